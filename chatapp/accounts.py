@@ -1,0 +1,234 @@
+"""Who somebody is: users, passwords, and the secrets that stand for a user. Secrets are kept as SHA-256 only.
+
+A browser's login, a personal token and a one-time link are one thing, a row of `tokens`, told apart by their kind: so
+logging out, changing the password and revoking all end a row, at once and on the server.
+"""
+
+import hashlib
+import os
+import secrets
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import delete, or_, select, update
+from sqlalchemy.orm import Session as Transaction
+from werkzeug.security import check_password_hash, generate_password_hash
+
+from chatapp import offload
+from chatapp.database import Database
+from chatapp.errors import InvalidRequest, NotFound, Unauthorized
+from chatapp.models import Token, User, new_id, now
+
+LOGIN_DAYS = 30
+LINK_HOURS = 24
+FREE_ATTEMPTS = 5
+WAIT_SECONDS = 30
+MOST_ATTEMPTS_KEPT = 10_000
+ADMIN = "admin"
+BEARERS = ("personal", "terminal", "environment")
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who asks."""
+
+    id: str
+    name: str
+    role: str
+    language: str | None
+    has_password: bool
+
+    @property
+    def is_admin(self) -> bool:
+        """Whether this person looks after the installation."""
+        return self.role == "admin"
+
+
+class Accounts:
+    """Users and their secrets, on one database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._attempts: dict[tuple[str, str], tuple[int, float]] = {}
+
+    def sign_in(self, name: str, password: str, client: str) -> tuple[Person, str]:
+        """Check a password and return the person and a new login secret; raise Unauthorized."""
+        self._throttle(name, client)
+        user = self._database.read(lambda t: _user(t, User.name == name, ~User.disabled))
+        known = user.password_hash if user else None
+        matches = offload.run(lambda: check_password_hash(known or _nobody(), password))
+        if user is None or user.password_hash is None or not matches:
+            self._count_attempt(name, client)
+            raise Unauthorized("wrong")
+        self._attempts.pop((name, client), None)
+        return _person(user), self._issue(user.id, "login", timedelta(days=LOGIN_DAYS))
+
+    def use_link(self, secret: str) -> tuple[Person, str]:
+        """Trade a one-time link for a login; it works once. Raise Unauthorized."""
+
+        def use(t: Transaction) -> User | None:
+            taken = t.execute(
+                delete(Token)
+                .where(Token.kind == "link", Token.hash == _hash(secret), Token.expires_at > now())
+                .returning(Token.user_id)
+            ).scalar()
+            return _user(t, User.id == taken, ~User.disabled) if taken else None
+
+        user = self._database.write(use)
+        if user is None:
+            raise Unauthorized("link")
+        return _person(user), self._issue(user.id, "login", timedelta(days=LOGIN_DAYS))
+
+    def by_login(self, secret: str) -> Person | None:
+        """Return who holds this browser's login."""
+        return self._by_secret(secret, ("login",))
+
+    def by_bearer(self, secret: str) -> Person | None:
+        """Return who holds this token."""
+        return self._by_secret(secret, BEARERS)
+
+    def sign_out(self, secret: str) -> None:
+        """End a login."""
+        self._database.write(
+            lambda t: t.execute(delete(Token).where(Token.kind == "login", Token.hash == _hash(secret))) and None
+        )
+
+    def set_password(self, person: Person, current: str | None, password: str, keep: str | None) -> None:
+        """Set a password and end all other logins; `keep` is the login secret that goes on."""
+        user = self._database.read(lambda t: t.get_one(User, person.id))
+        if user.password_hash and not offload.run(lambda: check_password_hash(user.password_hash or "", current or "")):
+            raise Unauthorized("wrong")
+        if password.lower() in (user.name.lower(), "password", "12345678", "123456789", "1234567890", "qwertyuiop"):
+            raise InvalidRequest("password", "guessable")
+        made = offload.run(lambda: generate_password_hash(password))
+
+        def save(t: Transaction) -> None:
+            t.execute(update(User).where(User.id == person.id).values(password_hash=made))
+            t.execute(
+                delete(Token).where(
+                    Token.user_id == person.id, Token.kind.in_(("login", "link")), Token.hash != _hash(keep or "")
+                )
+            )
+
+        self._database.write(save)
+
+    def tokens(self, person: Person) -> list[dict[str, Any]]:
+        """List somebody's personal tokens, without their secrets."""
+
+        def rows(t: Transaction) -> list[dict[str, Any]]:
+            query = select(Token).where(Token.user_id == person.id, Token.kind.in_(BEARERS)).order_by(Token.created_at)
+            return [{"id": x.id, "name": x.name, "created_at": x.created_at, "used_at": x.used_at} for x in t.scalars(query)]
+
+        return self._database.read(rows)
+
+    def create_token(self, person: Person, name: str) -> dict[str, Any]:
+        """Make a personal token; its secret is in the answer and nowhere else."""
+        secret = self._issue(person.id, "personal", None, name)
+        made = next(token for token in reversed(self.tokens(person)) if token["name"] == name)
+        return {**made, "token": secret}
+
+    def delete_token(self, person: Person, token_id: str) -> None:
+        """Revoke a personal token; raise NotFound."""
+        gone = self._database.write(
+            lambda t: t.execute(
+                delete(Token).where(Token.id == token_id, Token.user_id == person.id, Token.kind.in_(BEARERS)).returning(Token.id)
+            ).scalar()
+        )
+        if gone is None:
+            raise NotFound
+
+    def administrator(self) -> Person:
+        """Return the first administrator, who everybody is where accounts are off."""
+        return _person(self._database.read(lambda t: t.scalars(_first_admin()).one()))
+
+    def ensure_admin(self, password: str, token: str) -> str | None:
+        """Make the first administrator; apply the environment's password and token; return a link's secret if it is needed."""
+        hashed = generate_password_hash(password) if password else None
+
+        def ensure(t: Transaction) -> User:
+            user = t.scalars(_first_admin()).first()
+            if user is None:
+                user = User(id=new_id(), name=ADMIN, role="admin")
+                t.add(user)
+            if hashed and not (user.password_hash and check_password_hash(user.password_hash, password)):
+                user.password_hash = hashed
+            t.flush()
+            t.execute(delete(Token).where(or_(Token.kind == "environment", Token.expires_at < now())))
+            if token:
+                t.add(Token(user_id=user.id, kind="environment", hash=_hash(token), name="CHATAPP_TOKEN"))
+            return user
+
+        user = self._database.write(ensure)
+        return None if user.password_hash else self.new_link()
+
+    def new_link(self) -> str:
+        """Make a one-time sign-in link's secret for the administrator; earlier links end."""
+        admin = self.administrator()
+        self._database.write(lambda t: t.execute(delete(Token).where(Token.kind == "link", Token.user_id == admin.id)) and None)
+        return self._issue(admin.id, "link", timedelta(hours=LINK_HOURS))
+
+    def terminal_token(self, path: Path) -> None:
+        """Keep a token for the terminal in a file that only its owner reads; one that still works is left alone."""
+        if path.exists() and self.by_bearer(path.read_text().strip()):
+            return
+        admin = self.administrator()
+        self._database.write(lambda t: t.execute(delete(Token).where(Token.kind == "terminal")) and None)
+        secret = self._issue(admin.id, "terminal", None, "terminal")
+        path.unlink(missing_ok=True)
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(secret + "\n")
+
+    def _issue(self, user_id: str, kind: str, life: timedelta | None, name: str = "") -> str:
+        secret = secrets.token_urlsafe(32)
+        expires_at = now() + life if life else None
+        row = Token(user_id=user_id, kind=kind, hash=_hash(secret), name=name, expires_at=expires_at)
+        self._database.write(lambda t: t.add(row))
+        return secret
+
+    def _by_secret(self, secret: str, kinds: tuple[str, ...]) -> Person | None:
+        query = (
+            select(User)
+            .join(Token, Token.user_id == User.id)
+            .where(Token.hash == _hash(secret), Token.kind.in_(kinds), ~User.disabled)
+            .where(or_(Token.expires_at.is_(None), Token.expires_at > now()))
+        )
+        user = self._database.read(lambda t: t.scalars(query).first())
+        return _person(user) if user else None
+
+    def _throttle(self, name: str, client: str) -> None:
+        count, last = self._attempts.get((name, client), (0, 0.0))
+        wait = last + min(WAIT_SECONDS * (count - FREE_ATTEMPTS + 1), 600) - time.monotonic()
+        if count >= FREE_ATTEMPTS and wait > 0:
+            raise Unauthorized("slow", retry_after=int(wait) + 1, seconds=int(wait) + 1)
+
+    def _count_attempt(self, name: str, client: str) -> None:
+        if len(self._attempts) >= MOST_ATTEMPTS_KEPT:
+            self._attempts.clear()
+        count, _ = self._attempts.get((name, client), (0, 0.0))
+        self._attempts[name, client] = (count + 1, time.monotonic())
+
+
+@lru_cache
+def _nobody() -> str:
+    """A hash to check for a name that does not exist, so that the answer takes as long as for one that does."""
+    return generate_password_hash(secrets.token_hex())
+
+
+def _first_admin() -> Any:
+    return select(User).where(User.role == "admin").order_by(User.created_at).limit(1)
+
+
+def _user(t: Transaction, *conditions: Any) -> User | None:
+    return t.scalars(select(User).where(*conditions)).first()
+
+
+def _person(user: User) -> Person:
+    return Person(user.id, user.name, user.role, user.language, user.password_hash is not None)
+
+
+def _hash(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()

@@ -1,0 +1,82 @@
+"""What happens in an answer, as values. The same classes are appended, stored, encoded and decoded; nobody subclasses them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+Json: TypeAlias = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What the answer stands on, in words; first, and never empty."""
+
+    label: str
+    session_id: str
+    message_id: str
+    question_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The numbered passages given to the model, as JSON-ready mappings (wire.md)."""
+
+    items: tuple[Json, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reasoning:
+    """The next piece of the model's thinking."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """The next piece of the answer."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The end of an answer that has one: stop, length, content_filter or stopped."""
+
+    finish_reason: str
+    usage: Json = field(default_factory=dict[str, Any])
+    timings: Json = field(default_factory=dict[str, Any])
+    citations: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Error:
+    """The end of an answer that failed; the sentence is made from `key` and `params` in the reader's language."""
+
+    code: str
+    key: str
+    params: Json
+    retryable: bool
+    retry_after: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Which stage the answer is in: reading, rewriting, searching, writing. Has no position."""
+
+    stage: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reset:
+    """Forget the text so far; everything follows again. Has no position."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """Ten seconds of silence. Has no position."""
+
+
+Text: TypeAlias = Reasoning | Chunk
+Terminal: TypeAlias = Done | Error
+Logged: TypeAlias = Context | Sources | Reasoning | Chunk | Done | Error
+Event: TypeAlias = Logged | Status | Reset | Ping

@@ -1,0 +1,130 @@
+"""THE WIRE: bytes <-> events, in both directions. The only Python that knows how an SSE block is written.
+
+Rules: one JSON object with a `type` in every block; no comments, since common clients hand those on as empty messages;
+nothing but our own ids and constant names stands in `id:` and `event:`; no line end of any kind inside the data.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from chatapp.core.events import Chunk, Context, Done, Error, Event, Ping, Reasoning, Reset, Sources, Status
+
+Say: TypeAlias = Callable[[str, dict[str, Any]], str]
+
+# JSON leaves these alone, but some line readers end a line at them.
+_LINE_ENDS = {0x85: "\\u0085", 0x2028: "\\u2028", 0x2029: "\\u2029"}
+
+
+def encode(event: Event, message_id: str, position: int, say: Say) -> bytes:
+    """Write one event as one block; `say(key, params)` puts an error into the reader's language."""
+    kind = type(event).__name__.lower()
+    body: dict[str, Any] = {"type": kind, "data": _data(event, say)}
+    if isinstance(event, Context):
+        body |= {"session_id": event.session_id, "message_id": event.message_id, "question_id": event.question_id}
+    elif isinstance(event, Error):
+        body |= {"code": event.code, "retryable": event.retryable, "retry_after": event.retry_after}
+    named = "" if isinstance(event, Context | Chunk | Error) else f"event: {kind}\n"
+    placed = "" if isinstance(event, Status | Reset | Ping) else f"id: {message_id}:{position}\n"
+    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+    if not text.isascii():
+        text = text.translate(_LINE_ENDS)
+    return f"{named}{placed}data: {text}\n\n".encode(errors="replace")
+
+
+def _data(event: Event, say: Say) -> Any:
+    match event:
+        case Chunk(text) | Reasoning(text):
+            return text
+        case Context():
+            return event.label
+        case Sources(items):
+            return list(items)
+        case Done():
+            return {
+                "finish_reason": event.finish_reason,
+                "usage": event.usage,
+                "timings": event.timings,
+                "citations": list(event.citations),
+            }
+        case Error():
+            return say(event.key, dict(event.params))
+        case Status(stage):
+            return stage
+        case Reset() | Ping():
+            return {}
+
+
+def parse_event_id(value: str) -> tuple[str, int] | None:
+    """Read `<message id>:<position>`; None where it is not one of ours."""
+    message_id, colon, position = value.strip().rpartition(":")
+    if not colon or not message_id or not position.isascii() or not position.isdigit() or len(position) > 12:
+        return None
+    return message_id, int(position)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One dispatched SSE event: its type, its data, and the last event id in force."""
+
+    event: str
+    data: str
+    last_id: str
+
+
+class Decoder:
+    """Bytes to messages by the WHATWG algorithm, however the bytes are cut. An unfinished last event is dropped.
+
+    https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
+    """
+
+    def __init__(self) -> None:
+        self.last_id = ""
+        self.retry: int | None = None
+        self._buffer = b""
+        self._started = False
+        self._after_cr = False
+        self._event = ""
+        self._data: list[bytes] = []
+
+    def feed(self, data: bytes) -> Iterator[Message]:
+        """Take the next bytes and yield the messages they complete."""
+        for line in self._lines(data):
+            if line:
+                self._field(line)
+                continue
+            if self._data:
+                text = b"\n".join(self._data).decode(errors="replace")
+                yield Message(self._event or "message", text, self.last_id)
+            self._event, self._data = "", []
+
+    def _lines(self, data: bytes) -> list[bytes]:
+        if self._after_cr and data:
+            data = data.removeprefix(b"\n")
+            self._after_cr = False
+        buffer = self._buffer + data
+        if not self._started:
+            if len(buffer) < 3 and b"\xef\xbb\xbf".startswith(buffer):
+                self._buffer = buffer
+                return []
+            self._started = True
+            buffer = buffer.removeprefix(b"\xef\xbb\xbf")
+        if b"\r" in buffer:
+            # A CR ends its line at once; should the next bytes begin with LF, that LF belongs to it.
+            self._after_cr = buffer.endswith(b"\r")
+            buffer = buffer.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        *lines, self._buffer = buffer.split(b"\n")
+        return lines
+
+    def _field(self, line: bytes) -> None:
+        name, _, value = line.partition(b":")
+        value = value.removeprefix(b" ")
+        if name == b"data":
+            self._data.append(value)
+        elif name == b"event":
+            self._event = value.decode(errors="replace")
+        elif name == b"id" and b"\0" not in value:
+            self.last_id = value.decode(errors="replace")
+        elif name == b"retry" and value.isdigit():
+            self.retry = int(value)

@@ -1,0 +1,236 @@
+"""The tables, and nothing else: no logic, no queries, no session.
+
+Ids are UUIDs as text; times are UTC without zone, as every database here stores them; JSON columns hold what wire.md shows.
+The lexical index (FTS5 on SQLite) is no model: `knowledge/lexical.py` owns it and Alembic leaves it alone.
+"""
+
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, MetaData, String, Text, UniqueConstraint
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+ID = String(36)
+
+
+class Base(DeclarativeBase):
+    """Named constraints, so that migrations can change them on every database."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(column_0_N_label)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {dict[str, Any]: JSON, list[Any]: JSON}
+
+
+# Flask-SQLAlchemy brings the engines and the migrations; the models stay SQLAlchemy's own typed kind on one metadata.
+db = SQLAlchemy(metadata=Base.metadata)
+
+
+def new_id() -> str:
+    """Make an id."""
+    return str(uuid.uuid4())
+
+
+def now() -> datetime:
+    """The time as it is stored: UTC, without zone."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+class User(Base):
+    """Somebody who owns things."""
+
+    __tablename__ = "users"
+    id: Mapped[str] = mapped_column(ID, primary_key=True, default=new_id)
+    name: Mapped[str] = mapped_column(String(80), unique=True)
+    password_hash: Mapped[str | None] = mapped_column(String(255))
+    role: Mapped[str] = mapped_column(String(16), default="user")
+    disabled: Mapped[bool] = mapped_column(default=False)
+    language: Mapped[str | None] = mapped_column(String(8))
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class Token(Base):
+    """A secret that stands for a user, kept as its SHA-256: a browser's login, a personal token or a one-time link."""
+
+    __tablename__ = "tokens"
+    id: Mapped[str] = mapped_column(ID, primary_key=True, default=new_id)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    kind: Mapped[str] = mapped_column(String(16))  # login, personal, link, terminal, environment
+    hash: Mapped[str] = mapped_column(String(64), unique=True)
+    name: Mapped[str] = mapped_column(String(80), default="")
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    expires_at: Mapped[datetime | None]
+    used_at: Mapped[datetime | None]
+
+
+class Supplier(Base):
+    """Where models are had. The key is encrypted and bound to the base URL."""
+
+    __tablename__ = "suppliers"
+    id: Mapped[str] = mapped_column(ID, primary_key=True, default=new_id)
+    name: Mapped[str] = mapped_column(String(80), unique=True)
+    preset: Mapped[str | None] = mapped_column(String(40))
+    base_url: Mapped[str] = mapped_column(String(500))
+    key: Mapped[bytes | None] = mapped_column(LargeBinary)
+    models: Mapped[list[Any]] = mapped_column(default=list)
+    options: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    enabled: Mapped[bool] = mapped_column(default=True)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class Session(Base):
+    """A conversation: a tree of messages. Kind is chat, temporary or api."""
+
+    __tablename__ = "sessions"
+    id: Mapped[str] = mapped_column(ID, primary_key=True, default=new_id)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    kind: Mapped[str] = mapped_column(String(16), default="chat")
+    title: Mapped[str] = mapped_column(String(200), default="")
+    pinned: Mapped[bool] = mapped_column(default=False)
+    supplier: Mapped[str | None] = mapped_column(String(80))
+    model: Mapped[str | None] = mapped_column(String(200))
+    knowledge_base_ids: Mapped[list[Any]] = mapped_column(default=list)
+    leaf_id: Mapped[str | None] = mapped_column(ID)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    updated_at: Mapped[datetime] = mapped_column(default=now)
+    __table_args__ = (Index("ix_sessions_user_updated", "user_id", "kind", "updated_at"),)
+
+
+class Message(Base):
+    """A question or an answer. `shape` keeps the runs of an answer's log."""
+
+    __tablename__ = "messages"
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    id: Mapped[str] = mapped_column(ID, unique=True, default=new_id)
+    session_id: Mapped[str] = mapped_column(ForeignKey("sessions.id", ondelete="CASCADE"), index=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    parent_id: Mapped[str | None] = mapped_column(ID, index=True)
+    role: Mapped[str] = mapped_column(String(16))
+    content: Mapped[str] = mapped_column(Text, default="")
+    status: Mapped[str] = mapped_column(String(16), default="complete")
+    client_message_id: Mapped[str | None] = mapped_column(String(80))
+    knowledge: Mapped[str] = mapped_column(Text, default="")
+    reasoning: Mapped[str] = mapped_column(Text, default="")
+    sources: Mapped[list[Any]] = mapped_column(default=list)
+    citations: Mapped[list[Any]] = mapped_column(default=list)
+    usage: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    timings: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    cut: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    supplier: Mapped[str | None] = mapped_column(String(80))
+    model: Mapped[str | None] = mapped_column(String(200))
+    finish_reason: Mapped[str | None] = mapped_column(String(40))
+    error: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    shape: Mapped[list[Any]] = mapped_column(default=list)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    __table_args__ = (UniqueConstraint("user_id", "client_message_id"),)
+
+
+class Run(Base):
+    """A live answer: who writes it, its heartbeat, and whether a stop was asked for. Gone when the answer has ended."""
+
+    __tablename__ = "runs"
+    message_id: Mapped[str] = mapped_column(ForeignKey("messages.id", ondelete="CASCADE"), primary_key=True)
+    session_id: Mapped[str] = mapped_column(ID, index=True)
+    user_id: Mapped[str] = mapped_column(ID, index=True)
+    owner: Mapped[str] = mapped_column(String(80))
+    state: Mapped[str] = mapped_column(String(16), default="queued")
+    stop_requested: Mapped[bool] = mapped_column(default=False)
+    heartbeat_at: Mapped[datetime] = mapped_column(default=now)
+    started_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class Segment(Base):
+    """What a live answer gained in one flush, from `start` on; compacted into the message at the end."""
+
+    __tablename__ = "segments"
+    message_id: Mapped[str] = mapped_column(ForeignKey("runs.message_id", ondelete="CASCADE"), primary_key=True)
+    start: Mapped[int] = mapped_column(primary_key=True)
+    events: Mapped[list[Any]]
+
+
+class KnowledgeBase(Base):
+    """Files that are searched together. `number` marks its tokens in the lexical index; `owner` None is the bundled manual."""
+
+    __tablename__ = "knowledge_bases"
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    id: Mapped[str] = mapped_column(ID, unique=True, default=new_id)
+    user_id: Mapped[str | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    name: Mapped[str] = mapped_column(String(200))
+    description: Mapped[str] = mapped_column(Text, default="")
+    bundled: Mapped[str | None] = mapped_column(String(80), unique=True)
+    fingerprint: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    chunks: Mapped[int] = mapped_column(default=0)
+    tokens: Mapped[int] = mapped_column(default=0)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class File(Base):
+    """An uploaded document, and the job that reads it: status, lease, attempts, progress (0..1)."""
+
+    __tablename__ = "files"
+    id: Mapped[str] = mapped_column(ID, primary_key=True, default=new_id)
+    knowledge_base_id: Mapped[str] = mapped_column(ForeignKey("knowledge_bases.id", ondelete="CASCADE"))
+    name: Mapped[str] = mapped_column(String(300))
+    md5: Mapped[str] = mapped_column(String(32))
+    sha256: Mapped[str] = mapped_column(String(64))
+    size: Mapped[int]
+    media_type: Mapped[str] = mapped_column(String(100))
+    status: Mapped[str] = mapped_column(String(16), default="queued", index=True)
+    progress: Mapped[float] = mapped_column(default=0.0)
+    pages: Mapped[int | None]
+    chunks: Mapped[int] = mapped_column(default=0)
+    error: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    attempts: Mapped[int] = mapped_column(default=0)
+    lease_owner: Mapped[str | None] = mapped_column(String(80))
+    lease_until: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    __table_args__ = (UniqueConstraint("knowledge_base_id", "sha256"), Index("ix_files_md5", "md5"))
+
+
+class FileText(Base):
+    """The whole normalised text of a file, which all offsets count in, and where its pages begin."""
+
+    __tablename__ = "file_texts"
+    file_id: Mapped[str] = mapped_column(ForeignKey("files.id", ondelete="CASCADE"), primary_key=True)
+    text: Mapped[str] = mapped_column(Text)
+    pages: Mapped[list[Any]] = mapped_column(default=list)
+
+
+class Chunk(Base):
+    """A piece of a document: offsets in code points of the file's text, page, heading path."""
+
+    __tablename__ = "chunks"
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    file_id: Mapped[str] = mapped_column(ForeignKey("files.id", ondelete="CASCADE"))
+    ordinal: Mapped[int]
+    start: Mapped[int]
+    end: Mapped[int]
+    page: Mapped[int | None]
+    heading: Mapped[str] = mapped_column(Text, default="")
+    text: Mapped[str] = mapped_column(Text)
+    __table_args__ = (UniqueConstraint("file_id", "ordinal"),)
+
+
+class Vector(Base):
+    """A chunk's embedding under one fingerprint: little-endian float32."""
+
+    __tablename__ = "vectors"
+    chunk_id: Mapped[int] = mapped_column(ForeignKey("chunks.id", ondelete="CASCADE"), primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(String(64), primary_key=True)
+    embedding: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class Term(Base):
+    """In how many chunks of a base a token stands; lets a database without FTS5 score alike."""
+
+    __tablename__ = "terms"
+    base: Mapped[int] = mapped_column(ForeignKey("knowledge_bases.number", ondelete="CASCADE"), primary_key=True)
+    term: Mapped[str] = mapped_column(String(120), primary_key=True)
+    df: Mapped[int] = mapped_column(default=0)

@@ -1,0 +1,127 @@
+"""How an answer lies in the database: its segments while it is live, its row when it has ended, and back into a log.
+
+Functions over a transaction; nothing here waits, and nothing knows who reads.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Select, delete, select, update
+from sqlalchemy.orm import Session as Transaction
+
+from chatapp.core.answer import AnswerLog, Shape, State, rebuild
+from chatapp.core.events import Chunk, Context, Done, Error, Logged, Reasoning, Sources
+from chatapp.core.prompt import cited
+from chatapp.errors import ChatAppError, Interrupted
+from chatapp.models import Message, Run, Segment, now
+from chatapp.sessions import touch
+
+HEARTBEAT_SECONDS = 5
+STALE_SECONDS = 30
+
+
+def error_event(error: ChatAppError) -> Error:
+    """Make the terminal event of an error."""
+    return Error(error.code, error.key, dict(error.params), error.retryable, error.retry_after)
+
+
+def dump(events: Iterable[Logged]) -> list[Any]:
+    """Write events as JSON-ready lists."""
+    return [[type(event).__name__, asdict(event)] for event in events]
+
+
+_TYPES = {kind.__name__: kind for kind in (Context, Sources, Reasoning, Chunk, Done, Error)}
+
+
+def load(stored: Iterable[Any]) -> list[Logged]:
+    """Read what `dump` wrote."""
+    events: list[Logged] = []
+    for name, values in stored:
+        if name == "Sources":
+            values = {"items": tuple(values["items"])}
+        events.append(_TYPES[name](**values))
+    return events
+
+
+def segments(t: Transaction, message_id: str, start: int) -> list[Logged]:
+    """Return what a live answer gained from a position on."""
+    query = select(Segment.events).where(Segment.message_id == message_id, Segment.start >= start).order_by(Segment.start)
+    return [event for events in t.scalars(query) for event in load(events)]
+
+
+def finished(message: Message) -> AnswerLog:
+    """Make the log of an answer that has ended from its row."""
+    terminal: Done | Error
+    if message.error:
+        fault = message.error
+        terminal = Error(fault["code"], fault["key"], fault["params"], fault["retryable"], fault.get("retry_after"))
+    else:
+        reason = message.finish_reason or "stop"
+        terminal = Done(reason, message.usage, message.timings, tuple(message.citations))
+    context = Context(message.knowledge, message.session_id, message.id, message.parent_id or "")
+    shape = [Shape(kind, length) for kind, length in message.shape] or [
+        Shape("context", 1),
+        Shape("sources", 1),
+        Shape("reasoning", len(message.reasoning)),
+        Shape("chunk", len(message.content)),
+        Shape("error" if message.error else "done", 1),
+    ]
+    return rebuild(shape, message.content, message.reasoning, [context, Sources(tuple(message.sources)), terminal])
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How an answer ended: its log without the terminal event, that event, and what was looked for and cut."""
+
+    message_id: str
+    log: AnswerLog
+    state: State
+    event: Done | Error
+    cut: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+def save_end(t: Transaction, ending: Ending, owner: str | None = None) -> bool:
+    """Write an answer's final state; False where the run is not `owner`'s any more, so that somebody else has ended it."""
+    message_id, log, end = ending.message_id, ending.log, ending.event
+    fence = [Run.message_id == message_id] + ([Run.owner == owner] if owner else [])
+    session_id = t.execute(delete(Run).where(*fence).returning(Run.session_id)).scalar()
+    if session_id is None:
+        return False
+    events = [event for _, event in log.read(0)]
+    sources = next((event.items for event in events if isinstance(event, Sources)), ())
+    content = log.text(Chunk)
+    shape = [*log.shape(), Shape("error" if isinstance(end, Error) else "done", 1)]
+    values: dict[str, Any] = {
+        "status": ending.state.value,
+        "cut": dict(ending.cut),
+        "content": content,
+        "reasoning": log.text(Reasoning),
+        "sources": list(sources),
+        "citations": list(cited(content, len(sources))),
+        "shape": [[run.kind, run.length] for run in shape],
+    }
+    if isinstance(end, Done):
+        values |= {"finish_reason": end.finish_reason, "usage": dict(end.usage), "timings": dict(end.timings)}
+    else:
+        values["error"] = asdict(end)
+    t.execute(update(Message).where(Message.id == message_id).values(**values))
+    touch(t, session_id)
+    return True
+
+
+def stale(before: datetime | None = None) -> Select[str]:
+    """Find the answers whose writer has shown no life since `before`, or for 30 s."""
+    return select(Run.message_id).where(Run.heartbeat_at < (before or now() - timedelta(seconds=STALE_SECONDS)))
+
+
+def reap(t: Transaction, before: datetime | None = None) -> list[str]:
+    """End those answers as interrupted, with the text that was saved; return their ids."""
+    lost = list(t.scalars(stale(before)))
+    for message_id in lost:
+        log = AnswerLog()
+        for event in segments(t, message_id, 0):
+            log.append(event)
+        save_end(t, Ending(message_id, log, State.INTERRUPTED, error_event(Interrupted())))
+    return lost

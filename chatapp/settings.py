@@ -1,0 +1,176 @@
+"""What the environment says, read once and checked whole. The only reader of `os.environ`."""
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+MB = 1024 * 1024
+
+
+class SettingsError(Exception):
+    """One or more variables are wrong; the message names each on a line of its own."""
+
+
+def _text(value: str) -> str:
+    return value.strip()
+
+
+def _whole(value: str) -> int:
+    number = int(value)
+    if number < 0:
+        raise ValueError
+    return number
+
+
+def _at_least_one(value: str) -> int:
+    return max(1, _whole(value))
+
+
+def _path(value: str) -> Path:
+    return Path(value).expanduser().absolute()
+
+
+def _switch(value: str) -> bool:
+    known = {"1": True, "true": True, "on": True, "yes": True, "0": False, "false": False, "off": False, "no": False}
+    return known[value.strip().lower()]
+
+
+def _auth(value: str) -> str:
+    if value not in ("accounts", "off"):
+        raise ValueError
+    return value
+
+
+def _bind(value: str) -> str:
+    host, colon, port = value.rpartition(":")
+    if not (colon and host and port.isdigit() and int(port) < 65536):
+        raise ValueError
+    return value
+
+
+def _names(value: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in value.split(",") if name.strip())
+
+
+def _origins(value: str) -> tuple[str, ...]:
+    origins = _names(value)
+    if not all(re.fullmatch(r"https?://[^/\s*]+", origin) for origin in origins):
+        raise ValueError
+    return origins
+
+
+def _url(value: str) -> str:
+    if urlsplit(value).scheme not in ("http", "https") or not urlsplit(value).hostname:
+        raise ValueError
+    return value.rstrip("/")
+
+
+def _database_url(value: str) -> str:
+    if not re.match(r"(sqlite|postgresql\+psycopg)://", value):
+        raise ValueError
+    return value
+
+
+def _password(value: str) -> str:
+    if len(value) < 8:
+        raise ValueError
+    return value
+
+
+def _token(value: str) -> str:
+    if len(value) < 16 or not value.isascii() or any(c.isspace() for c in value):
+        raise ValueError
+    return value
+
+
+def _env_file(path: Path) -> dict[str, str]:
+    """Read NAME=value lines; what the environment says wins over them."""
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    pairs = (line.strip().removeprefix("export ").partition("=") for line in lines if not line.lstrip().startswith("#"))
+    return {name.strip(): value.strip().strip("\"'") for name, equals, value in pairs if equals}
+
+
+def terminal_language() -> str:
+    """Return the language of this terminal."""
+    tag = os.environ.get("LC_ALL") or os.environ.get("LC_MESSAGES") or os.environ.get("LANG") or ""
+    return "zh-CN" if tag.lower().startswith("zh") else "en"
+
+
+def ssh_server() -> tuple[str, int] | None:
+    """Return the address and port of this machine as an SSH client reached it, None where nobody did."""
+    parts = os.environ.get("SSH_CONNECTION", "").split()
+    return (parts[2], int(parts[3])) if len(parts) == 4 and parts[3].isdigit() else None
+
+
+T = TypeVar("T")
+
+
+def _read(name: str, default: T, parse: Callable[[str], T], takes: str, secret: bool = False) -> T:
+    """Describe one setting: its variable, default, parser, and in words what it takes."""
+    return field(default=default, repr=not secret, metadata={"name": name, "parse": parse, "takes": takes})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Every setting with its default; `.env.example` documents them and a test compares the two."""
+
+    home: Path = _read("CHATAPP_HOME", Path("instance").absolute(), _path, "a folder")
+    bind: str = _read("CHATAPP_BIND", "127.0.0.1:8000", _bind, "host:port")
+    workers: int = _read("WEB_CONCURRENCY", 1, _at_least_one, "a number, at least 1")
+    auth: str = _read("CHATAPP_AUTH", "accounts", _auth, "accounts or off")
+    database_url: str = _read("DATABASE_URL", "", _database_url, "sqlite:///… or postgresql+psycopg://…", True)
+    origins: tuple[str, ...] = _read("CHATAPP_ORIGINS", (), _origins, "origins such as https://chat.example.org, with commas")
+    proxy: str = _read("CHATAPP_PROXY", "", _url, "a URL such as http://proxy:3128", True)
+    ca_file: str = _read("CHATAPP_CA_FILE", "", _text, "a file of certificates")
+    admin_password: str = _read("CHATAPP_ADMIN_PASSWORD", "", _password, "at least 8 characters", True)
+    token: str = _read("CHATAPP_TOKEN", "", _token, "at least 16 ASCII characters without blanks", True)
+    openai_api_key: str = _read("OPENAI_API_KEY", "", _text, "a key", True)
+    openai_base_url: str = _read("OPENAI_BASE_URL", "", _url, "a URL such as https://api.openai.com/v1")
+    openai_models: tuple[str, ...] = _read("OPENAI_MODELS", (), _names, "model names, with commas")
+
+    max_streams: int = _read("CHATAPP_MAX_STREAMS", 2000, _whole, "a number")
+    answers_per_user: int = _read("CHATAPP_ANSWERS_PER_USER", 4, _whole, "a number, 0 for no limit")
+    answer_bytes: int = _read("CHATAPP_ANSWER_BYTES", MB, _whole, "bytes")
+    connect_seconds: int = _read("CHATAPP_CONNECT_SECONDS", 10, _whole, "seconds")
+    first_token_seconds: int = _read("CHATAPP_FIRST_TOKEN_SECONDS", 300, _whole, "seconds")
+    idle_seconds: int = _read("CHATAPP_IDLE_SECONDS", 60, _whole, "seconds")
+    answer_seconds: int = _read("CHATAPP_ANSWER_SECONDS", 1800, _whole, "seconds")
+    context_tokens: int = _read("CHATAPP_CONTEXT_TOKENS", 8192, _whole, "tokens")
+    rewrite: bool = _read("CHATAPP_REWRITE", True, _switch, "on or off")
+    upload_bytes: int = _read("CHATAPP_UPLOAD_BYTES", 200 * MB, _whole, "bytes a file")
+    parse_seconds: int = _read("CHATAPP_PARSE_SECONDS", 300, _whole, "seconds a file")
+    parse_bytes: int = _read("CHATAPP_PARSE_BYTES", 1024 * MB, _whole, "bytes of memory a file")
+    file_pages: int = _read("CHATAPP_FILE_PAGES", 5000, _whole, "pages a file")
+    log_level: str = _read("CHATAPP_LOG_LEVEL", "info", _text, "debug, info, warning or error")
+
+    @property
+    def sql_url(self) -> str:
+        """The database's URL, SQLite in the home folder where none is set."""
+        return self.database_url or f"sqlite:///{self.home / 'chatapp.db'}"
+
+    @property
+    def sqlite_file(self) -> Path | None:
+        """The SQLite file, None where the database is another."""
+        return Path(self.sql_url.removeprefix("sqlite:///")) if self.sql_url.startswith("sqlite") else None
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> "Settings":
+        """Read all variables, and raise one SettingsError that names every faulty one."""
+        environ = {**_env_file(Path(".env")), **os.environ} if environ is None else environ
+        values: dict[str, object] = {}
+        faults: list[str] = []
+        for setting in fields(cls):
+            raw = environ.get(setting.metadata["name"], "")
+            if not raw.strip():
+                continue
+            try:
+                values[setting.name] = setting.metadata["parse"](raw)
+            except (ValueError, KeyError):
+                faults.append(f"{setting.metadata['name']} takes {setting.metadata['takes']}.")
+        if faults:
+            raise SettingsError("\n".join(faults))
+        return cls(**values)  # type: ignore[arg-type]

@@ -1,0 +1,23 @@
+"""The title of a session: its first question, cut well."""
+
+from chatapp.core.prompt import estimate_tokens
+
+MOST_TOKENS = 24  # about two dozen CJK characters, or fifteen English words
+ENDS = "。！？!?；;\n"
+
+
+def title_of(question: str) -> str:
+    """Cut a question to a title: the first sentence, or as many words as fit, with an ellipsis where something is missing."""
+    text = " ".join(question.split())
+    for index, letter in enumerate(text):
+        if letter in ENDS and index >= 4 and estimate_tokens(text[:index]) <= MOST_TOKENS:
+            return text[: index + 1].rstrip("。；;")
+    if estimate_tokens(text) <= MOST_TOKENS:
+        return text
+    size = len(text)
+    while estimate_tokens(text[:size]) > MOST_TOKENS:
+        size -= 1
+    cut = text[:size]
+    if text[size : size + 1].isascii() and " " in cut:
+        cut = cut.rpartition(" ")[0]
+    return cut.rstrip(" ,，、:：-—") + "…"
