@@ -45,6 +45,12 @@ def _auth(value: str) -> str:
     return value
 
 
+def _level(value: str) -> str:
+    if value.lower() not in ("debug", "info", "warning", "error"):
+        raise ValueError
+    return value.lower()
+
+
 def _bind(value: str) -> str:
     host, colon, port = value.rpartition(":")
     if not (colon and host and port.isdigit() and int(port) < 65536):
@@ -87,8 +93,9 @@ def _token(value: str) -> str:
     return value
 
 
-def _env_file(path: Path) -> dict[str, str]:
-    """Read NAME=value lines; what the environment says wins over them."""
+def _env_file() -> dict[str, str]:
+    """Read the NAME=value lines of `.env`, or of the file that CHATAPP_ENV_FILE names."""
+    path = Path(os.environ.get("CHATAPP_ENV_FILE", ".env"))
     lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
     pairs = (line.strip().removeprefix("export ").partition("=") for line in lines if not line.lstrip().startswith("#"))
     return {name.strip(): value.strip().strip("\"'") for name, equals, value in pairs if equals}
@@ -145,7 +152,7 @@ class Settings:
     parse_seconds: int = _read("CHATAPP_PARSE_SECONDS", 300, _whole, "seconds a file")
     parse_bytes: int = _read("CHATAPP_PARSE_BYTES", 1024 * MB, _whole, "bytes of memory a file")
     file_pages: int = _read("CHATAPP_FILE_PAGES", 5000, _whole, "pages a file")
-    log_level: str = _read("CHATAPP_LOG_LEVEL", "info", _text, "debug, info, warning or error")
+    log_level: str = _read("CHATAPP_LOG_LEVEL", "info", _level, "debug, info, warning or error")
 
     @property
     def sql_url(self) -> str:
@@ -160,7 +167,7 @@ class Settings:
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> "Settings":
         """Read all variables, and raise one SettingsError that names every faulty one."""
-        environ = {**_env_file(Path(".env")), **os.environ} if environ is None else environ
+        environ = {**_env_file(), **os.environ} if environ is None else environ
         values: dict[str, object] = {}
         faults: list[str] = []
         for setting in fields(cls):

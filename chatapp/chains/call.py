@@ -1,0 +1,106 @@
+"""One call of a supplier's API: headers and key, at most one more attempt, and refusals as our errors."""
+
+import random
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from chatapp.chains import upstream
+from chatapp.chains.connection import Route, Unreachable
+from chatapp.chains.transport import Broken, Deadline, Exchange, Garbled, Request, Transport
+from chatapp.errors import ChatAppError, UpstreamAuth
+
+RETRY_STATUSES = (502, 503)
+RETRY_SECONDS = (0.2, 0.6)  # the pause before the second attempt, at random between these
+ERROR_BYTES = 64 * 1024
+ERROR_SECONDS = 5.0  # how long the words of a refusal are waited for
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Whom to ask: the route, what the supplier is called, its key (empty for none), further headers and body fields."""
+
+    route: Route
+    label: str
+    api_key: str = field(default="", repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    body: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
+
+    def get(self, path: str) -> Request:
+        """Return a request that fetches JSON."""
+        return Request("GET", path, {**self._headers(), "Accept": "application/json"})
+
+    def post(self, path: str, payload: Mapping[str, Any]) -> Request:
+        """Return a request that sends JSON and takes a stream of events."""
+        try:
+            body = orjson.dumps(payload)
+        except TypeError:  # lone surrogates, which JSON allows and UTF-8 does not
+            body = orjson.dumps(_clean(payload))
+        headers = {"Content-Type": "application/json", "Accept": "text/event-stream, application/json"}
+        return Request("POST", path, {**self._headers(), **headers}, body)
+
+    def _headers(self) -> dict[str, str]:
+        headers = {"User-Agent": "chatapp", **self.headers}
+        if self.api_key:
+            if not (self.api_key.isascii() and self.api_key.isprintable()):
+                raise UpstreamAuth(supplier=self.label)
+            headers["Authorization"] = f"Bearer {self.api_key}"
+        return headers
+
+
+def call(
+    transport: Transport, target: Target, request: Request, deadline: Deadline, model: str = "", attempts: int = 2
+) -> Exchange:
+    """Send a request and return the exchange of an answer with status 200.
+
+    It is sent once more where no connection came about, or for 502 and 503: nothing of an answer has come by then.
+    Raises our Upstream errors and ContextTooLong, and TimeoutError where the head of the answer does not come in time.
+    """
+    for attempt in range(1, attempts + 1):
+        last = attempt == attempts
+        try:
+            exchange = transport.send(target.route, request, deadline)
+        except Unreachable as error:
+            if last or error.final:
+                raise upstream.unreachable(target.label, error.certificate) from error
+        except Garbled as error:
+            raise upstream.garbled(target.label) from error
+        else:
+            if exchange.status == 200:
+                return exchange
+            refused = _refusal(exchange, target, deadline, model)
+            if last or exchange.status not in RETRY_STATUSES or (refused.retry_after or 0) > RETRY_SECONDS[1]:
+                raise refused
+        time.sleep(min(random.uniform(*RETRY_SECONDS), deadline.remaining()))
+    raise AssertionError
+
+
+def _refusal(exchange: Exchange, target: Target, deadline: Deadline, model: str) -> ChatAppError:
+    try:
+        with deadline.within(ERROR_SECONDS):
+            text = exchange.read_all(ERROR_BYTES)
+    except (Broken, TimeoutError):
+        text = b""
+    finally:
+        exchange.close()
+    upstream.log_foreign(target.label, exchange.status, text, target.api_key)
+    wait = upstream.retry_after(exchange.headers)
+    return upstream.refusal(exchange.status, _json(text), target.label, model, wait)
+
+
+def _json(text: bytes) -> Any:
+    try:
+        return orjson.loads(text)
+    except ValueError:
+        return text.decode(errors="replace")
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {_clean(name): _clean(entry) for name, entry in value.items()}
+    return [_clean(entry) for entry in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,178 @@
+"""Bytes of a streamed chat completion in, text and message chunks out. No I/O, no clock.
+
+The common form of an event, `data: {json}` and an empty line, is cut out of the bytes directly; every other form of SSE
+(CR and CRLF, comments, event names, data in several lines) is brought into it first. Never raises: a fault is kept in
+`failure`, behind all that came before it.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import orjson
+from langchain_core.messages import AIMessageChunk
+
+EVENT_BYTES = 16 * 1024 * 1024  # one event, which is one delta
+FAULTS = ("error", "network_error", "insufficient_system_resource", "abort")  # ends that are a supplier's fault, not an answer
+_BOM = b"\xef\xbb\xbf"
+Unknown: TypeAlias = Callable[[dict[str, Any]], AIMessageChunk | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why reading has to end: the error body that came, None for what cannot be read; and what was said, for the log."""
+
+    body: Any
+    said: object
+
+
+class Deltas:
+    """Reads a stream. After each feed, `take()` what it gave; `done` is set by [DONE], `seen` by any event that was read."""
+
+    def __init__(self, unknown: Unknown) -> None:
+        self.done = False
+        self.seen = False
+        self.finish_reason = ""
+        self.usage: Mapping[str, Any] = {}
+        self.failure: Failure | None = None
+        self._unknown = unknown
+        self._out: list[str | AIMessageChunk] = []
+        self._text: list[str] = []
+        self._thought: list[str] = []
+        self._rest: list[bytes] = []
+        self._held = 0
+        self._plain = True
+        self._after_cr = False
+        self._started = False
+
+    def begins_whole(self, data: bytes) -> bool:
+        """Say whether the first bytes begin a JSON body, not a stream: some suppliers do not know how to stream."""
+        return not self._started and data.lstrip(b" \t\r\n" + _BOM)[:1] in (b"{", b"[")
+
+    def feed(self, data: bytes) -> None:
+        """Take the next bytes of the stream."""
+        if not self._started:
+            data = data.removeprefix(_BOM)
+            self._started = bool(data.strip())
+        if not self._plain or b"\r" in data:
+            data = self._line_feeds(data)
+        self._held += len(data)
+        if b"\n" not in data:  # within one event: collect, so that a huge one costs its length and no more
+            self._rest.append(data)
+        else:
+            *events, rest = (b"".join([*self._rest, data]) if self._rest else data).split(b"\n\n")
+            self._rest, self._held = [rest] if rest else [], len(rest)
+            for event in events:
+                self._event(event)
+                if self.done or self.failure:
+                    break
+        if self._held > EVENT_BYTES and not self.failure:
+            self.failure = Failure(None, "an event without end")
+
+    def feed_whole(self, data: bytes) -> None:
+        """Take an answer that came as one JSON body."""
+        self._started = True
+        self._data(data.strip().removeprefix(_BOM))
+        self.done = self.failure is None and self.seen
+
+    def take(self) -> list[str | AIMessageChunk]:
+        """Return what the last bytes gave, adjacent text joined."""
+        self._flush()
+        out, self._out = self._out, []
+        return out
+
+    def _line_feeds(self, data: bytes) -> bytes:
+        """Make every line end an LF; a CRLF may be cut in two."""
+        self._plain = False
+        if self._after_cr:
+            data = data.removeprefix(b"\n")
+        if data:
+            self._after_cr = data.endswith(b"\r")
+        return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+
+    def _event(self, event: bytes) -> None:
+        if event.startswith(b"data: {") and b"\n" not in event:
+            self._data(event[6:])
+            return
+        lines = [line[5:].removeprefix(b" ") for line in event.split(b"\n") if line.startswith(b"data:")]
+        if lines and (data := b"\n".join(lines).strip()):
+            if data == b"[DONE]":
+                self.seen = self.done = True
+            else:
+                self._data(data)
+
+    def _data(self, data: bytes) -> None:
+        try:
+            try:
+                chunk = orjson.loads(data)
+            except orjson.JSONDecodeError:
+                # Lone surrogates: half of a character, whose other half comes with the next delta.
+                chunk = json.loads(data.decode())
+            self._chunk(chunk)
+        except (ValueError, TypeError, AttributeError, KeyError, IndexError, RecursionError) as error:
+            self.failure = Failure(None, f"{type(error).__name__}: {data[:200]!r}")
+
+    def _chunk(self, chunk: Any) -> None:
+        choices = chunk.get("choices")
+        if usage := chunk.get("usage"):
+            self.usage = usage
+        if not choices:
+            self._without_choice(chunk, choices)
+            return
+        self.seen = True
+        choice = choices[0]
+        delta = choice.get("delta") or choice.get("message")
+        if delta:
+            if thought := delta.get("reasoning_content") or delta.get("reasoning"):
+                self._say(self._thought, self._text, thought)
+            content = delta.get("content")
+            if type(content) is str:
+                if content:
+                    self._say(self._text, self._thought, content)
+            elif content:
+                self._other(chunk, choice, delta)
+            if delta.get("tool_calls") or delta.get("function_call") or delta.get("audio"):
+                self._other(chunk, choice, {**delta, "content": None})
+            if refused := delta.get("refusal"):
+                self._say(self._text, self._thought, refused)
+        if reason := choice.get("finish_reason"):
+            self._finish(chunk, choice, reason)
+
+    def _without_choice(self, chunk: dict[str, Any], choices: Any) -> None:
+        if chunk.get("error"):
+            self.failure = Failure(chunk, chunk)
+        elif choices is None and (chunk.get("message") or chunk.get("msg") or chunk.get("detail")):
+            self.failure = Failure({"error": chunk}, chunk)
+        elif choices is not None or self.usage:
+            self.seen = True
+        else:
+            self.failure = Failure(None, chunk)
+
+    def _finish(self, chunk: dict[str, Any], choice: dict[str, Any], reason: str) -> None:
+        if usage := choice.get("usage"):  # Moonshot
+            self.usage = usage
+        if chunk.get("error") or reason in FAULTS:
+            self.failure = Failure(chunk if chunk.get("error") else {"error": {"type": reason}}, chunk)
+        else:
+            self.finish_reason = str(reason)
+
+    def _other(self, chunk: dict[str, Any], choice: dict[str, Any], delta: dict[str, Any]) -> None:
+        self._flush()
+        if message := self._unknown({**chunk, "choices": [{**choice, "delta": delta, "finish_reason": None}]}):
+            self._out.append(message)
+
+    def _say(self, to: list[str], other: list[str], text: Any) -> None:
+        if type(text) is not str:
+            raise TypeError
+        if other:
+            self._flush()
+        to.append(text)
+
+    def _flush(self) -> None:
+        if self._text:
+            self._out.append("".join(self._text))
+            self._text.clear()
+        if self._thought:
+            self._out.append(AIMessageChunk(content="", additional_kwargs={"reasoning_content": "".join(self._thought)}))
+            self._thought.clear()

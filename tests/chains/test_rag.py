@@ -1,0 +1,157 @@
+"""The two chains, and which questions are made to stand alone."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from langchain_core.runnables import RunnableGenerator
+
+from chatapp.chains import Finished, Retrieved, build_chain, leans_on_history, pieces
+from chatapp.chains.followup import rewriter
+from chatapp.chains.suppliers import Models, Parameters
+from chatapp.core.events import Chunk, Status
+from chatapp.core.prompt import Ask, Prompt, Turn
+from tests.chains.conftest import Supplier
+from tests.chains.test_piece import passage
+
+HISTORY = [Turn("user", "How many days of leave do employees get?"), Turn("assistant", "25 days [1].")]
+
+
+def canned(*said: Any) -> RunnableGenerator[Prompt, Any]:
+    prompts: list[Prompt] = []
+
+    def stream(asked: Iterator[Prompt]) -> Iterator[Any]:
+        prompts.extend(asked)
+        yield from said
+
+    model = RunnableGenerator(stream)
+    model.prompts = prompts  # type: ignore[attr-defined]
+    return model
+
+
+def test_the_plain_chain_is_prompt_and_model() -> None:
+    model = canned("a", "b")
+    assert list(pieces(build_chain(model).stream(Ask("q", HISTORY)))) == [Chunk("a"), Chunk("b"), Finished(None, {})]
+    prompt = model.prompts[0]  # type: ignore[attr-defined]
+    assert [turn.role for turn in prompt.turns] == ["system", "user", "assistant", "user"]
+    assert not prompt.grounded
+
+
+def test_the_retrieval_chain_says_what_it_does_and_what_it_found() -> None:
+    model = canned("a")
+    found = list(pieces(build_chain(model, lambda query: [passage()]).stream(Ask("q"))))
+    assert found == [
+        Status("searching"),
+        Retrieved((passage(),), {"passages": 0, "history": 0}, "q"),
+        Status("writing"),
+        Chunk("a"),
+        Finished(None, {}),
+    ]
+    prompt = model.prompts[0]  # type: ignore[attr-defined]
+    assert prompt.grounded and prompt.passages == [passage()]
+    assert "[1] leave.pdf, p. 3" in prompt.turns[-1].content
+
+
+def test_what_does_not_fit_is_left_out_and_counted() -> None:
+    long = [passage(text="x" * 12_000, chunk_id=n) for n in range(5)]
+    found = [p for p in pieces(build_chain(canned(), lambda query: long).stream(Ask("q"))) if isinstance(p, Retrieved)][0]
+    assert len(found.passages) == 1 and found.cut == {"passages": 4, "history": 0}
+
+
+def test_nothing_found_is_said_too() -> None:
+    found = list(pieces(build_chain(canned("a"), lambda query: []).stream(Ask("q"))))
+    assert found[1] == Retrieved((), {"passages": 0, "history": 0}, "q")
+
+
+def test_a_fault_of_the_search_comes_through() -> None:
+    def broken(query: str) -> list[Any]:
+        raise RuntimeError("search")
+
+    with pytest.raises(RuntimeError, match="search"):
+        list(pieces(build_chain(canned(), broken).stream(Ask("q"))))
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "And for interns?",
+        "What about it?",
+        "Why?",
+        "Is that true?",
+        "How long do they take?",
+        "What is the second one?",
+        "那实习生呢？",
+        "它有什么限制？",
+        "为什么？",
+        "这个怎么申请？",
+        "继续",
+        "第二点再详细说说",
+        "他们可以转正吗？",
+    ],
+)
+def test_questions_that_lean_on_history(question: str) -> None:
+    assert leans_on_history(question, HISTORY)
+    assert not leans_on_history(question, [])
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "How many days of leave do interns get in their first year?",
+        "Which form has to be filled in for parental leave?",
+        "Name the rule that covers travel on weekends.",
+        "实习生每年有多少天年假？",
+        "请列出出差报销需要的其他材料有哪些",
+        "公司的差旅标准在哪个城市最高？",
+    ],
+)
+def test_questions_that_stand_alone(question: str) -> None:
+    assert not leans_on_history(question, HISTORY)
+
+
+def search(supplier: Supplier, models: Models, name: str, question: str, **options: Any) -> tuple[list[str], list[Any]]:
+    queries: list[str] = []
+    model = models.model(supplier.endpoint(**options), Parameters(name))
+    chain = build_chain(model, lambda query: queries.append(query) or [], leans_on_history)  # type: ignore[func-returns-value]
+    return queries, list(pieces(chain.stream(Ask(question, HISTORY))))
+
+
+def test_a_follow_up_is_rewritten_by_one_short_call(supplier: Supplier, models: Models) -> None:
+    before = len(supplier.server.asked())
+    queries, found = search(supplier, models, "zen-rewrite", "And interns?")
+    assert queries == ["How many days of leave do interns get?"]
+    assert found[0] == Status("rewriting")
+    assert len(supplier.server.asked()) - before == 2
+    assert "25 days" in str(supplier.server.asked()[before].body["messages"])
+
+
+def test_a_question_that_stands_alone_is_not(supplier: Supplier, models: Models) -> None:
+    queries, found = search(supplier, models, "zen-rewrite", "Which form has to be filled in for parental leave?")
+    assert queries == ["Which form has to be filled in for parental leave?"]
+    assert found[0] == Status("searching")
+
+
+@pytest.mark.parametrize("name", ["refuse-500", "flood-3000", "html"])
+def test_a_rewriting_that_fails_leaves_the_question(supplier: Supplier, models: Models, name: str) -> None:
+    model = models.model(supplier.endpoint(), Parameters(name))
+    stream = pieces(build_chain(model, lambda query: [passage(quote=query)], leans_on_history).stream(Ask("Why?", HISTORY)))
+    found = next(piece for piece in stream if isinstance(piece, Retrieved))
+    stream.close()  # type: ignore[attr-defined]
+    assert found.query == "Why?"
+
+
+@pytest.mark.parametrize("name", ["hang-before-headers", "hang-mid", "drip-headers", "pings"])
+def test_a_rewriting_that_hangs_ends_in_time(supplier: Supplier, models: Models, name: str) -> None:
+    rewrite = rewriter(models.model(supplier.endpoint(), Parameters(name)), 0.2)
+    assert rewrite is not None
+    started = time.monotonic()
+    assert rewrite(Ask("Why?", HISTORY)) == "Why?"
+    assert time.monotonic() - started < 1
+
+
+def test_a_model_without_a_time_limit_does_not_rewrite() -> None:
+    model = canned("a")
+    found = list(pieces(build_chain(model, lambda query: [], leans_on_history).stream(Ask("Why?", HISTORY))))
+    assert found[0] == Status("searching")
+    assert len(model.prompts) == 1  # type: ignore[attr-defined]
