@@ -3,20 +3,20 @@
 Functions over a transaction; nothing here waits, and nothing knows who reads.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, delete, select, update
+from sqlalchemy import Select, delete, insert, select, update
 from sqlalchemy.orm import Session as Transaction
 
 from chatapp.core.answer import AnswerLog, Shape, State, rebuild
 from chatapp.core.events import Chunk, Context, Done, Error, Logged, Reasoning, Sources
 from chatapp.core.prompt import cited
-from chatapp.errors import ChatAppError, Interrupted
+from chatapp.errors import ChatAppError, Interrupted, NotFound
 from chatapp.models import Message, Run, Segment, now
-from chatapp.sessions import touch
+from chatapp.sessions import owned_message, touch
 
 HEARTBEAT_SECONDS = 5
 STALE_SECONDS = 30
@@ -49,6 +49,67 @@ def segments(t: Transaction, message_id: str, start: int) -> list[Logged]:
     """Return what a live answer gained from a position on."""
     query = select(Segment.events).where(Segment.message_id == message_id, Segment.start >= start).order_by(Segment.start)
     return [event for events in t.scalars(query) for event in load(events)]
+
+
+@dataclass(frozen=True, slots=True)
+class Gain:
+    """What a live answer gained between two flushes."""
+
+    start: int
+    end: int
+    events: Sequence[Logged]
+
+
+def save_gains(t: Transaction, owner: str, gains: Mapping[str, Gain], beat: bool) -> set[str]:
+    """Store the gains of answers that are still `owner`'s, and its heartbeat; return which are."""
+    mine = set(t.scalars(select(Run.message_id).where(Run.owner == owner, Run.message_id.in_(list(gains)))))
+    kept = {message_id: gain for message_id, gain in gains.items() if message_id in mine}
+    if kept:
+        rows = [{"message_id": message_id, "start": gain.start, "events": dump(gain.events)} for message_id, gain in kept.items()]
+        t.execute(insert(Segment), rows)
+    if fresh := [message_id for message_id, gain in kept.items() if gain.start == 0]:
+        t.execute(update(Message).where(Message.id.in_(fresh)).values(status=State.RUNNING.value))
+    if beat:
+        t.execute(update(Run).where(Run.owner == owner).values(heartbeat_at=now(), state=State.RUNNING.value))
+    return mine
+
+
+def grown(t: Transaction, followed: Mapping[str, int]) -> dict[str, list[Logged]]:
+    """Return the new events of followed answers from their positions on; what has ended comes whole from its row."""
+    live = set(t.scalars(select(Run.message_id).where(Run.message_id.in_(list(followed)))))
+    new: dict[str, list[Logged]] = {}
+    for message_id, position in followed.items():
+        if message_id in live:
+            new[message_id] = segments(t, message_id, position)
+        elif row := t.scalars(select(Message).where(Message.id == message_id)).first():
+            new[message_id] = [event for _, event in finished(row).read(position)]
+        else:
+            new[message_id] = [error_event(NotFound("message"))]
+    return new
+
+
+def owned_answer(t: Transaction, user_id: str, message_id: str) -> Message:
+    """Return somebody's own answer, to be read after the transaction; raise NotFound."""
+    message = owned_message(t, user_id, message_id)
+    if message.role != "assistant":
+        raise NotFound("message")
+    t.expunge(message)
+    return message
+
+
+def live_in_session(t: Transaction, user_id: str, session_id: str) -> list[str]:
+    """Return the live answers of a session."""
+    return list(t.scalars(select(Run.message_id).where(Run.session_id == session_id, Run.user_id == user_id)))
+
+
+def request_stop(t: Transaction, message_id: str) -> None:
+    """Leave word for the owner of a run that it is to stop."""
+    t.execute(update(Run).where(Run.message_id == message_id).values(stop_requested=True))
+
+
+def stops(t: Transaction, owner: str) -> list[str]:
+    """Return the answers of an owner that are to stop."""
+    return list(t.scalars(select(Run.message_id).where(Run.owner == owner, Run.stop_requested)))
 
 
 def finished(message: Message) -> AnswerLog:

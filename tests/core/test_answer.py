@@ -75,9 +75,7 @@ def test_two_reads_at_any_position_give_the_whole_and_nothing_twice() -> None:
         for kind in (Chunk, Reasoning):
             whole = log.text(kind)
             assert whole.endswith(texts(rest, kind))
-        skipped = log.position - sum(
-            len(event.text) if isinstance(event, Chunk | Reasoning) else 1 for event in rest
-        )
+        skipped = log.position - sum(len(event.text) if isinstance(event, Chunk | Reasoning) else 1 for event in rest)
         assert skipped == cut
 
 

@@ -1,0 +1,81 @@
+"""A self-hosted chat over your own documents. `create_app` knows all parts and does nothing but put them together."""
+
+import os
+import secrets
+import socket
+from typing import TYPE_CHECKING, Any
+
+from chatapp.settings import MB, Settings
+
+if TYPE_CHECKING:  # gunicorn's arbiter and chatapp.children import this package and must stay small and unpatched
+    from flask_openapi3 import OpenAPI
+
+__version__ = "0.1.0"
+JSON_BYTES = 2 * MB  # a question of 100,000 characters, escaped, and room; uploads have a limit of their own
+
+
+def create_app(settings: Settings | None = None) -> "OpenAPI":
+    """Make the app from its settings, the environment's where none are given."""
+    from flask_migrate import Migrate
+    from flask_openapi3 import Info, OpenAPI
+
+    from chatapp import logs, web
+    from chatapp.accounts import Accounts
+    from chatapp.chains.suppliers import Models
+    from chatapp.database import Database, prepare_engine
+    from chatapp.knowledge import Knowledge
+    from chatapp.models import db
+    from chatapp.runs import Runs
+    from chatapp.secret import Secret
+    from chatapp.sessions import Sessions
+    from chatapp.suppliers import Suppliers
+    from chatapp.turns import Turns
+    from chatapp.web import accounts, chat, knowledge, ops, pages, sessions, suppliers
+
+    settings = settings or Settings.from_env()
+    logs.set_up(settings.log_level)
+    app = OpenAPI(
+        "chatapp",
+        info=Info(title="Chat over your own documents", version=__version__),
+        validation_error_callback=web.invalid,
+        doc_ui=False,
+        security_schemes={"token": {"type": "http", "scheme": "bearer"}},
+        template_folder="../templates",
+        static_folder="../static",
+    )
+    app.config.update(_flask_config(settings))
+    db.init_app(app)
+    Migrate(app, db, directory=os.path.join(os.path.dirname(__file__), "..", "migrations"), render_as_batch=True)
+    with app.app_context():
+        prepare_engine(db.engine)
+        database = Database(db.engine)
+
+    owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+    supplier_rows = Suppliers(database, settings, Secret(settings.home), Models(settings))
+    bases = Knowledge(database, settings)
+    app.extensions["chatapp"] = web.Services(
+        settings=settings,
+        database=database,
+        accounts=Accounts(database),
+        sessions=Sessions(database),
+        suppliers=supplier_rows,
+        knowledge=bases,
+        runs=Runs(database, settings, owner),
+        turns=Turns(database, settings, supplier_rows, bases, owner),
+    )
+    web.init_app(app)
+    for blueprint in (chat.bp, sessions.bp, knowledge.bp, suppliers.bp, accounts.bp, ops.bp):
+        app.register_api(blueprint)
+    app.register_blueprint(pages.bp)
+    return app
+
+
+def _flask_config(settings: Settings) -> dict[str, Any]:
+    from chatapp.database import engine_options
+
+    return {
+        "SQLALCHEMY_DATABASE_URI": settings.sql_url,
+        "SQLALCHEMY_ENGINE_OPTIONS": engine_options(settings.sql_url),
+        "MAX_CONTENT_LENGTH": JSON_BYTES,
+        "MAX_FORM_PARTS": 1000,
+    }

@@ -1,0 +1,283 @@
+"""Text as the knowledge side sees it: normalising, splitting with offsets, sentences, tokens, and the arithmetic of ranking.
+
+Every offset counts code points of the normalised text, and is kept while splitting, never found again afterwards. Chinese,
+Japanese, Korean and Thai have no blanks to go by: what is indexed are their single characters and pairs, what is asked for
+are pairs only (measured: the same hits, 15 times faster). Stems of words come from outside, as a function.
+"""
+
+import re
+import unicodedata
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TypeAlias
+
+CHUNK_TOKENS = 250
+TOKEN_CHARACTERS = 64  # longer words are cut: nobody asks for them
+WINDOW_TOKENS = 24  # within which words count as standing together
+
+Stem: TypeAlias = Callable[[str], str]
+
+# Scripts written without blanks: Thai to Khmer, kana, bopomofo, Han, Hangul.
+UNSPACED = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u2fdf\u3005-\u3007\u3040-\u30fa\u30fc-\u312f"
+    "\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
+)
+_RUN = re.compile(f"([{UNSPACED}]+)|([^\\W_{UNSPACED}]+)")
+# What weighs a whole token in a model's eyes: the above and full-width punctuation.
+_WIDE = re.compile(f"[{UNSPACED}\u3000-\u303f\uff00-\uffef]")
+
+_STOP_WORDS = (
+    "a about above after again against all also am an and any are as at be because been before being below between both but by "
+    "can could did do does doing don down during each few for from further had has have having he her here hers herself him "
+    "himself his how i if in into is it its itself just ll m me more most my myself no nor not now of off on once only or other "
+    "our ours ourselves out over own re s same shall she should so some such t than that the their theirs them themselves then "
+    "there these they this those through to too under until up ve very was we were what when where which while who whom whose "
+    "why will with would you your yours yourself yourselves"
+)
+STOP_WORDS = frozenset(_STOP_WORDS.split())
+# What asks and is not asked for; longer ones first, since a pattern takes the first that fits.
+_ASKING = re.compile(
+    "为什么|為什麼|什么样|什麼樣|什么时候|什麼時候|什么|什麼|甚么|怎么样|怎麼樣|怎样|怎樣|怎么|怎麼|如何|多少|几个|哪一|哪些|哪个|哪個|哪里|哪裡|哪儿|"
+    "哪几|哪|是谁|是誰|谁|誰|是否|是不是|有没有|請問|请问|吗|嗎|呢|请|請"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """From `start` to before `end`."""
+
+    start: int
+    end: int
+
+
+# --- normalising -----------------------------------------------------------------------------------------------------
+
+_DROPPED = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u200b\u2060\ufeff]")
+_LINE_END = re.compile("\r\n?|[\x0c\x85\u2028\u2029]")
+_BLANKS = re.compile("[\u00a0\u2000-\u200a\u202f\u205f]")
+
+
+def normalise(text: str) -> str:
+    """Return the text that is kept and that offsets count in: composed, one kind of line end, nothing invisible."""
+    text = unicodedata.normalize("NFC", text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace"))
+    text = _DROPPED.sub("", _BLANKS.sub(" ", _LINE_END.sub("\n", text)))
+    return re.sub(r"\n{3,}", "\n\n", re.sub(r"[ \t]+(?=\n|\Z)", "", text)).strip("\n")
+
+
+def count_tokens(text: str) -> float:
+    """Estimate how many tokens a model sees: a CJK character counts 1, any other a quarter."""
+    wide = 0 if text.isascii() else len(_WIDE.findall(text))
+    return wide + (len(text) - wide) / 4
+
+
+def joins(above: str, below: str) -> str | None:
+    """Say what joins two lines of one paragraph that was broken by its width; None where the break is meant."""
+    above, below = above.rstrip(), below.lstrip()
+    if not above or not below or above[-1] in "。！？；…：:.!?;|" or count_tokens(above) < 8:
+        return None
+    if _WIDE.match(above[-1]) and _WIDE.match(below[0]):
+        return "" if count_tokens(above) >= 15 and not re.match("[第（(【《]", below) else None
+    if _WIDE.match(below[0]) or _WIDE.match(above[-1]):
+        return "" if count_tokens(above) >= 15 and re.match("[，、a-z0-9]", below) else None
+    return " " if re.match("[a-z0-9(\u00df-\u00f6\u00f8-\u00ff\u0430-\u044f\u03b1-\u03c9]", below) else None
+
+
+# --- sentences -------------------------------------------------------------------------------------------------------
+
+_CLOSERS = "[」』”’\"'）)】》\\]]*"
+_BREAK = re.compile(f"(\n[ \t]*\n\\s*)|(\n)|([。！？；…]+{_CLOSERS})|([.!?]+{_CLOSERS}(?=\\s|$))")
+_ABBREVIATION = re.compile(
+    r"(?:^|[\s(\[\"“])(?:[A-Z]|Mr|Mrs|Ms|Dr|Prof|St|Jr|Sr|Gen|Col|Lt|Capt|Rev|Hon|No|Nos|Vol|vol|Fig|fig|Eq|Sec|pp|p|ed|vs|cf|ca|c|"
+    r"e\.g|i\.e|approx|Inc|Ltd|Co|Corp|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sep|Sept|Oct|Nov|Dec|(?:[A-Za-z]\.)+[A-Za-z])\.$"
+)
+
+
+def sentences(text: str) -> list[Span]:
+    """Return the sentences' spans, without blanks around them; a line broken by its width does not end one."""
+    spans: list[Span] = []
+    start = 0
+    for found in _BREAK.finditer(text):
+        if not _ends_sentence(text, found):
+            continue
+        _add_stripped(spans, text, start, found.end())
+        start = found.end()
+    _add_stripped(spans, text, start, len(text))
+    return spans
+
+
+def _ends_sentence(text: str, found: re.Match[str]) -> bool:
+    if found.group(2):
+        line = text.rfind("\n", 0, found.start()) + 1
+        end = text.find("\n", found.end())
+        return joins(text[line : found.start()], text[found.end() : len(text) if end < 0 else end]) is None
+    if found.group(4):
+        following = text[found.end() : found.end() + 40].lstrip()[:1]
+        return not following.islower() and not _ABBREVIATION.search(text, max(0, found.start() - 12), found.start() + 1)
+    return True
+
+
+def _add_stripped(spans: list[Span], text: str, start: int, end: int) -> None:
+    while start < end and text[start].isspace():
+        start += 1
+    while end > start and text[end - 1].isspace():
+        end -= 1
+    if start < end:
+        spans.append(Span(start, end))
+
+
+# --- splitting -------------------------------------------------------------------------------------------------------
+
+# Where a text may be cut, best first; a cut comes after what matches. Nothing matches inside "3.5" or "1,000".
+_CUTS = re.compile(
+    f"(?P<r0>\n[ \t]*\n\\s*)|(?P<r1>\n)|(?P<r2>[。！？；…]+{_CLOSERS}|[.?!]+{_CLOSERS}(?=\\s))"
+    "|(?P<r3>[，、：]|[,;:](?=\\s))|(?P<r4>[ \t]+)"
+)
+_RANKS = {"r0": 0, "r1": 1, "r2": 2, "r3": 3, "r4": 4}
+
+
+def split(text: str, hard: Sequence[int] = (), size: int = CHUNK_TOKENS) -> list[Span]:
+    """Split into spans of at most `size` estimated tokens, none across an offset in `hard` (headings, slides, sheets)."""
+    edges = [0, *(edge for edge in hard if 0 < edge < len(text)), len(text)]
+    spans: list[Span] = []
+    for start, end in pairwise(edges):
+        _split_section(spans, text, start, end, size)
+    return spans
+
+
+def _split_section(spans: list[Span], text: str, start: int, end: int, size: int) -> None:
+    places, weights, ranks = _cuts(text, start, end, size)
+    first = 0
+    while first < len(places) - 1:
+        rest = weights[-1] - weights[first]
+        last = len(places) - 1 if rest <= size else _best_cut(weights, ranks, first, rest, size)
+        _add_stripped(spans, text, places[first], places[last])
+        first = last
+
+
+def _cuts(text: str, start: int, end: int, size: int) -> tuple[list[int], list[float], list[int]]:
+    """Return the places to cut at, the tokens before each, and how bad a cut there is (0 best)."""
+    places, weights, ranks = [start], [0.0], [0]
+    for found in _CUTS.finditer(text, start, end):
+        _extend(places, weights, ranks, text, found.end(), _RANKS[found.lastgroup or "r4"], size)
+    _extend(places, weights, ranks, text, end, 0, size)
+    return places, weights, ranks
+
+
+def _extend(places: list[int], weights: list[float], ranks: list[int], text: str, place: int, rank: int, size: int) -> None:
+    if place <= places[-1]:
+        return
+    while (weight := count_tokens(text[places[-1] : place])) > size:
+        places.append(places[-1] + size)  # a run without any separator is cut where it is full
+        weights.append(weights[-1] + count_tokens(text[places[-2] : places[-1]]))
+        ranks.append(5)
+    places.append(place)
+    weights.append(weights[-1] + weight)
+    ranks.append(rank)
+
+
+def _best_cut(weights: list[float], ranks: list[int], first: int, rest: float, size: int) -> int:
+    """Choose the last of the best-ranked cuts in the upper half of `size`; what would leave a scrap is cut in the middle."""
+    most = size if rest >= 1.5 * size else rest * 0.65
+    low = bisect_left(weights, weights[first] + most / 2, first + 1)
+    high = bisect_right(weights, weights[first] + most, low)
+    if low >= high:
+        return max(first + 1, bisect_right(weights, weights[first] + size, first + 1) - 1)
+    best = min(ranks[low:high])
+    return max(index for index in range(low, high) if ranks[index] == best)
+
+
+# --- tokens ----------------------------------------------------------------------------------------------------------
+
+
+def _fold(text: str) -> str:
+    """Make alike what is written differently: case, width, accents, thousands' commas."""
+    if not text.isascii():
+        text = unicodedata.normalize("NFKD", text)
+        text = unicodedata.normalize("NFC", re.sub("[\u0300-\u036f]", "", text))
+    return re.sub(r"(?<=\d),(?=\d{3}\b)", "", text.casefold())
+
+
+def _runs(text: str) -> Iterator[tuple[str, str]]:
+    for found in _RUN.finditer(_fold(text)):
+        yield found.group(1) or "", (found.group(2) or "")[:TOKEN_CHARACTERS]
+
+
+def index_tokens(text: str, stem: Stem) -> list[str]:
+    """Return what a text is found by: stems of words, and single characters and pairs of CJK."""
+    tokens: list[str] = []
+    for run, word in _runs(text):
+        if word:
+            if word not in STOP_WORDS:
+                tokens.append(stem(word))
+            continue
+        for i in range(len(run)):  # in the order of reading, so that positions mean nearness
+            tokens += (run[i], run[i : i + 2]) if i + 1 < len(run) else (run[i],)
+    return tokens
+
+
+def query_tokens(text: str, stem: Stem) -> list[str]:
+    """Return what a question asks for: stems and CJK pairs, single characters only where they stand alone."""
+    tokens: list[str] = []
+    for run, word in _runs(_ASKING.sub(" ", text)):
+        if word:
+            if word not in STOP_WORDS:
+                tokens.append(stem(word))
+        elif len(run) == 1:
+            tokens.append(run)
+        else:
+            tokens.extend(run[i : i + 2] for i in range(len(run) - 1))
+    return tokens
+
+
+# --- ranking ---------------------------------------------------------------------------------------------------------
+
+
+def coverage(weights: Mapping[str, float], tokens: Iterable[str]) -> float:
+    """Return which share (0..1) of a question's weight these tokens hold."""
+    total = sum(weights.values())
+    return sum(weights[token] for token in weights.keys() & set(tokens)) / total if total else 0.0
+
+
+def proximity(weights: Mapping[str, float], places: Sequence[tuple[int, str]], window: int = WINDOW_TOKENS) -> float:
+    """Return the largest share (0..1) of a question's weight that stands within `window` places of a text.
+
+    `places` are the positions of the question's tokens, in the order of reading.
+    """
+    total = sum(weights.values())
+    held: dict[str, int] = {}
+    weight = best = 0.0
+    first = 0
+    for place, token in places:
+        held[token] = held.get(token, 0) + 1
+        weight += weights[token] if held[token] == 1 else 0.0
+        while place - places[first][0] >= window:
+            gone = places[first][1]
+            held[gone] -= 1
+            weight -= weights[gone] if not held[gone] else 0.0
+            first += 1
+        best = max(best, weight)
+    return min(1.0, best / total) if total else 0.0
+
+
+def min_max(scores: Mapping[int, float]) -> dict[int, float]:
+    """Stretch scores to 0..1; where all are the same, all are 1."""
+    if not scores:
+        return {}
+    low, high = min(scores.values()), max(scores.values())
+    return {key: (score - low) / (high - low) if high > low else 1.0 for key, score in scores.items()}
+
+
+def fuse(first: Mapping[int, float], second: Mapping[int, float], share: float) -> dict[int, float]:
+    """Blend two rankings after min-max: `share` of the second, the rest of the first; who is missing in one has 0 there."""
+    a, b = min_max(first), min_max(second)
+    return {key: (1 - share) * a.get(key, 0.0) + share * b.get(key, 0.0) for key in a.keys() | b.keys()}
+
+
+def best_sentence(text: str, weights: Mapping[str, float], stem: Stem) -> tuple[Span, float]:
+    """Return the sentence that covers most of a question's weight, and the share it covers; the shorter one of equals."""
+    spans = sentences(text) or [Span(0, len(text))]
+    covered = [coverage(weights, query_tokens(text[span.start : span.end], stem)) for span in spans]
+    best = max(range(len(spans)), key=lambda i: (covered[i], spans[i].start - spans[i].end))
+    return spans[best], covered[best]

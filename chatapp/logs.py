@@ -1,0 +1,24 @@
+"""How the service logs: one line an event on standard error, line ends inside a message escaped, nothing of what is said."""
+
+import logging
+
+FORMAT = "%(asctime)s %(levelname)s %(message)s"
+
+
+class OneLine(logging.Formatter):
+    """Escapes line ends in the message, so that what somebody typed cannot pass for a line of ours."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        """Write the message without its traceback."""
+        record.message = record.message.replace("\r", "\\r").replace("\n", "\\n")
+        return super().formatMessage(record)
+
+
+def set_up(level: str) -> None:
+    """Send our own log lines to standard error from `level` on; once per process."""
+    log = logging.getLogger("chatapp")
+    log.setLevel(level.upper())
+    if not log.handlers:
+        handler = logging.StreamHandler()
+        handler.setFormatter(OneLine(FORMAT))
+        log.addHandler(handler)

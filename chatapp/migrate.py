@@ -1,0 +1,72 @@
+"""Bring the database to the newest shape: once per start, under a lock, with a copy of an SQLite file put aside first."""
+
+import fcntl
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from flask import Flask
+from flask_migrate import Migrate, upgrade
+from sqlalchemy import Engine, text
+
+from chatapp.database import engine_options, prepare_engine
+from chatapp.models import db
+from chatapp.settings import Settings
+
+FOLDER = Path(__file__).parent.parent / "migrations"
+POSTGRES_LOCK = 7_240_119  # any number that nobody else takes
+COPIES_KEPT = 3
+
+
+def migrate(settings: Settings) -> None:
+    """Apply the migrations that are missing. Safe to call from many processes at once."""
+    app = Flask("chatapp.migrate")
+    app.config["SQLALCHEMY_DATABASE_URI"] = settings.sql_url
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(settings.sql_url)
+    settings.home.mkdir(parents=True, exist_ok=True)
+    db.init_app(app)
+    Migrate(app, db, directory=str(FOLDER), render_as_batch=True)
+    with app.app_context():
+        prepare_engine(db.engine)
+        with _lock(settings, db.engine):
+            now_at, newest = _revisions(db.engine)
+            if now_at != newest:
+                if now_at is not None and settings.sqlite_file:
+                    _copy_aside(settings.sqlite_file, now_at)
+                upgrade(directory=str(FOLDER))
+        db.engine.dispose()
+
+
+def _revisions(engine: Engine) -> tuple[str | None, str | None]:
+    with engine.connect() as connection:
+        now_at = MigrationContext.configure(connection).get_current_revision()
+    return now_at, ScriptDirectory(str(FOLDER)).get_current_head()
+
+
+@contextmanager
+def _lock(settings: Settings, engine: Engine) -> Iterator[None]:
+    if settings.sqlite_file:
+        with open(settings.home / "migrate.lock", "w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+        return
+    with engine.connect() as connection:
+        connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": POSTGRES_LOCK})
+        try:
+            yield
+        finally:
+            connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": POSTGRES_LOCK})
+
+
+def _copy_aside(file: Path, revision: str) -> None:
+    """Copy by SQLite's own backup: a live WAL file must not be copied as bytes."""
+    folder = file.parent / "backups"
+    folder.mkdir(exist_ok=True)
+    target = folder / f"{file.stem}-before-{revision}.db"
+    with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(target)) as copy:
+        source.backup(copy)
+    for old in sorted(folder.glob("*-before-*.db"), key=lambda path: path.stat().st_mtime)[:-COPIES_KEPT]:
+        old.unlink()

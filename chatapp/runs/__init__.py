@@ -1,0 +1,177 @@
+"""Live answers: start, attach, stop, flush, follow, reap, drain.
+
+One greenlet drives a chain and appends to a log (writer.py); everybody else reads from a position (live.py). A reader in
+another worker reads a log that is followed from the database, a reader who comes late one that is rebuilt from the stored
+row (records.py): the same `tail`.
+
+Every 200 ms one transaction stores what all live answers of this worker gained. The end is committed before it is
+announced. Each write names its owner: when no row answers to it, somebody has taken the run for dead, and it ends here.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import gevent
+
+from chatapp.core.answer import LIVE, State
+from chatapp.core.events import Logged
+from chatapp.database import Database
+from chatapp.errors import DatabaseBusy
+from chatapp.runs import records
+from chatapp.runs.live import Live
+from chatapp.runs.writer import SAVE_SECONDS, Job, Lost, Stopped, Writer
+from chatapp.settings import Settings
+
+__all__ = ["Job", "Live", "Runs"]
+
+log = logging.getLogger("chatapp.runs")
+
+FLUSH_SECONDS = 0.2
+WATCH_SECONDS = 0.25
+REAP_SECONDS = 5
+
+
+class Runs:
+    """The live answers of one worker."""
+
+    def __init__(self, database: Database, settings: Settings, owner: str) -> None:
+        self._database = database
+        self._settings = settings
+        self._owner = owner
+        self._writers: dict[str, Writer] = {}
+        self._followed: dict[str, Live] = {}
+        self._loops: list[gevent.Greenlet] = []
+        self._heartbeat_at = 0.0
+        self.readers = 0
+        self.draining = False
+
+    def start(self, job: Job) -> Live:
+        """Begin an answer whose row is stored; its context can be read at once."""
+        self._ensure_loops()
+        writer = Writer(job=job, database=self._database, settings=self._settings, owner=self._owner)
+        self._writers[job.context.message_id] = writer
+        writer.start()
+        return writer
+
+    def attach(self, user_id: str, message_id: str) -> Live:
+        """Return the log of somebody's own answer, live here, live elsewhere or ended; raise NotFound."""
+        row = self._database.read(lambda t: records.owned_answer(t, user_id, message_id))
+        live = self._writers.get(message_id) or self._followed.get(message_id)
+        if live is not None:
+            return live
+        if State(row.status) not in LIVE:
+            return Live(records.finished(row))
+        self._ensure_loops()
+        return self._followed.setdefault(message_id, Live())
+
+    def stop(self, user_id: str, message_id: str) -> None:
+        """Ask an answer to end, wherever it is written; any number of times. Raise NotFound."""
+        row = self._database.read(lambda t: records.owned_answer(t, user_id, message_id))
+        if writer := self._writers.get(message_id):
+            writer.interrupt(Stopped)
+        elif State(row.status) in LIVE:
+            self._database.write(lambda t: records.request_stop(t, message_id))
+
+    def stop_session(self, user_id: str, session_id: str) -> None:
+        """Stop every live answer of a session, before it is deleted."""
+        for message_id in self._database.read(lambda t: records.live_in_session(t, user_id, session_id)):
+            self.stop(user_id, message_id)
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Count a reader while it reads."""
+        self.readers += 1
+        try:
+            yield
+        finally:
+            self.readers -= 1
+
+    def live_count(self) -> int:
+        """Return how many answers this worker writes."""
+        return sum(not writer.log.ended for writer in self._writers.values())
+
+    def drain(self, seconds: float) -> None:
+        """Let live answers end for that long, then save the rest as interrupted."""
+        self.draining = True
+        deadline = time.monotonic() + seconds
+        while self._writers and time.monotonic() < deadline:
+            self._forget_ended()
+            gevent.sleep(0.05)
+        rest = list(self._writers.values())
+        for writer in rest:
+            writer.interrupt(Lost)
+        for writer in rest:
+            writer.join(SAVE_SECONDS)
+
+    def close(self) -> None:
+        """End the loops of this worker."""
+        gevent.killall(self._loops)
+        self._loops.clear()
+
+    def _ensure_loops(self) -> None:
+        if not self._loops:
+            rhythm = [(self._flush, FLUSH_SECONDS), (self._watch, WATCH_SECONDS), (self._reap, REAP_SECONDS)]
+            self._loops = [gevent.spawn(_every, seconds, step) for step, seconds in rhythm]
+
+    def _forget_ended(self) -> None:
+        for message_id in [message_id for message_id, writer in self._writers.items() if writer.log.ended]:
+            del self._writers[message_id]
+
+    def _flush(self) -> None:
+        """Store what all live answers gained, in one transaction, and show life."""
+        self._forget_ended()
+        beat = time.monotonic() - self._heartbeat_at > records.HEARTBEAT_SECONDS
+        growing = {name: writer for name, writer in self._writers.items() if not writer.ending}
+        gains = {
+            name: records.Gain(writer.flushed, writer.log.position, [event for _, event in writer.log.read(writer.flushed)])
+            for name, writer in growing.items()
+            if writer.log.position > writer.flushed
+        }
+        if not gains and not (beat and growing):
+            return
+        mine = self._database.write(lambda t: records.save_gains(t, self._owner, gains, beat))
+        if beat:
+            self._heartbeat_at = time.monotonic()
+        for name, gain in gains.items():
+            growing[name].flushed = gain.end
+            if name not in mine:
+                growing[name].interrupt(Lost)
+
+    def _watch(self) -> None:
+        """See which answers are to stop, and how those that other workers write have grown: one read for all."""
+        if not self._writers and not self._followed:
+            return
+        followed = {message_id: live.log.position for message_id, live in self._followed.items()}
+        stops, grown = self._database.read(lambda t: (records.stops(t, self._owner), records.grown(t, followed)))
+        for message_id in stops:
+            if writer := self._writers.get(message_id):
+                writer.interrupt(Stopped)
+        for message_id, events in grown.items():
+            self._follow(message_id, events)
+
+    def _follow(self, message_id: str, events: list[Logged]) -> None:
+        live = self._followed[message_id]
+        for event in events:
+            live.log.append(event)
+        if events:
+            live.ring()
+        if live.log.ended:
+            del self._followed[message_id]
+
+    def _reap(self) -> None:
+        if self._database.read(lambda t: bool(t.scalars(records.stale()).first())):
+            for message_id in self._database.write(records.reap):
+                log.warning("answer interrupted message=%s", message_id)
+
+
+def _every(seconds: float, step: Callable[[], None]) -> None:
+    while True:
+        try:
+            step()
+        except DatabaseBusy:
+            log.warning("the database is busy; %s waits", step.__name__)
+        except Exception:
+            log.exception("%s failed", step.__name__)
+        gevent.sleep(seconds)

@@ -1,0 +1,211 @@
+"""A turn, from what was asked to an answer that can start: session, branch, question and the answer's empty row.
+
+All of it is one transaction, so a question is either stored whole or not at all; a `client_message_id` that was seen
+before finds its first answer instead.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session as Transaction
+
+from chatapp.core.answer import State
+from chatapp.core.events import Context
+from chatapp.core.prompt import Ask, fits
+from chatapp.database import Database
+from chatapp.errors import Busy, ContextTooLong, InvalidRequest, NotFound, TooManyAnswers
+from chatapp.knowledge import Bases, Knowledge
+from chatapp.models import Message, Run, Session, new_id, now
+from chatapp.sessions import history, owned_message, owned_session
+from chatapp.settings import Settings
+from chatapp.suppliers import Choice, Suppliers, Wish
+from chatapp.titles import title_of
+
+TEMPORARY_HOURS = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What somebody asks, in the words of wire.md. `bases` None means the session's own."""
+
+    text: str | None = None
+    question_id: str | None = None
+    continue_id: str | None = None
+    session_id: str | None = None
+    parent_id: str | None = None
+    client_message_id: str | None = None
+    system_prompt: str = ""
+    max_length: int = 20
+    documents_only: bool = False
+    wish: Wish = field(default_factory=Wish)
+    bases: Sequence[str] | None = None
+    md5s: Sequence[str] = ()
+    search_k: int = 5
+    temporary: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An answer that can start. `ask` None means that it had been started before: attach to it."""
+
+    message_id: str
+    session_id: str
+    user_id: str
+    context: Context | None = None
+    ask: Ask | None = None
+    choice: Choice | None = None
+    bases: Bases | None = None
+    md5s: Sequence[str] = ()
+    search_k: int = 5
+
+
+class Turns:
+    """Opens turns."""
+
+    def __init__(self, database: Database, settings: Settings, suppliers: Suppliers, knowledge: Knowledge, owner: str) -> None:
+        self._database = database
+        self._settings = settings
+        self._suppliers = suppliers
+        self._knowledge = knowledge
+        self._owner = owner
+
+    def open(self, user_id: str, question: Question) -> Opened:
+        """Store a question with its answer's row.
+
+        Raises NotFound for what is not the asker's, Busy, TooManyAnswers, NoModel, ModelGone, ContextTooLong.
+        """
+        seen = question.client_message_id
+        if seen and (again := self._database.read(lambda t: _seen(t, user_id, seen))):
+            return again
+        session = self._session(user_id, question)
+        wish = Wish(session.get("supplier"), session.get("model"))
+        choice = self._suppliers.choose(user_id, question.wish, wish)
+        wanted = session.get("bases", []) if question.bases is None else list(question.bases)
+        bases = self._knowledge.choose(user_id, wanted) if wanted else None
+        return self._database.write(lambda t: self._store(t, user_id, question, choice, bases))
+
+    def _session(self, user_id: str, question: Question) -> dict[str, Any]:
+        """Return what a session brings along; nothing where a new one is to be made."""
+
+        def read(t: Transaction) -> dict[str, Any]:
+            session_id = question.session_id
+            for message_id in (question.question_id, question.continue_id):
+                if message_id and not session_id:
+                    session_id = owned_message(t, user_id, message_id).session_id
+            if not session_id:
+                return {}
+            row = owned_session(t, user_id, session_id)
+            return {"supplier": row.supplier, "model": row.model, "bases": list(row.knowledge_base_ids)}
+
+        return self._database.read(read)
+
+    def _store(self, t: Transaction, user_id: str, question: Question, choice: Choice, bases: Bases | None) -> Opened:
+        if question.client_message_id and (again := _seen(t, user_id, question.client_message_id)):
+            return again
+        self._check_limit(t, user_id)
+        session, asked, partial = self._place(t, user_id, question)
+        _check_free(t, session.id, asked.id, asked.parent_id)
+        ask = Ask(
+            question=asked.content,
+            history=history(t, session.id, asked.parent_id),
+            system_prompt=question.system_prompt,
+            max_length=question.max_length,
+            context_tokens=choice.context_tokens,
+            documents_only=question.documents_only,
+            partial=partial,
+        )
+        if not fits(ask):
+            raise ContextTooLong
+        label = " · ".join(bases.names) if bases else choice.label
+        answer = Message(
+            id=new_id(),
+            session_id=session.id,
+            user_id=user_id,
+            parent_id=asked.id,
+            role="assistant",
+            status=State.QUEUED.value,
+            knowledge=label,
+            supplier=choice.supplier,
+            model=choice.model,
+        )
+        session.leaf_id, session.updated_at = answer.id, now()
+        session.supplier, session.model = choice.supplier, choice.model
+        session.knowledge_base_ids = list(bases.ids) if bases else []
+        session.title = session.title or title_of(asked.content)
+        t.add(answer)
+        t.flush()
+        t.add(Run(message_id=answer.id, session_id=session.id, user_id=user_id, owner=self._owner))
+        context = Context(label, session.id, answer.id, asked.id)
+        return Opened(answer.id, session.id, user_id, context, ask, choice, bases, question.md5s, question.search_k)
+
+    def _place(self, t: Transaction, user_id: str, question: Question) -> tuple[Session, Message, str]:
+        """Find or make the session and the question's row; also the partial answer that is to be continued."""
+        if question.continue_id:
+            broken = owned_message(t, user_id, question.continue_id)
+            if broken.role != "assistant" or broken.status in ("queued", "running") or not broken.parent_id:
+                raise InvalidRequest("continue_id", "not_continuable")
+            return t.get_one(Session, broken.session_id), owned_message(t, user_id, broken.parent_id), broken.content
+        if question.question_id:
+            asked = owned_message(t, user_id, question.question_id)
+            if asked.role != "user":
+                raise NotFound("message")
+            return t.get_one(Session, asked.session_id), asked, ""
+        if question.session_id:
+            session = owned_session(t, user_id, question.session_id)
+        else:
+            session = _new_session(t, user_id, question.temporary)
+        parent_id = question.parent_id or session.leaf_id
+        if question.parent_id and owned_message(t, user_id, question.parent_id).session_id != session.id:
+            raise InvalidRequest("parent_id", "not_of_session")
+        asked = Message(
+            id=new_id(),
+            session_id=session.id,
+            user_id=user_id,
+            parent_id=parent_id,
+            role="user",
+            content=question.text or "",
+            client_message_id=question.client_message_id,
+        )
+        t.add(asked)
+        t.flush()
+        return session, asked, ""
+
+    def _check_limit(self, t: Transaction, user_id: str) -> None:
+        limit = self._settings.answers_per_user
+        if not limit or self._settings.auth == "off":
+            return
+        live = t.scalar(select(func.count()).select_from(Run).where(Run.user_id == user_id)) or 0
+        if live >= limit:
+            raise TooManyAnswers(retry_after=5, limit=limit)
+
+
+def _new_session(t: Transaction, user_id: str, temporary: bool) -> Session:
+    if temporary:
+        old = now() - timedelta(hours=TEMPORARY_HOURS)
+        t.execute(delete(Session).where(Session.kind == "temporary", Session.updated_at < old))
+    session = Session(id=new_id(), user_id=user_id, kind="temporary" if temporary else "chat", knowledge_base_ids=[])
+    t.add(session)
+    t.flush()
+    return session
+
+
+def _seen(t: Transaction, user_id: str, client_message_id: str) -> Opened | None:
+    """Find the first answer to a question that was sent before."""
+    query = select(Message.id).where(Message.user_id == user_id, Message.client_message_id == client_message_id)
+    asked_id = t.scalars(query).first()
+    if asked_id is None:
+        return None
+    query_answer = select(Message).where(Message.parent_id == asked_id, Message.role == "assistant")
+    answer = t.scalars(query_answer.order_by(Message.number)).first()
+    return Opened(answer.id, answer.session_id, user_id) if answer else None
+
+
+def _check_free(t: Transaction, session_id: str, asked_id: str, parent_id: str | None) -> None:
+    """Raise Busy where the branch that is to grow has a live answer."""
+    query = select(Message.id, Message.parent_id).join(Run, Run.message_id == Message.id).where(Run.session_id == session_id)
+    for row in t.execute(query):
+        if row.id == parent_id or row.parent_id == asked_id:
+            raise Busy

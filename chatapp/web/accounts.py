@@ -1,0 +1,110 @@
+"""/api/auth: sign in and out, who I am, password, personal tokens."""
+
+from typing import Any
+
+from flask import Response, g, jsonify, make_response, request
+from flask_openapi3 import APIBlueprint, Tag
+from pydantic import BaseModel, Field, model_validator
+
+from chatapp.accounts import ADMIN, LOGIN_DAYS, Person
+from chatapp.web import LOGIN_COOKIE, person, services
+
+bp = APIBlueprint("auth", __name__, url_prefix="/api/auth", abp_tags=[Tag(name="auth", description="Accounts.")])
+
+
+class LoginBody(BaseModel):
+    """A name and password, or a one-time link's secret."""
+
+    name: str = Field(default=ADMIN, min_length=1, max_length=80)
+    password: str | None = Field(default=None, max_length=1000, repr=False)
+    link: str | None = Field(default=None, max_length=200, repr=False)
+
+    @model_validator(mode="after")
+    def _has_a_secret(self) -> "LoginBody":
+        if not self.password and not self.link:
+            raise ValueError("password:missing")
+        return self
+
+
+class PasswordBody(BaseModel):
+    """A new password; the current one where there is one."""
+
+    current: str | None = Field(default=None, max_length=1000, repr=False)
+    password: str = Field(min_length=8, max_length=1000, repr=False)
+
+
+class TokenBody(BaseModel):
+    """What a token is called."""
+
+    name: str = Field(default="token", min_length=1, max_length=80)
+
+
+class TokenPath(BaseModel):
+    """A token's id."""
+
+    token_id: str
+
+
+@bp.post("/login")
+def login(body: LoginBody) -> Response:
+    """Sign this browser in."""
+    accounts = services().accounts
+    if body.link:
+        who, secret = accounts.use_link(body.link)
+    else:
+        who, secret = accounts.sign_in(body.name, body.password or "", request.remote_addr or "")
+    response = make_response(jsonify(user=_user(who)))
+    response.set_cookie(LOGIN_COOKIE, secret, max_age=LOGIN_DAYS * 86400, httponly=True, samesite="Lax", secure=request.is_secure)
+    return response
+
+
+@bp.post("/logout")
+def logout() -> Response:
+    """Sign this browser out."""
+    if secret := request.cookies.get(LOGIN_COOKIE):
+        services().accounts.sign_out(secret)
+    response = make_response("", 204)
+    response.delete_cookie(LOGIN_COOKIE)
+    return response
+
+
+@bp.get("/me")
+def me() -> Any:
+    """Say who asks."""
+    return jsonify(user=_user(person()), auth=services().settings.auth, language=g.language)
+
+
+@bp.put("/password")
+def set_password(body: PasswordBody) -> tuple[str, int]:
+    """Set the password and sign all other browsers out."""
+    services().accounts.set_password(person(), body.current, body.password, request.cookies.get(LOGIN_COOKIE))
+    return "", 204
+
+
+@bp.get("/tokens")
+def list_tokens() -> Any:
+    """List personal tokens, without their secrets."""
+    return jsonify(items=services().accounts.tokens(person()), next=None)
+
+
+@bp.post("/tokens")
+def create_token(body: TokenBody) -> Any:
+    """Make a personal token; its secret is shown this once."""
+    return jsonify(services().accounts.create_token(person(), body.name)), 201
+
+
+@bp.delete("/tokens/<token_id>")
+def delete_token(path: TokenPath) -> tuple[str, int]:
+    """Revoke a personal token."""
+    services().accounts.delete_token(person(), path.token_id)
+    return "", 204
+
+
+def _user(who: Person) -> dict[str, Any]:
+    return {
+        "id": who.id,
+        "name": who.name,
+        "role": who.role,
+        "has_password": who.has_password,
+        "language": who.language,
+    }

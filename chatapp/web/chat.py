@@ -1,0 +1,238 @@
+"""The turn over HTTP: ask, come back, stop; as a stream and as one JSON answer. The contract is wire.md."""
+
+import logging
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+from flask import Response, g, jsonify, request, stream_with_context
+from flask_openapi3 import APIBlueprint, Tag
+from pydantic import BaseModel, BeforeValidator, Field, model_validator
+
+from chatapp.chains import build_chain, leans_on_history
+from chatapp.core import sse
+from chatapp.core.events import Error
+from chatapp.errors import NotFound, Overloaded, status_of
+from chatapp.runs import Job, Live
+from chatapp.suppliers import Wish
+from chatapp.turns import Opened, Question
+from chatapp.web import person, services
+from chatapp.words import say
+
+log = logging.getLogger("chatapp.web")
+bp = APIBlueprint("chat", __name__, abp_tags=[Tag(name="chat", description="Ask, come back, stop.")])
+
+QUESTION_MOST = 100_000
+HEADERS = {
+    "Content-Type": "text/event-stream; charset=utf-8",
+    "Cache-Control": "no-cache, no-transform",
+    "X-Accel-Buffering": "no",
+}
+
+
+def _one_or_many(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+Id = Annotated[str, Field(min_length=1, max_length=80)]
+Ids = Annotated[list[Id], BeforeValidator(_one_or_many), Field(max_length=100)]
+
+
+class ChatConfig(BaseModel):
+    """How to talk."""
+
+    system_prompt: str = Field(default="", max_length=20_000)
+    max_length: int = Field(default=20, ge=0, le=1000, description="how many earlier messages go along")
+    documents_only: bool = False
+
+
+class LLMConfig(BaseModel):
+    """Which model. A key that comes along serves this one request."""
+
+    supplier: str | None = Field(default=None, max_length=80)
+    model: str | None = Field(default=None, max_length=200)
+    temperature: float | None = Field(default=None, ge=0, le=2)
+    api_key: str | None = Field(default=None, max_length=500, repr=False)
+
+
+class KnowledgeConfig(BaseModel):
+    """Which documents."""
+
+    knowledge_base_id: Ids | None = None
+    filter_by_file_md5: Ids = Field(default_factory=list)
+    search_k: int = Field(default=5, ge=1, le=50)
+
+
+class ChatBody(BaseModel):
+    """A question, or another answer to one, or the rest of an answer."""
+
+    question: str | None = Field(default=None, min_length=1, max_length=QUESTION_MOST)
+    question_id: Id | None = None
+    continue_id: Id | None = None
+    session_id: Id | None = None
+    parent_id: Id | None = None
+    client_message_id: Id | None = None
+    chat_config: ChatConfig = Field(default_factory=ChatConfig)
+    llm_config: LLMConfig = Field(default_factory=LLMConfig)
+    knowledge_config: KnowledgeConfig | None = None
+    temporary: bool = False
+
+    @model_validator(mode="after")
+    def _has_a_question(self) -> "ChatBody":
+        if not (self.question or self.question_id or self.continue_id):
+            raise ValueError("question:question_needed")
+        if self.question is not None and not self.question.strip():
+            raise ValueError("question:blank")
+        return self
+
+    def to_question(self) -> Question:
+        """Put the request into the words of the turn."""
+        given = "knowledge_config" in self.model_fields_set
+        knowledge = self.knowledge_config or KnowledgeConfig()
+        bases = knowledge.knowledge_base_id
+        if given and bases is None and (self.knowledge_config is None or "knowledge_base_id" in knowledge.model_fields_set):
+            bases = []
+        return Question(
+            text=self.question,
+            question_id=self.question_id,
+            continue_id=self.continue_id,
+            session_id=self.session_id,
+            parent_id=self.parent_id,
+            client_message_id=self.client_message_id,
+            system_prompt=self.chat_config.system_prompt,
+            max_length=self.chat_config.max_length,
+            documents_only=self.chat_config.documents_only,
+            wish=Wish(**self.llm_config.model_dump()),
+            bases=bases,
+            md5s=knowledge.filter_by_file_md5,
+            search_k=knowledge.search_k,
+            temporary=self.temporary,
+        )
+
+
+class ChatAnswer(BaseModel):
+    """A whole answer."""
+
+    answer: str
+    sources: list[dict[str, Any]]
+    session_id: str
+    message_id: str
+    finish_reason: str
+    usage: dict[str, Any]
+
+
+class MessagePath(BaseModel):
+    """An answer's id."""
+
+    message_id: str
+
+
+class AfterQuery(BaseModel):
+    """The position to go on from, an event's id."""
+
+    after: str | None = None
+
+
+@bp.post("/chat/stream", summary="Ask, and read the answer as it is written")
+def ask_stream(body: ChatBody) -> Response:
+    """Answer with `text/event-stream`; a Last-Event-ID of an own answer attaches to it instead of asking again."""
+    place = sse.parse_event_id(request.headers.get("Last-Event-ID", ""))
+    if place is not None:
+        return _stream(services().runs.attach(person().id, place[0]), *place)
+    message_id, live = _ask(body)
+    return _stream(live, message_id, 0)
+
+
+@bp.post("/chat", summary="Ask, and get the whole answer", responses={200: ChatAnswer})
+def ask(body: ChatBody) -> Any:
+    """Answer with JSON when the answer is complete; an error has the status of its code."""
+    message_id, live = _ask(body)
+    for _, event in live.tail():
+        if isinstance(event, Error):
+            return _failed(event)
+    shown = services().sessions.message(person().id, message_id)
+    return jsonify(
+        answer=shown["content"],
+        sources=shown["sources"],
+        session_id=shown["session_id"],
+        message_id=message_id,
+        finish_reason=shown["finish_reason"],
+        usage=shown["usage"],
+    )
+
+
+@bp.get("/chat/stream/<message_id>", summary="Come back to an answer")
+def come_back(path: MessagePath, query: AfterQuery) -> Response:
+    """Send what follows a position, then the live rest; without one, everything."""
+    place = sse.parse_event_id(request.headers.get("Last-Event-ID") or query.after or "")
+    if place is not None and place[0] != path.message_id:
+        raise NotFound("message")
+    live = services().runs.attach(person().id, path.message_id)
+    return _stream(live, path.message_id, place[1] if place else 0)
+
+
+@bp.delete("/chat/stream/<message_id>", summary="Stop an answer")
+def stop(path: MessagePath) -> tuple[str, int]:
+    """Stop an answer and close the connection to its model; what had arrived stays."""
+    services().runs.stop(person().id, path.message_id)
+    return "", 204
+
+
+def _ask(body: ChatBody) -> tuple[str, Live]:
+    found = services()
+    if found.runs.readers >= found.settings.max_streams or found.runs.live_count() >= found.settings.max_streams:
+        raise Overloaded(found.settings.max_streams)
+    opened = found.turns.open(person().id, body.to_question())
+    if opened.ask is None:
+        return opened.message_id, found.runs.attach(person().id, opened.message_id)
+    return opened.message_id, found.runs.start(_job(opened))
+
+
+def _job(opened: Opened) -> Job:
+    found = services()
+    choice, bases = opened.choice, opened.bases
+    assert choice is not None and opened.context is not None and opened.ask is not None
+
+    def build() -> Any:
+        model = found.suppliers.runnable(choice)
+        if bases is None:
+            return build_chain(model, None, None)
+        rewrite = leans_on_history if found.settings.rewrite and choice.endpoint else None
+        return build_chain(
+            model, lambda query: found.knowledge.search(bases, query, opened.search_k, list(opened.md5s) or None), rewrite
+        )
+
+    names = ",".join(bases.ids) if bases else "-"
+    note = f"supplier={choice.supplier} model={choice.model} bases={names} request={g.request_id}"
+    supplier = choice.endpoint.label if choice.endpoint else choice.supplier
+    return Job(opened.context, opened.user_id, opened.ask, build, supplier, note)
+
+
+def _stream(live: Live, message_id: str, position: int) -> Response:
+    runs = services().runs
+    if runs.readers >= services().settings.max_streams:
+        raise Overloaded(services().settings.max_streams)
+    language = g.language
+
+    def speak(key: str, params: dict[str, Any]) -> str:
+        return say(language, key, params)
+
+    def body() -> Iterator[bytes]:
+        with runs.reading():
+            for place, event in live.tail(position):
+                yield sse.encode(event, message_id, place, speak)
+
+    return Response(stream_with_context(body()), headers=HEADERS)
+
+
+def _failed(event: Error) -> tuple[Response, int]:
+    body = {
+        "code": event.code,
+        "message": say(g.language, event.key, dict(event.params)),
+        "retryable": event.retryable,
+        "fields": {},
+        "request_id": g.request_id,
+    }
+    response = jsonify(error=body)
+    if event.retry_after is not None:
+        response.headers["Retry-After"] = str(event.retry_after)
+    return response, status_of(event.code)

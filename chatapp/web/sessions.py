@@ -1,0 +1,127 @@
+"""/api/sessions and /api/messages."""
+
+from typing import Any
+
+from flask import jsonify
+from flask_openapi3 import APIBlueprint, Tag
+from pydantic import BaseModel, Field
+
+from chatapp.errors import InvalidRequest
+from chatapp.web import person, services, stored_error_json
+from chatapp.web.chat import Id, Ids
+
+bp = APIBlueprint("sessions", __name__, url_prefix="/api", abp_tags=[Tag(name="sessions", description="Conversations.")])
+
+
+class ListQuery(BaseModel):
+    """Which page of a list."""
+
+    after: str | None = Field(default=None, max_length=80)
+    limit: int = Field(default=50, ge=1, le=200)
+
+
+class MessagesQuery(BaseModel):
+    """Which messages; all of them where nothing is said."""
+
+    after: Id | None = None
+    limit: int | None = Field(default=None, ge=1, le=1000)
+
+
+class SessionPath(BaseModel):
+    """A session's id."""
+
+    session_id: str
+
+
+class MessagePath(BaseModel):
+    """A message's id."""
+
+    message_id: str
+
+
+class SessionBody(BaseModel):
+    """What of a session can be set; what is left out stays."""
+
+    title: str | None = Field(default=None, max_length=200)
+    pinned: bool | None = None
+    knowledge_base_id: Ids | None = None
+    supplier: str | None = Field(default=None, max_length=80)
+    model: str | None = Field(default=None, max_length=200)
+
+
+class SessionChange(SessionBody):
+    """The same, and the branch that is looked at."""
+
+    leaf_id: Id | None = None
+
+
+@bp.get("/sessions")
+def list_sessions(query: ListQuery) -> Any:
+    """List sessions, pinned ones first, then the latest."""
+    items, following = services().sessions.page(person().id, query.after, query.limit)
+    return jsonify(items=items, next=following)
+
+
+@bp.post("/sessions")
+def create_session(body: SessionBody) -> Any:
+    """Make an empty session."""
+    return jsonify(services().sessions.create(person().id, _values(body))), 201
+
+
+@bp.get("/sessions/<session_id>")
+def read_session(path: SessionPath) -> Any:
+    """Read one session."""
+    return jsonify(services().sessions.read(person().id, path.session_id))
+
+
+@bp.patch("/sessions/<session_id>")
+def change_session(path: SessionPath, body: SessionChange) -> Any:
+    """Rename, pin, choose model and documents, or look at another branch."""
+    return jsonify(services().sessions.change(person().id, path.session_id, _values(body)))
+
+
+@bp.delete("/sessions/<session_id>")
+def delete_session(path: SessionPath) -> tuple[str, int]:
+    """Delete a session and its messages; its live answers are stopped first."""
+    services().runs.stop_session(person().id, path.session_id)
+    services().sessions.delete(person().id, path.session_id)
+    return "", 204
+
+
+@bp.get("/sessions/<session_id>/messages")
+def list_messages(path: SessionPath, query: MessagesQuery) -> Any:
+    """List the messages of all branches, oldest first."""
+    rows = services().sessions.messages(person().id, path.session_id, query.after, query.limit)
+    following = rows[-1]["id"] if query.limit and len(rows) == query.limit else None
+    return jsonify(items=[_shown(row) for row in rows], next=following)
+
+
+@bp.get("/messages/<message_id>")
+def read_message(path: MessagePath) -> Any:
+    """Read one message."""
+    return jsonify(_shown(services().sessions.message(person().id, path.message_id)))
+
+
+@bp.delete("/messages/<message_id>")
+def delete_message(path: MessagePath) -> tuple[str, int]:
+    """Delete a message and what follows it in its branch."""
+    services().sessions.delete_message(person().id, path.message_id)
+    return "", 204
+
+
+def _shown(row: dict[str, Any]) -> dict[str, Any]:
+    return {**row, "error": stored_error_json(row["error"])}
+
+
+def _values(body: SessionBody) -> dict[str, Any]:
+    values = body.model_dump(exclude_unset=True)
+    if "title" in values:
+        values["title"] = (values["title"] or "").strip()
+        if not values["title"]:
+            raise InvalidRequest("title", "blank")
+    if "pinned" in values:
+        values["pinned"] = bool(values["pinned"])
+    if "knowledge_base_id" in values:
+        wanted = values.pop("knowledge_base_id") or []
+        values["knowledge_base_ids"] = services().knowledge.choose(person().id, wanted).ids if wanted else []
+    return values

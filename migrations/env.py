@@ -1,0 +1,24 @@
+"""How Alembic reaches the database; `chatapp.migrate` and `flask db` both come through here."""
+
+from alembic import context
+from flask import current_app
+
+from chatapp.knowledge.lexical import TABLES
+
+migrations = current_app.extensions["migrate"]
+
+
+def is_ours(name: str | None, kind: str, _parents: object) -> bool:
+    """Leave the lexical index alone: its tables, and those that FTS5 keeps beside them, are no models."""
+    return not (kind == "table" and name and name.startswith(TABLES))
+
+
+with migrations.db.engine.connect() as connection:
+    context.configure(
+        connection=connection,
+        target_metadata=migrations.db.metadata,
+        include_name=is_ours,
+        **migrations.configure_args,
+    )
+    with context.begin_transaction():
+        context.run_migrations()

@@ -1,0 +1,89 @@
+"""What all tests share: an app on a fresh home, somebody signed in, a model server, and a look for what was left behind."""
+
+import gc
+from collections.abc import Iterator
+from pathlib import Path
+
+import gevent
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from gevent import Greenlet
+
+from chatapp import create_app
+from chatapp.accounts import Person
+from chatapp.migrate import migrate
+from chatapp.settings import Settings
+from chatapp.web import Services
+from tests.modelserver import ModelServer
+from tests.service import Service
+
+TOKEN = "a-token-of-the-tests"
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty database that every test copies: migrations are tested once, not a hundred times."""
+    home = tmp_path_factory.mktemp("migrated")
+    migrate(Settings(home=home))
+    return home / "chatapp.db"
+
+
+@pytest.fixture
+def settings(tmp_path: Path, migrated: Path) -> Settings:
+    (tmp_path / "chatapp.db").write_bytes(migrated.read_bytes())
+    return Settings(home=tmp_path, connect_seconds=2, first_token_seconds=3, idle_seconds=2)
+
+
+@pytest.fixture
+def app(settings: Settings) -> Iterator[Flask]:
+    made = create_app(settings)
+    services: Services = made.extensions["chatapp"]
+    services.accounts.ensure_admin("", TOKEN)
+    yield made
+    gevent.sleep(0.01)  # who has said its last word may still have to return
+    assert services.runs.live_count() == 0, "a live run was left behind"
+    services.runs.close()
+    pool = services.database.engine.pool
+    assert "Current Checked out connections: 0" in pool.status() or pool.status().startswith("NullPool"), pool.status()
+    services.database.close()
+    left = [found for found in gc.get_objects() if isinstance(found, Greenlet) and found.started and not found.dead]
+    assert not left, left
+
+
+@pytest.fixture
+def services(app: Flask) -> Services:
+    found: Services = app.extensions["chatapp"]
+    return found
+
+
+@pytest.fixture
+def admin(services: Services) -> Person:
+    return services.accounts.administrator()
+
+
+@pytest.fixture
+def anonymous(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """A client that shows the administrator's token."""
+    made = app.test_client()
+    made.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {TOKEN}"
+    return made
+
+
+@pytest.fixture(scope="session")
+def model_server() -> Iterator[ModelServer]:
+    with ModelServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory: pytest.TempPathFactory, model_server: ModelServer) -> Iterator[Service]:
+    """The product itself: gunicorn, worker and all, with the model server as its supplier."""
+    home = tmp_path_factory.mktemp("home")
+    with Service(home, OPENAI_BASE_URL=model_server.base_url, OPENAI_API_KEY="sk-test", OPENAI_MODELS="echo") as running:
+        yield running

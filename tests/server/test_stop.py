@@ -1,0 +1,73 @@
+"""Stop means stop, at every stage; and a dropped connection is not a stop."""
+
+import time
+
+import pytest
+
+from tests.modelserver import ModelServer
+from tests.service import Service, wait_for
+
+pytestmark = pytest.mark.server
+
+
+def start(service: Service, model: str, kinds: set[str]):
+    config = {"supplier": "openai", "model": model}
+    return service.stream({"question": f"to be stopped: {model}", "llm_config": config}, until=lambda s: kinds <= set(s.kinds()))
+
+
+@pytest.mark.parametrize(
+    ("model", "stage"),
+    [("hang-before-headers", {"context"}), ("hang-mid", {"chunk"}), ("typewriter-400-20", {"chunk"}), ("pings", {"context"})],
+)
+def test_stop_closes_the_connection_to_the_model_and_keeps_what_came(
+    service: Service, model_server: ModelServer, model: str, stage: set[str]
+) -> None:
+    started = start(service, model, stage)
+    request = wait_for(lambda: [r for r in model_server.requests if r.body and r.body.get("model") == model])[-1]
+    stopped_at = time.monotonic()
+    for _ in range(3):
+        assert service.request("DELETE", f"/chat/stream/{started.message_id}").status == 204
+    wait_for(lambda: request.closed_by_client, 1, "the model server sees the close")
+    assert time.monotonic() - stopped_at < 1
+    stored = wait_for(lambda: _ended(service, started.message_id), 3)
+    assert stored["status"] == "stopped"
+    assert stored["finish_reason"] == "stopped"
+    assert stored["content"].startswith(started.text())
+    question = service.get(f"/api/messages/{stored['parent_id']}").json
+    assert question["content"] == f"to be stopped: {model}"
+
+
+def test_readers_of_a_stopped_answer_get_its_end(service: Service) -> None:
+    started = start(service, "typewriter-400-20", {"chunk"})
+    service.request("DELETE", f"/chat/stream/{started.message_id}")
+    rest = service.stream(path=f"/chat/stream/{started.message_id}")
+    assert rest.last["type"] == "done"
+    assert rest.last["data"]["finish_reason"] == "stopped"
+
+
+def test_a_dropped_connection_is_not_a_stop(service: Service) -> None:
+    started = start(service, "typewriter-40-40", {"chunk"})
+    stored = wait_for(lambda: _ended(service, started.message_id), 5)
+    assert stored["status"] == "complete"
+
+
+def test_stopping_what_has_ended_changes_nothing(service: Service) -> None:
+    done = start(service, "echo", {"done"})
+    before = service.get(f"/api/messages/{done.message_id}").json
+    assert service.request("DELETE", f"/chat/stream/{done.message_id}").status == 204
+    assert service.get(f"/api/messages/{done.message_id}").json == before
+
+
+def test_a_stopped_answer_can_be_continued(service: Service, model_server: ModelServer) -> None:
+    started = start(service, "typewriter-400-20", {"chunk"})
+    service.request("DELETE", f"/chat/stream/{started.message_id}")
+    partial = wait_for(lambda: _ended(service, started.message_id), 3)["content"]
+    assert partial
+    more = service.stream({"continue_id": started.message_id, "llm_config": {"supplier": "openai", "model": "echo"}})
+    assert more.text().startswith(partial) and len(more.text()) > len(partial)
+    assert any(turn["content"] == partial for turn in model_server.requests[-1].body["messages"])
+
+
+def _ended(service: Service, message_id: str):
+    row = service.get(f"/api/messages/{message_id}").json
+    return row if row["status"] not in ("queued", "running") else None

@@ -1,0 +1,255 @@
+"""One turn through the real service: what a client sees, what is stored, and what a simple client can rely on."""
+
+import json
+import re
+import uuid
+
+import pytest
+
+from tests.modelserver import ModelServer
+from tests.service import Service, wait_for
+
+pytestmark = pytest.mark.server
+LLM = {"supplier": "openai"}
+
+
+def ask(service: Service, model: str, question: str = "Hello", **more: object):
+    return service.stream({"question": question, "llm_config": {**LLM, "model": model}, **more})
+
+
+def test_a_stream_is_context_then_chunks_then_done(service: Service) -> None:
+    streamed = ask(service, "typewriter-20-200")
+    assert streamed.status == 200
+    assert streamed.headers["Content-Type"] == "text/event-stream; charset=utf-8"
+    assert streamed.headers["Cache-Control"] == "no-cache, no-transform"
+    assert streamed.headers["X-Accel-Buffering"] == "no"
+    assert "Content-Encoding" not in streamed.headers
+    basic = [body for event, _, body in streamed.messages if event == "message"]
+    assert basic[0]["type"] == "context" and basic[0]["data"]
+    assert {body["type"] for body in basic} == {"context", "chunk"}
+    assert streamed.last["type"] == "done"
+    assert streamed.last["data"]["finish_reason"] == "stop"
+    assert set(streamed.last["data"]["timings"]) >= {"ttft_ms", "total_ms"}
+
+
+def test_tokens_are_not_held_back(service: Service) -> None:
+    streamed = ask(service, "typewriter-20-100")
+    assert streamed.kinds().count("chunk") > 5
+
+
+def test_ids_count_positions_and_status_has_none(service: Service) -> None:
+    streamed = ask(service, "typewriter-10-200")
+    position = 0
+    for event, last_id, body in streamed.messages:
+        if event in ("status", "ping"):
+            continue
+        message_id, _, place = last_id.rpartition(":")
+        assert message_id == streamed.message_id
+        position += len(body["data"]) if body["type"] in ("chunk", "reasoning") else 1
+        assert int(place) == position
+
+
+def test_question_and_answer_are_stored(service: Service) -> None:
+    streamed = ask(service, "typewriter-10-200", "What is stored?")
+    context = streamed.first("context")
+    session = service.get(f"/api/sessions/{context['session_id']}").json
+    assert session["title"] == "What is stored?"
+    assert session["leaf_id"] == context["message_id"]
+    question, answer = service.get(f"/api/sessions/{context['session_id']}/messages").json["items"]
+    assert (question["role"], question["content"]) == ("user", "What is stored?")
+    assert question["id"] == answer["parent_id"] == context["question_id"]
+    assert (answer["status"], answer["content"]) == ("complete", streamed.text())
+    assert (answer["supplier"], answer["model"]) == ("openai", "typewriter-10-200")
+
+
+def test_json_gives_the_same_answer_at_once(service: Service) -> None:
+    reply = service.post("/chat", {"question": "Hi", "llm_config": {**LLM, "model": "typewriter-5-500"}})
+    assert reply.status == 200
+    assert set(reply.json) >= {"answer", "sources", "session_id", "message_id", "finish_reason", "usage"}
+    assert reply.json["answer"] == service.get(f"/api/messages/{reply.json['message_id']}").json["content"]
+
+
+def test_a_follow_up_takes_the_history_along(service: Service, model_server: ModelServer) -> None:
+    session_id = ask(service, "echo", "first question").first("context")["session_id"]
+    ask(service, "echo", "second question", session_id=session_id)
+    sent = [turn["content"] for turn in model_server.requests[-1].body["messages"]]
+    assert [text for text in sent if "question" in text][-1] == "second question"
+    assert any("first question" in text for text in sent[:-1])
+    ask(service, "echo", "third question", session_id=session_id, chat_config={"max_length": 0})
+    assert len([t for t in model_server.requests[-1].body["messages"] if t["role"] == "user"]) == 1
+
+
+def test_the_request_s_own_model_key_and_temperature_are_obeyed_and_the_key_is_kept_nowhere(
+    service: Service, model_server: ModelServer
+) -> None:
+    key = f"sk-canary-{uuid.uuid4().hex}"
+    config = {"supplier": "openai", "model": "echo", "temperature": 0.25, "api_key": key}
+    streamed = service.stream({"question": "q", "llm_config": config, "chat_config": {"system_prompt": "Be a poet."}})
+    sent = model_server.requests[-1]
+    assert sent.headers["authorization"] == f"Bearer {key}"
+    assert sent.body["temperature"] == 0.25
+    assert sent.body["model"] == "echo"
+    assert sent.body["messages"][0]["content"].startswith("Be a poet.")
+    assert key not in json.dumps([body for _, _, body in streamed.messages])
+    assert key not in service.output()
+    assert not [file for file in service.home.rglob("*") if file.is_file() and key.encode() in file.read_bytes()]
+
+
+def test_reasoning_comes_apart_from_the_answer(service: Service) -> None:
+    for model in ("reasoning", "reasoning-field", "think"):
+        streamed = ask(service, model)
+        assert streamed.text("reasoning"), model
+        assert streamed.text(), model
+        assert "<think>" not in streamed.text() and "</think>" not in streamed.text()
+        stored = service.get(f"/api/messages/{streamed.message_id}").json
+        assert stored["reasoning"] == streamed.text("reasoning")
+
+
+def test_weird_text_is_stored_as_it_was_shown(service: Service) -> None:
+    streamed = ask(service, "weird-text")
+    assert streamed.last["type"] == "done"
+    assert service.get(f"/api/messages/{streamed.message_id}").json["content"] == streamed.text()
+
+
+def test_regenerating_keeps_both_answers(service: Service) -> None:
+    context = ask(service, "echo", "again").first("context")
+    second = service.stream({"question_id": context["question_id"], "llm_config": {**LLM, "model": "echo"}})
+    assert second.first("context")["question_id"] == context["question_id"]
+    rows = service.get(f"/api/sessions/{context['session_id']}/messages").json["items"]
+    assert [row["parent_id"] for row in rows if row["role"] == "assistant"] == [context["question_id"]] * 2
+
+
+def test_an_edit_makes_a_branch(service: Service, model_server: ModelServer) -> None:
+    first = ask(service, "echo", "one").first("context")
+    ask(service, "echo", "two", session_id=first["session_id"])
+    ask(service, "echo", "another two", session_id=first["session_id"], parent_id=first["message_id"])
+    sent = [turn["content"] for turn in model_server.requests[-1].body["messages"]]
+    assert "another two" in sent[-1] and not any(text == "two" for text in sent)
+
+
+def test_the_same_client_message_id_is_answered_once(service: Service) -> None:
+    body = {"question": "once", "client_message_id": str(uuid.uuid4()), "llm_config": {**LLM, "model": "typewriter-10-200"}}
+    first, second = service.stream(body), service.stream(body)
+    assert first.message_id == second.message_id
+    assert first.text() == second.text()
+
+
+def test_a_session_with_a_live_answer_is_busy(service: Service) -> None:
+    started = service.stream(
+        {"question": "long", "llm_config": {**LLM, "model": "typewriter-400-20"}}, until=lambda s: "chunk" in s.kinds()
+    )
+    context = started.first("context")
+    reply = service.post("/chat", {"question": "too soon", "session_id": context["session_id"]})
+    assert (reply.status, reply.json["error"]["code"]) == (409, "busy")
+    assert service.request("DELETE", f"/chat/stream/{context['message_id']}").status == 204
+
+
+def test_a_dropped_reader_comes_back_for_the_rest(service: Service) -> None:
+    started = service.stream(
+        {"question": "q", "llm_config": {**LLM, "model": "typewriter-60-60"}}, until=lambda s: len(s.text()) > 20
+    )
+    place = started.messages[-1][1]
+    rest = service.stream(path=f"/chat/stream/{started.message_id}", Last_Event_ID=place)
+    whole = service.get(f"/api/messages/{started.message_id}").json
+    assert whole["status"] == "complete"
+    assert started.text() + rest.text() == whole["content"]
+    assert rest.last["type"] == "done"
+
+
+def test_a_finished_answer_is_served_from_every_position(service: Service) -> None:
+    done = ask(service, "reasoning")
+    message_id = done.message_id
+    end = int(done.messages[-1][1].rpartition(":")[2])
+    whole = service.stream(path=f"/chat/stream/{message_id}")
+    assert whole.text() == done.text() and whole.text("reasoning") == done.text("reasoning")
+    for position in range(0, end, 7):
+        rest = service.stream(path=f"/chat/stream/{message_id}?after={message_id}:{position}")
+        assert done.text().endswith(rest.text())
+        assert rest.last["type"] == "done"
+    assert service.stream(path=f"/chat/stream/{message_id}?after={message_id}:{end}").messages == []
+    ahead = service.stream(path=f"/chat/stream/{message_id}?after={message_id}:{end + 100}")
+    assert ahead.kinds()[0] == "reset" and ahead.text() == done.text()
+
+
+def test_a_post_with_a_last_event_id_attaches_instead_of_asking(service: Service) -> None:
+    done = ask(service, "echo", "attach to me")
+    again = service.stream({"question": "attach to me"}, Last_Event_ID=f"{done.message_id}:1")
+    assert again.text() == done.text()
+    assert len(service.get(f"/api/sessions/{done.first('context')['session_id']}/messages").json["items"]) == 2
+
+
+def test_what_is_wrong_is_named_and_never_repeated(service: Service) -> None:
+    canary = "canary-" + uuid.uuid4().hex
+    for body, field in [
+        ({}, "question"),
+        ({"question": ""}, "question"),
+        ({"question": "   "}, "question"),
+        ({"question": "x" * 100_001}, "question"),
+        ({"question": "q", "knowledge_config": {"search_k": canary}}, "knowledge_config.search_k"),
+        ({"question": "q", "llm_config": {"temperature": canary}}, "llm_config.temperature"),
+        ({"question": ["q", canary]}, "question"),
+        ([canary], "body"),
+    ]:
+        reply = service.post("/chat/stream", body)
+        assert reply.status == 422, body
+        error = reply.json["error"]
+        assert error["code"] == "invalid_request"
+        assert field in error["fields"], (error, field)
+        assert error["message"] and error["request_id"]
+        assert canary not in reply.body.decode()
+
+
+def test_unknown_fields_are_ignored(service: Service) -> None:
+    assert service.post("/chat", {"question": "hi", "is_admin": True, "llm_config": {"supplier": "builtin"}}).status == 200
+
+
+def test_unknown_ids_are_not_found_and_say_how_to_go_on(service: Service) -> None:
+    nobody = str(uuid.uuid4())
+    for body in (
+        {"question": "q", "session_id": nobody},
+        {"question": "q", "knowledge_config": {"knowledge_base_id": nobody}},
+        {"question_id": nobody},
+        {"continue_id": nobody},
+    ):
+        reply = service.post("/chat/stream", body)
+        assert (reply.status, reply.json["error"]["code"]) == (404, "not_found"), body
+    assert service.get(f"/chat/stream/{nobody}").status == 404
+    assert "session_id" in service.post("/chat", {"question": "q", "session_id": nobody}).json["error"]["message"]
+
+
+def test_errors_speak_the_reader_s_language(service: Service) -> None:
+    body = {"question": "q", "llm_config": {"supplier": "gone", "model": "m"}}
+    english = service.post("/chat", body, Accept_Language="en").json["error"]
+    chinese = service.post("/chat", body, Accept_Language="zh-CN,zh;q=0.9").json["error"]
+    assert english["code"] == chinese["code"] == "model_gone"
+    assert "choose" in english["message"] and "选择" in chinese["message"]
+
+
+def test_log_lines_name_the_turn_and_never_its_text(service: Service) -> None:
+    secret = "the-question-itself-" + uuid.uuid4().hex
+    context = ask(service, "echo", secret).first("context")
+    lines = wait_for(lambda: [x for x in service.output().splitlines() if context["message_id"] in x and "answer ends" in x], 5)
+    assert re.search(r"session=\S+ message=\S+ supplier=openai model=echo bases=- request=\S+ state=complete", lines[-1])
+    assert secret not in service.output()
+
+
+def test_a_client_that_knows_three_types_has_the_whole_answer(service: Service) -> None:
+    """As common client libraries deliver a body: every block becomes a message, comment-only ones too."""
+    with service.connection() as connection:
+        body = json.dumps({"question": "q", "llm_config": {**LLM, "model": "think"}}).encode()
+        connection.request("POST", "/chat/stream", body, {
+            "Content-Type": "application/json", "Authorization": "Bearer the-token-of-the-service-tests",
+        })  # fmt: skip
+        raw = connection.getresponse().read().decode()
+    answer, message_id = "", ""
+    for block in raw.split("\n\n")[:-1]:
+        data = "\n".join(line.removeprefix("data: ") for line in block.split("\n") if line.startswith("data: "))
+        named = any(line.startswith("event:") for line in block.split("\n"))
+        parsed = json.loads(data)  # every block, whatever it is, must be JSON
+        if named:
+            continue
+        assert parsed["type"] in ("context", "chunk", "error")
+        assert parsed["type"] != "error"
+        message_id = parsed.get("message_id", message_id)
+        answer += parsed["data"] if parsed["type"] == "chunk" else ""
+    assert answer == service.get(f"/api/messages/{message_id}").json["content"]
