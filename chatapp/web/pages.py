@@ -1,0 +1,174 @@
+"""The page: its shell, its import map and security headers, and the static files under a path that names their build.
+
+It renders `templates/`, and knows nothing of chats, models or documents: all data comes to the page by the API.
+"""
+
+import base64
+import functools
+import gzip
+import hashlib
+import json
+import mimetypes
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, Response, abort, g, make_response, render_template, request
+from markupsafe import Markup
+from werkzeug.wrappers import Response as BaseResponse
+
+ROOT = Path(__file__).resolve().parents[2]
+STATIC = ROOT / "static"
+LANGUAGES = {"en": "English", "zh-CN": "简体中文"}
+SERVER_KEYS = ("error.", "server.", "builtin.", "cli.")
+THEMES = ("light", "dark")
+YEAR_SECONDS = 31_536_000
+GZIP_MIN_BYTES = 1_000
+COMPRESSIBLE = ("text/", "application/json", "image/svg+xml")
+MODULES = {
+    "markdown-it": "vendor/markdown-it.js",
+    "markdown-it-cjk-friendly": "vendor/markdown-it-cjk-friendly.js",
+    "get-east-asian-width": "vendor/get-east-asian-width/index.js",
+    "dompurify": "vendor/dompurify.js",
+}
+
+bp = Blueprint("pages", __name__, template_folder=str(ROOT / "templates"))
+
+
+@bp.get("/", defaults={"session_id": None})
+@bp.get("/c/<uuid:session_id>")
+def chat(session_id: UUID | None) -> BaseResponse:
+    """Show the chat; the page itself reads from the address which one."""
+    return _page("index.html")
+
+
+@bp.get("/sign-in")
+def sign_in() -> BaseResponse:
+    """Show the sign-in page, also to somebody who is signed in: a fresh link may be for another account."""
+    return _page("sign-in.html")
+
+
+@bp.get("/static/v-<build>/<path:name>")
+def static_file(build: str, name: str) -> BaseResponse:
+    """Serve a static file; under the present build it may be kept for ever."""
+    known = shell()
+    if name not in known.files:
+        abort(404)
+    body = _file(name)
+    kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+    response = _compressed(body, kind, _gzipped(name) if kind.startswith(COMPRESSIBLE) else None)
+    fresh = f"public, max-age={YEAR_SECONDS}, immutable" if build == known.build else "no-cache"
+    response.headers["Cache-Control"] = fresh
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return response
+
+
+@dataclass(frozen=True, slots=True)
+class Shell:
+    """What is the same in every answer of this process, worked out once."""
+
+    build: str
+    files: Mapping[str, Path]
+    import_map: Markup
+    policy: str
+    catalogues: Mapping[str, Mapping[str, str]]
+
+
+@functools.cache
+def shell() -> Shell:
+    """Read the static files' names and contents, and derive the build, the import map and the policy."""
+    files = {path.relative_to(STATIC).as_posix(): path for path in sorted(STATIC.rglob("*")) if _is_public(path)}
+    digest = hashlib.sha256()
+    for name, path in files.items():
+        digest.update(name.encode() + b"\0" + path.read_bytes())
+    build = digest.hexdigest()[:12]
+    imports = {name: f"/static/v-{build}/{file}" for name, file in MODULES.items()}
+    import_map = json.dumps({"imports": imports}, separators=(",", ":"))
+    catalogues = {language: _catalogue(language) for language in LANGUAGES}
+    return Shell(build, files, Markup(import_map), _policy(import_map), catalogues)
+
+
+def _is_public(path: Path) -> bool:
+    return path.is_file() and not path.name.startswith(".")
+
+
+def _policy(import_map: str) -> str:
+    """Write the Content-Security-Policy; the only inline script it lets run is the import map."""
+    digest = base64.b64encode(hashlib.sha256(import_map.encode()).digest()).decode()
+    return "; ".join(
+        (
+            "default-src 'none'",
+            f"script-src 'self' 'sha256-{digest}'",
+            "style-src 'self'",
+            "font-src 'self'",
+            "img-src 'self' data: blob:",
+            "connect-src 'self'",
+            "base-uri 'none'",
+            "form-action 'self'",
+            "frame-ancestors 'none'",
+            "require-trusted-types-for 'script'",
+            "trusted-types dompurify",
+        )
+    )
+
+
+def _catalogue(language: str) -> Mapping[str, str]:
+    """Read the page's part of a catalogue."""
+    entries: dict[str, str] = json.loads((STATIC / "i18n" / f"{language}.json").read_text(encoding="utf-8"))
+    return {key: text for key, text in entries.items() if not key.startswith(SERVER_KEYS)}
+
+
+def _page(template: str) -> Response:
+    """Render a page in the reader's language and theme, with the headers that guard it."""
+    known = shell()
+    language = g.language if g.language in LANGUAGES else "en"
+    messages = known.catalogues[language]
+    theme = request.cookies.get("chatapp_theme", "")
+    html = render_template(
+        template,
+        asset=lambda name: f"/static/v-{known.build}/{name}",
+        config=_data_block({"language": language, "messages": messages}),
+        import_map=known.import_map,
+        language=language,
+        languages=LANGUAGES,
+        t=lambda key: messages.get(key, key),
+        theme=theme if theme in THEMES else "",
+    )
+    body = html.encode()
+    response = _compressed(body, "text/html; charset=utf-8", gzip.compress(body, 5))
+    response.headers["Content-Security-Policy"] = known.policy
+    response.headers["Cache-Control"] = "private, no-cache"
+    response.headers["Content-Language"] = language
+    response.headers["Referrer-Policy"] = "no-referrer"
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.vary.update(("Accept-Language", "Cookie"))
+    return response
+
+
+def _data_block(value: Mapping[str, Any]) -> Markup:
+    """Write JSON that can stand in a `<script type="application/json">`: it cannot close the element."""
+    return Markup(json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c"))
+
+
+@functools.cache
+def _file(name: str) -> bytes:
+    return shell().files[name].read_bytes()
+
+
+@functools.cache
+def _gzipped(name: str) -> bytes:
+    return gzip.compress(_file(name), 9, mtime=0)
+
+
+def _compressed(body: bytes, kind: str, packed: bytes | None) -> Response:
+    """Answer with the packed form where there is one, it is worth it and the client reads it."""
+    smaller = packed is not None and len(body) >= GZIP_MIN_BYTES and request.accept_encodings["gzip"] > 0
+    response = make_response(packed if smaller else body)
+    response.headers["Content-Type"] = kind
+    if packed is not None:
+        response.vary.add("Accept-Encoding")
+    if smaller:
+        response.headers["Content-Encoding"] = "gzip"
+    return response

@@ -1,0 +1,111 @@
+/** Settings: language, theme, password and personal tokens; and the account menu. */
+import { clone, copyText, delegate, fill, find, findAs, showText } from '../core/dom.js';
+import { day } from '../core/format.js';
+import { t } from '../core/i18n.js';
+import { setCookie } from '../core/storage.js';
+import { dialog, open } from '../ui/dialog.js';
+import { mountMenu } from '../ui/menu.js';
+import { announce } from '../ui/say.js';
+import { toastError } from '../ui/toast.js';
+
+/** @typedef {import('../types.js').User} User */
+/** @typedef {import('../types.js').Token} Token */
+/** @typedef {import('../net/api.js').Api} Api */
+
+/** @param {string} language the page comes anew in it; an answer that is being written goes on */
+export function setLanguage(language) {
+  setCookie('chatapp_language', language);
+  location.reload();
+}
+
+/** @param {string} theme light, dark, or empty for the system's */
+function setTheme(theme) {
+  setCookie('chatapp_theme', theme);
+  if (theme) document.documentElement.dataset.theme = theme;
+  else delete document.documentElement.dataset.theme;
+}
+
+/** @param {{api: Api, user: User, accounts: boolean}} deps */
+export function mountAccount({ api, user, accounts }) {
+  const root = find(document, '[data-account-menu]');
+  mountMenu(find(root, '[data-account]'), find(root, '[role="menu"]'));
+  find(root, '[data-account-name]').textContent = accounts ? user.name : t('account.title');
+  const signOut = find(root, '[data-sign-out]');
+  signOut.hidden = !accounts;
+  signOut.addEventListener('click', () => void api.post('/api/auth/logout').then(() => location.assign('/sign-in'), toastError));
+  mountSettings({ api, user, accounts });
+}
+
+/** @param {{api: Api, user: User, accounts: boolean}} deps */
+function mountSettings({ api, user, accounts }) {
+  const root = dialog('settings');
+  const language = findAs(root, '[data-language]', HTMLSelectElement);
+  language.addEventListener('change', () => setLanguage(language.value));
+  delegate(root, 'change', '[name="theme"]', (input) => setTheme(/** @type {HTMLInputElement} */ (input).value));
+  for (const section of root.querySelectorAll('[data-account-only]')) if (section instanceof HTMLElement) section.hidden = !accounts;
+  if (accounts) {
+    mountPassword(root, api, user);
+    mountTokens(root, api);
+  }
+  delegate(document, 'click', '[data-open-settings]', () => {
+    open(root);
+    if (accounts) void showTokens(root, api).catch(toastError);
+  });
+}
+
+/** @param {HTMLElement} root @param {Api} api @param {User} user */
+function mountPassword(root, api, user) {
+  const form = findAs(root, '[data-password-form]', HTMLFormElement);
+  const current = findAs(form, '[data-current]', HTMLInputElement);
+  const password = findAs(form, '[data-password]', HTMLInputElement);
+  const result = find(form, '[data-password-result]');
+  findAs(form, '[data-username]', HTMLInputElement).value = user.name;
+  find(form, '[data-current-row]').hidden = !user.has_password;
+  form.addEventListener('submit', async (event) => {
+    event.preventDefault();
+    const known = user.has_password ? { current: current.value } : {};
+    const problem = await api.put('/api/auth/password', { ...known, password: password.value }).then(() => null, (error) => error);
+    result.dataset.passwordResult = problem ? 'failed' : 'ok';
+    showText(result, problem ? problem.message : t('settings.password.saved'));
+    if (problem) return;
+    form.reset();
+    user.has_password = true;
+    find(form, '[data-current-row]').hidden = false;
+  });
+}
+
+/** @param {HTMLElement} root @param {Api} api */
+function mountTokens(root, api) {
+  const name = findAs(root, '[data-token-name]', HTMLInputElement);
+  const fresh = find(root, '[data-new-token]');
+  find(root, '[data-token-form]').addEventListener('submit', (event) => {
+    event.preventDefault();
+    void api.post('/api/auth/tokens', { name: name.value.trim() }).then((made) => {
+      fresh.hidden = false;
+      find(fresh, '[data-token-value]').textContent = made.token;
+      name.value = '';
+      return showTokens(root, api);
+    }).catch(toastError);
+  });
+  find(fresh, '[data-token-copy]').addEventListener('click', async () => {
+    if (await copyText(find(fresh, '[data-token-value]').textContent ?? '')) announce(t('app.copied'));
+  });
+  delegate(root, 'click', '[data-token-delete]', (button) => {
+    void api.delete(`/api/auth/tokens/${button.dataset.tokenDelete}`).then(() => showTokens(root, api)).catch(toastError);
+  });
+  dialog('settings').addEventListener('close', () => {
+    fresh.hidden = true;
+    find(fresh, '[data-token-value]').textContent = '';
+  });
+}
+
+/** @param {HTMLElement} root @param {Api} api */
+async function showTokens(root, api) {
+  const { items } = await api.get('/api/auth/tokens');
+  find(root, '[data-tokens]').replaceChildren(...items.map((/** @type {Token} */ token) => {
+    const used = token.used_at ? t('settings.token.used', { date: day(token.used_at) }) : t('settings.token.unused');
+    const row = fill(clone('token'), { name: token.name, note: used });
+    find(row, '[data-token-delete]').dataset.tokenDelete = token.id;
+    return row;
+  }));
+}

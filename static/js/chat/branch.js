@@ -1,0 +1,13 @@
+/** The ‹1/2› of a message that has alternatives. */
+import { find, findAs } from '../core/dom.js';
+
+/** @typedef {import('../types.js').Message} Message */
+
+/** @param {HTMLElement} root @param {Message} message @param {Message[]} siblings */
+export function showBranch(root, message, siblings) {
+  const at = siblings.indexOf(message);
+  find(root, '[data-branch]').hidden = siblings.length < 2;
+  find(root, '[data-branch-count]').textContent = `${at + 1}/${siblings.length}`;
+  findAs(root, '[data-branch-previous]', HTMLButtonElement).disabled = at <= 0;
+  findAs(root, '[data-branch-next]', HTMLButtonElement).disabled = at >= siblings.length - 1;
+}

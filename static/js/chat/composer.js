@@ -1,0 +1,148 @@
+/**
+ * Where questions are written. What is typed is never lost: it is kept as a draft until the server has accepted it, and
+ * stays here while another answer is being written.
+ */
+import { find, findAs, isComposing, showText } from '../core/dom.js';
+import { newId } from '../core/format.js';
+import { t } from '../core/i18n.js';
+import { drafts } from '../core/storage.js';
+
+const DRAFT_MS = 300;
+const NEW = 'new';
+const touch = matchMedia('(pointer: coarse) and (hover: none)');
+
+export class Composer {
+  #form;
+  #input;
+  #send;
+  #stop;
+  #notice;
+  #chat = NEW;
+  #live = false;
+  #timer = 0;
+  /** @type {(() => void)|null} */ #action = null;
+  #ask;
+
+  /** @param {HTMLElement} dock @param {{ask: (text: string, id: string) => boolean, stop: () => void}} actions */
+  constructor(dock, { ask, stop }) {
+    this.#ask = ask;
+    this.#form = findAs(dock, '[data-composer]', HTMLFormElement);
+    this.#input = findAs(dock, '[data-input]', HTMLTextAreaElement);
+    this.#send = findAs(dock, '[data-send]', HTMLButtonElement);
+    this.#stop = findAs(dock, '[data-stop]', HTMLButtonElement);
+    this.#notice = find(dock, '[data-notice]');
+    this.#stop.addEventListener('click', () => {
+      this.#stop.disabled = true;
+      stop();
+    });
+    this.#form.addEventListener('submit', (event) => {
+      event.preventDefault();
+      this.#submit();
+    });
+    this.#input.addEventListener('input', () => this.#changed());
+    this.#input.addEventListener('keydown', (event) => this.#key(event));
+    find(dock, '[data-notice-close]').addEventListener('click', () => this.hideNotice());
+    find(dock, '[data-notice-action]').addEventListener('click', () => this.#action?.());
+    window.addEventListener('pagehide', () => this.#keep());
+  }
+
+  /** @param {string|null} sessionId the chat that is shown now */
+  enter(sessionId) {
+    this.#keep();
+    this.#chat = sessionId ?? NEW;
+    this.#set(drafts.read(this.#chat).text);
+    this.hideNotice();
+    if (!touch.matches) this.#input.focus();
+  }
+
+  /** The question has arrived: only what was typed since is still a draft. @param {string} sessionId */
+  accepted(sessionId) {
+    drafts.write(this.#chat, { text: '', id: null });
+    this.#chat = sessionId;
+    this.#keep();
+  }
+
+  /** Put a refused question back. @param {string} text @returns {boolean} false when something else stands here by now */
+  restore(text) {
+    if (this.#input.value.trim()) return false;
+    this.#set(text);
+    this.#keep();
+    this.#input.focus();
+    return true;
+  }
+
+  /** @param {boolean} live */
+  setLive(live) {
+    this.#live = live;
+    this.#stop.hidden = !live;
+    this.#stop.disabled = false;
+    this.#send.hidden = live;
+    this.#form.dataset.live = String(live);
+    if (!live && this.#notice.dataset.notice === 'kept') this.hideNotice();
+  }
+
+  /** @param {string} text @param {{kind?: string, action?: string, run?: () => void}} [options] */
+  notice(text, { kind = '', action, run } = {}) {
+    this.#notice.dataset.notice = kind;
+    this.#notice.hidden = false;
+    find(this.#notice, '[data-notice-text]').textContent = text;
+    showText(find(this.#notice, '[data-notice-action]'), action);
+    this.#action = run ?? null;
+  }
+
+  hideNotice() {
+    this.#notice.hidden = true;
+  }
+
+  focus() {
+    this.#input.focus();
+  }
+
+  /** @param {KeyboardEvent} event */
+  #key(event) {
+    if (event.key !== 'Enter' || event.shiftKey || isComposing(event)) return;
+    if (touch.matches && !event.ctrlKey && !event.metaKey) return;
+    event.preventDefault();
+    this.#submit();
+  }
+
+  #submit() {
+    const text = this.#input.value.trim();
+    if (!text) return;
+    if (this.#live) return this.notice(t('composer.kept'), { kind: 'kept' });
+    const draft = drafts.read(this.#chat);
+    const id = draft.id && draft.text === text ? draft.id : newId();
+    this.hideNotice();
+    if (!this.#ask(text, id)) return;
+    this.#set('');
+    clearTimeout(this.#timer);
+    drafts.write(this.#chat, { text, id });
+  }
+
+  #changed() {
+    this.#resize();
+    clearTimeout(this.#timer);
+    this.#timer = window.setTimeout(() => this.#keep(), DRAFT_MS);
+  }
+
+  /** Remember what is typed; nothing typed leaves a sent but not yet accepted question alone. */
+  #keep() {
+    clearTimeout(this.#timer);
+    const text = this.#input.value;
+    const before = drafts.read(this.#chat);
+    if (text ? text !== before.text : !before.id) drafts.write(this.#chat, { text, id: null });
+  }
+
+  /** @param {string} text */
+  #set(text) {
+    this.#input.value = text;
+    this.#resize();
+  }
+
+  #resize() {
+    this.#send.disabled = !this.#input.value.trim();
+    if (CSS.supports('field-sizing', 'content')) return;
+    this.#input.style.blockSize = 'auto';
+    this.#input.style.blockSize = `${this.#input.scrollHeight}px`;
+  }
+}

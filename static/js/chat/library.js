@@ -1,0 +1,99 @@
+/**
+ * What can be chosen for a question, and what is chosen: models and knowledge bases. A new chat starts with what was
+ * chosen last in this browser; at the very first with the bundled manual, so that the first question gets a cited answer.
+ *
+ * @typedef {import('../types.js').Model} Model
+ * @typedef {import('../types.js').Base} Base
+ * @typedef {import('../types.js').Session} Session
+ * @typedef {{model: {supplier: string, model: string}|null, base: string|null}} Choice
+ */
+import { recall, remember } from '../core/storage.js';
+import { Value } from '../core/value.js';
+
+const NONE = 'none';
+
+export class Library {
+  /** @type {Value<Model[]>} */ models = new Value(/** @type {Model[]} */ ([]));
+  /** @type {Value<Base[]>} */ bases = new Value(/** @type {Base[]} */ ([]));
+  /** @type {Value<Choice>} */ choice = new Value(/** @type {Choice} */ ({ model: null, base: null }));
+  #api;
+  /** @type {Choice['model']} */ #standard = null;
+  /** @type {Session|null} */ #session = null;
+
+  /** @param {import('../net/api.js').Api} api */
+  constructor(api) {
+    this.#api = api;
+  }
+
+  async load() {
+    await Promise.all([this.loadModels(), this.loadBases()]);
+  }
+
+  async loadModels() {
+    const answer = await this.#api.get('/api/models');
+    this.#standard = answer.default ?? null;
+    this.models.set(answer.items);
+  }
+
+  async loadBases() {
+    this.bases.set((await this.#api.get('/api/knowledge')).items);
+  }
+
+  /** Take over what a chat was last asked with, or start anew. @param {Session|null} session */
+  enter(session) {
+    this.#session = session;
+    const last = recall('choice') ?? {};
+    const own = session?.supplier && session.model ? { supplier: session.supplier, model: session.model } : null;
+    const model = own ?? (this.#offers(last.model) ? last.model : this.#standard);
+    const [base = null] = session ? [session.knowledge_base_id ?? []].flat() : [this.#firstBase(last.base)];
+    this.choice.set({ model, base });
+  }
+
+  /** The chat that was new has a name now; its choice stays as it is. @param {Session} session */
+  adopt(session) {
+    this.#session = session;
+  }
+
+  /** @param {{supplier: string, model: string}} model */
+  async chooseModel({ supplier, model }) {
+    this.#choose({ ...this.choice.get(), model: { supplier, model } });
+    if (this.#session) await this.#api.patch(`/api/sessions/${this.#session.id}`, { supplier, model });
+  }
+
+  /** @param {string|null} base */
+  async chooseBase(base) {
+    this.#choose({ ...this.choice.get(), base });
+    if (this.#session) await this.#api.patch(`/api/sessions/${this.#session.id}`, { knowledge_base_id: base });
+  }
+
+  /** The part of a request that says with what to answer. */
+  request() {
+    const { model, base } = this.choice.get();
+    return {
+      llm_config: model ?? { supplier: '', model: '' },
+      knowledge_config: base ? { knowledge_base_id: base } : null,
+    };
+  }
+
+  /** @param {string|null} id @returns {Base|null} */
+  base(id) {
+    return this.bases.get().find((base) => base.id === id) ?? null;
+  }
+
+  /** @param {Choice} choice */
+  #choose(choice) {
+    this.choice.set(choice);
+    remember('choice', { model: choice.model, base: choice.base ?? NONE });
+  }
+
+  /** @param {Choice['model']} model */
+  #offers(model) {
+    return this.models.get().some((offer) => offer.supplier === model?.supplier && offer.model === model?.model);
+  }
+
+  /** @param {string|undefined} last */
+  #firstBase(last) {
+    if (last === NONE) return null;
+    return (this.base(last ?? null) ?? this.bases.get().find((base) => base.bundled))?.id ?? null;
+  }
+}

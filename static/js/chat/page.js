@@ -1,0 +1,203 @@
+/** The chat as a whole: which one is shown, under which address, and how its parts hear of each other. */
+import { delegate, find } from '../core/dom.js';
+import { t } from '../core/i18n.js';
+import { toast, toastError } from '../ui/toast.js';
+import { Composer } from './composer.js';
+import { Conversation } from './conversation.js';
+import { Follower } from './scroll.js';
+import { Thread } from './thread.js';
+
+/** @typedef {import('../types.js').Problem} Problem */
+/** @typedef {import('../types.js').Session} Session */
+
+const MODEL_CODES = ['no_model', 'model_gone'];
+
+export class ChatPage {
+  #deps;
+  #composer;
+  #thread;
+  #follower;
+  #conversation;
+  #empty = find(document, '[data-empty]');
+  #title = find(document, '[data-title]');
+  #name = '';
+
+  /**
+   * @param {{api: import('../net/api.js').Api, library: import('./library.js').Library,
+   *   sessions: import('../sessions/list.js').SessionList, connect: (reason?: string) => void}} deps
+   */
+  constructor(deps) {
+    this.#deps = deps;
+    const scroll = find(document, '[data-scroll]');
+    const root = find(document, '[data-thread]');
+    this.#follower = new Follower(scroll, root, find(document, '[data-latest]'));
+    this.#thread = new Thread(root, this.#actions(), () => this.#follower.follow());
+    this.#composer = new Composer(find(document, '.dock'), { ask: (text, id) => this.#ask(text, { id }), stop: () => this.#stop() });
+    this.#conversation = new Conversation({ api: deps.api, view: this.#view(), hooks: this.#hooks() });
+    deps.library.bases.subscribe(() => this.#showEmpty());
+    deps.library.choice.subscribe(() => this.#showEmpty());
+    delegate(this.#empty, 'click', '[data-suggestion]', (button) => this.#ask(button.textContent?.trim() ?? ''));
+    this.#watchTheWorld();
+  }
+
+  get sessionId() {
+    return this.#conversation.sessionId;
+  }
+
+  /** Show a chat; null is a new one. @param {string|null} id @param {{push?: boolean}} [options] */
+  async go(id, { push = true } = {}) {
+    if (push) history.pushState(null, '', id ? `/c/${id}` : '/');
+    this.#deps.sessions.setCurrent(id);
+    this.#composer.enter(id);
+    this.#setName('');
+    try {
+      const session = await this.#conversation.open(id);
+      if (id !== this.sessionId) return;
+      this.#deps.library.enter(session);
+      this.#setName(session?.title ?? '');
+      this.#showEmpty();
+      this.#follower.toEnd();
+    } catch (error) {
+      toastError(error);
+      if (id) await this.go(null);
+    }
+  }
+
+  /** @returns {import('./thread.js').Actions} */
+  #actions() {
+    return {
+      resend: (question) => this.#conversation.resend(question),
+      regenerate: (message) => this.#conversation.regenerate(message),
+      retry: (answer) => this.#conversation.retry(answer),
+      continue: (answer) => this.#conversation.continue(answer),
+      edit: (question, text) => this.#ask(text, { parent: question.parent_id }),
+      branch: (message, step) => this.#conversation.switchBranch(message, step),
+      connect: () => this.#deps.connect(),
+    };
+  }
+
+  /** @returns {import('../types.js').View} */
+  #view() {
+    const thread = this.#thread;
+    return {
+      show: (path, tree) => {
+        thread.show(path, tree);
+        this.#empty.hidden = path.length > 0;
+      },
+      update: (message) => thread.update(message),
+      stream: (message, event) => thread.stream(message, event),
+      reconnecting: (message, on) => thread.reconnecting(message, on),
+      finish: (message) => thread.finish(message),
+    };
+  }
+
+  /** @returns {import('../types.js').Hooks} */
+  #hooks() {
+    return {
+      choice: () => this.#deps.library.request(),
+      live: (live) => this.#composer.setLive(live),
+      accepted: (sessionId) => void this.#accepted(sessionId),
+      ended: () => void this.#deps.sessions.load().then(() => this.#renamed(), toastError),
+      refused: (text, problem) => this.#refused(text, problem),
+      problem: (problem) => this.#problem(problem),
+    };
+  }
+
+  /** @param {string} text @param {import('./conversation.js').AskOptions} [options] */
+  #ask(text, options) {
+    if (!this.#deps.library.choice.get().model) {
+      this.#needsModel(t('composer.no_model'));
+      return false;
+    }
+    if (!this.#conversation.ask(text, options)) {
+      this.#composer.notice(t('composer.kept'), { kind: 'kept' });
+      return false;
+    }
+    this.#follower.toEnd();
+    return true;
+  }
+
+  #stop() {
+    this.#thread.stopping();
+    this.#conversation.stop();
+  }
+
+  /** @param {string} sessionId */
+  async #accepted(sessionId) {
+    this.#composer.accepted(sessionId);
+    if (this.#deps.sessions.get(sessionId)) return;
+    if (location.pathname !== `/c/${sessionId}`) history.replaceState(null, '', `/c/${sessionId}`);
+    this.#deps.sessions.setCurrent(sessionId);
+    await this.#deps.sessions.load().catch(toastError);
+    const session = this.#deps.sessions.get(sessionId);
+    if (session && sessionId === this.sessionId) this.#deps.library.adopt(session);
+    this.#renamed();
+  }
+
+  #renamed() {
+    this.#setName(this.#deps.sessions.get(this.sessionId ?? '')?.title ?? this.#name);
+  }
+
+  /** @param {string} name */
+  #setName(name) {
+    this.#name = name;
+    this.#title.textContent = name || t('sidebar.new');
+    this.#title.classList.toggle('visually-hidden', !name);
+    document.title = name ? `${name} · ${t('app.name')}` : t('app.name');
+  }
+
+  /** @param {string} text @param {Problem} problem @returns {boolean} */
+  #refused(text, problem) {
+    if (!this.#composer.restore(text)) return false;
+    if (MODEL_CODES.includes(problem.code)) this.#needsModel(problem.message);
+    else {
+      this.#composer.notice(problem.message, { kind: problem.code });
+      if (problem.code === 'busy') queueMicrotask(() => void this.#joinLiveAnswer());
+    }
+    return true;
+  }
+
+  /** Another tab asks in this chat: show its answer. */
+  async #joinLiveAnswer() {
+    await this.#conversation.open(this.sessionId).catch(toastError);
+    this.#follower.toEnd();
+  }
+
+  /** @param {Problem} problem */
+  #problem(problem) {
+    if (MODEL_CODES.includes(problem.code)) this.#needsModel(problem.message);
+    else toast(problem.message, { stays: true });
+  }
+
+  /** @param {string} sentence */
+  #needsModel(sentence) {
+    const connect = () => this.#deps.connect(sentence);
+    this.#composer.notice(sentence, { kind: 'no_model', action: t('connect.title'), run: connect });
+    connect();
+  }
+
+  #showEmpty() {
+    const { library } = this.#deps;
+    const chosen = library.base(library.choice.get().base);
+    find(this.#empty, '[data-suggestions]').hidden = !chosen?.bundled;
+  }
+
+  #watchTheWorld() {
+    const offline = find(document, '[data-offline]');
+    const network = () => {
+      offline.hidden = navigator.onLine;
+      if (navigator.onLine) this.#conversation.nudge();
+    };
+    window.addEventListener('online', network);
+    window.addEventListener('offline', network);
+    document.addEventListener('visibilitychange', () => document.hidden || this.#conversation.nudge());
+    window.addEventListener('pagehide', () => this.#conversation.detach());
+    window.addEventListener('pageshow', (event) => event.persisted && this.#conversation.attachAgain());
+    window.addEventListener('popstate', () => void this.go(sessionInAddress(), { push: false }));
+  }
+}
+
+/** @returns {string|null} */
+export function sessionInAddress() {
+  return /^\/c\/([0-9a-f-]{36})$/i.exec(location.pathname)?.[1] ?? null;
+}

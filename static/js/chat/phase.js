@@ -1,0 +1,44 @@
+/** What an answer is doing before its first word, with the seconds once that takes long. */
+import { find } from '../core/dom.js';
+import { t } from '../core/i18n.js';
+
+const TICK_MS = 1000;
+const PATIENCE_S = 3;
+const KNOWN = ['connecting', 'reading', 'rewriting', 'searching', 'writing', 'reconnecting', 'stopping'];
+
+export class Phase {
+  #root;
+  #text;
+  #timer = 0;
+  #began = 0;
+  #name = '';
+
+  /** @param {HTMLElement} answer */
+  constructor(answer) {
+    this.#root = find(answer, '[data-phase]');
+    this.#text = find(answer, '[data-phase-text]');
+  }
+
+  /** @param {string} name of wire.md, or connecting, reconnecting, stopping; one from a newer server is shown as writing */
+  show(name) {
+    this.#name = KNOWN.includes(name) ? name : 'writing';
+    this.#root.hidden = false;
+    this.#root.dataset.phase = this.#name;
+    this.#began = performance.now();
+    if (!this.#timer) this.#timer = window.setInterval(() => this.#tick(), TICK_MS);
+    this.#tick();
+  }
+
+  hide() {
+    clearInterval(this.#timer);
+    this.#timer = 0;
+    this.#root.hidden = true;
+  }
+
+  #tick() {
+    if (!this.#root.isConnected) return this.hide();
+    const seconds = Math.round((performance.now() - this.#began) / 1000);
+    const waited = seconds < PATIENCE_S ? '' : ` ${t('phase.seconds', { seconds })}`;
+    this.#text.textContent = t(`phase.${this.#name}`) + waited;
+  }
+}

@@ -1,0 +1,87 @@
+/** The two pickers of the composer: with which model, and from which documents. */
+import { clone, fill, find } from '../core/dom.js';
+import { count, t } from '../core/i18n.js';
+import { mountMenu } from '../ui/menu.js';
+import { toastError } from '../ui/toast.js';
+
+/** @typedef {{value: string, label: string, note: string, chosen: boolean, pick: () => void}} Option */
+/** @typedef {{hook: string, label: string, run: () => void}} Command */
+
+/**
+ * @param {HTMLElement} form
+ * @param {{library: import('./library.js').Library, connect: () => void, manage: () => void, mayConnect: () => boolean}} deps
+ */
+export function mountPickers(form, { library, connect, manage, mayConnect }) {
+  const model = find(form, '[data-model-picker]');
+  const base = find(form, '[data-knowledge-picker]');
+  /** @param {Promise<void>} work */
+  const quietly = (work) => void work.catch(toastError);
+  mountPicker(model, () => modelOptions(library, (offer) => quietly(library.chooseModel(offer))),
+    () => (mayConnect() ? [{ hook: 'connect', label: t('connect.title'), run: connect }] : []));
+  mountPicker(base, () => baseOptions(library, (id) => quietly(library.chooseBase(id))),
+    () => [{ hook: 'manage', label: t('knowledge.manage'), run: manage }]);
+  const label = () => {
+    find(model, '[data-picker-label]').textContent = modelLabel(library);
+    find(base, '[data-picker-label]').textContent = library.base(library.choice.get().base)?.name ?? t('composer.no_documents');
+  };
+  for (const value of [library.choice, library.models, library.bases]) value.subscribe(label);
+}
+
+/** @param {HTMLElement} root @param {() => Option[]} options @param {() => Command[]} commands */
+function mountPicker(root, options, commands) {
+  const list = find(root, '[role="menu"]');
+  mountMenu(find(root, '[data-picker-button]'), list, {
+    before: () => list.replaceChildren(...options().map(optionElement), ...commands().map(commandElement)),
+  });
+}
+
+/** @param {Option} option */
+function optionElement({ value, label, note, chosen, pick }) {
+  const element = fill(clone('option'), { label, note });
+  element.dataset.option = value;
+  element.setAttribute('aria-checked', String(chosen));
+  element.addEventListener('click', pick);
+  return element;
+}
+
+/** @param {Command} command */
+function commandElement({ hook, label, run }) {
+  const element = fill(clone('command'), { label });
+  element.dataset[hook] = '';
+  element.addEventListener('click', run);
+  return element;
+}
+
+/** @param {import('./library.js').Library} library @param {(model: import('../types.js').Model) => void} pick @returns {Option[]} */
+function modelOptions(library, pick) {
+  const chosen = library.choice.get().model;
+  return library.models.get().map((offer) => ({
+    value: `${offer.supplier}/${offer.model}`,
+    label: offer.builtin ? t('model.builtin') : offer.model,
+    note: offer.builtin ? t('model.builtin.note') : offer.supplier,
+    chosen: offer.supplier === chosen?.supplier && offer.model === chosen?.model,
+    pick: () => pick(offer),
+  }));
+}
+
+/** @param {import('./library.js').Library} library @param {(id: string|null) => void} pick @returns {Option[]} */
+function baseOptions(library, pick) {
+  const chosen = library.choice.get().base;
+  const none = { value: '', label: t('composer.no_documents'), note: t('composer.no_documents.note'), chosen: !chosen, pick: () => pick(null) };
+  const bases = library.bases.get().map((base) => ({
+    value: base.id,
+    label: base.name,
+    note: base.bundled ? t('knowledge.bundled') : count('knowledge.files', base.files),
+    chosen: base.id === chosen,
+    pick: () => pick(base.id),
+  }));
+  return [...bases, none];
+}
+
+/** @param {import('./library.js').Library} library */
+function modelLabel(library) {
+  const { model } = library.choice.get();
+  if (!model) return t('composer.choose_model');
+  const offer = library.models.get().find((one) => one.supplier === model.supplier && one.model === model.model);
+  return offer?.builtin ? t('model.builtin') : model.model;
+}

@@ -1,0 +1,120 @@
+/** Where an answer comes from: the list below it, and the panel that opens a passage at the sentence that was used. */
+import { clone, delegate, fill, find, findAs, showText } from '../core/dom.js';
+import { place } from '../core/format.js';
+import { count, t } from '../core/i18n.js';
+import { markQuote } from './quote.js';
+
+/** @typedef {import('../types.js').Message} Message */
+/** @typedef {import('../types.js').Source} Source */
+
+/** Fill the list below an answer: what it cites first, the rest on request. @param {HTMLElement} root @param {Message} message */
+export function showSources(root, message) {
+  const sources = message.sources ?? [];
+  const cited = citedBy(message);
+  const list = find(root, '[data-source-list]');
+  const shown = sources.filter((source) => cited.has(source.n));
+  const rest = sources.filter((source) => !cited.has(source.n));
+  const more = find(root, '[data-sources-more]');
+  find(root, '[data-sources]').hidden = !sources.length;
+  find(root, '[data-sources-title]').textContent = shown.length ? t('sources.title') : t('sources.uncited');
+  list.replaceChildren(...shown.map(item));
+  showText(more, rest.length ? count(shown.length ? 'sources.more' : 'sources.show', rest.length) : '');
+  more.onclick = () => {
+    more.hidden = true;
+    list.append(...rest.map(item));
+  };
+}
+
+/** What the server has checked; for an answer that broke off, what stands in its text. @param {Message} message */
+function citedBy({ citations, content }) {
+  if (citations?.length) return new Set(citations);
+  return new Set([...content.matchAll(/\[(\d{1,3})\]/g)].map((match) => Number(match[1])));
+}
+
+/** @param {Source} source */
+function item(source) {
+  const element = fill(clone('source'), { n: String(source.n), name: source.name, place: place(source, { brief: true }) });
+  find(element, '[data-source]').dataset.source = String(source.n);
+  return element;
+}
+
+/** The panel beside the thread. */
+export class SourcePanel {
+  #root = find(document, '[data-source-panel]');
+  /** @type {Source[]} */ #sources = [];
+  #at = 0;
+  /** @type {HTMLElement|null} */ #opener = null;
+
+  constructor() {
+    const on = (/** @type {string} */ hook, /** @type {() => void} */ run) => find(this.#root, hook).addEventListener('click', run);
+    on('[data-source-close]', () => this.close());
+    on('[data-source-previous]', () => this.#show(this.#at - 1));
+    on('[data-source-next]', () => this.#show(this.#at + 1));
+    this.#root.addEventListener('keydown', (event) => {
+      if (event.key === 'Escape') this.close();
+    });
+  }
+
+  /** @param {Source[]} sources @param {number} n @param {HTMLElement} opener gets the focus back */
+  open(sources, n, opener) {
+    const at = sources.findIndex((source) => source.n === n);
+    if (at < 0) return;
+    this.#sources = sources;
+    this.#opener = opener;
+    this.#root.hidden = false;
+    document.body.dataset.source = 'open';
+    this.#show(at);
+    this.#root.focus({ preventScroll: true });
+  }
+
+  close() {
+    if (this.#root.hidden) return;
+    this.#root.hidden = true;
+    delete document.body.dataset.source;
+    for (const chip of document.querySelectorAll('[data-current]')) chip.removeAttribute('data-current');
+    if (this.#opener?.isConnected) this.#opener.focus({ preventScroll: true });
+  }
+
+  /** @param {number} at */
+  #show(at) {
+    const source = this.#sources[at];
+    if (!source) return;
+    this.#at = at;
+    const root = this.#root;
+    root.dataset.sourcePanel = String(source.n);
+    find(root, '[data-source-number]').textContent = String(source.n);
+    find(root, '[data-source-name]').textContent = source.name;
+    showText(find(root, '[data-source-place]'), place(source));
+    find(root, '[data-source-text]').replaceChildren(...passage(source));
+    find(root, '[data-source-count]').textContent = `${at + 1} / ${this.#sources.length}`;
+    findAs(root, '[data-source-previous]', HTMLButtonElement).disabled = at === 0;
+    findAs(root, '[data-source-next]', HTMLButtonElement).disabled = at === this.#sources.length - 1;
+    root.querySelector('mark')?.scrollIntoView({ block: 'center' });
+    this.#markChips(source.n);
+  }
+
+  /** @param {number} n */
+  #markChips(n) {
+    const article = this.#opener?.closest('[data-message]');
+    for (const chip of document.querySelectorAll('[data-current]')) chip.removeAttribute('data-current');
+    for (const chip of article?.querySelectorAll(`.cite[data-n="${n}"], [data-source="${n}"]`) ?? []) chip.setAttribute('data-current', '');
+  }
+}
+
+/** @param {Source} source @returns {Node[]} the passage, its quoted sentence marked */
+function passage(source) {
+  const [before, quoted, after] = markQuote(source.text ?? source.quote ?? '', source.quote ?? '');
+  const mark = document.createElement('mark');
+  mark.textContent = quoted;
+  return [document.createTextNode(before), ...(quoted ? [mark] : []), document.createTextNode(after)];
+}
+
+/** @param {HTMLElement} thread @param {(element: HTMLElement) => Message|null} messageOf */
+export function mountSources(thread, messageOf) {
+  const panel = new SourcePanel();
+  delegate(thread, 'click', '.cite, [data-source]', (button) => {
+    const n = Number(button.dataset.n ?? button.dataset.source);
+    panel.open(messageOf(button)?.sources ?? [], n, button);
+  });
+  return panel;
+}

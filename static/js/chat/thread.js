@@ -1,0 +1,168 @@
+/**
+ * Shows one path of messages, and hands on what the reader does with them. Every message keeps its element for as long as
+ * it is on the path.
+ *
+ * @typedef {import('../types.js').Message} Message
+ * @typedef {import('./tree.js').MessageTree} MessageTree
+ * @typedef {object} Actions
+ * @property {(question: Message) => void} resend
+ * @property {(message: Message) => void} regenerate
+ * @property {(answer: Message) => void} retry
+ * @property {(answer: Message) => void} continue
+ * @property {(question: Message, text: string) => boolean} edit
+ * @property {(message: Message, step: number) => void} branch
+ * @property {() => void} connect
+ */
+import { copyText, delegate, find, findAs, isComposing } from '../core/dom.js';
+import { count, t } from '../core/i18n.js';
+import { createEngine } from '../markdown/engine.js';
+import { alarm, announce } from '../ui/say.js';
+import { AnswerView } from './answer.js';
+import { QuestionView } from './question.js';
+import { mountSources } from './sources.js';
+import { isEmptyAnswer, MessageTree as Tree } from './tree.js';
+
+const COPIED_MS = 1500;
+
+export class Thread {
+  #root;
+  #grown;
+  #engine = createEngine({ copy: t('app.copy'), citation: (n) => t('sources.citation', { n }) });
+  /** @type {Map<Message, QuestionView|AnswerView>} */ #views = new Map();
+  /** @type {MessageTree} */ #tree = new Tree();
+  #panel;
+
+  /** @param {HTMLElement} root @param {Actions} actions @param {() => void} grown called when there is more to see */
+  constructor(root, actions, grown) {
+    this.#root = root;
+    this.#grown = grown;
+    this.#panel = mountSources(root, (element) => this.#messageOf(element));
+    this.#listen(actions);
+  }
+
+  /** @param {Message[]} path @param {MessageTree} tree */
+  show(path, tree) {
+    if (tree !== this.#tree) this.#panel.close();
+    this.#tree = tree;
+    const shown = path.filter((message) => !isEmptyAnswer(message));
+    /** @type {Map<Message, QuestionView|AnswerView>} */
+    const views = new Map();
+    for (const message of shown) views.set(message, this.#views.get(message) ?? this.#create(message));
+    for (const [message, view] of this.#views) if (!views.has(message)) view.root.remove();
+    this.#views = views;
+    [...views.values()].forEach((view, place) => {
+      if (this.#root.children[place] !== view.root) this.#root.insertBefore(view.root, this.#root.children[place] ?? null);
+    });
+    for (const message of shown) this.update(message);
+    this.#grown();
+  }
+
+  /** @param {Message} message */
+  update(message) {
+    const view = this.#views.get(message);
+    if (view instanceof QuestionView) view.update(this.#tree.siblings(message), this.#isAnswered(message));
+    else view?.update(this.#tree.siblings(message));
+  }
+
+  /** @param {Message} message @param {import('../net/events.js').WireEvent} event */
+  stream(message, event) {
+    this.#answer(message)?.stream(event);
+    if (event.type === 'context') announce(t('say.began'));
+  }
+
+  /** @param {Message} message @param {boolean} on */
+  reconnecting(message, on) {
+    this.#answer(message)?.reconnecting(on);
+  }
+
+  /** @param {Message} message */
+  finish(message) {
+    this.#answer(message)?.finish();
+    if (message.error) alarm(message.error.message);
+    else announce(message.status === 'stopped' ? t('say.stopped') : count('say.ended', message.citations?.length ?? 0));
+  }
+
+  /** The reader wants the answer to end. */
+  stopping() {
+    for (const view of this.#views.values()) {
+      if (view instanceof AnswerView && view.message.status !== 'complete' && view.root.ariaBusy === 'true') view.stopping();
+    }
+  }
+
+  /** @param {Message} message */
+  #create(message) {
+    return message.role === 'user' ? new QuestionView(message) : new AnswerView(message, this.#engine, this.#grown);
+  }
+
+  /** @param {Message} message */
+  #answer(message) {
+    const view = this.#views.get(message);
+    return view instanceof AnswerView ? view : null;
+  }
+
+  /** @param {Message} question */
+  #isAnswered(question) {
+    const messages = [...this.#views.keys()];
+    return messages[messages.indexOf(question) + 1]?.role === 'assistant';
+  }
+
+  /** @param {Element} element @returns {Message|null} */
+  #messageOf(element) {
+    const root = element.closest('[data-message]');
+    for (const [message, view] of this.#views) if (view.root === root) return message;
+    return null;
+  }
+
+  /** @param {Actions} actions */
+  #listen(actions) {
+    /** @param {string} hook @param {(message: Message, button: HTMLElement) => void} run */
+    const on = (hook, run) => delegate(this.#root, 'click', hook, (button) => {
+      const message = this.#messageOf(button);
+      if (message) run(message, button);
+    });
+    on('[data-resend]', actions.resend);
+    on('[data-ask-again]', actions.regenerate);
+    on('[data-regenerate]', actions.regenerate);
+    on('[data-retry]', actions.retry);
+    on('[data-continue]', actions.continue);
+    on('[data-error-connect]', actions.connect);
+    on('[data-branch-previous]', (message) => actions.branch(message, -1));
+    on('[data-branch-next]', (message) => actions.branch(message, 1));
+    on('[data-copy]', (message, button) => void copied(button, message.content));
+    on('[data-edit]', (message) => this.#question(message)?.edit());
+    on('[data-edit-cancel]', (message) => this.#question(message)?.endEdit());
+    delegate(this.#root, 'click', '[data-copy-code]', (button) => {
+      void copied(button, find(button.closest('figure') ?? button, 'code').textContent ?? '');
+    });
+    delegate(this.#root, 'submit', '[data-edit-form]', (form, event) => this.#submitEdit(form, event, actions));
+    delegate(this.#root, 'keydown', '[data-edit-field]', (field, event) => {
+      const key = /** @type {KeyboardEvent} */ (event);
+      if (key.key === 'Escape') find(field.closest('form') ?? field, '[data-edit-cancel]').click();
+      if (key.key !== 'Enter' || key.shiftKey || isComposing(key)) return;
+      key.preventDefault();
+      field.closest('form')?.requestSubmit();
+    });
+  }
+
+  /** @param {HTMLElement} form @param {Event} event @param {Actions} actions */
+  #submitEdit(form, event, actions) {
+    event.preventDefault();
+    const message = this.#messageOf(form);
+    const text = findAs(form, '[data-edit-field]', HTMLTextAreaElement).value.trim();
+    if (message && text && actions.edit(message, text)) this.#question(message)?.endEdit();
+  }
+
+  /** @param {Message} message */
+  #question(message) {
+    const view = this.#views.get(message);
+    return view instanceof QuestionView ? view : null;
+  }
+}
+
+/** Copy, and say so at the button itself. @param {HTMLElement} button @param {string} text */
+async function copied(button, text) {
+  if (!(await copyText(text))) return;
+  announce(t('app.copied'));
+  button.dataset.done = '';
+  setTimeout(() => delete button.dataset.done, COPIED_MS);
+}

@@ -1,0 +1,88 @@
+/**
+ * The messages of one chat as a tree: every answer hangs on its question, every question on the answer before it. What is
+ * shown is one path, from the root to a leaf. Pure.
+ *
+ * @typedef {import('../types.js').Message} Message
+ */
+const ENDED = ['stopped', 'failed', 'interrupted'];
+
+/** @param {Message} message @returns {boolean} an answer that ended without a word: it is kept, but not shown */
+export function isEmptyAnswer(message) {
+  return message.role === 'assistant' && !message.content && !message.reasoning && !message.error && ENDED.includes(message.status);
+}
+
+/** @param {Message} message @returns {boolean} known to this page only */
+export const isLocal = (message) => message.status === 'sending' || message.status === 'unsent' || message.id.startsWith('answer-');
+
+export class MessageTree {
+  /** @type {Map<string, Message>} */ #messages = new Map();
+
+  /** @param {Message[]} [messages] oldest first */
+  constructor(messages = []) {
+    for (const message of messages) this.add(message);
+  }
+
+  /** @param {Message} message */
+  add(message) {
+    this.#messages.set(message.id, message);
+  }
+
+  /** @param {Message} message */
+  remove(message) {
+    this.#messages.delete(message.id);
+  }
+
+  /** @param {string|null} id @returns {Message|null} */
+  get(id) {
+    return (id && this.#messages.get(id)) || null;
+  }
+
+  /** Give a message the name that the server knows it by. @param {Message} message @param {string} id */
+  rename(message, id) {
+    this.#messages.delete(message.id);
+    for (const child of this.#messages.values()) if (child.parent_id === message.id) child.parent_id = id;
+    message.id = id;
+    this.#messages.set(id, message);
+  }
+
+  /** @param {string|null} leafId @returns {Message[]} from the root to the leaf */
+  path(leafId) {
+    const path = [];
+    const seen = new Set();
+    for (let at = this.get(leafId); at && !seen.has(at.id); at = this.get(at.parent_id)) {
+      path.unshift(at);
+      seen.add(at.id);
+    }
+    return path;
+  }
+
+  /** Put a question that never arrived behind everything else. @param {Message} message @param {string|null} parent */
+  moveBelow(message, parent) {
+    for (const child of this.#messages.values()) if (child.parent_id === message.id) child.parent_id = message.parent_id;
+    message.parent_id = parent;
+  }
+
+  /** @param {string|null} id @returns {string|null} the nearest message at or above it that the server knows */
+  stored(id) {
+    const message = this.get(id);
+    return message && isLocal(message) ? this.stored(message.parent_id) : id;
+  }
+
+  /** @returns {string|null} the newest message that the server knows */
+  newest() {
+    return [...this.#messages.values()].findLast((message) => !isLocal(message))?.id ?? null;
+  }
+
+  /** @param {Message} message @returns {Message[]} the message and its alternatives worth showing, oldest first */
+  siblings(message) {
+    return [...this.#messages.values()].filter((other) => other.parent_id === message.parent_id
+      && other.role === message.role && (other === message || !isEmptyAnswer(other)));
+  }
+
+  /** @param {string|null} id @returns {Message|null} the newest leaf below */
+  leafBelow(id) {
+    const children = [...this.#messages.values()].filter((message) => message.parent_id === id);
+    const newest = children.findLast((message) => !isEmptyAnswer(message)) ?? children.at(-1);
+    return newest ? this.leafBelow(newest.id) : this.get(id);
+  }
+}

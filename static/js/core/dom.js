@@ -1,0 +1,82 @@
+/**
+ * Small tools for the document: find, clone, fill, listen. No HTML strings anywhere.
+ */
+
+/**
+ * Find the element or fail at once: a missing hook is a fault of ours.
+ * @param {ParentNode} root @param {string} selector @returns {HTMLElement}
+ */
+export function find(root, selector) {
+  return findAs(root, selector, HTMLElement);
+}
+
+/**
+ * @template {Element} T
+ * @param {ParentNode} root @param {string} selector @param {new () => T} kind
+ * @returns {T}
+ */
+export function findAs(root, selector, kind) {
+  const found = root.querySelector(selector);
+  if (!(found instanceof kind)) throw new Error(`no ${selector} here`);
+  return found;
+}
+
+/** @param {string} name @returns {HTMLElement} a fresh copy of the only element of `<template id="t-name">` */
+export function clone(name) {
+  const template = findAs(document, `#t-${name}`, HTMLTemplateElement);
+  const copy = template.content.firstElementChild?.cloneNode(true);
+  if (!(copy instanceof HTMLElement)) throw new Error(`template ${name} is empty`);
+  return copy;
+}
+
+/** @param {HTMLElement} root @param {Record<string, string>} slots texts for `[data-slot]` @returns {HTMLElement} */
+export function fill(root, slots) {
+  for (const [name, text] of Object.entries(slots)) find(root, `[data-slot="${name}"]`).textContent = text;
+  return root;
+}
+
+/** @param {HTMLElement} element @param {string|null|undefined} text shown when there is any, hidden when not */
+export function showText(element, text) {
+  element.textContent = text ?? '';
+  element.hidden = !text;
+}
+
+/**
+ * Listen on `root` for events from whatever matches `selector` inside it.
+ * @param {EventTarget} root @param {string} type @param {string} selector
+ * @param {(target: HTMLElement, event: Event) => void} handle @param {AbortSignal} [signal]
+ */
+export function delegate(root, type, selector, handle, signal) {
+  root.addEventListener(type, (event) => {
+    const target = event.target instanceof Element ? event.target.closest(selector) : null;
+    if (target instanceof HTMLElement) handle(target, event);
+  }, { signal });
+}
+
+/** @param {KeyboardEvent} event @returns {boolean} whether an input method is composing; Safari says so by 229 only */
+export const isComposing = (event) => event.isComposing || event.keyCode === 229;
+
+/** @param {string} text @returns {Promise<boolean>} whether the text is in the clipboard now */
+export async function copyText(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    return copyByCommand(text);
+  }
+}
+
+/** On plain http there is no `navigator.clipboard`. @param {string} text @returns {boolean} */
+function copyByCommand(text) {
+  const area = document.createElement('textarea');
+  area.value = text;
+  area.className = 'visually-hidden';
+  const host = document.querySelector('dialog[open]') ?? document.body;
+  const before = document.activeElement;
+  host.append(area);
+  area.select();
+  const done = document.execCommand('copy');
+  area.remove();
+  if (before instanceof HTMLElement) before.focus();
+  return done;
+}

@@ -1,0 +1,61 @@
+/**
+ * Numbers, sizes, times and names for people.
+ */
+import { currentLanguage, t } from './i18n.js';
+
+const KILO = 1024;
+const DAY_MS = 86_400_000;
+
+/** @param {number} bytes @returns {string} */
+export function size(bytes) {
+  const [value, unit] = bytes < KILO ** 2 ? [bytes / KILO, 'KB'] : [bytes / KILO ** 2, 'MB'];
+  const digits = value < 10 && unit === 'MB' ? 1 : 0;
+  return `${Math.max(value, unit === 'KB' ? 1 : 0).toFixed(digits)} ${unit}`;
+}
+
+/** @param {number} ms @returns {string} */
+export function seconds(ms) {
+  return (ms / 1000).toLocaleString(currentLanguage(), { maximumFractionDigits: ms < 10_000 ? 1 : 0 });
+}
+
+/** @param {string|null|undefined} time @returns {string} */
+export function day(time) {
+  return time ? new Date(time).toLocaleDateString(currentLanguage(), { dateStyle: 'medium' }) : '';
+}
+
+/**
+ * The heading under which a chat last changed at `time` stands.
+ * @param {string} time RFC 3339 @param {Date} now @returns {string}
+ */
+export function dateGroup(time, now) {
+  const then = new Date(time);
+  const midnight = new Date(now.getFullYear(), now.getMonth(), now.getDate()).getTime();
+  const age = midnight - then.getTime();
+  if (age <= 0) return t('date.today');
+  if (age <= DAY_MS) return t('date.yesterday');
+  if (age <= 7 * DAY_MS) return t('date.week');
+  if (age <= 30 * DAY_MS) return t('date.month');
+  return then.toLocaleDateString(currentLanguage(), { year: 'numeric', month: 'long' });
+}
+
+/**
+ * Where in its document a source stands: "Page 3 · Leave › Parents".
+ * @param {{page?: number|null, heading?: string|null}} source @param {{brief?: boolean}} [options] brief: the last heading only
+ * @returns {string}
+ */
+export function place(source, { brief = false } = {}) {
+  const parts = [];
+  if (source.page) parts.push(t('sources.page', { page: source.page }));
+  if (source.heading) parts.push(brief ? source.heading.split(' › ').at(-1) : source.heading);
+  return parts.join(' · ');
+}
+
+/** @returns {string} a UUID, also where `crypto.randomUUID` is missing: on plain http it is */
+export function newId() {
+  if (crypto.randomUUID) return crypto.randomUUID();
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = (bytes[6] & 0x0f) | 0x40;
+  bytes[8] = (bytes[8] & 0x3f) | 0x80;
+  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
+}

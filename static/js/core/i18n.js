@@ -1,0 +1,36 @@
+/**
+ * The page's words. They come with the page, in one language; `t` looks one up and fills its `{placeholders}`.
+ */
+
+/** @type {Readonly<Record<string, string>>} */
+let words = {};
+let language = 'en';
+/** @type {Intl.PluralRules} */
+let plural = new Intl.PluralRules('en');
+
+/** @param {Readonly<Record<string, string>>} messages @param {string} code */
+export function setWords(messages, code) {
+  words = messages;
+  language = code;
+  plural = new Intl.PluralRules(code);
+}
+
+/** @returns {string} */
+export const currentLanguage = () => language;
+
+/**
+ * Say `key` in the reader's language.
+ * @param {string} key @param {Record<string, string|number>} [params] @returns {string}
+ */
+export function t(key, params = {}) {
+  return (words[key] ?? key).replace(/\{(\w+)\}/g, (hole, name) => (name in params ? String(params[name]) : hole));
+}
+
+/**
+ * Say `key.one` or `key.other`, as the language counts.
+ * @param {string} key @param {number} n @param {Record<string, string|number>} [params] @returns {string}
+ */
+export function count(key, n, params = {}) {
+  const form = plural.select(n) === 'one' ? 'one' : 'other';
+  return t(`${key}.${form}`, { n: n.toLocaleString(language), ...params });
+}

@@ -1,0 +1,51 @@
+/**
+ * What this browser remembers. It never throws: private windows and full disks only forget.
+ */
+const PREFIX = 'chatapp.';
+const DRAFTS_KEPT = 50;
+
+/** @param {string} key @returns {any} */
+export function recall(key) {
+  try {
+    return JSON.parse(localStorage.getItem(PREFIX + key) ?? 'null');
+  } catch {
+    return null;
+  }
+}
+
+/** @param {string} key @param {unknown} value null forgets */
+export function remember(key, value) {
+  try {
+    if (value === null) localStorage.removeItem(PREFIX + key);
+    else localStorage.setItem(PREFIX + key, JSON.stringify(value));
+  } catch {
+    // Only comfort is lost.
+  }
+}
+
+/** @param {string} name @param {string} value empty removes it */
+export function setCookie(name, value) {
+  const age = value ? 31_536_000 : 0;
+  document.cookie = `${name}=${value}; path=/; max-age=${age}; samesite=lax`;
+}
+
+/** @typedef {{text: string, id: string|null}} Draft text not yet accepted, and the name under which it was sent if it was */
+
+/**
+ * Unsent text, one for each chat, the least recently used forgotten first.
+ */
+export const drafts = {
+  /** @param {string} chat @returns {Draft} */
+  read(chat) {
+    const found = (recall('drafts') ?? {})[chat];
+    return { text: String(found?.text ?? ''), id: found?.id ?? null };
+  },
+
+  /** @param {string} chat @param {Draft} draft empty text forgets */
+  write(chat, draft) {
+    const all = recall('drafts') ?? {};
+    delete all[chat];
+    if (draft.text) all[chat] = draft;
+    remember('drafts', Object.fromEntries(Object.entries(all).slice(-DRAFTS_KEPT)));
+  },
+};

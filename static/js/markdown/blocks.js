@@ -1,0 +1,54 @@
+/**
+ * Where a growing Markdown text can be cut so that the part before the cut will never look different again. Pure.
+ *
+ * Blocks are independent of each other here because link references and footnotes, the only constructs that reach across
+ * blocks, are switched off (`engine.js`). The next characters can still change the last block, and a cut is only safe
+ * after an empty line; so the last two blocks always stay uncut.
+ */
+
+/** @typedef {{block: {parse(src: string, md: any, env: object, tokens: any[]): void}}} BlockParser */
+/** @typedef {{marker: string, size: number}} Fence an open code fence at the end of the text, not indented */
+
+const UNCUT_BLOCKS = 2;
+
+/**
+ * @param {BlockParser} md @param {string} tail text since the last cut, with LF line ends
+ * @returns {{cut: number, fence: Fence|null}} how many characters are final, and the code fence that is open at the end
+ */
+export function split(md, tail) {
+  /** @type {{type: string, level: number, nesting: number, map: [number, number]|null, markup: string}[]} */
+  const tokens = [];
+  md.block.parse(tail, md, {}, tokens);
+  const blocks = tokens.filter((token) => token.level === 0 && token.nesting >= 0 && token.map);
+  const lines = tail.split('\n');
+  return { cut: cutAt(blocks.map((block) => block.map?.[0] ?? 0), lines), fence: openFence(blocks.at(-1), lines) };
+}
+
+/** @param {number[]} starts @param {string[]} lines */
+function cutAt(starts, lines) {
+  for (let block = starts.length - UNCUT_BLOCKS; block > 0; block -= 1) {
+    const line = starts[block];
+    if (lines[line - 1].trim() === '') return lines.slice(0, line).join('\n').length + 1;
+  }
+  return 0;
+}
+
+/** @param {{type: string, map: [number, number]|null, markup: string}|undefined} block @param {string[]} lines @returns {Fence|null} */
+function openFence(block, lines) {
+  if (block?.type !== 'fence' || !block.map) return null;
+  const [first, end] = block.map;
+  const fence = { marker: block.markup[0], size: block.markup.length };
+  const last = lines[end - 1] ?? '';
+  const closed = end - 1 > first && mayClose(last, fence) && last.trim().length >= fence.size;
+  const indented = !lines[first].startsWith(fence.marker);
+  const headComplete = lines.length > first + 1;
+  return closed || indented || !headComplete ? null : fence;
+}
+
+/**
+ * Whether this line closes the fence or may still grow into one that does.
+ * @param {string} line @param {Fence} fence
+ */
+export function mayClose(line, fence) {
+  return /^ {0,3}\S*\s*$/.test(line) && [...line.trim()].every((char) => char === fence.marker);
+}

@@ -1,0 +1,90 @@
+/**
+ * Markdown to HTML text: CommonMark with tables and strikethrough, emphasis that works in Chinese, `[n]` as citations.
+ * Safe by itself (no raw HTML, allow-listed links, no images), and sanitised once more by `safe.js`. Pure.
+ */
+import MarkdownIt from 'markdown-it';
+import cjkFriendly from 'markdown-it-cjk-friendly';
+
+/** @typedef {{cited?: ReadonlySet<number>}} Env numbers that exist as sources; others stay text */
+/** @typedef {{copy: string, citation: (n: number) => string}} Labels */
+
+const LINK = /^(https?:\/\/|mailto:)/i;
+const CITATION = /^\[(\d{1,3}(?:\s*[,，、]\s*\d{1,3})*)\](?![(:])/;
+const ALIGN = /text-align:(left|center|right)/;
+
+/** @param {Labels} labels */
+export function createEngine(labels) {
+  const md = new MarkdownIt({ html: false, linkify: true, breaks: false });
+  md.use(cjkFriendly);
+  md.disable('reference');
+  md.linkify.set({ fuzzyLink: false, fuzzyEmail: false });
+  md.validateLink = (url) => LINK.test(url.trim());
+  md.inline.ruler.before('link', 'citation', readCitation);
+  Object.assign(md.renderer.rules, rules(labels, md.utils.escapeHtml));
+  return md;
+}
+
+/** @typedef {ReturnType<typeof createEngine>} Engine */
+
+/**
+ * Take `[1]` or `[1, 3]` when every number is a source.
+ * @param {any} state @param {boolean} silent
+ */
+function readCitation(state, silent) {
+  if (state.src.charCodeAt(state.pos) !== 0x5b) return false;
+  const match = CITATION.exec(state.src.slice(state.pos, state.pos + 40));
+  if (!match) return false;
+  const numbers = match[1].split(/[^\d]+/).map(Number);
+  if (!numbers.every((n) => state.env.cited?.has(n))) return false;
+  if (!silent) for (const n of numbers) state.push('citation', '', 0).meta = n;
+  state.pos += match[0].length;
+  return true;
+}
+
+/** @param {Labels} labels @param {(text: string) => string} escape @returns {Record<string, any>} */
+function rules(labels, escape) {
+  /** @param {any[]} tokens @param {number} index @param {any} options @param {any} _env @param {any} self */
+  const aligned = (tokens, index, options, _env, self) => {
+    const align = ALIGN.exec(tokens[index].attrGet('style') ?? '')?.[1];
+    tokens[index].attrs = align ? [['class', `align-${align}`]] : null;
+    return self.renderToken(tokens, index, options);
+  };
+  /** @param {any[]} tokens @param {number} index */
+  const code = (tokens, index) => {
+    const language = (tokens[index].info ?? '').trim().split(/\s+/)[0];
+    const head = `<span>${escape(language)}</span><button type="button" data-copy-code>${escape(labels.copy)}</button>`;
+    const body = `<pre tabindex="0"><code>${escape(tokens[index].content)}</code></pre>`;
+    return `<figure class="code"><figcaption>${head}</figcaption>${body}</figure>\n`;
+  };
+  return {
+    fence: code,
+    code_block: code,
+    th_open: aligned,
+    td_open: aligned,
+    table_open: () => '<div class="table" tabindex="0"><table>\n',
+    table_close: () => '</table></div>\n',
+    image: (/** @type {any[]} */ tokens, /** @type {number} */ index) => imageAsLink(tokens[index], escape),
+    /** @type {any} */
+    link_open(/** @type {any[]} */ tokens, /** @type {number} */ index, /** @type {any} */ options, /** @type {any} */ _env, /** @type {any} */ self) {
+      tokens[index].attrSet('rel', 'noopener noreferrer');
+      tokens[index].attrSet('target', '_blank');
+      return self.renderToken(tokens, index, options);
+    },
+    citation(/** @type {any[]} */ tokens, /** @type {number} */ index) {
+      const n = tokens[index].meta;
+      return `<button type="button" class="cite" data-n="${n}" aria-label="${escape(labels.citation(n))}">${n}</button>`;
+    },
+  };
+}
+
+/**
+ * A picture is never fetched, since its address can carry what the documents say to a stranger: its text and host stand there.
+ * @param {any} token @param {(text: string) => string} escape
+ */
+function imageAsLink(token, escape) {
+  const url = token.attrGet('src') ?? '';
+  const host = URL.canParse(url) ? new URL(url).host : '';
+  if (!host) return escape(token.content);
+  const text = escape(token.content ? `${token.content} (${host})` : host);
+  return `<a href="${escape(url)}" rel="noopener noreferrer" target="_blank">${text}</a>`;
+}

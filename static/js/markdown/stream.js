@@ -1,0 +1,162 @@
+/**
+ * Renders a growing Markdown text. Finished blocks are rendered once and never touched again, so that selecting and
+ * reading stay possible; only the tail is rendered anew, once a frame, and less often where that is expensive.
+ */
+import { mayClose, split } from './blocks.js';
+import { toFragment } from './safe.js';
+
+/** @typedef {import('./engine.js').Engine} Engine */
+
+/** The next rendering comes no sooner than this many times what the last ones cost. */
+const PACE = 4;
+const PACE_MAX_MS = 500;
+const HIDDEN_MS = 500;
+/** A reader's selection in the tail holds its rendering back for so long. */
+const SELECTION_MS = 2000;
+
+export class StreamRenderer {
+  #engine;
+  #root;
+  #live;
+  #tail = '';
+  #afterCr = false;
+  /** @type {Set<number>} */ #cited = new Set();
+  /** @type {import('./blocks.js').Fence|null} */ #fence = null;
+  /** @type {Text|null} */ #code = null;
+  #cost = 0;
+  #flushed = 0;
+  #held = 0;
+  #frame = 0;
+  #timer = 0;
+  #afterFlush;
+
+  /** @param {HTMLElement} root @param {Engine} engine @param {() => void} [afterFlush] */
+  constructor(root, engine, afterFlush = () => {}) {
+    this.#root = root;
+    this.#engine = engine;
+    this.#afterFlush = afterFlush;
+    this.#live = document.createElement('div');
+    this.#live.className = 'live';
+    root.replaceChildren(this.#live);
+  }
+
+  /** @param {Iterable<number>} numbers the sources that `[n]` may name */
+  cite(numbers) {
+    this.#cited = new Set(numbers);
+  }
+
+  /** @param {string} text */
+  append(text) {
+    const start = this.#tail.lastIndexOf('\n') + 1;
+    const lines = this.#withLf(text);
+    this.#tail += lines;
+    if (this.#fence && this.#code && !this.#closesFence(start)) this.#code.appendData(lines);
+    else {
+      this.#fence = null;
+      this.#schedule();
+    }
+    if (!this.#frame && !this.#timer) this.#afterFlush();
+  }
+
+  /** Forget everything: it follows again. */
+  reset() {
+    this.#cancel();
+    this.#tail = '';
+    this.#fence = null;
+    this.#live.replaceChildren();
+    this.#root.replaceChildren(this.#live);
+  }
+
+  /** Render what is left. The text stays; nothing is live any more. */
+  finish() {
+    this.#cancel();
+    this.#root.insertBefore(this.#render(this.#tail), this.#live);
+    this.#live.remove();
+  }
+
+  /** Also when CR and LF come in two pieces. @param {string} text */
+  #withLf(text) {
+    const rest = this.#afterCr && text.startsWith('\n') ? text.slice(1) : text;
+    if (text) this.#afterCr = text.endsWith('\r');
+    return rest.replace(/\r\n?/g, '\n');
+  }
+
+  /** @param {number} from where the first line that changed begins */
+  #closesFence(from) {
+    const fence = this.#fence;
+    return fence !== null && this.#tail.slice(from).split('\n').some((line) => line !== '' && mayClose(line, fence));
+  }
+
+  #schedule() {
+    if (this.#frame || this.#timer) return;
+    if (document.hidden) this.#timer = window.setTimeout(() => this.#flush(), HIDDEN_MS);
+    else this.#frame = requestAnimationFrame(() => this.#flushInTime());
+  }
+
+  #flushInTime() {
+    const rest = this.#flushed + Math.min(this.#cost * PACE, PACE_MAX_MS) - performance.now();
+    this.#frame = 0;
+    if (rest > 0) this.#timer = window.setTimeout(() => this.#flush(), rest);
+    else this.#flush();
+  }
+
+  #flush() {
+    this.#cancel();
+    if (this.#isSelected() && this.#held < SELECTION_MS) {
+      this.#held += HIDDEN_MS;
+      this.#timer = window.setTimeout(() => this.#flush(), HIDDEN_MS);
+      return;
+    }
+    const began = performance.now();
+    this.#draw();
+    this.#flushed = performance.now();
+    this.#cost = this.#cost * 0.7 + (this.#flushed - began) * 0.3;
+    this.#held = 0;
+    this.#afterFlush();
+  }
+
+  #draw() {
+    const { cut, fence } = split(this.#engine, this.#tail);
+    if (cut) {
+      this.#root.insertBefore(this.#render(this.#tail.slice(0, cut)), this.#live);
+      this.#tail = this.#tail.slice(cut);
+    }
+    this.#live.replaceChildren(this.#render(this.#tail));
+    const code = fence && this.#live.lastElementChild?.querySelector('code');
+    this.#fence = code ? fence : null;
+    this.#code = code ? textOf(code) : null;
+  }
+
+  /** @param {string} text */
+  #render(text) {
+    return toFragment(this.#engine.render(text, { cited: this.#cited }));
+  }
+
+  #isSelected() {
+    const selection = getSelection();
+    return Boolean(selection && !selection.isCollapsed && selection.containsNode(this.#live, true));
+  }
+
+  #cancel() {
+    cancelAnimationFrame(this.#frame);
+    clearTimeout(this.#timer);
+    this.#frame = 0;
+    this.#timer = 0;
+  }
+}
+
+/**
+ * Render a finished text into `root`.
+ * @param {HTMLElement} root @param {Engine} engine @param {string} text @param {Iterable<number>} cited
+ */
+export function renderWhole(root, engine, text, cited) {
+  root.replaceChildren(toFragment(engine.render(text, { cited: new Set(cited) })));
+}
+
+/** @param {Element} code @returns {Text} its only text node */
+function textOf(code) {
+  if (code.firstChild instanceof Text) return code.firstChild;
+  const text = document.createTextNode('');
+  code.append(text);
+  return text;
+}

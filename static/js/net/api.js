@@ -1,0 +1,74 @@
+/**
+ * The JSON API. Failures are `ApiError`s with the server's sentence, which is already in the reader's language.
+ */
+import { t } from '../core/i18n.js';
+
+/** Where 401 means a wrong secret, not that nobody is signed in. */
+const SECRETS = ['/api/auth/login', '/api/auth/password'];
+
+export class ApiError extends Error {
+  /** @param {string} code @param {string} message @param {{status?: number, retryAfter?: number}} [rest] */
+  constructor(code, message, { status = 0, retryAfter } = {}) {
+    super(message);
+    this.name = 'ApiError';
+    this.code = code;
+    this.status = status;
+    /** Seconds to wait, where the server says so. */
+    this.retryAfter = retryAfter;
+  }
+}
+
+/**
+ * Make the error that a refused response carries; a proxy's page in between is named by its status.
+ * @param {{status: number, headers: {get(name: string): string|null}, text(): Promise<string>}} response
+ * @returns {Promise<ApiError>}
+ */
+export async function refusal(response) {
+  const retryAfter = Number(response.headers.get('Retry-After')) || undefined;
+  const rest = { status: response.status, retryAfter };
+  try {
+    const { error } = JSON.parse(await response.text());
+    return new ApiError(String(error.code), String(error.message), rest);
+  } catch {
+    return new ApiError('unexpected', t('net.unexpected', { status: response.status }), rest);
+  }
+}
+
+/** What to do when nobody is signed in any more. */
+export function goToSignIn() {
+  const next = location.pathname === '/' ? '' : `?next=${encodeURIComponent(location.pathname)}`;
+  location.assign(`/sign-in${next}`);
+}
+
+/**
+ * @param {string} method @param {string} path @param {unknown} [body] @param {{signal?: AbortSignal, keepalive?: boolean}} [options]
+ * @returns {Promise<any>} the parsed body, null when there is none
+ */
+async function call(method, path, body, options = {}) {
+  const init = body === undefined ? {} : { body: JSON.stringify(body), headers: { 'Content-Type': 'application/json' } };
+  const response = await fetch(path, { method, ...init, ...options }).catch((cause) => {
+    if (options.signal?.aborted) throw cause;
+    throw new ApiError('offline', t('net.unreachable'));
+  });
+  if (!response.ok) {
+    if (response.status === 401 && !SECRETS.includes(path)) goToSignIn();
+    throw await refusal(response);
+  }
+  const text = await response.text();
+  return text ? JSON.parse(text) : null;
+}
+
+export const api = {
+  /** @param {string} path @param {{signal?: AbortSignal}} [options] */
+  get: (path, options) => call('GET', path, undefined, options),
+  /** @param {string} path @param {unknown} body */
+  post: (path, body = {}) => call('POST', path, body),
+  /** @param {string} path @param {unknown} body */
+  put: (path, body) => call('PUT', path, body),
+  /** @param {string} path @param {unknown} body */
+  patch: (path, body) => call('PATCH', path, body),
+  /** @param {string} path @param {{keepalive?: boolean}} [options] */
+  delete: (path, options) => call('DELETE', path, undefined, options),
+};
+
+/** @typedef {typeof api} Api */

@@ -1,0 +1,73 @@
+/** The sign-in page: a one-time link from the address, or name and password; then, once, the offer of a password. */
+import { setLanguage } from './account/settings.js';
+import { readConfig } from './core/config.js';
+import { delegate, find, findAs, showText } from './core/dom.js';
+import { api } from './net/api.js';
+
+/** @param {string} hook */
+const field = (hook) => findAs(document, hook, HTMLInputElement);
+
+/** Where to go after signing in: a path of our own, nothing else. */
+function destination() {
+  const next = new URLSearchParams(location.search).get('next') ?? '/';
+  return /^\/c\/[0-9a-f-]{36}$/i.test(next) ? next : '/';
+}
+
+/** @param {'link'|'form'|'password'} step */
+function show(step) {
+  for (const section of document.querySelectorAll('[data-step]')) {
+    if (section instanceof HTMLElement) section.hidden = section.dataset.step !== step;
+  }
+}
+
+/** @param {() => Promise<void>} work */
+async function attempt(work) {
+  const problem = find(document, '[data-problem]');
+  showText(problem, '');
+  try {
+    await work();
+  } catch (error) {
+    showText(problem, error instanceof Error ? error.message : String(error));
+  }
+}
+
+/** @param {string} link */
+async function useLink(link) {
+  const { user } = await api.post('/api/auth/login', { link }).catch((error) => {
+    if (error.code === 'unauthorized') show('form');
+    throw error;
+  });
+  history.replaceState(null, '', location.pathname + location.search);
+  if (user.has_password) return location.assign(destination());
+  field('[data-first-name]').value = user.name;
+  show('password');
+  field('[data-new-password]').focus();
+}
+
+function start() {
+  readConfig();
+  const link = decodeURIComponent(location.hash.slice(1));
+  show(link ? 'link' : 'form');
+  find(document, '[data-link-go]').addEventListener('click', () => void attempt(() => useLink(link)));
+  find(document, '[data-login]').addEventListener('submit', (event) => {
+    event.preventDefault();
+    void attempt(async () => {
+      await api.post('/api/auth/login', { name: field('[data-name]').value.trim(), password: field('[data-login-password]').value });
+      location.assign(destination());
+    });
+  });
+  find(document, '[data-first-password]').addEventListener('submit', (event) => {
+    event.preventDefault();
+    void attempt(async () => {
+      await api.put('/api/auth/password', { password: field('[data-new-password]').value });
+      location.assign(destination());
+    });
+  });
+  find(document, '[data-skip]').addEventListener('click', () => location.assign(destination()));
+  delegate(document, 'click', '[data-set-language]', (button) => setLanguage(button.dataset.setLanguage ?? 'en'));
+  window.addEventListener('hashchange', () => location.reload());
+  if (!link) field('[data-login-password]').focus();
+  document.body.dataset.ready = '';
+}
+
+start();

@@ -1,0 +1,42 @@
+/**
+ * The shapes of `wire.md` as the page sees them. Types only: no browser ever loads this file.
+ *
+ * @typedef {{code: string, message: string, retryable?: boolean}} Problem
+ * @typedef {{id: string, title: string, pinned?: boolean, updated_at: string, created_at?: string,
+ *   knowledge_base_id?: string|string[]|null, supplier?: string|null, model?: string|null, leaf_id?: string|null}} Session
+ * @typedef {{n: number, file_id: string, md5: string, name: string, page?: number|null, heading?: string|null,
+ *   start: number, end: number, quote?: string, text?: string, score?: number, knowledge_base_id?: string}} Source
+ * @typedef {'sending'|'unsent'|'queued'|'running'|'complete'|'stopped'|'failed'|'interrupted'} Status
+ * @typedef {{id: string, session_id: string|null, parent_id: string|null, role: 'user'|'assistant', content: string,
+ *   status: Status, reasoning?: string|null, sources?: Source[]|null, citations?: number[]|null, knowledge?: string|null,
+ *   finish_reason?: string|null, model?: string|null, supplier?: string|null, error?: Problem|null,
+ *   timings?: Record<string, number>|null, created_at?: string}} Message
+ * @typedef {{supplier: string, model: string, name?: string, builtin?: boolean}} Model
+ * @typedef {{id: string, name: string, description?: string, files: number, chunks: number, state?: string,
+ *   bundled?: boolean, failed?: number, pending?: number}} Base
+ * @typedef {{id: string, name: string, size: number, status: string, progress?: number|null, pages?: number|null,
+ *   chunks?: number, error?: Problem|null, knowledge_base_id?: string}} StoredFile
+ * @typedef {{name: string, label: string, base_url: string, needs_key: boolean, local: boolean, models: string[]}} Preset
+ * @typedef {{id: string, name: string, preset?: string|null, base_url: string, has_key: boolean, models: string[],
+ *   enabled: boolean, source?: string}} Supplier
+ * @typedef {{preset: string, label: string, base_url: string, models: string[]}} LocalServer
+ * @typedef {{ok: boolean, models: string[], error?: Problem, ms?: number}} TestResult
+ * @typedef {{id: string, name: string, role: string, has_password: boolean, language: string|null}} User
+ * @typedef {{id: string, name: string, created_at: string, used_at: string|null, token?: string}} Token
+ *
+ * @typedef {object} View what shows messages
+ * @property {(path: Message[], tree: import('./chat/tree.js').MessageTree) => void} show the whole path
+ * @property {(message: Message) => void} update one message, all but its streamed text
+ * @property {(message: Message, event: import('./net/events.js').WireEvent) => void} stream
+ * @property {(message: Message, on: boolean) => void} reconnecting
+ * @property {(message: Message) => void} finish no more text will come
+ *
+ * @typedef {object} Hooks what the rest of the page wants to know
+ * @property {() => {llm_config: {supplier: string, model: string}, knowledge_config: object|null}} choice
+ * @property {(live: boolean) => void} live
+ * @property {(sessionId: string) => void} accepted a question has arrived at the server
+ * @property {() => void} ended
+ * @property {(text: string, problem: Problem) => boolean} refused back to the composer; false when there is no room
+ * @property {(problem: Problem) => void} problem
+ */
+export {};

@@ -1,0 +1,12 @@
+/** What a screen reader is told, at boundaries only: streamed text is never announced piece by piece. */
+import { find } from '../core/dom.js';
+
+/** @param {string} text */
+export function announce(text) {
+  find(document, '[data-announcer]').textContent = text;
+}
+
+/** @param {string} text */
+export function alarm(text) {
+  find(document, '[data-alarm]').textContent = text;
+}

@@ -1,0 +1,46 @@
+/** The side bar: folded away on wide screens by choice, a drawer on narrow ones. */
+import { delegate, find } from '../core/dom.js';
+import { recall, remember } from '../core/storage.js';
+
+const NARROW = '(max-width: 52rem)';
+
+export class Sidebar {
+  #narrow = matchMedia(NARROW);
+  #side = find(document, '[data-sidebar]');
+  #scrim = find(document, '[data-scrim]');
+  #open = false;
+
+  constructor() {
+    delegate(document, 'click', '[data-toggle-sidebar]', () => this.#set(!this.#open));
+    delegate(this.#side, 'click', '[data-open-knowledge], [data-open-settings], [data-connect]', () => this.leave());
+    this.#scrim.addEventListener('click', () => this.#set(false));
+    this.#side.addEventListener('keydown', (event) => {
+      if (event.key === 'Escape' && this.#narrow.matches) this.#set(false);
+    });
+    this.#narrow.addEventListener('change', () => this.#start());
+    this.#start();
+  }
+
+  /** Something was chosen: a drawer gives the page back. */
+  leave() {
+    if (this.#narrow.matches) this.#set(false, true);
+  }
+
+  #start() {
+    this.#set(!this.#narrow.matches && recall('sidebar') !== false, true);
+  }
+
+  /** @param {boolean} open @param {boolean} [keepFocus] */
+  #set(open, keepFocus = false) {
+    this.#open = open;
+    const drawer = this.#narrow.matches;
+    document.body.dataset.sidebar = open ? 'open' : 'closed';
+    this.#side.inert = !open;
+    this.#scrim.hidden = !(open && drawer);
+    for (const button of document.querySelectorAll('[data-toggle-sidebar]')) button.setAttribute('aria-expanded', String(open));
+    if (keepFocus) return;
+    if (!drawer) remember('sidebar', open);
+    const target = open ? '[data-sidebar] [data-toggle-sidebar]' : '.topbar [data-toggle-sidebar]';
+    find(document, target).focus();
+  }
+}

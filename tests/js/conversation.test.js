@@ -1,0 +1,61 @@
+/** What happens to questions and answers: the tree, and the table of the page's behaviour, without a page. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { isEmptyAnswer, MessageTree } from '../../static/js/chat/tree.js';
+import { markQuote } from '../../static/js/chat/quote.js';
+
+/** @param {string} id @param {string|null} parent @param {object} [more] @returns {any} */
+const question = (id, parent, more = {}) => ({ id, parent_id: parent, role: 'user', content: id, status: 'complete', session_id: 's', ...more });
+/** @param {string} id @param {string|null} parent @param {object} [more] @returns {any} */
+const answer = (id, parent, more = {}) => ({ id, parent_id: parent, role: 'assistant', content: id, status: 'complete', session_id: 's', ...more });
+const ids = (/** @type {{id: string}[]} */ messages) => messages.map((message) => message.id);
+
+test('a path goes from the root to the leaf', () => {
+  const tree = new MessageTree([question('q1', null), answer('a1', 'q1'), answer('a2', 'q1'), question('q2', 'a1'), answer('a3', 'q2')]);
+  assert.deepEqual(ids(tree.path('a3')), ['q1', 'a1', 'q2', 'a3']);
+  assert.deepEqual(ids(tree.path('a2')), ['q1', 'a2']);
+  assert.deepEqual(tree.path(null), []);
+  assert.equal(tree.leafBelow('a1')?.id, 'a3');
+});
+
+test('a circle in the data ends', () => {
+  const tree = new MessageTree([question('q', 'a'), answer('a', 'q')]);
+  assert.deepEqual(ids(tree.path('a')), ['q', 'a']);
+});
+
+test('an answer that ended without a word is no alternative worth showing', () => {
+  const empty = answer('a1', 'q', { content: '', status: 'stopped' });
+  const full = answer('a2', 'q');
+  const tree = new MessageTree([question('q', null), empty, full]);
+  assert.ok(isEmptyAnswer(empty));
+  assert.ok(!isEmptyAnswer(answer('a', 'q', { content: '', status: 'running' })));
+  assert.ok(!isEmptyAnswer(answer('a', 'q', { content: '', status: 'failed', error: { code: 'x', message: 'y' } })));
+  assert.deepEqual(ids(tree.siblings(full)), ['a2']);
+});
+
+test('a message keeps its children when the server names it', () => {
+  const local = question('question-1', null, { status: 'sending' });
+  const tree = new MessageTree([local, answer('answer-1', 'question-1')]);
+  tree.rename(local, 'q1');
+  assert.deepEqual(ids(tree.path('answer-1')), ['q1', 'answer-1']);
+});
+
+test('what the server does not know is passed over when a parent is named', () => {
+  const tree = new MessageTree([question('q1', null), answer('a1', 'q1'), question('question-x', 'a1', { status: 'unsent' })]);
+  assert.equal(tree.stored('question-x'), 'a1');
+  assert.equal(tree.newest(), 'a1');
+  const later = question('q2', 'question-x');
+  tree.add(later);
+  const unsent = tree.get('question-x');
+  assert.ok(unsent);
+  tree.moveBelow(unsent, 'q2');
+  assert.deepEqual(ids(tree.path('question-x')), ['q1', 'a1', 'q2', 'question-x']);
+});
+
+test('a quote is found across line breaks, and nothing is lost', () => {
+  const text = 'Before. Staff get 14\nweeks  of leave. After.';
+  assert.deepEqual(markQuote(text, 'Staff get 14 weeks of leave.'), ['Before. ', 'Staff get 14\nweeks  of leave.', ' After.']);
+  assert.deepEqual(markQuote(text, 'not there'), [text, '', '']);
+  assert.deepEqual(markQuote(text, ''), [text, '', '']);
+  assert.deepEqual(markQuote('a (b) [c] $', '(b) [c] $')[1], '(b) [c] $');
+});
