@@ -29,13 +29,14 @@ TEMPORARY_HOURS = 24
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What somebody asks, in the words of wire.md. `bases` None means the session's own."""
+    """What somebody asks, in the words of wire.md. `bases` None means the session's own; `at_root` begins a branch of its own."""
 
     text: str | None = None
     question_id: str | None = None
     continue_id: str | None = None
     session_id: str | None = None
     parent_id: str | None = None
+    at_root: bool = False
     client_message_id: str | None = None
     system_prompt: str = ""
     max_length: int = 20
@@ -83,9 +84,15 @@ class Turns:
         session = self._session(user_id, question)
         wish = Wish(session.get("supplier"), session.get("model"))
         choice = self._suppliers.choose(user_id, question.wish, wish)
-        wanted = session.get("bases", []) if question.bases is None else list(question.bases)
+        wanted = question.bases if question.bases is not None else session.get("bases")
+        if wanted is None:
+            wanted = self._manual(user_id) if choice.endpoint is None else []
         bases = self._knowledge.choose(user_id, wanted) if wanted else None
         return self._database.write(lambda t: self._store(t, user_id, question, choice, bases))
+
+    def _manual(self, user_id: str) -> list[str]:
+        """Return the bundled base: the built-in model can only quote, so the first question ever asked is put to the manual."""
+        return [base["id"] for base in self._knowledge.bases(user_id) if base["bundled"]]
 
     def _session(self, user_id: str, question: Question) -> dict[str, Any]:
         """Return what a session brings along; nothing where a new one is to be made."""
@@ -157,7 +164,7 @@ class Turns:
             session = owned_session(t, user_id, question.session_id)
         else:
             session = _new_session(t, user_id, question.temporary)
-        parent_id = question.parent_id or session.leaf_id
+        parent_id = None if question.at_root else question.parent_id or session.leaf_id
         if question.parent_id and owned_message(t, user_id, question.parent_id).session_id != session.id:
             raise InvalidRequest("parent_id", "not_of_session")
         asked = Message(

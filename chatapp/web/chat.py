@@ -97,6 +97,7 @@ class ChatBody(BaseModel):
             continue_id=self.continue_id,
             session_id=self.session_id,
             parent_id=self.parent_id,
+            at_root="parent_id" in self.model_fields_set and self.parent_id is None,
             client_message_id=self.client_message_id,
             system_prompt=self.chat_config.system_prompt,
             max_length=self.chat_config.max_length,

@@ -127,6 +127,13 @@ def test_an_edit_makes_a_branch(service: Service, model_server: ModelServer) -> 
     assert "another two" in sent[-1] and not any(text == "two" for text in sent)
 
 
+def test_an_explicit_null_begins_a_branch_at_the_root(service: Service) -> None:
+    session_id = ask(service, "echo", "first").first("context")["session_id"]
+    ask(service, "echo", "instead of the first", session_id=session_id, parent_id=None)
+    rows = service.get(f"/api/sessions/{session_id}/messages").json["items"]
+    assert [row["parent_id"] for row in rows if row["role"] == "user"] == [None, None]
+
+
 def test_the_same_client_message_id_is_answered_once(service: Service) -> None:
     body = {"question": "once", "client_message_id": str(uuid.uuid4()), "llm_config": {**LLM, "model": "typewriter-10-200"}}
     first, second = service.stream(body), service.stream(body)

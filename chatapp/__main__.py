@@ -1,0 +1,10 @@
+"""`python -m chatapp …`: the command line."""
+
+import gc
+
+gc.disable()  # see wsgi.py
+
+from chatapp.cli import main  # noqa: E402
+
+gc.enable()
+main()

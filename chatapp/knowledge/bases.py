@@ -1,0 +1,274 @@
+"""Knowledge bases and their files, as their owner sees them, and the search over them.
+
+Every method takes who asks, and finds what is theirs or raises NotFound (rows.py).
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from chatapp import offload
+from chatapp.core.prompt import Passage
+from chatapp.database import Database
+from chatapp.errors import NotFound
+from chatapp.knowledge import manual
+from chatapp.knowledge.ingest import is_due
+from chatapp.knowledge.jobs import DELETING, VISIBLE, lock_content
+from chatapp.knowledge.lexical import index_for
+from chatapp.knowledge.originals import Incoming, Originals, Stored
+from chatapp.knowledge.remove import Remover, mark_deleting
+from chatapp.knowledge.retrieve import retrieve
+from chatapp.knowledge.rows import (
+    base_json,
+    chunk_json,
+    clean_name,
+    file_json,
+    files_of,
+    find_file,
+    owned_base,
+    readable_base,
+)
+from chatapp.models import Chunk, File, KnowledgeBase, new_id, now
+from chatapp.settings import Settings
+
+FOREGROUND_SECONDS = 2  # of a base's removal happen while its owner waits
+
+
+@dataclass(frozen=True, slots=True)
+class Bases:
+    """Bases that somebody may search, in the order in which they were named."""
+
+    ids: list[str]
+    numbers: list[int]
+    names: list[str]
+
+
+class Knowledge:
+    """Documents in, passages out."""
+
+    def __init__(self, database: Database, settings: Settings) -> None:
+        self._database = database
+        self._wake_file = settings.home / "wake"
+        self._index = index_for(database.sqlite)
+        self.originals = Originals(settings.home / "originals", settings.upload_bytes)
+        self._remover = Remover(database, self._index, self.originals)
+
+    # --- bases
+
+    def bases(self, user_id: str) -> list[dict[str, Any]]:
+        """Return a person's bases, then the bundled ones."""
+        mine = (KnowledgeBase.user_id == user_id) | KnowledgeBase.bundled.is_not(None)
+        query = select(KnowledgeBase).where(mine).order_by(KnowledgeBase.bundled.is_not(None), KnowledgeBase.number)
+        return self._database.read(lambda t: [base_json(t, base) for base in t.scalars(query)])
+
+    def create(self, user_id: str, name: str, description: str = "") -> dict[str, Any]:
+        """Make an empty base."""
+        base = KnowledgeBase(id=new_id(), user_id=user_id, name=name, description=description, created_at=now())
+
+        def add(t: Session) -> dict[str, Any]:
+            t.add(base)
+            t.flush()
+            return base_json(t, base)
+
+        return self._database.write(add)
+
+    def base(self, user_id: str, base_id: str) -> dict[str, Any]:
+        """Return one base; raise NotFound."""
+        return self._database.read(lambda t: base_json(t, readable_base(t, user_id, base_id)))
+
+    def require_owned(self, user_id: str, base_id: str) -> None:
+        """Raise NotFound or Forbidden unless a person may put files into a base."""
+        self._database.read(lambda t: owned_base(t, user_id, base_id) and None)
+
+    def change(self, user_id: str, base_id: str, values: dict[str, Any]) -> dict[str, Any]:
+        """Change a base's name or description; raise NotFound, Forbidden for a bundled one."""
+
+        def save(t: Session) -> dict[str, Any]:
+            base = owned_base(t, user_id, base_id)
+            for name, value in values.items():
+                setattr(base, name, value)
+            t.flush()
+            return base_json(t, base)
+
+        return self._database.write(save)
+
+    def delete(self, user_id: str, base_id: str) -> None:
+        """Delete a base and all in it. It is gone for its owner at once; a large one is cleared away by the worker."""
+
+        def mark(t: Session) -> int:
+            base = owned_base(t, user_id, base_id)
+            base.user_id = None
+            return base.number
+
+        number = self._database.write(mark)
+        until = time.monotonic() + FOREGROUND_SECONDS
+        self._remover.remove_base(number, lambda: time.monotonic() > until)
+        if self._remover.due():
+            self.wake()
+
+    def forget(self, user_id: str) -> None:
+        """Delete all bases of a person; to be called before their row goes."""
+        for base in self.bases(user_id):
+            if not base["bundled"]:
+                self.delete(user_id, base["id"])
+
+    # --- files
+
+    def add_file(self, user_id: str, base_id: str, name: str, stream: IO[bytes] | Incoming) -> dict[str, Any]:
+        """Take a file into a base and queue it; the same bytes again answer with the file that is there.
+
+        Raises NotFound, Forbidden, TooLarge, DiskFull, and UnreadableFile for an empty file.
+        """
+        incoming = stream if isinstance(stream, Incoming) else None
+        try:
+            number = self._database.read(lambda t: owned_base(t, user_id, base_id).number)
+            incoming = incoming or offload.run(lambda: self.originals.take(stream))  # type: ignore[arg-type]
+            stored = offload.run(incoming.finish)
+            row = self.store_file(number, name, incoming, stored)
+        finally:
+            if incoming is not None:
+                incoming.discard()
+        self.wake()
+        return row
+
+    def store_file(self, base: int, name: str, incoming: Incoming, stored: Stored) -> dict[str, Any]:
+        """Give a finished upload its row and its place."""
+        name = clean_name(name)
+
+        def add(t: Session) -> dict[str, Any]:
+            lock_content(t, stored.sha256)
+            into = t.get(KnowledgeBase, base)
+            if into is None or (into.user_id is None and into.bundled is None):
+                raise NotFound("knowledge_base")
+            there = select(File).where(File.knowledge_base_id == into.id, File.sha256 == stored.sha256)
+            file = t.scalars(there).first()
+            if file is not None and file.status == DELETING:
+                raise _StillThere(file.id)
+            if file is None:
+                file = File(id=new_id(), knowledge_base_id=into.id, name=name, md5=stored.md5, sha256=stored.sha256)
+                file.size, file.media_type, file.created_at = stored.size, "application/octet-stream", now()
+                t.add(file)
+                t.flush()
+            self.originals.keep(incoming, stored.sha256)
+            return file_json(file)
+
+        while True:
+            try:
+                return self._database.write(add)
+            except _StillThere as left:
+                self._remover.remove_file(left.file_id)
+            except IntegrityError:  # two uploads of the same bytes on PostgreSQL; the second look finds the first
+                continue
+
+    def files(
+        self, user_id: str, base_id: str, after: str | None = None, limit: int = 200
+    ) -> tuple[list[dict[str, Any]], str | None]:
+        """Return a page of a base's files, latest first, and the cursor of the next page."""
+        skip = int(after) if after and after.isdigit() else 0
+
+        def page(t: Session) -> list[dict[str, Any]]:
+            base = readable_base(t, user_id, base_id)
+            query = files_of(base).order_by(File.created_at.desc(), File.id).offset(skip).limit(limit + 1)
+            return [file_json(file) for file in t.scalars(query)]
+
+        rows = self._database.read(page)
+        return rows[:limit], str(skip + limit) if len(rows) > limit else None
+
+    def file(self, user_id: str, base_id: str, file_id: str) -> dict[str, Any]:
+        """Return one file; raise NotFound."""
+        return self._database.read(lambda t: file_json(find_file(t, readable_base(t, user_id, base_id), file_id)))
+
+    def delete_file(self, user_id: str, base_id: str, file_id: str) -> None:
+        """Delete a file with all that came of it; raise NotFound, Forbidden for a bundled one."""
+
+        def mark(t: Session) -> None:
+            mark_deleting(t, find_file(t, owned_base(t, user_id, base_id), file_id).id)
+
+        self._database.write(mark)
+        self._remover.remove_file(file_id)
+
+    def retry_file(self, user_id: str, base_id: str, file_id: str) -> dict[str, Any]:
+        """Queue a file that failed once more; any other stays as it is."""
+
+        def again(t: Session) -> dict[str, Any]:
+            file = find_file(t, owned_base(t, user_id, base_id), file_id)
+            if file.status == "failed":
+                file.status, file.error, file.attempts, file.progress = "queued", None, 0, 0.0
+                t.flush()
+            return file_json(file)
+
+        row = self._database.write(again)
+        self.wake()
+        return row
+
+    def content(self, user_id: str, base_id: str, file_id: str) -> tuple[Path, str]:
+        """Return where the original lies and what it is called; raise NotFound."""
+
+        def find(t: Session) -> tuple[str, str]:
+            file = find_file(t, readable_base(t, user_id, base_id), file_id)
+            return file.sha256, file.name
+
+        sha256, name = self._database.read(find)
+        path = self.originals.path(sha256)
+        if not path.is_file():
+            raise NotFound("file")
+        return path, name
+
+    def chunks(
+        self, user_id: str, base_id: str, file_id: str, after: str | None = None, limit: int = 50
+    ) -> tuple[list[dict[str, Any]], str | None]:
+        """Return a page of a file's chunks in the order of reading, and the cursor of the next page."""
+        first = int(after) if after and after.isdigit() else 0
+
+        def page(t: Session) -> list[dict[str, Any]]:
+            file = find_file(t, readable_base(t, user_id, base_id), file_id)
+            query = select(Chunk).where(Chunk.file_id == file.id, Chunk.ordinal >= first).order_by(Chunk.ordinal).limit(limit + 1)
+            return [chunk_json(chunk) for chunk in t.scalars(query)] if file.status in VISIBLE else []
+
+        rows = self._database.read(page)
+        return rows[:limit], str(first + limit) if len(rows) > limit else None
+
+    # --- searching
+
+    def choose(self, user_id: str, base_ids: Sequence[str]) -> Bases:
+        """Return bases to search, the asker's own or bundled; raise NotFound for any other."""
+
+        def find(t: Session) -> Bases:
+            found = [readable_base(t, user_id, base_id) for base_id in dict.fromkeys(base_ids)]
+            return Bases([base.id for base in found], [base.number for base in found], [base.name for base in found])
+
+        return self._database.read(find)
+
+    def search(self, bases: Bases, query: str, k: int = 5, md5s: Sequence[str] | None = None) -> list[Passage]:
+        """Return the passages that fit a question best; `md5s` narrows the search to files with these bytes."""
+        return self._database.read(lambda t: retrieve(t, self._index, bases.numbers, query, k, md5s))
+
+    # --- the worker
+
+    def due(self) -> bool:
+        """Say whether the worker has anything to do."""
+        return self._database.read(is_due) or self._remover.due()
+
+    def wake(self) -> None:
+        """Have the worker started, where it runs beside us; one that runs elsewhere finds the work by itself."""
+        self._wake_file.touch()
+
+    def install_manual(self, folder: Path, name: str = manual.NAME) -> None:
+        """Bring the bundled base in line with a folder of files."""
+        manual.install(self._database, self, self._remover, folder, name)
+        if self.due():
+            self.wake()
+
+
+class _StillThere(Exception):
+    """The same bytes are just being deleted."""
+
+    def __init__(self, file_id: str) -> None:
+        super().__init__(file_id)
+        self.file_id = file_id

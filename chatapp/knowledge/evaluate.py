@@ -1,0 +1,223 @@
+"""`chatapp eval FILE`: how well answers are found, on any file in SQuAD's format, through the real pipeline.
+
+Every paragraph becomes a file of a base in a database of its own, and all questions are asked. Then, a quarter of the articles
+at a time, articles are deleted and questions about them asked: the built-in model should decline those.
+"""
+
+import json
+import random
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+from chatapp.chains.extractive import answer, fits
+from chatapp.core.prompt import Passage, Prompt
+from chatapp.core.text import normalise
+from chatapp.database import Database, open_database
+from chatapp.knowledge.bases import Bases, Knowledge
+from chatapp.knowledge.formats import plain
+from chatapp.knowledge.ingest import Ingest
+from chatapp.knowledge.lexical import create_index, index_for
+from chatapp.models import Base, User
+from chatapp.settings import Settings
+
+DEPTH = 30  # passages looked at for the ranks
+ANSWERED_QUESTIONS = 300
+FOREIGN_QUESTIONS = 100
+FOLDS = 4  # in which articles are left out
+TIMED_QUESTIONS = 500
+SHOWN = 5  # passages given to the model, as in a chat
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question, the texts that answer it, and the file that holds one of them."""
+
+    text: str
+    answers: tuple[str, ...]
+    file: str
+
+
+@dataclass(frozen=True, slots=True)
+class Article:
+    """Paragraphs by file name, and the questions about them."""
+
+    files: dict[str, str]
+    questions: list[Question]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was measured; shares are 0..1, times are milliseconds."""
+
+    paragraphs: int
+    questions: int
+    recall: dict[int, float]
+    mrr: float
+    p50_ms: float
+    p95_ms: float
+    answered: float
+    foreign: int
+    declined: float
+
+    def lines(self) -> Iterator[str]:
+        """Yield the report as it is printed."""
+        yield f"paragraphs {self.paragraphs}, questions {self.questions}"
+        yield "retrieval  " + "  ".join(f"R@{k} {100 * share:.1f}" for k, share in self.recall.items()) + f"  MRR {self.mrr:.3f}"
+        yield f"latency    p50 {self.p50_ms:.1f} ms  p95 {self.p95_ms:.1f} ms"
+        yield f"built-in   answer holds the gold string {100 * self.answered:.1f} %"
+        yield f"           declines {100 * self.declined:.1f} % of {self.foreign} foreign questions"
+
+
+def evaluate(file: Path, seed: int = 1, say: Callable[[str], None] = lambda _: None) -> Report:
+    """Measure on one file in SQuAD's format; questions without an answer are left out."""
+    articles = load(file)
+    chance = random.Random(seed)
+    chance.shuffle(articles)
+    home = Path(tempfile.mkdtemp(prefix="chatapp-eval-"))
+    pipeline = _Pipeline(home)
+    try:
+        say(f"indexing {sum(len(article.files) for article in articles)} paragraphs")
+        pipeline.add(articles)
+        return _measure(pipeline, articles, chance, say)
+    finally:
+        pipeline.close()
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def load(file: Path) -> list[Article]:
+    """Read SQuAD's format: data, paragraphs, context, qas, answers."""
+    articles: list[Article] = []
+    number = 0
+    for entry in json.loads(file.read_text("utf-8"))["data"]:
+        article = Article({}, [])
+        for paragraph in entry["paragraphs"]:
+            if not paragraph["context"].strip():
+                continue
+            number += 1
+            name = f"{number:05d}.txt"
+            article.files[name] = paragraph["context"]
+            for asked in paragraph["qas"]:
+                answers = tuple(normalise(given["text"]) for given in asked.get("answers", ()))
+                if answers and not asked.get("is_impossible"):
+                    article.questions.append(Question(asked["question"], answers, name))
+        articles.append(article)
+    return articles
+
+
+class _Pipeline:
+    """The product's own: upload, queue, worker's steps, search. Only the child process around the parser is spared."""
+
+    def __init__(self, home: Path) -> None:
+        settings = Settings(home=home)
+        self._database: Database = open_database(settings.sql_url)
+        Base.metadata.create_all(self._database.engine)
+        self._database.write(lambda t: create_index(t.connection()))
+        self._user = self._database.write(_add_user)
+        self._knowledge = Knowledge(self._database, settings)
+        self._base = self._knowledge.create(self._user, "evaluation")["id"]
+        self._ids: dict[str, str] = {}
+        self._ingest = Ingest(
+            self._database,
+            index_for(self._database.sqlite),
+            self._knowledge.originals,
+            lambda path, name, alive: plain.read(path, name),
+        )
+
+    def add(self, articles: Sequence[Article]) -> None:
+        """Upload the articles' paragraphs and read them."""
+        for article in articles:
+            for name, text in article.files.items():
+                row = self._knowledge.add_file(self._user, self._base, name, BytesIO(text.encode()))
+                self._ids[name] = row["id"]
+        while job := self._ingest.claim("evaluation"):
+            self._ingest.read(job)
+        self._bases: Bases = self._knowledge.choose(self._user, [self._base])
+
+    def remove(self, articles: Sequence[Article]) -> None:
+        """Delete the articles' paragraphs."""
+        for file_id in {self._ids[name] for article in articles for name in article.files}:
+            self._knowledge.delete_file(self._user, self._base, file_id)
+
+    def search(self, question: str, k: int) -> list[Passage]:
+        """Ask."""
+        return self._knowledge.search(self._bases, question, k)
+
+    def close(self) -> None:
+        """Give the database back."""
+        self._database.close()
+
+
+def _add_user(t) -> str:  # type: ignore[no-untyped-def]
+    user = User(name="evaluation")
+    t.add(user)
+    t.flush()
+    return user.id
+
+
+def _measure(pipeline: _Pipeline, articles: Sequence[Article], chance: random.Random, say: Callable[[str], None]) -> Report:
+    questions = [question for article in articles for question in article.questions]
+    total = len(questions)
+    say(f"asking {total} questions")
+    times = sorted(_milliseconds(pipeline, one) for one in chance.sample(questions, min(TIMED_QUESTIONS, total)))
+    ranks = list(_ranks(pipeline, articles, questions))
+    chosen = chance.sample(questions, min(ANSWERED_QUESTIONS, total))
+    held = [_holds(pipeline.search(question.text, SHOWN), question) for question in chosen]
+    say("asking foreign questions")
+    declined = [answer for fold in range(FOLDS) for answer in _foreign(pipeline, articles[fold::FOLDS], chance)]
+    return Report(
+        paragraphs=sum(len(article.files) for article in articles),
+        questions=total,
+        recall={k: sum(rank is not None and rank < k for rank in ranks) / total for k in (1, 5, 10)},
+        mrr=sum(1 / (rank + 1) for rank in ranks if rank is not None) / total,
+        p50_ms=times[len(times) // 2],
+        p95_ms=times[int(len(times) * 0.95)],
+        answered=sum(held) / len(held),
+        foreign=len(declined),
+        declined=sum(declined) / len(declined) if declined else 0.0,
+    )
+
+
+def _milliseconds(pipeline: _Pipeline, question: Question) -> float:
+    began = time.perf_counter()
+    pipeline.search(question.text, SHOWN)
+    return (time.perf_counter() - began) * 1000
+
+
+def _ranks(pipeline: _Pipeline, articles: Sequence[Article], questions: Sequence[Question]) -> Iterator[int | None]:
+    """Yield the place (from 0) of each question's paragraph among the paragraphs found, None where it is not."""
+    for name, question in _file_names(articles, questions):
+        found = list(dict.fromkeys(passage.name for passage in pipeline.search(question.text, DEPTH)))
+        yield found.index(name) if name in found else None
+
+
+def _foreign(pipeline: _Pipeline, articles: Sequence[Article], chance: random.Random) -> list[bool]:
+    """Take articles out, ask about them, put them back; whole ones, since a paragraph's neighbours are about the same."""
+    questions = [question for article in articles for question in article.questions]
+    pipeline.remove(articles)
+    asked = chance.sample(questions, min(FOREIGN_QUESTIONS // FOLDS, len(questions)))
+    declined = [not fits(question.text, pipeline.search(question.text, SHOWN)) for question in asked]
+    pipeline.add(articles)
+    return declined
+
+
+def _file_names(articles: Sequence[Article], questions: Sequence[Question]) -> Iterator[tuple[str, Question]]:
+    """Yield under which name each question's paragraph is kept: of equal paragraphs, the first one's."""
+    first: dict[str, str] = {}
+    texts = {name: text for article in articles for name, text in article.files.items()}
+    for article in articles:
+        for name, text in article.files.items():
+            first.setdefault(text, name)
+    for question in questions:
+        yield first[texts[question.file]], question
+
+
+def _holds(passages: list[Passage], question: Question) -> bool:
+    if not fits(question.text, passages):
+        return False
+    said = answer(Prompt(question.text, [], passages, grounded=True))
+    return any(" ".join(gold.split()) in said for gold in question.answers)

@@ -1,0 +1,225 @@
+"""A file row is its job: claimed by lease, read in a child process, written in small steps, and safe to repeat.
+
+    queued → parsing → indexing → ready | failed
+
+Who holds the lease names itself in every write, so one that has lost it (the file was deleted, or another took it over)
+changes nothing more. Chunks are written in batches short enough that nobody else waits for SQLite's write lock; the file is
+found by searches from the last step on, all at once. A step that is repeated begins by removing what was there.
+"""
+
+import time
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from sqlalchemy import ColumnElement, and_, delete, exists, insert, or_, select, update
+from sqlalchemy.orm import Session
+
+from chatapp.core.text import Span, split
+from chatapp.database import Database
+from chatapp.errors import ChatAppError, DatabaseBusy, UnreadableFile
+from chatapp.knowledge.bm25 import Lexical, tokens_of
+from chatapp.knowledge.formats import Document
+from chatapp.knowledge.jobs import BATCH_CHUNKS, IN_WORK, LEASE, error_json, write_patiently
+from chatapp.knowledge.originals import Originals
+from chatapp.knowledge.remove import Remover
+from chatapp.models import Chunk, File, FileText, KnowledgeBase, now
+
+BEAT_SECONDS = 10
+MOST_ATTEMPTS = 3
+PARSED = 0.1  # share of the progress bar
+
+Parse = Callable[[Path, str, Callable[[], None]], Document]
+
+
+class LeaseLost(Exception):
+    """The file is gone, or somebody else's to read."""
+
+
+class Leaving(Exception):
+    """This process was asked to end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A claimed file."""
+
+    file_id: str
+    base: int
+    name: str
+    sha256: str
+    owner: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A chunk to be written, and its tokens."""
+
+    values: dict[str, object]
+    tokens: list[str]
+
+
+class Ingest:
+    """Takes files from queued to ready. `leaving` says when this process has to end."""
+
+    def __init__(
+        self,
+        database: Database,
+        index: Lexical,
+        originals: Originals,
+        parse: Parse,
+        leaving: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._database = database
+        self._index = index
+        self._originals = originals
+        self._parse = parse
+        self._leaving = leaving
+        self._remover = Remover(database, index, originals)
+        self._beat_at = 0.0
+
+    def claim(self, owner: str) -> Job | None:
+        """Lease the oldest file that waits, or whose reader has gone; None where there is none."""
+
+        def lease(t: Session) -> Job | None:
+            _give_up(t)
+            waiting = select(File.id).where(is_waiting(), File.attempts < MOST_ATTEMPTS).order_by(File.created_at, File.id)
+            taken = t.execute(
+                update(File)
+                .where(File.id == waiting.limit(1).with_for_update(skip_locked=True).scalar_subquery())
+                .values(lease_owner=owner, lease_until=now() + LEASE, attempts=File.attempts + 1, status="parsing", progress=0.0)
+                .returning(File.id, File.knowledge_base_id, File.name, File.sha256)
+                .execution_options(synchronize_session=False)
+            ).first()
+            if taken is None:
+                return None
+            base = t.scalars(select(KnowledgeBase.number).where(KnowledgeBase.id == taken.knowledge_base_id)).one()
+            return Job(taken.id, base, taken.name, taken.sha256, owner)
+
+        return write_patiently(self._database, lease)
+
+    def read(self, job: Job) -> str:
+        """Read a claimed file to its end and return its status; one that is lost or given back leaves nothing behind."""
+        try:
+            document = self._parse(self._originals.path(job.sha256), job.name, lambda: self._beat(job))
+            self._remover.remove_chunks(job.file_id)
+            chunks = self._index_document(job, document)
+            self._hold(job, status="ready", progress=1.0, chunks=chunks, error=None, lease_owner=None, lease_until=None)
+        except LeaseLost:
+            return "lost"
+        except Leaving:
+            return self._give_back(job)
+        except DatabaseBusy:
+            raise
+        except FileNotFoundError:
+            return self._fail(job, UnreadableFile())
+        except ChatAppError as error:
+            return self._fail(job, error)
+        return "ready"
+
+    def _index_document(self, job: Job, document: Document) -> int:
+        def keep_text(t: Session) -> None:
+            t.execute(delete(FileText).where(FileText.file_id == job.file_id))
+            t.execute(insert(FileText).values(file_id=job.file_id, text=document.text, pages=list(document.pages)))
+
+        pages = len(document.pages) or None
+        self._hold(job, keep_text, status="indexing", progress=PARSED, media_type=document.media_type, pages=pages)
+        spans = split(document.text, [section.start for section in document.sections])
+        rows = _rows(job, document, spans)
+        written = 0
+        while batch := list(islice(rows, BATCH_CHUNKS)):
+            if self._leaving():
+                raise Leaving
+            written += len(batch)
+            self._add(job, batch, PARSED + (1 - PARSED) * written / len(spans))
+        return written
+
+    def _add(self, job: Job, batch: Sequence[_Row], progress: float) -> None:
+        def add(t: Session) -> None:
+            rows = insert(Chunk).returning(Chunk.id, sort_by_parameter_order=True)
+            ids = t.scalars(rows, [row.values for row in batch]).all()
+            self._index.add(t, job.base, [(key, row.tokens) for key, row in zip(ids, batch, strict=True)])
+
+        self._hold(job, add, lease_until=now() + LEASE, progress=progress)
+
+    def _hold(self, job: Job, more: Callable[[Session], None] | None = None, **values: object) -> None:
+        """Change the file's row and do `more`, in one transaction; raise LeaseLost where it is not ours any more."""
+
+        def change(t: Session) -> None:
+            ours = (File.id == job.file_id, File.lease_owner == job.owner, File.status.in_(IN_WORK))
+            changed = update(File).where(*ours).values(**values).returning(File.id)
+            if t.scalars(changed.execution_options(synchronize_session=False)).first() is None:
+                raise LeaseLost
+            if more is not None:
+                more(t)
+
+        write_patiently(self._database, change)
+
+    def _beat(self, job: Job) -> None:
+        if self._leaving():
+            raise Leaving
+        if time.monotonic() - self._beat_at > BEAT_SECONDS:
+            self._hold(job, lease_until=now() + LEASE)
+            self._beat_at = time.monotonic()
+
+    def _fail(self, job: Job, error: ChatAppError) -> str:
+        self._remover.remove_chunks(job.file_id)
+        try:
+            self._hold(job, status="failed", error=error_json(error), lease_owner=None, lease_until=None)
+        except LeaseLost:
+            return "lost"
+        return "failed"
+
+    def _give_back(self, job: Job) -> str:
+        """Let another process begin at once, without counting this attempt."""
+        try:
+            self._hold(job, status="queued", progress=0.0, attempts=File.attempts - 1, lease_owner=None, lease_until=None)
+        except LeaseLost:
+            return "lost"
+        return "queued"
+
+
+def _rows(job: Job, document: Document, spans: Sequence[Span]) -> Iterator[_Row]:
+    """Yield the chunks in order, each with its page, heading path and tokens."""
+    starts = [section.start for section in document.sections]
+    for ordinal, span in enumerate(spans):
+        section = bisect_right(starts, span.start) - 1
+        heading = document.sections[section].heading if section >= 0 else ""
+        body = document.text[span.start : span.end]
+        values: dict[str, object] = {
+            "file_id": job.file_id,
+            "ordinal": ordinal,
+            "start": span.start,
+            "end": span.end,
+            "page": page_of(document.pages, span.start),
+            "heading": heading,
+            "text": body,
+        }
+        yield _Row(values, tokens_of(Path(job.name).stem, heading, body))
+
+
+def page_of(pages: Sequence[int], offset: int) -> int | None:
+    """Return the number, from 1, of the page on which an offset lies; None where the format has no pages."""
+    return max(1, bisect_right(pages, offset)) if pages else None
+
+
+def is_waiting() -> ColumnElement[bool]:
+    """Return the condition for a file to be read: queued, or left by a reader that is gone."""
+    return or_(File.status == "queued", and_(File.status.in_(IN_WORK), File.lease_until < now()))
+
+
+def is_due(t: Session) -> bool:
+    """Say whether any file has to be read."""
+    return bool(t.scalar(select(exists().where(is_waiting()))))
+
+
+def _give_up(t: Session) -> None:
+    """Fail files whose readers died too often: they are more than the limits allow."""
+    t.execute(
+        update(File)
+        .where(is_waiting(), File.attempts >= MOST_ATTEMPTS)
+        .values(status="failed", error=error_json(UnreadableFile("limits")), lease_owner=None, lease_until=None)
+        .execution_options(synchronize_session=False)
+    )

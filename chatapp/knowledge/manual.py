@@ -1,0 +1,55 @@
+"""The product's own manual as a bundled knowledge base: read by all, changed by nobody, renewed with the product."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from chatapp.database import Database
+from chatapp.knowledge.jobs import DELETING
+from chatapp.knowledge.remove import Remover, mark_deleting
+from chatapp.models import File, KnowledgeBase, new_id, now
+
+if TYPE_CHECKING:
+    from chatapp.knowledge.bases import Knowledge
+
+KEY = "manual"
+NAME = "Manual · 使用手册"
+EXTENSIONS = (".md", ".txt", ".pdf", ".docx")
+
+
+def install(database: Database, knowledge: Knowledge, remover: Remover, folder: Path, name: str) -> None:
+    """Add the folder's files that are missing and remove those that are not in it any more, by their content."""
+    number = database.write(lambda t: _base(t, name))
+    wanted: set[str] = set()
+    for path in sorted(path for path in folder.iterdir() if path.suffix in EXTENSIONS):
+        with open(path, "rb") as opened:
+            incoming = knowledge.originals.take(opened)
+        stored = incoming.finish()
+        wanted.add(stored.sha256)
+        knowledge.store_file(number, path.name, incoming, stored)
+        incoming.discard()
+    for file_id in database.write(lambda t: _mark_old(t, number, wanted)):
+        remover.remove_file(file_id)
+
+
+def _base(t: Session, name: str) -> int:
+    base = t.scalars(select(KnowledgeBase).where(KnowledgeBase.bundled == KEY)).first()
+    if base is None:
+        base = KnowledgeBase(id=new_id(), bundled=KEY, name=name, created_at=now())
+        t.add(base)
+    base.name = name
+    t.flush()
+    return base.number
+
+
+def _mark_old(t: Session, number: int, wanted: set[str]) -> list[str]:
+    of_base = select(File.id).join(KnowledgeBase, KnowledgeBase.id == File.knowledge_base_id)
+    old = of_base.where(KnowledgeBase.number == number, File.sha256.not_in(wanted) | (File.status == DELETING))
+    ids = list(t.scalars(old))
+    for file_id in ids:
+        mark_deleting(t, file_id)
+    return ids

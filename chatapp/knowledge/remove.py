@@ -1,0 +1,118 @@
+"""Removing: chunks, lexical rows, text, row and original of a file, in steps short enough that nobody waits for them.
+
+A file is marked first, which takes it out of every list and search at once; what follows may be interrupted anywhere, and
+the worker takes it up again. A base that was deleted belongs to nobody and is not bundled: that is its mark.
+"""
+
+from collections.abc import Callable
+
+from sqlalchemy import delete, exists, or_, select, update
+from sqlalchemy.orm import Session
+
+from chatapp.database import Database
+from chatapp.knowledge.bm25 import Lexical
+from chatapp.knowledge.jobs import BATCH_CHUNKS, DELETING, LEASE, lock_content, write_patiently
+from chatapp.knowledge.originals import Originals
+from chatapp.models import Chunk, File, KnowledgeBase, now
+
+
+class Remover:
+    """Takes files and bases from marked to gone."""
+
+    def __init__(self, database: Database, index: Lexical, originals: Originals) -> None:
+        self._database = database
+        self._index = index
+        self._originals = originals
+
+    def due(self) -> bool:
+        """Say whether a removal was begun and left."""
+        return self._database.read(lambda t: _left_file(t) is not None or _left_base(t) is not None)
+
+    def go_on(self) -> bool:
+        """Finish one removal that was left; say whether there was one."""
+        file_id = self._database.read(_left_file)
+        if file_id is not None:
+            self.remove_file(file_id)
+            return True
+        number = self._database.read(_left_base)
+        if number is not None:
+            self.remove_base(number)
+            return True
+        return self._clear_failed()
+
+    def remove_file(self, file_id: str) -> None:
+        """Remove a marked file; its original goes with the last file that has these bytes."""
+        self.remove_chunks(file_id)
+
+        def finish(t: Session) -> None:
+            file = t.get(File, file_id)
+            if file is None:
+                return
+            sha256 = file.sha256
+            lock_content(t, sha256)
+            t.execute(delete(File).where(File.id == file_id))
+            if not t.scalar(select(exists().where(File.sha256 == sha256))):
+                self._originals.remove(sha256)
+
+        write_patiently(self._database, finish)
+
+    def remove_base(self, number: int, enough: Callable[[], bool] = lambda: False) -> None:
+        """Remove a marked base file by file; `enough` may end this early, the worker does the rest."""
+        while not enough():
+            file_id = write_patiently(self._database, lambda t: _mark_one_of(t, number))
+            if file_id is None:
+                write_patiently(self._database, lambda t: _drop_base(t, number))
+                return
+            self.remove_file(file_id)
+
+    def remove_chunks(self, file_id: str) -> None:
+        """Remove a file's chunks and lexical rows, batch by batch."""
+        while write_patiently(self._database, lambda t: self._remove_batch(t, file_id)):
+            pass
+
+    def _remove_batch(self, t: Session, file_id: str) -> bool:
+        of_file = select(KnowledgeBase.number).join(File, File.knowledge_base_id == KnowledgeBase.id).where(File.id == file_id)
+        base = t.scalars(of_file.with_for_update()).first()
+        if base is None:
+            return False
+        ids = t.scalars(select(Chunk.id).where(Chunk.file_id == file_id).order_by(Chunk.ordinal).limit(BATCH_CHUNKS)).all()
+        if ids:
+            self._index.remove(t, base, ids)
+            t.execute(delete(Chunk).where(Chunk.id.in_(ids)))
+        return bool(ids)
+
+    def _clear_failed(self) -> bool:
+        """Remove what a reader that died for good left behind."""
+        failed = select(File.id).where(File.status == "failed", exists().where(Chunk.file_id == File.id)).limit(1)
+        file_id = self._database.read(lambda t: t.scalars(failed).first())
+        if file_id is not None:
+            self.remove_chunks(file_id)
+        return file_id is not None
+
+
+def mark_deleting(t: Session, file_id: str) -> None:
+    """Take a file out of every list and search. Its removal is ours until the lease ends, then the worker's."""
+    values = {"status": DELETING, "lease_owner": None, "lease_until": now() + LEASE}
+    t.execute(update(File).where(File.id == file_id).values(**values).execution_options(synchronize_session=False))
+
+
+def _left_file(t: Session) -> str | None:
+    lapsed = or_(File.lease_until.is_(None), File.lease_until < now())
+    return t.scalars(select(File.id).where(File.status == DELETING, lapsed).limit(1)).first()
+
+
+def _left_base(t: Session) -> int | None:
+    nobodys = (KnowledgeBase.user_id.is_(None), KnowledgeBase.bundled.is_(None))
+    return t.scalars(select(KnowledgeBase.number).where(*nobodys).limit(1)).first()
+
+
+def _mark_one_of(t: Session, number: int) -> str | None:
+    of_base = select(File.id).join(KnowledgeBase, KnowledgeBase.id == File.knowledge_base_id)
+    file_id = t.scalars(of_base.where(KnowledgeBase.number == number).limit(1)).first()
+    if file_id is not None:
+        mark_deleting(t, file_id)
+    return file_id
+
+
+def _drop_base(t: Session, number: int) -> None:
+    t.execute(delete(KnowledgeBase).where(KnowledgeBase.number == number))

@@ -1,0 +1,140 @@
+"""A question in, passages out: BM25, near words first, neighbours joined, each with the sentence that covers it best.
+
+Numbers are those of `reference/retrieval.md`: 100 candidates, min-max, .3 of a dense ranking where there is one, + .3 of
+proximity over the best 30. A score is absolute, so that 0.9 means the same in every search: what share of the question's
+weight the best passage and its best sentence cover, and for the others in proportion to what ranked them.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from sqlalchemy import exists, func, select
+from sqlalchemy.orm import Session
+
+from chatapp.core.prompt import Passage
+from chatapp.core.text import best_sentence, coverage, fuse, min_max, query_tokens
+from chatapp.knowledge.bm25 import Lexical, Match, Scope, search
+from chatapp.knowledge.ingest import page_of
+from chatapp.knowledge.jobs import VISIBLE
+from chatapp.models import Chunk, File, FileText, KnowledgeBase
+from chatapp.stems import stem
+
+NEAR = 0.3  # weight of proximity
+NEAR_CANDIDATES = 30
+DENSE = 0.3  # share of the dense ranking
+MOST_JOINED = 4  # chunks in one passage
+
+Dense = Callable[[Session, Scope, str], Mapping[int, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A chunk that was chosen, or several that follow each other."""
+
+    passage: Passage
+    first: int
+    last: int
+
+
+def retrieve(
+    session: Session,
+    index: Lexical,
+    bases: Sequence[int],
+    question: str,
+    k: int,
+    md5s: Sequence[str] | None = None,
+    dense: Dense | None = None,
+) -> list[Passage]:
+    """Return the best passages for a question, at most `k`, best first."""
+    scope = Scope(tuple(bases), tuple(md5s) if md5s is not None else None, _has_unfinished(session, bases))
+    matches, weights = search(index, session, scope, query_tokens(question, stem))
+    ranked = rank(matches, dense(session, scope, question) if dense is not None else None)[:k]
+    found = _join(session, _load(session, dict(ranked)))
+    pages = _pages(session, {each.passage.file_id for each in found})
+    told = [_tell(each.passage, weights, pages.get(each.passage.file_id, [])) for each in found]
+    best = max((worth for _, worth in told), default=0.0)
+    top = told[0][0].score if told else 0.0
+    return [replace(passage, score=_absolute(passage.score, top, best)) for passage, _ in told]
+
+
+def rank(matches: Sequence[Match], dense: Mapping[int, float] | None) -> list[tuple[int, float]]:
+    """Return (chunk id, value) of all candidates, best first."""
+    lexical = {match.chunk_id: match.score for match in matches}
+    values = fuse(lexical, dense, DENSE) if dense is not None else min_max(lexical)
+    nearness = {match.chunk_id: match.proximity for match in matches}
+    first = sorted(values, key=lambda key: (-values[key], key))[:NEAR_CANDIDATES]
+    for key in first:
+        values[key] += NEAR * nearness.get(key, 0.0)
+    return sorted(values.items(), key=lambda item: (-item[1], item[0]))
+
+
+def _has_unfinished(session: Session, bases: Sequence[int]) -> bool:
+    """Say whether files in work could show up in the index before they are whole."""
+    of_base = exists().where(File.knowledge_base_id == KnowledgeBase.id, KnowledgeBase.number.in_(bases))
+    return bool(session.scalar(select(of_base.where(File.status.not_in(VISIBLE)))))
+
+
+def _load(session: Session, values: Mapping[int, float]) -> list[_Found]:
+    query = select(Chunk, File).join(File, File.id == Chunk.file_id).where(Chunk.id.in_(values), File.status.in_(VISIBLE))
+    found = [
+        _Found(
+            Passage(
+                chunk_id=chunk.id,
+                knowledge_base_id=file.knowledge_base_id,
+                file_id=file.id,
+                md5=file.md5,
+                name=file.name,
+                page=chunk.page,
+                heading=chunk.heading,
+                start=chunk.start,
+                end=chunk.end,
+                text=chunk.text,
+                score=values[chunk.id],
+            ),
+            chunk.ordinal,
+            chunk.ordinal,
+        )
+        for chunk, file in session.execute(query)
+    ]
+    return sorted(found, key=lambda each: (-each.passage.score, each.passage.chunk_id))
+
+
+def _join(session: Session, found: Sequence[_Found]) -> list[_Found]:
+    """Join chunks that follow each other under one heading; the joined passage has the place of its best chunk."""
+    joined: list[_Found] = []
+    for each in found:
+        for place, other in enumerate(joined):
+            same = (other.passage.file_id, other.passage.heading) == (each.passage.file_id, each.passage.heading)
+            beside = each.first == other.last + 1 or each.last == other.first - 1
+            if same and beside and max(each.last, other.last) - min(each.first, other.first) < MOST_JOINED:
+                joined[place] = _joined(session, other, each)
+                break
+        else:
+            joined.append(each)
+    return joined if len(joined) == len(found) else _join(session, joined)
+
+
+def _joined(session: Session, one: _Found, other: _Found) -> _Found:
+    start, end = min(one.passage.start, other.passage.start), max(one.passage.end, other.passage.end)
+    part = func.substr(FileText.text, start + 1, end - start)
+    text = session.scalars(select(part).where(FileText.file_id == one.passage.file_id)).one()
+    page = min(one.passage, other.passage, key=lambda passage: passage.start).page
+    passage = replace(one.passage, start=start, end=end, text=text, page=page)
+    return _Found(passage, min(one.first, other.first), max(one.last, other.last))
+
+
+def _pages(session: Session, file_ids: set[str]) -> dict[str, list[int]]:
+    query = select(FileText.file_id, FileText.pages).where(FileText.file_id.in_(file_ids))
+    return {row.file_id: row.pages for row in session.execute(query)}
+
+
+def _tell(passage: Passage, weights: Mapping[str, float], pages: Sequence[int]) -> tuple[Passage, float]:
+    """Add the sentence that covers the question best and its page; say also how well passage and sentence cover it (0..1)."""
+    span, by_sentence = best_sentence(passage.text, weights, stem)
+    by_all = coverage(weights, query_tokens(f"{passage.name}\n{passage.heading}\n{passage.text}", stem))
+    quote, page = passage.text[span.start : span.end], page_of(pages, passage.start + span.start)
+    return replace(passage, quote=quote, page=page), (by_sentence + by_all) / 2
+
+
+def _absolute(value: float, top: float, best: float) -> float:
+    return round(min(1.0, best * value / top), 4) if top else 0.0

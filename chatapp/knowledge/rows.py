@@ -1,0 +1,108 @@
+"""Rows of bases, files and chunks: finding them for somebody, and as wire.md shows them.
+
+The getter carries the permission: `owned_base` finds what is the asker's, `readable_base` what is bundled too.
+"""
+
+from typing import Any
+
+from sqlalchemy import Select, case, func, select
+from sqlalchemy.orm import Session
+
+from chatapp.core.text import normalise
+from chatapp.errors import Forbidden, NotFound
+from chatapp.knowledge.jobs import DELETING, VISIBLE
+from chatapp.models import Chunk, File, KnowledgeBase
+
+MOST_NAME_CHARACTERS = 200
+
+
+def readable_base(t: Session, user_id: str, base_id: str) -> KnowledgeBase:
+    """Return the asker's or a bundled base; raise NotFound."""
+    base = t.scalars(select(KnowledgeBase).where(KnowledgeBase.id == base_id)).first()
+    if base is None or (base.user_id != user_id and base.bundled is None):
+        raise NotFound("knowledge_base")
+    return base
+
+
+def owned_base(t: Session, user_id: str, base_id: str) -> KnowledgeBase:
+    """Return the asker's base; raise NotFound, Forbidden for a bundled one."""
+    base = readable_base(t, user_id, base_id)
+    if base.bundled is not None:
+        raise Forbidden("bundled")
+    return base
+
+
+def files_of(base: KnowledgeBase) -> Select[File]:
+    """Select the files of a base but those that are being deleted."""
+    return select(File).where(File.knowledge_base_id == base.id, File.status != DELETING)
+
+
+def find_file(t: Session, base: KnowledgeBase, file_id: str) -> File:
+    """Return a file of a base; raise NotFound."""
+    file = t.scalars(files_of(base).where(File.id == file_id)).first()
+    if file is None:
+        raise NotFound("file")
+    return file
+
+
+def clean_name(name: str) -> str:
+    """Return what a file is called, without the path some browsers send and without what cannot be shown."""
+    name = " ".join(normalise(name).replace("\\", "/").rpartition("/")[2].split())
+    if len(name) > MOST_NAME_CHARACTERS:
+        stem, dot, extension = name.rpartition(".")
+        name = f"{stem[: MOST_NAME_CHARACTERS - 10]}{dot}{extension[:9]}" if dot else name[:MOST_NAME_CHARACTERS]
+    return name or "file"
+
+
+def base_json(t: Session, base: KnowledgeBase) -> dict[str, Any]:
+    """Return a base with what its files add up to; state is empty, reading or ready."""
+    visible, failed = File.status.in_(VISIBLE), File.status == "failed"
+    counts = select(
+        func.count(),
+        func.coalesce(func.sum(case((visible, File.chunks), else_=0)), 0),
+        func.coalesce(func.sum(case((failed, 1), else_=0)), 0),
+        func.coalesce(func.sum(case((File.status.in_(("queued", "parsing", "indexing", "embedding")), 1), else_=0)), 0),
+    ).where(File.knowledge_base_id == base.id, File.status != DELETING)
+    files, chunks, failures, pending = t.execute(counts).one()
+    return {
+        "id": base.id,
+        "name": base.name,
+        "description": base.description,
+        "files": files,
+        "chunks": int(chunks),
+        "failed": int(failures),
+        "pending": int(pending),
+        "state": "reading" if pending else ("ready" if files else "empty"),
+        "bundled": base.bundled is not None,
+        "created_at": base.created_at,
+    }
+
+
+def file_json(file: File) -> dict[str, Any]:
+    """Return a file; its error is as stored, words are made from it at the exit."""
+    return {
+        "id": file.id,
+        "knowledge_base_id": file.knowledge_base_id,
+        "name": file.name,
+        "md5": file.md5,
+        "size": file.size,
+        "media_type": file.media_type,
+        "status": file.status or "queued",
+        "progress": round(file.progress or 0.0, 3),
+        "pages": file.pages,
+        "chunks": file.chunks or 0,
+        "error": file.error,
+        "created_at": file.created_at,
+    }
+
+
+def chunk_json(chunk: Chunk) -> dict[str, Any]:
+    """Return a chunk with where it stands."""
+    return {
+        "ordinal": chunk.ordinal,
+        "page": chunk.page,
+        "heading": chunk.heading,
+        "start": chunk.start,
+        "end": chunk.end,
+        "text": chunk.text,
+    }
