@@ -16,7 +16,6 @@ JSON_BYTES = 2 * MB  # a question of 100,000 characters, escaped, and room; uplo
 
 def create_app(settings: Settings | None = None) -> "OpenAPI":
     """Make the app from its settings, the environment's where none are given."""
-    from flask_migrate import Migrate
     from flask_openapi3 import Info, OpenAPI
 
     from chatapp import logs, web
@@ -45,7 +44,6 @@ def create_app(settings: Settings | None = None) -> "OpenAPI":
     )
     app.config.update(_flask_config(settings))
     db.init_app(app)
-    Migrate(app, db, directory=os.path.join(os.path.dirname(__file__), "..", "migrations"), render_as_batch=True)
     with app.app_context():
         prepare_engine(db.engine)
         database = Database(db.engine)

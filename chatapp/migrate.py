@@ -6,11 +6,8 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from flask import Flask
-from flask_migrate import Migrate, upgrade
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, inspect, text
 
 from chatapp.database import engine_options, prepare_engine
 from chatapp.models import db
@@ -28,7 +25,6 @@ def migrate(settings: Settings) -> None:
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(settings.sql_url)
     settings.home.mkdir(parents=True, exist_ok=True)
     db.init_app(app)
-    Migrate(app, db, directory=str(FOLDER), render_as_batch=True)
     with app.app_context():
         prepare_engine(db.engine)
         with _lock(settings, db.engine):
@@ -36,14 +32,31 @@ def migrate(settings: Settings) -> None:
             if now_at != newest:
                 if now_at is not None and settings.sqlite_file:
                     _copy_aside(settings.sqlite_file, now_at)
-                upgrade(directory=str(FOLDER))
+                attach(app)
+                _upgrade()
         db.engine.dispose()
 
 
-def _revisions(engine: Engine) -> tuple[str | None, str | None]:
+def attach(app: Flask) -> None:
+    """Give an app Flask-Migrate. Loaded here and not above: Alembic takes half a second, and most starts have nothing to do."""
+    from flask_migrate import Migrate
+
+    Migrate(app, db, directory=str(FOLDER), render_as_batch=True)
+
+
+def _upgrade() -> None:
+    from flask_migrate import upgrade
+
+    upgrade(directory=str(FOLDER))
+
+
+def _revisions(engine: Engine) -> tuple[str | None, str]:
+    """Return where the database is and where it should be: revisions are numbered, and their files begin with the number."""
+    newest = max(path.name for path in (FOLDER / "versions").glob("[0-9]*.py")).partition("_")[0]
     with engine.connect() as connection:
-        now_at = MigrationContext.configure(connection).get_current_revision()
-    return now_at, ScriptDirectory(str(FOLDER)).get_current_head()
+        if not inspect(connection).has_table("alembic_version"):
+            return None, newest
+        return connection.execute(text("SELECT version_num FROM alembic_version")).scalar(), newest
 
 
 @contextmanager

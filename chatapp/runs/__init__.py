@@ -15,11 +15,11 @@ from contextlib import contextmanager
 
 import gevent
 
+from chatapp import records
 from chatapp.core.answer import LIVE, State
 from chatapp.core.events import Logged
 from chatapp.database import Database
 from chatapp.errors import DatabaseBusy
-from chatapp.runs import records
 from chatapp.runs.live import Live
 from chatapp.runs.writer import SAVE_SECONDS, Job, Lost, Stopped, Writer
 from chatapp.settings import Settings
@@ -45,11 +45,17 @@ class Runs:
         self._loops: list[gevent.Greenlet] = []
         self._heartbeat_at = 0.0
         self.readers = 0
-        self.draining = False
+        self._drain_until: float | None = None
+
+    def begin(self) -> None:
+        """Start the loops of this worker: from now on it also ends what other workers left behind."""
+        if not self._loops:
+            rhythm = [(self._flush, FLUSH_SECONDS), (self._watch, WATCH_SECONDS), (self._reap, REAP_SECONDS)]
+            self._loops = [gevent.spawn(_every, seconds, step) for step, seconds in rhythm]
 
     def start(self, job: Job) -> Live:
         """Begin an answer whose row is stored; its context can be read at once."""
-        self._ensure_loops()
+        self.begin()
         writer = Writer(job=job, database=self._database, settings=self._settings, owner=self._owner)
         self._writers[job.context.message_id] = writer
         writer.start()
@@ -63,7 +69,7 @@ class Runs:
             return live
         if State(row.status) not in LIVE:
             return Live(records.finished(row))
-        self._ensure_loops()
+        self.begin()
         return self._followed.setdefault(message_id, Live())
 
     def stop(self, user_id: str, message_id: str) -> None:
@@ -93,10 +99,10 @@ class Runs:
         return sum(not writer.log.ended for writer in self._writers.values())
 
     def drain(self, seconds: float) -> None:
-        """Let live answers end for that long, then save the rest as interrupted."""
-        self.draining = True
-        deadline = time.monotonic() + seconds
-        while self._writers and time.monotonic() < deadline:
+        """Let live answers end for that long, then save the rest as interrupted. A second call waits for the first's time."""
+        if self._drain_until is None:
+            self._drain_until = time.monotonic() + seconds
+        while self._writers and time.monotonic() < self._drain_until:
             self._forget_ended()
             gevent.sleep(0.05)
         rest = list(self._writers.values())
@@ -109,11 +115,6 @@ class Runs:
         """End the loops of this worker."""
         gevent.killall(self._loops)
         self._loops.clear()
-
-    def _ensure_loops(self) -> None:
-        if not self._loops:
-            rhythm = [(self._flush, FLUSH_SECONDS), (self._watch, WATCH_SECONDS), (self._reap, REAP_SECONDS)]
-            self._loops = [gevent.spawn(_every, seconds, step) for step, seconds in rhythm]
 
     def _forget_ended(self) -> None:
         for message_id in [message_id for message_id, writer in self._writers.items() if writer.log.ended]:

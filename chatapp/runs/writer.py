@@ -9,13 +9,13 @@ from typing import Any
 
 import gevent
 
+from chatapp import records
 from chatapp.chains import Chain, Finished, Retrieved, pieces
 from chatapp.core.answer import Move, State, after
 from chatapp.core.events import Chunk, Context, Done, Error, Reasoning, Sources, Status
 from chatapp.core.prompt import Ask, Passage, cited
 from chatapp.database import Database
 from chatapp.errors import AnswerTooLong, ChatAppError, DatabaseBusy, Internal, Interrupted, NotSaved, UpstreamTimeout
-from chatapp.runs import records
 from chatapp.runs.live import Live
 from chatapp.settings import Settings
 

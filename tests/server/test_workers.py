@@ -1,0 +1,99 @@
+"""Several workers on one SQLite file, and processes that die: an answer is read, stopped and ended honestly from anywhere."""
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.modelserver import ModelServer
+from tests.service import Service, Streamed, wait_for
+
+pytestmark = pytest.mark.server
+TURN = {"supplier": "openai", "model": "typewriter-200-40"}
+
+
+@pytest.fixture
+def two(tmp_path: Path, model_server: ModelServer) -> Iterator[Service]:
+    """The product with two web workers."""
+    with Service(tmp_path, workers=2, OPENAI_BASE_URL=model_server.base_url, OPENAI_API_KEY="sk-test") as running:
+        wait_for(lambda: len(running.workers()) == 2, 10, "two workers")
+        yield running
+
+
+def begin(service: Service, turn: dict[str, str] = TURN, letters: int = 40) -> Streamed:
+    return service.stream({"question": "q", "llm_config": turn}, until=lambda s: len(s.text()) >= letters)
+
+
+def ended(service: Service, message_id: str) -> Any:
+    row = service.get(f"/api/messages/{message_id}").json
+    return row if row["status"] not in ("queued", "running") else None
+
+
+def test_readers_on_any_worker_get_the_same_answer(two: Service) -> None:
+    started = begin(two)
+    readers = [two.stream(path=f"/chat/stream/{started.message_id}") for _ in range(6)]
+    stored = ended(two, started.message_id)
+    assert stored["status"] == "complete"
+    assert {reader.text() for reader in readers} == {stored["content"]}
+    assert {reader.last["type"] for reader in readers} == {"done"}
+
+
+def test_stop_reaches_the_worker_that_writes(two: Service, model_server: ModelServer) -> None:
+    for _ in range(4):
+        started = begin(two)
+        request = model_server.requests[-1]
+        assert two.request("DELETE", f"/chat/stream/{started.message_id}").status == 204
+        wait_for(lambda: request.closed_by_client, 1, "the model server sees the close")  # noqa: B023
+        assert wait_for(lambda: ended(two, started.message_id), 3)["status"] == "stopped"  # noqa: B023
+
+
+def test_a_killed_worker_leaves_an_interrupted_answer_with_its_text(two: Service) -> None:
+    started = begin(two, {**TURN, "model": "typewriter-2000-40"}, 100)
+    for pid in two.workers():
+        os.kill(pid, signal.SIGKILL)
+    stored = wait_for(lambda: _ended_or_none(two, started.message_id), 45, "the answer has a final state")
+    assert stored["status"] == "interrupted"
+    assert stored["error"]["code"] == "interrupted"
+    assert len(started.text()) - len(stored["content"]) <= 40  # half a second at 40 tokens a second
+    rest = two.stream(path=f"/chat/stream/{started.message_id}", Last_Event_ID=started.messages[-1][1])
+    shown = rest.text() if rest.kinds()[0] == "reset" else started.text() + rest.text()
+    assert shown == stored["content"]
+    assert rest.last["code"] == "interrupted"
+
+
+def test_after_a_crash_of_everything_the_next_start_ends_what_was_live(tmp_path: Path, model_server: ModelServer) -> None:
+    with Service(tmp_path, OPENAI_BASE_URL=model_server.base_url, OPENAI_API_KEY="sk-test") as service:
+        started = begin(service, {**TURN, "model": "typewriter-2000-40"}, 100)
+        assert service.process is not None
+        pids = [service.process.pid, *service.workers()]
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+        service.process.wait()
+        service.process = None
+        service.start()
+        stored = ended(service, started.message_id)
+        assert stored is not None and stored["status"] == "interrupted"
+        assert len(started.text()) - len(stored["content"]) <= 40
+        more = service.stream({"continue_id": started.message_id, "llm_config": {"supplier": "openai", "model": "echo"}})
+        assert more.text().startswith(stored["content"])
+
+
+def test_sigterm_ends_streams_in_order(tmp_path: Path, model_server: ModelServer) -> None:
+    with Service(tmp_path, OPENAI_BASE_URL=model_server.base_url, OPENAI_API_KEY="sk-test") as service:
+        started = begin(service, {**TURN, "model": "typewriter-60-40"})
+        assert service.process is not None
+        service.process.send_signal(signal.SIGTERM)
+        assert service.process.wait(25) == 0
+        service.process = None
+        service.start()
+        assert ended(service, started.message_id)["status"] == "complete"
+
+
+def _ended_or_none(service: Service, message_id: str) -> Any:
+    try:
+        return ended(service, message_id)
+    except OSError:  # no worker is up just now
+        return None
