@@ -30,6 +30,7 @@ def create_app(settings: Settings | None = None) -> "OpenAPI":
     from chatapp.suppliers import Suppliers
     from chatapp.turns import Turns
     from chatapp.web import accounts, chat, knowledge, ops, pages, sessions, suppliers
+    from chatapp.web.shapes import ErrorBody
 
     settings = settings or Settings.from_env()
     logs.set_up(settings.log_level)
@@ -37,6 +38,7 @@ def create_app(settings: Settings | None = None) -> "OpenAPI":
         "chatapp",
         info=Info(title="Chat over your own documents", version=__version__),
         validation_error_callback=web.invalid,
+        validation_error_model=ErrorBody,
         doc_ui=False,
         security_schemes={"token": {"type": "http", "scheme": "bearer"}},
         template_folder="../templates",

@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field, model_validator
 
 from chatapp.accounts import ADMIN, LOGIN_DAYS, Person
 from chatapp.web import LOGIN_COOKIE, person, services
+from chatapp.web.shapes import MeShape, Page, TokenShape
 
 bp = APIBlueprint("auth", __name__, url_prefix="/api/auth", abp_tags=[Tag(name="auth", description="Accounts.")])
 
@@ -68,7 +69,7 @@ def logout() -> Response:
     return response
 
 
-@bp.get("/me")
+@bp.get("/me", responses={200: MeShape})
 def me() -> Any:
     """Say who asks."""
     return jsonify(user=_user(person()), auth=services().settings.auth, language=g.language)
@@ -81,13 +82,13 @@ def set_password(body: PasswordBody) -> tuple[str, int]:
     return "", 204
 
 
-@bp.get("/tokens")
+@bp.get("/tokens", responses={200: Page[TokenShape]})
 def list_tokens() -> Any:
     """List personal tokens, without their secrets."""
     return jsonify(items=services().accounts.tokens(person()), next=None)
 
 
-@bp.post("/tokens")
+@bp.post("/tokens", responses={201: TokenShape})
 def create_token(body: TokenBody) -> Any:
     """Make a personal token; its secret is shown this once."""
     return jsonify(services().accounts.create_token(person(), body.name)), 201

@@ -10,6 +10,15 @@ from chatapp.web import services
 
 bp = APIBlueprint("ops", __name__, doc_ui=False)
 
+REFUSED = {
+    "description": "Refused, with a code for programs and a sentence for people.",
+    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorBody"}}},
+}
+STREAM = {
+    "description": "Server-sent events: context, then chunks, then done or error.",
+    "content": {"text/event-stream": {"schema": {"type": "string"}}},
+}
+
 
 @bp.get("/healthz")
 def healthz() -> Any:
@@ -33,4 +42,17 @@ def openapi() -> Any:
     """Describe the API, from the models at its edge."""
     app = current_app
     assert isinstance(app, OpenAPI)
-    return jsonify(app.api_doc)
+    return jsonify(describe(app.api_doc))
+
+
+def describe(spec: dict[str, Any]) -> dict[str, Any]:
+    """Put our own error shape, and the streams, into the description that was made from the models."""
+    for path, verbs in spec["paths"].items():
+        for verb, operation in verbs.items():
+            operation["responses"].pop("422", None)
+            operation["responses"]["default"] = REFUSED
+            if path.startswith("/chat/stream") and verb != "delete":
+                operation["responses"]["200"] = STREAM
+            elif not any(code.startswith("2") for code in operation["responses"]):
+                operation["responses"]["204"] = {"description": "Done."}
+    return {**spec, "security": [{"token": []}]}

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from chatapp.errors import InvalidRequest
 from chatapp.web import person, services, stored_error_json
 from chatapp.web.chat import Id, Ids
+from chatapp.web.shapes import MessageShape, Page, SessionShape
 
 bp = APIBlueprint("sessions", __name__, url_prefix="/api", abp_tags=[Tag(name="sessions", description="Conversations.")])
 
@@ -55,26 +56,26 @@ class SessionChange(SessionBody):
     leaf_id: Id | None = None
 
 
-@bp.get("/sessions")
+@bp.get("/sessions", responses={200: Page[SessionShape]})
 def list_sessions(query: ListQuery) -> Any:
     """List sessions, pinned ones first, then the latest."""
     items, following = services().sessions.page(person().id, query.after, query.limit)
     return jsonify(items=items, next=following)
 
 
-@bp.post("/sessions")
+@bp.post("/sessions", responses={201: SessionShape})
 def create_session(body: SessionBody) -> Any:
     """Make an empty session."""
     return jsonify(services().sessions.create(person().id, _values(body))), 201
 
 
-@bp.get("/sessions/<session_id>")
+@bp.get("/sessions/<session_id>", responses={200: SessionShape})
 def read_session(path: SessionPath) -> Any:
     """Read one session."""
     return jsonify(services().sessions.read(person().id, path.session_id))
 
 
-@bp.patch("/sessions/<session_id>")
+@bp.patch("/sessions/<session_id>", responses={200: SessionShape})
 def change_session(path: SessionPath, body: SessionChange) -> Any:
     """Rename, pin, choose model and documents, or look at another branch."""
     return jsonify(services().sessions.change(person().id, path.session_id, _values(body)))
@@ -88,7 +89,7 @@ def delete_session(path: SessionPath) -> tuple[str, int]:
     return "", 204
 
 
-@bp.get("/sessions/<session_id>/messages")
+@bp.get("/sessions/<session_id>/messages", responses={200: Page[MessageShape]})
 def list_messages(path: SessionPath, query: MessagesQuery) -> Any:
     """List the messages of all branches, oldest first."""
     rows = services().sessions.messages(person().id, path.session_id, query.after, query.limit)
@@ -96,7 +97,7 @@ def list_messages(path: SessionPath, query: MessagesQuery) -> Any:
     return jsonify(items=[_shown(row) for row in rows], next=following)
 
 
-@bp.get("/messages/<message_id>")
+@bp.get("/messages/<message_id>", responses={200: MessageShape})
 def read_message(path: MessagePath) -> Any:
     """Read one message."""
     return jsonify(_shown(services().sessions.message(person().id, path.message_id)))

@@ -13,6 +13,7 @@ from chatapp.chains.suppliers import preset as find_preset
 from chatapp.errors import ChatAppError
 from chatapp.suppliers import Wish
 from chatapp.web import error_json, person, require_admin, services
+from chatapp.web.shapes import ModelShape, Page, SupplierShape
 
 bp = APIBlueprint("suppliers", __name__, url_prefix="/api", abp_tags=[Tag(name="suppliers", description="Models.")])
 
@@ -60,7 +61,7 @@ class SupplierPath(BaseModel):
     supplier_id: str
 
 
-@bp.get("/models")
+@bp.get("/models", responses={200: Page[ModelShape]})
 def list_models() -> Any:
     """List the models that can be chosen, and the one that is used where none is."""
     choice = services().suppliers.choose(person().id, Wish(), Wish())
@@ -68,21 +69,21 @@ def list_models() -> Any:
     return jsonify(items=services().suppliers.offered(), default=default, next=None)
 
 
-@bp.get("/suppliers")
+@bp.get("/suppliers", responses={200: Page[SupplierShape]})
 def list_suppliers() -> Any:
     """List suppliers, without their keys."""
     require_admin()
     return jsonify(items=services().suppliers.all(), next=None)
 
 
-@bp.post("/suppliers")
+@bp.post("/suppliers", responses={201: SupplierShape})
 def create_supplier(body: SupplierBody) -> Any:
     """Save a supplier."""
     require_admin()
     return jsonify(services().suppliers.create(body.values(), body.api_key or "")), 201
 
 
-@bp.patch("/suppliers/<supplier_id>")
+@bp.patch("/suppliers/<supplier_id>", responses={200: SupplierShape})
 def change_supplier(path: SupplierPath, body: SupplierBody) -> Any:
     """Change a supplier; a new address needs its key again."""
     require_admin()

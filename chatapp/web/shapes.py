@@ -1,0 +1,166 @@
+"""What the API answers with, as models: /openapi.json is made from them, and a test holds real answers against them."""
+
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel, Field
+
+T = TypeVar("T", bound=BaseModel)
+
+
+class Page(BaseModel, Generic[T]):
+    """A page of a list; `next` is the cursor of the next one."""
+
+    items: list[T]
+    next: str | None
+
+
+class Fault(BaseModel):
+    """What went wrong, in the reader's language."""
+
+    code: str
+    message: str
+    retryable: bool
+    fields: dict[str, str] = Field(default_factory=dict, description="of invalid_request: field and what it takes")
+    request_id: str | None = None
+
+
+class ErrorBody(BaseModel):
+    """Every refusal has this body."""
+
+    error: Fault
+
+
+class SessionShape(BaseModel):
+    """A conversation."""
+
+    id: str
+    title: str
+    pinned: bool
+    created_at: datetime
+    updated_at: datetime
+    knowledge_base_id: str | list[str] | None
+    supplier: str | None
+    model: str | None
+    leaf_id: str | None = Field(description="the last message of the branch last looked at")
+
+
+class SourceShape(BaseModel):
+    """A numbered passage that was given to the model."""
+
+    n: int
+    knowledge_base_id: str
+    file_id: str
+    md5: str
+    name: str
+    page: int | None
+    heading: str
+    start: int
+    end: int
+    quote: str
+    text: str
+    score: float
+
+
+class MessageShape(BaseModel):
+    """A question or an answer."""
+
+    id: str
+    session_id: str
+    parent_id: str | None
+    role: str
+    content: str
+    status: str
+    reasoning: str
+    knowledge: str
+    sources: list[SourceShape]
+    citations: list[int]
+    usage: dict[str, Any]
+    timings: dict[str, Any]
+    supplier: str | None
+    model: str | None
+    finish_reason: str | None
+    error: Fault | None
+    created_at: datetime
+
+
+class KnowledgeBaseShape(BaseModel):
+    """Files that are searched together."""
+
+    id: str
+    name: str
+    description: str
+    files: int
+    chunks: int
+    failed: int
+    pending: int
+    state: str
+    bundled: bool
+    created_at: datetime
+
+
+class FileShape(BaseModel):
+    """A document and how far it has been read."""
+
+    id: str
+    knowledge_base_id: str
+    name: str
+    md5: str
+    size: int
+    media_type: str
+    status: str
+    progress: float
+    pages: int | None
+    chunks: int
+    error: Fault | None
+    created_at: datetime
+
+
+class ModelShape(BaseModel):
+    """A model that can be chosen."""
+
+    supplier: str
+    model: str
+    name: str
+    builtin: bool
+
+
+class SupplierShape(BaseModel):
+    """Where models are had; its key is never shown."""
+
+    id: str
+    name: str
+    label: str
+    preset: str | None
+    base_url: str
+    has_key: bool
+    models: list[str]
+    enabled: bool
+    source: str
+
+
+class UserShape(BaseModel):
+    """Who asks."""
+
+    id: str
+    name: str
+    role: str
+    has_password: bool
+    language: str | None
+
+
+class MeShape(BaseModel):
+    """Who asks, and whether there are accounts at all."""
+
+    user: UserShape
+    auth: str
+    language: str
+
+
+class TokenShape(BaseModel):
+    """A personal token; its secret is shown once, when it is made."""
+
+    id: str
+    name: str
+    created_at: datetime
+    used_at: datetime | None
