@@ -4,7 +4,7 @@ Rules of this file: no LangChain object leaves it. Text that begins with `<think
 the supplier cuts the tags. How the answer ended and what it used come last, as one Finished.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeAlias
 
@@ -57,7 +57,7 @@ _REASON_FIELDS = ("finish_reason", "stop_reason", "done_reason", "stopReason")
 _THOUGHT_FIELDS = ("reasoning_content", "reasoning", "thinking")
 
 
-def pieces(stream: Iterable[Any]) -> Iterator[Piece]:
+def pieces(stream: Iterable[Any]) -> Generator[Piece, None, None]:
     """Yield what a chain streams as pieces, with exactly one Finished at the end; closing this closes the stream."""
     thinking = Thinking()
     ending = _Ending()
