@@ -29,12 +29,12 @@ _RUN = re.compile(f"([{UNSPACED}]+)|([^\\W_{UNSPACED}]+)")
 _WIDE = re.compile(f"[{UNSPACED}\u3000-\u303f\uff00-\uffef]")
 
 _STOP_WORDS = (
-    "a about above after again against all also am an and any are as at be because been before being below between both but by "
-    "can could did do does doing don down during each few for from further had has have having he her here hers herself him "
-    "himself his how i if in into is it its itself just ll m me more most my myself no nor not now of off on once only or other "
-    "our ours ourselves out over own re s same shall she should so some such t than that the their theirs them themselves then "
-    "there these they this those through to too under until up ve very was we were what when where which while who whom whose "
-    "why will with would you your yours yourself yourselves"
+    "a about above after again against all also am an and any are as at be because been before being below between both "
+    "but by can could did do does doing don down during each few for from further had has have having he her here hers "
+    "herself him himself his how i if in into is it its itself just ll m many me more most much my myself no nor not now "
+    "of off on once only or other our ours ourselves out over own re s same shall she should so some such t than that "
+    "the their theirs them themselves then there these they this those through to too under until up ve very was we were "
+    "what when where which while who whom whose why will with would you your yours yourself yourselves"
 )
 STOP_WORDS = frozenset(_STOP_WORDS.split())
 # What asks and is not asked for; longer ones first, since a pattern takes the first that fits.

@@ -22,6 +22,8 @@ K1 = 1.2
 B = 0.75
 VISIBLE_CHUNKS = "SELECT c.id FROM chunks c JOIN files f ON f.id = c.file_id WHERE f.status IN ('embedding', 'ready')"
 CANDIDATES = 100
+OTHER_CHUNKS, OTHER_FREQUENCY = 200, 4
+CHANCE, MOST_CHANCE = 0.05, 0.5  # measured on bases of 10 to 1,500 chunks in both languages
 ASKED_TOKENS = 400  # of a question are looked up at all,
 SEARCHED_TOKENS = 48  # and the rarest of them are searched for
 
@@ -33,6 +35,15 @@ class Match:
     chunk_id: int
     score: float
     proximity: float
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a search brought: matches, best first; what each token of the question tells; what chance would have found."""
+
+    matches: list[Match]
+    evidence: dict[str, float]
+    chance: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +67,18 @@ class Statistics:
         """Return a token's idf, as Lucene writes it: never negative."""
         frequency = min(self.frequencies.get(token, 0), self.chunks)
         return math.log(1 + (self.chunks - frequency + 0.5) / (frequency + 0.5))
+
+    def evidence(self, token: str) -> float:
+        """Return how much it tells that a text holds a token: its idf, were there some more chunks about other things.
+
+        In a base of a few pages about one thing, the words for that thing stand everywhere and would tell nothing.
+        """
+        frequency = min(self.frequencies.get(token, 0), self.chunks)
+        return math.log((self.chunks + OTHER_CHUNKS) / (frequency + OTHER_FREQUENCY))
+
+    def chance(self) -> float:
+        """Return which share of any question some chunk covers by chance: the more chunks, the more."""
+        return min(MOST_CHANCE, CHANCE * math.log(max(self.chunks, 1)))
 
 
 class Lexical(Protocol):
@@ -81,27 +104,26 @@ def tokens_of(title: str, heading: str, body: str) -> list[str]:
     return index_tokens(f"{title}\n{heading}\n{body}", stem)
 
 
-def search(
-    index: Lexical, session: Session, scope: Scope, asked: Sequence[str], limit: int = CANDIDATES
-) -> tuple[list[Match], dict[str, float]]:
-    """Return the best matches, best first, and the weights of the question's tokens.
+def search(index: Lexical, session: Session, scope: Scope, asked: Sequence[str], limit: int = CANDIDATES) -> Found:
+    """Return the best matches, best first.
 
     BM25 with k1 1.2 and b .75 (Robertson and Zaragoza, 2009); ties go to the earlier chunk.
     """
     tokens = list(dict.fromkeys(asked))[:ASKED_TOKENS]
     if not tokens or not scope.bases:
-        return [], {}
+        return Found([], {}, 0.0)
     statistics = index.statistics(session, scope.bases, tokens)
+    evidence, chance = {token: statistics.evidence(token) for token in tokens}, statistics.chance()
     weights = {token: statistics.weight(token) for token in tokens}
     known = sorted((token for token in tokens if statistics.frequencies.get(token)), key=lambda token: -weights[token])
     if not known or not statistics.chunks:
-        return [], weights
+        return Found([], evidence, chance)
     rows = index.candidates(session, scope, statistics, known[:SEARCHED_TOKENS])
     plain = {marked(base, token): token for base in scope.bases for token in weights}
     mean = statistics.tokens / statistics.chunks
     matches = [_match(key, held, plain, weights, mean) for key, held in rows]
     matches.sort(key=lambda match: (-match.score, match.chunk_id))
-    return matches[:limit], weights
+    return Found(matches[:limit], evidence, chance)
 
 
 def _match(key: int, held: Sequence[str], plain: Mapping[str, str], weights: Mapping[str, float], mean: float) -> Match:

@@ -15,7 +15,7 @@ from itertools import islice
 from pathlib import Path
 
 from sqlalchemy import ColumnElement, and_, delete, exists, insert, or_, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from chatapp.core.text import Span, split
 from chatapp.database import Database
@@ -25,6 +25,7 @@ from chatapp.knowledge.formats import Document
 from chatapp.knowledge.jobs import BATCH_CHUNKS, IN_WORK, LEASE, error_json, write_patiently
 from chatapp.knowledge.originals import Originals
 from chatapp.knowledge.remove import Remover
+from chatapp.knowledge.sandbox import ParserBroken
 from chatapp.models import Chunk, File, FileText, KnowledgeBase, now
 
 BEAT_SECONDS = 10
@@ -110,7 +111,9 @@ class Ingest:
         except LeaseLost:
             return "lost"
         except Leaving:
-            return self._give_back(job)
+            return self._give_back(job, File.attempts - 1)
+        except ParserBroken:
+            return self._give_back(job, File.attempts)
         except DatabaseBusy:
             raise
         except FileNotFoundError:
@@ -172,10 +175,10 @@ class Ingest:
             return "lost"
         return "failed"
 
-    def _give_back(self, job: Job) -> str:
-        """Let another process begin at once, without counting this attempt."""
+    def _give_back(self, job: Job, attempts: ColumnElement[int] | InstrumentedAttribute[int]) -> str:
+        """Let somebody begin again at once."""
         try:
-            self._hold(job, status="queued", progress=0.0, attempts=File.attempts - 1, lease_owner=None, lease_until=None)
+            self._hold(job, status="queued", progress=0.0, attempts=attempts, lease_owner=None, lease_until=None)
         except LeaseLost:
             return "lost"
         return "queued"

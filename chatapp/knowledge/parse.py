@@ -96,15 +96,15 @@ def main(arguments: list[str]) -> int:
     """Parse the file that the arguments name and print the outcome."""
     path, name, most_pages = arguments
     try:
-        outcome = {"document": parse(Path(path), name, int(most_pages)).to_json()}
+        said = json.dumps({"document": parse(Path(path), name, int(most_pages)).to_json()})
     except Unreadable as fault:
-        outcome = {"unreadable": {"reason": fault.reason, "params": fault.params}}
+        said = json.dumps({"unreadable": {"reason": fault.reason, "params": fault.params}})
     except MemoryError:
-        outcome = {"unreadable": {"reason": "limits", "params": {}}}
+        said = json.dumps({"unreadable": {"reason": "limits", "params": {}}})
     except Exception:  # a parser's own fault on a broken file; the log gets the rest
         traceback.print_exc()
-        outcome = {"unreadable": {"reason": "damaged", "params": {}}}
-    json.dump(outcome, sys.stdout, ensure_ascii=True)
+        said = json.dumps({"unreadable": {"reason": "damaged", "params": {}}})
+    sys.stdout.write(said)
     return 0
 
 

@@ -1,8 +1,9 @@
 """A question in, passages out: BM25, near words first, neighbours joined, each with the sentence that covers it best.
 
 Numbers are those of `reference/retrieval.md`: 100 candidates, min-max, .3 of a dense ranking where there is one, + .3 of
-proximity over the best 30. A score is absolute, so that 0.9 means the same in every search: what share of the question's
-weight the best passage and its best sentence cover, and for the others in proportion to what ranked them.
+proximity over the best 30. A score means the same in every search: 1 where a passage and one sentence of it cover all that
+the question asks, 0 where they cover no more than chance does in a base of that size. It is the best passage's; the others'
+are in proportion to what ranked them.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -47,14 +48,15 @@ def retrieve(
 ) -> list[Passage]:
     """Return the best passages for a question, at most `k`, best first."""
     scope = Scope(tuple(bases), tuple(md5s) if md5s is not None else None, _has_unfinished(session, bases))
-    matches, weights = search(index, session, scope, query_tokens(question, stem))
-    ranked = rank(matches, dense(session, scope, question) if dense is not None else None)[:k]
+    searched = search(index, session, scope, query_tokens(question, stem))
+    ranked = rank(searched.matches, dense(session, scope, question) if dense is not None else None)[:k]
     found = _join(session, _load(session, dict(ranked)))
     pages = _pages(session, {each.passage.file_id for each in found})
-    told = [_tell(each.passage, weights, pages.get(each.passage.file_id, [])) for each in found]
-    best = max((worth for _, worth in told), default=0.0)
+    told = [_tell(each.passage, searched.evidence, pages.get(each.passage.file_id, [])) for each in found]
+    best = max((covered for _, covered in told), default=0.0)
+    worth = max(0.0, (best - searched.chance) / (1 - searched.chance))
     top = told[0][0].score if told else 0.0
-    return [replace(passage, score=_absolute(passage.score, top, best)) for passage, _ in told]
+    return [replace(passage, score=round(worth * passage.score / top, 4) if top else 0.0) for passage, _ in told]
 
 
 def rank(matches: Sequence[Match], dense: Mapping[int, float] | None) -> list[tuple[int, float]]:
@@ -134,7 +136,3 @@ def _tell(passage: Passage, weights: Mapping[str, float], pages: Sequence[int]) 
     by_all = coverage(weights, query_tokens(f"{passage.name}\n{passage.heading}\n{passage.text}", stem))
     quote, page = passage.text[span.start : span.end], page_of(pages, passage.start + span.start)
     return replace(passage, quote=quote, page=page), (by_sentence + by_all) / 2
-
-
-def _absolute(value: float, top: float, best: float) -> float:
-    return round(min(1.0, best * value / top), 4) if top else 0.0

@@ -26,8 +26,15 @@ PR_SET_PDEATHSIG = 1
 LOGGED_CHARACTERS = 300
 
 
+class ParserBroken(Exception):
+    """The parser's process did not get as far as the file; the log says why. Not the file's fault."""
+
+
 def parse_limited(path: Path, name: str, settings: Settings, alive: Callable[[], None]) -> Document:
-    """Parse a file in a child; raise UnreadableFile or UnsupportedFile. `alive` is called all the while and may raise."""
+    """Parse a file in a child; raise UnreadableFile, UnsupportedFile, TooLarge or ParserBroken.
+
+    `alive` is called all the while and may raise.
+    """
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         command = [sys.executable, "-m", "chatapp.knowledge.parse", str(path), name, str(settings.file_pages)]
         child = subprocess.Popen(
@@ -50,8 +57,10 @@ def parse_limited(path: Path, name: str, settings: Settings, alive: Callable[[],
         said = errors.read().decode(errors="replace").strip()
         if said or status:
             log.warning("parser ended with %s: %s", status, said[-LOGGED_CHARACTERS:].replace("\n", " | "))
-        if status:
+        if status < 0:  # killed: by the kernel for a limit, by us for the time, or by its own fault
             raise UnreadableFile("limits")
+        if status:
+            raise ParserBroken
         output.seek(0)
         return _outcome(json.load(output), name)
 

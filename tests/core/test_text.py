@@ -1,0 +1,184 @@
+"""Splitting, sentences, tokens and the arithmetic of ranking."""
+
+import pytest
+
+from chatapp.core.text import (
+    Span,
+    best_sentence,
+    count_tokens,
+    coverage,
+    fuse,
+    index_tokens,
+    joins,
+    min_max,
+    normalise,
+    proximity,
+    query_tokens,
+    sentences,
+    split,
+)
+
+
+def same(word: str) -> str:
+    return word
+
+
+def cut(text: str, spans: list[Span]) -> list[str]:
+    return [text[span.start : span.end] for span in spans]
+
+
+# --- normalising
+
+
+@pytest.mark.parametrize(
+    ("raw", "clean"),
+    [
+        ("a\r\nb\rc", "a\nb\nc"),
+        ("e\u0301", "é"),
+        ("soft\u00adhyphen\u200b", "softhyphen"),
+        ("a\u00a0b", "a b"),
+        ("nul\0 and \ud800 alone", "nul and \ufffd alone"),
+        ("end  \n\n\n\nstart", "end\n\nstart"),
+        ("page\fbreak\u2028line", "page\nbreak\nline"),
+    ],
+)
+def test_what_cannot_be_seen_is_gone(raw: str, clean: str) -> None:
+    assert normalise(raw) == clean
+    assert normalise(clean) == clean
+
+
+def test_a_cjk_character_weighs_four_latin_ones() -> None:
+    assert count_tokens("年假") == 2
+    assert count_tokens("leave day") == 9 / 4
+
+
+# --- splitting
+
+
+def test_chunks_are_the_text_between_their_offsets_and_lose_nothing_but_blanks() -> None:
+    text = "\n\n".join(f"Paragraph {n}. " + "Some words stand here, and some more follow. " * 6 for n in range(40))
+    spans = split(text)
+    assert all(count_tokens(text[span.start : span.end]) <= 250 for span in spans)
+    assert "".join("".join(cut(text, spans)).split()) == "".join(text.split())
+    assert all(one.end <= other.start for one, other in zip(spans, spans[1:], strict=False))
+
+
+def test_chinese_is_cut_after_a_full_stop() -> None:
+    text = "员工每年享有十五天带薪年假，须提前申请。" * 40
+    chunks = cut(text, split(text))
+    assert all(chunk.endswith("。") for chunk in chunks)
+    assert all(95 <= len(chunk) <= 250 for chunk in chunks)
+
+
+def test_no_chunk_crosses_a_heading() -> None:
+    text = "# One\nshort\n# Two\nshort too"
+    assert cut(text, split(text, [0, text.index("# Two")])) == ["# One\nshort", "# Two\nshort too"]
+
+
+def test_a_run_without_any_separator_is_cut_where_it_is_full() -> None:
+    for text in ("x" * 5000, "字" * 1000):
+        chunks = cut(text, split(text))
+        assert "".join(chunks) == text
+        assert max(count_tokens(chunk) for chunk in chunks) <= 250
+
+
+def test_no_scrap_is_left_at_the_end() -> None:
+    text = "One sentence of some words stands here. " * 26
+    assert min(len(chunk) for chunk in cut(text, split(text))) > 300
+
+
+def test_numbers_are_never_cut_in_the_middle() -> None:
+    text = "The price is 1,234.56 euro and 3.14 more " * 60
+    assert all(not chunk.endswith(("1,", "234.", "3.")) for chunk in cut(text, split(text)))
+
+
+@pytest.mark.parametrize("text", ["", "  \n ", "。"])
+def test_next_to_nothing_makes_no_trouble(text: str) -> None:
+    assert cut(text, split(text)) in ([], ["。"])
+
+
+# --- sentences
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("Dr. Smith paid 3.5 euro. He left!", ["Dr. Smith paid 3.5 euro.", "He left!"]),
+        ("The U.S. Army came. J. K. Rowling wrote, e.g. books.", ["The U.S. Army came.", "J. K. Rowling wrote, e.g. books."]),
+        ("他说：“走吧。”然后走了。为什么？", ["他说：“走吧。”", "然后走了。", "为什么？"]),
+        ("A heading\n\nThen text", ["A heading", "Then text"]),
+        ("- one item\n- another item", ["- one item", "- another item"]),
+        (
+            "This is a long line that was broken by its width\nand goes on here. Next.",
+            ["This is a long line that was broken by its width\nand goes on here.", "Next."],
+        ),
+    ],
+)
+def test_sentences_are_whole(text: str, wanted: list[str]) -> None:
+    assert cut(text, sentences(text)) == wanted
+
+
+def test_lines_broken_by_their_width_are_joined_in_chinese_without_a_blank() -> None:
+    assert joins("员工每年享有十五天带薪年假具体时间须与人力", "资源部协商。") == ""
+    assert joins("年假规定", "员工每年享有十五天带薪年假。") is None
+    assert joins("This sentence is long enough and ends here.", "and so on") is None
+
+
+# --- tokens
+
+
+def test_an_index_holds_characters_and_pairs_in_the_order_of_reading() -> None:
+    assert index_tokens("带薪年假", same) == ["带", "带薪", "薪", "薪年", "年", "年假", "假"]
+
+
+def test_a_question_asks_for_pairs_and_for_single_characters_that_stand_alone() -> None:
+    assert query_tokens("带薪年假 火 ok", same) == ["带薪", "薪年", "年假", "火", "ok"]
+
+
+def test_what_asks_is_not_asked_for() -> None:
+    assert query_tokens("请问年假有多少天？", same) == ["年假", "假有", "天"]
+    assert query_tokens("How many days do I have?", same) == ["days"]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("Café", "cafe"), ("ＡＢＣ１２", "abc12"), ("1,000 Euro", "1000 euro"), ("STRASSE", "straße"), ("㍿", "株式会社")],
+)
+def test_what_is_written_differently_is_found_all_the_same(one: str, other: str) -> None:
+    assert index_tokens(one, same) == index_tokens(other, same)
+
+
+def test_tokens_hold_nothing_that_parts_tokens() -> None:
+    tokens = index_tokens('snake_case don\'t k1_x a-b "quoted" 3.5 ไทย한국어', same)
+    assert all(token and not set(token) & set(" _\"'.-\n") for token in tokens)
+
+
+def test_endless_words_are_cut() -> None:
+    assert index_tokens("x" * 10_000, same) == ["x" * 64]
+
+
+# --- ranking
+
+
+def test_proximity_is_the_weight_that_stands_close_together() -> None:
+    weights = {"a": 1.0, "b": 2.0, "c": 1.0}
+    assert proximity(weights, [(0, "a"), (3, "b"), (5, "c")], 6) == 1.0
+    assert proximity(weights, [(0, "a"), (30, "b"), (33, "c")], 6) == 0.75
+    assert proximity(weights, [], 6) == 0.0
+    assert proximity({}, [], 6) == 0.0
+
+
+def test_fusion_keeps_what_only_one_ranking_knows() -> None:
+    fused = fuse({1: 10.0, 2: 5.0}, {2: 0.9, 3: 0.1}, 0.3)
+    assert fused == {1: pytest.approx(0.7), 2: pytest.approx(0.3), 3: 0.0}
+    assert min_max({7: 2.0}) == {7: 1.0}
+    assert min_max({}) == {}
+
+
+def test_the_best_sentence_covers_most_of_the_questions_weight() -> None:
+    text = "Leave is good. Employees get 25 days of leave. Employees eat."
+    span, covered = best_sentence(text, {"employees": 1.0, "leave": 1.0, "days": 2.0}, same)
+    assert text[span.start : span.end] == "Employees get 25 days of leave."
+    assert covered == 1.0
+    assert coverage({"days": 1.0, "x": 1.0}, ["days"]) == 0.5
+    assert best_sentence("", {"x": 1.0}, same)[0] == Span(0, 0)

@@ -1,0 +1,224 @@
+"""Bases and files as their owner sees them; deleting leaves nothing; nobody sees what is another's."""
+
+import hashlib
+import threading
+from datetime import timedelta
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from sqlalchemy import update
+
+from chatapp.errors import DiskFull, Forbidden, NotFound, TooLarge, UnreadableFile
+from chatapp.knowledge import Knowledge
+from chatapp.knowledge.remove import Remover, mark_deleting
+from chatapp.knowledge.rows import clean_name
+from chatapp.models import File, KnowledgeBase, now
+from chatapp.settings import Settings
+from tests.knowledge.conftest import Shelf, add_user
+
+
+def test_a_base_counts_its_files(shelf: Shelf) -> None:
+    assert shelf.knowledge.base(shelf.user, shelf.base)["state"] == "empty"
+    shelf.put("a.txt", "The leave of employees.")
+    assert shelf.knowledge.base(shelf.user, shelf.base)["state"] == "reading"
+    shelf.work()
+    shelf.add("b.txt", b"\x89PNG\r\n\x1a\n")
+    base = shelf.knowledge.base(shelf.user, shelf.base)
+    assert (base["state"], base["files"], base["chunks"], base["failed"], base["pending"]) == ("ready", 2, 1, 1, 0)
+    assert base["bundled"] is False
+
+
+def test_the_same_bytes_again_are_the_same_file(shelf: Shelf) -> None:
+    first = shelf.add("a.txt", "The leave of employees.")
+    again = shelf.put("copy of a.txt", "The leave of employees.")
+    assert again["id"] == first["id"] and again["name"] == "a.txt" and again["status"] == "ready"
+    assert again["md5"] == hashlib.md5(b"The leave of employees.").hexdigest()
+    assert shelf.count("files") == 1
+
+
+def test_an_original_goes_with_its_last_file(shelf: Shelf) -> None:
+    other = shelf.knowledge.create(shelf.user, "Other")["id"]
+    one = shelf.add("a.txt", "The leave of employees.")
+    two = shelf.add("b.txt", "The leave of employees.", other)
+    assert one["md5"] == two["md5"] and one["id"] != two["id"]
+    shelf.knowledge.delete_file(shelf.user, shelf.base, one["id"])
+    path, name = shelf.knowledge.content(shelf.user, other, two["id"])
+    assert path.read_bytes() == b"The leave of employees." and name == "b.txt"
+    assert [passage.name for passage in shelf.search("leave", bases=[other])] == ["b.txt"]
+    shelf.knowledge.delete_file(shelf.user, other, two["id"])
+    assert shelf.leftovers() == {}
+
+
+def test_deleting_a_base_leaves_nothing(shelf: Shelf) -> None:
+    for number in range(3):
+        shelf.add(f"{number}.txt", f"The leave number {number}. " * 100)
+    shelf.knowledge.delete(shelf.user, shelf.base)
+    assert shelf.leftovers() == {}
+    assert shelf.count("knowledge_bases") == 0
+    with pytest.raises(NotFound):
+        shelf.knowledge.base(shelf.user, shelf.base)
+
+
+def test_a_deletion_that_was_interrupted_is_finished_by_the_worker(shelf: Shelf) -> None:
+    row = shelf.add("a.txt", "The leave of employees. " * 200)
+    shelf.add("b.txt", "Something else.")
+    shelf.database.write(lambda t: mark_deleting(t, row["id"]))
+    assert shelf.search("leave") == []
+    assert len(shelf.knowledge.files(shelf.user, shelf.base)[0]) == 1
+    assert not shelf.knowledge.due(), "whoever began it may be at it still"
+    shelf.database.write(lambda t: t.execute(update(File).values(lease_until=now() - timedelta(seconds=1))) and None)
+    assert shelf.knowledge.due()
+    remover = Remover(shelf.database, shelf.ingest()._index, shelf.knowledge.originals)
+    while remover.go_on():
+        pass
+    assert shelf.count("files") == shelf.count("chunks") == shelf.count("lexical") == 1
+    orphan = update(KnowledgeBase).values(user_id=None)
+    shelf.database.write(lambda t: t.execute(orphan) and None)
+    while remover.go_on():
+        pass
+    assert shelf.leftovers() == {}
+
+
+def test_what_is_being_deleted_can_be_uploaded_again(shelf: Shelf) -> None:
+    row = shelf.add("a.txt", "The leave of employees.")
+    shelf.database.write(lambda t: mark_deleting(t, row["id"]))
+    again = shelf.add("a.txt", "The leave of employees.")
+    assert again["id"] != row["id"] and again["status"] == "ready"
+    assert len(shelf.search("leave")) == 1
+
+
+def test_somebody_elses_is_not_there(shelf: Shelf) -> None:
+    row = shelf.add("a.txt", "text")
+    other = add_user(shelf.database, "other")
+    knowledge = shelf.knowledge
+    for attempt in (
+        lambda: knowledge.base(other, shelf.base),
+        lambda: knowledge.change(other, shelf.base, {"name": "mine"}),
+        lambda: knowledge.delete(other, shelf.base),
+        lambda: knowledge.files(other, shelf.base),
+        lambda: knowledge.file(other, shelf.base, row["id"]),
+        lambda: knowledge.content(other, shelf.base, row["id"]),
+        lambda: knowledge.chunks(other, shelf.base, row["id"]),
+        lambda: knowledge.delete_file(other, shelf.base, row["id"]),
+        lambda: knowledge.retry_file(other, shelf.base, row["id"]),
+        lambda: knowledge.add_file(other, shelf.base, "x.txt", BytesIO(b"x")),
+        lambda: knowledge.choose(other, [shelf.base]),
+        lambda: knowledge.file(shelf.user, shelf.base, "no such id"),
+        lambda: knowledge.choose(shelf.user, [shelf.base, "no such id"]),
+    ):
+        with pytest.raises(NotFound):
+            attempt()
+    assert knowledge.bases(other) == []
+    assert list((shelf.settings.home / "originals").glob("incoming-*")) == []
+
+
+def test_a_person_is_forgotten_with_all_their_documents(shelf: Shelf) -> None:
+    shelf.add("a.txt", "The leave of employees.")
+    shelf.knowledge.forget(shelf.user)
+    assert shelf.leftovers() == {}
+
+
+def test_files_and_chunks_come_in_pages(shelf: Shelf) -> None:
+    for number in range(5):
+        row = shelf.add(f"{number}.txt", "\n\n".join(f"Paragraph {n} of {number}. " + "word " * 150 for n in range(5)))
+    names, after = [], None
+    while True:
+        rows, after = shelf.knowledge.files(shelf.user, shelf.base, after, 2)
+        names += [each["name"] for each in rows]
+        if after is None:
+            break
+    assert names == [f"{number}.txt" for number in reversed(range(5))]
+    first, after = shelf.knowledge.chunks(shelf.user, shelf.base, row["id"], None, 2)
+    rest, end = shelf.knowledge.chunks(shelf.user, shelf.base, row["id"], after, 50)
+    assert end is None
+    assert [chunk["ordinal"] for chunk in first + rest] == list(range(row["chunks"]))
+
+
+# --- uploads
+
+
+def test_what_is_too_large_or_empty_is_refused_and_leaves_nothing(tmp_path: Path, shelf: Shelf) -> None:
+    small = Knowledge(shelf.database, Settings(home=tmp_path, upload_bytes=1000))
+    with pytest.raises(TooLarge):
+        small.add_file(shelf.user, shelf.base, "a.txt", BytesIO(b"x" * 1001))
+    with pytest.raises(UnreadableFile) as refused:
+        small.add_file(shelf.user, shelf.base, "a.txt", BytesIO(b""))
+    assert refused.value.detail == "empty"
+    assert shelf.leftovers() == {}
+    assert small.add_file(shelf.user, shelf.base, "a.txt", BytesIO(b"x" * 1000))["size"] == 1000
+
+
+def test_a_full_disk_is_said(shelf: Shelf) -> None:
+    incoming = shelf.knowledge.originals.incoming()
+    incoming._file.close()
+    incoming._file = open("/dev/full", "wb", buffering=0)  # noqa: SIM115  closed by discard
+    incoming.write(b"x" * 10)
+    with pytest.raises(DiskFull):
+        shelf.knowledge.add_file(shelf.user, shelf.base, "a.txt", incoming)
+    assert shelf.leftovers() == {}
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ("leave.pdf", "leave.pdf"),
+        ("C:\\Users\\me\\leave.pdf", "leave.pdf"),
+        ("../../etc/passwd", "passwd"),
+        ("年假 规定\n.pdf", "年假 规定 .pdf"),
+        ("", "file"),
+        ("..", ".."),
+        ("x" * 500 + ".pdf", "x" * 190 + ".pdf"),
+    ],
+)
+def test_names_are_names_and_never_paths(sent: str, kept: str) -> None:
+    assert clean_name(sent) == kept
+
+
+def test_a_name_never_reaches_the_file_system(shelf: Shelf) -> None:
+    shelf.add("../../evil.txt", "text")
+    assert list(shelf.settings.home.parent.rglob("*evil*")) == []
+
+
+def test_many_at_once_are_all_kept_once(shelf: Shelf) -> None:
+    def upload(number: int) -> None:
+        shelf.put(f"{number}.txt", f"Text number {number % 4}.")
+
+    threads = [threading.Thread(target=upload, args=(number,)) for number in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert shelf.count("files") == 4
+    assert shelf.work() == ["ready"] * 4
+
+
+# --- the manual
+
+
+def test_the_manual_is_everybodys_to_read_and_nobodys_to_change(shelf: Shelf, tmp_path: Path) -> None:
+    folder = tmp_path / "manual"
+    folder.mkdir()
+    (folder / "en.md").write_text("# Stop\n\nA click on Stop ends the answer.", "utf-8")
+    (folder / "zh.md").write_text("# 停止\n\n点击停止按钮即可结束回答。", "utf-8")
+    for _ in range(2):  # idempotent
+        shelf.knowledge.install_manual(folder)
+        shelf.work()
+    other = add_user(shelf.database, "other")
+    (manual,) = shelf.knowledge.bases(other)
+    assert (manual["bundled"], manual["files"], manual["state"]) == (True, 2, "ready")
+    assert [passage.name for passage in shelf.search("如何停止回答", bases=[manual["id"]])] == ["zh.md"]
+    for attempt in (
+        lambda: shelf.knowledge.delete(other, manual["id"]),
+        lambda: shelf.knowledge.change(other, manual["id"], {"name": "x"}),
+        lambda: shelf.knowledge.add_file(other, manual["id"], "a.txt", BytesIO(b"x")),
+    ):
+        with pytest.raises(Forbidden):
+            attempt()
+    (folder / "en.md").write_text("# Stop\n\nThe square ends the answer.", "utf-8")
+    (folder / "zh.md").unlink()
+    shelf.knowledge.install_manual(folder)
+    shelf.work()
+    (passage,) = shelf.search("what ends the answer?", bases=[manual["id"]])
+    assert "square" in passage.text
+    assert shelf.knowledge.bases(other)[0]["files"] == 1

@@ -1,0 +1,77 @@
+"""The same on PostgreSQL, where one is installed: found alike, scored alike, claimed once, deleted without a trace."""
+
+import getpass
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chatapp.models import Base
+from chatapp.settings import Settings
+from tests.knowledge.conftest import Shelf, make_shelf
+
+BINARIES = next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)), None)
+QUESTIONS = (
+    "How many days of paid leave do employees in Hamburg get?",
+    "Who may borrow laptops?",
+    "重庆办事处的员工有多少天带薪年假？",
+)
+
+pytestmark = pytest.mark.skipif(BINARIES is None, reason="no PostgreSQL on this machine")
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[str]:
+    """A PostgreSQL of our own on a socket; it refuses to be run by root, so it is run by its own user then."""
+    folder = Path(tempfile.mkdtemp(prefix="chatapp-pg-", dir="/tmp"))
+    folder.chmod(0o777)
+    user: dict[str, Any] = {"user": "postgres"} if os.geteuid() == 0 else {}
+    name = "postgres" if user else getpass.getuser()
+
+    def run(*command: str) -> None:
+        subprocess.run(command, check=True, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **user)
+
+    run(f"{BINARIES}/initdb", "-D", f"{folder}/data", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+    options = f"-c listen_addresses='' -c unix_socket_directories='{folder}' -c fsync=off"
+    run(f"{BINARIES}/pg_ctl", "-D", f"{folder}/data", "-o", options, "-l", f"{folder}/log", "-w", "start")
+    yield f"postgresql+psycopg://{name}@/postgres?host={folder}"
+    run(f"{BINARIES}/pg_ctl", "-D", f"{folder}/data", "-m", "immediate", "stop")
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def other(tmp_path: Path, postgres: str) -> Iterator[Shelf]:
+    made = make_shelf(Settings(home=tmp_path, database_url=postgres))
+    yield made
+    made.database.write(lambda t: t.connection().exec_driver_sql("DROP TABLE lexical") and None)
+    Base.metadata.drop_all(made.database.engine)
+    made.database.close()
+
+
+def test_answers_are_the_same_on_both(shelf: Shelf, other: Shelf, tmp_path: Path, english_pdf: bytes, chinese_pdf: bytes) -> None:
+    for each in (shelf, other):
+        rows = [each.add("handbook.pdf", english_pdf), each.add("手册.pdf", chinese_pdf), each.add("a.txt", "Something else.")]
+        assert [row["status"] for row in rows] == ["ready"] * 3
+    for question in QUESTIONS:
+        found = [[(p.name, p.page, p.start, p.end, p.quote, p.score) for p in each.search(question)] for each in (shelf, other)]
+        assert found[0] == found[1] != []
+    md5 = rows[0]["md5"]
+    assert {passage.name for passage in other.search("days of leave", md5s=[md5])} == {"handbook.pdf"}
+
+
+def test_files_are_claimed_once_and_deleted_without_a_trace(other: Shelf, chinese_pdf: bytes) -> None:
+    rows = [other.put("手册.pdf", chinese_pdf), other.put("a.txt", "The leave of employees."), other.put("b.txt", "Other words.")]
+    jobs = [other.ingest().claim(name) for name in ("one", "other", "one", "other")]
+    assert len({job.file_id for job in jobs if job}) == 3 and jobs[3] is None
+    for job in jobs:
+        assert job is None or other.ingest().read(job) == "ready"
+    assert other.count("terms") > 0
+    other.knowledge.delete_file(other.user, other.base, rows[0]["id"])
+    assert other.count("terms") == len({"leav", "employe", "word", "a", "b"} - {"a"}), "the titles' words too"
+    other.knowledge.delete(other.user, other.base)
+    assert other.leftovers() == {}

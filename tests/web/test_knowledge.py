@@ -1,0 +1,181 @@
+"""/api/knowledge by HTTP."""
+
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from chatapp import create_app
+from chatapp.accounts import Person
+from chatapp.knowledge.ingest import Ingest
+from chatapp.knowledge.lexical import index_for
+from chatapp.settings import MB, Settings
+from chatapp.web import Services
+from tests.conftest import TOKEN
+from tests.knowledge.conftest import add_user, parse_here
+
+TEXT = b"# Leave\n\nEmployees get 25 days of paid leave in a year."
+
+
+@pytest.fixture
+def base(client: FlaskClient) -> str:
+    return str(client.post("/api/knowledge", json={"name": "Handbook"}).json["id"])
+
+
+def upload(client: FlaskClient, base: str, *files: tuple[str, bytes], **headers: str) -> Any:
+    data = {"files": [(BytesIO(content), name) for name, content in files]}
+    return client.post(f"/api/knowledge/{base}/files", data=data, content_type="multipart/form-data", headers=headers)
+
+
+def form(size: int) -> bytes:
+    """Return the body of an upload; the test client would spool one so large to a file and leave that open."""
+    head = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.txt"\r\n\r\n'
+    return head + b"x" * size + b"\r\n--x--\r\n"
+
+
+def work(services: Services) -> None:
+    originals = services.knowledge.originals
+    ingest = Ingest(services.database, index_for(services.database.sqlite), originals, parse_here)
+    while job := ingest.claim("a worker"):
+        ingest.read(job)
+
+
+def left(settings: Settings) -> list[Path]:
+    return [path for path in (settings.home / "originals").rglob("*") if path.is_file()]
+
+
+def test_a_base_is_made_read_changed_and_deleted(client: FlaskClient) -> None:
+    made = client.post("/api/knowledge", json={"name": "  Hand  book ", "description": "of ours"})
+    assert made.status_code == 201
+    base = made.json
+    assert {"id", "name", "description", "files", "chunks", "state", "created_at", "bundled", "failed", "pending"} <= base.keys()
+    assert (base["name"], base["state"]) == ("Hand book", "empty")
+    assert base["created_at"].endswith("Z")
+    assert base in client.get("/api/knowledge").json["items"]
+    changed = client.patch(f"/api/knowledge/{base['id']}", json={"name": "Rules"}).json
+    assert (changed["name"], changed["description"]) == ("Rules", "of ours")
+    assert client.delete(f"/api/knowledge/{base['id']}").status_code == 204
+    assert client.get(f"/api/knowledge/{base['id']}").status_code == 404
+
+
+@pytest.mark.parametrize("body", [{}, {"name": ""}, {"name": "   "}, {"name": "x" * 201}, {"name": 5}])
+def test_a_base_needs_a_name(client: FlaskClient, body: dict[str, Any]) -> None:
+    refused = client.post("/api/knowledge", json=body)
+    assert refused.status_code == 422
+    assert "name" in refused.json["error"]["fields"]
+
+
+def test_a_document_goes_in_and_comes_out(client: FlaskClient, services: Services, base: str, settings: Settings) -> None:
+    answer = upload(client, base, ("leave rules.md", TEXT), ("年假.txt", "员工每年享有十五天带薪年假。".encode("gb18030")))
+    assert answer.status_code == 202
+    first, second = answer.json["items"]
+    assert (first["status"], first["knowledge_base_id"], second["name"]) == ("queued", base, "年假.txt")
+    assert (settings.home / "wake").exists()
+    assert services.knowledge.due()
+    work(services)
+    row = client.get(f"/api/knowledge/{base}/files/{first['id']}").json
+    assert (row["status"], row["media_type"], row["chunks"], row["error"]) == ("ready", "text/markdown", 1, None)
+    assert {item["name"] for item in client.get(f"/api/knowledge/{base}/files").json["items"]} == {"leave rules.md", "年假.txt"}
+    (chunk,) = client.get(f"/api/knowledge/{base}/files/{first['id']}/chunks").json["items"]
+    assert (chunk["heading"], chunk["start"]) == ("Leave", 0)
+    found = client.post(f"/api/knowledge/{base}/search", json={"query": "How many days of leave?", "k": 3}).json["items"]
+    assert (found[0]["n"], found[0]["name"], found[0]["md5"]) == (1, "leave rules.md", first["md5"])
+    assert found[0]["quote"] == "Employees get 25 days of paid leave in a year."
+    only = {"query": "带薪年假", "filter_by_file_md5": first["md5"]}
+    assert client.post(f"/api/knowledge/{base}/search", json=only).json["items"] == []
+    only["filter_by_file_md5"] = second["md5"]
+    assert [item["name"] for item in client.post(f"/api/knowledge/{base}/search", json=only).json["items"]] == ["年假.txt"]
+    assert client.delete(f"/api/knowledge/{base}/files/{first['id']}").status_code == 204
+    assert client.get(f"/api/knowledge/{base}/files/{first['id']}").status_code == 404
+    assert len(left(settings)) == 1
+
+
+def test_the_original_comes_back_as_a_download_only(client: FlaskClient, base: str) -> None:
+    page = b"<html><script>alert(1)</script>"
+    row = upload(client, base, ("页 page.html", page)).json["items"][0]
+    answer = client.get(f"/api/knowledge/{base}/files/{row['id']}/content")
+    assert answer.data == page
+    assert answer.content_type == "application/octet-stream"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["Content-Disposition"].startswith("attachment")
+    answer.close()
+
+
+def test_each_file_is_taken_or_refused_by_itself(client: FlaskClient, base: str) -> None:
+    answer = upload(client, base, ("good.txt", b"text"), ("empty.txt", b""))
+    assert answer.status_code == 202
+    good, empty = answer.json["items"]
+    assert good["status"] == "queued"
+    assert (empty["name"], empty["error"]["code"]) == ("empty.txt", "unreadable_file")
+    assert empty["error"]["message"]
+    assert upload(client, base, ("empty.txt", b"")).status_code == 422
+    assert upload(client, base).json["error"]["fields"] == {"files": "is needed"}
+
+
+def test_a_reason_is_in_the_readers_language(client: FlaskClient, services: Services, base: str) -> None:
+    row = upload(client, base, ("blank.txt", b"   ")).json["items"][0]
+    work(services)
+    path = f"/api/knowledge/{base}/files/{row['id']}"
+    assert client.get(path).json["error"] == {"code": "unreadable_file", "message": "This file is empty.", "retryable": False}
+    assert client.get(path, headers={"Accept-Language": "zh-CN"}).json["error"]["message"] == "该文件是空的。"
+    assert client.post(f"{path}/retry").json["status"] == "queued"
+
+
+def test_the_same_file_again_is_the_first_one(client: FlaskClient, base: str) -> None:
+    one = upload(client, base, ("a.txt", b"text")).json["items"][0]
+    assert upload(client, base, ("b.txt", b"text")).json["items"][0]["id"] == one["id"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"no form at all",
+        b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.txt"\r\n\r\ncut in the mid',
+        b'--x\r\nContent-Disposition: form-data; name="other"; filename="a.txt"\r\n\r\ntext\r\n--x--\r\n',
+    ],
+)
+def test_a_broken_form_is_refused_and_leaves_nothing(client: FlaskClient, base: str, settings: Settings, body: bytes) -> None:
+    answer = client.post(f"/api/knowledge/{base}/files", data=body, content_type="multipart/form-data; boundary=x")
+    assert (answer.status_code, answer.json["error"]["code"]) == (422, "invalid_request")
+    assert left(settings) == []
+
+
+def test_what_is_too_large_is_refused_before_anything_is_written(tmp_path: Path, settings: Settings) -> None:
+    app = create_app(Settings(home=settings.home, upload_bytes=MB))
+    services: Services = app.extensions["chatapp"]
+    services.accounts.ensure_admin("", TOKEN)
+    client = app.test_client()
+    client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {TOKEN}"
+    base = client.post("/api/knowledge", json={"name": "x"}).json["id"]
+    for size in (3 * MB, MB + 1):  # over the request's limit, and over a file's
+        answer = client.post(f"/api/knowledge/{base}/files", data=form(size), content_type="multipart/form-data; boundary=x")
+        assert (answer.status_code, answer.json["error"]["code"]) == (413, "too_large")
+        assert "1 MB" in answer.json["error"]["message"]
+        assert left(settings) == []
+    services.database.close()
+
+
+def test_somebody_elses_base_is_not_there(client: FlaskClient, services: Services, admin: Person) -> None:
+    other = add_user(services.database, "other")
+    base = services.knowledge.create(other, "theirs")["id"]
+    row = services.knowledge.add_file(other, base, "a.txt", BytesIO(b"text"))
+    file = f"/api/knowledge/{base}/files/{row['id']}"
+    for verb, path in (
+        ("GET", f"/api/knowledge/{base}"),
+        ("PATCH", f"/api/knowledge/{base}"),
+        ("DELETE", f"/api/knowledge/{base}"),
+        ("GET", f"/api/knowledge/{base}/files"),
+        ("GET", file),
+        ("DELETE", file),
+        ("GET", f"{file}/content"),
+        ("GET", f"{file}/chunks"),
+        ("POST", f"{file}/retry"),
+    ):
+        answer = client.open(path, method=verb, json={"name": "mine"} if verb == "PATCH" else None)
+        assert answer.status_code == 404, (verb, path)
+    assert client.post(f"/api/knowledge/{base}/search", json={"query": "text"}).status_code == 404
+    assert upload(client, base, ("a.txt", b"x")).status_code == 404
+    assert base not in {item["id"] for item in client.get("/api/knowledge").json["items"]}
