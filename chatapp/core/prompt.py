@@ -7,6 +7,7 @@ into the model's context is cut: passages from the end of the ranking, then turn
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 ANSWER_TOKENS = 1024  # kept free for the answer
 PASSAGE_SHARE = 0.6  # of what is left may be passages
@@ -49,6 +50,14 @@ class Passage:
     text: str
     score: float
     quote: str = ""
+
+
+SOURCE_FIELDS = ("knowledge_base_id", "file_id", "md5", "name", "page", "heading", "start", "end", "quote", "text")
+
+
+def source_json(n: int, passage: Passage) -> dict[str, Any]:
+    """Show a passage under its number, as wire.md's `sources` does."""
+    return {"n": n, **{name: getattr(passage, name) for name in SOURCE_FIELDS}, "score": round(passage.score, 3)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from chatapp import records
 from chatapp.chains import Chain, Finished, Retrieved, pieces
 from chatapp.core.answer import Move, State, after
 from chatapp.core.events import Chunk, Context, Done, Error, Reasoning, Sources, Status
-from chatapp.core.prompt import Ask, Passage, cited
+from chatapp.core.prompt import Ask, cited, source_json
 from chatapp.database import Database
 from chatapp.errors import AnswerTooLong, ChatAppError, DatabaseBusy, Internal, Interrupted, NotSaved, UpstreamTimeout
 from chatapp.runs.live import Live
@@ -23,7 +23,6 @@ log = logging.getLogger("chatapp.runs")
 
 SWITCH_SECONDS = 0.01  # a supplier that sends without a pause must not keep the hub for longer
 SAVE_SECONDS = 10
-SOURCE_FIELDS = ("knowledge_base_id", "file_id", "md5", "name", "page", "heading", "start", "end", "quote", "text")
 
 
 class Stopped(BaseException):
@@ -175,8 +174,3 @@ class Writer(Live):
     def _mark(self, name: str) -> None:
         """Note, once, how many ms after the start something happened."""
         self._timings.setdefault(name, round((time.monotonic() - self._started) * 1000))
-
-
-def source_json(n: int, passage: Passage) -> dict[str, Any]:
-    """Show a passage as wire.md's `sources` does."""
-    return {"n": n, **{name: getattr(passage, name) for name in SOURCE_FIELDS}, "score": round(passage.score, 3)}

@@ -11,12 +11,13 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
 
-from chatapp.core.prompt import Passage
+from chatapp.core.prompt import source_json
 from chatapp.errors import ChatAppError, InvalidRequest, TooLarge
 from chatapp.knowledge.originals import Incoming
 from chatapp.settings import MB
 from chatapp.web import error_json, person, services, stored_error_json
 from chatapp.web.chat import Id, Ids
+from chatapp.web.shapes import ChunkShape, FileShape, KnowledgeBaseShape, Page, SourceShape
 
 bp = APIBlueprint("knowledge", __name__, url_prefix="/api/knowledge", abp_tags=[Tag(name="knowledge", description="Documents.")])
 
@@ -67,25 +68,25 @@ class SearchBody(BaseModel):
     filter_by_file_md5: Ids | None = None
 
 
-@bp.get("")
+@bp.get("", responses={200: Page[KnowledgeBaseShape]})
 def list_bases() -> Any:
     """List your knowledge bases, then the bundled ones."""
     return jsonify(items=services().knowledge.bases(person().id), next=None)
 
 
-@bp.post("")
+@bp.post("", responses={201: KnowledgeBaseShape})
 def create_base(body: BaseBody) -> Any:
     """Make an empty knowledge base."""
     return jsonify(services().knowledge.create(person().id, _name(body.name), body.description.strip())), 201
 
 
-@bp.get("/<base_id>")
+@bp.get("/<base_id>", responses={200: KnowledgeBaseShape})
 def read_base(path: BasePath) -> Any:
     """Read one knowledge base."""
     return jsonify(services().knowledge.base(person().id, path.base_id))
 
 
-@bp.patch("/<base_id>")
+@bp.patch("/<base_id>", responses={200: KnowledgeBaseShape})
 def change_base(path: BasePath, body: BaseChange) -> Any:
     """Rename or describe a knowledge base."""
     values = {name: value for name, value in body.model_dump(exclude_unset=True).items() if value is not None}
@@ -101,23 +102,23 @@ def delete_base(path: BasePath) -> tuple[str, int]:
     return "", 204
 
 
-@bp.post("/<base_id>/search")
+@bp.post("/<base_id>/search", responses={200: Page[SourceShape]})
 def search_base(path: BasePath, body: SearchBody) -> Any:
     """Show what retrieval returns for a question."""
     knowledge = services().knowledge
     bases = knowledge.choose(person().id, [path.base_id])
     found = knowledge.search(bases, body.query, body.k, body.filter_by_file_md5 or None)
-    return jsonify(items=[_passage_json(number, passage) for number, passage in enumerate(found, 1)], next=None)
+    return jsonify(items=[source_json(number, passage) for number, passage in enumerate(found, 1)], next=None)
 
 
-@bp.get("/<base_id>/files")
+@bp.get("/<base_id>/files", responses={200: Page[FileShape]})
 def list_files(path: BasePath, query: PageQuery) -> Any:
     """List a base's files, latest first."""
     rows, following = services().knowledge.files(person().id, path.base_id, query.after, query.limit)
     return jsonify(items=[_shown(row) for row in rows], next=following)
 
 
-@bp.post("/<base_id>/files")
+@bp.post("/<base_id>/files", responses={202: Page[FileShape]})
 def upload_files(path: BasePath) -> Any:
     """Upload files (multipart, field `files`, repeated): each becomes a file or says why not, in the order sent.
 
@@ -143,7 +144,7 @@ def upload_files(path: BasePath) -> Any:
     return jsonify(items=items), refusals[0].status if len(refusals) == len(files) else 202
 
 
-@bp.get("/<base_id>/files/<file_id>")
+@bp.get("/<base_id>/files/<file_id>", responses={200: FileShape})
 def read_file(path: FilePath) -> Any:
     """Read one file's state."""
     return jsonify(_shown(services().knowledge.file(person().id, path.base_id, path.file_id)))
@@ -156,7 +157,7 @@ def delete_file(path: FilePath) -> tuple[str, int]:
     return "", 204
 
 
-@bp.post("/<base_id>/files/<file_id>/retry")
+@bp.post("/<base_id>/files/<file_id>/retry", responses={202: FileShape})
 def retry_file(path: FilePath) -> Any:
     """Read a file again that failed."""
     return jsonify(_shown(services().knowledge.retry_file(person().id, path.base_id, path.file_id))), 202
@@ -170,7 +171,7 @@ def read_content(path: FilePath) -> Any:
     return send_file(original, mimetype="application/octet-stream", as_attachment=True, download_name=name, max_age=0)
 
 
-@bp.get("/<base_id>/files/<file_id>/chunks")
+@bp.get("/<base_id>/files/<file_id>/chunks", responses={200: Page[ChunkShape]})
 def list_chunks(path: FilePath, query: PageQuery) -> Any:
     """List a file's chunks in the order of reading."""
     rows, following = services().knowledge.chunks(person().id, path.base_id, path.file_id, query.after, query.limit)
@@ -220,20 +221,3 @@ def _name(name: str) -> str:
 
 def _shown(row: dict[str, Any]) -> dict[str, Any]:
     return {**row, "error": stored_error_json(row["error"])}
-
-
-def _passage_json(number: int, passage: Passage) -> dict[str, Any]:
-    return {
-        "n": number,
-        "knowledge_base_id": passage.knowledge_base_id,
-        "file_id": passage.file_id,
-        "md5": passage.md5,
-        "name": passage.name,
-        "page": passage.page,
-        "heading": passage.heading,
-        "start": passage.start,
-        "end": passage.end,
-        "text": passage.text,
-        "quote": passage.quote,
-        "score": passage.score,
-    }

@@ -19,6 +19,9 @@ STREAM = {
     "content": {"text/event-stream": {"schema": {"type": "string"}}},
 }
 
+FILES = {"type": "object", "properties": {"files": {"type": "array", "items": {"type": "string", "format": "binary"}}}}
+UPLOAD = {"required": True, "content": {"multipart/form-data": {"schema": FILES}}}
+
 
 @bp.get("/healthz")
 def healthz() -> Any:
@@ -51,6 +54,8 @@ def describe(spec: dict[str, Any]) -> dict[str, Any]:
         for verb, operation in verbs.items():
             operation["responses"].pop("422", None)
             operation["responses"]["default"] = REFUSED
+            if verb == "post" and path.endswith("/files"):
+                operation["requestBody"] = UPLOAD
             if path.startswith("/chat/stream") and verb != "delete":
                 operation["responses"]["200"] = STREAM
             elif not any(code.startswith("2") for code in operation["responses"]):

@@ -46,7 +46,7 @@ class SessionShape(BaseModel):
 
 
 class SourceShape(BaseModel):
-    """A numbered passage that was given to the model."""
+    """A numbered passage: what a search found, or what was given to the model."""
 
     n: int
     knowledge_base_id: str
@@ -114,6 +114,17 @@ class FileShape(BaseModel):
     chunks: int
     error: Fault | None
     created_at: datetime
+
+
+class ChunkShape(BaseModel):
+    """A piece of a document."""
+
+    ordinal: int
+    page: int | None
+    heading: str
+    start: int
+    end: int
+    text: str
 
 
 class ModelShape(BaseModel):
