@@ -2,7 +2,7 @@
 
     ChatAppError
     ├── InvalidRequest, Unauthorized, Forbidden, NotFound, MethodNotAllowed, OriginRefused
-    ├── Busy, TooManyAnswers, DatabaseBusy
+    ├── Busy, TooManyAnswers, DatabaseBusy, DatabaseNewer
     ├── TooLarge, UnsupportedFile, UnreadableFile, DiskFull
     ├── NoModel, ModelGone, ContextTooLong
     ├── UpstreamError          (a supplier's own fault; the next are more precise)
@@ -104,6 +104,12 @@ class DatabaseBusy(ChatAppError):
     """Another process held the database for longer than the time-out."""
 
     code, status, retryable = "database_busy", 503, True
+
+
+class DatabaseNewer(ChatAppError):
+    """The database was made by a newer version of this program."""
+
+    code, status = "database_newer", 503
 
 
 class TooLarge(ChatAppError):

@@ -10,6 +10,7 @@ from flask import Flask
 from sqlalchemy import Engine, inspect, text
 
 from chatapp.database import engine_options, prepare_engine
+from chatapp.errors import DatabaseNewer
 from chatapp.models import db
 from chatapp.settings import Settings
 
@@ -18,8 +19,8 @@ POSTGRES_LOCK = 7_240_119  # any number that nobody else takes
 COPIES_KEPT = 3
 
 
-def migrate(settings: Settings) -> None:
-    """Apply the migrations that are missing. Safe to call from many processes at once."""
+def migrate(settings: Settings, folder: Path = FOLDER) -> None:
+    """Apply the migrations that are missing. Safe to call from many processes at once. Raises DatabaseNewer."""
     app = Flask("chatapp.migrate")
     app.config["SQLALCHEMY_DATABASE_URI"] = settings.sql_url
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(settings.sql_url)
@@ -28,35 +29,40 @@ def migrate(settings: Settings) -> None:
     with app.app_context():
         prepare_engine(db.engine)
         with _lock(settings, db.engine):
-            now_at, newest = _revisions(db.engine)
-            if now_at != newest:
+            now_at, known = _revision(db.engine), _known_revisions(folder)
+            if now_at is not None and now_at not in known:
+                raise DatabaseNewer(revision=now_at)
+            if now_at != known[-1]:
                 if now_at is not None and settings.sqlite_file:
                     _copy_aside(settings.sqlite_file, now_at)
-                attach(app)
-                _upgrade()
+                attach(app, folder)
+                _upgrade(folder)
         db.engine.dispose()
 
 
-def attach(app: Flask) -> None:
+def attach(app: Flask, folder: Path = FOLDER) -> None:
     """Give an app Flask-Migrate. Loaded here and not above: Alembic takes half a second, and most starts have nothing to do."""
     from flask_migrate import Migrate
 
-    Migrate(app, db, directory=str(FOLDER), render_as_batch=True)
+    Migrate(app, db, directory=str(folder), render_as_batch=True)
 
 
-def _upgrade() -> None:
+def _upgrade(folder: Path) -> None:
     from flask_migrate import upgrade
 
-    upgrade(directory=str(FOLDER))
+    upgrade(directory=str(folder))
 
 
-def _revisions(engine: Engine) -> tuple[str | None, str]:
-    """Return where the database is and where it should be: revisions are numbered, and their files begin with the number."""
-    newest = max(path.name for path in (FOLDER / "versions").glob("[0-9]*.py")).partition("_")[0]
+def _known_revisions(folder: Path) -> list[str]:
+    """Return our revisions, oldest first: they are numbered, and their files begin with the number."""
+    return sorted(path.name.partition("_")[0] for path in (folder / "versions").glob("[0-9]*.py"))
+
+
+def _revision(engine: Engine) -> str | None:
     with engine.connect() as connection:
         if not inspect(connection).has_table("alembic_version"):
-            return None, newest
-        return connection.execute(text("SELECT version_num FROM alembic_version")).scalar(), newest
+            return None
+        return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
 
 
 @contextmanager

@@ -1,0 +1,79 @@
+"""Migrations: from nothing, again, at the same time, and with a copy put aside before a real change."""
+
+import shutil
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from sqlalchemy import inspect
+
+from chatapp.database import open_database
+from chatapp.errors import DatabaseNewer
+from chatapp.migrate import FOLDER, migrate
+from chatapp.models import Base
+from chatapp.settings import Settings
+
+
+def test_the_migrations_make_what_the_models_say(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    migrate(settings)
+    database = open_database(settings.sql_url)
+    found = inspect(database.engine)
+    for table in Base.metadata.tables.values():
+        columns = {column["name"] for column in found.get_columns(table.name)}
+        assert columns == {column.name for column in table.columns}, table.name
+    database.close()
+
+
+def test_migrating_again_changes_nothing(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    migrate(settings)
+    before = (tmp_path / "chatapp.db").read_bytes()
+    migrate(settings)
+    assert (tmp_path / "chatapp.db").read_bytes() == before
+    assert not (tmp_path / "backups").exists()
+
+
+def test_four_at_once_do_not_collide(tmp_path: Path) -> None:
+    code = f"from pathlib import Path; from chatapp.migrate import migrate; from chatapp.settings import Settings; \
+migrate(Settings(home=Path({str(tmp_path)!r})))"
+    started = [subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE) for _ in range(4)]
+    for process in started:
+        _, errors = process.communicate(timeout=60)
+        assert process.returncode == 0, errors.decode()
+
+
+SECOND = """
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    op.add_column("users", sa.Column("shoe_size", sa.Integer()))
+"""
+
+
+def test_an_older_database_is_copied_aside_before_it_is_changed(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path / "home")
+    migrate(settings)
+    file = settings.home / "chatapp.db"
+    with closing(sqlite3.connect(file)) as older, older:
+        older.execute("INSERT INTO users (id, name, role, disabled, created_at) VALUES ('u', 'kept', 'user', 0, '2026-01-01')")
+    folder = tmp_path / "migrations"
+    shutil.copytree(FOLDER, folder)
+    (folder / "versions" / "0002_shoes.py").write_text(SECOND)
+    migrate(settings, folder)
+    with closing(sqlite3.connect(file)) as newer:
+        assert newer.execute("SELECT name, shoe_size FROM users").fetchall() == [("kept", None)]
+    [copy] = (settings.home / "backups").iterdir()
+    with closing(sqlite3.connect(copy)) as kept:
+        assert kept.execute("SELECT name FROM users").fetchall() == [("kept",)]
+        assert kept.execute("SELECT version_num FROM alembic_version").fetchall() == [("0001",)]
+    with pytest.raises(DatabaseNewer):
+        migrate(settings)

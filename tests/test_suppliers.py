@@ -1,0 +1,99 @@
+"""Which model a turn uses, and what happens to keys."""
+
+import json
+
+import pytest
+
+from chatapp.accounts import Person
+from chatapp.errors import InvalidRequest, ModelGone, NoModel, NotFound
+from chatapp.suppliers import Suppliers, Wish
+from chatapp.web import Services
+
+
+@pytest.fixture
+def suppliers(services: Services) -> Suppliers:
+    return services.suppliers
+
+
+def save(suppliers: Suppliers, name: str, models: list[str], key: str = "sk-canary", **more: object):
+    return suppliers.create({"name": name, "base_url": "http://127.0.0.1:9/v1", "models": models, **more}, key)
+
+
+def test_without_suppliers_the_built_in_model_answers(suppliers: Suppliers, admin: Person) -> None:
+    choice = suppliers.choose(admin.id, Wish(), Wish())
+    assert (choice.supplier, choice.model, choice.endpoint) == ("builtin", "extractive", None)
+
+
+def test_the_request_s_model_comes_before_the_session_s_before_the_first(suppliers: Suppliers, admin: Person) -> None:
+    save(suppliers, "one", ["a", "b"])
+    save(suppliers, "two", ["c"])
+    assert suppliers.choose(admin.id, Wish(), Wish()).model == "a"
+    assert suppliers.choose(admin.id, Wish(), Wish("two", "c")).model == "c"
+    assert suppliers.choose(admin.id, Wish("one", "b"), Wish("two", "c")).model == "b"
+    assert suppliers.choose(admin.id, Wish(model="c"), Wish()).supplier == "two"
+    assert suppliers.choose(admin.id, Wish("two"), Wish()).model == "c"
+
+
+def test_a_preset_serves_without_being_saved_when_a_key_comes_along(suppliers: Suppliers, admin: Person) -> None:
+    choice = suppliers.choose(admin.id, Wish("deepseek", "deepseek-chat", api_key="sk-mine"), Wish())
+    assert choice.endpoint is not None
+    assert choice.endpoint.api_key == "sk-mine"
+    assert "deepseek" in choice.endpoint.base_url
+    with pytest.raises(ModelGone):
+        suppliers.choose(admin.id, Wish("deepseek", "deepseek-chat"), Wish())
+
+
+def test_what_is_gone_is_said(suppliers: Suppliers, admin: Person) -> None:
+    row = save(suppliers, "one", ["a"])
+    suppliers.delete(row["id"])
+    for wish in (Wish("one", "a"), Wish(model="a")):
+        with pytest.raises(ModelGone):
+            suppliers.choose(admin.id, wish, Wish())
+    with pytest.raises(ModelGone):
+        suppliers.choose(admin.id, Wish(), Wish("one", "a"))
+
+
+def test_a_supplier_without_models_needs_one_named(suppliers: Suppliers, admin: Person) -> None:
+    save(suppliers, "bare", [])
+    with pytest.raises(NoModel):
+        suppliers.choose(admin.id, Wish("bare"), Wish())
+    assert suppliers.choose(admin.id, Wish("bare", "any"), Wish()).model == "any"
+
+
+def test_a_disabled_supplier_is_not_offered(suppliers: Suppliers, admin: Person) -> None:
+    row = save(suppliers, "one", ["a"])
+    suppliers.change(row["id"], {"enabled": False}, None)
+    assert [item["supplier"] for item in suppliers.offered()] == ["builtin"]
+    with pytest.raises(ModelGone):
+        suppliers.choose(admin.id, Wish("one", "a"), Wish())
+
+
+def test_a_key_is_encrypted_at_rest_and_never_shown(suppliers: Suppliers, services: Services) -> None:
+    row = save(suppliers, "one", ["a"])
+    assert row["has_key"] is True
+    assert "sk-canary" not in json.dumps(suppliers.all(), default=str)
+    stored = (services.settings.home / "chatapp.db").read_bytes() + (services.settings.home / "chatapp.db-wal").read_bytes()
+    assert b"sk-canary" not in stored
+    assert suppliers.endpoint(row["id"]).api_key == "sk-canary"
+
+
+def test_a_new_address_drops_the_key(suppliers: Suppliers) -> None:
+    row = save(suppliers, "one", ["a"])
+    changed = suppliers.change(row["id"], {"base_url": "http://127.0.0.1:10/v1"}, None)
+    assert changed["has_key"] is False
+    again = suppliers.change(row["id"], {"base_url": "http://127.0.0.1:11/v1"}, "sk-new")
+    assert again["has_key"] is True
+
+
+def test_names_are_unique_and_builtin_is_taken(suppliers: Suppliers) -> None:
+    save(suppliers, "one", [])
+    for name in ("one", "builtin"):
+        with pytest.raises(InvalidRequest):
+            save(suppliers, name, [])
+    assert suppliers.create({"preset": "ollama"}, "")["name"] == "ollama"
+    assert suppliers.create({"preset": "ollama"}, "")["name"] == "ollama-2"
+
+
+def test_what_does_not_exist_is_not_found(suppliers: Suppliers) -> None:
+    with pytest.raises(NotFound):
+        suppliers.endpoint("nothing")
