@@ -18,7 +18,8 @@ from chatapp.database import Database, open_database
 from chatapp.errors import ChatAppError
 from chatapp.knowledge import Knowledge
 from chatapp.migrate import migrate
-from chatapp.models import Run, Supplier, now
+from chatapp.models import Supplier, now
+from chatapp.records import reap
 from chatapp.settings import Settings, SettingsError, ssh_server, terminal_language
 
 MANUAL = Path(__file__).parent.parent / "docs" / "manual"
@@ -73,7 +74,8 @@ def prepare(address: str | None) -> None:
         accounts.terminal_token(settings.home / "token")
         Knowledge(database, settings).install_manual(MANUAL)
         if address is not None:
-            _end_lost_answers(database)
+            # whatever an earlier service was writing is lost: on SQLite all of it, since the home folder is ours alone
+            database.write(lambda t: reap(t, now() if database.sqlite else None))
             click.echo(greeting(settings, address, secret, _count_suppliers(database)))
         database.close()
     except (OperationalError, OSError) as fault:
@@ -128,14 +130,6 @@ def _tunnel(address: str) -> str | None:
 def _url(address: str) -> str:
     host, _, port = address.rpartition(":")
     return f"http://{'127.0.0.1' if host in EVERYWHERE else host}:{port}"
-
-
-def _end_lost_answers(database: Database) -> None:
-    """End as interrupted what an earlier service was writing; on SQLite that is everything, since the home folder is ours."""
-    if database.read(lambda t: t.scalar(select(Run.message_id).limit(1))) is not None:
-        from chatapp.runs.records import reap  # brings the chains along: half a second that most starts need not wait for
-
-        database.write(lambda t: reap(t, now() if database.sqlite else None))
 
 
 def _count_suppliers(database: Database) -> int:

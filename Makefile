@@ -1,0 +1,51 @@
+# `make` alone lists what there is. Works with GNU make 3.81 and newer.
+
+PYTHON = python3
+VENV = .venv/bin
+# Node.js of this machine, else the one that set-up put into .venv
+NODE_PATH = PATH="$$PATH:$(CURDIR)/$(VENV)"
+
+.DEFAULT_GOAL := help
+.PHONY: help run link test check format bench screenshots python
+
+help: ## list what make can do
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+run: python ## set up what is missing and serve on http://127.0.0.1:8000
+	@$(PYTHON) scripts/setup.py run
+	@exec $(VENV)/python app.py
+
+link: python ## print a new one-time sign-in link for the administrator
+	@$(PYTHON) scripts/setup.py run
+	@$(VENV)/python -m chatapp link
+
+test: python ## set up what is missing and run every test
+	@$(PYTHON) scripts/setup.py test
+	@status=0; \
+	$(NODE_PATH) node --test $$(find tests/js -name '*.test.*js' | sort) || status=1; \
+	$(VENV)/python -m pytest || status=1; \
+	exit $$status
+
+check: python ## lint, formatting, types (Python and JavaScript), architecture
+	@$(PYTHON) scripts/setup.py dev
+	$(VENV)/python -m ruff check .
+	$(VENV)/python -m ruff format --check .
+	$(VENV)/python -m mypy
+	$(NODE_PATH) npm run --silent check
+	$(VENV)/python -m pytest -q tests/test_architecture.py tests/test_docs.py
+
+format: python ## put the code into the form that `make check` asks for
+	@$(PYTHON) scripts/setup.py dev
+	$(VENV)/python -m ruff check --fix .
+	$(VENV)/python -m ruff format .
+
+bench: python ## measure, and print tables
+	@$(PYTHON) scripts/setup.py dev
+	@$(VENV)/python -m bench
+
+screenshots: python ## take pictures of the page into docs/screenshots
+	@$(PYTHON) scripts/setup.py test
+	@$(VENV)/python -m tests.browser.screenshots
+
+python:
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 or newer is needed. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }

@@ -1,0 +1,234 @@
+"""How gunicorn runs the service: `gunicorn` or `gunicorn wsgi:app` in this folder needs nothing else.
+
+The arbiter starts `python -m chatapp.children` before anything listens, and talks to it in lines over two pipes; the end
+of its stdin, however the arbiter ends, means leave. Three things to know before changing this:
+
+- Under `--preload` the arbiter is patched by gevent when `on_starting` runs, and its hub never does: threads do not run, and
+  even `os.close` only promises to. So nothing but `os.posix_spawn`, `os.pipe` and raw files here, and no `waitpid` either
+  (gunicorn's own takes every status).
+- SIGHUP reads this file again: what has to last is kept on `server`.
+- Workers inherit the pipes by fork: they close them first thing, or the end of the arbiter would go unnoticed.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import json
+import os
+import resource
+import signal
+import socket
+import sys
+import threading
+import time
+from typing import Any
+
+if sys.version_info < (3, 11):
+    sys.exit(f"Python 3.11 or newer is needed, this is {sys.version_info[0]}.{sys.version_info[1]}.")
+
+from chatapp.settings import Settings, SettingsError, terminal_language
+from chatapp.words import say
+
+try:
+    SETTINGS = Settings.from_env()
+except SettingsError as fault:
+    sys.exit(str(fault))
+
+ROOT = os.path.dirname(os.path.abspath(__file__))
+OTHER_REQUESTS = 200  # pages, uploads and API calls beside the streams
+FILES_A_STREAM = 2  # the reader's connection and the model's
+OTHER_FILES = 256
+GRACE_SECONDS = 30  # until the arbiter kills a worker that was told to leave
+DRAIN_SECONDS = GRACE_SECONDS - 5  # the rest is for saving and leaving
+QUIT_SECONDS = 1
+
+wsgi_app = "wsgi:app"
+bind = SETTINGS.bind
+workers = SETTINGS.workers
+worker_class = "gevent"
+worker_connections = SETTINGS.max_streams + OTHER_REQUESTS
+timeout = 60  # without a sign of life from a worker's hub
+graceful_timeout = GRACE_SECONDS
+keepalive = 5
+control_socket_disable = True
+forwarded_allow_ips = "127.0.0.1,::1"
+loglevel = "warning"
+accesslog = None
+
+
+def _raise_file_limit() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = worker_connections * FILES_A_STREAM + OTHER_FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+
+
+_raise_file_limit()
+
+
+# the arbiter
+
+
+def on_starting(server: Any) -> None:
+    """Refuse what cannot work in one sentence, then lock the home folder and prepare it."""
+    _refuse_taken_address(server)
+    _start_children(server)
+    server.greeting = _ask(server, "start", _shown_address(server))
+    if server.greeting is None:
+        sys.exit(1)
+
+
+def when_ready(server: Any) -> None:
+    """Say, now that it is true, where the service listens."""
+    print(server.greeting.rstrip("\n"), end="\n\n", flush=True)
+
+
+def on_reload(server: Any) -> None:
+    """Prepare again, for what a new version may bring; replace the helpers where they are gone."""
+    if _ask(server, "reload") is None:
+        _close_pipes(server)
+        _start_children(server)
+        if _ask(server, "reload") is None:
+            server.log.error("Preparing failed; the service goes on as it is.")
+
+
+def on_exit(server: Any) -> None:
+    """Send the helpers away, and wait until they have gone."""
+    to_children, from_children = server.children
+    to_children.close()
+    from_children.readall()
+
+
+def _start_children(server: Any) -> None:
+    theirs_in, to_children = _pipe()
+    from_children, theirs_out = _pipe()
+    path = os.pathsep.join(filter(None, [ROOT, os.environ.get("PYTHONPATH")]))
+    os.posix_spawn(
+        sys.executable,
+        [sys.executable, "-m", "chatapp.children"],
+        {**os.environ, "PYTHONPATH": path},
+        file_actions=[(os.POSIX_SPAWN_DUP2, theirs_in.fileno(), 0), (os.POSIX_SPAWN_DUP2, theirs_out.fileno(), 1)],
+        setpgroup=0,  # Ctrl-C reaches the arbiter alone, which ends the rest in order
+    )
+    theirs_in.close()
+    theirs_out.close()
+    server.children = (to_children, from_children)
+
+
+def _pipe() -> tuple[io.FileIO, io.FileIO]:
+    reader, writer = os.pipe()
+    return io.FileIO(reader, "r"), io.FileIO(writer, "w")
+
+
+def _close_pipes(server: Any) -> None:
+    for end in server.children:
+        end.close()
+
+
+def _ask(server: Any, *words: str) -> str | None:
+    """Send a line to the helpers and return what they say; None where they failed, and have said why."""
+    to_children, from_children = server.children
+    answer = b""
+    try:
+        to_children.write((" ".join(words) + "\n").encode())
+        while not answer.endswith(b"\n"):
+            piece = from_children.read(65536)
+            if not piece:
+                return None
+            answer += piece
+    except BrokenPipeError:
+        return None
+    said: str | None = json.loads(answer)
+    return said
+
+
+def _refuse_taken_address(server: Any) -> None:
+    """Try every address before anything is started; gunicorn itself would try five times, with tracebacks of log lines."""
+    if server.cfg.reuse_port or {"GUNICORN_FD", "LISTEN_FDS"} & set(os.environ):
+        return
+    for address in server.cfg.address:
+        if not isinstance(address, tuple):
+            continue
+        family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(address)
+            except PermissionError:
+                _end("cli.port_not_allowed", address)
+            except OSError as fault:
+                _end("cli.port_taken" if fault.errno == errno.EADDRINUSE else "cli.address_unknown", address)
+
+
+def _end(key: str, address: tuple[str, int]) -> None:
+    other = f"{address[0]}:{address[1] + 1 if address[1] >= 1024 else 8000}"
+    sys.exit(say(terminal_language(), key, {"host": address[0], "port": address[1], "other": other}))
+
+
+def _shown_address(server: Any) -> str:
+    address = server.cfg.address[0]
+    if not isinstance(address, tuple):
+        return f"unix:{address}"
+    return f"[{address[0]}]:{address[1]}" if ":" in address[0] else f"{address[0]}:{address[1]}"
+
+
+# the workers
+
+
+def post_fork(server: Any, worker: Any) -> None:
+    """Let go of the arbiter's pipes, and of its handlers: they would swallow signals until gunicorn sets the worker's."""
+    _close_pipes(server)
+    for number in (signal.SIGTERM, signal.SIGQUIT):
+        signal.signal(number, lambda *_: sys.exit())
+    signal.signal(signal.SIGINT, _nothing)
+    quit_now = worker.handle_quit
+    # gunicorn lets SIGINT end a worker too; from a terminal it reaches all, and the second end is a traceback
+    worker.handle_quit = lambda number, frame: quit_now(number, frame) if number == signal.SIGQUIT else None
+
+
+def _nothing(number: int, frame: Any) -> None:
+    """Ignore a signal in a way that no other process inherits."""
+
+
+def post_worker_init(worker: Any) -> None:
+    """Begin, and wait for the moment when the worker is told to leave: in greenlets, as threads are patched here."""
+    for target in (_begin, _drain_when_leaving):
+        threading.Thread(target=target, args=(worker,), daemon=True).start()
+
+
+def worker_int(worker: Any) -> None:
+    """Save what there is, soon: somebody pressed Ctrl-C."""
+    _drain(worker, QUIT_SECONDS)
+
+
+def worker_exit(server: Any, worker: Any) -> None:
+    """Hold the worker while answers are written: gunicorn lets it go when the last connection has closed."""
+    _drain(worker, DRAIN_SECONDS)
+
+
+def _begin(worker: Any) -> None:
+    """Load what the first question needs, and look after answers that others left behind."""
+    services = _services(worker)
+    if services is not None:
+        services.runs.begin()
+        services.suppliers.preload()
+
+
+def _drain_when_leaving(worker: Any) -> None:
+    while worker.alive:
+        time.sleep(0.2)
+    _drain(worker, DRAIN_SECONDS)
+
+
+def _drain(worker: Any, seconds: float) -> None:
+    """Let live answers end for that long, then save them as interrupted; of several calls the first sets the time."""
+    services = _services(worker)
+    if services is not None:
+        services.runs.drain(seconds)
+
+
+def _services(worker: Any) -> Any:
+    app = getattr(worker, "wsgi", None)  # none in a worker that is still loading
+    return getattr(app, "extensions", {}).get("chatapp")

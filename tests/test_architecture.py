@@ -1,0 +1,257 @@
+"""The directions, the doors and the sizes of docs/decisions.md's design, as data, held against the code itself."""
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "chatapp"
+
+# Who may import whom: a part imports its own layer and those below. Longer names win.
+LAYERS = (
+    ("errors", "settings", "words", "stems", "logs", "core"),
+    ("models", "database", "offload", "secret", "children"),
+    ("accounts", "sessions", "titles", "migrate"),
+    ("records", "chains"),
+    ("knowledge", "suppliers"),
+    ("runs", "turns"),
+    ("web",),
+    ("", "cli", "worker", "__main__"),  # "" is create_app's own module
+)
+
+# A foreign library, and where alone it is seen.
+DOORS = {
+    "langchain": ("chains/",),
+    "langchain_core": ("chains/",),
+    "langchain_openai": ("chains/",),
+    "openai": ("chains/",),
+    "tiktoken": ("chains/",),
+    "urllib3": ("chains/",),
+    "chromadb": ("knowledge/index.py",),
+    "pypdfium2": ("knowledge/",),
+    "docx": ("knowledge/",),
+    "lxml": ("knowledge/",),
+    "charset_normalizer": ("knowledge/",),
+    "gevent": ("runs/", "database.py", "offload.py"),
+    "cryptography": ("secret.py",),
+    "alembic": ("migrate.py",),
+    "flask_migrate": ("migrate.py", "__init__.py"),
+    "flask_sqlalchemy": ("models.py",),
+    "flask_openapi3": ("web/", "__init__.py"),
+    "flask": ("web/", "migrate.py"),
+    "pydantic": ("web/", "chains/"),
+    "click": ("cli.py",),
+}
+STANDARD_LIBRARY_ONLY = ("core/", "children.py", "settings.py", "words.py", "errors.py")
+REQUEST_NAMES = {"request", "current_app", "g", "session", "stream_with_context"}
+READS_ENVIRON = ("settings.py", "knowledge/sandbox.py")  # the second hands a few variables on to its child
+BEGINS_TRANSACTIONS = ("database.py",)
+CONNECTS = ("database.py", "migrate.py")
+READS_CHINESE = (  # these know Chinese words that occur in questions, documents or foreign errors; what people see is not here
+    "chains/extractive.py",
+    "chains/followup.py",
+    "chains/upstream.py",
+    "core/prompt.py",
+    "core/text.py",
+    "knowledge/formats/",
+    "knowledge/manual.py",  # the manual's name, which is the same in all languages
+    "web/pages.py",  # the languages' own names
+)
+BAD_NAMES = {"utils", "util", "helpers", "helper", "manager", "base", "common", "misc"}
+MOST_LINES, MOST_FUNCTION_LINES = 350, 60
+BEGINS = re.compile(r"\b(engine|connection|session|t|transaction)\.begin(_nested)?$", re.IGNORECASE)
+HAN = re.compile(r"[\u3400-\u9fff]")
+MARKUP = re.compile(r"\b(innerHTML|outerHTML|insertAdjacentHTML|setHTMLUnsafe|document\.write|createContextualFragment)\b")
+CODE_FROM_TEXT = re.compile(r"\beval\(|\bnew Function\(|\bset(Timeout|Interval)\(\s*[\"'`]")
+
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def name(path: Path) -> str:
+    return path.relative_to(PACKAGE).as_posix()
+
+
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), str(path))
+
+
+def within(path: Path, places: tuple[str, ...]) -> bool:
+    return any(name(path) == place or (place.endswith("/") and name(path).startswith(place)) for place in places)
+
+
+def imports(path: Path, run_time: bool = False) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield (module, names) of every import, or of those that happen when it runs; names are empty for a plain `import`."""
+    guarded = {id(inner) for node in ast.walk(tree(path)) if is_for_types(node) for inner in ast.walk(node)}
+    for node in ast.walk(tree(path)):
+        if run_time and id(node) in guarded:
+            continue
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, ()) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            assert node.level == 0, f"{name(path)} imports relatively"
+            yield node.module, tuple(alias.name for alias in node.names)
+
+
+def is_for_types(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
+
+
+def module(path: Path) -> str:
+    dotted = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    return dotted.removesuffix(".__init__")
+
+
+MODULES = {module(path): path for path in FILES}
+
+
+def own_imports(path: Path, run_time: bool = False) -> set[str]:
+    """Return our modules that a file imports; `from package import module` counts as that module."""
+    found: set[str] = set()
+    for source, names in imports(path, run_time):
+        if source.partition(".")[0] == "chatapp":
+            inner = {f"{source}.{each}" for each in names} & MODULES.keys()
+            found |= inner | ({source} if not names or len(inner) < len(names) else set())
+    return found
+
+
+def layer(dotted: str) -> int:
+    part = dotted.removeprefix("chatapp").removeprefix(".").partition(".")[0]
+    found = [number for number, parts in enumerate(LAYERS) if part in parts]
+    assert found, f"chatapp.{part} has no layer: give it one in tests/test_architecture.py"
+    return found[0]
+
+
+def strings(path: Path) -> Iterator[ast.Constant]:
+    return (node for node in ast.walk(tree(path)) if isinstance(node, ast.Constant) and isinstance(node.value, str))
+
+
+@pytest.mark.parametrize("path", FILES, ids=name)
+def test_nothing_imports_upwards(path: Path) -> None:
+    own = layer(module(path))
+    light = {"chatapp"} if name(path) in ("cli.py", "web/ops.py", "web/pages.py") else set()  # for the version
+    upwards = {found for found in own_imports(path) - light if layer(found) > own}
+    assert not upwards, f"{name(path)} imports upwards: {sorted(upwards)}"
+
+
+def test_imports_have_no_cycles() -> None:
+    graph = {
+        dotted: own_imports(path, run_time=True) - {dotted, "chatapp"} for dotted, path in MODULES.items() if dotted != "chatapp"
+    }
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as fault:
+        pytest.fail("imports in a circle: " + " → ".join(fault.args[1]))
+
+
+@pytest.mark.parametrize("path", FILES, ids=name)
+def test_each_foreign_library_has_one_door(path: Path) -> None:
+    seen = {source.partition(".")[0] for source, _ in imports(path)}
+    wrong = sorted(library for library in seen & DOORS.keys() if not within(path, DOORS[library]))
+    assert not wrong, f"{name(path)} imports {wrong}; they belong to {[DOORS[library] for library in wrong]}"
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if within(path, STANDARD_LIBRARY_ONLY)], ids=name)
+def test_some_parts_use_the_standard_library_only(path: Path) -> None:
+    foreign = {source.partition(".")[0] for source, _ in imports(path)} - sys.stdlib_module_names - {"chatapp"}
+    assert not foreign
+    if name(path).startswith("core/"):
+        assert all(found.startswith("chatapp.core") for found in own_imports(path))
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if not within(path, ("web/",))], ids=name)
+def test_the_request_is_seen_in_web_only(path: Path) -> None:
+    assert not [names for source, names in imports(path) if source == "flask" and REQUEST_NAMES & set(names)]
+
+
+@pytest.mark.parametrize("path", FILES, ids=name)
+def test_transactions_begin_in_database_only(path: Path) -> None:
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            assert (node.value.id, node.attr) != ("db", "session"), f"{name(path)}:{node.lineno} uses db.session"
+        if isinstance(node, ast.Call) and BEGINS.search(ast.unparse(node.func)):
+            assert within(path, BEGINS_TRANSACTIONS), f"{name(path)}:{node.lineno} begins a transaction"
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("engine.connect"):
+            assert within(path, CONNECTS), f"{name(path)}:{node.lineno} connects to the database"
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in made_sessions(path):
+            assert within(path, BEGINS_TRANSACTIONS), f"{name(path)}:{node.lineno} makes a session"
+
+
+def made_sessions(path: Path) -> set[str]:
+    """Return the names under which a file knows what makes SQLAlchemy sessions."""
+    makers = {"Session", "sessionmaker", "scoped_session"}
+    return {
+        alias.asname or alias.name
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("sqlalchemy.orm")
+        for alias in node.names
+        if alias.name in makers
+    }
+
+
+@pytest.mark.parametrize("path", FILES, ids=name)
+def test_the_environment_is_read_by_settings_only(path: Path) -> None:
+    if within(path, READS_ENVIRON):
+        return
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Attribute):
+            assert ast.unparse(node) not in ("os.environ", "os.getenv"), f"{name(path)}:{node.lineno}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=name)
+def test_texts_for_people_are_in_the_catalogue(path: Path) -> None:
+    if not within(path, READS_CHINESE):
+        assert not [node.lineno for node in strings(path) if HAN.search(str(node.value))]
+
+
+@pytest.mark.parametrize("path", FILES, ids=name)
+def test_files_and_functions_are_short(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= MOST_LINES
+    functions = (node for node in ast.walk(tree(path)) if isinstance(node, ast.FunctionDef))
+    long = [f"{node.name}: {length}" for node in functions if (length := lines(node)) > MOST_FUNCTION_LINES]
+    assert not long, f"{name(path)}: {long}"
+
+
+def lines(node: ast.FunctionDef) -> int:
+    return (node.end_lineno or node.lineno) - node.lineno + 1
+
+
+def test_modules_are_named_after_what_they_own() -> None:
+    assert not [name(path) for path in FILES if path.stem in BAD_NAMES]
+
+
+@pytest.mark.parametrize("path", FILES, ids=name)
+def test_a_module_says_what_it_owns(path: Path) -> None:
+    if path.read_text(encoding="utf-8").strip():
+        assert ast.get_docstring(tree(path)), f"{name(path)} has no docstring"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "static" / "js").rglob("*.js")), ids=lambda path: path.name)
+def test_markup_enters_the_page_through_one_door(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    if path.relative_to(ROOT / "static" / "js").as_posix() != "markdown/safe.js":
+        assert not MARKUP.search(text)
+    assert not CODE_FROM_TEXT.search(text)
+    assert not HAN.search(re.sub(r"//.*|/\*[\s\S]*?\*/", "", text)), "texts belong into static/i18n"
+    assert len(text.splitlines()) <= MOST_LINES
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "templates").rglob("*.html")), ids=lambda path: path.name)
+def test_templates_hold_no_texts_and_no_code(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert not HAN.search(text)
+    assert not re.search(r"\son[a-z]+=|\sstyle=|javascript:", text)
+
+
+def test_the_arbiter_and_the_children_stay_small() -> None:
+    """gunicorn's arbiter is not patched, and its children are to cost nothing: the package must not pull in the world."""
+    code = "import sys, chatapp.children, chatapp.words; print([m for m in ('ssl', 'flask', 'gevent') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,139 @@
+"""What the documents say is held against what is there."""
+
+import dataclasses
+import json
+import re
+import subprocess
+import sys
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+
+from chatapp.chains.presets import PRESETS
+from chatapp.settings import Settings
+
+ROOT = Path(__file__).parent.parent
+READMES = [ROOT / "README.md", ROOT / "README.zh-CN.md"]
+MANUALS = [ROOT / "docs" / "manual" / "en.md", ROOT / "docs" / "manual" / "zh-CN.md"]
+VARIABLE = re.compile(r"\b(?:CHATAPP_[A-Z_]+|OPENAI_[A-Z_]+|DATABASE_URL|WEB_CONCURRENCY)\b")
+NOT_SETTINGS = {"CHATAPP_ENV_FILE"}  # says where the settings are
+# Addresses of package registries, folders of one machine. Written so that the pattern does not find itself.
+PRIVATE = re.compile(r"https?://[^ \"'`)]*(pypi|npm|debian)|(?<![\w.])/(r[o]ot|h[o]me/\w+|w[o]rk|Us[e]rs)/")
+
+
+def read(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+def settings() -> dict[str, object]:
+    """Return variable: default."""
+    return {field.metadata["name"]: field.default for field in dataclasses.fields(Settings)}
+
+
+def make_targets() -> set[str]:
+    return set(re.findall(r"^([a-z]+):.*## ", read(ROOT / "Makefile"), re.MULTILINE))
+
+
+def readme_blocks(path: Path, kind: str = "sh") -> list[str]:
+    """Return the fenced blocks of a kind; an integration test runs those of the shell."""
+    return re.findall(rf"^```{kind}\n(.*?)^```", read(path), re.MULTILINE | re.DOTALL)
+
+
+def example() -> dict[str, str]:
+    return dict(re.findall(r"^([A-Z_]+)=(.*)$", read(ROOT / ".env.example"), re.MULTILINE))
+
+
+def test_the_example_names_every_setting_and_no_other() -> None:
+    assert example().keys() == settings().keys()
+
+
+def test_the_example_shows_the_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    shown = Settings.from_env(example())
+    assert dataclasses.replace(shown, home=Settings().home) == Settings()
+    assert shown.home == tmp_path / "instance"
+
+
+@pytest.mark.parametrize("path", [*READMES, *MANUALS], ids=lambda path: path.name)
+def test_every_variable_and_target_that_a_document_names_exists(path: Path) -> None:
+    assert set(VARIABLE.findall(read(path))) <= settings().keys() | NOT_SETTINGS
+    assert set(re.findall(r"\bmake ([a-z]+)`", read(path))) <= make_targets()
+
+
+@pytest.mark.parametrize("path", READMES, ids=lambda path: path.name)
+def test_every_file_that_a_readme_points_to_exists(path: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)|src=\"([^\"]+)\"", read(path)):
+        name = "".join(target)
+        assert name.startswith("http") or (ROOT / name).exists(), name
+
+
+@pytest.mark.parametrize("path", MANUALS, ids=lambda path: path.name)
+def test_the_manual_tells_how_to_connect_every_preset(path: Path) -> None:
+    text = read(path)
+    for preset in PRESETS:
+        assert preset.base_url in text, f"{preset.label} is missing"
+
+
+def test_the_two_readmes_and_the_two_manuals_run_in_parallel() -> None:
+    for english, chinese in (READMES, MANUALS):
+        assert headings(english) == headings(chinese)
+        assert len(readme_blocks(english)) == len(readme_blocks(chinese))
+
+
+def headings(path: Path) -> list[int]:
+    without_code = re.sub(r"^```.*?^```", "", read(path), flags=re.MULTILINE | re.DOTALL)
+    return [len(marks) for marks in re.findall(r"^(#+) ", without_code, re.MULTILINE)]
+
+
+def test_both_languages_say_the_same_things() -> None:
+    english, chinese = (json.loads(read(ROOT / "static" / "i18n" / f"{name}.json")) for name in ("en", "zh-CN"))
+    assert english.keys() == chinese.keys()
+    for key, sentence in english.items():
+        assert set(re.findall(r"\{(\w+)\}", sentence)) == set(re.findall(r"\{(\w+)\}", chinese[key])), key
+
+
+def test_every_sentence_of_the_terminal_is_used_and_every_one_used_is_there() -> None:
+    sources = [ROOT / "gunicorn.conf.py", ROOT / "chatapp" / "cli.py", ROOT / "chatapp" / "children.py"]
+    text = "".join(map(read, sources))
+    used = {"cli." + key for key in re.findall(r"_say\(\s*[\"']([a-z_.]+)[\"']", text)} | set(
+        re.findall(r"[\"'](cli\.[a-z_.]+)[\"']", text)
+    )
+    known = {key for key in json.loads(read(ROOT / "static" / "i18n" / "en.json")) if key.startswith("cli.")}
+    assert used == known
+
+
+def test_make_lists_every_target() -> None:
+    shown = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert set(re.findall(r"^  make (\w+)", shown, re.MULTILINE)) == make_targets()
+
+
+def test_nothing_private_is_in_the_repository() -> None:
+    listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0")
+    found = []
+    for name in filter(None, names):
+        path = ROOT / name
+        if path.is_file() and path.suffix not in (".png", ".pdf", ".docx", ".woff2"):
+            found += [f"{name}: {match[0]}" for match in PRIVATE.finditer(path.read_text(encoding="utf-8", errors="replace"))]
+    assert not found
+
+
+def test_the_lock_of_the_page_holds_hashes_and_no_addresses() -> None:
+    packages = json.loads(read(ROOT / "package-lock.json"))["packages"]
+    assert all("integrity" in entry and "resolved" not in entry for name, entry in packages.items() if name)
+
+
+def test_every_python_package_is_pinned() -> None:
+    for name in ("requirements.txt", "requirements-dev.txt"):
+        for line in read(ROOT / name).splitlines():
+            assert not line or line.startswith(("#", "-r ")) or re.fullmatch(r"[\w.-]+(\[\w+\])?==[\w.]+", line), line
+
+
+def test_what_our_code_imports_stands_in_the_first_part_of_the_requirements() -> None:
+    own = read(ROOT / "requirements.txt").partition("# what those need")[0]
+    listed = {re.split(r"[=\[]", line)[0].lower() for line in own.splitlines() if "==" in line}
+    code = "".join(read(path) for path in [*(ROOT / "chatapp").rglob("*.py"), ROOT / "wsgi.py"])
+    imported = set(re.findall(r"^\s*(?:from|import) (\w+)", code, re.MULTILINE)) - sys.stdlib_module_names - {"chatapp"}
+    providers = packages_distributions()
+    assert {name.lower() for module in imported for name in providers[module]} <= listed
