@@ -1,8 +1,5 @@
 """A self-hosted chat over your own documents. `create_app` knows all parts and does nothing but put them together."""
 
-import os
-import secrets
-import socket
 from typing import TYPE_CHECKING, Any
 
 from chatapp.settings import MB, Settings
@@ -50,7 +47,6 @@ def create_app(settings: Settings | None = None) -> "OpenAPI":
         prepare_engine(db.engine)
         database = Database(db.engine)
 
-    owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
     supplier_rows = Suppliers(database, settings, Secret(settings.home), Models(settings))
     bases = Knowledge(database, settings)
     app.extensions["chatapp"] = web.Services(
@@ -60,8 +56,8 @@ def create_app(settings: Settings | None = None) -> "OpenAPI":
         sessions=Sessions(database),
         suppliers=supplier_rows,
         knowledge=bases,
-        runs=Runs(database, settings, owner),
-        turns=Turns(database, settings, supplier_rows, bases, owner),
+        runs=Runs(database, settings),
+        turns=Turns(database, settings, supplier_rows, bases),
     )
     web.init_app(app)
     for blueprint in (chat.bp, sessions.bp, knowledge.bp, suppliers.bp, accounts.bp, ops.bp):

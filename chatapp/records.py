@@ -3,6 +3,9 @@
 Functions over a transaction; nothing here waits, and nothing knows who reads.
 """
 
+import os
+import secrets
+import socket
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
@@ -18,8 +21,15 @@ from chatapp.errors import ChatAppError, Interrupted, NotFound
 from chatapp.models import Message, Run, Segment, now
 from chatapp.sessions import owned_message, touch
 
+# Which start of the program this is; with the process's number it names who writes an answer.
+_START = secrets.token_hex(4)
 HEARTBEAT_SECONDS = 5
 STALE_SECONDS = 30
+
+
+def owner() -> str:
+    """Name this process as the writer of answers; asked for each time, since `--preload` forks after the app is made."""
+    return f"{socket.gethostname()}:{os.getpid()}:{_START}"
 
 
 def error_event(error: ChatAppError) -> Error:

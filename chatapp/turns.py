@@ -19,6 +19,7 @@ from chatapp.database import Database
 from chatapp.errors import Busy, ContextTooLong, InvalidRequest, NotFound, TooManyAnswers
 from chatapp.knowledge import Bases, Knowledge
 from chatapp.models import Message, Run, Session, new_id, now
+from chatapp.records import owner
 from chatapp.sessions import history, owned_message, owned_session
 from chatapp.settings import Settings
 from chatapp.suppliers import Choice, Suppliers, Wish
@@ -66,12 +67,11 @@ class Opened:
 class Turns:
     """Opens turns."""
 
-    def __init__(self, database: Database, settings: Settings, suppliers: Suppliers, knowledge: Knowledge, owner: str) -> None:
+    def __init__(self, database: Database, settings: Settings, suppliers: Suppliers, knowledge: Knowledge) -> None:
         self._database = database
         self._settings = settings
         self._suppliers = suppliers
         self._knowledge = knowledge
-        self._owner = owner
 
     def open(self, user_id: str, question: Question) -> Opened:
         """Store a question with its answer's row.
@@ -96,15 +96,15 @@ class Turns:
 
     def _session(self, user_id: str, question: Question) -> dict[str, Any]:
         """Return what a session brings along; nothing where a new one is to be made."""
+        if not (question.session_id or question.question_id or question.continue_id):
+            return {}
 
         def read(t: Transaction) -> dict[str, Any]:
             session_id = question.session_id
             for message_id in (question.question_id, question.continue_id):
                 if message_id and not session_id:
                     session_id = owned_message(t, user_id, message_id).session_id
-            if not session_id:
-                return {}
-            row = owned_session(t, user_id, session_id)
+            row = owned_session(t, user_id, session_id or "")
             return {"supplier": row.supplier, "model": row.model, "bases": list(row.knowledge_base_ids)}
 
         return self._database.read(read)
@@ -144,7 +144,7 @@ class Turns:
         session.title = session.title or title_of(asked.content)
         t.add(answer)
         t.flush()
-        t.add(Run(message_id=answer.id, session_id=session.id, user_id=user_id, owner=self._owner))
+        t.add(Run(message_id=answer.id, session_id=session.id, user_id=user_id, owner=owner()))
         context = Context(label, session.id, answer.id, asked.id)
         return Opened(answer.id, session.id, user_id, context, ask, choice, bases, question.md5s, question.search_k)
 

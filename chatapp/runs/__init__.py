@@ -36,10 +36,9 @@ REAP_SECONDS = 5
 class Runs:
     """The live answers of one worker."""
 
-    def __init__(self, database: Database, settings: Settings, owner: str) -> None:
+    def __init__(self, database: Database, settings: Settings) -> None:
         self._database = database
         self._settings = settings
-        self._owner = owner
         self._writers: dict[str, Writer] = {}
         self._followed: dict[str, Live] = {}
         self._loops: list[gevent.Greenlet] = []
@@ -56,7 +55,7 @@ class Runs:
     def start(self, job: Job) -> Live:
         """Begin an answer whose row is stored; its context can be read at once."""
         self.begin()
-        writer = Writer(job=job, database=self._database, settings=self._settings, owner=self._owner)
+        writer = Writer(job=job, database=self._database, settings=self._settings)
         self._writers[job.context.message_id] = writer
         writer.start()
         return writer
@@ -132,7 +131,7 @@ class Runs:
         }
         if not gains and not (beat and growing):
             return
-        mine = self._database.write(lambda t: records.save_gains(t, self._owner, gains, beat))
+        mine = self._database.write(lambda t: records.save_gains(t, records.owner(), gains, beat))
         if beat:
             self._heartbeat_at = time.monotonic()
         for name, gain in gains.items():
@@ -145,7 +144,7 @@ class Runs:
         if not self._writers and not self._followed:
             return
         followed = {message_id: live.log.position for message_id, live in self._followed.items()}
-        stops, grown = self._database.read(lambda t: (records.stops(t, self._owner), records.grown(t, followed)))
+        stops, grown = self._database.read(lambda t: (records.stops(t, records.owner()), records.grown(t, followed)))
         for message_id in stops:
             if writer := self._writers.get(message_id):
                 writer.interrupt(Stopped)

@@ -52,7 +52,6 @@ class Writer(Live):
     job: Job = field(kw_only=True)
     database: Database = field(kw_only=True)
     settings: Settings = field(kw_only=True)
-    owner: str = field(kw_only=True)
     flushed: int = 0
     ending: bool = False
     _greenlet: gevent.Greenlet | None = None
@@ -162,7 +161,7 @@ class Writer(Live):
         deadline = time.monotonic() + SAVE_SECONDS
         while time.monotonic() < deadline:
             try:
-                self.database.write(lambda t: records.save_end(t, ending, self.owner))
+                self.database.write(lambda t: records.save_end(t, ending, records.owner()))
                 return True
             except DatabaseBusy:
                 continue

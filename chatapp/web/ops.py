@@ -6,6 +6,7 @@ from flask import current_app, jsonify
 from flask_openapi3 import APIBlueprint, OpenAPI
 from sqlalchemy import text
 
+from chatapp.children import helpers_run
 from chatapp.web import services
 
 bp = APIBlueprint("ops", __name__, doc_ui=False)
@@ -31,13 +32,14 @@ def healthz() -> Any:
 
 @bp.get("/readyz")
 def readyz() -> Any:
-    """Say what is missing, with 503 where answers cannot be stored."""
-    missing: list[str] = []
+    """Say what is missing, with 503 where answers cannot be stored; without the helpers only new files have to wait."""
+    missing = [] if helpers_run(services().settings.home) else ["helpers"]
     try:
         services().database.read(lambda t: t.execute(text("SELECT 1 FROM users")) and None)
     except Exception:
         missing.append("database")
-    return jsonify(status="ready" if not missing else "not ready", missing=missing), 503 if missing else 200
+    stored = "database" not in missing
+    return jsonify(status="ready" if stored else "not ready", missing=missing), 200 if stored else 503
 
 
 @bp.get("/openapi.json")
