@@ -14,7 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import bindparam, delete, or_, select, update
 from sqlalchemy.orm import Session as Transaction
 from werkzeug.security import check_password_hash, generate_password_hash
 
@@ -30,6 +30,15 @@ WAIT_SECONDS = 30
 MOST_ATTEMPTS_KEPT = 10_000
 ADMIN = "admin"
 BEARERS = ("personal", "terminal", "environment")
+
+
+# Built once: every request asks it.
+_BY_SECRET = (
+    select(User)
+    .join(Token, Token.user_id == User.id)
+    .where(Token.hash == bindparam("hash"), Token.kind.in_(bindparam("kinds", expanding=True)), ~User.disabled)
+    .where(or_(Token.expires_at.is_(None), Token.expires_at > bindparam("now")))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,13 +199,8 @@ class Accounts:
         return secret
 
     def _by_secret(self, secret: str, kinds: tuple[str, ...]) -> Person | None:
-        query = (
-            select(User)
-            .join(Token, Token.user_id == User.id)
-            .where(Token.hash == _hash(secret), Token.kind.in_(kinds), ~User.disabled)
-            .where(or_(Token.expires_at.is_(None), Token.expires_at > now()))
-        )
-        user = self._database.read(lambda t: t.scalars(query).first())
+        asked = {"hash": _hash(secret), "kinds": kinds, "now": now()}
+        user = self._database.read(lambda t: t.scalars(_BY_SECRET, asked).first())
         return _person(user) if user else None
 
     def _throttle(self, name: str, client: str) -> None:
