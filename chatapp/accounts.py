@@ -28,6 +28,8 @@ LINK_HOURS = 24
 FREE_ATTEMPTS = 5
 WAIT_SECONDS = 30
 MOST_ATTEMPTS_KEPT = 10_000
+MOST_CHECKS = 16
+CHECK_AGAIN_SECONDS = 5
 ADMIN = "admin"
 BEARERS = ("personal", "terminal", "environment")
 
@@ -62,16 +64,17 @@ class Accounts:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._checking = 0
         self._attempts: dict[tuple[str, str], tuple[int, float]] = {}
 
     def sign_in(self, name: str, password: str, client: str) -> tuple[Person, str]:
         """Check a password and return the person and a new login secret; raise Unauthorized."""
         self._throttle(name, client)
+        self._count_attempt(name, client)  # before the check, or many at once would all be checked
         user = self._database.read(lambda t: _user(t, User.name == name, ~User.disabled))
         known = user.password_hash if user else None
-        matches = offload.run(lambda: check_password_hash(known or _nobody(), password))
+        matches = self._check(known or None, password)
         if user is None or user.password_hash is None or not matches:
-            self._count_attempt(name, client)
             raise Unauthorized("wrong")
         self._attempts.pop((name, client), None)
         return _person(user), self._issue(user.id, "login", timedelta(days=LOGIN_DAYS))
@@ -87,6 +90,9 @@ class Accounts:
             ).scalar()
             return _user(t, User.id == taken, ~User.disabled) if taken else None
 
+        there = select(Token.id).where(Token.kind == "link", Token.hash == _hash(secret))
+        if self._database.read(lambda t: t.scalars(there).first()) is None:
+            raise Unauthorized("link")
         user = self._database.write(use)
         if user is None:
             raise Unauthorized("link")
@@ -109,11 +115,11 @@ class Accounts:
     def set_password(self, person: Person, current: str | None, password: str, keep: str | None) -> None:
         """Set a password and end all other logins; `keep` is the login secret that goes on."""
         user = self._database.read(lambda t: t.get_one(User, person.id))
-        if user.password_hash and not offload.run(lambda: check_password_hash(user.password_hash or "", current or "")):
+        if user.password_hash and not self._check(user.password_hash, current or ""):
             raise Unauthorized("wrong")
         if password.lower() in (user.name.lower(), "password", "12345678", "123456789", "1234567890", "qwertyuiop"):
             raise InvalidRequest("password", "guessable")
-        made = offload.run(lambda: generate_password_hash(password))
+        made = offload.run(lambda: generate_password_hash(password), offload.PASSWORDS)
 
         def save(t: Transaction) -> None:
             t.execute(update(User).where(User.id == person.id).values(password_hash=made))
@@ -130,15 +136,15 @@ class Accounts:
 
         def rows(t: Transaction) -> list[dict[str, Any]]:
             query = select(Token).where(Token.user_id == person.id, Token.kind.in_(BEARERS)).order_by(Token.created_at)
-            return [{"id": x.id, "name": x.name, "created_at": x.created_at, "used_at": x.used_at} for x in t.scalars(query)]
+            return [_token_json(row) for row in t.scalars(query)]
 
         return self._database.read(rows)
 
     def create_token(self, person: Person, name: str) -> dict[str, Any]:
         """Make a personal token; its secret is in the answer and nowhere else."""
         secret = self._issue(person.id, "personal", None, name)
-        made = next(token for token in reversed(self.tokens(person)) if token["name"] == name)
-        return {**made, "token": secret}
+        row = self._database.read(lambda t: t.scalars(select(Token).where(Token.hash == _hash(secret))).one())
+        return {**_token_json(row), "token": secret}
 
     def delete_token(self, person: Person, token_id: str) -> None:
         """Revoke a personal token; raise NotFound."""
@@ -203,6 +209,16 @@ class Accounts:
         user = self._database.read(lambda t: t.scalars(_BY_SECRET, asked).first())
         return _person(user) if user else None
 
+    def _check(self, known: str | None, password: str) -> bool:
+        """Compare in the pool for passwords; beyond a few who wait, nobody is let in line."""
+        if self._checking >= MOST_CHECKS:
+            raise Unauthorized("slow", retry_after=CHECK_AGAIN_SECONDS, seconds=CHECK_AGAIN_SECONDS)
+        self._checking += 1
+        try:
+            return offload.run(lambda: check_password_hash(known or _nobody(), password), offload.PASSWORDS)
+        finally:
+            self._checking -= 1
+
     def _throttle(self, name: str, client: str) -> None:
         count, last = self._attempts.get((name, client), (0, 0.0))
         wait = last + min(WAIT_SECONDS * (count - FREE_ATTEMPTS + 1), 600) - time.monotonic()
@@ -214,6 +230,10 @@ class Accounts:
             self._attempts.clear()
         count, _ = self._attempts.get((name, client), (0, 0.0))
         self._attempts[name, client] = (count + 1, time.monotonic())
+
+
+def _token_json(row: Token) -> dict[str, Any]:
+    return {"id": row.id, "name": row.name, "created_at": row.created_at, "used_at": row.used_at}
 
 
 @lru_cache

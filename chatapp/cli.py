@@ -61,6 +61,19 @@ def link(url: str | None) -> None:
     click.echo(_sign_in((url or _url(settings.bind)).rstrip("/"), Accounts(database).new_link()))
 
 
+@commands.command("eval")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def evaluation(file: Path) -> None:
+    """Measure how well answers are found, on questions in SQuAD's format; what is stored here is not touched."""
+    from chatapp.knowledge.evaluate import evaluate  # it needs the built-in model, which no other command does
+
+    try:
+        report = evaluate(file, say=lambda words: click.echo(words, err=True))
+    except (KeyError, TypeError, ValueError):
+        sys.exit(_say("eval_format", file=file))
+    click.echo("\n".join(report.lines()))
+
+
 @commands.command(hidden=True)
 @click.option("--greet", "address", help="Do what a start needs besides, and print what the person who starts it should read.")
 def prepare(address: str | None) -> None:

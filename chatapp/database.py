@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from gevent.monkey import is_module_patched
 from gevent.threadpool import ThreadPool
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import QueuePool
@@ -57,9 +57,15 @@ class Database:
                     session.commit()
                 return result
         except OperationalError as fault:
-            if "locked" in str(fault.orig):
+            # SQLite held by another process, or a PostgreSQL that is away: both may be back in a moment.
+            if not self.sqlite or "locked" in str(fault.orig):
                 raise DatabaseBusy from fault
             raise
+
+    def alone(self, session: Session, name: str) -> None:
+        """Let no other write under this name run beside the transaction; on SQLite there never is one."""
+        if not self.sqlite:
+            session.execute(text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": name})
 
     def close(self) -> None:
         """Give back all connections and threads."""
@@ -72,8 +78,9 @@ class Database:
 def engine_options(url: str) -> dict[str, Any]:
     """Return the options that `create_engine` needs for this URL."""
     if not url.startswith("sqlite"):
-        return {"pool_pre_ping": True, "pool_size": 20, "max_overflow": 20}
+        return {"pool_pre_ping": True, "pool_size": 20, "max_overflow": 20, "hide_parameters": True}
     return {
+        "hide_parameters": True,  # an exception must not carry a question into the log
         "poolclass": QueuePool,
         "pool_size": READERS + 1,
         "max_overflow": 2,

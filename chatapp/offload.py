@@ -6,15 +6,16 @@ from typing import TypeVar
 from gevent.monkey import is_module_patched
 from gevent.threadpool import ThreadPool
 
-THREADS = 4
+WORK, PASSWORDS = "work", "passwords"  # who guesses passwords must not keep answers waiting
+THREADS = {WORK: 4, PASSWORDS: 1}
 T = TypeVar("T")
-_pools: list[ThreadPool] = []
+_pools: dict[str, ThreadPool] = {}
 
 
-def run(fn: Callable[[], T]) -> T:
+def run(fn: Callable[[], T], pool: str = WORK) -> T:
     """Run `fn` in a thread and wait for it without holding the hub; outside a gevent worker simply run it."""
     if not is_module_patched("socket"):
         return fn()
-    if not _pools:
-        _pools.append(ThreadPool(THREADS))
-    return _pools[0].apply(fn)  # type: ignore[no-any-return]
+    if pool not in _pools:
+        _pools[pool] = ThreadPool(THREADS[pool])
+    return _pools[pool].apply(fn)  # type: ignore[no-any-return]

@@ -6,7 +6,7 @@ Functions over a transaction; nothing here waits, and nothing knows who reads.
 import os
 import secrets
 import socket
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -70,8 +70,8 @@ class Gain:
     events: Sequence[Logged]
 
 
-def save_gains(t: Transaction, owner: str, gains: Mapping[str, Gain], beat: bool) -> set[str]:
-    """Store the gains of answers that are still `owner`'s, and its heartbeat; return which are."""
+def save_gains(t: Transaction, owner: str, gains: Mapping[str, Gain], alive: Sequence[str]) -> set[str]:
+    """Store the gains of answers that are still `owner`'s, and the heartbeat of those `alive`; return which were its own."""
     mine = set(t.scalars(select(Run.message_id).where(Run.owner == owner, Run.message_id.in_(list(gains)))))
     kept = {message_id: gain for message_id, gain in gains.items() if message_id in mine}
     if kept:
@@ -79,8 +79,9 @@ def save_gains(t: Transaction, owner: str, gains: Mapping[str, Gain], beat: bool
         t.execute(insert(Segment), rows)
     if fresh := [message_id for message_id, gain in kept.items() if gain.start == 0]:
         t.execute(update(Message).where(Message.id.in_(fresh)).values(status=State.RUNNING.value))
-    if beat:
-        t.execute(update(Run).where(Run.owner == owner).values(heartbeat_at=now(), state=State.RUNNING.value))
+    if alive:
+        mine_alive = update(Run).where(Run.owner == owner, Run.message_id.in_(alive))
+        t.execute(mine_alive.values(heartbeat_at=now(), state=State.RUNNING.value))
     return mine
 
 
@@ -117,9 +118,10 @@ def request_stop(t: Transaction, message_id: str) -> None:
     t.execute(update(Run).where(Run.message_id == message_id).values(stop_requested=True))
 
 
-def stops(t: Transaction, owner: str) -> list[str]:
-    """Return the answers of an owner that are to stop."""
-    return list(t.scalars(select(Run.message_id).where(Run.owner == owner, Run.stop_requested)))
+def stop_flags(t: Transaction, owner: str) -> dict[str, bool]:
+    """Return an owner's answers, and of each whether it is to stop."""
+    rows = t.execute(select(Run.message_id, Run.stop_requested).where(Run.owner == owner))
+    return {row.message_id: row.stop_requested for row in rows}
 
 
 def finished(message: Message) -> AnswerLog:
@@ -187,9 +189,9 @@ def stale(before: datetime | None = None) -> Select[str]:
     return select(Run.message_id).where(Run.heartbeat_at < (before or now() - timedelta(seconds=STALE_SECONDS)))
 
 
-def reap(t: Transaction, before: datetime | None = None) -> list[str]:
-    """End those answers as interrupted, with the text that was saved; return their ids."""
-    lost = list(t.scalars(stale(before)))
+def reap(t: Transaction, before: datetime | None = None, spare: Set[str] = frozenset()) -> list[str]:
+    """End those answers, but those to `spare`, as interrupted, with the text that was saved; return their ids."""
+    lost = [message_id for message_id in t.scalars(stale(before)) if message_id not in spare]
     for message_id in lost:
         log = AnswerLog()
         for event in segments(t, message_id, 0):

@@ -33,6 +33,11 @@ def owned_message(t: Transaction, user_id: str, message_id: str) -> Message:
     return message
 
 
+def place(cursor: str | None) -> int:
+    """Read the cursor of a list; what is none of ours begins at the beginning."""
+    return int(cursor) if cursor and cursor.isascii() and cursor.isdigit() and len(cursor) < 10 else 0
+
+
 class Sessions:
     """What a person's conversations are, on one database."""
 
@@ -41,7 +46,7 @@ class Sessions:
 
     def page(self, user_id: str, after: str | None, limit: int) -> tuple[list[dict[str, Any]], str | None]:
         """Return a page of sessions, pinned first, then the latest; and the cursor of the next page."""
-        skip = int(after) if after and after.isdigit() else 0
+        skip = place(after)
         limit = max(1, min(limit, MOST))
         order = (Session.pinned.desc(), Session.updated_at.desc(), Session.id)
         query = select(Session).where(Session.user_id == user_id, Session.kind == "chat")

@@ -4,8 +4,9 @@ A supplier comes from the environment (`openai`, from OPENAI_*), from the databa
 came along with one request. `builtin` needs none of them. How a model is talked to is the business of `chains/`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session as Transaction
@@ -32,7 +33,7 @@ class Wish:
     supplier: str | None = None
     model: str | None = None
     temperature: float | None = None
-    api_key: str | None = None
+    api_key: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,7 +268,7 @@ def _free_name(name: str, taken: set[str]) -> str:
 
 
 def _host(url: str) -> str:
-    return url.split("//", 1)[-1].split("/", 1)[0]
+    return urlsplit(url).netloc.rpartition("@")[2]
 
 
 def _json(row: Supplier) -> dict[str, Any]:

@@ -3,16 +3,17 @@
 from chatapp.core.prompt import estimate_tokens
 
 MOST_TOKENS = 24  # about two dozen CJK characters, or fifteen English words
+LONGEST = 400  # characters of a question are looked at
 ENDS = "。！？!?；;\n"
 
 
 def title_of(question: str) -> str:
     """Cut a question to a title: the first sentence, or as many words as fit, with an ellipsis where something is missing."""
-    text = " ".join(question.split())
+    text = " ".join(question[:LONGEST].split())
     for index, letter in enumerate(text):
         if letter in ENDS and index >= 4 and estimate_tokens(text[:index]) <= MOST_TOKENS:
             return text[: index + 1].rstrip("。；;")
-    if estimate_tokens(text) <= MOST_TOKENS:
+    if estimate_tokens(text) <= MOST_TOKENS and len(question) <= LONGEST:
         return text
     size = len(text)
     while estimate_tokens(text[:size]) > MOST_TOKENS:

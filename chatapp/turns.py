@@ -78,21 +78,25 @@ class Turns:
 
         Raises NotFound for what is not the asker's, Busy, TooManyAnswers, NoModel, ModelGone, ContextTooLong.
         """
-        seen = question.client_message_id
-        if seen and (again := self._database.read(lambda t: _seen(t, user_id, seen))):
-            return again
         session = self._session(user_id, question)
         wish = Wish(session.get("supplier"), session.get("model"))
         choice = self._suppliers.choose(user_id, question.wish, wish)
         wanted = question.bases if question.bases is not None else session.get("bases")
         if wanted is None:
             wanted = self._manual(user_id) if choice.endpoint is None else []
+        if question.bases is None:
+            wanted = self._still_there(user_id, wanted)
         bases = self._knowledge.choose(user_id, wanted) if wanted else None
         return self._database.write(lambda t: self._store(t, user_id, question, choice, bases))
 
     def _manual(self, user_id: str) -> list[str]:
         """Return the bundled base: the built-in model can only quote, so the first question ever asked is put to the manual."""
         return [base["id"] for base in self._knowledge.bases(user_id) if base["bundled"]]
+
+    def _still_there(self, user_id: str, base_ids: Sequence[str]) -> list[str]:
+        """Leave out the bases of a session that have been deleted since."""
+        known = {base["id"] for base in self._knowledge.bases(user_id)} if base_ids else set()
+        return [base_id for base_id in base_ids if base_id in known]
 
     def _session(self, user_id: str, question: Question) -> dict[str, Any]:
         """Return what a session brings along; nothing where a new one is to be made."""
@@ -110,6 +114,7 @@ class Turns:
         return self._database.read(read)
 
     def _store(self, t: Transaction, user_id: str, question: Question, choice: Choice, bases: Bases | None) -> Opened:
+        self._database.alone(t, user_id)
         if question.client_message_id and (again := _seen(t, user_id, question.client_message_id)):
             return again
         self._check_limit(t, user_id)
@@ -137,6 +142,7 @@ class Turns:
             knowledge=label,
             supplier=choice.supplier,
             model=choice.model,
+            client_message_id=None if asked.client_message_id == question.client_message_id else question.client_message_id,
         )
         session.leaf_id, session.updated_at = answer.id, now()
         session.supplier, session.model = choice.supplier, choice.model
@@ -152,7 +158,7 @@ class Turns:
         """Find or make the session and the question's row; also the partial answer that is to be continued."""
         if question.continue_id:
             broken = owned_message(t, user_id, question.continue_id)
-            if broken.role != "assistant" or broken.status in ("queued", "running") or not broken.parent_id:
+            if broken.role != "assistant" or not broken.parent_id or not _broken(broken):
                 raise InvalidRequest("continue_id", "not_continuable")
             return t.get_one(Session, broken.session_id), owned_message(t, user_id, broken.parent_id), broken.content
         if question.question_id:
@@ -200,14 +206,20 @@ def _new_session(t: Transaction, user_id: str, temporary: bool) -> Session:
 
 
 def _seen(t: Transaction, user_id: str, client_message_id: str) -> Opened | None:
-    """Find the first answer to a question that was sent before."""
-    query = select(Message.id).where(Message.user_id == user_id, Message.client_message_id == client_message_id)
-    asked_id = t.scalars(query).first()
-    if asked_id is None:
-        return None
-    query_answer = select(Message).where(Message.parent_id == asked_id, Message.role == "assistant")
-    answer = t.scalars(query_answer.order_by(Message.number)).first()
-    return Opened(answer.id, answer.session_id, user_id) if answer else None
+    """Find the first answer to what was sent before under this id: a question, or a wish for another answer."""
+    query = select(Message).where(Message.user_id == user_id, Message.client_message_id == client_message_id)
+    found = t.scalars(query).first()
+    if found is not None and found.role == "user":
+        answers = select(Message).where(Message.parent_id == found.id, Message.role == "assistant")
+        asked, found = found, t.scalars(answers.order_by(Message.number)).first()
+        if found is None:  # its answer was deleted: the id is free for another try
+            asked.client_message_id = None
+            t.flush()
+    return Opened(found.id, found.session_id, user_id) if found else None
+
+
+def _broken(answer: Message) -> bool:
+    return answer.status in ("stopped", "failed", "interrupted") or answer.finish_reason == "length"
 
 
 def _check_free(t: Transaction, session_id: str, asked_id: str, parent_id: str | None) -> None:

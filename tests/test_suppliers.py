@@ -1,11 +1,14 @@
 """Which model a turn uses, and what happens to keys."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from chatapp.accounts import Person
+from chatapp.chains.suppliers import Models
 from chatapp.errors import InvalidRequest, ModelGone, NoModel, NotFound
+from chatapp.secret import Secret
 from chatapp.suppliers import Suppliers, Wish
 from chatapp.web import Services
 
@@ -83,6 +86,13 @@ def test_a_new_address_drops_the_key(suppliers: Suppliers) -> None:
     assert changed["has_key"] is False
     again = suppliers.change(row["id"], {"base_url": "http://127.0.0.1:11/v1"}, "sk-new")
     assert again["has_key"] is True
+
+
+def test_what_stands_in_an_address_is_not_shown(services: Services, admin: Person) -> None:
+    settings = replace(services.settings, openai_base_url="http://user:s3cret@127.0.0.1:9/v1", openai_models=("m",))
+    mine = Suppliers(services.database, settings, Secret(settings.home), Models(settings))
+    assert "s3cret" not in json.dumps(mine.offered()) + mine.choose(admin.id, Wish(), Wish()).label
+    assert "sk-" not in repr(Wish(api_key="sk-canary"))
 
 
 def test_names_are_unique_and_builtin_is_taken(suppliers: Suppliers) -> None:

@@ -24,6 +24,11 @@ def test_a_long_question_is_cut_at_a_word() -> None:
     assert title.removesuffix("…").split()[-1] in ("please", "explain", "in", "detail")
 
 
+def test_a_very_long_question_costs_no_more() -> None:
+    assert len(title_of("长" * 100_000)) <= 26
+    assert title_of("word " * 20_000).endswith("…")
+
+
 def test_a_long_chinese_question_is_cut_at_a_character() -> None:
     title = title_of("请详细解释一下这个问题的来龙去脉" * 10)
     assert title.endswith("…") and len(title) <= 26

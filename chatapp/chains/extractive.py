@@ -1,15 +1,14 @@
 """The built-in model: answers with the sentences that answer, quoted and cited. No key, no network, nothing made up.
 
-A sentence is worth the share of the question's words that it holds, by their rarity among all sentences at hand, and a part
-of what its passage is worth. Whether the passages fit at all is told by the best one's score, in which 0 is chance
-(retrieve.py): at these thresholds 85 to 95 % of the questions about something else are declined, and about as many of those
-that have an answer get through, in bases of 10 to 1,500 chunks (CMRC2018 and SQuAD, whole articles left out).
+A sentence is worth the share of the question's words that it holds and as much again for its passage, which retrieval has
+weighed already. Headings are never quoted, but lend their words to what stands below them (core/quoting.py). Further
+sentences are those that add most to what has been said. Whether the passages fit at all is told by the best one's score, in
+which 0 is chance (retrieve.py): at these thresholds 85 to 95 % of the questions about something else are declined, and about
+as many of those that have an answer get through, in bases of 10 to 1,500 chunks (CMRC2018 and SQuAD, whole articles left out).
 """
 
-import math
 import re
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -19,17 +18,20 @@ from langchain_core.runnables import Runnable, RunnableConfig
 
 from chatapp import offload
 from chatapp.core.prompt import Passage, Prompt, estimate_tokens
-from chatapp.core.text import coverage, query_tokens, sentences
+from chatapp.core.quoting import Sentence, read_sentences
+from chatapp.core.text import query_tokens, small_words
 from chatapp.stems import stem
 
 FITS = 0.22  # the least score of the best passage,
 FITS_PAIRS = 0.06  # and where the question is made of CJK pairs, some of which are never in any text
 MOST_SENTENCES = 3
 MOST_CHARACTERS = 700  # of one sentence; what has no full stops is cut there
-OF_PASSAGE = 0.6  # how much its passage's worth adds to a sentence's
-NUMBERED = 0.1  # what a figure adds where the question asks for one
-WORTH_SAYING = 0.6  # of the best sentence's worth is the least of a further one
+NUMBERED = 0.1  # what a figure adds to a sentence's worth where the question asks for one
+WORTH_SAYING = 0.5  # of the best sentence's worth is the least of a further one
+FOLLOWS = 0.1  # what it adds to a further sentence that it stands just below one that is quoted,
+OF_WORTH = 0.1  # and how much its own worth counts beside what it adds
 NEAREST = 2  # passages shown where nothing fits
+SHORT = 6  # tokens that a greeting has at most
 
 Streamed: TypeAlias = str | AIMessageChunk
 
@@ -38,12 +40,14 @@ WORDS = {
         "no_documents": "I am the built-in model and only quote from documents; no knowledge base is chosen for this chat. "
         "Add documents to ask about them, or connect a model to talk about anything.",
         "nothing": "I found nothing about this in the documents.",
+        "advice": " Ask about what stands in them, or connect a model to talk about anything.",
         "nearest": "The documents do not seem to answer this. The nearest passages say:",
     },
     "zh-CN": {
         "no_documents": "我是内置模型，只会引用文档中的原文，而本会话没有选择知识库。"
         "请添加文档后再提问，或者连接一个模型来畅聊任何话题。",
         "nothing": "文档中没有找到与此相关的内容。",
+        "advice": "可以就文档的内容提问，或者连接一个模型来畅聊任何话题。",
         "nearest": "文档似乎没有回答这个问题。最接近的内容是：",
     },
 }
@@ -57,16 +61,29 @@ _ASKS_FIGURE = re.compile(
     re.IGNORECASE,
 )
 _BLOCK_MARK = re.compile(r"^(?:#{1,6}\s+|>\s*|[-*+•]\s+|\|\s*)+")
+_NUMBER_MARK = re.compile(r"^\d{1,3}[.)]\s+")
 # What is typed at a time: up to three characters of scripts without blanks, or a word.
 _WIDE = "\u2e80-\u9fff\uac00-\ud7af\uf900-\uffef"
+_WIDE_BREAK = re.compile(f"(?<=[{_WIDE}])[ \\t]*\n[ \\t]*(?=[{_WIDE}])")
 _TYPED = re.compile(f"\\s*(?:[{_WIDE}]{{1,3}}|[^\\s{_WIDE}]+)")
 
 
-@dataclass(frozen=True, slots=True)
-class _Sentence:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Said:
+    """A sentence that may be quoted: where it stands, how well its passage fits (0..1), and how well itself does (0..1)."""
+
     number: int
+    place: int
     text: str
-    tokens: frozenset[str]
+    sentence: Sentence
+    begins_paragraph: bool
+    fit: float
+    covers: float
+    figure: float
+
+    @property
+    def worth(self) -> float:
+        return self.covers + self.fit + self.figure
 
 
 class Extractive(Runnable[Prompt, Streamed]):
@@ -91,13 +108,13 @@ def answer(prompt: Prompt) -> str:
     if not prompt.grounded:
         return words["no_documents"]
     if not prompt.passages:
-        return words["nothing"]
-    if not fits(prompt.question, prompt.passages):
-        nearest = enumerate(prompt.passages[:NEAREST], 1)
-        quotes = ["> " + _cite(_plain(passage.quote or passage.text), number) for number, passage in nearest]
-        return "\n\n".join([words["nearest"], *quotes])
-    chosen = choose_sentences(prompt.question, prompt.passages)
-    return " ".join(_cite(text, number) for number, text in chosen) or words["nothing"]
+        return words["nothing"] + (words["advice"] if estimate_tokens(prompt.question) <= SHORT else "")
+    chosen = _choose(prompt.question, prompt.passages) if fits(prompt.question, prompt.passages) else []
+    if chosen:
+        return "\n\n".join(map(_block, _runs(chosen)))
+    nearest = enumerate(prompt.passages[:NEAREST], 1)
+    quotes = ["> " + _cite(_plain(passage.quote or passage.text), number) for number, passage in nearest]
+    return "\n\n".join([words["nearest"], *quotes])
 
 
 def fits(question: str, passages: Sequence[Passage]) -> bool:
@@ -106,57 +123,100 @@ def fits(question: str, passages: Sequence[Passage]) -> bool:
     return max((passage.score for passage in passages), default=0.0) >= least
 
 
+def _choose(question: str, passages: Sequence[Passage]) -> list[_Said]:
+    """Return the sentences to quote: the best one, then those that add most to it."""
+    asked = set(query_tokens(question, stem) or small_words(question, stem))
+    said = _sentences(question, passages, asked)
+    if not said:
+        return []
+    best = max(said, key=lambda one: one.worth)
+    rest = [one for one in said if one.worth >= WORTH_SAYING * best.worth and not _says_less(one, best)]
+    chosen: list[_Said] = []
+    missing = dict.fromkeys(asked, 1.0)  # how much of each word no quoted sentence holds yet
+
+    def gain(one: _Said) -> float:
+        added = sum(missing[token] * part for token, part in one.sentence.held.items()) / len(asked)
+        follows = any(_follows(other, one) for other in chosen)
+        return (added + one.figure) * one.fit + OF_WORTH * one.worth + (FOLLOWS if follows else 0.0)
+
+    while rest and len(chosen) < MOST_SENTENCES:
+        one = max(rest, key=gain) if chosen else best
+        rest.remove(one)
+        chosen.append(one)
+        for token, part in one.sentence.held.items():
+            missing[token] *= 1 - part
+    return chosen
+
+
+def _says_less(one: _Said, best: _Said) -> bool:
+    """Say whether a sentence holds only part of what the best one does: mostly the like about another thing."""
+    return one.sentence.held.keys() < best.sentence.held.keys()
+
+
+def _sentences(question: str, passages: Sequence[Passage], asked: Set[str]) -> list[_Said]:
+    """Return all different sentences of the passages that may be quoted."""
+    top = max(passage.score for passage in passages) or 1.0
+    asks_figure = bool(_ASKS_FIGURE.search(question))
+    found: dict[str, _Said] = {}
+    for number, passage in enumerate(passages, 1):
+        end = 0
+        for place, sentence in enumerate(read_sentences(passage.text, passage.heading, asked, stem)):
+            span = sentence.span
+            text = (_cut if sentence.kind == "code" else _plain)(passage.text[span.start : span.end])
+            if text and text not in found and sentence.quotable:
+                figure = NUMBERED if asks_figure and _FIGURE.search(text) else 0.0
+                apart = "\n\n" in passage.text[end : span.start]
+                covers = sum(sentence.held.values()) / len(asked) if asked else 0.0
+                found[text] = _Said(number, place, text, sentence, apart, passage.score / top, covers, figure)
+            end = span.end
+    return list(found.values())
+
+
+# --- how it is written -----------------------------------------------------------------------------------------------
+
+
+def _runs(chosen: Sequence[_Said]) -> list[list[_Said]]:
+    """Put sentences that follow each other in a paragraph or a list back together; the run with the best one comes first."""
+    runs: list[list[_Said]] = []
+    for one in sorted(chosen, key=lambda one: (one.number, one.place)):
+        if runs and _follows(runs[-1][-1], one):
+            runs[-1].append(one)
+        else:
+            runs.append([one])
+    return sorted(runs, key=lambda run: min(map(chosen.index, run)))
+
+
+def _follows(above: _Said, below: _Said) -> bool:
+    """Say whether a sentence stands just below another, in the same paragraph or list."""
+    kinds = {above.sentence.kind, below.sentence.kind}
+    beside = (above.number, above.place + 1) == (below.number, below.place)
+    return beside and (kinds == {"item"} or (kinds == {"text"} and not below.begins_paragraph))
+
+
+def _block(run: Sequence[_Said]) -> str:
+    """Write sentences that follow each other: as a list, as code, or as a paragraph."""
+    kind, number = run[0].sentence.kind, run[0].number
+    if kind == "code":
+        fence = "````" if "```" in run[0].text else "```"
+        return f"{fence}\n{run[0].text}\n{fence}\n[{number}]"
+    if kind == "item" and len(run) > 1:
+        return "\n".join(_cite(one.text if _NUMBER_MARK.match(one.text) else f"- {one.text}", number) for one in run)
+    text = ""
+    for one in run:
+        text += ("" if not text or _HAN.search(one.text) else " ") + _NUMBER_MARK.sub("", one.text)
+    return _cite(text, number)
+
+
 def _cite(text: str, number: int) -> str:
     return f"{text}[{number}]" if _HAN.search(text) else f"{text} [{number}]"
 
 
-def choose_sentences(question: str, passages: Sequence[Passage]) -> list[tuple[int, str]]:
-    """Return (passage number, sentence) of the sentences that answer best, best first."""
-    said = _sentences(passages)
-    weights = _weights(query_tokens(question, stem), said)
-    passage_worth = {number: coverage(weights, query_tokens(passage.text, stem)) for number, passage in enumerate(passages, 1)}
-    asks_figure = bool(_ASKS_FIGURE.search(question))
-    worth = [
-        coverage(weights, sentence.tokens)
-        + OF_PASSAGE * passage_worth[sentence.number]
-        + (NUMBERED if asks_figure and _FIGURE.search(sentence.text) else 0.0)
-        for sentence in said
-    ]
-    order = sorted(range(len(said)), key=lambda i: (-worth[i], i))
-    asked = weights.keys()
-    chosen: list[_Sentence] = []
-    for sentence in (said[i] for i in order if worth[i] >= WORTH_SAYING * worth[order[0]]):
-        if len(chosen) < MOST_SENTENCES and not (chosen and _says_less(sentence, chosen[0], asked)):
-            chosen.append(sentence)
-    return [(sentence.number, sentence.text) for sentence in chosen]
-
-
-def _says_less(sentence: _Sentence, best: _Sentence, asked: Set[str]) -> bool:
-    """Say whether a sentence holds only part of what the best one does: mostly the like about another thing."""
-    return sentence.tokens & asked < best.tokens & asked
-
-
-def _sentences(passages: Sequence[Passage]) -> list[_Sentence]:
-    """Return all different sentences of the passages, each with the number of the first passage that has it."""
-    found: dict[str, _Sentence] = {}
-    for number, passage in enumerate(passages, 1):
-        for span in sentences(passage.text):
-            text = _plain(passage.text[span.start : span.end])
-            if text and text not in found:
-                found[text] = _Sentence(number, text, frozenset(query_tokens(text, stem)))
-    return list(found.values())
-
-
-def _weights(asked: Sequence[str], said: Sequence[_Sentence]) -> Mapping[str, float]:
-    """Weigh the question's tokens by how rare they are among these sentences."""
-    frequencies = Counter(token for sentence in said for token in sentence.tokens)
-    total = len(said)
-    return {token: math.log(1 + (total - frequencies[token] + 0.5) / (frequencies[token] + 0.5)) for token in set(asked)}
-
-
 def _plain(text: str) -> str:
     """Return a quotation in one line, without marks that would make it a heading or a list, and not endless."""
-    text = _BLOCK_MARK.sub("", " ".join(text.split()))
+    return _cut(_BLOCK_MARK.sub("", " ".join(_WIDE_BREAK.sub("", text).split())))
+
+
+def _cut(text: str) -> str:
     return text if len(text) <= MOST_CHARACTERS else text[:MOST_CHARACTERS].rstrip() + "…"
 
 

@@ -8,6 +8,7 @@ without either was cut. What arrived before an error is handed on before the err
 for connection, first token, next token (pings and comments are none) and whole answer.
 """
 
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import astuple
 from typing import Any, TypeAlias
@@ -82,6 +83,8 @@ class OpenAIModel(Runnable[Prompt, Streamed]):
                 deltas.feed(data)
             taken = deltas.take()
             yield from taken
+            if not taken:
+                time.sleep(0)  # lets others run: a supplier that sends nothing but comments, without a pause, yields nothing here
             if deltas.failure is not None:
                 raise self._failed(deltas.failure)
             # Counted from here: a consumer that took its time must not have cost the supplier its own.

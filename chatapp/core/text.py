@@ -8,7 +8,7 @@ are pairs only (measured: the same hits, 15 times faster). Stems of words come f
 import re
 import unicodedata
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeAlias
@@ -16,6 +16,8 @@ from typing import TypeAlias
 CHUNK_TOKENS = 250
 TOKEN_CHARACTERS = 64  # longer words are cut: nobody asks for them
 WINDOW_TOKENS = 24  # within which words count as standing together
+WIDE_SHARE = 0.1
+HEADING_JOINT = " › "  # between the headings above a passage, outermost first
 
 Stem: TypeAlias = Callable[[str], str]
 
@@ -42,6 +44,7 @@ _ASKING = re.compile(
     "为什么|為什麼|什么样|什麼樣|什么时候|什麼時候|什么|什麼|甚么|怎么样|怎麼樣|怎样|怎樣|怎么|怎麼|如何|多少|几个|哪一|哪些|哪个|哪個|哪里|哪裡|哪儿|"
     "哪几|哪|是谁|是誰|谁|誰|是否|是不是|有没有|請問|请问|吗|嗎|呢|请|請"
 )
+_PRONOUNS = frozenset("你您我他她它這这那")  # where one is all that is left between what asks
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +66,20 @@ def normalise(text: str) -> str:
     """Return the text that is kept and that offsets count in: composed, one kind of line end, nothing invisible."""
     text = unicodedata.normalize("NFC", text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace"))
     text = _DROPPED.sub("", _BLANKS.sub(" ", _LINE_END.sub("\n", text)))
-    return re.sub(r"\n{3,}", "\n\n", re.sub(r"[ \t]+(?=\n|\Z)", "", text)).strip("\n")
+    # By lines, not by a pattern: one that looks ahead is quadratic in a long run of blanks.
+    text = "\n".join(line.rstrip(" \t") for line in text.split("\n"))
+    return re.sub(r"\n{3,}", "\n\n", text).strip("\n")
 
 
 def count_tokens(text: str) -> float:
     """Estimate how many tokens a model sees: a CJK character counts 1, any other a quarter."""
     wide = 0 if text.isascii() else len(_WIDE.findall(text))
     return wide + (len(text) - wide) / 4
+
+
+def is_wide(text: str) -> bool:
+    """Say whether a text is written in one of the scripts without blanks; a few foreign words do not count."""
+    return len(_WIDE.findall(text)) > WIDE_SHARE * len(text)
 
 
 def joins(above: str, below: str) -> str | None:
@@ -87,8 +97,12 @@ def joins(above: str, below: str) -> str | None:
 # --- sentences -------------------------------------------------------------------------------------------------------
 
 _CLOSERS = "[」』”’\"'）)】》\\]]*"
-_BREAK = re.compile(f"(\n[ \t]*\n\\s*)|(\n)|([。！？；…]+{_CLOSERS})|([.!?]+{_CLOSERS}(?=\\s|$))")
+_BREAK = re.compile(f"(\n[ \t]*\n\\s*)|(\n)|([。！？]+…*{_CLOSERS})|([.!?…]+{_CLOSERS}(?=\\s|$))")
+# A line this long without an end was broken by its width, also before a capital letter or a piece of code.
+_FULL = re.compile(r"(?!\s*#{1,6}\s).{60,}[^\s。！？….!?|]\s*$")
+_GOES_ON = re.compile(r"\s*(?![-*+]\s|\d{1,3}[.)]\s|[_*`~]{3})[\w*`\"'“(\[]")
 _ABBREVIATION = re.compile(
+    r"(?:^|\n)[ \t]*\d{1,3}\.$|"  # of a list
     r"(?:^|[\s(\[\"“])(?:[A-Z]|Mr|Mrs|Ms|Dr|Prof|St|Jr|Sr|Gen|Col|Lt|Capt|Rev|Hon|No|Nos|Vol|vol|Fig|fig|Eq|Sec|pp|p|ed|vs|cf|ca|c|"
     r"e\.g|i\.e|approx|Inc|Ltd|Co|Corp|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sep|Sept|Oct|Nov|Dec|(?:[A-Za-z]\.)+[A-Za-z])\.$"
 )
@@ -111,7 +125,8 @@ def _ends_sentence(text: str, found: re.Match[str]) -> bool:
     if found.group(2):
         line = text.rfind("\n", 0, found.start()) + 1
         end = text.find("\n", found.end())
-        return joins(text[line : found.start()], text[found.end() : len(text) if end < 0 else end]) is None
+        above, below = text[line : found.start()], text[found.end() : len(text) if end < 0 else end]
+        return joins(above, below) is None and not (_FULL.match(above) and _GOES_ON.match(below))
     if found.group(4):
         following = text[found.end() : found.end() + 40].lstrip()[:1]
         return not following.islower() and not _ABBREVIATION.search(text, max(0, found.start() - 12), found.start() + 1)
@@ -204,12 +219,12 @@ def _runs(text: str) -> Iterator[tuple[str, str]]:
         yield found.group(1) or "", (found.group(2) or "")[:TOKEN_CHARACTERS]
 
 
-def index_tokens(text: str, stem: Stem) -> list[str]:
+def index_tokens(text: str, stem: Stem, left_out: Set[str] = STOP_WORDS) -> list[str]:
     """Return what a text is found by: stems of words, and single characters and pairs of CJK."""
     tokens: list[str] = []
     for run, word in _runs(text):
         if word:
-            if word not in STOP_WORDS:
+            if word not in left_out:
                 tokens.append(stem(word))
             continue
         for i in range(len(run)):  # in the order of reading, so that positions mean nearness
@@ -219,10 +234,19 @@ def index_tokens(text: str, stem: Stem) -> list[str]:
 
 def query_tokens(text: str, stem: Stem) -> list[str]:
     """Return what a question asks for: stems and CJK pairs, single characters only where they stand alone."""
+    return [token for token in _pairs(_ASKING.sub(" ", text), stem, STOP_WORDS) if token not in _PRONOUNS]
+
+
+def small_words(text: str, stem: Stem) -> list[str]:
+    """Return what a question of nothing but stop words asks for ("What can you do?"): these."""
+    return _pairs(text, stem, frozenset())
+
+
+def _pairs(text: str, stem: Stem, left_out: Set[str]) -> list[str]:
     tokens: list[str] = []
-    for run, word in _runs(_ASKING.sub(" ", text)):
+    for run, word in _runs(text):
         if word:
-            if word not in STOP_WORDS:
+            if word not in left_out:
                 tokens.append(stem(word))
         elif len(run) == 1:
             tokens.append(run)
@@ -273,11 +297,3 @@ def fuse(first: Mapping[int, float], second: Mapping[int, float], share: float) 
     """Blend two rankings after min-max: `share` of the second, the rest of the first; who is missing in one has 0 there."""
     a, b = min_max(first), min_max(second)
     return {key: (1 - share) * a.get(key, 0.0) + share * b.get(key, 0.0) for key in a.keys() | b.keys()}
-
-
-def best_sentence(text: str, weights: Mapping[str, float], stem: Stem) -> tuple[Span, float]:
-    """Return the sentence that covers most of a question's weight, and the share it covers; the shorter one of equals."""
-    spans = sentences(text) or [Span(0, len(text))]
-    covered = [coverage(weights, query_tokens(text[span.start : span.end], stem)) for span in spans]
-    best = max(range(len(spans)), key=lambda i: (covered[i], spans[i].start - spans[i].end))
-    return spans[best], covered[best]

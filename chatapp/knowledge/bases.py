@@ -35,6 +35,7 @@ from chatapp.knowledge.rows import (
     readable_base,
 )
 from chatapp.models import Chunk, File, KnowledgeBase, new_id, now
+from chatapp.sessions import place
 from chatapp.settings import Settings
 
 FOREGROUND_SECONDS = 2  # of a base's removal happen while its owner waits
@@ -170,7 +171,7 @@ class Knowledge:
         self, user_id: str, base_id: str, after: str | None = None, limit: int = 200
     ) -> tuple[list[dict[str, Any]], str | None]:
         """Return a page of a base's files, latest first, and the cursor of the next page."""
-        skip = int(after) if after and after.isdigit() else 0
+        skip = place(after)
 
         def page(t: Session) -> list[dict[str, Any]]:
             base = readable_base(t, user_id, base_id)
@@ -224,7 +225,7 @@ class Knowledge:
         self, user_id: str, base_id: str, file_id: str, after: str | None = None, limit: int = 50
     ) -> tuple[list[dict[str, Any]], str | None]:
         """Return a page of a file's chunks in the order of reading, and the cursor of the next page."""
-        first = int(after) if after and after.isdigit() else 0
+        first = place(after)
 
         def page(t: Session) -> list[dict[str, Any]]:
             file = find_file(t, readable_base(t, user_id, base_id), file_id)

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from sqlalchemy import bindparam, func, select, text, update
 from sqlalchemy.orm import Session
 
-from chatapp.core.text import index_tokens, proximity
+from chatapp.core.text import HEADING_JOINT, index_tokens, proximity
 from chatapp.models import KnowledgeBase
 from chatapp.stems import stem
 
@@ -100,8 +100,13 @@ class Lexical(Protocol):
 
 
 def tokens_of(title: str, heading: str, body: str) -> list[str]:
-    """Return the tokens a chunk is found by: those of its text, its headings and its file's name."""
-    return index_tokens(f"{title}\n{heading}\n{body}", stem)
+    """Return the tokens a chunk is found by: those of its text, its headings and its file's name.
+
+    The heading just above keeps its stop words, since some consist of nothing else: "What can you do?"
+    """
+    above, _, title_of = heading.rpartition(HEADING_JOINT)
+    of_heading = [*index_tokens(above, stem), *index_tokens(title_of, stem, frozenset())]
+    return [*index_tokens(title, stem), *of_heading, *index_tokens(body, stem)]
 
 
 def search(index: Lexical, session: Session, scope: Scope, asked: Sequence[str], limit: int = CANDIDATES) -> Found:

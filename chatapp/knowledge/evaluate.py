@@ -74,8 +74,10 @@ class Report:
 
 
 def evaluate(file: Path, seed: int = 1, say: Callable[[str], None] = lambda _: None) -> Report:
-    """Measure on one file in SQuAD's format; questions without an answer are left out."""
+    """Measure on one file in SQuAD's format; questions without an answer are left out. Raises ValueError where none is left."""
     articles = load(file)
+    if not any(article.questions for article in articles):
+        raise ValueError("no questions")
     chance = random.Random(seed)
     chance.shuffle(articles)
     home = Path(tempfile.mkdtemp(prefix="chatapp-eval-"))

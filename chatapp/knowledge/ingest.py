@@ -11,17 +11,18 @@ import time
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, zip_longest
 from pathlib import Path
 
 from sqlalchemy import ColumnElement, and_, delete, exists, insert, or_, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from chatapp.core.text import Span, split
+from chatapp.core.quoting import is_title
+from chatapp.core.text import HEADING_JOINT, Span, split
 from chatapp.database import Database
 from chatapp.errors import ChatAppError, DatabaseBusy, UnreadableFile
 from chatapp.knowledge.bm25 import Lexical, tokens_of
-from chatapp.knowledge.formats import Document
+from chatapp.knowledge.formats import Document, Section
 from chatapp.knowledge.jobs import BATCH_CHUNKS, IN_WORK, LEASE, error_json, write_patiently
 from chatapp.knowledge.originals import Originals
 from chatapp.knowledge.remove import Remover
@@ -30,6 +31,7 @@ from chatapp.models import Chunk, File, FileText, KnowledgeBase, now
 
 BEAT_SECONDS = 10
 MOST_ATTEMPTS = 3
+MOST_TITLE = 500  # characters of a heading with nothing below it
 PARSED = 0.1  # share of the progress bar
 
 Parse = Callable[[Path, str, Callable[[], None]], Document]
@@ -129,8 +131,9 @@ class Ingest:
 
         pages = len(document.pages) or None
         self._hold(job, keep_text, status="indexing", progress=PARSED, media_type=document.media_type, pages=pages)
-        spans = split(document.text, [section.start for section in document.sections])
-        rows = _rows(job, document, spans)
+        sections = _with_text(document)
+        spans = split(document.text, [section.start for section in sections])
+        rows = _rows(job, document, sections, spans)
         written = 0
         while batch := list(islice(rows, BATCH_CHUNKS)):
             if self._leaving():
@@ -184,12 +187,26 @@ class Ingest:
         return "queued"
 
 
-def _rows(job: Job, document: Document, spans: Sequence[Span]) -> Iterator[_Row]:
+def _with_text(document: Document) -> list[Section]:
+    """Return the sections, a heading with nothing below it being part of the section below it: it answers nothing."""
+    kept: list[Section] = []
+    start: int | None = None
+    for section, following in zip_longest(document.sections, document.sections[1:]):
+        start = section.start if start is None else start
+        until = following.start if following and following.heading.startswith(section.heading + HEADING_JOINT) else start
+        alone = 0 < until - section.start <= MOST_TITLE and is_title(document.text[section.start : until], section.heading)
+        if not alone:
+            kept.append(Section(start, section.heading))
+            start = None
+    return kept
+
+
+def _rows(job: Job, document: Document, sections: Sequence[Section], spans: Sequence[Span]) -> Iterator[_Row]:
     """Yield the chunks in order, each with its page, heading path and tokens."""
-    starts = [section.start for section in document.sections]
+    starts = [section.start for section in sections]
     for ordinal, span in enumerate(spans):
         section = bisect_right(starts, span.start) - 1
-        heading = document.sections[section].heading if section >= 0 else ""
+        heading = sections[section].heading if section >= 0 else ""
         body = document.text[span.start : span.end]
         values: dict[str, object] = {
             "file_id": job.file_id,

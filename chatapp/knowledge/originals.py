@@ -45,6 +45,7 @@ class Incoming(io.RawIOBase):
 
     def write(self, data: bytes | bytearray | memoryview) -> int:  # type: ignore[override]
         """Take the next bytes; those over the limit are only counted."""
+        time.sleep(0)  # lets others run: a fast sender would keep the hub for the whole upload
         self.size += len(data)
         if self.size > self._limit:
             self._fault = self._fault or TooLarge(limit=f"{self._limit // MB} MB")
@@ -64,7 +65,11 @@ class Incoming(io.RawIOBase):
         return True
 
     def seek(self, offset: int, whence: int = 0) -> int:
-        """Do nothing: who wrote it may rewind it, but it is read by its final name only."""
+        """Close the file: who wrote it rewinds it at its end, and it is read by its final name only.
+
+        A request may bring a thousand files; they must not stay open until the last has come.
+        """
+        self._close()
         return 0
 
     def finish(self) -> Stored:
@@ -74,18 +79,23 @@ class Incoming(io.RawIOBase):
                 raise self._fault
             if self.size == 0:
                 raise UnreadableFile("empty")
-            try:
-                self._file.flush()
-                os.fsync(self._file.fileno())
-            except OSError as error:
-                if error.errno in _FULL:
-                    raise DiskFull from error
-                raise
-            self._file.close()
+            self._close()
+            if self._fault is not None:
+                raise self._fault
+            with open(self._path, "rb") as written:
+                os.fsync(written.fileno())
         except ChatAppError:
             self.discard()
             raise
         return Stored(self._sha256.hexdigest(), self._md5.hexdigest(), self.size)
+
+    def _close(self) -> None:
+        try:
+            self._file.close()
+        except OSError as error:
+            if error.errno not in _FULL:
+                raise
+            self._fault = self._fault or DiskFull()
 
     def move_to(self, target: Path) -> None:
         """Give the file its final name."""

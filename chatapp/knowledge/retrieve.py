@@ -13,8 +13,9 @@ from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
 from chatapp.core.prompt import Passage
-from chatapp.core.text import best_sentence, coverage, fuse, min_max, query_tokens
-from chatapp.knowledge.bm25 import Lexical, Match, Scope, search
+from chatapp.core.quoting import best_quote
+from chatapp.core.text import coverage, fuse, index_tokens, is_wide, min_max, query_tokens, small_words
+from chatapp.knowledge.bm25 import Found, Lexical, Match, Scope, search
 from chatapp.knowledge.ingest import page_of
 from chatapp.knowledge.jobs import VISIBLE
 from chatapp.models import Chunk, File, FileText, KnowledgeBase
@@ -24,6 +25,8 @@ NEAR = 0.3  # weight of proximity
 NEAR_CANDIDATES = 30
 DENSE = 0.3  # share of the dense ranking
 MOST_JOINED = 4  # chunks in one passage
+OTHER_SCRIPT = 0.8  # of a passage's value is left where it is not in the question's script: of two manuals, the asker's own
+TOGETHER = 0.7  # of a question's weight has to stand in one heading where it is made of stop words
 
 Dense = Callable[[Session, Scope, str], Mapping[int, float]]
 
@@ -48,15 +51,24 @@ def retrieve(
 ) -> list[Passage]:
     """Return the best passages for a question, at most `k`, best first."""
     scope = Scope(tuple(bases), tuple(md5s) if md5s is not None else None, _has_unfinished(session, bases))
-    searched = search(index, session, scope, query_tokens(question, stem))
+    searched = _search(index, session, scope, question)
     ranked = rank(searched.matches, dense(session, scope, question) if dense is not None else None)[:k]
-    found = _join(session, _load(session, dict(ranked)))
+    found = _join(session, _load(session, dict(ranked), is_wide(question)))
     pages = _pages(session, {each.passage.file_id for each in found})
     told = [_tell(each.passage, searched.evidence, pages.get(each.passage.file_id, [])) for each in found]
     best = max((covered for _, covered in told), default=0.0)
     worth = max(0.0, (best - searched.chance) / (1 - searched.chance))
     top = told[0][0].score if told else 0.0
     return [replace(passage, score=round(worth * passage.score / top, 4) if top else 0.0) for passage, _ in told]
+
+
+def _search(index: Lexical, session: Session, scope: Scope, question: str) -> Found:
+    """Search for what a question asks for; where that is stop words only, for headings in which they stand together."""
+    if asked := query_tokens(question, stem):
+        return search(index, session, scope, asked)
+    small = small_words(question, stem)
+    found = search(index, session, scope, small if len(small) > 1 else ())
+    return replace(found, matches=[match for match in found.matches if match.proximity >= TOGETHER])
 
 
 def rank(matches: Sequence[Match], dense: Mapping[int, float] | None) -> list[tuple[int, float]]:
@@ -76,7 +88,7 @@ def _has_unfinished(session: Session, bases: Sequence[int]) -> bool:
     return bool(session.scalar(select(of_base.where(File.status.not_in(VISIBLE)))))
 
 
-def _load(session: Session, values: Mapping[int, float]) -> list[_Found]:
+def _load(session: Session, values: Mapping[int, float], wide: bool) -> list[_Found]:
     query = select(Chunk, File).join(File, File.id == Chunk.file_id).where(Chunk.id.in_(values), File.status.in_(VISIBLE))
     found = [
         _Found(
@@ -91,7 +103,7 @@ def _load(session: Session, values: Mapping[int, float]) -> list[_Found]:
                 start=chunk.start,
                 end=chunk.end,
                 text=chunk.text,
-                score=values[chunk.id],
+                score=values[chunk.id] * (1 if is_wide(chunk.text) == wide else OTHER_SCRIPT),
             ),
             chunk.ordinal,
             chunk.ordinal,
@@ -132,7 +144,7 @@ def _pages(session: Session, file_ids: set[str]) -> dict[str, list[int]]:
 
 def _tell(passage: Passage, weights: Mapping[str, float], pages: Sequence[int]) -> tuple[Passage, float]:
     """Add the sentence that covers the question best and its page; say also how well passage and sentence cover it (0..1)."""
-    span, by_sentence = best_sentence(passage.text, weights, stem)
-    by_all = coverage(weights, query_tokens(f"{passage.name}\n{passage.heading}\n{passage.text}", stem))
+    span, by_sentence = best_quote(passage.text, passage.heading, weights, stem)
+    said = index_tokens(f"{passage.name}\n{passage.heading}\n{passage.text}", stem, frozenset())
     quote, page = passage.text[span.start : span.end], page_of(pages, passage.start + span.start)
-    return replace(passage, quote=quote, page=page), (by_sentence + by_all) / 2
+    return replace(passage, quote=quote, page=page), (by_sentence + coverage(weights, said)) / 2

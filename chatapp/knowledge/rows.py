@@ -14,6 +14,7 @@ from chatapp.knowledge.jobs import DELETING, VISIBLE
 from chatapp.models import Chunk, File, KnowledgeBase
 
 MOST_NAME_CHARACTERS = 200
+LONGEST_NAME = 1000  # characters of what a sender calls a file are looked at
 
 
 def readable_base(t: Session, user_id: str, base_id: str) -> KnowledgeBase:
@@ -47,7 +48,7 @@ def find_file(t: Session, base: KnowledgeBase, file_id: str) -> File:
 
 def clean_name(name: str) -> str:
     """Return what a file is called, without the path some browsers send and without what cannot be shown."""
-    name = " ".join(normalise(name).replace("\\", "/").rpartition("/")[2].split())
+    name = " ".join(normalise(name[-LONGEST_NAME:]).replace("\\", "/").rpartition("/")[2].split())
     if len(name) > MOST_NAME_CHARACTERS:
         stem, dot, extension = name.rpartition(".")
         name = f"{stem[: MOST_NAME_CHARACTERS - 10]}{dot}{extension[:9]}" if dot else name[:MOST_NAME_CHARACTERS]

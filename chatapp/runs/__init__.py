@@ -131,7 +131,8 @@ class Runs:
         }
         if not gains and not (beat and growing):
             return
-        mine = self._database.write(lambda t: records.save_gains(t, records.owner(), gains, beat))
+        alive = list(self._writers) if beat else []
+        mine = self._database.write(lambda t: records.save_gains(t, records.owner(), gains, alive))
         if beat:
             self._heartbeat_at = time.monotonic()
         for name, gain in gains.items():
@@ -144,9 +145,12 @@ class Runs:
         if not self._writers and not self._followed:
             return
         followed = {message_id: live.log.position for message_id, live in self._followed.items()}
-        stops, grown = self._database.read(lambda t: (records.stops(t, records.owner()), records.grown(t, followed)))
-        for message_id in stops:
-            if writer := self._writers.get(message_id):
+        written = dict(self._writers)
+        flags, grown = self._database.read(lambda t: (records.stop_flags(t, records.owner()), records.grown(t, followed)))
+        for message_id, writer in written.items():
+            if message_id not in flags:  # deleted, or taken over: nobody will ever read it
+                writer.interrupt(Lost)
+            elif flags[message_id]:
                 writer.interrupt(Stopped)
         for message_id, events in grown.items():
             self._follow(message_id, events)
@@ -161,8 +165,10 @@ class Runs:
             del self._followed[message_id]
 
     def _reap(self) -> None:
-        if self._database.read(lambda t: bool(t.scalars(records.stale()).first())):
-            for message_id in self._database.write(records.reap):
+        """End what others left behind. What this worker writes is alive, whatever the clock says after a sleep."""
+        own = set(self._writers)
+        if set(self._database.read(lambda t: t.scalars(records.stale()).all())) - own:
+            for message_id in self._database.write(lambda t: records.reap(t, spare=own)):
                 log.warning("answer interrupted message=%s", message_id)
 
 

@@ -28,6 +28,10 @@ class Live:
 
     def tail(self, position: int = 0) -> Iterator[tuple[int, Event]]:
         """Yield (position, event) from a position on until the end: the first piece at once, then at most 60 a second."""
+        # A log that another worker writes may not have come this far yet; one that has ended lost its last moment in a crash.
+        while position > self.log.position and not self.log.ended:
+            if not self.bell.wait(PING_SECONDS):
+                yield 0, Ping()
         if position > self.log.position:
             yield 0, Reset()
             position = 0

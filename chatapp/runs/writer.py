@@ -23,6 +23,7 @@ log = logging.getLogger("chatapp.runs")
 
 SWITCH_SECONDS = 0.01  # a supplier that sends without a pause must not keep the hub for longer
 SAVE_SECONDS = 10
+SAVE_AGAIN_SECONDS = 0.2
 
 
 class Stopped(BaseException):
@@ -67,9 +68,11 @@ class Writer(Live):
         self._greenlet = gevent.spawn(self._run)
 
     def interrupt(self, reason: type[BaseException]) -> None:
-        """Throw a reason into a writer that is not ending already; one that has not begun finds it."""
+        """Throw a reason into a writer, once: a second one would hit the commit. One that has not begun finds it."""
+        if self.ending or self._asked_to_end is not None:
+            return
         self._asked_to_end = reason
-        if self._greenlet is not None and self._begun and not self.ending:
+        if self._greenlet is not None and self._begun:
             self._greenlet.kill(reason, block=False)
 
     def join(self, seconds: float) -> None:
@@ -150,25 +153,25 @@ class Writer(Live):
             end = Done(end.finish_reason, end.usage, dict(self._timings), cited(self.log.text(Chunk), len(sources)))
         state = after(State.RUNNING, move)
         ending = records.Ending(self.job.context.message_id, self.log, state, end, self._cut)
-        if not self._save(ending):
-            end = records.error_event(NotSaved())
+        if (fault := self._save(ending)) is not None:
+            end = records.error_event(fault)
         self.log.append(end)
         self.ring()
         return end
 
-    def _save(self, ending: records.Ending) -> bool:
-        """Try for ten seconds; a run that was taken over has been saved by whoever took it."""
+    def _save(self, ending: records.Ending) -> ChatAppError | None:
+        """Try for ten seconds; return why it could not be. A run that was taken over was ended by whoever took it."""
         deadline = time.monotonic() + SAVE_SECONDS
         while time.monotonic() < deadline:
             try:
-                self.database.write(lambda t: records.save_end(t, ending, records.owner()))
-                return True
+                mine = self.database.write(lambda t: records.save_end(t, ending, records.owner()))
+                return None if mine else Interrupted()
             except DatabaseBusy:
-                continue
+                gevent.sleep(SAVE_AGAIN_SECONDS)
             except Exception:
                 log.exception("answer not saved message=%s", ending.message_id)
-                return False
-        return False
+                break
+        return NotSaved()
 
     def _mark(self, name: str) -> None:
         """Note, once, how many ms after the start something happened."""

@@ -5,6 +5,7 @@ every error. All routes are closed unless they are named in `OPEN`.
 """
 
 import logging
+import re
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +15,7 @@ from urllib.parse import urlsplit
 
 from flask import Flask, Response, current_app, g, jsonify, redirect, request
 from flask.json.provider import DefaultJSONProvider
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError, model_validator
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from chatapp.accounts import Accounts, Person
@@ -33,7 +34,7 @@ from chatapp.errors import (
 from chatapp.knowledge import Knowledge
 from chatapp.runs import Runs
 from chatapp.sessions import Sessions
-from chatapp.settings import Settings
+from chatapp.settings import MB, Settings
 from chatapp.suppliers import Suppliers
 from chatapp.turns import Turns
 from chatapp.words import choose_language, say
@@ -77,6 +78,25 @@ def require_admin() -> None:
         raise Forbidden
 
 
+class Input(BaseModel):
+    """What a request brings. NUL is no text: PostgreSQL refuses it, so it is replaced before anything sees it."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nul(cls, value: Any) -> Any:
+        return _replace_nul(value)
+
+
+def _replace_nul(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.replace("\0", "\ufffd")
+    if isinstance(value, list):
+        return [_replace_nul(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _replace_nul(item) for key, item in value.items()}
+    return value
+
+
 class JSONProvider(DefaultJSONProvider):
     """Times as RFC 3339 in UTC, text as it is."""
 
@@ -98,6 +118,7 @@ def init_app(app: Flask) -> None:
     app.after_request(_finish)
     app.register_error_handler(ChatAppError, _refuse)
     app.register_error_handler(HTTPException, _refuse_http)
+    app.register_error_handler(RecursionError, lambda _: _refuse(InvalidRequest("body", "unreadable")))
     app.register_error_handler(Exception, _refuse_unexpected)
 
 
@@ -105,6 +126,10 @@ def _begin() -> Any:
     g.request_id = uuid.uuid4().hex[:12]
     g.language = choose_language([request.cookies.get("chatapp_language", ""), *request.accept_languages.values()])
     g.user = None
+    if "\0" in request.path:
+        raise NotFound
+    if services().settings.auth == "off" and not _is_known_host(urlsplit(f"//{request.host}").hostname or ""):
+        raise OriginRefused
     origin = request.headers.get("Origin")
     g.foreign = bool(origin) and not _own_origin(origin or "")
     if g.foreign and origin not in services().settings.origins:
@@ -146,6 +171,18 @@ def _require_own_page() -> None:
         raise InvalidRequest("body", "body_json")
     if request.mimetype == "multipart/form-data" and not ({"Origin", "Sec-Fetch-Site"} & set(request.headers.keys())):
         raise OriginRefused
+
+
+def _is_known_host(host: str) -> bool:
+    """Without accounts the name in the address is all that tells us from a site that has its name point here (DNS rebinding).
+
+    Known are addresses, names that no public site can have, and those that the settings name.
+    """
+    settings = services().settings
+    named = {settings.bind.rpartition(":")[0], *(urlsplit(origin).hostname for origin in settings.origins)}
+    if host in named or "." not in host or host.endswith((".localhost", ".local")):
+        return True
+    return bool(re.fullmatch(r"\d+\.\d+\.\d+\.\d+", host))
 
 
 def _own_origin(origin: str) -> bool:
@@ -204,7 +241,7 @@ def _refuse_http(fault: HTTPException) -> Any:
     if fault.response is not None or (fault.code or 500) < 400:
         return fault.get_response()
     if isinstance(fault, RequestEntityTooLarge):
-        return _refuse(TooLarge(limit=f"{services().settings.upload_bytes // 2**20} MB"))
+        return _refuse(TooLarge(limit=f"{(request.max_content_length or 0) // MB} MB"))
     if fault.code == HTTPStatus.NOT_FOUND:
         return _refuse(NotFound())
     if fault.code == HTTPStatus.METHOD_NOT_ALLOWED:

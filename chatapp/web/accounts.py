@@ -4,16 +4,16 @@ from typing import Any
 
 from flask import Response, g, jsonify, make_response, request
 from flask_openapi3 import APIBlueprint, Tag
-from pydantic import BaseModel, Field, model_validator
+from pydantic import Field, model_validator
 
 from chatapp.accounts import ADMIN, LOGIN_DAYS, Person
-from chatapp.web import LOGIN_COOKIE, person, services
+from chatapp.web import LOGIN_COOKIE, Input, person, services
 from chatapp.web.shapes import MeShape, Page, TokenShape
 
 bp = APIBlueprint("auth", __name__, url_prefix="/api/auth", abp_tags=[Tag(name="auth", description="Accounts.")])
 
 
-class LoginBody(BaseModel):
+class LoginBody(Input):
     """A name and password, or a one-time link's secret."""
 
     name: str = Field(default=ADMIN, min_length=1, max_length=80)
@@ -27,20 +27,20 @@ class LoginBody(BaseModel):
         return self
 
 
-class PasswordBody(BaseModel):
+class PasswordBody(Input):
     """A new password; the current one where there is one."""
 
     current: str | None = Field(default=None, max_length=1000, repr=False)
     password: str = Field(min_length=8, max_length=1000, repr=False)
 
 
-class TokenBody(BaseModel):
+class TokenBody(Input):
     """What a token is called."""
 
     name: str = Field(default="token", min_length=1, max_length=80)
 
 
-class TokenPath(BaseModel):
+class TokenPath(Input):
     """A token's id."""
 
     token_id: str
@@ -53,7 +53,7 @@ def login(body: LoginBody) -> Response:
     if body.link:
         who, secret = accounts.use_link(body.link)
     else:
-        who, secret = accounts.sign_in(body.name, body.password or "", request.remote_addr or "")
+        who, secret = accounts.sign_in(body.name, body.password or "", _client())
     response = make_response(jsonify(user=_user(who)))
     response.set_cookie(LOGIN_COOKIE, secret, max_age=LOGIN_DAYS * 86400, httponly=True, samesite="Lax", secure=request.is_secure)
     return response
@@ -99,6 +99,14 @@ def delete_token(path: TokenPath) -> tuple[str, int]:
     """Revoke a personal token."""
     services().accounts.delete_token(person(), path.token_id)
     return "", 204
+
+
+def _client() -> str:
+    """Return where a request comes from; only a proxy on this machine is believed when it names somebody else."""
+    address = request.remote_addr or ""
+    if address in ("127.0.0.1", "::1"):
+        return request.headers.get("X-Forwarded-For", address).rpartition(",")[2].strip()
+    return address
 
 
 def _user(who: Person) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from chatapp.errors import NotFound, Overloaded, status_of
 from chatapp.runs import Job, Live
 from chatapp.suppliers import Wish
 from chatapp.turns import Opened, Question
-from chatapp.web import person, services
+from chatapp.web import Input, person, services
 from chatapp.words import say
 
 log = logging.getLogger("chatapp.web")
@@ -37,7 +37,7 @@ Id = Annotated[str, Field(min_length=1, max_length=80)]
 Ids = Annotated[list[Id], BeforeValidator(_one_or_many), Field(max_length=100)]
 
 
-class ChatConfig(BaseModel):
+class ChatConfig(Input):
     """How to talk."""
 
     system_prompt: str = Field(default="", max_length=20_000)
@@ -45,7 +45,7 @@ class ChatConfig(BaseModel):
     documents_only: bool = False
 
 
-class LLMConfig(BaseModel):
+class LLMConfig(Input):
     """Which model. A key that comes along serves this one request."""
 
     supplier: str | None = Field(default=None, max_length=80)
@@ -54,7 +54,7 @@ class LLMConfig(BaseModel):
     api_key: str | None = Field(default=None, max_length=500, repr=False)
 
 
-class KnowledgeConfig(BaseModel):
+class KnowledgeConfig(Input):
     """Which documents."""
 
     knowledge_base_id: Ids | None = None
@@ -62,7 +62,7 @@ class KnowledgeConfig(BaseModel):
     search_k: int = Field(default=5, ge=1, le=50)
 
 
-class ChatBody(BaseModel):
+class ChatBody(Input):
     """A question, or another answer to one, or the rest of an answer."""
 
     question: str | None = Field(default=None, min_length=1, max_length=QUESTION_MOST)
@@ -121,13 +121,13 @@ class ChatAnswer(BaseModel):
     usage: dict[str, Any]
 
 
-class MessagePath(BaseModel):
+class MessagePath(Input):
     """An answer's id."""
 
     message_id: str
 
 
-class AfterQuery(BaseModel):
+class AfterQuery(Input):
     """The position to go on from, an event's id."""
 
     after: str | None = None
@@ -138,6 +138,7 @@ def ask_stream(body: ChatBody) -> Response:
     """Answer with `text/event-stream`; a Last-Event-ID of an own answer attaches to it instead of asking again."""
     place = sse.parse_event_id(request.headers.get("Last-Event-ID", ""))
     if place is not None:
+        _check_room()
         return _stream(services().runs.attach(person().id, place[0]), *place)
     message_id, live = _ask(body)
     return _stream(live, message_id, 0)
@@ -167,6 +168,7 @@ def come_back(path: MessagePath, query: AfterQuery) -> Response:
     place = sse.parse_event_id(request.headers.get("Last-Event-ID") or query.after or "")
     if place is not None and place[0] != path.message_id:
         raise NotFound("message")
+    _check_room()
     live = services().runs.attach(person().id, path.message_id)
     return _stream(live, path.message_id, place[1] if place else 0)
 
@@ -179,13 +181,19 @@ def stop(path: MessagePath) -> tuple[str, int]:
 
 
 def _ask(body: ChatBody) -> tuple[str, Live]:
+    _check_room()
     found = services()
-    if found.runs.readers >= found.settings.max_streams or found.runs.live_count() >= found.settings.max_streams:
-        raise Overloaded(found.settings.max_streams)
     opened = found.turns.open(person().id, body.to_question())
     if opened.ask is None:
         return opened.message_id, found.runs.attach(person().id, opened.message_id)
     return opened.message_id, found.runs.start(_job(opened))
+
+
+def _check_room() -> None:
+    """Refuse what would be one stream too many, before anything is stored."""
+    limit = services().settings.max_streams
+    if max(services().runs.readers, services().runs.live_count()) >= limit:
+        raise Overloaded(limit)
 
 
 def _job(opened: Opened) -> Job:
@@ -210,8 +218,6 @@ def _job(opened: Opened) -> Job:
 
 def _stream(live: Live, message_id: str, position: int) -> Response:
     runs = services().runs
-    if runs.readers >= services().settings.max_streams:
-        raise Overloaded(services().settings.max_streams)
     language = g.language
 
     def speak(key: str, params: dict[str, Any]) -> str:

@@ -1,12 +1,13 @@
 """/api/knowledge: bases, their files, and the search over them."""
 
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
 from flask import jsonify, request, send_file
 from flask_openapi3 import APIBlueprint, Tag
-from pydantic import BaseModel, Field
+from pydantic import Field
 from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
@@ -15,7 +16,7 @@ from chatapp.core.prompt import source_json
 from chatapp.errors import ChatAppError, InvalidRequest, TooLarge
 from chatapp.knowledge.originals import Incoming
 from chatapp.settings import MB
-from chatapp.web import error_json, person, services, stored_error_json
+from chatapp.web import Input, error_json, person, services, stored_error_json
 from chatapp.web.chat import Id, Ids
 from chatapp.web.shapes import ChunkShape, FileShape, KnowledgeBaseShape, Page, SourceShape
 
@@ -27,7 +28,7 @@ DRAINED = 4  # times the limit are read and thrown away, so that the sender gets
 PIECE_BYTES = 256 * 1024
 
 
-class BasePath(BaseModel):
+class BasePath(Input):
     """A base's id."""
 
     base_id: str
@@ -39,28 +40,28 @@ class FilePath(BasePath):
     file_id: str
 
 
-class BaseBody(BaseModel):
+class BaseBody(Input):
     """What a base is called."""
 
     name: str = Field(min_length=1, max_length=200)
     description: str = Field("", max_length=10_000)
 
 
-class BaseChange(BaseModel):
+class BaseChange(Input):
     """The same; what is left out stays."""
 
     name: str | None = Field(None, min_length=1, max_length=200)
     description: str | None = Field(None, max_length=10_000)
 
 
-class PageQuery(BaseModel):
+class PageQuery(Input):
     """Which page of a list."""
 
     after: Id | None = None
     limit: int = Field(200, ge=1, le=1000)
 
 
-class SearchBody(BaseModel):
+class SearchBody(Input):
     """What to look for; in some files only where their md5s are named."""
 
     query: str = Field(min_length=1, max_length=100_000)
@@ -210,6 +211,7 @@ def _drain(limit: int) -> None:
     source = request.environ["wsgi.input"]
     while left > 0 and (piece := source.read(min(left, PIECE_BYTES))):
         left -= len(piece)
+        time.sleep(0)  # lets others run
 
 
 def _name(name: str) -> str:

@@ -4,43 +4,43 @@ from typing import Any
 
 from flask import jsonify
 from flask_openapi3 import APIBlueprint, Tag
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from chatapp.errors import InvalidRequest
-from chatapp.web import person, services, stored_error_json
+from chatapp.web import Input, person, services, stored_error_json
 from chatapp.web.chat import Id, Ids
 from chatapp.web.shapes import MessageShape, Page, SessionShape
 
 bp = APIBlueprint("sessions", __name__, url_prefix="/api", abp_tags=[Tag(name="sessions", description="Conversations.")])
 
 
-class ListQuery(BaseModel):
+class ListQuery(Input):
     """Which page of a list."""
 
     after: str | None = Field(default=None, max_length=80)
     limit: int = Field(default=50, ge=1, le=200)
 
 
-class MessagesQuery(BaseModel):
+class MessagesQuery(Input):
     """Which messages; all of them where nothing is said."""
 
     after: Id | None = None
     limit: int | None = Field(default=None, ge=1, le=1000)
 
 
-class SessionPath(BaseModel):
+class SessionPath(Input):
     """A session's id."""
 
     session_id: str
 
 
-class MessagePath(BaseModel):
+class MessagePath(Input):
     """A message's id."""
 
     message_id: str
 
 
-class SessionBody(BaseModel):
+class SessionBody(Input):
     """What of a session can be set; what is left out stays."""
 
     title: str | None = Field(default=None, max_length=200)

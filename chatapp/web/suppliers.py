@@ -6,13 +6,13 @@ from typing import Any
 
 from flask import jsonify
 from flask_openapi3 import APIBlueprint, Tag
-from pydantic import BaseModel, Field, field_validator
+from pydantic import Field, field_validator
 
 from chatapp.chains.suppliers import PRESETS, Endpoint
 from chatapp.chains.suppliers import preset as find_preset
 from chatapp.errors import ChatAppError
 from chatapp.suppliers import Wish
-from chatapp.web import error_json, person, require_admin, services
+from chatapp.web import Input, error_json, person, require_admin, services
 from chatapp.web.shapes import ModelShape, Page, SupplierShape
 
 bp = APIBlueprint("suppliers", __name__, url_prefix="/api", abp_tags=[Tag(name="suppliers", description="Models.")])
@@ -20,7 +20,7 @@ bp = APIBlueprint("suppliers", __name__, url_prefix="/api", abp_tags=[Tag(name="
 Models = list[str]
 
 
-class SupplierBody(BaseModel):
+class SupplierBody(Input):
     """A supplier: a preset's name, or an address."""
 
     preset: str | None = Field(default=None, max_length=40)
@@ -33,7 +33,7 @@ class SupplierBody(BaseModel):
     @field_validator("base_url")
     @classmethod
     def _is_an_address(cls, value: str | None) -> str | None:
-        if value and not value.startswith(("http://", "https://")):
+        if value and (not value.startswith(("http://", "https://")) or "@" in value):
             raise ValueError("url")
         return value.strip() if value else None
 
@@ -55,7 +55,7 @@ class TestBody(SupplierBody):
     supplier_id: str | None = Field(default=None, max_length=80)
 
 
-class SupplierPath(BaseModel):
+class SupplierPath(Input):
     """A supplier's id."""
 
     supplier_id: str

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from langchain_core.messages import AIMessageChunk
 
-from chatapp.chains.extractive import FITS, FITS_PAIRS, Extractive, answer
+from chatapp.chains.extractive import FITS, FITS_PAIRS, WORDS, Extractive, answer
 from chatapp.core.prompt import Passage, Prompt, Turn, cited
 
 LEAVE = Passage(
@@ -57,7 +57,7 @@ def test_the_same_sentence_in_two_passages_is_quoted_once() -> None:
 
 
 def test_where_a_figure_is_asked_for_one_is_given() -> None:
-    text = "Employees in Bonn have paid leave. In Bonn it is 27 days."
+    text = "Employees in Bonn have paid leave.\n\nIn Bonn it is 27 days."
     said = answer(prompt("How many days is leave in Bonn?", replace(LEAVE, text=text)))
     assert said.startswith("In Bonn it is 27 days. [1]")
 
@@ -76,6 +76,19 @@ def test_what_does_not_fit_is_declined_and_the_nearest_shown_as_such(question: s
 @pytest.mark.parametrize(("question", "words"), [("Who won?", "I found nothing"), ("谁赢了？", "没有找到")])
 def test_nothing_found_is_said(question: str, words: str) -> None:
     assert words in answer(prompt(question))
+
+
+@pytest.mark.parametrize(
+    ("question", "words"), [("hello", "connect a model"), ("你好", "连接一个模型"), ("Who won?", "Ask about")]
+)
+def test_a_greeting_is_told_what_to_do(question: str, words: str) -> None:
+    said = answer(prompt(question))
+    assert words in said and WORDS["zh-CN" if "好" in question else "en"]["nothing"] in said
+
+
+def test_a_long_question_in_vain_is_not_taken_for_a_greeting() -> None:
+    for question in ("Which team has won the championship of the year 1998?", "哪支球队赢得了一九九八年的世界杯冠军？"):
+        assert answer(prompt(question)) in (WORDS["en"]["nothing"], WORDS["zh-CN"]["nothing"])
 
 
 @pytest.mark.parametrize(("question", "words"), [("Hello!", "connect a model"), ("你好！", "连接一个模型")])
@@ -114,3 +127,78 @@ def test_a_quotation_does_not_become_a_heading_or_a_list_and_has_an_end() -> Non
     said = answer(prompt("leave of employees", replace(LEAVE, text=text)))
     assert "##" not in said and "- leave" not in said
     assert len(said) < 1600
+
+
+# --- headings lend, sentences answer
+
+
+def test_a_heading_is_never_the_answer_but_what_stands_below_it() -> None:
+    text = "### Where is my data stored?\n\nIn the folder beside the program.\n\nThe canteen opens at noon."
+    one = replace(LEAVE, heading="Manual › Where is my data stored?", text=text)
+    assert answer(prompt("Where is my data stored?", one)).startswith("In the folder beside the program. [1]")
+    chinese = replace(LEAVE, heading="手册 › 你能做什么？", text="### 你能做什么？\n\n我根据文档回答问题。")
+    assert answer(prompt("你能做什么？", chinese)) == "我根据文档回答问题。[1]"
+
+
+def test_a_heading_of_a_word_document_is_not_the_answer_either() -> None:
+    one = replace(LEAVE, heading="Handbook › Annual leave", text="Annual leave\n\nIt is 27 days. Ask your lead.")
+    assert answer(prompt("annual leave", one)) == "It is 27 days. Ask your lead. [1]"
+
+
+def test_where_only_headings_are_found_the_nearest_passages_are_shown() -> None:
+    said = answer(prompt("annual leave", replace(LEAVE, text="## Annual leave", heading="Annual leave", quote="## Annual leave")))
+    assert said == WORDS["en"]["nearest"] + "\n\n> Annual leave [1]"
+
+
+def test_a_question_of_stop_words_is_answered_from_its_section() -> None:
+    one = replace(
+        LEAVE, heading="Manual › What can you do?", text="## What can you do?\n\nAnswers are quoted.\n\nLunch is at noon."
+    )
+    assert answer(prompt("What can you do?", one)).startswith("Answers are quoted. [1]")
+
+
+def test_the_better_passage_counts_where_sentences_are_alike() -> None:
+    good = replace(LEAVE, text="Leave lasts long in Bonn.", score=0.9)
+    poor = replace(TRAVEL, text="Leave lasts long in Rome.", score=0.3)
+    assert answer(prompt("How long is leave?", poor, good)).startswith("Leave lasts long in Bonn. [2]")
+
+
+def test_a_further_sentence_adds_what_the_first_did_not_say() -> None:
+    alike = [f"The Ulm office pays {what}." for what in ("rent", "much", "late", "now")]
+    text = "\n\n".join([*alike, "Its landlord is the city."])
+    said = answer(prompt("Who is the landlord of the Ulm office, and what does it pay?", replace(LEAVE, text=text)))
+    assert said.startswith("The Ulm office pays rent. [1]\n\nIts landlord is the city. [1]")
+
+
+def test_what_follows_the_best_sentence_goes_before_what_says_the_same_elsewhere() -> None:
+    best = replace(LEAVE, heading="Leave", text="## Leave\n\nAsk your lead. Wait for a word. Sit down.")
+    other = replace(LEAVE, chunk_id=9, text="Leave is nice.\n\nLeave is fine.", score=0.8)
+    assert answer(prompt("leave", best, other)) == "Ask your lead. Wait for a word. Sit down. [1]"
+
+
+# --- how it is written
+
+
+def test_sentences_that_follow_each_other_are_one_paragraph_with_one_number() -> None:
+    one = replace(LEAVE, text="## Leave\n\nAsk your lead. Wait for a word.", heading="Leave")
+    assert answer(prompt("leave", one)) == "Ask your lead. Wait for a word. [1]"
+    chinese = replace(LEAVE, text="## 年假\n\n先向主管申请，然后等待批准的\n通知。等待答复。", heading="年假")
+    assert answer(prompt("年假", chinese)) == "先向主管申请，然后等待批准的通知。等待答复。[1]"
+
+
+def test_sentences_from_different_places_are_paragraphs_of_their_own() -> None:
+    bonn, ulm = (replace(LEAVE, chunk_id=n, text=f"Leave in {town} is long.") for n, town in ((1, "Bonn"), (2, "Ulm")))
+    assert answer(prompt("leave in Bonn and Ulm", bonn, ulm)) == "Leave in Bonn is long. [1]\n\nLeave in Ulm is long. [2]"
+
+
+def test_items_of_a_list_stay_a_list() -> None:
+    one = replace(LEAVE, heading="Kinds of leave", text="Kinds of leave\n\n- annual leave\n- parental leave")
+    assert answer(prompt("kinds of leave", one)) == "- annual leave [1]\n- parental leave [1]"
+    numbered = replace(one, text="Kinds of leave\n\n1. annual leave\n2. parental leave")
+    assert answer(prompt("kinds of leave", numbered)) == "1. annual leave [1]\n2. parental leave [1]"
+
+
+def test_code_is_quoted_as_code() -> None:
+    text = "## Calling it with curl\n\n```sh\ncurl -N http://one/\n  -d two\n```"
+    said = answer(prompt("calling with curl", replace(LEAVE, heading="Calling it with curl", text=text)))
+    assert said == "```\ncurl -N http://one/\n  -d two\n```\n[1]"

@@ -4,7 +4,6 @@ import pytest
 
 from chatapp.core.text import (
     Span,
-    best_sentence,
     count_tokens,
     coverage,
     fuse,
@@ -15,6 +14,7 @@ from chatapp.core.text import (
     proximity,
     query_tokens,
     sentences,
+    small_words,
     split,
 )
 
@@ -99,6 +99,12 @@ def test_next_to_nothing_makes_no_trouble(text: str) -> None:
 
 # --- sentences
 
+BROKEN = (
+    "Put the proxy in front of the service, and set up a proxy with\nHTTPS there.",
+    "Enter where the API begins, which is often an address that ends in\n`/v1`.",
+    "It knows a light and a dark theme, which is called the dark mode;\nat first it follows the browser.",
+)
+
 
 @pytest.mark.parametrize(
     ("text", "wanted"),
@@ -107,6 +113,11 @@ def test_next_to_nothing_makes_no_trouble(text: str) -> None:
         ("The U.S. Army came. J. K. Rowling wrote, e.g. books.", ["The U.S. Army came.", "J. K. Rowling wrote, e.g. books."]),
         ("他说：“走吧。”然后走了。为什么？", ["他说：“走吧。”", "然后走了。", "为什么？"]),
         ("A heading\n\nThen text", ["A heading", "Then text"]),
+        ("他来了；她走了。", ["他来了；她走了。"]),
+        ("等一等……然后走。", ["等一等……然后走。"]),
+        ("1. Open it.\n2. Close it.", ["1. Open it.", "2. Close it."]),
+        *[(whole, [whole]) for whole in BROKEN],
+        (f"# {BROKEN[0]}", [f"# {line}" if line.startswith("Put") else line for line in BROKEN[0].split("\n")]),
         ("- one item\n- another item", ["- one item", "- another item"]),
         (
             "This is a long line that was broken by its width\nand goes on here. Next.",
@@ -138,6 +149,15 @@ def test_a_question_asks_for_pairs_and_for_single_characters_that_stand_alone() 
 def test_what_asks_is_not_asked_for() -> None:
     assert query_tokens("请问年假有多少天？", same) == ["年假", "假有", "天"]
     assert query_tokens("How many days do I have?", same) == ["days"]
+
+
+def test_a_question_of_stop_words_asks_for_them_after_all() -> None:
+    assert query_tokens("What can you do?", same) == []
+    assert small_words("What can you do?", same) == ["what", "can", "you", "do"]
+    assert index_tokens("What can you do?", same) == []
+    assert index_tokens("What can you do?", same, frozenset()) == ["what", "can", "you", "do"]
+    assert query_tokens("你是谁？", same) == [], "a pronoun alone asks for nothing"
+    assert small_words("你是谁？", same) == ["你是", "是谁"]
 
 
 @pytest.mark.parametrize(
@@ -175,10 +195,6 @@ def test_fusion_keeps_what_only_one_ranking_knows() -> None:
     assert min_max({}) == {}
 
 
-def test_the_best_sentence_covers_most_of_the_questions_weight() -> None:
-    text = "Leave is good. Employees get 25 days of leave. Employees eat."
-    span, covered = best_sentence(text, {"employees": 1.0, "leave": 1.0, "days": 2.0}, same)
-    assert text[span.start : span.end] == "Employees get 25 days of leave."
-    assert covered == 1.0
-    assert coverage({"days": 1.0, "x": 1.0}, ["days"]) == 0.5
-    assert best_sentence("", {"x": 1.0}, same)[0] == Span(0, 0)
+def test_coverage_is_the_share_of_a_questions_weight() -> None:
+    assert coverage({"days": 1.0, "x": 3.0}, ["days", "other"]) == 0.25
+    assert coverage({}, ["days"]) == 0.0

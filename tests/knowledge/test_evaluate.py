@@ -3,6 +3,10 @@
 import json
 from pathlib import Path
 
+import pytest
+from click.testing import CliRunner
+
+from chatapp.cli import commands
 from chatapp.knowledge.evaluate import evaluate
 
 TOWNS = ("Bonn", "Ulm", "Jena", "Kiel", "Trier", "Essen", "Hagen", "Celle")
@@ -26,3 +30,28 @@ def test_it_counts_what_is_found_answered_and_declined(tmp_path: Path) -> None:
     assert (report.mrr, report.answered) == (1.0, 1.0)
     assert 0 <= report.declined <= 1
     assert any(line.startswith("retrieval  R@1 100.0") for line in report.lines())
+
+
+def test_the_command_prints_the_report(tmp_path: Path) -> None:
+    contexts = [f"The mayor of {town} collects {thing}." for town, thing in zip(TOWNS, THINGS, strict=True)]
+    asked = [
+        {"question": f"What does {town} collect?", "answers": [{"text": thing}]}
+        for town, thing in zip(TOWNS, THINGS, strict=True)
+    ]
+    articles = [{"paragraphs": [{"context": text, "qas": [one]}]} for text, one in zip(contexts, asked, strict=True)]
+    file = tmp_path / "squad.json"
+    file.write_text(json.dumps({"data": articles}), "utf-8")
+    done = CliRunner().invoke(commands, ["eval", str(file)])
+    assert done.exit_code == 0
+    assert done.stdout.startswith("paragraphs 8, questions 8\nretrieval  R@1 100.0")
+    assert "indexing 8 paragraphs" in done.stderr
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"data": []}', '{"data": [{"title": "a"}]}'])
+def test_a_file_of_another_format_is_named_in_a_sentence(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "other.json"
+    file.write_text(content, "utf-8")
+    done = CliRunner().invoke(commands, ["eval", str(file)])
+    assert done.exit_code == 1
+    assert "SQuAD" in str(done.exception) or "SQuAD" in done.output
+    assert CliRunner().invoke(commands, ["eval", str(tmp_path / "none.json")]).exit_code == 2

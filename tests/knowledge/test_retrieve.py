@@ -38,6 +38,46 @@ def test_title_and_headings_are_searched_but_not_shown(shelf: Shelf) -> None:
         assert "expenses" not in passage.text
 
 
+def test_a_question_of_stop_words_finds_the_heading_that_asks_it(shelf: Shelf) -> None:
+    sections = ("# Guide\n\nIt is short.", "## What can you do?\n\nAnswers are quoted.", "## How are you?\n\nWell.")
+    shelf.add("manual.md", "\n\n".join(sections))
+    shelf.add("你是谁.md", "# 你是谁？\n\n一个助手。")
+    for question in ("What can you do?", "what do YOU do"):
+        assert [passage.text for passage in shelf.search(question)] == [sections[1]]
+    assert [passage.text for passage in shelf.search("你是谁？")] == ["# 你是谁？\n\n一个助手。"]
+    assert shelf.search("What can you do?")[0].score == 1.0
+    assert shelf.search("Who were they?") == [], "not a heading's"
+    assert shelf.search("What?") == shelf.search("你") == [], "one word asks for nothing"
+
+
+def test_stop_words_do_not_count_beside_others(shelf: Shelf) -> None:
+    shelf.add("a.md", "# What can you do?\n\nQuote.")
+    shelf.add("b.txt", "The zebra crossing is long.")
+    assert [passage.name for passage in shelf.search("What can you do about a zebra?")] == ["b.txt"]
+
+
+@pytest.mark.parametrize("question", ["Where is my data stored?", "data"])
+def test_a_heading_is_not_the_quote_of_its_passage(shelf: Shelf, question: str) -> None:
+    shelf.add("manual.md", "# Running it\n\n## Where is my data stored?\n\nIn the folder beside the program. Call us.")
+    assert shelf.search(question)[0].quote == "In the folder beside the program."
+
+
+def test_of_two_languages_the_askers_comes_first(shelf: Shelf) -> None:
+    shelf.add("en.md", "# PostgreSQL\n\nSet up well.")
+    shelf.add("zh.md", "# PostgreSQL\n\n设置好。")
+    shelf.add("long.txt", "PostgreSQL. " + "Words about something else. " * 15)
+    assert [passage.name for passage in shelf.search("PostgreSQL")][:2] == ["en.md", "zh.md"]
+    assert [passage.name for passage in shelf.search("PostgreSQL 怎么样？")][:2] == ["zh.md", "en.md"]
+
+
+def test_a_heading_with_nothing_below_it_is_part_of_the_section_below_it(shelf: Shelf) -> None:
+    shelf.add("manual.md", "# Running it\n\n## Data\n\n### Where\n\nIn the folder.\n\n## Empty\n\n## Last")
+    assert [(passage.heading, passage.text) for passage in shelf.search("data")] == [
+        ("Running it › Data › Where", "# Running it\n\n## Data\n\n### Where\n\nIn the folder.")
+    ]
+    assert [passage.text for passage in shelf.search("empty last")] == ["## Empty", "## Last"], "nothing is lost"
+
+
 def test_neighbours_are_joined_into_one_passage(shelf: Shelf) -> None:
     shelf.add("long.txt", "\n\n".join(f"Rule {n} of the zebra crossing. " + "More words are here. " * 40 for n in range(6)))
     passages = shelf.search("zebra crossing", 5)

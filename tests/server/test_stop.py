@@ -1,6 +1,7 @@
 """Stop means stop, at every stage; and a dropped connection is not a stop."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -49,6 +50,26 @@ def test_a_dropped_connection_is_not_a_stop(service: Service) -> None:
     started = start(service, "typewriter-40-40", {"chunk"})
     stored = wait_for(lambda: _ended(service, started.message_id), 5)
     assert stored["status"] == "complete"
+
+
+def test_many_stops_at_once_leave_one_end_that_everybody_gets(service: Service) -> None:
+    for _ in range(3):
+        started = start(service, "typewriter-400-40", {"chunk"})
+        path = f"/chat/stream/{started.message_id}"
+        with ThreadPoolExecutor(16) as people:
+            stops = [people.submit(service.request, "DELETE", path) for _ in range(10)]
+            readers = [people.submit(service.stream, path=path) for _ in range(6)]
+            assert {stop.result().status for stop in stops} == {204}
+            assert {reader.result().last["data"]["finish_reason"] for reader in readers} == {"stopped"}
+        assert service.stream(path=path).last["type"] == "done"
+
+
+def test_an_answer_that_is_deleted_while_it_is_written_is_stopped(service: Service, model_server: ModelServer) -> None:
+    started = start(service, "hang-mid", {"chunk"})
+    request = model_server.requests[-1]
+    assert service.request("DELETE", f"/api/messages/{started.message_id}").status == 204
+    wait_for(lambda: request.closed_by_client, 2, "the model server sees the close")
+    assert service.get(f"/chat/stream/{started.message_id}").status == 404
 
 
 def test_stopping_what_has_ended_changes_nothing(service: Service) -> None:

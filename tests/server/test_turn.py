@@ -141,6 +141,63 @@ def test_the_same_client_message_id_is_answered_once(service: Service) -> None:
     assert first.text() == second.text()
 
 
+def test_another_answer_under_the_same_client_message_id_is_written_once(service: Service) -> None:
+    context = ask(service, "echo", "again").first("context")
+    body = {"question_id": context["question_id"], "client_message_id": str(uuid.uuid4()), "llm_config": {**LLM, "model": "echo"}}
+    assert service.stream(body).message_id == service.stream(body).message_id != context["message_id"]
+
+
+def test_a_question_whose_answer_was_deleted_can_be_sent_again(service: Service) -> None:
+    body = {"question": "once more", "client_message_id": str(uuid.uuid4()), "llm_config": {**LLM, "model": "echo"}}
+    first = service.stream(body).message_id
+    assert service.request("DELETE", f"/api/messages/{first}").status == 204
+    again = service.stream(body)
+    assert again.status == 200 and again.message_id != first
+
+
+def test_a_complete_answer_is_not_continued(service: Service) -> None:
+    done = ask(service, "echo", "complete")
+    reply = service.post("/chat", {"continue_id": done.message_id})
+    assert (reply.status, list(reply.json["error"]["fields"])) == (422, ["continue_id"])
+
+
+def test_a_session_goes_on_without_a_base_that_was_deleted(service: Service) -> None:
+    base = service.post("/api/knowledge", {"name": "short-lived"}).json["id"]
+    config = {"knowledge_base_id": base}
+    session_id = ask(service, "echo", "one", knowledge_config=config).first("context")["session_id"]
+    assert service.request("DELETE", f"/api/knowledge/{base}").status == 204
+    assert ask(service, "echo", "two", session_id=session_id).last["type"] == "done"
+
+
+def test_nul_is_replaced_wherever_text_comes_in(service: Service) -> None:
+    streamed = ask(service, "echo", "a\0b")
+    assert service.get(f"/api/messages/{streamed.first('context')['question_id']}").json["content"] == "a\ufffdb"
+    assert service.get("/api/sessions/a%00b").status == 404
+
+
+def test_odd_cursors_and_bodies_are_no_faults_of_ours(service: Service) -> None:
+    for cursor in ("%C2%B2", "9" * 70, "-1", "x"):
+        assert service.get(f"/api/sessions?after={cursor}").status in (200, 422)
+    nested = service.post("/chat", b"[" * 100_000, Content_Type="application/json")
+    assert (nested.status, nested.json["error"]["code"]) == (422, "invalid_request")
+    large = service.post("/chat", b'{"question":"' + b"x" * 3_000_000 + b'"}', Content_Type="application/json")
+    assert large.status == 413 and "2 MB" in large.json["error"]["message"]
+
+
+def test_a_long_pasted_question_holds_nobody_up(service: Service) -> None:
+    reply = service.post("/chat", {"question": "长" * 100_000, "llm_config": {**LLM, "model": "echo"}})
+    assert reply.json["error"]["code"] == "context_too_long"
+    short = service.post("/chat", {"question": "长" * 5_000, "llm_config": {**LLM, "model": "echo"}})
+    title = service.get(f"/api/sessions/{short.json['session_id']}").json["title"]
+    assert title.endswith("…") and len(title) < 40
+
+
+def test_a_supplier_that_only_chats_to_itself_holds_nobody_up(service: Service) -> None:
+    started = service.stream({"question": "q", "llm_config": {**LLM, "model": "pings"}}, until=lambda s: "context" in s.kinds())
+    assert service.get("/healthz").status == 200
+    service.request("DELETE", f"/chat/stream/{started.message_id}")
+
+
 def test_a_session_with_a_live_answer_is_busy(service: Service) -> None:
     started = service.stream(
         {"question": "long", "llm_config": {**LLM, "model": "typewriter-400-20"}}, until=lambda s: "chunk" in s.kinds()

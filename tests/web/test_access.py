@@ -201,6 +201,18 @@ def test_a_named_origin_may_use_the_api_with_a_token_only(settings: Settings, ap
     assert page.get("/api/models", headers={"Origin": "https://evil.example"}).status_code == 403
 
 
+def test_without_accounts_a_site_that_points_its_name_here_is_refused(settings: Settings, app: Flask, services: Services) -> None:
+    from dataclasses import replace
+
+    app.extensions["chatapp"] = replace(services, settings=replace(settings, auth="off", origins=("https://chat.example.org",)))
+    page = app.test_client()
+    for host, status in [
+        ("evil.example:8000", 403), ("127.0.0.1:8000", 200), ("192.168.1.5:8000", 200), ("localhost", 200), ("myserver", 200),
+        ("chat.example.org", 200), ("[::1]:8000", 200), ("evil.localhost.example", 403),
+    ]:  # fmt: skip
+        assert page.get("/api/auth/me", headers={"Host": host}).status_code == status, host
+
+
 def test_without_accounts_everybody_is_the_administrator(settings: Settings, app: Flask, services: Services) -> None:
     from dataclasses import replace
 

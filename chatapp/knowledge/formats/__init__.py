@@ -7,9 +7,8 @@ path), and the places where pages begin. A reader never decides about chunks.
 from dataclasses import dataclass, field
 from typing import Any
 
-from chatapp.core.text import normalise
+from chatapp.core.text import HEADING_JOINT, normalise
 
-HEADING_JOINT = " › "
 MOST_CHARACTERS = 10_000_000  # of text in one file
 MOST_HEADING_CHARACTERS = 200
 

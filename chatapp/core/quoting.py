@@ -1,0 +1,127 @@
+"""Which sentences of a passage may be quoted, and how much of a question each holds.
+
+A heading is no answer, and neither is a sentence that asks, or that ends in a colon. They say what the sentences after them
+are about, so they lend these what they hold of the question, the less the further on: under "Where is my data stored?" the
+next sentence need not say "data" again.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Set
+from dataclasses import dataclass
+
+from chatapp.core.text import HEADING_JOINT, Span, Stem, coverage, index_tokens, sentences
+
+KEPT = 0.7  # of what a heading says the next sentence holds all, and each further one this share of the one before
+
+_FENCE = re.compile(r"[ \t]*(?:`{3,}|~{3,})")
+_ATX = re.compile(r"[ \t]*#{1,6}[ \t]+\S")
+_MARKUP = re.compile(r"^[ \t]*#{1,6}[ \t]+|[ \t]+#+[ \t]*$|[*_`]")
+_ANNOUNCES = re.compile(r"[?？:：][*_]*$")
+_ITEM = re.compile(r"(?:[-*+•]|\d{1,3}[.)、])[ \t]+\S|\d{1,3}、\S")
+_SAYS_NOTHING = re.compile(r"(?:\d{1,3}[.)、]|[\W_]+)$")
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A sentence; its kind is text, item (of a list), code, title (lends, is not quoted) or mark (neither).
+
+    `held` says of each token of the question how much of it is here: 1 where it stands here, less where it was lent.
+    """
+
+    span: Span
+    kind: str
+    tokens: frozenset[str]
+    held: Mapping[str, float]
+
+    @property
+    def quotable(self) -> bool:
+        """Say whether this can be an answer."""
+        return self.kind not in ("title", "mark")
+
+
+def read_sentences(text: str, heading: str, asked: Set[str], stem: Stem) -> list[Sentence]:
+    """Return a passage's sentences in the order of reading; `heading` is the path of headings above it."""
+    lent: dict[str, float] = {}
+    found: list[Sentence] = []
+    for span, kind in _kinds(text, heading):
+        tokens = frozenset(index_tokens(text[span.start : span.end], stem, frozenset()))
+        own = dict.fromkeys(tokens & asked, 1.0)
+        found.append(Sentence(span, kind, tokens, own if kind == "title" else lent | own))
+        if kind == "title":
+            lent |= own
+        elif kind != "mark":
+            lent = {token: part * KEPT for token, part in lent.items()}
+    return found
+
+
+def best_quote(text: str, heading: str, weights: Mapping[str, float], stem: Stem) -> tuple[Span, float]:
+    """Return the sentence to quote from a passage, and which share of the question's weight one sentence says by itself.
+
+    Of equals the shorter one is quoted. The share may be a heading's: who asks in its words has found the place.
+    """
+    read = read_sentences(text, heading, weights.keys(), stem)
+    if not read:
+        return Span(0, len(text)), 0.0
+
+    def value(sentence: Sentence) -> tuple[float, int]:
+        held = sum(weights[token] * part for token, part in sentence.held.items())
+        return held, sentence.span.start - sentence.span.end
+
+    best = max([one for one in read if one.quotable] or read, key=value)
+    return best.span, max(coverage(weights, one.tokens) for one in read)
+
+
+def is_title(text: str, heading: str) -> bool:
+    """Say whether a text is nothing but headings."""
+    return not any(kind not in ("title", "mark") for _, kind in _kinds(text, heading))
+
+
+def _kinds(text: str, heading: str) -> Iterator[tuple[Span, str]]:
+    """Yield the sentences' places and kinds; a block of fenced code counts as one sentence."""
+    titles = {_bare(part) for part in heading.split(HEADING_JOINT)} - {""}
+    fences = [span for span in _lines(text) if _FENCE.match(text, span.start)]
+    # A passage may begin inside a block: then the first fence, which names no language, ends it.
+    if len(fences) % 2:
+        closes = not text[fences[0].start : fences[0].end].strip(" \t`~")
+        fences = [Span(0, 0), *fences] if closes else [*fences, Span(len(text), len(text))]
+    start = 0
+    for opens, closes_at in zip(fences[::2], fences[1::2], strict=True):
+        yield from _prose(text, start, opens.start, titles)
+        if code := text[opens.end : closes_at.start].strip("\n"):
+            first = text.index(code, opens.end)
+            yield Span(first, first + len(code)), "code"
+        start = closes_at.end
+    yield from _prose(text, start, len(text), titles)
+
+
+def _lines(text: str) -> Iterator[Span]:
+    start = 0
+    for line in text.split("\n"):
+        yield Span(start, start + len(line))
+        start += len(line) + 1
+
+
+def _prose(text: str, start: int, end: int, titles: Set[str]) -> Iterator[tuple[Span, str]]:
+    part = text[start:end]
+    for span in sentences(part):
+        line = part[part.rfind("\n", 0, span.start) + 1 : _line_end(part, span.start)]
+        yield Span(start + span.start, start + span.end), _kind(part[span.start : span.end], line, titles)
+
+
+def _kind(sentence: str, line: str, titles: Set[str]) -> str:
+    if sentence in line and (_ATX.match(line) or _bare(line) in titles):
+        return "title"
+    if _SAYS_NOTHING.match(sentence):
+        return "mark"
+    if _ANNOUNCES.search(sentence):
+        return "title"
+    return "item" if _ITEM.match(sentence) else "text"
+
+
+def _line_end(text: str, start: int) -> int:
+    end = text.find("\n", start)
+    return len(text) if end < 0 else end
+
+
+def _bare(title: str) -> str:
+    return " ".join(_MARKUP.sub("", title).split()).casefold()

@@ -1,0 +1,99 @@
+"""What of a passage may be quoted, and what a heading lends to the sentences below it."""
+
+import pytest
+
+from chatapp.core.quoting import KEPT, best_quote, is_title, read_sentences
+
+
+def same(word: str) -> str:
+    return word
+
+
+def kinds(text: str, heading: str = "") -> list[tuple[str, str]]:
+    read = read_sentences(text, heading, set(), same)
+    return [(one.kind, text[one.span.start : one.span.end]) for one in read]
+
+
+def quote(text: str, heading: str, *asked: str) -> str:
+    span, _ = best_quote(text, heading, dict.fromkeys(asked, 1.0), same)
+    return text[span.start : span.end]
+
+
+@pytest.mark.parametrize(
+    ("text", "heading", "title"),
+    [
+        ("## Leave of staff\n\nIt is long.", "", "## Leave of staff"),
+        ("Leave of staff\n\nIt is long.", "Handbook › Leave of staff", "Leave of staff"),
+        ("Leave  OF\tstaff\nIt is long.", "Handbook › Leave of staff", "Leave  OF\tstaff"),
+        ("*Leave* of `staff`\n\nIt is long.", "Leave of staff", "*Leave* of `staff`"),
+        ("How long is leave?\n\nIt is long.", "", "How long is leave?"),
+        ("年假有多长？很长。", "", "年假有多长？"),
+        ("These hold here:\n\nIt is long.", "", "These hold here:"),
+    ],
+)
+def test_headings_questions_and_announcements_are_no_answers(text: str, heading: str, title: str) -> None:
+    first, second = kinds(text, heading)
+    assert first == ("title", title)
+    assert second[0] == "text"
+
+
+@pytest.mark.parametrize("text", ["Leave of staff is long.", 'He asked "who?" and left.', "#1 is the best."])
+def test_what_only_looks_like_a_heading_is_quoted(text: str) -> None:
+    assert kinds(text, "Leave of staff") == [("text", text)]
+
+
+def test_a_title_of_several_sentences_is_a_title() -> None:
+    assert [kind for kind, _ in kinds("## 1. Leave! Long ago.\n\nIt is long.")] == ["title"] * 3 + ["text"]
+
+
+def test_rules_and_lonely_numbers_say_nothing() -> None:
+    assert kinds("Leave\n=====\n\n|---|---|\n\n1.\n\n---", "Leave") == [
+        ("title", "Leave"), ("mark", "====="), ("mark", "|---|---|"), ("mark", "1."), ("mark", "---"),
+    ]  # fmt: skip
+
+
+def test_items_of_a_list_are_told_from_text() -> None:
+    assert [kind for kind, _ in kinds("- one day\n* two days\n1. three days\n2、四天\n3 days")] == ["item"] * 4 + ["text"]
+
+
+def test_a_block_of_code_is_one_sentence() -> None:
+    text = "Run this:\n\n```sh\n# no heading\nmake run? yes\n```\n\nThat is all."
+    assert kinds(text) == [("title", "Run this:"), ("code", "# no heading\nmake run? yes"), ("text", "That is all.")]
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("make run\n```\n\nThat is all.", [("code", "make run"), ("text", "That is all.")]),
+        ("That is all.\n\n```sh\nmake run", [("text", "That is all."), ("code", "make run")]),
+    ],
+)
+def test_a_passage_may_begin_or_end_inside_a_block_of_code(text: str, wanted: list[tuple[str, str]]) -> None:
+    assert kinds(text) == wanted
+
+
+def test_a_heading_lends_what_it_holds_of_the_question_and_less_further_on() -> None:
+    text = "## Where is my data?\n\nIn a folder. Beside the program. All data is there."
+    title, *below = read_sentences(text, "", {"data", "folder", "moon"}, same)
+    assert title.held == {"data": 1.0}
+    assert [one.held["data"] for one in below] == pytest.approx([1.0, KEPT, 1.0])
+    assert below[0].held["folder"] == 1.0, "its own"
+    assert all("moon" not in one.held for one in below)
+
+
+def test_the_quote_is_what_a_heading_is_about() -> None:
+    text = "## Where is my data?\n\nIn the folder. Ask for more."
+    assert quote(text, "Where is my data?", "data") == "In the folder."
+    assert best_quote(text, "", {"data": 1.0}, same)[1] == 1.0, "who asks in the heading's words has found the place"
+
+
+def test_the_quote_covers_most_of_the_questions_weight() -> None:
+    text = "Leave is good. Employees get 25 days of leave. Employees eat."
+    assert quote(text, "", "employees", "leave", "days") == "Employees get 25 days of leave."
+
+
+def test_where_nothing_else_is_there_a_heading_is_quoted() -> None:
+    assert quote("## My data", "My data", "data") == "## My data"
+    assert quote("", "", "data") == ""
+    assert is_title("# Manual\n\n## My data", "Manual › My data")
+    assert not is_title("# Manual\n\nMy data", "Manual")
