@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from tests.handbook import reply_to
 from tests.modelwire import USAGE, Turn, completion
 
 WORDS = (
@@ -88,6 +89,21 @@ def parameters(turn: Turn) -> None:
 def cited(turn: Turn) -> None:
     """Cite the first passage."""
     says(turn, ["The ", "answer ", "stands ", "in ", "the ", "first ", "passage ", "[1]", "."])
+
+
+@behaves("atlas-32b")
+def handbook(turn: Turn) -> None:
+    """Answer as a good model would from the handbook; about expenses it breaks off, the key `sk-hold` makes it stay half-way."""
+    held = turn.request.headers.get("authorization") == "Bearer sk-hold"
+    text, breaks = reply_to(turn.question, held)
+    words = re.findall(r"[\u3000-\u9fff]{1,2}|\S+\s*|\s+", text)
+    if not held and not breaks:
+        says(turn, words, rate=40)
+        return
+    turn.text(*words)
+    if held:
+        turn.wire.wait()
+    turn.wire.close()
 
 
 @behaves(r"typewriter-(\d+)-(\d+)")

@@ -1,7 +1,7 @@
 /** Streaming by block commits looks at every moment like rendering the whole. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { mayClose, split } from '../../static/js/markdown/blocks.js';
+import { closeMarks, mayClose, split } from '../../static/js/markdown/blocks.js';
 import { createEngine } from '../../static/js/markdown/engine.js';
 
 const engine = createEngine({ copy: 'Copy', citation: (n) => `Source ${n}` });
@@ -66,4 +66,23 @@ test('a line that can become the end of a fence is taken for one', () => {
   const fence = { marker: '`', size: 3 };
   for (const line of ['`', '``', '```', '   ```', '````  ']) assert.ok(mayClose(line, fence), line);
   for (const line of ['a', '```js', '    ```', '~~~', '` `']) assert.ok(!mayClose(line, fence), line);
+});
+
+test('marks that are open at the end are closed while they are typed, and nowhere else', () => {
+  const cases = {
+    'plain text': 'plain text',
+    'a **bold': 'a **bold**',
+    'a **bold ': 'a **bold**',
+    'a **bold*': 'a **bold**',
+    'a **bold** b': 'a **bold** b',
+    'a **': 'a ',
+    'a `code': 'a `code`',
+    'a `': 'a ',
+    'a `2**3` b': 'a `2**3` b',
+    'a `2**': 'a `2**`',
+    '**done**\nand **open': '**done**\nand **open**',
+    '* item': '* item',
+    '***': '***',
+  };
+  for (const [typed, shown] of Object.entries(cases)) assert.equal(closeMarks(typed), shown);
 });

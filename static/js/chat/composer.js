@@ -17,7 +17,7 @@ export class Composer {
   #send;
   #stop;
   #notice;
-  #chat = NEW;
+  /** @type {string|null} null until the page has entered one: nothing typed yet is no reason to forget a draft */ #chat = null;
   #live = false;
   #timer = 0;
   /** @type {(() => void)|null} */ #action = null;
@@ -43,6 +43,7 @@ export class Composer {
     this.#input.addEventListener('keydown', (event) => this.#key(event));
     find(dock, '[data-notice-close]').addEventListener('click', () => this.hideNotice());
     find(dock, '[data-notice-action]').addEventListener('click', () => this.#action?.());
+    document.addEventListener('keydown', (event) => this.#escape(event));
     window.addEventListener('pagehide', () => this.#keep());
   }
 
@@ -50,14 +51,14 @@ export class Composer {
   enter(sessionId) {
     this.#keep();
     this.#chat = sessionId ?? NEW;
-    this.#set(drafts.read(this.#chat).text);
+    this.#set(drafts.read(sessionId ?? NEW).text);
     this.hideNotice();
     if (!touch.matches) this.#input.focus();
   }
 
   /** The question has arrived: only what was typed since is still a draft. @param {string} sessionId */
   accepted(sessionId) {
-    drafts.write(this.#chat, { text: '', id: null });
+    drafts.write(this.#chat ?? NEW, { text: '', id: null });
     this.#chat = sessionId;
     this.#keep();
   }
@@ -106,17 +107,24 @@ export class Composer {
     this.#submit();
   }
 
+  /** Escape ends the answer, where nothing else was closed by it. @param {KeyboardEvent} event */
+  #escape(event) {
+    if (event.key !== 'Escape' || event.defaultPrevented || isComposing(event)) return;
+    if (this.#live && !document.querySelector('dialog[open]')) this.#stop.click();
+  }
+
   #submit() {
     const text = this.#input.value.trim();
     if (!text) return;
     if (this.#live) return this.notice(t('composer.kept'), { kind: 'kept' });
-    const draft = drafts.read(this.#chat);
+    const chat = this.#chat ?? NEW;
+    const draft = drafts.read(chat);
     const id = draft.id && draft.text === text ? draft.id : newId();
     this.hideNotice();
     if (!this.#ask(text, id)) return;
     this.#set('');
     clearTimeout(this.#timer);
-    drafts.write(this.#chat, { text, id });
+    drafts.write(chat, { text, id });
   }
 
   #changed() {
@@ -128,6 +136,7 @@ export class Composer {
   /** Remember what is typed; nothing typed leaves a sent but not yet accepted question alone. */
   #keep() {
     clearTimeout(this.#timer);
+    if (this.#chat === null) return;
     const text = this.#input.value;
     const before = drafts.read(this.#chat);
     if (text ? text !== before.text : !before.id) drafts.write(this.#chat, { text, id: null });

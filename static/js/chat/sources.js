@@ -51,7 +51,9 @@ export class SourcePanel {
     on('[data-source-previous]', () => this.#show(this.#at - 1));
     on('[data-source-next]', () => this.#show(this.#at + 1));
     this.#root.addEventListener('keydown', (event) => {
-      if (event.key === 'Escape') this.close();
+      if (event.key !== 'Escape') return;
+      event.preventDefault();
+      this.close();
     });
   }
 

@@ -137,7 +137,10 @@ export class Thread {
     delegate(this.#root, 'submit', '[data-edit-form]', (form, event) => this.#submitEdit(form, event, actions));
     delegate(this.#root, 'keydown', '[data-edit-field]', (field, event) => {
       const key = /** @type {KeyboardEvent} */ (event);
-      if (key.key === 'Escape') find(field.closest('form') ?? field, '[data-edit-cancel]').click();
+      if (key.key === 'Escape') {
+        key.preventDefault();
+        find(field.closest('form') ?? field, '[data-edit-cancel]').click();
+      }
       if (key.key !== 'Enter' || key.shiftKey || isComposing(key)) return;
       key.preventDefault();
       field.closest('form')?.requestSubmit();

@@ -13,7 +13,8 @@ const UNCUT_BLOCKS = 2;
 
 /**
  * @param {BlockParser} md @param {string} tail text since the last cut, with LF line ends
- * @returns {{cut: number, fence: Fence|null}} how many characters are final, and the code fence that is open at the end
+ * @returns {{cut: number, fence: Fence|null, prose: boolean}} how many characters are final, the code fence that is open at
+ *   the end, and whether the end is text and not code
  */
 export function split(md, tail) {
   /** @type {{type: string, level: number, nesting: number, map: [number, number]|null, markup: string}[]} */
@@ -21,7 +22,28 @@ export function split(md, tail) {
   md.block.parse(tail, md, {}, tokens);
   const blocks = tokens.filter((token) => token.level === 0 && token.nesting >= 0 && token.map);
   const lines = tail.split('\n');
-  return { cut: cutAt(blocks.map((block) => block.map?.[0] ?? 0), lines), fence: openFence(blocks.at(-1), lines) };
+  const last = tokens.findLast((token) => ['inline', 'fence', 'code_block'].includes(token.type));
+  return {
+    cut: cutAt(blocks.map((block) => block.map?.[0] ?? 0), lines),
+    fence: openFence(blocks.at(-1), lines),
+    prose: last?.type === 'inline',
+  };
+}
+
+/**
+ * Close the bold words or the code that are open in the last line, so that their marks do not flicker while they are typed.
+ * @param {string} tail that ends in prose
+ */
+export function closeMarks(tail) {
+  const start = tail.lastIndexOf('\n') + 1;
+  const line = tail.slice(start);
+  if (/^\s*\*{3,}\s*$/.test(line)) return tail; // a rule
+  const ticks = line.split('`').length - 1;
+  const mark = ticks % 2 ? '`' : '**';
+  if (ticks % 2 === 0 && (line.replace(/`[^`]*`/g, '').split('**').length - 1) % 2 === 0) return tail;
+  if (line.endsWith(mark)) return tail.slice(0, -mark.length);
+  const half = mark === '**' && line.endsWith('*') ? '*' : mark;
+  return tail.trimEnd() + half;
 }
 
 /** @param {number[]} starts @param {string[]} lines */

@@ -2,7 +2,7 @@
  * Renders a growing Markdown text. Finished blocks are rendered once and never touched again, so that selecting and
  * reading stay possible; only the tail is rendered anew, once a frame, and less often where that is expensive.
  */
-import { mayClose, split } from './blocks.js';
+import { closeMarks, mayClose, split } from './blocks.js';
 import { toFragment } from './safe.js';
 
 /** @typedef {import('./engine.js').Engine} Engine */
@@ -116,12 +116,12 @@ export class StreamRenderer {
   }
 
   #draw() {
-    const { cut, fence } = split(this.#engine, this.#tail);
+    const { cut, fence, prose } = split(this.#engine, this.#tail);
     if (cut) {
       this.#root.insertBefore(this.#render(this.#tail.slice(0, cut)), this.#live);
       this.#tail = this.#tail.slice(cut);
     }
-    this.#live.replaceChildren(this.#render(this.#tail));
+    this.#live.replaceChildren(this.#render(prose ? closeMarks(this.#tail) : this.#tail));
     const code = fence && this.#live.lastElementChild?.querySelector('code');
     this.#fence = code ? fence : null;
     this.#code = code ? textOf(code) : null;

@@ -149,7 +149,10 @@ export class SessionList {
       else this.#draw();
     };
     field.addEventListener('keydown', (event) => {
-      if (event.key === 'Escape') end(false);
+      if (event.key === 'Escape') {
+        event.preventDefault();
+        end(false);
+      }
       if (event.key === 'Enter' && !isComposing(event)) end(true);
     });
     field.addEventListener('blur', () => end(true));

@@ -59,7 +59,8 @@ export class ConnectDialog {
     this.#presets = (await this.#api.get('/api/suppliers/presets')).items;
     const options = [...this.#presets.map((preset) => new Option(preset.label, preset.name)), new Option(t('connect.custom'), CUSTOM)];
     this.#preset.replaceChildren(...options);
-    this.#presetChosen();
+    if (!this.#url.value) return this.#presetChosen();
+    this.#preset.value = CUSTOM; // somebody was faster than the list
   }
 
   async #loadSuppliers() {

@@ -15,7 +15,9 @@ export class Sidebar {
     delegate(this.#side, 'click', '[data-open-knowledge], [data-open-settings], [data-connect]', () => this.leave());
     this.#scrim.addEventListener('click', () => this.#set(false));
     this.#side.addEventListener('keydown', (event) => {
-      if (event.key === 'Escape' && this.#narrow.matches) this.#set(false);
+      if (event.key !== 'Escape' || !this.#narrow.matches) return;
+      event.preventDefault();
+      this.#set(false);
     });
     this.#narrow.addEventListener('change', () => this.#start());
     this.#start();

@@ -1,0 +1,132 @@
+"""The first minutes of somebody new, on a service of its own: sign in by the link, connect a model, set a password."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.driver import LANGUAGES, Chat, Faults, new_window, sentence, sign_in, words
+from tests.modelserver import ModelServer
+from tests.service import ROOT, Service, free_port
+
+pytestmark = pytest.mark.parametrize("language", LANGUAGES)
+REFUSED = r"Failed to load resource.*"
+
+
+@pytest.fixture(scope="module")
+def newcomer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service that knows no model and nobody."""
+    with Service(tmp_path_factory.mktemp("newcomer")) as running:
+        yield running
+
+
+@pytest.fixture
+def link(newcomer: Service) -> str:
+    """A fresh one-time link, as `make link` prints it."""
+    command = [sys.executable, "-m", "chatapp", "link"]
+    printed = subprocess.run(command, cwd=ROOT, env=newcomer.environ, capture_output=True, text=True, check=True).stdout
+    return re.findall(r"http://\S+/sign-in#\S+", printed)[-1]
+
+
+@pytest.fixture(scope="module")
+def login(browser: Browser, newcomer: Service) -> list:
+    return sign_in(browser, newcomer)
+
+
+@pytest.fixture
+def page(browser: Browser, newcomer: Service, login: list, faults: Faults, language: str) -> Iterator[Page]:
+    """A page of somebody who is not signed in yet."""
+    window = new_window(browser, newcomer.url, locale=language)
+    window.on("page", faults.watch)
+    yield window.new_page()
+    window.close()
+    for supplier in newcomer.get("/api/suppliers").json["items"]:
+        newcomer.request("DELETE", f"/api/suppliers/{supplier['id']}")
+
+
+def first_page(page: Page, login: list) -> Chat:
+    """Go to the first page of somebody who is signed in."""
+    page.context.add_cookies(login)
+    return Chat(page).open()
+
+
+def test_the_link_signs_in_once_and_the_password_may_be_skipped(page: Page, link: str, faults: Faults, language: str) -> None:
+    faults.expect(REFUSED + "401")
+    page.goto("/")
+    expect(page).to_have_url(re.compile(r"/sign-in$"))
+    page.goto(link)
+    expect(page.locator("[data-step=link]")).to_be_visible()
+    page.locator("[data-link-go]").click()
+    expect(page.locator("[data-step=password]")).to_be_visible()
+    page.locator("[data-skip]").click()
+    expect(Chat(page).ready().input).to_be_focused()
+    page.context.clear_cookies()
+    page.goto(link)
+    page.locator("[data-link-go]").click()
+    expect(page.locator("[data-problem]")).to_have_text(words(language, "error.unauthorized.link"))
+    expect(page.locator("[data-step=form]")).to_be_visible()
+
+
+def test_four_actions_from_the_first_page_to_the_first_token(
+    page: Page, login: list, model_server: ModelServer, language: str
+) -> None:
+    chat = first_page(page, login)
+    expect(page.locator("[data-empty]")).to_be_visible()
+    page.locator("[data-empty-connect]").click()  # 1
+    expect(chat.connect_dialog.locator("[data-preset] option").first).to_be_attached()
+    chat.connect_dialog.locator("[data-base-url]").fill(model_server.base_url)  # 2
+    chat.connect_dialog.locator("[data-save]").click()  # 3
+    expect(chat.connect_dialog).to_be_hidden()
+    chat.input.press_sequentially("Hello there\n")  # 4
+    expect(chat.text(chat.answers.last)).not_to_have_text("")
+    chat.expect_complete(chat.answers.last)
+    assert "Hello there" in str(model_server.asked()[-1].body["messages"])
+
+
+FAULTY = {
+    "wrong key": ("{model}", "bad-key", "upstream_auth"),
+    "wrong port": ("http://127.0.0.1:{free}/v1", "", "upstream_unreachable"),
+    "no API there": ("{service}/v1/nothing", "", "upstream_protocol"),
+}
+
+
+def test_connect_says_in_words_what_is_wrong(
+    page: Page, login: list, newcomer: Service, model_server: ModelServer, language: str
+) -> None:
+    dialog = first_page(page, login).connect_dialog
+    page.locator("[data-empty-connect]").click()
+    result = dialog.locator("[data-result]")
+    for url, key, code in FAULTY.values():
+        address = url.format(model=model_server.base_url, free=free_port(), service=newcomer.url)
+        dialog.locator("[data-base-url]").fill(address)
+        dialog.locator("[data-key]").fill(key)
+        dialog.locator("[data-test]").click()
+        expect(result).to_have_attribute("data-result", "failed")
+        expect(result).to_have_text(sentence(language, f"error.{code}"))
+    dialog.locator("[data-base-url]").fill(model_server.base_url)
+    dialog.locator("[data-key]").fill("sk-good")
+    dialog.locator("[data-test]").click()
+    expect(result).to_have_attribute("data-result", "ok")
+    expect(dialog.locator("[data-models] [data-model=echo]")).to_be_checked()
+
+
+def test_a_password_is_set_after_the_link_and_signs_in(page: Page, link: str, faults: Faults, language: str) -> None:
+    faults.expect(REFUSED + "401")
+    page.goto(link)
+    page.locator("[data-link-go]").click()
+    if language == "en-US":  # the first time; the second time there is one
+        page.locator("[data-new-password]").fill("a good long password")
+        page.locator("[data-first-password] [type=submit]").click()
+    Chat(page).ready()
+    page.locator("[data-account]").click()
+    page.locator("[data-sign-out]").click()
+    expect(page.locator("[data-step=form]")).to_be_visible()
+    page.locator("[data-login-password]").fill("a wrong one, I fear")
+    page.locator("[data-login-go]").click()
+    expect(page.locator("[data-problem]")).to_have_text(words(language, "error.unauthorized.wrong"))
+    page.locator("[data-login-password]").fill("a good long password")
+    page.locator("[data-login-go]").click()
+    Chat(page).ready()

@@ -1,0 +1,129 @@
+"""How the page stands: accessible in both themes, on a phone, in two languages; and the list of chats."""
+
+import os
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.driver import LANGUAGES, PHONE, Chat, words
+from tests.service import ROOT, Service, wait_for
+
+AXE = ROOT / "node_modules/axe-core/axe.min.js"
+PHONE_WINDOW = {"viewport": PHONE, "has_touch": True, "is_mobile": True}
+WIDE = """A table and code that are wider than any phone:
+
+| one | two | three | four | five | six | seven |
+| - | - | - | - | - | - | - |
+| Donaudampfschifffahrt | Donaudampfschifffahrt | Donaudampfschifffahrt | Donaudampfschifffahrt | x | y | z |
+
+```
+{0}
+```
+
+https://example.org/{0}
+""".format("wide" * 60)
+
+
+def violations(page: Page) -> list[str]:
+    """Return what axe finds, each with where it is."""
+    if page.evaluate("typeof axe") == "undefined":
+        page.evaluate(AXE.read_text("utf-8"))
+    found = page.evaluate("axe.run(document, { resultTypes: ['violations'] }).then((result) => result.violations)")
+    return [f"{one['id']}: {[node['target'] for node in one['nodes']]}" for one in found]
+
+
+@pytest.mark.parametrize("window", [{"reduced_motion": "reduce"}], ids=["still"])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_nothing_stands_in_the_way_of_assistive_technology(chat: Chat, theme: str) -> None:
+    if not AXE.exists() and not os.environ.get("CI"):
+        pytest.skip("axe-core is not installed: npm install")
+    assert violations(chat.page) == []
+    chat.choose_model("builtin/extractive")
+    answer = chat.ask("How do I connect a model?")
+    chat.expect_complete(answer)
+    answer.locator(".cite").first.click()
+    expect(chat.panel).to_be_visible()
+    assert violations(chat.page) == []
+    chat.page.locator("[data-model-picker] [data-picker-button]").click()
+    chat.page.locator("[data-model-picker] [data-connect]").click()
+    expect(chat.connect_dialog.locator("[data-preset] option").first).to_be_attached()
+    assert violations(chat.page) == []
+    chat.page.keyboard.press("Escape")
+    failed = chat.ask("Fail", "cut")
+    expect(chat.error(failed)).to_be_visible()
+    assert violations(chat.page) == []
+
+
+@pytest.mark.parametrize("window", [PHONE_WINDOW], ids=["phone"])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_phone_scrolls_one_way_only_and_has_a_drawer(chat: Chat, language: str) -> None:
+    width = "Math.max(document.documentElement.scrollWidth, document.querySelector('[data-scroll]').scrollWidth)"
+    sidebar = chat.page.locator("aside[data-sidebar]")
+    expect(sidebar).to_be_hidden()
+    assert chat.page.evaluate(width) <= PHONE["width"]
+    answer = chat.ask(WIDE, "echo")
+    chat.expect_complete(answer)
+    assert chat.page.evaluate(width) <= PHONE["width"]
+    chat.page.locator(".topbar [data-toggle-sidebar]").tap()
+    expect(sidebar).to_be_in_viewport()
+    expect(sidebar.locator("[data-session-open]").first).to_have_attribute("aria-current", "page")
+    chat.page.locator("[data-scrim]").tap(position={"x": 370, "y": 400})
+    expect(sidebar).to_be_hidden()
+    chat.input.fill("one line")
+    chat.input.press("Enter")
+    expect(chat.input).to_have_value("one line\n")
+
+
+def test_the_language_is_changed_in_the_settings_and_the_draft_stays(chat: Chat) -> None:
+    chat.input.fill("half a thought")
+    chat.page.locator("[data-account]").click()
+    chat.page.locator("[data-open-settings]").click()
+    chat.page.locator("[data-language]").select_option("zh-CN")
+    expect(chat.page.locator("html")).to_have_attribute("lang", "zh-CN")
+    expect(chat.ready().input).to_have_attribute("placeholder", words("zh-CN", "composer.placeholder"))
+    expect(chat.input).to_have_value("half a thought")
+
+
+def test_the_theme_is_in_the_page_before_it_is_painted(chat: Chat) -> None:
+    background = "getComputedStyle(document.body).backgroundColor"
+    light = chat.page.evaluate(background)
+    chat.page.locator("[data-account]").click()
+    chat.page.locator("[data-open-settings]").click()
+    chat.page.locator("[data-theme-choice] [value=dark]").check(force=True)
+    expect(chat.page.locator("html")).to_have_attribute("data-theme", "dark")
+    dark = chat.page.evaluate(background)
+    assert dark != light
+    with chat.page.expect_response(lambda response: response.request.is_navigation_request()) as served:
+        chat.reload()
+    assert re.search(r"<html[^>]*data-theme=\"dark\"", served.value.text())
+    assert chat.page.evaluate(background) == dark
+
+
+def test_a_chat_is_renamed_pinned_and_deleted_with_a_way_back(chat: Chat, service: Service) -> None:
+    chat.expect_complete(chat.ask("The name it was born with", "echo"))
+    path = f"/api/sessions/{chat.session_id}"
+    row = chat.page.locator(f'[data-session="{chat.session_id}"]')
+    open_menu(chat, row, "[data-rename]")
+    row.locator("[data-rename-field]").fill("A better name")
+    row.locator("[data-rename-field]").press("Enter")
+    expect(row.locator("[data-session-open]")).to_have_text("A better name")
+    wait_for(lambda: service.get(path).json["title"] == "A better name")
+    open_menu(chat, row, "[data-pin]")
+    expect(chat.page.locator(".session-group h2").first).to_have_text(words("en", "date.pinned"))
+    open_menu(chat, row, "[data-delete]")
+    expect(row).to_have_count(0)
+    chat.page.locator("[data-toast-action]").click()
+    expect(row.locator("[data-session-open]")).to_have_text("A better name")
+    assert service.get(path).status == 200
+    open_menu(chat, row, "[data-delete]")
+    chat.page.locator("[data-toast-close]").click()
+    wait_for(lambda: service.get(path).status == 404)
+    chat.reload()
+    expect(row).to_have_count(0)
+
+
+def open_menu(chat: Chat, row, entry: str) -> None:
+    row.hover()
+    row.locator("[data-session-menu]").click()
+    row.locator(entry).click()
