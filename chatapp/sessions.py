@@ -15,6 +15,7 @@ from chatapp.models import Message, Session, new_id, now
 
 PAGE = 50
 MOST = 200
+SNIPPET = 120
 
 
 def owned_session(t: Transaction, user_id: str, session_id: str) -> Session:
@@ -54,6 +55,26 @@ class Sessions:
             lambda t: [session_json(row) for row in t.scalars(query.order_by(*order).offset(skip).limit(limit + 1))]
         )
         return rows[:limit], str(skip + limit) if len(rows) > limit else None
+
+    def search(self, user_id: str, words: str, limit: int) -> list[dict[str, Any]]:
+        """Return the latest sessions whose title or messages hold a text, each with a snippet around it."""
+
+        def find(t: Transaction) -> list[dict[str, Any]]:
+            there = Message.content.icontains(words, autoescape=True)
+            said = select(Message.session_id, func.max(Message.number).label("number")).where(Message.user_id == user_id, there)
+            found = said.group_by(Message.session_id).subquery()
+            query = (
+                select(Session, Message.content)
+                .outerjoin(found, found.c.session_id == Session.id)
+                .outerjoin(Message, Message.number == found.c.number)
+                .where(Session.user_id == user_id, Session.kind == "chat")
+                .where(found.c.number.is_not(None) | Session.title.icontains(words, autoescape=True))
+                .order_by(Session.updated_at.desc())
+                .limit(max(1, min(limit, MOST)))
+            )
+            return [{**session_json(row), "snippet": _snippet(content or row.title, words)} for row, content in t.execute(query)]
+
+        return self._database.read(find)
 
     def create(self, user_id: str, values: dict[str, Any]) -> dict[str, Any]:
         """Make an empty session."""
@@ -144,6 +165,37 @@ def history(t: Transaction, session_id: str, leaf_id: str | None) -> list[Turn]:
         else:
             joined.append(turn)
     return joined
+
+
+def _snippet(text: str, words: str) -> str:
+    """Cut a text around the place where the words stand."""
+    at = max(0, text.lower().find(words.lower()))
+    start, end = max(0, at - SNIPPET // 2), at + len(words) + SNIPPET // 2
+    cut = " ".join(text[start:end].split())
+    return f"{'…' if start else ''}{cut}{'…' if end < len(text) else ''}"
+
+
+def branch(rows: list[dict[str, Any]], leaf_id: str | None) -> list[dict[str, Any]]:
+    """Return the messages that lead to `leaf_id`, oldest first."""
+    by_id = {row["id"]: row for row in rows}
+    found: list[dict[str, Any]] = []
+    while leaf_id and (row := by_id.pop(leaf_id, None)):
+        found.append(row)
+        leaf_id = row["parent_id"]
+    return found[::-1]
+
+
+def as_markdown(session: dict[str, Any], rows: list[dict[str, Any]]) -> str:
+    """Write a branch as a Markdown document: questions as headings, answers with the list of their sources."""
+    parts = [f"# {session['title']}"]
+    for row in rows:
+        if row["role"] == "user":
+            parts.append("## " + row["content"].replace("\n", "\n\n"))
+        elif row["content"]:
+            parts.append(row["content"])
+            cited = [source for source in row["sources"] if source["n"] in row["citations"]]
+            parts += ["\n".join(f"[{s['n']}] {s['name']}" + (f", p. {s['page']}" if s["page"] else "") for s in cited)]
+    return "\n\n".join(filter(None, parts)) + "\n"
 
 
 def touch(t: Transaction, session_id: str, **values: Any) -> None:

@@ -1,15 +1,16 @@
 """/api/sessions and /api/messages."""
 
-from typing import Any
+from typing import Any, Literal
 
-from flask import jsonify
+from flask import jsonify, make_response
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import Field
 
 from chatapp.errors import InvalidRequest
+from chatapp.sessions import as_markdown, branch
 from chatapp.web import Input, person, services, stored_error_json
 from chatapp.web.chat import Id, Ids
-from chatapp.web.shapes import MessageShape, Page, SessionShape
+from chatapp.web.shapes import ExportShape, FoundShape, MessageShape, Page, SessionShape
 
 bp = APIBlueprint("sessions", __name__, url_prefix="/api", abp_tags=[Tag(name="sessions", description="Conversations.")])
 
@@ -26,6 +27,19 @@ class MessagesQuery(Input):
 
     after: Id | None = None
     limit: int | None = Field(default=None, ge=1, le=1000)
+
+
+class SearchQuery(Input):
+    """What to look for."""
+
+    q: str = Field(min_length=1, max_length=200)
+    limit: int = Field(default=50, ge=1, le=200)
+
+
+class ExportQuery(Input):
+    """As what."""
+
+    format: Literal["md", "json"] = "md"
 
 
 class SessionPath(Input):
@@ -67,6 +81,26 @@ def list_sessions(query: ListQuery) -> Any:
 def create_session(body: SessionBody) -> Any:
     """Make an empty session."""
     return jsonify(services().sessions.create(person().id, _values(body))), 201
+
+
+@bp.get("/sessions/search", responses={200: Page[FoundShape]})
+def search_sessions(query: SearchQuery) -> Any:
+    """Find sessions by what their title or messages say; the latest first, each with a snippet."""
+    return jsonify(items=services().sessions.search(person().id, query.q, query.limit), next=None)
+
+
+@bp.get("/sessions/<session_id>/export", responses={200: ExportShape})
+def export_session(path: SessionPath, query: ExportQuery) -> Any:
+    """Download a session: the branch last looked at as Markdown, or all of it as JSON."""
+    session = services().sessions.read(person().id, path.session_id)
+    rows = services().sessions.messages(person().id, path.session_id, None, None)
+    if query.format == "json":
+        response = jsonify(session=session, messages=[_shown(row) for row in rows])
+    else:
+        response = make_response(as_markdown(session, branch(rows, session["leaf_id"])))
+        response.headers["Content-Type"] = "text/markdown; charset=utf-8"
+    response.headers.set("Content-Disposition", "attachment", filename=f"chat-{session['id'][:8]}.{query.format}")
+    return response
 
 
 @bp.get("/sessions/<session_id>", responses={200: SessionShape})

@@ -84,6 +84,19 @@ class MessageShape(BaseModel):
     created_at: datetime
 
 
+class FoundShape(SessionShape):
+    """A session that a search found, and what it says there."""
+
+    snippet: str
+
+
+class ExportShape(BaseModel):
+    """A whole session."""
+
+    session: SessionShape
+    messages: list[MessageShape]
+
+
 class KnowledgeBaseShape(BaseModel):
     """Files that are searched together."""
 

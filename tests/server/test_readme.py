@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from chatapp.settings import Settings
 from tests.service import ROOT, Service, wait_for
 from tests.test_docs import READMES, readme_blocks
 
@@ -57,6 +58,15 @@ def test_the_commands_of_the_readme_do_what_they_say(made: Service, readme: Path
         assert done.returncode == 0, done.stderr
         assert '"type":"context"' in done.stdout and '"type":"done"' in done.stdout, done.stdout
         assert re.search(r"\[\d\]", done.stdout), f"no citation in {done.stdout}"
+
+
+@pytest.mark.parametrize("readme", READMES, ids=lambda path: path.name)
+def test_the_start_with_variables_is_one_that_works(readme: Path) -> None:
+    [line] = [block.strip() for block in readme_blocks(readme, "") if "make run" in block]
+    *assignments, make, target = line.split()
+    assert (make, target) == ("make", "run")
+    settings = Settings.from_env(dict(word.split("=", 1) for word in assignments))
+    assert settings.openai_base_url.startswith("https://") and settings.openai_models
 
 
 def test_the_first_question_ever_asked_is_answered_from_the_manual(made: Service) -> None:
