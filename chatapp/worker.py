@@ -13,6 +13,7 @@ import sys
 import time
 from types import FrameType
 
+from chatapp import logs
 from chatapp.database import open_database
 from chatapp.errors import DatabaseBusy
 from chatapp.knowledge.ingest import Ingest, is_due
@@ -82,7 +83,7 @@ class Worker:
 def main() -> int:
     """Run one worker in the foreground."""
     settings = Settings.from_env()
-    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logs.set_up(settings.log_level)
     if os.nice(0) < NICENESS:
         os.nice(NICENESS - os.nice(0))
     worker = Worker(settings)
