@@ -8,6 +8,7 @@ import hashlib
 import os
 import secrets
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
@@ -20,7 +21,7 @@ from werkzeug.security import check_password_hash, generate_password_hash
 
 from chatapp import offload
 from chatapp.database import Database
-from chatapp.errors import InvalidRequest, NotFound, Unauthorized
+from chatapp.errors import DatabaseBusy, InvalidRequest, NotFound, Unauthorized
 from chatapp.models import Token, User, new_id, now
 
 LOGIN_DAYS = 30
@@ -29,6 +30,7 @@ FREE_ATTEMPTS = 5
 WAIT_SECONDS = 30
 MOST_ATTEMPTS_KEPT = 10_000
 MOST_CHECKS = 16
+NOTE_SECONDS = 60
 CHECK_AGAIN_SECONDS = 5
 ADMIN = "admin"
 BEARERS = ("personal", "terminal", "environment")
@@ -65,6 +67,7 @@ class Accounts:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._checking = 0
+        self._used: dict[str, float] = {}
         self._attempts: dict[tuple[str, str], tuple[int, float]] = {}
 
     def sign_in(self, name: str, password: str, client: str) -> tuple[Person, str]:
@@ -103,8 +106,16 @@ class Accounts:
         return self._by_secret(secret, ("login",))
 
     def by_bearer(self, secret: str) -> Person | None:
-        """Return who holds this token."""
-        return self._by_secret(secret, BEARERS)
+        """Return who holds this token, and note, at most once a minute, that it was used."""
+        person = self._by_secret(secret, BEARERS)
+        hashed = _hash(secret)
+        if person is not None and time.monotonic() - self._used.get(hashed, -NOTE_SECONDS) >= NOTE_SECONDS:
+            self._used[hashed] = time.monotonic()
+            with suppress(DatabaseBusy):
+                self._database.write(
+                    lambda t: t.execute(update(Token).where(Token.hash == hashed).values(used_at=now())) and None
+                )
+        return person
 
     def sign_out(self, secret: str) -> None:
         """End a login."""

@@ -97,6 +97,7 @@ class Session(Base):
     supplier: Mapped[str | None] = mapped_column(String(80))
     model: Mapped[str | None] = mapped_column(String(200))
     knowledge_base_ids: Mapped[list[Any]] = mapped_column(default=list)
+    knowledge_options: Mapped[dict[str, Any]] = mapped_column(default=dict)  # md5s, search_k
     leaf_id: Mapped[str | None] = mapped_column(ID)
     created_at: Mapped[datetime] = mapped_column(default=now)
     updated_at: Mapped[datetime] = mapped_column(default=now)

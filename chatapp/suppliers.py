@@ -175,6 +175,8 @@ class Suppliers:
 
     def _choice(self, supplier: str, model: str | None, temperature: float | None, api_key: str | None) -> Choice:
         if supplier == BUILTIN:
+            if model not in (None, EXTRACTIVE):
+                raise ModelGone(model=model)
             parameters = Parameters(EXTRACTIVE)
             return Choice(BUILTIN, EXTRACTIVE, EXTRACTIVE, self._settings.context_tokens, None, parameters)
         endpoint, models = self._find(supplier, api_key)
@@ -209,6 +211,7 @@ class Suppliers:
 
     def _last(self, user_id: str) -> Wish:
         query = select(Message.supplier, Message.model).where(Message.user_id == user_id, Message.role == "assistant")
+        query = query.where(Message.supplier != BUILTIN)  # it is what answers where nothing was chosen
         row = self._database.read(lambda t: t.execute(query.order_by(Message.number.desc()).limit(1)).first())
         return Wish(row.supplier, row.model) if row else Wish()
 

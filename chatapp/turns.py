@@ -26,6 +26,7 @@ from chatapp.suppliers import Choice, Suppliers, Wish
 from chatapp.titles import title_of
 
 TEMPORARY_HOURS = 24
+SEARCH_K = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +45,8 @@ class Question:
     documents_only: bool = False
     wish: Wish = field(default_factory=Wish)
     bases: Sequence[str] | None = None
-    md5s: Sequence[str] = ()
-    search_k: int = 5
+    md5s: Sequence[str] | None = None
+    search_k: int | None = None
     temporary: bool = False
 
 
@@ -87,7 +88,12 @@ class Turns:
         if question.bases is None:
             wanted = self._still_there(user_id, wanted)
         bases = self._knowledge.choose(user_id, wanted) if wanted else None
-        return self._database.write(lambda t: self._store(t, user_id, question, choice, bases))
+        before = session.get("options", {})
+        options = {
+            "md5s": list(before.get("md5s", []) if question.md5s is None else question.md5s),
+            "search_k": question.search_k or before.get("search_k", SEARCH_K),
+        }
+        return self._database.write(lambda t: self._store(t, user_id, question, choice, bases, options))
 
     def _manual(self, user_id: str) -> list[str]:
         """Return the bundled base: the built-in model can only quote, so the first question ever asked is put to the manual."""
@@ -109,11 +115,18 @@ class Turns:
                 if message_id and not session_id:
                     session_id = owned_message(t, user_id, message_id).session_id
             row = owned_session(t, user_id, session_id or "")
-            return {"supplier": row.supplier, "model": row.model, "bases": list(row.knowledge_base_ids)}
+            return {
+                "supplier": row.supplier,
+                "model": row.model,
+                "bases": list(row.knowledge_base_ids),
+                "options": row.knowledge_options,
+            }
 
         return self._database.read(read)
 
-    def _store(self, t: Transaction, user_id: str, question: Question, choice: Choice, bases: Bases | None) -> Opened:
+    def _store(
+        self, t: Transaction, user_id: str, question: Question, choice: Choice, bases: Bases | None, options: dict[str, Any]
+    ) -> Opened:
         self._database.alone(t, user_id)
         if question.client_message_id and (again := _seen(t, user_id, question.client_message_id)):
             return again
@@ -147,12 +160,13 @@ class Turns:
         session.leaf_id, session.updated_at = answer.id, now()
         session.supplier, session.model = choice.supplier, choice.model
         session.knowledge_base_ids = list(bases.ids) if bases else []
+        session.knowledge_options = options
         session.title = session.title or title_of(asked.content)
         t.add(answer)
         t.flush()
         t.add(Run(message_id=answer.id, session_id=session.id, user_id=user_id, owner=owner()))
         context = Context(label, session.id, answer.id, asked.id)
-        return Opened(answer.id, session.id, user_id, context, ask, choice, bases, question.md5s, question.search_k)
+        return Opened(answer.id, session.id, user_id, context, ask, choice, bases, options["md5s"], options["search_k"])
 
     def _place(self, t: Transaction, user_id: str, question: Question) -> tuple[Session, Message, str]:
         """Find or make the session and the question's row; also the partial answer that is to be continued."""

@@ -56,6 +56,7 @@ BEGINS_TRANSACTIONS = ("database.py",)
 CONNECTS = ("database.py", "migrate.py")
 READS_CHINESE = (  # these know Chinese words that occur in questions, documents or foreign errors; what people see is not here
     "chains/extractive.py",
+    "core/quoting.py",
     "chains/followup.py",
     "chains/upstream.py",
     "core/prompt.py",

@@ -8,8 +8,11 @@ import pytest
 from chatapp.accounts import Person
 from chatapp.chains.suppliers import Models
 from chatapp.errors import InvalidRequest, ModelGone, NoModel, NotFound
+from chatapp.models import now
+from chatapp.records import reap
 from chatapp.secret import Secret
 from chatapp.suppliers import Suppliers, Wish
+from chatapp.turns import Question
 from chatapp.web import Services
 
 
@@ -35,6 +38,16 @@ def test_the_request_s_model_comes_before_the_session_s_before_the_first(supplie
     assert suppliers.choose(admin.id, Wish("one", "b"), Wish("two", "c")).model == "b"
     assert suppliers.choose(admin.id, Wish(model="c"), Wish()).supplier == "two"
     assert suppliers.choose(admin.id, Wish("two"), Wish()).model == "c"
+
+
+def test_the_built_in_model_is_nobody_s_last_choice(services: Services, admin: Person) -> None:
+    question = Question(text="q", bases=[])
+    services.turns.open(admin.id, question)
+    services.database.write(lambda t: reap(t, now()))
+    save(services.suppliers, "one", ["a"])
+    assert services.suppliers.choose(admin.id, Wish(), Wish()).model == "a"
+    with pytest.raises(ModelGone):
+        services.suppliers.choose(admin.id, Wish("builtin", "nothing"), Wish())
 
 
 def test_a_preset_serves_without_being_saved_when_a_key_comes_along(suppliers: Suppliers, admin: Person) -> None:

@@ -96,7 +96,7 @@ class Extractive(Runnable[Prompt, Streamed]):
 
     def stream(self, input: Prompt, config: RunnableConfig | None = None, **kwargs: Any) -> Iterator[Streamed]:
         """Yield the answer a few words at a time, then how it ended."""
-        text = _rest(offload.run(lambda: answer(input)), input)  # 1 to 25 ms
+        text = offload.run(lambda: answer(input)).removeprefix(input.partial)  # 1 to 25 ms
         for found in _TYPED.finditer(text):
             yield found.group()
         yield AIMessageChunk(content="", response_metadata={"finish_reason": "stop"}, usage_metadata=_usage(input, text))
@@ -218,13 +218,6 @@ def _plain(text: str) -> str:
 
 def _cut(text: str) -> str:
     return text if len(text) <= MOST_CHARACTERS else text[:MOST_CHARACTERS].rstrip() + "…"
-
-
-def _rest(text: str, prompt: Prompt) -> str:
-    """Return what follows the part that was given before, when an answer is continued."""
-    if len(prompt.turns) >= 3 and prompt.turns[-2].role == "assistant" and prompt.turns[-3].content.endswith(prompt.question):
-        return text.removeprefix(prompt.turns[-2].content)
-    return text
 
 
 def _usage(prompt: Prompt, text: str) -> UsageMetadata:

@@ -82,6 +82,7 @@ class Prompt:
     passages: list[Passage] = field(default_factory=list[Passage])
     grounded: bool = False
     cut: dict[str, int] = field(default_factory=dict[str, int])
+    partial: str = ""
 
 
 def estimate_tokens(text: str) -> int:
@@ -120,7 +121,7 @@ def build_prompt(ask: Ask, passages: Sequence[Passage] | None) -> Prompt:
     room = ask.context_tokens - ANSWER_TOKENS - sum(estimate_tokens(turn.content) for turn in [system, *tail])
     history = _recent(ask.history, ask.max_length, room)
     cut = {"history": len(ask.history) - len(history)}
-    return Prompt(ask.question, [system, *history, *tail], list(passages or ()), passages is not None, cut)
+    return Prompt(ask.question, [system, *history, *tail], list(passages or ()), passages is not None, cut, ask.partial)
 
 
 def _rules(ask: Ask, passages: Sequence[Passage] | None) -> str:

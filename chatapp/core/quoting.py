@@ -18,6 +18,7 @@ _ATX = re.compile(r"[ \t]*#{1,6}[ \t]+\S")
 _MARKUP = re.compile(r"^[ \t]*#{1,6}[ \t]+|[ \t]+#+[ \t]*$|[*_`]")
 _ANNOUNCES = re.compile(r"[?？:：][*_]*$")
 _ITEM = re.compile(r"(?:[-*+•]|\d{1,3}[.)、])[ \t]+\S|\d{1,3}、\S")
+_CHAPTER = re.compile("第[一二三四五六七八九十百零0-9]+[章节篇编][^。！？；，]{0,40}$")
 _SAYS_NOTHING = re.compile(r"(?:\d{1,3}[.)、]|[\W_]+)$")
 
 
@@ -109,7 +110,7 @@ def _prose(text: str, start: int, end: int, titles: Set[str]) -> Iterator[tuple[
 
 
 def _kind(sentence: str, line: str, titles: Set[str]) -> str:
-    if sentence in line and (_ATX.match(line) or _bare(line) in titles):
+    if sentence in line and (_ATX.match(line) or _CHAPTER.match(line.strip()) or _bare(line) in titles):
         return "title"
     if _SAYS_NOTHING.match(sentence):
         return "mark"

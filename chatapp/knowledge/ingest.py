@@ -132,7 +132,7 @@ class Ingest:
         pages = len(document.pages) or None
         self._hold(job, keep_text, status="indexing", progress=PARSED, media_type=document.media_type, pages=pages)
         sections = _with_text(document)
-        spans = split(document.text, [section.start for section in sections])
+        spans = split(document.text, sorted({*(section.start for section in sections), *_page_breaks(document)}))
         rows = _rows(job, document, sections, spans)
         written = 0
         while batch := list(islice(rows, BATCH_CHUNKS)):
@@ -199,6 +199,14 @@ def _with_text(document: Document) -> list[Section]:
             kept.append(Section(start, section.heading))
             start = None
     return kept
+
+
+def _page_breaks(document: Document) -> list[int]:
+    """Return where a page begins with a block of its own: a passage ends there, so that its page is the page of all it says.
+
+    A sentence that goes on over the page stays whole.
+    """
+    return [start for start in document.pages[1:] if document.text[:start].endswith("\n\n")]
 
 
 def _rows(job: Job, document: Document, sections: Sequence[Section], spans: Sequence[Span]) -> Iterator[_Row]:

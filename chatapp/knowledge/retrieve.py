@@ -114,11 +114,11 @@ def _load(session: Session, values: Mapping[int, float], wide: bool) -> list[_Fo
 
 
 def _join(session: Session, found: Sequence[_Found]) -> list[_Found]:
-    """Join chunks that follow each other under one heading; the joined passage has the place of its best chunk."""
+    """Join chunks that follow each other under one heading and on one page; the joined one has the place of its best chunk."""
     joined: list[_Found] = []
     for each in found:
         for place, other in enumerate(joined):
-            same = (other.passage.file_id, other.passage.heading) == (each.passage.file_id, each.passage.heading)
+            same = _place(other.passage) == _place(each.passage)
             beside = each.first == other.last + 1 or each.last == other.first - 1
             if same and beside and max(each.last, other.last) - min(each.first, other.first) < MOST_JOINED:
                 joined[place] = _joined(session, other, each)
@@ -126,6 +126,10 @@ def _join(session: Session, found: Sequence[_Found]) -> list[_Found]:
         else:
             joined.append(each)
     return joined if len(joined) == len(found) else _join(session, joined)
+
+
+def _place(passage: Passage) -> tuple[str, str, int | None]:
+    return passage.file_id, passage.heading, passage.page
 
 
 def _joined(session: Session, one: _Found, other: _Found) -> _Found:

@@ -212,6 +212,8 @@ def _refuse(error: ChatAppError) -> tuple[Response, int]:
     body: dict[str, Any] = error_json(error)
     body["request_id"] = g.get("request_id", "-")
     response = jsonify(error=body)
+    if error.status == HTTPStatus.UNAUTHORIZED:
+        response.headers["WWW-Authenticate"] = "Bearer"
     if error.retry_after is not None:
         response.headers["Retry-After"] = str(error.retry_after)
     return response, error.status
@@ -258,6 +260,8 @@ def _refuse_unexpected(fault: Exception) -> tuple[Response, int]:
 
 def invalid(fault: ValidationError) -> Response:
     """Turn pydantic's findings into our error: each field and what it takes, never what was sent."""
+    if request.method in ("POST", "PUT", "PATCH") and request.get_json(silent=True) is None:
+        raise InvalidRequest("body", "not_json" if request.is_json else "body_json")
     error: InvalidRequest | None = None
     for finding in fault.errors(include_input=False, include_url=False):
         name = ".".join(str(part) for part in finding["loc"]) or "body"

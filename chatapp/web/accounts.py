@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from chatapp.accounts import ADMIN, LOGIN_DAYS, Person
 from chatapp.web import LOGIN_COOKIE, Input, person, services
-from chatapp.web.shapes import MeShape, Page, TokenShape
+from chatapp.web.shapes import MeShape, Page, TokenMadeShape, TokenShape
 
 bp = APIBlueprint("auth", __name__, url_prefix="/api/auth", abp_tags=[Tag(name="auth", description="Accounts.")])
 
@@ -88,7 +88,7 @@ def list_tokens() -> Any:
     return jsonify(items=services().accounts.tokens(person()), next=None)
 
 
-@bp.post("/tokens", responses={201: TokenShape})
+@bp.post("/tokens", responses={201: TokenMadeShape})
 def create_token(body: TokenBody) -> Any:
     """Make a personal token; its secret is shown this once."""
     return jsonify(services().accounts.create_token(person(), body.name)), 201

@@ -1,12 +1,13 @@
 """The turn over HTTP: ask, come back, stop; as a stream and as one JSON answer. The contract is wire.md."""
 
 import logging
+import re
 from collections.abc import Iterator
 from typing import Annotated, Any
 
 from flask import Response, g, jsonify, request, stream_with_context
 from flask_openapi3 import APIBlueprint, Tag
-from pydantic import BaseModel, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, WithJsonSchema, model_validator
 
 from chatapp.chains import build_chain, leans_on_history
 from chatapp.core import sse
@@ -34,7 +35,22 @@ def _one_or_many(value: Any) -> Any:
 
 
 Id = Annotated[str, Field(min_length=1, max_length=80)]
-Ids = Annotated[list[Id], BeforeValidator(_one_or_many), Field(max_length=100)]
+ONE_OR_MANY = WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]})
+Ids = Annotated[list[Id], BeforeValidator(_one_or_many), Field(max_length=100), ONE_OR_MANY]
+
+
+def _md5s(values: list[str]) -> list[str]:
+    found = [value.lower() for value in values]
+    if not all(re.fullmatch("[0-9a-f]{32}", value) for value in found):
+        raise ValueError("md5")
+    return found
+
+
+Md5s = Annotated[list[str], BeforeValidator(_one_or_many), Field(max_length=1000), AfterValidator(_md5s), ONE_OR_MANY]
+
+
+def _or_empty(value: Any) -> Any:
+    return {} if value is None else value
 
 
 class ChatConfig(Input):
@@ -58,7 +74,7 @@ class KnowledgeConfig(Input):
     """Which documents."""
 
     knowledge_base_id: Ids | None = None
-    filter_by_file_md5: Ids = Field(default_factory=list)
+    filter_by_file_md5: Md5s = Field(default_factory=list)
     search_k: int = Field(default=5, ge=1, le=50)
 
 
@@ -71,8 +87,8 @@ class ChatBody(Input):
     session_id: Id | None = None
     parent_id: Id | None = None
     client_message_id: Id | None = None
-    chat_config: ChatConfig = Field(default_factory=ChatConfig)
-    llm_config: LLMConfig = Field(default_factory=LLMConfig)
+    chat_config: Annotated[ChatConfig, BeforeValidator(_or_empty)] = Field(default_factory=ChatConfig)
+    llm_config: Annotated[LLMConfig, BeforeValidator(_or_empty)] = Field(default_factory=LLMConfig)
     knowledge_config: KnowledgeConfig | None = None
     temporary: bool = False
 
@@ -104,8 +120,8 @@ class ChatBody(Input):
             documents_only=self.chat_config.documents_only,
             wish=Wish(**self.llm_config.model_dump()),
             bases=bases,
-            md5s=knowledge.filter_by_file_md5,
-            search_k=knowledge.search_k,
+            md5s=knowledge.filter_by_file_md5 if self.knowledge_config else None,
+            search_k=knowledge.search_k if self.knowledge_config else None,
             temporary=self.temporary,
         )
 

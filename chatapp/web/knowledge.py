@@ -17,7 +17,7 @@ from chatapp.errors import ChatAppError, InvalidRequest, TooLarge
 from chatapp.knowledge.originals import Incoming
 from chatapp.settings import MB
 from chatapp.web import Input, error_json, person, services, stored_error_json
-from chatapp.web.chat import Id, Ids
+from chatapp.web.chat import Id, Md5s
 from chatapp.web.shapes import ChunkShape, FileShape, KnowledgeBaseShape, Page, SourceShape
 
 bp = APIBlueprint("knowledge", __name__, url_prefix="/api/knowledge", abp_tags=[Tag(name="knowledge", description="Documents.")])
@@ -66,7 +66,7 @@ class SearchBody(Input):
 
     query: str = Field(min_length=1, max_length=100_000)
     k: int = Field(5, ge=1, le=50)
-    filter_by_file_md5: Ids | None = None
+    filter_by_file_md5: Md5s | None = None
 
 
 @bp.get("", responses={200: Page[KnowledgeBaseShape]})

@@ -61,5 +61,6 @@ def describe(spec: dict[str, Any]) -> dict[str, Any]:
             if path.startswith("/chat/stream") and verb != "delete":
                 operation["responses"]["200"] = STREAM
             elif not any(code.startswith("2") for code in operation["responses"]):
-                operation["responses"]["204"] = {"description": "Done."}
+                bare = verb == "delete" or path.endswith(("/logout", "/password"))
+                operation["responses"]["204" if bare else "200"] = {"description": "Done."}
     return {**spec, "security": [{"token": []}]}

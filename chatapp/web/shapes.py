@@ -182,9 +182,15 @@ class MeShape(BaseModel):
 
 
 class TokenShape(BaseModel):
-    """A personal token; its secret is shown once, when it is made."""
+    """A personal token."""
 
     id: str
     name: str
     created_at: datetime
     used_at: datetime | None
+
+
+class TokenMadeShape(TokenShape):
+    """A new personal token with its secret, which is shown this once."""
+
+    token: str

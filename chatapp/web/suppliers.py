@@ -4,16 +4,17 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from flask import jsonify
+from flask import g, jsonify
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import Field, field_validator
 
-from chatapp.chains.suppliers import PRESETS, Endpoint
+from chatapp.chains.suppliers import PRESETS, Endpoint, Preset
 from chatapp.chains.suppliers import preset as find_preset
-from chatapp.errors import ChatAppError
+from chatapp.errors import ChatAppError, UpstreamAuth
 from chatapp.suppliers import Wish
 from chatapp.web import Input, error_json, person, require_admin, services
 from chatapp.web.shapes import ModelShape, Page, SupplierShape
+from chatapp.words import catalogue
 
 bp = APIBlueprint("suppliers", __name__, url_prefix="/api", abp_tags=[Tag(name="suppliers", description="Models.")])
 
@@ -105,7 +106,7 @@ def list_presets() -> Any:
         items=[
             {
                 "name": row.name,
-                "label": row.label,
+                "label": _label(row),
                 "base_url": row.base_url,
                 "needs_key": row.needs_key,
                 "local": row.local,
@@ -140,6 +141,9 @@ def test_unsaved(body: TestBody) -> Any:
                 return saved
         return services().suppliers.unsaved(body.values(), body.api_key or "")
 
+    known = find_preset(body.preset or "")
+    if known and known.needs_key and not body.api_key and not body.supplier_id:
+        return jsonify(ok=False, models=[], error=error_json(UpstreamAuth("missing", supplier=_label(known))))
     return _tested(endpoint)
 
 
@@ -155,6 +159,11 @@ def supplier_models(path: SupplierPath) -> Any:
     """Ask a saved supplier which models it has."""
     require_admin()
     return _tested(lambda: services().suppliers.endpoint(path.supplier_id))
+
+
+def _label(row: Preset) -> str:
+    """Return what a preset's service is called in the reader's language."""
+    return catalogue(g.language).get(f"server.preset.{row.name}", row.label)
 
 
 def _tested(endpoint: Callable[[], Endpoint]) -> Any:

@@ -66,6 +66,7 @@ def upgrade() -> None:
         sa.Column("supplier", sa.String(length=80), nullable=True),
         sa.Column("model", sa.String(length=200), nullable=True),
         sa.Column("knowledge_base_ids", sa.JSON(), nullable=False),
+        sa.Column("knowledge_options", sa.JSON(), nullable=False),
         sa.Column("leaf_id", sa.String(length=36), nullable=True),
         sa.Column("created_at", sa.DateTime(), nullable=False),
         sa.Column("updated_at", sa.DateTime(), nullable=False),

@@ -117,8 +117,7 @@ def test_a_nearest_passage_keeps_its_lines_apart() -> None:
 def test_going_on_gives_the_rest() -> None:
     one = prompt("How many days of leave do employees get?", LEAVE)
     said = answer(one)
-    turns = [Turn("user", one.question), Turn("assistant", said[:20]), Turn("user", "Go on exactly where the answer broke off.")]
-    pieces = list(Extractive().stream(replace(one, turns=turns)))[:-1]
+    pieces = list(Extractive().stream(replace(one, partial=said[:20])))[:-1]
     assert "".join(str(piece) for piece in pieces) == said[20:]
 
 

@@ -141,6 +141,14 @@ def test_the_same_client_message_id_is_answered_once(service: Service) -> None:
     assert first.text() == second.text()
 
 
+def test_the_same_question_twice_is_answered_twice(service: Service) -> None:
+    body = {"question": "How do I stop an answer?", "llm_config": {"supplier": "builtin"}}
+    wait_for(lambda: service.get("/api/knowledge").json["items"][0]["state"] == "ready", 30, "the manual is read")
+    first = service.post("/chat", body).json
+    again = service.post("/chat", {**body, "session_id": first["session_id"]}).json
+    assert first["answer"] and again["answer"] == first["answer"]
+
+
 def test_another_answer_under_the_same_client_message_id_is_written_once(service: Service) -> None:
     context = ask(service, "echo", "again").first("context")
     body = {"question_id": context["question_id"], "client_message_id": str(uuid.uuid4()), "llm_config": {**LLM, "model": "echo"}}
@@ -253,6 +261,7 @@ def test_what_is_wrong_is_named_and_never_repeated(service: Service) -> None:
         ({"question": "q", "llm_config": {"temperature": canary}}, "llm_config.temperature"),
         ({"question": ["q", canary]}, "question"),
         ([canary], "body"),
+        ({"question": "q", "knowledge_config": {"filter_by_file_md5": canary}}, "knowledge_config.filter_by_file_md5"),
     ]:
         reply = service.post("/chat/stream", body)
         assert reply.status == 422, body

@@ -150,6 +150,11 @@ def test_wrong_passwords_are_slowed_down(anonymous: FlaskClient) -> None:
     assert int(codes[-1].headers["Retry-After"]) > 0
 
 
+def test_the_use_of_a_token_is_noted(client: FlaskClient) -> None:
+    client.get("/api/models")
+    assert client.get("/api/auth/tokens").json["items"][0]["used_at"]
+
+
 def test_a_revoked_token_is_refused(client: FlaskClient, app: Flask) -> None:
     made = client.post("/api/auth/tokens", json={"name": "script"}).json
     script = app.test_client()
