@@ -13,7 +13,6 @@ from chatapp.database import Database
 from chatapp.errors import NotFound
 from chatapp.models import Message, Session, new_id, now
 
-PAGE = 50
 MOST = 200
 SNIPPET = 120
 
@@ -138,10 +137,6 @@ class Sessions:
                 session.leaf_id = message.parent_id
 
         self._database.write(remove)
-
-    def count(self) -> int:
-        """Return how many sessions there are."""
-        return self._database.read(lambda t: t.scalar(select(func.count()).select_from(Session)) or 0)
 
 
 def history(t: Transaction, session_id: str, leaf_id: str | None) -> list[Turn]:
