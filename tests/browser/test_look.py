@@ -37,7 +37,6 @@ def violations(page: Page) -> list[str]:
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_nothing_stands_in_the_way_of_assistive_technology(chat: Chat, theme: str) -> None:
     if not AXE.exists() and not os.environ.get("CI"):
-        assert not os.environ.get("CI"), "axe-core is not installed: npm install"
         pytest.skip("axe-core is not installed: npm install")
     assert violations(chat.page) == []
     chat.choose_model("builtin/extractive")
