@@ -1,0 +1,104 @@
+"""Writes ONNX files: nodes and constants in, bytes out. Knows the format and no model; numpy and the standard library.
+
+The format is protobuf's; the field numbers are those of onnx.proto3 (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto3).
+The `onnx` package does the same and more, but would have to be fetched for it, with what it needs.
+"""
+
+import struct
+from typing import Any
+
+import numpy as np
+
+IR_VERSION, OPSET, MICROSOFT_OPSET = 8, 17, 1
+MICROSOFT = "com.microsoft"  # the operators of onnxruntime itself
+FLOAT, INT64 = 1, 7
+ELEMENT_TYPES = {"float32": FLOAT, "uint8": 2, "int8": 3, "int32": 6, "int64": INT64}
+VARINT, BYTES, FIXED32 = 0, 2, 5
+
+Number = int | float
+
+
+class Graph:
+    """A model in the making. Values are known by their names; every method that makes one returns it."""
+
+    def __init__(self) -> None:
+        self._nodes = bytearray()
+        self._constants = bytearray()
+        self._inputs = bytearray()
+        self._outputs = bytearray()
+        self._count = 0
+
+    def input(self, name: str, element: int, shape: list[int | str]) -> str:
+        """Declare an input; a word stands for a size that varies."""
+        self._inputs += _field(11, _value(name, element, shape))
+        return name
+
+    def output(self, source: str, name: str, element: int, shape: list[int | str]) -> None:
+        """Declare a value as an output under a name."""
+        self._nodes += _field(1, _field(1, source) + _field(2, name) + _field(4, "Identity"))
+        self._outputs += _field(12, _value(name, element, shape))
+
+    def constant(self, values: "np.ndarray[Any, Any]") -> str:
+        """Add a constant array."""
+        name = self._name("constant")
+        dimensions = b"".join(_field(1, size) for size in values.shape)
+        data = _field(9, np.ascontiguousarray(values).tobytes())
+        self._constants += _field(5, dimensions + _field(2, ELEMENT_TYPES[values.dtype.name]) + _field(8, name) + data)
+        return name
+
+    def node(self, kind: str, *inputs: str, domain: str = "", **attributes: Number | list[int]) -> str:
+        """Add an operator with one output; an input that is left out is the empty text."""
+        return self.nodes(kind, *inputs, outputs=1, domain=domain, **attributes)[0]
+
+    def nodes(self, kind: str, *inputs: str, outputs: int, domain: str = "", **attributes: Number | list[int]) -> list[str]:
+        """Add an operator with several outputs."""
+        names = [self._name(kind) for _ in range(outputs)]
+        body = b"".join(_field(1, name) for name in inputs) + b"".join(_field(2, name) for name in names)
+        body += _field(4, kind) + b"".join(_field(5, _attribute(*pair)) for pair in attributes.items()) + _field(7, domain)
+        self._nodes += _field(1, body)
+        return names
+
+    def to_bytes(self, name: str) -> bytes:
+        """Return the file."""
+        graph = b"".join((self._nodes, _field(2, name), self._constants, self._inputs, self._outputs))
+        opsets = _opset("", OPSET) + _opset(MICROSOFT, MICROSOFT_OPSET)
+        return _field(1, IR_VERSION) + _field(2, "chatapp") + _field(7, graph) + opsets
+
+    def _name(self, kind: str) -> str:
+        self._count += 1
+        return f"{kind}_{self._count}"
+
+
+def _opset(domain: str, version: int) -> bytes:
+    return _field(8, _field(1, domain) + _field(2, version))
+
+
+def _value(name: str, element: int, shape: list[int | str]) -> bytes:
+    sizes = b"".join(_field(1, _field(2 if isinstance(size, str) else 1, size)) for size in shape)
+    return _field(1, name) + _field(2, _field(1, _field(1, element) + _field(2, sizes)))
+
+
+def _attribute(name: str, value: Number | list[int]) -> bytes:
+    if isinstance(value, list):
+        return _field(1, name) + b"".join(_field(8, each) for each in value) + _field(20, 7)
+    number, kind = (2, 1) if isinstance(value, float) else (3, 2)
+    return _field(1, name) + _field(number, value) + _field(20, kind)
+
+
+def _field(number: int, value: Number | str | bytes) -> bytes:
+    """Encode one field of a protobuf message."""
+    if isinstance(value, int):
+        return _varint(number << 3 | VARINT) + _varint(value)
+    if isinstance(value, float):
+        return _varint(number << 3 | FIXED32) + struct.pack("<f", value)
+    data = value.encode() if isinstance(value, str) else value
+    return _varint(number << 3 | BYTES) + _varint(len(data)) + data
+
+
+def _varint(value: int) -> bytes:
+    value &= (1 << 64) - 1  # a negative number is written as 64 bits
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*out, value])
