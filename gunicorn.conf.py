@@ -8,11 +8,16 @@ of its stdin, however the arbiter ends, means leave. Three things to know before
   (gunicorn's own takes every status).
 - SIGHUP reads this file again: what has to last is kept on `server`.
 - Workers inherit the pipes by fork: they close them first thing, or the end of the arbiter would go unnoticed.
+
+gunicorn has no hook for what should happen once in a while. Its main loop calls `murder_workers` in every round, each second
+or when a signal comes, and nobody else does, neither a start nor a reload nor an end: `_look_after_children` puts itself there.
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import functools
 import io
 import json
 import os
@@ -42,6 +47,10 @@ OTHER_FILES = 256
 GRACE_SECONDS = 30  # until the arbiter kills a worker that was told to leave
 DRAIN_SECONDS = GRACE_SECONDS - 5  # the rest is for saving and leaving
 QUIT_SECONDS = 1
+LAST_WORDS_SECONDS = 0.1  # for readers to be told how their answers ended
+STEADY_SECONDS = 60  # children that ran for so long have recovered
+BETWEEN_STARTS_SECONDS = (1, 60)
+HUB_SECONDS = 0.001  # 0 would not do: that is no full turn
 
 wsgi_app = "wsgi:app"
 bind = SETTINGS.bind
@@ -73,11 +82,13 @@ _raise_file_limit()
 
 def on_starting(server: Any) -> None:
     """Refuse what cannot work in one sentence, then lock the home folder and prepare it."""
+    signal.signal(signal.SIGINT, lambda *_: sys.exit(130))  # until gunicorn sets its own: no traceback for a Ctrl-C
     _refuse_taken_address(server)
     _start_children(server)
     server.greeting = _ask(server, "start", _shown_address(server))
     if server.greeting is None:
         sys.exit(1)
+    _look_after_children(server)
 
 
 def when_ready(server: Any) -> None:
@@ -86,12 +97,12 @@ def when_ready(server: Any) -> None:
 
 
 def on_reload(server: Any) -> None:
-    """Prepare again, for what a new version may bring; replace the helpers where they are gone."""
-    if _ask(server, "reload") is None:
-        _close_pipes(server)
+    """Prepare again, for what a new version may bring. The helpers go on, but for what the settings have changed."""
+    _look_after_children(server)
+    if _children_gone(server):
         _start_children(server)
-        if _ask(server, "reload") is None:
-            server.log.error("Preparing failed; the service goes on as it is.")
+    if _ask(server, "reload") is None:
+        server.log.error("Preparing failed; the service goes on as it is.")
 
 
 def on_exit(server: Any) -> None:
@@ -101,7 +112,39 @@ def on_exit(server: Any) -> None:
     from_children.readall()
 
 
+def _look_after_children(server: Any) -> None:
+    """Look in every round of the arbiter's main loop, beside what it does there anyway."""
+    server.murder_workers = functools.partial(_murder_workers_and_look, server)
+
+
+def _murder_workers_and_look(server: Any) -> None:
+    type(server).murder_workers(server)
+    time.sleep(HUB_SECONDS)  # under --preload only gevent's hub learns that a worker has ended, and without this it never runs
+    if _children_gone(server) and time.monotonic() >= server.children_due:
+        with contextlib.suppress(OSError):  # the terminal may be gone
+            print(say(terminal_language(), "cli.children_ended"), file=sys.stderr, flush=True)
+        with contextlib.suppress(OSError):  # no more files or processes just now: the arbiter has to live
+            _start_children(server)
+            _tell(server, "resume")
+
+
+def _children_gone(server: Any) -> bool:
+    """Tell whether the children have ended: unasked they say nothing, so only the end of their pipe can be read."""
+    pipe = server.children[1]
+    os.set_blocking(pipe.fileno(), False)
+    try:
+        return bool(pipe.read(1) == b"")
+    finally:
+        os.set_blocking(pipe.fileno(), True)
+
+
 def _start_children(server: Any) -> None:
+    """Start them, in the place of others if need be, and set how long the next start has to wait."""
+    now = time.monotonic()
+    first, longest = BETWEEN_STARTS_SECONDS
+    last, wait = getattr(server, "children_started", (0.0, 0.0))
+    wait = first if not wait or now - last > STEADY_SECONDS else min(wait * 2, longest)
+    server.children_started, server.children_due = (now, wait), now + wait
     theirs_in, to_children = _pipe()
     from_children, theirs_out = _pipe()
     path = os.pathsep.join(filter(None, [ROOT, os.environ.get("PYTHONPATH")]))
@@ -114,6 +157,8 @@ def _start_children(server: Any) -> None:
     )
     theirs_in.close()
     theirs_out.close()
+    for end in getattr(server, "children", ()):
+        end.close()
     server.children = (to_children, from_children)
 
 
@@ -122,26 +167,22 @@ def _pipe() -> tuple[io.FileIO, io.FileIO]:
     return io.FileIO(reader, "r"), io.FileIO(writer, "w")
 
 
-def _close_pipes(server: Any) -> None:
-    for end in server.children:
-        end.close()
-
-
 def _ask(server: Any, *words: str) -> str | None:
-    """Send a line to the helpers and return what they say; None where they failed, and have said why."""
-    to_children, from_children = server.children
+    """Send a line to the children and return what they say; None where they failed, and have said why."""
+    _tell(server, *words)
     answer = b""
-    try:
-        to_children.write((" ".join(words) + "\n").encode())
-        while not answer.endswith(b"\n"):
-            piece = from_children.read(65536)
-            if not piece:
-                return None
-            answer += piece
-    except BrokenPipeError:
-        return None
+    while not answer.endswith(b"\n"):
+        piece = server.children[1].read(65536)
+        if not piece:
+            return None
+        answer += piece
     said: str | None = json.loads(answer)
     return said
+
+
+def _tell(server: Any, *words: str) -> None:
+    with contextlib.suppress(BrokenPipeError):
+        server.children[0].write((" ".join(words) + "\n").encode())
 
 
 def _refuse_taken_address(server: Any) -> None:
@@ -179,7 +220,8 @@ def _shown_address(server: Any) -> str:
 
 def post_fork(server: Any, worker: Any) -> None:
     """Let go of the arbiter's pipes, and of its handlers: they would swallow signals until gunicorn sets the worker's."""
-    _close_pipes(server)
+    for end in server.children:
+        end.close()
     for number in (signal.SIGTERM, signal.SIGQUIT):
         signal.signal(number, lambda *_: sys.exit())
     signal.signal(signal.SIGINT, _nothing)
@@ -199,8 +241,14 @@ def post_worker_init(worker: Any) -> None:
 
 
 def worker_int(worker: Any) -> None:
-    """Save what there is, soon: somebody pressed Ctrl-C."""
+    """Save what there is, soon, and end at once: somebody pressed Ctrl-C.
+
+    gunicorn would raise SystemExit from a greenlet, and that may meet the end that the main one is already coming to: a
+    traceback of the interpreter's last moment.
+    """
     _drain(worker, QUIT_SECONDS)
+    time.sleep(LAST_WORDS_SECONDS)
+    os._exit(0)
 
 
 def worker_exit(server: Any, worker: Any) -> None:

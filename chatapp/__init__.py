@@ -20,9 +20,12 @@ def create_app(settings: Settings | None = None) -> "OpenAPI":
     from chatapp.chains.suppliers import Models
     from chatapp.database import Database, prepare_engine
     from chatapp.knowledge import Knowledge
+    from chatapp.knowledge.embed import embedder_of
+    from chatapp.knowledge.index import VectorIndex
     from chatapp.models import db
     from chatapp.runs import Runs
     from chatapp.secret import Secret
+    from chatapp.services import CHROMA, url
     from chatapp.sessions import Sessions
     from chatapp.suppliers import Suppliers
     from chatapp.turns import Turns
@@ -48,7 +51,8 @@ def create_app(settings: Settings | None = None) -> "OpenAPI":
         database = Database(db.engine)
 
     supplier_rows = Suppliers(database, settings, Secret(settings.home), Models(settings))
-    bases = Knowledge(database, settings)
+    vectors = VectorIndex(lambda: url(settings, CHROMA))
+    bases = Knowledge(database, settings, vectors, embedder_of(settings))
     app.extensions["chatapp"] = web.Services(
         settings=settings,
         database=database,

@@ -20,7 +20,8 @@ from chatapp.knowledge import Knowledge
 from chatapp.migrate import migrate
 from chatapp.models import Supplier, now
 from chatapp.records import reap
-from chatapp.settings import Settings, SettingsError, ssh_server, terminal_language
+from chatapp.services import model_folder
+from chatapp.settings import BUILTIN, OFF, Settings, SettingsError, ssh_server, terminal_language
 
 MANUAL = Path(__file__).parent.parent / "docs" / "manual"
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
@@ -63,12 +64,13 @@ def link(url: str | None) -> None:
 
 @commands.command("eval")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-def evaluation(file: Path) -> None:
+@click.option("--words-only", is_flag=True, help="Search by words alone, without the built-in embedder.")
+def evaluation(file: Path, words_only: bool) -> None:
     """Measure how well answers are found, on questions in SQuAD's format; what is stored here is not touched."""
     from chatapp.knowledge.evaluate import evaluate  # it needs the built-in model, which no other command does
 
     try:
-        report = evaluate(file, say=lambda words: click.echo(words, err=True))
+        report = evaluate(file, say=lambda words: click.echo(words, err=True), with_embedder=not words_only)
     except (KeyError, TypeError, ValueError):
         sys.exit(_say("eval_format", file=file))
     click.echo("\n".join(report.lines()))
@@ -113,7 +115,9 @@ def greeting(settings: Settings, address: str, secret: str | None, suppliers: in
     blocks.append(_say("greet.data", home=settings.home))
     if not suppliers and not settings.openai_api_key:
         blocks.append(_say("greet.no_model"))
-    blocks += [_say("greet.no_vectors"), _say("greet.end"), ""]
+    if settings.embedder == OFF or (settings.embedder == BUILTIN and model_folder() is None):
+        blocks.append(_say("greet.no_vectors"))
+    blocks += [_say("greet.end"), ""]
     return "\n".join("  " + line if line else "" for block in blocks for line in block.split("\n"))
 
 

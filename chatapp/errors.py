@@ -8,7 +8,8 @@
     ├── UpstreamError          (a supplier's own fault; the next are more precise)
     │   ├── UpstreamUnreachable, UpstreamTimeout, UpstreamProtocol
     │   └── UpstreamAuth, UpstreamRateLimit, UpstreamQuota, UpstreamRefused
-    └── AnswerTooLong, Interrupted, NotSaved, KnowledgeUnavailable, Internal
+    ├── KnowledgeUnavailable, EmbedderUnavailable
+    └── AnswerTooLong, Interrupted, NotSaved, Internal
 
 An error carries a code for programs, a catalogue key with parameters for people, and the HTTP status to suggest. It
 becomes words at two exits only: the JSON handler and the `error` event. Foreign error text is never a parameter.
@@ -224,6 +225,14 @@ class KnowledgeUnavailable(ChatAppError):
     """The documents cannot be searched."""
 
     code, status, retryable = "knowledge_unavailable", 503, True
+
+
+class EmbedderUnavailable(KnowledgeUnavailable):
+    """No vectors can be had: away, key, refused, garbled or none. `status_said` is the HTTP status of the service, or 0."""
+
+    def __init__(self, detail: str, status_said: int = 0, model: str = "") -> None:
+        super().__init__(f"embedder_{detail}", model=model)
+        self.status_said = status_said
 
 
 class Internal(ChatAppError):

@@ -166,7 +166,11 @@ class KnowledgeBase(Base):
     name: Mapped[str] = mapped_column(String(200))
     description: Mapped[str] = mapped_column(Text, default="")
     bundled: Mapped[str | None] = mapped_column(String(80), unique=True)
-    fingerprint: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    fingerprint: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))  # what made its vectors
+    target: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))  # what is to make them anew
+    collection: Mapped[str | None] = mapped_column(String(80))  # its vectors in Chroma
+    changed: Mapped[int] = mapped_column(default=0)  # goes up with each change of its vectors,
+    indexed: Mapped[int] = mapped_column(default=0)  # and this far Chroma has followed; -1: nobody knows
     chunks: Mapped[int] = mapped_column(default=0)
     tokens: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime] = mapped_column(default=now)
@@ -216,7 +220,8 @@ class Chunk(Base):
     page: Mapped[int | None]
     heading: Mapped[str] = mapped_column(Text, default="")
     text: Mapped[str] = mapped_column(Text)
-    __table_args__ = (UniqueConstraint("file_id", "ordinal"),)
+    # An id is never given twice: Chroma may still hold the vector of a chunk that is gone.
+    __table_args__ = (UniqueConstraint("file_id", "ordinal"), {"sqlite_autoincrement": True})
 
 
 class Vector(Base):

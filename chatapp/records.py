@@ -132,7 +132,8 @@ def finished(message: Message) -> AnswerLog:
         terminal = Error(fault["code"], fault["key"], fault["params"], fault["retryable"], fault.get("retry_after"))
     else:
         reason = message.finish_reason or "stop"
-        terminal = Done(reason, message.usage, message.timings, tuple(message.citations))
+        unread = tuple((message.cut or {}).get("unread", ()))
+        terminal = Done(reason, message.usage, message.timings, tuple(message.citations), unread)
     context = Context(message.knowledge, message.session_id, message.id, message.parent_id or "")
     shape = [Shape(kind, length) for kind, length in message.shape] or [
         Shape("context", 1),

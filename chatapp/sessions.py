@@ -240,6 +240,7 @@ def message_json(message: Message) -> dict[str, Any]:
         "supplier": message.supplier,
         "model": message.model,
         "finish_reason": message.finish_reason,
+        "unread": (message.cut or {}).get("unread", []),
         "error": message.error,
         "created_at": message.created_at,
     }

@@ -9,6 +9,7 @@ from typing import TypeVar
 from urllib.parse import urlsplit
 
 MB = 1024 * 1024
+BUILTIN, OFF = "builtin", "off"  # what CHATAPP_EMBEDDER may be besides a model's name
 
 
 class SettingsError(Exception):
@@ -28,6 +29,12 @@ def _whole(value: str) -> int:
 
 def _at_least_one(value: str) -> int:
     return max(1, _whole(value))
+
+
+def _percent(value: str) -> int:
+    if not 0 <= int(value) <= 100:
+        raise ValueError
+    return int(value)
 
 
 def _path(value: str) -> Path:
@@ -152,6 +159,13 @@ class Settings:
     parse_seconds: int = _read("CHATAPP_PARSE_SECONDS", 300, _whole, "seconds a file")
     parse_bytes: int = _read("CHATAPP_PARSE_BYTES", 1024 * MB, _whole, "bytes of memory a file")
     file_pages: int = _read("CHATAPP_FILE_PAGES", 5000, _whole, "pages a file")
+    chroma_url: str = _read("CHROMA_URL", "", _url, "a URL such as http://chroma:8000")
+    embedder: str = _read("CHATAPP_EMBEDDER", BUILTIN, _text, "builtin, off, or a model's name")
+    embedder_url: str = _read("CHATAPP_EMBEDDER_URL", "", _url, "a URL such as http://127.0.0.1:11434/v1")
+    embedder_key: str = _read("CHATAPP_EMBEDDER_KEY", "", _text, "a key", True)
+    query_prefix: str = _read("CHATAPP_EMBEDDER_QUERY_PREFIX", "", str, "text")
+    passage_prefix: str = _read("CHATAPP_EMBEDDER_PASSAGE_PREFIX", "", str, "text")
+    embedder_share: int = _read("CHATAPP_EMBEDDER_SHARE", 50, _percent, "a number from 0 to 100")
     log_level: str = _read("CHATAPP_LOG_LEVEL", "info", _level, "debug, info, warning or error")
 
     @property
@@ -178,6 +192,9 @@ class Settings:
                 values[setting.name] = setting.metadata["parse"](raw)
             except (ValueError, KeyError):
                 faults.append(f"{setting.metadata['name']} takes {setting.metadata['takes']}.")
+        settings = cls(**values)  # type: ignore[arg-type]
+        if settings.embedder not in (BUILTIN, OFF) and not settings.embedder_url and "embedder_url" not in values:
+            faults.append("CHATAPP_EMBEDDER names a model: CHATAPP_EMBEDDER_URL has to say where it is had.")
         if faults:
             raise SettingsError("\n".join(faults))
-        return cls(**values)  # type: ignore[arg-type]
+        return settings

@@ -1,7 +1,8 @@
-"""`python -m chatapp.worker`: reads the files that wait, one after the other, and leaves when there has been nothing to do.
+"""`python -m chatapp.worker`: reads and embeds the files that wait, and leaves when there has been nothing to do.
 
 Any number may run, here or on other machines with the same database and folder: files are claimed, and whoever is killed
-loses its claim within a minute. No gevent here; every file is parsed in a child process with limits.
+loses its claim within a minute. No gevent here; every file is parsed in a child process with limits. This process alone
+writes to Chroma.
 """
 
 import logging
@@ -16,17 +17,26 @@ from types import FrameType
 from chatapp import logs
 from chatapp.database import open_database
 from chatapp.errors import DatabaseBusy
-from chatapp.knowledge.ingest import Ingest, is_due
+from chatapp.knowledge.embed import embedder_of
+from chatapp.knowledge.embedding import Embedding, adopt
+from chatapp.knowledge.index import VectorIndex
+from chatapp.knowledge.ingest import Ingest, is_due, release_dead
+from chatapp.knowledge.jobs import Job, write_patiently
 from chatapp.knowledge.lexical import index_for
 from chatapp.knowledge.originals import Originals
 from chatapp.knowledge.remove import Remover
 from chatapp.knowledge.sandbox import parse_limited
+from chatapp.knowledge.sync import Sync
+from chatapp.own_service import OwnService
+from chatapp.services import CHROMA, EMBEDDER, command, url
 from chatapp.settings import Settings
 
 log = logging.getLogger("chatapp.worker")
 
+HOST = socket.gethostname()
 IDLE_SECONDS = 30
 POLL_SECONDS = 0.25
+SYNC_SECONDS = 5  # between two looks at Chroma while files wait
 NICENESS = 10
 
 
@@ -37,15 +47,21 @@ class Worker:
         self._database = open_database(settings.sql_url)
         index = index_for(self._database.sqlite)
         self._originals = Originals(settings.home / "originals", settings.upload_bytes)
-        self._remover = Remover(self._database, index, self._originals)
+        self._own_embedder = OwnService(lambda host, port: command(EMBEDDER, settings.home, host, port))
+        self._embedder = embedder_of(settings, self._own_embedder)
+        self._sync = Sync(self._database, VectorIndex(lambda: url(settings, CHROMA)))
+        self._synced_at = time.monotonic()
+        self._remover = Remover(self._database, index, self._originals, self._sync)
         self._ingest = Ingest(
             self._database,
             index,
             self._originals,
             lambda path, name, alive: parse_limited(path, name, settings, alive),
             lambda: self._leaving,
+            embeds=self._embedder is not None,
         )
-        self._owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        self._embedding = Embedding(self._database, self._embedder, lambda: self._leaving)
+        self._owner = f"{HOST}:{os.getpid()}:{secrets.token_hex(4)}"
         self._leaving = False
 
     def leave(self, _number: int = 0, _frame: FrameType | None = None) -> None:
@@ -55,6 +71,7 @@ class Worker:
     def run(self, idle_seconds: float = IDLE_SECONDS) -> None:
         """Work until asked to leave, or until there was nothing to do for a while."""
         self._originals.sweep()
+        self._take_up()
         idle_since = time.monotonic()
         while not self._leaving and time.monotonic() - idle_since < idle_seconds:
             try:
@@ -66,18 +83,31 @@ class Worker:
                 idle_since = time.monotonic()
             else:
                 time.sleep(POLL_SECONDS)
+        self._own_embedder.close()
         self._database.close()
+
+    def _take_up(self) -> None:
+        """Take up at once what a worker of this machine left when it was killed, and what was read without an embedder."""
+        if self._database.sqlite:  # then all workers are on this machine
+            write_patiently(self._database, lambda t: release_dead(t, HOST))
+        if self._embedder is not None:
+            write_patiently(self._database, adopt)
 
     def _step(self) -> bool:
         if self._remover.go_on():
             return True
         job = self._ingest.claim(self._owner) if self._database.read(is_due) else None
-        if job is None:
-            return False
-        began = time.monotonic()
-        status = self._ingest.read(job)
-        log.info("file %s %s in %d ms", job.file_id, status, round((time.monotonic() - began) * 1000))
+        if job is not None:
+            self._work_on(job)
+        if job is None or time.monotonic() - self._synced_at > SYNC_SECONDS:
+            self._synced_at = time.monotonic()
+            return self._sync.go_on() or job is not None
         return True
+
+    def _work_on(self, job: Job) -> None:
+        began = time.monotonic()
+        status = self._embedding.run(job) if job.is_read else self._ingest.read(job)
+        log.info("file %s %s in %d ms", job.file_id, status, round((time.monotonic() - began) * 1000))
 
 
 def main() -> int:

@@ -98,7 +98,7 @@ def test_both_languages_say_the_same_things() -> None:
 
 
 def test_every_sentence_of_the_terminal_is_used_and_every_one_used_is_there() -> None:
-    sources = [ROOT / "gunicorn.conf.py", ROOT / "chatapp" / "cli.py", ROOT / "chatapp" / "children.py"]
+    sources = [ROOT / "gunicorn.conf.py", *(ROOT / "chatapp" / f"{name}.py" for name in ("cli", "children", "watched"))]
     text = "".join(map(read, sources))
     used = {"cli." + key for key in re.findall(r"_say\(\s*[\"']([a-z_.]+)[\"']", text)} | set(
         re.findall(r"[\"'](cli\.[a-z_.]+)[\"']", text)

@@ -50,8 +50,8 @@ SECOND = """
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "9999"
+down_revision = "{latest}"
 
 
 def upgrade() -> None:
@@ -67,13 +67,14 @@ def test_an_older_database_is_copied_aside_before_it_is_changed(tmp_path: Path) 
         older.execute("INSERT INTO users (id, name, role, disabled, created_at) VALUES ('u', 'kept', 'user', 0, '2026-01-01')")
     folder = tmp_path / "migrations"
     shutil.copytree(FOLDER, folder)
-    (folder / "versions" / "0002_shoes.py").write_text(SECOND)
+    latest = sorted(path.name for path in (FOLDER / "versions").glob("[0-9]*.py"))[-1][:4]
+    (folder / "versions" / "9999_shoes.py").write_text(SECOND.format(latest=latest))
     migrate(settings, folder)
     with closing(sqlite3.connect(file)) as newer:
         assert newer.execute("SELECT name, shoe_size FROM users").fetchall() == [("kept", None)]
     [copy] = (settings.home / "backups").iterdir()
     with closing(sqlite3.connect(copy)) as kept:
         assert kept.execute("SELECT name FROM users").fetchall() == [("kept",)]
-        assert kept.execute("SELECT version_num FROM alembic_version").fetchall() == [("0001",)]
+        assert kept.execute("SELECT version_num FROM alembic_version").fetchall() == [(latest,)]
     with pytest.raises(DatabaseNewer):
         migrate(settings)

@@ -3,7 +3,6 @@
 A proxy and a file of certificates are used where a setting names them; the environment's are not read.
 """
 
-import functools
 import http.client
 import ipaddress
 import socket
@@ -14,9 +13,10 @@ from time import monotonic
 from typing import Any, TypeAlias
 from urllib.parse import SplitResult, urlsplit
 
-import certifi
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection, ProxyConfig
+
+from chatapp.trust import trust
 
 Address: TypeAlias = tuple[Any, Any, int, str, Any]
 
@@ -90,16 +90,6 @@ def new_connection(route: Route, target: SplitResult) -> HTTPConnection:
     else:
         made = _Http(str(host), port, proxy=proxy)
     return made
-
-
-@functools.lru_cache(maxsize=8)
-def trust(ca_file: str) -> ssl.SSLContext:
-    """The certificates to believe: those of the system and of certifi, or only those of the file that a setting names."""
-    if ca_file:
-        return ssl.create_default_context(cafile=ca_file)
-    context = ssl.create_default_context()
-    context.load_verify_locations(certifi.where())
-    return context
 
 
 def proxy_headers(auth: str | None) -> dict[str, str]:

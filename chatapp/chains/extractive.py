@@ -8,7 +8,7 @@ as many of those that have an answer get through, in bases of 10 to 1,500 chunks
 """
 
 import re
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -42,6 +42,8 @@ WORDS = {
         "nothing": "I found nothing about this in the documents.",
         "advice": " Ask about what stands in them, or connect a model to talk about anything.",
         "nearest": "The documents do not seem to answer this. The nearest passages say:",
+        "unread": "Not read yet, so not part of this answer: {files}.",
+        "and": ", ",
     },
     "zh-CN": {
         "no_documents": "我是内置模型，只会引用文档中的原文，而本会话没有选择知识库。"
@@ -49,6 +51,8 @@ WORDS = {
         "nothing": "文档中没有找到与此相关的内容。",
         "advice": "可以就文档的内容提问，或者连接一个模型来畅聊任何话题。",
         "nearest": "文档似乎没有回答这个问题。最接近的内容是：",
+        "unread": "以下文件还没有读完，回答没有用到它们：{files}。",
+        "and": "、",
     },
 }
 
@@ -105,6 +109,12 @@ class Extractive(Runnable[Prompt, Streamed]):
 def answer(prompt: Prompt) -> str:
     """Return the answer: at most three cited sentences, or in the question's language why there are none."""
     words = WORDS["zh-CN" if _HAN.search(prompt.question) else "en"]
+    said = _answer(prompt, words)
+    unread = words["unread"].format(files=words["and"].join(prompt.unread))
+    return f"{said}\n\n{unread}" if prompt.unread else said
+
+
+def _answer(prompt: Prompt, words: Mapping[str, str]) -> str:
     if not prompt.grounded:
         return words["no_documents"]
     if not prompt.passages:

@@ -23,7 +23,7 @@ class Retrieved:
     """The passages given to the model, in their order; the query that found them; how much was left out to fit."""
 
     passages: tuple[Passage, ...]
-    cut: Mapping[str, int] = field(default_factory=dict[str, int])
+    cut: Mapping[str, Any] = field(default_factory=dict[str, Any])
     query: str = ""
 
 
@@ -204,6 +204,7 @@ def _passage(entry: Any) -> Passage:
         "end": len(text),
         "score": 0.0,
         "quote": "",
+        "by": {},
     }
     metadata = getattr(entry, "metadata", None) or {}
     # "source" is what LangChain's own loaders call the file.

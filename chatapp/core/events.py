@@ -46,6 +46,7 @@ class Done:
     usage: Json = field(default_factory=dict[str, Any])
     timings: Json = field(default_factory=dict[str, Any])
     citations: tuple[int, ...] = ()
+    unread: tuple[Json, ...] = ()  # files that could not be searched yet
 
 
 @dataclass(frozen=True, slots=True)

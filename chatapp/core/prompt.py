@@ -5,7 +5,7 @@ into the model's context is cut: passages from the end of the ranking, then turn
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +23,10 @@ GROUNDED = (
 OPEN_END = " Where they do not answer the question, say so, and then answer from general knowledge without a number."
 DOCUMENTS_ONLY = (
     " Use nothing but these passages. Where they do not answer the question, say that the documents do not say, and stop."
+)
+STILL_READ = (
+    "These files of the user are still being read, and could not be searched for this answer. Tell the user so in one short "
+    "sentence at the end: "
 )
 
 
@@ -50,6 +54,20 @@ class Passage:
     text: str
     score: float
     quote: str = ""
+    by: Mapping[str, float | None] = field(default_factory=dict[str, float | None])  # what each ranking gave it
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A file that was given but cannot be searched yet; `age` is seconds since it came."""
+
+    file_id: str
+    name: str
+    age: float = 0.0
+
+    def to_json(self) -> dict[str, str]:
+        """Show it as wire.md's `done` does."""
+        return {"file_id": self.file_id, "name": self.name}
 
 
 SOURCE_FIELDS = ("knowledge_base_id", "file_id", "md5", "name", "page", "heading", "start", "end", "quote", "text")
@@ -57,7 +75,8 @@ SOURCE_FIELDS = ("knowledge_base_id", "file_id", "md5", "name", "page", "heading
 
 def source_json(n: int, passage: Passage) -> dict[str, Any]:
     """Show a passage under its number, as wire.md's `sources` does."""
-    return {"n": n, **{name: getattr(passage, name) for name in SOURCE_FIELDS}, "score": round(passage.score, 3)}
+    shown = {name: getattr(passage, name) for name in SOURCE_FIELDS}
+    return {"n": n, **shown, "score": round(passage.score, 3), "by": dict(passage.by)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +94,10 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What the model is given. `grounded` says that documents were searched, be it in vain; `cut` counts what was left out."""
+    """What the model is given. `grounded` says that documents were searched, be it in vain; `cut` counts what was left out.
+
+    `unread` names files that could not be searched yet.
+    """
 
     question: str
     turns: list[Turn]
@@ -83,6 +105,7 @@ class Prompt:
     grounded: bool = False
     cut: dict[str, int] = field(default_factory=dict[str, int])
     partial: str = ""
+    unread: tuple[str, ...] = ()
 
 
 def estimate_tokens(text: str) -> int:
@@ -108,9 +131,10 @@ def select_passages(ask: Ask, passages: Sequence[Passage]) -> list[Passage]:
     return kept
 
 
-def build_prompt(ask: Ask, passages: Sequence[Passage] | None) -> Prompt:
+def build_prompt(ask: Ask, passages: Sequence[Passage] | None, unread: Sequence[str] = ()) -> Prompt:
     """Make the prompt; `passages` are those that `select_passages` kept, None for a chat without documents."""
-    system = Turn("system", "\n\n".join(filter(None, [ask.system_prompt.strip() or ASSISTANT, _rules(ask, passages)])))
+    rules = [ask.system_prompt.strip() or ASSISTANT, _rules(ask, passages), STILL_READ + ", ".join(unread) if unread else ""]
+    system = Turn("system", "\n\n".join(filter(None, rules)))
     last = Turn("user", _with_passages(ask.question, passages or ()))
     tail = [last]
     if ask.partial:
@@ -121,7 +145,8 @@ def build_prompt(ask: Ask, passages: Sequence[Passage] | None) -> Prompt:
     room = ask.context_tokens - ANSWER_TOKENS - sum(estimate_tokens(turn.content) for turn in [system, *tail])
     history = _recent(ask.history, ask.max_length, room)
     cut = {"history": len(ask.history) - len(history)}
-    return Prompt(ask.question, [system, *history, *tail], list(passages or ()), passages is not None, cut, ask.partial)
+    turns = [system, *history, *tail]
+    return Prompt(ask.question, turns, list(passages or ()), passages is not None, cut, ask.partial, tuple(unread))
 
 
 def _rules(ask: Ask, passages: Sequence[Passage] | None) -> str:

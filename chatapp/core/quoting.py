@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 
-from chatapp.core.text import HEADING_JOINT, Span, Stem, coverage, index_tokens, sentences
+from chatapp.core.ranking import coverage
+from chatapp.core.text import HEADING_JOINT, Span, Stem, index_tokens, sentences
 
 KEPT = 0.7  # of what a heading says the next sentence holds all, and each further one this share of the one before
 

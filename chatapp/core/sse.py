@@ -42,12 +42,13 @@ def _data(event: Event, say: Say) -> Any:
         case Sources(items):
             return list(items)
         case Done():
-            return {
+            done = {
                 "finish_reason": event.finish_reason,
                 "usage": event.usage,
                 "timings": event.timings,
                 "citations": list(event.citations),
             }
+            return done | ({"unread": list(event.unread)} if event.unread else {})
         case Error():
             return say(event.key, dict(event.params))
         case Status(stage):

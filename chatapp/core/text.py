@@ -8,14 +8,13 @@ are pairs only (measured: the same hits, 15 times faster). Stems of words come f
 import re
 import unicodedata
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeAlias
 
 CHUNK_TOKENS = 250
 TOKEN_CHARACTERS = 64  # longer words are cut: nobody asks for them
-WINDOW_TOKENS = 24  # within which words count as standing together
 WIDE_SHARE = 0.1
 HEADING_JOINT = " › "  # between the headings above a passage, outermost first
 
@@ -64,6 +63,8 @@ _BLANKS = re.compile("[\u00a0\u2000-\u200a\u202f\u205f]")
 
 def normalise(text: str) -> str:
     """Return the text that is kept and that offsets count in: composed, one kind of line end, nothing invisible."""
+    if text.isprintable():  # one line without anything to drop
+        return unicodedata.normalize("NFC", text).rstrip(" ")
     text = unicodedata.normalize("NFC", text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace"))
     text = _DROPPED.sub("", _BLANKS.sub(" ", _LINE_END.sub("\n", text)))
     # By lines, not by a pattern: one that looks ahead is quadratic in a long run of blanks.
@@ -253,47 +254,3 @@ def _pairs(text: str, stem: Stem, left_out: Set[str]) -> list[str]:
         else:
             tokens.extend(run[i : i + 2] for i in range(len(run) - 1))
     return tokens
-
-
-# --- ranking ---------------------------------------------------------------------------------------------------------
-
-
-def coverage(weights: Mapping[str, float], tokens: Iterable[str]) -> float:
-    """Return which share (0..1) of a question's weight these tokens hold."""
-    total = sum(weights.values())
-    return sum(weights[token] for token in weights.keys() & set(tokens)) / total if total else 0.0
-
-
-def proximity(weights: Mapping[str, float], places: Sequence[tuple[int, str]], window: int = WINDOW_TOKENS) -> float:
-    """Return the largest share (0..1) of a question's weight that stands within `window` places of a text.
-
-    `places` are the positions of the question's tokens, in the order of reading.
-    """
-    total = sum(weights.values())
-    held: dict[str, int] = {}
-    weight = best = 0.0
-    first = 0
-    for place, token in places:
-        held[token] = held.get(token, 0) + 1
-        weight += weights[token] if held[token] == 1 else 0.0
-        while place - places[first][0] >= window:
-            gone = places[first][1]
-            held[gone] -= 1
-            weight -= weights[gone] if not held[gone] else 0.0
-            first += 1
-        best = max(best, weight)
-    return min(1.0, best / total) if total else 0.0
-
-
-def min_max(scores: Mapping[int, float]) -> dict[int, float]:
-    """Stretch scores to 0..1; where all are the same, all are 1."""
-    if not scores:
-        return {}
-    low, high = min(scores.values()), max(scores.values())
-    return {key: (score - low) / (high - low) if high > low else 1.0 for key, score in scores.items()}
-
-
-def fuse(first: Mapping[int, float], second: Mapping[int, float], share: float) -> dict[int, float]:
-    """Blend two rankings after min-max: `share` of the second, the rest of the first; who is missing in one has 0 there."""
-    a, b = min_max(first), min_max(second)
-    return {key: (1 - share) * a.get(key, 0.0) + share * b.get(key, 0.0) for key in a.keys() | b.keys()}

@@ -14,10 +14,14 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from chatapp import offload
-from chatapp.core.prompt import Passage
+from chatapp.core.prompt import Passage, Unread
 from chatapp.database import Database
-from chatapp.errors import NotFound
+from chatapp.errors import EmbedderUnavailable, NotFound
 from chatapp.knowledge import manual
+from chatapp.knowledge.dense import DenseSearch
+from chatapp.knowledge.embed import Embedder
+from chatapp.knowledge.embedding import start_over
+from chatapp.knowledge.index import VectorIndex
 from chatapp.knowledge.ingest import is_due
 from chatapp.knowledge.jobs import DELETING, VISIBLE, lock_content
 from chatapp.knowledge.lexical import index_for
@@ -33,8 +37,10 @@ from chatapp.knowledge.rows import (
     find_file,
     owned_base,
     readable_base,
+    unread_files,
 )
 from chatapp.models import Chunk, File, KnowledgeBase, new_id, now
+from chatapp.services import wake
 from chatapp.sessions import place
 from chatapp.settings import Settings
 
@@ -53,10 +59,14 @@ class Bases:
 class Knowledge:
     """Documents in, passages out."""
 
-    def __init__(self, database: Database, settings: Settings) -> None:
+    def __init__(
+        self, database: Database, settings: Settings, vectors: VectorIndex | None = None, embedder: Embedder | None = None
+    ) -> None:
         self._database = database
-        self._wake_file = settings.home / "wake"
+        self._home = settings.home
         self._index = index_for(database.sqlite)
+        self._embedder = embedder if vectors is not None else None
+        self._dense = DenseSearch(database, vectors, embedder, self.wake) if vectors is not None else None
         self.originals = Originals(settings.home / "originals", settings.upload_bytes)
         self._remover = Remover(database, self._index, self.originals)
 
@@ -66,7 +76,7 @@ class Knowledge:
         """Return a person's bases, then the bundled ones."""
         mine = (KnowledgeBase.user_id == user_id) | KnowledgeBase.bundled.is_not(None)
         query = select(KnowledgeBase).where(mine).order_by(KnowledgeBase.bundled.is_not(None), KnowledgeBase.number)
-        return self._database.read(lambda t: [base_json(t, base) for base in t.scalars(query)])
+        return self._database.read(lambda t: [self._shown(t, base) for base in t.scalars(query)])
 
     def create(self, user_id: str, name: str, description: str = "") -> dict[str, Any]:
         """Make an empty base."""
@@ -75,13 +85,13 @@ class Knowledge:
         def add(t: Session) -> dict[str, Any]:
             t.add(base)
             t.flush()
-            return base_json(t, base)
+            return self._shown(t, base)
 
         return self._database.write(add)
 
     def base(self, user_id: str, base_id: str) -> dict[str, Any]:
         """Return one base; raise NotFound."""
-        return self._database.read(lambda t: base_json(t, readable_base(t, user_id, base_id)))
+        return self._database.read(lambda t: self._shown(t, readable_base(t, user_id, base_id)))
 
     def require_owned(self, user_id: str, base_id: str) -> None:
         """Raise NotFound or Forbidden unless a person may put files into a base."""
@@ -95,9 +105,31 @@ class Knowledge:
             for name, value in values.items():
                 setattr(base, name, value)
             t.flush()
-            return base_json(t, base)
+            return self._shown(t, base)
 
         return self._database.write(save)
+
+    def reindex(self, user_id: str, base_id: str) -> dict[str, Any]:
+        """Have a base's vectors made anew by the embedder that is set up; raise EmbedderUnavailable where there is none.
+
+        Its words are found all the while; the new vectors take the old ones' place when they are complete.
+        """
+        embedder = self._embedder
+        if embedder is None:
+            raise EmbedderUnavailable("none")
+
+        def begin(t: Session) -> dict[str, Any]:
+            base = owned_base(t, user_id, base_id)
+            start_over(t, base, embedder)
+            t.flush()
+            return self._shown(t, base)
+
+        shown = self._database.write(begin)
+        self.wake()
+        return shown
+
+    def _shown(self, t: Session, base: KnowledgeBase) -> dict[str, Any]:
+        return base_json(t, base, self._embedder.fingerprint if self._embedder is not None else None)
 
     def delete(self, user_id: str, base_id: str) -> None:
         """Delete a base and all in it. It is gone for its owner at once; a large one is cleared away by the worker."""
@@ -122,7 +154,7 @@ class Knowledge:
     # --- files
 
     def add_file(self, user_id: str, base_id: str, name: str, stream: IO[bytes] | Incoming) -> dict[str, Any]:
-        """Take a file into a base and queue it; the same bytes again answer with the file that is there.
+        """Take a file into a base and queue it; the same bytes again answer with the file that is there, as `duplicate`.
 
         Raises NotFound, Forbidden, TooLarge, DiskFull, and UnreadableFile for an empty file.
         """
@@ -151,13 +183,14 @@ class Knowledge:
             file = t.scalars(there).first()
             if file is not None and file.status == DELETING:
                 raise _StillThere(file.id)
+            duplicate = file is not None
             if file is None:
                 file = File(id=new_id(), knowledge_base_id=into.id, name=name, md5=stored.md5, sha256=stored.sha256)
                 file.size, file.media_type, file.created_at = stored.size, "application/octet-stream", now()
                 t.add(file)
                 t.flush()
             self.originals.keep(incoming, stored.sha256)
-            return file_json(file)
+            return file_json(file) | {"duplicate": duplicate}
 
         while True:
             try:
@@ -195,13 +228,15 @@ class Knowledge:
         self._remover.remove_file(file_id)
 
     def retry_file(self, user_id: str, base_id: str, file_id: str) -> dict[str, Any]:
-        """Queue a file that failed once more; any other stays as it is."""
+        """Queue a file that failed once more, or that waits for an embedder; any other stays as it is."""
 
         def again(t: Session) -> dict[str, Any]:
             file = find_file(t, owned_base(t, user_id, base_id), file_id)
             if file.status == "failed":
                 file.status, file.error, file.attempts, file.progress = "queued", None, 0, 0.0
-                t.flush()
+            elif file.status == "embedding" and file.error and file.lease_owner is None:
+                file.error, file.attempts, file.lease_until = None, 0, None
+            t.flush()
             return file_json(file)
 
         row = self._database.write(again)
@@ -248,7 +283,12 @@ class Knowledge:
 
     def search(self, bases: Bases, query: str, k: int = 5, md5s: Sequence[str] | None = None) -> list[Passage]:
         """Return the passages that fit a question best; `md5s` narrows the search to files with these bytes."""
-        return self._database.read(lambda t: retrieve(t, self._index, bases.numbers, query, k, md5s))
+        dense = self._dense.search(bases.numbers, query, md5s) if self._dense is not None else None
+        return self._database.read(lambda t: retrieve(t, self._index, bases.numbers, query, k, md5s, dense))
+
+    def unread(self, bases: Bases, md5s: Sequence[str] | None = None) -> list[Unread]:
+        """Return the files of these bases that cannot be searched yet, latest first."""
+        return self._database.read(lambda t: unread_files(t, bases.numbers, md5s))
 
     # --- the worker
 
@@ -258,7 +298,7 @@ class Knowledge:
 
     def wake(self) -> None:
         """Have the worker started, where it runs beside us; one that runs elsewhere finds the work by itself."""
-        self._wake_file.touch()
+        wake(self._home)
 
     def install_manual(self, folder: Path, name: str = manual.NAME) -> None:
         """Bring the bundled base in line with a folder of files."""

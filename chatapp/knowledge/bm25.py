@@ -14,7 +14,8 @@ from typing import Any, Protocol
 from sqlalchemy import bindparam, func, select, text, update
 from sqlalchemy.orm import Session
 
-from chatapp.core.text import HEADING_JOINT, index_tokens, proximity
+from chatapp.core.ranking import in_order, proximity
+from chatapp.core.text import HEADING_JOINT, index_tokens
 from chatapp.models import KnowledgeBase
 from chatapp.stems import stem
 
@@ -30,11 +31,12 @@ SEARCHED_TOKENS = 48  # and the rarest of them are searched for
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A chunk that holds tokens of the question: its BM25 score, and how near they stand to each other (0..1)."""
+    """A chunk that holds tokens of the question: its BM25 score; how near they stand, and how many as they were asked (0..1)."""
 
     chunk_id: int
     score: float
     proximity: float
+    in_order: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,17 +128,20 @@ def search(index: Lexical, session: Session, scope: Scope, asked: Sequence[str],
     rows = index.candidates(session, scope, statistics, known[:SEARCHED_TOKENS])
     plain = {marked(base, token): token for base in scope.bases for token in weights}
     mean = statistics.tokens / statistics.chunks
-    matches = [_match(key, held, plain, weights, mean) for key, held in rows]
+    order = [token for token in asked if token in weights]
+    matches = [_match(key, held, plain, weights, order, mean) for key, held in rows]
     matches.sort(key=lambda match: (-match.score, match.chunk_id))
     return Found(matches[:limit], evidence, chance)
 
 
-def _match(key: int, held: Sequence[str], plain: Mapping[str, str], weights: Mapping[str, float], mean: float) -> Match:
+def _match(
+    key: int, held: Sequence[str], plain: Mapping[str, str], weights: Mapping[str, float], order: Sequence[str], mean: float
+) -> Match:
     places = [(place, plain[token]) for place, token in enumerate(held) if token in plain]
     norm = K1 * (1 - B + B * len(held) / mean)
     counts = Counter(token for _, token in places)
     score = sum(weights[token] * n * (K1 + 1) / (n + norm) for token, n in counts.items())
-    return Match(key, score, proximity(weights, places))
+    return Match(key, score, proximity(weights, places), in_order(weights, order, places))
 
 
 def marked(base: int, token: str) -> str:

@@ -18,12 +18,19 @@ from chatapp.chains.extractive import answer, fits
 from chatapp.core.prompt import Passage, Prompt
 from chatapp.core.text import normalise
 from chatapp.database import Database, open_database
+from chatapp.errors import EmbedderUnavailable
 from chatapp.knowledge.bases import Bases, Knowledge
-from chatapp.knowledge.formats import plain
+from chatapp.knowledge.embed import embedder_of
+from chatapp.knowledge.embedding import Embedding
+from chatapp.knowledge.index import VectorIndex
 from chatapp.knowledge.ingest import Ingest
 from chatapp.knowledge.lexical import create_index, index_for
+from chatapp.knowledge.parse import parse
+from chatapp.knowledge.sync import Sync
 from chatapp.models import Base, User
-from chatapp.settings import Settings
+from chatapp.own_service import OwnService
+from chatapp.services import CHROMA, EMBEDDER, command
+from chatapp.settings import BUILTIN, OFF, Settings
 
 DEPTH = 30  # passages looked at for the ranks
 ANSWERED_QUESTIONS = 300
@@ -54,6 +61,7 @@ class Article:
 class Report:
     """What was measured; shares are 0..1, times are milliseconds."""
 
+    embedder: str | None
     paragraphs: int
     questions: int
     recall: dict[int, float]
@@ -66,22 +74,25 @@ class Report:
 
     def lines(self) -> Iterator[str]:
         """Yield the report as it is printed."""
-        yield f"paragraphs {self.paragraphs}, questions {self.questions}"
+        yield f"paragraphs {self.paragraphs}, questions {self.questions}, embedder {self.embedder or 'none'}"
         yield "retrieval  " + "  ".join(f"R@{k} {100 * share:.1f}" for k, share in self.recall.items()) + f"  MRR {self.mrr:.3f}"
         yield f"latency    p50 {self.p50_ms:.1f} ms  p95 {self.p95_ms:.1f} ms"
         yield f"built-in   answer holds the gold string {100 * self.answered:.1f} %"
         yield f"           declines {100 * self.declined:.1f} % of {self.foreign} foreign questions"
 
 
-def evaluate(file: Path, seed: int = 1, say: Callable[[str], None] = lambda _: None) -> Report:
-    """Measure on one file in SQuAD's format; questions without an answer are left out. Raises ValueError where none is left."""
+def evaluate(file: Path, seed: int = 1, say: Callable[[str], None] = lambda _: None, with_embedder: bool = True) -> Report:
+    """Measure on one file in SQuAD's format, with the built-in embedder where there is one.
+
+    Questions without an answer are left out. Raises ValueError where none is left, EmbedderUnavailable.
+    """
     articles = load(file)
     if not any(article.questions for article in articles):
         raise ValueError("no questions")
     chance = random.Random(seed)
     chance.shuffle(articles)
     home = Path(tempfile.mkdtemp(prefix="chatapp-eval-"))
-    pipeline = _Pipeline(home)
+    pipeline = _Pipeline(home, with_embedder)
     try:
         say(f"indexing {sum(len(article.files) for article in articles)} paragraphs")
         pipeline.add(articles)
@@ -114,20 +125,27 @@ def load(file: Path) -> list[Article]:
 class _Pipeline:
     """The product's own: upload, queue, worker's steps, search. Only the child process around the parser is spared."""
 
-    def __init__(self, home: Path) -> None:
-        settings = Settings(home=home)
+    def __init__(self, home: Path, with_embedder: bool) -> None:
+        settings = Settings(home=home, embedder=BUILTIN if with_embedder else OFF)
+        self._chroma = OwnService(lambda host, port: command(CHROMA, home, host, port))
+        self._embedder_process = OwnService(lambda host, port: command(EMBEDDER, home, host, port))
         self._database: Database = open_database(settings.sql_url)
         Base.metadata.create_all(self._database.engine)
         self._database.write(lambda t: create_index(t.connection()))
         self._user = self._database.write(_add_user)
-        self._knowledge = Knowledge(self._database, settings)
+        index = VectorIndex(lambda: f"http://{at}" if (at := self._chroma.address()) else None)
+        self.embedder = embedder_of(settings, self._embedder_process)
+        self._knowledge = Knowledge(self._database, settings, index, self.embedder)
+        self._embedding = Embedding(self._database, self.embedder, lambda: False)
+        self._sync = Sync(self._database, index)
         self._base = self._knowledge.create(self._user, "evaluation")["id"]
         self._ids: dict[str, str] = {}
         self._ingest = Ingest(
             self._database,
             index_for(self._database.sqlite),
             self._knowledge.originals,
-            lambda path, name, alive: plain.read(path, name),
+            lambda path, name, alive: parse(path, name, settings.file_pages),
+            embeds=self.embedder is not None,
         )
 
     def add(self, articles: Sequence[Article]) -> None:
@@ -137,7 +155,10 @@ class _Pipeline:
                 row = self._knowledge.add_file(self._user, self._base, name, BytesIO(text.encode()))
                 self._ids[name] = row["id"]
         while job := self._ingest.claim("evaluation"):
-            self._ingest.read(job)
+            if self._embedding.run(job) != "ready" if job.is_read else self._ingest.read(job) == "failed":
+                raise EmbedderUnavailable("away", model=self.embedder.fingerprint.model if self.embedder else "")
+        while self._sync.due() and self._sync.go_on():
+            pass
         self._bases: Bases = self._knowledge.choose(self._user, [self._base])
 
     def remove(self, articles: Sequence[Article]) -> None:
@@ -150,7 +171,9 @@ class _Pipeline:
         return self._knowledge.search(self._bases, question, k)
 
     def close(self) -> None:
-        """Give the database back."""
+        """Give the database back and end the services."""
+        self._chroma.close()
+        self._embedder_process.close()
         self._database.close()
 
 
@@ -172,6 +195,7 @@ def _measure(pipeline: _Pipeline, articles: Sequence[Article], chance: random.Ra
     say("asking foreign questions")
     declined = [answer for fold in range(FOLDS) for answer in _foreign(pipeline, articles[fold::FOLDS], chance)]
     return Report(
+        embedder=pipeline.embedder.fingerprint.model if pipeline.embedder else None,
         paragraphs=sum(len(article.files) for article in articles),
         questions=total,
         recall={k: sum(rank is not None and rank < k for rank in ranks) / total for k in (1, 5, 10)},

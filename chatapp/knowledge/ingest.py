@@ -1,12 +1,13 @@
 """A file row is its job: claimed by lease, read in a child process, written in small steps, and safe to repeat.
 
-    queued → parsing → indexing → ready | failed
+    queued → parsing → indexing → embedding → ready | failed
 
-Who holds the lease names itself in every write, so one that has lost it (the file was deleted, or another took it over)
-changes nothing more. Chunks are written in batches short enough that nobody else waits for SQLite's write lock; the file is
-found by searches from the last step on, all at once. A step that is repeated begins by removing what was there.
+Chunks are written in batches short enough that nobody else waits for SQLite's write lock. From `embedding` on the file is
+found by its words, all at once; its vectors follow (embedding.py), when no other file waits to be read. A step that is
+repeated begins by removing what was there.
 """
 
+import os
 import time
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
@@ -14,8 +15,8 @@ from dataclasses import dataclass
 from itertools import islice, zip_longest
 from pathlib import Path
 
-from sqlalchemy import ColumnElement, and_, delete, exists, insert, or_, select, update
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy import ColumnElement, and_, case, delete, exists, insert, or_, select, update
+from sqlalchemy.orm import Session
 
 from chatapp.core.quoting import is_title
 from chatapp.core.text import HEADING_JOINT, Span, split
@@ -23,7 +24,20 @@ from chatapp.database import Database
 from chatapp.errors import ChatAppError, DatabaseBusy, UnreadableFile
 from chatapp.knowledge.bm25 import Lexical, tokens_of
 from chatapp.knowledge.formats import Document, Section
-from chatapp.knowledge.jobs import BATCH_CHUNKS, IN_WORK, LEASE, error_json, write_patiently
+from chatapp.knowledge.jobs import (
+    BATCH_CHUNKS,
+    FREE,
+    IN_WORK,
+    LEASE,
+    Job,
+    LeaseLost,
+    Leaving,
+    error_json,
+    give_back,
+    hold,
+    renewed,
+    write_patiently,
+)
 from chatapp.knowledge.originals import Originals
 from chatapp.knowledge.remove import Remover
 from chatapp.knowledge.sandbox import ParserBroken
@@ -37,25 +51,6 @@ PARSED = 0.1  # share of the progress bar
 Parse = Callable[[Path, str, Callable[[], None]], Document]
 
 
-class LeaseLost(Exception):
-    """The file is gone, or somebody else's to read."""
-
-
-class Leaving(Exception):
-    """This process was asked to end."""
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """A claimed file."""
-
-    file_id: str
-    base: int
-    name: str
-    sha256: str
-    owner: str
-
-
 @dataclass(frozen=True, slots=True)
 class _Row:
     """A chunk to be written, and its tokens."""
@@ -65,7 +60,7 @@ class _Row:
 
 
 class Ingest:
-    """Takes files from queued to ready. `leaving` says when this process has to end."""
+    """Takes files from queued to embedding, or to ready where nothing embeds. `leaving` says when this process has to end."""
 
     def __init__(
         self,
@@ -74,32 +69,37 @@ class Ingest:
         originals: Originals,
         parse: Parse,
         leaving: Callable[[], bool] = lambda: False,
+        embeds: bool = False,
     ) -> None:
         self._database = database
         self._index = index
         self._originals = originals
         self._parse = parse
         self._leaving = leaving
+        self._embeds = embeds
         self._remover = Remover(database, index, originals)
         self._beat_at = 0.0
 
     def claim(self, owner: str) -> Job | None:
-        """Lease the oldest file that waits, or whose reader has gone; None where there is none."""
+        """Lease the oldest file that waits to be read, else to be embedded, or whose reader has gone; None: there is none."""
 
         def lease(t: Session) -> Job | None:
             _give_up(t)
-            waiting = select(File.id).where(is_waiting(), File.attempts < MOST_ATTEMPTS).order_by(File.created_at, File.id)
+            hopeful = or_(_IS_READ, File.attempts < MOST_ATTEMPTS)
+            waiting = select(File.id).where(is_waiting(), hopeful).order_by(_IS_READ, File.created_at, File.id)
+            status, progress = case((_IS_READ, "embedding"), else_="parsing"), case((_IS_READ, File.progress), else_=0.0)
             taken = t.execute(
                 update(File)
                 .where(File.id == waiting.limit(1).with_for_update(skip_locked=True).scalar_subquery())
-                .values(lease_owner=owner, lease_until=now() + LEASE, attempts=File.attempts + 1, status="parsing", progress=0.0)
-                .returning(File.id, File.knowledge_base_id, File.name, File.sha256)
+                .values(lease_owner=owner, lease_until=now() + LEASE, attempts=File.attempts + 1)
+                .values(status=status, progress=progress)
+                .returning(File.id, File.knowledge_base_id, File.name, File.sha256, File.status, File.attempts)
                 .execution_options(synchronize_session=False)
             ).first()
             if taken is None:
                 return None
             base = t.scalars(select(KnowledgeBase.number).where(KnowledgeBase.id == taken.knowledge_base_id)).one()
-            return Job(taken.id, base, taken.name, taken.sha256, owner)
+            return Job(taken.id, base, taken.name, taken.sha256, owner, taken.status == "embedding", taken.attempts)
 
         return write_patiently(self._database, lease)
 
@@ -109,20 +109,25 @@ class Ingest:
             document = self._parse(self._originals.path(job.sha256), job.name, lambda: self._beat(job))
             self._remover.remove_chunks(job.file_id)
             chunks = self._index_document(job, document)
-            self._hold(job, status="ready", progress=1.0, chunks=chunks, error=None, lease_owner=None, lease_until=None)
+            status, progress = ("embedding", 0.0) if self._embeds else ("ready", 1.0)
+            hold(
+                self._database,
+                job,
+                {"status": status, "progress": progress, "chunks": chunks, "attempts": 0, "error": None, **FREE},
+            )
         except LeaseLost:
             return "lost"
         except Leaving:
-            return self._give_back(job, File.attempts - 1)
+            return give_back(self._database, job, File.attempts - 1)
         except ParserBroken:
-            return self._give_back(job, File.attempts)
+            return give_back(self._database, job, File.attempts)
         except DatabaseBusy:
             raise
         except FileNotFoundError:
             return self._fail(job, UnreadableFile())
         except ChatAppError as error:
             return self._fail(job, error)
-        return "ready"
+        return status
 
     def _index_document(self, job: Job, document: Document) -> int:
         def keep_text(t: Session) -> None:
@@ -130,7 +135,8 @@ class Ingest:
             t.execute(insert(FileText).values(file_id=job.file_id, text=document.text, pages=list(document.pages)))
 
         pages = len(document.pages) or None
-        self._hold(job, keep_text, status="indexing", progress=PARSED, media_type=document.media_type, pages=pages)
+        read: dict[str, object] = {"status": "indexing", "progress": PARSED, "media_type": document.media_type, "pages": pages}
+        hold(self._database, job, read, keep_text)
         sections = _with_text(document)
         spans = split(document.text, sorted({*(section.start for section in sections), *_page_breaks(document)}))
         rows = _rows(job, document, sections, spans)
@@ -148,43 +154,22 @@ class Ingest:
             ids = t.scalars(rows, [row.values for row in batch]).all()
             self._index.add(t, job.base, [(key, row.tokens) for key, row in zip(ids, batch, strict=True)])
 
-        self._hold(job, add, lease_until=now() + LEASE, progress=progress)
-
-    def _hold(self, job: Job, more: Callable[[Session], None] | None = None, **values: object) -> None:
-        """Change the file's row and do `more`, in one transaction; raise LeaseLost where it is not ours any more."""
-
-        def change(t: Session) -> None:
-            ours = (File.id == job.file_id, File.lease_owner == job.owner, File.status.in_(IN_WORK))
-            changed = update(File).where(*ours).values(**values).returning(File.id)
-            if t.scalars(changed.execution_options(synchronize_session=False)).first() is None:
-                raise LeaseLost
-            if more is not None:
-                more(t)
-
-        write_patiently(self._database, change)
+        hold(self._database, job, renewed(progress), add)
 
     def _beat(self, job: Job) -> None:
         if self._leaving():
             raise Leaving
         if time.monotonic() - self._beat_at > BEAT_SECONDS:
-            self._hold(job, lease_until=now() + LEASE)
+            hold(self._database, job, renewed())
             self._beat_at = time.monotonic()
 
     def _fail(self, job: Job, error: ChatAppError) -> str:
         self._remover.remove_chunks(job.file_id)
         try:
-            self._hold(job, status="failed", error=error_json(error), lease_owner=None, lease_until=None)
+            hold(self._database, job, {"status": "failed", "error": error_json(error), **FREE})
         except LeaseLost:
             return "lost"
         return "failed"
-
-    def _give_back(self, job: Job, attempts: ColumnElement[int] | InstrumentedAttribute[int]) -> str:
-        """Let somebody begin again at once."""
-        try:
-            self._hold(job, status="queued", progress=0.0, attempts=attempts, lease_owner=None, lease_until=None)
-        except LeaseLost:
-            return "lost"
-        return "queued"
 
 
 def _with_text(document: Document) -> list[Section]:
@@ -233,9 +218,13 @@ def page_of(pages: Sequence[int], offset: int) -> int | None:
     return max(1, bisect_right(pages, offset)) if pages else None
 
 
+_IS_READ = File.status == "embedding"
+
+
 def is_waiting() -> ColumnElement[bool]:
-    """Return the condition for a file to be read: queued, or left by a reader that is gone."""
-    return or_(File.status == "queued", and_(File.status.in_(IN_WORK), File.lease_until < now()))
+    """Return the condition for a file to be worked on: queued, read and not yet embedded, or left by a worker that is gone."""
+    free = or_(File.lease_until.is_(None), File.lease_until < now())
+    return or_(File.status == "queued", and_(File.status.in_(IN_WORK), free))
 
 
 def is_due(t: Session) -> bool:
@@ -243,11 +232,30 @@ def is_due(t: Session) -> bool:
     return bool(t.scalar(select(exists().where(is_waiting()))))
 
 
+def release_dead(t: Session, host: str) -> None:
+    """Free the files whose worker ran on this machine and runs no more."""
+    for owner in t.scalars(select(File.lease_owner).where(File.status.in_(IN_WORK), File.lease_owner.like(f"{host}:%"))).all():
+        pid = (owner or "").split(":")[1]
+        if pid.isdigit() and not _runs(int(pid)):
+            free = update(File).where(File.lease_owner == owner).values(lease_owner=None, lease_until=None)
+            t.execute(free.execution_options(synchronize_session=False))
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
 def _give_up(t: Session) -> None:
     """Fail files whose readers died too often: they are more than the limits allow."""
     t.execute(
         update(File)
-        .where(is_waiting(), File.attempts >= MOST_ATTEMPTS)
+        .where(is_waiting(), File.attempts >= MOST_ATTEMPTS, ~_IS_READ)
         .values(status="failed", error=error_json(UnreadableFile("limits")), lease_owner=None, lease_until=None)
         .execution_options(synchronize_session=False)
     )

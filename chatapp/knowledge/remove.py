@@ -1,7 +1,8 @@
-"""Removing: chunks, lexical rows, text, row and original of a file, in steps short enough that nobody waits for them.
+"""Removing: chunks, vectors, lexical rows, text, row and original of a file, in steps short enough that nobody waits.
 
 A file is marked first, which takes it out of every list and search at once; what follows may be interrupted anywhere, and
-the worker takes it up again. A base that was deleted belongs to nobody and is not bundled: that is its mark.
+the worker takes it up again. A base that was deleted belongs to nobody and is not bundled: that is its mark. What Chroma
+holds of a base that stays is removed by sync.py; the collections of one that goes, here, by the worker.
 """
 
 from collections.abc import Callable
@@ -11,18 +12,21 @@ from sqlalchemy.orm import Session
 
 from chatapp.database import Database
 from chatapp.knowledge.bm25 import Lexical
+from chatapp.knowledge.calls import Away
 from chatapp.knowledge.jobs import BATCH_CHUNKS, DELETING, LEASE, lock_content, write_patiently
 from chatapp.knowledge.originals import Originals
+from chatapp.knowledge.sync import Sync
 from chatapp.models import Chunk, File, KnowledgeBase, now
 
 
 class Remover:
-    """Takes files and bases from marked to gone."""
+    """Takes files and bases from marked to gone. Without `sync`, a base that has a collection is left to the worker."""
 
-    def __init__(self, database: Database, index: Lexical, originals: Originals) -> None:
+    def __init__(self, database: Database, index: Lexical, originals: Originals, sync: Sync | None = None) -> None:
         self._database = database
         self._index = index
         self._originals = originals
+        self._sync = sync
 
     def due(self) -> bool:
         """Say whether a removal was begun and left."""
@@ -35,8 +39,7 @@ class Remover:
             self.remove_file(file_id)
             return True
         number = self._database.read(_left_base)
-        if number is not None:
-            self.remove_base(number)
+        if number is not None and self.remove_base(number):
             return True
         return self._clear_failed()
 
@@ -56,14 +59,27 @@ class Remover:
 
         write_patiently(self._database, finish)
 
-    def remove_base(self, number: int, enough: Callable[[], bool] = lambda: False) -> None:
-        """Remove a marked base file by file; `enough` may end this early, the worker does the rest."""
+    def remove_base(self, number: int, enough: Callable[[], bool] = lambda: False) -> bool:
+        """Remove a marked base file by file; `enough` may end this early, the worker does the rest. Say whether it is gone."""
         while not enough():
             file_id = write_patiently(self._database, lambda t: _mark_one_of(t, number))
             if file_id is None:
-                write_patiently(self._database, lambda t: _drop_base(t, number))
-                return
+                return self._drop_base(number)
             self.remove_file(file_id)
+        return False
+
+    def _drop_base(self, number: int) -> bool:
+        """Remove a base's collections, then its row: while Chroma is away, that it has to be removed stays known."""
+        base_id = self._database.read(lambda t: t.scalars(_WITH_COLLECTION.where(KnowledgeBase.number == number)).first())
+        if base_id is not None:
+            if self._sync is None:
+                return False
+            try:
+                self._sync.drop(base_id)
+            except Away:
+                return False
+        write_patiently(self._database, lambda t: t.execute(delete(KnowledgeBase).where(KnowledgeBase.number == number)) and None)
+        return True
 
     def remove_chunks(self, file_id: str) -> None:
         """Remove a file's chunks and lexical rows, batch by batch."""
@@ -78,7 +94,9 @@ class Remover:
         ids = t.scalars(select(Chunk.id).where(Chunk.file_id == file_id).order_by(Chunk.ordinal).limit(BATCH_CHUNKS)).all()
         if ids:
             self._index.remove(t, base, ids)
-            t.execute(delete(Chunk).where(Chunk.id.in_(ids)))
+            t.execute(delete(Chunk).where(Chunk.id.in_(ids)))  # and their vectors with them
+            touched = update(KnowledgeBase).where(KnowledgeBase.number == base, KnowledgeBase.changed > 0)
+            t.execute(touched.values(changed=KnowledgeBase.changed + 1).execution_options(synchronize_session=False))
         return bool(ids)
 
     def _clear_failed(self) -> bool:
@@ -114,5 +132,4 @@ def _mark_one_of(t: Session, number: int) -> str | None:
     return file_id
 
 
-def _drop_base(t: Session, number: int) -> None:
-    t.execute(delete(KnowledgeBase).where(KnowledgeBase.number == number))
+_WITH_COLLECTION = select(KnowledgeBase.id).where(KnowledgeBase.changed > 0)

@@ -3,17 +3,21 @@
 The getter carries the permission: `owned_base` finds what is the asker's, `readable_base` what is bundled too.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Select, case, func, select
 from sqlalchemy.orm import Session
 
+from chatapp.core.prompt import Unread
 from chatapp.core.text import normalise
 from chatapp.errors import Forbidden, NotFound
-from chatapp.knowledge.jobs import DELETING, VISIBLE
-from chatapp.models import Chunk, File, KnowledgeBase
+from chatapp.knowledge.embed import Fingerprint
+from chatapp.knowledge.jobs import DELETING, UNREAD, VISIBLE
+from chatapp.models import Chunk, File, KnowledgeBase, Vector, now
 
 MOST_NAME_CHARACTERS = 200
+MOST_UNREAD = 20  # of the files that are not read yet are named
 LONGEST_NAME = 1000  # characters of what a sender calls a file are looked at
 
 
@@ -55,16 +59,17 @@ def clean_name(name: str) -> str:
     return name or "file"
 
 
-def base_json(t: Session, base: KnowledgeBase) -> dict[str, Any]:
-    """Return a base with what its files add up to; state is empty, reading or ready."""
+def base_json(t: Session, base: KnowledgeBase, current: Fingerprint | None) -> dict[str, Any]:
+    """Return a base with what its files add up to; state is empty, reading or ready. `current` is the embedder's."""
     visible, failed = File.status.in_(VISIBLE), File.status == "failed"
     counts = select(
         func.count(),
         func.coalesce(func.sum(case((visible, File.chunks), else_=0)), 0),
         func.coalesce(func.sum(case((failed, 1), else_=0)), 0),
-        func.coalesce(func.sum(case((File.status.in_(("queued", "parsing", "indexing", "embedding")), 1), else_=0)), 0),
+        func.coalesce(func.sum(case((File.status.in_(UNREAD), 1), else_=0)), 0),
+        func.coalesce(func.sum(case((File.status == "embedding", 1), else_=0)), 0),
     ).where(File.knowledge_base_id == base.id, File.status != DELETING)
-    files, chunks, failures, pending = t.execute(counts).one()
+    files, chunks, failures, pending, embedding = t.execute(counts).one()
     return {
         "id": base.id,
         "name": base.name,
@@ -74,9 +79,45 @@ def base_json(t: Session, base: KnowledgeBase) -> dict[str, Any]:
         "failed": int(failures),
         "pending": int(pending),
         "state": "reading" if pending else ("ready" if files else "empty"),
+        "vectors": _vectors_json(t, base, current, int(chunks), bool(embedding)),
         "bundled": base.bundled is not None,
         "created_at": base.created_at,
     }
+
+
+def _vectors_json(t: Session, base: KnowledgeBase, current: Fingerprint | None, chunks: int, embedding: bool) -> dict[str, Any]:
+    """Say what the base's vectors are: off, ready, building, or mismatch where another embedder is set up now."""
+    made_with, wanted = base.fingerprint, base.target or base.fingerprint
+    if current is None or base.bundled is not None:
+        state = "off"
+    elif wanted is not None and wanted["id"] != current.id:
+        state = "mismatch"
+    else:
+        state = "building" if embedding or base.target is not None else "ready"
+    done = chunks
+    if state == "building":
+        of_base = (
+            select(func.count()).select_from(Vector).join(Chunk, Chunk.id == Vector.chunk_id).join(File, File.id == Chunk.file_id)
+        )
+        ours = of_base.where(File.knowledge_base_id == base.id, Vector.fingerprint == (wanted or {}).get("id"))
+        done = t.scalar(ours) or 0
+    return {
+        "state": state,
+        "made_with": made_with["model"] if made_with else None,
+        "current": current.model if current else None,
+        "done": done if state != "off" else 0,
+        "total": chunks,
+    }
+
+
+def unread_files(t: Session, bases: Sequence[int], md5s: Sequence[str] | None) -> list[Unread]:
+    """Return the files that cannot be searched yet, latest first, each with its age in seconds."""
+    query = select(File.id, File.name, File.created_at).join(KnowledgeBase, KnowledgeBase.id == File.knowledge_base_id)
+    query = query.where(KnowledgeBase.number.in_(bases), File.status.in_(UNREAD)).order_by(File.created_at.desc())
+    if md5s is not None:
+        query = query.where(File.md5.in_(md5s))
+    at = now()
+    return [Unread(row.id, row.name, (at - row.created_at).total_seconds()) for row in t.execute(query.limit(MOST_UNREAD))]
 
 
 def file_json(file: File) -> dict[str, Any]:

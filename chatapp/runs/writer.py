@@ -150,7 +150,8 @@ class Writer(Live):
         self._mark("total_ms")
         if isinstance(end, Done):
             sources = next((event.items for _, event in self.log.read(0) if isinstance(event, Sources)), ())
-            end = Done(end.finish_reason, end.usage, dict(self._timings), cited(self.log.text(Chunk), len(sources)))
+            citations, unread = cited(self.log.text(Chunk), len(sources)), tuple(self._cut.get("unread", ()))
+            end = Done(end.finish_reason, end.usage, dict(self._timings), citations, unread)
         state = after(State.RUNNING, move)
         ending = records.Ending(self.job.context.message_id, self.log, state, end, self._cut)
         if (fault := self._save(ending)) is not None:

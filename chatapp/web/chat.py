@@ -222,8 +222,12 @@ def _job(opened: Opened) -> Job:
         if bases is None:
             return build_chain(model, None, None)
         rewrite = leans_on_history if found.settings.rewrite and choice.endpoint else None
+        md5s = list(opened.md5s) or None
         return build_chain(
-            model, lambda query: found.knowledge.search(bases, query, opened.search_k, list(opened.md5s) or None), rewrite
+            model,
+            lambda query: found.knowledge.search(bases, query, opened.search_k, md5s),
+            rewrite,
+            lambda: found.knowledge.unread(bases, md5s),
         )
 
     names = ",".join(bases.ids) if bases else "-"

@@ -18,7 +18,7 @@ from chatapp.knowledge.originals import Incoming
 from chatapp.settings import MB
 from chatapp.web import Input, error_json, person, services, stored_error_json
 from chatapp.web.chat import Id, Md5s
-from chatapp.web.shapes import ChunkShape, FileShape, KnowledgeBaseShape, Page, SourceShape
+from chatapp.web.shapes import ChunkShape, FileShape, KnowledgeBaseShape, Page, SourceShape, UploadShape
 
 bp = APIBlueprint("knowledge", __name__, url_prefix="/api/knowledge", abp_tags=[Tag(name="knowledge", description="Documents.")])
 
@@ -96,6 +96,12 @@ def change_base(path: BasePath, body: BaseChange) -> Any:
     return jsonify(services().knowledge.change(person().id, path.base_id, values))
 
 
+@bp.post("/<base_id>/reindex", responses={202: KnowledgeBaseShape})
+def reindex_base(path: BasePath) -> Any:
+    """Make a base's vectors anew with the embedding model that is set up; its words are found all the while."""
+    return jsonify(services().knowledge.reindex(person().id, path.base_id)), 202
+
+
 @bp.delete("/<base_id>")
 def delete_base(path: BasePath) -> tuple[str, int]:
     """Delete a knowledge base with all its files."""
@@ -119,7 +125,7 @@ def list_files(path: BasePath, query: PageQuery) -> Any:
     return jsonify(items=[_shown(row) for row in rows], next=following)
 
 
-@bp.post("/<base_id>/files", responses={202: Page[FileShape]})
+@bp.post("/<base_id>/files", responses={202: Page[UploadShape]})
 def upload_files(path: BasePath) -> Any:
     """Upload files (multipart, field `files`, repeated): each becomes a file or says why not, in the order sent.
 

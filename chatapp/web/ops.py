@@ -1,15 +1,22 @@
 """What operators and programs ask: alive, ready, the API's description."""
 
+import contextlib
+import threading
+import time
 from typing import Any
 
 from flask import current_app, jsonify
 from flask_openapi3 import APIBlueprint, OpenAPI
 from sqlalchemy import text
 
-from chatapp.children import helpers_run
+from chatapp.knowledge.calls import Away, Calls, Refused
+from chatapp.services import HEALTH_PATHS, expected, helpers_run, url
+from chatapp.settings import Settings
 from chatapp.web import services
 
 bp = APIBlueprint("ops", __name__, doc_ui=False)
+
+ASK_SECONDS = 1
 
 REFUSED = {
     "description": "Refused, with a code for programs and a sentence for people.",
@@ -32,14 +39,35 @@ def healthz() -> Any:
 
 @bp.get("/readyz")
 def readyz() -> Any:
-    """Say what is missing, with 503 where answers cannot be stored; without the helpers only new files have to wait."""
+    """Say what is missing, with 503 where answers cannot be stored; without the rest, documents are found by their words."""
     missing = [] if helpers_run(services().settings.home) else ["helpers"]
+    missing += _silent(services().settings)
     try:
         services().database.read(lambda t: t.execute(text("SELECT 1 FROM users")) and None)
     except Exception:
-        missing.append("database")
+        missing.insert(0, "database")
     stored = "database" not in missing
     return jsonify(status="ready" if stored else "not ready", missing=missing), 200 if stored else 503
+
+
+def _silent(settings: Settings) -> list[str]:
+    """Return the services that do not say within a second that they are well."""
+    well: set[str] = set()
+
+    def ask(name: str) -> None:
+        with contextlib.suppress(Away, Refused):
+            calls = Calls(lambda: url(settings, name), ca_file=settings.ca_file)
+            calls.call("GET", HEALTH_PATHS[name], None, ASK_SECONDS)
+            well.add(name)
+
+    names = expected(settings)
+    deadline = time.monotonic() + ASK_SECONDS
+    threads = [threading.Thread(target=ask, args=(name,), daemon=True) for name in names]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(max(0, deadline - time.monotonic()))
+    return [name for name in names if name not in well]
 
 
 @bp.get("/openapi.json")

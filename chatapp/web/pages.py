@@ -19,6 +19,8 @@ from flask import Blueprint, Response, abort, g, make_response, render_template,
 from markupsafe import Markup
 from werkzeug.wrappers import Response as BaseResponse
 
+from chatapp.web import services
+
 ROOT = Path(__file__).resolve().parents[2]
 STATIC = ROOT / "static"
 LANGUAGES = {"en": "English", "zh-CN": "简体中文"}
@@ -125,11 +127,12 @@ def _page(template: str) -> Response:
     known = shell()
     language = g.language if g.language in LANGUAGES else "en"
     messages = known.catalogues[language]
+    limits = {"upload_bytes": services().settings.upload_bytes}
     theme = request.cookies.get("chatapp_theme", "")
     html = render_template(
         template,
         asset=lambda name: f"/static/v-{known.build}/{name}",
-        config=_data_block({"language": language, "messages": messages}),
+        config=_data_block({"language": language, "messages": messages, "limits": limits}),
         import_map=known.import_map,
         language=language,
         languages=LANGUAGES,

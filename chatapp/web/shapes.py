@@ -60,6 +60,14 @@ class SourceShape(BaseModel):
     quote: str
     text: str
     score: float
+    by: dict[str, float | None] = Field(default_factory=dict, description="what each ranking gave it: words, vectors")
+
+
+class UnreadShape(BaseModel):
+    """A file that could not be searched yet when the answer was given."""
+
+    file_id: str
+    name: str
 
 
 class MessageShape(BaseModel):
@@ -80,6 +88,7 @@ class MessageShape(BaseModel):
     supplier: str | None
     model: str | None
     finish_reason: str | None
+    unread: list[UnreadShape]
     error: Fault | None
     created_at: datetime
 
@@ -97,6 +106,16 @@ class ExportShape(BaseModel):
     messages: list[MessageShape]
 
 
+class VectorsShape(BaseModel):
+    """Whether a base is also found by what words mean: off, ready, building, or mismatch."""
+
+    state: str
+    made_with: str | None = Field(description="the embedding model of its vectors")
+    current: str | None = Field(description="the embedding model that is set up now")
+    done: int = Field(description="chunks that have their vectors")
+    total: int
+
+
 class KnowledgeBaseShape(BaseModel):
     """Files that are searched together."""
 
@@ -108,6 +127,7 @@ class KnowledgeBaseShape(BaseModel):
     failed: int
     pending: int
     state: str
+    vectors: VectorsShape
     bundled: bool
     created_at: datetime
 
@@ -127,6 +147,12 @@ class FileShape(BaseModel):
     chunks: int
     error: Fault | None
     created_at: datetime
+
+
+class UploadShape(FileShape):
+    """A document that was uploaded."""
+
+    duplicate: bool = Field(description="the base had these bytes already: it is the file that was there")
 
 
 class ChunkShape(BaseModel):

@@ -11,7 +11,7 @@ from chatapp.chains import Finished, Retrieved, build_chain, leans_on_history, p
 from chatapp.chains.followup import rewriter
 from chatapp.chains.suppliers import Models, Parameters
 from chatapp.core.events import Chunk, Status
-from chatapp.core.prompt import Ask, Prompt, Turn
+from chatapp.core.prompt import Ask, Prompt, Turn, Unread
 from tests.chains.conftest import Supplier
 from tests.chains.test_piece import passage
 
@@ -155,3 +155,21 @@ def test_a_model_without_a_time_limit_does_not_rewrite() -> None:
     found = list(pieces(build_chain(model, lambda query: [], leans_on_history).stream(Ask("Why?", HISTORY))))
     assert found[0] == Status("searching")
     assert len(model.prompts) == 1  # type: ignore[attr-defined]
+
+
+def test_a_file_that_has_just_come_is_waited_for() -> None:
+    looks = iter([[Unread("1", "leave.pdf", 1.0)], [Unread("1", "leave.pdf", 1.2)], []])
+    found = list(pieces(build_chain(canned("a"), lambda query: [passage()], None, lambda: next(looks)).stream(Ask("q"))))
+    assert found[:2] == [Status("reading"), Status("searching")]
+    assert found[2] == Retrieved((passage(),), {"passages": 0, "history": 0}, "q")
+
+
+def test_what_is_still_unread_then_is_named_and_the_model_is_told() -> None:
+    model = canned("a")
+    chain = build_chain(model, lambda query: [passage()], None, lambda: [Unread("1", "old.pdf", 4000.0)])
+    found = list(pieces(chain.stream(Ask("q"))))
+    assert found[0] == Status("searching"), "a long queue holds nobody"
+    retrieved = next(piece for piece in found if isinstance(piece, Retrieved))
+    assert retrieved.cut["unread"] == [{"file_id": "1", "name": "old.pdf"}]
+    prompt = model.prompts[0]  # type: ignore[attr-defined]
+    assert prompt.unread == ("old.pdf",) and "old.pdf" in prompt.turns[0].content

@@ -2,21 +2,7 @@
 
 import pytest
 
-from chatapp.core.text import (
-    Span,
-    count_tokens,
-    coverage,
-    fuse,
-    index_tokens,
-    joins,
-    min_max,
-    normalise,
-    proximity,
-    query_tokens,
-    sentences,
-    small_words,
-    split,
-)
+from chatapp.core.text import Span, count_tokens, index_tokens, joins, normalise, query_tokens, sentences, small_words, split
 
 
 def same(word: str) -> str:
@@ -175,26 +161,3 @@ def test_tokens_hold_nothing_that_parts_tokens() -> None:
 
 def test_endless_words_are_cut() -> None:
     assert index_tokens("x" * 10_000, same) == ["x" * 64]
-
-
-# --- ranking
-
-
-def test_proximity_is_the_weight_that_stands_close_together() -> None:
-    weights = {"a": 1.0, "b": 2.0, "c": 1.0}
-    assert proximity(weights, [(0, "a"), (3, "b"), (5, "c")], 6) == 1.0
-    assert proximity(weights, [(0, "a"), (30, "b"), (33, "c")], 6) == 0.75
-    assert proximity(weights, [], 6) == 0.0
-    assert proximity({}, [], 6) == 0.0
-
-
-def test_fusion_keeps_what_only_one_ranking_knows() -> None:
-    fused = fuse({1: 10.0, 2: 5.0}, {2: 0.9, 3: 0.1}, 0.3)
-    assert fused == {1: pytest.approx(0.7), 2: pytest.approx(0.3), 3: 0.0}
-    assert min_max({7: 2.0}) == {7: 1.0}
-    assert min_max({}) == {}
-
-
-def test_coverage_is_the_share_of_a_questions_weight() -> None:
-    assert coverage({"days": 1.0, "x": 3.0}, ["days", "other"]) == 0.25
-    assert coverage({}, ["days"]) == 0.0

@@ -13,7 +13,10 @@ import pytest
 
 from chatapp.models import Base
 from chatapp.settings import Settings
+from tests.embedserver import EmbedServer
+from tests.knowledge.chroma import Chroma
 from tests.knowledge.conftest import Shelf, make_shelf
+from tests.knowledge.dense_shelf import make_dense
 
 BINARIES = next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)), None)
 QUESTIONS = (
@@ -75,3 +78,28 @@ def test_files_are_claimed_once_and_deleted_without_a_trace(other: Shelf, chines
     assert other.count("terms") == len({"leav", "employe", "word", "a", "b"} - {"a"}), "the titles' words too"
     other.knowledge.delete(other.user, other.base)
     assert other.leftovers() == {}
+
+
+def test_vectors_are_made_found_made_anew_and_removed(tmp_path: Path, postgres: str) -> None:
+    with EmbedServer() as server, Chroma(tmp_path / "vectors") as chroma:
+        settings = Settings(home=tmp_path, database_url=postgres, embedder="meanings", embedder_url=server.base_url)
+        made = make_dense(settings, chroma)
+        try:
+            row = made.add("rules.txt", "Everybody gets thirty days of leave a year.")
+            made.add("car.txt", "The car is washed on Fridays.")
+            assert made.is_exact() and made.search("holiday entitlement")[0].name == "rules.txt"
+            chroma.kill()
+            assert made.search("holiday entitlement")[0].name == "rules.txt"
+            chroma.start()
+            other = made.reopened(embedder="other-meanings")
+            assert other.knowledge.base(made.user, made.base)["vectors"]["state"] == "mismatch"
+            other.knowledge.reindex(made.user, made.base)
+            other.work()
+            assert other.is_exact() and other.search("holiday entitlement")[0].name == "rules.txt"
+            other.knowledge.delete_file(made.user, made.base, row["id"])
+            other.work()
+            assert other.is_exact() and len(other.in_sql()) == 1
+        finally:
+            made.database.write(lambda t: t.connection().exec_driver_sql("DROP TABLE lexical") and None)
+            Base.metadata.drop_all(made.database.engine)
+            made.database.close()

@@ -9,7 +9,6 @@ from flask.testing import FlaskClient
 from pydantic import BaseModel
 
 from chatapp.web.shapes import (
-    FileShape,
     KnowledgeBaseShape,
     MeShape,
     MessageShape,
@@ -17,6 +16,7 @@ from chatapp.web.shapes import (
     SessionShape,
     SupplierShape,
     TokenShape,
+    UploadShape,
 )
 
 
@@ -61,7 +61,7 @@ def test_real_answers_have_the_described_shapes(client: FlaskClient) -> None:
     exactly(SessionShape, client.get(f"/api/sessions/{answer['session_id']}").json)
     exactly(MessageShape, client.get(f"/api/messages/{answer['message_id']}").json)
     exactly(KnowledgeBaseShape, base)
-    exactly(FileShape, file)
+    exactly(UploadShape, file)
     exactly(SupplierShape, supplier)
     exactly(ModelShape, client.get("/api/models").json["items"][0])
     exactly(MeShape, client.get("/api/auth/me").json)

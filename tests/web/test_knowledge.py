@@ -1,5 +1,6 @@
 """/api/knowledge by HTTP."""
 
+import dataclasses
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -125,7 +126,9 @@ def test_a_reason_is_in_the_readers_language(client: FlaskClient, services: Serv
 
 def test_the_same_file_again_is_the_first_one(client: FlaskClient, base: str) -> None:
     one = upload(client, base, ("a.txt", b"text")).json["items"][0]
-    assert upload(client, base, ("b.txt", b"text")).json["items"][0]["id"] == one["id"]
+    again = upload(client, base, ("b.txt", b"text")).json["items"][0]
+    assert (again["id"], again["name"]) == (one["id"], "a.txt")
+    assert (one["duplicate"], again["duplicate"]) == (False, True)
 
 
 @pytest.mark.parametrize(
@@ -179,3 +182,36 @@ def test_somebody_elses_base_is_not_there(client: FlaskClient, services: Service
     assert client.post(f"/api/knowledge/{base}/search", json={"query": "text"}).status_code == 404
     assert upload(client, base, ("a.txt", b"x")).status_code == 404
     assert base not in {item["id"] for item in client.get("/api/knowledge").json["items"]}
+
+
+def test_indexing_anew_needs_an_embedder_and_says_so(tmp_path: Path, settings: Settings) -> None:
+    app = create_app(dataclasses.replace(settings, embedder="off"))
+    app.extensions["chatapp"].accounts.ensure_admin("", TOKEN)
+    client = app.test_client()
+    client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {TOKEN}"
+    base = client.post("/api/knowledge", json={"name": "b"}).json
+    assert base["vectors"] == {"state": "off", "made_with": None, "current": None, "done": 0, "total": 0}
+    refused = client.post(f"/api/knowledge/{base['id']}/reindex", headers={"Accept-Language": "zh"})
+    assert refused.status_code == 503
+    assert refused.json["error"]["code"] == "knowledge_unavailable"
+    assert "向量模型" in refused.json["error"]["message"]
+    app.extensions["chatapp"].database.close()
+
+
+def test_indexing_anew_queues_every_file_that_is_ready(tmp_path: Path, settings: Settings) -> None:
+    app = create_app(dataclasses.replace(settings, embedder="some-model", embedder_url="http://127.0.0.1:9/v1"))
+    services: Services = app.extensions["chatapp"]
+    services.accounts.ensure_admin("", TOKEN)
+    client = app.test_client()
+    client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {TOKEN}"
+    base = str(client.post("/api/knowledge", json={"name": "b"}).json["id"])
+    upload(client, base, ("a.md", TEXT))
+    work(services)
+    begun = client.post(f"/api/knowledge/{base}/reindex")
+    assert begun.status_code == 202
+    assert begun.json["vectors"] == {"state": "building", "made_with": None, "current": "some-model", "done": 0, "total": 1}
+    [file] = client.get(f"/api/knowledge/{base}/files").json["items"]
+    assert file["status"] == "embedding"
+    found = client.post(f"/api/knowledge/{base}/search", json={"query": "days of leave"}).json["items"]
+    assert found[0]["name"] == "a.md" and found[0]["by"] == {"words": 1.0, "vectors": None}
+    services.database.close()

@@ -1,0 +1,118 @@
+"""Chroma: collections of vectors, each under its chunk's number and with its file's md5. No text ever goes there.
+
+Its REST interface is spoken here, version 2, and nothing of the chromadb package is loaded: that costs 68 MB and 0.7 s in
+every process (docs/decisions.md). A collection is created with cosine distance and never with a function that embeds: the
+default one would download a model. What is kept here can be made again from SQL at any moment.
+"""
+
+import base64
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from chatapp.knowledge.calls import Away, Calls, Refused
+from chatapp.knowledge.vectors import unpack
+
+COLLECTIONS = "/api/v2/tenants/default_tenant/databases/default_database/collections"
+QUERY_SECONDS = 3
+WRITE_SECONDS = 60
+LIST_SECONDS = 120
+LISTED_AT_ONCE = 10_000
+
+
+class Missing(Exception):
+    """There is no such collection."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A vector to keep."""
+
+    chunk_id: int
+    md5: str
+    embedding: bytes
+
+
+class VectorIndex:
+    """The collections of one server. Every method raises Away where it does not answer, or answers with a fault of its own."""
+
+    def __init__(self, find: Callable[[], str | None]) -> None:
+        self._calls = Calls(find)
+        self._ids: dict[str, str] = {}
+
+    @property
+    def url(self) -> str | None:
+        """Where the server is at the moment."""
+        return self._calls.url
+
+    def create(self, name: str) -> None:
+        """Make a collection, where there is none of that name."""
+        payload = {"name": name, "get_or_create": True, "configuration": {"hnsw": {"space": "cosine"}}}
+        self._ids[name] = self._call("POST", COLLECTIONS, payload, WRITE_SECONDS)["id"]
+
+    def drop(self, name: str) -> None:
+        """Remove a collection; nothing happens where there is none."""
+        self._ids.pop(name, None)
+        try:
+            self._call("DELETE", f"{COLLECTIONS}/{name}", None, WRITE_SECONDS)
+        except Missing:
+            return
+
+    def names(self, prefix: str) -> list[str]:
+        """Return the collections whose name begins so."""
+        listed = self._call("GET", f"{COLLECTIONS}?limit={LISTED_AT_ONCE}", None, LIST_SECONDS)
+        return [entry["name"] for entry in listed if entry["name"].startswith(prefix)]
+
+    def chunk_ids(self, name: str) -> set[int]:
+        """Return the chunks whose vectors are kept; raise Missing."""
+        found: set[int] = set()
+        while True:
+            payload = {"include": [], "limit": LISTED_AT_ONCE, "offset": len(found)}
+            page = {int(one) for one in self._on(name, "get", payload, LIST_SECONDS)["ids"]}
+            if page <= found:
+                return found
+            found |= page
+
+    def count(self, name: str) -> int:
+        """Return how many vectors are kept; raise Missing."""
+        return int(self._on(name, "count", None, QUERY_SECONDS))
+
+    def upsert(self, name: str, entries: Sequence[Entry]) -> None:
+        """Keep vectors, at most a hundred at a time: more would hold the server's other callers; raise Missing."""
+        payload = {
+            "ids": [str(entry.chunk_id) for entry in entries],
+            "embeddings": [base64.b64encode(entry.embedding).decode() for entry in entries],
+            "metadatas": [{"md5": entry.md5} for entry in entries],
+        }
+        self._on(name, "upsert", payload, WRITE_SECONDS)
+
+    def delete(self, name: str, chunk_ids: Sequence[int]) -> None:
+        """Forget vectors; raise Missing."""
+        self._on(name, "delete", {"ids": [str(one) for one in chunk_ids]}, WRITE_SECONDS)
+
+    def query(self, name: str, vector: bytes, most: int, md5s: Sequence[str] | None = None) -> Mapping[int, float]:
+        """Return the nearest chunks with their similarity (cosine, -1..1), `md5s` being the files to look at; raise Missing."""
+        payload: dict[str, Any] = {"query_embeddings": [unpack(vector)], "n_results": most, "include": ["distances"]}
+        if md5s is not None:
+            payload["where"] = {"md5": {"$in": list(md5s)}}
+        found = self._on(name, "query", payload, QUERY_SECONDS)
+        return {int(one): 1 - distance for one, distance in zip(found["ids"][0], found["distances"][0], strict=True)}
+
+    def _on(self, name: str, verb: str, payload: Mapping[str, Any] | None, seconds: float) -> Any:
+        """Call a verb of a collection; one that was made anew meanwhile has another id."""
+        method = "GET" if payload is None else "POST"
+        if name in self._ids:
+            try:
+                return self._call(method, f"{COLLECTIONS}/{self._ids[name]}/{verb}", payload, seconds)
+            except Missing:
+                self._ids.pop(name, None)
+        self._ids[name] = self._call("GET", f"{COLLECTIONS}/{name}", None, seconds)["id"]
+        return self._call(method, f"{COLLECTIONS}/{self._ids[name]}/{verb}", payload, seconds)
+
+    def _call(self, method: str, path: str, payload: Mapping[str, Any] | None, seconds: float) -> Any:
+        try:
+            return self._calls.call(method, path, payload, seconds)
+        except Refused as fault:
+            if fault.status == 404:
+                raise Missing from fault
+            raise Away(str(fault)) from fault

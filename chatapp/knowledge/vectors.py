@@ -1,0 +1,32 @@
+"""Vectors as they are stored: little-endian float32, of length 1."""
+
+import math
+import sys
+from array import array
+from collections.abc import Sequence
+
+
+def pack(numbers: Sequence[float]) -> bytes:
+    """Return a vector of length 1 in this direction; raise ValueError where it has none."""
+    length = math.sqrt(sum(number * number for number in numbers))
+    if not numbers or not math.isfinite(length) or length == 0:
+        raise ValueError("not a direction")
+    return _little(array("f", [number / length for number in numbers])).tobytes()
+
+
+def unpack(vector: bytes) -> list[float]:
+    """Return the numbers of a stored vector."""
+    numbers = array("f")
+    numbers.frombytes(vector)
+    return _little(numbers).tolist()
+
+
+def dimension(vector: bytes) -> int:
+    """Return how many numbers a stored vector has."""
+    return len(vector) // 4
+
+
+def _little(numbers: "array[float]") -> "array[float]":
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    return numbers

@@ -1,0 +1,298 @@
+"""One helper process: when it starts, where it listens, how it ends, and when the next one starts. Standard library only.
+
+A helper may not outlive whoever started it, and of two that keep data only one may run: Chroma's process inherits the lock
+of HOME/chroma.lock, which so lives exactly as long as the process, whatever ends it and whoever started it.
+"""
+
+import contextlib
+import ctypes
+import fcntl
+import math
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import IO
+
+from chatapp import services
+from chatapp.settings import terminal_language
+from chatapp.words import say
+
+LEAVE_SECONDS = 2  # between asking a helper to leave and making it
+STEADY_SECONDS = 60  # a helper that ran for so long has recovered
+BACK_OFF_SECONDS = (0.5, 60)
+LOOK_SECONDS = 300  # between two starts of a worker that nobody woke
+RACE_SECONDS = 3  # a wake this shortly before a worker left may have been overlooked
+ANSWER_SECONDS = 0.2  # for a service to say that it has started
+LOCK_SECONDS = 10  # how long another Chroma may take to end before somebody is told
+LOG_BYTES = 1024 * 1024  # a service's log begins anew beyond
+PR_SET_PDEATHSIG = 1
+LOOPBACK = "127.0.0.1"
+
+# the server alone: the package around it costs 70 MB and 0.7 s (docs/decisions.md)
+RUN_CHROMA = "import sys; from chromadb_rust_bindings import cli; cli(['chroma', 'run', *sys.argv[1:]])"
+
+
+class Watched:
+    """A process to keep. `look` is called several times a second, and does what is to be done."""
+
+    _sentence = "cli.helper_ended"
+
+    def __init__(self, name: str, home: Path, nice: int) -> None:
+        self.name = name
+        self._home = home
+        self._log = home / f"{name}.log"
+        self._nice = nice
+        self._process: subprocess.Popen[bytes] | None = None
+        self._started = 0.0
+        self._due = 0.0
+        self._wait = 0.0  # between the last failure and the next start
+
+    def look(self) -> None:
+        """Do what is to be done now; what the system refuses, on a full disk for one, is tried again."""
+        try:
+            self._look()
+        except OSError as fault:
+            if self._process is None and self._back_off():
+                complain("cli.helper_refused", name=self.name, reason=fault.strerror or str(fault), seconds=self._wait)
+
+    def ask_to_leave(self) -> None:
+        """Send SIGTERM."""
+        self._send(signal.SIGTERM)
+
+    def end(self) -> None:
+        """Wait a moment, then kill the process and all it has started."""
+        if self._process is not None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(LEAVE_SECONDS)
+            self._send(signal.SIGKILL)
+            self._process.wait()
+
+    def _look(self) -> None:
+        """Start the process when it is time to."""
+        if self._process is not None:
+            status = self._process.poll()
+            if status is None:
+                return
+            self._process = None
+            self._ended(status)
+        if time.monotonic() >= self._due:
+            self._started = time.monotonic()
+            self._start()
+
+    def _start(self) -> None:
+        raise NotImplementedError
+
+    def _ended(self, status: int) -> None:
+        if self._back_off():
+            complain(self._sentence, name=self.name, status=status, seconds=self._wait, file=str(self._log))
+
+    def _back_off(self) -> bool:
+        """Decide when to start the next one, and whether to tell: of the first failure, and of the one after the longest wait."""
+        now = time.monotonic()
+        first, longest = BACK_OFF_SECONDS
+        before = 0.0 if now - self._started > STEADY_SECONDS else self._wait
+        self._wait = min(max(first, before * 2), longest)
+        self._due = now + self._wait
+        return not before or before < self._wait == longest
+
+    def _run(self, command: tuple[str, ...], output: IO[bytes] | IO[str], *inherited: int) -> subprocess.Popen[bytes]:
+        parent = os.getpid()
+
+        def begin() -> None:
+            die_with_parent(signal.SIGKILL)
+            if os.getppid() != parent:  # it ended before that
+                os.kill(os.getpid(), signal.SIGKILL)
+            os.nice(self._nice)
+
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,  # not ours: the arbiter waits for its end
+            stderr=output,
+            pass_fds=inherited,
+            process_group=0,
+            preexec_fn=begin,
+        )
+        return self._process
+
+    def _send(self, number: int) -> None:
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, number)
+
+
+class Worker(Watched):
+    """The document worker: leaves when there is nothing to do, and is started again at a wake, or to look around."""
+
+    def __init__(self, home: Path) -> None:
+        super().__init__("worker", home, nice=10)
+        self._woken_at = 0.0
+
+    def _look(self) -> None:
+        if self._process is None and not self._wait and self._last_wake() > self._woken_at:
+            self._due = 0.0
+        super()._look()
+
+    def _start(self) -> None:
+        self._woken_at = self._last_wake()
+        self._run((sys.executable, "-m", "chatapp.worker"), sys.stderr)
+
+    def _ended(self, status: int) -> None:
+        if status != 0:
+            super()._ended(status)
+            return
+        self._wait = 0.0
+        overlooked = self._last_wake() > max(self._woken_at, time.time() - RACE_SECONDS)
+        self._due = time.monotonic() + (0 if overlooked else LOOK_SECONDS)
+
+    def _last_wake(self) -> float:
+        try:
+            return (self._home / "wake").stat().st_mtime
+        except OSError:
+            return 0.0
+
+
+class Service(Watched):
+    """A process that listens on a port of its own and stays; what it says goes into HOME/<name>.log."""
+
+    _sentence = "cli.service_ended"
+
+    def __init__(self, name: str, home: Path, nice: int) -> None:
+        super().__init__(name, home, nice)
+        self._port = 0
+        self._answers = False
+        services.remove_address(home, name)
+
+    def end(self) -> None:
+        """Wait a moment, then kill the process."""
+        super().end()
+        services.remove_address(self._home, self.name)
+
+    def _look(self) -> None:
+        """Say where the service is, and wake the document worker, once it answers."""
+        super()._look()
+        self._cut_log()
+        if self._process is not None and not self._answers and _answers(self._port, services.HEALTH_PATHS[self.name]):
+            services.write_address(self._home, self.name, f"{LOOPBACK}:{self._port}")
+            services.wake(self._home)
+            self._answers = True
+
+    def _start(self, *inherited: int) -> None:
+        self._port = _free_port()
+        with open(self._log, "ab") as log:
+            self._run(self._command(), log, *inherited)
+
+    def _command(self) -> tuple[str, ...]:
+        raise NotImplementedError
+
+    def _ended(self, status: int) -> None:
+        self._answers = False
+        services.remove_address(self._home, self.name)
+        super()._ended(status)
+
+    def _cut_log(self) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            if self._log.stat().st_size > LOG_BYTES:
+                os.truncate(self._log, 0)
+
+
+class Embedder(Service):
+    """The built-in model that turns texts into vectors."""
+
+    def __init__(self, home: Path) -> None:
+        super().__init__(services.EMBEDDER, home, nice=5)
+
+    def _command(self) -> tuple[str, ...]:
+        return (sys.executable, "-m", "chatapp.knowledge.embedder", f"{LOOPBACK}:{self._port}")
+
+
+class Chroma(Service):
+    """Chroma's server, alone on its folder."""
+
+    def __init__(self, home: Path) -> None:
+        super().__init__(services.CHROMA, home, nice=5)
+        self._folder = home / "vectors"
+        self._kept: int | None = None
+        self._patience: float | None = None  # until when another process is waited for
+
+    def _look(self) -> None:
+        """Send away a Chroma whose folder was taken from under it: it answers, but will never write again."""
+        if self._answers and self._inode() != self._kept:
+            self.ask_to_leave()
+        before = self._answers
+        super()._look()
+        if self._answers and not before:
+            self._kept = self._inode()
+
+    def _start(self, *inherited: int) -> None:
+        with open(self._home / "chroma.lock", "a+", encoding="ascii") as lock:
+            if not locked(lock):
+                lock.seek(0)
+                self._wait_for(lock.read().strip())
+                return
+            self._patience = None
+            lock.truncate(0)
+            super()._start(lock.fileno(), *inherited)
+            assert self._process is not None
+            lock.write(str(self._process.pid))
+
+    def _command(self) -> tuple[str, ...]:
+        options = ("--path", str(self._folder), "--host", LOOPBACK, "--port", str(self._port))
+        return (sys.executable, "-c", RUN_CHROMA, *options)
+
+    def _wait_for(self, holder: str) -> None:
+        now = time.monotonic()
+        if self._patience is None:
+            self._patience = now + LOCK_SECONDS
+        elif now > self._patience:
+            self._patience = math.inf
+            complain("cli.vectors_taken", folder=str(self._folder), pid=holder)
+
+    def _inode(self) -> int | None:
+        try:
+            return (self._folder / "chroma.sqlite3").stat().st_ino
+        except OSError:
+            return None
+
+
+def die_with_parent(number: int) -> None:
+    """Have the kernel send this process a signal when its parent ends, where the kernel can (Linux)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, number)
+
+
+def locked(lock: IO[str]) -> bool:
+    """Lock a file; tell whether that was possible."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def complain(key: str, **words: str | int | float) -> None:
+    """Tell whoever started the service, in a sentence, if the terminal is still there."""
+    with contextlib.suppress(OSError):
+        print(say(terminal_language(), key, words), file=sys.stderr, flush=True)
+
+
+def _free_port() -> int:
+    """Return a port that is free now; should another program be faster, the service ends, and the next one gets another."""
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        return int(probe.getsockname()[1])
+
+
+def _answers(port: int, path: str) -> bool:
+    """Tell whether what listens on a port of this machine says that it is well."""
+    request = f"GET {path} HTTP/1.1\r\nHost: {LOOPBACK}:{port}\r\nConnection: close\r\n\r\n"
+    try:
+        with socket.create_connection((LOOPBACK, port), ANSWER_SECONDS) as connection:
+            connection.sendall(request.encode())
+            return connection.recv(64).split(b" ")[1:2] == [b"200"]
+    except OSError:
+        return False

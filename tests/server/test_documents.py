@@ -1,0 +1,170 @@
+"""Documents through the real service: words and vectors, a question that waits, and kills in the middle."""
+
+import os
+import shutil
+import signal
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chatapp.knowledge.calls import Away
+from chatapp.knowledge.index import Missing, VectorIndex
+from chatapp.services import CHROMA, address, model_folder
+from tests.service import Service, wait_for
+
+pytestmark = [
+    pytest.mark.server,
+    pytest.mark.skipif(model_folder() is None and os.environ.get("CI") != "true", reason="set-up could not make the embedder"),
+]
+
+FILES = 20
+TOPICS = ("otters", "lighthouses", "bicycles", "bakeries", "glaciers")
+
+
+def prose(number: int) -> str:
+    """Return some paragraphs about a topic, as different as their numbers are."""
+    topic = TOPICS[number % len(TOPICS)]
+    return "\n\n".join(
+        f"Report {number}.{part} about {topic}. The {topic} of district {number * 31 + part} were counted on day {part}, "
+        f"and {part * 7 + number} of them were found to be in good order. The others are looked at again next year. " * 6
+        for part in range(8)
+    )
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[Service]:
+    with Service(tmp_path) as service:
+        wait_for(lambda: service.get("/readyz").json["missing"] == [], 20, "all services")
+        yield service
+
+
+def processes(service: Service, part: str) -> list[int]:
+    """Return the service's processes whose command holds this."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            environ = (folder / "environ").read_bytes().decode()
+        except OSError:
+            continue
+        if part in command and f"CHATAPP_HOME={service.home}\0" in environ:
+            found.append(int(folder.name))
+    return found
+
+
+def kill(service: Service, part: str) -> None:
+    for pid in processes(service, part):
+        os.kill(pid, signal.SIGKILL)
+
+
+def ask_sql(service: Service, query: str) -> list[Any]:
+    with closing(sqlite3.connect(f"file:{service.home}/chatapp.db?mode=ro", uri=True)) as database:
+        return database.execute(query).fetchall()
+
+
+OWN_CHUNKS = "SELECT c.id FROM chunks c JOIN files f ON f.id = c.file_id JOIN knowledge_bases b ON b.id = f.knowledge_base_id \
+WHERE b.bundled IS NULL"
+
+
+def state(service: Service) -> dict[str, set[int]]:
+    """Return the chunks that SQL holds, those with vectors, and those that Chroma holds."""
+    index = VectorIndex(lambda: f"http://{at}" if (at := address(service.home, CHROMA)) else None)
+    held: set[int] = set()
+    for (name,) in ask_sql(service, "SELECT collection FROM knowledge_bases WHERE collection IS NOT NULL"):
+        try:
+            held |= index.chunk_ids(name)
+        except (Away, Missing):
+            held = {-1}
+    return {
+        "chunks": {row[0] for row in ask_sql(service, OWN_CHUNKS)},
+        "vectors": {row[0] for row in ask_sql(service, "SELECT chunk_id FROM vectors")},
+        "chroma": held,
+    }
+
+
+def is_exact(service: Service) -> bool:
+    found = state(service)
+    return bool(found["chunks"]) and found["chunks"] == found["vectors"] == found["chroma"]
+
+
+def upload_all(service: Service, folder: Path) -> str:
+    folder.mkdir()
+    files = []
+    for number in range(FILES):
+        files.append(folder / f"report-{number}.txt")
+        files[-1].write_text(prose(number))
+    base = str(service.post("/api/knowledge", {"name": "Reports"}).json["id"])
+    assert service.upload(base, *files).status == 202
+    return base
+
+
+def files_of(service: Service, base: str) -> list[dict[str, Any]]:
+    return list(service.get(f"/api/knowledge/{base}/files").json["items"])
+
+
+@pytest.mark.parametrize("victim", ["chatapp.worker", "chromadb_rust_bindings"])
+def test_killed_in_the_middle_of_twenty_files_all_are_ready_once_and_exact(running: Service, tmp_path: Path, victim: str) -> None:
+    base = upload_all(running, tmp_path / "texts")
+    for share in (3, 10, 17):
+        wait_for(lambda share=share: sum(file["status"] == "ready" for file in files_of(running, base)) >= share, 90)
+        kill(running, victim)
+    wait_for(lambda: all(file["status"] == "ready" for file in files_of(running, base)), 90, "all are ready")
+    wait_for(lambda: is_exact(running), 30, "SQL and Chroma hold the same")
+    files = files_of(running, base)
+    assert len(files) == FILES and sum(file["chunks"] for file in files) == len(state(running)["chunks"])
+    assert running.get(f"/api/knowledge/{base}").json["vectors"]["state"] == "ready"
+
+
+def test_chroma_s_folder_deleted_answers_go_on_and_the_index_is_made_again(running: Service, tmp_path: Path) -> None:
+    base = upload_all(running, tmp_path / "texts")
+    wait_for(lambda: all(file["status"] == "ready" for file in files_of(running, base)) and is_exact(running), 90)
+    query = {"query": "sea mammals with whiskers", "k": 3}
+    before = running.post(f"/api/knowledge/{base}/search", query).json["items"]
+    assert before and before[0]["by"]["vectors"] is not None
+    shutil.rmtree(running.home / "vectors")
+    kill(running, "chromadb_rust_bindings")
+    during = running.post(f"/api/knowledge/{base}/search", query).json["items"]
+    assert [item["text"] for item in during] == [item["text"] for item in before]
+    wait_for(lambda: is_exact(running), 30, "the index was made again")
+    after = running.post(f"/api/knowledge/{base}/search", query).json["items"]
+    assert {item["text"] for item in after} == {item["text"] for item in before}
+
+
+def test_a_question_asked_while_its_file_is_read_waits_for_it(running: Service, tmp_path: Path) -> None:
+    file = tmp_path / "otters.md"
+    file.write_text("# Otters\n\nThe otter Waldemar eats eleven pounds of fish a day.\n\n" + prose(3) * 40)
+    base = str(running.post("/api/knowledge", {"name": "otters"}).json["id"])
+    for pid in processes(running, "chatapp.worker"):
+        os.kill(pid, signal.SIGSTOP)
+    running.upload(base, file)
+    body = {"question": "What does the otter Waldemar eat?", "knowledge_config": {"knowledge_base_id": base}}
+
+    def go_on(streamed: Any) -> bool:
+        if "reading" in [message["data"] for kind, _, message in streamed.messages if kind == "status"]:
+            for pid in processes(running, "chatapp.worker"):
+                os.kill(pid, signal.SIGCONT)
+        return False
+
+    answer = running.stream(body, until=go_on)
+    stages = [message["data"] for kind, _, message in answer.messages if kind == "status"]
+    assert stages[0] == "reading" and "searching" in stages
+    assert "eleven pounds of fish" in answer.text()
+    assert "unread" not in answer.last["data"]
+
+
+def test_a_file_deleted_takes_its_vectors_with_it(running: Service, tmp_path: Path) -> None:
+    base = upload_all(running, tmp_path / "texts")
+    wait_for(lambda: all(file["status"] == "ready" for file in files_of(running, base)) and is_exact(running), 90)
+    for file in files_of(running, base)[:-1]:
+        assert running.request("DELETE", f"/api/knowledge/{base}/files/{file['id']}").status == 204
+    wait_for(lambda: is_exact(running), 30)
+    assert running.request("DELETE", f"/api/knowledge/{base}").status == 204
+    wait_for(
+        lambda: ask_sql(running, "SELECT count(*) FROM knowledge_bases WHERE bundled IS NULL") == [(0,)], 30, "the base is gone"
+    )
+    index = VectorIndex(lambda: f"http://{address(running.home, CHROMA)}")
+    assert index.names("kb_") == [] and ask_sql(running, "SELECT count(*) FROM vectors") == [(0,)]

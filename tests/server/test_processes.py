@@ -1,0 +1,180 @@
+"""The product's processes, killed one after the other: answers go on, /readyz tells what is missing, and all of it comes back."""
+
+import contextlib
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from chatapp import services
+from chatapp.settings import Settings
+from tests.modelserver import ModelServer
+from tests.service import Service, Streamed, wait_for
+
+pytestmark = [pytest.mark.server, pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")]
+TURN = {"supplier": "openai", "model": "typewriter-400-40"}
+BACK_SECONDS = 10
+WORKER = "chatapp.worker"
+MODULES = {"chroma": "chromadb_rust_bindings", "embedder": "chatapp.knowledge.embedder", "children": "chatapp.children"}
+RUNS = [(1, (), signal.SIGTERM), (4, (), signal.SIGKILL), (2, ("--preload",), signal.SIGKILL)]
+
+
+def missing(service: Service) -> list[str] | None:
+    with contextlib.suppress(OSError):  # no web worker just now
+        found: list[str] = service.get("/readyz").json["missing"]
+        return found
+    return None
+
+
+def processes(service: Service, word: str = "") -> set[int]:
+    """The processes of a service, whoever their parent is: those with a word in their command."""
+    found = set()
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            command = (process / "cmdline").read_bytes()
+            ours = f"CHATAPP_HOME={service.home}\0".encode() in (process / "environ").read_bytes()
+            if word.encode() in command and (ours or bytes(service.home) in command):  # parsers know nothing of the settings
+                found.add(int(process.name))
+    return found
+
+
+def the_one(service: Service, name: str) -> int:
+    found: int = wait_for(lambda: processes(service, MODULES[name]), BACK_SECONDS, name).pop()
+    return found
+
+
+def kill(service: Service, name: str) -> None:
+    """Kill a process and wait until there is another, and all is well."""
+    before = the_one(service, name)
+    os.kill(before, signal.SIGKILL)
+    wait_for(lambda: processes(service, MODULES[name]) - {before} and missing(service) == [], BACK_SECONDS, f"{name} is back")
+    assert len(processes(service, MODULES[name])) == 1
+
+
+def in_background(work: Callable[[], Streamed]) -> Callable[[], Streamed]:
+    """Begin, and return what waits for the end."""
+    results: list[Streamed] = []
+    thread = Thread(target=lambda: results.append(work()), daemon=True)
+    thread.start()
+
+    def result() -> Streamed:
+        thread.join(30)
+        return results[0]
+
+    return result
+
+
+@pytest.mark.parametrize(("workers", "arguments", "number"), RUNS, ids=str)
+def test_whatever_is_killed_comes_back_and_answers_go_on(
+    tmp_path: Path, model_server: ModelServer, workers: int, arguments: tuple[str, ...], number: signal.Signals
+) -> None:
+    environ: dict[str, Any] = {"OPENAI_BASE_URL": model_server.base_url, "OPENAI_API_KEY": "sk-test"}
+    with Service(tmp_path, workers=workers, arguments=arguments, **environ) as service:
+        wait_for(lambda: missing(service) == [] and len(service.workers()) == workers, 30, "everything is there")
+        kill_the_document_worker_at_work(service)
+        read = in_background(lambda: service.stream({"question": "q", "llm_config": TURN}))
+        for name in services.expected(Settings(home=tmp_path)) + ("children",):
+            kill(service, name)
+        streamed = read()
+        assert streamed.last["type"] == "done"
+        assert len(streamed.text().split()) == 400
+
+        before = {name: the_one(service, name) for name in MODULES if processes(service, MODULES[name])}
+        web = set(service.workers())
+        os.kill(min(web), signal.SIGKILL)
+        wait_for(lambda: set(service.workers()) - web and missing(service) == [], 30, "the web worker is back")
+        web = set(service.workers())
+        assert service.process is not None
+        service.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: not set(service.workers()) & web and missing(service) == [], 30, "a reload")
+        assert {name: the_one(service, name) for name in before} == before
+
+        base_id = upload_many(service)
+        wait_for(lambda: statuses(service, base_id) - {"queued"}, BACK_SECONDS, "it has begun")
+        service.end(number)
+        wait_for(lambda: not processes(service), BACK_SECONDS, "nothing runs any more")
+        assert "Traceback" not in service.output()
+
+
+def kill_the_document_worker_at_work(service: Service) -> None:
+    base_id = upload_many(service)
+    before = wait_for(lambda: processes(service, WORKER), BACK_SECONDS, "a document worker")
+    wait_for(lambda: statuses(service, base_id) - {"queued"}, BACK_SECONDS, "it has begun")
+    for pid in before:
+        os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: processes(service, WORKER) - before, BACK_SECONDS, "another document worker")
+    assert missing(service) == []
+
+
+def upload_many(service: Service) -> str:
+    base_id = str(service.post("/api/knowledge", {"name": "Many"}).json["id"])
+    files = [service.home / f"{number}.txt" for number in range(20)]
+    for number, file in enumerate(files):
+        file.write_text(f"Line {number} of a long text about nothing.\n" * 2000)
+    service.upload(base_id, *files)
+    return base_id
+
+
+def statuses(service: Service, base_id: str) -> set[str]:
+    return {item["status"] for item in service.get(f"/api/knowledge/{base_id}/files").json["items"]}
+
+
+def test_ctrl_c_saves_the_answer_and_ends_quietly(tmp_path: Path, model_server: ModelServer) -> None:
+    environ: dict[str, Any] = {"OPENAI_BASE_URL": model_server.base_url, "OPENAI_API_KEY": "sk-test"}
+    with Service(tmp_path, CHATAPP_EMBEDDER="off", **environ) as service:
+        started = service.stream({"question": "q", "llm_config": TURN}, until=lambda streamed: len(streamed.text()) > 40)
+        assert service.process is not None
+        service.process.send_signal(signal.SIGINT)
+        assert service.process.wait(10) == 0
+        assert "Traceback" not in service.output()
+        assert not processes(service)
+        service.start()
+        stored = service.get(f"/api/messages/{started.message_id}").json
+        assert stored["status"] == "interrupted"
+        assert stored["content"].startswith(started.text())
+
+
+def test_a_chroma_that_does_not_answer_is_missing(tmp_path: Path) -> None:
+    with Service(tmp_path, CHATAPP_EMBEDDER="off") as service:
+        wait_for(lambda: missing(service) == [])
+        pid = the_one(service, "chroma")
+        os.kill(pid, signal.SIGSTOP)
+        assert service.get("/readyz").json == {"status": "ready", "missing": ["chroma"]}
+        os.kill(pid, signal.SIGCONT)
+        wait_for(lambda: missing(service) == [])
+
+
+class Heart(BaseHTTPRequestHandler):
+    """A Chroma of which only the heart is there."""
+
+    def do_GET(self) -> None:
+        self.send_response(200 if self.path == "/api/v2/heartbeat" else 404)
+        self.end_headers()
+        self.wfile.write(b'{"nanosecond heartbeat": 1}')
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+def test_another_chroma_is_asked_where_one_is_set(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as reserved:
+        port = reserved.getsockname()[1]
+        with Service(tmp_path, CHATAPP_EMBEDDER="off", CHROMA_URL=f"http://127.0.0.1:{port}") as service:
+            assert missing(service) == ["chroma"]  # it accepts, and says nothing
+            reserved.close()
+            assert missing(service) == ["chroma"]
+            with HTTPServer(("127.0.0.1", port), Heart) as server:
+                thread = Thread(target=server.serve_forever, daemon=True)
+                thread.start()
+                wait_for(lambda: missing(service) == [])
+                server.shutdown()
+                thread.join()
+            assert not processes(service, MODULES["chroma"])
+            assert services.address(tmp_path, "chroma") is None
