@@ -1,15 +1,14 @@
 """A service (services.py) as a child of this process, where nobody keeps one: a worker on its own machine, an evaluation."""
 
-import ctypes
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-PR_SET_PDEATHSIG = 1
+from chatapp.watched import die_with_parent
+
 START_SECONDS = 20
 LEAVE_SECONDS = 2
 
@@ -52,7 +51,7 @@ class OwnService:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             cwd=Path(__file__).parent.parent,
-            preexec_fn=_die_with_parent,
+            preexec_fn=lambda: die_with_parent(signal.SIGKILL),
         )
         deadline = time.monotonic() + START_SECONDS
         while self._runs() and time.monotonic() < deadline:
@@ -61,8 +60,3 @@ class OwnService:
                 return
             except OSError:
                 time.sleep(0.05)
-
-
-def _die_with_parent() -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

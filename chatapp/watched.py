@@ -32,9 +32,6 @@ LOG_BYTES = 1024 * 1024  # a service's log begins anew beyond
 PR_SET_PDEATHSIG = 1
 LOOPBACK = "127.0.0.1"
 
-# the server alone: the package around it costs 70 MB and 0.7 s (docs/decisions.md)
-RUN_CHROMA = "import sys; from chromadb_rust_bindings import cli; cli(['chroma', 'run', *sys.argv[1:]])"
-
 
 class Watched:
     """A process to keep. `look` is called several times a second, and does what is to be done."""
@@ -184,10 +181,7 @@ class Service(Watched):
     def _start(self, *inherited: int) -> None:
         self._port = _free_port()
         with open(self._log, "ab") as log:
-            self._run(self._command(), log, *inherited)
-
-    def _command(self) -> tuple[str, ...]:
-        raise NotImplementedError
+            self._run(services.command(self.name, self._home, LOOPBACK, self._port), log, *inherited)
 
     def _ended(self, status: int) -> None:
         self._answers = False
@@ -205,9 +199,6 @@ class Embedder(Service):
 
     def __init__(self, home: Path) -> None:
         super().__init__(services.EMBEDDER, home, nice=5)
-
-    def _command(self) -> tuple[str, ...]:
-        return (sys.executable, "-m", "chatapp.knowledge.embedder", f"{LOOPBACK}:{self._port}")
 
 
 class Chroma(Service):
@@ -239,10 +230,6 @@ class Chroma(Service):
             super()._start(lock.fileno(), *inherited)
             assert self._process is not None
             lock.write(str(self._process.pid))
-
-    def _command(self) -> tuple[str, ...]:
-        options = ("--path", str(self._folder), "--host", LOOPBACK, "--port", str(self._port))
-        return (sys.executable, "-c", RUN_CHROMA, *options)
 
     def _wait_for(self, holder: str) -> None:
         now = time.monotonic()
