@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import gc
 import functools
 import io
 import json
@@ -47,6 +48,7 @@ OTHER_FILES = 256
 GRACE_SECONDS = 30  # until the arbiter kills a worker that was told to leave
 DRAIN_SECONDS = GRACE_SECONDS - 5  # the rest is for saving and leaving
 QUIT_SECONDS = 1
+GC_THRESHOLDS = (10_000, 10, 50)  # a live answer is many small objects, and none of them are garbage
 LAST_WORDS_SECONDS = 0.1  # for readers to be told how their answers ended
 STEADY_SECONDS = 60  # children that ran for so long have recovered
 BETWEEN_STARTS_SECONDS = (1, 60)
@@ -262,6 +264,10 @@ def _begin(worker: Any) -> None:
     if services is not None:
         services.runs.begin()
         services.suppliers.preload()
+        # What is loaded by now stays. Looking through it again and again held all streams for 100 ms, twice a minute.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(*GC_THRESHOLDS)
 
 
 def _drain_when_leaving(worker: Any) -> None:

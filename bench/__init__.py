@@ -1,1 +1,4 @@
-"""What `make bench` runs."""
+"""What `make bench` runs: each benchmark is a module whose `measure` yields tables.
+
+Not one is a timed test: every number is shown beside its alternative from the same run.
+"""

@@ -1,10 +1,70 @@
-"""Run all benchmarks and print their tables."""
+"""`python -m bench [name …]`: run all benchmarks, or some, and print their tables."""
+
+import importlib
+import os
+import platform
+import signal
+import sys
+import time
+from types import FrameType, ModuleType
+
+from bench.tables import Skipped
+
+BENCHMARKS = ("ingest", "memory", "retrieval")
+LEAVE_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+BUSY_SHARE = 0.25  # of the cores that others use: from here on the figures say more about them
 
 
-def main() -> None:
-    """Print one table for each benchmark."""
-    print("There are no benchmarks yet.")
+def main(names: list[str]) -> int:
+    """Run the named benchmarks, all without a name; return the exit code."""
+    unknown = [name for name in names if name not in BENCHMARKS]
+    if unknown:
+        print(f"There is no benchmark {' or '.join(unknown)}. There are: {', '.join(BENCHMARKS)}.", file=sys.stderr)
+        return 2
+    for number in LEAVE_SIGNALS:
+        signal.signal(number, _leave)
+    print(_machine(), flush=True)
+    try:
+        return max([_run(importlib.import_module(f"bench.{name}")) for name in names or BENCHMARKS])
+    except KeyboardInterrupt:
+        print("Stopped; everything that was started has been ended.", file=sys.stderr)
+        return 130
+
+
+def _run(benchmark: ModuleType) -> int:
+    """Print one benchmark's tables as they come; a failure ends this benchmark only, and the exit code tells of it."""
+    name = benchmark.__name__.removeprefix("bench.")
+    began = time.monotonic()
+    print(f"\n## {name}\n\n{(benchmark.__doc__ or '').strip()}", flush=True)
+    try:
+        for table in benchmark.measure():
+            print("", *table.lines(), sep="\n", flush=True)
+    except Skipped as reason:
+        print(f"\n{reason}", flush=True)
+        return 0
+    except Exception as fault:
+        print(f"\n{name} could not be measured: {type(fault).__name__}: {fault}", file=sys.stderr)
+        return 1
+    print(f"\n({name}: {time.monotonic() - began:.0f} s)", flush=True)
+    return 0
+
+
+def _machine() -> str:
+    """Say on what is measured, and whether it is quiet enough."""
+    cores = os.cpu_count() or 1
+    load = os.getloadavg()[0]
+    lines = [f"Measured on {cores} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}."]
+    if load > cores * BUSY_SHARE:
+        lines.append(f"This machine is busy with something else (load {load:.1f}): expect worse figures than it can do.")
+    return "\n".join(lines)
+
+
+def _leave(number: int, _frame: FrameType | None) -> None:
+    """Unwind, once: what was started is ended on the way out, which a second Ctrl-C must not cut short."""
+    for each in LEAVE_SIGNALS:
+        signal.signal(each, lambda *_: None)
+    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(sys.argv[1:]))

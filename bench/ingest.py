@@ -1,0 +1,286 @@
+"""What live answers feel of an upload: the gaps between the pieces of 50 answers, before, during and after five 300-page PDFs.
+
+One service as `make run` starts it, one run. The model says 20 words a second in each answer. A few more streams come from
+the model directly, read by the same reader: what they feel is the machine, the model and the reader, not the service.
+"""
+
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bench.documents import pdfs, subject
+from bench.inside import measure_inside
+from bench.load import LONG_MS, Gaps, Group, Seen, gaps, load
+from bench.model import model_server
+from bench.processes import WAITING, CpuMeter, memory, require_linux, service
+from bench.tables import Cell, Table, say
+from tests.service import TOKEN, Service
+
+WORDS = 1_000_000  # more than a run takes: the answers are cut off at the end
+POLL_SECONDS = 0.25
+REPORT_SECONDS = 15
+FOUND = ("embedding", "ready")  # states in which words are found
+KINDS = ("web", "document worker", "embedder", "chroma", "keeper", "arbiter")
+BACKGROUND = ("document worker", "embedder", "chroma")
+CALM_SHARE = 0.05  # of a core: less than this, and the background has nothing left to do
+CHUNKS_A_PAGE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much is measured."""
+
+    streams: int = 50
+    direct: int = 5  # streams from the model itself
+    rate: int = 20  # words a second in each
+    files: int = 5
+    pages: int = 300
+    quiet_seconds: float = 30
+    settle_seconds: float = 3  # after the start, and before quiet again
+    most_seconds: float = 180  # for ingesting; it is cut off then
+
+
+@dataclass(frozen=True, slots=True)
+class _Phase:
+    """A part of the run, by the clock, with the CPU seconds by kind of process that it took."""
+
+    name: str
+    start: float
+    end: float
+    cpu: dict[str, float]
+
+
+@dataclass
+class _Files:
+    """How far the files have come, and when; by the clock."""
+
+    began: float = 0.0
+    sent: float = 0.0
+    searchable: list[float] = field(default_factory=list)
+    ready: float | None = None
+    done: float | None = None
+    vectors: str = "off"
+    chunks: int = 0
+
+
+def measure(size: Size = Size()) -> Iterator[Table]:
+    """Measure once; yield the tables of gaps, times, costs, and of what it would be otherwise."""
+    require_linux()
+    paths = pdfs(size.files, size.pages, say)
+    with ExitStack() as stack:
+        port, model = stack.enter_context(model_server())
+        running = stack.enter_context(service(1, {"CHATAPP_ANSWERS_PER_USER": "0", **_supplier(size, port)}))
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="chatapp-bench-"))
+        say(f"{size.streams} answers begin")
+        reading = stack.enter_context(load(_groups(size, running, port), Path(folder, "seen.json")))
+        assert running.process is not None
+        meter = CpuMeter(running.process.pid, model=model, reader=reading.pid)
+        phases, files = _run(size, running, meter, paths)
+        held = memory(running.process.pid)
+        seen = reading.end()
+    if any(stream.ended is not None for stream in seen["service"]):
+        raise RuntimeError("answers ended before their time")
+    yield _gap_table(size, phases, files, seen)
+    yield _time_table(size, files)
+    yield _cost_table(phases, held)
+    yield _inside_table(size)
+
+
+# the run
+
+
+def _supplier(size: Size, port: int) -> dict[str, str]:
+    return {"OPENAI_BASE_URL": f"http://127.0.0.1:{port}/v1", "OPENAI_API_KEY": "none", "OPENAI_MODELS": _model(size)}
+
+
+def _model(size: Size) -> str:
+    return f"typewriter-{WORDS}-{size.rate}"
+
+
+def _groups(size: Size, running: Service, port: int) -> list[Group]:
+    apart = 1 / size.rate / size.streams  # so that their words come one after the other, not all at once
+    ask: dict[str, Any] = {"question": "Tell me.", "llm_config": {"supplier": "openai", "model": _model(size)}}
+    raw: dict[str, Any] = {"model": _model(size), "stream": True, "messages": [{"role": "user", "content": "Tell me."}]}
+    headers = {"Authorization": f"Bearer {TOKEN}", "Connection": "close"}
+    return [
+        Group("service", running.port, "/chat/stream", ask, '"type":"chunk"', size.streams, apart, headers),
+        Group("direct", port, "/v1/chat/completions", raw, '"content": "', size.direct, apart),
+    ]
+
+
+def _run(size: Size, running: Service, meter: CpuMeter, paths: Sequence[Path]) -> tuple[list[_Phase], _Files]:
+    phases: list[_Phase] = []
+    time.sleep(size.settle_seconds)
+    say(f"quiet for {size.quiet_seconds:.0f} s")
+    with _phase("quiet", meter, phases):
+        time.sleep(size.quiet_seconds)
+    say(f"{size.files} PDFs of {size.pages} pages are uploaded, read, indexed and embedded")
+    with _phase("ingesting", meter, phases):
+        files = _ingest(size, running, meter, paths)
+    time.sleep(size.settle_seconds)
+    say(f"quiet again for {size.quiet_seconds:.0f} s")
+    with _phase("quiet again", meter, phases):
+        time.sleep(size.quiet_seconds)
+    return phases, files
+
+
+@contextmanager
+def _phase(name: str, meter: CpuMeter, phases: list[_Phase]) -> Iterator[None]:
+    before, start = meter.look(), time.monotonic()
+    yield
+    end, after = time.monotonic(), meter.look()
+    phases.append(_Phase(name, start, end, {kind: after[kind] - before.get(kind, 0.0) for kind in after}))
+
+
+def _ingest(size: Size, running: Service, meter: CpuMeter, paths: Sequence[Path]) -> _Files:
+    """Upload the files and follow them until all are ready and nothing is left to do, or the time is over."""
+    base = running.post("/api/knowledge", {"name": "Benchmark"}).json["id"]
+    files = _Files(began=time.monotonic())
+    reply = running.upload(base, *paths)
+    if reply.status != 202:
+        raise RuntimeError(f"the upload was refused: {reply.body.decode()}")
+    files.sent = time.monotonic()
+    missing = {item["id"]: subject(number) for number, item in enumerate(reply.json["items"])}
+    end, report = files.began + size.most_seconds, files.sent + REPORT_SECONDS
+    while files.ready is None and time.monotonic() < end:
+        states = _look(running, base, missing, files)
+        if not missing and set(states) == {"ready"} and _vectors(running, base, files) != "building":
+            files.ready = time.monotonic()
+        if time.monotonic() > report:
+            say(f"after {time.monotonic() - files.began:.0f} s the files are: {', '.join(states)}")
+            report += REPORT_SECONDS
+        meter.look()
+        time.sleep(POLL_SECONDS)
+    _vectors(running, base, files)
+    while files.ready and not files.done and time.monotonic() < end:
+        if _is_calm(meter):
+            files.done = time.monotonic()
+    return files
+
+
+def _look(running: Service, base: str, missing: dict[str, str], files: _Files) -> list[str]:
+    """Note which files a search has begun to find; return the states of all."""
+    items = running.get(f"/api/knowledge/{base}/files").json["items"]
+    for item in items:
+        if item["status"] == "failed":
+            raise RuntimeError(f"a file failed: {item['error']}")
+        if item["id"] in missing and item["status"] in FOUND and _is_found(running, base, item["id"], missing[item["id"]]):
+            files.searchable.append(time.monotonic())
+            del missing[item["id"]]
+    return [item["status"] for item in items]
+
+
+def _is_found(running: Service, base: str, file_id: str, name: str) -> bool:
+    items = running.post(f"/api/knowledge/{base}/search", {"query": f"the {name} procedure"}).json["items"]
+    return any(item["file_id"] == file_id for item in items)
+
+
+def _vectors(running: Service, base: str, files: _Files) -> str:
+    """Note and return what the base says of its vectors."""
+    kept = running.get(f"/api/knowledge/{base}").json
+    files.chunks = kept["chunks"]
+    files.vectors = (kept.get("vectors") or {"state": "off"})["state"]
+    return files.vectors
+
+
+def _is_calm(meter: CpuMeter) -> bool:
+    before = meter.look()
+    time.sleep(1)
+    after = meter.look()
+    return sum(after.get(kind, 0.0) - before.get(kind, 0.0) for kind in BACKGROUND) < CALM_SHARE
+
+
+# the tables
+
+
+def _gap_table(size: Size, phases: Sequence[_Phase], files: _Files, seen: dict[str, list[Seen]]) -> Table:
+    quiet, ingesting, again = phases
+    spans = [("quiet", quiet.start, quiet.end), ("ingesting", ingesting.start, ingesting.end)]
+    if files.vectors != "off" and files.searchable:
+        spans.append(("  of this until all are found by words", ingesting.start, files.searchable[-1]))
+        spans.append(("  of this embedding", files.searchable[-1], ingesting.end))
+    spans.append(("quiet again", again.start, again.end))
+    ours = {name: gaps(seen["service"], start, end) for name, start, end in spans}
+    direct = {name: gaps(seen["direct"], start, end) for name, start, end in spans}
+    rows: list[tuple[Cell, ...]] = [
+        (name, end - start, ours[name].p50, ours[name].p99, ours[name].long, ours[name].largest, at, direct[name].largest)
+        for name, start, end in spans
+        for at in [ours[name].largest_at]
+    ]
+    p50, p99, largest = (_added(ours, each) for each in ("p50", "p99", "largest"))
+    rows.append(("added by ingesting", None, p50, p99, None, largest, None, _added(direct, "largest")))
+    title = (
+        f"Gaps between the pieces of {size.streams} answers at {size.rate} words a second, "
+        f"{1000 / size.rate:.0f} ms apart, with one web worker (ms)"
+    )
+    columns = ("", "seconds", "p50", "p99", f"of {LONG_MS} ms and more", "largest", "at second", "largest from the model itself")
+    notes = ["Added: ingesting less the larger of the two quiet times. The aim is less than 100 ms added to the largest gap."]
+    if files.done is None:
+        notes.append("The files were not done by then: quiet again was not quiet, and what was added does not count.")
+    return Table(title, columns, tuple(rows), tuple(notes))
+
+
+def _added(found: dict[str, Gaps], name: str) -> float:
+    before, middle, after = (getattr(found[phase], name) for phase in ("quiet", "ingesting", "quiet again"))
+    return float(middle - max(before, after))
+
+
+def _time_table(size: Size, files: _Files) -> Table:
+    pages = size.files * size.pages
+    found = files.searchable
+    stages: tuple[tuple[str, float | None, int], ...] = (
+        ("uploaded", files.sent, pages),
+        ("the first file found by its words", found[0] if found else None, size.pages),
+        ("all found by their words", found[-1] if len(found) == size.files else None, pages),
+        ("all ready", files.ready, pages),
+        ("nothing left to do", files.done, pages),
+    )
+    rows = [(stage, at and at - files.began, at and many / (at - files.began)) for stage, at, many in stages]
+    notes = [f"{files.chunks:,} chunks; vectors: {files.vectors}."]
+    if files.vectors == "off":
+        notes.append("No embedder is set up here: this is the work for words alone.")
+    if files.done is None:
+        notes.append(f"Cut off after {size.most_seconds:.0f} s.")
+    title = f"{size.files} PDFs of {size.pages} pages, uploaded together while {size.streams} answers are written"
+    return Table(title, ("", "seconds after the upload began", "pages a second"), tuple(rows), (" ".join(notes),))
+
+
+def _cost_table(phases: Sequence[_Phase], held: dict[str, float]) -> Table:
+    ours = [kind for kind in KINDS if any(kind in phase.cpu for phase in phases)]
+    rows: list[tuple[Cell, ...]] = []
+    others = [(kind, [kind]) for kind in (WAITING, "model", "reader")]
+    for name, kinds in [*((kind, [kind]) for kind in ours), ("the service together", ours), *others]:
+        seconds = [sum(phase.cpu.get(kind, 0.0) for kind in kinds) for phase in phases]
+        shares = [100 * each / (phase.end - phase.start) for each, phase in zip(seconds, phases, strict=True)]
+        size = sum(held.get(kind, 0.0) for kind in kinds)
+        rows.append((name, *shares, seconds[1], size or None))
+    title = "What it costs: CPU in % of one core, and memory at the end in MB (PSS)"
+    columns = ("process", *(phase.name for phase in phases), "ingesting, in CPU seconds", "memory")
+    return Table(title, columns, tuple(rows))
+
+
+def _inside_table(size: Size) -> Table:
+    say("the same work inside a web process, for comparison")
+    ways = measure_inside(size.streams, size.rate, CHUNKS_A_PAGE * size.files * size.pages)
+    rows = [
+        (
+            way.name,
+            way.amount,
+            way.seconds,
+            way.gaps.p99,
+            way.gaps.long,
+            way.gaps.largest,
+            way.gaps.largest - ways[0].gaps.largest,
+        )
+        for way in ways
+    ]
+    title = (
+        f"What it would be otherwise: {size.streams} greenlets, {size.rate} words a second, in a process that does the work (ms)"
+    )
+    columns = ("work", "amount", "seconds", "p99", f"of {LONG_MS} ms and more", "largest", "added to the largest")
+    note = "Greenlets alone, without HTTP: an answer could not be more even than they are."
+    return Table(title, columns, tuple(rows), (note,))
