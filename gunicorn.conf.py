@@ -17,8 +17,8 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import gc
 import functools
+import gc
 import io
 import json
 import os

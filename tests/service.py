@@ -139,7 +139,7 @@ class Service:
 
     def link(self) -> str:
         """The one-time sign-in link that the start printed."""
-        return re.findall(r"http://\S+/sign-in#\S+", self.output())[-1]
+        return str(re.findall(r"http://\S+/sign-in#\S+", self.output())[-1])
 
     def workers(self) -> list[int]:
         """The processes of the web workers."""
