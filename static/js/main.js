@@ -4,20 +4,21 @@ import { Library } from './chat/library.js';
 import { ChatPage, sessionInAddress } from './chat/page.js';
 import { mountPickers } from './chat/pickers.js';
 import { readConfig } from './core/config.js';
-import { delegate, find, findAs } from './core/dom.js';
+import { delegate, find } from './core/dom.js';
 import { t } from './core/i18n.js';
-import { KnowledgeDialog } from './knowledge/dialog.js';
-import { mountDrop, mountPaste, Uploads } from './knowledge/uploads.js';
+import { once } from './core/later.js';
+import { mountKnowledge } from './knowledge/mount.js';
 import { api } from './net/api.js';
 import { SessionList } from './sessions/list.js';
-import { ConnectDialog } from './suppliers/connect.js';
 import { mountDialogs } from './ui/dialog.js';
+import { mountReveal } from './ui/reveal.js';
 import { Sidebar } from './ui/sidebar.js';
 import { toast, toastError } from './ui/toast.js';
 
 async function start() {
-  readConfig();
+  const { limits } = readConfig();
   mountDialogs();
+  mountReveal();
   const sidebar = new Sidebar();
   const { user, auth } = await api.get('/api/auth/me');
   const library = new Library(api);
@@ -29,9 +30,12 @@ async function start() {
       void page.go(id);
     },
   });
-  const page = new ChatPage({ api, library, sessions, connect });
+  const knowledge = mountKnowledge({ api, library, limit: limits.upload_bytes ?? null });
+  const page = new ChatPage({ api, library, sessions, connect, files: knowledge.files, show: knowledge.open });
   mountAccount({ api, user, accounts: auth !== 'off' });
-  mountDocuments(library, () => void connect(), user.role === 'admin');
+  mountPickers(find(document, '[data-composer]'), {
+    library, connect: () => connect(), manage: () => knowledge.open(), mayConnect: () => user.role === 'admin',
+  });
   delegate(document, 'click', '[data-new-chat]', (_link, event) => {
     if (event instanceof MouseEvent && (event.ctrlKey || event.metaKey || event.shiftKey)) return;
     event.preventDefault();
@@ -50,10 +54,10 @@ async function start() {
 
 /** @param {Library} library @param {boolean} allowed @returns {(reason?: string) => void} */
 function mountConnect(library, allowed) {
-  const dialog = new ConnectDialog({ api, library });
+  const load = once(async () => new (await import('./suppliers/connect.js')).ConnectDialog({ api, library }));
   /** @param {string} [reason] */
   const connect = (reason) => {
-    if (allowed) void dialog.open(reason);
+    if (allowed) void load().then((dialog) => dialog.open(reason), () => toast(t('net.unreachable'), { stays: true }));
     else toast(t('connect.ask_admin'), { stays: true });
   };
   for (const button of document.querySelectorAll('[data-connect]')) {
@@ -62,31 +66,6 @@ function mountConnect(library, allowed) {
     button.addEventListener('click', () => connect());
   }
   return connect;
-}
-
-/** @param {Library} library @param {() => void} connect @param {boolean} mayConnect */
-function mountDocuments(library, connect, mayConnect) {
-  const input = findAs(document, '[data-file-input]', HTMLInputElement);
-  /** @type {string|null} */
-  let target = null;
-  const uploads = new Uploads(find(document, '[data-uploads]'), { api, library, changed: () => void knowledge.refresh() });
-  const choose = (/** @type {string|null} */ base) => {
-    target = base;
-    input.click();
-  };
-  const knowledge = new KnowledgeDialog({ api, library, pick: choose });
-  input.addEventListener('change', () => {
-    const files = [...(input.files ?? [])];
-    input.value = '';
-    if (target) uploads.addTo(target, files);
-    else void uploads.add(files);
-  });
-  delegate(document, 'click', '[data-add-documents], [data-empty-add]', () => choose(null));
-  delegate(document, 'click', '[data-open-knowledge]', () => knowledge.open());
-  const add = (/** @type {File[]} */ files) => (knowledge.shown ? uploads.addTo(knowledge.shown, files) : void uploads.add(files));
-  mountDrop(add);
-  mountPaste(add);
-  mountPickers(find(document, '[data-composer]'), { library, connect, manage: () => knowledge.open(), mayConnect: () => mayConnect });
 }
 
 start().catch(toastError);

@@ -3,6 +3,7 @@ import { setLanguage } from './account/settings.js';
 import { readConfig } from './core/config.js';
 import { delegate, find, findAs, showText } from './core/dom.js';
 import { api } from './net/api.js';
+import { mountReveal } from './ui/reveal.js';
 
 /** @param {string} hook */
 const field = (hook) => findAs(document, hook, HTMLInputElement);
@@ -46,6 +47,7 @@ async function useLink(link) {
 
 function start() {
   readConfig();
+  mountReveal();
   const link = decodeURIComponent(location.hash.slice(1));
   show(link ? 'link' : 'form');
   find(document, '[data-link-go]').addEventListener('click', () => void attempt(() => useLink(link)));

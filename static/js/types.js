@@ -5,17 +5,22 @@
  * @typedef {{id: string, title: string, pinned?: boolean, updated_at: string, created_at?: string,
  *   knowledge_base_id?: string|string[]|null, supplier?: string|null, model?: string|null, leaf_id?: string|null}} Session
  * @typedef {{n: number, file_id: string, md5: string, name: string, page?: number|null, heading?: string|null,
- *   start: number, end: number, quote?: string, text?: string, score?: number, knowledge_base_id?: string}} Source
+ *   start: number, end: number, quote?: string, text?: string, score?: number, knowledge_base_id?: string,
+ *   by?: {words?: number|null, vectors?: number|null}}} Source
+ * @typedef {{ordinal: number, page: number|null, heading: string, start: number, end: number, text: string}} Chunk
+ * @typedef {{file_id: string, name: string}} Unread a file that was not read yet when an answer was written
  * @typedef {'sending'|'unsent'|'queued'|'running'|'complete'|'stopped'|'failed'|'interrupted'} Status
  * @typedef {{id: string, session_id: string|null, parent_id: string|null, role: 'user'|'assistant', content: string,
  *   status: Status, reasoning?: string|null, sources?: Source[]|null, citations?: number[]|null, knowledge?: string|null,
- *   finish_reason?: string|null, model?: string|null, supplier?: string|null, error?: Problem|null,
+ *   unread?: Unread[]|null, finish_reason?: string|null, model?: string|null, supplier?: string|null, error?: Problem|null,
  *   timings?: Record<string, number>|null, created_at?: string}} Message
  * @typedef {{supplier: string, model: string, name?: string, builtin?: boolean}} Model
+ * @typedef {{state: string, made_with?: string|null, current?: string|null, done?: number, total?: number}} Vectors
  * @typedef {{id: string, name: string, description?: string, files: number, chunks: number, state?: string,
- *   bundled?: boolean, failed?: number, pending?: number}} Base
+ *   bundled?: boolean, failed?: number, pending?: number, vectors?: Vectors|null}} Base
  * @typedef {{id: string, name: string, size: number, status: string, progress?: number|null, pages?: number|null,
- *   chunks?: number, error?: Problem|null, knowledge_base_id?: string}} StoredFile
+ *   media_type?: string, chunks?: number, error?: Problem|null, knowledge_base_id?: string, created_at?: string,
+ *   duplicate?: boolean}} StoredFile
  * @typedef {{name: string, label: string, base_url: string, needs_key: boolean, local: boolean, models: string[]}} Preset
  * @typedef {{id: string, name: string, preset?: string|null, base_url: string, has_key: boolean, models: string[],
  *   enabled: boolean, source?: string}} Supplier

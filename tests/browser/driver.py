@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ ARGUMENTS = [
 DESKTOP = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
 EXPECT_MS = 8_000
+READ_MS = 20_000  # for the worker to start and to read a document
 LANGUAGES = {"en-US": "en", "zh-CN": "zh-CN"}
 WATCH = (
     "document.addEventListener('securitypolicyviolation', (e) => console.error(`CSP: ${e.violatedDirective} ${e.blockedURI}`))"
@@ -39,6 +41,11 @@ def launch(playwright: Playwright) -> Browser:
 def words(language: str, key: str) -> str:
     """Return a text of the catalogue without placeholders."""
     return str(CATALOGUES[LANGUAGES.get(language, language)][key])
+
+
+def filled(language: str, key: str, **params: object) -> str:
+    """Return a text of the catalogue with its placeholders filled."""
+    return re.sub(r"\{(\w+)\}", lambda hole: str(params[hole[1]]), words(language, key))
 
 
 def sentence(language: str, key: str) -> re.Pattern[str]:
@@ -121,6 +128,34 @@ def new_window(browser: Browser, url: str, **options: Any) -> BrowserContext:
     return context
 
 
+DROP = """(target, [files, end]) => {
+  const data = new DataTransfer();
+  for (const [name, text, type] of files) data.items.add(new File([text], name, { type }));
+  for (const kind of end ? ['dragover', 'drop'] : ['dragover']) {
+    target.dispatchEvent(new DragEvent(kind, { dataTransfer: data, bubbles: true, cancelable: true }));
+  }
+}"""
+PASTE = """(target, [files, text]) => {
+  const data = new DataTransfer();
+  for (const [name, content, type] of files) data.items.add(new File([content], name, { type }));
+  if (text) data.setData('text/plain', text);
+  const event = new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true });
+  target.dispatchEvent(event);
+  return event.defaultPrevented;
+}"""
+
+
+def drop(target: Locator, files: dict[str, str], end: bool = True) -> None:
+    """Drop text files on an element, or only hold them above it."""
+    target.evaluate(DROP, [[[name, text, "text/plain"] for name, text in files.items()], end])
+
+
+def paste(target: Locator, files: dict[str, str], text: str = "") -> bool:
+    """Paste files by their names, perhaps with text beside them; say whether the page took them."""
+    kinds = [[name, content, "image/png" if name.endswith(".png") else "text/plain"] for name, content in files.items()]
+    return bool(target.evaluate(PASTE, [kinds, text]))
+
+
 class Chat:
     """The chat page, by its `data-*` hooks."""
 
@@ -134,6 +169,9 @@ class Chat:
         self.answers = page.locator("[data-role=assistant]")
         self.connect_dialog = page.locator("[data-dialog=connect]")
         self.panel = page.locator("[data-source-panel]")
+        self.uploads = page.locator("[data-uploads] [data-upload]")
+        self.summary = page.locator("[data-uploads] [data-uploads-summary]")
+        self.base = page.locator("[data-knowledge-picker] [data-picker-label]")
 
     def open(self, path: str = "/") -> "Chat":
         self.page.goto(path)
@@ -170,6 +208,18 @@ class Chat:
         self.send.click()
         return self.answers.last
 
+    def add(self, *files: Path | dict[str, Any]) -> None:
+        """Choose files, or files made up on the spot, by the button of the composer."""
+        self.page.locator("[data-file-input]").set_input_files(list(files))  # type: ignore[arg-type]
+
+    def upload(self, name: str) -> Locator:
+        """The row of a file on its way."""
+        return self.uploads.filter(has=self.page.locator(".upload-name", has_text=name))
+
+    def expect_found(self, upload: Locator) -> None:
+        """Wait until a file can be asked about."""
+        expect(upload).to_have_attribute("data-status", re.compile("embedding|ready"), timeout=READ_MS)
+
     def text(self, answer: Locator) -> Locator:
         return answer.locator("[data-text]")
 
@@ -184,6 +234,35 @@ class Chat:
         """The id of the chat in the address."""
         expect(self.page).to_have_url(re.compile("/c/"))
         return self.page.url.rpartition("/")[2]
+
+
+def until(page: Page, condition: Callable[[], Any], seconds: float = 8) -> None:
+    """Wait for something that no element shows, and let the page's events come in meanwhile."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {seconds} s"
+        page.wait_for_timeout(20)
+
+
+def text_file(name: str, text: str) -> dict[str, Any]:
+    """Return a file of text as the browser is given one."""
+    return {"name": name, "mimeType": "text/plain", "buffer": text.encode()}
+
+
+def own_bases(service: Service) -> list[dict]:
+    """Return the bases but the built-in manual."""
+    return [base for base in service.get("/api/knowledge").json["items"] if not base["bundled"]]
+
+
+def files_of(service: Service, base_id: str) -> list[dict]:
+    """Return the files of a base as the server has them."""
+    return list(service.get(f"/api/knowledge/{base_id}/files?limit=1000").json["items"])
+
+
+def delete_bases(service: Service) -> None:
+    """Delete all bases that can be deleted."""
+    for base in own_bases(service):
+        service.request("DELETE", f"/api/knowledge/{base['id']}")
 
 
 def messages(service: Service, session_id: str, role: str) -> list[dict]:

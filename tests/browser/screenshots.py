@@ -1,8 +1,10 @@
 """Take pictures of the real page into docs/screenshots: `make screenshots`.
 
-Four states, each in four looks that together show both themes, both languages, a desk's width and a phone's.
+Four states, each in four looks that together show both themes, both languages, a desk's width and a phone's; and the
+documents' own pages in one look each.
 """
 
+import re
 import shutil
 import sys
 import tempfile
@@ -13,10 +15,10 @@ from io import BytesIO
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, Route, expect, sync_playwright
 
 from tests.browser.documents import write_handbook
-from tests.browser.driver import PHONE, Chat, Faults, delete_sessions, launch, missing_browser, new_window, sign_in
+from tests.browser.driver import PHONE, Chat, Faults, delete_sessions, launch, missing_browser, new_window, sign_in, words
 from tests.modelserver import ModelServer
 from tests.service import ROOT, Service
 
@@ -32,6 +34,18 @@ LEAVE = {
     "zh-CN": "我每年有多少天年假？没有休完的怎么办？",
 }
 EXPENSES = {"en": "How do I claim travel expenses?", "zh-CN": "出差的费用怎样报销？"}
+DAYS = {"en": "How many days of leave do I get?", "zh-CN": "每年有多少天年假？"}
+ON_THE_WAY = {
+    "en": (
+        "Travel rules.pdf",
+        "Hotel limits 2026.docx",
+        "Pay scale.xlsx",
+        "Minutes of May.md",
+        "Minutes of June.md",
+        "Canteen.pdf",
+    ),
+    "zh-CN": ("差旅制度.pdf", "住宿标准 2026.docx", "薪级表.xlsx", "五月会议纪要.md", "六月会议纪要.md", "食堂.pdf"),
+}
 EARLIER = {
     "en": ("Notice period after the trial", "Working from Portugal in May", "Hotel limit in Rotterdam", "Budget for courses"),
     "zh-CN": ("试用期内离职要提前几天", "居家办公的规定", "一线城市的住宿标准", "每年的学习经费"),
@@ -88,20 +102,76 @@ def error(chat: Chat, look: Look) -> None:
     expect(chat.error(answer)).to_be_in_viewport()
 
 
+def knowledge(chat: Chat, look: Look) -> None:
+    """A base of documents, and what a question finds in it."""
+    if look.device == "phone":
+        chat.page.locator(".topbar [data-toggle-sidebar]").tap()
+    dialog = chat.page.locator("[data-dialog=knowledge]")
+    chat.page.locator("[data-open-knowledge]").click()
+    dialog.locator("[data-base]", has_text=BASES[look.language]).click()
+    expect(dialog.locator("[data-file]").first).to_be_visible()
+    dialog.locator("[data-tab=search]").click()
+    dialog.locator("[data-search-query]").fill(DAYS[look.language])
+    dialog.locator("[data-search-query]").press("Enter")
+    expect(dialog.locator("[data-hit] mark").first).to_be_visible()
+    chat.page.evaluate("document.activeElement.blur()")
+
+
+def upload(chat: Chat, look: Look) -> None:
+    """Files on their way into a base: some found already, some being read, one refused, some still to be sent."""
+    _choose_base(chat, look)
+    sent: list[Route] = []
+    chat.page.route(re.compile(r"/files$"), lambda route: _take(route, sent, look))
+    chat.page.route(
+        re.compile(r"/files\?limit"), lambda route: route.fulfill(json={"items": [_stored(n, look) for n in range(4)]})
+    )
+    names = ON_THE_WAY[look.language]
+    files = [{"name": name, "mimeType": "text/plain", "buffer": b"x" * (40_000 + 9_000 * n)} for n, name in enumerate(names)]
+    chat.page.locator("[data-file-input]").set_input_files(files)  # type: ignore[arg-type]
+    expect(chat.uploads.nth(5)).to_be_visible()
+    expect(chat.upload(names[2])).to_have_attribute("data-status", "failed")
+
+
+def _stored(number: int, look: Look) -> dict[str, object]:
+    """A file as the server has it: the first two found, the third refused, the fourth being read."""
+    status = ("ready", "ready", "failed", "parsing")[number]
+    error = (
+        {"code": "unreadable_file", "message": words(look.language, "error.unreadable_file.encrypted")} if number == 2 else None
+    )
+    name, size = ON_THE_WAY[look.language][number], 40_000 + 9_000 * number
+    return {"id": f"{number}", "name": name, "size": size, "status": status, "progress": 0.4, "error": error}
+
+
+def _take(route: Route, sent: list[Route], look: Look) -> None:
+    """Take four files and keep the others waiting."""
+    sent.append(route)
+    if len(sent) <= 4:
+        route.fulfill(status=202, json={"items": [_stored(len(sent) - 1, look)]})
+
+
 STATES: dict[str, Callable[[Chat, Look], None]] = {
     "empty": empty,
     "streaming": streaming,
     "finished": finished,
     "error": error,
 }
+DOCUMENTS: dict[tuple[str, Look], Callable[[Chat, Look], None]] = {
+    ("knowledge", LOOKS[0]): knowledge,
+    ("knowledge", LOOKS[3]): knowledge,
+    ("upload", LOOKS[1]): upload,
+}
 
 
 def _ask(chat: Chat, look: Look, question: dict[str, str], supplier: str = "Atlas"):
+    _choose_base(chat, look)
+    chat.choose_model(f"{supplier}/{MODEL}")
+    return chat.ask(question[look.language])
+
+
+def _choose_base(chat: Chat, look: Look) -> None:
     picker = chat.page.locator("[data-knowledge-picker]")
     picker.locator("[data-picker-button]").click()
     picker.locator("[data-option]", has_text=BASES[look.language]).click()
-    chat.choose_model(f"{supplier}/{MODEL}")
-    return chat.ask(question[look.language])
 
 
 def main() -> int:
@@ -119,7 +189,8 @@ def main() -> int:
             cookies = sign_in(browser, service)
             for look in LOOKS:
                 with _looking(browser, service, cookies, look) as chat:
-                    for name, reach in STATES.items():
+                    documents = {name: reach for (name, only), reach in DOCUMENTS.items() if only == look}
+                    for name, reach in (STATES | documents).items():
                         _tidy(service, look)
                         reach(chat.open(), look)
                         _save(chat, f"{name}-{look}")

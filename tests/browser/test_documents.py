@@ -1,6 +1,5 @@
-"""Documents through the page: uploaded, asked, cited, opened at the sentence; and what is said of a damaged one."""
+"""Documents through the page: uploaded, asked, cited, opened at the sentence."""
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,26 +11,23 @@ from tests.browser.documents import (
     CHINESE_SENTENCE,
     ENGLISH_PAGE,
     ENGLISH_SENTENCE,
-    write_damaged_pdf,
     write_long_pdf,
 )
-from tests.browser.driver import LANGUAGES, Chat, words
+from tests.browser.driver import LANGUAGES, Chat, delete_bases, words
 from tests.service import Service
 
 
 @pytest.fixture(autouse=True)
 def no_bases_left(service: Service) -> Iterator[None]:
     yield
-    for base in service.get("/api/knowledge").json["items"]:
-        if not base["bundled"]:
-            service.request("DELETE", f"/api/knowledge/{base['id']}")
+    delete_bases(service)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_pdf_is_uploaded_asked_in_two_languages_and_opened_at_the_sentence(chat: Chat, tmp_path: Path, language: str) -> None:
-    chat.page.locator("[data-file-input]").set_input_files(write_long_pdf(tmp_path))
-    expect(chat.page.locator("[data-upload]")).to_have_attribute("data-status", re.compile("embedding|ready"), timeout=20_000)
-    expect(chat.page.locator("[data-knowledge-picker] [data-picker-label]")).to_have_text(words(language, "documents.base"))
+    chat.add(write_long_pdf(tmp_path))
+    chat.expect_found(chat.upload("logbook.pdf"))
+    expect(chat.base).to_have_text("logbook")
     chat.choose_model("builtin/extractive")
     for question, said, number in (
         ("How is the lighthouse keeper of Rottumeroog paid?", ENGLISH_SENTENCE, ENGLISH_PAGE),
@@ -40,7 +36,7 @@ def test_a_pdf_is_uploaded_asked_in_two_languages_and_opened_at_the_sentence(cha
         answer = chat.ask(question)
         chat.expect_complete(answer)
         expect(chat.text(answer)).to_contain_text(said)
-        expect(answer.locator("[data-context]")).to_have_text(words(language, "documents.base"))
+        expect(answer.locator("[data-context]")).to_have_text("logbook")
         chip = answer.locator("[data-source]").first
         expect(chip).to_contain_text("logbook.pdf")
         expect(chip).to_contain_text(words(language, "sources.page").replace("{page}", str(number)))
@@ -53,30 +49,35 @@ def test_a_pdf_is_uploaded_asked_in_two_languages_and_opened_at_the_sentence(cha
         expect(answer.locator(".cite").first).to_be_focused()
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_a_damaged_file_says_why_it_cannot_be_read(chat: Chat, tmp_path: Path, language: str) -> None:
-    chat.page.locator("[data-file-input]").set_input_files(write_damaged_pdf(tmp_path))
-    upload = chat.page.locator("[data-upload]")
-    expect(upload).to_have_attribute("data-status", "failed", timeout=20_000)
-    expect(upload).to_contain_text(words(language, "error.unreadable_file"))
-    chat.page.locator("[data-open-knowledge]").click()
-    row = chat.page.locator("[data-dialog=knowledge] [data-file]")
-    expect(row).to_contain_text(words(language, "error.unreadable_file"))
-    row.locator("[data-file-delete]").click()
-    expect(row).to_have_count(0)
-
-
-def test_files_dropped_on_the_page_are_added(chat: Chat) -> None:
-    chat.page.evaluate(
-        """() => {
-          const data = new DataTransfer();
-          data.items.add(new File(['The ferry to Texel leaves every hour.'], 'ferry.txt', { type: 'text/plain' }));
-          for (const type of ['dragenter', 'dragover', 'drop']) {
-            document.body.dispatchEvent(new DragEvent(type, { dataTransfer: data, bubbles: true, cancelable: true }));
-          }
-        }"""
+def test_all_that_an_answer_took_is_marked_tables_are_tables_and_the_original_is_at_hand(
+    chat: Chat, service: Service, tmp_path: Path
+) -> None:
+    file = tmp_path / "hotels.md"
+    file.write_text(
+        "# Hotels\n\nHotels in Rotterdam cost at most 140 euros. Hotels in Rotterdam are booked by the office.\n\n"
+        "| City | Night |\n| --- | --- |\n| Gdansk | 95 euros |\n",
+        "utf-8",
     )
-    expect(chat.page.locator("[data-upload]")).to_have_attribute("data-status", re.compile("embedding|ready"), timeout=20_000)
+    base = service.add_documents("Travel", file)
+    chat.reload().choose_base(base)
     chat.choose_model("builtin/extractive")
-    answer = chat.ask("When does the ferry to Texel leave?")
-    expect(chat.text(answer)).to_contain_text("The ferry to Texel leaves every hour.")
+    answer = chat.ask("What do hotels in Rotterdam cost, and who books hotels in Rotterdam?")
+    chat.expect_complete(answer)
+    answer.locator(".cite").first.click()
+    marks = " ".join(chat.panel.locator("mark").all_inner_texts())
+    assert "at most 140 euros" in marks and "booked by the office" in marks
+    expect(chat.panel.locator("td")).to_have_text(["City", "Night", "Gdansk", "95 euros"])
+    with chat.page.expect_download() as download:
+        chat.panel.locator("[data-source-original]").click()
+    assert Path(download.value.path()).read_bytes() == file.read_bytes()
+    chat.panel.locator("[data-source-in-document]").click()
+    dialog = chat.page.locator("[data-dialog=knowledge]")
+    expect(dialog.locator("[data-this-name]")).to_have_text("hotels.md")
+    expect(dialog.locator("[data-chunks] mark").first).to_be_in_viewport()
+    chat.page.keyboard.press("Escape")
+    service.request("DELETE", f"/api/knowledge/{base}")
+    chat.reload()
+    chat.answers.last.locator(".cite").first.click()
+    chat.panel.locator("[data-source-in-document]").click()
+    expect(chat.page.locator("[data-toast]")).to_contain_text(words("en", "knowledge.gone"))
+    expect(dialog).to_be_hidden()

@@ -110,7 +110,43 @@ def test_connect_says_in_words_what_is_wrong(
     dialog.locator("[data-key]").fill("sk-good")
     dialog.locator("[data-test]").click()
     expect(result).to_have_attribute("data-result", "ok")
-    expect(dialog.locator("[data-models] [data-model=echo]")).to_be_checked()
+    expect(dialog.locator("[data-models] [data-model=echo]")).to_be_visible()
+
+
+def test_only_what_is_wanted_is_ticked_and_a_name_can_stand_beside_it(
+    page: Page, login: list, newcomer: Service, model_server: ModelServer, language: str
+) -> None:
+    dialog = first_page(page, login).connect_dialog
+    page.locator("[data-empty-connect]").click()
+    dialog.locator("[data-base-url]").fill(model_server.base_url)
+    dialog.locator("[data-test]").click()
+    ticked = dialog.locator("[data-model]:checked")
+    expect(ticked).to_have_count(1)
+    dialog.locator("[data-tick-all]").click()
+    expect(ticked).not_to_have_count(1)
+    dialog.locator("[data-tick-all]").click()
+    expect(ticked).to_have_count(0)
+    dialog.locator("[data-models] [data-model=cited]").check()
+    expect(dialog.locator("[data-typed-label]")).to_have_text(words(language, "connect.typed.more"))
+    dialog.locator("[data-typed]").fill("think")
+    dialog.locator("[data-save]").click()
+    expect(dialog).to_be_hidden()
+    offered = {model["model"] for model in newcomer.get("/api/models").json["items"] if not model["builtin"]}
+    assert offered == {"cited", "think"}
+
+
+def test_the_eye_shows_a_password_until_it_is_sent(page: Page, faults: Faults, language: str) -> None:
+    faults.expect(REFUSED + "401")
+    page.goto("/sign-in")
+    password, eye = page.locator("[data-login-password]"), page.locator("[data-login] [data-reveal]")
+    expect(eye).to_have_attribute("aria-label", words(language, "app.reveal"))
+    password.fill("not the right one")
+    eye.click()
+    expect(password).to_have_attribute("type", "text")
+    expect(eye).to_have_attribute("aria-pressed", "true")
+    page.locator("[data-login-go]").click()
+    expect(page.locator("[data-problem]")).to_be_visible()
+    expect(password).to_have_attribute("type", "password")
 
 
 def test_a_password_is_set_after_the_link_and_signs_in(page: Page, link: str, faults: Faults, language: str) -> None:

@@ -48,6 +48,7 @@ def test_nothing_stands_in_the_way_of_assistive_technology(chat: Chat, theme: st
     chat.page.locator("[data-model-picker] [data-picker-button]").click()
     chat.page.locator("[data-model-picker] [data-connect]").click()
     expect(chat.connect_dialog.locator("[data-preset] option").first).to_be_attached()
+    expect(chat.connect_dialog.locator("[data-reason]")).to_be_hidden()
     assert violations(chat.page) == []
     chat.page.keyboard.press("Escape")
     failed = chat.ask("Fail", "cut")

@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isEmptyAnswer, MessageTree } from '../../static/js/chat/tree.js';
-import { markQuote } from '../../static/js/chat/quote.js';
 
 /** @param {string} id @param {string|null} parent @param {object} [more] @returns {any} */
 const question = (id, parent, more = {}) => ({ id, parent_id: parent, role: 'user', content: id, status: 'complete', session_id: 's', ...more });
@@ -50,12 +49,4 @@ test('what the server does not know is passed over when a parent is named', () =
   assert.ok(unsent);
   tree.moveBelow(unsent, 'q2');
   assert.deepEqual(ids(tree.path('question-x')), ['q1', 'a1', 'q2', 'question-x']);
-});
-
-test('a quote is found across line breaks, and nothing is lost', () => {
-  const text = 'Before. Staff get 14\nweeks  of leave. After.';
-  assert.deepEqual(markQuote(text, 'Staff get 14 weeks of leave.'), ['Before. ', 'Staff get 14\nweeks  of leave.', ' After.']);
-  assert.deepEqual(markQuote(text, 'not there'), [text, '', '']);
-  assert.deepEqual(markQuote(text, ''), [text, '', '']);
-  assert.deepEqual(markQuote('a (b) [c] $', '(b) [c] $')[1], '(b) [c] $');
 });

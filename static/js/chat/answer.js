@@ -8,6 +8,7 @@ import { Phase } from './phase.js';
 import { showSources } from './sources.js';
 import { Thinking } from './thinking.js';
 import { isLocal } from './tree.js';
+import { showUnread } from './unread.js';
 
 /** @typedef {import('../types.js').Message} Message */
 
@@ -52,6 +53,7 @@ export class AnswerView {
     find(this.root, '[data-continue]').hidden = !message.content || !CONTINUABLE.includes(message.status);
     this.#showEnd(live);
     showBranch(this.root, message, siblings);
+    showUnread(this.root, live ? [] : message.unread ?? []);
     if (!live) showSources(this.root, message);
     else if (!message.content) this.#phase.show(isLocal(message) ? 'connecting' : 'writing');
   }

@@ -37,7 +37,7 @@ export class Composer {
     });
     this.#form.addEventListener('submit', (event) => {
       event.preventDefault();
-      this.#submit();
+      this.submit();
     });
     this.#input.addEventListener('input', () => this.#changed());
     this.#input.addEventListener('keydown', (event) => this.#key(event));
@@ -95,6 +95,15 @@ export class Composer {
     this.#notice.hidden = true;
   }
 
+  /** The kind of notice that is shown; empty for none. */
+  get noticed() {
+    return this.#notice.hidden ? '' : this.#notice.dataset.notice ?? '';
+  }
+
+  get text() {
+    return this.#input.value.trim();
+  }
+
   focus() {
     this.#input.focus();
   }
@@ -104,7 +113,7 @@ export class Composer {
     if (event.key !== 'Enter' || event.shiftKey || isComposing(event)) return;
     if (touch.matches && !event.ctrlKey && !event.metaKey) return;
     event.preventDefault();
-    this.#submit();
+    this.submit();
   }
 
   /** Escape ends the answer, where nothing else was closed by it. @param {KeyboardEvent} event */
@@ -113,8 +122,9 @@ export class Composer {
     if (this.#live && !document.querySelector('dialog[open]')) this.#stop.click();
   }
 
-  #submit() {
-    const text = this.#input.value.trim();
+  /** Ask what stands here. */
+  submit() {
+    const { text } = this;
     if (!text) return;
     if (this.#live) return this.notice(t('composer.kept'), { kind: 'kept' });
     const chat = this.#chat ?? NEW;

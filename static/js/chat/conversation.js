@@ -237,6 +237,7 @@ export class Conversation {
       answer.finish_reason = event.data.finish_reason ?? 'stop';
       answer.citations = event.data.citations ?? [];
       answer.timings = event.data.timings ?? null;
+      answer.unread = event.data.unread ?? [];
     }
     this.#view.stream(answer, event);
   }

@@ -19,6 +19,7 @@ export class Library {
   #api;
   /** @type {Choice['model']} */ #standard = null;
   /** @type {Session|null} */ #session = null;
+  #visits = 0;
 
   /** @param {import('../net/api.js').Api} api */
   constructor(api) {
@@ -39,8 +40,21 @@ export class Library {
     this.bases.set((await this.#api.get('/api/knowledge')).items);
   }
 
+  /** A base that was just made is there before the list says so. @param {Base} base */
+  addBase(base) {
+    const others = this.bases.get().filter((other) => other.id !== base.id);
+    const bundled = others.findIndex((other) => other.bundled);
+    this.bases.set(others.toSpliced(bundled < 0 ? others.length : bundled, 0, base));
+  }
+
+  /** Changes whenever another chat is shown. */
+  get visit() {
+    return this.#visits;
+  }
+
   /** Take over what a chat was last asked with, or start anew. @param {Session|null} session */
   enter(session) {
+    this.#visits += 1;
     this.#session = session;
     const last = recall('choice') ?? {};
     const own = session?.supplier && session.model ? { supplier: session.supplier, model: session.model } : null;

@@ -1,6 +1,6 @@
 /** The chat as a whole: which one is shown, under which address, and how its parts hear of each other. */
 import { delegate, find } from '../core/dom.js';
-import { t } from '../core/i18n.js';
+import { count, t } from '../core/i18n.js';
 import { toast, toastError } from '../ui/toast.js';
 import { Composer } from './composer.js';
 import { Conversation } from './conversation.js';
@@ -21,10 +21,15 @@ export class ChatPage {
   #empty = find(document, '[data-empty]');
   #title = find(document, '[data-title]');
   #name = '';
+  /** What is asked once the files that it is about have arrived. */
+  #waiting = '';
 
   /**
    * @param {{api: import('../net/api.js').Api, library: import('./library.js').Library,
-   *   sessions: import('../sessions/list.js').SessionList, connect: (reason?: string) => void}} deps
+   *   sessions: import('../sessions/list.js').SessionList, connect: (reason?: string) => void,
+   *   files: {unsent: (base: string) => number, tidy: () => void, subscribe: (listener: () => void) => void},
+   *   show: (base?: string, file?: string, at?: import('../types.js').Source) => void}} deps
+   *   files: those on their way, which a question about them waits for; show: a passage in its document
    */
   constructor(deps) {
     this.#deps = deps;
@@ -32,11 +37,12 @@ export class ChatPage {
     const root = find(document, '[data-thread]');
     this.#follower = new Follower(scroll, root, find(document, '[data-latest]'));
     this.#thread = new Thread(root, this.#actions(), () => this.#follower.follow());
-    this.#composer = new Composer(find(document, '.dock'), { ask: (text, id) => this.#ask(text, { id }), stop: () => this.#stop() });
+    this.#composer = new Composer(find(document, '.dock'), { ask: (text, id) => this.#askOrWait(text, id), stop: () => this.#stop() });
     this.#conversation = new Conversation({ api: deps.api, view: this.#view(), hooks: this.#hooks() });
     deps.library.bases.subscribe(() => this.#showEmpty());
     deps.library.choice.subscribe(() => this.#showEmpty());
     delegate(this.#empty, 'click', '[data-suggestion]', (button) => this.#ask(button.textContent?.trim() ?? ''));
+    deps.files.subscribe(() => this.#askWhenSent());
     this.#watchTheWorld();
   }
 
@@ -73,6 +79,7 @@ export class ChatPage {
       edit: (question, text) => this.#ask(text, { parent: question.parent_id }),
       branch: (message, step) => this.#conversation.switchBranch(message, step),
       connect: () => this.#deps.connect(),
+      source: (source) => this.#deps.show(source.knowledge_base_id, source.file_id, source),
     };
   }
 
@@ -117,6 +124,29 @@ export class ChatPage {
     return true;
   }
 
+  /** A question about files that are still being sent stays in the composer until they have arrived. @param {string} text @param {string} id */
+  #askOrWait(text, id) {
+    const unsent = this.#unsent();
+    if (!unsent || this.#waiting === text) {
+      this.#waiting = '';
+      return this.#ask(text, { id });
+    }
+    this.#waiting = text;
+    this.#composer.notice(count('composer.sending', unsent), { kind: 'sending', action: t('composer.ask_now'), run: () => this.#composer.submit() });
+    return false;
+  }
+
+  #askWhenSent() {
+    if (!this.#waiting || this.#unsent()) return;
+    if (this.#composer.text === this.#waiting && this.#composer.noticed === 'sending') this.#composer.submit();
+    this.#waiting = '';
+  }
+
+  #unsent() {
+    const { base } = this.#deps.library.choice.get();
+    return base ? this.#deps.files.unsent(base) : 0;
+  }
+
   #stop() {
     this.#thread.stopping();
     this.#conversation.stop();
@@ -125,6 +155,7 @@ export class ChatPage {
   /** @param {string} sessionId */
   async #accepted(sessionId) {
     this.#composer.accepted(sessionId);
+    this.#deps.files.tidy();
     if (this.#deps.sessions.get(sessionId)) return;
     if (location.pathname !== `/c/${sessionId}`) history.replaceState(null, '', `/c/${sessionId}`);
     this.#deps.sessions.setCurrent(sessionId);

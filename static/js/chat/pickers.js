@@ -40,7 +40,7 @@ function optionElement({ value, label, note, chosen, pick }) {
   const element = fill(clone('option'), { label, note });
   element.dataset.option = value;
   element.setAttribute('aria-checked', String(chosen));
-  element.addEventListener('click', pick);
+  element.addEventListener('click', () => pick());
   return element;
 }
 
@@ -48,7 +48,7 @@ function optionElement({ value, label, note, chosen, pick }) {
 function commandElement({ hook, label, run }) {
   const element = fill(clone('command'), { label });
   element.dataset[hook] = '';
-  element.addEventListener('click', run);
+  element.addEventListener('click', () => run());
   return element;
 }
 

@@ -1,15 +1,113 @@
-/** Find a quoted sentence in its passage, also where line breaks and blanks differ. Pure. */
+/**
+ * Which parts of a passage an answer has used: quoted sentences are found also where line breaks and blanks differ. And how
+ * a passage is divided into running text and table rows, which documents are full of. Pure.
+ *
+ * @typedef {{text: string, marked: boolean}} Piece
+ * @typedef {{kind: 'text', pieces: Piece[]} | {kind: 'table', rows: Piece[][][]}} Block
+ */
+
+/** Shorter ones stand everywhere. */
+const SHORTEST_QUOTE = 8;
+const SHORTEST_CHINESE = 4;
+const SENTENCE_END = /(?<=[。！？!?])|(?<=\.)\s+/u;
+const CITED = /(.*?)((?:\s*\[\d{1,3}\])+)/gsu;
+const ROW = /^[ \t]*\|.*\|[ \t]*$/;
+const RULE = /^[ \t]*\|[ \t:|-]+\|[ \t]*$/;
 
 /**
- * @param {string} text @param {string} quote
- * @returns {[string, string, string]} before, quoted, after; joined they are the text
+ * The sentences that an answer gives `[n]` for; those that were rewritten will simply not be found.
+ * @param {string} answer @param {number} n @returns {string[]}
  */
-export function markQuote(text, quote) {
+export function quotesFor(answer, n) {
+  const quotes = [];
+  for (const line of answer.split('\n')) {
+    for (const [, said, numbers] of line.matchAll(CITED)) {
+      if (!numbers.includes(`[${n}]`)) continue;
+      quotes.push(...said.split(SENTENCE_END).map((sentence) => sentence.replace(/^[\s>*\-–•“"]+|[\s*”"]+$/gu, '')));
+    }
+  }
+  return quotes.filter((quote) => quote.length >= (/\p{Script=Han}/u.test(quote) ? SHORTEST_CHINESE : SHORTEST_QUOTE));
+}
+
+/**
+ * @param {string} text @param {string[]} quotes
+ * @returns {Block[]} the passage with its quoted parts marked
+ */
+export function blocksOf(text, quotes) {
+  const ranges = rangesOf(text, quotes);
+  /** @type {Block[]} */
+  const blocks = [];
+  let at = 0;
+  for (const line of text.split(/(?<=\n)/)) {
+    const from = at;
+    at += line.length;
+    const last = blocks.at(-1);
+    if (ROW.test(line.replace(/\n$/, ''))) {
+      const cells = RULE.test(line.trimEnd()) ? null : cellsOf(line, from).map(([start, end]) => cut(text, start, end, ranges));
+      if (last?.kind === 'table') last.rows.push(...(cells ? [cells] : []));
+      else blocks.push({ kind: 'table', rows: cells ? [cells] : [] });
+    } else if (last?.kind === 'text') last.pieces.push(...cut(text, from, at, ranges));
+    else blocks.push({ kind: 'text', pieces: cut(text, from, at, ranges) });
+  }
+  return blocks.map((block) => (block.kind === 'text' ? { kind: 'text', pieces: joined(block.pieces) } : block));
+}
+
+/** Where the quotes stand, in order and without overlaps. @param {string} text @param {string[]} quotes @returns {[number, number][]} */
+function rangesOf(text, quotes) {
+  const found = quotes.flatMap((quote) => rangeOf(text, quote)).sort((a, b) => a[0] - b[0]);
+  /** @type {[number, number][]} */
+  const ranges = [];
+  for (const [start, end] of found) {
+    const last = ranges.at(-1);
+    if (last && start <= last[1]) last[1] = Math.max(last[1], end);
+    else ranges.push([start, end]);
+  }
+  return ranges;
+}
+
+/** @param {string} text @param {string} quote @returns {[number, number][]} one or none */
+function rangeOf(text, quote) {
   const words = quote.trim().split(/\s+/).filter(Boolean);
-  if (!words.length) return [text, '', ''];
+  if (!words.length) return [];
   const pattern = words.map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('\\s+');
   const match = new RegExp(pattern, 'u').exec(text);
-  if (!match) return [text, '', ''];
-  const end = match.index + match[0].length;
-  return [text.slice(0, match.index), match[0], text.slice(end)];
+  return match ? [[match.index, match.index + match[0].length]] : [];
+}
+
+/** @param {string} text @param {number} from @param {number} to @param {[number, number][]} ranges @returns {Piece[]} */
+function cut(text, from, to, ranges) {
+  const pieces = [];
+  let at = from;
+  for (const [start, end] of ranges) {
+    const [first, last] = [Math.max(start, from), Math.min(end, to)];
+    if (first >= last) continue;
+    pieces.push({ text: text.slice(at, first), marked: false }, { text: text.slice(first, last), marked: true });
+    at = last;
+  }
+  return [...pieces, { text: text.slice(at, to), marked: false }].filter((piece) => piece.text);
+}
+
+/** Where the cells of a row stand, without the blanks around them. @param {string} line @param {number} from @returns {[number, number][]} */
+function cellsOf(line, from) {
+  /** @type {[number, number][]} */
+  const cells = [];
+  const bars = [...line.matchAll(/(?<!\\)\|/g)].map((match) => match.index);
+  for (let i = 1; i < bars.length; i += 1) {
+    const cell = line.slice(bars[i - 1] + 1, bars[i]);
+    const start = from + bars[i - 1] + 1 + (cell.length - cell.trimStart().length);
+    cells.push([start, start + cell.trim().length]);
+  }
+  return cells;
+}
+
+/** @param {Piece[]} pieces @returns {Piece[]} neighbours alike are one */
+function joined(pieces) {
+  /** @type {Piece[]} */
+  const all = [];
+  for (const piece of pieces) {
+    const last = all.at(-1);
+    if (last?.marked === piece.marked) last.text += piece.text;
+    else all.push({ ...piece });
+  }
+  return all;
 }

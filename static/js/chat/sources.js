@@ -2,7 +2,8 @@
 import { clone, delegate, fill, find, findAs, showText } from '../core/dom.js';
 import { place } from '../core/format.js';
 import { count, t } from '../core/i18n.js';
-import { markQuote } from './quote.js';
+import { passageNodes } from './passage.js';
+import { quotesFor } from './quote.js';
 
 /** @typedef {import('../types.js').Message} Message */
 /** @typedef {import('../types.js').Source} Source */
@@ -42,12 +43,15 @@ function item(source) {
 export class SourcePanel {
   #root = find(document, '[data-source-panel]');
   /** @type {Source[]} */ #sources = [];
+  #answer = '';
   #at = 0;
   /** @type {HTMLElement|null} */ #opener = null;
 
-  constructor() {
+  /** @param {(source: Source) => void} show shows a passage in its document */
+  constructor(show) {
     const on = (/** @type {string} */ hook, /** @type {() => void} */ run) => find(this.#root, hook).addEventListener('click', run);
     on('[data-source-close]', () => this.close());
+    on('[data-source-in-document]', () => this.#sources[this.#at] && show(this.#sources[this.#at]));
     on('[data-source-previous]', () => this.#show(this.#at - 1));
     on('[data-source-next]', () => this.#show(this.#at + 1));
     this.#root.addEventListener('keydown', (event) => {
@@ -57,11 +61,13 @@ export class SourcePanel {
     });
   }
 
-  /** @param {Source[]} sources @param {number} n @param {HTMLElement} opener gets the focus back */
-  open(sources, n, opener) {
+  /** @param {Message|null} message the answer @param {number} n @param {HTMLElement} opener gets the focus back */
+  open(message, n, opener) {
+    const sources = message?.sources ?? [];
     const at = sources.findIndex((source) => source.n === n);
     if (at < 0) return;
     this.#sources = sources;
+    this.#answer = message?.content ?? '';
     this.#opener = opener;
     this.#root.hidden = false;
     document.body.dataset.source = 'open';
@@ -87,7 +93,11 @@ export class SourcePanel {
     find(root, '[data-source-number]').textContent = String(source.n);
     find(root, '[data-source-name]').textContent = source.name;
     showText(find(root, '[data-source-place]'), place(source));
-    find(root, '[data-source-text]').replaceChildren(...passage(source));
+    find(root, '[data-source-text]').replaceChildren(...passage(source, this.#answer));
+    const original = find(root, '[data-source-original]');
+    original.hidden = !source.knowledge_base_id;
+    find(root, '[data-source-in-document]').hidden = original.hidden;
+    original.setAttribute('href', `/api/knowledge/${source.knowledge_base_id}/files/${source.file_id}/content`);
     find(root, '[data-source-count]').textContent = `${at + 1} / ${this.#sources.length}`;
     findAs(root, '[data-source-previous]', HTMLButtonElement).disabled = at === 0;
     findAs(root, '[data-source-next]', HTMLButtonElement).disabled = at === this.#sources.length - 1;
@@ -103,20 +113,17 @@ export class SourcePanel {
   }
 }
 
-/** @param {Source} source @returns {Node[]} the passage, its quoted sentence marked */
-function passage(source) {
-  const [before, quoted, after] = markQuote(source.text ?? source.quote ?? '', source.quote ?? '');
-  const mark = document.createElement('mark');
-  mark.textContent = quoted;
-  return [document.createTextNode(before), ...(quoted ? [mark] : []), document.createTextNode(after)];
+/** The passage with what the answer took from it marked: the sentence that the server names, and all that are quoted word for word. @param {Source} source @param {string} answer */
+function passage(source, answer) {
+  return passageNodes(source.text ?? source.quote ?? '', [source.quote ?? '', ...quotesFor(answer, source.n)]);
 }
 
-/** @param {HTMLElement} thread @param {(element: HTMLElement) => Message|null} messageOf */
-export function mountSources(thread, messageOf) {
-  const panel = new SourcePanel();
+/** @param {HTMLElement} thread @param {(element: HTMLElement) => Message|null} messageOf @param {(source: Source) => void} show */
+export function mountSources(thread, messageOf, show) {
+  const panel = new SourcePanel(show);
   delegate(thread, 'click', '.cite, [data-source]', (button) => {
     const n = Number(button.dataset.n ?? button.dataset.source);
-    panel.open(messageOf(button)?.sources ?? [], n, button);
+    panel.open(messageOf(button), n, button);
   });
   return panel;
 }

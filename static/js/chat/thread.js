@@ -12,6 +12,7 @@
  * @property {(question: Message, text: string) => boolean} edit
  * @property {(message: Message, step: number) => void} branch
  * @property {() => void} connect
+ * @property {(source: import('../types.js').Source) => void} source show a passage in its document
  */
 import { copyText, delegate, find, findAs, isComposing } from '../core/dom.js';
 import { count, t } from '../core/i18n.js';
@@ -36,7 +37,7 @@ export class Thread {
   constructor(root, actions, grown) {
     this.#root = root;
     this.#grown = grown;
-    this.#panel = mountSources(root, (element) => this.#messageOf(element));
+    this.#panel = mountSources(root, (element) => this.#messageOf(element), actions.source);
     this.#listen(actions);
   }
 
@@ -122,7 +123,7 @@ export class Thread {
     });
     on('[data-resend]', actions.resend);
     on('[data-ask-again]', actions.regenerate);
-    on('[data-regenerate]', actions.regenerate);
+    on('[data-regenerate], [data-unread-again]', actions.regenerate);
     on('[data-retry]', actions.retry);
     on('[data-continue]', actions.continue);
     on('[data-error-connect]', actions.connect);

@@ -1,165 +1,274 @@
-/** The knowledge dialog: bases on one side, the files of one of them on the other. */
-import { clone, delegate, fill, find, findAs, isComposing } from '../core/dom.js';
-import { size } from '../core/format.js';
+/**
+ * The knowledge dialog: bases on one side; on the other one of them, with its files, one file, or a search in it. On a
+ * narrow screen one side is seen at a time. Read when it is first opened.
+ */
+import { delegate, find } from '../core/dom.js';
 import { count, t } from '../core/i18n.js';
 import { confirm, dialog, open } from '../ui/dialog.js';
-import { toastError } from '../ui/toast.js';
-import { stateOf } from './state.js';
+import { mountTabs } from '../ui/tabs.js';
+import { toast, toastError } from '../ui/toast.js';
+import { BaseForm } from './baseform.js';
+import { showBases, showHead } from './bases.js';
+import { FileView } from './fileview.js';
+import { Files } from './files.js';
+import { Search } from './search.js';
+import { UploadList } from './uploads.js';
+import { showVectors } from './vectors.js';
 
 /** @typedef {import('../types.js').Base} Base */
-/** @typedef {import('../types.js').StoredFile} StoredFile */
+/** @typedef {'files'|'search'|'file'|'form'} View */
 
 const POLL_MS = 1000;
-const ENDED = ['ready', 'failed'];
+const POLL_MAX_MS = 5000;
+const SLOWER = 1.25;
 
 export class KnowledgeDialog {
   #root = dialog('knowledge');
   #api;
   #library;
-  #pick;
+  #uploads;
+  #files;
+  #file;
+  #search;
+  #form;
+  #tabs;
   /** @type {string|null} */ #base = null;
+  /** @type {View} */ #view = 'files';
   #timer = 0;
+  #rounds = 0;
+  #pace = POLL_MS;
+  #seen = '';
 
   /**
-   * @param {{api: import('../net/api.js').Api, library: import('../chat/library.js').Library, pick: (base: string) => void}} deps
-   *   `pick` lets the reader choose files for a base
+   * @param {{api: import('../net/api.js').Api, library: import('../chat/library.js').Library,
+   *   queue: import('./queue.js').UploadQueue, pick: (base: string, folder: boolean) => void}} deps
+   *   `pick` lets the reader choose files, or a folder, for a base
    */
-  constructor({ api, library, pick }) {
+  constructor({ api, library, queue, pick }) {
+    const root = this.#root;
     this.#api = api;
     this.#library = library;
-    this.#pick = pick;
-    library.bases.subscribe(() => this.#root.open && this.#drawBases());
-    this.#listen();
+    this.#files = new Files(find(root, '[data-files-panel]'), { api, open: (id) => this.#showFile(id), changed: () => this.#soon() });
+    this.#file = new FileView(find(root, '[data-file-panel]'), { api, back: () => this.#toFiles(), changed: () => this.#soon() });
+    this.#search = new Search(find(root, '[data-search-panel]'), { api, open: (id, at) => this.#showFile(id, at) });
+    this.#form = new BaseForm(find(root, '[data-base-form]'), { save: (values) => this.#save(values), cancel: () => this.#leaveForm() });
+    this.#tabs = mountTabs(find(root, '[data-base-tabs]'), (name) => this.#show(name === 'search' ? 'search' : 'files'));
+    this.#uploads = new UploadList(find(root, '[data-uploads-here]'), {
+      queue, open: (_base, file) => this.#showFile(file),
+      only: (job) => job.base === this.#base && (!job.stored || job.duplicate),
+    });
+    library.bases.subscribe(() => root.open && this.#basesChanged());
+    library.choice.subscribe(() => root.open && this.#drawBase());
+    this.#listen(pick);
   }
 
-  /** The base that files go to which are dropped now; null where the dialog is closed or the base cannot be changed. */
+  get isOpen() {
+    return this.#root.open;
+  }
+
+  /** The base that is shown and may take files; null where there is none. */
   get shown() {
-    const base = this.#root.open ? this.#library.base(this.#base) : null;
+    const base = this.#view !== 'form' && find(this.#root, '[data-base-panel]').checkVisibility() ? this.#current() : null;
     return base && !base.bundled ? base.id : null;
   }
 
-  /** @param {string|null} [base] the one to show first */
-  open(base) {
-    this.#base = base ?? this.#library.choice.get().base ?? this.#library.bases.get()[0]?.id ?? null;
+  /** @param {string} [base] the one to show first @param {string} [file] of it @param {import('../types.js').Source} [at] a passage of that */
+  async open(base, file, at) {
+    if (base && !this.#library.base(base)) await this.#library.loadBases().catch(toastError);
+    if (base && !this.#library.base(base)) return toast(t('knowledge.gone'), { stays: true });
+    const { base: chosen } = this.#library.choice.get();
+    this.#base = base ?? (this.#library.base(chosen) ? chosen : this.#base);
+    this.#root.dataset.level = base ? 'base' : 'bases';
     open(this.#root);
-    void this.#library.loadBases().catch(toastError);
-    this.#drawBases();
-    void this.refresh();
+    this.#seen = '';
+    this.#enter();
+    if (file) this.#showFile(file, at);
+    this.#soon();
   }
 
-  /** Read the files of the base that is shown, and again while one of them is being read. */
-  async refresh() {
-    clearTimeout(this.#timer);
-    const base = this.#library.base(this.#base);
-    if (!this.#root.open || !base) return;
-    try {
-      const { items } = await this.#api.get(`/api/knowledge/${base.id}/files`);
-      if (base.id !== this.#base) return;
-      this.#drawFiles(base, items);
-      if (items.some((/** @type {StoredFile} */ file) => !ENDED.includes(file.status))) {
-        this.#timer = window.setTimeout(() => void this.refresh(), POLL_MS);
-      }
-    } catch (error) {
-      toastError(error);
-    }
-  }
-
-  #listen() {
-    const root = this.#root;
-    delegate(root, 'click', '[data-base]', (button) => this.#select(button.dataset.base ?? null));
-    delegate(root, 'click', '[data-new-base]', () => void this.#create());
-    delegate(root, 'click', '[data-base-delete]', () => void this.#delete());
-    delegate(root, 'click', '[data-upload-here]', () => this.#base && this.#pick(this.#base));
-    delegate(root, 'click', '[data-file-delete]', (button) => void this.#onFile(button, (path) => this.#api.delete(path)));
-    delegate(root, 'click', '[data-file-retry]', (button) => void this.#onFile(button, (path) => this.#api.post(`${path}/retry`)));
-    find(root, '[data-base-form]').addEventListener('submit', (event) => {
-      event.preventDefault();
-      this.#name().blur();
-    });
-    this.#name().addEventListener('change', () => void this.#rename());
-    this.#name().addEventListener('keydown', (event) => {
-      if (event.key === 'Enter' && isComposing(event)) event.stopPropagation();
-    });
-  }
-
-  #name() {
-    return findAs(this.#root, '[data-base-name]', HTMLInputElement);
-  }
-
-  /** @param {string|null} id */
-  #select(id) {
+  /** Show the files of a base. @param {string} id */
+  show(id) {
     this.#base = id;
-    find(this.#root, '[data-files]').replaceChildren();
-    this.#drawBases();
-    void this.refresh();
+    this.#root.dataset.level = 'base';
+    this.#enter();
+    this.#soon();
   }
 
-  #drawBases() {
-    const bases = this.#library.bases.get();
-    if (!this.#library.base(this.#base)) this.#base = bases[0]?.id ?? null;
-    find(this.#root, '[data-bases]').replaceChildren(...bases.map((base) => this.#baseRow(base)));
-    const base = this.#library.base(this.#base);
-    find(this.#root, '[data-base-panel]').hidden = !base;
+  #current() {
+    return this.#library.base(this.#base);
+  }
+
+  /** @param {(base: string, folder: boolean) => void} pick */
+  #listen(pick) {
+    const root = this.#root;
+    const on = (/** @type {string} */ hook, /** @type {() => unknown} */ run) => delegate(root, 'click', hook, () => void run());
+    delegate(root, 'click', '[data-base]', (button) => {
+      this.show(button.dataset.base ?? '');
+      if (!find(root, '[data-bases]').checkVisibility()) find(root, '[data-base-title]').focus();
+    });
+    on('[data-new-base]', () => this.#openForm(null));
+    on('[data-base-edit]', () => this.#openForm(this.#current()));
+    on('[data-base-delete]', () => this.#delete());
+    on('[data-base-use]', () => this.#use());
+    on('[data-reindex]', () => this.#reindex());
+    on('[data-upload-here]', () => this.#base && pick(this.#base, false));
+    on('[data-upload-folder]', () => this.#base && pick(this.#base, true));
+    on('[data-knowledge-back]', () => this.#toBases());
+    root.addEventListener('close', () => clearTimeout(this.#timer));
+    root.addEventListener('cancel', (event) => this.#up(event));
+  }
+
+  /** On a phone the way back goes one level up before it closes. @param {Event} event */
+  #up(event) {
+    if (event.target !== this.#root || find(this.#root, '[data-bases]').checkVisibility()) return;
+    event.preventDefault();
+    if (this.#view === 'file') this.#toFiles();
+    else this.#toBases();
+  }
+
+  #toFiles() {
+    this.#show('files');
+    void this.#files.refresh();
+  }
+
+  #toBases() {
+    this.#root.dataset.level = 'bases';
+    const current = this.#root.querySelector(`[data-base="${this.#base}"]`);
+    if (current instanceof HTMLElement) current.focus();
+  }
+
+  /** Another base is shown. */
+  #enter() {
+    this.#show('files');
+    this.#basesChanged();
+    this.#uploads.draw();
+  }
+
+  /** @param {View} view */
+  #show(view) {
+    this.#view = view;
+    this.#root.dataset.view = view;
+    this.#tabs.select(view === 'search' ? 'search' : 'files');
+    for (const name of ['files', 'search', 'file']) find(this.#root, `[data-${name}-panel]`).hidden = name !== view;
+    find(this.#root, '[data-base-form]').hidden = view !== 'form';
+    find(this.#root, '[data-base-tabs]').hidden = view === 'file' || view === 'form';
+  }
+
+  /** @param {string} id @param {import('../types.js').Source} [at] the passage to go to */
+  #showFile(id, at) {
+    const base = this.#current();
     if (!base) return;
-    if (document.activeElement !== this.#name()) this.#name().value = base.name;
-    this.#name().readOnly = Boolean(base.bundled);
-    find(this.#root, '[data-base-delete]').hidden = Boolean(base.bundled);
-    find(this.#root, '[data-upload-here]').hidden = Boolean(base.bundled);
-    find(this.#root, '[data-base-note]').textContent = base.bundled ? t('knowledge.bundled.note') : count('knowledge.files', base.files);
+    this.#file.enter(base, id, { at, from: this.#view === 'search' ? () => this.#show('search') : null });
+    this.#show('file');
   }
 
-  /** @param {Base} base */
-  #baseRow(base) {
-    const row = fill(clone('base'), { name: base.name, note: base.bundled ? t('knowledge.bundled') : count('knowledge.files', base.files) });
-    const button = find(row, '[data-base]');
-    button.dataset.base = base.id;
-    button.setAttribute('aria-pressed', String(base.id === this.#base));
-    return row;
+  #basesChanged() {
+    const bases = this.#library.bases.get();
+    if (!this.#current()) {
+      this.#base = bases[0]?.id ?? null;
+      if (this.#view === 'file') this.#show('files');
+    }
+    showBases(find(this.#root, '[data-bases]'), bases, this.#view === 'form' && !this.#form.base ? null : this.#base);
+    this.#drawBase();
+    const base = this.#current();
+    if (base) {
+      this.#files.enter(base);
+      this.#search.enter(base);
+    }
+    const now = JSON.stringify([base?.id, base?.files, base?.failed, base?.pending]);
+    if (base && now !== this.#seen) void this.#refresh();
+    this.#seen = now;
   }
 
-  /** @param {Base} base @param {StoredFile[]} files */
-  #drawFiles(base, files) {
-    const list = find(this.#root, '[data-files]');
-    list.replaceChildren(...files.map((file) => fileRow(file, Boolean(base.bundled))));
+  #drawBase() {
+    const base = this.#current();
+    const form = this.#view === 'form';
+    find(this.#root, '[data-base-panel]').hidden = !base && !form;
+    find(this.#root, '[data-base-head]').hidden = !base || form;
+    if (!base) return;
+    showHead(find(this.#root, '[data-base-panel]'), base, this.#library.choice.get().base === base.id);
+    showVectors(find(this.#root, '[data-vectors]'), form ? { ...base, vectors: null } : base);
   }
 
-  async #create() {
-    await this.#try(async () => {
-      const made = await this.#api.post('/api/knowledge', { name: t('knowledge.new.name') });
-      await this.#library.loadBases();
-      this.#select(made.id);
-      this.#name().focus();
-      this.#name().select();
-    });
+  /** Look now, and again while the server is at work. */
+  #soon() {
+    this.#pace = POLL_MS;
+    clearTimeout(this.#timer);
+    void this.#round();
   }
 
-  async #rename() {
-    const name = this.#name().value.trim();
-    const base = this.#library.base(this.#base);
-    if (!base || !name || name === base.name) return;
-    await this.#try(async () => {
-      await this.#api.patch(`/api/knowledge/${base.id}`, { name });
-      await this.#library.loadBases();
-    });
+  async #round() {
+    clearTimeout(this.#timer);
+    if (!this.#root.open) return;
+    this.#rounds += 1;
+    const round = this.#rounds;
+    const seen = this.#seen;
+    if (!document.hidden) await this.#library.loadBases().catch(() => {});
+    if (round !== this.#rounds) return;
+    const base = this.#current();
+    const reading = Boolean(base?.pending) || this.#files.busy;
+    if (reading && seen === this.#seen && !document.hidden) await this.#refresh();
+    if (round !== this.#rounds || (!reading && base?.vectors?.state !== 'building')) return;
+    this.#timer = window.setTimeout(() => void this.#round(), this.#pace);
+    this.#pace = Math.min(this.#pace * SLOWER, POLL_MAX_MS);
+  }
+
+  async #refresh() {
+    if (this.#view === 'file') await this.#file.refresh();
+    else await this.#files.refresh();
+  }
+
+  /** @param {Base|null} base null for a new one */
+  #openForm(base) {
+    this.#root.dataset.level = 'base';
+    this.#show('form');
+    this.#form.open(base);
+    this.#basesChanged();
+  }
+
+  #leaveForm() {
+    const made = this.#form.base === null;
+    this.#show('files');
+    this.#basesChanged();
+    if (made) this.#root.dataset.level = 'bases';
+    find(this.#root, made ? '[data-new-base]' : '[data-base-edit]').focus();
+  }
+
+  /** @param {{name: string, description: string}} values */
+  async #save(values) {
+    const { base } = this.#form;
+    const saved = base ? await this.#api.patch(`/api/knowledge/${base.id}`, values) : await this.#api.post('/api/knowledge', values);
+    if (!base) this.#library.addBase(saved);
+    await this.#library.loadBases().catch(toastError);
+    this.show(saved.id);
+    find(this.#root, '[data-base-title]').focus();
   }
 
   async #delete() {
-    const base = this.#library.base(this.#base);
-    if (!base || !(await confirm(t('knowledge.delete.ask', { name: base.name }), t('knowledge.delete')))) return;
+    const base = this.#current();
+    if (!base || !(await confirm(count('knowledge.delete.ask', base.files, { name: base.name }), t('knowledge.delete')))) return;
     await this.#try(async () => {
       await this.#api.delete(`/api/knowledge/${base.id}`);
       if (this.#library.choice.get().base === base.id) await this.#library.chooseBase(null);
+      this.#base = null;
       await this.#library.loadBases();
-      this.#select(null);
+      this.#enter();
+      this.#toBases();
     });
   }
 
-  /** @param {HTMLElement} button @param {(path: string) => Promise<unknown>} act */
-  async #onFile(button, act) {
-    const id = button.closest('[data-file]')?.getAttribute('data-file');
+  async #use() {
+    const base = this.#current();
+    if (!base) return;
+    await this.#try(() => this.#library.chooseBase(base.id));
+    this.#root.close();
+    find(document, '[data-input]').focus();
+  }
+
+  async #reindex() {
     await this.#try(async () => {
-      await act(`/api/knowledge/${this.#base}/files/${id}`);
-      await Promise.all([this.#library.loadBases(), this.refresh()]);
+      await this.#api.post(`/api/knowledge/${this.#base}/reindex`);
+      this.#soon();
     });
   }
 
@@ -171,19 +280,4 @@ export class KnowledgeDialog {
       toastError(error);
     }
   }
-}
-
-/** @param {StoredFile} file @param {boolean} bundled */
-function fileRow(file, bundled) {
-  const { text, percent } = stateOf(file);
-  const facts = [size(file.size), file.pages ? count('knowledge.pages', file.pages) : '', file.status === 'ready' ? '' : text];
-  const row = fill(clone('file'), { name: file.name, note: facts.filter(Boolean).join(' · ') });
-  row.dataset.file = file.id;
-  row.dataset.status = file.status;
-  const bar = findAs(row, '[data-progress]', HTMLProgressElement);
-  bar.hidden = ENDED.includes(file.status);
-  if (percent !== null) bar.value = percent;
-  find(row, '[data-file-delete]').hidden = bundled;
-  find(row, '[data-file-retry]').hidden = bundled || file.status !== 'failed';
-  return row;
 }

@@ -1,17 +1,38 @@
-/** A file's state in words. */
+/** The state of a file in words: of one that is stored, and of one that is on its way. */
+import { size } from '../core/format.js';
 import { t } from '../core/i18n.js';
+import { isFound } from './job.js';
 
-const STATES = ['waiting', 'sending', 'queued', 'parsing', 'indexing', 'embedding', 'ready', 'failed'];
-/** From here on a file is found by its words; vectors follow. */
-const SEARCHABLE = ['embedding', 'ready'];
+/** @typedef {{text: string, percent: number|null, bad: boolean}} State percent is null where there is nothing to wait for or nobody knows */
 
-/**
- * @param {{status: string, progress?: number|null, error?: {message: string}|null}} file
- * @returns {{text: string, percent: number|null, searchable: boolean}} percent is null where nobody knows
- */
+const STATES = ['queued', 'parsing', 'indexing', 'embedding', 'ready', 'failed'];
+const GOING = ['parsing', 'indexing', 'embedding'];
+
+/** @param {{status: string, progress?: number|null, error?: {message: string}|null}} file @returns {State} */
 export function stateOf({ status, progress, error }) {
   const known = STATES.includes(status) ? status : 'queued';
-  const percent = typeof progress === 'number' ? Math.round(progress <= 1 && status !== 'sending' ? progress * 100 : progress) : null;
-  const text = known === 'failed' && error?.message ? error.message : t(`file.${known}`, { percent: percent ?? 0 });
-  return { text, percent: percent || null, searchable: SEARCHABLE.includes(status) };
+  const percent = GOING.includes(known) ? Math.round((progress ?? 0) * 100) || null : null;
+  if (known === 'failed') return { text: error?.message || t('file.failed'), percent: null, bad: true };
+  if (known === 'embedding' && error) return { text: t('file.vectors_wait', { reason: error.message }), percent: null, bad: false };
+  return { text: percent ? t('file.percent', { state: t(`file.${known}`), percent }) : t(`file.${known}`), percent, bad: false };
+}
+
+/** @param {import('./job.js').Job} job @returns {State} */
+export function stateOfJob(job) {
+  const { status, percent, stored, duplicate, problem, leaving } = job;
+  if (leaving) return { text: t('file.leaving'), percent: null, bad: false };
+  if (duplicate && stored && isFound(job)) return { text: sameAs(job.name, stored.name), percent: null, bad: false };
+  if (stored) return stateOf({ ...stored, status, error: problem });
+  if (status === 'failed') return { text: problem?.message || t('file.failed'), percent: null, bad: true };
+  if (status === 'sending' && percent >= 100) return { text: t('file.storing'), percent, bad: false };
+  return { text: t(`file.${status}`, { percent }), percent: status === 'sending' ? percent : null, bad: false };
+}
+
+/** @param {string} name @param {string} there */
+const sameAs = (name, there) => (name === there ? t('documents.duplicate') : t('documents.duplicate.as', { name: there }));
+
+/** @param {import('./job.js').Job} job @returns {string} size and state */
+export function describe(job) {
+  const { text } = stateOfJob(job);
+  return job.status === 'failed' ? text : `${size(job.size)} · ${text}`;
 }

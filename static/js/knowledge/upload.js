@@ -1,35 +1,56 @@
 /** Sends one file, with progress, which only XMLHttpRequest reports. */
 import { t } from '../core/i18n.js';
-import { ApiError, goToSignIn } from '../net/api.js';
+import { ApiError } from '../net/api.js';
 
 /** @typedef {import('../types.js').StoredFile} StoredFile */
 
+/** After so long without a byte moving the connection is taken for dead; the server may take a while over a large file. */
+const STALLED_MS = 60_000;
+const STORING_MS = 300_000;
+
 /**
- * @param {string} baseId @param {File} file @param {(percent: number) => void} progress @param {AbortSignal} [signal]
- * @returns {Promise<StoredFile>}
+ * Fails with an ApiError: `aborted`, `offline`, or what the server said.
+ * @param {string} baseId @param {File} file @param {(percent: number) => void} progress 100 when the last byte has left
+ * @param {AbortSignal} signal @returns {Promise<StoredFile>}
  */
 export function upload(baseId, file, progress, signal) {
   const request = new XMLHttpRequest();
   const form = new FormData();
   form.append('files', file, file.name);
-  signal?.addEventListener('abort', () => request.abort());
-  return new Promise((resolve, reject) => {
-    const failed = () => reject(new ApiError('offline', t('net.unreachable')));
+  let watch = 0;
+  const watched = (/** @type {number} */ ms) => {
+    clearTimeout(watch);
+    watch = window.setTimeout(() => request.abort(), ms);
+  };
+  const abort = () => request.abort();
+  signal.addEventListener('abort', abort);
+  /** @type {Promise<StoredFile>} */
+  const answered = new Promise((resolve, reject) => {
+    const broken = () => reject(signal.aborted ? new ApiError('aborted', '') : new ApiError('offline', t('net.unreachable')));
     request.upload.addEventListener('progress', (event) => {
-      if (event.lengthComputable) progress(Math.round((100 * event.loaded) / event.total));
+      watched(STALLED_MS);
+      if (event.lengthComputable) progress(Math.min(99, Math.floor((100 * event.loaded) / event.total)));
     });
-    request.addEventListener('error', failed);
-    request.addEventListener('abort', failed);
+    request.upload.addEventListener('load', () => {
+      watched(STORING_MS);
+      progress(100);
+    });
+    request.addEventListener('error', broken);
+    request.addEventListener('abort', broken);
     request.addEventListener('load', () => {
       const answer = parsed(request.responseText);
-      if (request.status === 401) goToSignIn();
       const item = answer?.items?.[0];
-      if (request.status < 300 && item) resolve(item);
-      else reject(problem(answer, request.status));
+      if (request.status < 300 && item?.id) resolve(item);
+      else reject(problem(answer, request));
     });
-    request.open('POST', `/api/knowledge/${baseId}/files`);
-    request.setRequestHeader('Accept', 'application/json');
-    request.send(form);
+  });
+  request.open('POST', `/api/knowledge/${baseId}/files`);
+  request.setRequestHeader('Accept', 'application/json');
+  request.send(form);
+  watched(STALLED_MS);
+  return answered.finally(() => {
+    clearTimeout(watch);
+    signal.removeEventListener('abort', abort);
   });
 }
 
@@ -42,8 +63,12 @@ function parsed(text) {
   }
 }
 
-/** @param {any} answer @param {number} status */
-function problem(answer, status) {
+/** What a refusal says; a proxy's page in between has no words of ours. @param {any} answer @param {XMLHttpRequest} request */
+function problem(answer, request) {
+  const { status } = request;
+  const rest = { status, retryAfter: Number(request.getResponseHeader('Retry-After')) || undefined };
   const error = answer?.error ?? answer?.items?.[0]?.error;
-  return error ? new ApiError(error.code, error.message, { status }) : new ApiError('unexpected', t('net.unexpected', { status }), { status });
+  if (error) return new ApiError(String(error.code), String(error.message), rest);
+  if (status === 413) return new ApiError('too_large', t('documents.too_large.unknown'), rest);
+  return new ApiError('unexpected', t('net.unexpected', { status }), rest);
 }

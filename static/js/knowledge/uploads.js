@@ -1,187 +1,175 @@
 /**
- * Adding documents from the chat: chosen or dropped, sent two at a time, watched until they can be searched. The base is
- * made by itself where none that may be changed is chosen.
+ * Shows files on their way: a row for each that somebody may want to see, and above many of them how far all are. Used in
+ * the composer for all, and in the knowledge dialog for one base.
  */
-import { clone, delegate, fill, find, findAs } from '../core/dom.js';
-import { t } from '../core/i18n.js';
-import { toastError } from '../ui/toast.js';
-import { stateOf } from './state.js';
-import { upload } from './upload.js';
+import { clone, delegate, fill, find, findAs, showText } from '../core/dom.js';
+import { count, t } from '../core/i18n.js';
+import { confirm } from '../ui/dialog.js';
+import { Rows } from '../ui/rows.js';
+import { announce } from '../ui/say.js';
+import { counts, isEnded, isFound, isRetryable, worthShowing } from './job.js';
+import { describe, stateOfJob } from './state.js';
 
-/** @typedef {import('../types.js').StoredFile} StoredFile */
-/** @typedef {{file: File, element: HTMLElement, base: string, stored: StoredFile|null, abort: AbortController}} Job */
+/** @typedef {import('./job.js').Job} Job */
 
-const AT_ONCE = 2;
-const POLL_MS = 700;
-const POLL_MAX_MS = 3000;
-const READY_MS = 4000;
-const ENDED = ['ready', 'failed'];
+const ROWS = 30;
+/** From here on taking all back is asked about. */
+const MANY = 3;
 
-export class Uploads {
-  #list;
-  #api;
-  #library;
-  #changed;
-  /** @type {Set<Job>} */ #jobs = new Set();
-  /** @type {Job[]} */ #queue = [];
-  #sending = 0;
-  #polling = false;
+export class UploadList {
+  #root;
+  #queue;
+  #only;
+  #open;
+  #rows;
+  #frame = 0;
+  #folded = false;
+  #said = '';
 
   /**
-   * @param {HTMLElement} list
-   * @param {{api: import('../net/api.js').Api, library: import('../chat/library.js').Library, changed: () => void}} deps
+   * @param {HTMLElement} host
+   * @param {{queue: import('./queue.js').UploadQueue, only?: (job: Job) => boolean, open: (base: string, file: string) => void}} deps
+   *   `open` shows a file in its base
    */
-  constructor(list, { api, library, changed }) {
-    this.#list = list;
-    this.#api = api;
-    this.#library = library;
-    this.#changed = changed;
-    delegate(list, 'click', '[data-dismiss]', (button) => this.#dismiss(button));
+  constructor(host, { queue, only = () => true, open }) {
+    this.#root = clone('uploads');
+    host.append(this.#root);
+    this.#queue = queue;
+    this.#only = only;
+    this.#open = open;
+    this.#rows = new Rows(find(this.#root, '[data-upload-rows]'), { key: (job) => job.id, make, update });
+    this.#listen();
+    queue.subscribe(() => this.#soon());
+    this.draw();
   }
 
-  /** Add files to the base of this chat. @param {File[]} files */
-  async add(files) {
-    if (!files.length) return;
-    try {
-      const base = await this.#base();
-      await this.#library.chooseBase(base);
-      this.addTo(base, files);
-    } catch (error) {
-      toastError(error);
-    }
+  draw() {
+    this.#frame = 0;
+    const jobs = this.#jobs();
+    const all = counts(jobs);
+    const { shown, more } = worthShowing(jobs, ROWS);
+    this.#root.hidden = !jobs.length;
+    find(this.#root, '[data-uploads-head]').hidden = jobs.length < 2;
+    find(this.#root, '[data-upload-rows]').hidden = this.#folded && jobs.length > 1;
+    this.#rows.show(shown);
+    showText(find(this.#root, '[data-uploads-more]'), more && !this.#folded ? count('documents.more', more) : '');
+    this.#drawHead(all);
+    this.#drawHeld();
+    this.#say(jobs, all);
   }
 
-  /** @param {string} base @param {File[]} files */
-  addTo(base, files) {
-    for (const file of files) {
-      const job = { file, base, element: fill(clone('upload'), { name: file.name, state: '' }), stored: null, abort: new AbortController() };
-      this.#jobs.add(job);
-      this.#queue.push(job);
-      this.#list.append(job.element);
-      this.#show(job, { status: 'waiting', progress: 0 });
-    }
-    this.#list.hidden = false;
-    this.#next();
+  #jobs() {
+    return this.#queue.jobs.filter(this.#only);
   }
 
-  /** The chosen base if it may be changed, else the one that was made here before, else a new one. @returns {Promise<string>} */
-  async #base() {
-    const chosen = this.#library.base(this.#library.choice.get().base);
-    if (chosen && !chosen.bundled) return chosen.id;
-    const own = this.#library.bases.get().find((base) => !base.bundled && base.name === t('documents.base'));
-    if (own) return own.id;
-    const made = await this.#api.post('/api/knowledge', { name: t('documents.base') });
-    await this.#library.loadBases();
-    return made.id;
+  /** @param {ReturnType<typeof counts>} all */
+  #drawHead(all) {
+    const root = this.#root;
+    find(root, '[data-uploads-summary]').textContent = summary(all);
+    const bar = findAs(root, '[data-uploads-progress]', HTMLProgressElement);
+    bar.hidden = !all.open;
+    bar.value = all.share * 100;
+    root.dataset.state = all.open ? 'open' : all.failed ? 'failed' : 'ready';
+    const again = find(root, '[data-uploads-retry]');
+    again.hidden = !all.retryable;
+    find(again, '[data-label]').textContent = count('documents.retry_failed', all.retryable);
+    find(root, '[data-uploads-fold]').setAttribute('aria-expanded', String(!this.#folded));
+    const close = find(root, '[data-uploads-close]');
+    close.title = t(all.open ? 'documents.cancel_all' : 'documents.hide_all');
+    close.setAttribute('aria-label', close.title);
   }
 
-  #next() {
-    while (this.#sending < AT_ONCE && this.#queue.length) {
-      const job = this.#queue.shift();
-      if (job && this.#jobs.has(job)) void this.#send(job);
-    }
+  #drawHeld() {
+    const { held } = this.#queue;
+    const waits = held && this.#jobs().some((job) => job.status === 'waiting' || (job.status === 'failed' && isRetryable(job)));
+    find(this.#root, '[data-uploads-held]').hidden = !waits;
+    if (!held) return;
+    find(this.#root, '[data-held-text]').textContent = held.message;
+    find(this.#root, '[data-held-sign-in]').hidden = held.code !== 'unauthorized';
   }
 
-  /** @param {Job} job */
-  async #send(job) {
-    this.#sending += 1;
-    try {
-      job.stored = await upload(job.base, job.file, (percent) => this.#show(job, { status: 'sending', progress: percent }), job.abort.signal);
-      this.#show(job, job.stored);
-      this.#changed();
-      void this.#poll();
-    } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      this.#show(job, { status: 'failed', error: { message } });
-    }
-    this.#sending -= 1;
-    this.#next();
+  /** Tell those who cannot see it when all has ended. @param {Job[]} jobs @param {ReturnType<typeof counts>} all */
+  #say(jobs, all) {
+    const text = jobs.length && !all.open ? summary(all) : '';
+    if (text && text !== this.#said) announce(text);
+    this.#said = text;
   }
 
-  async #poll() {
-    if (this.#polling) return;
-    this.#polling = true;
-    for (let wait = POLL_MS; this.#waiting().length; wait = Math.min(wait * 1.2, POLL_MAX_MS)) {
-      await new Promise((resolve) => setTimeout(resolve, wait));
-      for (const base of new Set(this.#waiting().map((job) => job.base))) await this.#look(base).catch(() => {});
-    }
-    this.#polling = false;
-    await this.#library.loadBases().catch(() => {});
-    this.#changed();
+  #listen() {
+    const root = this.#root;
+    /** @param {string} hook @param {(job: Job) => unknown} run */
+    const onRow = (hook, run) => delegate(root, 'click', hook, (button) => {
+      const id = Number(button.closest('[data-upload]')?.getAttribute('data-upload'));
+      const job = this.#queue.jobs.find((one) => one.id === id);
+      if (job) run(job);
+    });
+    onRow('[data-upload-cancel]', (job) => this.#queue.cancel(job));
+    onRow('[data-upload-retry]', (job) => this.#queue.retry(job));
+    onRow('[data-upload-show]', (job) => job.stored && this.#open(job.base, job.stored.id));
+    const on = (/** @type {string} */ hook, /** @type {() => unknown} */ run) => find(root, hook).addEventListener('click', run);
+    on('[data-uploads-retry]', () => this.#queue.retryAll(this.#jobs()));
+    on('[data-held-go]', () => this.#goOn());
+    on('[data-uploads-close]', () => this.#close());
+    on('[data-uploads-fold]', () => {
+      this.#folded = !this.#folded;
+      this.draw();
+    });
   }
 
-  /** @param {string} base */
-  async #look(base) {
-    const { items } = await this.#api.get(`/api/knowledge/${base}/files`);
-    for (const job of this.#waiting().filter((one) => one.base === base)) {
-      const now = items.find((/** @type {StoredFile} */ item) => item.id === job.stored?.id);
-      if (now) {
-        job.stored = now;
-        this.#show(job, now);
-      } else this.#remove(job);
-    }
+  /** What failed for the reason that held all goes along. */
+  #goOn() {
+    const code = this.#queue.held?.code;
+    for (const job of this.#jobs()) if (job.problem?.code === code) void this.#queue.retry(job);
+    this.#queue.resume();
   }
 
-  #waiting() {
-    return [...this.#jobs].filter((job) => job.stored && !ENDED.includes(job.stored.status));
+  async #close() {
+    const jobs = this.#jobs();
+    const open = jobs.filter((job) => !isEnded(job));
+    if (!open.length) return this.#queue.tidy(jobs);
+    if (open.length > MANY && !(await confirm(count('documents.cancel_all.ask', open.length), t('documents.cancel_all')))) return;
+    await this.#queue.cancelAll(open);
   }
 
-  /** @param {Job} job @param {{status: string, progress?: number|null, error?: {message: string}|null}} now */
-  #show(job, now) {
-    job.element.dataset.status = now.status;
-    const { text, percent } = stateOf(now);
-    fill(job.element, { state: text });
-    const bar = findAs(job.element, '[data-progress]', HTMLProgressElement);
-    bar.hidden = ENDED.includes(now.status);
-    if (percent === null) bar.removeAttribute('value');
-    else bar.value = percent;
-    if (now.status === 'ready') setTimeout(() => this.#remove(job), READY_MS);
-  }
-
-  /** @param {HTMLElement} button */
-  #dismiss(button) {
-    const element = button.closest('[data-upload]');
-    for (const job of this.#jobs) {
-      if (job.element !== element) continue;
-      if (!job.stored) job.abort.abort();
-      this.#remove(job);
-    }
-  }
-
-  /** @param {Job} job */
-  #remove(job) {
-    this.#jobs.delete(job);
-    job.element.remove();
-    this.#list.hidden = !this.#list.children.length;
+  #soon() {
+    this.#frame ||= requestAnimationFrame(() => this.draw());
   }
 }
 
-/** Accept files dropped anywhere on the page. @param {(files: File[]) => void} add */
-export function mountDrop(add) {
-  const veil = find(document, '[data-drop-veil]');
-  let depth = 0;
-  const carriesFiles = (/** @type {DragEvent} */ event) => event.dataTransfer?.types.includes('Files') ?? false;
-  const show = (/** @type {number} */ next) => {
-    depth = Math.max(0, next);
-    veil.hidden = depth === 0;
-  };
-  document.addEventListener('dragenter', (event) => carriesFiles(event) && show(depth + 1));
-  document.addEventListener('dragleave', (event) => carriesFiles(event) && show(depth - 1));
-  document.addEventListener('dragover', (event) => carriesFiles(event) && event.preventDefault());
-  document.addEventListener('drop', (event) => {
-    if (!carriesFiles(event)) return;
-    event.preventDefault();
-    show(0);
-    add([...(event.dataTransfer?.files ?? [])]);
-  });
+/** @param {ReturnType<typeof counts>} all @returns {string} */
+function summary({ total, found, failed, open }) {
+  if (failed) return t('documents.summary.failed', { found, total, failed });
+  return open ? t('documents.summary', { found, total }) : count('documents.summary.done', total);
 }
 
-/** Accept files pasted into the question. @param {(files: File[]) => void} add */
-export function mountPaste(add) {
-  find(document, '[data-input]').addEventListener('paste', (event) => {
-    const files = [...(event.clipboardData?.files ?? [])];
-    if (!files.length) return;
-    event.preventDefault();
-    add(files);
-  });
+/** @param {Job} job */
+function make(job) {
+  const row = fill(clone('upload'), { name: job.name });
+  row.dataset.upload = String(job.id);
+  find(row, '[data-slot="name"]').title = job.path || job.name;
+  find(row, '[data-progress]').setAttribute('aria-label', job.name);
+  const again = find(row, '[data-upload-retry]');
+  again.setAttribute('aria-label', t('documents.retry_file', { name: job.name }));
+  find(row, '[data-upload-show]').setAttribute('aria-label', t('documents.show_file', { name: job.name }));
+  return row;
+}
+
+/** @param {HTMLElement} row @param {Job} job */
+function update(row, job) {
+  const { percent, bad } = stateOfJob(job);
+  row.dataset.status = job.status;
+  row.toggleAttribute('data-duplicate', job.duplicate);
+  const note = describe(job);
+  const state = find(row, '[data-slot="state"]');
+  if (state.textContent !== note) state.textContent = note;
+  state.title = bad ? note : '';
+  const bar = findAs(row, '[data-progress]', HTMLProgressElement);
+  bar.hidden = percent === null;
+  bar.value = percent ?? 0;
+  find(row, '[data-upload-retry]').hidden = !isRetryable(job);
+  find(row, '[data-upload-show]').hidden = !(job.stored && (job.duplicate || isFound(job)));
+  const close = find(row, '[data-upload-cancel]');
+  const hides = isEnded(job) || job.duplicate;
+  close.title = t(hides ? 'documents.hide' : 'documents.cancel');
+  close.setAttribute('aria-label', t(hides ? 'documents.hide_file' : 'documents.cancel_file', { name: job.name }));
 }

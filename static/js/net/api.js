@@ -40,6 +40,14 @@ export function goToSignIn() {
   location.assign(`/sign-in${next}`);
 }
 
+/** Whether this page holds something that leaving it would lose. */
+let keepsSomething = () => false;
+
+/** Do not go to the sign-in page by itself while `check` says that something would be lost. @param {() => boolean} check */
+export function stayWhile(check) {
+  keepsSomething = check;
+}
+
 /**
  * @param {string} method @param {string} path @param {unknown} [body] @param {{signal?: AbortSignal, keepalive?: boolean}} [options]
  * @returns {Promise<any>} the parsed body, null when there is none
@@ -51,7 +59,7 @@ async function call(method, path, body, options = {}) {
     throw new ApiError('offline', t('net.unreachable'));
   });
   if (!response.ok) {
-    if (response.status === 401 && !SECRETS.includes(path)) goToSignIn();
+    if (response.status === 401 && !SECRETS.includes(path) && !keepsSomething()) goToSignIn();
     throw await refusal(response);
   }
   const text = await response.text();

@@ -6,7 +6,8 @@
  * @typedef {{type: 'chunk'|'reasoning'|'status', data: string}} TextEvent
  * @typedef {{type: 'sources', data: Source[]}} SourcesEvent
  * @typedef {{type: 'error', data: string, code?: string, retryable?: boolean, retry_after?: number}} ErrorEvent
- * @typedef {{type: 'done', data: {finish_reason?: string, citations?: number[], timings?: Record<string, number>}}} DoneEvent
+ * @typedef {{type: 'done', data: {finish_reason?: string, citations?: number[], timings?: Record<string, number>,
+ *   unread?: import('../types.js').Unread[]}}} DoneEvent
  * @typedef {{type: 'reset'|'ping'|'other', data: unknown}} PlainEvent
  * @typedef {ContextEvent|TextEvent|SourcesEvent|ErrorEvent|DoneEvent|PlainEvent} WireEvent
  */

@@ -13,8 +13,10 @@ import { toast, toastError } from '../ui/toast.js';
 /** @typedef {import('../types.js').TestResult} TestResult */
 
 const CUSTOM = '';
-/** Up to so many models all are taken; of more, those that the preset suggests. */
+/** Up to so many models of a server of one's own all are taken: somebody has put them there. */
 const ALL_TICKED = 12;
+/** From here on ticking them one by one is work. */
+const MANY = 4;
 /** After these a model's name would not help. */
 const NOT_ABOUT_MODELS = ['upstream_auth', 'upstream_unreachable', 'upstream_timeout', 'upstream_quota'];
 
@@ -41,6 +43,7 @@ export class ConnectDialog {
       event.preventDefault();
       void this.#busy(() => this.#save());
     });
+    find(this.#root, '[data-tick-all]').addEventListener('click', () => this.#tickAll());
     delegate(this.#root, 'click', '[data-remove-supplier]', (button) => void this.#busy(() => this.#remove(button)));
   }
 
@@ -59,7 +62,7 @@ export class ConnectDialog {
     this.#presets = (await this.#api.get('/api/suppliers/presets')).items;
     const options = [...this.#presets.map((preset) => new Option(preset.label, preset.name)), new Option(t('connect.custom'), CUSTOM)];
     this.#preset.replaceChildren(...options);
-    if (!this.#url.value) return this.#presetChosen();
+    if (!this.#url.value && document.activeElement !== this.#url) return this.#presetChosen();
     this.#preset.value = CUSTOM; // somebody was faster than the list
   }
 
@@ -121,6 +124,7 @@ export class ConnectDialog {
   /** What was tested is not what stands here any more. */
   #forget() {
     this.#showModels([]);
+    this.#typed.value = '';
     find(this.#root, '[data-typed-row]').hidden = true;
     this.#result('', null);
   }
@@ -130,7 +134,8 @@ export class ConnectDialog {
     this.#result(t('connect.testing'), null);
     /** @type {TestResult} */
     const found = await this.#api.post('/api/suppliers/test', this.#target());
-    find(this.#root, '[data-typed-row]').hidden = found.models.length > 0 || NOT_ABOUT_MODELS.includes(found.error?.code ?? '');
+    find(this.#root, '[data-typed-row]').hidden = NOT_ABOUT_MODELS.includes(found.error?.code ?? '');
+    find(this.#root, '[data-typed-label]').textContent = t(found.models.length ? 'connect.typed.more' : 'connect.typed');
     if (!found.ok) return this.#result(found.error?.message ?? t('connect.failed'), 'failed'), false;
     this.#showModels(found.models);
     const text = found.models.length ? count('connect.ok', found.models.length) : t('connect.ok.none');
@@ -176,17 +181,28 @@ export class ConnectDialog {
   /** @returns {string[]} typed models first, since they were typed on purpose */
   #picked() {
     const typed = this.#typed.value.split(/[,，\s]+/).filter(Boolean);
-    const boxes = [...this.#root.querySelectorAll('[data-model]')].filter((box) => box instanceof HTMLInputElement && box.checked);
-    const ticked = boxes.map((box) => box.getAttribute('data-model') ?? '');
+    const ticked = this.#boxes().filter((box) => box.checked).map((box) => box.dataset.model ?? '');
     return [...new Set([...typed, ...ticked])];
   }
 
-  /** @param {string[]} models */
+  #boxes() {
+    return [...this.#root.querySelectorAll('[data-model]')].filter((box) => box instanceof HTMLInputElement);
+  }
+
+  /** All, or none if all are ticked. */
+  #tickAll() {
+    const boxes = this.#boxes();
+    const all = !boxes.every((box) => box.checked);
+    for (const box of boxes) box.checked = all;
+  }
+
+  /** Tick what is likely to be wanted: all of a server of one's own, else what the preset suggests, else the first. @param {string[]} models */
   #showModels(models) {
-    const suggested = this.#chosen()?.models.filter((name) => models.includes(name)) ?? [];
-    const ticked = models.length <= ALL_TICKED ? models : suggested.length ? suggested : models.slice(0, 1);
-    this.#typed.value = '';
+    const preset = this.#chosen();
+    const suggested = preset?.models.filter((name) => models.includes(name)) ?? [];
+    const ticked = preset?.local && models.length <= ALL_TICKED ? models : suggested.length ? suggested : models.slice(0, 1);
     find(this.#root, '[data-models-row]').hidden = !models.length;
+    find(this.#root, '[data-tick-all]').hidden = models.length < MANY;
     find(this.#root, '[data-models]').replaceChildren(...models.map((name) => {
       const row = fill(clone('model-check'), { name });
       const box = findAs(row, '[data-model]', HTMLInputElement);

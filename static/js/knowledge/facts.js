@@ -1,0 +1,16 @@
+/** What is known of a file, in one line. */
+import { size } from '../core/format.js';
+import { count } from '../core/i18n.js';
+
+/** @typedef {import('../types.js').StoredFile} StoredFile */
+
+/** @param {StoredFile} file @returns {string} "PDF · 1.2 MB · 30 pages · 64 passages" */
+export function facts(file) {
+  const parts = [kind(file.name), size(file.size)];
+  if (file.pages) parts.push(count('knowledge.pages', file.pages));
+  if (file.chunks) parts.push(count('knowledge.passages', file.chunks));
+  return parts.filter(Boolean).join(' · ');
+}
+
+/** Its ending, which people know it by. @param {string} name */
+const kind = (name) => /[^.]\.([a-z0-9]{1,5})$/i.exec(name)?.[1].toUpperCase() ?? '';

@@ -1,0 +1,144 @@
+/** One file: what is known of it, and the passages that were made of it, in the order of reading. */
+import { clone, fill, find, showText } from '../core/dom.js';
+import { day, place } from '../core/format.js';
+import { t } from '../core/i18n.js';
+import { passageNodes } from '../chat/passage.js';
+import { confirm } from '../ui/dialog.js';
+import { toastError } from '../ui/toast.js';
+import { facts } from './facts.js';
+import { stateOf } from './state.js';
+
+/** @typedef {import('../types.js').Base} Base */
+/** @typedef {import('../types.js').Chunk} Chunk */
+/** @typedef {import('../types.js').Source} Source */
+/** @typedef {import('../types.js').StoredFile} StoredFile */
+
+const PAGE = 50;
+const FOUND = ['ready', 'embedding'];
+
+export class FileView {
+  #root;
+  #api;
+  #changed;
+  #back;
+  /** @type {(() => void)|null} */ #from = null;
+  /** @type {Base|null} */ #base = null;
+  #id = '';
+  /** @type {StoredFile|null} */ #file = null;
+  /** @type {string|null} the cursor; null at the end */ #next = '';
+  /** @type {Source|null} */ #at = null;
+  #visit = 0;
+
+  /** @param {HTMLElement} root @param {{api: import('../net/api.js').Api, back: () => void, changed: () => void}} deps */
+  constructor(root, { api, back, changed }) {
+    this.#root = root;
+    this.#api = api;
+    this.#back = back;
+    this.#changed = changed;
+    const on = (/** @type {string} */ hook, /** @type {() => unknown} */ run) => find(root, hook).addEventListener('click', () => void run());
+    on('[data-file-back]', () => (this.#from ?? this.#back)());
+    on('[data-chunks-more]', () => this.#more());
+    on('[data-this-delete]', () => this.#delete());
+    on('[data-this-retry]', () => this.#retry());
+  }
+
+  /** @param {Base} base @param {string} id @param {{at?: Source, from: (() => void)|null}} options at: the passage to go to; from: the way back */
+  enter(base, id, { at, from }) {
+    this.#visit += 1;
+    this.#base = base;
+    this.#id = id;
+    this.#from = from;
+    this.#file = null;
+    this.#next = '';
+    this.#at = at ?? null;
+    find(this.#root, '[data-chunks]').replaceChildren();
+    find(this.#root, '[data-this-name]').textContent = at?.name ?? '';
+    find(this.#root, '[data-this-facts]').textContent = '';
+    find(this.#root, '[data-chunks-more]').hidden = true;
+    find(this.#root, '[data-this-download]').setAttribute('href', `${this.#address()}/content`);
+    void this.refresh().then(() => find(this.#root, '[data-this-name]').focus({ preventScroll: Boolean(at) }));
+  }
+
+  /** Read the file's state, and its first passages once there are any. */
+  async refresh() {
+    const visit = this.#visit;
+    try {
+      const file = await this.#api.get(this.#address());
+      if (visit !== this.#visit) return;
+      this.#file = file;
+      this.#draw(file);
+      if (this.#next === '' && FOUND.includes(file.status)) await this.#more();
+    } catch (error) {
+      if (visit !== this.#visit) return;
+      toastError(error);
+      this.#back();
+    }
+  }
+
+  #address() {
+    return `/api/knowledge/${this.#base?.id}/files/${this.#id}`;
+  }
+
+  /** @param {StoredFile} file */
+  #draw(file) {
+    const { text, bad } = stateOf(file);
+    const bundled = Boolean(this.#base?.bundled);
+    find(this.#root, '[data-this-name]').textContent = file.name;
+    find(this.#root, '[data-this-facts]').textContent = [facts(file), day(file.created_at), bad || file.status === 'ready' ? '' : text].filter(Boolean).join(' · ');
+    showText(find(this.#root, '[data-this-reason]'), bad ? text : '');
+    find(this.#root, '[data-this-retry]').hidden = bundled || !(bad || (file.status === 'embedding' && file.error));
+    find(this.#root, '[data-this-delete]').hidden = bundled;
+    find(this.#root, '[data-chunks-empty]').hidden = FOUND.includes(file.status) || bad;
+  }
+
+  /** Read on; up to the passage that is looked for, if one is. */
+  async #more() {
+    const visit = this.#visit;
+    const list = find(this.#root, '[data-chunks]');
+    /** @type {HTMLElement|null} */
+    let found = null;
+    do {
+      const cursor = this.#next && `&after=${encodeURIComponent(this.#next)}`;
+      const page = await this.#api.get(`${this.#address()}/chunks?limit=${PAGE}${cursor}`);
+      if (visit !== this.#visit) return;
+      this.#next = page.next ?? null;
+      for (const chunk of page.items) {
+        const here = this.#at !== null && chunk.start <= this.#at.start && this.#at.start < chunk.end;
+        const row = chunkRow(chunk, here ? this.#at : null);
+        list.append(row);
+        if (here) found ??= row;
+      }
+    } while (this.#at && !found && this.#next);
+    this.#at = null;
+    find(this.#root, '[data-chunks-more]').hidden = this.#next === null;
+    (found?.querySelector('mark') ?? found)?.scrollIntoView({ block: 'center' });
+  }
+
+  async #delete() {
+    if (!this.#file || !(await confirm(t('knowledge.file.delete.ask', { name: this.#file.name }), t('knowledge.file.delete')))) return;
+    try {
+      await this.#api.delete(this.#address());
+      this.#back();
+      this.#changed();
+    } catch (error) {
+      toastError(error);
+    }
+  }
+
+  async #retry() {
+    try {
+      this.#draw(await this.#api.post(`${this.#address()}/retry`));
+      this.#changed();
+    } catch (error) {
+      toastError(error);
+    }
+  }
+}
+
+/** @param {Chunk} chunk @param {Source|null} at what was searched for stands in it */
+function chunkRow(chunk, at) {
+  const row = fill(clone('chunk'), { n: String(chunk.ordinal + 1), place: place(chunk) });
+  row.toggleAttribute('data-found', at !== null);
+  find(row, '[data-chunk-text]').replaceChildren(...passageNodes(chunk.text, at?.quote ? [at.quote] : []));
+  return row;
+}

@@ -1,0 +1,33 @@
+/** What a knowledge base is called that was made of dropped files. Pure. */
+
+const WIDTH = 48; // Latin letters; a Chinese character counts two
+const EXTENSION = /(?<=.)(\.tar)?\.[\p{L}\p{N}]{1,8}$/u;
+
+/**
+ * The name of the first file without its ending, or of the folder that it lay in; cut at a word where it is long.
+ * @param {{file: {name: string}, path: string}[]} files @returns {string}
+ */
+export function baseName(files) {
+  const [first] = files;
+  const folder = first?.path.split('/').filter(Boolean).slice(0, -1)[0];
+  const stem = folder ?? first?.file.name.replace(EXTENSION, '') ?? '';
+  return cut(stem.normalize('NFC').replace(/[\s_]+/g, ' ').trim());
+}
+
+/** @param {string} text @returns {string} */
+function cut(text) {
+  let width = 0;
+  let kept = '';
+  for (const character of text) {
+    width += /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff00-\uff60]|[\u{20000}-\u{3fffd}]/u.test(character) ? 2 : 1;
+    if (width > WIDTH) return `${atWord(kept)}…`;
+    kept += character;
+  }
+  return kept;
+}
+
+/** Drop a word that was cut through, if that leaves most of the name. @param {string} text */
+function atWord(text) {
+  const space = text.lastIndexOf(' ');
+  return (space > text.length / 2 ? text.slice(0, space) : text).replace(/[\s\-–—,.(]+$/, '');
+}

@@ -1,0 +1,247 @@
+/**
+ * Files on their way into knowledge bases: sent a few at a time, then watched until they can be searched. It decides what
+ * happens on every kind of fault, so that nothing is lost; it touches no document, and all from outside is passed in.
+ *
+ *   waiting → sending → (queued → parsing → indexing → embedding → ready) | failed        the middle is the server's
+ *
+ * A fault that every file would meet (no connection, signed out, disk full) holds the whole queue: the files wait. One that
+ * passes by itself is watched for, the others wait for the person.
+ *
+ * @typedef {import('../types.js').StoredFile} StoredFile
+ * @typedef {import('../types.js').Problem} Problem
+ * @typedef {import('../net/api.js').ApiError} ApiError
+ * @typedef {import('./job.js').Job} Job
+ * @typedef {Problem & {passing: boolean}} Held why nothing is sent just now; `passing`: it goes on by itself
+ * @typedef {object} Deps
+ * @property {(base: string, file: File, progress: (percent: number) => void, signal: AbortSignal) => Promise<StoredFile>} send
+ * @property {Pick<import('../net/api.js').Api, 'get'|'post'|'delete'>} api
+ * @property {(file: File) => Problem|null} refuse what need not be sent at all, and why
+ * @property {(ms: number, signal: AbortSignal) => Promise<void>} wait
+ * @property {() => Promise<void>} visible resolves when somebody can see the page
+ * @property {() => void} moved a file has arrived, is gone, or can be searched now
+ * @property {(error: ApiError) => void} complain
+ */
+import { address, isEnded, isFound, isRetryable, isUnsent, take } from './job.js';
+import { reaction } from './reaction.js';
+import { Watch } from './watch.js';
+
+const AT_ONCE = 3;
+const PROBE_MS = 1_000;
+const PROBE_MAX_MS = 30_000;
+
+export class UploadQueue {
+  #deps;
+  /** @type {Job[]} */ #jobs = [];
+  /** @type {Held|null} */ #held = null;
+  /** @type {Set<() => void>} */ #listeners = new Set();
+  #sending = 0;
+  #number = 0;
+  #watch;
+  #probe = new AbortController();
+
+  /** @param {Deps} deps */
+  constructor(deps) {
+    this.#deps = deps;
+    this.#watch = new Watch(deps, {
+      jobs: () => this.#jobs,
+      drop: (job) => this.#drop(job),
+      changed: () => this.#changed(),
+    });
+  }
+
+  /** @returns {readonly Job[]} in the order in which they were added */
+  get jobs() {
+    return this.#jobs;
+  }
+
+  get held() {
+    return this.#held;
+  }
+
+  /** How many files are on their way to a base, or to all. @param {string} [base] */
+  unsent(base) {
+    return this.#jobs.filter((job) => isUnsent(job) && (!base || job.base === base)).length;
+  }
+
+  /** Whether leaving the page would lose files: those on their way, and those that were told to wait. */
+  get keeps() {
+    return this.#jobs.some((job) => isUnsent(job) || (this.#held !== null && job.file !== null));
+  }
+
+  /** @param {() => void} listener called after every change @returns {() => void} what undoes it */
+  subscribe(listener) {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** @param {string} base @param {import('./drop.js').Found[]} files */
+  add(base, files) {
+    for (const { file, path } of files) {
+      const problem = this.#deps.refuse(file);
+      this.#jobs.push({
+        id: (this.#number += 1), base, name: file.name, path, size: file.size, file: problem ? null : file, percent: 0,
+        status: problem ? 'failed' : 'waiting', stored: null, duplicate: false, problem, broken: 0, leaving: false, abort: null,
+      });
+    }
+    this.#changed();
+    this.#next();
+  }
+
+  /** Send again, or have the server read it again. @param {Job} job */
+  async retry(job) {
+    if (!isRetryable(job)) return;
+    if (job.stored) return this.#readAgain(job, job.stored);
+    Object.assign(job, { status: 'waiting', problem: null, percent: 0, broken: 0 });
+    this.resume();
+  }
+
+  /** @param {Job} job @param {StoredFile} stored */
+  async #readAgain(job, stored) {
+    const { status, problem } = job;
+    Object.assign(job, { status: status === 'failed' ? 'queued' : status, problem: null });
+    this.#changed();
+    try {
+      take(job, await this.#deps.api.post(`${address(job.base, stored)}/retry`));
+    } catch (error) {
+      Object.assign(job, { status, problem });
+      this.#deps.complain(/** @type {ApiError} */ (error));
+    }
+    this.#changed();
+    this.#watch.begin();
+  }
+
+  /** @param {readonly Job[]} [jobs] of these, all that can be tried again */
+  async retryAll(jobs = this.#jobs) {
+    const failed = jobs.filter(isRetryable);
+    for (const job of failed) if (!job.stored) void this.retry(job);
+    for (const job of failed) if (job.stored) await this.retry(job);
+  }
+
+  /** Take a file back: what is sent is aborted, what cannot be searched yet is deleted. All else is only hidden. @param {Job} job */
+  async cancel(job) {
+    if (job.stored && !isEnded(job) && !job.duplicate) return this.#delete(job, job.stored);
+    if (job.status === 'sending' && job.percent >= 100) {
+      job.leaving = true; // it may be stored by now: deleted when the answer says so
+      return this.#changed();
+    }
+    this.#drop(job);
+    job.abort?.abort();
+    this.#changed();
+    this.#next();
+  }
+
+  /** Take back all that is not ready. @param {readonly Job[]} jobs */
+  async cancelAll(jobs) {
+    const open = jobs.filter((job) => !isEnded(job)).reverse(); // the waiting ones first
+    for (const job of open) await this.cancel(job);
+  }
+
+  /** Hide what has ended. @param {readonly Job[]} [jobs] */
+  tidy(jobs = this.#jobs.filter(isFound)) {
+    const ended = new Set(jobs.filter(isEnded));
+    this.#jobs = this.#jobs.filter((job) => !ended.has(job));
+    this.#changed();
+  }
+
+  /** Go on with what waits. */
+  resume() {
+    this.#held = null;
+    this.#probe.abort();
+    this.#changed();
+    this.#next();
+  }
+
+  /** The network is back, they say. */
+  nudge() {
+    if (this.#held?.passing) this.#probe.abort();
+  }
+
+  #next() {
+    while (!this.#held && this.#sending < AT_ONCE) {
+      const job = this.#jobs.find((one) => one.status === 'waiting');
+      if (!job?.file) return;
+      void this.#send(job, job.file);
+    }
+  }
+
+  /** @param {Job} job @param {File} file */
+  async #send(job, file) {
+    this.#sending += 1;
+    Object.assign(job, { status: 'sending', percent: 0, abort: new AbortController() });
+    this.#changed();
+    const progress = (/** @type {number} */ percent) => {
+      job.percent = percent;
+      this.#changed();
+    };
+    try {
+      const stored = await this.#deps.send(job.base, file, progress, /** @type {AbortController} */ (job.abort).signal);
+      take(job, stored);
+      Object.assign(job, { file: null, duplicate: Boolean(stored.duplicate) });
+      if (job.leaving && !job.duplicate) await this.#delete(job, stored);
+      else if (job.leaving) this.#drop(job);
+      this.#deps.moved();
+      this.#watch.begin();
+    } catch (error) {
+      this.#failed(job, /** @type {ApiError} */ (error));
+    }
+    this.#sending -= 1;
+    this.#changed();
+    this.#next();
+  }
+
+  /** @param {Job} job @param {ApiError} error */
+  #failed(job, error) {
+    if (job.leaving) return this.#drop(job);
+    const { kind, problem } = reaction(error, job);
+    if (kind === 'again') {
+      job.broken += 1;
+      job.status = 'waiting';
+    } else Object.assign(job, { status: 'failed', problem });
+    if (kind === 'again') this.#hold({ ...problem, passing: true }, error.retryAfter);
+    else if (kind === 'hold') this.#hold({ ...problem, passing: false });
+    this.#changed();
+  }
+
+  /** @param {Held} held @param {number} [seconds] to wait, where the server says so */
+  #hold(held, seconds) {
+    if (this.#held && !this.#held.passing) return;
+    const watched = this.#held !== null;
+    this.#held = held;
+    if (held.passing && !watched) void this.#waitForServer(seconds ? seconds * 1000 : PROBE_MS);
+  }
+
+  /** Ask until the server answers. @param {number} first ms */
+  async #waitForServer(first) {
+    for (let ms = first; this.#held?.passing; ms = Math.min(ms * 2, PROBE_MAX_MS)) {
+      this.#probe = new AbortController();
+      await this.#deps.wait(ms, this.#probe.signal);
+      const there = await this.#deps.api.get('/api/knowledge').then(() => true, (error) => error.status === 401);
+      if (there && this.#held?.passing) return this.resume();
+    }
+  }
+
+  /** @param {Job} job @param {StoredFile} stored */
+  async #delete(job, stored) {
+    job.leaving = true;
+    this.#changed();
+    try {
+      await this.#deps.api.delete(address(job.base, stored));
+      this.#drop(job);
+    } catch (error) {
+      if (/** @type {ApiError} */ (error).status === 404) this.#drop(job);
+      else this.#deps.complain(/** @type {ApiError} */ (error));
+    }
+    job.leaving = false;
+    this.#changed();
+    this.#deps.moved();
+  }
+
+  /** @param {Job} job */
+  #drop(job) {
+    this.#jobs = this.#jobs.filter((other) => other !== job);
+  }
+
+  #changed() {
+    for (const listener of this.#listeners) listener();
+  }
+}

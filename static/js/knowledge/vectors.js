@@ -1,0 +1,29 @@
+/** What a base's search can do just now: by words only, by meaning too, or on the way there. */
+import { find, findAs, showText } from '../core/dom.js';
+import { currentLanguage, t } from '../core/i18n.js';
+
+/** @typedef {import('../types.js').Base} Base */
+
+const STATES = ['off', 'ready', 'building', 'mismatch'];
+
+/** @param {HTMLElement} root @param {Base} base whose `vectors` may be missing: then nothing is said */
+export function showVectors(root, base) {
+  const { vectors } = base;
+  const known = vectors && STATES.includes(vectors.state) && base.files > 0;
+  root.hidden = !known;
+  if (!known) return;
+  const { state, made_with: made, current, done = 0, total = 0 } = vectors;
+  root.dataset.vectors = state;
+  const names = { made: made ?? '?', current: current ?? '?', done: number(done), total: number(total) };
+  const silent = state === 'ready' || (state === 'off' && Boolean(current)); // off with an embedder: its turn has not come
+  find(root, '[data-vectors-text]').textContent = t(`knowledge.vectors.${state}`, names);
+  showText(find(root, '[data-vectors-why]'), silent ? '' : t(`knowledge.vectors.${state}.why`, names));
+  const bar = findAs(root, '[data-vectors-progress]', HTMLProgressElement);
+  bar.hidden = state !== 'building';
+  bar.max = Math.max(total, 1);
+  bar.value = done;
+  find(root, '[data-reindex]').hidden = state !== 'mismatch' || Boolean(base.bundled);
+}
+
+/** @param {number} value */
+const number = (value) => value.toLocaleString(currentLanguage());

@@ -1,0 +1,456 @@
+"""Files on their way into a knowledge base: how they come, what is shown of them, and that none is lost by any fault."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, Route, expect
+
+from tests.browser.documents import write_damaged_pdf
+from tests.browser.driver import (
+    LANGUAGES,
+    Chat,
+    Faults,
+    delete_bases,
+    drop,
+    files_of,
+    filled,
+    own_bases,
+    paste,
+    sentence,
+    text_file,
+    until,
+    words,
+)
+from tests.service import Service
+
+UPLOAD = re.compile(r"/api/knowledge/[0-9a-f-]{36}/files$")
+LIST = re.compile(r"/api/knowledge/[0-9a-f-]{36}/files\?")
+REFUSED = r"Failed to load resource.*"
+FERRY = text_file("Ferry times.txt", "The ferry to Texel leaves every hour.")
+BAKERY = text_file("bakery.txt", "The bakery on the quay opens at six.")
+both = pytest.mark.parametrize("language", LANGUAGES)
+
+
+@pytest.fixture(autouse=True)
+def no_bases_left(service: Service) -> Iterator[None]:
+    yield
+    delete_bases(service)
+
+
+class Held:
+    """Uploads that are kept waiting on their way to the server, until they are let go."""
+
+    def __init__(self, page: Page) -> None:
+        self.routes: list[Route] = []
+        self._open = False
+        page.route(UPLOAD, self._hold)
+
+    def _hold(self, route: Route) -> None:
+        if self._open or route.request.method != "POST":
+            route.continue_()
+        else:
+            self.routes.append(route)
+
+    def refuse(self) -> None:
+        """Let them go as somebody who is not signed in."""
+        self._open = True
+        for route in self.routes:
+            route.continue_(headers={name: value for name, value in route.request.headers.items() if name != "cookie"})
+
+    def release(self) -> None:
+        self._open = True
+        for route in self.routes:
+            route.continue_()
+        self.routes.clear()
+
+
+def refuse(page: Page, status: int, body: str = "", times: int = 1) -> None:
+    page.route(UPLOAD, lambda route: route.fulfill(status=status, body=body), times=times)
+
+
+# --- where files go
+
+
+def test_a_file_dropped_on_a_new_chat_makes_a_base_named_after_it(chat: Chat, service: Service) -> None:
+    assert own_bases(service) == []
+    drop(chat.page.locator("body"), {"Ferry times.txt": "The ferry to Texel leaves every hour."})
+    expect(chat.base).to_have_text("Ferry times")
+    chat.expect_found(chat.upload("Ferry times.txt"))
+    drop(chat.page.locator("body"), {"bakery.txt": "The bakery on the quay opens at six."})
+    chat.expect_found(chat.upload("bakery.txt"))
+    assert [(base["name"], base["files"]) for base in own_bases(service)] == [("Ferry times", 2)]
+    chat.choose_model("builtin/extractive")
+    answer = chat.ask("When does the bakery open?")
+    expect(chat.text(answer)).to_contain_text("The bakery on the quay opens at six.")
+    expect(answer.locator("[data-context]")).to_have_text("Ferry times")
+    expect(chat.uploads).to_have_count(0)  # what is ready is in the way of nobody who has asked
+
+
+def test_files_dropped_while_the_base_is_being_made_go_into_the_same(chat: Chat, service: Service) -> None:
+    waiting: list[Route] = []
+    chat.page.route("**/api/knowledge", lambda r: waiting.append(r) if r.request.method == "POST" else r.continue_())
+    drop(chat.page.locator("body"), {"one.txt": "One is the first number."})
+    drop(chat.page.locator("body"), {"two.txt": "Two is the second number."})
+    until(chat.page, lambda: waiting)
+    waiting.pop().continue_()
+    chat.expect_found(chat.upload("one.txt"))
+    chat.expect_found(chat.upload("two.txt"))
+    assert not waiting
+    assert [(base["name"], base["files"]) for base in own_bases(service)] == [("one", 2)]
+
+
+def test_a_chosen_base_takes_the_files_and_another_chat_keeps_its_own(chat: Chat, service: Service) -> None:
+    base = service.post("/api/knowledge", {"name": "Harbour"}).json["id"]
+    chat.reload().choose_base(base)
+    drop(chat.page.locator("body"), {"ferry.txt": "The ferry to Texel leaves every hour."}, end=False)
+    expect(chat.page.locator("[data-drop-veil]")).to_contain_text("Harbour")
+    drop(chat.page.locator("body"), {"ferry.txt": "The ferry to Texel leaves every hour."})
+    chat.expect_found(chat.upload("ferry.txt"))
+    expect(chat.base).to_have_text("Harbour")
+    chat.choose_base("")  # no documents: what comes now is a new base
+    chat.add(BAKERY)
+    expect(chat.base).to_have_text("bakery")
+    chat.expect_found(chat.upload("bakery.txt"))
+    assert sorted((one["name"], one["files"]) for one in own_bases(service)) == [("Harbour", 1), ("bakery", 1)]
+
+
+def test_a_dropped_folder_is_walked_and_gives_the_base_its_name(chat: Chat, service: Service, tmp_path: Path) -> None:
+    folder = tmp_path / "North sea"
+    (folder / "ports" / "small").mkdir(parents=True)
+    (folder / "tides.txt").write_text("High water at Den Helder is at noon.")
+    (folder / "ports" / "texel.txt").write_text("The ferry to Texel leaves every hour.")
+    (folder / "ports" / "small" / "vlieland.txt").write_text("Vlieland has one village.")
+    (folder / ".DS_Store").write_text("clutter")
+    devtools = chat.page.context.new_cdp_session(chat.page)
+    data = {"items": [], "files": [str(folder)], "dragOperationsMask": 1}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        devtools.send("Input.dispatchDragEvent", {"type": kind, "x": 640, "y": 300, "data": data})
+    expect(chat.base).to_have_text("North sea")
+    expect(chat.summary).to_have_text(re.compile("3"))
+    for name in ("tides.txt", "texel.txt", "vlieland.txt"):
+        chat.expect_found(chat.upload(name))
+    (base,) = own_bases(service)
+    assert {file["name"] for file in files_of(service, base["id"])} == {"tides.txt", "texel.txt", "vlieland.txt"}
+
+
+@both
+def test_a_pasted_file_is_added_a_picture_is_refused_and_text_stays_text(chat: Chat, service: Service, language: str) -> None:
+    assert paste(chat.input, {"ferry.txt": "The ferry to Texel leaves every hour."})
+    chat.expect_found(chat.upload("ferry.txt"))
+    assert paste(chat.input, {"image.png": "not really"})
+    picture = chat.upload("image.png")
+    expect(picture).to_have_attribute("data-status", "failed")
+    expect(picture).to_contain_text(words(language, "documents.picture"))
+    expect(picture.locator("[data-upload-retry]")).to_be_hidden()
+    assert not paste(chat.input, {"image.png": "cells of a table as a picture"}, "cells of a table")
+    expect(chat.uploads).to_have_count(2)
+    assert [file["name"] for file in files_of(service, own_bases(service)[0]["id"])] == ["ferry.txt"]
+
+
+# --- what is shown
+
+
+@both
+def test_every_file_has_its_own_row_with_size_state_and_reason(chat: Chat, tmp_path: Path, language: str) -> None:
+    chat.add(write_damaged_pdf(tmp_path))
+    damaged = chat.upload("damaged.pdf")
+    expect(damaged).to_have_attribute("data-status", "failed", timeout=20_000)
+    expect(damaged).to_contain_text(words(language, "error.unreadable_file"))
+    chat.add(FERRY, BAKERY)
+    chat.expect_found(chat.upload("Ferry times.txt"))
+    chat.expect_found(chat.upload("bakery.txt"))
+    expect(chat.upload("bakery.txt")).to_contain_text("1 KB")
+    expect(chat.summary).to_have_text(filled(language, "documents.summary.failed", found=2, total=3, failed=1))
+    expect(chat.page.locator("[data-announcer]")).to_have_text(chat.summary.inner_text())
+    with chat.page.expect_response(re.compile("/retry$")):
+        damaged.locator("[data-upload-retry]").click()
+    expect(damaged).to_have_attribute("data-status", "failed", timeout=20_000)
+    chat.upload("bakery.txt").locator("[data-upload-show]").click()
+    expect(chat.page.locator("[data-dialog=knowledge] [data-this-name]")).to_have_text("bakery.txt")
+    expect(chat.page.locator("[data-dialog=knowledge] [data-chunks]")).to_contain_text("opens at six")
+
+
+@both
+def test_a_file_that_is_there_already_says_so_and_shows_the_one_that_is(chat: Chat, service: Service, language: str) -> None:
+    chat.add(FERRY)
+    chat.expect_found(chat.upload("Ferry times.txt"))
+    chat.page.route(UPLOAD, mark_duplicate)
+    chat.add({**FERRY, "name": "the same.txt"})
+    row = chat.upload("the same.txt")
+    expect(row).to_contain_text(filled(language, "documents.duplicate.as", name="Ferry times.txt"))
+    row.locator("[data-upload-show]").click()
+    expect(chat.page.locator("[data-dialog=knowledge] [data-this-name]")).to_have_text("Ferry times.txt")
+    chat.page.keyboard.press("Escape")
+    row.locator("[data-upload-cancel]").click()
+    expect(row).to_have_count(0)
+    assert len(files_of(service, own_bases(service)[0]["id"])) == 1
+
+
+def mark_duplicate(route: Route) -> None:
+    """Answer as the API does for bytes that the base has."""
+    reply = route.fetch()
+    route.fulfill(response=reply, json={"items": [{**item, "duplicate": True} for item in reply.json()["items"]]})
+
+
+class Many:
+    """A server that takes any number of files and reads them one after another; it counts what it is asked."""
+
+    def __init__(self, page: Page, failing: int) -> None:
+        self.files: list[dict] = []
+        self.lists = 0
+        self.retried = 0
+        self._failing = failing
+        page.route(UPLOAD, self._take)
+        page.route(LIST, self._list)
+        page.route(re.compile("/retry$"), self._retry)
+
+    def _retry(self, route: Route) -> None:
+        self.retried += 1
+        self._failing = 0
+        file = next(file for file in self.files if file["id"] in route.request.url)
+        file.update(status="queued", error=None)
+        route.fulfill(status=202, json=file)
+
+    def _take(self, route: Route) -> None:
+        number = len(self.files)
+        file = {"id": f"00000000-0000-4000-8000-{number:012}", "name": f"{number}.txt", "size": 10, "status": "queued"}
+        self.files.insert(0, file)
+        route.fulfill(status=202, json={"items": [file]})
+
+    def _list(self, route: Route) -> None:
+        self.lists += 1
+        for file in self.files[-20 * self.lists :]:
+            number = int(file["id"][-12:])
+            file["status"] = "failed" if number < self._failing else "ready"
+            file["error"] = {"code": "unreadable_file", "message": "damaged"} if number < self._failing else None
+        route.fulfill(json={"items": self.files[: int(re.findall(r"limit=(\d+)", route.request.url)[0])], "next": None})
+
+
+@both
+def test_hundreds_of_files_stay_in_view_and_ask_little(chat: Chat, language: str) -> None:
+    server = Many(chat.page, failing=2)
+    chat.add(*[text_file(f"{number}.txt", f"Number {number}") for number in range(200)])
+    expect(chat.uploads.nth(29)).to_be_attached()
+    assert chat.uploads.count() <= 30
+    expect(chat.summary).to_have_text(re.compile("200"))
+    counted = filled(language, "documents.summary.failed", found=198, total=200, failed=2)
+    expect(chat.summary).to_have_text(counted, timeout=60_000)
+    expect(chat.uploads).to_have_count(2)  # those that need somebody
+    assert server.lists < 40
+    fold = chat.page.locator("[data-uploads] [data-uploads-fold]")
+    fold.click()
+    expect(fold).to_have_attribute("aria-expanded", "false")
+    expect(chat.uploads.first).to_be_hidden()
+    fold.click()
+    chat.page.locator("[data-uploads] [data-uploads-retry]").click()
+    expect(chat.summary).to_have_text(filled(language, "documents.summary.done.other", n=200))
+    assert server.retried == 2
+    chat.page.locator("[data-uploads] [data-uploads-close]").click()
+    expect(chat.page.locator("[data-uploads] section")).to_be_hidden()
+
+
+@both
+def test_a_file_over_the_limit_is_refused_before_it_is_sent(chat: Chat, service: Service, language: str) -> None:
+    limited = re.compile(r'"upload_bytes":\d+')
+    chat.page.route(
+        service.url + "/", lambda route: route.fulfill(body=limited.sub('"upload_bytes":1048576', route.fetch().text()))
+    )
+    chat.open()
+    sent: list[str] = []
+    chat.page.on("request", lambda request: sent.append(request.url) if UPLOAD.search(request.url) else None)
+    chat.add({"name": "film.pdf", "mimeType": "application/pdf", "buffer": b"x" * 1_100_000}, FERRY)
+    film = chat.upload("film.pdf")
+    expect(film).to_contain_text(filled(language, "documents.too_large", limit="1.0 MB"))
+    expect(film.locator("[data-upload-retry]")).to_be_hidden()
+    chat.expect_found(chat.upload("Ferry times.txt"))
+    assert len(sent) == 1
+
+
+# --- nothing is lost
+
+
+@both
+def test_a_file_too_large_for_a_proxy_says_so_and_can_be_sent_again(chat: Chat, faults: Faults, language: str) -> None:
+    faults.expect(REFUSED + "413")
+    refuse(chat.page, 413, "<html>Request Entity Too Large</html>")
+    chat.add(FERRY, BAKERY)
+    ferry = chat.upload("Ferry times.txt")
+    expect(ferry).to_contain_text(words(language, "documents.too_large.unknown"))
+    chat.expect_found(chat.upload("bakery.txt"))
+    ferry.locator("[data-upload-retry]").click()
+    chat.expect_found(ferry)
+
+
+@both
+def test_without_a_connection_files_wait_and_go_on_by_themselves(
+    chat: Chat, context: BrowserContext, faults: Faults, language: str
+) -> None:
+    faults.expect(REFUSED + "ERR_", "Failed to fetch")
+    held = chat.page.locator("[data-uploads] [data-uploads-held]")
+    chat.add(FERRY)
+    chat.expect_found(chat.upload("Ferry times.txt"))
+    context.set_offline(True)
+    chat.add(BAKERY, text_file("tides.txt", "High water at Den Helder is at noon."))
+    expect(held).to_contain_text(words(language, "documents.offline"))
+    expect(chat.upload("tides.txt")).to_have_attribute("data-status", "waiting")
+    context.set_offline(False)
+    chat.expect_found(chat.upload("bakery.txt"))
+    chat.expect_found(chat.upload("tides.txt"))
+    expect(held).to_be_hidden()
+
+
+@both
+def test_a_full_disk_holds_the_others_until_somebody_has_made_room(chat: Chat, faults: Faults, language: str) -> None:
+    faults.expect(REFUSED + "507")
+    full = {"error": {"code": "disk_full", "message": words(language, "error.disk_full")}}
+    refuse(chat.page, 507, json.dumps(full), times=3)
+    chat.add(*[text_file(f"{name}.txt", f"This is about {name}.") for name in ("tides", "dunes", "seals", "eels", "gulls")])
+    expect(chat.page.locator("[data-uploads-held]").first).to_contain_text(words(language, "error.disk_full"))
+    expect(chat.upload("gulls.txt")).to_have_attribute("data-status", "waiting")
+    chat.page.locator("[data-uploads] [data-held-go]").click()
+    for name in ("tides", "dunes", "seals", "eels", "gulls"):
+        chat.expect_found(chat.upload(f"{name}.txt"))
+
+
+@both
+def test_a_lost_login_keeps_the_files_here_until_somebody_signs_in(
+    chat: Chat, context: BrowserContext, cookies: list, faults: Faults, language: str
+) -> None:
+    faults.expect(REFUSED + "401")
+    waiting = Held(chat.page)
+    chat.add(BAKERY)
+    until(chat.page, lambda: waiting.routes)
+    context.clear_cookies()
+    waiting.refuse()
+    held = chat.page.locator("[data-uploads] [data-uploads-held]")
+    expect(held).to_contain_text(words(language, "documents.signed_out"))
+    expect(held.locator("[data-held-sign-in]")).to_have_attribute("target", "_blank")
+    expect(chat.page).not_to_have_url(re.compile("sign-in"))
+    context.add_cookies(cookies)
+    held.locator("[data-held-go]").click()
+    chat.expect_found(chat.upload("bakery.txt"))
+
+
+def test_sending_is_cancelled_and_nothing_of_it_stays(chat: Chat, service: Service) -> None:
+    held = Held(chat.page)
+    broken: list[str] = []
+    chat.page.on("requestfailed", lambda request: broken.append(request.url))
+    chat.add(FERRY, BAKERY, text_file("tides.txt", "High water at noon."), text_file("dunes.txt", "Dunes are sand."))
+    expect(chat.upload("dunes.txt")).to_have_attribute("data-status", "waiting")
+    until(chat.page, lambda: len(held.routes) == 3)
+    chat.upload("dunes.txt").locator("[data-upload-cancel]").click()
+    expect(chat.upload("dunes.txt")).to_have_count(0)
+    chat.page.locator("[data-uploads] [data-uploads-close]").click()
+    expect(chat.uploads).to_have_count(0)
+    until(chat.page, lambda: len(broken) == 3)
+    assert files_of(service, own_bases(service)[0]["id"]) == []
+
+
+def test_a_file_that_is_not_read_yet_is_deleted_when_it_is_cancelled(chat: Chat, service: Service) -> None:
+    base = service.post("/api/knowledge", {"name": "Harbour"}).json["id"]
+    chat.reload().choose_base(base)
+    chat.page.route(LIST, lambda route: route.fulfill(json=unread(route)))
+    chat.page.route(UPLOAD, lambda route: route.fulfill(response=route.fetch()))
+    chat.add(FERRY)
+    row = chat.upload("Ferry times.txt")
+    expect(row).to_have_attribute("data-status", "queued")
+    row.locator("[data-upload-cancel]").click()
+    expect(row).to_have_count(0)
+    until(chat.page, lambda: files_of(service, base) == [])
+
+
+def unread(route: Route) -> dict:
+    """The list with every file still waiting."""
+    found = route.fetch().json()
+    return {**found, "items": [{**item, "status": "queued"} for item in found["items"]]}
+
+
+def test_leaving_asks_while_files_are_being_sent_and_not_afterwards(chat: Chat, faults: Faults) -> None:
+    asked: list[str] = []
+    chat.page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+    chat.input.click()  # a browser asks only where somebody has done something
+    held = Held(chat.page)
+    chat.add(FERRY)
+    until(chat.page, lambda: held.routes)
+    chat.page.close(run_before_unload=True)
+    until(chat.page, lambda: asked)
+    assert asked == ["beforeunload"]
+    held.release()
+    chat.expect_found(chat.upload("Ferry times.txt"))
+    chat.reload()
+    assert asked == ["beforeunload"]
+
+
+# --- asking about them
+
+
+@both
+def test_a_question_waits_until_the_files_it_is_about_have_arrived(chat: Chat, language: str) -> None:
+    chat.choose_model("builtin/extractive")
+    held = Held(chat.page)
+    chat.add(FERRY)
+    expect(chat.base).to_have_text("Ferry times")
+    chat.input.fill("When does the ferry to Texel leave?")
+    chat.send.click()
+    expect(chat.notice).to_contain_text(sentence(language, "composer.sending.one"))
+    expect(chat.questions).to_have_count(0)
+    held.release()
+    expect(chat.questions).to_have_count(1)
+    expect(chat.input).to_have_value("")
+    expect(chat.notice).to_be_hidden()
+
+
+def test_a_question_can_go_before_its_files(chat: Chat) -> None:
+    chat.choose_model("builtin/extractive")
+    held = Held(chat.page)
+    chat.add(FERRY)
+    expect(chat.base).to_have_text("Ferry times")
+    chat.input.fill("Anything at all?")
+    chat.send.click()
+    chat.page.locator("[data-notice-action]").click()
+    expect(chat.questions).to_have_count(1)
+    held.release()
+
+
+STREAM = """() => {
+  const real = window.fetch;
+  window.fetch = (path, init) => {
+    if (path !== '/chat/stream' || !window.scripted) return real(path, init);
+    const body = new ReadableStream({ start: (controller) => {
+      const encoder = new TextEncoder();
+      window.push = (event) => controller.enqueue(encoder.encode(`event: ${event.type}\\ndata: ${JSON.stringify(event)}\\n\\n`));
+      window.end = () => controller.close();
+    } });
+    window.asked = [...(window.asked ?? []), JSON.parse(init.body)];
+    return Promise.resolve(new Response(body, { headers: { 'Content-Type': 'text/event-stream' } }));
+  };
+}"""
+NAMES = ("leave.pdf", "travel.docx", "budget.xlsx", "hotels.pdf", "phones.md")
+
+
+@both
+def test_an_answer_says_that_it_reads_and_which_files_it_had_to_do_without(context: BrowserContext, language: str) -> None:
+    page = context.new_page()
+    page.add_init_script(f"({STREAM})()")
+    chat = Chat(page).open()
+    page.evaluate("window.scripted = true")
+    answer = chat.ask("How many days of leave?")
+    ids = {"session_id": "6f1c0000-0000-4000-8000-000000000001", "message_id": "6f1c0000-0000-4000-8000-000000000002"}
+    push = "event => window.push(event)"
+    page.evaluate(push, {"type": "context", "data": "Handbook", "question_id": "6f1c0000-0000-4000-8000-000000000003", **ids})
+    page.evaluate(push, {"type": "status", "data": "reading"})
+    expect(answer.locator("[data-phase-text]")).to_contain_text(words(language, "phase.reading"))
+    expect(answer.locator("[data-phase-text]")).to_contain_text(sentence(language, "phase.seconds"))
+    page.evaluate(push, {"type": "chunk", "data": "Nobody knows."})
+    files = [{"file_id": str(number), "name": name} for number, name in enumerate(NAMES)]
+    page.evaluate(push, {"type": "done", "data": {"finish_reason": "stop", "citations": [], "unread": files}})
+    notice = answer.locator("[data-unread]")
+    expect(notice).to_contain_text("leave.pdf")
+    expect(notice).to_contain_text(filled(language, "answer.unread.more.other", n=2))
+    expect(notice).not_to_contain_text("phones.md")
+    notice.locator("[data-unread-again]").click()
+    page.wait_for_function("window.asked.length === 2")
+    assert page.evaluate("window.asked[1].question_id") == "6f1c0000-0000-4000-8000-000000000003"
