@@ -51,7 +51,7 @@ def create_app(settings: Settings | None = None) -> "OpenAPI":
         database = Database(db.engine)
 
     supplier_rows = Suppliers(database, settings, Secret(settings.home), Models(settings))
-    vectors = VectorIndex(lambda: url(settings, CHROMA))
+    vectors = VectorIndex(lambda: url(settings, CHROMA), settings.ca_file)
     bases = Knowledge(database, settings, vectors, embedder_of(settings))
     app.extensions["chatapp"] = web.Services(
         settings=settings,

@@ -228,7 +228,7 @@ class KnowledgeUnavailable(ChatAppError):
 
 
 class EmbedderUnavailable(KnowledgeUnavailable):
-    """No vectors can be had: away, key, refused, garbled or none. `status_said` is the HTTP status of the service, or 0."""
+    """No vectors can be had: away, key, refused, garbled, dimension, none. `status_said` is the service's HTTP status, or 0."""
 
     def __init__(self, detail: str, status_said: int = 0, model: str = "") -> None:
         super().__init__(f"embedder_{detail}", model=model)

@@ -191,6 +191,7 @@ class File(Base):
     progress: Mapped[float] = mapped_column(default=0.0)
     pages: Mapped[int | None]
     chunks: Mapped[int] = mapped_column(default=0)
+    embedded: Mapped[str | None] = mapped_column(String(64))  # the fingerprint under which all its chunks have vectors
     error: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     attempts: Mapped[int] = mapped_column(default=0)
     lease_owner: Mapped[str | None] = mapped_column(String(80))

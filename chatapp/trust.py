@@ -1,7 +1,9 @@
-"""Which certificates to believe when calling others."""
+"""Whom to believe when calling others: certificates, and which addresses are this machine's."""
 
 import functools
+import ipaddress
 import ssl
+from urllib.parse import urlsplit
 
 import certifi
 
@@ -14,3 +16,12 @@ def trust(ca_file: str) -> ssl.SSLContext:
     context = ssl.create_default_context()
     context.load_verify_locations(certifi.where())
     return context
+
+
+def is_loopback(base_url: str) -> bool:
+    """Say whether an address is on this machine: no proxy can reach it."""
+    try:
+        host = urlsplit(base_url).hostname or ""
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -26,7 +26,10 @@ STEADY_SECONDS = 60  # a helper that ran for so long has recovered
 BACK_OFF_SECONDS = (0.5, 60)
 LOOK_SECONDS = 300  # between two starts of a worker that nobody woke
 RACE_SECONDS = 3  # a wake this shortly before a worker left may have been overlooked
-ANSWER_SECONDS = 0.2  # for a service to say that it has started
+ANSWER_SECONDS = 0.2  # for a service to say that it has started,
+STILL_SECONDS = 2  # and, asked now and then, that it still goes on
+ASK_SECONDS = 10
+MOST_SILENCES = 3
 LOCK_SECONDS = 10  # how long another Chroma may take to end before somebody is told
 LOG_BYTES = 1024 * 1024  # a service's log begins anew beyond
 PR_SET_PDEATHSIG = 1
@@ -162,6 +165,8 @@ class Service(Watched):
         super().__init__(name, home, nice)
         self._port = 0
         self._answers = False
+        self._asked_at = 0.0
+        self._silences = 0
         services.remove_address(home, name)
 
     def end(self) -> None:
@@ -173,10 +178,19 @@ class Service(Watched):
         """Say where the service is, and wake the document worker, once it answers."""
         super()._look()
         self._cut_log()
-        if self._process is not None and not self._answers and _answers(self._port, services.HEALTH_PATHS[self.name]):
-            services.write_address(self._home, self.name, f"{LOOPBACK}:{self._port}")
-            services.wake(self._home)
-            self._answers = True
+        if self._process is None or (self._answers and time.monotonic() < self._asked_at + ASK_SECONDS):
+            return
+        self._asked_at = time.monotonic()
+        if _answers(self._port, services.HEALTH_PATHS[self.name], STILL_SECONDS if self._answers else ANSWER_SECONDS):
+            self._silences = 0
+            if not self._answers:
+                services.write_address(self._home, self.name, f"{LOOPBACK}:{self._port}")
+                services.wake(self._home)
+                self._answers = True
+        elif self._answers:
+            self._silences += 1
+            if self._silences >= MOST_SILENCES:  # it runs, but whoever asks it waits
+                self._send(signal.SIGKILL)
 
     def _start(self, *inherited: int) -> None:
         self._port = _free_port()
@@ -184,7 +198,7 @@ class Service(Watched):
             self._run(services.command(self.name, self._home, LOOPBACK, self._port), log, *inherited)
 
     def _ended(self, status: int) -> None:
-        self._answers = False
+        self._answers, self._silences = False, 0
         services.remove_address(self._home, self.name)
         super()._ended(status)
 
@@ -274,11 +288,11 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _answers(port: int, path: str) -> bool:
+def _answers(port: int, path: str, seconds: float) -> bool:
     """Tell whether what listens on a port of this machine says that it is well."""
     request = f"GET {path} HTTP/1.1\r\nHost: {LOOPBACK}:{port}\r\nConnection: close\r\n\r\n"
     try:
-        with socket.create_connection((LOOPBACK, port), ANSWER_SECONDS) as connection:
+        with socket.create_connection((LOOPBACK, port), seconds) as connection:
             connection.sendall(request.encode())
             return connection.recv(64).split(b" ")[1:2] == [b"200"]
     except OSError:

@@ -18,7 +18,8 @@ from chatapp import logs
 from chatapp.database import open_database
 from chatapp.errors import DatabaseBusy
 from chatapp.knowledge.embed import embedder_of
-from chatapp.knowledge.embedding import Embedding, adopt
+from chatapp.knowledge.embedding import Embedding
+from chatapp.knowledge.fingerprints import adopt, settle, sweep_all
 from chatapp.knowledge.index import VectorIndex
 from chatapp.knowledge.ingest import Ingest, is_due, release_dead
 from chatapp.knowledge.jobs import Job, write_patiently
@@ -49,7 +50,7 @@ class Worker:
         self._originals = Originals(settings.home / "originals", settings.upload_bytes)
         self._own_embedder = OwnService(lambda host, port: command(EMBEDDER, settings.home, host, port))
         self._embedder = embedder_of(settings, self._own_embedder)
-        self._sync = Sync(self._database, VectorIndex(lambda: url(settings, CHROMA)))
+        self._sync = Sync(self._database, VectorIndex(lambda: url(settings, CHROMA), settings.ca_file))
         self._synced_at = time.monotonic()
         self._remover = Remover(self._database, index, self._originals, self._sync)
         self._ingest = Ingest(
@@ -90,8 +91,10 @@ class Worker:
         """Take up at once what a worker of this machine left when it was killed, and what was read without an embedder."""
         if self._database.sqlite:  # then all workers are on this machine
             write_patiently(self._database, lambda t: release_dead(t, HOST))
-        if self._embedder is not None:
-            write_patiently(self._database, adopt)
+        embedder = self._embedder
+        if embedder is not None:
+            write_patiently(self._database, lambda t: adopt(t, embedder))
+        sweep_all(self._database)
 
     def _step(self) -> bool:
         if self._remover.go_on():
@@ -99,6 +102,8 @@ class Worker:
         job = self._ingest.claim(self._owner) if self._database.read(is_due) else None
         if job is not None:
             self._work_on(job)
+        if (job is None or job.is_read) and settle(self._database):
+            return True
         if job is None or time.monotonic() - self._synced_at > SYNC_SECONDS:
             self._synced_at = time.monotonic()
             return self._sync.go_on() or job is not None

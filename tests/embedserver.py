@@ -29,6 +29,7 @@ class EmbedServer:
         self.mood = ""
         self.most = 1000
         self.dimension = DIMENSION
+        self.refused = ""  # a word that it does not take
         self.asked: list[dict[str, Any]] = []
         self.keys: list[str | None] = []
         self.gate = threading.Event()  # what mood "wait" waits for
@@ -83,6 +84,8 @@ class EmbedServer:
             return 200, b'{"data":[{"index":0,"embedding":[NaN,1]}]}'
         if self.mood == "short":
             return 200, b'{"data":[]}'
+        if self.refused and any(self.refused in text for text in payload["input"]):
+            return 422, b'{"error":{"message":"this text cannot be embedded"}}'
         if path != "/v1/embeddings" or len(payload["input"]) > self.most:
             return 400, b'{"error":{"message":"batch size is invalid"}}'
         self.asked.append(payload)

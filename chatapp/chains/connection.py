@@ -64,15 +64,6 @@ def split(base_url: str) -> SplitResult:
     return target
 
 
-def is_loopback(base_url: str) -> bool:
-    """Say whether an address is on this machine: no proxy can reach it."""
-    try:
-        host = urlsplit(base_url).hostname or ""
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 def path_of(target: SplitResult, path: str) -> str:
     query = f"?{target.query}" if target.query else ""
     return f"{target.path.rstrip('/')}/{path}{query}"

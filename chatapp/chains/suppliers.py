@@ -17,13 +17,13 @@ from langchain_core.runnables import Runnable
 
 from chatapp.chains import upstream
 from chatapp.chains.call import Target, call
-from chatapp.chains.connection import Route, is_loopback
+from chatapp.chains.connection import Route
 from chatapp.chains.presets import PRESETS, Preset, context_tokens, preset
 from chatapp.chains.transport import Broken, Deadline, Limits, Transport
 from chatapp.core.prompt import Prompt
 from chatapp.errors import ChatAppError, UpstreamAuth, UpstreamProtocol
 from chatapp.settings import Settings
-from chatapp.trust import trust
+from chatapp.trust import is_loopback, trust
 
 if TYPE_CHECKING:
     from langchain_openai.chat_models.base import BaseChatOpenAI

@@ -20,7 +20,7 @@ from chatapp.errors import EmbedderUnavailable, NotFound
 from chatapp.knowledge import manual
 from chatapp.knowledge.dense import DenseSearch
 from chatapp.knowledge.embed import Embedder
-from chatapp.knowledge.embedding import start_over
+from chatapp.knowledge.fingerprints import start_over
 from chatapp.knowledge.index import VectorIndex
 from chatapp.knowledge.ingest import is_due
 from chatapp.knowledge.jobs import DELETING, VISIBLE, lock_content

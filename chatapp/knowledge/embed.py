@@ -8,7 +8,7 @@ import base64
 import hashlib
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,12 +20,14 @@ from chatapp.knowledge.vectors import pack
 from chatapp.own_service import OwnService
 from chatapp.services import EMBEDDER, address, helpers_run, model_folder
 from chatapp.settings import BUILTIN, OFF, Settings
+from chatapp.trust import is_loopback
 
 log = logging.getLogger("chatapp.knowledge")
 
 QUERY_SECONDS = 3
 PASSAGES_SECONDS = 45  # less than a lease
 AT_ONCE = 32  # texts in one call
+ID_CHARACTERS = 48  # of a fingerprint
 BUILTIN_SHARE = 0.3  # of the ranking, as measured (reference/retrieval.md)
 TOO_MUCH = (400, 413, 422)  # a service that takes fewer texts at once says one of these
 
@@ -64,21 +66,41 @@ class Embedder:
         """Return the vector of a question; raise EmbedderUnavailable."""
         return self._embed([self._query_prefix + question], QUERY_SECONDS)[0]
 
-    def embed_passages(self, texts: Sequence[str]) -> list[bytes]:
-        """Return the vectors of passages, in their order; raise EmbedderUnavailable.
+    def embed_passages(self, texts: Sequence[str], alive: Callable[[], None] = lambda: None) -> list[bytes | None]:
+        """Return the vectors of passages, in their order, None for one that is refused by itself; raise EmbedderUnavailable.
 
-        A service that refuses so many at once is asked with half as many, from then on.
+        `alive` is called before each request and may raise. A service that takes fewer texts at once is asked with fewer from
+        then on.
         """
-        made: list[bytes] = []
+        made: list[bytes | None] = []
+        taken = 0
         while len(made) < len(texts):
             batch = [self._passage_prefix + text for text in texts[len(made) : len(made) + self._at_once]]
-            try:
-                made += self._embed(batch, PASSAGES_SECONDS)
-            except EmbedderUnavailable as fault:
-                if fault.status_said not in TOO_MUCH or len(batch) == 1:
-                    raise
-                self._at_once = len(batch) // 2
+            vectors, most = self._embed_some(batch, alive)
+            made += vectors
+            taken = max(taken, most)
+        if texts and not taken and not self._embeds_anything(alive):
+            raise self._unavailable("refused")
+        self._at_once = min(self._at_once, max(taken, 1)) if taken < len(texts) else self._at_once
         return made
+
+    def _embed_some(self, texts: Sequence[str], alive: Callable[[], None]) -> tuple[list[bytes | None], int]:
+        """Return vectors, and how many texts the service took at once; what it refuses is asked for in halves."""
+        alive()
+        try:
+            return list(self._embed(texts, PASSAGES_SECONDS)), len(texts)
+        except EmbedderUnavailable as fault:
+            if fault.status_said not in TOO_MUCH:
+                raise
+        if len(texts) == 1:
+            return [None], 0
+        half = len(texts) // 2
+        (first, one), (second, other) = self._embed_some(texts[:half], alive), self._embed_some(texts[half:], alive)
+        return first + second, max(one, other)
+
+    def _embeds_anything(self, alive: Callable[[], None]) -> bool:
+        """Say whether it is the texts that were refused, and not every one."""
+        return self._embed_some([self._passage_prefix + "text"], alive)[1] > 0
 
     def _embed(self, texts: Sequence[str], seconds: float) -> list[bytes]:
         payload: dict[str, Any] = {"model": self.fingerprint.model, "input": list(texts)}
@@ -124,7 +146,8 @@ def embedder_of(settings: Settings, own: OwnService | None = None) -> Embedder |
     prefixes = settings.query_prefix, settings.passage_prefix
     fingerprint = Fingerprint(_hash([_place(url), settings.embedder, *prefixes]), settings.embedder)
     headers = {"Authorization": f"Bearer {settings.embedder_key}"} if settings.embedder_key else {}
-    calls = Calls(lambda: url, headers, settings.proxy, settings.ca_file)
+    proxy = "" if is_loopback(url) else settings.proxy
+    calls = Calls(lambda: url, headers, proxy, settings.ca_file)
     return Embedder(calls, fingerprint, settings.embedder_share / 100, english=False, prefixes=prefixes, compact=False)
 
 
@@ -151,4 +174,4 @@ def _place(url: str) -> str:
 
 
 def _hash(parts: Sequence[str]) -> str:
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:ID_CHARACTERS]

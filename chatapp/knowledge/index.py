@@ -8,7 +8,7 @@ default one would download a model. What is kept here can be made again from SQL
 import base64
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from chatapp.knowledge.calls import Away, Calls, Refused
 from chatapp.knowledge.vectors import unpack
@@ -17,11 +17,19 @@ COLLECTIONS = "/api/v2/tenants/default_tenant/databases/default_database/collect
 QUERY_SECONDS = 3
 WRITE_SECONDS = 60
 LIST_SECONDS = 120
+NAMES_SECONDS = 10
 LISTED_AT_ONCE = 10_000
+
+
+T = TypeVar("T")
 
 
 class Missing(Exception):
     """There is no such collection."""
+
+
+class Rejected(Exception):
+    """The server will not take this, and asking again is no use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +42,13 @@ class Entry:
 
 
 class VectorIndex:
-    """The collections of one server. Every method raises Away where it does not answer, or answers with a fault of its own."""
+    """The collections of one server.
 
-    def __init__(self, find: Callable[[], str | None]) -> None:
-        self._calls = Calls(find)
+    Every method raises Away where it does not answer, or with something that is no answer of Chroma's, and Rejected.
+    """
+
+    def __init__(self, find: Callable[[], str | None], ca_file: str = "") -> None:
+        self._calls = Calls(find, ca_file=ca_file)
         self._ids: dict[str, str] = {}
 
     @property
@@ -48,7 +59,8 @@ class VectorIndex:
     def create(self, name: str) -> None:
         """Make a collection, where there is none of that name."""
         payload = {"name": name, "get_or_create": True, "configuration": {"hnsw": {"space": "cosine"}}}
-        self._ids[name] = self._call("POST", COLLECTIONS, payload, WRITE_SECONDS)["id"]
+        made = self._call("POST", COLLECTIONS, payload, WRITE_SECONDS)
+        self._ids[name] = _shaped(lambda: str(made["id"]))
 
     def drop(self, name: str) -> None:
         """Remove a collection; nothing happens where there is none."""
@@ -60,22 +72,24 @@ class VectorIndex:
 
     def names(self, prefix: str) -> list[str]:
         """Return the collections whose name begins so."""
-        listed = self._call("GET", f"{COLLECTIONS}?limit={LISTED_AT_ONCE}", None, LIST_SECONDS)
-        return [entry["name"] for entry in listed if entry["name"].startswith(prefix)]
+        listed = self._call("GET", f"{COLLECTIONS}?limit={LISTED_AT_ONCE}", None, NAMES_SECONDS)
+        return _shaped(lambda: [entry["name"] for entry in listed if entry["name"].startswith(prefix)])
 
     def chunk_ids(self, name: str) -> set[int]:
         """Return the chunks whose vectors are kept; raise Missing."""
         found: set[int] = set()
         while True:
             payload = {"include": [], "limit": LISTED_AT_ONCE, "offset": len(found)}
-            page = {int(one) for one in self._on(name, "get", payload, LIST_SECONDS)["ids"]}
+            listed = self._on(name, "get", payload, LIST_SECONDS)
+            page = _ids(listed)
             if page <= found:
                 return found
             found |= page
 
     def count(self, name: str) -> int:
         """Return how many vectors are kept; raise Missing."""
-        return int(self._on(name, "count", None, QUERY_SECONDS))
+        counted = self._on(name, "count", None, QUERY_SECONDS)
+        return _shaped(lambda: int(counted))
 
     def upsert(self, name: str, entries: Sequence[Entry]) -> None:
         """Keep vectors, at most a hundred at a time: more would hold the server's other callers; raise Missing."""
@@ -96,7 +110,9 @@ class VectorIndex:
         if md5s is not None:
             payload["where"] = {"md5": {"$in": list(md5s)}}
         found = self._on(name, "query", payload, QUERY_SECONDS)
-        return {int(one): 1 - distance for one, distance in zip(found["ids"][0], found["distances"][0], strict=True)}
+        return _shaped(
+            lambda: {int(one): 1 - distance for one, distance in zip(found["ids"][0], found["distances"][0], strict=True)}
+        )
 
     def _on(self, name: str, verb: str, payload: Mapping[str, Any] | None, seconds: float) -> Any:
         """Call a verb of a collection; one that was made anew meanwhile has another id."""
@@ -106,13 +122,28 @@ class VectorIndex:
                 return self._call(method, f"{COLLECTIONS}/{self._ids[name]}/{verb}", payload, seconds)
             except Missing:
                 self._ids.pop(name, None)
-        self._ids[name] = self._call("GET", f"{COLLECTIONS}/{name}", None, seconds)["id"]
+        there = self._call("GET", f"{COLLECTIONS}/{name}", None, seconds)
+        self._ids[name] = _shaped(lambda: str(there["id"]))
         return self._call(method, f"{COLLECTIONS}/{self._ids[name]}/{verb}", payload, seconds)
 
     def _call(self, method: str, path: str, payload: Mapping[str, Any] | None, seconds: float) -> Any:
         try:
             return self._calls.call(method, path, payload, seconds)
         except Refused as fault:
-            if fault.status == 404:
+            if fault.status == 404 and path.startswith(f"{COLLECTIONS}/"):
                 raise Missing from fault
+            if 400 <= fault.status < 500 and fault.status not in (404, 408, 429):
+                raise Rejected(str(fault)) from fault
             raise Away(str(fault)) from fault
+
+
+def _ids(listed: Any) -> set[int]:
+    return _shaped(lambda: {int(one) for one in listed["ids"]})
+
+
+def _shaped(read: Callable[[], T]) -> T:
+    """Read what the server said; raise Away where somebody else has answered."""
+    try:
+        return read()
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as fault:
+        raise Away("no answer of Chroma's") from fault

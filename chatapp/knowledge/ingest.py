@@ -135,7 +135,8 @@ class Ingest:
             t.execute(insert(FileText).values(file_id=job.file_id, text=document.text, pages=list(document.pages)))
 
         pages = len(document.pages) or None
-        read: dict[str, object] = {"status": "indexing", "progress": PARSED, "media_type": document.media_type, "pages": pages}
+        read: dict[str, object] = {"status": "indexing", "progress": PARSED, "embedded": None}
+        read |= {"media_type": document.media_type, "pages": pages}
         hold(self._database, job, read, keep_text)
         sections = _with_text(document)
         spans = split(document.text, sorted({*(section.start for section in sections), *_page_breaks(document)}))
@@ -191,7 +192,7 @@ def _page_breaks(document: Document) -> list[int]:
 
     A sentence that goes on over the page stays whole.
     """
-    return [start for start in document.pages[1:] if document.text[:start].endswith("\n\n")]
+    return [start for start in document.pages[1:] if document.text.endswith("\n\n", 0, start)]
 
 
 def _rows(job: Job, document: Document, sections: Sequence[Section], spans: Sequence[Span]) -> Iterator[_Row]:

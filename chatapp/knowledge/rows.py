@@ -13,8 +13,9 @@ from chatapp.core.prompt import Unread
 from chatapp.core.text import normalise
 from chatapp.errors import Forbidden, NotFound
 from chatapp.knowledge.embed import Fingerprint
+from chatapp.knowledge.fingerprints import is_made_by
 from chatapp.knowledge.jobs import DELETING, UNREAD, VISIBLE
-from chatapp.models import Chunk, File, KnowledgeBase, Vector, now
+from chatapp.models import Chunk, File, KnowledgeBase, now
 
 MOST_NAME_CHARACTERS = 200
 MOST_UNREAD = 20  # of the files that are not read yet are named
@@ -67,9 +68,8 @@ def base_json(t: Session, base: KnowledgeBase, current: Fingerprint | None) -> d
         func.coalesce(func.sum(case((visible, File.chunks), else_=0)), 0),
         func.coalesce(func.sum(case((failed, 1), else_=0)), 0),
         func.coalesce(func.sum(case((File.status.in_(UNREAD), 1), else_=0)), 0),
-        func.coalesce(func.sum(case((File.status == "embedding", 1), else_=0)), 0),
     ).where(File.knowledge_base_id == base.id, File.status != DELETING)
-    files, chunks, failures, pending, embedding = t.execute(counts).one()
+    files, chunks, failures, pending = t.execute(counts).one()
     return {
         "id": base.id,
         "name": base.name,
@@ -79,35 +79,36 @@ def base_json(t: Session, base: KnowledgeBase, current: Fingerprint | None) -> d
         "failed": int(failures),
         "pending": int(pending),
         "state": "reading" if pending else ("ready" if files else "empty"),
-        "vectors": _vectors_json(t, base, current, int(chunks), bool(embedding)),
+        "vectors": _vectors_json(t, base, current, int(chunks)),
         "bundled": base.bundled is not None,
         "created_at": base.created_at,
     }
 
 
-def _vectors_json(t: Session, base: KnowledgeBase, current: Fingerprint | None, chunks: int, embedding: bool) -> dict[str, Any]:
+def _vectors_json(t: Session, base: KnowledgeBase, current: Fingerprint | None, chunks: int) -> dict[str, Any]:
     """Say what the base's vectors are: off, ready, building, or mismatch where another embedder is set up now."""
-    made_with, wanted = base.fingerprint, base.target or base.fingerprint
+    wanted, made_with = base.target or base.fingerprint, base.fingerprint
+    done = chunks
     if current is None or base.bundled is not None:
-        state = "off"
-    elif wanted is not None and wanted["id"] != current.id:
+        state, done = "off", 0
+    elif wanted is not None and not is_made_by(wanted, current.id):
         state = "mismatch"
     else:
-        state = "building" if embedding or base.target is not None else "ready"
-    done = chunks
-    if state == "building":
-        of_base = (
-            select(func.count()).select_from(Vector).join(Chunk, Chunk.id == Vector.chunk_id).join(File, File.id == Chunk.file_id)
-        )
-        ours = of_base.where(File.knowledge_base_id == base.id, Vector.fingerprint == (wanted or {}).get("id"))
-        done = t.scalar(ours) or 0
+        done = t.scalar(_DONE.where(File.knowledge_base_id == base.id, File.embedded == (wanted or {}).get("id", ""))) or 0
+        started = t.scalar(_STARTED.where(File.knowledge_base_id == base.id, File.status == "embedding")) or 0
+        state = "ready" if done == chunks and base.target is None else "building"
+        done = min(chunks, done + int(started))
     return {
         "state": state,
         "made_with": made_with["model"] if made_with else None,
         "current": current.model if current else None,
-        "done": done if state != "off" else 0,
+        "done": int(done),
         "total": chunks,
     }
+
+
+_DONE = select(func.sum(File.chunks)).where(File.status.in_(VISIBLE))
+_STARTED = select(func.sum(File.chunks * File.progress)).where(File.embedded.is_(None))
 
 
 def unread_files(t: Session, bases: Sequence[int], md5s: Sequence[str] | None) -> list[Unread]:

@@ -18,9 +18,9 @@ from sqlalchemy import Select, func, select, update
 from sqlalchemy.orm import Session
 
 from chatapp.database import Database
-from chatapp.knowledge.calls import Away
+from chatapp.knowledge.calls import Away, Slow
 from chatapp.knowledge.dense import UNKNOWN
-from chatapp.knowledge.index import Entry, Missing, VectorIndex
+from chatapp.knowledge.index import Entry, Missing, Rejected, VectorIndex
 from chatapp.knowledge.jobs import VISIBLE, write_patiently
 from chatapp.models import Chunk, File, KnowledgeBase, Vector
 
@@ -29,7 +29,8 @@ log = logging.getLogger("chatapp.knowledge")
 BATCH = 100  # vectors in one call: more hold the server's other callers
 NEIGHBOURS = 10  # equal vectors of equal texts may come first
 EQUAL = 0.999  # of a similarity
-AGAIN_SECONDS = 30  # after a collection could not be made
+AWAY_SECONDS = 3  # after nobody listened
+AGAIN_SECONDS = 30  # after it kept silent, or after a collection could not be made
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +81,26 @@ class Sync:
             return base is not None and self._bring_in_line(base)
         except Away as fault:
             log.warning("Chroma does not answer, its index waits: %s", fault)
-            self._wait_until = time.monotonic() + AGAIN_SECONDS / 10
-            return False
+            self._rest(fault)
+        except Rejected as fault:
+            log.warning("Chroma does not take what it is given, its index waits: %s", fault)
+            self._wait_until = time.monotonic() + 10 * AGAIN_SECONDS
+        return False
 
     def drop(self, base_id: str) -> None:
-        """Remove all collections of a base; raise Away."""
-        for name in self._index.names(_Base(0, base_id, 0, 0, None, "").prefix):
-            self._index.drop(name)
+        """Remove all collections of a base; raise Away, and for a while at once after that."""
+        if time.monotonic() < self._wait_until:
+            raise Away("a moment ago")
+        try:
+            for name in self._index.names(_Base(0, base_id, 0, 0, None, "").prefix):
+                self._index.drop(name)
+        except (Away, Rejected) as fault:
+            self._rest(fault)
+            raise Away(str(fault)) from fault
+
+    def _rest(self, fault: Exception) -> None:
+        """Leave Chroma alone for a while: the longer, the longer it kept us waiting."""
+        self._wait_until = time.monotonic() + (AWAY_SECONDS if not isinstance(fault, Slow) else AGAIN_SECONDS)
 
     def _unchecked(self) -> str | None:
         """Return the server's address where it has not been checked there: a new one may have lost everything."""
@@ -115,23 +129,32 @@ class Sync:
     def _bring_in_line(self, base: _Base) -> bool:
         """Make the base's collection hold what SQL holds; a new one where the present one is in doubt or lost."""
         name = base.collection
+        if name is None or base.indexed == UNKNOWN:
+            name = self._new_name(base)
+            self._index.create(name)
         try:
-            if name is None or base.indexed == UNKNOWN:
-                name = self._new_name(base)
-                self._index.create(name)
             right = self._is_right(base, name, self._fill(base, name))
         except Missing:
             right = False
-        if right and name is not None:
-            self._mark(base, base.changed, name)
-            for old in set(self._index.names(base.prefix)) - {name}:
-                self._index.drop(old)
+        except Rejected:
+            self._drop_new(base, name)
+            raise
+        if right:
+            if self._mark(base, base.changed, name):
+                for old in set(self._index.names(base.prefix)) - {name}:
+                    self._index.drop(old)
             return True
         log.warning("Chroma's collection of base %d does not hold what it was given; it is made again", base.number)
+        self._drop_new(base, name)
         self._mark(base, UNKNOWN)
         if base.indexed == UNKNOWN:  # a new one was wrong too
             self._wait_until = time.monotonic() + AGAIN_SECONDS
         return False
+
+    def _drop_new(self, base: _Base, name: str) -> None:
+        """Remove a collection that has come to nothing, unless another worker has put it in force."""
+        if name not in self._database.read(lambda t: t.scalars(_COLLECTION.where(KnowledgeBase.number == base.number)).all()):
+            self._index.drop(name)
 
     def _new_name(self, base: _Base) -> str:
         taken = set(self._index.names(base.prefix))
@@ -176,12 +199,16 @@ class Sync:
         except Missing:
             return False
 
-    def _mark(self, base: _Base, indexed: int, collection: str | None = None) -> None:
+    def _mark(self, base: _Base, indexed: int, collection: str | None = None) -> bool:
+        """Say how far Chroma has followed, unless another worker or a search has said something else meanwhile."""
         values: dict[str, object] = {"indexed": indexed} | ({"collection": collection} if collection else {})
-        ours = update(KnowledgeBase).where(KnowledgeBase.number == base.number).values(**values)
-        write_patiently(self._database, lambda t: t.execute(ours) and None)
+        same = [KnowledgeBase.number == base.number, KnowledgeBase.indexed == base.indexed]
+        same.append(KnowledgeBase.collection == base.collection if base.collection else KnowledgeBase.collection.is_(None))
+        changed = update(KnowledgeBase).where(*same).values(**values).returning(KnowledgeBase.number)
+        return write_patiently(self._database, lambda t: bool(t.scalars(changed).all()))
 
 
+_COLLECTION = select(KnowledgeBase.collection)
 # Bases that have, or had, vectors and still belong to somebody.
 _BASES = (
     select(KnowledgeBase)

@@ -10,6 +10,7 @@ from sqlalchemy import select, text
 from chatapp.knowledge import Knowledge
 from chatapp.knowledge.embed import Embedder, embedder_of
 from chatapp.knowledge.embedding import Embedding
+from chatapp.knowledge.fingerprints import adopt, settle, sweep_all
 from chatapp.knowledge.index import VectorIndex
 from chatapp.knowledge.ingest import Ingest
 from chatapp.knowledge.lexical import index_for
@@ -37,11 +38,21 @@ class Dense(Shelf):
         done = []
         while job := ingest.claim("a worker"):
             done.append(embedding.run(job) if job.is_read else ingest.read(job))
+            while settle(self.database):
+                pass
             if leaving():
                 return done
+        while settle(self.database):
+            pass
         while self.sync.due() and self.sync.go_on():
             pass
         return done
+
+    def adopt(self) -> None:
+        """Do what a worker does when it begins."""
+        if (embedder := self.embedder) is not None:
+            self.database.write(lambda t: adopt(t, embedder))
+        sweep_all(self.database)
 
     def row(self) -> KnowledgeBase:
         return self.database.read(lambda t: t.scalars(select(KnowledgeBase).where(KnowledgeBase.id == self.base)).one())

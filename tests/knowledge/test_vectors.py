@@ -10,7 +10,6 @@ from sqlalchemy import select, update
 
 from chatapp.errors import EmbedderUnavailable, Forbidden
 from chatapp.knowledge.dense import UNKNOWN
-from chatapp.knowledge.embedding import adopt
 from chatapp.knowledge.index import Entry
 from chatapp.knowledge.ingest import Ingest, release_dead
 from chatapp.knowledge.lexical import index_for
@@ -146,7 +145,7 @@ def test_files_read_without_an_embedder_get_their_vectors_when_there_is_one(dens
     assert without.add("rules.txt", LEAVE)["status"] == "ready"
     assert without.knowledge.base(dense.user, dense.base)["vectors"]["state"] == "off"
     assert without.search(SYNONYM) == []
-    dense.database.write(adopt)
+    dense.adopt()
     dense.work()
     assert names(dense.search(SYNONYM)) == ["rules.txt"]
 
@@ -178,6 +177,7 @@ def test_a_base_is_not_forgotten_while_chroma_is_away(dense: Dense, chroma: Chro
     remover = Remover(dense.database, index_for(True), dense.knowledge.originals, dense.sync)
     assert not remover.go_on() and remover.due()
     chroma.start()
+    remover = Remover(dense.database, index_for(True), dense.knowledge.originals, Sync(dense.database, dense.index))
     assert remover.go_on() and not remover.due()
     assert dense.index.names("kb_") == []
 

@@ -1,0 +1,140 @@
+"""Which vectors a base wants, and how it changes from one kind to another.
+
+A base's vectors have one fingerprint; a file says under which one its chunks have theirs (`embedded`). Where another embedder
+is set up than the one that made them, new files get none until somebody has the base indexed anew: then all chunks get
+vectors of the new kind beside the old, and when every file has them the base changes over in one transaction. To go back to
+the old embedder meanwhile is to give the new kind up.
+
+A fingerprint's id is the embedder's, and behind a dash the number of the attempt: to index anew with the same embedder
+makes vectors of their own, too.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, delete, exists, or_, select, update
+from sqlalchemy.orm import Session
+
+from chatapp.database import Database
+from chatapp.knowledge.dense import UNKNOWN
+from chatapp.knowledge.embed import Embedder
+from chatapp.knowledge.jobs import FREE, VISIBLE, write_patiently
+from chatapp.models import Chunk, File, KnowledgeBase, Vector
+
+SWEPT = 500  # old vectors in one transaction
+
+
+def wanted_id(base: KnowledgeBase) -> str | None:
+    """Return the id of the vectors that a base's files are to have, None where nothing has been embedded yet."""
+    wanted = base.target or base.fingerprint
+    return str(wanted["id"]) if wanted else None
+
+
+def is_made_by(fingerprint: dict[str, Any] | None, embedder_id: str) -> bool:
+    """Say whether vectors were made by an embedder, at whichever attempt."""
+    return fingerprint is not None and fingerprint["id"].partition("-")[0] == embedder_id
+
+
+def aim(t: Session, number: int, embedder: Embedder) -> str | None:
+    """Return the id of the vectors to make, None where this embedder's are not wanted; the first embedder decides."""
+    base = t.get(KnowledgeBase, number, with_for_update=True)
+    if base is None or base.bundled is not None:
+        return None
+    if base.fingerprint is None and base.target is None:
+        base.fingerprint = embedder.fingerprint.to_json()
+    return wanted_id(base) if is_made_by(base.target or base.fingerprint, embedder.fingerprint.id) else None
+
+
+def start_over(t: Session, base: KnowledgeBase, embedder: Embedder) -> None:
+    """Have all files of a base embedded anew, by this embedder."""
+    before = [made["id"] for made in (base.fingerprint, base.target) if is_made_by(made, embedder.fingerprint.id) and made]
+    attempt = max((int(made.partition("-")[2] or 1) for made in before), default=0) + 1
+    fingerprint = embedder.fingerprint.to_json()
+    base.target = {**fingerprint, "id": f"{fingerprint['id']}-{attempt}" if attempt > 1 else fingerprint["id"]}
+    _queue(t, [base.id], None)
+
+
+def adopt(t: Session, embedder: Embedder) -> None:
+    """Have this embedder make what is missing: files that were read without it, and what was given up for another one."""
+    for base in t.scalars(select(KnowledgeBase).where(KnowledgeBase.bundled.is_(None), KnowledgeBase.user_id.is_not(None))):
+        if base.target is not None and not is_made_by(base.target, embedder.fingerprint.id):
+            base.target = None if is_made_by(base.fingerprint, embedder.fingerprint.id) else base.target
+        wanted = base.target or base.fingerprint
+        if wanted is None or is_made_by(wanted, embedder.fingerprint.id):
+            _queue(t, [base.id], wanted_id(base) or "")
+
+
+def settle(database: Database) -> bool:
+    """Change over a base whose new vectors are complete, and remove the old ones; say whether there was one."""
+    number = database.read(lambda t: t.scalars(_COMPLETE.limit(1)).first())
+    if number is None:
+        return False
+    write_patiently(database, lambda t: _change_over(t, number))
+    sweep(database, number)
+    return True
+
+
+def sweep_all(database: Database) -> None:
+    """Remove what vectors a worker that was killed left behind a change."""
+    with_vectors = select(KnowledgeBase.number).where(KnowledgeBase.changed > 0)
+    for number in database.read(lambda t: t.scalars(with_vectors).all()):
+        sweep(database, number)
+
+
+def sweep(database: Database, number: int) -> None:
+    """Remove a base's vectors that are neither in force nor being made, in short steps."""
+    while keys := database.read(lambda t: _left(t, number)):
+        _remove(database, keys)
+
+
+def _remove(database: Database, keys: Sequence[tuple[int, str]]) -> None:
+    for fingerprint in {one for _, one in keys}:
+        old = delete(Vector).where(Vector.chunk_id.in_([key for key, one in keys if one == fingerprint]))
+        write_patiently(database, _doing(old.where(Vector.fingerprint == fingerprint)))
+
+
+def _doing(statement: Any) -> Any:
+    return lambda t: t.execute(statement) and None
+
+
+def _queue(t: Session, base_ids: Sequence[str], embedded: str | None) -> None:
+    """Queue the ready files whose vectors are not these; None: all that are read, also those that wait or are in work."""
+    values = {"status": "embedding", "progress": 0.0, "attempts": 0, "error": None, **FREE}
+    files = update(File).where(File.knowledge_base_id.in_(base_ids), File.status.in_(VISIBLE))
+    if embedded is not None:
+        files = files.where(File.status == "ready", or_(File.embedded.is_(None), File.embedded != embedded))
+    t.execute(files.values(**values).execution_options(synchronize_session=False))
+
+
+_TARGET_ID: ColumnElement[str] = KnowledgeBase.target["id"].as_string()
+# Bases on the way to new vectors of which every file has its own.
+_COMPLETE: Select[int] = select(KnowledgeBase.number).where(
+    _TARGET_ID.is_not(None),
+    ~exists().where(
+        File.knowledge_base_id == KnowledgeBase.id,
+        File.status.in_(VISIBLE),
+        or_(File.embedded.is_(None), File.embedded != _TARGET_ID),
+    ),
+)
+
+
+def _change_over(t: Session, number: int) -> None:
+    base = t.get(KnowledgeBase, number, with_for_update=True)
+    if base is None or t.scalars(_COMPLETE.where(KnowledgeBase.number == number)).first() is None:
+        return
+    base.fingerprint, base.target = base.target, None
+    base.changed, base.indexed = base.changed + 1, UNKNOWN
+
+
+def _left(t: Session, number: int) -> list[tuple[int, str]]:
+    base = t.get(KnowledgeBase, number)
+    if base is None:
+        return []
+    kept = [made["id"] for made in (base.fingerprint, base.target) if made]
+    query = (
+        select(Vector.chunk_id, Vector.fingerprint)
+        .join(Chunk, Chunk.id == Vector.chunk_id)
+        .join(File, File.id == Chunk.file_id)
+        .where(File.knowledge_base_id == base.id, Vector.fingerprint.not_in(kept))
+    )
+    return [(row.chunk_id, row.fingerprint) for row in t.execute(query.limit(SWEPT))]
