@@ -31,7 +31,7 @@ def prose(number: int) -> str:
     return "\n\n".join(
         f"Report {number}.{part} about {topic}. The {topic} of district {number * 31 + part} were counted on day {part}, "
         f"and {part * 7 + number} of them were found to be in good order. The others are looked at again next year. " * 6
-        for part in range(8)
+        for part in range(4)
     )
 
 
