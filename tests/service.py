@@ -197,7 +197,7 @@ class Service:
                     break
             return streamed
 
-    def upload(self, base_id: str, *files: Path) -> Reply:
+    def upload(self, base_id: str, *files: Path, **more: str) -> Reply:
         """Upload files as a form."""
         boundary = "----chatapp-tests"
         body = b""
@@ -205,7 +205,7 @@ class Service:
             head = f'--{boundary}\r\nContent-Disposition: form-data; name="files"; filename="{file.name}"\r\n\r\n'
             body += head.encode() + file.read_bytes() + b"\r\n"
         body += f"--{boundary}--\r\n".encode()
-        headers = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
+        headers = {"Content-Type": f"multipart/form-data; boundary={boundary}", **more}
         return self.request("POST", f"/api/knowledge/{base_id}/files", body, **headers)
 
     def add_documents(self, name: str, *files: Path) -> str:

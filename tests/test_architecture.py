@@ -39,7 +39,7 @@ DOORS = {
     "onnxruntime": ("knowledge/embedder.py",),
     "tokenizers": ("knowledge/embedder.py",),
     "pypdfium2": ("knowledge/",),
-    "docx": ("knowledge/",),
+    "selectolax": ("knowledge/",),
     "lxml": ("knowledge/",),
     "charset_normalizer": ("knowledge/",),
     "gevent": ("runs/", "database.py", "offload.py"),

@@ -147,7 +147,7 @@ def _add_stripped(spans: list[Span], text: str, start: int, end: int) -> None:
 
 # Where a text may be cut, best first; a cut comes after what matches. Nothing matches inside "3.5" or "1,000".
 _CUTS = re.compile(
-    f"(?P<r0>\n[ \t]*\n\\s*)|(?P<r1>\n)|(?P<r2>[。！？；…]+{_CLOSERS}|[.?!]+{_CLOSERS}(?=\\s))"
+    f"(?P<r0>\n[ \t]*\n\\s*)|(?P<r1>\n)|(?P<r2>[。！？；…]+{_CLOSERS}|(?<![.?!])[.?!]+{_CLOSERS}(?=\\s))"
     "|(?P<r3>[，、：]|[,;:](?=\\s))|(?P<r4>[ \t]+)"
 )
 _RANKS = {"r0": 0, "r1": 1, "r2": 2, "r3": 3, "r4": 4}
@@ -169,7 +169,17 @@ def _split_section(spans: list[Span], text: str, start: int, end: int, size: int
         rest = weights[-1] - weights[first]
         last = len(places) - 1 if rest <= size else _best_cut(weights, ranks, first, rest, size)
         _add_stripped(spans, text, places[first], places[last])
+        if spans and spans[-1].start > places[first]:
+            spans[-1] = _with_indentation(text, spans[-1], places[first])
         first = last
+
+
+def _with_indentation(text: str, span: Span, least: int) -> Span:
+    """Begin a span with the blanks that its first line is indented by: in code they mean something."""
+    start = span.start
+    while start > least and text[start - 1] in " \t":
+        start -= 1
+    return Span(start, span.end) if start == 0 or text[start - 1] == "\n" else span
 
 
 def _cuts(text: str, start: int, end: int, size: int) -> tuple[list[int], list[float], list[int]]:
@@ -184,7 +194,8 @@ def _cuts(text: str, start: int, end: int, size: int) -> tuple[list[int], list[f
 def _extend(places: list[int], weights: list[float], ranks: list[int], text: str, place: int, rank: int, size: int) -> None:
     if place <= places[-1]:
         return
-    while (weight := count_tokens(text[places[-1] : place])) > size:
+    # More than four times as many characters are too many in any script, and need not be counted again and again.
+    while place - places[-1] > 4 * size or (weight := count_tokens(text[places[-1] : place])) > size:
         places.append(places[-1] + size)  # a run without any separator is cut where it is full
         weights.append(weights[-1] + count_tokens(text[places[-2] : places[-1]]))
         ranks.append(5)

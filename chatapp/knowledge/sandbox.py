@@ -21,7 +21,10 @@ log = logging.getLogger("chatapp.knowledge")
 
 POLL_SECONDS = 0.02
 MOST_OUTPUT_BYTES = 256 * 1024 * 1024
-KINDS = "PDF, DOCX, TXT, MD"
+KINDS = "PDF, DOCX, XLSX, PPTX, ODT, ODS, ODP, EPUB, HTML, MD, TXT, CSV, JSON"  # and source code, as the sentence says
+FULL = 3  # exit status of a parser whose document is more than it may write
+# By which a parser ends that was stopped for its time or memory; any other signal is a crash over a broken file.
+LIMITS = (signal.SIGKILL, signal.SIGXCPU, signal.SIGXFSZ, signal.SIGABRT, signal.SIGTRAP, signal.SIGILL)
 PR_SET_PDEATHSIG = 1
 LOGGED_CHARACTERS = 300
 
@@ -57,8 +60,10 @@ def parse_limited(path: Path, name: str, settings: Settings, alive: Callable[[],
         said = errors.read().decode(errors="replace").strip()
         if said or status:
             log.warning("parser ended with %s: %s", status, said[-LOGGED_CHARACTERS:].replace("\n", " | "))
-        if status < 0:  # killed: by the kernel for a limit, by us for the time, or by its own fault
+        if -status in LIMITS or status == FULL:
             raise UnreadableFile("limits")
+        if status < 0:
+            raise UnreadableFile
         if status:
             raise ParserBroken
         output.seek(0)
@@ -110,6 +115,8 @@ def refusal(reason: str, params: dict[str, int], name: str) -> ChatAppError:
     """Return our error for a parser's reason."""
     if reason == "unsupported":
         return UnsupportedFile(name=name, kinds=KINDS)
+    if reason in ("picture", "sound", "archive", "old_office"):
+        return UnsupportedFile(reason, name=name, kinds=KINDS)
     if reason in ("pages", "too_long"):
-        return TooLarge(reason, **params)
+        return TooLarge(reason, limit=f"{params['limit']:,}")
     return UnreadableFile(None if reason == "damaged" else reason)

@@ -1,12 +1,23 @@
 """Documents made for the tests: real files of every kind, and broken ones."""
 
+import json
 import warnings
 import zipfile
+import zlib
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from io import BytesIO
 from typing import Any
 
 import docx
+import openpyxl
+import pptx
+import pypdfium2
+import xlsxwriter
 from docx.oxml import parse_xml
+from pptx.chart.data import CategoryChartData
+from pptx.enum.chart import XL_CHART_TYPE
+from pptx.util import Cm
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # reportlab's, on import
@@ -141,10 +152,261 @@ def with_part(document: bytes, name: str, content: bytes) -> bytes:
 
 def bomb() -> bytes:
     """Return a Word document that unpacks to 400 MB."""
+    return archive({"[Content_Types].xml": b"<Types/>", "word/document.xml": (b" " * 1024 * 1024 for _ in range(400))})
+
+
+def archive(parts: Mapping[str, bytes | str | Iterable[bytes]]) -> bytes:
+    """Return a zip archive; a part may come in pieces."""
     made = BytesIO()
-    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("[Content_Types].xml", "<Types/>")
-        with archive.open("word/document.xml", "w", force_zip64=True) as part:
-            for _ in range(400):
-                part.write(b" " * 1024 * 1024)
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as packed:
+        for name, content in parts.items():
+            pieces = [content.encode()] if isinstance(content, str) else [content] if isinstance(content, bytes) else content
+            with packed.open(name, "w", force_zip64=True) as part:
+                for piece in pieces:
+                    part.write(piece)
     return made.getvalue()
+
+
+def parts_of(document: bytes) -> dict[str, bytes]:
+    with zipfile.ZipFile(BytesIO(document)) as packed:
+        return {name: packed.read(name) for name in packed.namelist()}
+
+
+def locked(document: bytes) -> bytes:
+    """Return an archive whose entries say that they are encrypted."""
+    changed = bytearray(document)
+    with zipfile.ZipFile(BytesIO(document)) as packed:
+        for entry in packed.infolist():
+            changed[entry.header_offset + 6] |= 1
+    place = -1
+    while (place := changed.find(b"PK\x01\x02", place + 1)) >= 0:
+        changed[place + 8] |= 1
+    return bytes(changed)
+
+
+# --- Office files of parts written by hand, for what the libraries do not write
+
+WORD = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
+STRICT_WORD = 'xmlns:w="http://purl.oclc.org/ooxml/wordprocessingml/main"'
+_RELATED = "http://schemas.openxmlformats.org/package/2006/relationships"
+
+
+def written_word(body: str, space: str = WORD, **parts: str) -> bytes:
+    """Return a Word document with this body; `styles`, `numbering`, `footnotes`, `header` and `footer` are further parts."""
+    type_ = "application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml"
+    roots = {"styles": "styles", "numbering": "numbering", "footnotes": "footnotes", "header": "hdr", "footer": "ftr"}
+    links = "".join(f'<Relationship Id="r{name}" Type="http://x/relationships/{name}" Target="{name}.xml"/>' for name in parts)
+    main = '<Relationship Id="r1" Type="http://x/relationships/officeDocument" Target="word/document.xml"/>'
+    made = {
+        "[Content_Types].xml": f'<Types><Override PartName="/word/document.xml" ContentType="{type_}"/></Types>',
+        "_rels/.rels": f'<Relationships xmlns="{_RELATED}">{main}</Relationships>',
+        "word/document.xml": f"<w:document {space}><w:body>{body}</w:body></w:document>",
+        "word/_rels/document.xml.rels": f'<Relationships xmlns="{_RELATED}">{links}</Relationships>',
+    }
+    for name, content in parts.items():
+        made[f"word/{name}.xml"] = f"<w:{roots[name]} {space}>{content}</w:{roots[name]}>"
+    return archive(made)
+
+
+def p(text: str, properties: str = "", letters: str = "") -> str:
+    """Return a paragraph of Word's XML."""
+    looks = f"<w:rPr>{letters}</w:rPr>" if letters else ""
+    of_paragraph = f"<w:pPr>{properties}</w:pPr>" if properties else ""
+    return f'<w:p>{of_paragraph}<w:r>{looks}<w:t xml:space="preserve">{text}</w:t></w:r></w:p>'
+
+
+def tbl(*rows: Iterable[str], header: bool = False) -> str:
+    """Return a table of Word's XML; its cells are XML or plain words."""
+    lines = ""
+    for number, row in enumerate(rows):
+        cells = "".join(f"<w:tc>{cell if cell.startswith('<') else p(cell)}</w:tc>" for cell in row)
+        properties = "<w:trPr><w:tblHeader/></w:trPr>" if header and not number else ""
+        lines += f"<w:tr>{properties}{cells}</w:tr>"
+    return f"<w:tbl>{lines}</w:tbl>"
+
+
+# --- workbooks
+
+
+def workbook() -> bytes:
+    """Return a workbook as Excel leaves it: shared strings, formats, results of formulas, merged cells, a hidden sheet."""
+    made = BytesIO()
+    book = xlsxwriter.Workbook(made, {"default_date_format": "dd.mm.yyyy"})
+    sheet = book.add_worksheet("Sales")
+    euros, share, long_date = (book.add_format({"num_format": code}) for code in ('#,##0.00 "€"', "0.0%", "d mmmm yyyy"))
+    sheet.merge_range("A1:E1", "Sales of the year 2024")
+    sheet.write_row("A3", ["Region", "Town", "Opened", "Sales", "Share"])
+    sheet.merge_range("A4:A5", "North")
+    sheet.write_row("B4", ["Kiel"])
+    sheet.write_datetime("C4", datetime(2024, 3, 5))
+    sheet.write("D4", 1234.5, euros)
+    sheet.write("E4", 0.125, share)
+    sheet.write_row("B5", ["Bremen"])
+    sheet.write_datetime("C5", datetime(1999, 12, 31), long_date)
+    sheet.write_formula("D5", "=D4*2", euros, 2469)
+    sheet.write("A6", "South")
+    sheet.write_rich_string("B6", "Frei", book.add_format({"bold": True}), "burg")
+    sheet.write("D6", -7, euros)
+    sheet.write_boolean("E6", True)
+    sheet.write("ZZ9000", "far away")
+    secret = book.add_worksheet("Secret")
+    secret.write("A1", "hidden from sight")
+    secret.hide()
+    chinese = book.add_worksheet("员工")
+    for number, row in enumerate([("姓名", "城市", "年假"), ("张三", "北京", 15), ("李四", "上海", 10)]):
+        chinese.write_row(number, 0, row)
+    book.close()
+    return made.getvalue()
+
+
+def plain_workbook(rows: Iterable[Iterable[Any]], title: str = "Sheet1") -> bytes:
+    """Return a workbook of one sheet, written by another program."""
+    book = openpyxl.Workbook(write_only=True)
+    sheet = book.create_sheet(title)
+    for row in rows:
+        sheet.append(list(row))
+    made = BytesIO()
+    book.save(made)
+    return made.getvalue()
+
+
+def sheet_of(rows: Iterable[bytes]) -> bytes:
+    """Return a workbook whose only sheet has these rows of XML."""
+    parts: dict[str, Any] = parts_of(plain_workbook([]))
+    space = b'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
+
+    def sheet() -> Iterable[bytes]:
+        yield b"<worksheet " + space + b"><sheetData>"
+        yield from rows
+        yield b"</sheetData></worksheet>"
+
+    return archive({**parts, "xl/worksheets/sheet1.xml": sheet()})
+
+
+# --- presentations
+
+
+def slides() -> bytes:
+    """Return a presentation: bullets, boxes out of order, a table, a group, a chart, notes, and a slide without a title."""
+    made = pptx.Presentation()
+    first = made.slides.add_slide(made.slide_layouts[1])
+    first.shapes.title.text = "Leave"
+    frame = first.placeholders[1].text_frame
+    frame.text = "Twenty days"
+    deeper = frame.add_paragraph()
+    deeper.text, deeper.level = "thirty after ten years", 1
+    first.notes_slide.notes_text_frame.text = "Say that it was agreed in May."
+    second = made.slides.add_slide(made.slide_layouts[5])
+    second.shapes.title.text = "Towns"
+    for left, top, text in ((12, 12, "last"), (12, 6, "upper right"), (2, 6, "upper left")):
+        second.shapes.add_textbox(Cm(left), Cm(top), Cm(5), Cm(1)).text_frame.text = text
+    group = second.shapes.add_group_shape()
+    group.shapes.add_textbox(Cm(2), Cm(9), Cm(5), Cm(1)).text_frame.text = "in a group"
+    table = second.shapes.add_table(3, 3, Cm(2), Cm(14), Cm(9), Cm(3)).table
+    for row, cells in enumerate((("Town", "Days", "Head"), ("Bonn", "27", "Ada"), ("Ulm", "28", "Bob"))):
+        for column, text in enumerate(cells):
+            table.cell(row, column).text = text
+    third = made.slides.add_slide(made.slide_layouts[6])
+    third.shapes.add_textbox(Cm(1), Cm(1), Cm(5), Cm(1)).text_frame.text = "No title here"
+    data = CategoryChartData()
+    data.categories = ["2023", "2024"]
+    data.add_series("Sales", (11, 12))
+    third.shapes.add_chart(XL_CHART_TYPE.COLUMN_CLUSTERED, Cm(1), Cm(4), Cm(8), Cm(5), data)
+    made.slides.add_slide(made.slide_layouts[6])
+    file = BytesIO()
+    made.save(file)
+    return file.getvalue()
+
+
+# --- OpenDocument and EPUB
+
+_OPEN = " ".join(
+    f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"'
+    for name in ("office", "text", "table", "draw", "presentation", "style")
+)
+
+
+def opendocument(kind: str, content: str, before: str = "") -> bytes:
+    """Return an OpenDocument file of a kind: text, spreadsheet or presentation."""
+    body = f"<office:body><office:{kind}>{content}</office:{kind}></office:body>"
+    return archive(
+        {
+            "mimetype": f"application/vnd.oasis.opendocument.{kind}",
+            "content.xml": f"<office:document-content {_OPEN}>{before}{body}</office:document-content>",
+        }
+    )
+
+
+def epub(*pages: str, **more: str) -> bytes:
+    """Return a book of these pages."""
+    items = "".join(f'<item id="p{n}" href="page%20{n}.xhtml" media-type="application/xhtml+xml"/>' for n in range(len(pages)))
+    spine = "".join(f'<itemref idref="p{n}"/>' for n in range(len(pages)))
+    parts = {
+        "mimetype": "application/epub+zip",
+        "META-INF/container.xml": '<container><rootfiles><rootfile full-path="OEBPS/book.opf"/></rootfiles></container>',
+        "OEBPS/book.opf": f"<package><manifest>{items}</manifest><spine>{spine}</spine></package>",
+    }
+    for number, page in enumerate(pages):
+        head = '<?xml version="1.0" encoding="utf-8"?><!DOCTYPE html><html xmlns="http://www.w3.org/1999/xhtml">'
+        parts[f"OEBPS/page {number}.xhtml"] = f"{head}<body>{page}</body></html>"
+    return archive({**parts, **more})
+
+
+# --- further PDFs
+
+
+def form() -> bytes:
+    """Return a PDF whose text stands in the fields of a form."""
+    made = BytesIO()
+    page = canvas.Canvas(made, pagesize=A4)
+    page.drawString(72, 700, "Name of the applicant:")
+    page.acroForm.textfield(name="name", value="Ada Lovelace", x=220, y=690, width=200, height=20)
+    page.showPage()
+    page.save()
+    return made.getvalue()
+
+
+def printed(*lines: tuple[str, float, bool]) -> bytes:
+    """Return a PDF of one page without an outline; each line has a size and may be bold."""
+    made = BytesIO()
+    page = canvas.Canvas(made, pagesize=A4)
+    height = 800.0
+    for text, size, bold in lines:
+        page.setFont("Helvetica-Bold" if bold else "Helvetica", size)
+        height -= size * 1.6
+        page.drawString(60, height, text)
+    page.showPage()
+    page.save()
+    return made.getvalue()
+
+
+def no_page() -> bytes:
+    """Return a PDF without any page."""
+    made = BytesIO()
+    pypdfium2.PdfDocument.new().save(made)
+    return made.getvalue()
+
+
+def written_pdf(content: bytes, filters: str = "") -> bytes:
+    """Return a PDF of one page written by hand."""
+    objects = [
+        b"<</Type/Catalog/Pages 2 0 R>>",
+        b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 600 800]/Contents 4 0 R/Resources<</Font<</F1 5 0 R>>>>>>",
+        f"<</Length {len(content)}{filters}>>\nstream\n".encode() + content + b"\nendstream",
+        b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
+    ]
+    body = b"".join(f"{number} 0 obj\n".encode() + one + b"\nendobj\n" for number, one in enumerate(objects, 1))
+    return b"%PDF-1.4\n" + body + b"trailer<</Root 1 0 R>>"
+
+
+def nested_pdf() -> bytes:
+    """Return a PDF whose only page unpacks, in three steps, to 100 MB."""
+    content = b"BT /F1 12 Tf 72 720 Td (Twenty days.) Tj ET " + b" " * 100_000_000
+    for _ in range(3):
+        content = zlib.compress(content, 9)
+    return written_pdf(content, "/Filter[/FlateDecode/FlateDecode/FlateDecode]")
+
+
+def notebook(*cells: dict[str, Any]) -> bytes:
+    return json.dumps({"cells": list(cells), "nbformat": 4, "metadata": {}}).encode()

@@ -106,8 +106,8 @@ def limited(settings: Settings, path: Path, name: str = "file") -> Any:
 
 def test_a_parser_that_takes_too_much_memory_or_time_is_stopped(tmp_path: Path) -> None:
     original = tmp_path / "original"
-    original.write_bytes(b"word " * 12 * MB)
-    for settings in (Settings(home=tmp_path, parse_bytes=200 * MB), Settings(home=tmp_path, parse_seconds=0)):
+    original.write_bytes(documents.nested_pdf())
+    for settings in (Settings(home=tmp_path, parse_bytes=160 * MB), Settings(home=tmp_path, parse_seconds=0)):
         with pytest.raises(UnreadableFile) as refused:
             limited(settings, original)
         assert refused.value.detail == "limits"

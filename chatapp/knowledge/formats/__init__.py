@@ -11,10 +11,12 @@ from chatapp.core.text import HEADING_JOINT, normalise
 
 MOST_CHARACTERS = 10_000_000  # of text in one file
 MOST_HEADING_CHARACTERS = 200
+MOST_PATH_CHARACTERS = 600  # of all headings above a passage
+MOST_SECTIONS = 50_000  # in one file; what comes after belongs to the last
 
 
 class Unreadable(Exception):
-    """Why a file cannot be read: `reason` is a detail of our error `unreadable_file`, or `unsupported`."""
+    """Why a file cannot be read: `reason` is one that `sandbox.refusal` knows."""
 
     def __init__(self, reason: str, **params: int) -> None:
         super().__init__(reason)
@@ -62,9 +64,9 @@ class Headings:
         while self.path and self.path[-1][0] >= level:
             self.path.pop()
         title = " ".join(title.split())[:MOST_HEADING_CHARACTERS]
-        if title:
+        if title and (not self.path or self.path[-1][1] != title):  # a document's title often is its first heading, too
             self.path.append((level, title))
-        return HEADING_JOINT.join(name for _, name in self.path)
+        return HEADING_JOINT.join(name for _, name in self.path)[:MOST_PATH_CHARACTERS]
 
 
 class Builder:
@@ -78,6 +80,11 @@ class Builder:
         self._coming: list[tuple[int, str]] = []
         self._empty_pages = 0
         self._headings = Headings()
+
+    @property
+    def length(self) -> int:
+        """How many characters there are so far."""
+        return self._length
 
     def add(self, block: str, joint: str = "\n\n") -> None:
         """Add a block of text, parted from the one before by `joint`; nothing happens where it is empty."""
@@ -109,6 +116,7 @@ class Builder:
         """Return the document; raise Unreadable where it holds no text."""
         if not self._length:
             raise Unreadable("no_text")
+        self._coming.clear()  # sections that came to nothing; empty pages are counted
         self._begin()
         return Document(media_type, "".join(self._parts), tuple(self._sections), tuple(self._pages))
 
@@ -117,7 +125,8 @@ class Builder:
             path = self._headings.enter(level, title)
             if self._sections and self._sections[-1].start == self._length:
                 self._sections.pop()
-            self._sections.append(Section(self._length, path))
+            if len(self._sections) < MOST_SECTIONS:
+                self._sections.append(Section(self._length, path))
         self._pages += [self._length] * self._empty_pages
         self._coming, self._empty_pages = [], 0
 

@@ -1,96 +1,265 @@
-"""Word documents: paragraphs, headings and tables in the order of reading."""
+"""Word documents in the order of reading: paragraphs with their numbers, headings, tables, text boxes, notes."""
 
 import re
-import zipfile
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-import docx
-from docx.oxml.ns import qn
-from lxml.etree import LxmlError
-
 from chatapp.knowledge.formats import Builder, Document, Unreadable
+from chatapp.knowledge.formats.drawings import drawn_texts
+from chatapp.knowledge.formats.numbering import BULLET, Numbering
+from chatapp.knowledge.formats.outline import Line, infer
+from chatapp.knowledge.formats.packages import Package, attribute, child, local
+from chatapp.knowledge.formats.styles import BODY_SIZE, Styles, is_on, letter_size
+from chatapp.knowledge.formats.tables import Row, paragraphs
 
 MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
-_PARAGRAPH, _TABLE, _ROW, _CELL, _TEXT = (qn(f"w:{name}") for name in ("p", "tbl", "tr", "tc", "t"))
-_CONTAINERS = {qn(f"w:{name}") for name in ("sdt", "sdtContent", "ins", "moveTo", "smartTag", "customXml")}
-_WHITE = {qn("w:tab"): "\t", qn("w:br"): "\n", qn("w:cr"): "\n", qn("w:noBreakHyphen"): "-"}
-_SKIPPED = {
-    qn("w:del"),
-    qn("w:moveFrom"),
-    qn("w:pPr"),
-    qn("w:rPr"),
-    "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback",
-}
-_HEADING = re.compile(r"(?:heading|标题)\s*([1-9])$", re.IGNORECASE)
+LAYOUT_CELL = 400  # characters of an average cell: such a table arranges a page, and holds no records
+SHORT_ITEM = 200  # characters; longer items of a list are paragraphs
+DEEPEST = 40  # tables and boxes within each other
+_CONTAINERS = frozenset(("sdt", "sdtContent", "ins", "moveTo", "smartTag", "customXml"))
+_SKIPPED = frozenset(("del", "moveFrom", "pPr", "rPr", "Fallback", "rt", "instrText", "delText"))
+_WHITE = {"tab": "\t", "ptab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "-"}
+_NOTES = {"footnoteReference": "footnotes", "endnoteReference": "endnotes"}
+_PAGE_NUMBER = re.compile(r"[\W\d_]*(?:(?:page|seite|of|von|第|页|頁|共)[\W\d_]*)*$", re.IGNORECASE)
 
 
-def read(path: Path, name: str) -> Document:
+@dataclass(slots=True)
+class _Paragraph:
+    """A paragraph of the text; level None: no heading."""
+
+    text: str
+    level: int | None
+    item: bool = False
+    bold: bool = False
+    size: float = 0.0
+
+
+@dataclass(slots=True)
+class _Found:
+    """What a paragraph holds beside its own text."""
+
+    pieces: list[str] = field(default_factory=list)
+    boxes: list[Any] = field(default_factory=list)
+    drawings: list[Any] = field(default_factory=list)
+    notes: list[tuple[str, str]] = field(default_factory=list)
+
+
+def read(package: Package, most_pages: int) -> Document:
     """Read a Word document; raise Unreadable where its parts do not fit together or it holds no text."""
-    try:
-        opened = docx.Document(str(path))
-    except (KeyError, ValueError, AttributeError, LxmlError, zipfile.BadZipFile) as fault:
-        raise Unreadable("damaged") from fault
-    levels = _heading_levels(opened)
+    main = package.main()
+    body = child(package.root(main), "body") if main else None
+    if main is None or body is None:
+        raise Unreadable("damaged")
+    reader = _Reader(package, main)
+    blocks = list(reader.blocks(body))
+    _infer_headings(blocks)
     builder = Builder()
-    for element in _blocks(opened.element.body):
-        if element.tag == _TABLE:
-            builder.add("\n".join(_rows(element)))
-            continue
-        text = "".join(_pieces(element))
-        level = _level(element, levels)
-        if level:
-            builder.heading(level, text)
+    follows = False
+    for block in blocks:
+        if isinstance(block, str):
+            builder.add(block)
+        elif block.level is not None:
+            builder.heading(block.level, block.text)
         else:
-            builder.add(text)
+            builder.add(block.text, "\n" if block.item and follows else "\n\n")
+        follows = isinstance(block, _Paragraph) and block.item
+    for place, line in enumerate(reader.page_texts()):
+        if not place:
+            builder.section(0, "")
+        builder.add(line)
     return builder.finish(MEDIA_TYPE)
 
 
-def _blocks(parent: Any) -> Iterator[Any]:
-    """Yield paragraphs and tables in order, those inside content controls too, which python-docx leaves out."""
-    for child in parent:
-        if child.tag in (_PARAGRAPH, _TABLE):
-            yield child
-        elif child.tag in _CONTAINERS:
-            yield from _blocks(child)
+def _infer_headings(blocks: Sequence[_Paragraph | str]) -> None:
+    """Find the headings of a document that marks none."""
+    lines = [block for block in blocks if isinstance(block, _Paragraph)]
+    if any((block.level or 0) > 0 for block in lines):
+        return
+    levels = infer([Line("" if block.item else block.text, block.size, block.bold) for block in lines])
+    for place, level in levels.items():
+        lines[place].level = level
 
 
-def _pieces(element: Any) -> Iterator[str]:
-    """Yield a paragraph's text, with what is inserted and without what is deleted in tracked changes."""
-    for child in element:
-        if child.tag == _TEXT:
-            yield child.text or ""
-        elif child.tag in _WHITE:
-            yield _WHITE[child.tag]
-        elif child.tag not in _SKIPPED:
-            yield from _pieces(child)
+class _Reader:
+    """Walks through one document."""
+
+    def __init__(self, package: Package, main: str) -> None:
+        self._package = package
+        self._main = main
+        self._styles = Styles(self._part("styles"))
+        self._numbering = Numbering(self._part("numbering"))
+        self._notes = {kind: self._part(kind) for kind in _NOTES.values()}
+
+    def _part(self, kind: str) -> Any:
+        names = self._package.of_type(self._main, kind)
+        return self._package.root(names[0]) if names else None
+
+    def blocks(self, parent: Any, depth: int = 0) -> Iterator[_Paragraph | str]:
+        """Yield paragraphs, and rows of tables as text, those inside content controls too."""
+        for element in parent:
+            name = local(element.tag)
+            if name == "p":
+                yield from self._paragraph(element, depth)
+            elif name == "tbl":
+                yield from self._table(element, depth)
+            elif name in _CONTAINERS and not _is_contents(element):
+                yield from self.blocks(element, depth)
+
+    def page_texts(self) -> Iterator[str]:
+        """Yield what stands at the top and bottom of pages, once, and without page numbers."""
+        said: set[str] = set()
+        for kind in ("header", "footer"):
+            for name in self._package.of_type(self._main, kind):
+                for block in self.blocks(self._package.root(name)):
+                    text = block if isinstance(block, str) else block.text
+                    if not _PAGE_NUMBER.match(text) and text not in said:
+                        said.add(text)
+                        yield text
+
+    def _paragraph(self, element: Any, depth: int) -> Iterator[_Paragraph | str]:
+        properties = child(element, "pPr")
+        style = self._styles.of(properties)
+        found = _Found()
+        bold, size = _gather(element, found, style.bold or False, style.size or BODY_SIZE)
+        text = "".join(found.pieces).strip()
+        number = ""
+        if style.list_id:
+            number = self._numbering.next(style.list_id, style.depth or 0)
+        if text and not style.contents:
+            level = style.level if style.level is not None and style.level >= 0 else None
+            numbered = f"{'  ' * (style.depth or 0) if number == BULLET else ''}{number} {text}" if number else text
+            item = level is None and number != "" and len(text) <= SHORT_ITEM
+            yield _Paragraph(numbered, level, item, bold, size)
+        for kind, key in found.notes:
+            yield from self._note(kind, key, depth)
+        for drawing in found.drawings:
+            yield from drawn_texts(self._package, self._main, drawing)
+        for box in found.boxes if depth < DEEPEST else ():
+            yield from self.blocks(box, depth + 1)
+
+    def _note(self, kind: str, key: str, depth: int) -> Iterator[_Paragraph | str]:
+        notes = self._notes.get(kind)
+        note = next((one for one in notes if attribute(one, "id") == key), None) if notes is not None else None
+        if note is not None and depth < DEEPEST:
+            yield from self.blocks(note, depth + 1)
+
+    # --- tables
+
+    def _table(self, table: Any, depth: int) -> Iterator[_Paragraph | str]:
+        rows = list(_inner(table, "tr"))
+        cells = [list(_inner(row, "tc")) for row in rows]
+        if depth < DEEPEST and self._is_layout(cells):
+            for cell in (cell for row in cells for cell in row if not _continues(cell)):
+                yield from self.blocks(cell, depth + 1)
+            return
+        header = 0
+        while header < len(rows) - 1 and is_on(child(rows[header], "trPr"), "tblHeader"):
+            header += 1
+        filled = self._filled(cells, depth)
+        yield from paragraphs([row for row in filled if row], header or None)
+
+    def _is_layout(self, rows: Sequence[Sequence[Any]]) -> bool:
+        """Say whether a table arranges a page, as forms and letters do, rather than holding records."""
+        if max(map(len, rows), default=0) < 2:
+            return True
+        count = sum(map(len, rows))
+        characters = 0
+        for cell in (cell for row in rows for cell in row):
+            for element in cell.iter():
+                name = local(element.tag)
+                if name == "tbl":
+                    return True
+                if name == "t":
+                    characters += len(element.text or "")
+                elif name == "pPr" and (self._styles.of(element).level or 0) > 0:
+                    return True
+        return characters > LAYOUT_CELL * count
+
+    def _filled(self, rows: Sequence[Sequence[Any]], depth: int) -> Iterator[Row]:
+        """Yield rows by column; a cell that reaches down stands in each of its rows."""
+        above: dict[int, str] = {}
+        for cells in rows:
+            row: dict[int, str] = {}
+            column = 0
+            for cell in cells:
+                text = above.get(column, "") if _continues(cell) else self._cell(cell, depth)
+                if text:
+                    row[column] = text
+                column += _across(cell)
+            above = row
+            yield row
+
+    def _cell(self, cell: Any, depth: int) -> str:
+        return "\n".join(block if isinstance(block, str) else block.text for block in self.blocks(cell, depth + 1))
 
 
-def _rows(table: Any) -> Iterator[str]:
-    for row in table.iter(_ROW):
-        cells = [" ".join("".join(_pieces(p)).strip() for p in cell.iter(_PARAGRAPH)).strip() for cell in row.iter(_CELL)]
-        yield "| " + " | ".join(cells) + " |"
+def _gather(element: Any, found: _Found, bold: bool, size: float) -> tuple[bool, float]:
+    """Put a paragraph's text and what hangs on it into `found`; return whether all of it is bold, and its letters' size."""
+    all_bold, largest = True, 0.0
+    for one in element:
+        name = local(one.tag)
+        if name in _SKIPPED:
+            continue
+        if name == "r":
+            letters = child(one, "rPr")
+            if is_on(letters, "vanish"):
+                continue
+            own = is_on(letters, "b")
+            before = len(found.pieces)
+            _pieces(one, found)
+            if any(piece.strip() for piece in found.pieces[before:]):
+                all_bold = all_bold and (bold if own is None else own)
+                largest = max(largest, letter_size(letters) or size)
+        else:
+            inner = _gather(one, found, bold, size) if len(one) else (True, 0.0)
+            all_bold, largest = all_bold and inner[0], max(largest, inner[1])
+            if name == "t":
+                found.pieces.append(one.text or "")
+    return all_bold, largest
 
 
-def _heading_levels(opened: Any) -> dict[str, int]:
-    """Return the level of each style that makes a heading, by the style's id; localised names are covered by theirs."""
-    levels: dict[str, int] = {}
-    for style in opened.styles:
-        found = _HEADING.match(style.name or "")
-        if found:
-            levels[style.style_id] = int(found.group(1))
-        elif (style.name or "").lower() == "title":
-            levels[style.style_id] = 1
-    return levels
+def _pieces(run: Any, found: _Found) -> None:
+    for one in run:
+        name = local(one.tag)
+        if name == "t":
+            found.pieces.append(one.text or "")
+        elif name in _WHITE:
+            found.pieces.append(_WHITE[name])
+        elif name in _NOTES:
+            found.notes.append((_NOTES[name], attribute(one, "id")))
+        elif name == "txbxContent":
+            found.boxes.append(one)
+        elif name == "graphicData":
+            found.drawings.append(one)
+            _pieces(one, found)
+        elif name not in _SKIPPED:
+            _pieces(one, found)
 
 
-def _level(paragraph: Any, levels: dict[str, int]) -> int | None:
-    properties = paragraph.find(qn("w:pPr"))
-    if properties is None:
-        return None
-    outline = properties.find(qn("w:outlineLvl"))
-    if outline is not None and (outline.get(qn("w:val")) or "").isdigit() and int(outline.get(qn("w:val"))) < 9:
-        return int(outline.get(qn("w:val"))) + 1
-    style = properties.find(qn("w:pStyle"))
-    return None if style is None else levels.get(style.get(qn("w:val")) or "")
+def _inner(parent: Any, wanted: str) -> Iterator[Any]:
+    """Yield a table's rows or a row's cells, those inside content controls too."""
+    for one in parent:
+        name = local(one.tag)
+        if name == wanted:
+            yield one
+        elif name in _CONTAINERS:
+            yield from _inner(one, wanted)
+
+
+def _continues(cell: Any) -> bool:
+    """Say whether a cell is the lower part of one that reaches down."""
+    merged = child(cell, "tcPr", "vMerge")
+    return merged is not None and attribute(merged, "val", "continue") == "continue"
+
+
+def _across(cell: Any) -> int:
+    span = child(cell, "tcPr", "gridSpan")
+    value = attribute(span, "val") if span is not None else ""
+    return int(value) if value.isdigit() and 0 < int(value) < 1000 else 1
+
+
+def _is_contents(element: Any) -> bool:
+    """Say whether a content control is a table of contents: it names everything and answers nothing."""
+    gallery = child(element, "sdtPr", "docPartObj", "docPartGallery")
+    return gallery is not None and "contents" in attribute(gallery, "val").lower()

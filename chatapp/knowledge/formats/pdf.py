@@ -2,20 +2,25 @@
 
 A PDF knows glyphs and places, not paragraphs. A line that had no room left for the next word was broken by its width and is
 joined; any other break was meant. Running heads and page numbers are left out, since they would stand in the middle of
-sentences that go on over the page.
+sentences that go on over the page. Headings are what the outline names; without one, what stands out by its letters.
 """
 
 import ctypes
 import re
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
+from typing import TypeAlias
 
 import pypdfium2
 import pypdfium2.raw as pdfium
 
 from chatapp.core.text import UNSPACED, joins, normalise
 from chatapp.knowledge.formats import Builder, Document, Unreadable
+from chatapp.knowledge.formats.outline import Line, infer
 
 MEDIA_TYPE = "application/pdf"
 EDGE_LINES = 2  # at the top and bottom of a page may be running heads
@@ -24,8 +29,17 @@ LEGIBLE = 0.5  # share of characters that have to be real ones
 TYPICAL = 0.9  # quantile of line widths that counts as the full width
 MOST_BOOKMARKS = 5000
 
+BOLD = 600  # weight of letters, of which 400 is plain
+MOST_BOLD = 120  # characters of a line that may be a bold heading
+NAME_BYTES = 128  # of a font's name
+SIZE_STEP = 0.5  # points; finer differences come of rounding
+
 # PDFium writes U+FFFE (older ones U+0002) for a hyphen that it takes for a line's, not a word's.
-_SOFT_HYPHEN = re.compile("[\ufffe\x02]\\s*")
+_SOFT_HYPHEN = "\ufffe\x02"
+_HYPHEN = re.compile(f"[{_SOFT_HYPHEN}]\\s*")
+# Letters drawn as one, and radicals that some fonts give for the characters they look like: ﬁ for fi, ⽅ for 方.
+_FORMS = re.compile("[\ufb00-\ufb06\u2e9f\u2ef3\u2f00-\u2fd5]")
+_BOLD = re.compile(rb"bold|black|heavy|demi|cmbx|simhei", re.IGNORECASE)
 _WIDE = re.compile(f"[{UNSPACED}\u3000-\u303f\uff00-\uffef]")
 _ITEM = re.compile(
     r"\s*(?:[•●▪◦■□*–—-]\s|\(?\d{1,3}[.)、]\s?\S|[(（]?[一二三四五六七八九十]{1,3}[)）、]|第[一二三四五六七八九十百\d]+[章节条款])"
@@ -34,21 +48,27 @@ _NUMBER = re.compile(r"^\D{0,12}?(\d{1,5})\b|\b(\d{1,5})\D{0,8}$")
 _ILLEGIBLE = re.compile("[\ufffd\ue000-\uf8ff]")
 _ENDS = "。！？；….!?:：;"
 
+Headings: TypeAlias = dict[int, tuple[int, str]]  # number of a line to its level and title
+
 
 def read(path: Path, name: str, most_pages: int) -> Document:
     """Read a PDF; raise Unreadable where it is locked, damaged, a scan, or has more than `most_pages`."""
     opened = _open(path)
     if len(opened) > most_pages:
         raise Unreadable("pages", limit=most_pages)
-    pages = [_lines(opened, index) for index in range(len(opened))]
+    bookmarks = _bookmarks(opened)
+    filled = opened.get_formtype() != pdfium.FORMTYPE_NONE
+    pages = [_lines(opened, index, filled, looks=not bookmarks) for index in range(len(opened))]
     _require_text(pages)
     _drop_running_heads(pages)
-    bookmarks = _bookmarks(opened)
+    found = [_place(bookmarks.get(index, []), lines) for index, lines in enumerate(pages)] if bookmarks else _inferred(pages)
     builder = Builder()
     above = ""
-    for index, lines in enumerate(pages):
+    for lines, (headings, unplaced) in zip(pages, found, strict=True):
         builder.page()
-        above = _add_page(builder, lines, above, bookmarks.get(index, []))
+        for level, title in unplaced:
+            builder.section(level, title)
+        above = _add_page(builder, [line.text for line in lines], above, headings)
     return builder.finish(MEDIA_TYPE)
 
 
@@ -60,53 +80,111 @@ def _open(path: Path) -> pypdfium2.PdfDocument:
         raise Unreadable(reasons.get(fault.err_code, "damaged")) from fault
 
 
-def _lines(opened: pypdfium2.PdfDocument, index: int) -> list[str]:
-    """Return the lines of a page; a page that cannot be read has none."""
+def _lines(opened: pypdfium2.PdfDocument, index: int, filled: bool, looks: bool) -> list[Line]:
+    """Return the lines of a page, with what stands in the fields of a form; a page that cannot be read has none.
+
+    `looks`: how their letters look is wanted, too.
+    """
     try:
         page = opened[index]
-        text = page.get_textpage().get_text_range()
+        if filled:
+            pdfium.FPDFPage_Flatten(page, pdfium.FLAT_NORMALDISPLAY)
+            page.close()
+            page = opened[index]
+        content = page.get_textpage()
+        text = content.get_text_range()
+        if len(text) != content.count_chars():  # characters cannot be told by their place
+            looks = False
+        lines = [replace(line, text=_clean(line.text)) for line in _split(text, content if looks else None)]
         page.close()
     except (pypdfium2.PdfiumError, ctypes.ArgumentError):
         return []
-    text = normalise(_SOFT_HYPHEN.sub("", text))
-    return [line for line in (" ".join(line.split()) for line in text.split("\n")) if line]
+    return [line for line in lines if line.text]
 
 
-def _require_text(pages: Sequence[Sequence[str]]) -> None:
+def _split(text: str, content: pypdfium2.PdfTextPage | None) -> list[Line]:
+    """Return the lines as they are drawn; one that ends in a line's hyphen goes on with the next."""
+    lines: list[Line] = []
+    start = 0
+    hyphened = False
+    for piece in text.split("\n"):
+        bare = piece.rstrip()
+        if hyphened:
+            lines[-1] = replace(lines[-1], text=lines[-1].text + bare.lstrip().rstrip(_SOFT_HYPHEN))
+        elif bare:
+            lines.append(_look(bare.rstrip(_SOFT_HYPHEN), content, start))
+        hyphened = bare.endswith(tuple(_SOFT_HYPHEN)) if bare else hyphened
+        start += len(piece) + 1
+    return lines
+
+
+def _look(line: str, content: pypdfium2.PdfTextPage | None, start: int) -> Line:
+    """Tell how a line's letters look by its first and last, the second being bold only where all seem to be."""
+    if content is None or not line.strip():
+        return Line(line)
+    first, last = start + len(line) - len(line.lstrip()), start + len(line) - 1
+    _, bottom, _, top = content.get_charbox(first, loose=True)
+    bold = len(line) <= MOST_BOLD and _is_bold(content, first) and _is_bold(content, last)
+    return Line(line, round((top - bottom) / SIZE_STEP) * SIZE_STEP, bold)
+
+
+def _is_bold(content: pypdfium2.PdfTextPage, place: int) -> bool:
+    """Say whether a letter is bold: by its font's name, or by a weight that is made up of its stems."""
+    name = ctypes.create_string_buffer(NAME_BYTES)
+    pdfium.FPDFText_GetFontInfo(content, place, name, NAME_BYTES, ctypes.c_int())
+    return bool(_BOLD.search(name.value)) or pdfium.FPDFText_GetFontWeight(content, place) >= BOLD
+
+
+def _clean(line: str) -> str:
+    if not line.isprintable():
+        line = normalise(_HYPHEN.sub("", line))
+    if not line.isascii():
+        line = _FORMS.sub(lambda form: unicodedata.normalize("NFKC", form.group()), normalise(line))
+    return " ".join(line.split())
+
+
+def _require_text(pages: Sequence[Sequence[Line]]) -> None:
     """Raise Unreadable for a scan: no text at all, or next to none, or characters without a meaning."""
-    text = "".join("".join(lines) for lines in pages)
-    words = sum(character.isalnum() for character in text)
-    if words < (1 if len(pages) < 3 else 4 * len(pages)) or len(_ILLEGIBLE.findall(text)) > LEGIBLE * len(text):
+    text = "".join(line.text for lines in pages for line in lines)
+    needed = 1 if len(pages) < 3 else 4 * len(pages)
+    words = len(list(islice(filter(str.isalnum, text), needed)))
+    if words < needed or len(_ILLEGIBLE.findall(text)) > LEGIBLE * len(text):
         raise Unreadable("no_text")
 
 
 # --- running heads ---------------------------------------------------------------------------------------------------
 
 
-def _drop_running_heads(pages: list[list[str]]) -> None:
+def _drop_running_heads(pages: list[list[Line]]) -> None:
     """Remove what repeats at the edges of pages; of a repeated line the first one stays, page numbers all go."""
     if len(pages) < 3:
         return
     seen: Counter[str] = Counter()
     numbered: Counter[tuple[str, int]] = Counter()
-    for index, lines in enumerate(pages):
+    texts = [[line.text for line in lines] for lines in pages]
+    for index, lines in enumerate(texts):
         for line in {lines[place] for place in _edges(lines)}:
             seen[line] += 1
             numbered[_numbering(line, index)] += 1
     enough = max(3, REPEATED * len(pages))
     kept: set[str] = set()
-    for index, lines in enumerate(pages):
+    for index, lines in enumerate(texts):
         full = _full_width(lines)
+        heads: set[int] = set()
         dropped: set[int] = set()
         for place in _edges(lines):
             line = lines[place]
-            outermost = place in (0, len(lines) - 1) or {place - 1, place + 1} & dropped
+            outermost = place in (0, len(lines) - 1) or {place - 1, place + 1} & heads
             if outermost and _like_a_head(line, full):
                 is_number = _page_number(line) is not None and numbered[_numbering(line, index)] >= enough
-                if is_number or (seen[line] >= enough and line in kept):
-                    dropped.add(place)
+                if is_number or seen[line] >= enough:
+                    heads.add(place)
+                    if is_number or line in kept:
+                        dropped.add(place)
             kept.add(line)
-        pages[index] = [line for place, line in enumerate(lines) if place not in dropped]
+        # The first of its kind stays, but however it looks it is no heading.
+        looked = [Line(line.text) if place in heads else line for place, line in enumerate(pages[index])]
+        pages[index] = [line for place, line in enumerate(looked) if place not in dropped]
 
 
 def _edges(lines: Sequence[str]) -> list[int]:
@@ -132,11 +210,8 @@ def _page_number(line: str) -> int | None:
 # --- lines to paragraphs ---------------------------------------------------------------------------------------------
 
 
-def _add_page(builder: Builder, lines: Sequence[str], above: str, bookmarks: Sequence[tuple[int, str]]) -> str:
+def _add_page(builder: Builder, lines: Sequence[str], above: str, headings: Headings) -> str:
     """Add a page's lines, joined where they belong together; return its last line."""
-    headings, unplaced = _place(bookmarks, lines)
-    for level, title in unplaced:
-        builder.section(level, title)
     full = _full_width(lines)
     block, joint = "", "\n\n"
     for number, line in enumerate(lines):
@@ -173,7 +248,29 @@ def _joint(above: str, below: str, full: float) -> str | None:
     return "" if _WIDE.match(above[-1]) or _WIDE.match(below[0]) or above[-1] == "-" else " "
 
 
-# --- bookmarks -------------------------------------------------------------------------------------------------------
+# --- headings --------------------------------------------------------------------------------------------------------
+
+
+def _inferred(pages: Sequence[Sequence[Line]]) -> list[tuple[Headings, list[tuple[int, str]]]]:
+    """Find the headings of a PDF without an outline: what stands out. Lines of one that follow each other are one."""
+    levels = infer([line for lines in pages for line in lines])
+    found: list[tuple[Headings, list[tuple[int, str]]]] = []
+    place = 0
+    for lines in pages:
+        headings: Headings = {}
+        first = 0
+        for number, line in enumerate(lines):
+            level = levels.get(place + number)
+            if level is None:
+                continue
+            if number and levels.get(place + number - 1) == level and lines[number - 1].size == line.size:
+                headings[first] = (level, f"{headings[first][1]} {line.text}")
+            else:
+                first = number
+                headings[first] = (level, line.text)
+        found.append((headings, []))
+        place += len(lines)
+    return found
 
 
 def _bookmarks(opened: pypdfium2.PdfDocument) -> dict[int, list[tuple[int, str]]]:
@@ -189,17 +286,15 @@ def _bookmarks(opened: pypdfium2.PdfDocument) -> dict[int, list[tuple[int, str]]
     return found
 
 
-def _place(
-    bookmarks: Sequence[tuple[int, str]], lines: Sequence[str]
-) -> tuple[dict[int, tuple[int, str]], list[tuple[int, str]]]:
+def _place(bookmarks: Sequence[tuple[int, str]], lines: Sequence[Line]) -> tuple[Headings, list[tuple[int, str]]]:
     """Find the line of each bookmark; those without one hold from the top of the page on."""
-    placed: dict[int, tuple[int, str]] = {}
+    placed: Headings = {}
     unplaced: list[tuple[int, str]] = []
     begin = 0
     for level, title in bookmarks:
         wanted = _bare(title)
         for number in range(begin, len(lines)):
-            line = _bare(lines[number])
+            line = _bare(lines[number].text)
             if wanted and (line == wanted or (line.endswith(wanted) and len(line) < len(wanted) + 8)):
                 placed[number] = (level, title)
                 begin = number + 1

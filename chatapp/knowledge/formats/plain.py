@@ -1,93 +1,76 @@
-"""Text and Markdown: which encoding it is in, and where Markdown's headings stand."""
+"""Text as it stands, and Markdown: where its headings are."""
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
-
-from charset_normalizer import from_bytes
+from itertools import islice
 
 from chatapp.core.text import normalise
-from chatapp.knowledge.formats import MOST_CHARACTERS, Document, Headings, Section, Unreadable
+from chatapp.knowledge.formats import MOST_CHARACTERS, MOST_SECTIONS, Document, Headings, Section, Unreadable
 
-SAMPLE_BYTES = 256 * 1024  # to guess an encoding from
-ALIKE = 0.1  # of coherence, which a guess is not to be trusted with
-# What files are really in, commonest first; the rest of the hundred that Python knows only make guessing worse.
-ENCODINGS = (
-    "gb18030", "big5", "cp1252", "cp932", "cp949", "cp1251", "euc_jp", "euc_kr", "big5hkscs", "cp1250", "koi8_r", "cp1253",
-    "cp1254", "cp1255", "cp1256", "cp1257", "cp1258", "cp874", "cp437", "cp850", "cp866", "mac_roman",
-    "utf_16", "utf_16_le", "utf_16_be", "utf_32",
-)  # fmt: skip
-MOST_ODD = 0.01  # share of replacement and control characters in what still passes for text
-MARKDOWN = (".md", ".markdown", ".mdown")
-_BOMS = ((b"\xff\xfe\x00\x00", "utf-32"), (b"\x00\x00\xfe\xff", "utf-32"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
-_ODD = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\ufffd]")
-_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
+MARKDOWN = frozenset((".md", ".markdown", ".mdown", ".mkd", ".mdx", ".rmd", ".qmd"))
+MOST_FRONT = 5000  # characters of what stands about a document before it
+_FENCE = re.compile(r"[ \t]*(?:>[ \t]*)*(?:[-*+][ \t]+|\d{1,3}[.)][ \t]+)?(`{3,}(?!.*`)|~{3,})")
 _ATX = re.compile(r" {0,3}(#{1,6})[ \t]+(.*?)(?:[ \t]+#+)?[ \t]*$")
 _SETEXT = re.compile(r" {0,3}(=+|-{2,})[ \t]*$")
+_NO_SETEXT = re.compile(r"\s{4}|\t|\s*(?:[|>#<]|[*+-]\s)")
+_FRONT = re.compile(r"(---|\+\+\+)\n(?=[\w-]+[ \t]*[:=])[\s\S]*?\n(?:\1|\.\.\.)(?:\n|$)")
+_FRONT_TITLE = re.compile(r"^title\s*[:=]\s*(.+)$", re.MULTILINE)
+# What decorates a heading and is not read: pictures, links' targets, HTML, marks of emphasis and code, an anchor at the end.
+_PICTURE = re.compile(r"!\[[^\]]*\]\([^)]*\)|<[^>]{0,200}>|\s*\{#[^}]*\}\s*$")
+_LINK = re.compile(r"\[([^\]]*)\](?:\([^)]*\)|\[[^\]]*\])")
+_MARK = re.compile(r"[*`]+|(?<!\w)_+|_+(?!\w)")
 
 
-def read(path: Path, name: str) -> Document:
-    """Read a text file; raise Unreadable for an empty one and for what is no text."""
-    text = normalise(decode(path.read_bytes()))
+def read(text: str, name: str = "") -> Document:
+    """Read plain text; raise Unreadable for an empty one and for too much."""
+    return Document("text/plain", whole(text))
+
+
+def read_markdown(text: str, name: str = "") -> Document:
+    """Read Markdown: its text as it stands, and the sections that its headings begin."""
+    text = whole(text)
+    return Document("text/markdown", text, tuple(islice(markdown_sections(text), MOST_SECTIONS)))
+
+
+def whole(text: str) -> str:
+    """Normalise a text that is kept as it stands; raise Unreadable for an empty one and for too much."""
+    if len(text) > 2 * MOST_CHARACTERS:
+        raise Unreadable("too_long", limit=MOST_CHARACTERS)
+    text = normalise(text)
     if not text.strip():
         raise Unreadable("empty")
     if len(text) > MOST_CHARACTERS:
         raise Unreadable("too_long", limit=MOST_CHARACTERS)
-    if name.lower().endswith(MARKDOWN):
-        return Document("text/markdown", text, tuple(markdown_sections(text)))
-    return Document("text/plain", text)
-
-
-def decode(data: bytes) -> str:
-    """Decode by byte order mark, else strict UTF-8, else the best guess; raise Unreadable for what is no text."""
-    for mark, encoding in _BOMS:
-        if data.startswith(mark):
-            return _as_text(data, encoding)
-    try:
-        return _as_text(data, "utf-8-sig", "strict")
-    except UnicodeDecodeError:
-        return _as_text(data, _guess(data[:SAMPLE_BYTES]))
-
-
-def _as_text(data: bytes, encoding: str, errors: str = "replace") -> str:
-    text = data.decode(encoding, errors)
-    # UTF-16 without a mark passes for UTF-8 where it holds Latin letters only: every other byte is NUL.
-    if encoding == "utf-8-sig" and text.count("\0") > len(text) / 4:
-        return _as_text(data, "utf-16-le" if data[1::2].count(0) > data[::2].count(0) else "utf-16-be")
-    if len(_ODD.findall(text)) > len(text) * MOST_ODD:
-        raise Unreadable("unsupported")
     return text
 
 
-def _guess(sample: bytes) -> str:
-    """Name the encoding that looks best; of those that look alike the commonest, since a few words fit many."""
-    matches = list(from_bytes(sample, cp_isolation=list(ENCODINGS)))
-    if not matches:
-        raise Unreadable("unsupported")
-    best = matches[0]
-    alike = {best.encoding}
-    for match in matches:
-        if match.chaos <= best.chaos and match.coherence >= best.coherence - ALIKE:
-            alike |= {match.encoding, *match.could_be_from_charset}
-    return best.encoding if best.encoding.startswith("utf") else next(one for one in ENCODINGS if one in alike)
-
-
 def markdown_sections(text: str) -> Iterator[Section]:
-    """Yield the sections that headings begin, leaving out what only looks like one inside fenced code."""
+    """Yield the sections that headings begin, leaving out what only looks like one: in fenced code, in front matter."""
     headings = Headings()
-    fence = above = ""
-    start = above_start = 0
-    for line in text.splitlines(keepends=True):
+    start = above_start = _front_end(text)
+    if start and (titled := _FRONT_TITLE.search(text, 0, start)):
+        yield Section(0, headings.enter(0, titled.group(1).strip("\"' ")))
+    fence = above = before = ""
+    for line in text[start:].splitlines(keepends=True):
         bare = line.rstrip("\n")
         fenced = _FENCE.match(bare)
         if fence:
-            if fenced and fenced.group(1).startswith(fence) and not bare.strip(" `~"):
+            if fenced and fenced.group(1).startswith(fence) and not bare.strip(" \t>`~"):
                 fence = ""
         elif fenced:
             fence = fenced.group(1)
         elif atx := _ATX.match(bare):
-            yield Section(start, headings.enter(len(atx.group(1)), atx.group(2)))
-        elif above.strip() and not above.lstrip().startswith(("|", "-", "*", ">", "#")) and (rule := _SETEXT.match(bare)):
-            yield Section(above_start, headings.enter(1 if rule.group(1)[0] == "=" else 2, above))
-        above, above_start = "" if fence or fenced else bare, start
+            yield Section(start, headings.enter(len(atx.group(1)), _title(atx.group(2))))
+        elif (rule := _SETEXT.match(bare)) and above.strip() and not before.strip() and not _NO_SETEXT.match(above):
+            yield Section(above_start, headings.enter(1 if rule.group(1)[0] == "=" else 2, _title(above)))
+        before, above, above_start = above, "" if fence or fenced else bare, start
         start += len(line)
+
+
+def _front_end(text: str) -> int:
+    found = _FRONT.match(text, 0, MOST_FRONT)
+    return found.end() if found else 0
+
+
+def _title(heading: str) -> str:
+    return _MARK.sub("", _LINK.sub(r"\1", _PICTURE.sub("", heading))).strip() or heading

@@ -1,0 +1,113 @@
+"""Source code: its lines as they stand, and a section for each definition, by simple rules that fit most languages."""
+
+import re
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import PurePath
+
+from chatapp.core.text import HEADING_JOINT
+from chatapp.knowledge.formats import MOST_SECTIONS, Document, Section
+from chatapp.knowledge.formats.plain import whole
+
+MEDIA_TYPE = "text/x-source"
+DEEPEST = 3  # definitions within each other
+MOST_LINE = 400  # characters of a line that may begin a definition; longer ones were not written by hand
+_EXTENSIONS = (
+    ".py .pyi .pyx .js .mjs .cjs .jsx .ts .mts .cts .tsx .vue .svelte .astro .java .kt .kts .scala .groovy .gradle .cs .fs .vb "
+    ".swift .dart .php .c .h .cc .cpp .cxx .hh .hpp .hxx .m .mm .go .rs .rb .lua .pl .pm .r .jl .ex .exs .erl .hs .ml .clj .el "
+    ".lisp .scm .sh .bash .zsh .fish .ps1 .psm1 .bat .cmd .sql .css .scss .sass .less .proto .thrift .graphql .tf .hcl .nix "
+    ".zig .nim .v .sv .vhd .asm .s .f90 .pas .cmake .mk .sol .jsp .asp .aspx .cshtml .erb .ejs .hbs .j2 .jinja .twig .tmpl"
+)
+_FILES = "makefile gnumakefile dockerfile containerfile jenkinsfile vagrantfile rakefile gemfile cmakelists.txt"
+EXTENSIONS, NAMES = frozenset(_EXTENSIONS.split()), frozenset(_FILES.split())
+_C = frozenset((".c", ".h", ".cc", ".cpp", ".cxx", ".hh", ".hpp", ".hxx", ".m", ".mm"))
+
+_CONTAINERS = (
+    "class|interface|enum|record|struct|union|object|trait|protocol|extension|namespace|module|impl|mod|defmodule|service"
+)
+_FUNCTIONS = "defp|defmacro|def|func|fun|fn|function\\*?|sub|procedure|type|message"
+_MODIFIERS = (
+    "export|default|declare|abstract|async|public|protected|private|internal|static|final|sealed|partial|override|virtual|open|data|"
+    "suspend|inline|operator|unsafe|extern|const|local|readonly|synchronized|native|case|annotation|pub(?:\\([^)]*\\))?"
+)
+_BY_KEYWORD = re.compile(
+    rf"(?:(?:{_MODIFIERS})\s+)*(?:(?P<container>{_CONTAINERS})|{_FUNCTIONS})\s+(?:class\s+)?(?:<[^>]*>\s*)?(?:\([^)]*\)\s*)?"
+    r"(?P<name>[\w$][\w$.]*(?:::~?\w+)*[?!]?)(?=\s*[({:<\[=;,\"]|\s*$|\s+(?:extends|implements|for|where|with|do|is|as|from|struct|interface))",
+    re.IGNORECASE,
+)
+_MEMBER = re.compile(  # of a class: words such as public in front, or a body behind
+    rf"(?:(?:{_MODIFIERS})\s+)+(?:[\w<>\[\],.?*&]+\s+)*?(?P<name>[\w$#~]+)\s*\(|"
+    r"(?:(?:static|async|get|set)\s+)*[*#]?(?P<method>[\w$]+)\s*\([^;]*\)\s*(?::\s*[^{;]+)?\{\s*$"
+)
+_ARROW = re.compile(
+    r"(?:export\s+)?(?:const|let|var)\s+(?P<name>[\w$]+)[^=]*=\s*(?:async\s*)?(?:function\b|\([^)]*\)[^=]*=>|[\w$]+\s*=>)"
+)
+_C_FUNCTION = re.compile(r"(?!typedef|return|else)[A-Za-z_][\w\s*&:<>,~\[\]]*?\b(?P<name>[A-Za-z_][\w:~]*)\s*\([^;]*$")
+_OTHERS = (
+    re.compile(r"(?P<name>[\w-]+)\s*\(\)\s*\{?\s*$"),  # a shell's
+    re.compile(r"(?P<name>[\w.]+)\s*(?:<-|=)\s*function\b"),  # R's, Lua's
+    re.compile(
+        r"create\s+(?:or\s+replace\s+)?(?:\w+\s+)?(?:table|view|function|procedure|trigger|index|type)\s+(?:if\s+not\s+exists\s+)?"
+        r"(?P<name>[\w.\"`\[\]]+)",
+        re.IGNORECASE,
+    ),
+    re.compile(r"(?P<name>(?:resource|data|module|variable|output|provider)(?:\s+\"[^\"]+\")+)\s*\{"),  # Terraform's
+)
+_TARGET = re.compile(r"(?P<name>[\w./-]+)\s*:(?![=:]).*$")  # make's, where a tab follows
+_STATEMENTS = "if for while switch catch return else elif function new await typeof do try with using lock foreach"
+_NOT_NAMES = frozenset(_STATEMENTS.split())
+_LEADS_IN = re.compile(r"\s*(?:#(?!include|define|if|endif)|//|/\*|\*|@|--|;;|\[\w)")
+
+
+def is_code(name: str) -> bool:
+    """Say whether a file of this name is source code."""
+    path = PurePath(name.lower())
+    return path.suffix in EXTENSIONS or path.name in NAMES
+
+
+def read(text: str, name: str) -> Document:
+    """Read source code; its lines stay as they are."""
+    text = whole(text)
+    return Document(MEDIA_TYPE, text, tuple(islice(code_sections(text, PurePath(name.lower()).suffix), MOST_SECTIONS)))
+
+
+def code_sections(text: str, extension: str) -> Iterator[Section]:
+    """Yield a section for each definition, with the comment above it: those of the file, and those within a class."""
+    above: list[tuple[int, str, bool]] = []  # indentation, name, and whether it may hold others
+    lines = text.split("\n")
+    start = lead = 0
+    for number, line in enumerate(lines):
+        if not _LEADS_IN.match(line) and (found := _definition(lines, number, extension, above)):
+            indent, name, container = found
+            while above and above[-1][0] >= indent:
+                above.pop()
+            if len(above) < DEEPEST and (above[-1][2] if above else indent == 0):
+                above.append((indent, name, container))
+                yield Section(lead, HEADING_JOINT.join(name for _, name, _ in above))
+        start += len(line) + 1
+        if not _LEADS_IN.match(line):
+            lead = start
+
+
+def _definition(
+    lines: list[str], number: int, extension: str, above: list[tuple[int, str, bool]]
+) -> tuple[int, str, bool] | None:
+    """Return the indentation and name of what a line defines, and whether that may hold other definitions."""
+    line = lines[number].expandtabs(4)
+    bare = line.strip()
+    indent = len(line) - len(line.lstrip())
+    if not bare or len(line) > MOST_LINE:
+        return None
+    if found := _BY_KEYWORD.match(bare):
+        return indent, found.group("name"), bool(found.group("container"))
+    inside = bool(above) and above[-1][2] and indent > above[-1][0]
+    patterns = [_MEMBER] if inside or extension == ".java" else [_ARROW]
+    if indent == 0:
+        patterns += [_C_FUNCTION] if extension in _C else _OTHERS
+        if extension in ("", ".mk") and "".join(lines[number + 1 : number + 2]).startswith("\t"):
+            patterns.append(_TARGET)
+    for pattern in patterns:
+        if found := pattern.match(bare):
+            name = found.group(found.lastgroup or "name")
+            return (indent, name, False) if name not in _NOT_NAMES else None
+    return None

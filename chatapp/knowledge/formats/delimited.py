@@ -1,0 +1,97 @@
+"""CSV and its kin: which character parts the cells, whether the first line is a header, and the rows (see tables.py)."""
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import PurePath
+from typing import Literal
+
+from chatapp.knowledge.formats import Builder, Document, plain
+from chatapp.knowledge.formats.tables import Row, is_header, paragraphs
+
+EXTENSIONS = frozenset((".csv", ".tsv", ".tab", ".psv"))
+SAMPLE_CHARACTERS = 64 * 1024
+MOST_CELL = 100_000  # characters; a longer one is a quotation mark that was never closed
+MOST_CELL_LINES = 3  # of a cell, where quotation marks are not what they should be
+ALIKE = 0.8  # share of the rows that have the same number of cells
+SURE_ROWS = 3  # where the name does not say that a text is a table, so many lines have to agree
+_SEPARATORS = "\t;,|"
+
+
+def read(text: str, name: str) -> Document:
+    """Read rows of cells; what turns out to have one column only is read as text."""
+    text, separator = _separator(text)
+    if separator is None:
+        return plain.read(text, name)
+    try:
+        return _read(text, separator, strict=True)
+    except csv.Error:
+        pass
+    try:
+        return _read(text, separator, most_lines=MOST_CELL_LINES)
+    except csv.Error:  # a quotation mark that is none, or is never closed
+        return _read(text, separator, quoting=csv.QUOTE_NONE)
+
+
+def is_delimited(text: str, name: str) -> bool:
+    """Say whether a text is a table by its name, or by tabs in every line where its name says nothing."""
+    if PurePath(name.lower()).suffix in EXTENSIONS:
+        return True
+    lines = [line for line in _sample(text).split("\n") if line.strip()]
+    return len(lines) >= SURE_ROWS and len({line.count("\t") for line in lines}) == 1 and lines[0].count("\t") > 0
+
+
+def _read(
+    text: str, separator: str, strict: bool = False, quoting: Literal[0, 3] = csv.QUOTE_MINIMAL, most_lines: int = MOST_CELL
+) -> Document:
+    csv.field_size_limit(MOST_CELL)
+    lines = io.StringIO(text, newline="")
+    rows = csv.reader(lines, delimiter=separator, strict=strict, quoting=quoting, skipinitialspace=True)
+    builder = Builder()
+    header = 1 if _begins_with_header(text, separator) else None
+    for paragraph in paragraphs((_row(row, most_lines) for row in rows), header):
+        builder.add(paragraph)
+    return builder.finish("text/tab-separated-values" if separator == "\t" else "text/csv")
+
+
+def _row(cells: list[str], most_lines: int = MOST_CELL) -> Row:
+    if any(cell.count("\n") > most_lines for cell in cells):
+        raise csv.Error
+    return {column: stripped for column, cell in enumerate(cells) if (stripped := cell.strip())}
+
+
+def _separator(text: str) -> tuple[str, str | None]:
+    """Return the text without Excel's first line `sep=;`, and the character that most evenly parts its lines."""
+    first = text[:8].split("\n")[0].strip()
+    if first.lower().startswith("sep=") and len(first) == 5:
+        return text.partition("\n")[2], first[4]
+    best: tuple[float, int, str | None] = (0.0, 1, None)
+    for separator in _SEPARATORS:
+        widths = Counter(len(row) for row in _sampled(text, separator) if row)
+        if widths:
+            width, rows = max(widths.items(), key=lambda one: (one[1] * (one[0] > 1), one[0]))
+            share = rows / widths.total()
+            if width > 1 and (share >= ALIKE, width) > (best[0] >= ALIKE, best[1]):
+                best = (share, width, separator)
+    return text, best[2]
+
+
+def _begins_with_header(text: str, separator: str) -> bool:
+    rows = [_row(row) for row in _sampled(text, separator)]
+    rows = [row for row in rows if row]
+    widths = sorted(len(row) for row in rows[1:])
+    return bool(widths) and is_header(rows[0]) and len(rows[0]) >= widths[len(widths) // 2]
+
+
+def _sampled(text: str, separator: str) -> Iterator[list[str]]:
+    """Yield the rows at the beginning; the last may be cut and is left out where there are others."""
+    try:
+        rows = list(csv.reader(io.StringIO(_sample(text), newline=""), delimiter=separator, skipinitialspace=True))
+    except csv.Error:
+        return
+    yield from rows[:-1] if len(text) > SAMPLE_CHARACTERS and len(rows) > 1 else rows
+
+
+def _sample(text: str) -> str:
+    return text[:SAMPLE_CHARACTERS]

@@ -1,0 +1,168 @@
+"""Bytes to text: by mark, by what the file says of itself, else by what fits. Never guessed where nothing does."""
+
+import re
+from pathlib import Path
+
+from charset_normalizer import from_bytes
+
+from chatapp.knowledge.formats import MOST_CHARACTERS, Unreadable
+
+SAMPLE_BYTES = 256 * 1024  # to guess an encoding from
+MOST_BYTES = 4 * MOST_CHARACTERS  # more than this is too much text in any encoding
+LONGEST = 4  # bytes of a character
+ALIKE = 0.1  # of coherence, which a guess is not to be trusted with
+# What files are really in, commonest first; the rest of the hundred that Python knows only make guessing worse.
+ENCODINGS = (
+    "gb18030", "big5", "cp1252", "cp932", "cp949", "cp1251", "euc_jp", "euc_kr", "big5hkscs", "cp1250", "koi8_r", "cp1253",
+    "cp1254", "cp1255", "cp1256", "cp1257", "cp1258", "cp874", "cp437", "cp850", "cp866", "mac_roman",
+    "utf_16", "utf_16_le", "utf_16_be", "utf_32",
+)  # fmt: skip
+# What pages name themselves, and the larger set that they mean by it (https://encoding.spec.whatwg.org/#names-and-labels).
+_MEANT = {
+    "gb2312": "gb18030", "gbk": "gb18030", "x-gbk": "gb18030", "big5": "big5hkscs", "big5-hkscs": "big5hkscs",
+    "iso-8859-1": "cp1252", "latin1": "cp1252", "us-ascii": "cp1252", "ascii": "cp1252", "iso-8859-9": "cp1254",
+    "shift_jis": "cp932", "shift-jis": "cp932", "x-sjis": "cp932", "ks_c_5601-1987": "cp949", "euc-kr": "cp949",
+    "windows-874": "cp874", "tis-620": "cp874", "utf-16": "utf-8", "utf8": "utf-8",
+}  # fmt: skip
+MOST_ODD = 0.01  # share of replacement and control characters in what still passes for text
+MOST_BROKEN = 0.1  # of what is not ASCII may be broken in UTF-8: a log that was cut, a name pasted in another encoding
+_BOMS = ((b"\xff\xfe\x00\x00", "utf-32"), (b"\x00\x00\xfe\xff", "utf-32"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
+_ODD = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\ufffd]")
+# Letters that the languages of a Western, two Central European and a Turkish code page use, the commonest page first.
+_LETTERS = {
+    "cp1252": "äöüßéèêëàâáãåçñíîïóôõøúûæœÄÖÜÉÀÁÂÅÇÍÓÚØ¿¡ªº°§«»–—‘’“”„…€·",
+    "cp1250": "ąćęłńóśźżáčďéěíňřšťúůýžőűăâîşţöüäßôĄĆĘŁŃÓŚŹŻÁČĎÉĚÍŇŘŠŤÚŮÝŽŐŰŞŢÖÜ°§«»–—‘’“”„…€·",
+    "iso8859_2": "ąćęłńóśźżáčďéěíňřšťúůýžőűăâîşţöüäßôĄĆĘŁŃÓŚŹŻÁČĎÉĚÍŇŘŠŤÚŮÝŽŐŰŞŢÖÜ°§",
+    "cp1254": "çğıöşüâîûÇĞİÖŞÜ°§«»–—‘’“”„…€·",
+}
+_CONTROL = bytes(range(9)) + bytes(range(14, 27)) + bytes(range(28, 32))
+_KANA = re.compile("[\u3041-\u30f6]")
+_HAN = re.compile("[\u4e00-\u7fff]")  # half of the characters, and of all that is written three quarters
+_CHINESE = re.compile("[\u3000-\u303f\u4e00-\u9fff\uff00-\uff5e\t-~]")
+_LEADS = [bytes([lead]) for lead in range(0xC3, 0xF5)]
+
+
+def read_text(path: Path, declared: str | None = None) -> str:
+    """Return a file's text; raise Unreadable for what is no text, in no known encoding, or too much of it."""
+    if path.stat().st_size > MOST_BYTES:
+        with open(path, "rb") as opened:
+            decode(opened.read(SAMPLE_BYTES), declared)
+        raise Unreadable("too_long", limit=MOST_CHARACTERS)
+    return decode(path.read_bytes(), declared)
+
+
+def decode(data: bytes, declared: str | None = None) -> str:
+    """Decode by byte order mark, else strict UTF-8, else as declared, else by the best guess; raise Unreadable."""
+    for mark, encoding in _BOMS:
+        if data.startswith(mark):
+            return _as_text(data, encoding)
+    if wide := _unmarked(data[:SAMPLE_BYTES]):
+        return _as_text(data, wide)
+    if b"\x1b$" in data[:SAMPLE_BYTES] and (text := _strictly(data, "iso2022_jp_ext")) is not None:
+        return text
+    if (text := _utf8(data)) is not None:
+        return text
+    if declared and (text := _strictly(data, _meant(declared))) is not None:
+        return text
+    return _as_text(data, _guess(data[:SAMPLE_BYTES]))
+
+
+def _meant(declared: str) -> str:
+    name = declared.strip().strip("\"'").lower()
+    return _MEANT.get(name, name)
+
+
+def _unmarked(sample: bytes) -> str | None:
+    """Name the UTF-16 of a text without a mark, where Latin letters or blanks show it: every other byte is NUL."""
+    even, odd = sample[::2].count(0), sample[1::2].count(0)
+    much, little = max(even, odd), min(even, odd)
+    if much < len(sample) / 8 or little > much / 20:
+        return None
+    return "utf-16-le" if odd > even else "utf-16-be"
+
+
+def _strictly(data: bytes, encoding: str) -> str | None:
+    try:
+        return _require_text(data.decode(encoding))
+    except (UnicodeError, LookupError):
+        return None
+
+
+def _utf8(data: bytes) -> str | None:
+    """Decode UTF-8, also where it was cut inside a character or holds a few broken ones; None where it is something else."""
+    try:
+        return _require_text(data.decode("utf-8-sig"))
+    except UnicodeDecodeError:
+        text = data.decode("utf-8-sig", "replace")
+    broken = text.count("\ufffd")
+    whole = sum(data.count(lead) for lead in _LEADS) if broken < len(data) / 20 else 0
+    if broken > MOST_BROKEN * whole:
+        return None
+    _require_text(text.replace("\ufffd", ""))
+    return text
+
+
+def _as_text(data: bytes, encoding: str) -> str:
+    return _require_text(data.decode(encoding, "replace"))
+
+
+def _require_text(text: str) -> str:
+    if len(_ODD.findall(text)) > max(1, len(text) * MOST_ODD):  # the last character may be cut
+        raise Unreadable("unsupported")
+    return text
+
+
+def _guess(sample: bytes) -> str:
+    """Name the encoding that looks best; of those that look alike the commonest, since a few words fit many."""
+    for wide in ("utf-16-le", "utf-16-be"):
+        if _is_chinese(sample, wide):
+            return wide
+    if len(sample) - len(sample.translate(None, _CONTROL)) > len(sample) * MOST_ODD and b"\0" not in sample:
+        raise Unreadable("unsupported")
+    candidates = [name for name in ENCODINGS if b"\0" in sample or not name.startswith("utf")]
+    for cut in range(LONGEST):  # the sample may end inside a character, and so may the file
+        matches = list(from_bytes(sample[: len(sample) - cut], cp_isolation=candidates))
+        if matches:
+            break
+    else:
+        raise Unreadable("unsupported" if b"\0" in sample else "encoding")
+    best = matches[0]
+    alike = {best.encoding}
+    for match in matches:
+        if match.chaos <= best.chaos and match.coherence >= best.coherence - ALIKE:
+            alike |= {match.encoding, *match.could_be_from_charset}
+    chosen = best.encoding if best.encoding.startswith("utf") else next(one for one in ENCODINGS if one in alike)
+    if chosen == "gb18030":
+        return _japanese(sample)
+    return _latin(sample) if chosen in _LETTERS else chosen
+
+
+def _is_chinese(sample: bytes, wide: str) -> bool:
+    """Say whether UTF-16 without a mark, and without a blank or line end to give it away, makes Chinese of these bytes.
+
+    Latin letters read in pairs do too, and Shift JIS, but those have few high bytes, and this only the later characters.
+    """
+    text = sample.decode(wide, "ignore")
+    high = len(sample.translate(None, bytes(range(128))))
+    written, common = len(_CHINESE.findall(text)), len(_HAN.findall(text))
+    return bool(text) and high > len(sample) / 5 and written >= 0.9 * len(text) and common >= 0.3 * len(text)
+
+
+def _latin(sample: bytes) -> str:
+    """Choose among code pages that differ in a few letters only: the one whose languages use them."""
+    foreign = bytes(byte for byte in sample if byte > 127)
+
+    def usual(encoding: str) -> float:
+        letters = foreign.decode(encoding, "replace")
+        return sum(letter in _LETTERS[encoding] for letter in letters)
+
+    return max(_LETTERS, key=usual)
+
+
+def _japanese(sample: bytes) -> str:
+    """Tell EUC-JP from GB18030, which keeps kana in the same places: Chinese has none."""
+    text = sample.decode("gb18030", "ignore")
+    kana, wide = len(_KANA.findall(text)), sum(not character.isascii() for character in text)
+    if kana > wide * 0.15 and "\ufffd" not in sample.decode("euc_jp", "replace")[:-1]:
+        return "euc_jp"
+    return "gb18030"

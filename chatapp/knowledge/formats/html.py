@@ -1,0 +1,273 @@
+"""HTML: what a page says, without what surrounds it: headings, paragraphs, lists, tables row by row, code.
+
+Nothing is run and nothing fetched. What a reader would not see is left out (it may be there for models only), and so are menus,
+banners and footers, as far as the page marks them or they are nothing but links.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from html import unescape
+from itertools import islice
+
+from selectolax.lexbor import LexborHTMLParser, LexborNode
+
+from chatapp.knowledge.formats import Builder, Document
+from chatapp.knowledge.formats.markup import (
+    BLOCKS,
+    BREAK,
+    ENTERS,
+    HEADINGS,
+    TEXT,
+    WHOLE,
+    Dropped,
+    events,
+    inner_text,
+    is_read,
+    joined,
+    weigh,
+)
+from chatapp.knowledge.formats.tables import Row, paragraphs
+
+MEDIA_TYPE = "text/html"
+EXTENSIONS = frozenset((".html", ".htm", ".xhtml", ".xht", ".shtml"))
+SAMPLE_CHARACTERS = 20_000
+DEEPEST = 3000  # tags within each other; the parser takes quadratic time for more
+FEW = 0.25  # of the page's text in its main part is too little: that part is not what it says
+MOST_COLUMNS = 1000
+LAYOUT_CELL = 400  # characters of an average cell: such a table arranges a page, and holds no records
+_BEGINS = re.compile(
+    r"(?:\ufeff|\s|<\?xml[^>]*>|<!--.*?-->)*"
+    r"<(?P<tag>!doctype\s+html|html|head|body|title|meta|script|style|table|div|h[1-6]|p|ul|ol|center)[\s/>]",
+    re.IGNORECASE | re.DOTALL,
+)
+_TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)(?=[\s/>])[^<>]*?(/?)>")  # "<a <a <a" must not be looked through anew from each
+_UNENDED = (
+    "area base br col embed hr img input link meta param source track wbr p li dt dd tr td th thead tbody tfoot option optgroup "
+    "a rp rt"
+)
+_CLOSED_BY_OTHERS = frozenset(_UNENDED.split())
+_EMBEDDED = re.compile(r"data:[\w.+-]+/[\w.+-]+(?:;[\w=.+-]+)*;base64,[A-Za-z0-9+/=\s]+")
+
+_SURROUNDS = frozenset(("nav", "aside", "footer"))
+_SURROUNDS_MAIN = frozenset(("nav",))
+_AROUND = "navigation banner contentinfo search menu menubar toolbar complementary dialog alertdialog"
+_ROLES = frozenset(_AROUND.split())
+_LINE_END = re.compile(r"</?(?:p|div|br|li|tr|h[1-6]|table|ul|ol|section|article|blockquote|pre)\b[^<>]*>", re.I)
+_UNREAD = re.compile(r"<(script|style|noscript|template)\b.*?(?:</\1\s*>|\Z)|<!--.*?(?:-->|\Z)", re.I | re.DOTALL)
+_ARRANGED = "table table, td h1, td h2, td h3, td pre"
+NO_NUMBERS = -1
+
+
+def is_html(text: str, extension: str) -> bool:
+    """Say whether a text is a page: by its first tag, or by its name where there are tags in it."""
+    begins = _BEGINS.match(text[:SAMPLE_CHARACTERS])
+    if begins:
+        return extension != ".xml" or "html" in begins.group("tag").lower()
+    return extension in EXTENSIONS and bool(_TAG.search(text))
+
+
+def read(text: str, name: str) -> Document:
+    """Read a page; one that is nested beyond measure is read as text without structure."""
+    builder = Builder()
+    add_page(builder, text)
+    return builder.finish(MEDIA_TYPE)
+
+
+def add_page(builder: Builder, text: str) -> None:
+    """Add a page's text to a document."""
+    text = _EMBEDDED.sub("", text)
+    if _is_too_deep(text):
+        for line in _LINE_END.sub("\n", _UNREAD.sub("", text)).split("\n"):
+            builder.add(" ".join(unescape(re.sub("<[^<>]*>", "", line)).split()))
+        return
+    parsed = LexborHTMLParser(text)
+    body = parsed.body or parsed.root
+    if body is None:
+        return
+    title = parsed.css_first("head title")
+    _add_title(builder, title.text() if title else "", body)
+    menus, sizes = weigh(body)
+    menus.discard(body.mem_id)
+    root = _main(parsed, body, sizes)
+    dropped = Dropped(menus, _SURROUNDS if root.mem_id == body.mem_id else _SURROUNDS_MAIN, _ROLES)
+    if not _add_blocks(builder, root, dropped):
+        _add_blocks(builder, body, Dropped())
+
+
+def _is_too_deep(text: str) -> bool:
+    """Say whether so many tags are open at once, whatever others are closed, that the parser would take for ever."""
+    open_: Counter[str] = Counter()
+    depth = 0
+    for found in _TAG.finditer(text):
+        tag = found.group(2).lower()
+        if tag in _CLOSED_BY_OTHERS or found.group(3):
+            continue
+        if not found.group(1):
+            open_[tag] += 1
+            depth += 1
+        elif open_[tag]:
+            open_[tag] -= 1
+            depth -= 1
+        if depth > DEEPEST:
+            return True
+    return False
+
+
+def _add_title(builder: Builder, title: str, body: LexborNode) -> None:
+    """Put the page's title above its headings, unless the first of them says the same."""
+    first = body.css_first("h1")
+    said = " ".join(first.text().split()).casefold() if first else ""
+    title = " ".join(title.split())
+    if title and not (said and (said in title.casefold() or title.casefold() in said)):
+        builder.heading(0, title)
+
+
+def _main(parsed: LexborHTMLParser, body: LexborNode, sizes: Mapping[int, int]) -> LexborNode:
+    """Return the page's main part where it is marked and holds a good part of the text."""
+    for selector in ("main", "[role=main]", "article"):
+        found = parsed.css(selector)
+        if len(found) == 1 and sizes.get(found[0].mem_id, 0) >= FEW * sizes.get(body.mem_id, 0):
+            return found[0]
+    return body
+
+
+# --- blocks ----------------------------------------------------------------------------------------------------------
+
+
+def _add_blocks(builder: Builder, root: LexborNode, dropped: Dropped) -> bool:
+    """Add what is read below a node; say whether there was anything."""
+    before = builder.length
+    writer = _Writer(builder, dropped)
+    for event, node in events(root, lambda node: is_read(node, dropped), _is_whole):
+        writer.take(event, node)
+    writer.end_paragraph()
+    return builder.length > before
+
+
+def _is_whole(node: LexborNode) -> bool:
+    tag = node.tag or ""
+    return tag in HEADINGS or tag == "pre" or (tag == "table" and is_records(node))
+
+
+class _Writer:
+    """Turns what is met into blocks: text is gathered until a block begins or ends."""
+
+    def __init__(self, builder: Builder, dropped: Dropped) -> None:
+        self._builder = builder
+        self._dropped = dropped
+        self._pieces: list[str] = []
+        self._counts: list[int] = []  # of the lists that are open: items so far, None for those without numbers
+        self._mark = ""  # of the item that is open
+        self._follows = False  # an item of the same list
+
+    def take(self, event: int, node: LexborNode) -> None:
+        """Take the next event."""
+        tag = node.tag or ""
+        if event == TEXT:
+            self._pieces.append(node.text_content or "")
+        elif tag == "br":
+            self._pieces.append(BREAK if event == ENTERS else "")
+        elif event == WHOLE:
+            self.end_paragraph()
+            self._add_whole(node, tag)
+        elif tag in BLOCKS:
+            self.end_paragraph()
+            if tag in ("ul", "ol"):
+                self._open_list(tag) if event == ENTERS else self._close_list()
+            elif tag == "li" and event == ENTERS:
+                self._begin_item()
+
+    def end_paragraph(self) -> None:
+        """Add what was gathered."""
+        text = joined("".join(self._pieces))
+        self._pieces.clear()
+        if text:
+            self._builder.add(self._mark + text, "\n" if self._mark and self._follows else "\n\n")
+            self._follows, self._mark = bool(self._mark), ""
+
+    def _add_whole(self, node: LexborNode, tag: str) -> None:
+        self._follows, self._mark = False, ""
+        if tag in HEADINGS:
+            self._builder.heading(HEADINGS[tag], inner_text(node, self._dropped))
+        elif tag == "pre":
+            code = node.text().strip("\n")
+            self._builder.add(f"```\n{code}\n```" if "\n" in code else code)
+        else:
+            for row in table_rows(node, self._dropped):
+                self._builder.add(row)
+
+    def _open_list(self, tag: str) -> None:
+        self._follows = self._follows and bool(self._counts)
+        self._counts.append(0 if tag == "ol" else NO_NUMBERS)
+
+    def _close_list(self) -> None:
+        if self._counts:
+            self._counts.pop()
+
+    def _begin_item(self) -> None:
+        number = ""
+        if self._counts and self._counts[-1] != NO_NUMBERS:
+            self._counts[-1] += 1
+            number = f"{self._counts[-1]}."
+        self._mark = "  " * (len(self._counts) - 1) + (number or "-") + " "
+
+
+# --- tables ----------------------------------------------------------------------------------------------------------
+
+
+def is_records(table: LexborNode) -> bool:
+    """Say whether a table holds records; others arrange parts of a page."""
+    if (table.attributes.get("role") or "") in ("presentation", "none") or table.css_first(_ARRANGED):
+        return False
+    cells = list(islice(table.css("td, th"), 200))
+    rows = list(islice(table.css("tr"), 200))
+    if len(cells) <= len(rows):  # one column
+        return False
+    return sum(len(cell.text()) for cell in cells) <= LAYOUT_CELL * len(cells)
+
+
+def table_rows(table: LexborNode, dropped: Dropped) -> Iterator[str]:
+    """Yield a table's caption and rows as text."""
+    caption = table.css_first("caption")
+    if caption:
+        yield inner_text(caption, dropped)
+    rows: list[Row] = []
+    header = 0
+    below: dict[int, tuple[int, str]] = {}  # column: rows that a cell above reaches down to, and its text
+    for row in table.css("tr"):
+        cells = [cell for cell in row.iter() if cell.tag in ("td", "th")]
+        texts = _placed(cells, below, dropped)
+        if not texts:
+            continue
+        all_heads = all(cell.tag == "th" for cell in cells) or (row.parent is not None and row.parent.tag == "thead")
+        header += all_heads and header == len(rows)
+        rows.append(texts)
+    yield from paragraphs(rows, header if 0 < header < len(rows) else None)
+
+
+def _placed(cells: Sequence[LexborNode], below: dict[int, tuple[int, str]], dropped: Dropped) -> dict[int, str]:
+    """Return a row's texts by column; cells that reach down or across stand in each place, but words only once."""
+    texts = {column: text for column, (_, text) in below.items() if text}
+    column = 0
+    reaching: dict[int, tuple[int, str]] = {column: (rows - 1, text) for column, (rows, text) in below.items() if rows > 1}
+    for cell in cells:
+        while column in below:
+            column += 1
+        text = inner_text(cell, dropped)
+        down, across = _span(cell, "rowspan"), _span(cell, "colspan")
+        for place in range(column, min(column + across, MOST_COLUMNS)):
+            shown = text if place == column or cell.tag == "th" else ""
+            if shown:
+                texts[place] = shown
+            if down > 1:
+                reaching[place] = (down - 1, shown)
+        column += across
+    below.clear()
+    below.update(reaching)
+    return texts
+
+
+def _span(cell: LexborNode, name: str) -> int:
+    value = cell.attributes.get(name) or ""
+    return max(1, min(int(value), MOST_COLUMNS)) if value.isascii() and value.isdigit() else 1

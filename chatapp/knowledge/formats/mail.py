@@ -1,0 +1,47 @@
+"""What travels as MIME: web pages saved in one file (MHTML), and e-mails: who, when, about what, and the text."""
+
+import re
+from email import message_from_bytes, policy
+from email.message import MIMEPart
+
+from chatapp.knowledge.formats import Builder, Document
+from chatapp.knowledge.formats.encodings import decode
+from chatapp.knowledge.formats.html import add_page
+
+_HEADER = re.compile(
+    r"(?:from|to|subject|date|mime-version|received|return-path|message-id|delivered-to|snapshot-content-location|x-[\w-]+):",
+    re.IGNORECASE,
+)
+_NEEDED = re.compile(r"^(?:mime-version|message-id|received):", re.IGNORECASE | re.MULTILINE)
+SAMPLE_CHARACTERS = 4000
+_SHOWN = ("From", "To", "Cc", "Date")
+
+
+def is_mail(text: str) -> bool:
+    """Say whether a text begins with the headers of an e-mail or a saved page."""
+    return bool(_HEADER.match(text)) and bool(_NEEDED.search(text[:SAMPLE_CHARACTERS].partition("\n\n")[0]))
+
+
+def read(data: bytes) -> Document:
+    """Read an e-mail or a saved page."""
+    message = message_from_bytes(data, policy=policy.default)
+    builder = Builder()
+    saved = message.get_content_type() == "multipart/related" and "From" in message and "To" not in message
+    if not saved:
+        builder.section(1, str(message.get("Subject", "")))
+        lines = [f"{field}: {' '.join(str(message[field]).split())}" for field in ("Subject", *_SHOWN) if message[field]]
+        builder.add("\n".join(lines))
+    body = message.get_body(("html", "plain") if saved else ("plain", "html"))
+    if body is not None:
+        _add(builder, body)
+    return builder.finish("multipart/related" if saved else "message/rfc822")
+
+
+def _add(builder: Builder, body: MIMEPart) -> None:
+    payload = body.get_payload(decode=True)
+    text = decode(payload if isinstance(payload, bytes) else b"", body.get_content_charset())
+    if body.get_content_type() == "text/html":
+        add_page(builder, text)
+    else:
+        for block in text.replace("\r\n", "\n").split("\n\n"):
+            builder.add(block)

@@ -1,0 +1,130 @@
+"""The tree of a page: walking through it, and what of it a reader sees."""
+
+import re
+from collections.abc import Callable, Iterator, Set
+from dataclasses import dataclass
+
+from selectolax.lexbor import LexborNode
+
+from chatapp.core.text import UNSPACED
+
+MENU_LINKS, MENU_SHARE = 4, 0.85  # a list of at least so many links, with so much of its text in them, is a menu
+MENU_WORDS = 40  # characters of an average entry of a menu
+
+_TOOLS = (
+    "script style noscript template svg math iframe object embed canvas audio video map head link meta button select textarea "
+    "input datalist dialog menu rp rt"
+)
+_SKIPPED = frozenset(_TOOLS.split())
+_ICONS = frozenset(("span", "i", "a", "svg", "sup"))
+_WEIGHED = frozenset(("ul", "ol", "div", "table", "header", "body", "main", "article", "section"))
+_DECORATION = frozenset(("headerlink", "anchor", "anchorjs-link", "mw-editsection", "reference", "sr-only", "visually-hidden"))
+_HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
+_PARTS = (
+    "address article aside blockquote body center dd details dir div dl dt fieldset figcaption figure footer form header hgroup "
+    "hr legend li main nav ol p section summary table tbody td tfoot th thead tr ul caption html"
+)
+BLOCKS = frozenset(_PARTS.split())
+HEADINGS = {f"h{level}": level for level in range(1, 7)}
+_WIDE_BREAK = re.compile(f"(?<=[{UNSPACED}\u3000-\u303f\uff00-\uffef])[ \t]*\n\\s*(?=[{UNSPACED}\u3000-\u303f\uff00-\uffef])")
+BREAK = "\x00"  # a line end that is meant, until the blanks are joined
+TEXT, ENTERS, LEAVES, WHOLE = range(4)
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """What does not belong to a page's own text: nodes by their number, tags, roles."""
+
+    menus: Set[int] = frozenset()
+    tags: Set[str] = frozenset()
+    roles: Set[str] = frozenset()
+
+
+def weigh(body: LexborNode) -> tuple[set[int], dict[int, int]]:
+    """Return the nodes that are nothing but short links, and how many characters each part holds."""
+    menus: set[int] = set()
+    sizes: dict[int, int] = {}
+    open_: list[list[int]] = [[0, 0, 0]]  # characters, those in links, and links of every open node
+    for event, node in events(body, is_read):
+        if event == TEXT:
+            open_[-1][0] += len("".join((node.text_content or "").split()))
+        elif event == ENTERS:
+            open_.append([0, 0, 0])
+        elif event == LEAVES:
+            size, linked, links = open_.pop()
+            if node.tag == "a":
+                linked, links = size, 1
+            if node.tag in _WEIGHED:
+                sizes[node.mem_id] = size
+                if links >= MENU_LINKS and MENU_SHARE * size <= linked <= MENU_WORDS * links:
+                    menus.add(node.mem_id)
+            for place, value in enumerate((size, linked, links)):
+                open_[-1][place] += value
+    return menus, sizes
+
+
+def is_read(node: LexborNode, dropped: Dropped = Dropped()) -> bool:
+    """Say whether a reader sees an element, and it is not dropped."""
+    tag = node.tag or ""
+    if tag in _SKIPPED or tag.startswith(("-", "!")) or tag in dropped.tags:
+        return False
+    if dropped.menus and node.mem_id in dropped.menus:
+        return False
+    attributes = node.attributes
+    if not attributes:
+        return True
+    if "hidden" in attributes or _HIDDEN.search(attributes.get("style") or "") or attributes.get("role") in dropped.roles:
+        return False
+    if tag in _ICONS and attributes.get("aria-hidden") == "true":
+        return False
+    return not _DECORATION & set((attributes.get("class") or "").split())
+
+
+# --- walking ---------------------------------------------------------------------------------------------------------
+
+
+def events(
+    root: LexborNode, is_read: Callable[[LexborNode], bool], is_whole: Callable[[LexborNode], bool] = lambda node: False
+) -> Iterator[tuple[int, LexborNode]]:
+    """Yield what is met on the way through a page; what `is_whole` is not entered. Without recursion: pages may be deep."""
+    node: LexborNode | None = root
+    top = root.mem_id  # nodes are not compared: that would compare their HTML
+    while node is not None:
+        inner: LexborNode | None = None
+        if node.tag == "-text":
+            yield TEXT, node
+        elif is_read(node):
+            if is_whole(node):
+                yield WHOLE, node
+            else:
+                yield ENTERS, node
+                inner = node.first_child
+                if inner is None:
+                    yield LEAVES, node
+        if inner is not None:
+            node = inner
+            continue
+        while node is not None and node.mem_id != top and node.next is None:
+            node = node.parent
+            if node is not None:
+                yield LEAVES, node
+        if node is None or node.mem_id == top:
+            return
+        node = node.next
+
+
+def joined(text: str) -> str:
+    """Return text as a browser shows it: blanks joined, those that part no words left out, meant line ends kept."""
+    text = _WIDE_BREAK.sub("", text)
+    return "\n".join(line for line in (" ".join(part.split()) for part in text.split(BREAK)) if line)
+
+
+def inner_text(node: LexborNode, dropped: Dropped) -> str:
+    """Return all that is read below a node, in one line."""
+    pieces: list[str] = []
+    for event, inner in events(node, lambda inner: is_read(inner, dropped)):
+        if event == TEXT:
+            pieces.append(inner.text_content or "")
+        elif inner.tag == "br" or inner.tag in BLOCKS:
+            pieces.append(" ")
+    return joined("".join(pieces))

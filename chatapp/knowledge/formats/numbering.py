@@ -1,0 +1,135 @@
+"""The numbers that Word writes before paragraphs and keeps apart from their text: "3.2", "Article 5", "（一）"."""
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from chatapp.knowledge.formats.packages import attribute, child, local
+
+BULLET = "-"
+_PLACEHOLDER = re.compile("%([1-9])")
+_DIGITS, _PLACES = "〇一二三四五六七八九", ("", "十", "百", "千")
+_ROMAN = (
+    (1000, "m"), (900, "cm"), (500, "d"), (400, "cd"), (100, "c"), (90, "xc"), (50, "l"), (40, "xl"), (10, "x"), (9, "ix"),
+    (5, "v"), (4, "iv"), (1, "i"),
+)  # fmt: skip
+_CHINESE = "chineseCounting chineseCountingThousand taiwaneseCounting taiwaneseCountingThousand japaneseCounting ideographDigital"
+
+
+@dataclass(frozen=True, slots=True)
+class _Level:
+    """How the numbers of a level look: their kind, the text around them (%1 is the first level's number), the first number."""
+
+    kind: str
+    text: str
+    start: int
+
+
+class Numbering:
+    """Counts the numbered paragraphs of a document as they come."""
+
+    def __init__(self, root: Any) -> None:
+        self._levels: dict[str, dict[int, _Level]] = {}  # of each list
+        self._counted_as: dict[str, str] = {}  # lists of one shape go on counting, unless one begins anew
+        self._counts: dict[str, dict[int, int]] = {}
+        if root is None:
+            return
+        shapes = {attribute(one, "abstractNumId"): _levels(one) for one in root if local(one.tag) == "abstractNum"}
+        for one in root:
+            if local(one.tag) != "num":
+                continue
+            number, abstract = attribute(one, "numId"), child(one, "abstractNumId")
+            shape = attribute(abstract, "val") if abstract is not None else ""
+            changes = [inner for inner in one if local(inner.tag) == "lvlOverride"]
+            anew = any(child(change, "startOverride") is not None for change in changes)
+            self._counted_as[number] = f"list {number}" if anew else shape
+            self._levels[number] = dict(shapes.get(shape, {}))
+            for change in changes:
+                self._levels[number] |= _levels(change)
+
+    def next(self, list_id: str, depth: int) -> str:
+        """Count a paragraph of a list at a depth (from 0) and return what stands before it; nothing for an unknown list."""
+        levels = self._levels.get(list_id, {})
+        level = levels.get(depth)
+        if level is None or level.kind == "none":
+            return ""
+        counts = self._counts.setdefault(self._counted_as[list_id], {})
+        counts[depth] = counts.get(depth, level.start - 1) + 1
+        for deeper in [one for one in counts if one > depth]:
+            del counts[deeper]
+        if level.kind == "bullet":
+            return BULLET
+
+        def number(found: re.Match[str]) -> str:
+            place = int(found.group(1)) - 1
+            shape = levels.get(place, level)
+            return written(counts.get(place, shape.start), shape.kind)
+
+        return _PLACEHOLDER.sub(number, level.text).strip()
+
+
+def _levels(parent: Any) -> dict[int, _Level]:
+    found: dict[int, _Level] = {}
+    for one in parent:
+        if local(one.tag) != "lvl" or not attribute(one, "ilvl").isdigit():
+            continue
+        start = _value(one, "start", "1")
+        kind = _value(one, "numFmt", "decimal")
+        found[int(attribute(one, "ilvl"))] = _Level(kind, _value(one, "lvlText", ""), int(start) if start.isdigit() else 1)
+    return found
+
+
+def _value(level: Any, name: str, default: str) -> str:
+    element = child(level, name)
+    return default if element is None else attribute(element, "val", default)
+
+
+def written(number: int, kind: str) -> str:
+    """Write a number in one of Word's ways; those that are not known are written in digits."""
+    return _WAYS.get(kind, str)(number)
+
+
+def _letters(number: int) -> str:
+    return chr(ord("a") + (number - 1) % 26) * ((number - 1) // 26 + 1) if number > 0 else ""
+
+
+def _roman(number: int) -> str:
+    text = ""
+    for value, letters in _ROMAN if 0 < number < 4000 else ():
+        text += letters * (number // value)
+        number %= value
+    return text or str(number)
+
+
+def _chinese(number: int) -> str:
+    if not 0 < number < 10_000:
+        return str(number)
+    text = ""
+    for place, digit in zip(range(len(str(number)) - 1, -1, -1), str(number), strict=True):
+        text += _DIGITS[int(digit)] + _PLACES[place] if digit != "0" else "〇"
+    text = re.sub("〇+", "零", text.rstrip("〇"))
+    return text[1:] if 10 <= number < 20 else text  # eleven is 十一, a hundred and eleven 一百一十一
+
+
+def _circled(number: int) -> str:
+    return chr(0x2460 + number - 1) if 0 < number <= 20 else str(number)
+
+
+def _from(names: Iterable[str]) -> Callable[[int], str]:
+    listed = tuple(names)
+    return lambda number: listed[(number - 1) % len(listed)] if number > 0 else str(number)
+
+
+_WAYS: dict[str, Callable[[int], str]] = {
+    "lowerLetter": _letters,
+    "upperLetter": lambda number: _letters(number).upper(),
+    "lowerRoman": _roman,
+    "upperRoman": lambda number: _roman(number).upper(),
+    "decimalZero": lambda number: f"{number:02}",
+    "decimalEnclosedCircle": _circled,
+    "decimalEnclosedCircleChinese": _circled,
+    "ideographTraditional": _from("甲乙丙丁戊己庚辛壬癸"),
+    "ideographZodiac": _from("子丑寅卯辰巳午未申酉戌亥"),
+    **dict.fromkeys(_CHINESE.split(), _chinese),
+}

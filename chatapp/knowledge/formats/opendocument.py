@@ -1,0 +1,149 @@
+"""OpenDocument: texts, workbooks and presentations, which are one XML part in three shapes."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from chatapp.knowledge.formats import Builder, Document, Unreadable
+from chatapp.knowledge.formats.packages import Package, attribute, child, local
+from chatapp.knowledge.formats.tables import Row, paragraphs
+
+CONTENT = "content.xml"
+MEDIA_TYPE = "application/vnd.oasis.opendocument."
+MOST_REPEATED = 100  # times that one row or cell is written
+DEEPEST = 60  # lists, frames and tables within each other
+_GROUPS = frozenset(("section", "list-header", "index-body", "frame", "text-box", "g", "a", "page-thumbnail", "custom-shape"))
+_UNREAD = frozenset(("tracked-changes", "table-of-content", "annotation", "sequence-decls", "forms", "note-citation"))
+_HANGING = frozenset(("note", "frame"))  # on a paragraph, which comes first
+_KINDS = ("text", "spreadsheet", "presentation")
+
+
+def read(package: Package, most_pages: int) -> Document:
+    """Read a document of any of the three kinds; raise Unreadable where it is locked, damaged or empty."""
+    if package.has("META-INF/manifest.xml") and b"encryption-data" in package.read("META-INF/manifest.xml"):
+        raise Unreadable("encrypted")
+    root = package.root(CONTENT)
+    body = child(root, "body")
+    kind = next((name for name in _KINDS if body is not None and child(body, name) is not None), "")
+    if not kind:
+        raise Unreadable("unsupported")
+    builder = Builder()
+    content = child(body, kind)
+    if kind == "text":
+        _add_blocks(builder, content)
+    elif kind == "spreadsheet":
+        _add_sheets(builder, content, _hidden(root))
+    else:
+        _add_slides(builder, content, most_pages)
+    return builder.finish(MEDIA_TYPE + kind)
+
+
+def _add_sheets(builder: Builder, content: Any, hidden: set[str]) -> None:
+    for table in (one for one in content if local(one.tag) == "table"):
+        if attribute(table, "style-name") not in hidden:
+            builder.section(1, attribute(table, "name"))
+            for row in paragraphs(_rows(table)):
+                builder.add(row)
+
+
+def _hidden(root: Any) -> set[str]:
+    """Return the styles of sheets that are not shown."""
+    styles = child(root, "automatic-styles")
+    return {
+        attribute(style, "name")
+        for style in (styles if styles is not None else ())
+        if (properties := child(style, "table-properties")) is not None and attribute(properties, "display") == "false"
+    }
+
+
+def _add_slides(builder: Builder, content: Any, most_pages: int) -> None:
+    slides = [one for one in content if local(one.tag) == "page"]
+    if len(slides) > most_pages:
+        raise Unreadable("pages", limit=most_pages)
+    for slide in slides:
+        builder.page()
+        title = next((frame for frame in slide if attribute(frame, "class") == "title"), None)
+        said = _text(title) if title is not None else ""
+        builder.section(1, said)
+        for shape in slide:
+            if local(shape.tag) != "notes":
+                _add_blocks(builder, [shape])
+        notes = child(slide, "notes")
+        if notes is not None:
+            _add_blocks(builder, [one for one in notes if attribute(one, "class") == "notes"])
+
+
+def _add_blocks(builder: Builder, parent: Any, depth: int = 0, mark: str = "") -> None:
+    """Add what stands below an element; `mark` begins the first paragraph of a list's item."""
+    if depth > DEEPEST:
+        raise Unreadable("nested")
+    for element in parent:
+        name = local(element.tag)
+        if name == "h":
+            level = attribute(element, "outline-level", "1")
+            builder.heading(int(level) if level.isdigit() else 1, _text(element))
+        elif name == "p":
+            builder.add(mark + _text(element) if _text(element) else "", "\n" if mark else "\n\n")
+            mark = ""
+            for inner in _hanging(element):
+                _add_blocks(builder, inner, depth + 1)
+        elif name == "list":
+            _add_blocks(builder, element, depth + 1, mark)
+        elif name == "list-item":
+            _add_blocks(builder, element, depth + 1, "- ")
+        elif name == "table":
+            for row in paragraphs(_rows(element)):
+                builder.add(row)
+        elif name in _GROUPS:
+            _add_blocks(builder, element, depth + 1)
+
+
+def _hanging(element: Any) -> Iterator[Any]:
+    """Yield what hangs on a paragraph: notes and text boxes, but not those within each other."""
+    for one in element:
+        if local(one.tag) in ("note-body", "text-box"):
+            yield one
+        else:
+            yield from _hanging(one)
+
+
+def _text(element: Any) -> str:
+    return "".join(_pieces(element)).strip()
+
+
+def _pieces(element: Any) -> Iterator[str]:
+    yield " ".join((element.text or "").split("\n"))
+    for one in element:
+        name = local(one.tag)
+        if name == "s":
+            count = attribute(one, "c", "1")
+            yield " " * min(int(count) if count.isdigit() else 1, MOST_REPEATED)
+        elif name in ("tab", "line-break"):
+            yield "\t" if name == "tab" else "\n"
+        elif name == "p":
+            yield "\n"
+            yield from _pieces(one)
+        elif name and name not in _UNREAD and name not in _HANGING:
+            yield from _pieces(one)
+        yield " ".join((one.tail or "").split("\n"))
+
+
+def _rows(table: Any) -> Iterator[Row]:
+    """Yield a table's rows, an empty one for any number of empty ones."""
+    for element in table.iter("{*}table-row"):
+        row: dict[int, str] = {}
+        column = 0
+        for cell in element:
+            if local(cell.tag) not in ("table-cell", "covered-table-cell"):
+                continue
+            text = "\n".join(filter(None, (_text(one) for one in cell if local(one.tag) in ("p", "h", "list"))))
+            repeated = _repeated(cell, "number-columns-repeated")
+            for place in range(column, column + min(repeated, MOST_REPEATED)) if text else ():
+                row[place] = text
+            column += repeated
+        for _ in range(min(_repeated(element, "number-rows-repeated"), MOST_REPEATED) if row else 1):
+            yield row
+
+
+def _repeated(element: Any, name: str) -> int:
+    value = attribute(element, name, "1")
+    return max(1, int(value)) if value.isdigit() and len(value) < 9 else 1

@@ -1,0 +1,68 @@
+"""Headings that nobody marked as such: lines that are numbered like chapters, or that stand out by size or weight.
+
+Only asked where a document has no marked heading at all. In doubt a line is none: a wrong heading misleads more than a missing
+one.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from chatapp.core.text import count_tokens
+
+MOST_TOKENS = 24  # of a heading: some twenty words, or as many Chinese characters
+LARGER = 1.12  # times the size of the text around it
+MOST_SHARE = 0.35  # of a document's characters may be in headings; more stand out from nothing
+_ENDS = re.compile(r"[。．.;；,，:：!！?？、…]$")
+_NUMBER = "[一二三四五六七八九十百零〇\\d]+"
+_CHAPTERS = (  # pattern, level, and whether such a line is a heading without standing out
+    (re.compile(f"第{_NUMBER}[编編部篇]"), 1, True),
+    (re.compile(f"第{_NUMBER}章"), 2, True),
+    (re.compile(f"第{_NUMBER}[节節]"), 3, True),
+    (re.compile(r"(?:chapter|part|appendix|annex)\s+(?:\d+|[ivxlc]+|[a-z])\b", re.IGNORECASE), 2, True),
+    (re.compile("[一二三四五六七八九十]{1,3}、"), 4, True),
+    (re.compile("[（(][一二三四五六七八九十]{1,3}[)）]"), 5, False),
+    (re.compile(r"(?:section|article|clause|§)\s*\d+", re.IGNORECASE), 3, False),
+)
+_DECIMAL = re.compile(r"(\d{1,2}(?:\.\d{1,2}){0,4})[.、\s]\s*\S")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A paragraph or line, and how its letters look. Size 0: not known."""
+
+    text: str
+    size: float = 0.0
+    bold: bool = False
+
+
+def infer(lines: Sequence[Line]) -> dict[int, int]:
+    """Return the level of each line that seems to be a heading, by its place."""
+    weights: Counter[float] = Counter()
+    for line in lines:
+        weights[line.size] += len(line.text)
+    body = weights.most_common(1)[0][0] if weights else 0.0
+    sizes = sorted({line.size for line in lines if body and line.size >= body * LARGER}, reverse=True)
+    found: dict[int, int] = {}
+    for place, line in enumerate(lines):
+        level = _level(line, body, sizes)
+        if level is not None:
+            found[place] = level
+    headed = sum(len(lines[place].text) for place in found)
+    return found if headed <= MOST_SHARE * weights.total() else {}
+
+
+def _level(line: Line, body: float, sizes: Sequence[float]) -> int | None:
+    text = line.text.strip()
+    if not text or "\n" in text or count_tokens(text) > MOST_TOKENS or not any(map(str.isalpha, text)) or _ENDS.search(text):
+        return None
+    stands_out = line.bold or (body > 0 and line.size >= body * LARGER)
+    for pattern, level, alone in _CHAPTERS:
+        if pattern.match(text):
+            return level if alone or stands_out else None
+    if not stands_out:
+        return None
+    if numbered := _DECIMAL.match(text):
+        return 3 + numbered.group(1).count(".")
+    return 1 + min(sizes.index(line.size), 3) if line.size in sizes else 5

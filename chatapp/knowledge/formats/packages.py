@@ -1,0 +1,158 @@
+"""Office files are zip archives of XML parts that name each other; this opens them, and nothing that they should not hold.
+
+Read by lxml directly: python-docx, python-pptx and openpyxl are made for changing files, so they load all pictures and stop at
+a style they do not know, and openpyxl knows no merged cells when it reads large sheets. Names are compared without their
+namespaces, of which "strict" files use others.
+"""
+
+import posixpath
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import IO, Any
+
+from lxml import etree
+
+from chatapp.knowledge.formats import Unreadable
+
+MOST_ENTRIES = 10_000
+MOST_UNPACKED_BYTES = 1024 * 1024 * 1024
+MOST_RATIO = 200  # how many times its size an archive may unpack to, once that is more than
+SMALL_BYTES = 50 * 1024 * 1024
+NO_MEMORY, OVER_A_LIMIT = etree.ErrorTypes.ERR_NO_MEMORY, 114  # of libxml2; lxml has no name for the second
+_STRICT = {"resolve_entities": False, "no_network": True, "load_dtd": False, "huge_tree": False}
+
+
+@cache
+def local(tag: object) -> str:
+    """Return an element's name without its namespace; nothing for comments and the like."""
+    return str(tag).rpartition("}")[2] if isinstance(tag, str) else ""
+
+
+def attribute(element: Any, name: str, default: str = "") -> str:
+    """Return an attribute, whatever its namespace."""
+    found = element.get(name)
+    if found is None:
+        found = next((value for key, value in element.items() if local(key) == name), default)
+    return str(found)
+
+
+def child(element: Any, *path: str) -> Any:
+    """Return the first element at a path of names below this one, None where there is none."""
+    for name in path:
+        element = next((one for one in element if local(one.tag) == name), None)
+        if element is None:
+            return None
+    return element
+
+
+class Package:
+    """An Office file's parts by their name. Closed with the process."""
+
+    def __init__(self, path: Path) -> None:
+        with _faults():
+            self._archive = zipfile.ZipFile(path)
+        self.names = {entry.filename.lower(): entry.filename for entry in self._archive.infolist()}
+        self._related: dict[str, dict[str, tuple[str, str]]] = {}
+
+    def has(self, name: str) -> bool:
+        """Say whether there is a part of this name."""
+        return name.lower().lstrip("/") in self.names
+
+    def read(self, name: str) -> bytes:
+        """Return a part's bytes; raise Unreadable where it is not there or broken."""
+        with _faults():
+            return self._archive.read(self._entry(name))
+
+    def open(self, name: str) -> IO[bytes]:
+        """Open a part to be read piece by piece."""
+        with _faults():
+            return self._archive.open(self._entry(name))
+
+    def root(self, name: str) -> Any:
+        """Return a part's root element; raise Unreadable."""
+        with _faults():
+            root = etree.fromstring(self.read(name), etree.XMLParser(**_STRICT))
+            _require_no_dtd(root)
+            return root
+
+    def elements(self, name: str, *tags: str) -> Iterator[Any]:
+        """Yield a large part's elements of these names as they end; what came before is forgotten."""
+        with _faults(), self.open(name) as opened:
+            for _, element in etree.iterparse(opened, tag=[f"{{*}}{tag}" for tag in tags], **_STRICT):
+                _require_no_dtd(element)
+                yield element
+                element.clear()
+                while element.getprevious() is not None:
+                    del element.getparent()[0]
+
+    def related(self, name: str) -> dict[str, tuple[str, str]]:
+        """Return what a part refers to: the reference's id to its type's last word and the part's name."""
+        if name not in self._related:
+            self._related[name] = dict(self._references(name))
+        return self._related[name]
+
+    def _references(self, name: str) -> Iterator[tuple[str, tuple[str, str]]]:
+        folder, _, file = name.rpartition("/")
+        beside = f"{folder}/_rels/{file}.rels" if folder else f"_rels/{file}.rels"
+        for one in self.root(beside) if self.has(beside) else ():
+            if one.get("TargetMode") != "External" and one.get("Target"):
+                target = posixpath.normpath(posixpath.join("/", folder, one.get("Target"))).lstrip("/")
+                yield one.get("Id") or "", ((one.get("Type") or "").rpartition("/")[2], target)
+
+    def of_type(self, name: str, kind: str) -> list[str]:
+        """Return the parts that a part refers to as `kind`."""
+        return [target for type_, target in self.related(name).values() if type_ == kind and self.has(target)]
+
+    def main(self) -> str | None:
+        """Return the name of the part that is the document itself."""
+        return next(iter(self.of_type("", "officeDocument")), None)
+
+    def content_type(self, name: str) -> str:
+        """Return the type that a part is declared to have; nothing where it is not."""
+        declared = self.root("[Content_Types].xml") if self.has("[Content_Types].xml") else ()
+        wanted = {"PartName": f"/{name}".lower(), "Extension": name.rpartition(".")[2].lower()}
+        found: dict[str, str] = {}
+        for one in declared:
+            found |= {key: attribute(one, "ContentType") for key in wanted if attribute(one, key).lower() == wanted[key]}
+        return found.get("PartName") or found.get("Extension", "")
+
+    def check(self, size: int) -> None:
+        """Refuse an archive that unpacks to far more than its size, is locked, or whose XML brings a document type.
+
+        Python reads no more of an entry than its header says, so the sizes there are a limit that holds.
+        """
+        entries = self._archive.infolist()
+        unpacked = sum(entry.file_size for entry in entries)
+        if len(entries) > MOST_ENTRIES or unpacked > MOST_UNPACKED_BYTES or unpacked > max(SMALL_BYTES, MOST_RATIO * size):
+            raise Unreadable("bomb")
+        if any(entry.flag_bits & 1 for entry in entries):
+            raise Unreadable("encrypted")
+
+    def _entry(self, name: str) -> str:
+        found = self.names.get(name.lower().lstrip("/"))
+        if found is None:
+            raise Unreadable("damaged")
+        return found
+
+
+def _require_no_dtd(element: Any) -> None:
+    if element.getroottree().docinfo.internalDTD is not None:
+        raise Unreadable("unsafe")
+
+
+@contextmanager
+def _faults() -> Iterator[None]:
+    """Turn what zipfile and lxml say about a broken file into our reason."""
+    try:
+        yield
+    except etree.XMLSyntaxError as fault:
+        if fault.code == NO_MEMORY:
+            raise MemoryError from fault
+        limit = "nested" if "depth" in str(fault) else "unsafe"  # the other one is on entities
+        raise Unreadable(limit if fault.code == OVER_A_LIMIT else "damaged") from fault
+    except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, RuntimeError, OSError, EOFError, zlib.error) as fault:
+        raise Unreadable("damaged") from fault

@@ -1,0 +1,190 @@
+"""Workbooks: each visible sheet is a section, each row a paragraph (see tables.py), each cell what a person sees in it.
+
+Formulas stand as their last result. Large sheets are read row by row; merged cells are looked up first, since they are
+listed last.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from chatapp.knowledge.formats import MOST_CHARACTERS, Builder, Document, Unreadable
+from chatapp.knowledge.formats.cellformats import BUILT_IN, GENERAL, Show, plain, shows
+from chatapp.knowledge.formats.packages import Package, attribute, child, local
+from chatapp.knowledge.formats.tables import Row, paragraphs
+
+MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+MOST_ROWS = 1_048_576  # of a sheet in Excel; a file with more is none of its making
+MOST_STRINGS = 5_000_000
+MOST_MERGED = 100_000
+MOST_KEPT = 100_000  # numbers as they are shown, which repeat
+BLOCK_BYTES = 1024 * 1024
+OVERLAP = 512  # bytes of one block that are looked at again with the next
+_MERGED = re.compile(rb'mergeCell [^>]*?ref="\$?([A-Z]{1,3})\$?(\d{1,7}):\$?[A-Z]{1,3}\$?(\d{1,7})"')
+_VISIBLE = ("", "visible")
+_ON = ("1", "true", "on")
+
+
+def read(package: Package, most_pages: int) -> Document:
+    """Read a workbook; raise Unreadable where it is damaged or holds nothing."""
+    main = package.main()
+    if main is None:
+        raise Unreadable("damaged")
+    book = package.root(main)
+    related = package.related(main)
+    reader = _Reader(package, main, book)
+    builder = Builder()
+    sheets = child(book, "sheets")
+    for sheet in sheets if sheets is not None else ():
+        kind, part = related.get(_reference(sheet), ("", ""))
+        if kind == "worksheet" and attribute(sheet, "state") in _VISIBLE and package.has(part):
+            builder.section(1, attribute(sheet, "name"))
+            for paragraph in paragraphs(reader.rows(part)):
+                builder.add(paragraph)
+    return builder.finish(MEDIA_TYPE)
+
+
+def _reference(sheet: Any) -> str:
+    return next((str(value) for key, value in sheet.items() if local(key) == "id"), "")
+
+
+class _Reader:
+    """Knows what the sheets of a workbook share: its strings and formats."""
+
+    def __init__(self, package: Package, main: str, book: Any) -> None:
+        self._package = package
+        properties = child(book, "workbookPr")
+        from_1904 = properties is not None and attribute(properties, "date1904") in _ON
+        self._strings = _strings(package, package.of_type(main, "sharedStrings"))
+        self._shows = _formats(package, package.of_type(main, "styles"), from_1904)
+        self._columns: dict[str, int] = {}
+        self._numbers: dict[tuple[str, str | None], str] = {}
+
+    def rows(self, part: str) -> Iterator[Row]:
+        """Yield a sheet's rows, and an empty one where some are left out; a cell that reaches down stands in each row."""
+        merged = _merged(self._package, part)
+        reaching: dict[int, tuple[int, str]] = {}  # column: the last row that a cell reaches, and its text
+        above = 0
+        for count, element in enumerate(self._package.elements(part, "row")):
+            if count > MOST_ROWS:
+                raise Unreadable("bomb")
+            given = element.get("r") or ""
+            number = int(given) if given.isdigit() else above + 1
+            if above and number > above + 1:
+                yield {}
+            above = number
+            row = self._cells(element)
+            if row and reaching:
+                for column, (last, text) in list(reaching.items()):
+                    if number > last:
+                        del reaching[column]
+                    else:
+                        row.setdefault(column, text)
+            for letters, last in merged.get(number, ()):
+                if text := row.get(self._column(letters), ""):
+                    reaching[self._column(letters)] = (last, text)
+            yield row
+
+    def _cells(self, row: Any) -> dict[int, str]:
+        cells: dict[int, str] = {}
+        column = -1
+        for cell in row:
+            place = cell.get("r")
+            column = self._column(place.rstrip("0123456789")) if place else column + 1
+            if not len(cell):
+                continue
+            value = formula = ""
+            for one in cell:
+                name = local(one.tag)
+                if name == "v":
+                    value = one.text or ""
+                elif name == "is":
+                    cells[column] = _phrase(one).strip()
+                elif name == "f":
+                    formula = one.text or ""
+            if value:
+                cells[column] = self._shown(value, cell.get("t") or "n", cell.get("s"))
+            elif formula:  # never calculated
+                cells[column] = f"={formula}"
+        return {column: text for column, text in cells.items() if text}
+
+    def _column(self, letters: str) -> int:
+        if letters not in self._columns:
+            number = 0
+            for letter in letters.upper():
+                number = number * 26 + ord(letter) - ord("A") + 1
+            self._columns[letters] = number - 1
+        return self._columns[letters]
+
+    def _shown(self, value: str, kind: str, style: str | None) -> str:
+        if kind == "s":
+            return self._strings[int(value)].strip() if value.isdigit() and int(value) < len(self._strings) else ""
+        if kind == "b":
+            return "TRUE" if value == "1" else "FALSE"
+        if kind != "n":
+            return value.strip()
+        shown = self._numbers.get((value, style))
+        if shown is None:
+            try:
+                shown = (self._shows[int(style)] if style else plain)(float(value))
+            except (ValueError, IndexError, OverflowError):
+                shown = value
+            if len(self._numbers) < MOST_KEPT:
+                self._numbers[value, style] = shown
+        return shown
+
+
+def _strings(package: Package, parts: Sequence[str]) -> list[str]:
+    strings: list[str] = []
+    size = 0
+    for part in parts[:1]:
+        for element in package.elements(part, "si"):
+            strings.append(_phrase(element))
+            size += len(strings[-1])
+            if size > 2 * MOST_CHARACTERS or len(strings) > MOST_STRINGS:
+                raise Unreadable("too_long", limit=MOST_CHARACTERS)
+    return strings
+
+
+def _phrase(element: Any) -> str:
+    """Return a string's text in all its letters' formats, without how it is pronounced."""
+    pieces: list[str] = []
+    for one in element:
+        name = local(one.tag)
+        if name == "t":
+            pieces.append(one.text or "")
+        elif name == "r":
+            pieces += (inner.text or "" for inner in one if local(inner.tag) == "t")
+    return "".join(pieces)
+
+
+def _formats(package: Package, parts: Sequence[str], from_1904: bool) -> list[Show]:
+    """Return what shows a number, for each style of a cell."""
+    if not parts:
+        return []
+    root = package.root(parts[0])
+    own, styles = child(root, "numFmts"), child(root, "cellXfs")
+    codes = {attribute(one, "numFmtId"): attribute(one, "formatCode") for one in own} if own is not None else {}
+    made: list[Show] = []
+    for style in styles if styles is not None else ():
+        number = attribute(style, "numFmtId", "0")
+        code = codes.get(number) or BUILT_IN.get(int(number) if number.isdigit() else 0, GENERAL)
+        made.append(plain if code == GENERAL else shows(code, from_1904))
+    return made
+
+
+def _merged(package: Package, part: str) -> dict[int, list[tuple[str, int]]]:
+    """Return the cells that reach down, by their first row: their column's letters and their last row."""
+    found: dict[int, list[tuple[str, int]]] = {}
+    left = b""
+    count = 0
+    with package.open(part) as opened:
+        while block := opened.read(BLOCK_BYTES):
+            looked = left + block
+            for one in _MERGED.finditer(looked) if b"mergeCell " in looked else ():
+                first, last = int(one.group(2)), int(one.group(3))
+                if last > first and one.end() > len(left) and count < MOST_MERGED:
+                    found.setdefault(first, []).append((one.group(1).decode(), last))
+                    count += 1
+            left = looked[-OVERLAP:]
+    return found

@@ -1,0 +1,194 @@
+"""Presentations: each slide is a page and a section of its title; its texts in the order of reading, tables, charts, notes."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from chatapp.knowledge.formats import Builder, Document, Unreadable
+from chatapp.knowledge.formats.drawings import drawn_texts
+from chatapp.knowledge.formats.packages import Package, attribute, child, local
+from chatapp.knowledge.formats.tables import Row, paragraphs
+
+MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
+LINE = 360_000  # of English Metric Units, a centimetre: shapes whose tops differ by less stand in one line
+DEEPEST = 40  # groups within each other
+MOST_TITLE = 120  # characters of a first text that is taken for the title of a slide without one
+_TITLES = ("title", "ctrTitle")
+_SURROUNDS = ("dt", "ftr", "sldNum", "hdr", "sldImg")  # date, footer, number: the same on every slide
+_SHAPES = ("sp", "grpSp", "graphicFrame", "cxnSp")
+_OPTIONAL = "AlternateContent"
+
+
+def read(package: Package, most_pages: int) -> Document:
+    """Read a presentation; raise Unreadable where it is damaged, has too many slides or holds no text."""
+    main = package.main()
+    listed = child(package.root(main), "sldIdLst") if main else None
+    if main is None:
+        raise Unreadable("damaged")
+    related = package.related(main)
+    names = [related.get(_reference(one), ("", ""))[1] for one in listed] if listed is not None else []
+    if len(names) > most_pages:
+        raise Unreadable("pages", limit=most_pages)
+    builder = Builder()
+    reader = _Reader(package)
+    for name in names:
+        builder.page()
+        if package.has(name):
+            reader.add_slide(builder, name)
+    return builder.finish(MEDIA_TYPE)
+
+
+def _reference(element: Any) -> str:
+    """Return an element's r:id, which stands beside an id of its own."""
+    return next((str(value) for key, value in element.items() if "}" in key and local(key) == "id"), "")
+
+
+class _Reader:
+    """Reads the slides of one presentation."""
+
+    def __init__(self, package: Package) -> None:
+        self._package = package
+        self._places: dict[str, dict[str, tuple[int, int]]] = {}  # of each layout's placeholders
+
+    def add_slide(self, builder: Builder, name: str) -> None:
+        """Add what a slide says, and the notes below it."""
+        tree = child(self._package.root(name), "cSld", "spTree")
+        shapes = list(_shapes(tree)) if tree is not None else []
+        titles = [shape for shape in shapes if _kind(shape) in _TITLES]
+        title = " ".join(" ".join(_lines(shape)) for shape in titles)
+        layout = next(iter(self._package.of_type(name, "slideLayout")), "")
+        rest = [shape for shape in shapes if shape not in titles and _kind(shape) not in _SURROUNDS]
+        texts = [text for shape in self._in_order(rest, layout) for text in self._texts(name, shape)]
+        texts = [text for text in texts if text]
+        texts += [text for notes in self._package.of_type(name, "notesSlide") for text in self._notes(notes)]
+        if title.strip():
+            builder.heading(1, title)
+        else:
+            builder.section(1, texts[0] if texts and len(texts[0]) <= MOST_TITLE and "\n" not in texts[0] else "")
+        for text in texts:
+            builder.add(text)
+
+    def _notes(self, name: str) -> Iterator[str]:
+        tree = child(self._package.root(name), "cSld", "spTree")
+        for shape in _shapes(tree) if tree is not None else ():
+            if _kind(shape) == "body" and (text := "\n".join(_lines(shape))):
+                yield text
+
+    def _texts(self, part: str, shape: Any, depth: int = 0) -> Iterator[str]:
+        name = local(shape.tag)
+        if name == "grpSp":
+            if depth < DEEPEST:
+                for inner in self._in_order(list(_shapes(shape)), ""):
+                    yield from self._texts(part, inner, depth + 1)
+        elif name == "graphicFrame":
+            data = child(shape, "graphic", "graphicData")
+            table = child(data, "tbl") if data is not None else None
+            if table is not None:
+                yield from paragraphs([row for row in _rows(table) if row])
+            elif data is not None:
+                yield from drawn_texts(self._package, part, data)
+        else:
+            lines = list(_lines(shape))
+            yield "\n".join(lines if len(lines) == 1 or _kind(shape) == "subTitle" else _bulleted(shape))
+
+    # --- where shapes stand
+
+    def _in_order(self, shapes: list[Any], layout: str) -> list[Any]:
+        """Sort shapes from the top, those in one line from the left; one without a place takes its placeholder's."""
+        placed = [(self._place(shape, layout), order, shape) for order, shape in enumerate(shapes)]
+        if any(place is None for place, _, _ in placed):
+            return shapes
+        lines: list[tuple[int, int, Any]] = []
+        top = 0
+        for (y, x), _, shape in sorted((place, order, shape) for place, order, shape in placed if place is not None):
+            top = y if not lines or y - top > LINE else top
+            lines.append((top, x, shape))
+        return [shape for _, _, shape in sorted(lines, key=lambda one: one[:2])]
+
+    def _place(self, shape: Any, layout: str) -> tuple[int, int] | None:
+        own = _offset(shape)
+        placeholder = _placeholder(shape)
+        if own is not None or placeholder is None or not layout:
+            return own
+        if layout not in self._places:
+            tree = child(self._package.root(layout), "cSld", "spTree")
+            of_layout = [(one, _placeholder(one)) for one in _shapes(tree)] if tree is not None else []
+            self._places[layout] = {
+                attribute(found, "idx", attribute(found, "type")): place
+                for one, found in of_layout
+                if found is not None and (place := _offset(one)) is not None
+            }
+        return self._places[layout].get(attribute(placeholder, "idx", attribute(placeholder, "type")))
+
+
+def _shapes(parent: Any) -> Iterator[Any]:
+    for one in parent:
+        name = local(one.tag)
+        if name in _SHAPES:
+            yield one
+        elif name == _OPTIONAL and len(one):
+            yield from _shapes(one[0])  # the first choice; the others say the same to older programs
+
+
+def _offset(shape: Any) -> tuple[int, int] | None:
+    """Return a shape's own (top, left)."""
+    for path in (("spPr", "xfrm", "off"), ("grpSpPr", "xfrm", "off"), ("xfrm", "off")):
+        place = child(shape, *path)
+        if place is not None:
+            try:
+                return int(attribute(place, "y")), int(attribute(place, "x"))
+            except ValueError:
+                return None
+    return None
+
+
+def _placeholder(shape: Any) -> Any:
+    return next((child(one, "nvPr", "ph") for one in shape if local(one.tag).startswith("nv")), None)
+
+
+def _kind(shape: Any) -> str:
+    placeholder = _placeholder(shape)
+    return "" if placeholder is None else attribute(placeholder, "type", "obj")
+
+
+# --- texts -----------------------------------------------------------------------------------------------------------
+
+
+def _lines(shape: Any) -> Iterator[str]:
+    body = child(shape, "txBody")
+    for paragraph in body if body is not None else ():
+        if local(paragraph.tag) == "p" and (text := _text(paragraph)):
+            yield text
+
+
+def _bulleted(shape: Any) -> Iterator[str]:
+    """Yield a shape's paragraphs as items of a list, as deep as they stand."""
+    for paragraph in child(shape, "txBody"):
+        if local(paragraph.tag) == "p" and (text := _text(paragraph)):
+            properties = child(paragraph, "pPr")
+            level = attribute(properties, "lvl", "0") if properties is not None else "0"
+            plain = properties is not None and child(properties, "buNone") is not None
+            yield text if plain else "  " * min(int(level) if level.isdigit() else 0, 8) + "- " + text
+
+
+def _text(paragraph: Any) -> str:
+    pieces: list[str] = []
+    for one in paragraph:
+        name = local(one.tag)
+        if name == "br":
+            pieces.append(" ")
+        elif name != "fld" or attribute(one, "type") != "slidenum":
+            pieces += (text.text or "" for text in one.iter("{*}t"))
+    return " ".join("".join(pieces).split())
+
+
+def _rows(table: Any) -> Iterator[Row]:
+    """Yield a table's rows; a cell that reaches down stands in each of its rows."""
+    above: dict[int, str] = {}
+    for line in (one for one in table if local(one.tag) == "tr"):
+        row: dict[int, str] = {}
+        for column, cell in enumerate(one for one in line if local(one.tag) == "tc"):
+            text = above.get(column, "") if attribute(cell, "vMerge") in ("1", "true") else "\n".join(_lines(cell))
+            if text:
+                row[column] = text
+        above = row
+        yield row

@@ -1,0 +1,177 @@
+"""JSON and JSON Lines as text: keys become headings where much stands below them, else labels; records become rows.
+
+`{"office": {"town": "Bonn", "rooms": [{"no": 1, "seats": 4}]}}` says "office.town: Bonn" and "no: 1 · seats: 4".
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import TypeAlias
+
+from chatapp.knowledge.formats import Builder, Document, Unreadable, plain
+from chatapp.knowledge.formats.tables import in_lines, paragraphs
+
+Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
+
+SMALL = 500  # characters of text below a key that need no heading of their own
+DEEPEST = 12  # headings; what lies deeper is written as JSON
+NAMING = ("name", "title", "id", "key", "label", "question")  # what a record is called by
+LINE_SAMPLE = 3  # lines that have to be JSON for a text to be JSON Lines
+
+
+def read(text: str, name: str) -> Document | None:
+    """Read JSON or JSON Lines; None for what is neither."""
+    loaded = _load(text)
+    if isinstance(loaded, dict) and isinstance(loaded.get("cells"), list) and "nbformat" in loaded:
+        return plain.read_markdown("\n\n".join(_cells(loaded)))
+    builder = Builder()
+    if isinstance(loaded, dict | list) and loaded:
+        try:
+            _write(builder, loaded, "", 1)
+        except RecursionError:
+            return None
+        return builder.finish("application/json")
+    lines = [line for line in text.split("\n") if line.strip()] if loaded is None else []
+    if len(lines) < 2 or not all(isinstance(_load(line), dict | list) for line in lines[:LINE_SAMPLE]):
+        return None
+    for line in lines:
+        row = _load(line)
+        _write_record(builder, line if row is None else row, "", 1)
+    return builder.finish("application/jsonl")
+
+
+def _load(text: str) -> Json:
+    try:
+        loaded: Json = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return loaded
+
+
+def _write(builder: Builder, value: Json, path: str, level: int) -> None:
+    """Write what lies at a path: labelled lines, then what is large, each under its key."""
+    if level > DEEPEST:
+        builder.add(json.dumps(value, ensure_ascii=False))
+        return
+    if isinstance(value, list):
+        _write_list(builder, value, path, level)
+        return
+    if not isinstance(value, dict):
+        _write_lines(builder, [*_fields(value, path)])
+        return
+    lines: list[str] = []
+    for key, inner in value.items():
+        if _is_small(inner):
+            lines += _fields(inner, _join(path, key))
+            continue
+        _write_lines(builder, lines)
+        lines = []
+        builder.section(level, key)
+        _write(builder, inner, "", level + 1)
+    _write_lines(builder, lines)
+
+
+def _write_list(builder: Builder, values: list[Json], path: str, level: int) -> None:
+    if all(not isinstance(value, dict | list) for value in values):
+        label = f"{path}: " if path else ""
+        for value in values:
+            if written := _scalar(value):
+                builder.add(f"- {label}{written}", "\n")
+        return
+    if all(isinstance(value, list) and _is_row(value) for value in values):
+        for row in paragraphs({i: text for i, cell in enumerate(row) if (text := _scalar(cell))} for row in values if row):  # type: ignore[arg-type]
+            builder.add(row)
+        return
+    for value in values:
+        _write_record(builder, value, path, level)
+
+
+def _write_record(builder: Builder, value: Json, path: str, level: int) -> None:
+    """Write one of many alike: in a line where it is small, else under what it is called by."""
+    if isinstance(value, dict) and _is_small(value):
+        builder.add(in_lines(_fields(value, path)))
+        return
+    if isinstance(value, dict):
+        builder.section(level, next((_scalar(value[key]) for key in NAMING if _scalar(value.get(key))), ""))
+    _write(builder, value, path, level + 1)
+
+
+def _write_lines(builder: Builder, lines: list[str]) -> None:
+    for number, line in enumerate(lines):
+        builder.add(line, "\n" if number else "\n\n")
+
+
+def _fields(value: Json, path: str) -> Iterator[str]:
+    """Yield a line for each scalar below a path."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _fields(inner, _join(path, key))
+    elif isinstance(value, list) and _is_row(value):
+        if joined := ", ".join(filter(None, map(_scalar, value))):
+            yield f"{path}: {joined}" if path else joined
+    elif isinstance(value, list):
+        for number, inner in enumerate(value, 1):
+            yield from _fields(inner, f"{path}[{number}]")
+    elif written := _scalar(value):
+        yield f"{path}: {written}" if path else written
+
+
+def _join(path: str, key: str) -> str:
+    return f"{path}.{key}" if path else key
+
+
+def _scalar(value: Json) -> str:
+    """Return a scalar as it is written; nothing for null, a list or an object."""
+    if isinstance(value, str):
+        return value.strip()
+    return "" if value is None or isinstance(value, dict | list) else json.dumps(value)
+
+
+def _is_row(value: list[Json]) -> bool:
+    return not any(isinstance(cell, dict | list) for cell in value)
+
+
+def _is_small(value: Json) -> bool:
+    return _size(value, SMALL) <= SMALL
+
+
+def _size(value: Json, most: int) -> int:
+    """Count the characters below a value, and stop at `most`."""
+    size = 0
+    waiting: list[Json] = [value]
+    while waiting and size <= most:
+        one = waiting.pop()
+        if isinstance(one, dict):
+            waiting += one.values()
+            size += sum(map(len, one)) if len(one) <= most else most + 1
+        elif isinstance(one, list):
+            waiting += one[: most + 1]
+        else:
+            size += len(one) if isinstance(one, str) else 4
+        size += 2
+    return size
+
+
+# --- notebooks -------------------------------------------------------------------------------------------------------
+
+
+def _cells(notebook: Mapping[str, Json]) -> Iterator[str]:
+    """Yield a Jupyter notebook's cells as Markdown: texts as they are, code and what it printed in fences."""
+    cells = notebook["cells"]
+    for cell in cells if isinstance(cells, list) else []:
+        if not isinstance(cell, dict):
+            raise Unreadable("damaged")
+        source = _lines(cell.get("source"))
+        if cell.get("cell_type") == "markdown":
+            yield source
+        elif source.strip():
+            yield f"```\n{source}\n```"
+        outputs = cell.get("outputs")
+        for output in outputs if isinstance(outputs, list) else []:
+            data = output.get("data") if isinstance(output, dict) else None
+            shown = data.get("text/plain") if isinstance(data, dict) else output.get("text") if isinstance(output, dict) else None
+            if printed := _lines(shown).strip():
+                yield f"```\n{printed}\n```"
+
+
+def _lines(value: Json) -> str:
+    return "".join(filter(lambda line: isinstance(line, str), value)) if isinstance(value, list) else str(value or "")  # type: ignore[arg-type]

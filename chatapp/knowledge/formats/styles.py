@@ -1,0 +1,109 @@
+"""Word's styles: which paragraphs are headings and at which level, which are lists, and how letters stand out."""
+
+import re
+from dataclasses import dataclass, replace
+from typing import Any
+
+from chatapp.knowledge.formats.packages import attribute, child, local
+
+TITLE_LEVEL = 0
+BODY_SIZE = 20.0  # half points, where nothing says otherwise
+MOST_ANCESTORS = 20
+_HEADING = re.compile(r"(?:heading|标题)\s*([1-9])$", re.IGNORECASE)
+_CONTENTS = re.compile(r"(?:toc \d|table of figures|index \d|目录)", re.IGNORECASE)
+_OFF = ("0", "false", "off", "none")
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """What a paragraph takes from its style; None where the style above it decides."""
+
+    level: int | None = None
+    contents: bool = False  # of a table of contents
+    list_id: str | None = None
+    depth: int | None = None  # within the list
+    bold: bool | None = None
+    size: float | None = None
+
+
+class Styles:
+    """A document's styles, each with what it inherits."""
+
+    def __init__(self, root: Any) -> None:
+        elements = {attribute(one, "styleId"): one for one in root if local(one.tag) == "style"} if root is not None else {}
+        default = child(root, "docDefaults", "rPrDefault", "rPr") if root is not None else None
+        self._plain = replace(Style(), size=letter_size(default))
+        self._styles = {key: _inherited(key, elements) for key in elements}
+        self._normal = next((key for key, one in elements.items() if _is_default(one)), "")
+
+    def of(self, properties: Any) -> Style:
+        """Return how a paragraph with these properties (w:pPr, or None) is to be taken."""
+        named = child(properties, "pStyle") if properties is not None else None
+        style = self._styles.get(attribute(named, "val") if named is not None else self._normal, Style())
+        own = _own(properties) if properties is not None else Style()
+        return _over(own, _over(style, self._plain))
+
+
+def _inherited(key: str, elements: dict[str, Any]) -> Style:
+    style = Style()
+    for _ in range(MOST_ANCESTORS):
+        element = elements.get(key)
+        if element is None:
+            break
+        style = _over(style, _defined(element))
+        above = child(element, "basedOn")
+        if above is None:
+            break
+        key = attribute(above, "val")
+    return style
+
+
+def _defined(element: Any) -> Style:
+    """Return what a style itself says; a built-in heading is named in English in every language's Word."""
+    named = child(element, "name")
+    name = attribute(named, "val") if named is not None else ""
+    properties, letters = child(element, "pPr"), child(element, "rPr")
+    own = _own(properties) if properties is not None else Style()
+    found = _HEADING.match(name)
+    level = int(found.group(1)) if found else TITLE_LEVEL if name.lower() == "title" else own.level
+    return replace(own, level=level, contents=bool(_CONTENTS.match(name)), bold=is_on(letters, "b"), size=letter_size(letters))
+
+
+def _own(properties: Any) -> Style:
+    outline, numbered = child(properties, "outlineLvl"), child(properties, "numPr")
+    value = attribute(outline, "val") if outline is not None else ""
+    list_id, depth = (child(numbered, "numId"), child(numbered, "ilvl")) if numbered is not None else (None, None)
+    deep = attribute(depth, "val") if depth is not None else ""
+    return Style(
+        level=(int(value) + 1 if int(value) < 9 else -1) if value.isdigit() else None,
+        list_id=attribute(list_id, "val") if list_id is not None else None,
+        depth=int(deep) if deep.isdigit() else None,
+    )
+
+
+def _over(own: Style, above: Style) -> Style:
+    return Style(
+        level=above.level if own.level is None else own.level,
+        contents=own.contents or above.contents,
+        list_id=above.list_id if own.list_id is None else own.list_id,
+        depth=above.depth if own.depth is None else own.depth,
+        bold=above.bold if own.bold is None else own.bold,
+        size=above.size if own.size is None else own.size,
+    )
+
+
+def is_on(properties: Any, name: str) -> bool | None:
+    """Return whether letters' properties (w:rPr, or None) switch something on; None where they do not say."""
+    element = child(properties, name) if properties is not None else None
+    return None if element is None else attribute(element, "val", "1").lower() not in _OFF
+
+
+def letter_size(properties: Any) -> float | None:
+    """Return the size of letters in half points; None where it is not said."""
+    element = child(properties, "sz") if properties is not None else None
+    value = attribute(element, "val") if element is not None else ""
+    return float(value) if re.fullmatch(r"\d{1,4}(\.\d+)?", value) else None
+
+
+def _is_default(element: Any) -> bool:
+    return attribute(element, "type") == "paragraph" and attribute(element, "default") in ("1", "true", "on")

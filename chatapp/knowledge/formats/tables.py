@@ -1,0 +1,171 @@
+"""Tables as text: each row says by itself what it is about.
+
+A row becomes "Town: Bonn · Days: 27", a paragraph of its own. A passage may be any few rows of a large table, and a quotation
+is one row: with the header repeated in each, both say what a figure means, a question that names column and row finds them
+standing together, and a cut can never part a row from its header. The header is found, since few files tell it apart.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+LOOKAHEAD = 30  # rows by which a header is judged
+MOST_LABEL = 80  # characters of a header's cell
+LONG_CELL = 100  # characters; such a cell gets a line of its own
+TITLE_SHARE = 0.6  # of the usual number of cells; rows above the header that have fewer are titles
+LONGER, LONG_LABELLED = 3, 20  # times as long as its header, and characters, is the cell of a column of texts
+JOINT = " · "
+
+Row = Mapping[int, str]  # column from 0 to text; only cells that hold some
+_PERIOD = re.compile(r"(?:[QH][1-4][ -]?)?(?:19|20)\d\d(?:\s*年|[-/.]\d\d|[ -]?[QH][1-4])?$")  # figures that head columns
+_WHITE = re.compile(r"\s*\n\s*")
+
+
+def paragraphs(rows: Iterable[Row], header: int | None = None) -> Iterator[str]:
+    """Yield a paragraph for each row. `header` is how many rows are the header; None where that has to be found.
+
+    An empty row ends a table: what follows may have a header of its own, else goes on under the one above.
+    """
+    labels: dict[int, str] = {}
+    coming: list[Row] = []
+    known = False
+    for row in rows:
+        if known:
+            if row:
+                yield _paragraph(row, labels)
+            else:
+                known = False
+            continue
+        if row:
+            coming.append(row)
+        if len(coming) >= LOOKAHEAD or (coming and not row):
+            yield from _begin(coming, labels, header)
+            coming, known, header = [], bool(row), None
+    if coming:
+        yield from _begin(coming, labels, header)
+
+
+def _begin(rows: Sequence[Row], labels: dict[int, str], header: int | None) -> Iterator[str]:
+    """Find the header of a table's first rows, put it into `labels`, and yield the paragraphs."""
+    found = _find(rows) if header is None else (_Header(header - 1, _labels(rows[:header])) if header else None)
+    first = 0
+    if found and (header or found.place + 1 < len(rows)):
+        labels.clear()
+        labels.update(found.labels)
+        for row in rows[: found.titles]:
+            yield _paragraph(row, {})
+        first = found.place + 1
+        if first >= len(rows):
+            yield _paragraph(rows[-1], {})
+    elif not {column for row in rows for column in row} <= labels.keys() or max(map(len, rows)) * 2 < len(labels):
+        labels.clear()
+    pairs = not labels and len({column for row in rows for column in row}) == 2
+    for row in rows[first:]:
+        if pairs and len(row) == 2 and not is_figure(row[min(row)]):
+            yield _field(*(row[column] for column in sorted(row)))
+        else:
+            yield _paragraph(row, labels)
+
+
+def _paragraph(row: Row, labels: Mapping[int, str]) -> str:
+    return in_lines(_field(labels.get(column, ""), row[column]) for column in sorted(row))
+
+
+def in_lines(fields: Iterable[str]) -> str:
+    """Write a row: its short fields in a line, its long ones in lines of their own."""
+    lines: list[str] = []
+    short: list[str] = []
+    for written in fields:
+        if len(written) <= LONG_CELL:
+            short.append(_WHITE.sub(" ", written) if "\n" in written else written)
+            continue
+        if short:
+            lines.append(JOINT.join(short))
+            short = []
+        lines.append(written)
+    if short:
+        lines.append(JOINT.join(short))
+    return "\n".join(lines)
+
+
+def _field(label: str, text: str) -> str:
+    return f"{label}: {text}" if label else text
+
+
+# --- which row is the header -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Header:
+    place: int
+    labels: dict[int, str]
+    titles: int = field(default=0)  # rows above it
+
+
+def _find(rows: Sequence[Row]) -> _Header | None:
+    """Find the header: the first row as wide as most, where it is made of words and what stands below fits it."""
+    widths = sorted(len(row) for row in rows)
+    usual = widths[len(widths) // 2]
+    place = next((place for place, row in enumerate(rows) if len(row) >= max(2, TITLE_SHARE * usual)), None)
+    if place is None or not _all_words(rows[place]) or place + 1 >= len(rows):
+        return None
+    titles = place
+    if _is_below(rows[place + 1], rows[place]):
+        place += 1
+    elif place and _is_below(rows[place], rows[place - 1]):
+        titles -= 1
+    labels = _labels(rows[titles : place + 1])
+    body = rows[place + 1 :]
+    wide = len(labels) > 2
+    if len(set(labels.values())) < TITLE_SHARE * len(labels) or not (wide or _evidence(labels, body)):
+        return None
+    return _Header(place, labels, titles)
+
+
+def _is_below(row: Row, groups: Row) -> bool:
+    """Say whether a row repeats its words under a row of groups: Q1 | Q2 | Q1 | Q2 under 2023 | | 2024 |."""
+    repeats = len(set(row.values())) < len(row)
+    return repeats and _all_words(row) and _all_words(groups) and len(groups) > 1 and bool(row.keys() - groups.keys())
+
+
+def _labels(head: Sequence[Row]) -> dict[int, str]:
+    """Return the columns' labels; a group's holds to the right until the next group."""
+    labels = dict(head[-1]) if head else {}
+    for above in reversed(head[:-1]):
+        group = ""
+        for column in range(max([*labels, *above], default=-1) + 1):
+            group = above.get(column, group)
+            if column in labels:
+                labels[column] = f"{group} {labels[column]}" if group != labels[column] else group
+            elif column in above:
+                labels[column] = group
+    return {column: _WHITE.sub(" ", label).strip(":： ") for column, label in labels.items()}
+
+
+def is_header(row: Row) -> bool:
+    """Say whether a row is made of different words, as the first line of a file of records is."""
+    return len(row) > 1 and _all_words(row) and len(set(row.values())) == len(row)
+
+
+def _all_words(row: Row) -> bool:
+    return all(len(text) <= MOST_LABEL and (not is_figure(text) or _PERIOD.match(text)) for text in row.values())
+
+
+def _evidence(labels: Mapping[int, str], body: Sequence[Row]) -> bool:
+    """Say whether there are only figures or only long texts below a word; a form of two columns has both or neither.
+
+    Where in doubt there is none: "Bonn: 27" without its header can be read, "Supplier: Price" cannot.
+    """
+    for column, label in labels.items():
+        cells = [row[column] for row in body if column in row]
+        figures = all(map(is_figure, cells)) and not is_figure(label)
+        longer = len(label) <= MOST_LABEL / 4 and all(len(cell) > max(LONG_LABELLED, LONGER * len(label)) for cell in cells)
+        if len(cells) > 1 and (figures or longer):
+            return True
+    return False
+
+
+def is_figure(text: str) -> bool:
+    """Say whether a cell holds a number, an amount, a date or a time rather than words."""
+    digits = sum(map(str.isdigit, text))
+    return digits * 2 > sum(map(str.isalnum, text))

@@ -1,0 +1,98 @@
+"""Rows as text: which row is the header, and what a number looks like in a cell."""
+
+import pytest
+
+from chatapp.knowledge.formats.cellformats import plain, shows
+from chatapp.knowledge.formats.tables import paragraphs
+
+
+def rows(*lines: tuple[str, ...], header: int | None = None) -> list[str]:
+    return list(paragraphs([{column: cell for column, cell in enumerate(line) if cell} for line in lines], header))
+
+
+def test_a_header_of_two_lines_is_put_together() -> None:
+    expected = ["Region: North · 2023 Q1: 1 · 2023 Q2: 2 · 2024 Q1: 3 · 2024 Q2: 4"]
+    assert rows(("Region", "2023", "", "2024", ""), ("", "Q1", "Q2", "Q1", "Q2"), ("North", "1", "2", "3", "4")) == expected
+    assert rows(("", "2023", "", "2024", ""), ("Region", "Q1", "Q2", "Q1", "Q2"), ("North", "1", "2", "3", "4")) == expected
+
+
+def test_years_may_head_columns() -> None:
+    assert rows(("Town", "2023", "2024"), ("Bonn", "11", "12")) == ["Town: Bonn · 2023: 11 · 2024: 12"]
+
+
+def test_after_a_gap_a_table_goes_on_or_another_begins() -> None:
+    more = rows(
+        ("Town", "Days", "Head"),
+        ("Bonn", "27", "Ada"),
+        (),
+        ("Ulm", "28", "Bob"),
+        (),
+        ("Name", "Role"),
+        ("Ada", "1"),
+        ("Bob", "2"),
+    )
+    assert more == [
+        "Town: Bonn · Days: 27 · Head: Ada",
+        "Town: Ulm · Days: 28 · Head: Bob",
+        "Name: Ada · Role: 1",
+        "Name: Bob · Role: 2",
+    ]
+    assert rows(("Town", "Days", "Head"), ("Bonn", "27", "Ada"), (), ("a remark",)) == [
+        "Town: Bonn · Days: 27 · Head: Ada",
+        "a remark",
+    ]
+
+
+def test_a_table_of_figures_alone_has_no_header() -> None:
+    assert rows(("1", "2", "3"), ("4", "5", "6")) == ["1 · 2 · 3", "4 · 5 · 6"]
+
+
+def test_a_header_alone_is_kept() -> None:
+    assert rows(("Town", "Days", "Head")) == ["Town · Days · Head"]
+    assert rows(("Town", "Days"), header=1) == ["Town · Days"]
+
+
+@pytest.mark.parametrize(
+    ("code", "value", "shown"),
+    [
+        ("General", 0.1 + 0.2, "0.3"),
+        ("General", 1e15, "1e+15"),
+        ("0", 3.7, "4"),
+        ("0.00", 1.005, "1.01"),
+        ("#,##0.00", -1234567.891, "-1,234,567.89"),
+        ("0.0%", 0.125, "12.5%"),
+        ('#,##0.00\\ "€"', 5, "5.00 €"),
+        ("[$¥-804]#,##0", 1200, "¥1,200"),
+        ("#,##0.00_);[Red](#,##0.00)", -12.5, "(12.50)"),
+        ('_-* #,##0.00\\ _€_-;\\-* #,##0.00\\ _€_-;_-* "-"??\\ _€_-;_-@_-', 0, "-"),
+        ("00000", 123, "00123"),
+        ("0.00E+00", 12345, "1.23E+04"),
+        ("# ?/?", 0.5, "0.5"),
+        ("#,##0,", 1234567, "1,235"),
+        ("0.##", 2, "2"),
+        ('0" units"', 5, "5 units"),
+        ("@", 5, "5"),
+        ("m/d/yyyy", 45356, "2024-03-05"),
+        ("dd.mm.yyyy hh:mm", 45356.75, "2024-03-05 18:00"),
+        ("yyyy-mm", 45356, "2024-03"),
+        ("d mmmm yyyy", 45356, "5 March 2024"),
+        ("[$-409]dddd, mmmm d, yyyy", 45356, "Tuesday, March 5, 2024"),
+        ('yyyy"年"m"月"d"日"', 45356, "2024年3月5日"),
+        ("h:mm AM/PM", 0.75, "18:00"),
+        ("h:mm:ss", 0.75, "18:00:00"),
+        ("[h]:mm", 1.5, "36:00"),
+        ("mm:ss", 0.01, "14:24"),
+        ("yyyy-mm-dd", 1, "1900-01-01"),
+        ("yyyy-mm-dd", 9e9, "9000000000"),
+    ],
+)
+def test_a_number_is_shown_as_its_cell_shows_it(code: str, value: float, shown: str) -> None:
+    assert shows(code)(value) == shown
+
+
+def test_old_files_of_a_mac_count_from_1904() -> None:
+    assert shows("yyyy-mm-dd", True)(43894) == "2024-03-05"
+
+
+def test_a_number_without_a_format_is_short() -> None:
+    assert [plain(value) for value in (3.0, -2.5, 1 / 3)] == ["3", "-2.5", "0.333333333333"]
