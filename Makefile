@@ -5,6 +5,9 @@ VENV = .venv/bin
 # Node.js of this machine, else the one that set-up put into .venv
 NODE_PATH = PATH="$$PATH:$(CURDIR)/$(VENV)"
 
+# the half of the tests that needs the cores; the other one mostly waits for processes
+HALF = tests/browser tests/chains tests/knowledge
+
 .DEFAULT_GOAL := help
 .PHONY: help run link test check format bench screenshots python
 
@@ -23,7 +26,11 @@ test: python ## set up what is missing and run every test
 	@$(PYTHON) scripts/setup.py test
 	@status=0; \
 	$(NODE_PATH) node --test $$(find tests/js -name '*.test.*js' | sort) || status=1; \
-	$(VENV)/python -m pytest || status=1; \
+	echo "Two halves run side by side; what the first says is shown at the end."; \
+	$(VENV)/python -m pytest $(HALF) > .venv/tests.log 2>&1 & half=$$!; \
+	$(VENV)/python -m pytest $(HALF:%=--ignore=%) || status=1; \
+	wait $$half || status=1; \
+	cat .venv/tests.log; \
 	exit $$status
 
 check: python ## lint, formatting, types (Python and JavaScript), architecture

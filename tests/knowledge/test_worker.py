@@ -25,7 +25,11 @@ ROOT = Path(__file__).parents[2]
 
 @contextmanager
 def worker(home: Path) -> Iterator[subprocess.Popen[bytes]]:
-    process = subprocess.Popen([sys.executable, "-m", "chatapp.worker"], cwd=ROOT, env={**os.environ, "CHATAPP_HOME": str(home)})
+    process = subprocess.Popen(
+        [sys.executable, "-m", "chatapp.worker"],
+        cwd=ROOT,
+        env={**os.environ, "CHATAPP_HOME": str(home), "CHATAPP_EMBEDDER": "off"},
+    )
     try:
         yield process
     finally:
