@@ -192,9 +192,10 @@ _RELATED = "http://schemas.openxmlformats.org/package/2006/relationships"
 
 
 def written_word(body: str, space: str = WORD, **parts: str) -> bytes:
-    """Return a Word document with this body; `styles`, `numbering`, `footnotes`, `header` and `footer` are further parts."""
+    """Return a Word document with this body; `styles`, `numbering` and so on are further parts."""
     type_ = "application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml"
     roots = {"styles": "styles", "numbering": "numbering", "footnotes": "footnotes", "header": "hdr", "footer": "ftr"}
+    roots |= {"diagramData": "dataModel"}
     links = "".join(f'<Relationship Id="r{name}" Type="http://x/relationships/{name}" Target="{name}.xml"/>' for name in parts)
     main = '<Relationship Id="r1" Type="http://x/relationships/officeDocument" Target="word/document.xml"/>'
     made = {

@@ -159,6 +159,12 @@ def test_text_boxes_notes_and_page_heads_are_read_once_and_what_is_hidden_or_a_c
     )
 
 
+def test_a_diagram_is_a_list_of_what_stands_in_it(tmp_path: Path) -> None:
+    drawn = '<w:p><w:r><w:drawing><graphicData><relIds dm="rdiagramData"/></graphicData></w:drawing></w:r></w:p>'
+    points = "".join(f"<w:pt><w:t><w:p><w:r><w:t>{text}</w:t></w:r></w:p></w:t></w:pt>" for text in ("Ask", "Wait"))
+    assert read(tmp_path, written_word(p("Steps:") + drawn, diagramData=points)).text == "Steps:\n\n- Ask\n\n- Wait"
+
+
 def test_the_strict_kind_of_word_is_read_too(tmp_path: Path) -> None:
     assert read(tmp_path, written_word(p("Twenty days."), documents.STRICT_WORD)).text == "Twenty days."
 

@@ -20,6 +20,8 @@ _EXTENSIONS = (
 )
 _FILES = "makefile gnumakefile dockerfile containerfile jenkinsfile vagrantfile rakefile gemfile cmakelists.txt"
 EXTENSIONS, NAMES = frozenset(_EXTENSIONS.split()), frozenset(_FILES.split())
+_REMARKED = ".py .pyi .pyx .rb .r .sh .bash .zsh .fish .pl .pm .ex .exs .jl .nix"
+_HASHES = frozenset(_REMARKED.split())  # remarks begin with #, and /* is none
 _C = frozenset((".c", ".h", ".cc", ".cpp", ".cxx", ".hh", ".hpp", ".hxx", ".m", ".mm"))
 
 _CONTAINERS = (
@@ -76,8 +78,9 @@ def code_sections(text: str, extension: str) -> Iterator[Section]:
     above: list[tuple[int, str, bool]] = []  # indentation, name, and whether it may hold others
     lines = text.split("\n")
     start = lead = 0
+    remark = False  # within /* and */
     for number, line in enumerate(lines):
-        if not _LEADS_IN.match(line) and (found := _definition(lines, number, extension, above)):
+        if not remark and not _LEADS_IN.match(line) and (found := _definition(lines, number, extension, above)):
             indent, name, container = found
             while above and above[-1][0] >= indent:
                 above.pop()
@@ -85,7 +88,8 @@ def code_sections(text: str, extension: str) -> Iterator[Section]:
                 above.append((indent, name, container))
                 yield Section(lead, HEADING_JOINT.join(name for _, name, _ in above))
         start += len(line) + 1
-        if not _LEADS_IN.match(line):
+        remark = (remark or "/*" in line) and "*/" not in line if extension not in _HASHES else False
+        if not remark and not _LEADS_IN.match(line):
             lead = start
 
 
@@ -100,14 +104,24 @@ def _definition(
         return None
     if found := _BY_KEYWORD.match(bare):
         return indent, found.group("name"), bool(found.group("container"))
-    inside = bool(above) and above[-1][2] and indent > above[-1][0]
-    patterns = [_MEMBER] if inside or extension == ".java" else [_ARROW]
-    if indent == 0:
-        patterns += [_C_FUNCTION] if extension in _C else _OTHERS
-        if extension in ("", ".mk") and "".join(lines[number + 1 : number + 2]).startswith("\t"):
-            patterns.append(_TARGET)
-    for pattern in patterns:
+    outer = next((container for depth, _, container in reversed(above) if depth < indent), extension == ".java")
+    recipe = extension in ("", ".mk") and "".join(lines[number + 1 : number + 2]).startswith("\t")
+    for pattern in _patterns(bare, indent, extension, outer, recipe):
         if found := pattern.match(bare):
             name = found.group(found.lastgroup or "name")
             return (indent, name, False) if name not in _NOT_NAMES else None
     return None
+
+
+def _patterns(bare: str, indent: int, extension: str, outer: bool, recipe: bool) -> Iterator[re.Pattern[str]]:
+    """Yield what a definition without a keyword may look like here: in a class, at the top, before a recipe."""
+    if not outer:
+        yield _ARROW
+    elif "(" in bare:
+        yield _MEMBER
+    if indent == 0 and extension not in _C:
+        yield from _OTHERS
+    elif indent == 0 and "(" in bare:
+        yield _C_FUNCTION
+    if indent == 0 and recipe:
+        yield _TARGET

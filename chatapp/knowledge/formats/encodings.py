@@ -3,8 +3,6 @@
 import re
 from pathlib import Path
 
-from charset_normalizer import from_bytes
-
 from chatapp.knowledge.formats import MOST_CHARACTERS, Unreadable
 
 SAMPLE_BYTES = 256 * 1024  # to guess an encoding from
@@ -119,6 +117,8 @@ def _guess(sample: bytes) -> str:
             return wide
     if len(sample) - len(sample.translate(None, _CONTROL)) > len(sample) * MOST_ODD and b"\0" not in sample:
         raise Unreadable("unsupported")
+    from charset_normalizer import from_bytes  # 20 ms that most texts do not need
+
     candidates = [name for name in ENCODINGS if b"\0" in sample or not name.startswith("utf")]
     for cut in range(LONGEST):  # the sample may end inside a character, and so may the file
         matches = list(from_bytes(sample[: len(sample) - cut], cp_isolation=candidates))

@@ -37,7 +37,7 @@ FEW = 0.25  # of the page's text in its main part is too little: that part is no
 MOST_COLUMNS = 1000
 LAYOUT_CELL = 400  # characters of an average cell: such a table arranges a page, and holds no records
 _BEGINS = re.compile(
-    r"(?:\ufeff|\s|<\?xml[^>]*>|<!--.*?-->)*"
+    r"(?:\ufeff|\s|<\?xml[^>]*>|<!--(?:(?!-->).)*-->)*+"  # possessive: many comments must not be tried in every grouping
     r"<(?P<tag>!doctype\s+html|html|head|body|title|meta|script|style|table|div|h[1-6]|p|ul|ol|center)[\s/>]",
     re.IGNORECASE | re.DOTALL,
 )

@@ -1,12 +1,14 @@
 """What travels as MIME: web pages saved in one file (MHTML), and e-mails: who, when, about what, and the text."""
 
 import re
-from email import message_from_bytes, policy
-from email.message import MIMEPart
+from typing import TYPE_CHECKING
 
 from chatapp.knowledge.formats import Builder, Document
 from chatapp.knowledge.formats.encodings import decode
 from chatapp.knowledge.formats.html import add_page
+
+if TYPE_CHECKING:
+    from email.message import MIMEPart
 
 _HEADER = re.compile(
     r"(?:from|to|subject|date|mime-version|received|return-path|message-id|delivered-to|snapshot-content-location|x-[\w-]+):",
@@ -24,6 +26,8 @@ def is_mail(text: str) -> bool:
 
 def read(data: bytes) -> Document:
     """Read an e-mail or a saved page."""
+    from email import message_from_bytes, policy  # 30 ms that other texts do not need
+
     message = message_from_bytes(data, policy=policy.default)
     builder = Builder()
     saved = message.get_content_type() == "multipart/related" and "From" in message and "To" not in message
@@ -37,7 +41,7 @@ def read(data: bytes) -> Document:
     return builder.finish("multipart/related" if saved else "message/rfc822")
 
 
-def _add(builder: Builder, body: MIMEPart) -> None:
+def _add(builder: Builder, body: "MIMEPart") -> None:
     payload = body.get_payload(decode=True)
     text = decode(payload if isinstance(payload, bytes) else b"", body.get_content_charset())
     if body.get_content_type() == "text/html":

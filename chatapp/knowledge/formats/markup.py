@@ -19,6 +19,7 @@ _SKIPPED = frozenset(_TOOLS.split())
 _ICONS = frozenset(("span", "i", "a", "svg", "sup"))
 _WEIGHED = frozenset(("ul", "ol", "div", "table", "header", "body", "main", "article", "section"))
 _DECORATION = frozenset(("headerlink", "anchor", "anchorjs-link", "mw-editsection", "reference", "sr-only", "visually-hidden"))
+_ANCHORS = frozenset("#¶§🔗")  # links of headings to themselves
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 _PARTS = (
     "address article aside blockquote body center dd details dir div dl dt fieldset figcaption figure footer form header hgroup "
@@ -75,7 +76,7 @@ def is_read(node: LexborNode, dropped: Dropped = Dropped()) -> bool:
         return True
     if "hidden" in attributes or _HIDDEN.search(attributes.get("style") or "") or attributes.get("role") in dropped.roles:
         return False
-    if tag in _ICONS and attributes.get("aria-hidden") == "true":
+    if tag in _ICONS and (attributes.get("aria-hidden") == "true" or (tag == "a" and (node.text() or "").strip() in _ANCHORS)):
         return False
     return not _DECORATION & set((attributes.get("class") or "").split())
 
