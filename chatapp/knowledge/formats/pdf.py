@@ -8,7 +8,7 @@ sentences that go on over the page. Headings are what the outline names; without
 import ctypes
 import re
 import unicodedata
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import islice
@@ -18,15 +18,13 @@ from typing import TypeAlias
 import pypdfium2
 import pypdfium2.raw as pdfium
 
-from chatapp.core.text import UNSPACED, joins, normalise
+from chatapp.core.text import joins, normalise
 from chatapp.knowledge.formats import Builder, Document, Unreadable
 from chatapp.knowledge.formats.outline import Line, infer
+from chatapp.knowledge.formats.printed import WIDE, drop_running_heads, full_width, width
 
 MEDIA_TYPE = "application/pdf"
-EDGE_LINES = 2  # at the top and bottom of a page may be running heads
-REPEATED = 0.3  # share of the pages on which a running head stands
 LEGIBLE = 0.5  # share of characters that have to be real ones
-TYPICAL = 0.9  # quantile of line widths that counts as the full width
 MOST_BOOKMARKS = 5000
 
 BOLD = 600  # weight of letters, of which 400 is plain
@@ -40,11 +38,9 @@ _HYPHEN = re.compile(f"[{_SOFT_HYPHEN}]\\s*")
 # Letters drawn as one, and radicals that some fonts give for the characters they look like: ﬁ for fi, ⽅ for 方.
 _FORMS = re.compile("[\ufb00-\ufb06\u2e9f\u2ef3\u2f00-\u2fd5]")
 _BOLD = re.compile(rb"bold|black|heavy|demi|cmbx|simhei", re.IGNORECASE)
-_WIDE = re.compile(f"[{UNSPACED}\u3000-\u303f\uff00-\uffef]")
 _ITEM = re.compile(
     r"\s*(?:[•●▪◦■□*–—-]\s|\(?\d{1,3}[.)、]\s?\S|[(（]?[一二三四五六七八九十]{1,3}[)）、]|第[一二三四五六七八九十百\d]+[章节条款])"
 )
-_NUMBER = re.compile(r"^\D{0,12}?(\d{1,5})\b|\b(\d{1,5})\D{0,8}$")
 _ILLEGIBLE = re.compile("[\ufffd\ue000-\uf8ff]")
 _ENDS = "。！？；….!?:：;"
 
@@ -60,7 +56,7 @@ def read(path: Path, name: str, most_pages: int) -> Document:
     filled = opened.get_formtype() != pdfium.FORMTYPE_NONE
     pages = [_lines(opened, index, filled, looks=not bookmarks) for index in range(len(opened))]
     _require_text(pages)
-    _drop_running_heads(pages)
+    drop_running_heads(pages)
     found = [_place(bookmarks.get(index, []), lines) for index, lines in enumerate(pages)] if bookmarks else _inferred(pages)
     builder = Builder()
     above = ""
@@ -152,67 +148,12 @@ def _require_text(pages: Sequence[Sequence[Line]]) -> None:
         raise Unreadable("no_text")
 
 
-# --- running heads ---------------------------------------------------------------------------------------------------
-
-
-def _drop_running_heads(pages: list[list[Line]]) -> None:
-    """Remove what repeats at the edges of pages; of a repeated line the first one stays, page numbers all go."""
-    if len(pages) < 3:
-        return
-    seen: Counter[str] = Counter()
-    numbered: Counter[tuple[str, int]] = Counter()
-    texts = [[line.text for line in lines] for lines in pages]
-    for index, lines in enumerate(texts):
-        for line in {lines[place] for place in _edges(lines)}:
-            seen[line] += 1
-            numbered[_numbering(line, index)] += 1
-    enough = max(3, REPEATED * len(pages))
-    kept: set[str] = set()
-    for index, lines in enumerate(texts):
-        full = _full_width(lines)
-        heads: set[int] = set()
-        dropped: set[int] = set()
-        for place in _edges(lines):
-            line = lines[place]
-            outermost = place in (0, len(lines) - 1) or {place - 1, place + 1} & heads
-            if outermost and _like_a_head(line, full):
-                is_number = _page_number(line) is not None and numbered[_numbering(line, index)] >= enough
-                if is_number or seen[line] >= enough:
-                    heads.add(place)
-                    if is_number or line in kept:
-                        dropped.add(place)
-            kept.add(line)
-        # The first of its kind stays, but however it looks it is no heading.
-        looked = [Line(line.text) if place in heads else line for place, line in enumerate(pages[index])]
-        pages[index] = [line for place, line in enumerate(looked) if place not in dropped]
-
-
-def _edges(lines: Sequence[str]) -> list[int]:
-    """Return where running heads may stand, from the outside in."""
-    top, bottom = range(len(lines))[:EDGE_LINES], range(len(lines))[-EDGE_LINES:]
-    return list(dict.fromkeys([*top, *reversed(bottom)]))
-
-
-def _like_a_head(line: str, full: float) -> bool:
-    """Say whether a line could be a running head: no end of a sentence, and not as wide as the text."""
-    return line[-1] not in "。！？；，.!?;," and (_width(line) < full * 0.9 or len(line) < 20)
-
-
-def _numbering(line: str, index: int) -> tuple[str, int]:
-    return re.sub(r"\d+", "#", line), (_page_number(line) or 0) - index
-
-
-def _page_number(line: str) -> int | None:
-    found = _NUMBER.search(line) if len(line) < 80 else None
-    return int(found.group(1) or found.group(2)) if found else None
-
-
 # --- lines to paragraphs ---------------------------------------------------------------------------------------------
 
 
 def _add_page(builder: Builder, lines: Sequence[str], above: str, headings: Headings) -> str:
     """Add a page's lines, joined where they belong together; return its last line."""
-    full = _full_width(lines)
+    full = full_width(lines)
     block, joint = "", "\n\n"
     for number, line in enumerate(lines):
         how = None if number in headings or number - 1 in headings else _joint(above, line, full)
@@ -229,23 +170,14 @@ def _add_page(builder: Builder, lines: Sequence[str], above: str, headings: Head
     return above
 
 
-def _full_width(lines: Sequence[str]) -> float:
-    widths = sorted(_width(line) for line in lines)
-    return widths[int(len(widths) * TYPICAL)] if widths else 0
-
-
-def _width(line: str) -> int:
-    return len(line) + len(_WIDE.findall(line))
-
-
 def _joint(above: str, below: str, full: float) -> str | None:
     """Say what joins two lines: nothing, a blank, or None where the break was meant."""
     if not above or _ITEM.match(below):
         return None
-    first = below[:2] if _WIDE.match(below[0]) else below.split(" ", 1)[0]
-    if full < 20 or _width(above) + _width(first) < full * 0.97:
+    first = below[:2] if WIDE.match(below[0]) else below.split(" ", 1)[0]
+    if full < 20 or width(above) + width(first) < full * 0.97:
         return joins(above, below)
-    return "" if _WIDE.match(above[-1]) or _WIDE.match(below[0]) or above[-1] == "-" else " "
+    return "" if WIDE.match(above[-1]) or WIDE.match(below[0]) or above[-1] == "-" else " "
 
 
 # --- headings --------------------------------------------------------------------------------------------------------

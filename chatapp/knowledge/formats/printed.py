@@ -1,0 +1,75 @@
+"""Lines as they are printed: how wide they are, and which of them are running heads and page numbers."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+from chatapp.core.text import UNSPACED
+from chatapp.knowledge.formats.outline import Line
+
+EDGE_LINES = 2  # at the top and bottom of a page may be running heads
+REPEATED = 0.3  # share of the pages on which a running head stands
+TYPICAL = 0.9  # quantile of line widths that counts as the full width
+_NUMBER = re.compile(r"^\D{0,12}?(\d{1,5})\b|\b(\d{1,5})\D{0,8}$")
+WIDE = re.compile(f"[{UNSPACED}\u3000-\u303f\uff00-\uffef]")
+
+
+def drop_running_heads(pages: list[list[Line]]) -> None:
+    """Remove what repeats at the edges of pages; of a repeated line the first one stays, page numbers all go."""
+    if len(pages) < 3:
+        return
+    seen: Counter[str] = Counter()
+    numbered: Counter[tuple[str, int]] = Counter()
+    texts = [[line.text for line in lines] for lines in pages]
+    for index, lines in enumerate(texts):
+        for line in {lines[place] for place in _edges(lines)}:
+            seen[line] += 1
+            numbered[_numbering(line, index)] += 1
+    enough = max(3, REPEATED * len(pages))
+    kept: set[str] = set()
+    for index, lines in enumerate(texts):
+        full = full_width(lines)
+        heads: set[int] = set()
+        dropped: set[int] = set()
+        for place in _edges(lines):
+            line = lines[place]
+            outermost = place in (0, len(lines) - 1) or {place - 1, place + 1} & heads
+            if outermost and _like_a_head(line, full):
+                is_number = _page_number(line) is not None and numbered[_numbering(line, index)] >= enough
+                if is_number or seen[line] >= enough:
+                    heads.add(place)
+                    if is_number or line in kept:
+                        dropped.add(place)
+            kept.add(line)
+        # The first of its kind stays, but however it looks it is no heading.
+        looked = [Line(line.text) if place in heads else line for place, line in enumerate(pages[index])]
+        pages[index] = [line for place, line in enumerate(looked) if place not in dropped]
+
+
+def _edges(lines: Sequence[str]) -> list[int]:
+    """Return where running heads may stand, from the outside in."""
+    top, bottom = range(len(lines))[:EDGE_LINES], range(len(lines))[-EDGE_LINES:]
+    return list(dict.fromkeys([*top, *reversed(bottom)]))
+
+
+def _like_a_head(line: str, full: float) -> bool:
+    """Say whether a line could be a running head: no end of a sentence, and not as wide as the text."""
+    return line[-1] not in "。！？；，.!?;," and (width(line) < full * 0.9 or len(line) < 20)
+
+
+def _numbering(line: str, index: int) -> tuple[str, int]:
+    return re.sub(r"\d+", "#", line), (_page_number(line) or 0) - index
+
+
+def _page_number(line: str) -> int | None:
+    found = _NUMBER.search(line) if len(line) < 80 else None
+    return int(found.group(1) or found.group(2)) if found else None
+
+
+def full_width(lines: Sequence[str]) -> float:
+    widths = sorted(width(line) for line in lines)
+    return widths[int(len(widths) * TYPICAL)] if widths else 0
+
+
+def width(line: str) -> int:
+    return len(line) + len(WIDE.findall(line))
