@@ -1,8 +1,10 @@
 """The product as its users have it: a real gunicorn on a free port, its own home, and a small client that reads streams."""
 
+import contextlib
 import http.client
 import json
 import os
+import random
 import re
 import signal
 import socket
@@ -22,6 +24,7 @@ from chatapp.core.sse import Decoder
 ROOT = Path(__file__).parent.parent
 TOKEN = "the-token-of-the-service-tests"
 START_SECONDS = 30
+PORTS = 10_000, 30_000
 
 
 def wait_for(condition: Callable[[], Any], seconds: float = 10, what: str = "") -> Any:
@@ -36,9 +39,12 @@ def wait_for(condition: Callable[[], Any], seconds: float = 10, what: str = "") 
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port that is free now, and stays so: below those that the system gives to others, and chosen at random."""
+    while True:
+        port = random.randint(*PORTS)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 @dataclass

@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from chatapp import services
+from tests.service import free_port
 
 ROOT = Path(__file__).parent.parent
 pytestmark = [pytest.mark.server, pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")]
@@ -233,12 +234,6 @@ def wait_until(condition: Callable[[], object], seconds: float = 30) -> None:
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.05)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def killed(pid: int) -> None:

@@ -41,6 +41,7 @@ class Chroma:
             self._process = None
 
     def _answers(self) -> bool:
+        assert self._process is not None and self._process.poll() is None, "Chroma has ended"
         try:
             with urllib.request.urlopen(f"{self.url}/api/v2/heartbeat", timeout=1) as reply:
                 return bool(reply.status == 200)
