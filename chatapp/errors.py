@@ -101,6 +101,15 @@ class Overloaded(TooManyAnswers):
         super().__init__("server", retry_after=5, limit=limit)
 
 
+class Restarting(TooManyAnswers):
+    """The worker that was asked is about to leave; another one answers in a moment."""
+
+    status = 503
+
+    def __init__(self) -> None:
+        super().__init__("restarting", retry_after=1)
+
+
 class DatabaseBusy(ChatAppError):
     """Another process held the database for longer than the time-out."""
 

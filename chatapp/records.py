@@ -7,11 +7,11 @@ import os
 import secrets
 import socket
 from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import Select, delete, insert, select, update
+from sqlalchemy import Select, Table, bindparam, delete, insert, select, update
 from sqlalchemy.orm import Session as Transaction
 
 from chatapp.core.answer import AnswerLog, Shape, State, rebuild
@@ -37,21 +37,22 @@ def error_event(error: ChatAppError) -> Error:
     return Error(error.code, error.key, dict(error.params), error.retryable, error.retry_after)
 
 
-def dump(events: Iterable[Logged]) -> list[Any]:
-    """Write events as JSON-ready lists."""
-    return [[type(event).__name__, asdict(event)] for event in events]
-
-
 _TYPES = {kind.__name__: kind for kind in (Context, Sources, Reasoning, Chunk, Done, Error)}
+_FIELDS = {kind: [each.name for each in fields(kind)] for kind in _TYPES.values()}
+
+
+def dump(events: Iterable[Logged]) -> list[Any]:
+    """Write events as JSON-ready lists: the kind, then the fields in their order."""
+    return [[type(event).__name__, *(getattr(event, name) for name in _FIELDS[type(event)])] for event in events]
 
 
 def load(stored: Iterable[Any]) -> list[Logged]:
     """Read what `dump` wrote."""
     events: list[Logged] = []
-    for name, values in stored:
+    for name, *values in stored:
         if name == "Sources":
-            values = {"items": tuple(values["items"])}
-        events.append(_TYPES[name](**values))
+            values = [tuple(values[0])]
+        events.append(_TYPES[name](*values))
     return events
 
 
@@ -156,18 +157,30 @@ class Ending:
     cut: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
-def save_end(t: Transaction, ending: Ending, owner: str | None = None) -> bool:
-    """Write an answer's final state; False where the run is not `owner`'s any more, so that somebody else has ended it."""
-    message_id, log, end = ending.message_id, ending.log, ending.event
-    fence = [Run.message_id == message_id] + ([Run.owner == owner] if owner else [])
-    session_id = t.execute(delete(Run).where(*fence).returning(Run.session_id)).scalar()
-    if session_id is None:
-        return False
-    events = [event for _, event in log.read(0)]
-    sources = next((event.items for event in events if isinstance(event, Sources)), ())
+def save_ends(t: Transaction, endings: Sequence[Ending], owner: str | None = None) -> set[str]:
+    """Write the final states of answers; return those that were still `owner`'s: somebody else has ended the others."""
+    fence = [Run.message_id.in_([ending.message_id for ending in endings])] + ([Run.owner == owner] if owner else [])
+    gone = t.execute(delete(Run).where(*fence).returning(Run.message_id, Run.session_id)).all()
+    mine = {row.message_id for row in gone}
+    if mine:
+        t.connection().execute(_SAVE_END, [_final(ending) for ending in endings if ending.message_id in mine])
+        touch(t, {row.session_id for row in gone})
+    return mine
+
+
+_MESSAGES = cast(Table, Message.__table__)
+_SAVE_END = update(_MESSAGES).where(_MESSAGES.c.id == bindparam("message"))
+
+
+def _final(ending: Ending) -> dict[str, Any]:
+    """Return the columns of an answer that has ended."""
+    log, end = ending.log, ending.event
+    sources = log.sources()
     content = log.text(Chunk)
     shape = [*log.shape(), Shape("error" if isinstance(end, Error) else "done", 1)]
-    values: dict[str, Any] = {
+    done = end if isinstance(end, Done) else None
+    return {
+        "message": ending.message_id,
         "status": ending.state.value,
         "cut": dict(ending.cut),
         "content": content,
@@ -175,14 +188,11 @@ def save_end(t: Transaction, ending: Ending, owner: str | None = None) -> bool:
         "sources": list(sources),
         "citations": list(cited(content, len(sources))),
         "shape": [[run.kind, run.length] for run in shape],
+        "finish_reason": done.finish_reason if done else None,
+        "usage": dict(done.usage) if done else {},
+        "timings": dict(done.timings) if done else {},
+        "error": asdict(end) if isinstance(end, Error) else None,
     }
-    if isinstance(end, Done):
-        values |= {"finish_reason": end.finish_reason, "usage": dict(end.usage), "timings": dict(end.timings)}
-    else:
-        values["error"] = asdict(end)
-    t.execute(update(Message).where(Message.id == message_id).values(**values))
-    touch(t, session_id)
-    return True
 
 
 def stale(before: datetime | None = None) -> Select[str]:
@@ -197,5 +207,5 @@ def reap(t: Transaction, before: datetime | None = None, spare: Set[str] = froze
         log = AnswerLog()
         for event in segments(t, message_id, 0):
             log.append(event)
-        save_end(t, Ending(message_id, log, State.INTERRUPTED, error_event(Interrupted())))
+        save_ends(t, [Ending(message_id, log, State.INTERRUPTED, error_event(Interrupted()))])
     return lost

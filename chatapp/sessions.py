@@ -3,6 +3,7 @@
 The getter carries the permission: `owned_session` and `owned_message` find what is the asker's, or raise NotFound.
 """
 
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import delete, func, select, update
@@ -193,9 +194,9 @@ def as_markdown(session: dict[str, Any], rows: list[dict[str, Any]]) -> str:
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
-def touch(t: Transaction, session_id: str, **values: Any) -> None:
-    """Note that something happened in a session."""
-    t.execute(update(Session).where(Session.id == session_id).values(updated_at=now(), **values))
+def touch(t: Transaction, session_ids: Collection[str]) -> None:
+    """Note that something happened in sessions."""
+    t.execute(update(Session).where(Session.id.in_(session_ids)).values(updated_at=now()))
 
 
 def _with_descendants(t: Transaction, message: Message) -> set[str]:

@@ -147,6 +147,7 @@ class Settings:
     openai_models: tuple[str, ...] = _read("OPENAI_MODELS", (), _names, "model names, with commas")
 
     max_streams: int = _read("CHATAPP_MAX_STREAMS", 2000, _whole, "a number")
+    reader_seconds: int = _read("CHATAPP_READER_SECONDS", 30, _whole, "seconds")
     answers_per_user: int = _read("CHATAPP_ANSWERS_PER_USER", 4, _whole, "a number, 0 for no limit")
     answer_bytes: int = _read("CHATAPP_ANSWER_BYTES", MB, _whole, "bytes")
     connect_seconds: int = _read("CHATAPP_CONNECT_SECONDS", 10, _whole, "seconds")

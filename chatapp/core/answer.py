@@ -13,9 +13,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from chatapp.core.events import Chunk, Context, Done, Error, Logged, Reasoning, Sources
+from chatapp.core.events import Chunk, Context, Done, Error, Json, Logged, Reasoning, Sources, Text
 
 REPLACEMENT = "\ufffd"
+MOST_PARTS = 512  # of one text before they are joined
 
 
 class State(StrEnum):
@@ -89,62 +90,83 @@ class AnswerLog:
     """The log of one answer: append at the end, read from any position."""
 
     def __init__(self) -> None:
-        self._events: list[Logged] = []
-        self._ends: list[int] = []
-        self._held: dict[type[Chunk] | type[Reasoning], str] = {}
-
-    @property
-    def position(self) -> int:
-        """The position after the last event."""
-        return self._ends[-1] if self._ends else 0
-
-    @property
-    def ended(self) -> bool:
-        """Whether the terminal event is in."""
-        return bool(self._events) and isinstance(self._events[-1], Done | Error)
+        self.position = 0  # after the last event
+        self.ended = False  # whether the terminal event is in
+        self._runs: list[_TextRun | Context | Sources | Done | Error] = []
+        self._starts: list[int] = []
+        self._held: dict[type[Text], str] = {}
 
     def append(self, event: Logged) -> int:
         """Add one event and return the position after it. Text is cleaned; empty text changes nothing."""
+        if isinstance(event, Chunk | Reasoning):
+            return self.add(type(event), event.text)
         if self.ended:
             raise IllegalMove("append after the end")
-        if isinstance(event, Chunk | Reasoning):
-            event = type(event)(self._clean(type(event), event.text))
-            if not event.text:
-                return self.position
-        self._events.append(event)
-        self._ends.append(self.position + _length(event))
+        self._begin(event)
+        self.position += 1
+        self.ended = isinstance(event, Done | Error)
         return self.position
 
-    def read(self, position: int) -> list[tuple[int, Logged]]:
-        """Return what follows `position`, as (position after, event), adjacent text of one kind joined."""
-        first = bisect_right(self._ends, position)
-        joined: list[tuple[int, Logged]] = []
-        texts: list[str] = []
-        for index in range(first, len(self._events)):
-            event = self._events[index]
-            if not isinstance(event, Chunk | Reasoning):
-                joined.append((self._ends[index], event))
-                continue
-            skip = max(0, position - (self._ends[index] - len(event.text)))
-            texts.append(event.text[skip:])
-            following = self._events[index + 1] if index + 1 < len(self._events) else None
-            if type(following) is not type(event):
-                joined.append((self._ends[index], type(event)("".join(texts))))
-                texts = []
-        return joined
+    def add(self, kind: type[Text], text: str) -> int:
+        """Add text of one kind, as `append` does."""
+        if self.ended:
+            raise IllegalMove("append after the end")
+        if not text.isascii() or self._held or "\0" in text:
+            text = self._clean(kind, text)
+        if text:
+            run = self._runs[-1] if self._runs else None
+            if not isinstance(run, _TextRun) or run.kind is not kind:
+                run = _TextRun(kind)
+                self._begin(run)
+            self.position += len(text)
+            run.add(text, self.position)
+        return self.position
 
-    def text(self, kind: type[Chunk] | type[Reasoning]) -> str:
+    def read(self, position: int, most: int | None = None) -> list[tuple[int, Logged]]:
+        """Return what follows `position`, as (position after, event), adjacent text of one kind joined.
+
+        With `most`, about so many characters of text at most.
+        """
+        found: list[tuple[int, Logged]] = []
+        if position >= self.position:
+            return found
+        for index in range(bisect_right(self._starts, position) - 1, len(self._runs)):
+            run = self._runs[index]
+            if not isinstance(run, _TextRun):
+                position = self._starts[index] + 1
+                found.append((position, run))
+                continue
+            text = run.after(position, most)
+            position += len(text)
+            found.append((position, run.kind(text)))
+            if most is not None:
+                most -= len(text)
+                if most <= 0:
+                    break
+        return found
+
+    def text(self, kind: type[Text]) -> str:
         """Return all text of one kind."""
-        return "".join(event.text for event in self._events if type(event) is kind)
+        return "".join(part for run in self._runs if isinstance(run, _TextRun) and run.kind is kind for part in run.parts)
+
+    def sources(self) -> tuple[Json, ...]:
+        """Return the passages that the answer stands on; none where none were searched."""
+        return next((run.items for run in self._runs if isinstance(run, Sources)), ())
 
     def shape(self) -> list[Shape]:
         """Return the runs of the log, as kept beside a stored message."""
-        return [Shape(_KINDS[type(event)], _length(event)) for _, event in self.read(0)]
+        ends = [*self._starts[1:], self.position]
+        return [
+            Shape(_KINDS[run.kind if isinstance(run, _TextRun) else type(run)], end - start)
+            for run, start, end in zip(self._runs, self._starts, ends, strict=False)
+        ]
 
-    def _clean(self, kind: type[Chunk] | type[Reasoning], text: str) -> str:
+    def _begin(self, run: "_TextRun | Context | Sources | Done | Error") -> None:
+        self._starts.append(self.position)
+        self._runs.append(run)
+
+    def _clean(self, kind: type[Text], text: str) -> str:
         """Free text of NUL and lone surrogates; a pair that a supplier cut in two is held until its half comes."""
-        if text.isascii() and not self._held:
-            return text.replace("\0", REPLACEMENT)
         text = self._held.pop(kind, "") + text
         if text and "\ud800" <= text[-1] <= "\udbff":
             self._held[kind], text = text[-1], text[:-1]
@@ -155,8 +177,29 @@ class AnswerLog:
         return text.replace("\0", REPLACEMENT)
 
 
-def _length(event: Logged) -> int:
-    return len(event.text) if isinstance(event, Chunk | Reasoning) else 1
+class _TextRun:
+    """Text of one kind, in the pieces that it came in; many are joined, so that an answer costs little more than its text."""
+
+    __slots__ = ("_ends", "kind", "parts")
+
+    def __init__(self, kind: type[Text]) -> None:
+        self.kind = kind
+        self.parts: list[str] = []
+        self._ends: list[int] = []
+
+    def add(self, text: str, end: int) -> None:
+        self.parts.append(text)
+        self._ends.append(end)
+        if len(self.parts) > MOST_PARTS:
+            self.parts, self._ends = ["".join(self.parts)], [end]
+
+    def after(self, position: int, most: int | None) -> str:
+        """Return the text that follows a position which lies in this run, at most so many characters."""
+        first = bisect_right(self._ends, position)
+        start = self._ends[first] - len(self.parts[first])
+        text = self.parts[first] if len(self.parts) == first + 1 else "".join(self.parts[first:])
+        end = None if most is None else position - start + most
+        return text[position - start : end]
 
 
 def rebuild(

@@ -5,8 +5,10 @@ nothing but our own ids and constant names stands in `id:` and `event:`; no line
 """
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from json.encoder import encode_basestring
 from typing import Any, TypeAlias
 
 from chatapp.core.events import Chunk, Context, Done, Error, Event, Ping, Reasoning, Reset, Sources, Status
@@ -15,10 +17,13 @@ Say: TypeAlias = Callable[[str, dict[str, Any]], str]
 
 # JSON leaves these alone, but some line readers end a line at them.
 _LINE_ENDS = {0x85: "\\u0085", 0x2028: "\\u2028", 0x2029: "\\u2029"}
+_LINE_END = re.compile(r"[\x85\u2028\u2029]")
 
 
 def encode(event: Event, message_id: str, position: int, say: Say) -> bytes:
     """Write one event as one block; `say(key, params)` puts an error into the reader's language."""
+    if type(event) is Chunk:  # most of all blocks by far
+        return f'id: {message_id}:{position}\ndata: {{"type":"chunk","data":{_quoted(event.text)}}}\n\n'.encode(errors="replace")
     kind = type(event).__name__.lower()
     body: dict[str, Any] = {"type": kind, "data": _data(event, say)}
     if isinstance(event, Context):
@@ -27,10 +32,16 @@ def encode(event: Event, message_id: str, position: int, say: Say) -> bytes:
         body |= {"code": event.code, "retryable": event.retryable, "retry_after": event.retry_after}
     named = "" if isinstance(event, Context | Chunk | Error) else f"event: {kind}\n"
     placed = "" if isinstance(event, Status | Reset | Ping) else f"id: {message_id}:{position}\n"
-    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
-    if not text.isascii():
-        text = text.translate(_LINE_ENDS)
+    text = _on_one_line(json.dumps(body, ensure_ascii=False, separators=(",", ":")))
     return f"{named}{placed}data: {text}\n\n".encode(errors="replace")
+
+
+def _quoted(text: str) -> str:
+    return _on_one_line(encode_basestring(text))
+
+
+def _on_one_line(text: str) -> str:
+    return text if text.isascii() or not _LINE_END.search(text) else text.translate(_LINE_ENDS)
 
 
 def _data(event: Event, say: Say) -> Any:

@@ -4,7 +4,7 @@ One greenlet drives a chain and appends to a log (writer.py); everybody else rea
 another worker reads a log that is followed from the database, a reader who comes late one that is rebuilt from the stored
 row (records.py): the same `tail`.
 
-Every 200 ms one transaction stores what all live answers of this worker gained. The end is committed before it is
+Every 200 ms one transaction stores what all live answers of this worker gained (saver.py). The end is committed before it is
 announced. Each write names its owner: when no row answers to it, somebody has taken the run for dead, and it ends here.
 """
 
@@ -12,6 +12,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import gevent
 
@@ -19,18 +20,29 @@ from chatapp import records
 from chatapp.core.answer import LIVE, State
 from chatapp.core.events import Logged
 from chatapp.database import Database
-from chatapp.errors import DatabaseBusy
-from chatapp.runs.live import Live
+from chatapp.errors import DatabaseBusy, Restarting
+from chatapp.runs.live import PING_SECONDS, Live
+from chatapp.runs.saver import Saver
+from chatapp.runs.stops import Stops
 from chatapp.runs.writer import SAVE_SECONDS, Job, Lost, Stopped, Writer
 from chatapp.settings import Settings
 
-__all__ = ["Job", "Live", "Runs"]
+__all__ = ["Job", "Live", "Reader", "Runs"]
 
 log = logging.getLogger("chatapp.runs")
 
 FLUSH_SECONDS = 0.2
 WATCH_SECONDS = 0.25
+TICK_SECONDS = 1
 REAP_SECONDS = 5
+
+
+@dataclass(eq=False, slots=True)
+class Reader:
+    """Somebody who reads an answer: how to cut the connection, and since when (monotonic) something waits to be taken."""
+
+    cut: Callable[[], None]
+    given: float = 0.0
 
 
 class Runs:
@@ -39,23 +51,29 @@ class Runs:
     def __init__(self, database: Database, settings: Settings) -> None:
         self._database = database
         self._settings = settings
+        self._saver = Saver(database)
+        self._stops = Stops(database, settings.home)
         self._writers: dict[str, Writer] = {}
         self._followed: dict[str, Live] = {}
+        self._readers: set[Reader] = set()
         self._loops: list[gevent.Greenlet] = []
-        self._heartbeat_at = 0.0
-        self.readers = 0
         self._drain_until: float | None = None
 
     def begin(self) -> None:
         """Start the loops of this worker: from now on it also ends what other workers left behind."""
         if not self._loops:
-            rhythm = [(self._flush, FLUSH_SECONDS), (self._watch, WATCH_SECONDS), (self._reap, REAP_SECONDS)]
+            rhythm = [
+                (self._flush, FLUSH_SECONDS),
+                (self._watch, WATCH_SECONDS),
+                (self._tick, TICK_SECONDS),
+                (self._reap, REAP_SECONDS),
+            ]
             self._loops = [gevent.spawn(_every, seconds, step) for step, seconds in rhythm]
 
     def start(self, job: Job) -> Live:
         """Begin an answer whose row is stored; its context can be read at once."""
         self.begin()
-        writer = Writer(job=job, database=self._database, settings=self._settings)
+        writer = Writer(job=job, save_end=self._saver.save_end, settings=self._settings)
         self._writers[job.context.message_id] = writer
         writer.start()
         return writer
@@ -68,6 +86,8 @@ class Runs:
             return live
         if State(row.status) not in LIVE:
             return Live(records.finished(row))
+        if self.draining:  # this worker will not see its end
+            raise Restarting
         self.begin()
         return self._followed.setdefault(message_id, Live())
 
@@ -77,7 +97,7 @@ class Runs:
         if writer := self._writers.get(message_id):
             writer.interrupt(Stopped)
         elif State(row.status) in LIVE:
-            self._database.write(lambda t: records.request_stop(t, message_id))
+            self._stops.ask(message_id)
 
     def stop_session(self, user_id: str, session_id: str) -> None:
         """Stop every live answer of a session, before it is deleted."""
@@ -85,22 +105,31 @@ class Runs:
             self.stop(user_id, message_id)
 
     @contextmanager
-    def reading(self) -> Iterator[None]:
-        """Count a reader while it reads."""
-        self.readers += 1
+    def reading(self, cut: Callable[[], None]) -> Iterator[Reader]:
+        """Count a reader while it reads, and see that it takes what it is given: `cut` ends its connection if it does not."""
+        reader = Reader(cut)
+        self._readers.add(reader)
         try:
-            yield
+            yield reader
         finally:
-            self.readers -= 1
+            self._readers.discard(reader)
 
-    def live_count(self) -> int:
-        """Return how many answers this worker writes."""
-        return sum(not writer.log.ended for writer in self._writers.values())
+    @property
+    def streams(self) -> int:
+        """How many answers this worker writes, or how many are read here, whichever is more."""
+        return max(len(self._readers), sum(not writer.log.ended for writer in self._writers.values()))
+
+    @property
+    def draining(self) -> bool:
+        """Whether this worker is about to leave, so that nothing should begin here any more."""
+        return self._drain_until is not None
 
     def drain(self, seconds: float) -> None:
         """Let live answers end for that long, then save the rest as interrupted. A second call waits for the first's time."""
         if self._drain_until is None:
             self._drain_until = time.monotonic() + seconds
+            for live in self._followed.values():
+                live.leave()
         while self._writers and time.monotonic() < self._drain_until:
             self._forget_ended()
             gevent.sleep(0.05)
@@ -120,30 +149,17 @@ class Runs:
             del self._writers[message_id]
 
     def _flush(self) -> None:
-        """Store what all live answers gained, in one transaction, and show life."""
         self._forget_ended()
-        beat = time.monotonic() - self._heartbeat_at > records.HEARTBEAT_SECONDS
-        growing = {name: writer for name, writer in self._writers.items() if not writer.ending}
-        gains = {
-            name: records.Gain(writer.flushed, writer.log.position, [event for _, event in writer.log.read(writer.flushed)])
-            for name, writer in growing.items()
-            if writer.log.position > writer.flushed
-        }
-        if not gains and not (beat and growing):
-            return
-        alive = list(self._writers) if beat else []
-        mine = self._database.write(lambda t: records.save_gains(t, records.owner(), gains, alive))
-        if beat:
-            self._heartbeat_at = time.monotonic()
-        for name, gain in gains.items():
-            growing[name].flushed = gain.end
-            if name not in mine:
-                growing[name].interrupt(Lost)
+        self._saver.save_gains(self._writers)
 
     def _watch(self) -> None:
         """See which answers are to stop, and how those that other workers write have grown: one read for all."""
         if not self._writers and not self._followed:
             return
+        for message_id in self._stops.take():
+            if writer := self._writers.get(message_id):
+                writer.interrupt(Stopped)
+                self._stops.forget(message_id)
         followed = {message_id: live.log.position for message_id, live in self._followed.items()}
         written = dict(self._writers)
         flags, grown = self._database.read(lambda t: (records.stop_flags(t, records.owner()), records.grown(t, followed)))
@@ -154,6 +170,16 @@ class Runs:
                 writer.interrupt(Stopped)
         for message_id, events in grown.items():
             self._follow(message_id, events)
+
+    def _tick(self) -> None:
+        """Give readers of silent answers a heartbeat, and cut off those that take nothing."""
+        now = time.monotonic()
+        for live in [*self._writers.values(), *self._followed.values()]:
+            if now - live.rung >= PING_SECONDS:
+                live.ring()
+        for reader in [*self._readers]:
+            if reader.given and now - reader.given > self._settings.reader_seconds:
+                reader.cut()
 
     def _follow(self, message_id: str, events: list[Logged]) -> None:
         live = self._followed[message_id]
@@ -170,6 +196,7 @@ class Runs:
         if set(self._database.read(lambda t: t.scalars(records.stale()).all())) - own:
             for message_id in self._database.write(lambda t: records.reap(t, spare=own)):
                 log.warning("answer interrupted message=%s", message_id)
+        self._stops.sweep()
 
 
 def _every(seconds: float, step: Callable[[], None]) -> None:

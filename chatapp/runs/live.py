@@ -1,7 +1,12 @@
-"""A log that may still grow, the bell that rings when it has, and how it is read: by everybody in the same way."""
+"""A log that may still grow, the bell that rings when it has, and how it is read: by everybody in the same way.
+
+A reader waits for the bell and for nothing else. A bell that rings without anything new is a heartbeat: whoever keeps the
+logs of a worker rings those that have been silent, so that no reader needs a timer of its own.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from time import monotonic
 
 import gevent
 from gevent.event import Event as Bell
@@ -10,46 +15,68 @@ from chatapp.core.answer import AnswerLog
 from chatapp.core.events import Done, Error, Event, Ping, Reset, Status
 
 PING_SECONDS = 10
-MOST_CHUNKS_A_SECOND = 60
+CHUNK_SECONDS = 1 / 60  # a reader is given at most so many chunks a second
+CHUNK_CHARACTERS = 64 * 1024  # of a backlog at once: a reader that takes nothing must not hold a copy of the answer
 
 
 @dataclass(eq=False)
 class Live:
-    """A log and its bell. Whoever appends rings; a bell that has rung is replaced, so that nobody has to take it back."""
+    """A log and its bell. Whoever appends rings."""
 
     log: AnswerLog = field(default_factory=AnswerLog)
     status: Status | None = None
-    bell: Bell = field(default_factory=Bell)
+    left: bool = False  # nothing more will come here: the process ends, and readers find the rest elsewhere
+    rung: float = field(default_factory=monotonic)
+    _bell: Bell = field(default_factory=Bell)
+    _awaited: bool = False
 
     def ring(self) -> None:
         """Wake all who wait."""
-        bell, self.bell = self.bell, Bell()
-        bell.set()
+        self.rung = monotonic()
+        if self._awaited:  # a bell that has rung is replaced, so that nobody has to take it back
+            bell, self._bell, self._awaited = self._bell, Bell(), False
+            bell.set()
+
+    def leave(self) -> None:
+        """Send the readers away without an end: they come back, and go on elsewhere."""
+        self.left = True
+        self.ring()
 
     def tail(self, position: int = 0) -> Iterator[tuple[int, Event]]:
         """Yield (position, event) from a position on until the end: the first piece at once, then at most 60 a second."""
         # A log that another worker writes may not have come this far yet; one that has ended lost its last moment in a crash.
         while position > self.log.position and not self.log.ended:
-            if not self.bell.wait(PING_SECONDS):
-                yield 0, Ping()
+            self._wait()
+            if self.left:
+                return
+            yield 0, Ping()
         if position > self.log.position:
             yield 0, Reset()
             position = 0
         status: Status | None = None
+        given = 0.0
         while True:
-            bell = self.bell
-            if self.status is not status and self.status is not None and position and not self.log.ended:
+            if self.status is not None and self.status is not status and position and not self.log.ended:
                 status = self.status
                 yield position, status
-            events = self.log.read(position)
-            for end, event in events:
+            for end, event in self.log.read(position, CHUNK_CHARACTERS):
                 position = end
                 yield end, event
                 if isinstance(event, Done | Error):
                     return
-            if self.log.ended and position >= self.log.position:
-                return
-            if events:
-                gevent.sleep(1 / MOST_CHUNKS_A_SECOND)
-            elif bell is self.bell and not bell.wait(PING_SECONDS):
-                yield position, Ping()
+                given = monotonic()
+            while not self._has_more(position, status):
+                if self.left or self.log.ended:
+                    return
+                self._wait()
+                if not self.left and not self._has_more(position, status):
+                    yield position, Ping()
+            if not self.log.ended and (early := given + CHUNK_SECONDS - monotonic()) > 0:
+                gevent.sleep(early)
+
+    def _has_more(self, position: int, status: Status | None) -> bool:
+        return position < self.log.position or (self.status is not status and not self.log.ended)
+
+    def _wait(self) -> None:
+        self._awaited = True
+        self._bell.wait()

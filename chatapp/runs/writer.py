@@ -14,8 +14,7 @@ from chatapp.chains import Chain, Finished, Retrieved, pieces
 from chatapp.core.answer import Move, State, after
 from chatapp.core.events import Chunk, Context, Done, Error, Reasoning, Sources, Status
 from chatapp.core.prompt import Ask, cited, source_json
-from chatapp.database import Database
-from chatapp.errors import AnswerTooLong, ChatAppError, DatabaseBusy, Internal, Interrupted, NotSaved, UpstreamTimeout
+from chatapp.errors import AnswerTooLong, ChatAppError, Internal, Interrupted, UpstreamTimeout
 from chatapp.runs.live import Live
 from chatapp.settings import Settings
 
@@ -23,7 +22,6 @@ log = logging.getLogger("chatapp.runs")
 
 SWITCH_SECONDS = 0.01  # a supplier that sends without a pause must not keep the hub for longer
 SAVE_SECONDS = 10
-SAVE_AGAIN_SECONDS = 0.2
 
 
 class Stopped(BaseException):
@@ -51,7 +49,7 @@ class Writer(Live):
     """An answer that this worker writes."""
 
     job: Job = field(kw_only=True)
-    database: Database = field(kw_only=True)
+    save_end: Callable[[records.Ending], ChatAppError | None] = field(kw_only=True)
     settings: Settings = field(kw_only=True)
     flushed: int = 0
     ending: bool = False
@@ -117,8 +115,9 @@ class Writer(Live):
             self.log.append(Chunk(self.job.ask.partial))
         with closing(pieces(self.job.build().stream(self.job.ask))) as stream:
             for piece in stream:
-                if isinstance(piece, Chunk | Reasoning):
-                    self._mark("ttft_ms")
+                if isinstance(piece, (Chunk, Reasoning)):  # a tuple: this is asked for every token
+                    if not size:
+                        self._mark("ttft_ms")
                     size = self._append_text(piece, size)
                 elif isinstance(piece, Finished):
                     finish = piece
@@ -139,40 +138,27 @@ class Writer(Live):
         self.log.append(Sources(tuple(source_json(n, passage) for n, passage in enumerate(piece.passages, 1))))
 
     def _append_text(self, piece: Chunk | Reasoning, size: int) -> int:
-        limit = self.settings.answer_bytes
-        self.log.append(type(piece)(piece.text[: limit - size]))
-        if size + len(piece.text) > limit:
+        limit, text = self.settings.answer_bytes, piece.text
+        self.log.add(type(piece), text if size + len(text) <= limit else text[: limit - size])
+        size += len(text)
+        if size > limit:
             raise AnswerTooLong(limit=f"{limit // 1024} KB")
-        return size + len(piece.text)
+        return size
 
     def _announce(self, move: Move, end: Done | Error) -> Done | Error:
         """Commit the final state, then append the terminal event; return the event that was appended."""
         self._mark("total_ms")
         if isinstance(end, Done):
-            sources = next((event.items for _, event in self.log.read(0) if isinstance(event, Sources)), ())
-            citations, unread = cited(self.log.text(Chunk), len(sources)), tuple(self._cut.get("unread", ()))
+            citations = cited(self.log.text(Chunk), len(self.log.sources()))
+            unread = tuple(self._cut.get("unread", ()))
             end = Done(end.finish_reason, end.usage, dict(self._timings), citations, unread)
         state = after(State.RUNNING, move)
         ending = records.Ending(self.job.context.message_id, self.log, state, end, self._cut)
-        if (fault := self._save(ending)) is not None:
+        if (fault := self.save_end(ending)) is not None:
             end = records.error_event(fault)
         self.log.append(end)
         self.ring()
         return end
-
-    def _save(self, ending: records.Ending) -> ChatAppError | None:
-        """Try for ten seconds; return why it could not be. A run that was taken over was ended by whoever took it."""
-        deadline = time.monotonic() + SAVE_SECONDS
-        while time.monotonic() < deadline:
-            try:
-                mine = self.database.write(lambda t: records.save_end(t, ending, records.owner()))
-                return None if mine else Interrupted()
-            except DatabaseBusy:
-                gevent.sleep(SAVE_AGAIN_SECONDS)
-            except Exception:
-                log.exception("answer not saved message=%s", ending.message_id)
-                break
-        return NotSaved()
 
     def _mark(self, name: str) -> None:
         """Note, once, how many ms after the start something happened."""

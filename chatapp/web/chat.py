@@ -3,6 +3,7 @@
 import logging
 import re
 from collections.abc import Iterator
+from time import monotonic
 from typing import Annotated, Any
 
 from flask import Response, g, jsonify, request, stream_with_context
@@ -12,11 +13,12 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, WithJson
 from chatapp.chains import build_chain, leans_on_history
 from chatapp.core import sse
 from chatapp.core.events import Error
-from chatapp.errors import NotFound, Overloaded, status_of
+from chatapp.errors import NotFound, Overloaded, Restarting, status_of
 from chatapp.runs import Job, Live
 from chatapp.suppliers import Wish
 from chatapp.turns import Opened, Question
 from chatapp.web import Input, person, services
+from chatapp.web.connection import bound
 from chatapp.words import say
 
 log = logging.getLogger("chatapp.web")
@@ -167,6 +169,8 @@ def ask(body: ChatBody) -> Any:
     for _, event in live.tail():
         if isinstance(event, Error):
             return _failed(event)
+    if not live.log.ended:
+        raise Restarting
     shown = services().sessions.message(person().id, message_id)
     return jsonify(
         answer=shown["content"],
@@ -207,8 +211,10 @@ def _ask(body: ChatBody) -> tuple[str, Live]:
 
 def _check_room() -> None:
     """Refuse what would be one stream too many, before anything is stored."""
-    limit = services().settings.max_streams
-    if max(services().runs.readers, services().runs.live_count()) >= limit:
+    runs, limit = services().runs, services().settings.max_streams
+    if runs.draining:
+        raise Restarting
+    if runs.streams >= limit:
         raise Overloaded(limit)
 
 
@@ -243,10 +249,15 @@ def _stream(live: Live, message_id: str, position: int) -> Response:
     def speak(key: str, params: dict[str, Any]) -> str:
         return say(language, key, params)
 
+    cut = bound(request.environ, services().settings.reader_seconds)
+
     def body() -> Iterator[bytes]:
-        with runs.reading():
+        with runs.reading(cut) as reader:
             for place, event in live.tail(position):
-                yield sse.encode(event, message_id, place, speak)
+                block = sse.encode(event, message_id, place, speak)
+                reader.given = monotonic()
+                yield block
+                reader.given = 0.0
 
     return Response(stream_with_context(body()), headers=HEADERS)
 

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from chatapp.core.answer import LIVE, MOVES, AnswerLog, IllegalMove, Move, Shape, State, after, rebuild
+from chatapp.core.answer import LIVE, MOST_PARTS, MOVES, AnswerLog, IllegalMove, Move, Shape, State, after, rebuild
 from chatapp.core.events import Chunk, Context, Done, Error, Reasoning, Sources
 
 CONTEXT = Context("Handbook", "s", "m", "q")
@@ -128,6 +128,22 @@ def test_a_stored_answer_reads_like_the_live_one_from_every_position() -> None:
 
 def test_the_shape_names_the_runs() -> None:
     assert full_log().shape()[:4] == [Shape("context", 1), Shape("reasoning", 5), Shape("sources", 1), Shape("chunk", 6)]
+
+
+def test_a_reader_may_take_a_long_answer_in_parts() -> None:
+    log = AnswerLog()
+    for event in [CONTEXT, Reasoning("why " * 10), *[Chunk(f"{n} 中😀 ") for n in range(3 * MOST_PARTS)], DONE]:
+        log.append(event)
+    for most in (1, 7, 64, 100_000):
+        position, seen, kinds = 0, "", []
+        while not kinds or kinds[-1] is not Done:
+            for end, event in log.read(position, most):
+                text = event.text if isinstance(event, Chunk | Reasoning) else ""
+                assert len(text) <= most
+                position, seen = end, seen + text
+                kinds.append(type(event))
+        assert seen == log.text(Reasoning) + log.text(Chunk)
+        assert position == log.position
 
 
 def test_an_error_ends_a_log_too() -> None:
