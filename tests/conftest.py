@@ -42,7 +42,7 @@ def app(settings: Settings) -> Iterator[Flask]:
     services.accounts.ensure_admin("", TOKEN)
     yield made
     gevent.sleep(0.01)  # who has said its last word may still have to return
-    assert services.runs.live_count() == 0, "a live run was left behind"
+    assert services.runs.streams == 0, "a live run or a reader was left behind"
     services.runs.close()
     pool = services.database.engine.pool
     assert "Current Checked out connections: 0" in pool.status() or pool.status().startswith("NullPool"), pool.status()

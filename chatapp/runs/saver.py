@@ -28,15 +28,16 @@ class _Waiting:
     """An end that is to be saved, and the answer that waits for it."""
 
     ending: Ending
-    until: float = field(default_factory=lambda: time.monotonic() + SAVE_SECONDS)
+    until: float
     fault: "AsyncResult[ChatAppError | None]" = field(default_factory=AsyncResult)
 
 
 class Saver:
     """Stores the live answers of one worker."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, seconds: float = SAVE_SECONDS) -> None:
         self._database = database
+        self._seconds = seconds
         self._heartbeat_at = 0.0
         self._waiting: list[_Waiting] = []
         self._saves = False
@@ -62,11 +63,11 @@ class Saver:
                 growing[name].interrupt(Lost)
 
     def save_end(self, ending: Ending) -> ChatAppError | None:
-        """Wait until an end is saved; return why it could not be, after ten seconds at most of trying.
+        """Wait until an end is saved; return why it could not be, after ten seconds of trying.
 
         Interrupted where the run is not ours any more: whoever took it over has ended it.
         """
-        waiting = _Waiting(ending)
+        waiting = _Waiting(ending, time.monotonic() + self._seconds)
         self._waiting.append(waiting)
         if not self._saves:
             self._saves = True
