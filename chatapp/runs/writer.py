@@ -20,7 +20,7 @@ from chatapp.settings import Settings
 
 log = logging.getLogger("chatapp.runs")
 
-SWITCH_SECONDS = 0.01  # a supplier that sends without a pause must not keep the hub for longer
+SWITCH_SECONDS = 0.003  # a supplier that sends without a pause must not keep the hub for longer
 SAVE_SECONDS = 10
 
 
