@@ -1,7 +1,10 @@
 """How the service logs: one line an event on standard error, line ends inside a message escaped, nothing of what is said."""
 
+import errno
 import logging
 
+# How the network says that somebody's machine is gone. gunicorn knows of closed connections only, and shows tracebacks of these.
+GONE = (errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN)
 FORMAT = "%(asctime)s %(levelname)s %(message)s"
 
 
@@ -22,3 +25,9 @@ def set_up(level: str) -> None:
         handler = logging.StreamHandler()
         handler.setFormatter(OneLine(FORMAT))
         log.addHandler(handler)
+
+
+def is_worth_a_line(record: logging.LogRecord) -> bool:
+    """Say whether gunicorn's error log needs a record: a reader whose machine is gone is nothing that went wrong here."""
+    fault = record.exc_info[1] if record.exc_info else None
+    return not (isinstance(fault, OSError) and fault.errno in GONE)

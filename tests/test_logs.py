@@ -1,0 +1,33 @@
+"""What is worth a line in the log, and that a line stays one."""
+
+import errno
+import logging
+import sys
+
+import pytest
+
+from chatapp.logs import OneLine, is_worth_a_line
+
+
+def record(fault: Exception | None, message: str = "Socket error processing request.") -> logging.LogRecord:
+    try:
+        if fault is not None:
+            raise fault
+        seen = None
+    except Exception:
+        seen = sys.exc_info()
+    return logging.LogRecord("gunicorn.error", logging.ERROR, "", 0, message, (), seen)
+
+
+@pytest.mark.parametrize("number", [errno.ETIMEDOUT, errno.EHOSTUNREACH])
+def test_a_reader_whose_machine_is_gone_is_no_error(number: int) -> None:
+    assert not is_worth_a_line(record(OSError(number, "gone")))
+
+
+@pytest.mark.parametrize("fault", [None, OSError(errno.EMFILE, "too many files"), ValueError("odd")])
+def test_everything_else_is_shown(fault: Exception | None) -> None:
+    assert is_worth_a_line(record(fault))
+
+
+def test_a_line_stays_one() -> None:
+    assert "\n" not in OneLine("%(message)s").format(record(None, "one\ntwo\r\nthree"))
