@@ -22,7 +22,6 @@ import gc
 import io
 import json
 import os
-import resource
 import signal
 import socket
 import sys
@@ -33,6 +32,7 @@ from typing import Any
 if sys.version_info < (3, 11):
     sys.exit(f"Python 3.11 or newer is needed, this is {sys.version_info[0]}.{sys.version_info[1]}.")
 
+from chatapp.limits import other_requests_allowed, raise_file_limit, streams_allowed
 from chatapp.logs import is_worth_a_line
 from chatapp.settings import Settings, SettingsError, terminal_language
 from chatapp.words import say
@@ -43,9 +43,6 @@ except SettingsError as fault:
     sys.exit(str(fault))
 
 ROOT = os.path.dirname(os.path.abspath(__file__))
-OTHER_REQUESTS = 200  # pages, uploads and API calls beside the streams
-FILES_A_STREAM = 2  # the reader's connection and the model's
-OTHER_FILES = 256
 GRACE_SECONDS = 30  # until the arbiter kills a worker that was told to leave
 DRAIN_SECONDS = GRACE_SECONDS - 5  # the rest is for saving and leaving
 QUIT_SECONDS = 1
@@ -58,11 +55,13 @@ GIL_SECONDS = (
 )
 HUB_SECONDS = 0.001  # 0 would not do: that is no full turn
 
+raise_file_limit(SETTINGS.max_streams)
+
 wsgi_app = "wsgi:app"
 bind = SETTINGS.bind
 workers = SETTINGS.workers
 worker_class = "gevent"
-worker_connections = SETTINGS.max_streams + OTHER_REQUESTS
+worker_connections = streams_allowed(SETTINGS.max_streams) + other_requests_allowed()
 timeout = 60  # without a sign of life from a worker's hub
 graceful_timeout = GRACE_SECONDS
 keepalive = 5
@@ -70,17 +69,6 @@ control_socket_disable = True
 forwarded_allow_ips = "127.0.0.1,::1"
 loglevel = "warning"
 accesslog = None
-
-
-def _raise_file_limit() -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = worker_connections * FILES_A_STREAM + OTHER_FILES
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
-
-
-_raise_file_limit()
 
 
 # the arbiter

@@ -10,8 +10,7 @@ announced. Each write names its owner: when no row answers to it, somebody has t
 
 import logging
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import gevent
@@ -20,7 +19,8 @@ from chatapp import records
 from chatapp.core.answer import LIVE, State
 from chatapp.core.events import Logged
 from chatapp.database import Database
-from chatapp.errors import DatabaseBusy, Restarting
+from chatapp.errors import DatabaseBusy, Overloaded, Restarting
+from chatapp.limits import streams_allowed
 from chatapp.runs.live import PING_SECONDS, Live
 from chatapp.runs.saver import Saver
 from chatapp.runs.stops import Stops
@@ -51,6 +51,7 @@ class Runs:
     def __init__(self, database: Database, settings: Settings) -> None:
         self._database = database
         self._settings = settings
+        self.most_streams = streams_allowed(settings.max_streams)
         self._saver = Saver(database)
         self._stops = Stops(database, settings.home)
         self._writers: dict[str, Writer] = {}
@@ -104,15 +105,22 @@ class Runs:
         for message_id in self._database.read(lambda t: records.live_in_session(t, user_id, session_id)):
             self.stop(user_id, message_id)
 
-    @contextmanager
-    def reading(self, cut: Callable[[], None]) -> Iterator[Reader]:
-        """Count a reader while it reads, and see that it takes what it is given: `cut` ends its connection if it does not."""
+    def admit(self, cut: Callable[[], None]) -> Reader:
+        """Give a place to somebody who wants to read; raise Overloaded where none is left, Restarting before the end.
+
+        The place is kept until `dismiss`. `cut` ends the connection of a reader that does not take what it is given.
+        """
+        if self.draining:
+            raise Restarting
+        if self.streams >= self.most_streams:
+            raise Overloaded(self.most_streams)
         reader = Reader(cut)
         self._readers.add(reader)
-        try:
-            yield reader
-        finally:
-            self._readers.discard(reader)
+        return reader
+
+    def dismiss(self, reader: Reader) -> None:
+        """Take the place back; any number of times."""
+        self._readers.discard(reader)
 
     @property
     def streams(self) -> int:

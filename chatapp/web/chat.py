@@ -1,8 +1,10 @@
 """The turn over HTTP: ask, come back, stop; as a stream and as one JSON answer. The contract is wire.md."""
 
+import functools
 import logging
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from time import monotonic
 from typing import Annotated, Any
 
@@ -12,13 +14,13 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, WithJson
 
 from chatapp.chains import build_chain, leans_on_history
 from chatapp.core import sse
-from chatapp.core.events import Error
+from chatapp.core.events import Done, Error
 from chatapp.errors import NotFound, Overloaded, Restarting, status_of
-from chatapp.runs import Job, Live
+from chatapp.runs import Job, Live, Reader
 from chatapp.suppliers import Wish
 from chatapp.turns import Opened, Question
 from chatapp.web import Input, person, services
-from chatapp.web.connection import bound
+from chatapp.web.connection import bound, close_after_this
 from chatapp.words import say
 
 log = logging.getLogger("chatapp.web")
@@ -155,22 +157,24 @@ class AfterQuery(Input):
 def ask_stream(body: ChatBody) -> Response:
     """Answer with `text/event-stream`; a Last-Event-ID of an own answer attaches to it instead of asking again."""
     place = sse.parse_event_id(request.headers.get("Last-Event-ID", ""))
-    if place is not None:
-        _check_room()
-        return _stream(services().runs.attach(person().id, place[0]), *place)
-    message_id, live = _ask(body)
-    return _stream(live, message_id, 0)
+    with _admitted() as reader:
+        if place is not None:
+            return _stream(reader, services().runs.attach(person().id, place[0]), *place)
+        message_id, live = _ask(body)
+        return _stream(reader, live, message_id, 0)
 
 
 @bp.post("/chat", summary="Ask, and get the whole answer", responses={200: ChatAnswer})
 def ask(body: ChatBody) -> Any:
     """Answer with JSON when the answer is complete; an error has the status of its code."""
-    message_id, live = _ask(body)
-    for _, event in live.tail():
-        if isinstance(event, Error):
-            return _failed(event)
-    if not live.log.ended:
+    with _admitted() as reader:
+        message_id, live = _ask(body)
+        end = next((event for _, event in live.tail() if isinstance(event, Done | Error)), None)
+    services().runs.dismiss(reader)
+    if end is None:
         raise Restarting
+    if isinstance(end, Error):
+        return _failed(end)
     shown = services().sessions.message(person().id, message_id)
     return jsonify(
         answer=shown["content"],
@@ -188,9 +192,9 @@ def come_back(path: MessagePath, query: AfterQuery) -> Response:
     place = sse.parse_event_id(request.headers.get("Last-Event-ID") or query.after or "")
     if place is not None and place[0] != path.message_id:
         raise NotFound("message")
-    _check_room()
-    live = services().runs.attach(person().id, path.message_id)
-    return _stream(live, path.message_id, place[1] if place else 0)
+    with _admitted() as reader:
+        live = services().runs.attach(person().id, path.message_id)
+        return _stream(reader, live, path.message_id, place[1] if place else 0)
 
 
 @bp.delete("/chat/stream/<message_id>", summary="Stop an answer")
@@ -201,7 +205,6 @@ def stop(path: MessagePath) -> tuple[str, int]:
 
 
 def _ask(body: ChatBody) -> tuple[str, Live]:
-    _check_room()
     found = services()
     opened = found.turns.open(person().id, body.to_question())
     if opened.ask is None:
@@ -209,13 +212,20 @@ def _ask(body: ChatBody) -> tuple[str, Live]:
     return opened.message_id, found.runs.start(_job(opened))
 
 
-def _check_room() -> None:
-    """Refuse what would be one stream too many, before anything is stored."""
-    runs, limit = services().runs, services().settings.max_streams
-    if runs.draining:
-        raise Restarting
-    if runs.streams >= limit:
-        raise Overloaded(limit)
+@contextmanager
+def _admitted() -> Iterator[Reader]:
+    """Take a place among the streams before anything is stored; it is given back here only where the request fails."""
+    runs = services().runs
+    try:
+        reader = runs.admit(bound(request.environ, services().settings.reader_seconds))
+    except (Overloaded, Restarting):
+        close_after_this(request.environ)
+        raise
+    try:
+        yield reader
+    except BaseException:
+        runs.dismiss(reader)
+        raise
 
 
 def _job(opened: Opened) -> Job:
@@ -242,24 +252,22 @@ def _job(opened: Opened) -> Job:
     return Job(opened.context, opened.user_id, opened.ask, build, supplier, note)
 
 
-def _stream(live: Live, message_id: str, position: int) -> Response:
-    runs = services().runs
+def _stream(reader: Reader, live: Live, message_id: str, position: int) -> Response:
     language = g.language
 
     def speak(key: str, params: dict[str, Any]) -> str:
         return say(language, key, params)
 
-    cut = bound(request.environ, services().settings.reader_seconds)
-
     def body() -> Iterator[bytes]:
-        with runs.reading(cut) as reader:
-            for place, event in live.tail(position):
-                block = sse.encode(event, message_id, place, speak)
-                reader.given = monotonic()
-                yield block
-                reader.given = 0.0
+        for place, event in live.tail(position):
+            block = sse.encode(event, message_id, place, speak)
+            reader.given = monotonic()
+            yield block
+            reader.given = 0.0
 
-    return Response(stream_with_context(body()), headers=HEADERS)
+    response = Response(stream_with_context(body()), headers=HEADERS)
+    response.call_on_close(functools.partial(services().runs.dismiss, reader))
+    return response
 
 
 def _failed(event: Error) -> tuple[Response, int]:

@@ -27,3 +27,11 @@ def bound(environ: Mapping[str, Any], seconds: int) -> Callable[[], None]:
             sock.shutdown(socket.SHUT_RDWR)
 
     return cut
+
+
+def close_after_this(environ: Mapping[str, Any]) -> None:
+    """Let the connection end with this answer: who is refused for want of room must not take any by staying connected."""
+    sock: socket.socket | None = environ.get("gunicorn.socket")
+    if sock is not None:
+        with contextlib.suppress(OSError):
+            sock.shutdown(socket.SHUT_RD)
