@@ -208,7 +208,8 @@ def service(tmp_path: Path) -> Iterator[Service]:
     folder = tmp_path / "service"
     package = folder / "chatapp"
     (package / "knowledge").mkdir(parents=True)
-    for name in ("children.py", "watched.py", "services.py", "settings.py", "words.py", "__main__.py"):
+    parts = "children", "watched", "services", "settings", "words", "logs", "limits", "__main__"
+    for name in [f"{part}.py" for part in parts]:
         shutil.copy(ROOT / "chatapp" / name, package)
     model = folder / services.MODEL_FOLDER.relative_to(ROOT)
     model.mkdir(parents=True)
