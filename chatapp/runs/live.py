@@ -46,13 +46,15 @@ class Live:
         """Yield (position, event) from a position on until the end: the first piece at once, then at most 60 a second."""
         # A log that another worker writes may not have come this far yet; one that has ended lost its last moment in a crash.
         while position > self.log.position and not self.log.ended:
+            yield 0, Ping()
             self._wait()
             if self.left:
                 return
-            yield 0, Ping()
         if position > self.log.position:
             yield 0, Reset()
             position = 0
+        if position and not self.log.ended and not self._has_more(position, None):
+            yield position, Ping()  # at once: until something is sent, whoever came back does not know that he is connected
         status: Status | None = None
         given = 0.0
         while True:

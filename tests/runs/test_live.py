@@ -87,6 +87,13 @@ def test_a_bell_without_news_is_a_heartbeat(live: Live) -> None:
     assert reading.to_its_end() == [CONTEXT, Ping(), DONE]
 
 
+def test_who_comes_back_to_a_silent_answer_hears_at_once_that_it_is_connected(live: Live) -> None:
+    reading = Reading(live, live.log.position)
+    assert reading.until(1) == [Ping()]
+    say(live, Chunk("Yes."), DONE)
+    assert reading.to_its_end() == [Ping(), Chunk("Yes."), DONE]
+
+
 def test_a_status_is_told_once(live: Live) -> None:
     reading = Reading(live)
     reading.until(1)
@@ -103,7 +110,7 @@ def test_readers_of_a_worker_that_leaves_are_sent_away_without_an_end(live: Live
     live.log.append(Chunk("Hel"))
     live.leave()
     assert reading.to_its_end() == [CONTEXT, Chunk("Hel")]
-    assert ahead.to_its_end() == []
+    assert ahead.to_its_end() == [Ping()]
 
 
 def test_a_position_that_the_log_has_not_reached_is_waited_for(live: Live) -> None:
