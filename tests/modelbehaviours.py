@@ -34,6 +34,17 @@ WORDS = (
     "tree",
     ".",
 )
+TONGUES = (
+    "naïve café",
+    "数据库里的答案",
+    "🙂👩‍👩‍👧‍👦🏳️‍🌈",
+    "Ω≈ç√∫˜µ",
+    "שלום עולם",
+    "e\u0301a\u0308",
+    "\u2028\u0085|",
+    "plain ASCII words",
+)
+TONGUE_BYTES = 26  # of a piece, with its number, on the average
 Behaviour = Callable[..., None]
 BEHAVIOURS: list[tuple[re.Pattern[str], Behaviour]] = []
 
@@ -112,6 +123,36 @@ def typewriter(turn: Turn, count: str, rate: str) -> None:
     says(turn, (f"{WORDS[n % len(WORDS)]} " for n in range(int(count))), rate=float(rate))
 
 
+@behaves(r"dictation-(\d+)")
+def dictation(turn: Turn, rate: str) -> None:
+    """Say the question again, letter by letter, so many a second."""
+    says(turn, turn.question, rate=float(rate))
+
+
+@behaves(r"numbered-(\d+)-(\d+)")
+def numbered(turn: Turn, count: str, rate: str) -> None:
+    """So many numbers, so many a second, with a note when each was sent."""
+
+    def numbers() -> Iterable[str]:
+        for n in range(int(count)):
+            turn.request.sent.append(time.monotonic())
+            yield f"{n} "
+
+    says(turn, numbers(), rate=float(rate))
+
+
+@behaves(r"many-tongues-(\d+)-(\d+)")
+def many_tongues(turn: Turn, kilobytes: str, rate: str) -> None:
+    """So many KB of thought and text in many scripts, so many pieces a second."""
+    pieces = [f"{n}: {TONGUES[n % len(TONGUES)]} " for n in range(int(kilobytes) * 1024 // TONGUE_BYTES)]
+    turn.text()
+    started = time.monotonic()
+    for n, piece in enumerate(pieces, 1):
+        turn.delta(**{"reasoning_content" if n < len(pieces) / 4 or n % 40 < 4 else "content": piece})
+        turn.wire.wait(max(0.0001, started + n / float(rate) - time.monotonic()))
+    turn.finish()
+
+
 @behaves(r"flood-(\d+)")
 def flood(turn: Turn, count: str) -> None:
     """So many tokens at full speed, each in a chunk of its own, many in a packet."""
@@ -124,6 +165,12 @@ def flood(turn: Turn, count: str) -> None:
         turn.wire.send(one * min(left, 200))
         left -= min(left, 200)
     turn.finish()
+
+
+@behaves(r"blocks-(\d+)-(\d+)-(\d+)")
+def blocks(turn: Turn, count: str, size: str, rate: str) -> None:
+    """So many pieces of so many letters, so many a second."""
+    says(turn, ("x" * (int(size) - 1) + " " for _ in range(int(count))), rate=float(rate))
 
 
 @behaves(r"slow-first-(\d+(?:\.\d+)?)")
@@ -441,7 +488,21 @@ def usage_broken(turn: Turn) -> None:
 @behaves("zen-rewrite")
 def zen_rewrite(turn: Turn) -> None:
     """Rewrite what is to be rewritten, else echo."""
-    if "Rewrite the user's last question" in str(turn.request.body.get("messages", [{}])[0].get("content")):
+    if is_rewriting(turn):
         says(turn, ["How many days of leave do interns get?"])
     else:
         echo(turn)
+
+
+@behaves("slow-rewrite")
+def slow_rewrite(turn: Turn) -> None:
+    """Never rewrite what is to be rewritten, else echo."""
+    if is_rewriting(turn):
+        turn.wire.wait()
+    else:
+        echo(turn)
+
+
+def is_rewriting(turn: Turn) -> bool:
+    """Say whether a question is to be put into words that stand alone."""
+    return "Rewrite the user's last question" in str(turn.request.body.get("messages", [{}])[0].get("content"))

@@ -33,14 +33,16 @@
  * @property {(path: Message[], tree: import('./chat/tree.js').MessageTree) => void} show the whole path
  * @property {(message: Message) => void} update one message, all but its streamed text
  * @property {(message: Message, event: import('./net/events.js').WireEvent) => void} stream
- * @property {(message: Message, on: boolean) => void} reconnecting
+ * @property {(message: Message, gap: import('./net/run.js').Gap) => void} gap the connection is gone, or there again
+ * @property {(message: Message, state: import('./net/stop.js').StopState) => void} stopping
  * @property {(message: Message) => void} finish no more text will come
  *
  * @typedef {object} Hooks what the rest of the page wants to know
  * @property {() => {llm_config: {supplier: string, model: string}, knowledge_config: object|null}} choice
  * @property {(live: boolean) => void} live
- * @property {(sessionId: string) => void} accepted a question has arrived at the server
- * @property {() => void} ended
+ * @property {(sessionId: string, asked: boolean) => void} accepted what was sent has arrived at the server; whether that was a question
+ * @property {(outcome: import('./net/run.js').Outcome) => void} ended
+ * @property {() => void} signedOut
  * @property {(text: string, problem: Problem) => boolean} refused back to the composer; false when there is no room
  * @property {(problem: Problem) => void} problem
  */

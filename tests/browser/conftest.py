@@ -7,12 +7,13 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 
 from tests.browser.driver import EXPECT_MS, Chat, Faults, Windows, delete_sessions, launch, missing_browser, sign_in
+from tests.browser.line import Line
 from tests.modelserver import ModelServer
 from tests.service import Service
 
 MODELS = (
     "echo cited cut refuse-401 refuse-429-5 refuse-500 html broken-json drop hang-before-headers hang-mid slow-first-1 "
-    "typewriter-40-200 typewriter-120-60 typewriter-400-40 reasoning"
+    "typewriter-40-200 typewriter-120-60 typewriter-400-40 reasoning length dictation-150"
 )
 
 
@@ -90,6 +91,13 @@ def context(
     with windows.window(faults, locale=language, color_scheme=theme, **window) as opened:
         yield opened
     delete_sessions(service)
+
+
+@pytest.fixture
+def line(service: Service) -> Iterator[Line]:
+    """A line to the service that can be cut; nothing goes over it unless a page is opened by its address."""
+    with Line(service.port) as laid:
+        yield laid
 
 
 @pytest.fixture

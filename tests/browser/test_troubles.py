@@ -217,7 +217,9 @@ def test_a_second_tab_keeps_its_question_and_follows_the_answer_of_the_first(
 ) -> None:
     faults.expect(REFUSED + "409")
     chat.expect_complete(chat.ask("Hello", "echo"))
-    other = Chat(context.new_page()).open(f"/c/{chat.session_id}")
+    elsewhere = context.new_page()
+    elsewhere.add_init_script("delete window.BroadcastChannel")  # it does not hear of the first tab's question
+    other = Chat(elsewhere).open(f"/c/{chat.session_id}")
     expect(other.answers).to_have_count(1)
     chat.ask("The long one", "typewriter-120-60")
     expect(chat.text(chat.answers.last)).to_contain_text("The quick")

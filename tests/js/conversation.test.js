@@ -1,6 +1,8 @@
 /** What happens to questions and answers: the tree, and the table of the page's behaviour, without a page. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { merge } from '../../static/js/chat/history.js';
+import { settle, take } from '../../static/js/chat/outcome.js';
 import { isEmptyAnswer, MessageTree } from '../../static/js/chat/tree.js';
 
 /** @param {string} id @param {string|null} parent @param {object} [more] @returns {any} */
@@ -49,4 +51,46 @@ test('what the server does not know is passed over when a parent is named', () =
   assert.ok(unsent);
   tree.moveBelow(unsent, 'q2');
   assert.deepEqual(ids(tree.path('question-x')), ['q1', 'a1', 'q2', 'question-x']);
+});
+
+test('what happened elsewhere comes in beside what this page shows', () => {
+  const [asked, told] = [question('q1', null), answer('a1', 'q1')];
+  const running = answer('a2', 'q2', { status: 'running', content: '' });
+  const tree = new MessageTree([asked, told, question('q2', 'a1'), running]);
+  assert.ok(tree.hasLive());
+  merge(tree, [question('q1', null), answer('a1', 'q1'), question('q2', 'a1'), answer('a2', 'q2', { status: 'stopped' }), question('q3', 'a2'), answer('a3', 'q3')]);
+  assert.equal(tree.get('q1'), asked);
+  assert.equal(tree.get('a1'), told);
+  assert.equal(tree.get('a2')?.status, 'stopped');
+  assert.ok(!tree.hasLive());
+  assert.deepEqual(ids(tree.path('a3')), ['q1', 'a1', 'q2', 'a2', 'q3', 'a3']);
+});
+
+test('a question that never arrived stays at the end when another one was asked elsewhere', () => {
+  const tree = new MessageTree([question('q1', null), answer('a1', 'q1'), question('question-x', 'a1', { status: 'unsent' })]);
+  merge(tree, [question('q2', 'a1'), answer('a2', 'q2')]);
+  const leaf = tree.moveUnsent('question-x', 'a2');
+  assert.deepEqual(ids(tree.path(leaf)), ['q1', 'a1', 'q2', 'a2', 'question-x']);
+  assert.equal(tree.moveUnsent('a1', 'a2'), 'a2');
+});
+
+test('the neighbour of a message is shown down to its newest leaf', () => {
+  const first = answer('a1', 'q1');
+  const tree = new MessageTree([question('q1', null), first, answer('a2', 'q1'), question('q2', 'a2'), answer('a3', 'q2')]);
+  assert.equal(tree.leafBeside(first, 1)?.id, 'a3');
+  assert.equal(tree.leafBeside(first, -1), null);
+});
+
+test('an answer ends as its stream says, and an interruption is no failure', () => {
+  const ended = (/** @type {any} */ event, /** @type {any} */ outcome) => {
+    const message = answer('a', 'q', { content: 'Half', status: 'running' });
+    if (event) take(message, event);
+    settle(message, outcome);
+    return [message.status, message.error?.code];
+  };
+  assert.deepEqual(ended({ type: 'error', code: 'interrupted', data: 'A restart.' }, { state: 'failed' }), ['interrupted', 'interrupted']);
+  assert.deepEqual(ended({ type: 'error', code: 'upstream_error', data: 'No.' }, { state: 'failed' }), ['failed', 'upstream_error']);
+  assert.deepEqual(ended(null, { state: 'refused', error: { status: 404, code: 'not_found', message: '' } }), ['failed', 'gone']);
+  assert.deepEqual(ended(null, { state: 'failed', unreadable: true }), ['failed', 'unreadable']);
+  assert.deepEqual(ended({ type: 'done', data: { finish_reason: 'stopped' } }, { state: 'stopped' }), ['stopped', undefined]);
 });

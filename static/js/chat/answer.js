@@ -4,17 +4,23 @@ import { seconds } from '../core/format.js';
 import { t } from '../core/i18n.js';
 import { renderWhole, StreamRenderer } from '../markdown/stream.js';
 import { showBranch } from './branch.js';
+import { GONE } from './outcome.js';
 import { Phase } from './phase.js';
 import { showSources } from './sources.js';
 import { Thinking } from './thinking.js';
-import { isLocal } from './tree.js';
+import { isLive, isLocal } from './tree.js';
 import { showUnread } from './unread.js';
 
 /** @typedef {import('../types.js').Message} Message */
+/** @typedef {import('../types.js').Problem} Problem */
 
 const NOTES = ['stopped', 'length', 'content_filter'];
 const MODEL_CODES = ['no_model', 'model_gone', 'upstream_auth'];
-const CONTINUABLE = ['stopped', 'failed', 'interrupted'];
+/** @type {Record<string, string>} what the button beside an error is called where it does something else than to ask again */
+const LABELS = { lost: 'thread.reconnect', interrupted: 'thread.regenerate' };
+const BROKEN = ['stopped', 'failed', 'interrupted'];
+/** Errors after which there is nothing to go on with, or no use in it. */
+const FINAL = ['answer_too_long', 'unreadable', GONE];
 
 export class AnswerView {
   root = clone('answer');
@@ -24,6 +30,12 @@ export class AnswerView {
   #phase;
   #thinking;
   /** @type {StreamRenderer|null} */ #renderer = null;
+  /** Its own text or thinking has come. */
+  #begun = false;
+  /** What it is doing until then. */
+  #status = '';
+  /** @type {import('../net/run.js').Gap} */ #gap = '';
+  /** @type {import('../net/stop.js').StopState|null} */ #stop = null;
 
   /** @param {Message} message @param {import('../markdown/engine.js').Engine} engine @param {() => void} grown called when it got longer */
   constructor(message, engine, grown) {
@@ -32,7 +44,8 @@ export class AnswerView {
     this.#grown = grown;
     this.#phase = new Phase(this.root);
     this.#thinking = new Thinking(this.root);
-    if (!this.#isLive()) this.#whole();
+    if (!isLive(message)) this.#whole();
+    else if (message.content) this.#stream();
   }
 
   get message() {
@@ -42,7 +55,7 @@ export class AnswerView {
   /** Show everything but the streamed text. @param {Message[]} siblings */
   update(siblings) {
     const message = this.#message;
-    const live = this.#isLive();
+    const live = isLive(message);
     this.root.dataset.message = message.id;
     this.root.dataset.status = message.status;
     this.root.setAttribute('aria-busy', String(live));
@@ -50,56 +63,78 @@ export class AnswerView {
     find(this.root, '[data-context]').textContent = message.knowledge ?? '';
     find(this.root, '[data-actions]').hidden = live;
     find(this.root, '[data-copy]').hidden = !message.content;
-    find(this.root, '[data-continue]').hidden = !message.content || !CONTINUABLE.includes(message.status);
     this.#showEnd(live);
     showBranch(this.root, message, siblings);
     showUnread(this.root, live ? [] : message.unread ?? []);
     if (!live) showSources(this.root, message);
-    else if (!message.content) this.#phase.show(isLocal(message) ? 'connecting' : 'writing');
+    else if (isLocal(message)) this.#is('connecting');
+    else if (!this.#begun && ['', 'connecting'].includes(this.#status)) this.#is('writing');
   }
 
   /** @param {import('../net/events.js').WireEvent} event */
   stream(event) {
     const renderer = this.#stream();
-    if (event.type === 'status') this.#phase.show(event.data);
+    if (event.type === 'status') this.#is(this.#begun ? '' : event.data);
     else if (event.type === 'sources') renderer.cite(event.data.map((source) => source.n));
     else if (event.type === 'reasoning') {
-      this.#phase.hide();
+      this.#begins();
       this.#thinking.append(event.data);
     } else if (event.type === 'chunk') {
-      this.#phase.hide();
+      this.#begins();
       this.#thinking.end();
       renderer.append(event.data);
     } else if (event.type === 'reset') {
+      this.#begun = false;
       this.#thinking.reset();
       renderer.reset();
-      this.#phase.show('writing');
+      this.#is('writing');
     }
     this.#grown();
   }
 
-  /** @param {boolean} on */
-  reconnecting(on) {
-    if (on) this.#phase.show('reconnecting');
-    else if (this.#message.content) this.#phase.hide();
-    else this.#phase.show('writing');
+  /** The connection is gone, for a moment or for long, or there again. @param {import('../net/run.js').Gap} gap */
+  gap(gap) {
+    this.#gap = gap;
+    this.#showPhase();
+    this.#showEnd(true);
+    this.#grown();
   }
 
-  stopping() {
-    this.#phase.show('stopping');
+  /** @param {import('../net/stop.js').StopState} state */
+  stopping(state) {
+    this.#stop = state;
+    this.#showPhase();
+    this.#grown();
   }
 
   /** No more text will come. */
   finish() {
-    this.#phase.hide();
+    this.#gap = '';
+    this.#stop = null;
+    this.#is('');
     this.#thinking.end();
     this.#renderer?.finish();
     this.#renderer = null;
     this.#grown();
   }
 
-  #isLive() {
-    return this.#message.status === 'queued' || this.#message.status === 'running';
+  #begins() {
+    this.#begun = true;
+    this.#is('');
+  }
+
+  /** @param {string} status */
+  #is(status) {
+    this.#status = status;
+    this.#showPhase();
+  }
+
+  /** What a person waits for comes first: the end that he asked for, then the connection, then the work. */
+  #showPhase() {
+    const stop = this.#stop === 'unreached' ? 'unreached' : this.#stop && 'stopping';
+    const name = stop || (this.#gap ? 'reconnecting' : this.#status);
+    if (name) this.#phase.show(name);
+    else this.#phase.hide();
   }
 
   #stream() {
@@ -119,21 +154,48 @@ export class AnswerView {
 
   /** @param {boolean} live */
   #showEnd(live) {
-    const { status, error, finish_reason: reason, timings, content } = this.#message;
+    const { status, finish_reason: reason, timings, content } = this.#message;
     const note = status === 'stopped' ? 'stopped' : reason ?? '';
     const element = find(this.root, '[data-note]');
     showText(element, !live && NOTES.includes(note) ? t(`answer.${note}`) : '');
     element.dataset.note = NOTES.includes(note) ? note : '';
-    const interrupted = status === 'interrupted' ? t('answer.interrupted') : '';
-    const sentence = live ? '' : error?.message || interrupted || (status === 'failed' ? t('answer.failed') : '');
-    find(this.root, '[data-error]').hidden = !sentence;
-    find(this.root, '[data-error]').dataset.error = error?.code ?? '';
-    find(this.root, '[data-error-text]').textContent = sentence;
-    find(this.root, '[data-retry-label]').textContent = error?.code === 'lost' ? t('thread.reconnect') : t('thread.retry');
-    find(this.root, '[data-error-connect]').hidden = !MODEL_CODES.includes(error?.code ?? '');
+    const problem = live ? this.#gapProblem() : problemOf(this.#message);
+    const goesOn = !live && goesOnFrom(this.#message);
+    this.#showProblem(problem, goesOn);
+    find(this.root, '[data-continue]').hidden = !goesOn || problem !== null;
     const took = timings?.total_ms ? t('answer.took', { seconds: seconds(timings.total_ms) }) : '';
     find(this.root, '[data-meta]').textContent = content ? [modelName(this.#message), took].filter(Boolean).join(' · ') : '';
   }
+
+  /** @param {Problem|null} problem @param {boolean} goesOn */
+  #showProblem(problem, goesOn) {
+    const code = problem?.code ?? '';
+    find(this.root, '[data-error]').hidden = !problem;
+    find(this.root, '[data-error]').dataset.error = code;
+    find(this.root, '[data-error-text]').textContent = problem?.message ?? '';
+    find(this.root, '[data-error-continue]').hidden = !goesOn;
+    find(this.root, '[data-retry]').hidden = code === GONE;
+    find(this.root, '[data-regenerate]').hidden = code === GONE;
+    find(this.root, '[data-retry-label]').textContent = t(LABELS[code] ?? 'thread.retry');
+    find(this.root, '[data-error-connect]').hidden = !MODEL_CODES.includes(code);
+  }
+
+  /** @returns {Problem|null} */
+  #gapProblem() {
+    return this.#gap === 'long' ? { code: 'lost', message: t('answer.lost') } : null;
+  }
+}
+
+/** @param {Message} message @returns {Problem|null} what went wrong with an answer that has ended, in a sentence */
+function problemOf({ status, error }) {
+  if (status === 'interrupted') return { code: 'interrupted', message: error?.message || t('answer.interrupted') };
+  if (error?.message) return error;
+  return status === 'failed' ? { code: error?.code ?? '', message: t('answer.failed') } : null;
+}
+
+/** @param {Message} message @returns {boolean} whether there is a text that can be gone on with */
+function goesOnFrom({ content, status, finish_reason: reason, error }) {
+  return Boolean(content) && (BROKEN.includes(status) || reason === 'length') && !FINAL.includes(error?.code ?? '');
 }
 
 /** @param {Message} message */

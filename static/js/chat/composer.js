@@ -31,10 +31,7 @@ export class Composer {
     this.#send = findAs(dock, '[data-send]', HTMLButtonElement);
     this.#stop = findAs(dock, '[data-stop]', HTMLButtonElement);
     this.#notice = find(dock, '[data-notice]');
-    this.#stop.addEventListener('click', () => {
-      this.#stop.disabled = true;
-      stop();
-    });
+    this.#stop.addEventListener('click', () => stop());
     this.#form.addEventListener('submit', (event) => {
       event.preventDefault();
       this.submit();
@@ -80,6 +77,11 @@ export class Composer {
     this.#send.hidden = live;
     this.#form.dataset.live = String(live);
     if (!live && this.#notice.dataset.notice === 'kept') this.hideNotice();
+  }
+
+  /** @param {boolean} asked nothing more to press until it turns out that it did not get through */
+  stopping(asked) {
+    this.#stop.disabled = asked;
   }
 
   /** @param {string} text @param {{kind?: string, action?: string, run?: () => void}} [options] */

@@ -13,28 +13,33 @@
 import { newId } from '../core/format.js';
 import { t } from '../core/i18n.js';
 import { Run } from '../net/run.js';
-import { READ_AGAIN, settle } from './outcome.js';
-import { MessageTree } from './tree.js';
+import { merge, readMessages } from './history.js';
+import { READ_AGAIN, settle, take } from './outcome.js';
+import { isLive, isLocal, localMessage, MessageTree } from './tree.js';
 
 /** Refusals that put the question back into the composer, since it is not the question's fault. */
-const BACK_TO_COMPOSER = ['no_model', 'model_gone', 'busy'];
+const BACK_TO_COMPOSER = ['no_model', 'model_gone', 'busy', 'unauthorized'];
 
 export class Conversation {
   #api;
   #view;
   #hooks;
+  #network;
   #tree = new MessageTree();
   /** @type {string|null} */ #leaf = null;
   /** @type {string|null} */ #sessionId = null;
   /** @type {Run|null} */ #run = null;
   /** @type {Message|null} the answer that the run writes */ #answer = null;
-  #opening = 0;
+  /** The answer goes on with another one, and shows its text until its own comes. */
+  #carried = false;
+  /** @type {Map<string, string>} the names of wishes that may not have arrived */ #wishes = new Map();
 
-  /** @param {{api: import('../net/api.js').Api, view: View, hooks: Hooks}} deps */
-  constructor({ api, view, hooks }) {
+  /** @param {{api: Pick<import('../net/api.js').Api, 'get'|'patch'>, view: View, hooks: Hooks, network?: Partial<import('../net/run.js').Deps>}} deps */
+  constructor({ api, view, hooks, network }) {
     this.#api = api;
     this.#view = view;
     this.#hooks = hooks;
+    this.#network = network;
   }
 
   get sessionId() {
@@ -45,10 +50,6 @@ export class Conversation {
     return Boolean(this.#run?.live);
   }
 
-  get isEmpty() {
-    return this.#leaf === null;
-  }
-
   /**
    * Show another chat, or an empty one. What is being written here goes on at the server.
    * @param {string|null} sessionId @returns {Promise<Session|null>}
@@ -56,18 +57,36 @@ export class Conversation {
   async open(sessionId) {
     this.#run?.close();
     this.#sessionId = sessionId;
-    this.#tree = new MessageTree();
+    const empty = new MessageTree();
+    this.#tree = empty;
     this.#leaf = null;
-    this.#opening += 1;
-    const opening = this.#opening;
     if (!sessionId) return this.#showPath(), null;
-    const [session, messages] = await Promise.all([this.#api.get(`/api/sessions/${sessionId}`), this.#allMessages(sessionId)]);
-    if (opening !== this.#opening) return session;
+    const [session, messages] = await Promise.all([this.#api.get(`/api/sessions/${sessionId}`), readMessages(this.#api, sessionId)]);
+    if (empty !== this.#tree) return session;
     this.#tree = new MessageTree(messages);
     this.#leaf = (this.#tree.get(session.leaf_id) ?? messages.at(-1) ?? null)?.id ?? null;
     this.#showPath();
     this.#attachIfLive();
     return session;
+  }
+
+  /**
+   * See whether something was asked in this chat elsewhere, in another tab or on another device, and show it.
+   * @returns {Promise<boolean>} whether there was
+   */
+  async refresh() {
+    const [sessionId, tree, options] = [this.#sessionId, this.#tree, { stay: true }];
+    if (this.live || !sessionId || !this.#leaf) return false;
+    const session = await this.#api.get(`/api/sessions/${sessionId}`, options);
+    const known = !session.leaf_id || tree.get(session.leaf_id);
+    if (known && !tree.hasLive()) return false;
+    const messages = await readMessages(this.#api, sessionId, options);
+    if (this.live || tree !== this.#tree) return false;
+    merge(tree, messages);
+    if (!known) this.#leaf = tree.moveUnsent(this.#leaf, session.leaf_id);
+    this.#showPath();
+    this.#attachIfLive();
+    return true;
   }
 
   /**
@@ -97,17 +116,17 @@ export class Conversation {
   /** Ask for another answer to the same question. @param {Message} message the question or one of its answers */
   regenerate(message) {
     const question = message.role === 'user' ? message : this.#tree.get(message.parent_id);
-    if (question) this.#another(question.id, { question_id: question.id });
+    if (question) this.#another(question.id, { question_id: question.id }, null);
   }
 
   /** Go on with an answer that was stopped, cut or failed: a new one that begins with its text. @param {Message} answer */
   continue(answer) {
-    this.#another(answer.parent_id, { continue_id: answer.id });
+    this.#another(answer.parent_id, { continue_id: answer.id }, answer);
   }
 
   /** What the button beside an error does: read the answer again if only the connection was at fault. @param {Message} answer */
   retry(answer) {
-    if (this.live) return;
+    if (this.live) return this.nudge('asked');
     if (!READ_AGAIN.includes(answer.error?.code ?? '')) return this.regenerate(answer);
     answer.error = null;
     answer.status = 'running';
@@ -119,11 +138,9 @@ export class Conversation {
     void this.#run?.stop();
   }
 
-  /** The network or the page is back. */
-  nudge() {
-    const last = this.#tree.get(this.#leaf);
-    if (this.#run?.live) this.#run.nudge();
-    else if (last?.error?.code === 'lost') this.retry(last);
+  /** The network or the page is back, or somebody does not want to wait. @param {'seen'|'online'|'asked'} why */
+  nudge(why) {
+    this.#run?.nudge(why);
   }
 
   /** The page is being left; a page that comes back from the browser's cache attaches again. */
@@ -132,40 +149,31 @@ export class Conversation {
   }
 
   attachAgain() {
-    const last = this.#tree.get(this.#leaf);
-    if (!this.live && last?.role === 'assistant' && last.id === this.#answer?.id) this.#attachIfLive();
+    if (!this.live) this.#attachIfLive();
   }
 
   /** Show the alternative `step` places away. @param {Message} message @param {number} step */
   switchBranch(message, step) {
-    const siblings = this.#tree.siblings(message);
-    const other = siblings[siblings.indexOf(message) + step];
-    if (!other || this.live) return;
-    this.#leaf = this.#tree.leafBelow(other.id)?.id ?? other.id;
+    const leaf = this.#tree.leafBeside(message, step);
+    if (!leaf || this.live) return;
+    this.#leaf = leaf.id;
     this.#showPath();
+    this.#attachIfLive();
     if (!this.#sessionId) return;
     this.#api.patch(`/api/sessions/${this.#sessionId}`, { leaf_id: this.#leaf }).catch((error) => this.#hooks.problem(error));
   }
 
-  /** @param {string} sessionId @returns {Promise<Message[]>} */
-  async #allMessages(sessionId) {
-    /** @type {Message[]} */
-    const messages = [];
-    let next = '';
-    do {
-      const page = await this.#api.get(`/api/sessions/${sessionId}/messages?limit=200${next && `&after=${encodeURIComponent(next)}`}`);
-      messages.push(...page.items);
-      next = page.next ?? '';
-    } while (next);
-    return messages;
-  }
-
-  /** @param {string|null} questionId @param {Record<string, string>} wish */
-  #another(questionId, wish) {
+  /** Also sent twice, it is fulfilled once. @param {string|null} questionId @param {Record<string, string>} wish @param {Message|null} before what it goes on with */
+  #another(questionId, wish, before) {
     if (this.live) return;
-    const answer = this.#local('assistant', `answer-${newId()}`, questionId, '', 'queued');
+    const key = JSON.stringify(wish);
+    const id = this.#wishes.get(key) ?? newId();
+    this.#wishes.set(key, id);
+    const answer = this.#local('assistant', `answer-${id}`, questionId, before?.content ?? '', 'queued');
+    if (before) answer.sources = before.sources;
     this.#showPath();
-    this.#begin({ ask: this.#body(wish) }, answer, null);
+    this.#begin({ ask: this.#body({ ...wish, client_message_id: id }) }, answer, null);
+    this.#carried = before !== null;
   }
 
   /** @param {Message} question @param {string} id client_message_id: sent twice, it is answered once @param {boolean} branch */
@@ -184,8 +192,8 @@ export class Conversation {
 
   /** @param {'user'|'assistant'} role @param {string} id @param {string|null} parent @param {string} content @param {Message['status']} status */
   #local(role, id, parent, content, status) {
-    /** @type {Message} */
-    const message = { id, role, parent_id: parent, session_id: this.#sessionId, content, status, created_at: new Date().toISOString() };
+    const message = localMessage(role, id, parent, content, status);
+    message.session_id = this.#sessionId;
     if (role === 'assistant') Object.assign(message, this.#hooks.choice().llm_config);
     this.#tree.add(message);
     this.#leaf = id;
@@ -197,8 +205,8 @@ export class Conversation {
   }
 
   #attachIfLive() {
-    const last = this.#tree.get(this.#leaf);
-    if (last?.role === 'assistant' && ['queued', 'running'].includes(last.status)) this.#attach(last);
+    const live = this.#tree.path(this.#leaf).findLast(isLive);
+    if (live) this.#attach(live);
   }
 
   /** Read an answer from its beginning. @param {Message} answer */
@@ -213,11 +221,13 @@ export class Conversation {
   /** @param {import('../net/run.js').Target} target @param {Message} answer @param {Message|null} question sent with it */
   #begin(target, answer, question) {
     this.#answer = answer;
+    this.#carried = false;
     const run = new Run(target, {
       event: (event) => this.#take(run, event, question),
-      reconnecting: (on) => this.#view.reconnecting(answer, on),
+      gap: (gap) => this.#view.gap(answer, gap),
+      stop: (state) => this.#view.stopping(answer, state),
       end: (outcome) => this.#ended(run, outcome, answer, question),
-    });
+    }, this.#network);
     this.#run = run;
     this.#hooks.live(true);
     void run.start();
@@ -228,17 +238,9 @@ export class Conversation {
     const answer = this.#answer;
     if (!answer || run !== this.#run) return;
     if (event.type === 'context') this.#accepted(event, answer, question);
-    else if (event.type === 'chunk') answer.content += event.data;
-    else if (event.type === 'reasoning') answer.reasoning = (answer.reasoning ?? '') + event.data;
-    else if (event.type === 'sources') answer.sources = event.data;
-    else if (event.type === 'reset') Object.assign(answer, { content: '', reasoning: '' });
-    else if (event.type === 'error') answer.error = { code: event.code ?? 'internal', message: event.data };
-    else if (event.type === 'done') {
-      answer.finish_reason = event.data.finish_reason ?? 'stop';
-      answer.citations = event.data.citations ?? [];
-      answer.timings = event.data.timings ?? null;
-      answer.unread = event.data.unread ?? [];
-    }
+    if (event.type === 'chunk' && this.#carried) this.#take(run, { type: 'reset', data: {} }, question);
+    if (event.type === 'chunk' || event.type === 'reset') this.#carried = false;
+    take(answer, event);
     this.#view.stream(answer, event);
   }
 
@@ -248,34 +250,35 @@ export class Conversation {
       this.#tree.rename(question, event.question_id);
       question.status = 'complete';
     }
+    const own = isLocal(answer);
+    if (this.#leaf === answer.id) this.#leaf = event.message_id;
     this.#tree.rename(answer, event.message_id);
-    this.#leaf = answer.id;
+    this.#wishes.clear();
     answer.status = 'running';
     answer.knowledge = event.data;
     this.#sessionId ??= event.session_id;
     answer.session_id = this.#sessionId;
     if (question) this.#view.update(question);
     this.#view.update(answer);
-    this.#hooks.accepted(event.session_id);
+    if (own) this.#hooks.accepted(event.session_id, question !== null);
   }
 
   /** @param {Run} run @param {Outcome} outcome @param {Message} answer @param {Message|null} question */
   #ended(run, outcome, answer, question) {
     if (run !== this.#run) return;
     this.#run = null;
-    const neverAccepted = outcome.state === 'refused' || outcome.state === 'unsent';
-    if (outcome.state === 'closed') answer.status = 'running';
-    else if (neverAccepted && answer.id.startsWith('answer-')) this.#notAccepted(outcome, answer, question);
-    else this.#settle(outcome, answer);
+    const signedOut = outcome.error?.status === 401;
+    if (isLocal(answer) && ['refused', 'unsent'].includes(outcome.state)) this.#notAccepted(outcome, answer, question);
+    else if (outcome.state === 'closed' || signedOut) answer.status = 'running';
+    else {
+      if (this.#carried) answer.content = '';
+      settle(answer, outcome);
+      this.#view.finish(answer);
+      this.#showPath();
+    }
     this.#hooks.live(false);
-    if (outcome.state !== 'closed') this.#hooks.ended();
-  }
-
-  /** @param {Outcome} outcome @param {Message} answer */
-  #settle(outcome, answer) {
-    settle(answer, outcome);
-    this.#view.finish(answer);
-    this.#showPath();
+    if (signedOut) this.#hooks.signedOut();
+    else if (outcome.state !== 'closed') this.#hooks.ended(outcome);
   }
 
   /** No empty answer stays behind; the question is marked, or goes back to where it can be sent from. @param {Outcome} outcome @param {Message} answer @param {Message|null} question */

@@ -1,22 +1,41 @@
-/** What the end of a reading means for its answer. */
+/** What the events of a stream, and the end of its reading, mean for the answer. */
 import { t } from '../core/i18n.js';
 
-/** Errors of the connection, not of the answer: it is read again, not asked again. */
-export const READ_AGAIN = ['lost', 'unreadable'];
+/** @typedef {import('../types.js').Message} Message */
 
-/** @param {import('../types.js').Message} answer @param {import('../net/run.js').Outcome} outcome */
+/** Errors of the connection, not of the answer: it is read again, not asked again. */
+export const READ_AGAIN = ['unreadable'];
+/** There is nothing any more that could be read or asked again. */
+export const GONE = 'gone';
+
+/** @param {Message} answer @param {import('../net/events.js').WireEvent} event */
+export function take(answer, event) {
+  if (event.type === 'chunk') answer.content += event.data;
+  else if (event.type === 'reasoning') answer.reasoning = (answer.reasoning ?? '') + event.data;
+  else if (event.type === 'sources') answer.sources = event.data;
+  else if (event.type === 'reset') Object.assign(answer, { content: '', reasoning: '' });
+  else if (event.type === 'error') answer.error = { code: event.code ?? 'internal', message: event.data };
+  else if (event.type === 'done') {
+    answer.finish_reason = event.data.finish_reason ?? 'stop';
+    answer.citations = event.data.citations ?? [];
+    answer.timings = event.data.timings ?? null;
+    answer.unread = event.data.unread ?? [];
+  }
+}
+
+/** @param {Message} answer @param {import('../net/run.js').Outcome} outcome */
 export function settle(answer, outcome) {
   if (outcome.state === 'done') answer.status = 'complete';
   else if (outcome.state === 'stopped') answer.status = 'stopped';
   else {
-    answer.status = 'failed';
     answer.error = problemOf(outcome) ?? answer.error;
+    answer.status = answer.error?.code === 'interrupted' ? 'interrupted' : 'failed';
   }
 }
 
 /** @param {import('../net/run.js').Outcome} outcome @returns {import('../types.js').Problem|null} null where the stream has said it */
-function problemOf({ state, error, unreadable }) {
+function problemOf({ error, unreadable }) {
   if (unreadable) return { code: 'unreadable', message: t('answer.unreadable') };
-  if (state === 'lost' || state === 'unsent') return { code: 'lost', message: t('answer.lost') };
+  if (error?.status === 404) return { code: GONE, message: t('answer.gone') };
   return error ? { code: error.code, message: error.message } : null;
 }

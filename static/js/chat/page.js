@@ -1,9 +1,12 @@
 /** The chat as a whole: which one is shown, under which address, and how its parts hear of each other. */
 import { delegate, find } from '../core/dom.js';
 import { count, t } from '../core/i18n.js';
+import { goToSignIn, signedOut } from '../net/api.js';
 import { toast, toastError } from '../ui/toast.js';
 import { Composer } from './composer.js';
 import { Conversation } from './conversation.js';
+import { Elsewhere } from './elsewhere.js';
+import { mountHeldBack } from './heldback.js';
 import { Follower } from './scroll.js';
 import { Thread } from './thread.js';
 
@@ -18,6 +21,8 @@ export class ChatPage {
   #thread;
   #follower;
   #conversation;
+  #elsewhere;
+  #heldBack;
   #empty = find(document, '[data-empty]');
   #title = find(document, '[data-title]');
   #name = '';
@@ -37,8 +42,10 @@ export class ChatPage {
     const root = find(document, '[data-thread]');
     this.#follower = new Follower(scroll, root, find(document, '[data-latest]'));
     this.#thread = new Thread(root, this.#actions(), () => this.#follower.follow());
-    this.#composer = new Composer(find(document, '.dock'), { ask: (text, id) => this.#askOrWait(text, id), stop: () => this.#stop() });
+    this.#composer = new Composer(find(document, '.dock'), { ask: (text, id) => this.#askOrWait(text, id), stop: () => this.#conversation.stop() });
     this.#conversation = new Conversation({ api: deps.api, view: this.#view(), hooks: this.#hooks() });
+    this.#elsewhere = new Elsewhere((news) => void this.#hear(news));
+    this.#heldBack = mountHeldBack({ manual: (question) => void this.#showManual(question), grown: () => this.#follower.follow() });
     deps.library.bases.subscribe(() => this.#showEmpty());
     deps.library.choice.subscribe(() => this.#showEmpty());
     delegate(this.#empty, 'click', '[data-suggestion]', (button) => this.#ask(button.textContent?.trim() ?? ''));
@@ -55,6 +62,7 @@ export class ChatPage {
     if (push) history.pushState(null, '', id ? `/c/${id}` : '/');
     this.#deps.sessions.setCurrent(id);
     this.#composer.enter(id);
+    this.#heldBack.hide();
     this.#setName('');
     try {
       const session = await this.#conversation.open(id);
@@ -93,7 +101,11 @@ export class ChatPage {
       },
       update: (message) => thread.update(message),
       stream: (message, event) => thread.stream(message, event),
-      reconnecting: (message, on) => thread.reconnecting(message, on),
+      gap: (message, gap) => thread.gap(message, gap),
+      stopping: (message, state) => {
+        thread.stopping(message, state);
+        this.#composer.stopping(state === 'asked');
+      },
       finish: (message) => thread.finish(message),
     };
   }
@@ -103,8 +115,9 @@ export class ChatPage {
     return {
       choice: () => this.#deps.library.request(),
       live: (live) => this.#composer.setLive(live),
-      accepted: (sessionId) => void this.#accepted(sessionId),
-      ended: () => void this.#deps.sessions.load().then(() => this.#renamed(), toastError),
+      accepted: (sessionId, asked) => void this.#accepted(sessionId, asked),
+      ended: (outcome) => this.#ended(outcome),
+      signedOut: () => this.#signedOut(),
       refused: (text, problem) => this.#refused(text, problem),
       problem: (problem) => this.#problem(problem),
     };
@@ -147,14 +160,10 @@ export class ChatPage {
     return base ? this.#deps.files.unsent(base) : 0;
   }
 
-  #stop() {
-    this.#thread.stopping();
-    this.#conversation.stop();
-  }
-
-  /** @param {string} sessionId */
-  async #accepted(sessionId) {
-    this.#composer.accepted(sessionId);
+  /** @param {string} sessionId @param {boolean} asked */
+  async #accepted(sessionId, asked) {
+    if (asked) this.#composer.accepted(sessionId);
+    this.#elsewhere.tell(sessionId);
     this.#deps.files.tidy();
     if (this.#deps.sessions.get(sessionId)) return;
     if (location.pathname !== `/c/${sessionId}`) history.replaceState(null, '', `/c/${sessionId}`);
@@ -163,6 +172,21 @@ export class ChatPage {
     const session = this.#deps.sessions.get(sessionId);
     if (session && sessionId === this.sessionId) this.#deps.library.adopt(session);
     this.#renamed();
+  }
+
+  /** @param {import('../net/run.js').Outcome} outcome */
+  #ended({ delivery }) {
+    this.#heldBack.arrived(delivery);
+    this.#deps.sessions.load().then(() => this.#renamed(), () => {}); // an old list is no news, and what went wrong stands in the thread
+  }
+
+  /** Something may have happened in another tab or on another device. @param {import('./elsewhere.js').News} news */
+  async #hear({ session, seen }) {
+    const here = session === undefined || session === this.sessionId;
+    const found = here && (await this.#conversation.refresh().catch(() => false));
+    if (found) this.#follower.follow();
+    if (document.hidden || !(found || seen || session)) return;
+    await this.#deps.sessions.load({ stay: true }).then(() => this.#renamed(), () => {});
   }
 
   #renamed() {
@@ -180,6 +204,7 @@ export class ChatPage {
   /** @param {string} text @param {Problem} problem @returns {boolean} */
   #refused(text, problem) {
     if (!this.#composer.restore(text)) return false;
+    if (problem.code === 'unauthorized') return true;
     if (MODEL_CODES.includes(problem.code)) this.#needsModel(problem.message);
     else {
       this.#composer.notice(problem.message, { kind: problem.code });
@@ -196,8 +221,28 @@ export class ChatPage {
 
   /** @param {Problem} problem */
   #problem(problem) {
+    if (problem.code === 'unauthorized') return;
     if (MODEL_CODES.includes(problem.code)) this.#needsModel(problem.message);
     else toast(problem.message, { stays: true });
+    if (problem.code === 'busy') queueMicrotask(() => void this.#joinLiveAnswer());
+  }
+
+  /** What is typed is kept; a page that may not be left says where to sign in. */
+  #signedOut() {
+    if (signedOut()) return;
+    this.#composer.notice(t('net.signed_out'), { kind: 'unauthorized', action: t('sign_in.go'), run: goToSignIn });
+  }
+
+  /** Open the product's own manual where it speaks of something. @param {string} question */
+  async #showManual(question) {
+    const manual = this.#deps.library.bases.get().find((base) => base.bundled);
+    if (!manual) return;
+    try {
+      const { items } = await this.#deps.api.post(`/api/knowledge/${manual.id}/search`, { query: question, k: 1 });
+      this.#deps.show(manual.id, items[0]?.file_id, items[0]);
+    } catch (error) {
+      toastError(error);
+    }
   }
 
   /** @param {string} sentence */
@@ -217,11 +262,11 @@ export class ChatPage {
     const offline = find(document, '[data-offline]');
     const network = () => {
       offline.hidden = navigator.onLine;
-      if (navigator.onLine) this.#conversation.nudge();
+      if (navigator.onLine) this.#conversation.nudge('online');
     };
     window.addEventListener('online', network);
     window.addEventListener('offline', network);
-    document.addEventListener('visibilitychange', () => document.hidden || this.#conversation.nudge());
+    document.addEventListener('visibilitychange', () => document.hidden || this.#conversation.nudge('seen'));
     window.addEventListener('pagehide', () => this.#conversation.detach());
     window.addEventListener('pageshow', (event) => event.persisted && this.#conversation.attachAgain());
     window.addEventListener('popstate', () => void this.go(sessionInAddress(), { push: false }));

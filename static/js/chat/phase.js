@@ -4,7 +4,7 @@ import { t } from '../core/i18n.js';
 
 const TICK_MS = 1000;
 const PATIENCE_S = 3;
-const KNOWN = ['connecting', 'reading', 'rewriting', 'searching', 'writing', 'reconnecting', 'stopping'];
+const KNOWN = ['connecting', 'reading', 'rewriting', 'searching', 'writing', 'reconnecting', 'stopping', 'unreached'];
 
 export class Phase {
   #root;
@@ -19,9 +19,11 @@ export class Phase {
     this.#text = find(answer, '[data-phase-text]');
   }
 
-  /** @param {string} name of wire.md, or connecting, reconnecting, stopping; one from a newer server is shown as writing */
+  /** @param {string} name of wire.md, or connecting, reconnecting, stopping, unreached; one from a newer server is shown as writing */
   show(name) {
-    this.#name = KNOWN.includes(name) ? name : 'writing';
+    const known = KNOWN.includes(name) ? name : 'writing';
+    if (this.#timer && known === this.#name) return;
+    this.#name = known;
     this.#root.hidden = false;
     this.#root.dataset.phase = this.#name;
     this.#began = performance.now();

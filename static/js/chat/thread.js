@@ -71,9 +71,16 @@ export class Thread {
     if (event.type === 'context') announce(t('say.began'));
   }
 
-  /** @param {Message} message @param {boolean} on */
-  reconnecting(message, on) {
-    this.#answer(message)?.reconnecting(on);
+  /** @param {Message} message @param {import('../net/run.js').Gap} gap */
+  gap(message, gap) {
+    this.#answer(message)?.gap(gap);
+    if (gap === 'long') alarm(t('answer.lost'));
+  }
+
+  /** The reader wants the answer to end. @param {Message} message @param {import('../net/stop.js').StopState} state */
+  stopping(message, state) {
+    this.#answer(message)?.stopping(state);
+    if (state === 'unreached') alarm(t('phase.unreached'));
   }
 
   /** @param {Message} message */
@@ -81,13 +88,6 @@ export class Thread {
     this.#answer(message)?.finish();
     if (message.error) alarm(message.error.message);
     else announce(message.status === 'stopped' ? t('say.stopped') : count('say.ended', message.citations?.length ?? 0));
-  }
-
-  /** The reader wants the answer to end. */
-  stopping() {
-    for (const view of this.#views.values()) {
-      if (view instanceof AnswerView && view.message.status !== 'complete' && view.root.ariaBusy === 'true') view.stopping();
-    }
   }
 
   /** @param {Message} message */
@@ -125,7 +125,7 @@ export class Thread {
     on('[data-ask-again]', actions.regenerate);
     on('[data-regenerate], [data-unread-again]', actions.regenerate);
     on('[data-retry]', actions.retry);
-    on('[data-continue]', actions.continue);
+    on('[data-continue], [data-error-continue]', actions.continue);
     on('[data-error-connect]', actions.connect);
     on('[data-branch-previous]', (message) => actions.branch(message, -1));
     on('[data-branch-next]', (message) => actions.branch(message, 1));

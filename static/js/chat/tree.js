@@ -11,8 +11,19 @@ export function isEmptyAnswer(message) {
   return message.role === 'assistant' && !message.content && !message.reasoning && !message.error && ENDED.includes(message.status);
 }
 
+/** @param {Message} message @returns {boolean} being written, as far as this page knows */
+export const isLive = (message) => message.role === 'assistant' && (message.status === 'queued' || message.status === 'running');
+
 /** @param {Message} message @returns {boolean} known to this page only */
 export const isLocal = (message) => message.status === 'sending' || message.status === 'unsent' || message.id.startsWith('answer-');
+
+/**
+ * @param {Message['role']} role @param {string} id @param {string|null} parent @param {string} content @param {Message['status']} status
+ * @returns {Message} that only this page knows, until the server has it
+ */
+export function localMessage(role, id, parent, content, status) {
+  return { id, role, parent_id: parent, session_id: null, content, status, created_at: new Date().toISOString() };
+}
 
 export class MessageTree {
   /** @type {Map<string, Message>} */ #messages = new Map();
@@ -39,6 +50,7 @@ export class MessageTree {
 
   /** Give a message the name that the server knows it by. @param {Message} message @param {string} id */
   rename(message, id) {
+    if (message.id === id) return;
     this.#messages.delete(message.id);
     for (const child of this.#messages.values()) if (child.parent_id === message.id) child.parent_id = id;
     message.id = id;
@@ -62,10 +74,23 @@ export class MessageTree {
     message.parent_id = parent;
   }
 
+  /** Put what never arrived on the way to `leaf` behind another leaf. @param {string|null} leaf @param {string} other @returns {string} where the path ends then */
+  moveUnsent(leaf, other) {
+    const unsent = this.path(leaf).find((message) => message.status === 'unsent');
+    if (!unsent) return other;
+    this.moveBelow(unsent, other);
+    return unsent.id;
+  }
+
   /** @param {string|null} id @returns {string|null} the nearest message at or above it that the server knows */
   stored(id) {
     const message = this.get(id);
     return message && isLocal(message) ? this.stored(message.parent_id) : id;
+  }
+
+  /** @returns {boolean} whether an answer of any branch is being written, as far as this page knows */
+  hasLive() {
+    return [...this.#messages.values()].some(isLive);
   }
 
   /** @returns {string|null} the newest message that the server knows */
@@ -77,6 +102,13 @@ export class MessageTree {
   siblings(message) {
     return [...this.#messages.values()].filter((other) => other.parent_id === message.parent_id
       && other.role === message.role && (other === message || !isEmptyAnswer(other)));
+  }
+
+  /** @param {Message} message @param {number} step @returns {Message|null} the leaf of the alternative so many places away */
+  leafBeside(message, step) {
+    const siblings = this.siblings(message);
+    const other = siblings[siblings.indexOf(message) + step];
+    return other ? this.leafBelow(other.id) ?? other : null;
   }
 
   /** @param {string|null} id @returns {Message|null} the newest leaf below */

@@ -43,23 +43,31 @@ export function goToSignIn() {
 /** Whether this page holds something that leaving it would lose. */
 let keepsSomething = () => false;
 
+/** Nobody is signed in any more. @returns {boolean} whether the page is being left for the sign-in page */
+export function signedOut() {
+  if (keepsSomething()) return false;
+  goToSignIn();
+  return true;
+}
+
 /** Do not go to the sign-in page by itself while `check` says that something would be lost. @param {() => boolean} check */
 export function stayWhile(check) {
   keepsSomething = check;
 }
 
 /**
- * @param {string} method @param {string} path @param {unknown} [body] @param {{signal?: AbortSignal, keepalive?: boolean}} [options]
+ * @param {string} method @param {string} path @param {unknown} [body] @param {{signal?: AbortSignal, keepalive?: boolean, stay?: boolean}} [options]
+ *   stay: nobody has asked for this, so it leads nowhere
  * @returns {Promise<any>} the parsed body, null when there is none
  */
-async function call(method, path, body, options = {}) {
+async function call(method, path, body, { stay = false, ...options } = {}) {
   const init = body === undefined ? {} : { body: JSON.stringify(body), headers: { 'Content-Type': 'application/json' } };
   const response = await fetch(path, { method, ...init, ...options }).catch((cause) => {
     if (options.signal?.aborted) throw cause;
     throw new ApiError('offline', t('net.unreachable'));
   });
   if (!response.ok) {
-    if (response.status === 401 && !SECRETS.includes(path) && !keepsSomething()) goToSignIn();
+    if (response.status === 401 && !SECRETS.includes(path) && !stay) signedOut();
     throw await refusal(response);
   }
   const text = await response.text();
@@ -67,7 +75,7 @@ async function call(method, path, body, options = {}) {
 }
 
 export const api = {
-  /** @param {string} path @param {{signal?: AbortSignal}} [options] */
+  /** @param {string} path @param {{signal?: AbortSignal, stay?: boolean}} [options] */
   get: (path, options) => call('GET', path, undefined, options),
   /** @param {string} path @param {unknown} body */
   post: (path, body = {}) => call('POST', path, body),

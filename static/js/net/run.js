@@ -1,22 +1,28 @@
 /**
- * One reader of one answer: asks or attaches, reads the stream, and comes back when the connection drops. A drop is
- * never a stop: the answer goes on at the server, and what was missed follows by position (`Last-Event-ID`).
+ * One reader of one answer: asks or attaches, reads the stream, and comes back when the connection drops, for as long as
+ * the page is there. A drop is never a stop: the answer goes on at the server, and what was missed follows by position
+ * (`Last-Event-ID`).
  *
- *   idle → connecting → streaming ⇄ reconnecting → done | stopped | failed | refused | unsent | lost | closed
+ *   idle → connecting → streaming ⇄ reconnecting → done | stopped | failed | refused | unsent | closed
  *
  * Text goes straight to the sink. Everything from outside (fetch, clock, chance) is passed in, so that tests need no network.
  *
  * @typedef {import('./events.js').WireEvent} WireEvent
- * @typedef {'idle'|'connecting'|'streaming'|'reconnecting'|'done'|'stopped'|'failed'|'refused'|'unsent'|'lost'|'closed'} State
- * @typedef {{state: State, error?: import('./api.js').ApiError|null, unreadable?: boolean}} Outcome
- * @typedef {{event(event: WireEvent): void, reconnecting(on: boolean): void, end(outcome: Outcome): void}} Sink
+ * @typedef {'idle'|'connecting'|'streaming'|'reconnecting'|'done'|'stopped'|'failed'|'refused'|'unsent'|'closed'} State
+ * @typedef {{state: State, error?: import('./api.js').ApiError|null, unreadable?: boolean,
+ *   delivery?: import('./delivery.js').Verdict}} Outcome
+ * @typedef {''|'short'|'long'} Gap whether the connection is gone, and for long
+ * @typedef {{event(event: WireEvent): void, gap(gap: Gap): void, stop(state: import('./stop.js').StopState): void,
+ *   end(outcome: Outcome): void}} Sink
  * @typedef {{fetch: typeof fetch, random: () => number, wait: (ms: number, signal: AbortSignal) => Promise<void>,
- *   now: () => number, watch: (ms: number, call: () => void) => () => void}} Deps
+ *   now: () => number, watch: (ms: number, call: () => void) => () => void, hidden: () => boolean}} Deps
  * @typedef {{ask: Record<string, unknown>} | {attach: string}} Target
  */
 import { refusal } from './api.js';
+import { Delivery } from './delivery.js';
 import { readEvent, UnreadableEvent } from './events.js';
 import { SseDecoder } from './sse.js';
+import { StopOrder } from './stop.js';
 
 const PATH = '/chat/stream';
 /** Three missed pings, which come every 10 s. */
@@ -24,20 +30,22 @@ const SILENCE_MS = 30_000;
 /** After this much silence a page that comes to the front does not trust its connection. */
 const DOUBT_MS = 12_000;
 const BACKOFF_MS = 500;
-const BACKOFF_MAX_MS = 8_000;
+const BACKOFF_MAX_MS = 10_000;
+/** When a person is told what to check. */
+const LONG_MS = 20_000;
+/** A question whose answer has no name yet is sent so many times again. */
 const TRIES = 7;
-const STOP_TRIES = 4;
-/** How long a stopped answer may take to say so before the page believes it anyway. */
+/** How long a stopped answer may take to say so before its connection is not trusted any more. */
 const STOP_GRACE_MS = 3_000;
 const STREAM_HEADERS = { Accept: 'text/event-stream' };
 
 /** @type {Record<State, State[]>} */
 const MOVES = {
   idle: ['connecting', 'closed'],
-  connecting: ['streaming', 'reconnecting', 'refused', 'unsent', 'lost', 'failed', 'closed', 'stopped'],
-  streaming: ['reconnecting', 'done', 'stopped', 'failed', 'closed'],
-  reconnecting: ['streaming', 'refused', 'unsent', 'lost', 'failed', 'closed', 'stopped'],
-  done: [], stopped: [], failed: [], refused: [], unsent: [], lost: [], closed: [],
+  connecting: ['streaming', 'reconnecting', 'refused', 'unsent', 'failed', 'closed'],
+  streaming: ['reconnecting', 'done', 'stopped', 'failed', 'refused', 'closed'],
+  reconnecting: ['streaming', 'refused', 'unsent', 'failed', 'closed'],
+  done: [], stopped: [], failed: [], refused: [], unsent: [], closed: [],
 };
 
 /** @type {Deps} */
@@ -56,6 +64,7 @@ const REAL = {
     const timer = setTimeout(call, ms);
     return () => clearTimeout(timer);
   },
+  hidden: () => document.hidden,
 };
 
 export class Run {
@@ -67,16 +76,21 @@ export class Run {
   #position = '';
   #misread = false;
   #stopping = false;
+  #stop;
   #tries = 0;
   #heard = 0;
+  /** What the server asked to wait, in ms. */ #told = 0;
   #attempt = new AbortController();
   #pause = new AbortController();
+  #unwatchGap = () => {};
+  /** @type {Delivery|null} of an answer that was asked for here and read in one go */ #delivery = null;
 
   /** @param {Target} target @param {Sink} sink @param {Partial<Deps>} [deps] */
   constructor(target, sink, deps = {}) {
     this.#target = target;
     this.#sink = sink;
     this.#deps = { ...REAL, ...deps };
+    this.#stop = new StopOrder(this.#deps, { wanted: () => this.live, told: (state) => sink.stop(state) });
     if ('attach' in target) this.#messageId = target.attach;
   }
 
@@ -94,6 +108,7 @@ export class Run {
 
   /** Read until the end, through as many connections as it takes. @returns {Promise<void>} */
   async start() {
+    if (!this.#messageId && !this.#deps.hidden()) this.#delivery = new Delivery(this.#deps.now());
     this.#move('connecting');
     while (this.live) {
       await this.#connect();
@@ -103,9 +118,11 @@ export class Run {
 
   /** End the answer at the server; what has arrived stays. Before the answer has a name, this waits for it. */
   async stop() {
-    if (this.#stopping || !this.live) return;
+    if (!this.live) return;
+    if (this.#messageId) return this.#sendStop(this.#messageId);
+    this.#sink.stop('asked');
+    if (!this.#stopping) this.#deps.watch(STOP_GRACE_MS, () => this.live && !this.#messageId && this.#sink.stop('unreached'));
     this.#stopping = true;
-    if (this.#messageId) await this.#sendStop(this.#messageId);
   }
 
   /** Leave without stopping: the answer goes on at the server. */
@@ -113,13 +130,23 @@ export class Run {
     if (this.live) this.#end({ state: 'closed' });
   }
 
-  /** The network or the page is back: do not wait any longer, and do not trust a silent connection. */
-  nudge() {
-    this.#pause.abort();
-    if (this.#state === 'streaming' && this.#deps.now() - this.#heard > DOUBT_MS) this.#attempt.abort();
+  /**
+   * Do not wait any longer, and do not trust a silent connection.
+   * @param {'seen'|'online'|'asked'} why the page came to the front, the network changed, or somebody asked for it
+   */
+  nudge(why = 'seen') {
+    if (!this.live) return;
+    this.#delivery = null;
+    if (why === 'asked' || !this.#told) {
+      this.#tries = 0;
+      this.#pause.abort();
+    }
+    if (!this.#messageId || this.#state === 'idle') return;
+    if (why !== 'seen' || this.#deps.now() - this.#heard > DOUBT_MS) this.#attempt.abort();
   }
 
   async #connect() {
+    this.#told = 0;
     this.#attempt = new AbortController();
     const { signal } = this.#attempt;
     let unwatch = () => {};
@@ -129,12 +156,14 @@ export class Run {
       unwatch = this.#deps.watch(SILENCE_MS, () => this.#attempt.abort());
     };
     heard();
+    let reached = false;
     try {
       const response = await this.#deps.fetch(...this.#request(signal));
-      if (!response.ok || !response.body) await this.#refused(response);
+      reached = true;
+      if (!response.ok || !response.body || !isStream(response)) await this.#refused(response);
       else await this.#read(response.body.getReader(), heard);
     } catch (error) {
-      this.#dropped(error);
+      this.#dropped(error, reached);
     } finally {
       unwatch();
       this.#attempt.abort();
@@ -172,6 +201,8 @@ export class Run {
   #take(event) {
     this.#tries = 0;
     if (this.#state !== 'streaming') this.#move('streaming');
+    if (this.#deps.hidden()) this.#delivery = null;
+    this.#delivery?.note(event.type, this.#deps.now());
     if (event.type === 'context') {
       this.#messageId = event.message_id;
       if (this.#stopping) void this.#sendStop(event.message_id);
@@ -179,53 +210,47 @@ export class Run {
     if (event.type === 'ping' || event.type === 'other') return;
     this.#sink.event(event);
     if (event.type === 'error') this.#end({ state: 'failed' });
-    if (event.type === 'done') this.#end({ state: event.data.finish_reason === 'stopped' ? 'stopped' : 'done' });
+    if (event.type !== 'done') return;
+    if (event.data.finish_reason === 'stopped') this.#end({ state: 'stopped' });
+    else this.#end({ state: 'done', delivery: this.#delivery?.verdict(event.data.timings) ?? 'unknown' });
   }
 
   /** @param {Response} response */
   async #refused(response) {
     const error = await refusal(response);
-    const passing = error.status >= 500 || error.status === 429;
-    const accepted = this.#messageId !== null;
-    if (!accepted || !passing) this.#end({ state: 'refused', error });
-    else if (error.retryAfter) await this.#rest(error.retryAfter * 1000);
+    const passing = error.status >= 500 || error.status === 429 || error.status === 408 || response.ok;
+    if (!this.live) return;
+    if (this.#messageId === null || !passing) this.#end({ state: 'refused', error });
+    else this.#told = (error.retryAfter ?? 0) * 1000;
   }
 
-  /** @param {unknown} error */
-  #dropped(error) {
+  /** @param {unknown} error @param {boolean} reached whether the server had begun to answer */
+  #dropped(error, reached) {
     if (!this.live) return;
     if (error instanceof UnreadableEvent) {
       if (this.#misread) return this.#end({ state: 'failed', unreadable: true });
       this.#misread = true;
       return;
     }
-    if (!this.#messageId && this.#state === 'connecting') this.#end({ state: 'unsent' });
+    if (!this.#messageId && !reached && this.#state === 'connecting') this.#end({ state: 'unsent' });
   }
 
   async #pauseBeforeNext() {
+    this.#delivery = null;
     if (this.#state !== 'reconnecting') this.#move('reconnecting');
-    if (this.#tries >= TRIES) return this.#end({ state: this.#messageId ? 'lost' : 'unsent' });
-    const full = Math.min(BACKOFF_MS * 2 ** this.#tries, BACKOFF_MAX_MS);
+    if (!this.#messageId && this.#tries >= TRIES) return this.#end({ state: 'unsent' });
+    const full = this.#told ? BACKOFF_MS : Math.min(BACKOFF_MS * 2 ** this.#tries, BACKOFF_MAX_MS);
     this.#tries += 1;
-    await this.#rest(full * (0.5 + this.#deps.random() / 2));
-  }
-
-  /** @param {number} ms */
-  async #rest(ms) {
     this.#pause = new AbortController();
-    await this.#deps.wait(ms, this.#pause.signal);
+    await this.#deps.wait(this.#told + full * (0.5 + this.#deps.random() / 2), this.#pause.signal);
   }
 
-  /** @param {string} messageId */
+  /** Once it has arrived, the stream says how it ended; one that does not is read again. @param {string} messageId */
   async #sendStop(messageId) {
-    for (let attempt = 0; attempt < STOP_TRIES && this.live; attempt += 1) {
-      const answered = await this.#deps.fetch(`${PATH}/${messageId}`, { method: 'DELETE' }).catch(() => null);
-      if (answered && answered.status < 500) break;
-      await this.#deps.wait(BACKOFF_MS * 2 ** attempt, new AbortController().signal);
-    }
-    this.#deps.watch(STOP_GRACE_MS, () => {
-      if (this.live) this.#end({ state: 'stopped' });
-    });
+    const answered = await this.#stop.give(`${PATH}/${messageId}`);
+    if (!answered || !this.live) return;
+    if (answered.status === 401) this.#end({ state: 'refused', error: await refusal(answered) });
+    else this.#deps.watch(STOP_GRACE_MS, () => this.nudge('asked'));
   }
 
   /** @param {State} next */
@@ -233,8 +258,12 @@ export class Run {
     if (!MOVES[this.#state].includes(next)) throw new Error(`${this.#state} → ${next}`);
     const before = this.#state;
     this.#state = next;
-    if (next === 'reconnecting') this.#sink.reconnecting(true);
-    if (before === 'reconnecting' && next === 'streaming') this.#sink.reconnecting(false);
+    if (next !== 'reconnecting') this.#unwatchGap();
+    else {
+      this.#unwatchGap = this.#deps.watch(LONG_MS, () => this.#sink.gap('long'));
+      this.#sink.gap('short');
+    }
+    if (before === 'reconnecting' && next !== before) this.#sink.gap('');
   }
 
   /** @param {Outcome} outcome */
@@ -244,4 +273,9 @@ export class Run {
     this.#pause.abort();
     this.#sink.end(outcome);
   }
+}
+
+/** Not so is the sign-in page of a network, which answers everything. @param {Response} response */
+function isStream(response) {
+  return (response.headers.get('Content-Type') ?? '').startsWith('text/event-stream');
 }

@@ -29,9 +29,9 @@ export class SessionList {
     window.addEventListener('pagehide', () => this.#leaving.forEach((leave) => leave()));
   }
 
-  /** @returns {Promise<void>} */
-  async load() {
-    const page = await this.#api.get(`/api/sessions?limit=${PAGE}`);
+  /** @param {{stay?: boolean}} [options] @returns {Promise<void>} */
+  async load(options) {
+    const page = await this.#api.get(`/api/sessions?limit=${PAGE}`, options);
     this.#sessions = page.items;
     this.#next = page.next ?? null;
     this.#draw();

@@ -1,0 +1,46 @@
+/** Says once, below the answer that showed it, that something on the way holds answers back, and how that is mended. */
+import { copyText, find } from '../core/dom.js';
+import { t } from '../core/i18n.js';
+import { recall, remember } from '../core/storage.js';
+import { announce } from '../ui/say.js';
+
+const DISMISSED = 'heldback.dismissed';
+const DOUBTS = 'heldback.doubts';
+/** So many doubtful answers in a row are no accident of the network. */
+const ENOUGH = 2;
+const COPIED_MS = 1500;
+
+/**
+ * @param {{manual: (question: string) => void, grown: () => void}} deps manual: show what the manual says of it
+ * @returns {{arrived: (verdict: import('../net/delivery.js').Verdict|undefined) => void, hide: () => void}} arrived: how an answer did
+ */
+export function mountHeldBack({ manual, grown }) {
+  const root = find(document, '[data-heldback]');
+  const lines = find(root, '[data-heldback-lines]');
+  const hide = () => void (root.hidden = true);
+  find(root, '[data-heldback-close]').addEventListener('click', () => {
+    hide();
+    remember(DISMISSED, true);
+  });
+  find(root, '[data-heldback-manual]').addEventListener('click', () => manual(t('heldback.question')));
+  find(root, '[data-heldback-copy]').addEventListener('click', (event) => void copied(event.currentTarget, lines.textContent ?? ''));
+  /** @param {import('../net/delivery.js').Verdict|undefined} verdict */
+  const arrived = (verdict) => {
+    if (verdict === 'flows') hide();
+    const doubts = verdict === 'doubtful' ? Number(recall(DOUBTS) ?? 0) + 1 : 0;
+    if (verdict === 'doubtful' || verdict === 'flows') remember(DOUBTS, doubts || null);
+    if ((verdict !== 'held' && doubts < ENOUGH) || recall(DISMISSED)) return;
+    root.hidden = false;
+    announce(t('heldback.title'));
+    grown();
+  };
+  return { arrived, hide };
+}
+
+/** @param {EventTarget|null} button @param {string} text */
+async function copied(button, text) {
+  if (!(button instanceof HTMLElement) || !(await copyText(text))) return;
+  announce(t('app.copied'));
+  button.dataset.done = '';
+  setTimeout(() => delete button.dataset.done, COPIED_MS);
+}

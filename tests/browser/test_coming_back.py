@@ -1,0 +1,251 @@
+"""Answers over a line that breaks, to a service that restarts, in several tabs and on several devices: no letter is lost."""
+
+import re
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import BrowserContext, expect
+
+from tests.browser.driver import LANGUAGES, Chat, Faults, Windows, messages, sentence, until, words
+from tests.browser.line import Line
+from tests.browser.test_answers import typed
+from tests.browser.test_look import violations
+from tests.modelserver import ModelServer
+from tests.service import Service, wait_for
+
+english, chinese = (pytest.mark.parametrize("language", [name]) for name in LANGUAGES)
+BROKEN = r"net::ERR_|Failed to load resource|the server responded with a status of"
+TALE = "Grüße aus 北京 🏮, und 祝你好运 👩‍👩‍👧! " * 18 + "¡Adiós!"
+LONG_MS = 21_000
+SILENCE_MS = 31_000
+
+
+@pytest.fixture
+def far(context: BrowserContext, line: Line, faults: Faults) -> Chat:
+    """A new chat over the line, by a page whose clock can be put forward."""
+    faults.expect(BROKEN)
+    page = context.new_page()
+    page.clock.install()
+    page.goto(line.url)
+    return Chat(page).ready()
+
+
+def grown(chat: Chat, than: int) -> int:
+    """Wait until the answer is longer than it was."""
+    text = chat.text(chat.answers.last)
+    until(chat.page, lambda: len(text.inner_text()) > than)
+    return len(text.inner_text())
+
+
+@english
+def test_a_line_that_breaks_in_every_way_costs_no_letter(
+    far: Chat, line: Line, context: BrowserContext, service: Service, language: str
+) -> None:
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    answer = far.ask(TALE, "dictation-150")
+    length = 0
+    for _ in range(3):
+        length = grown(far, length)
+        line.cut()
+    grown(far, length)
+    line.go_down()
+    expect(answer.locator("[data-phase-text]")).to_contain_text(words(language, "phase.reconnecting"))
+    expect(far.error(answer)).to_be_hidden()
+    far.page.clock.fast_forward(LONG_MS)
+    expect(far.error(answer)).to_have_attribute("data-error", "lost")
+    expect(far.error(answer)).to_contain_text(words(language, "answer.lost"))
+    assert not violations(far.page)
+    with far.page.expect_event("requestfailed", lambda request: "/chat/stream/" in request.url):
+        answer.locator("[data-retry]").click()
+    line.come_up()
+    expect(answer.locator("[data-phase]")).to_be_hidden()
+    expect(far.error(answer)).to_be_hidden()
+    line.go_deaf()
+    far.page.clock.fast_forward(SILENCE_MS)
+    far.expect_complete(answer)
+    expect(answer.locator("[data-phase]")).to_be_hidden()
+    answer.locator("[data-copy]").click()
+    expect(answer.locator("[data-copy]")).to_have_attribute("data-done", "")
+    stored = messages(service, far.session_id, "assistant")
+    assert [row["content"] for row in stored] == [TALE]
+    assert far.page.evaluate("navigator.clipboard.readText()") == TALE
+    expect(far.page.locator("[data-heldback]")).to_be_hidden()
+
+
+@chinese
+def test_stop_that_does_not_get_through_says_so_and_stops_when_it_does(
+    far: Chat, line: Line, model_server: ModelServer, language: str
+) -> None:
+    answer = far.ask("A long story", "typewriter-400-40")
+    expect(far.text(answer)).to_contain_text("The quick brown")
+    request = model_server.requests[-1]
+    line.go_down()
+    far.stop.click()
+    expect(answer.locator("[data-phase-text]")).to_contain_text(words(language, "phase.unreached"))
+    expect(far.stop).to_be_enabled()
+    expect(answer).to_have_attribute("data-status", "running")
+    assert request.closed_by_client is False
+    line.come_up()
+    far.stop.click()
+    far.page.clock.fast_forward(LONG_MS)
+    expect(answer).to_have_attribute("data-status", "stopped")
+    expect(answer.locator("[data-note=stopped]")).to_be_visible()
+    expect(answer.locator("[data-phase]")).to_be_hidden()
+    assert model_server.wait_for(lambda: request.closed_by_client, 1)
+
+
+def test_a_question_whose_way_back_was_cut_is_sent_again_and_asked_once(
+    far: Chat, line: Line, service: Service, model_server: ModelServer
+) -> None:
+    line.holds_back = True
+    before = len(model_server.requests)
+    far.ask("Is anybody there?", "slow-first-1")
+    assert model_server.wait_for(lambda: len(model_server.requests) > before, 5)
+    line.go_down()
+    question = far.questions.last
+    expect(question).to_have_attribute("data-status", "unsent")
+    expect(far.answers).to_have_count(0)
+    line.holds_back = False
+    line.come_up()
+    question.locator("[data-resend]").click()
+    far.expect_complete(far.answers.last)
+    expect(far.text(far.answers.last)).to_have_text("Sorry for the wait.")
+    assert len(messages(service, far.session_id, "user")) == len(messages(service, far.session_id, "assistant")) == 1
+    assert len(model_server.requests) == before + 1
+
+
+@chinese
+def test_answers_that_are_held_back_on_the_way_are_noticed_and_it_is_said_once(
+    far: Chat, line: Line, service: Service, language: str
+) -> None:
+    notice = far.page.locator("[data-heldback]")
+    far.expect_complete(far.ask("One", "typewriter-120-60"))
+    expect(notice).to_be_hidden()
+    line.holds_back = True
+    for question, hidden in (("Two", True), ("Three", False)):
+        far.expect_complete(far.ask(question))
+        expect(notice).to_be_visible(visible=not hidden)
+    expect(notice).to_contain_text(words(language, "heldback.title"))
+    expect(notice.locator("[data-heldback-lines]")).to_contain_text("proxy_buffering off;")
+    assert not violations(far.page)
+    manual = next(base["id"] for base in service.get("/api/knowledge").json["items"] if base["bundled"])
+    wait_for(lambda: service.post(f"/api/knowledge/{manual}/search", {"query": "proxy_buffering", "k": 1}).json["items"], 20)
+    notice.locator("[data-heldback-manual]").click()
+    expect(far.page.locator("[data-dialog=knowledge] [data-chunks]")).to_contain_text("proxy_buffering off")
+    far.page.keyboard.press("Escape")
+    notice.locator("[data-heldback-close]").click()
+    far.expect_complete(far.ask("Four"))
+    expect(notice).to_be_hidden()
+
+
+def test_who_signs_in_again_finds_the_answer_and_what_was_typed(
+    far: Chat, line: Line, context: BrowserContext, cookies: list
+) -> None:
+    answer = far.ask("A long story", "typewriter-400-40")
+    expect(far.text(answer)).to_contain_text("The quick brown")
+    session = far.session_id
+    far.input.fill("Not yet asked")
+    context.clear_cookies()
+    line.cut()
+    expect(far.page).to_have_url(re.compile(f"/sign-in.*{session}"))
+    context.add_cookies(cookies)
+    far.page.goto(f"{line.url}/c/{session}")
+    far.ready()
+    expect(far.input).to_have_value("Not yet asked")
+    expect(answer).to_have_attribute("data-status", "running")
+    expect(far.text(answer)).to_contain_text("The quick brown")
+
+
+@chinese
+def test_an_answer_that_was_deleted_meanwhile_is_said_to_be_gone(far: Chat, line: Line, service: Service, language: str) -> None:
+    answer = far.ask("A long story", "typewriter-400-40")
+    expect(far.text(answer)).to_contain_text("The quick brown")
+    line.go_down()
+    assert service.request("DELETE", f"/api/sessions/{far.session_id}").status == 204
+    line.come_up()
+    expect(far.error(answer)).to_contain_text(words(language, "answer.gone"))
+    expect(answer.locator("[data-retry]")).to_be_hidden()
+    expect(answer.locator("[data-error-continue]")).to_be_hidden()
+
+
+def test_two_tabs_and_another_device_follow_one_answer_and_any_of_them_stops_it(
+    chat: Chat, context: BrowserContext, windows: Windows, faults: Faults
+) -> None:
+    chat.expect_complete(chat.ask("Hello", "echo"))
+    tab = Chat(context.new_page()).open(f"/c/{chat.session_id}")
+    expect(tab.answers).to_have_count(1)
+    with windows.window(faults, locale="en-US", viewport={"width": 390, "height": 844}) as elsewhere:
+        page = elsewhere.new_page()
+        page.clock.install()
+        phone = Chat(page).open(f"/c/{chat.session_id}")
+        expect(phone.answers).to_have_count(1)
+        chat.ask("A long story", "typewriter-400-40")
+        expect(tab.questions.last.locator("[data-text]")).to_have_text("A long story")
+        expect(tab.text(tab.answers.last)).to_contain_text("The quick brown")
+        phone.page.clock.fast_forward(11_000)
+        expect(phone.questions.last.locator("[data-text]")).to_have_text("A long story")
+        expect(phone.text(phone.answers.last)).to_contain_text("The quick brown")
+        phone.stop.click()
+        for one in (chat, tab, phone):
+            expect(one.answers.last).to_have_attribute("data-status", "stopped")
+        texts = {one.text(one.answers.last).inner_text() for one in (chat, tab, phone)}
+        assert len(texts) == 1 and typed(400).startswith(texts.pop())
+        tab.choose_model("openai/typewriter-400-40")
+        tab.answers.last.locator("[data-continue]").click()
+        for one in (tab, chat):
+            expect(one.answers.last).to_have_attribute("data-status", "running")
+            expect(one.answers.last.locator("[data-branch-count]")).to_have_text("2/2")
+        chat.stop.click()
+        expect(tab.answers.last).to_have_attribute("data-status", "stopped")
+
+
+def test_an_answer_that_was_cut_is_gone_on_with_as_one_text(chat: Chat, service: Service) -> None:
+    answer = chat.ask("Say more", "length")
+    chat.expect_complete(answer)
+    expect(answer.locator("[data-note=length]")).to_be_visible()
+    chat.choose_model("openai/echo")
+    answer.locator("[data-continue]").click()
+    expect(answer.locator("[data-branch-count]")).to_have_text("2/2")
+    chat.expect_complete(answer)
+    text = chat.text(answer).inner_text()
+    assert text.startswith("Too long ") and len(text) > len("Too long ")
+    stored = messages(service, chat.session_id, "assistant")
+    assert [row["content"][:9] for row in stored] == ["Too long "] * 2
+    chat.reload()
+    expect(chat.text(answer)).to_have_text(text)
+
+
+@pytest.fixture
+def restarted(tmp_path: Path, model_server: ModelServer) -> Iterator[Service]:
+    """A service of its own, to be ended and started again."""
+    supplier = {"OPENAI_BASE_URL": model_server.base_url, "OPENAI_API_KEY": "sk-test", "OPENAI_MODELS": "hang-mid,echo"}
+    with Service(tmp_path, CHATAPP_AUTH="off", **supplier) as running:
+        yield running
+        running.end(signal.SIGQUIT)
+
+
+@english
+def test_a_restart_in_the_middle_is_said_and_the_answer_goes_on_from_there(
+    context: BrowserContext, restarted: Service, faults: Faults, language: str
+) -> None:
+    faults.expect(BROKEN)
+    page = context.new_page()
+    page.goto(restarted.url)
+    chat = Chat(page).ready()
+    answer = chat.ask("Are you there?", "hang-mid")
+    expect(chat.text(answer)).to_have_text("One two three")
+    restarted.end(signal.SIGQUIT)
+    restarted.start()
+    expect(answer).to_have_attribute("data-status", "interrupted")
+    expect(chat.error(answer)).to_contain_text(sentence(language, "error.interrupted"))
+    expect(answer.locator("[data-retry]")).to_have_text(words(language, "thread.regenerate"))
+    expect(answer.locator("[data-error-continue]")).to_have_text(words(language, "thread.continue"))
+    chat.choose_model("openai/echo")
+    answer.locator("[data-error-continue]").click()
+    expect(answer.locator("[data-branch-count]")).to_have_text("2/2")
+    chat.expect_complete(answer)
+    expect(chat.text(answer)).to_have_text(re.compile("^One two three .+"))
+    expect(chat.error(answer)).to_be_hidden()
+    page.close()

@@ -1,0 +1,92 @@
+/** Stop: given until it arrives, once, and never pretended. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { chunk, CONTEXT, DONE, MESSAGE, scene, STOPPED, until } from './scene.js';
+
+const deletes = (/** @type {{method: string, url: string}[]} */ requests) => requests.filter((request) => request.method === 'DELETE').map((request) => request.url);
+const ADDRESS = `/chat/stream/${MESSAGE}`;
+
+test('Stop goes to the server once, however often it is pressed, and the server says how it ended', async () => {
+  const { run, requests, told, outcomes, pass } = scene([{ body: CONTEXT + chunk('a', 2), then: 'hang' }, { body: STOPPED }]);
+  const over = run.start();
+  await until(() => run.state === 'streaming');
+  const pressed = run.stop();
+  assert.deepEqual(told, ['asked']);
+  await run.stop();
+  await pressed;
+  await run.stop();
+  assert.deepEqual(deletes(requests), [ADDRESS]);
+  assert.equal(outcomes.length, 0);
+  pass(3_000);
+  await over;
+  assert.equal(outcomes[0].state, 'stopped');
+  assert.equal(requests.at(-1)?.after, 'm1:2');
+});
+
+test('a stopped answer that had ended meanwhile is shown as it ended', async () => {
+  const { run, pass, outcomes } = scene([{ body: CONTEXT, then: 'hang' }, { body: chunk('all', 4) + DONE }]);
+  const over = run.start();
+  await until(() => run.state === 'streaming');
+  await run.stop();
+  pass(3_000);
+  await over;
+  assert.equal(outcomes[0].state, 'done');
+});
+
+test('Stop that does not get through says so, and is given again until it does', async () => {
+  const { run, requests, told, outcomes, pass } = scene([{ body: CONTEXT, then: 'hang' }, { body: STOPPED }], { stops: [null, 502, 204] });
+  const over = run.start();
+  await until(() => run.state === 'streaming');
+  await run.stop();
+  assert.deepEqual(told, ['asked', 'unreached']);
+  assert.equal(deletes(requests).length, 3);
+  assert.equal(outcomes.length, 0);
+  pass(3_000);
+  await over;
+  assert.equal(outcomes[0].state, 'stopped');
+});
+
+test('pressed again while it does not get through, Stop goes out at once', async () => {
+  const { run, requests, told, waits } = scene([{ body: CONTEXT, then: 'hang' }], { stops: [null, 204], held: true });
+  const over = run.start();
+  await until(() => run.state === 'streaming');
+  const pressed = run.stop();
+  await until(() => waits.length === 1);
+  await run.stop();
+  await pressed;
+  assert.deepEqual(told, ['asked', 'unreached', 'asked']);
+  assert.equal(deletes(requests).length, 2);
+  run.close();
+  await over;
+});
+
+test('Stop before the answer has a name is sent as soon as it has one', async () => {
+  const { run, requests, told } = scene([{ body: CONTEXT + STOPPED }]);
+  const over = run.start();
+  await run.stop();
+  assert.deepEqual(told, ['asked']);
+  await over;
+  await until(() => deletes(requests).length === 1);
+  assert.equal(run.state, 'stopped');
+});
+
+test('Stop of a question that the server does not take says that it waits', async () => {
+  const { run, told, pass, outcomes } = scene([{ then: 'hang' }]);
+  const over = run.start();
+  await run.stop();
+  await run.stop();
+  pass(3_000);
+  assert.deepEqual(told, ['asked', 'asked', 'unreached']);
+  run.close();
+  await over;
+  assert.equal(outcomes[0].state, 'closed');
+});
+
+test('Stop by somebody who is not signed in any more leads to signing in', async () => {
+  const { run, outcomes } = scene([{ body: CONTEXT, then: 'hang' }], { stops: [401] });
+  const over = run.start();
+  await until(() => run.state === 'streaming');
+  await run.stop();
+  await over;
+  assert.equal(outcomes[0].error.status, 401);
+});
