@@ -61,7 +61,7 @@ def create_app(settings: Settings | None = None) -> "OpenAPI":
         suppliers=supplier_rows,
         knowledge=bases,
         runs=Runs(database, settings),
-        turns=Turns(database, settings, supplier_rows, bases),
+        turns=Turns(database, settings, supplier_rows),
     )
     web.init_app(app)
     for blueprint in (chat.bp, sessions.bp, knowledge.bp, suppliers.bp, accounts.bp, ops.bp):

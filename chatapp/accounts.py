@@ -1,14 +1,14 @@
 """Who somebody is: users, passwords, and the secrets that stand for a user. Secrets are kept as SHA-256 only.
 
 A browser's login, a personal token and a one-time link are one thing, a row of `tokens`, told apart by their kind: so
-logging out, changing the password and revoking all end a row, at once and on the server.
+logging out, changing the password and revoking all end a row, on the server. Who holds a secret is kept in memory for a
+second, so they end at once in the process that is told, and within that second in the others.
 """
 
 import hashlib
 import os
 import secrets
 import time
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
@@ -21,7 +21,8 @@ from werkzeug.security import check_password_hash, generate_password_hash
 
 from chatapp import offload
 from chatapp.database import Database
-from chatapp.errors import DatabaseBusy, InvalidRequest, NotFound, Unauthorized
+from chatapp.errors import InvalidRequest, NotFound, Unauthorized
+from chatapp.kept import Kept
 from chatapp.models import Token, User, new_id, now
 
 LOGIN_DAYS = 30
@@ -34,10 +35,13 @@ NOTE_SECONDS = 60
 CHECK_AGAIN_SECONDS = 5
 ADMIN = "admin"
 BEARERS = ("personal", "terminal", "environment")
+LOGINS = ("login",)
+KEPT_SECONDS = 1.0
+MOST_KEPT = 10_000
 
 
-# Built once: every request asks it.
-_BY_SECRET = (
+# Built once: requests ask it all the time.
+_BY_HASH = (
     select(User)
     .join(Token, Token.user_id == User.id)
     .where(Token.hash == bindparam("hash"), Token.kind.in_(bindparam("kinds", expanding=True)), ~User.disabled)
@@ -68,6 +72,7 @@ class Accounts:
         self._database = database
         self._checking = 0
         self._used: dict[str, float] = {}
+        self._holders: Kept[tuple[str, tuple[str, ...]], Person] = Kept(KEPT_SECONDS, MOST_KEPT)
         self._attempts: dict[tuple[str, str], tuple[int, float]] = {}
 
     def sign_in(self, name: str, password: str, client: str) -> tuple[Person, str]:
@@ -103,18 +108,16 @@ class Accounts:
 
     def by_login(self, secret: str) -> Person | None:
         """Return who holds this browser's login."""
-        return self._by_secret(secret, ("login",))
+        return self._by_hash(_hash(secret), LOGINS)
 
     def by_bearer(self, secret: str) -> Person | None:
         """Return who holds this token, and note, at most once a minute, that it was used."""
-        person = self._by_secret(secret, BEARERS)
         hashed = _hash(secret)
+        person = self._by_hash(hashed, BEARERS)
         if person is not None and time.monotonic() - self._used.get(hashed, -NOTE_SECONDS) >= NOTE_SECONDS:
             self._used[hashed] = time.monotonic()
-            with suppress(DatabaseBusy):
-                self._database.write(
-                    lambda t: t.execute(update(Token).where(Token.hash == hashed).values(used_at=now())) and None
-                )
+            # Later: who stops an answer while somebody else holds the database must not wait for this.
+            self._database.write_later(lambda t: t.execute(update(Token).where(Token.hash == hashed).values(used_at=now())))
         return person
 
     def sign_out(self, secret: str) -> None:
@@ -122,6 +125,7 @@ class Accounts:
         self._database.write(
             lambda t: t.execute(delete(Token).where(Token.kind == "login", Token.hash == _hash(secret))) and None
         )
+        self._holders.clear()
 
     def set_password(self, person: Person, current: str | None, password: str, keep: str | None) -> None:
         """Set a password and end all other logins; `keep` is the login secret that goes on."""
@@ -141,6 +145,7 @@ class Accounts:
             )
 
         self._database.write(save)
+        self._holders.clear()
 
     def tokens(self, person: Person) -> list[dict[str, Any]]:
         """List somebody's personal tokens, without their secrets."""
@@ -164,6 +169,7 @@ class Accounts:
                 delete(Token).where(Token.id == token_id, Token.user_id == person.id, Token.kind.in_(BEARERS)).returning(Token.id)
             ).scalar()
         )
+        self._holders.clear()
         if gone is None:
             raise NotFound
 
@@ -189,6 +195,7 @@ class Accounts:
             return user
 
         user = self._database.write(ensure)
+        self._holders.clear()
         return None if user.password_hash else self.new_link()
 
     def new_link(self) -> str:
@@ -203,6 +210,7 @@ class Accounts:
             return
         admin = self.administrator()
         self._database.write(lambda t: t.execute(delete(Token).where(Token.kind == "terminal")) and None)
+        self._holders.clear()
         secret = self._issue(admin.id, "terminal", None, "terminal")
         path.unlink(missing_ok=True)
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
@@ -215,10 +223,12 @@ class Accounts:
         self._database.write(lambda t: t.add(row))
         return secret
 
-    def _by_secret(self, secret: str, kinds: tuple[str, ...]) -> Person | None:
-        asked = {"hash": _hash(secret), "kinds": kinds, "now": now()}
-        user = self._database.read(lambda t: t.scalars(_BY_SECRET, asked).first())
-        return _person(user) if user else None
+    def _by_hash(self, hashed: str, kinds: tuple[str, ...]) -> Person | None:
+        def look_up() -> Person | None:
+            user = self._database.read(lambda t: t.scalars(_BY_HASH, {"hash": hashed, "kinds": kinds, "now": now()}).first())
+            return _person(user) if user else None
+
+        return self._holders.get((hashed, kinds), look_up)
 
     def _check(self, known: str | None, password: str) -> bool:
         """Compare in the pool for passwords; beyond a few who wait, nobody is let in line."""

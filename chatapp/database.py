@@ -5,12 +5,16 @@ SQLite's calls happen in threads of our own, since one that waits for a lock wou
 locked database froze the hub for 3 s through a session in a view, 6 ms this way. PostgreSQL's driver yields by itself.
 
 Writes BEGIN IMMEDIATE: a deferred transaction that reads and then writes fails at once when another writer was in between,
-whatever the busy time-out. They queue in one thread, so that one process never waits for itself inside SQLite.
+whatever the busy time-out. They queue in one thread, so that one process never waits for itself inside SQLite. What comes
+in bursts, the questions, is written by `write_together`: those that wait share a transaction.
 """
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from contextlib import suppress
+from typing import Any, TypeAlias, TypeVar
 
+import gevent
+from gevent.event import AsyncResult
 from gevent.monkey import is_module_patched
 from gevent.threadpool import ThreadPool
 from sqlalchemy import Connection, Engine, create_engine, event, text
@@ -22,8 +26,10 @@ from chatapp.errors import DatabaseBusy
 
 BUSY_SECONDS = 5
 READERS = 4
+MOST_TOGETHER = 32  # functions in one transaction: others wait for the lock meanwhile
 
 T = TypeVar("T")
+Write: TypeAlias = Callable[[Session], Any]
 
 
 class Database:
@@ -35,18 +41,80 @@ class Database:
         pooled = self.sqlite and is_module_patched("socket")
         self._readers = ThreadPool(READERS) if pooled else None
         self._writer = ThreadPool(1) if pooled else None
+        self._waiting: list[tuple[Write, AsyncResult[Any]]] = []
+        self._writing = False
 
     def read(self, fn: Callable[[Session], T]) -> T:
         """Run `fn` in a transaction that is rolled back; raise DatabaseBusy where the database stays locked."""
-        if self._readers is not None:
-            return self._readers.apply(self._run, (fn, False))  # type: ignore[no-any-return]
-        return self._run(fn, False)
+        return self._within(self._readers, fn, False)
 
     def write(self, fn: Callable[[Session], T]) -> T:
         """Run `fn` in a transaction that is committed; raise DatabaseBusy where the database stays locked."""
-        if self._writer is not None:
-            return self._writer.apply(self._run, (fn, True))  # type: ignore[no-any-return]
-        return self._run(fn, True)
+        return self._within(self._writer, fn, True)
+
+    def write_later(self, fn: Write) -> None:
+        """Run `fn` as `write` does, but let nobody wait for it: a note that may be lost where the database stays locked."""
+        if self._writer is None:
+            self._note(fn)
+        else:
+            gevent.spawn(self._note, fn)
+
+    def write_together(self, fn: Callable[[Session], T]) -> T:
+        """Run `fn` as `write` does, in one transaction with others that wait: a burst is a few transactions.
+
+        `fn` speaks of tables, not of objects, and may run twice: where one fails, all are undone and each runs alone.
+        """
+        if self._writer is None:
+            return self.write(fn)
+        result: AsyncResult[T] = AsyncResult()
+        self._waiting.append((fn, result))
+        if not self._writing:
+            self._writing = True
+            gevent.spawn(self._write_waiting, self._writer)
+        return result.get()  # type: ignore[no-any-return]
+
+    def _write_waiting(self, writer: ThreadPool) -> None:
+        try:
+            while self._waiting:
+                batch, self._waiting = self._waiting[:MOST_TOGETHER], self._waiting[MOST_TOGETHER:]
+                try:
+                    ends = writer.apply(self._run_together, ([fn for fn, _ in batch],))
+                except BaseException as broken:  # the threads are gone; nobody is to wait for them
+                    ends = [(None, broken)] * len(batch)
+                for (_, result), (value, fault) in zip(batch, ends, strict=True):
+                    result.set(value) if fault is None else result.set_exception(fault)
+        finally:
+            self._writing = False
+
+    def _run_together(self, fns: list[Write]) -> list[tuple[Any, BaseException | None]]:
+        """Return what each function returned or raised."""
+        if len(fns) > 1:
+            try:
+                return [(value, None) for value in self._run(lambda session: [fn(session) for fn in fns], True)]
+            except DatabaseBusy as fault:
+                return [(None, fault) for _ in fns]
+            except Exception:  # noqa: S110 - whose it was shows when each runs alone
+                pass
+        return [self._caught(fn, True) for fn in fns]
+
+    def _note(self, fn: Write) -> None:
+        with suppress(DatabaseBusy):
+            self.write(fn)
+
+    def _within(self, pool: ThreadPool | None, fn: Callable[[Session], T], writes: bool) -> T:
+        if pool is None:
+            return self._run(fn, writes)
+        value, fault = pool.apply(self._caught, (fn, writes))
+        if fault is not None:
+            raise fault
+        return value  # type: ignore[no-any-return]
+
+    def _caught(self, fn: Write, writes: bool) -> tuple[Any, Exception | None]:
+        """Return what `fn` returned or raised: gevent prints what a thread raises, though somebody waits to catch it."""
+        try:
+            return self._run(fn, writes), None
+        except Exception as fault:
+            return None, fault
 
     def _run(self, fn: Callable[[Session], T], writes: bool) -> T:
         try:

@@ -6,7 +6,7 @@ The getter carries the permission: `owned_session` and `owned_message` find what
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import bindparam, delete, func, select, update
 from sqlalchemy.orm import Session as Transaction
 
 from chatapp.core.prompt import Turn
@@ -16,6 +16,19 @@ from chatapp.models import Message, Session, new_id, now
 
 MOST = 200
 SNIPPET = 120
+# Built once: questions wait for them.
+_messages, _sessions = (Message.metadata.tables[name] for name in ("messages", "sessions"))
+_SAID = select(_messages.c.id, _messages.c.parent_id, _messages.c.role, _messages.c.content).where(
+    _messages.c.session_id == bindparam("session_id")
+)
+
+_LAST = (
+    select(_sessions.c.supplier, _sessions.c.model)
+    .where(_sessions.c.user_id == bindparam("user_id"), _sessions.c.kind == "chat")
+    .where(_sessions.c.supplier != bindparam("but"))
+    .order_by(_sessions.c.updated_at.desc())
+    .limit(1)
+)
 
 
 def owned_session(t: Transaction, user_id: str, session_id: str) -> Session:
@@ -142,12 +155,7 @@ class Sessions:
 
 def history(t: Transaction, session_id: str, leaf_id: str | None) -> list[Turn]:
     """Return the branch that ends in `leaf_id` as turns, oldest first; empty answers are left out, equal roles joined."""
-    rows = {
-        row.id: row
-        for row in t.execute(
-            select(Message.id, Message.parent_id, Message.role, Message.content).where(Message.session_id == session_id)
-        )
-    }
+    rows = {row.id: row for row in t.execute(_SAID, {"session_id": session_id})}
     turns: list[Turn] = []
     while leaf_id and (row := rows.pop(leaf_id, None)):
         if row.content:
@@ -161,6 +169,12 @@ def history(t: Transaction, session_id: str, leaf_id: str | None) -> list[Turn]:
         else:
             joined.append(turn)
     return joined
+
+
+def last_model(t: Transaction, user_id: str, but: str) -> tuple[str | None, str | None]:
+    """Return supplier and model of a person's last chat with another supplier than `but`; nothing where there is none."""
+    row = t.execute(_LAST, {"user_id": user_id, "but": but}).first()
+    return (row.supplier, row.model) if row is not None else (None, None)
 
 
 def _snippet(text: str, words: str) -> str:

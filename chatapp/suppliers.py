@@ -4,11 +4,12 @@ A supplier comes from the environment (`openai`, from OPENAI_*), from the databa
 came along with one request. `builtin` needs none of them. How a model is talked to is the business of `chains/`.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from sqlalchemy import select
+from sqlalchemy import Row, bindparam, select
 from sqlalchemy.orm import Session as Transaction
 
 from chatapp import offload
@@ -17,13 +18,19 @@ from chatapp.chains.extractive import Extractive
 from chatapp.chains.suppliers import Endpoint, Models, Parameters, context_tokens, preset
 from chatapp.database import Database
 from chatapp.errors import InvalidRequest, ModelGone, NoModel, NotFound
-from chatapp.models import Message, Supplier, new_id
+from chatapp.models import Supplier, new_id
 from chatapp.secret import Secret
+from chatapp.sessions import last_model
 from chatapp.settings import Settings
 
 BUILTIN, EXTRACTIVE = "builtin", "extractive"
 ENVIRONMENT = "openai"
 OPENAI_URL = "https://api.openai.com/v1"
+
+# Built once: a turn waits for them.
+_suppliers = Supplier.metadata.tables["suppliers"]
+_ENABLED = select(_suppliers).where(_suppliers.c.enabled).order_by(_suppliers.c.created_at)
+_BY_NAME = select(_suppliers).where(_suppliers.c.name == bindparam("name"), _suppliers.c.enabled)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +63,7 @@ class Suppliers:
         self._settings = settings
         self._secret = secret
         self.models = models
+        self._own, self._own_models = _from_environment(settings)
 
     def all(self) -> list[dict[str, Any]]:
         """Return all suppliers as administrators see them; the key is never among what is shown."""
@@ -127,8 +135,8 @@ class Suppliers:
 
     def endpoint(self, supplier_id: str) -> Endpoint:
         """Return a saved supplier as something to talk to; raise NotFound."""
-        if supplier_id == ENVIRONMENT and (own := self._environment_endpoint()):
-            return own
+        if supplier_id == ENVIRONMENT and self._own is not None:
+            return self._own
         return self._database.read(lambda t: self._endpoint(_saved(t, supplier_id)))
 
     def unsaved(self, values: dict[str, Any], api_key: str) -> Endpoint:
@@ -142,22 +150,16 @@ class Suppliers:
             name, known.label if known else _host(base_url), base_url.rstrip("/"), api_key, name if known else None, {}
         )
 
-    def choose(self, user_id: str, asked: Wish, session: Wish) -> Choice:
+    def choose(self, t: Transaction, user_id: str, asked: Wish, session: Wish) -> Choice:
         """Find the model of a turn: the request's, else the session's, else the person's last, else the first, else builtin.
 
         Raises ModelGone for a named supplier that is not there any more, NoModel where a supplier has no model to take.
         """
-        parameters = (asked.temperature, asked.api_key)
         if asked.supplier or asked.model:
-            supplier = asked.supplier or self._supplier_of(asked.model or "", session.supplier)
-            return self._choice(supplier, asked.model, *parameters)
-        if session.supplier:
-            return self._choice(session.supplier, session.model, *parameters)
-        last = self._last(user_id)
-        offered = self.offered()
-        usable = [item for item in offered if (item["supplier"], item["model"]) == (last.supplier, last.model)]
-        first = (usable or offered)[0]
-        return self._choice(first["supplier"], first["model"], *parameters)
+            supplier = asked.supplier or self._supplier_of(t, asked.model or "", session.supplier)
+            return self._choice(t, Wish(supplier, asked.model, asked.temperature, asked.api_key))
+        wish = session if session.supplier else self._last(t, user_id) or self._first(t)
+        return self._choice(t, Wish(wish.supplier, wish.model, asked.temperature, asked.api_key))
 
     def preload(self) -> None:
         """Load what the first question to a supplier would have to wait for, where there is one."""
@@ -168,18 +170,20 @@ class Suppliers:
         """Return the model itself."""
         if choice.endpoint is None:
             return Extractive()
-        endpoint = choice.endpoint
+        endpoint, parameters = choice.endpoint, choice.parameters
+        if self.models.is_made(endpoint, parameters):
+            return self.models.model(endpoint, parameters)
         # The first one may have to load openai, which takes a second: off the hub, so that no other stream waits for it.
-        made: Model = offload.run(lambda: self.models.model(endpoint, choice.parameters))
-        return made
+        return offload.run(lambda: self.models.model(endpoint, parameters))
 
-    def _choice(self, supplier: str, model: str | None, temperature: float | None, api_key: str | None) -> Choice:
+    def _choice(self, t: Transaction, wish: Wish) -> Choice:
+        supplier, model = wish.supplier or BUILTIN, wish.model
         if supplier == BUILTIN:
             if model not in (None, EXTRACTIVE):
                 raise ModelGone(model=model)
             parameters = Parameters(EXTRACTIVE)
             return Choice(BUILTIN, EXTRACTIVE, EXTRACTIVE, self._settings.context_tokens, None, parameters)
-        endpoint, models = self._find(supplier, api_key)
+        endpoint, models = self._find(t, supplier, wish.api_key)
         if endpoint is None:
             raise ModelGone(model=model or supplier)
         model = model or (models[0] if models else None)
@@ -187,67 +191,62 @@ class Suppliers:
             raise NoModel
         room = context_tokens(endpoint.preset, model, self._settings.context_tokens)
         label = f"{model} · {endpoint.label}"
-        return Choice(supplier, model, label, room, endpoint, Parameters(model, temperature))
+        return Choice(supplier, model, label, room, endpoint, Parameters(model, wish.temperature))
 
-    def _find(self, name: str, api_key: str | None) -> tuple[Endpoint | None, list[str]]:
-        own = self._environment_endpoint()
-        if own and name == ENVIRONMENT:
-            return _with_key(own, api_key), list(self._environment()[0]["models"])
-        query = select(Supplier).where(Supplier.name == name, Supplier.enabled)
-        row = self._database.read(lambda t: t.scalars(query).first())
-        if row:
-            return _with_key(self._endpoint(row), api_key), list(row.models)
+    def _find(self, t: Transaction, name: str, api_key: str | None) -> tuple[Endpoint | None, Sequence[str]]:
+        if self._own is not None and name == ENVIRONMENT:
+            return _with_key(self._own, api_key), self._own_models
+        row = t.execute(_BY_NAME, {"name": name}).first()
+        if row is not None:
+            return _with_key(self._endpoint(row), api_key), row.models
         known = preset(name)
         if known and api_key:
-            return Endpoint(known.name, known.label, known.base_url, api_key, known.name, {}), list(known.models)
-        return None, []
+            return Endpoint(known.name, known.label, known.base_url, api_key, known.name, {}), known.models
+        return None, ()
 
-    def _supplier_of(self, model: str, preferred: str | None) -> str:
+    def _offers(self, t: Transaction) -> Iterator[tuple[str, Sequence[str]]]:
+        """Yield the names of all suppliers that are offered, with their models; the database is asked last."""
+        if self._own is not None:
+            yield ENVIRONMENT, self._own_models
+        yield from ((row.name, row.models) for row in t.execute(_ENABLED).all())
+        yield BUILTIN, (EXTRACTIVE,)
+
+    def _supplier_of(self, t: Transaction, model: str, preferred: str | None) -> str:
         """Find who offers a model that was named alone; `<supplier>/<model>` is not taken apart here."""
-        offers = [item["supplier"] for item in self.offered() if item["model"] == model]
+        offers = [name for name, models in self._offers(t) if model in models]
         if not offers:
             raise ModelGone(model=model)
-        return preferred if preferred and preferred in offers else str(offers[0])
+        return preferred if preferred and preferred in offers else offers[0]
 
-    def _last(self, user_id: str) -> Wish:
-        query = select(Message.supplier, Message.model).where(Message.user_id == user_id, Message.role == "assistant")
-        query = query.where(Message.supplier != BUILTIN)  # it is what answers where nothing was chosen
-        row = self._database.read(lambda t: t.execute(query.order_by(Message.number.desc()).limit(1)).first())
-        return Wish(row.supplier, row.model) if row else Wish()
+    def _last(self, t: Transaction, user_id: str) -> Wish | None:
+        """Return the model of the person's last chat, if it is still offered."""
+        supplier, model = last_model(t, user_id, BUILTIN)  # which is what answers where nothing was chosen
+        offered = supplier and any(supplier == name and model in models for name, models in self._offers(t))
+        return Wish(supplier, model) if offered else None
 
-    def _endpoint(self, row: Supplier) -> Endpoint:
+    def _first(self, t: Transaction) -> Wish:
+        """Return the first model that is offered."""
+        return next(Wish(name, models[0]) for name, models in self._offers(t) if models)
+
+    def _endpoint(self, row: Supplier | Row[Any]) -> Endpoint:
         key = self._secret.decrypt(row.key) if row.key else ""
         known = preset(row.preset or "")
         label = known.label if known and row.name.startswith(known.name) else row.name
         return Endpoint(row.name, label, row.base_url, key, row.preset, dict(row.options))
 
-    def _environment_endpoint(self) -> Endpoint | None:
-        settings = self._settings
-        if not (settings.openai_api_key or settings.openai_base_url):
-            return None
-        base_url = settings.openai_base_url or OPENAI_URL
-        own = base_url == OPENAI_URL
-        label = "OpenAI" if own else _host(base_url)
-        return Endpoint(ENVIRONMENT, label, base_url, settings.openai_api_key, ENVIRONMENT if own else None, {})
-
     def _environment(self) -> list[dict[str, Any]]:
-        endpoint = self._environment_endpoint()
-        if endpoint is None:
-            return []
-        known = preset(endpoint.preset or "")
-        return [
-            {
-                "id": ENVIRONMENT,
-                "name": ENVIRONMENT,
-                "label": endpoint.label,
-                "preset": endpoint.preset,
-                "base_url": endpoint.base_url,
-                "has_key": bool(endpoint.api_key),
-                "models": list(self._settings.openai_models or (known.models if known else ())),
-                "enabled": True,
-                "source": "environment",
-            }
-        ]
+        return [_own_json(self._own, self._own_models)] if self._own is not None else []
+
+
+def _from_environment(settings: Settings) -> tuple[Endpoint | None, Sequence[str]]:
+    """Return the supplier that OPENAI_* make, and its models."""
+    if not (settings.openai_api_key or settings.openai_base_url):
+        return None, ()
+    base_url = settings.openai_base_url or OPENAI_URL
+    known = preset(ENVIRONMENT) if base_url == OPENAI_URL else None
+    label = "OpenAI" if known else _host(base_url)
+    endpoint = Endpoint(ENVIRONMENT, label, base_url, settings.openai_api_key, ENVIRONMENT if known else None, {})
+    return endpoint, settings.openai_models or (known.models if known else ())
 
 
 def _saved(t: Transaction, supplier_id: str) -> Supplier:
@@ -258,9 +257,7 @@ def _saved(t: Transaction, supplier_id: str) -> Supplier:
 
 
 def _with_key(endpoint: Endpoint, api_key: str | None) -> Endpoint:
-    if not api_key:
-        return endpoint
-    return Endpoint(endpoint.name, endpoint.label, endpoint.base_url, api_key, endpoint.preset, endpoint.options)
+    return replace(endpoint, api_key=api_key) if api_key else endpoint
 
 
 def _free_name(name: str, taken: set[str]) -> str:
@@ -286,4 +283,18 @@ def _json(row: Supplier) -> dict[str, Any]:
         "models": list(row.models),
         "enabled": row.enabled,
         "source": "database",
+    }
+
+
+def _own_json(own: Endpoint, models: Sequence[str]) -> dict[str, Any]:
+    return {
+        "id": ENVIRONMENT,
+        "name": ENVIRONMENT,
+        "label": own.label,
+        "preset": own.preset,
+        "base_url": own.base_url,
+        "has_key": bool(own.api_key),
+        "models": list(models),
+        "enabled": True,
+        "source": "environment",
     }

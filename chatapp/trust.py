@@ -18,6 +18,7 @@ def trust(ca_file: str) -> ssl.SSLContext:
     return context
 
 
+@functools.lru_cache(maxsize=256)
 def is_loopback(base_url: str) -> bool:
     """Say whether an address is on this machine: no proxy can reach it."""
     try:

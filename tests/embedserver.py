@@ -1,5 +1,6 @@
 """A real HTTP service that embeds, by OpenAI's protocol: texts with the same words are near each other. It can misbehave."""
 
+import contextlib
 import hashlib
 import json
 import re
@@ -60,11 +61,12 @@ class EmbedServer:
                 payload = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 owner.keys.append(self.headers["Authorization"])
                 status, body = owner.answer(self.path, payload)
-                self.send_response(status)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
+                with contextlib.suppress(ConnectionError):  # whoever asked may have gone while the gate was shut
+                    self.send_response(status)
+                    self.send_header("Content-Type", "application/json")
+                    self.send_header("Content-Length", str(len(body)))
+                    self.end_headers()
+                    self.wfile.write(body)
 
             def log_message(self, format: str, *args: Any) -> None:
                 return

@@ -5,7 +5,7 @@ import socket
 import struct
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -15,7 +15,10 @@ class Gone(Exception):
 
 @dataclass
 class Logged:
-    """One request. `closed_at` is when the client was seen to close before the answer's end; times are monotonic."""
+    """One request. `closed_at` is when the client was seen to close before the answer's end; times are monotonic.
+
+    `sent` says when each piece was sent, for behaviours that note it.
+    """
 
     method: str
     path: str
@@ -25,6 +28,7 @@ class Logged:
     t_end: float | None = None
     closed_at: float | None = None
     connection: int = 0
+    sent: list[float] = field(default_factory=list)
 
     @property
     def closed_by_client(self) -> bool:

@@ -1,6 +1,7 @@
 """Which model a turn uses, and what happens to keys."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -11,9 +12,11 @@ from chatapp.errors import InvalidRequest, ModelGone, NoModel, NotFound
 from chatapp.models import now
 from chatapp.records import reap
 from chatapp.secret import Secret
-from chatapp.suppliers import Suppliers, Wish
+from chatapp.suppliers import Choice, Suppliers, Wish
 from chatapp.turns import Question
 from chatapp.web import Services
+
+Choose = Callable[[Wish, Wish], Choice]
 
 
 @pytest.fixture
@@ -21,67 +24,72 @@ def suppliers(services: Services) -> Suppliers:
     return services.suppliers
 
 
+@pytest.fixture
+def choose(services: Services, admin: Person) -> Choose:
+    return lambda asked, session: services.database.read(lambda t: services.suppliers.choose(t, admin.id, asked, session))
+
+
 def save(suppliers: Suppliers, name: str, models: list[str], key: str = "sk-canary", **more: object):
     return suppliers.create({"name": name, "base_url": "http://127.0.0.1:9/v1", "models": models, **more}, key)
 
 
-def test_without_suppliers_the_built_in_model_answers(suppliers: Suppliers, admin: Person) -> None:
-    choice = suppliers.choose(admin.id, Wish(), Wish())
+def test_without_suppliers_the_built_in_model_answers(suppliers: Suppliers, choose: Choose) -> None:
+    choice = choose(Wish(), Wish())
     assert (choice.supplier, choice.model, choice.endpoint) == ("builtin", "extractive", None)
 
 
-def test_the_request_s_model_comes_before_the_session_s_before_the_first(suppliers: Suppliers, admin: Person) -> None:
+def test_the_request_s_model_comes_before_the_session_s_before_the_first(suppliers: Suppliers, choose: Choose) -> None:
     save(suppliers, "one", ["a", "b"])
     save(suppliers, "two", ["c"])
-    assert suppliers.choose(admin.id, Wish(), Wish()).model == "a"
-    assert suppliers.choose(admin.id, Wish(), Wish("two", "c")).model == "c"
-    assert suppliers.choose(admin.id, Wish("one", "b"), Wish("two", "c")).model == "b"
-    assert suppliers.choose(admin.id, Wish(model="c"), Wish()).supplier == "two"
-    assert suppliers.choose(admin.id, Wish("two"), Wish()).model == "c"
+    assert choose(Wish(), Wish()).model == "a"
+    assert choose(Wish(), Wish("two", "c")).model == "c"
+    assert choose(Wish("one", "b"), Wish("two", "c")).model == "b"
+    assert choose(Wish(model="c"), Wish()).supplier == "two"
+    assert choose(Wish("two"), Wish()).model == "c"
 
 
-def test_the_built_in_model_is_nobody_s_last_choice(services: Services, admin: Person) -> None:
+def test_the_built_in_model_is_nobody_s_last_choice(services: Services, admin: Person, choose: Choose) -> None:
     question = Question(text="q", bases=[])
     services.turns.open(admin.id, question)
     services.database.write(lambda t: reap(t, now()))
     save(services.suppliers, "one", ["a"])
-    assert services.suppliers.choose(admin.id, Wish(), Wish()).model == "a"
+    assert choose(Wish(), Wish()).model == "a"
     with pytest.raises(ModelGone):
-        services.suppliers.choose(admin.id, Wish("builtin", "nothing"), Wish())
+        choose(Wish("builtin", "nothing"), Wish())
 
 
-def test_a_preset_serves_without_being_saved_when_a_key_comes_along(suppliers: Suppliers, admin: Person) -> None:
-    choice = suppliers.choose(admin.id, Wish("deepseek", "deepseek-chat", api_key="sk-mine"), Wish())
+def test_a_preset_serves_without_being_saved_when_a_key_comes_along(suppliers: Suppliers, choose: Choose) -> None:
+    choice = choose(Wish("deepseek", "deepseek-chat", api_key="sk-mine"), Wish())
     assert choice.endpoint is not None
     assert choice.endpoint.api_key == "sk-mine"
     assert "deepseek" in choice.endpoint.base_url
     with pytest.raises(ModelGone):
-        suppliers.choose(admin.id, Wish("deepseek", "deepseek-chat"), Wish())
+        choose(Wish("deepseek", "deepseek-chat"), Wish())
 
 
-def test_what_is_gone_is_said(suppliers: Suppliers, admin: Person) -> None:
+def test_what_is_gone_is_said(suppliers: Suppliers, choose: Choose) -> None:
     row = save(suppliers, "one", ["a"])
     suppliers.delete(row["id"])
     for wish in (Wish("one", "a"), Wish(model="a")):
         with pytest.raises(ModelGone):
-            suppliers.choose(admin.id, wish, Wish())
+            choose(wish, Wish())
     with pytest.raises(ModelGone):
-        suppliers.choose(admin.id, Wish(), Wish("one", "a"))
+        choose(Wish(), Wish("one", "a"))
 
 
-def test_a_supplier_without_models_needs_one_named(suppliers: Suppliers, admin: Person) -> None:
+def test_a_supplier_without_models_needs_one_named(suppliers: Suppliers, choose: Choose) -> None:
     save(suppliers, "bare", [])
     with pytest.raises(NoModel):
-        suppliers.choose(admin.id, Wish("bare"), Wish())
-    assert suppliers.choose(admin.id, Wish("bare", "any"), Wish()).model == "any"
+        choose(Wish("bare"), Wish())
+    assert choose(Wish("bare", "any"), Wish()).model == "any"
 
 
-def test_a_disabled_supplier_is_not_offered(suppliers: Suppliers, admin: Person) -> None:
+def test_a_disabled_supplier_is_not_offered(suppliers: Suppliers, choose: Choose) -> None:
     row = save(suppliers, "one", ["a"])
     suppliers.change(row["id"], {"enabled": False}, None)
     assert [item["supplier"] for item in suppliers.offered()] == ["builtin"]
     with pytest.raises(ModelGone):
-        suppliers.choose(admin.id, Wish("one", "a"), Wish())
+        choose(Wish("one", "a"), Wish())
 
 
 def test_a_key_is_encrypted_at_rest_and_never_shown(suppliers: Suppliers, services: Services) -> None:
@@ -104,7 +112,10 @@ def test_a_new_address_drops_the_key(suppliers: Suppliers) -> None:
 def test_what_stands_in_an_address_is_not_shown(services: Services, admin: Person) -> None:
     settings = replace(services.settings, openai_base_url="http://user:s3cret@127.0.0.1:9/v1", openai_models=("m",))
     mine = Suppliers(services.database, settings, Secret(settings.home), Models(settings))
-    assert "s3cret" not in json.dumps(mine.offered()) + mine.choose(admin.id, Wish(), Wish()).label
+    assert (
+        "s3cret"
+        not in json.dumps(mine.offered()) + services.database.read(lambda t: mine.choose(t, admin.id, Wish(), Wish())).label
+    )
     assert "sk-" not in repr(Wish(api_key="sk-canary"))
 
 

@@ -16,9 +16,13 @@ from urllib.parse import SplitResult, urlsplit
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection, ProxyConfig
 
+from chatapp.kept import Kept
 from chatapp.trust import trust
 
 Address: TypeAlias = tuple[Any, Any, int, str, Any]
+NAME_SECONDS = 5.0  # what a name stands for is kept so long: a burst of questions asks once
+MOST_NAMES = 256
+_names: Kept[tuple[str, int], list[Address]] = Kept(NAME_SECONDS, MOST_NAMES)
 
 
 class Unreachable(Exception):
@@ -67,6 +71,13 @@ def split(base_url: str) -> SplitResult:
 def path_of(target: SplitResult, path: str) -> str:
     query = f"?{target.query}" if target.query else ""
     return f"{target.path.rstrip('/')}/{path}{query}"
+
+
+def host_of(target: SplitResult) -> str:
+    """Return what the Host header says: the name in ASCII, and the port where it is named."""
+    host = target.hostname or ""
+    name = f"[{host}]" if ":" in host else host if host.isascii() else host.encode("idna").decode()
+    return f"{name}:{target.port}" if target.port else name
 
 
 def new_connection(route: Route, target: SplitResult) -> HTTPConnection:
@@ -132,10 +143,16 @@ def _open_socket(host: str, port: int, seconds: float) -> socket.socket:
 
 
 def _look_up(host: str, port: int, seconds: float) -> list[Address]:
-    """Return a host's addresses within the time limit; the system's own look-up knows none, so it runs in a thread."""
+    """Return a host's addresses, which are kept for a few seconds; an address is its own."""
     host = host.strip("[]")
-    if host == "localhost" or _is_address(host):
-        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    family = _family(host)
+    if family is not None:
+        return [(family, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (host, port))]
+    return _names.get((host, port), lambda: _ask_for(host, port, seconds)) or []
+
+
+def _ask_for(host: str, port: int, seconds: float) -> list[Address]:
+    """Ask for a name within the time limit; the system's own look-up knows none, so it runs in a thread."""
     found: list[list[Address] | Exception] = []
 
     def look() -> None:
@@ -154,9 +171,12 @@ def _look_up(host: str, port: int, seconds: float) -> list[Address]:
     return found[0]
 
 
-def _is_address(host: str) -> bool:
+def _family(host: str) -> socket.AddressFamily | None:
+    """Return the family of an address; None for a name, and for an address that names its interface."""
     try:
-        ipaddress.ip_address(host.partition("%")[0])
+        address = ipaddress.ip_address(host)
     except ValueError:
-        return False
-    return True
+        return None
+    if "%" in host:
+        return None
+    return socket.AF_INET6 if address.version == 6 else socket.AF_INET

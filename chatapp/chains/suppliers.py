@@ -103,6 +103,10 @@ class Models:
 
         return OpenAIModel(self._llm(endpoint, parameters), self._transport, self._target(endpoint), limits)
 
+    def is_made(self, endpoint: Endpoint, parameters: Parameters) -> bool:
+        """Say whether a model costs nothing, because what is costly was made before."""
+        return not endpoint.options.get("provider") and _key(endpoint, parameters) in self._made
+
     def preload(self) -> None:
         """Load openai and the certificates now, where a supplier is known to be used: the first question would wait for them."""
         from chatapp.chains import openai_stream  # noqa: F401
@@ -165,13 +169,10 @@ class Models:
         self._transport.close()
 
     def _llm(self, endpoint: Endpoint, parameters: Parameters) -> "BaseChatOpenAI":
-        known = preset(endpoint.preset or "")
-        dialect = known.dialect if known else "compatible"
-        usage = bool(endpoint.options.get("stream_usage", known.stream_usage if known else False))
-        key = (dialect, usage, parameters)
+        key = _key(endpoint, parameters)
         made = self._made.get(key)
         if made is None:
-            made = _new_llm(dialect, usage, parameters)
+            made = _new_llm(*key)
             self._made[key] = made
             while len(self._made) > CACHED_MODELS:
                 self._made.popitem(last=False)
@@ -227,6 +228,13 @@ class Models:
         limits = self._limits(options)
         wait = min(LIST_SECONDS, limits.first_token)
         return Limits(limits.connect, wait, wait, wait)
+
+
+def _key(endpoint: Endpoint, parameters: Parameters) -> tuple[str, bool, Parameters]:
+    """Return what a model is made from: the dialect, whether usage is asked for, and the parameters."""
+    known = preset(endpoint.preset or "")
+    dialect = known.dialect if known else "compatible"
+    return dialect, bool(endpoint.options.get("stream_usage", known.stream_usage if known else False)), parameters
 
 
 def _new_llm(dialect: str, usage: bool, parameters: Parameters) -> "BaseChatOpenAI":

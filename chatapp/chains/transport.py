@@ -7,21 +7,20 @@ connection at once. Sockets are plain ones, so under gevent all of this yields t
 """
 
 import functools
-import http.client
-import io
 import socket
+import ssl
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from time import monotonic
-from typing import Any
 from urllib.parse import SplitResult
 
 from urllib3.connection import HTTPConnection
 
-from chatapp.chains.connection import Route, Unreachable, connect, new_connection, path_of, proxy_headers, split
+from chatapp.chains.connection import Route, Unreachable, connect, host_of, new_connection, path_of, proxy_headers, split
 from chatapp.chains.framing import Body, Chunked, Plain
+from chatapp.chains.head import Head, read_head, write_head
 
 READ_BYTES = 64 * 1024
 IDLE_KEEP_SECONDS = 30.0  # an unused connection is kept so long: suppliers hang up after a minute
@@ -124,30 +123,23 @@ class Transport:
     ) -> "Exchange":
         if connection.sock is None:
             connect(connection, route, target, min(deadline.limits.connect, deadline.remaining()))
+        line = _Line(connection.sock, deadline)
         try:
-            connection.timeout = deadline.remaining()
-            whole = connection.proxy is not None and target.scheme == "http"
-            path = path_of(target, request.path)
-            url = f"http://{target.netloc.rpartition('@')[2]}{path}" if whole else path
-            headers = {**request.headers, "Accept-Encoding": "identity"}
-            if whole and connection.proxy:
-                headers |= proxy_headers(connection.proxy.auth)
-            connection.response_class = functools.partial(_Response, deadline)  # type: ignore[assignment]
-            connection.request(request.method, url, body=request.body, headers=headers)
-            response = http.client.HTTPConnection.getresponse(connection)
+            line.send(_written(connection, target, request))
+            head, rest = line.receive_head()
         except TimeoutError:
             raise
-        except (OSError, http.client.RemoteDisconnected) as error:
+        except OSError as error:
             raise Unreachable(final=False) from error
-        except (http.client.HTTPException, ValueError) as error:
+        except ValueError as error:
             raise Garbled from error
-        return Exchange(connection, response, functools.partial(self._give_back, route))
+        return Exchange(connection, line, head, rest, functools.partial(self._give_back, route))
 
     def _reuse(self, route: Route) -> HTTPConnection | None:
         idle = self._idle.get(route)
         while idle:
             _, connection = idle.pop()
-            if connection.is_connected:
+            if _is_open(connection):
                 return connection
             connection.close()
         return None
@@ -167,14 +159,16 @@ class Exchange:
     """An answer whose head has arrived: status, headers, and the body as it comes."""
 
     def __init__(
-        self, connection: HTTPConnection, response: http.client.HTTPResponse, give_back: Callable[[HTTPConnection], None]
+        self, connection: HTTPConnection, line: "_Line", head: Head, rest: bytes, give_back: Callable[[HTTPConnection], None]
     ) -> None:
-        self.status = response.status
-        self.headers: Mapping[str, str] = dict(response.headers.items())
+        self.status = head.status
+        self.headers = head.headers
         self._connection: HTTPConnection | None = connection
-        self._response = response
+        self._line = line
+        self._closes = head.closes
         self._give_back = give_back
-        self._body: Body = Chunked() if response.chunked else Plain(response.length)
+        self._body: Body = Chunked() if head.chunked else Plain(head.length)
+        self._arrived = rest  # of the body, together with the head
 
     def read(self) -> bytes:
         """Wait for the next bytes of the body and return all that are there; empty only at the clean end.
@@ -183,7 +177,7 @@ class Exchange:
         """
         while not self._body.ended:
             try:
-                data = self._response.fp.read1(READ_BYTES)
+                data, self._arrived = self._arrived or self._line.receive(), b""
                 body = self._body.feed(data)
             except TimeoutError:
                 raise
@@ -206,43 +200,73 @@ class Exchange:
         connection, self._connection = self._connection, None
         if connection is None:
             return
-        reusable = self._body.ended and not self._response.will_close
-        self._response.close()
-        if reusable and connection.sock is not None:
+        if self._body.ended and not self._closes and connection.sock is not None:
             self._give_back(connection)
         else:
             connection.close()
 
 
-class _Timed(io.RawIOBase):
-    """A socket's raw reader that waits no longer than the deadline."""
+class _Line:
+    """A connection's socket, on which nobody waits longer than the deadline."""
 
-    def __init__(self, raw: io.RawIOBase, sock: socket.socket, deadline: Deadline) -> None:
-        self._raw = raw
+    def __init__(self, sock: socket.socket, deadline: Deadline) -> None:
         self._sock = sock
         self._deadline = deadline
         self._set = 0.0
 
-    def readable(self) -> bool:
-        return True
+    def send(self, data: bytes) -> None:
+        self._limit()
+        self._sock.sendall(data)
 
-    def readinto(self, buffer: Any, /) -> int | None:
+    def receive(self) -> bytes:
+        """Wait for bytes; none at the end of the connection."""
+        self._limit()
+        return self._sock.recv(READ_BYTES)
+
+    def receive_head(self) -> tuple[Head, bytes]:
+        """Wait for an answer's head; return it and what came of the body. ValueError where it is none."""
+        data = b""
+        while (found := read_head(data)) is None:
+            more = self.receive()
+            if not more and not data:
+                raise ConnectionResetError
+            if not more:
+                raise ValueError("cut")
+            data += more
+        return found
+
+    def _limit(self) -> None:
         left = self._deadline.remaining()
-        # Setting it is a system call: a time-out that is at most a fiftieth too long stays.
+        # Setting it may be a system call: a time-out that is at most a fiftieth too long stays.
         if not left <= self._set <= left * 1.02:
             self._sock.settimeout(left)
             self._set = left
-        return self._raw.readinto(buffer)
-
-    def close(self) -> None:
-        if not self.closed:
-            self._raw.close()
-        super().close()
 
 
-class _Response(http.client.HTTPResponse):
-    """An answer whose every read, also that of its head, waits no longer than the deadline."""
+def _written(connection: HTTPConnection, target: SplitResult, request: Request) -> bytes:
+    """Write a request; ValueError for what cannot be sent."""
+    path = path_of(target, request.path)
+    headers = {**request.headers, "Accept-Encoding": "identity"}
+    if not any(name.lower() == "host" for name in headers):
+        headers = {"Host": host_of(target), **headers}
+    if connection.proxy is not None and target.scheme == "http":
+        path = f"http://{host_of(target)}{path}"
+        headers |= proxy_headers(connection.proxy.auth)
+    if request.body is not None:
+        headers["Content-Length"] = str(len(request.body))
+    return write_head(request.method, path, headers) + (request.body or b"")
 
-    def __init__(self, deadline: Deadline, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
-        super().__init__(sock, *args, **kwargs)
-        self.fp = io.BufferedReader(_Timed(self.fp.detach(), sock, deadline))
+
+def _is_open(connection: HTTPConnection) -> bool:
+    """Say whether an unused connection has neither ended nor brought anything."""
+    sock = connection.sock
+    if sock is None or isinstance(sock, ssl.SSLSocket):
+        return connection.is_connected
+    try:
+        sock.settimeout(0)
+        sock.recv(1, socket.MSG_PEEK)
+    except BlockingIOError:
+        return True
+    except (OSError, ValueError):  # a tunnel through a proxy that speaks TLS takes no flags
+        return False
+    return False

@@ -3,7 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from chatapp.knowledge.bases import Bases, Knowledge
+    from chatapp.knowledge.bases import Knowledge
+    from chatapp.knowledge.chosen import Bases
 
 __all__ = ["Bases", "Knowledge"]
 

@@ -5,7 +5,6 @@ Every method takes who asks, and finds what is theirs or raises NotFound (rows.p
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -18,6 +17,7 @@ from chatapp.core.prompt import Passage, Unread
 from chatapp.database import Database
 from chatapp.errors import EmbedderUnavailable, NotFound
 from chatapp.knowledge import manual
+from chatapp.knowledge.chosen import Bases, chosen
 from chatapp.knowledge.dense import DenseSearch
 from chatapp.knowledge.embed import Embedder
 from chatapp.knowledge.fingerprints import start_over
@@ -45,15 +45,6 @@ from chatapp.sessions import place
 from chatapp.settings import Settings
 
 FOREGROUND_SECONDS = 2  # of a base's removal happen while its owner waits
-
-
-@dataclass(frozen=True, slots=True)
-class Bases:
-    """Bases that somebody may search, in the order in which they were named."""
-
-    ids: list[str]
-    numbers: list[int]
-    names: list[str]
 
 
 class Knowledge:
@@ -274,12 +265,7 @@ class Knowledge:
 
     def choose(self, user_id: str, base_ids: Sequence[str]) -> Bases:
         """Return bases to search, the asker's own or bundled; raise NotFound for any other."""
-
-        def find(t: Session) -> Bases:
-            found = [readable_base(t, user_id, base_id) for base_id in dict.fromkeys(base_ids)]
-            return Bases([base.id for base in found], [base.number for base in found], [base.name for base in found])
-
-        return self._database.read(find)
+        return self._database.read(lambda t: chosen(t, user_id, base_ids))
 
     def search(self, bases: Bases, query: str, k: int = 5, md5s: Sequence[str] | None = None) -> list[Passage]:
         """Return the passages that fit a question best; `md5s` narrows the search to files with these bytes."""

@@ -9,6 +9,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Protocol
 
 from sqlalchemy import bindparam, func, select, text, update
@@ -27,6 +28,9 @@ OTHER_CHUNKS, OTHER_FREQUENCY = 200, 4
 CHANCE, MOST_CHANCE = 0.05, 0.5  # measured on bases of 10 to 1,500 chunks in both languages
 ASKED_TOKENS = 400  # of a question are looked up at all,
 SEARCHED_TOKENS = 48  # and the rarest of them are searched for
+_TOTALS = select(func.sum(KnowledgeBase.chunks), func.sum(KnowledgeBase.tokens)).where(
+    KnowledgeBase.number.in_(bindparam("bases", expanding=True))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +153,7 @@ def marked(base: int, token: str) -> str:
     return f"k{base}_{token}"
 
 
+@lru_cache
 def with_lists(query: str, *names: str) -> Any:
     """Return a query in which the named parameters are lists."""
     return text(query).bindparams(*(bindparam(name, expanding=True) for name in names))
@@ -165,6 +170,5 @@ def add_totals(session: Session, base: int, chunks: int, tokens: int) -> None:
 
 def read_totals(session: Session, bases: Iterable[int]) -> tuple[int, int]:
     """Return how many chunks and tokens the bases hold together."""
-    totals = select(func.sum(KnowledgeBase.chunks), func.sum(KnowledgeBase.tokens))
-    row = session.execute(totals.where(KnowledgeBase.number.in_(list(bases)))).one()
+    row = session.execute(_TOTALS, {"bases": list(bases)}).one()
     return int(row[0] or 0), int(row[1] or 0)

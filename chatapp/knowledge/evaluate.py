@@ -19,7 +19,8 @@ from chatapp.core.prompt import Passage, Prompt
 from chatapp.core.text import normalise
 from chatapp.database import Database, open_database
 from chatapp.errors import EmbedderUnavailable
-from chatapp.knowledge.bases import Bases, Knowledge
+from chatapp.knowledge.bases import Knowledge
+from chatapp.knowledge.chosen import Bases
 from chatapp.knowledge.embed import embedder_of
 from chatapp.knowledge.embedding import Embedding
 from chatapp.knowledge.index import VectorIndex

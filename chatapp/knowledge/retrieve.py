@@ -8,8 +8,9 @@ size. It is the best passage's; the others' are in proportion to what ranked the
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import BindParameter, bindparam, exists, func, select
 from sqlalchemy.orm import Session
 
 from chatapp.core.prompt import Passage
@@ -29,6 +30,21 @@ NEAR_CANDIDATES = 30
 MOST_JOINED = 4  # chunks in one passage
 OTHER_SCRIPT = 0.8  # of a passage's value is left where it is not in the question's script: of two manuals, the asker's own
 TOGETHER = 0.7  # of a question's weight has to stand in one heading where it is made of stop words
+
+# Built once: every question asks them, and building one costs as much as asking it.
+_BASES: BindParameter[list[int]] = bindparam("bases", expanding=True)
+_IDS: BindParameter[list[Any]] = bindparam("ids", expanding=True)
+_OF_BASES = exists().where(File.knowledge_base_id == KnowledgeBase.id, KnowledgeBase.number.in_(_BASES))
+_UNFINISHED = select(_OF_BASES.where(File.status.not_in(VISIBLE)))
+_THERE = (
+    select(Chunk.id)
+    .join(File, File.id == Chunk.file_id)
+    .join(KnowledgeBase, KnowledgeBase.id == File.knowledge_base_id)
+    .where(Chunk.id.in_(_IDS), File.status.in_(VISIBLE), KnowledgeBase.number.in_(_BASES))
+)
+_THERE_IN_FILES = _THERE.where(File.md5.in_(bindparam("md5s", expanding=True)))
+_CHOSEN = select(Chunk, File).join(File, File.id == Chunk.file_id).where(Chunk.id.in_(_IDS))
+_PAGES = select(FileText.file_id, FileText.pages).where(FileText.file_id.in_(_IDS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,22 +112,14 @@ def rank(matches: Sequence[Match], dense: Dense | None = None) -> list[tuple[int
 
 def _has_unfinished(session: Session, bases: Sequence[int]) -> bool:
     """Say whether files in work could show up in the index before they are whole."""
-    of_base = exists().where(File.knowledge_base_id == KnowledgeBase.id, KnowledgeBase.number.in_(bases))
-    return bool(session.scalar(select(of_base.where(File.status.not_in(VISIBLE)))))
+    return bool(session.scalar(_UNFINISHED, {"bases": list(bases)}))
 
 
 def _load(session: Session, scope: Scope, values: Mapping[int, float], k: int, wide: bool, by: _By) -> list[_Found]:
     """Return the best chunks that are there: Chroma may name some that are gone, and only SQL says whose they are."""
-    there = (
-        select(Chunk.id)
-        .join(File, File.id == Chunk.file_id)
-        .join(KnowledgeBase, KnowledgeBase.id == File.knowledge_base_id)
-        .where(Chunk.id.in_(values), File.status.in_(VISIBLE), KnowledgeBase.number.in_(scope.bases))
-    )
-    if scope.md5s is not None:
-        there = there.where(File.md5.in_(scope.md5s))
-    kept = sorted(session.scalars(there), key=lambda key: (-values[key], key))[:k]
-    query = select(Chunk, File).join(File, File.id == Chunk.file_id).where(Chunk.id.in_(kept))
+    asked = {"ids": list(values), "bases": list(scope.bases)}
+    there, more = (_THERE, {}) if scope.md5s is None else (_THERE_IN_FILES, {"md5s": list(scope.md5s)})
+    kept = sorted(session.scalars(there, {**asked, **more}), key=lambda key: (-values[key], key))[:k]
     found = [
         _Found(
             Passage(
@@ -131,7 +139,7 @@ def _load(session: Session, scope: Scope, values: Mapping[int, float], k: int, w
             chunk.ordinal,
             chunk.ordinal,
         )
-        for chunk, file in session.execute(query)
+        for chunk, file in session.execute(_CHOSEN, {"ids": kept})
     ]
     return sorted(found, key=lambda each: (-each.passage.score, each.passage.chunk_id))
 
@@ -165,8 +173,7 @@ def _joined(session: Session, one: _Found, other: _Found) -> _Found:
 
 
 def _pages(session: Session, file_ids: set[str]) -> dict[str, list[int]]:
-    query = select(FileText.file_id, FileText.pages).where(FileText.file_id.in_(file_ids))
-    return {row.file_id: row.pages for row in session.execute(query)}
+    return {row.file_id: row.pages for row in session.execute(_PAGES, {"ids": list(file_ids)})}
 
 
 def _tell(passage: Passage, weights: Mapping[str, float], pages: Sequence[int]) -> tuple[Passage, float]:

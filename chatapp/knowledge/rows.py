@@ -6,7 +6,7 @@ The getter carries the permission: `owned_base` finds what is the asker's, `read
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Select, case, func, select
+from sqlalchemy import Select, bindparam, case, func, select
 from sqlalchemy.orm import Session
 
 from chatapp.core.prompt import Unread
@@ -107,18 +107,24 @@ def _vectors_json(t: Session, base: KnowledgeBase, current: Fingerprint | None, 
     }
 
 
+# Built once: every question to documents asks them.
+_UNREAD_FILES = (
+    select(File.id, File.name, File.created_at)
+    .join(KnowledgeBase, KnowledgeBase.id == File.knowledge_base_id)
+    .where(KnowledgeBase.number.in_(bindparam("bases", expanding=True)), File.status.in_(UNREAD))
+    .order_by(File.created_at.desc())
+    .limit(MOST_UNREAD)
+)
+_UNREAD_OF_MD5S = _UNREAD_FILES.where(File.md5.in_(bindparam("md5s", expanding=True)))
 _DONE = select(func.sum(File.chunks)).where(File.status.in_(VISIBLE))
 _STARTED = select(func.sum(File.chunks * File.progress)).where(File.embedded.is_(None))
 
 
 def unread_files(t: Session, bases: Sequence[int], md5s: Sequence[str] | None) -> list[Unread]:
     """Return the files that cannot be searched yet, latest first, each with its age in seconds."""
-    query = select(File.id, File.name, File.created_at).join(KnowledgeBase, KnowledgeBase.id == File.knowledge_base_id)
-    query = query.where(KnowledgeBase.number.in_(bases), File.status.in_(UNREAD)).order_by(File.created_at.desc())
-    if md5s is not None:
-        query = query.where(File.md5.in_(md5s))
-    at = now()
-    return [Unread(row.id, row.name, (at - row.created_at).total_seconds()) for row in t.execute(query.limit(MOST_UNREAD))]
+    at, asked = now(), {"bases": list(bases), "md5s": list(md5s or ())}
+    rows = t.execute(_UNREAD_FILES if md5s is None else _UNREAD_OF_MD5S, asked)
+    return [Unread(row.id, row.name, (at - row.created_at).total_seconds()) for row in rows]
 
 
 def file_json(file: File) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import gevent
 from gevent.event import Event as Bell
 
 from chatapp.core.answer import AnswerLog
-from chatapp.core.events import Done, Error, Event, Ping, Reset, Status
+from chatapp.core.events import Chunk, Done, Error, Event, Ping, Reasoning, Reset, Status
 
 PING_SECONDS = 10
 CHUNK_SECONDS = 1 / 60  # a reader is given at most so many chunks a second
@@ -66,7 +66,8 @@ class Live:
                 yield end, event
                 if isinstance(event, Done | Error):
                     return
-                given = monotonic()
+                if isinstance(event, Chunk | Reasoning):  # what comes before the text must not hold its first piece back
+                    given = monotonic()
             while not self._has_more(position, status):
                 if self.left or self.log.ended:
                     return

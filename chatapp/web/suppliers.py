@@ -65,9 +65,10 @@ class SupplierPath(Input):
 @bp.get("/models", responses={200: Page[ModelShape]})
 def list_models() -> Any:
     """List the models that can be chosen, and the one that is used where none is."""
-    choice = services().suppliers.choose(person().id, Wish(), Wish())
+    suppliers, user_id = services().suppliers, person().id
+    choice = services().database.read(lambda t: suppliers.choose(t, user_id, Wish(), Wish()))
     default = {"supplier": choice.supplier, "model": choice.model}
-    return jsonify(items=services().suppliers.offered(), default=default, next=None)
+    return jsonify(items=suppliers.offered(), default=default, next=None)
 
 
 @bp.get("/suppliers", responses={200: Page[SupplierShape]})
