@@ -114,6 +114,12 @@ def terminal_language() -> str:
     return "zh-CN" if tag.lower().startswith("zh") else "en"
 
 
+def proxy_variables() -> tuple[str, ...]:
+    """Return the usual variables for proxies that are set here; nothing of ours uses them (see CHATAPP_PROXY)."""
+    names = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
+    return tuple(name for name in names if os.environ.get(name))
+
+
 def ssh_server() -> tuple[str, int] | None:
     """Return the address and port of this machine as an SSH client reached it, None where nobody did."""
     parts = os.environ.get("SSH_CONNECTION", "").split()
@@ -141,6 +147,7 @@ class Settings:
     proxy: str = _read("CHATAPP_PROXY", "", _url, "a URL such as http://proxy:3128", True)
     ca_file: str = _read("CHATAPP_CA_FILE", "", _text, "a file of certificates")
     admin_password: str = _read("CHATAPP_ADMIN_PASSWORD", "", _password, "at least 8 characters", True)
+    url: str = _read("CHATAPP_URL", "", _url, "a URL such as https://chat.example.org")
     token: str = _read("CHATAPP_TOKEN", "", _token, "at least 16 ASCII characters without blanks", True)
     openai_api_key: str = _read("OPENAI_API_KEY", "", _text, "a key", True)
     openai_base_url: str = _read("OPENAI_BASE_URL", "", _url, "a URL such as https://api.openai.com/v1")

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parent.parent
 READMES = [ROOT / "README.md", ROOT / "README.zh-CN.md"]
 MANUALS = [ROOT / "docs" / "manual" / "en.md", ROOT / "docs" / "manual" / "zh-CN.md"]
 VARIABLE = re.compile(r"\b(?:CHATAPP_[A-Z_]+|OPENAI_[A-Z_]+|DATABASE_URL|WEB_CONCURRENCY)\b")
-NOT_SETTINGS = {"CHATAPP_ENV_FILE"}  # says where the settings are
+NOT_SETTINGS = {"CHATAPP_ENV_FILE", "CHATAPP_SUPPLIER_KEY"}  # where the settings are; a key for one command
 TOOLS_FOLDERS = {".git", "__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache"}
 BINARY = {".png", ".pdf", ".docx", ".woff2"}
 # Addresses of package registries, folders of one machine. Written so that the pattern does not find itself.
@@ -98,13 +98,16 @@ def test_both_languages_say_the_same_things() -> None:
 
 
 def test_every_sentence_of_the_terminal_is_used_and_every_one_used_is_there() -> None:
-    sources = [ROOT / "gunicorn.conf.py", *(ROOT / "chatapp" / f"{name}.py" for name in ("cli", "children", "watched"))]
+    package = ROOT / "chatapp"
+    sources = [ROOT / "gunicorn.conf.py", package / "children.py", package / "watched.py", *(package / "cli").rglob("*.py")]
     text = "".join(map(read, sources))
-    used = {"cli." + key for key in re.findall(r"_say\(\s*[\"']([a-z_.]+)[\"']", text)} | set(
-        re.findall(r"[\"'](cli\.[a-z_.]+)[\"']", text)
-    )
-    known = {key for key in json.loads(read(ROOT / "static" / "i18n" / "en.json")) if key.startswith("cli.")}
-    assert used == known
+    literals = set(re.findall(r"[\"'](?:cli\.)?([a-z_]+(?:\.[a-z_]+)*)[\"']", text))
+    said = set(re.findall(r"\b_?say\(\s*[\"']([a-z_.]+)[\"']", text)) | set(re.findall(r"[\"']cli\.([a-z_.]+)[\"']", text))
+    english = json.loads(read(ROOT / "static" / "i18n" / "en.json"))
+    known = {key.removeprefix("cli.") for key in english if key.startswith("cli.")}
+    families = tuple({key.partition(".")[0] + "." for key in known if "." in key})
+    assert said | {literal for literal in literals if literal.startswith(families)} <= known
+    assert known <= literals
 
 
 def test_make_lists_every_target() -> None:

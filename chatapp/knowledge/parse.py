@@ -63,12 +63,12 @@ def _reader(path: Path, name: str, most_pages: int) -> Callable[[], Document]:
         return lambda: _read_package(path, most_pages)
     if head.startswith(_COMPOUND):
         raise Unreadable(_compound(path))
-    if reason := _foreign(head):
+    if reason := foreign_kind(head):
         raise Unreadable(reason)
     return lambda: _read_text(path, name, head)
 
 
-def _foreign(head: bytes) -> str | None:
+def foreign_kind(head: bytes) -> str | None:
     """Name why a file of a kind that nobody reads is refused; None for what may be text."""
     if head[4:8] == b"ftyp":
         return "picture" if head[8:12] in _STILL else "sound"

@@ -1,0 +1,204 @@
+"""`ask`: a question, its answer as it is written, and its sources."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from chatapp.cli.answering import Answer
+from chatapp.cli.forms import Command, as_json
+from chatapp.cli.knowledge import find_base, place_of
+from chatapp.cli.service import Service
+from chatapp.cli.terminal import FAILED, INTERRUPTED, End, columns, cut, is_watched, note, out, plain, print_json, say
+from chatapp.settings import Settings
+
+LAST = "terminal.json"  # in the home folder: which session the terminal was in, by service
+QUOTE_LINES = 2
+LONG_GAP = 3  # attempts to connect, after which a person is told
+STAGES = {
+    "reading": "ask.reading",
+    "rewriting": "ask.rewriting",
+    "searching": "ask.searching",
+    "writing": "ask.writing",
+    "reasoning": "ask.thinking",
+}
+CUT = {"length": "ask.cut_length", "content_filter": "ask.cut_filter", "stopped": "ask.stopped"}
+
+
+@click.command(cls=Command, help=say("help.ask.long"))
+@click.argument("question", metavar="QUESTION")
+@click.option("--base", "-b", "bases", multiple=True, metavar="NAME", help=say("option.base"))
+@click.option("--model", "-m", metavar="SUPPLIER/MODEL", help=say("option.model"))
+@click.option("--session", "-s", metavar="ID", help=say("option.session"))
+@click.option("--continue", "-c", "go_on", is_flag=True, help=say("option.continue"))
+@as_json
+def ask(question: str, bases: tuple[str, ...], model: str | None, session: str | None, go_on: bool, as_json: bool) -> None:
+    """Ask, and read the answer as it is written."""
+    settings = Settings.from_env()
+    service = Service.from_settings(settings)
+    text = sys.stdin.buffer.read().decode("utf-8", "replace") if question == "-" else question
+    if not text.strip():
+        raise End(say("ask.blank"), "blank")
+    if go_on and not session:
+        session = _last(settings, service)
+    body: dict[str, Any] = {"question": text} | ({"session_id": session} if session else {})
+    if bases:
+        body["knowledge_config"] = {"knowledge_base_id": [find_base(service, name)["id"] for name in bases]}
+    if model:
+        supplier, slash, name = model.partition("/")
+        body["llm_config"] = {"supplier": supplier, "model": name} if slash else {"model": model}
+    shown = Shown(quiet=as_json)
+    answer = Answer(service, body, shown.gap)
+    try:
+        for event in answer.events():
+            shown.event(event)
+            if event["type"] == "context":
+                _remember(settings, service, str(event["session_id"]))
+    except KeyboardInterrupt:
+        shown.end_line()
+        raise End(say("ask.stopped" if answer.stop() else "ask.not_stopped"), "stopped", INTERRUPTED) from None
+    finally:
+        shown.end_line()
+    _end(shown, as_json)
+
+
+class Shown:
+    """The answer as it stands on the terminal. What follows a `reset` is printed only from where it differs."""
+
+    def __init__(self, quiet: bool) -> None:
+        self._quiet = quiet
+        self._staged = False
+        self._printed = ""
+        self._open_line = False
+        self._gaps = 0
+        self.text = ""
+        self.context: dict[str, Any] = {}
+        self.sources: list[dict[str, Any]] = []
+        self.done: dict[str, Any] = {}
+        self.error: dict[str, Any] | None = None
+
+    def event(self, event: dict[str, Any]) -> None:
+        """Take one event of the wire."""
+        kind, data = event["type"], event["data"]
+        self._gaps = 0
+        if kind == "context":
+            self.context = event
+            self.stage("ask.writing")
+        elif kind == "chunk":
+            self._add(str(data))
+        elif kind == "sources":
+            self.sources = data
+        elif kind == "reset":
+            self.text = ""
+        elif kind == "done":
+            self.done = data
+        elif kind == "error":
+            self.error = event
+        elif kind in ("status", "reasoning"):
+            self.stage(STAGES.get(data if kind == "status" else kind, ""))
+
+    def stage(self, key: str | None) -> None:
+        """Say what is being done, on a line that goes away again; only to a person, and not in the middle of the text."""
+        if not key or self._quiet or self._open_line or not sys.stderr.isatty():
+            return
+        click.echo(f"\r\x1b[K{say(key)}", nl=False, err=True)
+        self._staged = True
+
+    def gap(self) -> None:
+        """Say that the connection is gone; in the middle of the text only when it takes a while."""
+        self._gaps += 1
+        self.stage("ask.gap")
+        if self._open_line and self._gaps == LONG_GAP:
+            self.end_line()
+            note(say("ask.gap"))
+
+    def end_line(self) -> None:
+        """Leave the cursor at the beginning of a line."""
+        self._clear_stage()
+        if self._open_line:
+            self._open_line = False
+            out()
+
+    def _add(self, piece: str) -> None:
+        self.text += piece
+        if self._quiet:
+            return
+        new = self.text[len(self._printed) :]
+        if not self.text.startswith(self._printed):
+            if self._printed.startswith(self.text):  # after a reset: this much stands there already
+                return
+            self.end_line()
+            note(say("ask.again"))
+            new = self.text
+        self._clear_stage()
+        self._printed = self.text
+        click.echo(plain(new), nl=False)
+        self._open_line = not new.endswith("\n")
+        sys.stdout.flush()
+
+    def _clear_stage(self) -> None:
+        if self._staged:
+            self._staged = False
+            click.echo("\r\x1b[K", nl=False, err=True)
+
+
+def _end(shown: Shown, as_json: bool) -> None:
+    """Print what follows the text: the sources, or what went wrong."""
+    if as_json:
+        result: dict[str, Any] = {"answer": shown.text, "sources": shown.sources}
+        result |= {name: shown.context.get(name) for name in ("session_id", "message_id")}
+        result |= {name: shown.done.get(name) for name in ("finish_reason", "usage", "citations")}
+        if shown.error is not None:
+            result["error"] = {"code": shown.error["code"], "message": shown.error["data"]}
+        print_json(result)
+    else:
+        _print_sources(shown)
+        for file in shown.done.get("unread", []):
+            note(say("ask.unread", name=plain(file["name"])))
+        if reason := CUT.get(shown.done.get("finish_reason", "")):
+            note(say(reason))
+    if shown.error is not None and as_json:
+        raise click.exceptions.Exit(FAILED)
+    if shown.error is not None:
+        raise End(plain(shown.error["data"]), shown.error["code"])
+
+
+def _print_sources(shown: Shown) -> None:
+    cited = [source for source in shown.sources if source["n"] in shown.done.get("citations", [])]
+    if not cited:
+        return
+    out()
+    out(say("ask.sources"))
+    for source in cited:
+        out(f"  [{source['n']}] {place_of(source)}")
+        if quote := source["quote"]:
+            out(f"      {cut(quote, QUOTE_LINES * (columns() - 8) if is_watched() else 1000)}")
+
+
+# the terminal's last session
+
+
+def _last(settings: Settings, service: Service) -> str:
+    found = _sessions(settings).get(service.url)
+    if not found:
+        raise End(say("ask.no_session"), "no_session")
+    return found
+
+
+def _remember(settings: Settings, service: Service, session_id: str) -> None:
+    try:
+        settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file = Path(settings.home / LAST)
+        file.write_text(json.dumps({**_sessions(settings), service.url: session_id}) + "\n", encoding="utf-8")
+    except OSError:  # somebody else's home: --continue has nothing to go on with, that is all
+        return
+
+
+def _sessions(settings: Settings) -> dict[str, str]:
+    try:
+        found = json.loads((settings.home / LAST).read_text("utf-8"))
+        return found if isinstance(found, dict) else {}
+    except (OSError, ValueError):
+        return {}

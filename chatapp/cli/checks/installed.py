@@ -1,0 +1,60 @@
+"""What set-up has installed, and what the system allows."""
+
+import json
+import resource
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from chatapp.cli.checks import FAIL, OK, WARN, Finding
+from chatapp.cli.terminal import say
+from chatapp.services import model_folder
+from chatapp.settings import BUILTIN, OFF, Settings
+
+OLDEST = (3, 11)
+VENDOR = Path(__file__).parents[3] / "static" / "vendor"
+FILES_A_STREAM, OTHER_REQUESTS, OTHER_FILES = 2, 200, 256  # as in gunicorn.conf.py
+
+
+def python(_: Settings) -> Iterator[Finding]:
+    """Python's version."""
+    have = ".".join(map(str, sys.version_info[:3]))
+    if sys.version_info >= OLDEST:
+        yield Finding("python", OK, say("doctor.python", version=have))
+    else:
+        yield Finding("python", FAIL, say("doctor.python_old", version=have))
+
+
+def page_libraries(_: Settings) -> Iterator[Finding]:
+    """The libraries of the page."""
+    try:
+        names = [entry["file"] for entry in json.loads((VENDOR / "vendor.json").read_text("utf-8"))]
+    except (OSError, ValueError, KeyError):
+        names = []
+    if names and all((VENDOR / name).is_file() for name in names):
+        yield Finding("page", OK, say("doctor.page"))
+    else:
+        yield Finding("page", FAIL, say("doctor.page_missing"))
+
+
+def model(settings: Settings) -> Iterator[Finding]:
+    """What turns texts into vectors."""
+    if settings.embedder == OFF:
+        yield Finding("model", OK, say("doctor.model_off"))
+    elif settings.embedder != BUILTIN:
+        yield Finding("model", OK, say("doctor.model_other", model=settings.embedder, url=settings.embedder_url))
+    elif model_folder() is not None:
+        yield Finding("model", OK, say("doctor.model"))
+    else:
+        yield Finding("model", WARN, say("doctor.model_missing"))
+
+
+def file_limit(settings: Settings) -> Iterator[Finding]:
+    """How many files and connections the system allows; the service raises its own limit as far as that."""
+    wanted = (settings.max_streams + OTHER_REQUESTS) * FILES_A_STREAM + OTHER_FILES
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    if hard == resource.RLIM_INFINITY or hard >= wanted:
+        yield Finding("files", OK, say("doctor.files", streams=settings.max_streams))
+    else:
+        streams = max(0, (hard - OTHER_FILES) // FILES_A_STREAM - OTHER_REQUESTS)
+        yield Finding("files", WARN, say("doctor.files_few", limit=hard, streams=streams, wanted=wanted))

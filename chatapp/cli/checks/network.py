@@ -1,0 +1,118 @@
+"""Who answers: the service itself with what it needs, and the suppliers' addresses. No key is sent anywhere."""
+
+import http.client
+import json
+import socket
+import ssl
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import replace
+from urllib.parse import urlsplit
+
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
+
+from chatapp.cli.checks import FAIL, OK, WARN, Finding
+from chatapp.cli.service import EVERYWHERE, Service, url_of
+from chatapp.cli.terminal import End, say
+from chatapp.database import open_database
+from chatapp.errors import ChatAppError
+from chatapp.models import Supplier
+from chatapp.settings import Settings, proxy_variables
+from chatapp.trust import is_loopback, trust
+
+ANSWER_SECONDS = 3
+CONNECT_SECONDS = 4
+OPENAI_URL = "https://api.openai.com/v1"
+MISSING = {
+    "database": ("doctor.missing_database", FAIL),
+    "helpers": ("doctor.missing_helpers", WARN),
+    "chroma": ("doctor.missing_chroma", WARN),
+    "embedder": ("doctor.missing_embedder", WARN),
+}
+
+
+def service(settings: Settings) -> Iterator[Finding]:
+    """The service at its address, and what it misses; or whether the address is free."""
+    host, _, port = settings.bind.rpartition(":")
+    reached = "127.0.0.1" if host in EVERYWHERE else host.strip("[]")
+    try:
+        missing = _ready(reached, int(port))
+    except ConnectionRefusedError:
+        yield Finding("service", OK, say("doctor.not_running", address=settings.bind))
+        return
+    except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):
+        yield Finding("service", FAIL, say("doctor.other_program", address=settings.bind))
+        return
+    yield Finding("service", OK, say("doctor.running", address=settings.bind))
+    for name in missing:
+        key, state = MISSING.get(name, ("doctor.missing_helpers", WARN))
+        yield Finding(name, state, say(key))
+    if not missing:
+        yield Finding("helpers", OK, say("doctor.helpers"))
+
+
+def proxies(settings: Settings) -> Iterator[Finding]:
+    """Proxies of the environment, which nothing of ours uses."""
+    if found := proxy_variables():
+        key = "doctor.proxies_unused" if not settings.proxy else "doctor.proxies_other"
+        yield Finding("proxy", OK if settings.proxy else WARN, say(key, names=", ".join(found)))
+
+
+def suppliers(settings: Settings) -> Iterator[Finding]:
+    """The addresses of the suppliers, all at once."""
+    places = _addresses(settings)
+    if not places:
+        yield Finding("suppliers", OK, say("doctor.no_suppliers"))
+        return
+    with ThreadPoolExecutor(len(places)) as pool:
+        for (name, url), why in zip(places, pool.map(lambda place: _reach(place[1], settings), places), strict=True):
+            if why is None:
+                yield Finding("suppliers", OK, say("doctor.supplier", name=name, url=url))
+            else:
+                yield Finding("suppliers", WARN, say(why, name=name, url=url))
+
+
+def _ready(host: str, port: int) -> list[str]:
+    connection = http.client.HTTPConnection(host, port, timeout=ANSWER_SECONDS)
+    try:
+        connection.request("GET", "/readyz")
+        said = json.loads(connection.getresponse().read(65536))
+        return [str(name) for name in said["missing"]]
+    finally:
+        connection.close()
+
+
+def _addresses(settings: Settings) -> list[tuple[str, str]]:
+    """Return names and addresses: the running service knows those of its own environment, too; else the database is asked."""
+    here = replace(Service.from_settings(settings), url=url_of(settings.bind))
+    with suppress(End):
+        return [(row["name"], row["base_url"]) for row in here.call("GET", "/api/suppliers", seconds=ANSWER_SECONDS)["items"]]
+    own = [("openai", settings.openai_base_url or OPENAI_URL)] if settings.openai_api_key or settings.openai_base_url else []
+    if settings.sqlite_file and not settings.sqlite_file.exists():
+        return own
+    query = select(Supplier.name, Supplier.base_url).where(Supplier.enabled).order_by(Supplier.created_at)
+    with suppress(SQLAlchemyError, ChatAppError, ImportError):  # told by the database's own check
+        database = open_database(settings.sql_url)
+        own += database.read(lambda t: [(name, url) for name, url in t.execute(query)])
+        database.close()
+    return own
+
+
+def _reach(url: str, settings: Settings) -> str | None:
+    """Connect to where a request would go; return the key of what is wrong, None where nothing is."""
+    through = bool(settings.proxy) and not is_loopback(url)
+    parts = urlsplit(settings.proxy if through else url)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        with socket.create_connection((parts.hostname or "", port), CONNECT_SECONDS) as connection:
+            if parts.scheme == "https":
+                trust(settings.ca_file).wrap_socket(connection, server_hostname=parts.hostname).close()
+    except ssl.SSLCertVerificationError:
+        return "doctor.supplier_certificate"
+    except socket.gaierror:
+        return "doctor.proxy_unknown" if through else "doctor.supplier_unknown"
+    except (OSError, ValueError):
+        return "doctor.proxy_away" if through else "doctor.supplier_away"
+    return None

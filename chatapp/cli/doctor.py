@@ -1,0 +1,58 @@
+"""`doctor`: looks at everything the service needs, and says what to do. It changes nothing and starts nothing."""
+
+from collections.abc import Callable, Iterable
+
+import click
+
+from chatapp.cli.checks import FAIL, OK, WARN, Finding, installed, network, stored
+from chatapp.cli.forms import Command, as_json
+from chatapp.cli.terminal import FAILED, out, plain, print_json, say
+from chatapp.settings import Settings, SettingsError
+
+COLOURS = {OK: "green", WARN: "yellow", FAIL: "red"}
+CHECKS: tuple[Callable[[Settings], Iterable[Finding]], ...] = (
+    installed.python,
+    installed.page_libraries,
+    installed.model,
+    installed.file_limit,
+    stored.home,
+    stored.disk,
+    stored.clock,
+    stored.database,
+    stored.sqlite,
+    network.service,
+    network.proxies,
+    network.suppliers,
+)
+
+
+@click.command(cls=Command, help=say("help.doctor.long"))
+@as_json
+def doctor(as_json: bool) -> None:
+    """Check everything, and say what to do."""
+    findings: list[Finding] = []
+
+    def tell(finding: Finding) -> None:
+        findings.append(finding)
+        if not as_json:
+            word = {OK: say("doctor.ok"), WARN: say("doctor.warn"), FAIL: say("doctor.fail")}[finding.state]
+            out(f"{click.style(word, fg=COLOURS[finding.state])}  {plain(finding.message)}")
+
+    try:
+        settings = Settings.from_env()
+    except SettingsError as fault:
+        for line in str(fault).splitlines():
+            tell(Finding("settings", FAIL, line))
+    else:
+        for check in CHECKS:
+            for finding in check(settings):
+                tell(finding)
+    failed = sum(finding.state == FAIL for finding in findings)
+    warned = sum(finding.state == WARN for finding in findings)
+    if as_json:
+        print_json([{"check": each.check, "state": each.state, "message": each.message} for each in findings])
+    else:
+        out()
+        out(say("doctor.failed", failed=failed, warned=warned) if failed else say("doctor.well", warned=warned))
+    if failed:
+        raise click.exceptions.Exit(FAILED)

@@ -1,0 +1,105 @@
+"""A folder on disk, held against the files of a knowledge base: what to upload, what to remove. Nothing is sent here.
+
+Files are told apart by their content and their name, as a base keeps them: a file's name is its last part, without folders.
+"""
+
+import hashlib
+import os
+import stat
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from chatapp.knowledge.parse import HEAD_BYTES, foreign_kind
+
+PIECE_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """A file of the folder; `place` is its path within it."""
+
+    path: Path
+    place: str
+    md5: str
+    size: int
+
+    @property
+    def name(self) -> str:
+        """What the base calls it: in one Unicode form, blanks as one."""
+        return shown_name(self.path.name)
+
+
+@dataclass(slots=True)
+class Plan:
+    """What makes a base hold what the folder holds. `skipped` and `unreadable`: place, and why."""
+
+    upload: list[Local] = field(default_factory=list)
+    remove: list[dict[str, Any]] = field(default_factory=list)
+    keep: list[dict[str, Any]] = field(default_factory=list)
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+    unreadable: list[tuple[str, str]] = field(default_factory=list)
+
+
+def make_plan(folder: Path, there: Sequence[Mapping[str, Any]]) -> Plan:
+    """Compare a folder with the files of a base (`id name md5`)."""
+    plan = Plan()
+    here = list(_read(folder, plan))
+    names: dict[str, set[str]] = {}
+    for file in here:
+        names.setdefault(file.md5, set()).add(file.name)
+    for row in there:
+        known = shown_name(row["name"]) in names.get(row["md5"], ())
+        (plan.keep if known else plan.remove).append(dict(row))
+    kept = {row["md5"] for row in plan.keep}
+    for file in here:
+        if file.md5 not in kept:  # two files with the same bytes are one in a base
+            plan.upload.append(file)
+            kept.add(file.md5)
+    return plan
+
+
+def shown_name(name: str) -> str:
+    """Return a name as it can be compared: file systems and services differ in how they compose letters."""
+    return " ".join(unicodedata.normalize("NFC", name.encode("utf-8", "replace").decode()).split())
+
+
+def _read(folder: Path, plan: Plan) -> Iterator[Local]:
+    """Yield the files of a folder and its sub-folders, by name; hidden ones and links are left out unsaid."""
+
+    def unreadable(fault: OSError) -> None:
+        plan.unreadable.append((_place(folder, Path(str(fault.filename))), fault.strerror or ""))
+
+    for place, folders, files in os.walk(folder, onerror=unreadable):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(files):
+            path = Path(place, name)
+            if name.startswith(".") or name.startswith("~$"):  # the second: what Office leaves beside an open file
+                continue
+            try:
+                if stat.S_ISREG(path.lstat().st_mode):
+                    yield from _look(folder, path, plan)
+            except OSError as fault:
+                plan.unreadable.append((_place(folder, path), fault.strerror or ""))
+
+
+def _look(folder: Path, path: Path, plan: Plan) -> Iterator[Local]:
+    md5 = hashlib.md5(usedforsecurity=False)
+    size = 0
+    with open(path, "rb") as opened:
+        head = opened.read(HEAD_BYTES)
+        if kind := "empty" if not head else foreign_kind(head):
+            plan.skipped.append((_place(folder, path), kind))
+            return
+        piece = head
+        while piece:
+            md5.update(piece)
+            size += len(piece)
+            piece = opened.read(PIECE_BYTES)
+    yield Local(path, _place(folder, path), md5.hexdigest(), size)
+
+
+def _place(folder: Path, path: Path) -> str:
+    return str(path.relative_to(folder)) if path.is_relative_to(folder) else str(path)

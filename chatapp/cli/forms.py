@@ -1,0 +1,175 @@
+"""Commands as click knows them, in the reader's language: help, usage and what was written wrongly.
+
+click's own words are English; here they come from the catalogue. A command that ends early (`End`) or meets one of our errors
+says so in a sentence, or as `{"error": …}` under --json.
+"""
+
+import importlib
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import click
+from click.core import ParameterSource
+
+from chatapp import words
+from chatapp.cli.terminal import INTERRUPTED, MISUSED, End, note, print_json, program, put, say
+from chatapp.errors import ChatAppError
+from chatapp.settings import terminal_language
+
+HELP_NAMES = ["-h", "--help"]
+SETTINGS = {"help_option_names": HELP_NAMES}
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Command(click.Command):
+    """A command that speaks the reader's language."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{"context_settings": SETTINGS, "options_metavar": say("form.options"), **kwargs})
+
+    def get_help_option(self, ctx: click.Context) -> click.Option | None:
+        """Explain --help in the reader's language."""
+        return _explained(super().get_help_option(ctx))
+
+    def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the line that shows how the command is written."""
+        formatter.write_usage(ctx.command_path, " ".join(self.collect_usage_pieces(ctx)), say("form.usage") + " ")
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write what can be added."""
+        _write_options(self, ctx, formatter)
+
+    def format_arguments(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write nothing: what an argument is stands in the command's help."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run it; what ends it early is said here."""
+        try:
+            return super().invoke(ctx)
+        except ChatAppError as fault:
+            _finish(ctx, End(put(fault), fault.code))
+        except End as end:
+            _finish(ctx, end)
+
+
+class Group(click.Group):
+    """A group of commands that speaks the reader's language; `places` says in which modules some of them are."""
+
+    command_class = Command
+
+    def __init__(self, *args: Any, places: Mapping[str, tuple[str, str]] | None = None, **kwargs: Any) -> None:
+        words_of_usage = {"options_metavar": say("form.options"), "subcommand_metavar": say("form.command")}
+        super().__init__(*args, **{"context_settings": SETTINGS, **words_of_usage, **kwargs})
+        self._places = dict(places or {})
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name all commands, in the order in which they were written down."""
+        return [*self._places, *(name for name in self.commands if name not in self._places)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Load a command when it is asked for: `prepare` runs at every start and must not wait for the others."""
+        if cmd_name in self._places and cmd_name not in self.commands:
+            module, _, attribute = self._places[cmd_name][0].partition(":")
+            self.add_command(getattr(importlib.import_module(module), attribute), cmd_name)
+        return super().get_command(ctx, cmd_name)
+
+    def get_help_option(self, ctx: click.Context) -> click.Option | None:
+        """Explain --help in the reader's language."""
+        return _explained(super().get_help_option(ctx))
+
+    def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the line that shows how the command is written."""
+        formatter.write_usage(ctx.command_path, " ".join(self.collect_usage_pieces(ctx)), say("form.usage") + " ")
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write what can be added, then the commands; those of other modules without loading them."""
+        _write_options(self, ctx, formatter)
+        loaded = {name: command for name, command in self.commands.items() if not command.hidden}
+        helps = {name: words.say(terminal_language(), key) for name, (_, key) in self._places.items() if key}
+        helps |= {name: command.get_short_help_str(200) for name, command in loaded.items() if name not in helps}
+        with formatter.section(say("form.commands")):
+            formatter.write_dl([(name, helps[name]) for name in self.list_commands(ctx) if name in helps])
+
+
+def run(group: click.Group) -> None:
+    """Run what the command line says; end with 0 done, 1 not done, 2 written wrongly, 130 for a Ctrl-C."""
+    try:
+        status = group.main(prog_name=program(), standalone_mode=False)
+    except click.UsageError as fault:
+        _show(fault)
+        sys.exit(MISUSED)
+    except (click.Abort, KeyboardInterrupt):
+        note("")
+        sys.exit(INTERRUPTED)
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def as_json(command: F) -> F:
+    """Give a command --json."""
+    option: Callable[[F], F] = click.option("--json", "as_json", is_flag=True, help=say("option.json"))
+    return option(command)
+
+
+def given(name: str) -> bool:
+    """Tell whether an option of the running command was written on the command line."""
+    return click.get_current_context().get_parameter_source(name) == ParameterSource.COMMANDLINE
+
+
+def _finish(ctx: click.Context, end: End) -> None:
+    if ctx.params.get("as_json"):
+        print_json({"error": {"code": end.code, "message": end.message}})
+    elif end.message:
+        note(end.message)
+    ctx.exit(end.status)
+
+
+def _explained(option: click.Option | None) -> click.Option | None:
+    if option is not None:
+        option.help = say("form.help")
+    return option
+
+
+def _write_options(command: click.Command, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    records = [
+        record for each in command.get_params(ctx) if isinstance(each, click.Option) and (record := each.get_help_record(ctx))
+    ]
+    if records:
+        with formatter.section(say("form.added")):
+            formatter.write_dl([(name, text.replace("[required]", say("form.required"))) for name, text in records])
+
+
+def _show(fault: click.UsageError) -> None:
+    """Say what was written wrongly, and where to read how it is written."""
+    if isinstance(fault, click.exceptions.NoArgsIsHelpError):
+        note(fault.message)
+        return
+    note(_wrong(fault))
+    if fault.ctx is not None:
+        note(say("form.see", command=f"{fault.ctx.command_path} --help"))
+
+
+def _wrong(fault: click.UsageError) -> str:
+    if isinstance(fault, click.NoSuchOption):
+        return say("form.no_option", name=fault.option_name)
+    if isinstance(fault, click.exceptions.NoSuchCommand):
+        return say("form.no_command", name=fault.command_name)
+    if isinstance(fault, click.MissingParameter):
+        return say("form.missing", name=_name(fault))
+    if isinstance(fault, click.BadOptionUsage):
+        return say("form.no_value", name=fault.option_name)
+    if isinstance(fault, click.BadParameter):
+        kind = fault.param.type if fault.param else None
+        if isinstance(kind, click.Choice):
+            return say("form.one_of", name=_name(fault), choices=", ".join(kind.choices))
+        if isinstance(kind, click.Path):
+            return say("form.no_path", name=_name(fault))
+        return say("form.wrong", name=_name(fault))
+    return say("form.unclear")
+
+
+def _name(fault: click.BadParameter) -> str:
+    if isinstance(fault.param, click.Option):
+        return max(fault.param.opts, key=len)
+    return fault.param.make_metavar(fault.ctx) if fault.param and fault.ctx else ""

@@ -1,0 +1,148 @@
+"""The running service, over HTTP: where it is, who asks, and its refusals as sentences.
+
+On this machine the token lies in the home folder. A service elsewhere is named by CHATAPP_URL, with a token from its page in
+CHATAPP_TOKEN.
+"""
+
+import http.client
+import json
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
+
+from chatapp.cli.terminal import End, plain, say
+from chatapp.settings import Settings, terminal_language
+from chatapp.trust import is_loopback, trust
+
+CONNECT_SECONDS = 10
+ANSWER_SECONDS = 60
+MOST_BYTES = 64 * 1024 * 1024
+PAGE = 1000
+EVERYWHERE = ("0.0.0.0", "[::]")
+PASSING = (408, 429)  # and all from 500 on, and what a network between answers to everything: worth another attempt
+
+
+class Unreachable(End):
+    """Nothing answers there."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(say("service.away", url=url), "not_running")
+
+
+class Refused(End):
+    """The service says no, in the reader's language."""
+
+    def __init__(self, message: str, code: str, http_status: int, retry_after: int = 0) -> None:
+        super().__init__(message, code)
+        self.http_status = http_status
+        self.retry_after = retry_after
+
+    @property
+    def passing(self) -> bool:
+        """Whether it may be another in a moment."""
+        return self.http_status in PASSING or self.http_status >= 500 or self.http_status < 300
+
+
+def url_of(address: str) -> str:
+    """Return the URL at which a service that listens on an address is reached from this machine."""
+    host, _, port = address.rpartition(":")
+    return f"http://{'127.0.0.1' if host in EVERYWHERE else host}:{port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Where the service is, and what is shown to it."""
+
+    url: str
+    token: str
+    ca_file: str = ""
+
+    @classmethod
+    def from_settings(cls, settings: Settings | None = None) -> "Service":
+        """Return the service of this home folder, or the one that CHATAPP_URL names."""
+        settings = settings or Settings.from_env()
+        url = settings.url or url_of(settings.bind)
+        # The home's own token is never shown to another machine.
+        own = _token(settings) if is_loopback(url) else ""
+        return cls(url, own or settings.token, settings.ca_file)
+
+    def call(self, method: str, path: str, body: Any = None, seconds: float = ANSWER_SECONDS) -> Any:
+        """Send a request with a body of JSON, and return the answer's; None where it has none. Raises Unreachable, Refused."""
+        data = None if body is None else json.dumps(body).encode()
+        headers = {} if body is None else {"Content-Type": "application/json"}
+        try:
+            with self.connection(seconds) as connection:
+                connection.request(method, self.path(path), data, {**self.headers(), **headers})
+                response = connection.getresponse()
+                return self.read(response)
+        except (OSError, http.client.HTTPException) as fault:
+            raise Unreachable(self.url) from fault
+
+    def items(self, path: str) -> list[dict[str, Any]]:
+        """Return a whole list, through as many pages as it has."""
+        found: list[dict[str, Any]] = []
+        after = None
+        while True:
+            page = self.call("GET", f"{path}?{urlencode({'limit': PAGE} | ({'after': after} if after else {}))}")
+            found += page["items"]
+            after = page["next"]
+            if after is None:
+                return found
+
+    def read(self, response: http.client.HTTPResponse) -> Any:
+        """Read an answer of JSON; raise Refused for what is none, or is a refusal."""
+        data = response.read(MOST_BYTES)
+        if response.status == 204:
+            return None
+        try:
+            found = json.loads(data)
+            if response.status < 300:
+                return found
+            raise self._refused(response, found["error"])
+        except (ValueError, KeyError, TypeError) as fault:
+            raise Refused(
+                say("service.unexpected", url=self.url, status=response.status), "unexpected", response.status
+            ) from fault
+
+    @contextmanager
+    def connection(self, seconds: float) -> Iterator[http.client.HTTPConnection]:
+        """Connect, and close in the end. Proxies of the environment are not used."""
+        parts = urlsplit(self.url)
+        host = parts.hostname or ""
+        made: http.client.HTTPConnection
+        if parts.scheme == "https":
+            made = http.client.HTTPSConnection(host, parts.port, timeout=CONNECT_SECONDS, context=trust(self.ca_file))
+        else:
+            made = http.client.HTTPConnection(host, parts.port, timeout=CONNECT_SECONDS)
+        try:
+            made.connect()
+            assert made.sock is not None
+            made.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            made.sock.settimeout(seconds)
+            yield made
+        finally:
+            made.close()
+
+    def headers(self) -> dict[str, str]:
+        """Return what goes along with every request."""
+        who = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        return {"Accept-Language": terminal_language(), **who}
+
+    def path(self, path: str) -> str:
+        """Return a path as it stands in a request."""
+        return quote(urlsplit(self.url).path, safe="/%") + path
+
+    def _refused(self, response: http.client.HTTPResponse, error: Any) -> Refused:
+        wait = response.headers.get("Retry-After", "")
+        message = say("service.unauthorized", url=self.url) if response.status == 401 else plain(str(error["message"]))
+        return Refused(message, str(error["code"]), response.status, int(wait) if wait.isdigit() else 0)
+
+
+def _token(settings: Settings) -> str:
+    try:
+        return (settings.home / "token").read_text("ascii").strip()
+    except (OSError, ValueError):
+        return ""

@@ -1,0 +1,165 @@
+"""`sync`: a knowledge base that holds what a folder holds. What changed is uploaded, what went is removed.
+
+The folder is the truth: also a file that somebody uploaded to the base by hand is removed when the folder does not have it. That
+is told and, on a terminal, asked; --keep removes nothing, --dry-run changes nothing.
+"""
+
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import click
+
+from chatapp.cli.folder import Plan, make_plan
+from chatapp.cli.forms import Command, as_json
+from chatapp.cli.knowledge import PATH, list_of, named
+from chatapp.cli.service import Refused, Service
+from chatapp.cli.terminal import FAILED, End, confirm, is_watched, may_ask, note, out, plain, print_json, say
+from chatapp.cli.uploading import reason, upload, wait_until_read
+
+KINDS = {
+    "empty": "sync.kind.empty",
+    "picture": "sync.kind.picture",
+    "sound": "sync.kind.sound",
+    "archive": "sync.kind.archive",
+    "old_office": "sync.kind.old_office",
+    "unsupported": "sync.kind.unsupported",
+}
+SHOWN = 20  # names in a list, before only their number is told
+
+
+@click.command(cls=Command, help=say("help.sync.long"))
+@click.argument("folder", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--base", "-b", "name", metavar="NAME", required=True, help=say("option.base_sync"))
+@click.option("--keep", is_flag=True, help=say("option.keep"))
+@click.option("--dry-run", is_flag=True, help=say("option.dry_run"))
+@click.option("--yes", "-y", is_flag=True, help=say("option.yes"))
+@as_json
+def sync(folder: Path, name: str, keep: bool, dry_run: bool, yes: bool, as_json: bool) -> None:
+    """Make a base hold what a folder holds."""
+    service = Service.from_settings()
+    base = named(list_of(service), name)
+    plan = make_plan(folder, service.items(f"{PATH}/{base['id']}/files") if base else [])
+    if plan.unreadable and plan.remove and not keep:
+        note(say("sync.not_removed"))
+    if keep or plan.unreadable:  # what cannot be seen has not gone
+        plan.remove = []
+    if dry_run:
+        _print_plan(plan, as_json)
+        return
+    _check(plan, folder, yes)
+    if base is None:
+        base = service.call("POST", PATH, {"name": name})
+    failed = _carry_out(service, base["id"], plan, quiet=as_json or not is_watched())
+    _report(plan, failed, base, as_json)
+    if failed:
+        raise click.exceptions.Exit(FAILED)
+
+
+def _check(plan: Plan, folder: Path, yes: bool) -> None:
+    """Ask before anything is removed; a folder without files looks like a disk that is not there."""
+    if not plan.remove or yes:
+        return
+    if not plan.upload and not plan.keep and not may_ask():
+        raise End(say("sync.empty", folder=folder, files=len(plan.remove)), "empty_folder")
+    if may_ask():
+        note(say("sync.to_remove", files=len(plan.remove)))
+        note(_names([row["name"] for row in plan.remove]))
+        if not confirm(say("sync.remove")):
+            raise End(say("not_done"), "not_confirmed")
+
+
+def _carry_out(service: Service, base_id: str, plan: Plan, quiet: bool) -> list[dict[str, Any]]:
+    """Upload, wait, remove; return what failed, by name and reason."""
+    failed = [{"name": place, "message": why} for place, why in plan.unreadable]
+    ids = {row["id"] for row in plan.keep}
+    # The same bytes under another name are one file to the service: the old name has to go first.
+    wanted = {file.md5 for file in plan.upload}
+    renamed = [row for row in plan.remove if row["md5"] in wanted]
+    for row in renamed:
+        _remove(service, base_id, row)
+    for row in plan.keep:
+        if row["status"] == "failed" and row["error"] and row["error"]["retryable"]:
+            service.call("POST", f"{PATH}/{base_id}/files/{row['id']}/retry")
+    with _bar(sum(file.size for file in plan.upload), say("sync.uploading"), quiet) as bar:
+        for file in plan.upload:
+            try:
+                ids.add(upload(service, base_id, file, bar.update if bar else _nothing)["id"])
+            except (Refused, OSError) as fault:
+                failed.append({"name": file.place, "message": reason(fault)})
+    with _bar(len(ids), say("sync.reading"), quiet) as bar:
+        rows = wait_until_read(service, base_id, ids, bar.update if bar else _nothing)
+    failed += [
+        {"name": row["name"], "message": row["error"]["message"] if row["error"] else ""}
+        for row in rows.values()
+        if row["status"] == "failed"
+    ]
+    for row in plan.remove:
+        if row not in renamed:
+            _remove(service, base_id, row)
+    return failed
+
+
+def _remove(service: Service, base_id: str, row: dict[str, Any]) -> None:
+    try:
+        service.call("DELETE", f"{PATH}/{base_id}/files/{row['id']}")
+    except Refused as refused:
+        if refused.http_status != 404:  # gone is gone
+            raise
+
+
+def _bar(length: int, label: str, quiet: bool) -> Any:
+    return nullcontext(None) if quiet or not length else click.progressbar(length=length, label=label, show_eta=False)
+
+
+def _nothing(_: int) -> None:
+    """Show no progress."""
+
+
+def _report(plan: Plan, failed: list[dict[str, Any]], base: dict[str, Any], as_json: bool) -> None:
+    refused = {row["name"] for row in failed}
+    added = [file.place for file in plan.upload if file.place not in refused and file.name not in refused]
+    if as_json:
+        print_json({"knowledge_base_id": base["id"], **_as_json(plan), "uploaded": added, "failed": failed})
+        return
+    counts = {"added": len(added), "removed": len(plan.remove), "unchanged": len(plan.keep)}
+    out(say("sync.done", name=plain(base["name"]), **counts))
+    _print_skipped(plan)
+    if failed:
+        note(say("sync.failed", files=len(failed)))
+        note("\n".join(f"  {plain(row['name'])}: {plain(row['message'])}" for row in failed))
+
+
+def _print_plan(plan: Plan, as_json: bool) -> None:
+    if as_json:
+        print_json(_as_json(plan))
+        return
+    for key, names in (
+        ("sync.would_upload", [file.place for file in plan.upload]),
+        ("sync.would_remove", [row["name"] for row in plan.remove]),
+    ):
+        out(say(key, files=len(names)))
+        if names:
+            out(_names(names))
+    out(say("sync.would_keep", files=len(plan.keep)))
+    _print_skipped(plan)
+
+
+def _print_skipped(plan: Plan) -> None:
+    if plan.skipped:
+        note(say("sync.skipped", files=len(plan.skipped)))
+        lines = [f"  {plain(place)}: {say(KINDS[kind])}" for place, kind in plan.skipped[:SHOWN]]
+        note("\n".join([*lines, *(["  …"] if len(plan.skipped) > SHOWN else [])]))
+
+
+def _names(names: list[str]) -> str:
+    return "\n".join([*(f"  {plain(name)}" for name in names[:SHOWN]), *(["  …"] if len(names) > SHOWN else [])])
+
+
+def _as_json(plan: Plan) -> dict[str, Any]:
+    return {
+        "uploaded": [file.place for file in plan.upload],
+        "removed": [row["name"] for row in plan.remove],
+        "unchanged": [row["name"] for row in plan.keep],
+        "skipped": [{"name": place, "reason": kind} for place, kind in plan.skipped],
+    }

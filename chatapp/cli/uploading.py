@@ -1,0 +1,88 @@
+"""Files on their way to a knowledge base: sent piece by piece, then waited for until they are read."""
+
+import http.client
+import os
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from chatapp.cli.folder import Local
+from chatapp.cli.service import Refused, Service, Unreachable
+from chatapp.cli.terminal import End, say
+
+PIECE_BYTES = 256 * 1024
+TAKE_SECONDS = 120  # for the service to take what was sent
+LOOK_SECONDS = 0.5
+STALL_SECONDS = 900  # without any file getting on, before waiting ends; one file may take CHATAPP_PARSE_SECONDS
+
+Row = dict[str, Any]
+
+
+def upload(service: Service, base_id: str, file: Local, on_bytes: Callable[[int], None]) -> Row:
+    """Send one file and return its row. Raises Refused, Unreachable, OSError where it cannot be read here."""
+    boundary = f"chatapp-{uuid.uuid4().hex}"
+    name = "".join({'"': "%22", "\r": "%0D", "\n": "%0A"}.get(sign, sign) for sign in file.path.name)
+    head = f'--{boundary}\r\nContent-Disposition: form-data; name="files"; filename="{name}"\r\n\r\n'.encode("utf-8", "replace")
+    tail = f"\r\n--{boundary}--\r\n".encode()
+    with open(file.path, "rb") as opened:
+        size = os.fstat(opened.fileno()).st_size
+        try:
+            with service.connection(TAKE_SECONDS) as connection:
+                connection.putrequest("POST", service.path(f"/api/knowledge/{base_id}/files"))
+                for header, value in service.headers().items():
+                    connection.putheader(header, value)
+                connection.putheader("Content-Type", f"multipart/form-data; boundary={boundary}")
+                connection.putheader("Content-Length", str(len(head) + size + len(tail)))
+                connection.endheaders(head)
+                _send(connection, opened.read, size, on_bytes)
+                connection.send(tail)
+                row: Row = service.read(connection.getresponse())["items"][0]
+                return row
+        except (ConnectionError, TimeoutError, http.client.HTTPException) as fault:
+            raise Unreachable(service.url) from fault
+
+
+def _send(
+    connection: http.client.HTTPConnection, read: Callable[[int], bytes], size: int, on_bytes: Callable[[int], None]
+) -> None:
+    """Send exactly so many bytes: what a file gains meanwhile comes with the next sync, what it loses ends this one."""
+    left = size
+    while left:
+        piece = read(min(left, PIECE_BYTES))
+        if not piece:
+            raise OSError(0, say("sync.changed"))
+        connection.send(piece)
+        left -= len(piece)
+        on_bytes(len(piece))
+
+
+def wait_until_read(service: Service, base_id: str, ids: set[str], on_done: Callable[[int], None]) -> Mapping[str, Row]:
+    """Wait until files are ready or have failed; return their rows. A file that lacks only its vectors is found by its words."""
+    rows: dict[str, Row] = {}
+    seen: Any = None
+    since = time.monotonic()
+    done = 0
+    while True:
+        rows = {row["id"]: row for row in service.items(f"/api/knowledge/{base_id}/files") if row["id"] in ids}
+        now = sum(is_read(row) for row in rows.values())
+        on_done(now - done)
+        done = now
+        if done == len(rows):
+            return rows
+        state = sorted((row["id"], row["status"], row["progress"]) for row in rows.values())
+        if state != seen:
+            seen, since = state, time.monotonic()
+        elif time.monotonic() - since > STALL_SECONDS:
+            raise End(say("sync.stalled"), "stalled")
+        time.sleep(LOOK_SECONDS)
+
+
+def is_read(row: Row) -> bool:
+    """Tell whether a file will get no further by waiting."""
+    return row["status"] in ("ready", "failed") or (row["status"] == "embedding" and bool(row["error"]))
+
+
+def reason(fault: Refused | Unreachable | OSError) -> str:
+    """Say why a file was not taken."""
+    return fault.message if isinstance(fault, End) else fault.strerror or ""

@@ -1,0 +1,154 @@
+"""`users`: other people's accounts, on the database of this machine's service, which may run or not."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from chatapp.accounts import LINK_HOURS
+from chatapp.cli.forms import Group, as_json
+from chatapp.cli.service import url_of
+from chatapp.cli.start import existing_database
+from chatapp.cli.terminal import End, confirm, may_ask, out, plain, print_json, say, table
+from chatapp.errors import Forbidden, InvalidRequest, NotFound
+from chatapp.knowledge import Knowledge
+from chatapp.settings import Settings
+from chatapp.users import Users
+
+T = TypeVar("T")
+
+
+@click.group(cls=Group, help=say("help.users"))
+def users() -> None:
+    """Accounts."""
+
+
+@users.command("list", help=say("help.users.list"))
+@as_json
+def list_users(as_json: bool) -> None:
+    """List everybody who has an account."""
+    rows = _open().all()
+    if as_json:
+        print_json(rows)
+        return
+    titles = [say("column.name"), say("column.role"), say("column.password"), say("column.state")]
+    table(titles, [[r["name"], _role(r), _yes(r["has_password"]), _state(r)] for r in rows])
+
+
+@users.command(help=say("help.users.add"))
+@click.argument("name", metavar="NAME")
+@click.option("--url", metavar="URL", help=say("option.url"))
+@as_json
+def add(name: str, url: str | None, as_json: bool) -> None:
+    """Make an account, and a link that signs its owner in."""
+    people = _open()
+    user = _told(lambda: people.add(name), name)
+    link = _link(people, user["name"], url)
+    if as_json:
+        print_json({**user, "link": link})
+        return
+    out(say("users.added", name=plain(user["name"])))
+    _tell_link(user["name"], link)
+
+
+@users.command(help=say("help.users.link"))
+@click.argument("name", metavar="NAME")
+@click.option("--url", metavar="URL", help=say("option.url"))
+@as_json
+def link(name: str, url: str | None, as_json: bool) -> None:
+    """Print a new sign-in link for somebody."""
+    made = _link(_open(), name, url)
+    if as_json:
+        print_json({"link": made})
+        return
+    _tell_link(name, made)
+
+
+@users.command(help=say("help.users.reset"))
+@click.argument("name", metavar="NAME")
+@click.option("--url", metavar="URL", help=say("option.url"))
+@as_json
+def reset(name: str, url: str | None, as_json: bool) -> None:
+    """Take a password away, and print a link that lets its owner choose another."""
+    people = _open()
+    _told(lambda: people.forget_password(name), name)
+    made = _link(people, name, url)
+    if as_json:
+        print_json({"link": made})
+        return
+    out(say("users.reset", name=name))
+    _tell_link(name, made)
+
+
+@users.command(help=say("help.users.disable"))
+@click.argument("name", metavar="NAME")
+@as_json
+def disable(name: str, as_json: bool) -> None:
+    """Shut somebody out."""
+    _told(lambda: _open().set_disabled(name, True), name)
+    print_json({"disabled": name}) if as_json else out(say("users.disabled", name=name))
+
+
+@users.command(help=say("help.users.enable"))
+@click.argument("name", metavar="NAME")
+@as_json
+def enable(name: str, as_json: bool) -> None:
+    """Let somebody in again."""
+    _told(lambda: _open().set_disabled(name, False), name)
+    print_json({"enabled": name}) if as_json else out(say("users.enabled", name=name))
+
+
+@users.command(help=say("help.users.delete"))
+@click.argument("name", metavar="NAME")
+@click.option("--yes", "-y", is_flag=True, help=say("option.yes"))
+@as_json
+def delete(name: str, yes: bool, as_json: bool) -> None:
+    """Delete an account with all that belongs to it."""
+    settings = Settings.from_env()
+    database = existing_database(settings)
+    people = Users(database)
+    user_id = _told(lambda: people.deletable(name), name)
+    if not yes and not confirm(say("users.delete", name=name)):
+        raise End(say("not_done") if may_ask() else say("say_yes"), "not_confirmed")
+    Knowledge(database, settings).forget(user_id)
+    people.delete(user_id)
+    print_json({"deleted": user_id}) if as_json else out(say("users.deleted", name=name))
+
+
+def _open() -> Users:
+    return Users(existing_database(Settings.from_env()))
+
+
+def _told(do: Callable[[], T], name: str) -> T:
+    """Do it; put what is wrong into words."""
+    try:
+        return do()
+    except InvalidRequest as fault:
+        taken = ("taken", {}) in fault.reasons.values()
+        raise End(say("users.taken", name=name) if taken else say("users.no_name"), fault.code) from fault
+    except NotFound as fault:
+        raise End(say("users.none", name=name), fault.code) from fault
+    except Forbidden as fault:
+        raise End(say("users.refused", name=name), fault.code) from fault
+
+
+def _link(people: Users, name: str, url: str | None) -> str:
+    address = (url or url_of(Settings.from_env().bind)).rstrip("/")
+    return f"{address}/sign-in#{_told(lambda: people.new_link(name), name)}"
+
+
+def _tell_link(name: str, link: str) -> None:
+    out(say("users.sign_in", name=plain(name), hours=LINK_HOURS))
+    out(f"  {link}")
+
+
+def _role(row: dict[str, Any]) -> str:
+    return say("users.admin") if row["role"] == "admin" else say("users.user")
+
+
+def _state(row: dict[str, Any]) -> str:
+    return say("users.state_disabled") if row["disabled"] else say("users.state_active")
+
+
+def _yes(value: bool) -> str:
+    return say("word.yes") if value else say("word.no")

@@ -1,0 +1,170 @@
+"""The other commands: knowledge bases, suppliers, accounts, the check of everything, and how they are written."""
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from threading import Thread
+
+import click
+import pytest
+
+from chatapp.cli import commands
+from tests.cli.conftest import Run, environ, start
+from tests.modelserver import ModelServer
+from tests.service import ROOT, Service, free_port, wait_for
+
+pytestmark = pytest.mark.server
+
+
+def test_knowledge_bases_are_made_listed_and_deleted(run: Run) -> None:
+    assert run("knowledge", "create", "Rules of the house").exit_code == 0
+    assert re.search(r"Rules of the house\s+0\s+0\s+empty", run("knowledge", "list").stdout)
+    assert "名称" in run("knowledge", "list", LC_ALL="zh_CN.UTF-8").stdout
+    unasked = run("knowledge", "delete", "Rules of the house")
+    assert unasked.exit_code == 1 and "--yes" in unasked.stderr
+    shortened = run("knowledge", "delete", "Rules", "--yes")
+    assert shortened.exit_code == 1 and "There is no knowledge base “Rules”" in shortened.stderr
+    assert run("knowledge", "delete", "Rules of the house", "--yes").exit_code == 0
+    assert "Rules of the house" not in run("knowledge", "list").stdout
+    forbidden = run("knowledge", "delete", "Manual · 使用手册", "--yes")
+    assert forbidden.exit_code == 1 and "manual cannot be changed" in forbidden.stderr
+
+
+def test_a_supplier_is_tried_before_it_is_saved(run: Run, model_server: ModelServer) -> None:
+    add = ["suppliers", "add", "--base-url", model_server.base_url, "--name", "mine"]
+    refused = run(*add, input="bad-key\n")
+    assert refused.exit_code == 1 and "refuses the key" in refused.stderr
+    added = run(*add, input="sk-secret-of-mine\n")
+    assert added.exit_code == 0 and "mine is connected" in added.stdout and "echo" in added.stdout
+    assert "sk-secret-of-mine" not in added.output
+    taken = run(*add, CHATAPP_SUPPLIER_KEY="sk-x")
+    assert taken.exit_code == 1 and "taken" in taken.stderr
+    assert "mine" in run("suppliers", "list").stdout
+    assert "mine answers" in run("suppliers", "test", "mine").stdout
+    assert json.loads(run("suppliers", "test", "mine", "--json").stdout)["ok"]
+    assert run("suppliers", "delete", "mine", "-y").exit_code == 0
+    assert "There is no supplier “mine”" in run("suppliers", "test", "mine").stderr
+    assert "OPENAI_API_KEY" in run("suppliers", "delete", "openai", "-y").stderr
+    assert "deepseek" in run("suppliers", "presets").stdout
+
+
+def test_somebody_is_given_an_account_and_loses_it(run: Run, service: Service) -> None:
+    added = json.loads(run("users", "add", "Ada", "--json").stdout)
+    assert added["link"].startswith(f"{service.url}/sign-in#") and added["role"] == "user"
+    login = service.post("/api/auth/login", {"link": added["link"].partition("#")[2]}, token=None)
+    assert login.json["user"]["name"] == "Ada" and login.json["user"]["role"] == "user"
+    cookie = login.headers["Set-Cookie"].partition(";")[0]
+
+    def status(path: str = "/api/auth/me") -> int:
+        return service.get(path, token=None, Cookie=cookie).status
+
+    def shut_out() -> bool:  # a worker believes what it knows for a second
+        return bool(wait_for(lambda: status() == 401, 5))
+
+    assert status() == 200 and status("/api/suppliers") == 403
+    assert "taken" in run("users", "add", "ada").stderr
+    assert run("users", "disable", "Ada").exit_code == 0 and shut_out()
+    assert "disabled" in run("users", "list").stdout
+    assert run("users", "link", "Ada").exit_code == 1
+    assert run("users", "enable", "Ada").exit_code == 0
+    reset = json.loads(run("users", "reset", "Ada", "--json").stdout)["link"].partition("#")[2]
+    login = service.post("/api/auth/login", {"link": reset}, token=None)
+    cookie = login.headers["Set-Cookie"].partition(";")[0]
+    base = service.post("/api/knowledge", {"name": "Ada's"}, token=None, Cookie=cookie, Sec_Fetch_Site="same-origin")
+    assert base.status == 201
+    assert "--yes" in run("users", "delete", "Ada").stderr and status() == 200
+    assert run("users", "delete", "Ada", "--yes").exit_code == 0 and shut_out()
+    assert "There is no account" in run("users", "delete", "Ada", "--yes").stderr
+
+
+@pytest.mark.parametrize("verb", ["disable", "delete"])
+def test_the_administrator_stays(run: Run, verb: str) -> None:
+    done = run("users", verb, "admin", *(["--yes"] if verb == "delete" else []))
+    assert done.exit_code == 1 and "administrator" in done.stderr
+
+
+def test_the_doctor_says_what_is_well(run: Run, service: Service) -> None:
+    done = run("doctor", "--json")
+    found = {(each["check"], each["state"]) for each in json.loads(done.stdout)}
+    assert done.exit_code == 0 and not any(state == "fail" for _, state in found)
+    assert {(name, "ok") for name in ("python", "page", "home", "database", "service", "helpers")} <= found
+    assert "sk-test" not in done.stdout and "openai" in done.stdout
+    assert "没有发现影响运行的问题" in run("doctor", LC_ALL="zh_CN.UTF-8").stdout
+
+
+def test_the_doctor_says_what_is_not(run: Run, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "chatapp.db").write_text("this is no database, and it is longer than a header of one would be" * 40)
+    with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as other:  # it knows no GET
+        Thread(target=other.serve_forever, daemon=True).start()
+        done = run(
+            "doctor",
+            CHATAPP_HOME=str(home),
+            CHATAPP_BIND=f"127.0.0.1:{other.server_port}",
+            OPENAI_BASE_URL=f"http://127.0.0.1:{free_port()}/v1",
+            HTTPS_PROXY="http://127.0.0.1:1",
+        )
+        other.shutdown()
+    assert done.exit_code == 1
+    assert "FAIL  " + str(home / "chatapp.db") in done.stdout and "backups" in done.stdout
+    assert "Another program answers" in done.stdout
+    assert "warn  openai is not reached" in done.stdout
+    assert "warn  HTTPS_PROXY: set here, but not used" in done.stdout
+    wrong = run("doctor", WEB_CONCURRENCY="many")
+    assert wrong.exit_code == 1 and "WEB_CONCURRENCY takes a number" in wrong.stdout
+
+
+def test_before_the_first_start_the_doctor_makes_nothing(run: Run, tmp_path: Path) -> None:
+    done = run("doctor", CHATAPP_HOME=str(tmp_path / "new"), CHATAPP_BIND=f"127.0.0.1:{free_port()}")
+    assert done.exit_code == 0 and "make run" in done.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def written(service: Service, language: str, *words: str) -> tuple[int, str, str]:
+    process = start(environ(service, LC_ALL=language), *words)
+    out, err = process.communicate(timeout=20)
+    return process.returncode, out, err
+
+
+def test_help_and_what_was_written_wrongly_are_in_the_readers_language(service: Service) -> None:
+    status, said, _ = written(service, "zh_CN.UTF-8", "sync", "--help")
+    words = re.sub(r"[^\s]*python.*? sync|--?[a-z-]+|JSON|DIR|NAME|OpenAI", "", said)
+    assert status == 0 and not re.search("[a-zA-Z]", words), words
+    assert written(service, "zh_CN.UTF-8", "sync", "--nothing")[2].startswith("没有选项 --nothing。\n查看写法：")
+    status, _, said = written(service, "C", "ask")
+    assert status == 2 and said.startswith("QUESTION is missing.\nHow it is written: ")
+
+
+def test_the_documents_write_commands_that_there_are() -> None:
+    """Every command with its options, in blocks and in running text."""
+    written = []
+    for name in ("README.md", "README.zh-CN.md", "docs/manual/en.md", "docs/manual/zh-CN.md"):
+        text = (ROOT / name).read_text("utf-8")
+        written += re.findall(r"python -m chatapp ([^`\n]*)", text) + re.findall(
+            r"`(?:docker compose exec chatapp )?chatapp ([^`\n]+)`", text
+        )
+    assert len(written) > 10
+    for line in written:
+        group: click.Command = commands
+        for word in shlex.split(line):
+            if isinstance(group, click.Group) and word != "…":
+                found = group.get_command(click.Context(group), word)
+                assert found is not None, line
+                group = found
+            elif word.startswith("--"):
+                assert any(word in param.opts for param in group.params), line
+
+
+def test_a_start_loads_no_other_command(service: Service) -> None:
+    code = "import sys, chatapp.cli as cli; cli.commands.get_command(None, 'prepare'); print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True, env=environ(service)
+    )
+    loaded = set(done.stdout.split())
+    assert "chatapp.cli.start" in loaded
+    assert not loaded & {f"chatapp.cli.{name}" for name in ("ask", "sync", "knowledge", "suppliers", "users", "doctor")}

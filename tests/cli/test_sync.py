@@ -1,0 +1,147 @@
+"""`sync`: a base holds what a folder holds, and nothing goes that was not meant to."""
+
+import json
+import os
+import pty
+import select
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chatapp.cli.folder import make_plan
+from tests.cli.conftest import Run, environ, start
+from tests.service import TOKEN, Service
+
+pytestmark = pytest.mark.server
+NOBODY = 65534
+
+
+def files(service: Service, base: str) -> dict[str, str]:
+    """The files of a base: name and status."""
+    bases = service.get("/api/knowledge").json["items"]
+    base_id = next(each["id"] for each in bases if each["name"] == base)
+    return {each["name"]: each["status"] for each in service.get(f"/api/knowledge/{base_id}/files").json["items"]}
+
+
+def synced(run: Run, *words: str) -> dict[str, Any]:
+    done = run("sync", *words, "--json")
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result | {"exit_code": done.exit_code}
+
+
+def test_a_base_follows_a_folder(run: Run, service: Service, folder: Path) -> None:
+    first = run("sync", str(folder), "--base", "Synced")
+    assert first.exit_code == 0
+    assert "2 added, 0 removed, 0 unchanged" in first.stdout
+    assert "photo.png: a picture" in first.stderr and "empty.txt: empty" in first.stderr
+    assert files(service, "Synced") == {"leave.md": "ready", "keys.txt": "ready"}
+
+    again = synced(run, str(folder), "-b", "Synced")
+    assert again["uploaded"] == again["removed"] == [] and sorted(again["unchanged"]) == ["keys.txt", "leave.md"]
+
+    (folder / "leave.md").write_text("# Leave\n\nIt is 30 days now.\n")
+    (folder / "rules" / "keys.txt").rename(folder / "rules" / "cabinet.txt")
+    changed = synced(run, str(folder), "-b", "Synced")
+    assert sorted(changed["uploaded"]) == ["leave.md", "rules/cabinet.txt"]
+    assert sorted(changed["removed"]) == ["keys.txt", "leave.md"]
+    assert files(service, "Synced") == {"leave.md": "ready", "cabinet.txt": "ready"}
+    assert "30 days" in run("knowledge", "search", "how many days", "--base", "Synced").stdout
+
+
+def test_a_dry_run_changes_nothing_and_keep_removes_nothing(run: Run, service: Service, folder: Path) -> None:
+    looked = run("sync", str(folder), "-b", "Kept", "--dry-run")
+    assert looked.exit_code == 0 and "To be uploaded: 2" in looked.stdout and "rules/keys.txt" in looked.stdout
+    assert all(base["name"] != "Kept" for base in service.get("/api/knowledge").json["items"])
+    run("sync", str(folder), "-b", "Kept")
+    (folder / "leave.md").unlink()
+    assert synced(run, str(folder), "-b", "Kept", "--keep")["removed"] == []
+    assert "To be removed: 1\n  leave.md" in run("sync", str(folder), "-b", "Kept", "--dry-run").stdout
+    assert files(service, "Kept").keys() == {"leave.md", "keys.txt"}
+
+
+def test_an_empty_folder_empties_no_base_unasked(run: Run, service: Service, folder: Path, tmp_path: Path) -> None:
+    run("sync", str(folder), "-b", "Mounted")
+    (tmp_path / "unmounted").mkdir()
+    refused = run("sync", str(tmp_path / "unmounted"), "-b", "Mounted")
+    assert refused.exit_code == 1 and "Is the disk there?" in refused.stderr
+    assert len(files(service, "Mounted")) == 2
+    assert run("sync", str(tmp_path / "unmounted"), "-b", "Mounted", "--yes").exit_code == 0
+    assert files(service, "Mounted") == {}
+
+
+def test_what_cannot_be_read_is_listed_with_the_reason(run: Run, folder: Path) -> None:
+    (folder / "broken.pdf").write_bytes(b"%PDF-1.4\nthis is no PDF")
+    done = run("sync", str(folder), "-b", "Broken", LC_ALL="zh_CN.UTF-8")
+    assert done.exit_code == 1
+    assert "未能添加：1 个\n  broken.pdf: " in done.stderr
+    told = synced(run, str(folder), "-b", "Broken")
+    assert told["exit_code"] == 1 and [row["name"] for row in told["failed"]] == ["broken.pdf"] and told["failed"][0]["message"]
+
+
+def test_on_a_terminal_it_shows_progress_and_asks_before_it_removes(run: Run, service: Service, folder: Path) -> None:
+    run("sync", str(folder), "-b", "Asked")
+    (folder / "leave.md").write_text("Another text about leave.\n")
+    master, slave = pty.openpty()
+    with start(
+        environ(service, TERM="xterm"), "sync", str(folder), "-b", "Asked", stdin=slave, stdout=slave, stderr=slave
+    ) as process:
+        os.close(slave)
+        said = _read_until(master, "Remove them?")
+        os.write(master, b"y\n")
+        said += _read_until(master, "unchanged")
+        assert process.wait(10) == 0
+    os.close(master)
+    assert "leave.md" in said and "100%" in said and "Uploading" in said
+
+
+def _read_until(terminal: int, words: str) -> str:
+    said = ""
+    while words not in said:
+        assert select.select([terminal], [], [], 20)[0], said
+        said += os.read(terminal, 4096).decode(errors="replace")
+    return said
+
+
+def test_files_with_the_same_bytes_are_one(tmp_path: Path) -> None:
+    for name in ("a.txt", "b.txt"):
+        (tmp_path / name).write_text("the same")
+    plan = make_plan(tmp_path, [])
+    assert [file.place for file in plan.upload] == ["a.txt"]
+    kept = make_plan(tmp_path, [{"id": "1", "name": "b.txt", "md5": plan.upload[0].md5}])
+    assert not kept.upload and not kept.remove and len(kept.keep) == 1
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that everybody may look into, but for one part."""
+    with tempfile.TemporaryDirectory(prefix="chatapp-sync-") as made:
+        place = Path(made)
+        place.chmod(0o755)
+        (place / "closed").mkdir()
+        (place / "open.txt").write_text("Everybody reads this.\n")
+        (place / "closed" / "secret.txt").write_text("Not everybody reads this.\n")
+        yield place
+        (place / "closed").chmod(0o755)
+
+
+def test_a_folder_that_may_not_be_read_has_not_lost_its_files(run: Run, service: Service, open_folder: Path) -> None:
+    run("sync", str(open_folder), "-b", "Locked")
+    (open_folder / "closed").chmod(0)
+    own = os.geteuid()
+    if own == 0:  # root reads everything
+        os.seteuid(NOBODY)
+    try:
+        done = run("sync", str(open_folder), "-b", "Locked", CHATAPP_TOKEN=TOKEN)
+    finally:
+        os.seteuid(own)
+    assert done.exit_code == 1 and "Nothing is removed" in done.stderr and "closed: Permission denied" in done.stderr
+    assert files(service, "Locked").keys() == {"open.txt", "secret.txt"}
+
+
+def test_a_pipe_in_the_folder_holds_nobody_up(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.txt")
+    plan = make_plan(tmp_path, [])
+    assert not (plan.upload or plan.skipped or plan.unreadable)
