@@ -3,28 +3,51 @@
 Functions over a transaction; nothing here waits, and nothing knows who reads.
 """
 
+import json
 import os
 import secrets
 import socket
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
-from datetime import datetime, timedelta
-from typing import Any, cast
+from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Select, Table, bindparam, delete, insert, select, update
+from sqlalchemy import BindParameter, bindparam, delete, insert, select, text, update
 from sqlalchemy.orm import Session as Transaction
 
 from chatapp.core.answer import AnswerLog, Shape, State, rebuild
 from chatapp.core.events import Chunk, Context, Done, Error, Logged, Reasoning, Sources
 from chatapp.core.prompt import cited
 from chatapp.errors import ChatAppError, Interrupted, NotFound
-from chatapp.models import Message, Run, Segment, now
+from chatapp.models import Base, Message, Run, Segment, now
 from chatapp.sessions import owned_message, touch
 
 # Which start of the program this is; with the process's number it names who writes an answer.
 _START = secrets.token_hex(4)
 HEARTBEAT_SECONDS = 5
-STALE_SECONDS = 30
+
+
+# Made once, of tables and not of objects: they run several times a second, with a thousand answers in each.
+_messages, _runs, _segments = (Base.metadata.tables[name] for name in ("messages", "runs", "segments"))
+_IDS: BindParameter[Any] = bindparam("ids", expanding=True)
+_OWN = select(_runs.c.message_id, _runs.c.stop_requested).where(_runs.c.owner == bindparam("of"))
+_LIVE = select(_runs.c.message_id).where(_runs.c.message_id.in_(_IDS))
+_ADD_SEGMENTS = insert(_segments)
+_SET_RUNNING = update(_messages).where(_messages.c.id.in_(_IDS)).values(status=State.RUNNING.value)
+_BEAT = (
+    update(_runs)
+    .where(_runs.c.owner == bindparam("of"), _runs.c.message_id.in_(_IDS))
+    .values(heartbeat_at=bindparam("now"), state=State.RUNNING.value)
+)
+_BEATS = select(_runs.c.message_id, _runs.c.heartbeat_at)
+_SAVE_END = update(_messages).where(_messages.c.id == bindparam("message"))
+_GROWN = {
+    dialect: text(
+        f"SELECT s.message_id, s.events FROM {wanted} AS w JOIN segments AS s"
+        " ON s.message_id = w.key AND s.start >= CAST(w.value AS INTEGER) ORDER BY s.message_id, s.start"
+    ).columns(_segments.c.message_id, _segments.c.events)
+    for dialect, wanted in (("sqlite", "json_each(:wanted)"), ("postgresql", "json_each_text(CAST(:wanted AS json))"))
+}
 
 
 def owner() -> str:
@@ -73,30 +96,29 @@ class Gain:
 
 def save_gains(t: Transaction, owner: str, gains: Mapping[str, Gain], alive: Sequence[str]) -> set[str]:
     """Store the gains of answers that are still `owner`'s, and the heartbeat of those `alive`; return which were its own."""
-    mine = set(t.scalars(select(Run.message_id).where(Run.owner == owner, Run.message_id.in_(list(gains)))))
-    kept = {message_id: gain for message_id, gain in gains.items() if message_id in mine}
+    mine = set(stop_flags(t, owner)) & gains.keys()
+    kept = [(message_id, gains[message_id]) for message_id in mine]
     if kept:
-        rows = [{"message_id": message_id, "start": gain.start, "events": dump(gain.events)} for message_id, gain in kept.items()]
-        t.execute(insert(Segment), rows)
-    if fresh := [message_id for message_id, gain in kept.items() if gain.start == 0]:
-        t.execute(update(Message).where(Message.id.in_(fresh)).values(status=State.RUNNING.value))
+        t.execute(_ADD_SEGMENTS, [{"message_id": name, "start": gain.start, "events": dump(gain.events)} for name, gain in kept])
+    if fresh := [message_id for message_id, gain in kept if gain.start == 0]:
+        t.execute(_SET_RUNNING, {"ids": fresh})
     if alive:
-        mine_alive = update(Run).where(Run.owner == owner, Run.message_id.in_(alive))
-        t.execute(mine_alive.values(heartbeat_at=now(), state=State.RUNNING.value))
+        t.execute(_BEAT, {"ids": alive, "of": owner, "now": now()})
     return mine
 
 
 def grown(t: Transaction, followed: Mapping[str, int]) -> dict[str, list[Logged]]:
     """Return the new events of followed answers from their positions on; what has ended comes whole from its row."""
-    live = set(t.scalars(select(Run.message_id).where(Run.message_id.in_(list(followed)))))
-    new: dict[str, list[Logged]] = {}
-    for message_id, position in followed.items():
-        if message_id in live:
-            new[message_id] = segments(t, message_id, position)
-        elif row := t.scalars(select(Message).where(Message.id == message_id)).first():
-            new[message_id] = [event for _, event in finished(row).read(position)]
-        else:
-            new[message_id] = [error_event(NotFound("message"))]
+    if not followed:
+        return {}
+    new: dict[str, list[Logged]] = {message_id: [] for message_id in t.execute(_LIVE, {"ids": list(followed)}).scalars()}
+    wanted = {message_id: followed[message_id] for message_id in new}
+    for message_id, events in t.execute(_GROWN[t.get_bind().dialect.name], {"wanted": json.dumps(wanted)}):
+        new[message_id] += load(events)
+    for message_id in followed.keys() - new.keys():
+        row = t.scalars(select(Message).where(Message.id == message_id)).first()
+        ended = finished(row).read(followed[message_id]) if row is not None else [(0, error_event(NotFound("message")))]
+        new[message_id] = [event for _, event in ended]
     return new
 
 
@@ -121,8 +143,7 @@ def request_stop(t: Transaction, message_id: str) -> None:
 
 def stop_flags(t: Transaction, owner: str) -> dict[str, bool]:
     """Return an owner's answers, and of each whether it is to stop."""
-    rows = t.execute(select(Run.message_id, Run.stop_requested).where(Run.owner == owner))
-    return {row.message_id: row.stop_requested for row in rows}
+    return {row.message_id: row.stop_requested for row in t.execute(_OWN, {"of": owner})}
 
 
 def finished(message: Message) -> AnswerLog:
@@ -163,13 +184,9 @@ def save_ends(t: Transaction, endings: Sequence[Ending], owner: str | None = Non
     gone = t.execute(delete(Run).where(*fence).returning(Run.message_id, Run.session_id)).all()
     mine = {row.message_id for row in gone}
     if mine:
-        t.connection().execute(_SAVE_END, [_final(ending) for ending in endings if ending.message_id in mine])
+        t.execute(_SAVE_END, [_final(ending) for ending in endings if ending.message_id in mine])
         touch(t, {row.session_id for row in gone})
     return mine
-
-
-_MESSAGES = cast(Table, Message.__table__)
-_SAVE_END = update(_MESSAGES).where(_MESSAGES.c.id == bindparam("message"))
 
 
 def _final(ending: Ending) -> dict[str, Any]:
@@ -195,17 +212,24 @@ def _final(ending: Ending) -> dict[str, Any]:
     }
 
 
-def stale(before: datetime | None = None) -> Select[str]:
-    """Find the answers whose writer has shown no life since `before`, or for 30 s."""
-    return select(Run.message_id).where(Run.heartbeat_at < (before or now() - timedelta(seconds=STALE_SECONDS)))
+def heartbeats(t: Transaction) -> dict[str, datetime]:
+    """Return all live answers with the last sign of life of whoever writes them."""
+    return {row.message_id: row.heartbeat_at for row in t.execute(_BEATS)}
 
 
-def reap(t: Transaction, before: datetime | None = None, spare: Set[str] = frozenset()) -> list[str]:
-    """End those answers, but those to `spare`, as interrupted, with the text that was saved; return their ids."""
-    lost = [message_id for message_id in t.scalars(stale(before)) if message_id not in spare]
-    for message_id in lost:
+def reap(t: Transaction, lost: Mapping[str, datetime]) -> list[str]:
+    """End answers as interrupted, with the text that was saved, unless they have shown life since; return which."""
+    now_alive = heartbeats(t)
+    ended = [message_id for message_id, beat in lost.items() if now_alive.get(message_id) == beat]
+    for message_id in ended:
         log = AnswerLog()
-        for event in segments(t, message_id, 0):
+        for event in segments(t, message_id, 0) or [_context(t, message_id)]:
             log.append(event)
         save_ends(t, [Ending(message_id, log, State.INTERRUPTED, error_event(Interrupted()))])
-    return lost
+    return ended
+
+
+def _context(t: Transaction, message_id: str) -> Context:
+    """Return the beginning of an answer of which nothing was saved: its readers may have seen that much."""
+    row = t.execute(select(_messages).where(_messages.c.id == message_id)).one()
+    return Context(row.knowledge, row.session_id, message_id, row.parent_id or "")

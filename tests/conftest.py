@@ -16,6 +16,7 @@ from chatapp.migrate import migrate
 from chatapp.settings import Settings
 from chatapp.web import Services
 from tests.modelserver import ModelServer
+from tests.postgres import postgres_server
 from tests.service import Service
 
 TOKEN = "a-token-of-the-tests"
@@ -73,6 +74,12 @@ def client(app: Flask) -> FlaskClient:
     made = app.test_client()
     made.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {TOKEN}"
     return made
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    with postgres_server() as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

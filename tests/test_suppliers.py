@@ -9,8 +9,7 @@ import pytest
 from chatapp.accounts import Person
 from chatapp.chains.suppliers import Models
 from chatapp.errors import InvalidRequest, ModelGone, NoModel, NotFound
-from chatapp.models import now
-from chatapp.records import reap
+from chatapp.records import heartbeats, reap
 from chatapp.secret import Secret
 from chatapp.suppliers import Choice, Suppliers, Wish
 from chatapp.turns import Question
@@ -51,7 +50,7 @@ def test_the_request_s_model_comes_before_the_session_s_before_the_first(supplie
 def test_the_built_in_model_is_nobody_s_last_choice(services: Services, admin: Person, choose: Choose) -> None:
     question = Question(text="q", bases=[])
     services.turns.open(admin.id, question)
-    services.database.write(lambda t: reap(t, now()))
+    services.database.write(lambda t: reap(t, heartbeats(t)))
     save(services.suppliers, "one", ["a"])
     assert choose(Wish(), Wish()).model == "a"
     with pytest.raises(ModelGone):

@@ -9,8 +9,7 @@ from sqlalchemy import event
 
 from chatapp.accounts import Person
 from chatapp.errors import Busy, InvalidRequest, ModelGone, NotFound
-from chatapp.models import now
-from chatapp.records import reap
+from chatapp.records import heartbeats, reap
 from chatapp.suppliers import Wish
 from chatapp.turns import Opened, Question
 from chatapp.web import Services
@@ -25,7 +24,7 @@ def ask(services: Services, admin: Person) -> Ask:
 
 @pytest.fixture
 def end_all(services: Services) -> Callable[[], Any]:
-    return lambda: services.database.write(lambda t: reap(t, now()))
+    return lambda: services.database.write(lambda t: reap(t, heartbeats(t)))
 
 
 @contextmanager

@@ -19,8 +19,8 @@ from chatapp.database import Database, open_database
 from chatapp.errors import ChatAppError
 from chatapp.knowledge import Knowledge
 from chatapp.migrate import migrate
-from chatapp.models import Supplier, now
-from chatapp.records import reap
+from chatapp.models import Supplier
+from chatapp.records import heartbeats, reap
 from chatapp.services import model_folder
 from chatapp.settings import BUILTIN, OFF, Settings, ssh_server
 
@@ -53,7 +53,8 @@ def prepare(address: str | None) -> None:
         Knowledge(database, settings).install_manual(MANUAL)
         if address is not None:
             # whatever an earlier service was writing is lost: on SQLite all of it, since the home folder is ours alone
-            database.write(lambda t: reap(t, now() if database.sqlite else None))
+            if database.sqlite:
+                database.write(lambda t: reap(t, heartbeats(t)))
             out(greeting(settings, address, secret, _count_suppliers(database)))
         database.close()
     except (OperationalError, OSError) as fault:

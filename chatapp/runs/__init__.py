@@ -12,6 +12,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 import gevent
 
@@ -34,7 +35,8 @@ log = logging.getLogger("chatapp.runs")
 FLUSH_SECONDS = 0.2
 WATCH_SECONDS = 0.25
 TICK_SECONDS = 1
-REAP_SECONDS = 5
+REAP_SECONDS = 2
+STALE_SECONDS = 30
 
 
 @dataclass(eq=False, slots=True)
@@ -58,6 +60,7 @@ class Runs:
         self._followed: dict[str, Live] = {}
         self._readers: set[Reader] = set()
         self._loops: list[gevent.Greenlet] = []
+        self._beats: dict[str, tuple[datetime, float]] = {}  # of all live answers, and since when (monotonic) we have seen each
         self._drain_until: float | None = None
 
     def begin(self) -> None:
@@ -199,10 +202,14 @@ class Runs:
             del self._followed[message_id]
 
     def _reap(self) -> None:
-        """End what others left behind. What this worker writes is alive, whatever the clock says after a sleep."""
-        own = set(self._writers)
-        if set(self._database.read(lambda t: t.scalars(records.stale()).all())) - own:
-            for message_id in self._database.write(lambda t: records.reap(t, spare=own)):
+        """End what others left behind: what has shown no sign of life while we looked, by a clock that nobody sets."""
+        now, before = time.monotonic(), self._beats
+        beats = self._database.read(records.heartbeats)
+        since = {name: before[name][1] if name in before and before[name][0] == beat else now for name, beat in beats.items()}
+        self._beats = {name: (beat, since[name]) for name, beat in beats.items()}
+        lost = {name: beat for name, beat in beats.items() if now - since[name] >= STALE_SECONDS and name not in self._writers}
+        if lost:
+            for message_id in self._database.write(lambda t: records.reap(t, lost)):
                 log.warning("answer interrupted message=%s", message_id)
         self._stops.sweep()
 

@@ -13,6 +13,7 @@ from gevent.event import Event as Bell
 
 from chatapp.core.answer import AnswerLog
 from chatapp.core.events import Chunk, Done, Error, Event, Ping, Reasoning, Reset, Status
+from chatapp.errors import Interrupted
 
 PING_SECONDS = 10
 CHUNK_SECONDS = 1 / 60  # a reader is given at most so many chunks a second
@@ -50,7 +51,7 @@ class Live:
             self._wait()
             if self.left:
                 return
-        if position > self.log.position:
+        if position > self.log.position or (position == self.log.position and self._has_lost_text()):
             yield 0, Reset()
             position = 0
         if position and not self.log.ended and not self._has_more(position, None):
@@ -76,6 +77,13 @@ class Live:
                     yield position, Ping()
             if not self.log.ended and (early := given + CHUNK_SECONDS - monotonic()) > 0:
                 gevent.sleep(early)
+
+    def _has_lost_text(self) -> bool:
+        """Say whether text may have stood where now the end is: a crash took what had not been saved yet."""
+        if not self.log.ended:
+            return False
+        [(_, end)] = self.log.read(self.log.position - 1)
+        return isinstance(end, Error) and end.code == Interrupted.code
 
     def _has_more(self, position: int, status: Status | None) -> bool:
         return position < self.log.position or (self.status is not status and not self.log.ended)

@@ -1,13 +1,7 @@
 """The same on PostgreSQL, where one is installed: found alike, scored alike, claimed once, deleted without a trace."""
 
-import getpass
-import os
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,34 +11,15 @@ from tests.embedserver import EmbedServer
 from tests.knowledge.chroma import Chroma
 from tests.knowledge.conftest import Shelf, make_shelf
 from tests.knowledge.dense_shelf import make_dense
+from tests.postgres import NEEDS_POSTGRES
 
-BINARIES = next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)), None)
 QUESTIONS = (
     "How many days of paid leave do employees in Hamburg get?",
     "Who may borrow laptops?",
     "重庆办事处的员工有多少天带薪年假？",
 )
 
-pytestmark = pytest.mark.skipif(BINARIES is None, reason="no PostgreSQL on this machine")
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[str]:
-    """A PostgreSQL of our own on a socket; it refuses to be run by root, so it is run by its own user then."""
-    folder = Path(tempfile.mkdtemp(prefix="chatapp-pg-", dir="/tmp"))
-    folder.chmod(0o777)
-    user: dict[str, Any] = {"user": "postgres"} if os.geteuid() == 0 else {}
-    name = "postgres" if user else getpass.getuser()
-
-    def run(*command: str) -> None:
-        subprocess.run(command, check=True, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **user)
-
-    run(f"{BINARIES}/initdb", "-D", f"{folder}/data", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
-    options = f"-c listen_addresses='' -c unix_socket_directories='{folder}' -c fsync=off"
-    run(f"{BINARIES}/pg_ctl", "-D", f"{folder}/data", "-o", options, "-l", f"{folder}/log", "-w", "start")
-    yield f"postgresql+psycopg://{name}@/postgres?host={folder}"
-    run(f"{BINARIES}/pg_ctl", "-D", f"{folder}/data", "-m", "immediate", "stop")
-    shutil.rmtree(folder, ignore_errors=True)
+pytestmark = NEEDS_POSTGRES
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import gevent
 import pytest
 
-from chatapp.core.events import Chunk, Context, Done, Event, Ping, Reset, Status
+from chatapp.core.events import Chunk, Context, Done, Error, Event, Ping, Reset, Status
 from chatapp.runs.live import CHUNK_CHARACTERS, Live
 
 CONTEXT = Context("Handbook", "s", "m", "q")
@@ -119,6 +119,17 @@ def test_a_position_that_the_log_has_not_reached_is_waited_for(live: Live) -> No
     say(live, Chunk("Hello"))
     say(live, DONE)
     assert [event for event in reading.to_its_end() if event != Ping()] == [Chunk("lo"), DONE]
+
+
+def test_text_that_a_crash_took_is_not_mistaken_for_the_end(live: Live) -> None:
+    end = Error("interrupted", "error.interrupted", {}, True)
+    say(live, end)
+    assert Reading(live, live.log.position).to_its_end() == [Reset(), CONTEXT, end]
+
+
+def test_who_has_seen_the_end_is_told_nothing_more(live: Live) -> None:
+    say(live, Chunk("Hi"), DONE)
+    assert Reading(live, live.log.position).to_its_end() == []
 
 
 def test_a_position_that_was_lost_begins_anew(live: Live) -> None:

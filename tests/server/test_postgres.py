@@ -1,0 +1,66 @@
+"""Turns on PostgreSQL, with two workers: the same promises as on SQLite."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from tests.modelserver import ModelServer
+from tests.postgres import NEEDS_POSTGRES
+from tests.service import Service, Streamed, wait_for
+
+pytestmark = [pytest.mark.server, NEEDS_POSTGRES]
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory, postgres: str, model_server: ModelServer) -> Iterator[Service]:
+    # The socket's folder may have to be found by psycopg in a process of its own, so it stands in the URL.
+    variables = {"DATABASE_URL": postgres, "OPENAI_BASE_URL": model_server.base_url, "OPENAI_API_KEY": "sk-test"}
+    with Service(tmp_path_factory.mktemp("home"), workers=2, CHATAPP_ANSWERS_PER_USER="0", **variables) as running:
+        wait_for(lambda: len(running.workers()) == 2, 10, "two workers")
+        yield running
+
+
+def question(model: str, text: str = "q", **more: Any) -> dict[str, Any]:
+    return {"question": text, "llm_config": {"supplier": "openai", "model": model}, **more}
+
+
+def stored(service: Service, message_id: str) -> Any:
+    row = service.get(f"/api/messages/{message_id}").json
+    return row if row["status"] not in ("queued", "running") else None
+
+
+def test_an_answer_is_read_by_all_and_stored_as_it_was_read(two: Service) -> None:
+    started = two.stream(question("typewriter-120-60"), until=lambda s: len(s.text()) > 40)
+    readers = [two.stream(path=f"/chat/stream/{started.message_id}") for _ in range(4)]
+    row = wait_for(lambda: stored(two, started.message_id))
+    assert row["status"] == "complete"
+    assert {reader.text() for reader in readers} == {row["content"]}
+    following = two.stream(question("echo", "and then?", session_id=row["session_id"]))
+    assert following.last["type"] == "done"
+
+
+def test_a_question_that_is_sent_twice_at_once_is_stored_once(two: Service) -> None:
+    def ask(n: int) -> Streamed:
+        return two.stream(question("typewriter-40-40", f"once {n % 4}", client_message_id=f"once-{n % 4}"))
+
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(ask, range(16)))
+    assert {answer.last["type"] for answer in answers} == {"done"}
+    assert len({answer.message_id for answer in answers}) == 4
+
+
+def test_a_burst_of_questions_is_answered(two: Service) -> None:
+    with ThreadPoolExecutor(30) as pool:
+        answers = list(pool.map(lambda n: two.stream(question("echo", f"number {n}")), range(60)))
+    assert [answer.last["type"] for answer in answers] == ["done"] * 60
+
+
+def test_stop_reaches_the_worker_that_writes(two: Service, model_server: ModelServer) -> None:
+    for _ in range(4):
+        started = two.stream(question("typewriter-500-40"), until=lambda s: len(s.text()) > 10)
+        request = model_server.requests[-1]
+        assert two.request("DELETE", f"/chat/stream/{started.message_id}").status == 204
+        wait_for(lambda: request.closed_by_client, 1, "the model server sees the close")  # noqa: B023
+        assert wait_for(lambda: stored(two, started.message_id), 5)["status"] == "stopped"  # noqa: B023
