@@ -1,4 +1,7 @@
-"""`python -m bench [name …]`: run all benchmarks, or some, and print their tables."""
+"""`python -m bench [name …]`: run all benchmarks, or some, and print their tables.
+
+One that has options takes them after its name: `python -m bench streams --quick`.
+"""
 
 import importlib
 import os
@@ -6,38 +9,49 @@ import platform
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from types import FrameType, ModuleType
 
 from bench.tables import Skipped
 
-BENCHMARKS = ("ingest", "memory", "retrieval")
+BENCHMARKS = ("streams", "ingest", "memory", "retrieval")
 LEAVE_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 BUSY_SHARE = 0.25  # of the cores that others use: from here on the figures say more about them
 
 
-def main(names: list[str]) -> int:
+def main(arguments: list[str]) -> int:
     """Run the named benchmarks, all without a name; return the exit code."""
+    first = next((place for place, word in enumerate(arguments) if word.startswith("-")), len(arguments))
+    names, options = arguments[:first], arguments[first:]
     unknown = [name for name in names if name not in BENCHMARKS]
     if unknown:
         print(f"There is no benchmark {' or '.join(unknown)}. There are: {', '.join(BENCHMARKS)}.", file=sys.stderr)
         return 2
+    modules = [importlib.import_module(f"bench.{name}") for name in names or BENCHMARKS]
+    if options and not (len(modules) == 1 and hasattr(modules[0], "choose")):
+        print("Options belong to one benchmark that has some: `python -m bench streams --help`.", file=sys.stderr)
+        return 2
+    sizes = [modules[0].choose(options)] if options else []
     for number in LEAVE_SIGNALS:
         signal.signal(number, _leave)
     print(_machine(), flush=True)
     try:
-        return max([_run(importlib.import_module(f"bench.{name}")) for name in names or BENCHMARKS])
+        return max([_run(module, sizes) for module in modules])
     except KeyboardInterrupt:
         print("Stopped; everything that was started has been ended.", file=sys.stderr)
         return 130
 
 
-def _run(benchmark: ModuleType) -> int:
-    """Print one benchmark's tables as they come; a failure ends this benchmark only, and the exit code tells of it."""
+def _run(benchmark: ModuleType, sizes: Sequence[object]) -> int:
+    """Print one benchmark's tables as they come, of a size that was chosen or its own.
+
+    A failure ends this benchmark only, and the exit code tells of it.
+    """
     name = benchmark.__name__.removeprefix("bench.")
     began = time.monotonic()
     print(f"\n## {name}\n\n{(benchmark.__doc__ or '').strip()}", flush=True)
     try:
-        for table in benchmark.measure():
+        for table in benchmark.measure(*sizes):
             print("", *table.lines(), sep="\n", flush=True)
     except Skipped as reason:
         print(f"\n{reason}", flush=True)

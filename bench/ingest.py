@@ -15,7 +15,7 @@ from typing import Any
 from bench.documents import pdfs, subject
 from bench.inside import measure_inside
 from bench.load import LONG_MS, Gaps, Group, Seen, gaps, load
-from bench.model import model_server
+from bench.model import model_name, model_server
 from bench.processes import WAITING, CpuMeter, memory, require_linux, service
 from bench.tables import Cell, Table, say
 from tests.service import TOKEN, Service
@@ -98,7 +98,7 @@ def _supplier(size: Size, port: int) -> dict[str, str]:
 
 
 def _model(size: Size) -> str:
-    return f"typewriter-{WORDS}-{size.rate}"
+    return model_name(WORDS, size.rate)
 
 
 def _groups(size: Size, running: Service, port: int) -> list[Group]:
@@ -107,8 +107,8 @@ def _groups(size: Size, running: Service, port: int) -> list[Group]:
     raw: dict[str, Any] = {"model": _model(size), "stream": True, "messages": [{"role": "user", "content": "Tell me."}]}
     headers = {"Authorization": f"Bearer {TOKEN}", "Connection": "close"}
     return [
-        Group("service", running.port, "/chat/stream", ask, '"type":"chunk"', size.streams, apart, headers),
-        Group("direct", port, "/v1/chat/completions", raw, '"content": "', size.direct, apart),
+        Group("service", running.port, "/chat/stream", ask, size.streams, apart, headers),
+        Group("direct", port, "/v1/chat/completions", raw, size.direct, apart),
     ]
 
 

@@ -1,39 +1,49 @@
 """A load generator: reads many streams in one thread, and notes when each piece of each arrived. Standard library only.
 
-Run as a program it takes a plan as JSON on one line of stdin, prints `streaming` when every stream has brought its first
-piece, and when its stdin ends it writes what it saw to the plan's file. Times are CLOCK_MONOTONIC's, which all processes share.
+Run as a program it prints `ready`, takes a plan as JSON on one line of stdin, prints `streaming` when every stream has brought
+its first piece and `ended` when every one has ended or the time is over, and writes what it saw to the plan's file when its
+stdin ends.
+A piece is what one read brought, if it holds the model's TICK: what comes together is one piece of several words. Times
+are CLOCK_MONOTONIC's, which all processes share.
 """
 
+import contextlib
 import gc
 import json
-import selectors
+import select
 import socket
 import subprocess
 import sys
 import time
 from bisect import bisect_right
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import IO
 
+from bench.model import MOST_EVENTS, TICK
 from bench.processes import helper
 
 OPEN_SECONDS = 30
 WAIT_SECONDS = 0.5
+OPEN_AT_ONCE = 20  # connections between two looks at what has come
 LONG_MS = 100
+REFUSAL_BYTES = 1000
 LAST_CHUNK = b"0\r\n\r\n"
+TICK_BYTE = TICK.encode()
+BUFFER = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Streams that are asked for alike. `mark` is what a piece of the answer holds on the wire."""
+    """Streams that are asked for alike."""
 
     name: str
     port: int
     path: str
     body: Mapping[str, object]
-    mark: str
     streams: int
     apart_seconds: float = 0.0  # between two requests
     headers: dict[str, str] = field(default_factory=dict)
@@ -53,11 +63,16 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One stream: when it was asked for, when each piece came, and when it ended; None while it goes on."""
+    """One stream: when it was asked for, when each piece came, when it ended (None while it goes on), and how many words came.
+
+    `refusal` is what came instead of words, its beginning.
+    """
 
     began: float
     arrivals: list[float]
     ended: float | None
+    words: int = 0
+    refusal: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +108,24 @@ def gaps(streams: Sequence[Seen], start: float, end: float) -> Gaps:
 class Load:
     """Streams that are being read in a process of their own."""
 
-    def __init__(self, process: subprocess.Popen[str], file: Path) -> None:
+    def __init__(self, process: subprocess.Popen[str], said: IO[str], file: Path) -> None:
         self._process = process
+        self._said = said
         self._file = file
         self.pid = process.pid
+        self.wait("ready")
+
+    def begin(self, groups: Sequence[Group], most_seconds: float | None) -> None:
+        """Ask for streams, to be read until they end, for so long at most; None: until the end of this load."""
+        assert self._process.stdin is not None
+        plan = {"file": str(self._file), "groups": [asdict(group) for group in groups], "most_seconds": most_seconds}
+        self._process.stdin.write(json.dumps(plan) + "\n")
+        self._process.stdin.flush()
+
+    def wait(self, word: str) -> None:
+        """Wait until the generator says that it is so far."""
+        if f"{word}\n" not in iter(self._said.readline, ""):
+            raise RuntimeError(f"the streams were never {word}")
 
     def end(self) -> dict[str, list[Seen]]:
         """Close all streams; return what was seen, by group."""
@@ -109,108 +138,144 @@ class Load:
 @contextmanager
 def load(groups: Sequence[Group], file: Path) -> Iterator[Load]:
     """Open all streams; go on when every one has brought its first piece."""
+    with generator(file) as made:
+        made.begin(groups, None)
+        made.wait("streaming")
+        yield made
+
+
+@contextmanager
+def generator(file: Path) -> Iterator[Load]:
+    """Start a load generator that waits for `begin`."""
     with helper("load") as (process, said):
-        assert process.stdin is not None
-        process.stdin.write(json.dumps({"file": str(file), "groups": [asdict(group) for group in groups]}) + "\n")
-        process.stdin.flush()
-        if said.readline() != "streaming\n":
-            raise RuntimeError("not every stream began")
-        yield Load(process, file)
+        yield Load(process, said, file)
 
 
 class _Stream:
     """One connection."""
 
-    __slots__ = ("arrivals", "began", "ended", "group", "mark", "sock", "tail")
+    __slots__ = ("arrivals", "began", "ended", "group", "refusal", "request", "sock", "words")
 
-    def __init__(self, group: Group) -> None:
+    def __init__(self, group: Group, request: bytes) -> None:
         self.group = group.name
-        self.mark = group.mark.encode()
+        self.request = request
         self.arrivals: list[float] = []
-        self.tail = b""
+        self.words = 0
+        self.refusal = ""
         self.ended: float | None = None
         self.began = time.monotonic()
-        self.sock = socket.create_connection(("127.0.0.1", group.port), OPEN_SECONDS)
-        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.sock.sendall(group.request())
+        self.sock = socket.socket()
         self.sock.setblocking(False)
-
-    def read(self) -> bool:
-        """Take what has come; tell whether the stream goes on."""
-        try:
-            data = self.sock.recv(65536)
-        except BlockingIOError:
-            return True
-        except OSError:
-            data = b""
-        now = time.monotonic()
-        if not data or data == LAST_CHUNK or data.endswith(b"\r\n" + LAST_CHUNK):
-            self.ended = now
-        data = self.tail + data
-        if self.mark in data:
-            self.arrivals.append(now)
-        self.tail = data[1 - len(self.mark) :]  # a mark may be cut; this much never holds a whole one
-        return self.ended is None
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        with contextlib.suppress(BlockingIOError):
+            self.sock.connect(("127.0.0.1", group.port))
 
 
 class _Reader:
-    """The loop over all streams."""
+    """The loop over all streams: asks when it is time to, and reads what has come."""
 
-    def __init__(self) -> None:
-        self._selector = selectors.DefaultSelector()
+    def __init__(self, groups: Sequence[Group]) -> None:
+        self._poll = select.epoll()
+        self._poll.register(sys.stdin, select.EPOLLIN)
+        self._open: dict[int, _Stream] = {}
+        self._buffer = bytearray(BUFFER)
+        self._plan: deque[tuple[float, Group, bytes]] = deque()  # what is still to be asked, and when
         self.streams: list[_Stream] = []
+        due = time.monotonic()
+        for group in groups:
+            request = group.request()
+            for _ in range(group.streams):
+                self._plan.append((due, group, request))
+                due += group.apart_seconds
+        self.waiting = len(self._plan)  # streams that have not begun
 
-    def open(self, group: Group) -> None:
-        """Ask for a group's streams, reading the others meanwhile."""
-        for _ in range(group.streams):
-            stream = _Stream(group)
+    @property
+    def reading(self) -> bool:
+        """Say whether a stream is still to be read."""
+        return bool(self._plan or self._open)
+
+    def step(self) -> bool:
+        """Ask and read what is due now, or wait a little for it; tell whether to go on, which is until stdin ends."""
+        wait = WAIT_SECONDS
+        if self._plan:
+            wait = min(wait, max(0.0, self._plan[0][0] - time.monotonic()))
+        for number, mask in self._poll.poll(wait, MOST_EVENTS):
+            stream = self._open.get(number)
+            if stream is None:
+                return False
+            if stream.request:
+                self._ask(stream, mask)
+            else:
+                self._read(stream)
+        for _ in range(OPEN_AT_ONCE):
+            if not self._plan or self._plan[0][0] > time.monotonic():
+                break
+            stream = _Stream(*self._plan.popleft()[1:])
             self.streams.append(stream)
-            self._selector.register(stream.sock, selectors.EVENT_READ, stream)
-            until = time.monotonic() + group.apart_seconds
-            while (left := until - time.monotonic()) > 0:
-                self.step(left)
-
-    def until_first_pieces(self) -> bool:
-        """Read until every stream has brought a piece; tell whether all did in time."""
-        deadline = time.monotonic() + OPEN_SECONDS
-        while not all(stream.arrivals for stream in self.streams):
-            if time.monotonic() > deadline:
-                return False
-            self.step(WAIT_SECONDS)
+            self._open[stream.sock.fileno()] = stream
+            self._poll.register(stream.sock, select.EPOLLOUT)
         return True
 
-    def until_stdin_ends(self) -> None:
-        """Read on."""
-        self._selector.register(sys.stdin, selectors.EVENT_READ)
-        while self.step(WAIT_SECONDS):
-            pass
+    def _ask(self, stream: _Stream, mask: int) -> None:
+        """Send the request: the connection is there, or has failed."""
+        if mask & (select.EPOLLERR | select.EPOLLHUP):
+            self._end(stream, time.monotonic())
+            return
+        stream.sock.sendall(stream.request)
+        stream.request = b""
+        self._poll.modify(stream.sock, select.EPOLLIN)
 
-    def step(self, seconds: float) -> bool:
-        """Read what comes within a time; tell whether to go on."""
-        for key, _ in self._selector.select(seconds):
-            if key.data is None:
-                return False
-            if not key.data.read():
-                self._selector.unregister(key.data.sock)
-                key.data.sock.close()
-        return True
+    def _read(self, stream: _Stream) -> None:
+        """Take what has come."""
+        buffer = self._buffer
+        try:
+            size = stream.sock.recv_into(buffer)
+        except BlockingIOError:
+            return
+        except OSError:
+            size = 0
+        now = time.monotonic()
+        if words := buffer.count(TICK_BYTE, 0, size):
+            if not stream.words:
+                self.waiting -= 1
+            stream.words += words
+            stream.arrivals.append(now)
+        elif not stream.words and not stream.refusal:
+            stream.refusal = buffer[: min(size, REFUSAL_BYTES)].decode("latin-1")
+        if not size or buffer.endswith(LAST_CHUNK, 0, size):
+            self._end(stream, now)
+
+    def _end(self, stream: _Stream, now: float) -> None:
+        if not stream.words:
+            self.waiting -= 1
+        stream.ended = now
+        del self._open[stream.sock.fileno()]
+        stream.sock.close()
 
 
 def main() -> None:
     """Carry out the plan on stdin."""
+    print("ready", flush=True)
     plan = json.loads(sys.stdin.readline())
     gc.freeze()
     gc.disable()
-    reader = _Reader()
-    for group in plan["groups"]:
-        reader.open(Group(**group))
-    if not reader.until_first_pieces():
+    reader = _Reader([Group(**group) for group in plan["groups"]])
+    until = time.monotonic() + (plan["most_seconds"] or OPEN_SECONDS)
+    while going_on := reader.step():
+        if not reader.waiting or time.monotonic() > until:
+            break
+    if plan["most_seconds"] is None and reader.waiting:
         sys.exit(1)
     print("streaming", flush=True)
-    reader.until_stdin_ends()
+    while going_on and reader.reading and (plan["most_seconds"] is None or time.monotonic() < until):
+        going_on = reader.step()
+    print("ended", flush=True)
+    while going_on:
+        going_on = reader.step()
     seen: dict[str, list[dict[str, object]]] = {}
     for stream in reader.streams:
-        row: dict[str, object] = {"began": stream.began, "arrivals": stream.arrivals, "ended": stream.ended}
+        row = {name: getattr(stream, name) for name in ("began", "arrivals", "ended", "words")}
+        row["refusal"] = "" if stream.words else stream.refusal
         seen.setdefault(stream.group, []).append(row)
     Path(plan["file"]).write_text(json.dumps(seen))
 

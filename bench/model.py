@@ -1,14 +1,16 @@
 """A model server that streams at an even pace: OpenAI's protocol, one thread, any number of streams. Standard library only.
 
-A model named `typewriter-COUNT-RATE` says COUNT words, RATE a second, each due at its own time after the request, so that one
-late word delays no other. It costs some 20 µs a word. Run as a program it prints its port, and leaves when its stdin ends.
+A model named `typewriter-COUNT-RATE` says COUNT words, RATE a second: the first one at once, each other at its own time after the
+request, so that one late word delays no other; words that are late go together. With RATE 0 it says all at once. Each word is
+an event of its own and holds one TICK, which nothing else does: so a reader can count words in any protocol. A word costs some
+10 µs, nearly all of it in the kernel. Run as a program it prints its port, and leaves when its stdin ends.
 """
 
 import gc
 import heapq
 import json
 import re
-import selectors
+import select
 import socket
 import sys
 import time
@@ -18,9 +20,16 @@ from dataclasses import dataclass
 
 from bench.processes import helper
 
+TICK = "~"
 WORDS = ("The", "quick", "brown", "fox", "jumps", "over", "the", "lazy", "dog", "and", "rests", "in", "its", "shade", ".")
 PACED = re.compile(r"typewriter-(\d+)-(\d+)")
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+MOST_EVENTS = 4096  # that one look takes: a look must not be long
+
+
+def model_name(words: int, rate: int) -> str:
+    """Return the name of the model that says so many words at this rate."""
+    return f"typewriter-{words}-{rate}"
 
 
 @contextmanager
@@ -41,12 +50,12 @@ def _chunk(data: bytes) -> bytes:
 
 
 FIRST = HEAD + _event({"role": "assistant", "content": ""})
-EACH = [_event({"content": f"{word} "}) for word in WORDS]
+EACH = [_event({"content": f"{word}{TICK} "}) for word in WORDS]
 LAST = _event({}, "stop") + _chunk(b"data: [DONE]\n\n") + b"0\r\n\r\n"
 WHOLE = {"id": "c1", "object": "chat.completion", "created": 1, "model": "typewriter"}
 
 
-@dataclass
+@dataclass(slots=True)
 class _Client:
     """One connection: what it has sent, what it has still to be sent, and the answer that is on its way."""
 
@@ -64,52 +73,62 @@ class _Server:
     """The loop: what has arrived is read, what is due is sent."""
 
     def __init__(self) -> None:
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
         self._listener.setblocking(False)
-        self._selector = selectors.DefaultSelector()
-        self._selector.register(self._listener, selectors.EVENT_READ)
-        self._selector.register(sys.stdin, selectors.EVENT_READ)
+        self._poll = select.epoll()
+        self._poll.register(self._listener, select.EPOLLIN)
+        self._poll.register(sys.stdin, select.EPOLLIN)
+        self._clients: dict[int, _Client] = {}
         self._due: list[tuple[float, int, _Client]] = []
-        self._number = 0  # of what is due: equal times must not compare clients
+        self._number = 0  # of answers: equal times must not compare clients
         self.port: int = self._listener.getsockname()[1]
 
     def serve(self) -> None:
         """Serve until stdin ends."""
+        listener, stdin = self._listener.fileno(), sys.stdin.fileno()
         while True:
             wait = max(0.0, self._due[0][0] - time.monotonic()) if self._due else None
-            for key, mask in self._selector.select(wait):
-                if key.fileobj is sys.stdin:
+            for number, mask in self._poll.poll(wait, MOST_EVENTS):
+                if number == stdin:
                     return
-                if key.fileobj is self._listener:
+                if number == listener:
                     self._accept()
-                elif mask & selectors.EVENT_WRITE:
-                    self._send(key.data, b"")
-                else:
-                    self._read(key.data)
-            self._say_what_is_due()
+                elif client := self._clients.get(number):
+                    if mask & select.EPOLLOUT:
+                        self._send(client, b"")
+                    if mask & ~select.EPOLLOUT and not client.gone:
+                        self._read(client)
+            if self._due:
+                self._say_what_is_due()
 
     def _say_what_is_due(self) -> None:
-        now = time.monotonic()
-        while self._due and self._due[0][0] <= now:
-            client = heapq.heappop(self._due)[2]
-            if client.gone:
-                continue
-            self._send(client, EACH[client.said % len(EACH)])
-            client.said += 1
-            if client.said == client.count:
-                self._send(client, LAST)
+        now, due = time.monotonic(), self._due
+        while due and due[0][0] <= now:
+            _, number, client = due[0]
+            until = min(client.count, max(client.said, int((now - client.began) * client.rate)) + 1)
+            if client.gone or until == client.count:
+                heapq.heappop(due)
             else:
-                self._plan(client)
+                heapq.heapreplace(due, (client.began + until / client.rate, number, client))
+            if not client.gone:
+                self._say(client, until)
 
-    def _plan(self, client: _Client) -> None:
-        self._number += 1
-        heapq.heappush(self._due, (client.began + (client.said + 1) / client.rate, self._number, client))
+    def _say(self, client: _Client, until: int) -> None:
+        """Say the words up to one, and the end after the last."""
+        said, client.said = client.said, until
+        data = EACH[said % len(EACH)] if until == said + 1 else b"".join(EACH[n % len(EACH)] for n in range(said, until))
+        self._send(client, data + LAST if until == client.count else data)
 
     def _accept(self) -> None:
-        sock, _ = self._listener.accept()
-        sock.setblocking(False)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._selector.register(sock, selectors.EVENT_READ, _Client(sock))
+        while True:
+            try:
+                sock, _ = self._listener.accept()
+            except BlockingIOError:
+                return
+            sock.setblocking(False)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._clients[sock.fileno()] = _Client(sock)
+            self._poll.register(sock, select.EPOLLIN)
 
     def _read(self, client: _Client) -> None:
         try:
@@ -137,10 +156,16 @@ class _Server:
             choice = {"index": 0, "message": {"role": "assistant", "content": "The quick fox."}, "finish_reason": "stop"}
             self._whole(client, "200 OK", WHOLE | {"choices": [choice]})
         else:
-            client.began, client.said = time.monotonic(), 0
-            client.count, client.rate = int(asked[1]), float(asked[2])
-            self._send(client, FIRST)
-            self._plan(client)
+            self._begin(client, int(asked[1]), int(asked[2]))
+
+    def _begin(self, client: _Client, count: int, rate: int) -> None:
+        client.began, client.said, client.count = time.monotonic(), 0, count
+        client.rate = rate or float("inf")
+        client.unsent += FIRST
+        self._say(client, 1 if rate else count)
+        if client.said < count:
+            self._number += 1
+            heapq.heappush(self._due, (client.began + 1 / rate, self._number, client))
 
     def _whole(self, client: _Client, status: str, value: dict[str, object]) -> None:
         body = json.dumps(value).encode()
@@ -148,7 +173,9 @@ class _Server:
         self._send(client, head.encode() + body)
 
     def _send(self, client: _Client, data: bytes) -> None:
-        data = client.unsent + data
+        if client.unsent:
+            data, client.unsent = client.unsent + data, b""
+            self._poll.modify(client.sock, select.EPOLLIN)
         try:
             sent = client.sock.send(data)
         except BlockingIOError:
@@ -156,15 +183,14 @@ class _Server:
         except OSError:
             self._drop(client)
             return
-        waited, client.unsent = bool(client.unsent), data[sent:]
-        if waited != bool(client.unsent):
-            more = selectors.EVENT_WRITE if client.unsent else 0
-            self._selector.modify(client.sock, selectors.EVENT_READ | more, client)
+        if sent < len(data):
+            client.unsent = data[sent:]
+            self._poll.modify(client.sock, select.EPOLLIN | select.EPOLLOUT)
 
     def _drop(self, client: _Client) -> None:
         if not client.gone:
             client.gone = True
-            self._selector.unregister(client.sock)
+            del self._clients[client.sock.fileno()]
             client.sock.close()
 
 

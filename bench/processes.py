@@ -19,6 +19,7 @@ from tests.service import Service
 ROOT = Path(__file__).parent.parent
 PROC = Path("/proc")
 TICKS = os.sysconf("SC_CLK_TCK")
+CPU_CLOCK = 2  # CPUCLOCK_SCHED: how clock_getcpuclockid(3) makes a clock of a process's number
 MB = 1024 * 1024
 END_SECONDS = 5
 # What a process is, by what its command holds; the first that fits. A process that fits none is what its parent is.
@@ -79,6 +80,19 @@ def pss(pid: int) -> float:
         if line.startswith("Pss:"):
             return int(line.split()[1]) * 1024 / MB
     return 0.0
+
+
+def peak(pid: int) -> float:
+    """Return the most memory that a process has held since it began or since `reset_peak`, in MB (RSS)."""
+    for line in (PROC / str(pid) / "status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024 / MB
+    return 0.0
+
+
+def reset_peak(pid: int) -> None:
+    """Count the peak anew."""
+    (PROC / str(pid) / "clear_refs").write_text("5")
 
 
 class CpuMeter:
@@ -173,7 +187,16 @@ def _rows() -> Iterator[tuple[int, tuple[int, float, float]]]:
         except OSError:
             continue
         own, reaped = int(fields[11]) + int(fields[12]), int(fields[13]) + int(fields[14])
-        yield int(stat.parent.name), (int(fields[1]), own / TICKS, reaped / TICKS)
+        pid = int(stat.parent.name)
+        yield pid, (int(fields[1]), _precise(pid, own / TICKS), reaped / TICKS)
+
+
+def _precise(pid: int, ticks: float) -> float:
+    """Return a process's CPU seconds by its own clock, to the nanosecond, or those counted in ticks where it has just ended."""
+    try:
+        return time.clock_gettime(~pid << 3 | CPU_CLOCK)
+    except OSError:
+        return ticks
 
 
 def _waited(pid: int) -> float:

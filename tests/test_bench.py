@@ -5,14 +5,19 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
-from bench import ingest, memory, retrieval
+from bench import ingest, memory, retrieval, streams
 from bench.documents import page_text, pdfs, subject
+from bench.figures import Cost, Figures, combined, done_after, figures, percentile, promise_table
 from bench.load import Seen, gaps
+from bench.picture import Bar, Chart, svg
 from bench.tables import Skipped, Table
+from bench.trial import Workload, field
 from tests.service import ROOT, wait_for
 
 TOWNS = ("Bonn", "Ulm", "Jena", "Kiel", "Trier", "Essen", "Hagen", "Celle")
@@ -38,6 +43,96 @@ def test_gaps_are_counted_where_they_end_and_a_stall_is_seen_before_it_does() ->
     assert (found.largest, found.largest_at) == (pytest.approx(600), pytest.approx(1.0))
     assert found.long == 3
     assert gaps([Seen(0.0, [0.1], 0.2)], 1.0, 2.0).pieces == 0
+
+
+def test_a_percentile_is_a_value_that_was_seen() -> None:
+    values = [float(n) for n in range(100, 0, -1)]
+    assert (percentile(values, 0.5), percentile(values, 0.99), percentile([7.0], 0.99)) == (51, 100, 7)
+    assert percentile([], 0.5) == 0
+
+
+def test_streams_come_to_figures_and_what_is_missing_counts_until_the_time_was_over() -> None:
+    whole = Seen(10.0, [10.1, 10.2, 10.4], 10.5, 4)
+    found = figures([whole], 4, 99.0, Cost(service=0.002, model=0.05, reader=0.1, rest_mb=50, peak_mb=60))
+    assert (found.cpu_us, found.seconds, found.missing) == pytest.approx((500, 0.5, 0))
+    assert (found.first_p99, found.gap_p99) == pytest.approx((100, 200))
+    assert (found.model_share, found.reader_share) == pytest.approx((0.1, 0.2))
+    stuck, silent, short = Seen(10.0, [10.1], None, 1), Seen(10.0, [], None), Seen(10.0, [10.1], 10.2, 3)
+    late = figures([whole, stuck, silent, short], 4, 20.0, Cost(0, 0, 0, 0, 0))
+    assert (late.missing, late.seconds, late.first_p99, late.gap_p99) == pytest.approx((3, 10, 10_000, 9900))
+
+
+FIGURES = Figures(100, 10, 20, 60, 11, 100, 200, 0, 0.1, 0.1)
+
+
+def test_runs_are_combined_by_medians_that_hide_no_failure() -> None:
+    runs = [replace(FIGURES, cpu_us=cpu, peak_mb=cpu, missing=missing) for cpu, missing in ((1, 0), (9, 0), (3, 2))]
+    found = combined(runs)
+    assert (found.cpu_us, found.peak_mb, found.missing) == (3, 9, 2)
+
+
+def test_when_it_was_done_is_a_time_or_what_kept_it_from_it() -> None:
+    assert done_after(FIGURES, 60) == "11.00"
+    assert done_after(replace(FIGURES, missing=5.0, seconds=60.2), 60) == "> 60"
+    assert done_after(replace(FIGURES, missing=5.0), 60) == "5 missing"
+
+
+def test_promises_are_compared_with_what_was_measured_and_nothing_else() -> None:
+    assert promise_table({"200x20": {"ours": FIGURES}, "quiet": {"floor": FIGURES}}) is None
+    floor, slow = replace(FIGURES, cpu_us=50), replace(FIGURES, cpu_us=400)
+    table = promise_table(
+        {"200x20": {"ours": FIGURES, "floor": floor, "astream": slow}, "arrivals": {"ours": FIGURES, "floor": floor}}
+    )
+    assert table is not None
+    assert [row[1:] for row in table.rows] == [
+        (100, 50, 2.0, "at most 2.5 times", "yes"),
+        (20, 20, 1.0, "at most 4 times", "yes"),
+        (20, 20, 0, "at most 25 more", "yes"),
+        (100, 400, 4.0, "at least 5 times less", "no"),
+    ]
+    lost = promise_table({"200x20": {"ours": replace(FIGURES, missing=1), "floor": floor}})
+    assert lost is not None and set(lost.column("kept")) == {"no"}
+
+
+def test_a_picture_is_svg_with_a_bar_for_each_value() -> None:
+    root = ElementTree.fromstring(svg([Chart("Time & cost", [Bar("ours", 2, "2 s", True), Bar("a < b", 8, "8 s")])]))
+    name = "{http://www.w3.org/2000/svg}"
+    widths = [float(bar.get("width", "")) for bar in root.iter(f"{name}rect")]
+    assert widths[1] == pytest.approx(4 * widths[0])
+    assert [text.text for text in root.iter(f"{name}text")] == ["Time & cost", "ours", "2 s", "a < b", "8 s"]
+
+
+def test_the_picture_of_streams_says_what_was_not_done_in_time() -> None:
+    slow, ours = replace(FIGURES, missing=9, seconds=150.2), replace(FIGURES, cpu_us=60, seconds=11.6)
+    designs = {"astream": slow, "tutorial": FIGURES, "ours": ours, "floor": FIGURES}
+    drawn = streams.picture({"200x20": designs, "1000x20": designs})
+    assert "&gt; 150 s<" in drawn and ">12 s<" in drawn and ">60 µs<" in drawn
+    assert drawn.count('class="bar ours"') == 2
+
+
+def test_options_choose_a_part_which_draws_no_picture(capsys: pytest.CaptureFixture[str]) -> None:
+    part = streams.choose(["--loads", "200x20,growth", "--designs", "ours,floor", "--runs", "2"])
+    assert part == streams.Size(("200x20", "growth"), ("ours", "floor"), 2, None)
+    assert streams.choose(["--quick"]).runs_of("ours", "200x20") == 1
+    assert [streams.Size().runs_of(*each) for each in (("ours", "200x20"), ("astream", "200x20"), ("ours", "quiet"))] == [5, 1, 1]
+    with pytest.raises(SystemExit):
+        streams.choose(["--loads", "200x21"])
+    assert "there is no 200x21" in capsys.readouterr().err
+
+
+@pytest.mark.server
+def test_streams_measures_waits_gaps_and_costs() -> None:
+    load = Workload("small", "", 5, 10, 20, after_seconds=0)
+    with field([load.model]) as ground:
+        served, direct = (ground.trial(name, load) for name in ("floor", "direct"))
+    for found in (served, direct):
+        assert found.missing == 0
+        assert 0.45 < found.seconds < 5
+        assert 20 < found.gap_p99 < 2000
+        assert 0 < found.first_p50 <= found.first_p99
+        assert found.model_share > 0 and found.reader_share > 0
+    assert served.cpu_us > direct.cpu_us == 0
+    assert 10 < served.rest_mb <= served.peak_mb < 500
 
 
 def test_a_table_is_text_that_markdown_reads() -> None:

@@ -1,0 +1,150 @@
+"""One run of one load through one design: asked, read to the end, and put into figures."""
+
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.designs import DESIGNS, Design, Running, running
+from bench.figures import Cost, Figures, figures
+from bench.load import Group, Seen, generator
+from bench.model import model_name, model_server
+from bench.processes import WAITING, CpuMeter, family, peak, reset_peak
+from bench.tables import say
+
+CALM_SECONDS = 0.5
+CALM_SHARE = 0.05  # of a core: a service that takes less has nothing left to do
+CALM_WITHIN_SECONDS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """Streams to be asked for: how many, of how many words, at what rate (0: at once), how far apart, how long at most."""
+
+    name: str
+    label: str
+    streams: int
+    words: int
+    rate: int
+    apart_seconds: float = 0.0
+    most_seconds: float = 60
+    after_seconds: float = 1.0  # what a service does once the answers have ended is counted too
+
+    @property
+    def model(self) -> str:
+        """The name of the model that says it."""
+        return model_name(self.words, self.rate)
+
+
+WARM = Workload("warm", "", 10, 10, 100, after_seconds=0)  # what a service loads on first use is loaded then
+
+
+class Field:
+    """The designs that are compared, started when first needed and kept, before one model server."""
+
+    def __init__(self, models: Sequence[str], port: int, model_pid: int, folder: Path) -> None:
+        self._models = [*models, WARM.model]
+        self._port, self._model_pid = port, model_pid
+        self._file = folder / "seen.json"
+        self._stack = ExitStack()
+        self._running: dict[str, tuple[Running, ExitStack]] = {}
+
+    def trial(self, name: str, load: Workload) -> Figures:
+        """Run a load through a design; one that was not done in time is started anew the next time."""
+        found = self._started(DESIGNS[name])
+        result = self._run(found, load)
+        if result.missing:
+            self.end(name)
+        return result
+
+    def end(self, name: str) -> None:
+        """End a design if it runs: the next trial starts it anew."""
+        if name in self._running:
+            self._running.pop(name)[1].close()
+
+    def close(self) -> None:
+        """End all that runs."""
+        self._stack.close()
+
+    def _started(self, design: Design) -> Running:
+        if design.name not in self._running:
+            stack = self._stack.enter_context(ExitStack())
+            found = stack.enter_context(running(design, self._port, self._models))
+            self._running[design.name] = found, stack
+            if found.pid is not None:
+                self._run(found, WARM)
+                _wait_until_calm(found.pid)
+        return self._running[design.name][0]
+
+    def _run(self, found: Running, load: Workload) -> Figures:
+        worker = _worker(found)
+        rest = _fresh_peak(worker)
+        group = Group(
+            "all", found.port, found.path, found.body(load.model), load.streams, load.apart_seconds, dict(found.headers)
+        )
+        with generator(self._file) as reading:
+            meter = CpuMeter(found.pid or 0, model=self._model_pid, generator=reading.pid)
+            before = meter.look()
+            reading.begin([group], load.most_seconds)
+            reading.wait("ended")
+            until = time.monotonic()
+            time.sleep(load.after_seconds)
+            after = meter.look()
+            seen = reading.end()["all"]
+        spent = {kind: seconds - before.get(kind, 0.0) for kind, seconds in after.items() if kind != WAITING}
+        by_model, by_reader = spent.pop("model"), spent.pop("generator")
+        held = peak(worker) if worker is not None else 0.0
+        _tell_refusals(seen)
+        return figures(seen, load.words, until, Cost(sum(spent.values()), by_model, by_reader, rest, held))
+
+
+@contextmanager
+def field(models: Sequence[str]) -> Iterator[Field]:
+    """Start a model server that knows these models; what is started before it ends with the block."""
+    with ExitStack() as stack:
+        port, pid = stack.enter_context(model_server())
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="chatapp-bench-"))
+        made = Field(models, port, pid, Path(folder))
+        stack.callback(made.close)
+        yield made
+
+
+def _wait_until_calm(pid: int) -> None:
+    """Wait until a service has done what it does at its start, in all its processes."""
+    meter = CpuMeter(pid)
+    deadline = time.monotonic() + CALM_WITHIN_SECONDS
+    before = _spent(meter)
+    while time.monotonic() < deadline:
+        time.sleep(CALM_SECONDS)
+        after = _spent(meter)
+        if after - before < CALM_SHARE * CALM_SECONDS:
+            return
+        before = after
+
+
+def _spent(meter: CpuMeter) -> float:
+    return sum(seconds for kind, seconds in meter.look().items() if kind != WAITING)
+
+
+def _fresh_peak(worker: int | None) -> float:
+    """Let a worker's peak count from now; return what it holds now."""
+    if worker is None:
+        return 0.0
+    reset_peak(worker)
+    return peak(worker)
+
+
+def _tell_refusals(seen: Sequence[Seen]) -> None:
+    """Say what came instead of answers."""
+    refusals = [stream.refusal for stream in seen if stream.ended is not None and not stream.words]
+    if refusals:
+        say(f"{len(refusals)} of {len(seen)} streams brought no word. The first began: {refusals[0]!r}")
+
+
+def _worker(found: Running) -> int | None:
+    """Return the process that carries the streams: the only web worker, or the only process there is."""
+    if found.pid is None:
+        return None
+    return next((process.leader for process in family(found.pid) if process.kind == "web"), found.pid)
