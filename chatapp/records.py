@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BindParameter, bindparam, delete, insert, select, text, update
+from sqlalchemy import BindParameter, TextClause, TextualSelect, bindparam, delete, select, text, update
 from sqlalchemy.orm import Session as Transaction
 
 from chatapp.core.answer import AnswerLog, Shape, State, rebuild
@@ -20,19 +20,18 @@ from chatapp.core.events import Chunk, Context, Done, Error, Logged, Reasoning, 
 from chatapp.core.prompt import cited
 from chatapp.errors import ChatAppError, Interrupted, NotFound
 from chatapp.models import Base, Message, Run, Segment, now
-from chatapp.sessions import owned_message, touch
+from chatapp.sessions import owned_message
 
 # Which start of the program this is; with the process's number it names who writes an answer.
 _START = secrets.token_hex(4)
 HEARTBEAT_SECONDS = 5
 
 
-# Made once, of tables and not of objects: they run several times a second, with a thousand answers in each.
-_messages, _runs, _segments = (Base.metadata.tables[name] for name in ("messages", "runs", "segments"))
+# Made once, of tables and not of objects: they run several times a second, with a thousand answers in each. Lists travel as
+# one JSON value: a thread gives up the interpreter at every row that SQLite takes or gives, and has to win it back.
+_messages, _runs, _segments, _sessions = (Base.metadata.tables[name] for name in ("messages", "runs", "segments", "sessions"))
 _IDS: BindParameter[Any] = bindparam("ids", expanding=True)
-_OWN = select(_runs.c.message_id, _runs.c.stop_requested).where(_runs.c.owner == bindparam("of"))
 _LIVE = select(_runs.c.message_id).where(_runs.c.message_id.in_(_IDS))
-_ADD_SEGMENTS = insert(_segments)
 _SET_RUNNING = update(_messages).where(_messages.c.id.in_(_IDS)).values(status=State.RUNNING.value)
 _BEAT = (
     update(_runs)
@@ -40,14 +39,50 @@ _BEAT = (
     .values(heartbeat_at=bindparam("now"), state=State.RUNNING.value)
 )
 _BEATS = select(_runs.c.message_id, _runs.c.heartbeat_at)
+_END = delete(_runs).where(_runs.c.message_id.in_(_IDS)).returning(_runs.c.message_id, _runs.c.session_id)
+_END_OWN = _END.where(_runs.c.owner == bindparam("of"))
 _SAVE_END = update(_messages).where(_messages.c.id == bindparam("message"))
-_GROWN = {
-    dialect: text(
-        f"SELECT s.message_id, s.events FROM {wanted} AS w JOIN segments AS s"
-        " ON s.message_id = w.key AND s.start >= CAST(w.value AS INTEGER) ORDER BY s.message_id, s.start"
-    ).columns(_segments.c.message_id, _segments.c.events)
-    for dialect, wanted in (("sqlite", "json_each(:wanted)"), ("postgresql", "json_each_text(CAST(:wanted AS json))"))
+_TOUCH = update(_sessions).where(_sessions.c.id.in_(_IDS)).values(updated_at=bindparam("now"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Lists:
+    """Statements whose lists are JSON, in the words of one database."""
+
+    own: TextClause
+    add_segments: TextClause
+    grown: TextualSelect
+
+
+def _lists(own: str, rows: str, columns: str, wanted: str) -> _Lists:
+    return _Lists(
+        own=text(f"SELECT {own} FROM runs WHERE owner = :of"),
+        add_segments=text(f"INSERT INTO segments (message_id, start, events) SELECT {columns} FROM {rows} AS r"),
+        grown=text(
+            f"SELECT s.message_id, s.events FROM {wanted} AS w JOIN segments AS s"
+            " ON s.message_id = w.key AND s.start >= CAST(w.value AS INTEGER) ORDER BY s.message_id, s.start"
+        ).columns(_segments.c.message_id, _segments.c.events),
+    )
+
+
+_LISTS = {
+    "sqlite": _lists(
+        own="json_group_array(json_array(message_id, stop_requested))",
+        rows="json_each(:rows)",
+        columns="json_extract(r.value, '$[0]'), json_extract(r.value, '$[1]'), json_extract(r.value, '$[2]')",
+        wanted="json_each(:wanted)",
+    ),
+    "postgresql": _lists(
+        own="CAST(coalesce(json_agg(json_build_array(message_id, stop_requested)), '[]') AS text)",
+        rows="json_array_elements(CAST(:rows AS json))",
+        columns="r.value->>0, CAST(r.value->>1 AS integer), r.value->2",
+        wanted="json_each_text(CAST(:wanted AS json))",
+    ),
 }
+
+
+def _in_lists(t: Transaction) -> _Lists:
+    return _LISTS[t.get_bind().dialect.name]
 
 
 def owner() -> str:
@@ -96,10 +131,11 @@ class Gain:
 
 def save_gains(t: Transaction, owner: str, gains: Mapping[str, Gain], alive: Sequence[str]) -> set[str]:
     """Store the gains of answers that are still `owner`'s, and the heartbeat of those `alive`; return which were its own."""
-    mine = set(stop_flags(t, owner)) & gains.keys()
+    mine = stop_flags(t, owner).keys() & gains.keys()
     kept = [(message_id, gains[message_id]) for message_id in mine]
     if kept:
-        t.execute(_ADD_SEGMENTS, [{"message_id": name, "start": gain.start, "events": dump(gain.events)} for name, gain in kept])
+        rows = [[message_id, gain.start, dump(gain.events)] for message_id, gain in kept]
+        t.execute(_in_lists(t).add_segments, {"rows": json.dumps(rows, ensure_ascii=False)})
     if fresh := [message_id for message_id, gain in kept if gain.start == 0]:
         t.execute(_SET_RUNNING, {"ids": fresh})
     if alive:
@@ -113,7 +149,7 @@ def grown(t: Transaction, followed: Mapping[str, int]) -> dict[str, list[Logged]
         return {}
     new: dict[str, list[Logged]] = {message_id: [] for message_id in t.execute(_LIVE, {"ids": list(followed)}).scalars()}
     wanted = {message_id: followed[message_id] for message_id in new}
-    for message_id, events in t.execute(_GROWN[t.get_bind().dialect.name], {"wanted": json.dumps(wanted)}):
+    for message_id, events in t.execute(_in_lists(t).grown, {"wanted": json.dumps(wanted)}):
         new[message_id] += load(events)
     for message_id in followed.keys() - new.keys():
         row = t.scalars(select(Message).where(Message.id == message_id)).first()
@@ -143,7 +179,8 @@ def request_stop(t: Transaction, message_id: str) -> None:
 
 def stop_flags(t: Transaction, owner: str) -> dict[str, bool]:
     """Return an owner's answers, and of each whether it is to stop."""
-    return {row.message_id: row.stop_requested for row in t.execute(_OWN, {"of": owner})}
+    flags: list[tuple[str, bool]] = json.loads(t.execute(_in_lists(t).own, {"of": owner}).scalar_one())
+    return dict(flags)
 
 
 def finished(message: Message) -> AnswerLog:
@@ -180,12 +217,12 @@ class Ending:
 
 def save_ends(t: Transaction, endings: Sequence[Ending], owner: str | None = None) -> set[str]:
     """Write the final states of answers; return those that were still `owner`'s: somebody else has ended the others."""
-    fence = [Run.message_id.in_([ending.message_id for ending in endings])] + ([Run.owner == owner] if owner else [])
-    gone = t.execute(delete(Run).where(*fence).returning(Run.message_id, Run.session_id)).all()
+    ids = [ending.message_id for ending in endings]
+    gone = t.execute(_END_OWN if owner else _END, {"ids": ids} | ({"of": owner} if owner else {})).all()
     mine = {row.message_id for row in gone}
     if mine:
         t.execute(_SAVE_END, [_final(ending) for ending in endings if ending.message_id in mine])
-        touch(t, {row.session_id for row in gone})
+        t.execute(_TOUCH, {"ids": list({row.session_id for row in gone}), "now": now()})
     return mine
 
 

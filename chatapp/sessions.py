@@ -3,10 +3,9 @@
 The getter carries the permission: `owned_session` and `owned_message` find what is the asker's, or raise NotFound.
 """
 
-from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import bindparam, delete, func, select, update
+from sqlalchemy import bindparam, delete, func, select
 from sqlalchemy.orm import Session as Transaction
 
 from chatapp.core.prompt import Turn
@@ -206,11 +205,6 @@ def as_markdown(session: dict[str, Any], rows: list[dict[str, Any]]) -> str:
             cited = [source for source in row["sources"] if source["n"] in row["citations"]]
             parts += ["\n".join(f"[{s['n']}] {s['name']}" + (f", p. {s['page']}" if s["page"] else "") for s in cited)]
     return "\n\n".join(filter(None, parts)) + "\n"
-
-
-def touch(t: Transaction, session_ids: Collection[str]) -> None:
-    """Note that something happened in sessions."""
-    t.execute(update(Session).where(Session.id.in_(session_ids)).values(updated_at=now()))
 
 
 def _with_descendants(t: Transaction, message: Message) -> set[str]:

@@ -37,6 +37,7 @@ log = logging.getLogger("chatapp.worker")
 HOST = socket.gethostname()
 IDLE_SECONDS = 30
 POLL_SECONDS = 0.25
+QUIET_SECONDS = 1  # between two looks for anything but files, where there was nothing else to do
 SYNC_SECONDS = 5  # between two looks at Chroma while files wait
 NICENESS = 10
 
@@ -52,6 +53,7 @@ class Worker:
         self._embedder = embedder_of(settings, self._own_embedder)
         self._sync = Sync(self._database, VectorIndex(lambda: url(settings, CHROMA), settings.ca_file))
         self._synced_at = time.monotonic()
+        self._quiet_until = 0.0
         self._remover = Remover(self._database, index, self._originals, self._sync)
         self._ingest = Ingest(
             self._database,
@@ -97,16 +99,22 @@ class Worker:
         sweep_all(self._database)
 
     def _step(self) -> bool:
-        if self._remover.go_on():
+        quiet = time.monotonic() < self._quiet_until
+        if not quiet and self._remover.go_on():
             return True
         job = self._ingest.claim(self._owner) if self._database.read(is_due) else None
         if job is not None:
             self._work_on(job)
+        elif quiet:
+            return False
         if (job is None or job.is_read) and settle(self._database):
             return True
         if job is None or time.monotonic() - self._synced_at > SYNC_SECONDS:
             self._synced_at = time.monotonic()
-            return self._sync.go_on() or job is not None
+            if self._sync.go_on() or job is not None:
+                return True
+            self._quiet_until = time.monotonic() + QUIET_SECONDS
+            return False
         return True
 
     def _work_on(self, job: Job) -> None:

@@ -213,6 +213,7 @@ class _Line:
         self._sock = sock
         self._deadline = deadline
         self._set = 0.0
+        self._until_readable = _waits_for(sock)
 
     def send(self, data: bytes) -> None:
         self._limit()
@@ -221,6 +222,7 @@ class _Line:
     def receive(self) -> bytes:
         """Wait for bytes; none at the end of the connection."""
         self._limit()
+        self._until_readable()
         return self._sock.recv(READ_BYTES)
 
     def receive_head(self) -> tuple[Head, bytes]:
@@ -241,6 +243,17 @@ class _Line:
         if not left <= self._set <= left * 1.02:
             self._sock.settimeout(left)
             self._set = left
+
+
+def _waits_for(sock: socket.socket) -> Callable[[], None]:
+    """Return what waits until a socket can be read, where there is something better than to try.
+
+    A gevent socket asks the kernel before it waits: in vain, once a token. It can wait first.
+    """
+    if isinstance(sock, ssl.SSLSocket) or not hasattr(sock, "_read_event"):
+        return lambda: None  # trying waits; and what a TLS connection has read already would be waited for in vain
+    waits: Callable[[], None] = functools.partial(sock._wait, sock._read_event)  # type: ignore[attr-defined]
+    return waits
 
 
 def _written(connection: HTTPConnection, target: SplitResult, request: Request) -> bytes:

@@ -110,7 +110,9 @@ class Writer(Live):
 
     def _append_all(self) -> Done:
         """Append what the chain yields; return how it ended."""
-        size, switched, finish = 0, time.monotonic(), Finished(None)
+        size, finish = 0, Finished(None)
+        loop = gevent.get_hub().loop
+        turn, since = loop.now(), time.monotonic()
         if self.job.ask.partial:
             self.log.append(Chunk(self.job.ask.partial))
         with closing(pieces(self.job.build().stream(self.job.ask))) as stream:
@@ -124,9 +126,10 @@ class Writer(Live):
                 else:
                     self._note(piece)
                 self.ring()
-                if time.monotonic() - switched > SWITCH_SECONDS:
+                if loop.now() != turn:  # the hub has turned while we waited for this piece
+                    turn, since = loop.now(), time.monotonic()
+                elif time.monotonic() - since > SWITCH_SECONDS:
                     gevent.sleep(0)
-                    switched = time.monotonic()
         return Done(finish.finish_reason or "stop", finish.usage)
 
     def _note(self, piece: Status | Retrieved) -> None:

@@ -9,6 +9,8 @@ import socket
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from gevent.socket import socket as GeventSocket
+
 SEND_BYTES = 128 * 1024  # what the kernel keeps for one reader; it would take up to 4 MB by itself
 
 
@@ -17,6 +19,8 @@ def bound(environ: Mapping[str, Any], seconds: int) -> Callable[[], None]:
     sock: socket.socket | None = environ.get("gunicorn.socket")
     if sock is None:  # no gunicorn: Flask's own server, or a test's client
         return lambda: None
+    if type(sock) is GeventSocket:
+        sock.__class__ = _Sending
     with contextlib.suppress(OSError):
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BYTES)
         if sock.family != getattr(socket, "AF_UNIX", None) and hasattr(socket, "TCP_USER_TIMEOUT"):
@@ -35,3 +39,18 @@ def close_after_this(environ: Mapping[str, Any]) -> None:
     if sock is not None:
         with contextlib.suppress(OSError):
             sock.shutdown(socket.SHUT_RD)
+
+
+class _Sending(GeventSocket):  # type: ignore[misc]
+    """A socket that sends what fits at once: gevent asks for the buffer's size before every sendall, a system call a token."""
+
+    __slots__ = ()
+
+    def sendall(self, data: bytes, flags: int = 0) -> None:
+        """Send all of it, and wait only for what the kernel does not take at once."""
+        try:
+            sent = self._sock.send(data, flags)
+        except BlockingIOError:
+            sent = 0
+        if sent < len(data):
+            super().sendall(memoryview(data)[sent:], flags)
