@@ -50,9 +50,6 @@ GC_THRESHOLDS = (10_000, 10, 50)  # a live answer is many small objects, and non
 LAST_WORDS_SECONDS = 0.1  # for readers to be told how their answers ended
 STEADY_SECONDS = 60  # children that ran for so long have recovered
 BETWEEN_STARTS_SECONDS = (1, 60)
-GIL_SECONDS = (
-    0.001  # for which a database thread may keep the hub waiting, and the hub's own callbacks its sockets (0.005 is usual)
-)
 HUB_SECONDS = 0.001  # 0 would not do: that is no full turn
 
 raise_file_limit(SETTINGS.max_streams)
@@ -230,7 +227,6 @@ def _nothing(number: int, frame: Any) -> None:
 
 def post_worker_init(worker: Any) -> None:
     """Begin, and wait for the moment when the worker is told to leave: in greenlets, as threads are patched here."""
-    sys.setswitchinterval(GIL_SECONDS)
     worker.log.error_log.addFilter(is_worth_a_line)
     for target in (_begin, _drain_when_leaving):
         threading.Thread(target=target, args=(worker,), daemon=True).start()
