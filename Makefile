@@ -5,8 +5,9 @@ VENV = .venv/bin
 # Node.js of this machine, else the one that set-up put into .venv
 NODE_PATH = PATH="$$PATH:$(CURDIR)/$(VENV)"
 
-# the half of the tests that needs the cores; the other one mostly waits for processes
-HALF = tests/browser tests/chains tests/knowledge
+# the tests in three parts that run side by side: the browser's need the cores, those of processes mostly wait
+BROWSER = tests/browser tests/chains
+PROCESSES = tests/server tests/faults tests/cli tests/test_children.py
 
 .DEFAULT_GOAL := help
 .PHONY: help run link test check format bench screenshots python
@@ -26,11 +27,13 @@ test: python ## set up what is missing and run every test
 	@$(PYTHON) scripts/setup.py test
 	@status=0; \
 	$(NODE_PATH) node --test $$(find tests/js -name '*.test.*js' | sort) || status=1; \
-	echo "Two halves run side by side; what the first says is shown at the end."; \
-	$(VENV)/python -m pytest $(HALF) > .venv/tests.log 2>&1 & half=$$!; \
-	$(VENV)/python -m pytest $(HALF:%=--ignore=%) || status=1; \
-	wait $$half || status=1; \
-	cat .venv/tests.log; \
+	echo "Three parts run side by side; what the first two say is shown at the end."; \
+	$(VENV)/python -m pytest $(BROWSER) > .venv/tests-1.log 2>&1 & first=$$!; \
+	$(VENV)/python -m pytest tests $(BROWSER:%=--ignore=%) $(PROCESSES:%=--ignore=%) > .venv/tests-2.log 2>&1 & second=$$!; \
+	$(VENV)/python -m pytest $(PROCESSES) || status=1; \
+	wait $$first || status=1; \
+	wait $$second || status=1; \
+	cat .venv/tests-1.log .venv/tests-2.log; \
 	exit $$status
 
 check: python ## lint, formatting, types (Python and JavaScript), architecture

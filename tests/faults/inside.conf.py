@@ -1,0 +1,60 @@
+"""gunicorn.conf.py with a window: each worker tells, on a socket in the home folder, what it holds just now.
+
+A conf file of the tests, so that the product needs no door for looking inside. What is told are counts: greenlets, streams
+(answers written or read), database connections that are not in the pool. FAULTS_DRAIN_SECONDS shortens the time for leaving, and
+FAULTS_FILES lowers the limit of open files before the product reads it.
+"""
+
+import gc
+import importlib.util
+import json
+import os
+import resource
+import socket
+import threading
+from pathlib import Path
+from typing import Any
+
+if files := int(os.environ.get("FAULTS_FILES", "0")):
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
+
+found = importlib.util.spec_from_file_location("product_conf", Path.cwd() / "gunicorn.conf.py")
+assert found is not None and found.loader is not None
+product = importlib.util.module_from_spec(found)
+found.loader.exec_module(product)
+globals().update({name: value for name, value in vars(product).items() if not name.startswith("__")})
+
+if seconds := int(os.environ.get("FAULTS_DRAIN_SECONDS", "0")):
+    vars(product)["DRAIN_SECONDS"] = seconds
+    graceful_timeout = seconds + 5
+
+
+def post_worker_init(worker: Any) -> None:
+    """Begin as the product does, and open the window."""
+    product.post_worker_init(worker)
+    threading.Thread(target=_tell, args=(worker,), daemon=True).start()  # a greenlet, as threads are patched here
+
+
+def _tell(worker: Any) -> None:
+    path = Path(os.environ["CHATAPP_HOME"]) / f"inside-{os.getpid()}.sock"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen(8)
+        while True:
+            asker, _ = listener.accept()
+            with asker:
+                asker.sendall(json.dumps(_held(worker)).encode())
+
+
+def _held(worker: Any) -> dict[str, Any]:
+    from gevent import Greenlet
+
+    services = worker.wsgi.extensions["chatapp"]
+    gc.collect()
+    alive = [each for each in gc.get_objects() if isinstance(each, Greenlet) and each.started and not each.dead]
+    return {
+        "greenlets": len(alive),
+        "streams": services.runs.streams,
+        "connections": services.database.engine.pool.checkedout(),
+        "what": sorted(str(each)[:200] for each in alive),
+    }

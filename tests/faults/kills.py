@@ -1,0 +1,163 @@
+"""Kill -9 in the middle of answers, again and again: a worker, the whole service, or a worker that hangs until it is killed.
+
+    python -m tests.faults.kills --times 200 [--seed N]
+
+A crowd of answers is always being written; half of the readers stay, half leave and come back at the end. The promises:
+within 35 s of the restart every answer has an honest final state; none misses more than 500 ms of the text that the model
+server had sent when its writer was killed; none has anything twice; no question is lost.
+"""
+
+import contextlib
+import os
+import random
+import signal
+import threading
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from tests.faults import report
+from tests.faults.invariants import check
+from tests.faults.reader import ANSWERS, Reader, letters
+from tests.faults.report import Report
+from tests.faults.stage import Stage, new_home
+from tests.service import wait_for
+
+CROWD = 12  # answers that are being written when somebody is killed
+LOST_SECONDS = 0.5
+FINAL_SECONDS = 35
+FREEZE_SECONDS = 5  # after which the arbiter kills a worker that hangs
+BACK_SECONDS = 30  # a worker takes so long, at most, to be replaced
+KINDS = ("worker", "frozen", "service")
+WEIGHTS = (6, 1, 3)
+
+
+@dataclass
+class Asked:
+    """One answer: its reader, when its writer was killed (monotonic), and when it was seen to have a final state."""
+
+    reader: Reader
+    work: Future[Reader]
+    killed_at: float | None = None
+    restarted_at: float | None = None
+    final_at: float | None = None
+
+
+@dataclass
+class Crowd:
+    """All answers of a campaign. A thread looks when those whose writer was killed have got their final state."""
+
+    stage: Stage
+    chance: random.Random
+    asked: list[Asked] = field(default_factory=list)
+    over: bool = False
+
+    def __post_init__(self) -> None:
+        self.people = ThreadPoolExecutor(200)
+        self._watch = threading.Thread(target=self._look, daemon=True)
+        self._watch.start()
+
+    def fill(self) -> None:
+        """Ask until enough answers are being written."""
+        live = self.stage.sql("SELECT count(*) FROM runs")[0][0]
+        new = [self._ask() for _ in range(max(0, CROWD - live))]
+        wait_for(lambda: all(each.reader.text or each.work.done() for each in new), 30, "answers are being written")
+
+    def _ask(self) -> Asked:
+        reader = Reader(
+            self.stage.service, "kill", llm_config=self.stage.config(f"numbered-{self.chance.choice((300, 1200))}-30")
+        )
+        until = letters(self.chance.randrange(1, 100)) if self.chance.random() < 0.5 else None
+        work = self.people.submit(reader.follow, 120, until) if until else self.people.submit(reader.follow, 120)
+        self.asked.append(Asked(reader, work))
+        return self.asked[-1]
+
+    def written_by(self, pids: list[int]) -> list[Asked]:
+        owners = dict(self.stage.sql("SELECT message_id, owner FROM runs"))
+        names = {message_id for message_id, owner in owners.items() if int(owner.split(":")[1]) in pids}
+        return [each for each in self.asked if each.reader.context and each.reader.message_id in names]
+
+    def _look(self) -> None:
+        while not self.over:
+            waiting = {each.reader.message_id: each for each in self.asked if each.killed_at and not each.final_at}
+            with contextlib.suppress(Exception):  # the file is locked for a moment
+                marks = ",".join("?" * len(waiting))
+                rows = self.stage.sql(f"SELECT id, status FROM messages WHERE id IN ({marks})", *waiting)
+                for message_id, status in rows:
+                    if status in ANSWERS:
+                        waiting[message_id].final_at = time.monotonic()
+            time.sleep(0.2)
+
+
+def kill(stage: Stage, crowd: Crowd, kind: str) -> None:
+    """Kill somebody, note whose answers that ended, and wait until somebody else is there."""
+    # one that hangs before its first heartbeat is never killed by gunicorn, so it has to be one that serves
+    before = wait_for(lambda: sorted(stage.inside()), BACK_SECONDS) if kind == "frozen" else sorted(stage.service.workers())
+    victims = before if kind == "service" else [crowd.chance.choice(before)]
+    struck = crowd.written_by(victims)
+    killed_at = time.monotonic()
+    if kind == "service":
+        stage.kill_all()
+        stage.service.start()
+    else:
+        os.kill(victims[0], signal.SIGKILL if kind == "worker" else signal.SIGSTOP)
+    wait_for(
+        lambda: len(set(stage.service.workers()) - set(victims)) == stage.workers, FREEZE_SECONDS + BACK_SECONDS, "a new worker"
+    )
+    for each in struck:
+        each.killed_at, each.restarted_at = killed_at, time.monotonic()
+
+
+def run(times: int, seed: int, most_lost: float = LOST_SECONDS) -> Report:
+    """Kill so often, then judge every answer."""
+    chance = random.Random(seed)
+    kinds = [*KINDS, *chance.choices(KINDS, WEIGHTS, k=times)][:times]
+    found = Report(f"{times} times killed during live answers: " + ", ".join(f"{kinds.count(kind)} {kind}" for kind in KINDS))
+    with Stage(new_home("kills"), workers=2, pulse=False, arguments=("--timeout", str(FREEZE_SECONDS))) as stage:
+        crowd = Crowd(stage, chance)
+        for kind in kinds:
+            crowd.fill()
+            time.sleep(chance.uniform(0.1, 1.0))
+            kill(stage, crowd, kind)
+        for each in crowd.asked:
+            each.work.result(120)
+        struck = [each for each in crowd.asked if each.killed_at]
+        wait_for(lambda: all(each.final_at for each in struck), FINAL_SECONDS + BACK_SECONDS, "final states")
+        crowd.over = True
+        judge(stage, crowd, found, most_lost)
+        found.say("answers, of which their writer was killed", f"{len(crowd.asked)}, {len(struck)}", "some", bool(struck))
+        left = stage.sql("SELECT count(*) FROM runs")[0][0]
+        found.say("rows of live answers left", left, "0", left == 0)
+    return found
+
+
+def judge(stage: Stage, crowd: Crowd, found: Report, most_lost: float) -> None:
+    """Hold every answer against the promises."""
+    waited, missing = [], []
+    states = dict.fromkeys(ANSWERS, 0)
+    for each in crowd.asked:
+        try:
+            stored = check(stage, each.reader)
+        except AssertionError as fault:
+            found.broken.append(str(fault))
+            continue
+        states[stored["status"]] += 1
+        numbers = [int(number) for number in stored["content"].split(" ") if number]
+        if numbers != list(range(len(numbers))):
+            found.broken.append(f"twice or left out: {each.reader!r}")
+        sent = [moment for request in stage.requests(each.reader.question) for moment in request.sent]
+        if each.killed_at is None:
+            if stored["status"] != "complete":
+                found.broken.append(f"{stored['status']}, and nobody killed its writer: {each.reader!r}")
+            continue
+        assert each.final_at is not None and each.restarted_at is not None
+        waited.append(max(0.0, each.final_at - each.restarted_at))
+        lost = [moment for moment in sent[len(numbers) :] if moment <= each.killed_at]
+        missing.append(each.killed_at - lost[0] if lost else 0.0)
+    found.seconds("from the restart to a final state", waited, FINAL_SECONDS)
+    found.seconds("text that was lost", missing, most_lost)
+    found.say("states", ", ".join(f"{count} {state}" for state, count in states.items() if count))
+
+
+if __name__ == "__main__":
+    report.main(__doc__, run, "times", 200)

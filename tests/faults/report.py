@@ -1,0 +1,44 @@
+"""What a campaign found: figures beside what was promised, as a short table; and the command line that all of them share."""
+
+import argparse
+import random
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Report:
+    """Figures with what was promised, and every promise that was broken, in words."""
+
+    title: str
+    figures: list[tuple[str, str, str]] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)
+
+    def say(self, what: str, found: object, promised: str = "", kept: bool = True) -> None:
+        """Add a figure; one that breaks its promise is remembered."""
+        self.figures.append((what, str(found), promised))
+        if not kept:
+            self.broken.append(f"{what}: {found}, promised {promised}")
+
+    def seconds(self, what: str, values: list[float], most: float) -> None:
+        """Add the middle and the worst of some times, of which none may be over `most`."""
+        if values:
+            middle, worst = sorted(values)[len(values) // 2], max(values)
+            self.say(f"{what}, p50 / worst of {len(values)}", f"{middle:.3f} / {worst:.3f} s", f"{most:g} s", worst <= most)
+
+    def __str__(self) -> str:
+        wide = max(len(what) for what, _, _ in self.figures)
+        lines = [f"  {what:<{wide}}  {found:>18}  {promised}".rstrip() for what, found, promised in self.figures]
+        return "\n".join([self.title, *lines, *(f"BROKEN {each}" for each in self.broken[:20])])
+
+
+def main(description: str | None, run: Callable[[int, int], Report], count: str, usual: int) -> None:
+    """Run a campaign so many times with a seed, print its table, and exit with 1 where a promise was broken."""
+    parser = argparse.ArgumentParser(description=(description or "").partition("\n")[0])
+    parser.add_argument(f"--{count}", type=int, default=usual, dest="times")
+    parser.add_argument("--seed", type=int, default=random.randrange(1_000_000))
+    options = parser.parse_args()
+    report = run(options.times, options.seed)
+    print(f"seed {options.seed}\n{report}", flush=True)
+    sys.exit(bool(report.broken))

@@ -1,0 +1,126 @@
+"""Cut off and come back at random points of one long answer of thought and text in many scripts, through two workers.
+
+    python -m tests.faults.resumes --points 1000 [--seed N]
+
+Readers take a random number of bytes, which may end in the middle of a character, close, and come back with their last
+event's id: while the answer is written, while a worker is killed (the one that writes another copy of the answer), and when
+it has ended. The promise: what they have joined equals what is stored, every time.
+"""
+
+import os
+import random
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from tests.faults import report
+from tests.faults.invariants import check
+from tests.faults.reader import Reader, letters
+from tests.faults.report import Report
+from tests.faults.stage import Stage, new_home
+from tests.service import wait_for
+
+KILOBYTES = 50
+READERS = 10  # of each of the two answers
+SECONDS = 12  # in which an answer is written
+BITES = (200, 12_000)  # bytes that are read before a reader is cut off
+FINAL_SECONDS = 60
+TRIES = 12
+A_CUT_READER = 140  # times that a reader of an ended answer is cut off, about
+FEW = 500  # points for which nobody waits until the killed worker's own answer is taken for dead
+
+
+class Cut:
+    """A condition that cuts a reader off after a random number of bytes."""
+
+    def __init__(self, chance: random.Random, live: bool) -> None:
+        self.bites = chance.randrange(*BITES) // (4 if live else 1)
+
+    def __call__(self, reader: Reader) -> bool:
+        self.bites -= reader.bite
+        return self.bites <= 0
+
+
+def come_and_go(reader: Reader, chance: random.Random, points: int, live: bool) -> int:
+    """Read an answer to its end, cut off again and again; return how often."""
+    cuts = 0
+    deadline = time.monotonic() + FINAL_SECONDS
+    while reader.end is None:
+        assert time.monotonic() < deadline, f"no end: {reader!r}"
+        reader.bite = chance.randrange(1, 700)
+        reader.come_back(Cut(chance, live) if cuts < points else lambda _: False)
+        cuts += reader.end is None
+        if reader.fault:
+            time.sleep(0.2)  # a worker was killed just now
+    return cuts
+
+
+def two_answers(stage: Stage) -> list[Reader]:
+    """Begin two answers that different workers write."""
+    model = stage.config(f"many-tongues-{KILOBYTES}-{KILOBYTES * 1024 // 26 // SECONDS}")
+    first = Reader(stage.service, "long", llm_config=model).ask(letters(10))
+    for _ in range(TRIES):
+        other = Reader(stage.service, "long", llm_config=model).ask(letters(10))
+        if stage.writer_of(other.message_id) != stage.writer_of(first.message_id):
+            return [first, other]
+        other.stop()
+    raise AssertionError("one worker takes everything")
+
+
+def run(points: int, seed: int) -> Report:
+    """Cut readers off so often, on a stage of its own."""
+    with Stage(new_home("resumes"), workers=2, pulse=False) as stage:
+        return on(stage, points, seed)
+
+
+def on(stage: Stage, points: int, seed: int) -> Report:
+    """Cut readers off so often, on a stage of two workers, of which one is killed."""
+    chance = random.Random(seed)
+    found = Report(f"{points} times cut off and come back, over {KILOBYTES} KB of thought and text")
+    with ThreadPoolExecutor(2 * READERS) as people:
+        answers = two_answers(stage)
+        killed = stage.writer_of(answers[1].message_id)
+        if points < FEW:
+            answers.pop().stop()
+        readers = [answer.another() for answer in answers for _ in range(READERS)]
+        each = -(-points // (2 * len(readers)))  # half of the points while it is written
+        work = [people.submit(come_and_go, reader, random.Random(chance.random()), each, True) for reader in readers]
+        wait_for(lambda: all(len(reader.text) > 5_000 for reader in readers), SECONDS + 10, "a part of it")
+        assert killed is not None
+        os.kill(killed, signal.SIGKILL)
+        live = sum(each.result(FINAL_SECONDS + 30) for each in work)
+        ended = 0
+        while live + ended < points:
+            count = min(READERS, 1 + (points - live - ended) // A_CUT_READER)
+            late = [chance.choice(answers).another() for _ in range(count)]
+            more = [people.submit(come_and_go, reader, random.Random(chance.random()), points, False) for reader in late]
+            ended += sum(each.result(FINAL_SECONDS + 30) for each in more)
+            readers += late
+        judge(stage, answers, readers, found)
+    found.say("cut off while it was written", live, "some", live > 0)
+    found.say("cut off when it had ended", ended)
+    found.say("cut off in all", live + ended, f"at least {points}", live + ended >= points)
+    return found
+
+
+def judge(stage: Stage, answers: list[Reader], readers: list[Reader], found: Report) -> None:
+    """Compare what each reader has joined with what is stored."""
+    stored = {answer.message_id: answer.stored(FINAL_SECONDS) for answer in answers}
+    wrong = 0
+    for reader in readers:
+        row = stored[reader.message_id]
+        if (reader.text, reader.reasoning) != (row["content"], row["reasoning"]):
+            wrong += 1
+    found.say("readers whose text differs from what is stored", f"{wrong} of {len(readers)}", "0", wrong == 0)
+    for answer in answers:
+        check(stage, answer)
+    wanted = ["complete", "interrupted"][: len(answers)]
+    states = [stored[answer.message_id]["status"] for answer in answers]
+    sizes = [f"{len((row['content'] + row['reasoning']).encode()) // 1024} KB" for row in stored.values()]
+    found.say("the answers", ", ".join(map(" ".join, zip(states, sizes, strict=True))), ", ".join(wanted), states == wanted)
+    resets = sum(reader.kinds.count("reset") for reader in readers)
+    found.say("told to begin anew after the kill", resets)
+
+
+if __name__ == "__main__":
+    report.main(__doc__, run, "points", 1000)

@@ -1,0 +1,48 @@
+"""The campaigns at a size that every run of the tests can afford; as programs they are run a hundred times as long."""
+
+import random
+from concurrent.futures import Future
+
+import pytest
+
+from tests.faults import locks, resumes, stops
+from tests.faults.report import Report
+from tests.faults.stage import Stage
+
+pytestmark = pytest.mark.server
+
+
+@pytest.fixture
+def seed() -> int:
+    return random.randrange(1_000_000)
+
+
+def keeps_its_promises(report: Report, seed: int = 0) -> None:
+    assert not report.broken, f"seed {seed}\n{report}"
+
+
+def test_stops_through_the_other_worker_with_the_lock_free_and_taken(stage: Stage, seed: int) -> None:
+    if stage.workers == 1:
+        pytest.skip("needs a worker that does not write the answer")
+    keeps_its_promises(stops.on(stage, 12, seed), seed)
+
+
+def test_the_write_lock_delays_no_piece_of_a_running_answer(stage: Stage) -> None:
+    """Twice: on a busy machine one may be unlucky, and a lock that is felt is felt each time."""
+    if stage.workers == 2:
+        pytest.skip("a lock is felt by each worker alike")
+    report = locks.on(stage, 2)
+    assert len([each for each in report.broken if "added" in each]) < 2, report
+    assert not [each for each in report.broken if "added" not in each], report
+
+
+def test_coming_back_at_random_points_gives_what_is_stored(stage: Stage, seed: int) -> None:
+    """A worker is killed on the way."""
+    if stage.workers == 1:
+        pytest.skip("needs a worker that is left")
+    with stage.unwatched():
+        keeps_its_promises(resumes.on(stage, 60, seed), seed)
+
+
+def test_kills_of_workers_and_of_everything(killed: Future[Report]) -> None:
+    keeps_its_promises(killed.result(240))

@@ -1,0 +1,93 @@
+"""Far too many readers: more than the setting allows, and more than files may be open (row 45)."""
+
+import contextlib
+import select
+import socket
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.faults.invariants import check
+from tests.faults.reader import Reader, letters
+from tests.faults.stage import HEALTHZ_SECONDS, Stage
+from tests.service import TOKEN, wait_for
+
+pytestmark = pytest.mark.server
+STREAMS = 20
+FILES, MANY = 256, 300
+
+
+def read_heads(readers: list[socket.socket], seconds: float) -> dict[int, str]:
+    """Wait for the status lines and headers of many answers; return them by place."""
+    heads: dict[int, str] = {}
+    deadline = time.monotonic() + seconds
+    waiting = {reader: place for place, reader in enumerate(readers)}
+    while waiting and time.monotonic() < deadline:
+        ready, _, _ = select.select(list(waiting), [], [], 0.2)
+        for reader in ready:
+            with contextlib.suppress(OSError):
+                heads[waiting[reader]] = reader.recv(4096).decode("utf-8", "replace")
+            waiting.pop(reader)
+    return heads
+
+
+def attach(stage: Stage, message_id: str) -> socket.socket:
+    raw = socket.create_connection(("127.0.0.1", stage.service.port), timeout=20)
+    raw.sendall(f"GET /chat/stream/{message_id} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {TOKEN}\r\n\r\n".encode())
+    return raw
+
+
+def status(head: str) -> str:
+    return head.split(" ", 2)[1] if head else ""
+
+
+def test_one_stream_more_than_the_limit_is_told_when_to_come_back(tmp_path: Path) -> None:
+    """With as many as the limit allows the rest answers as before; what is refused leaves nothing; who leaves makes room."""
+    with Stage(tmp_path, CHATAPP_MAX_STREAMS=str(STREAMS)) as stage, contextlib.ExitStack() as opened:
+        live = Reader(stage.service, "long", llm_config=stage.config("typewriter-400-8"))
+        live.ask(letters(5))
+        readers = [opened.enter_context(attach(stage, live.message_id)) for _ in range(STREAMS)]
+        wait_for(lambda: streams(stage) == STREAMS, 10, "as many as the limit allows")
+        refused = Reader(stage.service, "one more", llm_config=stage.config("echo")).ask()
+        back = live.another().come_back()
+        for reader in (refused, back):
+            assert (reader.status, int(reader.headers["Retry-After"]) > 0) == (503, True)
+        assert stage.sql("SELECT count(*) FROM messages WHERE content = ?", refused.question) == [(0,)]
+        refused.began = time.monotonic()  # what check() asks of /healthz it asks of this time: all streams are here
+        for _ in range(10):
+            assert stage.service.get("/sign-in").status == 200
+        assert (time.monotonic() - refused.began) / 10 < HEALTHZ_SECONDS
+        readers[0].close()
+        wait_for(lambda: streams(stage) < STREAMS, 5, "there is room again")
+        assert refused.ask().end is not None
+        refused.seen.clear()
+        check(stage, refused)
+        assert live.stop() == 204
+        check(stage, live)
+
+
+def streams(stage: Stage) -> int:
+    return sum(int(said["streams"]) for said in stage.inside().values())
+
+
+def test_more_readers_than_files_may_be_open_are_refused_and_nothing_breaks(tmp_path: Path) -> None:
+    """Row 45: with a limit of 256 files, three hundred come: some read, the others are told when to come back."""
+    with (
+        Stage(tmp_path, pulse=False, FAULTS_FILES=str(FILES), CHATAPP_IDLE_SECONDS="60") as stage,
+        contextlib.ExitStack() as opened,
+    ):
+        (worker,) = stage.service.workers()
+        live = Reader(stage.service, "long", llm_config=stage.config("hang-mid")).ask(letters(5))
+        readers = [opened.enter_context(attach(stage, live.message_id)) for _ in range(MANY)]
+        heads = read_heads(readers, 15)
+        assert len(heads) == MANY, f"{MANY - len(heads)} of {MANY} have no answer"
+        assert {status(head) for head in heads.values()} == {"200", "503"}
+        assert all("retry-after" in head.lower() for head in heads.values() if status(head) == "503")
+        for reader in readers:
+            reader.close()
+        active = Reader(stage.service, "after it", llm_config=stage.config("echo")).follow()
+        check(stage, active)
+        assert stage.service.workers() == [worker], "the same worker as before"
+        assert live.stop() == 204
+        check(stage, live)

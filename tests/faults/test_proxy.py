@@ -1,0 +1,111 @@
+"""Row 46: behind nginx as Debian ships it, with its default buffering and with gzip on, tokens come one by one."""
+
+import contextlib
+import http.client
+import json
+import os
+import shutil
+import subprocess
+import time
+import zlib
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.faults.invariants import check
+from tests.faults.reader import Reader
+from tests.faults.stage import Stage
+from tests.service import TOKEN, free_port, wait_for
+
+NGINX = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
+pytestmark = [
+    pytest.mark.server,
+    pytest.mark.skipif(NGINX is None and os.environ.get("CI") != "true", reason="needs nginx"),
+]
+FIRST_BYTE_SECONDS = 1
+WARM = 5  # pieces until the first token is out: the first question after a start takes its time
+# buffering, its sizes and its time-outs are left as they are; some have gzip on, and some for everything there is
+GZIP = {"gzip-as-usual": "", "gzip-for-everything": "gzip_types *; gzip_min_length 0; gzip_proxied any;"}
+CONF = """
+daemon off;
+pid {folder}/nginx.pid;
+error_log {folder}/error.log;
+events {{}}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    gzip on;
+    {gzip}
+    server {{
+        listen 127.0.0.1:{port};
+        location / {{ proxy_pass http://127.0.0.1:{service}; }}
+    }}
+}}
+"""
+
+
+@pytest.fixture(params=list(GZIP))
+def proxy(request: pytest.FixtureRequest, stage: Stage, tmp_path: Path) -> Iterator[int]:
+    """Start nginx before the service, and return its port."""
+    assert NGINX is not None
+    port = free_port()
+    conf = tmp_path / "nginx.conf"
+    conf.write_text(CONF.format(folder=tmp_path, port=port, service=stage.service.port, gzip=GZIP[request.param]))
+    process = subprocess.Popen([NGINX, "-c", str(conf), "-p", str(tmp_path), "-e", str(tmp_path / "error.log")])
+    try:
+        wait_for(lambda: answers(port), 10, "nginx answers")
+        yield port
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def answers(port: int) -> bool:
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=5)) as connection, contextlib.suppress(OSError):
+        connection.request("GET", "/healthz")
+        return connection.getresponse().status == 200
+    return False
+
+
+def test_behind_nginx_tokens_flow_one_by_one(stage: Stage, proxy: int) -> None:
+    reader = Reader(stage.service, "proxy", llm_config=stage.config("numbered-60-20"))
+    headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json", "Accept-Encoding": "gzip"}
+    with closing(http.client.HTTPConnection("127.0.0.1", proxy, timeout=30)) as connection:
+        began = time.monotonic()
+        connection.request("POST", "/chat/stream", json.dumps(reader.body).encode(), headers)
+        response = connection.getresponse()
+        assert response.status == 200
+        unpack = zlib.decompressobj(wbits=31) if response.headers["Content-Encoding"] == "gzip" else None
+        body, came = b"", list[float]()
+        while data := response.read1():
+            if text := unpack.decompress(data) if unpack else data:
+                body += text
+                came.append(time.monotonic())
+        assert came[0] - began < FIRST_BYTE_SECONDS
+    assert len(came) > 30, f"sixty tokens in three seconds came in {len(came)} pieces"
+    gaps = [later - earlier for earlier, later in zip(came[WARM:], came[WARM + 1 :], strict=False)]
+    assert max(gaps) < 1, "and not at once at the end"
+    reader.context = json.loads(body.split(b"data: ", 1)[1].split(b"\n", 1)[0])
+    check(stage, reader)
+    assert [int(number) for number in reader.text.split()] == list(range(60))
+    assert reader.text == "".join(
+        json.loads(block.partition(b"data: ")[2])["data"] for block in body.split(b"\n\n") if b'"type":"chunk"' in block
+    )
+
+
+def test_a_tab_closed_behind_nginx_comes_back_through_it(stage: Stage, proxy: int) -> None:
+    """nginx closes its own connection to the service: the answer goes on, and everything is there for who comes back."""
+    reader = Reader(stage.service, "proxy", llm_config=stage.config("numbered-60-30"))
+    straight, stage.service.port = stage.service.port, proxy
+    try:
+        reader.ask(lambda each: len(each.text) > 20).follow()
+        assert reader.ports and reader.end is not None
+    finally:
+        stage.service.port = straight
+    assert check(stage, reader)["status"] == "complete"

@@ -1,0 +1,84 @@
+"""The fault matrix on real workers, one and two: every row that leaves the service alive, all acted at once, each judged alone.
+
+The seven promises (invariants.py) are checked after each. Where the rows of the matrix are:
+
+1, 3 to 21, 23, 26 to 30, 41, 43   here, by their numbers (rows.py)
+2     here for a name that nobody knows; a host that swallows packets: tests/chains/test_openai_stream.py
+22    tests/knowledge/test_embed.py and test_vectors_trouble.py: answers go on by words, and say so
+24, 25   here (lost.py)
+31, 33, 44   test_leaving.py
+32, 34   kills.py, by test_campaigns.py; also tests/server/test_workers.py and test_processes.py
+45    test_limits.py
+35 to 39   not of streaming: tests/server/test_documents.py, tests/knowledge/test_vectors_trouble.py, tests/web/test_ops.py
+40, 42   tests/server/test_documents.py, tests/server/test_odd_files.py
+46    test_proxy.py
+"""
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+
+import pytest
+
+from tests.faults import lost  # noqa: F401 (registers rows)
+from tests.faults.invariants import check, held, nothing_grew
+from tests.faults.reader import Reader
+from tests.faults.rows import ROWS
+from tests.faults.stage import Stage, dead_port_url
+
+pytestmark = pytest.mark.server
+APART_SECONDS = 0.03  # fifty questions in one moment would be a load, not a fault
+WARM = 16  # questions that make the pools as large as they get
+
+
+class Acted:
+    """A stage on which all rows are being acted."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        stage.add_supplier("away", dead_port_url())
+        stage.add_supplier("nameless", "http://no-such-host.invalid/v1")
+        with ThreadPoolExecutor(WARM) as people:
+            list(people.map(lambda _: Reader(stage.service, "warm", llm_config=stage.config("echo")).ask(), range(WARM)))
+        self.before = held(stage)
+        self._people = ThreadPoolExecutor(len(ROWS))
+        self.rows: dict[str, Future[list[Reader]]] = {}
+        for name in sorted(ROWS, key=lambda name: ROWS[name].alone):
+            if ROWS[name].alone:
+                wait(self.rows.values())
+            self.rows[name] = self._people.submit(ROWS[name].act, stage)
+            time.sleep(APART_SECONDS)
+
+    def end(self) -> None:
+        self._people.shutdown(cancel_futures=True)
+
+
+@pytest.fixture(scope="session")
+def acted(stage: Stage) -> Iterator[Acted]:
+    acted = Acted(stage)
+    yield acted
+    acted.end()
+
+
+@pytest.mark.parametrize("name", sorted(ROWS))
+def test_row(acted: Acted, name: str) -> None:
+    row = ROWS[name]
+    readers = acted.rows[name].result(60)
+    for reader in readers:
+        stored = check(acted.stage, reader)
+        assert reader.end is not None
+        assert (stored["status"], reader.end.get("code", "")) == (row.status, row.code), reader
+        assert row.text(reader.text), reader
+        assert row.more(reader), reader
+        least, most = row.within
+        assert least <= reader.ended - reader.began <= most, (reader.ended - reader.began, reader)
+        asked = acted.stage.requests(reader.question)
+        assert len(asked) <= row.requests, f"the model was asked {len(asked)} times"
+
+
+def test_nothing_is_left_behind(acted: Acted) -> None:
+    for future in acted.rows.values():
+        future.exception(60)
+    nothing_grew(acted.stage, acted.before)
+    said = acted.stage.service.output()
+    assert "Traceback" not in said, said[said.index("Traceback") - 500 :][:4000]

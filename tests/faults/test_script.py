@@ -1,0 +1,105 @@
+"""A random script of faults: what a day brings, in seconds. The seed is printed where a promise is broken."""
+
+import os
+import random
+import signal
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import pytest
+
+from tests.faults.invariants import check
+from tests.faults.reader import Reader, letters
+from tests.faults.stage import Stage
+from tests.service import wait_for
+
+pytestmark = pytest.mark.server
+OPERATIONS = 40
+MODELS = (
+    *("typewriter-100-30", "numbered-200-40", "many-tongues-10-60"),  # three of four go well
+    *("typewriter-60-60", "reasoning", "echo", "weird-text", "slow-first-1"),
+    *("cut", "reset", "hang-mid", "broken-json", "refuse-503", "drop-once", "no-finish", "length"),
+)
+
+
+class Script:
+    """What is asked so far, and what may be done next."""
+
+    def __init__(self, stage: Stage, seed: int) -> None:
+        self.stage = stage
+        self.chance = random.Random(seed)
+        self.done: list[str] = []
+        self.readers: list[Reader] = []
+        self.work: list[Future[Reader]] = []
+        self.people = ThreadPoolExecutor(OPERATIONS)
+
+    def step(self) -> None:
+        """Do one thing at random."""
+        steps: list[Callable[[], None]] = [self.ask, self.stop, self.come_back, self.kill, self.reload]
+        chosen = self.chance.choices(steps, (16, 6, 12, 1, 1))[0] if self.readers else self.ask
+        self.done.append(chosen.__name__)
+        chosen()
+
+    def ask(self) -> None:
+        """Ask, and stay to the end, or go after a few letters."""
+        name = self.chance.choice(MODELS)
+        reader = Reader(self.stage.service, name, llm_config=self.stage.config(name))
+        until = letters(self.chance.randrange(200)) if self.chance.random() < 0.5 else None
+        self.readers.append(reader)
+        self.work.append(self.people.submit(reader.follow, 60, until) if until else self.people.submit(reader.follow, 60))
+        wait_for(lambda: reader.context or self.work[-1].done(), 20, "it is asked")
+
+    def stop(self) -> None:
+        """Press Stop, whether it is of use or not; who presses it in the moment of a kill presses again."""
+        reader = self.chance.choice(self.readers)
+        if not reader.context:
+            return
+
+        def pressed() -> bool:
+            try:
+                return reader.stop() == 204
+            except OSError:
+                return False
+
+        wait_for(pressed, 20, "Stop is taken")
+
+    def come_back(self) -> None:
+        """Read an answer as somebody else, from its beginning or from anywhere, and go again."""
+        reader = self.chance.choice(self.readers)
+        if reader.context:
+            other = reader.another()
+            other.bite = self.chance.randrange(1, 5000)
+            place = f"{reader.message_id}:{self.chance.randrange(600)}" if self.chance.random() < 0.7 else ""
+            self.work.append(self.people.submit(other.come_back, letters(self.chance.randrange(300)), place))
+
+    def kill(self) -> None:
+        os.kill(self.chance.choice(self.stage.service.workers()), signal.SIGKILL)
+        self.wait_for_workers()
+
+    def reload(self) -> None:
+        assert self.stage.service.process is not None
+        self.stage.service.process.send_signal(signal.SIGHUP)
+
+    def wait_for_workers(self) -> None:
+        wait_for(lambda: self.stage.inside(), 20, "a worker serves")
+
+
+def test_a_random_script_of_faults_breaks_no_promise(stage: Stage) -> None:
+    """At its end everything is killed and started again, so that nobody has to wait until a lost answer is taken for dead."""
+    seed = int(os.environ.get("FAULTS_SEED") or random.randrange(1_000_000))
+    script = Script(stage, seed)
+    try:
+        with stage.unwatched():
+            for _ in range(OPERATIONS):
+                script.step()
+            stage.kill_all()
+            stage.service.start()
+        for future in script.work:
+            future.result(90)
+        for reader in script.readers:
+            check(stage, reader.follow(60))
+        assert stage.sql("SELECT count(*) FROM runs") == [(0,)]
+    except BaseException as fault:
+        raise AssertionError(f"seed {seed}: {', '.join(script.done)}: {fault}") from fault
+    finally:
+        script.people.shutdown(cancel_futures=True)
