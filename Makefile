@@ -7,7 +7,7 @@ NODE_PATH = PATH="$$PATH:$(CURDIR)/$(VENV)"
 
 # the tests in three parts that run side by side: the browser's need the cores, those of processes mostly wait
 BROWSER = tests/browser tests/chains
-PROCESSES = tests/server tests/faults tests/cli tests/test_children.py
+PROCESSES = tests/server tests/faults
 
 .DEFAULT_GOAL := help
 .PHONY: help run link test check format bench screenshots python

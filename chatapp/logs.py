@@ -21,8 +21,7 @@ def set_up(level: str) -> None:
     """Send our own log lines to standard error from `level` on; once per process."""
     log = logging.getLogger("chatapp")
     log.setLevel(level.upper())
-    # What no line of ours says is not looked up for each: asking for the thread's name makes one up for every greenlet.
-    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    logging.logThreads = logging.logMultiprocessing = False  # asking makes up a name for every greenlet
     if not log.handlers:
         handler = logging.StreamHandler()
         handler.setFormatter(OneLine(FORMAT))

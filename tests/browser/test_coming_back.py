@@ -132,6 +132,7 @@ def test_answers_that_are_held_back_on_the_way_are_noticed_and_it_is_said_once(
     assert not violations(far.page)
     manual = next(base["id"] for base in service.get("/api/knowledge").json["items"] if base["bundled"])
     wait_for(lambda: service.post(f"/api/knowledge/{manual}/search", {"query": "proxy_buffering", "k": 1}).json["items"], 20)
+    line.holds_back = False
     notice.locator("[data-heldback-manual]").click()
     expect(far.page.locator("[data-dialog=knowledge] [data-chunks]")).to_contain_text("proxy_buffering off")
     far.page.keyboard.press("Escape")

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -106,12 +107,20 @@ class Stage:
         try:
             self.service.__enter__()
             wait_for(lambda: len(self.inside()) == self.workers, 20, "all workers")
+            wait_for(self._is_warm, 30, "each worker has loaded what an answer needs")
         except BaseException:
             self.__exit__()
             raise
         if self._beats:
             self.pulse = Pulse(self.service)
         return self
+
+    def _is_warm(self) -> bool:
+        """Ask a few questions, and tell whether they were answered as fast as later ones will be."""
+        began = time.monotonic()
+        for _ in range(2 * self.workers):
+            assert self.service.post("/chat", {"question": "warm", "llm_config": self.config("echo")}).status == 200
+        return time.monotonic() - began < self.workers
 
     def __exit__(self, *_: Any) -> None:
         if self.pulse is not None:
