@@ -6,7 +6,7 @@ VENV = .venv/bin
 NODE_PATH = PATH="$$PATH:$(CURDIR)/$(VENV)"
 
 # the tests in three parts that run side by side: the browser's need the cores, those of processes mostly wait
-BROWSER = tests/browser tests/chains
+BROWSER = tests/browser tests/chains tests/server/test_documents.py
 PROCESSES = tests/server tests/faults
 
 .DEFAULT_GOAL := help
@@ -30,7 +30,7 @@ test: python ## set up what is missing and run every test
 	echo "Three parts run side by side; what the first two say is shown at the end."; \
 	$(VENV)/python -m pytest $(BROWSER) > .venv/tests-1.log 2>&1 & first=$$!; \
 	$(VENV)/python -m pytest tests $(BROWSER:%=--ignore=%) $(PROCESSES:%=--ignore=%) > .venv/tests-2.log 2>&1 & second=$$!; \
-	$(VENV)/python -m pytest $(PROCESSES) || status=1; \
+	$(VENV)/python -m pytest $(PROCESSES) $(BROWSER:%=--ignore=%) || status=1; \
 	wait $$first || status=1; \
 	wait $$second || status=1; \
 	cat .venv/tests-1.log .venv/tests-2.log; \

@@ -1,6 +1,7 @@
 """What all tests share: an app on a fresh home, somebody signed in, a model server, and a look for what was left behind."""
 
 import gc
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +21,9 @@ from tests.postgres import postgres_server
 from tests.service import Service
 
 TOKEN = "a-token-of-the-tests"
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell that starts us with & lets us and all our children ignore it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

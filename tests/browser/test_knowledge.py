@@ -25,7 +25,7 @@ from tests.browser.driver import (
     words,
 )
 from tests.browser.test_look import AXE, violations
-from tests.service import Service
+from tests.service import Service, wait_for
 
 both = pytest.mark.parametrize("language", LANGUAGES)
 phone = pytest.mark.parametrize("window", [{"viewport": PHONE, "has_touch": True, "is_mobile": True}], ids=["phone"])
@@ -106,7 +106,7 @@ def test_the_dialog_is_read_when_it_is_first_wanted(chat: Chat, knowledge: Knowl
     loaded = "performance.getEntriesByType('resource').map((entry) => entry.name).filter((name) => name.includes('/knowledge/'))"
     assert not any("dialog.js" in name for name in chat.page.evaluate(loaded))
     knowledge.open()
-    assert any("dialog.js" in name for name in chat.page.evaluate(loaded))
+    wait_for(lambda: any("dialog.js" in name for name in chat.page.evaluate(loaded)), 10, "the dialog's code is loaded")
 
 
 @both

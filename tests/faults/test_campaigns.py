@@ -21,25 +21,22 @@ def keeps_its_promises(report: Report, seed: int = 0) -> None:
     assert not report.broken, f"seed {seed}\n{report}"
 
 
+@pytest.mark.parametrize("stage", [2], indirect=True, ids=["two-workers"])
 def test_stops_through_the_other_worker_with_the_lock_free_and_taken(stage: Stage, seed: int) -> None:
-    if stage.workers == 1:
-        pytest.skip("needs a worker that does not write the answer")
     keeps_its_promises(stops.on(stage, 12, seed), seed)
 
 
+@pytest.mark.parametrize("stage", [1], indirect=True, ids=["one-worker"])
 def test_the_write_lock_delays_no_piece_of_a_running_answer(stage: Stage) -> None:
     """Twice: on a busy machine one may be unlucky, and a lock that is felt is felt each time."""
-    if stage.workers == 2:
-        pytest.skip("a lock is felt by each worker alike")
     report = locks.on(stage, 2)
     assert len([each for each in report.broken if "added" in each]) < 2, report
     assert not [each for each in report.broken if "added" not in each], report
 
 
+@pytest.mark.parametrize("stage", [2], indirect=True, ids=["two-workers"])
 def test_coming_back_at_random_points_gives_what_is_stored(stage: Stage, seed: int) -> None:
     """A worker is killed on the way."""
-    if stage.workers == 1:
-        pytest.skip("needs a worker that is left")
     with stage.unwatched():
         keeps_its_promises(resumes.on(stage, 60, seed), seed)
 
