@@ -24,10 +24,12 @@ def streams_allowed(streams: int) -> int:
     return min(streams, (soft - _other_files(soft)) // FILES_A_STREAM)
 
 
-def other_requests_allowed() -> int:
-    """Return how many connections beside the streams it has room for."""
+def other_requests_allowed(streams: int) -> int:
+    """Return how many connections beside so many streams it has room for: half of the files that are left."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return OTHER_REQUESTS if soft == resource.RLIM_INFINITY else min(OTHER_REQUESTS, _other_files(soft) // 2)
+    if soft == resource.RLIM_INFINITY:
+        return OTHER_REQUESTS
+    return min(OTHER_REQUESTS, (soft - streams_allowed(streams) * FILES_A_STREAM) // 2)
 
 
 def _other_files(soft: int) -> int:
