@@ -93,12 +93,12 @@ class Accounts:
         def use(t: Transaction) -> User | None:
             taken = t.execute(
                 delete(Token)
-                .where(Token.kind == "link", Token.hash == _hash(secret), Token.expires_at > now())
+                .where(Token.kind == "link", Token.hash == hash_of(secret), Token.expires_at > now())
                 .returning(Token.user_id)
             ).scalar()
             return _user(t, User.id == taken, ~User.disabled) if taken else None
 
-        there = select(Token.id).where(Token.kind == "link", Token.hash == _hash(secret))
+        there = select(Token.id).where(Token.kind == "link", Token.hash == hash_of(secret))
         if self._database.read(lambda t: t.scalars(there).first()) is None:
             raise Unauthorized("link")
         user = self._database.write(use)
@@ -108,11 +108,11 @@ class Accounts:
 
     def by_login(self, secret: str) -> Person | None:
         """Return who holds this browser's login."""
-        return self._by_hash(_hash(secret), LOGINS)
+        return self._by_hash(hash_of(secret), LOGINS)
 
     def by_bearer(self, secret: str) -> Person | None:
         """Return who holds this token, and note, at most once a minute, that it was used."""
-        hashed = _hash(secret)
+        hashed = hash_of(secret)
         person = self._by_hash(hashed, BEARERS)
         if person is not None and time.monotonic() - self._used.get(hashed, -NOTE_SECONDS) >= NOTE_SECONDS:
             self._used[hashed] = time.monotonic()
@@ -123,7 +123,7 @@ class Accounts:
     def sign_out(self, secret: str) -> None:
         """End a login."""
         self._database.write(
-            lambda t: t.execute(delete(Token).where(Token.kind == "login", Token.hash == _hash(secret))) and None
+            lambda t: t.execute(delete(Token).where(Token.kind == "login", Token.hash == hash_of(secret))) and None
         )
         self._holders.clear()
 
@@ -140,7 +140,7 @@ class Accounts:
             t.execute(update(User).where(User.id == person.id).values(password_hash=made))
             t.execute(
                 delete(Token).where(
-                    Token.user_id == person.id, Token.kind.in_(("login", "link")), Token.hash != _hash(keep or "")
+                    Token.user_id == person.id, Token.kind.in_(("login", "link")), Token.hash != hash_of(keep or "")
                 )
             )
 
@@ -159,7 +159,7 @@ class Accounts:
     def create_token(self, person: Person, name: str) -> dict[str, Any]:
         """Make a personal token; its secret is in the answer and nowhere else."""
         secret = self._issue(person.id, "personal", None, name)
-        row = self._database.read(lambda t: t.scalars(select(Token).where(Token.hash == _hash(secret))).one())
+        row = self._database.read(lambda t: t.scalars(select(Token).where(Token.hash == hash_of(secret))).one())
         return {**_token_json(row), "token": secret}
 
     def delete_token(self, person: Person, token_id: str) -> None:
@@ -191,7 +191,7 @@ class Accounts:
             t.flush()
             t.execute(delete(Token).where(or_(Token.kind == "environment", Token.expires_at < now())))
             if token:
-                t.add(Token(user_id=user.id, kind="environment", hash=_hash(token), name="CHATAPP_TOKEN"))
+                t.add(Token(user_id=user.id, kind="environment", hash=hash_of(token), name="CHATAPP_TOKEN"))
             return user
 
         user = self._database.write(ensure)
@@ -219,7 +219,7 @@ class Accounts:
     def _issue(self, user_id: str, kind: str, life: timedelta | None, name: str = "") -> str:
         secret = secrets.token_urlsafe(32)
         expires_at = now() + life if life else None
-        row = Token(user_id=user_id, kind=kind, hash=_hash(secret), name=name, expires_at=expires_at)
+        row = Token(user_id=user_id, kind=kind, hash=hash_of(secret), name=name, expires_at=expires_at)
         self._database.write(lambda t: t.add(row))
         return secret
 
@@ -275,5 +275,6 @@ def _person(user: User) -> Person:
     return Person(user.id, user.name, user.role, user.language, user.password_hash is not None)
 
 
-def _hash(secret: str) -> str:
+def hash_of(secret: str) -> str:
+    """Return what is stored of a secret."""
     return hashlib.sha256(secret.encode()).hexdigest()

@@ -4,7 +4,6 @@ What somebody does with an account of their own (sign in, password, tokens) is a
 touched here: it is made by the first start.
 """
 
-import hashlib
 import secrets
 from datetime import timedelta
 from typing import Any
@@ -13,7 +12,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session as Transaction
 
-from chatapp.accounts import LINK_HOURS
+from chatapp.accounts import LINK_HOURS, hash_of
 from chatapp.database import Database
 from chatapp.errors import Forbidden, InvalidRequest, NotFound
 from chatapp.models import Token, User, new_id, now
@@ -55,14 +54,13 @@ class Users:
     def new_link(self, name: str) -> str:
         """Make a one-time sign-in link's secret for somebody; earlier links end. Raise NotFound, Forbidden where disabled."""
         secret = secrets.token_urlsafe(32)
-        hashed = hashlib.sha256(secret.encode()).hexdigest()
 
         def issue(t: Transaction) -> None:
             user = _find(t, name)
             if user.disabled:
                 raise Forbidden
             t.execute(delete(Token).where(Token.kind == LINK, Token.user_id == user.id))
-            t.add(Token(user_id=user.id, kind=LINK, hash=hashed, expires_at=now() + timedelta(hours=LINK_HOURS)))
+            t.add(Token(user_id=user.id, kind=LINK, hash=hash_of(secret), expires_at=now() + timedelta(hours=LINK_HOURS)))
 
         self._database.write(issue)
         return secret
