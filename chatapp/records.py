@@ -114,9 +114,9 @@ def load(stored: Iterable[Any]) -> list[Logged]:
     return events
 
 
-def segments(t: Transaction, message_id: str, start: int) -> list[Logged]:
-    """Return what a live answer gained from a position on."""
-    query = select(Segment.events).where(Segment.message_id == message_id, Segment.start >= start).order_by(Segment.start)
+def segments(t: Transaction, message_id: str) -> list[Logged]:
+    """Return what was saved of a live answer."""
+    query = select(Segment.events).where(Segment.message_id == message_id).order_by(Segment.start)
     return [event for events in t.scalars(query) for event in load(events)]
 
 
@@ -260,7 +260,7 @@ def reap(t: Transaction, lost: Mapping[str, datetime]) -> list[str]:
     ended = [message_id for message_id, beat in lost.items() if now_alive.get(message_id) == beat]
     for message_id in ended:
         log = AnswerLog()
-        for event in segments(t, message_id, 0) or [_context(t, message_id)]:
+        for event in segments(t, message_id) or [_context(t, message_id)]:
             log.append(event)
         save_ends(t, [Ending(message_id, log, State.INTERRUPTED, error_event(Interrupted()))])
     return ended

@@ -3,7 +3,8 @@
 Rules of this file: no redirect is followed and no proxy is read from the environment. Every wait, for a name, a connection,
 a header or a byte of the body, ends at a deadline, because the socket's own time-out is set to what remains before each
 read. Closing an exchange, or an exception that is thrown into one of its waits (GreenletExit too), closes the TCP
-connection at once. Sockets are plain ones, so under gevent all of this yields to the hub without knowing about it.
+connection at once. Sockets are plain ones, so under gevent all of this yields to the hub without knowing about it; only
+`_waits_for` knows a gevent socket when it sees one, to save a system call a token.
 """
 
 import functools
