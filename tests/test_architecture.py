@@ -42,7 +42,7 @@ DOORS = {
     "selectolax": ("knowledge/",),
     "lxml": ("knowledge/",),
     "charset_normalizer": ("knowledge/",),
-    "gevent": ("runs/", "database.py", "offload.py", "web/connection.py"),
+    "gevent": ("runs/", "chains/waiting.py", "database.py", "offload.py", "web/connection.py"),
     "cryptography": ("secret.py",),
     "alembic": ("migrate.py",),
     "flask_migrate": ("migrate.py", "__init__.py"),

@@ -4,7 +4,7 @@ Rules of this file: no redirect is followed and no proxy is read from the enviro
 a header or a byte of the body, ends at a deadline, because the socket's own time-out is set to what remains before each
 read. Closing an exchange, or an exception that is thrown into one of its waits (GreenletExit too), closes the TCP
 connection at once. Sockets are plain ones, so under gevent all of this yields to the hub without knowing about it; only
-`_waits_for` knows a gevent socket when it sees one, to save a system call a token.
+waiting.py knows a gevent socket when it sees one, to save a system call and a timer a token.
 """
 
 import functools
@@ -22,6 +22,7 @@ from urllib3.connection import HTTPConnection
 from chatapp.chains.connection import Route, Unreachable, connect, host_of, new_connection, path_of, proxy_headers, split
 from chatapp.chains.framing import Body, Chunked, Plain
 from chatapp.chains.head import Head, read_head, write_head
+from chatapp.chains.waiting import Alarm, in_gevent, until_readable
 
 READ_BYTES = 64 * 1024
 IDLE_KEEP_SECONDS = 30.0  # an unused connection is kept so long: suppliers hang up after a minute
@@ -72,10 +73,15 @@ class Deadline:
 
     def remaining(self) -> float:
         """Seconds that are left; TimeoutError where none are."""
-        left = min(self._next, self._last) - monotonic()
+        left = self.at - monotonic()
         if left <= 0:
             raise TimeoutError
         return left
+
+    @property
+    def at(self) -> float:
+        """When it is over, by the monotonic clock."""
+        return self._next if self._next < self._last else self._last
 
     @property
     def waited(self) -> int:
@@ -128,12 +134,13 @@ class Transport:
         try:
             line.send(_written(connection, target, request))
             head, rest = line.receive_head()
-        except TimeoutError:
+        except BaseException as error:
+            line.close()
+            if isinstance(error, ValueError):
+                raise Garbled from error
+            if isinstance(error, OSError) and not isinstance(error, TimeoutError):
+                raise Unreachable(final=False) from error
             raise
-        except OSError as error:
-            raise Unreachable(final=False) from error
-        except ValueError as error:
-            raise Garbled from error
         return Exchange(connection, line, head, rest, functools.partial(self._give_back, route))
 
     def _reuse(self, route: Route) -> HTTPConnection | None:
@@ -201,6 +208,7 @@ class Exchange:
         connection, self._connection = self._connection, None
         if connection is None:
             return
+        self._line.close()
         if self._body.ended and not self._closes and connection.sock is not None:
             self._give_back(connection)
         else:
@@ -214,17 +222,28 @@ class _Line:
         self._sock = sock
         self._deadline = deadline
         self._set = 0.0
-        self._until_readable = _waits_for(sock)
+        self._until_readable = until_readable(sock)
+        self._alarm = Alarm(deadline) if in_gevent(sock) else None
 
     def send(self, data: bytes) -> None:
         self._limit()
         self._sock.sendall(data)
+        if self._alarm is not None:  # from now on that one ends the waits
+            self._sock.settimeout(None)
 
     def receive(self) -> bytes:
         """Wait for bytes; none at the end of the connection."""
-        self._limit()
-        self._until_readable()
-        return self._sock.recv(READ_BYTES)
+        if self._alarm is None:
+            self._limit()
+            return self._sock.recv(READ_BYTES)
+        with self._alarm:
+            self._until_readable()
+            return self._sock.recv(READ_BYTES)
+
+    def close(self) -> None:
+        """Wait for nothing any more."""
+        if self._alarm is not None:
+            self._alarm.stop()
 
     def receive_head(self) -> tuple[Head, bytes]:
         """Wait for an answer's head; return it and what came of the body. ValueError where it is none."""
@@ -244,17 +263,6 @@ class _Line:
         if not left <= self._set <= left * 1.02:
             self._sock.settimeout(left)
             self._set = left
-
-
-def _waits_for(sock: socket.socket) -> Callable[[], None]:
-    """Return what waits until a socket can be read, where there is something better than to try.
-
-    A gevent socket asks the kernel before it waits: in vain, once a token. It can wait first.
-    """
-    if isinstance(sock, ssl.SSLSocket) or not hasattr(sock, "_read_event"):
-        return lambda: None  # trying waits; and what a TLS connection has read already would be waited for in vain
-    waits: Callable[[], None] = functools.partial(sock._wait, sock._read_event)  # type: ignore[attr-defined]
-    return waits
 
 
 def _written(connection: HTTPConnection, target: SplitResult, request: Request) -> bytes:

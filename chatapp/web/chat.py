@@ -3,12 +3,12 @@
 import functools
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import monotonic
 from typing import Annotated, Any
 
-from flask import Response, g, jsonify, request, stream_with_context
+from flask import Response, g, jsonify, request
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, WithJsonSchema, model_validator
 
@@ -265,9 +265,19 @@ def _stream(reader: Reader, live: Live, message_id: str, position: int) -> Respo
             yield block
             reader.given = 0.0
 
-    response = Response(stream_with_context(body()), headers=HEADERS)
-    response.call_on_close(functools.partial(services().runs.dismiss, reader))
-    return response
+    blocks = _Blocks(body(), functools.partial(services().runs.dismiss, reader))
+    return Response(blocks, headers=HEADERS, direct_passthrough=True)  # Werkzeug would look at every block again
+
+
+class _Blocks:
+    """What WSGI iterates over, and closes in any case: a generator that was never begun would not learn of it."""
+
+    def __init__(self, blocks: Iterator[bytes], close: Callable[[], None]) -> None:
+        self._blocks = blocks
+        self.close = close
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._blocks
 
 
 def _failed(event: Error) -> tuple[Response, int]:
