@@ -23,6 +23,7 @@ def create_app(settings: Settings | None = None) -> "OpenAPI":
     from chatapp.knowledge.embed import embedder_of
     from chatapp.knowledge.index import VectorIndex
     from chatapp.models import db
+    from chatapp.pace import Pace
     from chatapp.runs import Runs
     from chatapp.secret import Secret
     from chatapp.services import CHROMA, url
@@ -50,7 +51,8 @@ def create_app(settings: Settings | None = None) -> "OpenAPI":
         prepare_engine(db.engine)
         database = Database(db.engine)
 
-    supplier_rows = Suppliers(database, settings, Secret(settings.home), Models(settings))
+    pace = Pace()
+    supplier_rows = Suppliers(database, settings, Secret(settings.home), Models(settings, pace))
     vectors = VectorIndex(lambda: url(settings, CHROMA), settings.ca_file)
     bases = Knowledge(database, settings, vectors, embedder_of(settings))
     app.extensions["chatapp"] = web.Services(
@@ -60,7 +62,7 @@ def create_app(settings: Settings | None = None) -> "OpenAPI":
         sessions=Sessions(database),
         suppliers=supplier_rows,
         knowledge=bases,
-        runs=Runs(database, settings),
+        runs=Runs(database, settings, pace),
         turns=Turns(database, settings, supplier_rows),
     )
     web.init_app(app)

@@ -16,7 +16,7 @@ PACKAGE = ROOT / "chatapp"
 
 # Who may import whom: a part imports its own layer and those below. Longer names win.
 LAYERS = (
-    ("errors", "settings", "words", "stems", "logs", "limits", "trust", "core"),
+    ("errors", "settings", "words", "stems", "logs", "limits", "pace", "trust", "core"),
     ("models", "database", "kept", "offload", "secret", "services", "own_service", "watched", "children"),
     ("accounts", "users", "sessions", "titles", "migrate"),
     ("records", "chains"),

@@ -24,6 +24,7 @@ from chatapp.chains.deltas import Deltas, Failure
 from chatapp.chains.transport import Broken, Deadline, Exchange, Limits, Request, Transport
 from chatapp.core.prompt import Prompt
 from chatapp.errors import ChatAppError
+from chatapp.pace import Pace
 
 TAIL_SECONDS = 3.0  # how long usage and [DONE] are waited for once the answer has ended
 DRAIN_SECONDS = 0.05  # how long the end of the body is waited for
@@ -35,9 +36,10 @@ Streamed: TypeAlias = str | AIMessageChunk
 class OpenAIModel(Runnable[Prompt, Streamed]):
     """A chat model that streams. Cheap to make: what is costly, the ChatOpenAI and the connections, is passed in."""
 
-    def __init__(self, llm: BaseChatOpenAI, transport: Transport, target: Target, limits: Limits) -> None:
+    def __init__(self, llm: BaseChatOpenAI, transport: Transport, pace: Pace, target: Target, limits: Limits) -> None:
         self._llm = llm
         self._transport = transport
+        self._pace = pace
         self._target = target
         self._limits = limits
 
@@ -49,7 +51,7 @@ class OpenAIModel(Runnable[Prompt, Streamed]):
     def within(self, seconds: float) -> "OpenAIModel":
         """Return this model with so much time for its whole answer."""
         short = Limits(*(min(seconds, limit) for limit in astuple(self._limits)))
-        return OpenAIModel(self._llm, self._transport, self._target, short)
+        return OpenAIModel(self._llm, self._transport, self._pace, self._target, short)
 
     def stream(self, input: Prompt, config: RunnableConfig | None = None, **kwargs: Any) -> Iterator[Streamed]:
         """Yield the answer as it comes. Raises our Upstream errors and ContextTooLong."""
@@ -77,6 +79,7 @@ class OpenAIModel(Runnable[Prompt, Streamed]):
             data = self._next(exchange, deltas)
             if not data:
                 break
+            woken = time.monotonic()
             if deltas.begins_whole(data):
                 deltas.feed_whole(self._rest(exchange, data))
             else:
@@ -87,6 +90,8 @@ class OpenAIModel(Runnable[Prompt, Streamed]):
                 time.sleep(0)  # lets others run: a supplier that sends nothing but comments, without a pause, yields nothing here
             if deltas.failure is not None:
                 raise self._failed(deltas.failure)
+            if taken and not deltas.finish_reason and (early := woken + self._pace.seconds - time.monotonic()) > 0:
+                time.sleep(early)
             # Counted from here: a consumer that took its time must not have cost the supplier its own.
             if deltas.finish_reason and not ended:
                 ended = True

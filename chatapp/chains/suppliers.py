@@ -22,6 +22,7 @@ from chatapp.chains.presets import PRESETS, Preset, context_tokens, preset
 from chatapp.chains.transport import Broken, Deadline, Limits, Transport
 from chatapp.core.prompt import Prompt
 from chatapp.errors import ChatAppError, UpstreamAuth, UpstreamProtocol
+from chatapp.pace import Pace
 from chatapp.settings import Settings
 from chatapp.trust import is_loopback, trust
 
@@ -87,8 +88,9 @@ Servers: TypeAlias = list[Found]
 class Models:
     """Makes models of endpoints, and asks endpoints what they offer."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, pace: Pace | None = None) -> None:
         self._settings = settings
+        self._pace = pace or Pace()
         self._transport = Transport(keep=max(1, settings.max_streams))
         self._made: OrderedDict[tuple[str, bool, Parameters], BaseChatOpenAI] = OrderedDict()
 
@@ -101,7 +103,7 @@ class Models:
             return foreign_model(str(provider), endpoint, parameters, limits)
         from chatapp.chains.openai_stream import OpenAIModel
 
-        return OpenAIModel(self._llm(endpoint, parameters), self._transport, self._target(endpoint), limits)
+        return OpenAIModel(self._llm(endpoint, parameters), self._transport, self._pace, self._target(endpoint), limits)
 
     def is_made(self, endpoint: Endpoint, parameters: Parameters) -> bool:
         """Say whether a model costs nothing, because what is costly was made before."""

@@ -8,6 +8,7 @@ Every 200 ms one transaction stores what all live answers of this worker gained 
 announced. Each write names its owner: when no row answers to it, somebody has taken the run for dead, and it ends here.
 """
 
+import functools
 import logging
 import time
 from collections.abc import Callable
@@ -22,6 +23,7 @@ from chatapp.core.events import Logged
 from chatapp.database import Database
 from chatapp.errors import DatabaseBusy, Overloaded, Restarting
 from chatapp.limits import streams_allowed
+from chatapp.pace import Pace
 from chatapp.runs.live import PING_SECONDS, Live
 from chatapp.runs.saver import Saver
 from chatapp.runs.stops import Stops
@@ -32,6 +34,7 @@ __all__ = ["Job", "Live", "Reader", "Runs"]
 
 log = logging.getLogger("chatapp.runs")
 
+PACE_SECONDS = 0.1
 FLUSH_SECONDS = 0.2
 WATCH_SECONDS = 0.25
 TICK_SECONDS = 1
@@ -50,8 +53,9 @@ class Reader:
 class Runs:
     """The live answers of one worker."""
 
-    def __init__(self, database: Database, settings: Settings) -> None:
+    def __init__(self, database: Database, settings: Settings, pace: Pace) -> None:
         self._database = database
+        self._pace = pace
         self._settings = settings
         self.most_streams = streams_allowed(settings.max_streams)
         self._saver = Saver(database)
@@ -67,6 +71,7 @@ class Runs:
         """Start the loops of this worker: from now on it also ends what other workers left behind."""
         if not self._loops:
             rhythm = [
+                (self._pace.look, PACE_SECONDS),
                 (self._flush, FLUSH_SECONDS),
                 (self._watch, WATCH_SECONDS),
                 (self._tick, TICK_SECONDS),
@@ -77,8 +82,10 @@ class Runs:
     def start(self, job: Job) -> Live:
         """Begin an answer whose row is stored; its context can be read at once."""
         self.begin()
-        writer = Writer(job=job, save_end=self._saver.save_end, settings=self._settings)
-        self._writers[job.context.message_id] = writer
+        message_id = job.context.message_id
+        forget = functools.partial(self._writers.pop, message_id, None)
+        writer = Writer(job=job, save_end=self._saver.save_end, forget=forget, settings=self._settings)
+        self._writers[message_id] = writer
         writer.start()
         return writer
 
@@ -128,7 +135,7 @@ class Runs:
     @property
     def streams(self) -> int:
         """How many answers this worker writes, or how many are read here, whichever is more."""
-        return max(len(self._readers), sum(not writer.log.ended for writer in self._writers.values()))
+        return max(len(self._readers), len(self._writers))
 
     @property
     def draining(self) -> bool:
@@ -142,7 +149,6 @@ class Runs:
             for live in self._followed.values():
                 live.leave()
         while self._writers and time.monotonic() < self._drain_until:
-            self._forget_ended()
             gevent.sleep(0.05)
         rest = list(self._writers.values())
         for writer in rest:
@@ -155,12 +161,7 @@ class Runs:
         gevent.killall(self._loops)
         self._loops.clear()
 
-    def _forget_ended(self) -> None:
-        for message_id in [message_id for message_id, writer in self._writers.items() if writer.log.ended]:
-            del self._writers[message_id]
-
     def _flush(self) -> None:
-        self._forget_ended()
         self._saver.save_gains(self._writers)
 
     def _watch(self) -> None:

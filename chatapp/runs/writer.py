@@ -50,6 +50,7 @@ class Writer(Live):
 
     job: Job = field(kw_only=True)
     save_end: Callable[[records.Ending], ChatAppError | None] = field(kw_only=True)
+    forget: Callable[[], object] = field(kw_only=True)  # is called when it has ended
     settings: Settings = field(kw_only=True)
     flushed: int = 0
     ending: bool = False
@@ -84,7 +85,10 @@ class Writer(Live):
         log.info("answer starts %s %s", names, self.job.note)
         move, end = self._write(names)
         self.ending = True
-        end = self._announce(move, end)
+        try:
+            end = self._announce(move, end)
+        finally:
+            self.forget()
         log.info(
             "answer ends %s %s state=%s code=%s pieces=%d ms=%d",
             names, self.job.note, after(State.RUNNING, move), end.code if isinstance(end, Error) else "-",

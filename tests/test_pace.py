@@ -1,0 +1,46 @@
+"""A worker that is busy holds text back a little, one that is not does not."""
+
+import time
+from time import process_time
+
+import pytest
+
+from chatapp import pace
+from chatapp.pace import MOST_SECONDS, Pace
+
+
+def _share(monkeypatch: pytest.MonkeyPatch, busy: float, looks: int, kept: Pace) -> float:
+    """Look so many times, a tenth of a second apart, at a process that took this share of a core."""
+    at, cpu = kept._at, kept._cpu
+    for n in range(1, looks + 1):
+        monkeypatch.setattr(pace, "monotonic", lambda n=n: at + n * 0.1)
+        monkeypatch.setattr(pace, "process_time", lambda n=n: cpu + n * 0.1 * busy)
+        kept.look()
+    return kept.seconds
+
+
+def test_nothing_is_held_back_until_a_core_is_nearly_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _share(monkeypatch, 0.59, 20, Pace()) == 0
+
+
+def test_a_full_core_holds_back_as_much_as_it_may_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _share(monkeypatch, 1.0, 20, Pace()) == pytest.approx(MOST_SECONDS, rel=0.01)
+    assert _share(monkeypatch, 1.7, 20, Pace()) <= MOST_SECONDS
+
+
+def test_it_ends_soon_after_the_rush(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = Pace()
+    _share(monkeypatch, 1.0, 20, kept)
+    assert _share(monkeypatch, 0.2, 6, kept) == 0
+
+
+def test_it_measures_this_process() -> None:
+    kept = Pace()
+    until = process_time() + 0.2
+    while process_time() < until:
+        pass
+    kept.look()
+    busy = kept.seconds
+    time.sleep(0.5)
+    kept.look()
+    assert kept.seconds < max(busy, 0.001)
