@@ -1,7 +1,7 @@
 """Values that cost a look-up and are asked for all the time: each is looked up once and kept for a moment, in this process.
 
-Who asks while somebody else is looking waits for that look-up, so that a burst of questions makes one. What was not found is
-not kept, nor is a look-up that failed.
+Who asks while somebody else is looking waits for that look-up, so that a burst of questions makes one, and fails with it. What
+was not found is not kept, nor is a look-up that failed.
 """
 
 from collections.abc import Callable, Hashable
@@ -16,11 +16,12 @@ V = TypeVar("V")
 
 @dataclass(slots=True, eq=False)
 class _Look(Generic[V]):
-    """One look-up: its end, what it found, and until when that holds."""
+    """One look-up: its end, what it found and until when that holds, or why it failed."""
 
     done: Event = field(default_factory=Event)
     found: V | None = None
     until: float = 0.0
+    fault: Exception | None = None
 
 
 class Kept(Generic[K, V]):
@@ -36,6 +37,8 @@ class Kept(Generic[K, V]):
         look = self._looks.get(key)
         if look is not None and not look.done.is_set():
             look.done.wait()
+            if look.fault is not None:  # a thousand that look again at once would only fail later
+                raise look.fault
         if look is not None and look.found is not None and monotonic() < look.until:
             return look.found
         return self._look_up(key, look_up)
@@ -52,6 +55,9 @@ class Kept(Generic[K, V]):
             look.found = look_up()
             look.until = monotonic() + self._seconds
             return look.found
+        except Exception as fault:
+            look.fault = fault
+            raise
         finally:
             look.done.set()
             if look.found is None and self._looks.get(key) is look:

@@ -1,6 +1,7 @@
 """Values that are kept for a moment: looked up once, forgotten at once when something has changed."""
 
 import threading
+import time
 
 import pytest
 
@@ -85,6 +86,35 @@ def test_who_comes_meanwhile_waits_for_the_first_look() -> None:
         thread.join(10)
     assert got == [1] * 5
     assert slow.looks == 1
+
+
+def test_who_waits_for_a_look_up_that_fails_does_not_look_again() -> None:
+    kept: Kept[str, int] = Kept(LONG, 10)
+    slow = Slow(1)
+    got: list[str] = []
+
+    def fails() -> int:
+        slow()
+        raise TimeoutError("late")
+
+    def ask() -> None:
+        try:
+            kept.get("a", fails)
+        except TimeoutError as fault:
+            got.append(str(fault))
+
+    threads = [threading.Thread(target=ask) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    assert slow.began.wait(10)
+    wait_for(lambda: all(thread.is_alive() for thread in threads))
+    time.sleep(0.1)  # all but the first wait by now
+    slow.may_end.set()
+    for thread in threads:
+        thread.join(10)
+    assert got == ["late"] * 5
+    assert slow.looks == 1
+    assert kept.get("a", lambda: 2) == 2, "the next one looks again"
 
 
 def test_what_is_being_looked_up_while_it_is_forgotten_is_not_kept() -> None:

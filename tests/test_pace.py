@@ -6,7 +6,13 @@ from time import process_time
 import pytest
 
 from chatapp import pace
+from chatapp.chains import build_chain, pieces
+from chatapp.chains.suppliers import Endpoint, Models, Parameters
+from chatapp.core.events import Chunk
+from chatapp.core.prompt import Ask
 from chatapp.pace import MOST_SECONDS, Pace
+from chatapp.settings import Settings
+from tests.modelserver import ModelServer
 
 
 def _share(monkeypatch: pytest.MonkeyPatch, busy: float, looks: int, kept: Pace) -> float:
@@ -44,3 +50,27 @@ def test_it_measures_this_process() -> None:
     time.sleep(0.5)
     kept.look()
     assert kept.seconds < max(busy, 0.001)
+
+
+def _arrivals(models: Models, base_url: str) -> tuple[str, int]:
+    """Read 60 words that come 100 a second; return the text, and in how many lots it came."""
+    model = models.model(Endpoint("x", "X", base_url, "k"), Parameters("typewriter-60-100"))
+    text, lots, last = "", 0, 0.0
+    for piece in pieces(build_chain(model).stream(Ask("q"))):
+        if isinstance(piece, Chunk):
+            lots += time.monotonic() - last > 0.005
+            text, last = text + piece.text, time.monotonic()
+    return text, lots
+
+
+def test_a_supplier_is_read_less_often_then_and_nothing_is_lost() -> None:
+    kept = Pace()
+    with ModelServer() as server:
+        models = Models(Settings(), kept)
+        at_rest, lots = _arrivals(models, server.base_url)
+        kept.seconds = MOST_SECONDS
+        busy, fewer = _arrivals(models, server.base_url)
+        models.close()
+    assert busy == at_rest
+    assert len(at_rest.split()) == 60
+    assert 2 <= fewer <= 6 < lots
