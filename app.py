@@ -24,7 +24,10 @@ def __getattr__(name: str) -> Any:
 def main() -> None:
     """Become gunicorn."""
     if sys.version_info < (3, 11):
-        sys.exit(f"Python 3.11 or newer is needed, this is {sys.version_info[0]}.{sys.version_info[1]}.")
+        sys.path.insert(0, os.path.join(ROOT, "scripts"))
+        from sentences import sentence
+
+        sys.exit(sentence("old_python", have=f"{sys.version_info[0]}.{sys.version_info[1]}"))
     os.chdir(ROOT)
     os.execv(sys.executable, [sys.executable, "-m", "gunicorn", *sys.argv[1:], "wsgi:app"])
 

@@ -30,7 +30,10 @@ import time
 from typing import Any
 
 if sys.version_info < (3, 11):
-    sys.exit(f"Python 3.11 or newer is needed, this is {sys.version_info[0]}.{sys.version_info[1]}.")
+    sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "scripts"))
+    from sentences import sentence
+
+    sys.exit(sentence("old_python", have=f"{sys.version_info[0]}.{sys.version_info[1]}"))
 
 from chatapp.limits import other_requests_allowed, raise_file_limit, streams_allowed
 from chatapp.logs import is_worth_a_line

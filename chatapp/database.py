@@ -25,6 +25,7 @@ from sqlalchemy.pool import QueuePool
 from chatapp.errors import DatabaseBusy
 
 BUSY_SECONDS = 5
+CONNECT_SECONDS = 10  # a host that swallows packets would be waited for by the system for two minutes
 READERS = 4
 MOST_TOGETHER = 32  # functions in one transaction: others wait for the lock meanwhile
 
@@ -146,7 +147,8 @@ class Database:
 def engine_options(url: str) -> dict[str, Any]:
     """Return the options that `create_engine` needs for this URL."""
     if not url.startswith("sqlite"):
-        return {"pool_pre_ping": True, "pool_size": 20, "max_overflow": 20, "hide_parameters": True}
+        patience = {} if "connect_timeout" in url else {"connect_timeout": CONNECT_SECONDS}
+        return {"pool_pre_ping": True, "pool_size": 20, "max_overflow": 20, "hide_parameters": True, "connect_args": patience}
     return {
         "hide_parameters": True,  # an exception must not carry a question into the log
         "poolclass": QueuePool,

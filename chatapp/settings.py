@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
+from chatapp.words import say
+
 MB = 1024 * 1024
 BUILTIN, OFF = "builtin", "off"  # what CHATAPP_EMBEDDER may be besides a model's name
 
 
 class SettingsError(Exception):
-    """One or more variables are wrong; the message names each on a line of its own."""
+    """One or more variables are wrong; the message names each on a line of its own, in the terminal's language."""
 
 
 def _text(value: str) -> str:
@@ -39,6 +41,12 @@ def _percent(value: str) -> int:
 
 def _path(value: str) -> Path:
     return Path(value).expanduser().absolute()
+
+
+def _file(value: str) -> str:
+    if not _path(value).is_file():
+        raise ValueError
+    return str(_path(value))
 
 
 def _switch(value: str) -> bool:
@@ -103,7 +111,10 @@ def _token(value: str) -> str:
 def _env_file() -> dict[str, str]:
     """Read the NAME=value lines of `.env`, or of the file that CHATAPP_ENV_FILE names."""
     path = Path(os.environ.get("CHATAPP_ENV_FILE", ".env"))
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines() if path.is_file() else []
+    except (OSError, ValueError):
+        raise SettingsError(_say("setting.env_file", file=path.absolute())) from None
     pairs = (line.strip().removeprefix("export ").partition("=") for line in lines if not line.lstrip().startswith("#"))
     return {name.strip(): value.strip().strip("\"'") for name, equals, value in pairs if equals}
 
@@ -112,6 +123,10 @@ def terminal_language() -> str:
     """Return the language of this terminal."""
     tag = os.environ.get("LC_ALL") or os.environ.get("LC_MESSAGES") or os.environ.get("LANG") or ""
     return "zh-CN" if tag.lower().startswith("zh") else "en"
+
+
+def _say(key: str, **params: object) -> str:
+    return say(terminal_language(), f"cli.{key}", params)
 
 
 def proxy_variables() -> tuple[str, ...]:
@@ -130,7 +145,7 @@ T = TypeVar("T")
 
 
 def _read(name: str, default: T, parse: Callable[[str], T], takes: str, secret: bool = False) -> T:
-    """Describe one setting: its variable, default, parser, and in words what it takes."""
+    """Describe one setting: its variable, default, parser, and the sentence that says what it takes."""
     return field(default=default, repr=not secret, metadata={"name": name, "parse": parse, "takes": takes})
 
 
@@ -138,43 +153,43 @@ def _read(name: str, default: T, parse: Callable[[str], T], takes: str, secret: 
 class Settings:
     """Every setting with its default; `.env.example` documents them and a test compares the two."""
 
-    home: Path = _read("CHATAPP_HOME", Path("instance").absolute(), _path, "a folder")
-    bind: str = _read("CHATAPP_BIND", "127.0.0.1:8000", _bind, "host:port")
-    workers: int = _read("WEB_CONCURRENCY", 1, _at_least_one, "a number, at least 1")
-    auth: str = _read("CHATAPP_AUTH", "accounts", _auth, "accounts or off")
-    database_url: str = _read("DATABASE_URL", "", _database_url, "sqlite:///… or postgresql+psycopg://…", True)
-    origins: tuple[str, ...] = _read("CHATAPP_ORIGINS", (), _origins, "origins such as https://chat.example.org, with commas")
-    proxy: str = _read("CHATAPP_PROXY", "", _url, "a URL such as http://proxy:3128", True)
-    ca_file: str = _read("CHATAPP_CA_FILE", "", _text, "a file of certificates")
-    admin_password: str = _read("CHATAPP_ADMIN_PASSWORD", "", _password, "at least 8 characters", True)
-    url: str = _read("CHATAPP_URL", "", _url, "a URL such as https://chat.example.org")
-    token: str = _read("CHATAPP_TOKEN", "", _token, "at least 16 ASCII characters without blanks", True)
-    openai_api_key: str = _read("OPENAI_API_KEY", "", _text, "a key", True)
-    openai_base_url: str = _read("OPENAI_BASE_URL", "", _url, "a URL such as https://api.openai.com/v1")
-    openai_models: tuple[str, ...] = _read("OPENAI_MODELS", (), _names, "model names, with commas")
+    home: Path = _read("CHATAPP_HOME", Path("instance").absolute(), _path, "setting.folder")
+    bind: str = _read("CHATAPP_BIND", "127.0.0.1:8000", _bind, "setting.address")
+    workers: int = _read("WEB_CONCURRENCY", 1, _at_least_one, "setting.at_least_one")
+    auth: str = _read("CHATAPP_AUTH", "accounts", _auth, "setting.auth")
+    database_url: str = _read("DATABASE_URL", "", _database_url, "setting.database", True)
+    origins: tuple[str, ...] = _read("CHATAPP_ORIGINS", (), _origins, "setting.origins")
+    proxy: str = _read("CHATAPP_PROXY", "", _url, "setting.url", True)
+    ca_file: str = _read("CHATAPP_CA_FILE", "", _file, "setting.file")
+    admin_password: str = _read("CHATAPP_ADMIN_PASSWORD", "", _password, "setting.password", True)
+    url: str = _read("CHATAPP_URL", "", _url, "setting.url")
+    token: str = _read("CHATAPP_TOKEN", "", _token, "setting.token", True)
+    openai_api_key: str = _read("OPENAI_API_KEY", "", _text, "setting.text", True)
+    openai_base_url: str = _read("OPENAI_BASE_URL", "", _url, "setting.url")
+    openai_models: tuple[str, ...] = _read("OPENAI_MODELS", (), _names, "setting.text")
 
-    max_streams: int = _read("CHATAPP_MAX_STREAMS", 2000, _whole, "a number")
-    reader_seconds: int = _read("CHATAPP_READER_SECONDS", 30, _whole, "seconds")
-    answers_per_user: int = _read("CHATAPP_ANSWERS_PER_USER", 4, _whole, "a number, 0 for no limit")
-    answer_bytes: int = _read("CHATAPP_ANSWER_BYTES", MB, _whole, "bytes")
-    connect_seconds: int = _read("CHATAPP_CONNECT_SECONDS", 10, _whole, "seconds")
-    first_token_seconds: int = _read("CHATAPP_FIRST_TOKEN_SECONDS", 300, _whole, "seconds")
-    idle_seconds: int = _read("CHATAPP_IDLE_SECONDS", 60, _whole, "seconds")
-    answer_seconds: int = _read("CHATAPP_ANSWER_SECONDS", 1800, _whole, "seconds")
-    context_tokens: int = _read("CHATAPP_CONTEXT_TOKENS", 8192, _whole, "tokens")
-    rewrite: bool = _read("CHATAPP_REWRITE", True, _switch, "on or off")
-    upload_bytes: int = _read("CHATAPP_UPLOAD_BYTES", 200 * MB, _whole, "bytes a file")
-    parse_seconds: int = _read("CHATAPP_PARSE_SECONDS", 300, _whole, "seconds a file")
-    parse_bytes: int = _read("CHATAPP_PARSE_BYTES", 1024 * MB, _whole, "bytes of memory a file")
-    file_pages: int = _read("CHATAPP_FILE_PAGES", 5000, _whole, "pages a file")
-    chroma_url: str = _read("CHROMA_URL", "", _url, "a URL such as http://chroma:8000")
-    embedder: str = _read("CHATAPP_EMBEDDER", BUILTIN, _text, "builtin, off, or a model's name")
-    embedder_url: str = _read("CHATAPP_EMBEDDER_URL", "", _url, "a URL such as http://127.0.0.1:11434/v1")
-    embedder_key: str = _read("CHATAPP_EMBEDDER_KEY", "", _text, "a key", True)
-    query_prefix: str = _read("CHATAPP_EMBEDDER_QUERY_PREFIX", "", str, "text")
-    passage_prefix: str = _read("CHATAPP_EMBEDDER_PASSAGE_PREFIX", "", str, "text")
-    embedder_share: int = _read("CHATAPP_EMBEDDER_SHARE", 50, _percent, "a number from 0 to 100")
-    log_level: str = _read("CHATAPP_LOG_LEVEL", "info", _level, "debug, info, warning or error")
+    max_streams: int = _read("CHATAPP_MAX_STREAMS", 2000, _whole, "setting.number")
+    reader_seconds: int = _read("CHATAPP_READER_SECONDS", 30, _whole, "setting.seconds")
+    answers_per_user: int = _read("CHATAPP_ANSWERS_PER_USER", 4, _whole, "setting.unlimited")
+    answer_bytes: int = _read("CHATAPP_ANSWER_BYTES", MB, _whole, "setting.bytes")
+    connect_seconds: int = _read("CHATAPP_CONNECT_SECONDS", 10, _whole, "setting.seconds")
+    first_token_seconds: int = _read("CHATAPP_FIRST_TOKEN_SECONDS", 300, _whole, "setting.seconds")
+    idle_seconds: int = _read("CHATAPP_IDLE_SECONDS", 60, _whole, "setting.seconds")
+    answer_seconds: int = _read("CHATAPP_ANSWER_SECONDS", 1800, _whole, "setting.seconds")
+    context_tokens: int = _read("CHATAPP_CONTEXT_TOKENS", 8192, _whole, "setting.number")
+    rewrite: bool = _read("CHATAPP_REWRITE", True, _switch, "setting.switch")
+    upload_bytes: int = _read("CHATAPP_UPLOAD_BYTES", 200 * MB, _whole, "setting.bytes")
+    parse_seconds: int = _read("CHATAPP_PARSE_SECONDS", 300, _whole, "setting.seconds")
+    parse_bytes: int = _read("CHATAPP_PARSE_BYTES", 1024 * MB, _whole, "setting.bytes")
+    file_pages: int = _read("CHATAPP_FILE_PAGES", 5000, _whole, "setting.number")
+    chroma_url: str = _read("CHROMA_URL", "", _url, "setting.url")
+    embedder: str = _read("CHATAPP_EMBEDDER", BUILTIN, _text, "setting.text")
+    embedder_url: str = _read("CHATAPP_EMBEDDER_URL", "", _url, "setting.url")
+    embedder_key: str = _read("CHATAPP_EMBEDDER_KEY", "", _text, "setting.text", True)
+    query_prefix: str = _read("CHATAPP_EMBEDDER_QUERY_PREFIX", "", str, "setting.text")
+    passage_prefix: str = _read("CHATAPP_EMBEDDER_PASSAGE_PREFIX", "", str, "setting.text")
+    embedder_share: int = _read("CHATAPP_EMBEDDER_SHARE", 50, _percent, "setting.percent")
+    log_level: str = _read("CHATAPP_LOG_LEVEL", "info", _level, "setting.level")
 
     @property
     def sql_url(self) -> str:
@@ -198,11 +213,11 @@ class Settings:
                 continue
             try:
                 values[setting.name] = setting.metadata["parse"](raw)
-            except (ValueError, KeyError):
-                faults.append(f"{setting.metadata['name']} takes {setting.metadata['takes']}.")
+            except (ValueError, KeyError, RuntimeError):  # the last: the home folder of somebody who has none
+                faults.append(_say(setting.metadata["takes"], name=setting.metadata["name"]))
         settings = cls(**values)  # type: ignore[arg-type]
         if settings.embedder not in (BUILTIN, OFF) and not settings.embedder_url and "embedder_url" not in values:
-            faults.append("CHATAPP_EMBEDDER names a model: CHATAPP_EMBEDDER_URL has to say where it is had.")
+            faults.append(_say("setting.embedder_url"))
         if faults:
             raise SettingsError("\n".join(faults))
         return settings

@@ -67,8 +67,9 @@ SENTENCES = {
     ),
     "venv_failed": ("The folder .venv could not be made: {why}", "无法创建文件夹 .venv：{why}"),
     "vendor_failed": (
-        "The page's libraries could not be copied to static/vendor.",
-        "无法把页面所用的库复制到 static/vendor。",
+        "The page's libraries could not be copied to static/vendor. Delete the folder node_modules and run the same "
+        "command again; details: .venv/setup.log",
+        "无法把页面所用的库复制到 static/vendor。请删除文件夹 node_modules，然后再次运行同一条命令；详情见 .venv/setup.log",
     ),
     # the embedding model, which the product can do without
     "without_model": (

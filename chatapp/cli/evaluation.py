@@ -1,11 +1,20 @@
 """Measuring how well answers are found."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from chatapp.cli.forms import Command
 from chatapp.cli.terminal import End, note, out, say
+
+if TYPE_CHECKING:
+    from chatapp.knowledge.evaluate import Report
+
+STEPS = {"indexing": "eval.indexing", "asking": "eval.asking", "foreign": "eval.foreign"}
 
 
 @click.command("eval", cls=Command, help=say("help.eval"))
@@ -16,7 +25,17 @@ def evaluation(file: Path, words_only: bool) -> None:
     from chatapp.knowledge.evaluate import evaluate  # it needs the built-in model, which no other command does
 
     try:
-        report = evaluate(file, say=note, with_embedder=not words_only)
+        report = evaluate(file, tell=lambda step, count: note(say(STEPS[step], count=count)), with_embedder=not words_only)
     except (KeyError, TypeError, ValueError):
         raise End(say("eval_format", file=file), "eval_format") from None
-    out("\n".join(report.lines()))
+    out("\n".join(_lines(report)))
+
+
+def _lines(report: Report) -> Iterator[str]:
+    embedder = report.embedder or say("word.none")
+    yield say("eval.measured", paragraphs=report.paragraphs, questions=report.questions, embedder=embedder)
+    recall = "  ".join(f"R@{k} {100 * share:.1f}" for k, share in report.recall.items())
+    yield say("eval.recall", recall=recall, mrr=f"{report.mrr:.3f}")
+    yield say("eval.latency", p50=f"{report.p50_ms:.1f}", p95=f"{report.p95_ms:.1f}")
+    yield say("eval.answered", share=f"{100 * report.answered:.1f}")
+    yield say("eval.declined", share=f"{100 * report.declined:.1f}", count=report.foreign)

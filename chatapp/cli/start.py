@@ -1,5 +1,6 @@
 """Starting: what the service has done before it listens, what its terminal then shows, and sign-in links."""
 
+import errno
 import getpass
 import os
 import shlex
@@ -8,15 +9,15 @@ import traceback
 from pathlib import Path
 
 import click
-from sqlalchemy import func, select
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import func, make_url, select
+from sqlalchemy.exc import ArgumentError, OperationalError
 
 from chatapp.accounts import LINK_HOURS, Accounts
 from chatapp.cli.forms import Command, as_json
 from chatapp.cli.service import url_of
-from chatapp.cli.terminal import End, out, print_json, say
+from chatapp.cli.terminal import End, out, print_json, put, say
 from chatapp.database import Database, open_database
-from chatapp.errors import ChatAppError
+from chatapp.errors import ChatAppError, DiskFull
 from chatapp.knowledge import Knowledge
 from chatapp.migrate import migrate
 from chatapp.models import Supplier
@@ -123,11 +124,18 @@ def _count_suppliers(database: Database) -> int:
 
 def _explain(settings: Settings, fault: Exception) -> str:
     """Say what to do in a sentence; the rest goes into a file."""
+    try:
+        make_url(settings.sql_url)
+    except (ArgumentError, ValueError):
+        return say("setting.database", name="DATABASE_URL")
     if isinstance(fault, OperationalError) and not settings.sqlite_file:
         return say("database_unreachable")
     if isinstance(fault, PermissionError) or "readonly" in str(fault):
         return say("home_unwritable", home=settings.home)
     file = settings.home / "start.log"
-    file.write_text("".join(traceback.format_exception(fault)), encoding="utf-8")
-    os.chmod(file, 0o600)
+    try:
+        file.write_text("".join(traceback.format_exception(fault)), encoding="utf-8")
+        os.chmod(file, 0o600)
+    except OSError as another:
+        return put(DiskFull()) if another.errno == errno.ENOSPC else say("home_unwritable", home=settings.home)
     return say("prepare_failed", file=file)

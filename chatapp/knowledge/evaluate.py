@@ -40,6 +40,8 @@ FOLDS = 4  # in which articles are left out
 TIMED_QUESTIONS = 500
 SHOWN = 5  # passages given to the model, as in a chat
 
+Tell = Callable[[str, int], None]
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -73,19 +75,12 @@ class Report:
     foreign: int
     declined: float
 
-    def lines(self) -> Iterator[str]:
-        """Yield the report as it is printed."""
-        yield f"paragraphs {self.paragraphs}, questions {self.questions}, embedder {self.embedder or 'none'}"
-        yield "retrieval  " + "  ".join(f"R@{k} {100 * share:.1f}" for k, share in self.recall.items()) + f"  MRR {self.mrr:.3f}"
-        yield f"latency    p50 {self.p50_ms:.1f} ms  p95 {self.p95_ms:.1f} ms"
-        yield f"built-in   answer holds the gold string {100 * self.answered:.1f} %"
-        yield f"           declines {100 * self.declined:.1f} % of {self.foreign} foreign questions"
 
-
-def evaluate(file: Path, seed: int = 1, say: Callable[[str], None] = lambda _: None, with_embedder: bool = True) -> Report:
+def evaluate(file: Path, seed: int = 1, tell: Tell = lambda *_: None, with_embedder: bool = True) -> Report:
     """Measure on one file in SQuAD's format, with the built-in embedder where there is one.
 
-    Questions without an answer are left out. Raises ValueError where none is left, EmbedderUnavailable.
+    `tell` hears of every step as it begins (indexing, asking, foreign), and of how many it has to do with. Questions
+    without an answer are left out. Raises ValueError where none is left, EmbedderUnavailable.
     """
     articles = load(file)
     if not any(article.questions for article in articles):
@@ -95,9 +90,9 @@ def evaluate(file: Path, seed: int = 1, say: Callable[[str], None] = lambda _: N
     home = Path(tempfile.mkdtemp(prefix="chatapp-eval-"))
     pipeline = _Pipeline(home, with_embedder)
     try:
-        say(f"indexing {sum(len(article.files) for article in articles)} paragraphs")
+        tell("indexing", sum(len(article.files) for article in articles))
         pipeline.add(articles)
-        return _measure(pipeline, articles, chance, say)
+        return _measure(pipeline, articles, chance, tell)
     finally:
         pipeline.close()
         shutil.rmtree(home, ignore_errors=True)
@@ -185,15 +180,15 @@ def _add_user(t) -> str:  # type: ignore[no-untyped-def]
     return user.id
 
 
-def _measure(pipeline: _Pipeline, articles: Sequence[Article], chance: random.Random, say: Callable[[str], None]) -> Report:
+def _measure(pipeline: _Pipeline, articles: Sequence[Article], chance: random.Random, tell: Tell) -> Report:
     questions = [question for article in articles for question in article.questions]
     total = len(questions)
-    say(f"asking {total} questions")
+    tell("asking", total)
     times = sorted(_milliseconds(pipeline, one) for one in chance.sample(questions, min(TIMED_QUESTIONS, total)))
     ranks = list(_ranks(pipeline, articles, questions))
     chosen = chance.sample(questions, min(ANSWERED_QUESTIONS, total))
     held = [_holds(pipeline.search(question.text, SHOWN), question) for question in chosen]
-    say("asking foreign questions")
+    tell("foreign", min(FOREIGN_QUESTIONS, total))
     declined = [answer for fold in range(FOLDS) for answer in _foreign(pipeline, articles[fold::FOLDS], chance)]
     return Report(
         embedder=pipeline.embedder.fingerprint.model if pipeline.embedder else None,

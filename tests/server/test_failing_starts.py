@@ -1,0 +1,183 @@
+"""Starts that cannot work: each ends with a sentence that says what to do, in the terminal's language, and nothing runs on."""
+
+import fcntl
+import json
+import os
+import pty
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import termios
+import urllib.request
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from chatapp.migrate import migrate
+from chatapp.settings import Settings
+from tests.service import ROOT, free_port, wait_for
+
+pytestmark = [pytest.mark.server, pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")]
+LANGUAGES = ("C.UTF-8", "zh_CN.UTF-8")
+END_SECONDS = 30
+OLD = """
+import runpy, sys
+sys.version_info = (3, 8, 18, 'final', 0)
+del sys.argv[0]
+runpy.run_path(sys.argv[0], run_name='__main__')
+"""
+
+
+def said(home: Path, *command: str, **variables: str) -> list[str]:
+    """Start once in each language, side by side; return what the terminals show, after looking that both have failed rightly."""
+    told = environ(home, **variables)
+    started = [
+        subprocess.Popen(
+            command or (sys.executable, "app.py"),
+            cwd=ROOT,
+            env={**told, "LC_ALL": language},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for language in LANGUAGES
+    ]
+    shown = [process.communicate(timeout=END_SECONDS)[0] for process in started]
+    assert [process.returncode for process in started] == [1, 1], shown
+    return shown
+
+
+def environ(home: Path, **variables: str) -> dict[str, str]:
+    own = {"CHATAPP_HOME": str(home), "CHATAPP_BIND": f"127.0.0.1:{free_port()}", "CHATAPP_ENV_FILE": os.devnull}
+    return {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], **own, **variables}
+
+
+def one_line(text: str) -> str:
+    assert text.endswith("\n") and text.count("\n") == 1 and "Traceback" not in text, text
+    return text.rstrip()
+
+
+def test_a_port_that_is_taken(tmp_path: Path) -> None:
+    port = free_port()
+    with socket.create_server(("127.0.0.1", port)):
+        english, chinese = said(tmp_path, CHATAPP_BIND=f"127.0.0.1:{port}")
+    assert one_line(english).startswith(f"Port {port} on 127.0.0.1 is taken by another program.")
+    assert one_line(chinese).startswith(f"127.0.0.1 的端口 {port} 已被其他程序占用。")
+    assert f"CHATAPP_BIND=127.0.0.1:{port + 1} make run" in english and f"CHATAPP_BIND=127.0.0.1:{port + 1} make run" in chinese
+
+
+def test_a_home_that_another_service_uses(tmp_path: Path) -> None:
+    with open(tmp_path / "lock", "a+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        english, chinese = said(tmp_path)
+    assert one_line(english).startswith(f"Another service (process {os.getpid()}) uses {tmp_path}.")
+    assert one_line(chinese).startswith(f"另一个服务（进程 {os.getpid()}）正在使用 {tmp_path}。")
+
+
+def test_a_home_that_cannot_be_written(tmp_path: Path) -> None:
+    home = Path("/sys/chatapp")  # not even by root
+    english, chinese = said(home)
+    assert one_line(english) == f"{home} cannot be written. Choose another folder with CHATAPP_HOME."
+    assert one_line(chinese) == f"无法写入 {home}。请用 CHATAPP_HOME 指定别的文件夹。"
+    (tmp_path / "chatapp.db").mkdir()
+    (tmp_path / "start.log").mkdir()
+    assert one_line(take_turns(tmp_path)[0]).startswith(f"{tmp_path} cannot be written.")
+
+
+def test_settings_that_are_wrong(tmp_path: Path) -> None:
+    english, chinese = said(tmp_path, CHATAPP_AUTH="maybe", CHATAPP_MAX_STREAMS="many")
+    assert english == "CHATAPP_AUTH takes accounts or off.\nCHATAPP_MAX_STREAMS takes a number.\n"
+    assert chinese == "CHATAPP_AUTH 应为 accounts 或 off。\nCHATAPP_MAX_STREAMS 应为整数。\n"
+
+
+def test_a_database_that_is_newer_than_the_program(tmp_path: Path) -> None:
+    migrate(Settings(home=tmp_path))
+    with closing(sqlite3.connect(tmp_path / "chatapp.db")) as database, database:
+        database.execute("UPDATE alembic_version SET version_num = '9999'")
+    english, chinese = take_turns(tmp_path)
+    assert one_line(english).startswith("This database was made by a newer version of the program (9999).")
+    assert one_line(chinese).startswith("该数据库由更新版本的程序创建（9999）。") and "backups" in chinese
+
+
+def test_a_database_server_that_cannot_be_reached(tmp_path: Path) -> None:
+    english, chinese = take_turns(tmp_path, DATABASE_URL=f"postgresql+psycopg://me:secret@127.0.0.1:{free_port()}/chat")
+    assert one_line(english) == "The database cannot be reached. Check DATABASE_URL and that the database runs."
+    assert one_line(chinese) == "无法连接数据库。请检查 DATABASE_URL，并确认数据库正在运行。"
+    english, _ = take_turns(tmp_path, DATABASE_URL="postgresql+psycopg://me@127.0.0.1:port/chat")
+    assert one_line(english) == "DATABASE_URL takes sqlite:///… or postgresql+psycopg://…."
+
+
+def take_turns(home: Path, **variables: str) -> list[str]:
+    """As `said`, by the step of a start that looks at the database: two services could not share the home."""
+    return said(home, sys.executable, "-m", "chatapp", "prepare", "--greet", "127.0.0.1:1", **variables)
+
+
+def test_a_python_that_is_too_old(tmp_path: Path) -> None:
+    old = tmp_path / "python3"
+    old.write_text(f'#!/bin/sh\nPYTHONPATH=scripts exec "{sys.executable}" -c "{OLD}" "$@"\n')
+    old.chmod(0o755)
+    for command in (str(old), "scripts/setup.py", "run"), (str(old), "app.py"):
+        english, chinese = said(tmp_path, *command, PATH=str(tmp_path))
+        assert one_line(english).startswith("Python 3.11 or newer is needed, this is 3.8.")
+        assert one_line(chinese).startswith("需要 Python 3.11 或更新的版本，当前是 3.8。")
+
+
+def test_no_python_at_all_and_what_make_says_at_the_end(tmp_path: Path) -> None:
+    for language, words in zip(LANGUAGES, ("Python 3.11 or newer is needed. ", "需要 Python 3.11 或更新的版本。"), strict=True):
+        told = {"PATH": os.environ["PATH"], "LC_ALL": language}
+        done = subprocess.run(["make", "run", f"PYTHON={tmp_path}/none"], cwd=ROOT, env=told, capture_output=True, text=True)
+        sentence, *rest = done.stderr.splitlines()
+        assert sentence.startswith(words) and sentence.endswith("apt install python3-venv")
+        assert len(rest) == 1 and rest[0].startswith("make: ***") and done.stdout == ""  # make's own, with a status of its own
+
+
+def test_ctrl_c_ends_make_run_quietly(tmp_path: Path) -> None:
+    """From a terminal the signal goes to all of the group in the foreground, make among them."""
+    told = environ(tmp_path, CHATAPP_EMBEDDER="off", CHATAPP_AUTH="off")
+    terminal, theirs = pty.openpty()
+    process = subprocess.Popen(
+        ["make", "run"],
+        cwd=ROOT,
+        env=told,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+    )
+    os.close(theirs)
+    with open(terminal, "rb", buffering=0) as screen:
+        wait_for(lambda: process.poll() is not None or has_read_its_manual(told["CHATAPP_BIND"]), END_SECONDS, "make run serves")
+        os.write(terminal, b"\x03")
+        assert process.wait(10) == -signal.SIGINT  # make's own end; a shell calls it 130
+        wait_for(lambda: not left(tmp_path), 5, "nothing runs any more")
+        os.set_blocking(terminal, False)
+        greeting, _, rest = screen.read(65536).partition(b"^C")
+        assert b"Ctrl-C" in greeting and rest.strip() == b""
+
+
+def has_read_its_manual(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://{address}/api/knowledge") as reply:
+            bases = json.load(reply)["items"]
+    except OSError:
+        return False
+    return bool(bases) and bases[0]["state"] == "ready"
+
+
+def left(home: Path) -> list[str]:
+    """The processes that still run with this home folder."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if f"CHATAPP_HOME={home}\0".encode() in (process / "environ").read_bytes():
+                found.append((process / "cmdline").read_text())
+        except OSError:
+            continue
+    return found
