@@ -30,7 +30,7 @@ def create_app(settings: Settings | None = None) -> "OpenAPI":
     from chatapp.sessions import Sessions
     from chatapp.suppliers import Suppliers
     from chatapp.turns import Turns
-    from chatapp.web import accounts, chat, knowledge, ops, pages, sessions, suppliers
+    from chatapp.web import accounts, chat, knowledge, ops, pages, refusals, sessions, suppliers
     from chatapp.web.shapes import ErrorBody
 
     settings = settings or Settings.from_env()
@@ -38,7 +38,7 @@ def create_app(settings: Settings | None = None) -> "OpenAPI":
     app = OpenAPI(
         "chatapp",
         info=Info(title="Chat over your own documents", version=__version__),
-        validation_error_callback=web.invalid,
+        validation_error_callback=refusals.invalid,
         validation_error_model=ErrorBody,
         doc_ui=False,
         security_schemes={"token": {"type": "http", "scheme": "bearer"}},

@@ -9,6 +9,7 @@ import hashlib
 import os
 import secrets
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
@@ -20,16 +21,15 @@ from sqlalchemy.orm import Session as Transaction
 from werkzeug.security import check_password_hash, generate_password_hash
 
 from chatapp import offload
+from chatapp.attempts import Attempts
 from chatapp.database import Database
+from chatapp.defaults import Defaults
 from chatapp.errors import InvalidRequest, NotFound, Unauthorized
 from chatapp.kept import Kept
 from chatapp.models import Token, User, new_id, now
 
 LOGIN_DAYS = 30
 LINK_HOURS = 24
-FREE_ATTEMPTS = 5
-WAIT_SECONDS = 30
-MOST_ATTEMPTS_KEPT = 10_000
 MOST_CHECKS = 16
 NOTE_SECONDS = 60
 CHECK_AGAIN_SECONDS = 5
@@ -58,6 +58,7 @@ class Person:
     role: str
     language: str | None
     has_password: bool
+    defaults: Defaults = Defaults()
 
     @property
     def is_admin(self) -> bool:
@@ -73,18 +74,17 @@ class Accounts:
         self._checking = 0
         self._used: dict[str, float] = {}
         self._holders: Kept[tuple[str, tuple[str, ...]], Person] = Kept(KEPT_SECONDS, MOST_KEPT)
-        self._attempts: dict[tuple[str, str], tuple[int, float]] = {}
+        self._attempts = Attempts()
 
     def sign_in(self, name: str, password: str, client: str) -> tuple[Person, str]:
         """Check a password and return the person and a new login secret; raise Unauthorized."""
-        self._throttle(name, client)
-        self._count_attempt(name, client)  # before the check, or many at once would all be checked
+        self._attempts.begin(name, client)  # before the check, or many at once would all be checked
         user = self._database.read(lambda t: _user(t, User.name == name, ~User.disabled))
         known = user.password_hash if user else None
         matches = self._check(known or None, password)
         if user is None or user.password_hash is None or not matches:
             raise Unauthorized("wrong")
-        self._attempts.pop((name, client), None)
+        self._attempts.forget(name, client)
         return _person(user), self._issue(user.id, "login", timedelta(days=LOGIN_DAYS))
 
     def use_link(self, secret: str) -> tuple[Person, str]:
@@ -147,6 +147,29 @@ class Accounts:
         self._database.write(save)
         self._holders.clear()
 
+    def set_defaults(self, person: Person, changes: Mapping[str, Any]) -> Person:
+        """Change some of a person's defaults, None for the product's own again; return who they are now."""
+
+        def save(t: Transaction) -> Person:
+            user = t.get_one(User, person.id, with_for_update=True)
+            user.defaults = {name: value for name, value in {**user.defaults, **changes}.items() if value is not None}
+            return _person(user)
+
+        changed = self._database.write(save)
+        self._holders.clear()
+        return changed
+
+    def clear(self, person: Person, keep: str) -> None:
+        """Take away a person's defaults and personal tokens; `keep` is the secret that goes on. The account stays."""
+        personal = delete(Token).where(Token.user_id == person.id, Token.kind == "personal", Token.hash != hash_of(keep))
+
+        def remove(t: Transaction) -> None:
+            t.execute(personal)
+            t.execute(update(User).where(User.id == person.id).values(defaults={}))
+
+        self._database.write(remove)
+        self._holders.clear()
+
     def tokens(self, person: Person) -> list[dict[str, Any]]:
         """List somebody's personal tokens, without their secrets."""
 
@@ -190,7 +213,7 @@ class Accounts:
                 user.password_hash = hashed
             t.flush()
             t.execute(delete(Token).where(or_(Token.kind == "environment", Token.expires_at < now())))
-            if token:
+            if token and not t.scalar(select(Token.id).where(Token.hash == hash_of(token))):  # it may be one that was made here
                 t.add(Token(user_id=user.id, kind="environment", hash=hash_of(token), name="CHATAPP_TOKEN"))
             return user
 
@@ -240,18 +263,6 @@ class Accounts:
         finally:
             self._checking -= 1
 
-    def _throttle(self, name: str, client: str) -> None:
-        count, last = self._attempts.get((name, client), (0, 0.0))
-        wait = last + min(WAIT_SECONDS * (count - FREE_ATTEMPTS + 1), 600) - time.monotonic()
-        if count >= FREE_ATTEMPTS and wait > 0:
-            raise Unauthorized("slow", retry_after=int(wait) + 1, seconds=int(wait) + 1)
-
-    def _count_attempt(self, name: str, client: str) -> None:
-        if len(self._attempts) >= MOST_ATTEMPTS_KEPT:
-            self._attempts.clear()
-        count, _ = self._attempts.get((name, client), (0, 0.0))
-        self._attempts[name, client] = (count + 1, time.monotonic())
-
 
 def _token_json(row: Token) -> dict[str, Any]:
     return {"id": row.id, "name": row.name, "created_at": row.created_at, "used_at": row.used_at}
@@ -272,7 +283,8 @@ def _user(t: Transaction, *conditions: Any) -> User | None:
 
 
 def _person(user: User) -> Person:
-    return Person(user.id, user.name, user.role, user.language, user.password_hash is not None)
+    has_password = user.password_hash is not None
+    return Person(user.id, user.name, user.role, user.language, has_password, Defaults(**user.defaults))
 
 
 def hash_of(secret: str) -> str:

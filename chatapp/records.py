@@ -172,6 +172,11 @@ def live_in_session(t: Transaction, user_id: str, session_id: str) -> list[str]:
     return list(t.scalars(select(Run.message_id).where(Run.session_id == session_id, Run.user_id == user_id)))
 
 
+def live_of(t: Transaction, user_id: str) -> list[str]:
+    """Return the live answers of a person."""
+    return list(t.scalars(select(Run.message_id).where(Run.user_id == user_id)))
+
+
 def request_stop(t: Transaction, message_id: str) -> None:
     """Leave word for the owner of a run that it is to stop."""
     t.execute(update(Run).where(Run.message_id == message_id).values(stop_requested=True))

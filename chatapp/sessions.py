@@ -15,8 +15,10 @@ from chatapp.models import Message, Session, new_id, now
 
 MOST = 200
 SNIPPET = 120
+DELETED_TOGETHER = 100  # sessions in one transaction: other writes wait for it
 # Built once: questions wait for them.
 _messages, _sessions = (Message.metadata.tables[name] for name in ("messages", "sessions"))
+_COUNTED = {"chats": _sessions, "messages": _messages}
 _SAID = select(_messages.c.id, _messages.c.parent_id, _messages.c.role, _messages.c.content).where(
     _messages.c.session_id == bindparam("session_id")
 )
@@ -27,6 +29,12 @@ _LAST = (
     .where(_sessions.c.supplier != bindparam("but"))
     .order_by(_sessions.c.updated_at.desc())
     .limit(1)
+)
+
+_DELETE_SOME = (
+    delete(_sessions)
+    .where(_sessions.c.id.in_(select(_sessions.c.id).where(_sessions.c.user_id == bindparam("user_id")).limit(DELETED_TOGETHER)))
+    .returning(_sessions.c.id)
 )
 
 
@@ -121,6 +129,16 @@ class Sessions:
     def delete(self, user_id: str, session_id: str) -> None:
         """Delete a session with all its messages; raise NotFound."""
         self._database.write(lambda t: t.delete(owned_session(t, user_id, session_id)))
+
+    def delete_all(self, user_id: str) -> None:
+        """Delete all sessions of a person, temporary ones too, with their messages."""
+        while self._database.write(lambda t: t.execute(_DELETE_SOME, {"user_id": user_id}).all()):
+            pass
+
+    def stored(self, user_id: str) -> dict[str, int]:
+        """Count a person's sessions, temporary ones too, and their messages."""
+        counts = {name: select(func.count()).where(table.c.user_id == user_id) for name, table in _COUNTED.items()}
+        return self._database.read(lambda t: {name: t.scalar(count) or 0 for name, count in counts.items()})
 
     def messages(self, user_id: str, session_id: str, after: str | None, limit: int | None) -> list[dict[str, Any]]:
         """Return the messages of all branches, oldest first; raise NotFound."""
@@ -217,7 +235,7 @@ def _with_descendants(t: Transaction, message: Message) -> set[str]:
 
 def session_json(session: Session) -> dict[str, Any]:
     """Show a session as wire.md says."""
-    bases = list(session.knowledge_base_ids)
+    bases, options = list(session.knowledge_base_ids), session.knowledge_options
     return {
         "id": session.id,
         "title": session.title,
@@ -225,6 +243,8 @@ def session_json(session: Session) -> dict[str, Any]:
         "created_at": session.created_at,
         "updated_at": session.updated_at,
         "knowledge_base_id": bases if len(bases) > 1 else (bases[0] if bases else None),
+        "filter_by_file_md5": options.get("md5s", []),
+        "search_k": options.get("search_k"),
         "supplier": session.supplier,
         "model": session.model,
         "leaf_id": session.leaf_id,

@@ -18,7 +18,7 @@ PACKAGE = ROOT / "chatapp"
 LAYERS = (
     ("errors", "settings", "words", "stems", "logs", "limits", "pace", "trust", "core"),
     ("models", "database", "kept", "offload", "secret", "services", "own_service", "watched", "children"),
-    ("accounts", "users", "sessions", "titles", "migrate"),
+    ("accounts", "attempts", "defaults", "users", "sessions", "titles", "migrate"),
     ("records", "chains"),
     ("knowledge", "suppliers"),
     ("runs", "turns"),

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import inspect
 
+from chatapp.accounts import Accounts
 from chatapp.database import open_database
+from chatapp.defaults import Defaults
 from chatapp.errors import DatabaseNewer
 from chatapp.migrate import FOLDER, migrate
 from chatapp.models import Base
@@ -44,6 +46,20 @@ migrate(Settings(home=Path({str(tmp_path)!r})))"
     for process in started:
         _, errors = process.communicate(timeout=60)
         assert process.returncode == 0, errors.decode()
+
+
+def test_people_of_an_older_database_ask_as_they_always_did(tmp_path: Path) -> None:
+    before = tmp_path / "before"
+    shutil.copytree(FOLDER, before, ignore=shutil.ignore_patterns("0003*"))
+    settings = Settings(home=tmp_path / "home")
+    migrate(settings, before)
+    with closing(sqlite3.connect(settings.home / "chatapp.db")) as older, older:
+        values = "VALUES ('u', 'kept', 'admin', 0, '2026-01-01 00:00:00')"
+        older.execute(f"INSERT INTO users (id, name, role, disabled, created_at) {values}")
+    migrate(settings)
+    database = open_database(settings.sql_url)
+    assert Accounts(database).administrator().defaults == Defaults()
+    database.close()
 
 
 SECOND = """

@@ -40,8 +40,9 @@ _STOP_WORDS = (
 STOP_WORDS = frozenset(_STOP_WORDS.split())
 # What asks and is not asked for; longer ones first, since a pattern takes the first that fits.
 _ASKING = re.compile(
-    "为什么|為什麼|什么样|什麼樣|什么时候|什麼時候|什么|什麼|甚么|怎么样|怎麼樣|怎样|怎樣|怎么|怎麼|如何|多少|几个|哪一|哪些|哪个|哪個|哪里|哪裡|哪儿|"
-    "哪几|哪|是谁|是誰|谁|誰|是否|是不是|有没有|請問|请问|吗|嗎|呢|请|請"
+    "为什么|為什麼|什么样|什麼樣|什么时候|什麼時候|什么|什麼|甚么|怎么样|怎麼樣|怎么办|怎麼辦|怎么回事|怎麼回事|怎样|怎樣|怎么|怎麼|如何|多少|"
+    "几个|哪一|哪些|哪个|哪個|哪里|哪裡|哪儿|哪几|哪|是谁|是誰|谁|誰|是否|是不是|有没有|有沒有|能不能|能否|会不会|會不會|可不可以|可否|要不要|請問|请问|"
+    "吗|嗎|呢|请|請"
 )
 _PRONOUNS = frozenset("你您我他她它這这那")  # where one is all that is left between what asks
 

@@ -3,12 +3,11 @@
 Every method takes who asks, and finds what is theirs or raises NotFound (rows.py).
 """
 
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -26,7 +25,7 @@ from chatapp.knowledge.ingest import is_due
 from chatapp.knowledge.jobs import DELETING, VISIBLE, lock_content
 from chatapp.knowledge.lexical import index_for
 from chatapp.knowledge.originals import Incoming, Originals, Stored
-from chatapp.knowledge.remove import Remover, mark_deleting
+from chatapp.knowledge.remove import Remover, StillThere, mark_deleting
 from chatapp.knowledge.retrieve import retrieve
 from chatapp.knowledge.rows import (
     base_json,
@@ -37,14 +36,13 @@ from chatapp.knowledge.rows import (
     find_file,
     owned_base,
     readable_base,
+    stored_of,
     unread_files,
 )
 from chatapp.models import Chunk, File, KnowledgeBase, new_id, now
 from chatapp.services import wake
 from chatapp.sessions import place
 from chatapp.settings import Settings
-
-FOREGROUND_SECONDS = 2  # of a base's removal happen while its owner waits
 
 
 class Knowledge:
@@ -130,17 +128,21 @@ class Knowledge:
             base.user_id = None
             return base.number
 
-        number = self._database.write(mark)
-        until = time.monotonic() + FOREGROUND_SECONDS
-        self._remover.remove_base(number, lambda: time.monotonic() > until)
+        self._clear_away([self._database.write(mark)])
+
+    def forget(self, user_id: str) -> None:
+        """Delete all bases of a person, as `delete` does; to be called before their row goes."""
+        theirs = update(KnowledgeBase).where(KnowledgeBase.user_id == user_id).values(user_id=None)
+        self._clear_away(self._database.write(lambda t: list(t.scalars(theirs.returning(KnowledgeBase.number)))))
+
+    def _clear_away(self, numbers: Sequence[int]) -> None:
+        self._remover.remove_bases(numbers)
         if self._remover.due():
             self.wake()
 
-    def forget(self, user_id: str) -> None:
-        """Delete all bases of a person; to be called before their row goes."""
-        for base in self.bases(user_id):
-            if not base["bundled"]:
-                self.delete(user_id, base["id"])
+    def stored(self, user_id: str) -> dict[str, int]:
+        """Count a person's bases, their files and the files' bytes."""
+        return self._database.read(lambda t: stored_of(t, user_id))
 
     # --- files
 
@@ -173,7 +175,7 @@ class Knowledge:
             there = select(File).where(File.knowledge_base_id == into.id, File.sha256 == stored.sha256)
             file = t.scalars(there).first()
             if file is not None and file.status == DELETING:
-                raise _StillThere(file.id)
+                raise StillThere(file.id)
             duplicate = file is not None
             if file is None:
                 file = File(id=new_id(), knowledge_base_id=into.id, name=name, md5=stored.md5, sha256=stored.sha256)
@@ -186,7 +188,7 @@ class Knowledge:
         while True:
             try:
                 return self._database.write(add)
-            except _StillThere as left:
+            except StillThere as left:
                 self._remover.remove_file(left.file_id)
             except IntegrityError:  # two uploads of the same bytes on PostgreSQL; the second look finds the first
                 continue
@@ -291,11 +293,3 @@ class Knowledge:
         manual.install(self._database, self, self._remover, folder, name)
         if self.due():
             self.wake()
-
-
-class _StillThere(Exception):
-    """The same bytes are just being deleted."""
-
-    def __init__(self, file_id: str) -> None:
-        super().__init__(file_id)
-        self.file_id = file_id

@@ -12,12 +12,13 @@ from chatapp.database import Database
 from chatapp.knowledge.jobs import DELETING
 from chatapp.knowledge.remove import Remover, mark_deleting
 from chatapp.models import File, KnowledgeBase, new_id, now
+from chatapp.words import say
 
 if TYPE_CHECKING:
     from chatapp.knowledge.bases import Knowledge
 
 KEY = "manual"
-NAME = "Manual · 使用手册"
+NAME = "Manual · 使用手册"  # as it is stored; everybody reads it in their own language
 EXTENSIONS = (".md", ".txt", ".pdf", ".docx")
 
 
@@ -30,10 +31,22 @@ def install(database: Database, knowledge: Knowledge, remover: Remover, folder: 
             incoming = knowledge.originals.take(opened)
         stored = incoming.finish()
         wanted.add(stored.sha256)
-        knowledge.store_file(number, path.name, incoming, stored)
+        knowledge.store_file(number, _file_name(path), incoming, stored)
         incoming.discard()
     for file_id in database.write(lambda t: _mark_old(t, number, wanted)):
         remover.remove_file(file_id)
+
+
+def spoken(text: str, language: str) -> str:
+    """Put the manual's name, where it stands in a text, into a reader's language."""
+    return text.replace(NAME, say(language, "knowledge.manual"))
+
+
+def _file_name(path: Path) -> str:
+    """Return what a file is called where it is cited: its title, and not "en.md"."""
+    with open(path, encoding="utf-8") as text:
+        title = text.readline() if path.suffix == ".md" else ""
+    return title.removeprefix("# ").strip() + path.suffix if title.startswith("# ") else path.name
 
 
 def _base(t: Session, name: str) -> int:

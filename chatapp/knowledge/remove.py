@@ -5,7 +5,8 @@ the worker takes it up again. A base that was deleted belongs to nobody and is n
 holds of a base that stays is removed by sync.py; the collections of one that goes, here, by the worker.
 """
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
 
 from sqlalchemy import delete, exists, or_, select, update
 from sqlalchemy.orm import Session
@@ -17,6 +18,16 @@ from chatapp.knowledge.jobs import BATCH_CHUNKS, DELETING, LEASE, lock_content, 
 from chatapp.knowledge.originals import Originals
 from chatapp.knowledge.sync import Sync
 from chatapp.models import Chunk, File, KnowledgeBase, now
+
+FOREGROUND_SECONDS = 2  # of a removal happen while its owner waits
+
+
+class StillThere(Exception):
+    """A file is just being deleted: its bytes cannot come back yet."""
+
+    def __init__(self, file_id: str) -> None:
+        super().__init__(file_id)
+        self.file_id = file_id
 
 
 class Remover:
@@ -58,6 +69,12 @@ class Remover:
                 self._originals.remove(sha256)
 
         write_patiently(self._database, finish)
+
+    def remove_bases(self, numbers: Iterable[int]) -> None:
+        """Remove marked bases, as far as their owner waits for it."""
+        until = time.monotonic() + FOREGROUND_SECONDS
+        for number in numbers:
+            self.remove_base(number, lambda: time.monotonic() > until)
 
     def remove_base(self, number: int, enough: Callable[[], bool] = lambda: False) -> bool:
         """Remove a marked base file by file; `enough` may end this early, the worker does the rest. Say whether it is gone."""

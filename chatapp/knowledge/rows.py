@@ -38,6 +38,17 @@ def owned_base(t: Session, user_id: str, base_id: str) -> KnowledgeBase:
     return base
 
 
+def stored_of(t: Session, user_id: str) -> dict[str, int]:
+    """Count a person's bases, their files and the files' bytes."""
+    own = KnowledgeBase.user_id == user_id
+    of_files = select(func.count(), func.coalesce(func.sum(File.size), 0)).join_from(
+        File, KnowledgeBase, File.knowledge_base_id == KnowledgeBase.id
+    )
+    files, size = t.execute(of_files.where(own, File.status != DELETING)).one()
+    bases = t.scalar(select(func.count()).select_from(KnowledgeBase).where(own)) or 0
+    return {"knowledge_bases": bases, "files": files, "file_bytes": int(size)}
+
+
 def files_of(base: KnowledgeBase) -> Select[File]:
     """Select the files of a base but those that are being deleted."""
     return select(File).where(File.knowledge_base_id == base.id, File.status != DELETING)

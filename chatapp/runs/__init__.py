@@ -38,6 +38,7 @@ PACE_SECONDS = 0.1
 FLUSH_SECONDS = 0.2
 WATCH_SECONDS = 0.25
 TICK_SECONDS = 1
+STOP_SECONDS = 1  # within which every worker has obeyed
 REAP_SECONDS = 2
 STALE_SECONDS = 30
 
@@ -105,15 +106,29 @@ class Runs:
     def stop(self, user_id: str, message_id: str) -> None:
         """Ask an answer to end, wherever it is written; any number of times. Raise NotFound."""
         row = self._database.read(lambda t: records.owned_answer(t, user_id, message_id))
-        if writer := self._writers.get(message_id):
-            writer.interrupt(Stopped)
-        elif State(row.status) in LIVE:
-            self._stops.ask(message_id)
+        if message_id in self._writers or State(row.status) in LIVE:
+            self._stop(message_id)
 
     def stop_session(self, user_id: str, session_id: str) -> None:
         """Stop every live answer of a session, before it is deleted."""
         for message_id in self._database.read(lambda t: records.live_in_session(t, user_id, session_id)):
             self.stop(user_id, message_id)
+
+    def stop_all(self, user_id: str) -> None:
+        """Stop every live answer of a person, and give each time to end, before all their sessions are deleted."""
+        until = time.monotonic() + STOP_SECONDS
+        live = self._database.read(lambda t: records.live_of(t, user_id))
+        for message_id in live:
+            self._stop(message_id)
+        while live and time.monotonic() < until:
+            gevent.sleep(0.05)
+            live = self._database.read(lambda t: records.live_of(t, user_id))
+
+    def _stop(self, message_id: str) -> None:
+        if writer := self._writers.get(message_id):
+            writer.interrupt(Stopped)
+        else:
+            self._stops.ask(message_id)
 
     def admit(self, cut: Callable[[], None]) -> Reader:
         """Give a place to somebody who wants to read; raise Overloaded where none is left, Restarting before the end.

@@ -1,10 +1,9 @@
 """The only package that sees Flask's request. One blueprint per resource; here is what all of them share:
 
-who asks (cookie, token, or everybody where accounts are off), from which page, in which language, and the one JSON exit of
-every error. All routes are closed unless they are named in `OPEN`.
+who asks (cookie, token, or everybody where accounts are off), from which page, and in which language. All routes are closed
+unless they are named in `OPEN`. Errors leave by refusals.py.
 """
 
-import logging
 import re
 import uuid
 from dataclasses import dataclass
@@ -13,33 +12,21 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, current_app, g, jsonify, redirect, request
+from flask import Flask, Response, current_app, g, redirect, request
 from flask.json.provider import DefaultJSONProvider
-from pydantic import BaseModel, ValidationError, model_validator
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from pydantic import BaseModel, model_validator
 
 from chatapp.accounts import Accounts, Person
 from chatapp.database import Database
-from chatapp.errors import (
-    ChatAppError,
-    Forbidden,
-    Internal,
-    InvalidRequest,
-    MethodNotAllowed,
-    NotFound,
-    OriginRefused,
-    TooLarge,
-    Unauthorized,
-)
+from chatapp.errors import Forbidden, InvalidRequest, NotFound, OriginRefused, Unauthorized
 from chatapp.knowledge import Knowledge
 from chatapp.runs import Runs
 from chatapp.sessions import Sessions
-from chatapp.settings import MB, Settings
+from chatapp.settings import Settings
 from chatapp.suppliers import Suppliers
 from chatapp.turns import Turns
-from chatapp.words import choose_language, say
-
-log = logging.getLogger("chatapp.web")
+from chatapp.web import refusals
+from chatapp.words import choose_language
 
 LOGIN_COOKIE = "chatapp_session"
 OPEN = frozenset({"static", "pages.sign_in", "pages.static_file", "auth.login", "ops.healthz", "ops.readyz"})
@@ -116,10 +103,7 @@ def init_app(app: Flask) -> None:
     app.json = JSONProvider(app)
     app.before_request(_begin)
     app.after_request(_finish)
-    app.register_error_handler(ChatAppError, _refuse)
-    app.register_error_handler(HTTPException, _refuse_http)
-    app.register_error_handler(RecursionError, lambda _: _refuse(InvalidRequest("body", "unreadable")))
-    app.register_error_handler(Exception, _refuse_unexpected)
+    refusals.init_app(app)
 
 
 def _begin() -> Any:
@@ -206,98 +190,3 @@ def _finish(response: Response) -> Response:
             response.headers["Access-Control-Allow-Methods"] = "GET, POST, PUT, PATCH, DELETE"
             response.headers["Access-Control-Max-Age"] = "600"
     return response
-
-
-def _refuse(error: ChatAppError) -> tuple[Response, int]:
-    body: dict[str, Any] = error_json(error)
-    body["request_id"] = g.get("request_id", "-")
-    response = jsonify(error=body)
-    if error.status == HTTPStatus.UNAUTHORIZED:
-        response.headers["WWW-Authenticate"] = "Bearer"
-    if error.retry_after is not None:
-        response.headers["Retry-After"] = str(error.retry_after)
-    return response, error.status
-
-
-def error_json(error: ChatAppError) -> dict[str, Any]:
-    """Put an error into the reader's words."""
-    params = {"request_id": g.get("request_id", "-"), **error.params}
-    body: dict[str, Any] = {"code": error.code, "retryable": error.retryable}
-    if isinstance(error, InvalidRequest):
-        language = g.get("language", "en")
-        body["fields"] = {name: say(language, f"server.reason.{why}", more) for name, (why, more) in error.reasons.items()}
-        field, reason = next(iter(body["fields"].items()))
-        params |= {"field": field, "reason": reason}
-    return {"message": say(g.get("language", "en"), error.key, params), **body}
-
-
-def stored_error_json(stored: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Put an error that was stored with a message or file into the reader's words."""
-    if not stored:
-        return None
-    message = say(g.language, stored["key"], stored.get("params"))
-    return {"code": stored["code"], "message": message, "retryable": stored.get("retryable", False)}
-
-
-def _refuse_http(fault: HTTPException) -> Any:
-    if fault.response is not None or (fault.code or 500) < 400:
-        return fault.get_response()
-    if isinstance(fault, RequestEntityTooLarge):
-        return _refuse(TooLarge(limit=f"{(request.max_content_length or 0) // MB} MB"))
-    if fault.code == HTTPStatus.NOT_FOUND:
-        return _refuse(NotFound())
-    if fault.code == HTTPStatus.METHOD_NOT_ALLOWED:
-        return _refuse(MethodNotAllowed(method=request.method))
-    if (fault.code or 500) < 500:
-        return _refuse(InvalidRequest("body", "unreadable"))
-    return _refuse_unexpected(fault)
-
-
-def _refuse_unexpected(fault: Exception) -> tuple[Response, int]:
-    log.error("request %s %s %s failed", g.get("request_id", "-"), request.method, request.path, exc_info=fault)
-    return _refuse(Internal(request_id=g.get("request_id", "-")))
-
-
-def invalid(fault: ValidationError) -> Response:
-    """Turn pydantic's findings into our error: each field and what it takes, never what was sent."""
-    if request.method in ("POST", "PUT", "PATCH") and request.get_json(silent=True) is None:
-        raise InvalidRequest("body", "not_json" if request.is_json else "body_json")
-    error: InvalidRequest | None = None
-    for finding in fault.errors(include_input=False, include_url=False):
-        name = ".".join(str(part) for part in finding["loc"]) or "body"
-        reason, params = _reason(finding["type"], finding.get("ctx", {}))
-        if ":" in reason:  # a rule over several fields names the one to look at
-            name, _, reason = reason.partition(":")
-        found = InvalidRequest(name, reason, **params)
-        if error is None:
-            error = found
-        error.reasons = found.reasons | error.reasons
-    raise error or InvalidRequest("body", "wrong")
-
-
-_REASONS = {
-    "missing": "missing",
-    "string_too_short": "too_short",
-    "string_too_long": "too_long",
-    "string_type": "text",
-    "bool_type": "switch",
-    "bool_parsing": "switch",
-    "int_parsing": "whole",
-    "int_type": "whole",
-    "int_from_float": "whole",
-    "float_parsing": "number",
-    "float_type": "number",
-    "model_type": "object",
-    "model_attributes_type": "object",
-    "dict_type": "object",
-    "list_type": "list",
-    "greater_than_equal": "at_least",
-    "less_than_equal": "at_most",
-    "literal_error": "one_of",
-}
-
-
-def _reason(kind: str, context: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    if kind == "value_error":
-        return str(context["error"]), {}
-    return _REASONS.get(kind, "wrong"), {name: value for name, value in context.items() if isinstance(value, int | float | str)}

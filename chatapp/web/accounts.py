@@ -1,5 +1,6 @@
-"""/api/auth: sign in and out, who I am, password, personal tokens."""
+"""/api/auth: sign in and out, who I am and how I ask, what is stored of mine, password, personal tokens."""
 
+from dataclasses import asdict
 from typing import Any
 
 from flask import Response, g, jsonify, make_response, request
@@ -7,8 +8,10 @@ from flask_openapi3 import APIBlueprint, Tag
 from pydantic import Field, model_validator
 
 from chatapp.accounts import ADMIN, LOGIN_DAYS, Person
+from chatapp.settings import BUILTIN, OFF
 from chatapp.web import LOGIN_COOKIE, Input, person, services
-from chatapp.web.shapes import MeShape, Page, TokenMadeShape, TokenShape
+from chatapp.web.question import MaxLength, SystemPrompt, Temperature
+from chatapp.web.shapes import MeShape, Page, StoredShape, TokenMadeShape, TokenShape
 
 bp = APIBlueprint("auth", __name__, url_prefix="/api/auth", abp_tags=[Tag(name="auth", description="Accounts.")])
 
@@ -32,6 +35,21 @@ class PasswordBody(Input):
 
     current: str | None = Field(default=None, max_length=1000, repr=False)
     password: str = Field(min_length=8, max_length=1000, repr=False)
+
+
+class DefaultsBody(Input):
+    """How to ask where a question does not say so; null is the product's own again, what is left out stays."""
+
+    temperature: Temperature | None = None
+    system_prompt: SystemPrompt | None = None
+    max_length: MaxLength | None = None
+    documents_only: bool | None = None
+
+
+class MeBody(Input):
+    """What of oneself can be changed."""
+
+    defaults: DefaultsBody
 
 
 class TokenBody(Input):
@@ -71,8 +89,39 @@ def logout() -> Response:
 
 @bp.get("/me", responses={200: MeShape})
 def me() -> Any:
-    """Say who asks."""
-    return jsonify(user=_user(person()), auth=services().settings.auth, language=g.language)
+    """Say who asks, and how."""
+    return _me(person())
+
+
+@bp.patch("/me", responses={200: MeShape})
+def change_me(body: MeBody) -> Any:
+    """Set how to ask where a question does not say so."""
+    return _me(services().accounts.set_defaults(person(), body.defaults.model_dump(exclude_unset=True)))
+
+
+@bp.get("/me/stored", responses={200: StoredShape})
+def stored() -> Any:
+    """Say how much of the asker's is stored, and administrators where."""
+    found, who = services(), person()
+    kind = "sqlite" if found.database.sqlite else "postgresql"
+    return jsonify(
+        **found.sessions.stored(who.id),
+        **found.knowledge.stored(who.id),
+        embedder=None if found.settings.embedder in (BUILTIN, OFF) else found.settings.embedder,
+        home=str(found.settings.home) if who.is_admin else None,
+        database=kind if who.is_admin else None,
+    )
+
+
+@bp.delete("/me/data")
+def delete_data() -> tuple[str, int]:
+    """Delete all chats, knowledge bases, defaults and personal tokens of the asker but the one that asks; the account stays."""
+    found, who = services(), person()
+    found.runs.stop_all(who.id)
+    found.sessions.delete_all(who.id)
+    found.knowledge.forget(who.id)
+    found.accounts.clear(who, keep=_bearer())
+    return "", 204
 
 
 @bp.put("/password")
@@ -101,12 +150,22 @@ def delete_token(path: TokenPath) -> tuple[str, int]:
     return "", 204
 
 
+def _bearer() -> str:
+    """Return the token that a request shows; nothing for a browser's."""
+    shown = request.authorization
+    return (shown.token or "") if shown else ""
+
+
 def _client() -> str:
     """Return where a request comes from; only a proxy on this machine is believed when it names somebody else."""
     address = request.remote_addr or ""
     if address in ("127.0.0.1", "::1"):
         return request.headers.get("X-Forwarded-For", address).rpartition(",")[2].strip()
     return address
+
+
+def _me(who: Person) -> Response:
+    return jsonify(user=_user(who), auth=services().settings.auth, language=g.language, defaults=asdict(who.defaults))
 
 
 def _user(who: Person) -> dict[str, Any]:

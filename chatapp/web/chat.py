@@ -2,132 +2,36 @@
 
 import functools
 import logging
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from time import monotonic
-from typing import Annotated, Any
+from typing import Any
 
 from flask import Response, g, jsonify, request
 from flask_openapi3 import APIBlueprint, Tag
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import BaseModel
 
 from chatapp.chains import build_chain, leans_on_history
 from chatapp.core import sse
-from chatapp.core.events import Done, Error
+from chatapp.core.events import Context, Done, Error, Event
 from chatapp.errors import NotFound, Overloaded, Restarting, status_of
+from chatapp.knowledge import manual
 from chatapp.runs import Job, Live, Reader
-from chatapp.suppliers import Wish
-from chatapp.turns import Opened, Question
+from chatapp.turns import Opened
 from chatapp.web import Input, person, services
 from chatapp.web.connection import bound, close_after_this
+from chatapp.web.question import ChatBody
 from chatapp.words import say
 
 log = logging.getLogger("chatapp.web")
 bp = APIBlueprint("chat", __name__, abp_tags=[Tag(name="chat", description="Ask, come back, stop.")])
 
-QUESTION_MOST = 100_000
 HEADERS = {
     "Content-Type": "text/event-stream; charset=utf-8",
     "Cache-Control": "no-cache, no-transform",
     "X-Accel-Buffering": "no",
 }
-
-
-def _one_or_many(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
-
-
-Id = Annotated[str, Field(min_length=1, max_length=80)]
-ONE_OR_MANY = WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]})
-Ids = Annotated[list[Id], BeforeValidator(_one_or_many), Field(max_length=100), ONE_OR_MANY]
-
-
-def _md5s(values: list[str]) -> list[str]:
-    found = [value.lower() for value in values]
-    if not all(re.fullmatch("[0-9a-f]{32}", value) for value in found):
-        raise ValueError("md5")
-    return found
-
-
-Md5s = Annotated[list[str], BeforeValidator(_one_or_many), Field(max_length=1000), AfterValidator(_md5s), ONE_OR_MANY]
-
-
-def _or_empty(value: Any) -> Any:
-    return {} if value is None else value
-
-
-class ChatConfig(Input):
-    """How to talk."""
-
-    system_prompt: str = Field(default="", max_length=20_000)
-    max_length: int = Field(default=20, ge=0, le=1000, description="how many earlier messages go along")
-    documents_only: bool = False
-
-
-class LLMConfig(Input):
-    """Which model. A key that comes along serves this one request."""
-
-    supplier: str | None = Field(default=None, max_length=80)
-    model: str | None = Field(default=None, max_length=200)
-    temperature: float | None = Field(default=None, ge=0, le=2)
-    api_key: str | None = Field(default=None, max_length=500, repr=False)
-
-
-class KnowledgeConfig(Input):
-    """Which documents."""
-
-    knowledge_base_id: Ids | None = None
-    filter_by_file_md5: Md5s = Field(default_factory=list)
-    search_k: int = Field(default=5, ge=1, le=50)
-
-
-class ChatBody(Input):
-    """A question, or another answer to one, or the rest of an answer."""
-
-    question: str | None = Field(default=None, min_length=1, max_length=QUESTION_MOST)
-    question_id: Id | None = None
-    continue_id: Id | None = None
-    session_id: Id | None = None
-    parent_id: Id | None = None
-    client_message_id: Id | None = None
-    chat_config: Annotated[ChatConfig, BeforeValidator(_or_empty)] = Field(default_factory=ChatConfig)
-    llm_config: Annotated[LLMConfig, BeforeValidator(_or_empty)] = Field(default_factory=LLMConfig)
-    knowledge_config: KnowledgeConfig | None = None
-    temporary: bool = False
-
-    @model_validator(mode="after")
-    def _has_a_question(self) -> "ChatBody":
-        if not (self.question or self.question_id or self.continue_id):
-            raise ValueError("question:question_needed")
-        if self.question is not None and not self.question.strip():
-            raise ValueError("question:blank")
-        return self
-
-    def to_question(self) -> Question:
-        """Put the request into the words of the turn."""
-        given = "knowledge_config" in self.model_fields_set
-        knowledge = self.knowledge_config or KnowledgeConfig()
-        bases = knowledge.knowledge_base_id
-        if given and bases is None and (self.knowledge_config is None or "knowledge_base_id" in knowledge.model_fields_set):
-            bases = []
-        return Question(
-            text=self.question,
-            question_id=self.question_id,
-            continue_id=self.continue_id,
-            session_id=self.session_id,
-            parent_id=self.parent_id,
-            at_root="parent_id" in self.model_fields_set and self.parent_id is None,
-            client_message_id=self.client_message_id,
-            system_prompt=self.chat_config.system_prompt,
-            max_length=self.chat_config.max_length,
-            documents_only=self.chat_config.documents_only,
-            wish=Wish(**self.llm_config.model_dump()),
-            bases=bases,
-            md5s=knowledge.filter_by_file_md5 if self.knowledge_config else None,
-            search_k=knowledge.search_k if self.knowledge_config else None,
-            temporary=self.temporary,
-        )
 
 
 class ChatAnswer(BaseModel):
@@ -206,7 +110,7 @@ def stop(path: MessagePath) -> tuple[str, int]:
 
 def _ask(body: ChatBody) -> tuple[str, Live]:
     found = services()
-    opened = found.turns.open(person().id, body.to_question())
+    opened = found.turns.open(person().id, body.to_question(person().defaults))
     if opened.ask is None:
         return opened.message_id, found.runs.attach(person().id, opened.message_id)
     return opened.message_id, found.runs.start(_job(opened))
@@ -260,13 +164,17 @@ def _stream(reader: Reader, live: Live, message_id: str, position: int) -> Respo
 
     def body() -> Iterator[bytes]:
         for place, event in live.tail(position):
-            block = sse.encode(event, message_id, place, speak)
+            block = sse.encode(_spoken(event, language), message_id, place, speak)
             reader.given = monotonic()
             yield block
             reader.given = 0.0
 
     blocks = _Blocks(body(), functools.partial(services().runs.dismiss, reader))
     return Response(blocks, headers=HEADERS, direct_passthrough=True)  # Werkzeug would look at every block again
+
+
+def _spoken(event: Event, language: str) -> Event:
+    return replace(event, label=manual.spoken(event.label, language)) if type(event) is Context else event
 
 
 class _Blocks:

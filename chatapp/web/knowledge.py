@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
-from flask import jsonify, request, send_file
+from flask import g, jsonify, request, send_file
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import Field
 from werkzeug.datastructures import FileStorage
@@ -14,10 +14,12 @@ from werkzeug.formparser import FormDataParser
 
 from chatapp.core.prompt import source_json
 from chatapp.errors import ChatAppError, InvalidRequest, TooLarge
+from chatapp.knowledge import manual
 from chatapp.knowledge.originals import Incoming
 from chatapp.settings import MB
-from chatapp.web import Input, error_json, person, services, stored_error_json
-from chatapp.web.chat import Id, Md5s
+from chatapp.web import Input, person, services
+from chatapp.web.question import Id, Md5s
+from chatapp.web.refusals import error_json, stored_error_json
 from chatapp.web.shapes import ChunkShape, FileShape, KnowledgeBaseShape, Page, SourceShape, UploadShape
 
 bp = APIBlueprint("knowledge", __name__, url_prefix="/api/knowledge", abp_tags=[Tag(name="knowledge", description="Documents.")])
@@ -72,7 +74,7 @@ class SearchBody(Input):
 @bp.get("", responses={200: Page[KnowledgeBaseShape]})
 def list_bases() -> Any:
     """List your knowledge bases, then the bundled ones."""
-    return jsonify(items=services().knowledge.bases(person().id), next=None)
+    return jsonify(items=[_named(base) for base in services().knowledge.bases(person().id)], next=None)
 
 
 @bp.post("", responses={201: KnowledgeBaseShape})
@@ -84,7 +86,7 @@ def create_base(body: BaseBody) -> Any:
 @bp.get("/<base_id>", responses={200: KnowledgeBaseShape})
 def read_base(path: BasePath) -> Any:
     """Read one knowledge base."""
-    return jsonify(services().knowledge.base(person().id, path.base_id))
+    return jsonify(_named(services().knowledge.base(person().id, path.base_id)))
 
 
 @bp.patch("/<base_id>", responses={200: KnowledgeBaseShape})
@@ -225,6 +227,10 @@ def _name(name: str) -> str:
     if not name:
         raise InvalidRequest("name", "blank")
     return name
+
+
+def _named(base: dict[str, Any]) -> dict[str, Any]:
+    return {**base, "name": manual.spoken(base["name"], g.language)}
 
 
 def _shown(row: dict[str, Any]) -> dict[str, Any]:

@@ -2,14 +2,16 @@
 
 from typing import Any, Literal
 
-from flask import jsonify, make_response
+from flask import g, jsonify, make_response
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import Field
 
 from chatapp.errors import InvalidRequest
+from chatapp.knowledge import manual
 from chatapp.sessions import as_markdown, branch
-from chatapp.web import Input, person, services, stored_error_json
-from chatapp.web.chat import Id, Ids
+from chatapp.web import Input, person, services
+from chatapp.web.question import Id, Ids
+from chatapp.web.refusals import stored_error_json
 from chatapp.web.shapes import ExportShape, FoundShape, MessageShape, Page, SessionShape
 
 bp = APIBlueprint("sessions", __name__, url_prefix="/api", abp_tags=[Tag(name="sessions", description="Conversations.")])
@@ -145,7 +147,7 @@ def delete_message(path: MessagePath) -> tuple[str, int]:
 
 
 def _shown(row: dict[str, Any]) -> dict[str, Any]:
-    return {**row, "error": stored_error_json(row["error"])}
+    return {**row, "knowledge": manual.spoken(row["knowledge"], g.language), "error": stored_error_json(row["error"])}
 
 
 def _values(body: SessionBody) -> dict[str, Any]:

@@ -40,6 +40,8 @@ class SessionShape(BaseModel):
     created_at: datetime
     updated_at: datetime
     knowledge_base_id: str | list[str] | None
+    filter_by_file_md5: list[str] = Field(description="the files that its last question was narrowed down to")
+    search_k: int | None = Field(description="how many passages its last question asked for")
     supplier: str | None
     model: str | None
     leaf_id: str | None = Field(description="the last message of the branch last looked at")
@@ -199,12 +201,35 @@ class UserShape(BaseModel):
     language: str | None
 
 
+class DefaultsShape(BaseModel):
+    """How the asker's questions are asked where they do not say so."""
+
+    temperature: float | None = Field(description="null: the model's own")
+    system_prompt: str
+    max_length: int = Field(description="how many earlier messages go along")
+    documents_only: bool
+
+
 class MeShape(BaseModel):
-    """Who asks, and whether there are accounts at all."""
+    """Who asks, how, and whether there are accounts at all."""
 
     user: UserShape
     auth: str
     language: str
+    defaults: DefaultsShape
+
+
+class StoredShape(BaseModel):
+    """How much of the asker's is stored, temporary chats included; where it is, administrators are told."""
+
+    chats: int
+    messages: int
+    knowledge_bases: int
+    files: int
+    file_bytes: int
+    embedder: str | None = Field(description="the embedding model elsewhere that documents and questions are sent to")
+    home: str | None = Field(description="the folder of data, for administrators")
+    database: str | None = Field(description="sqlite or postgresql, for administrators")
 
 
 class TokenShape(BaseModel):

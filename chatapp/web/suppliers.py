@@ -12,7 +12,8 @@ from chatapp.chains.suppliers import PRESETS, Endpoint, Preset
 from chatapp.chains.suppliers import preset as find_preset
 from chatapp.errors import ChatAppError, UpstreamAuth
 from chatapp.suppliers import Wish
-from chatapp.web import Input, error_json, person, require_admin, services
+from chatapp.web import Input, person, require_admin, services
+from chatapp.web.refusals import error_json
 from chatapp.web.shapes import ModelShape, Page, SupplierShape
 from chatapp.words import catalogue
 

@@ -20,22 +20,28 @@ async function start() {
   mountDialogs();
   mountReveal();
   const sidebar = new Sidebar();
-  const { user, auth } = await api.get('/api/auth/me');
+  const { user, auth, defaults } = await api.get('/api/auth/me');
   const library = new Library(api);
   const connect = mountConnect(library, user.role === 'admin');
+  const useFromCode = mountCode(library, auth !== 'off');
   const sessions = new SessionList(find(document, '[data-sessions]'), {
     api,
     go: (id) => {
       sidebar.leave();
       void page.go(id);
     },
+    code: (id) => {
+      sidebar.leave();
+      useFromCode(id);
+    },
   });
   const knowledge = mountKnowledge({ api, library, limit: limits.upload_bytes ?? null });
   const page = new ChatPage({ api, library, sessions, connect, files: knowledge.files, show: knowledge.open });
-  mountAccount({ api, user, accounts: auth !== 'off' });
+  mountAccount({ api, user, defaults, accounts: auth !== 'off' });
   mountPickers(find(document, '[data-composer]'), {
     library, connect: () => connect(), manage: () => knowledge.open(), mayConnect: () => user.role === 'admin',
   });
+  delegate(document, 'click', '[data-use-from-code]', () => useFromCode(page.sessionId));
   delegate(document, 'click', '[data-new-chat]', (_link, event) => {
     if (event instanceof MouseEvent && (event.ctrlKey || event.metaKey || event.shiftKey)) return;
     event.preventDefault();
@@ -66,6 +72,12 @@ function mountConnect(library, allowed) {
     button.addEventListener('click', () => connect());
   }
   return connect;
+}
+
+/** @param {Library} library @param {boolean} accounts @returns {(id: string|null) => void} for a chat, null for a new one */
+function mountCode(library, accounts) {
+  const load = once(async () => new (await import('./chat/code.js')).CodeDialog({ api, library, accounts }));
+  return (id) => void load().then((dialog) => dialog.open(id)).catch(toastError);
 }
 
 start().catch(toastError);

@@ -3,7 +3,8 @@
  *
  * @typedef {{code: string, message: string, retryable?: boolean}} Problem
  * @typedef {{id: string, title: string, pinned?: boolean, updated_at: string, created_at?: string,
- *   knowledge_base_id?: string|string[]|null, supplier?: string|null, model?: string|null, leaf_id?: string|null}} Session
+ *   knowledge_base_id?: string|string[]|null, filter_by_file_md5?: string[], search_k?: number|null,
+ *   supplier?: string|null, model?: string|null, leaf_id?: string|null}} Session
  * @typedef {{n: number, file_id: string, md5: string, name: string, page?: number|null, heading?: string|null,
  *   start: number, end: number, quote?: string, text?: string, score?: number, knowledge_base_id?: string,
  *   by?: {words?: number|null, vectors?: number|null}}} Source
@@ -28,6 +29,9 @@
  * @typedef {{ok: boolean, models: string[], error?: Problem, ms?: number}} TestResult
  * @typedef {{id: string, name: string, role: string, has_password: boolean, language: string|null}} User
  * @typedef {{id: string, name: string, created_at: string, used_at: string|null, token?: string}} Token
+ * @typedef {{temperature: number|null, system_prompt: string, max_length: number, documents_only: boolean}} Defaults how questions are asked
+ * @typedef {{chats: number, messages: number, knowledge_bases: number, files: number, file_bytes: number,
+ *   embedder: string|null, home: string|null, database: 'sqlite'|'postgresql'|null}} Stored what is there of somebody's
  *
  * @typedef {object} View what shows messages
  * @property {(path: Message[], tree: import('./chat/tree.js').MessageTree) => void} show the whole path

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -64,3 +65,24 @@ def test_stop_reaches_the_worker_that_writes(two: Service, model_server: ModelSe
         assert two.request("DELETE", f"/chat/stream/{started.message_id}").status == 204
         wait_for(lambda: request.closed_by_client, 1, "the model server sees the close")  # noqa: B023
         assert wait_for(lambda: stored(two, started.message_id), 5)["status"] == "stopped"  # noqa: B023
+
+
+def test_everything_of_somebody_goes_also_what_another_worker_writes(
+    two: Service, model_server: ModelServer, tmp_path: Path
+) -> None:
+    leave = tmp_path / "leave.txt"
+    leave.write_text("Employees get 25 days of leave.")
+    two.add_documents("Handbook", leave)
+    assert two.request("PATCH", "/api/auth/me", {"defaults": {"max_length": 3}}).json["defaults"]["max_length"] == 3
+    before = len(model_server.requests)
+    for _ in range(4):
+        two.stream(question("typewriter-500-40"), until=lambda s: len(s.text()) > 10)
+    assert two.get("/api/auth/me/stored").json["database"] == "postgresql"
+    assert two.request("DELETE", "/api/auth/me/data").status == 204
+    wait_for(lambda: all(each.closed_by_client for each in model_server.requests[before:]), 2, "all connections are closed")
+    left = two.get("/api/auth/me/stored").json
+    assert {left[name] for name in ("chats", "messages", "knowledge_bases", "files")} == {0}
+    kept = [path.read_bytes() for path in (two.home / "originals").rglob("*") if path.is_file()]
+    assert kept and leave.read_bytes() not in kept
+    wait_for(lambda: two.get("/api/auth/me").json["defaults"]["max_length"] == 20, 2, "the other worker knows too")
+    assert "Traceback" not in two.output()

@@ -165,6 +165,14 @@ def test_a_revoked_token_is_refused(client: FlaskClient, app: Flask) -> None:
     assert script.get("/api/models").status_code == 401
 
 
+def test_a_token_made_here_may_be_in_the_environment_of_a_start(client: FlaskClient, app: Flask, services: Services) -> None:
+    made = client.post("/api/auth/tokens", json={"name": "exported for a program"}).json
+    services.accounts.ensure_admin("", made["token"])
+    script = app.test_client()
+    script.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {made['token']}"
+    assert script.get("/api/auth/tokens").json["items"][0]["name"] == "exported for a program"
+
+
 @pytest.mark.parametrize(
     "headers",
     [

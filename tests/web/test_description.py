@@ -14,6 +14,7 @@ from chatapp.web.shapes import (
     MessageShape,
     ModelShape,
     SessionShape,
+    StoredShape,
     SupplierShape,
     TokenShape,
     UploadShape,
@@ -65,4 +66,5 @@ def test_real_answers_have_the_described_shapes(client: FlaskClient) -> None:
     exactly(SupplierShape, supplier)
     exactly(ModelShape, client.get("/api/models").json["items"][0])
     exactly(MeShape, client.get("/api/auth/me").json)
+    exactly(StoredShape, client.get("/api/auth/me/stored").json)
     exactly(TokenShape, token)

@@ -215,3 +215,23 @@ def test_indexing_anew_queues_every_file_that_is_ready(tmp_path: Path, settings:
     found = client.post(f"/api/knowledge/{base}/search", json={"query": "days of leave"}).json["items"]
     assert found[0]["name"] == "a.md" and found[0]["by"] == {"words": 1.0, "vectors": None}
     services.database.close()
+
+
+def test_the_manual_is_called_by_its_name_in_the_readers_language(
+    client: FlaskClient, services: Services, tmp_path: Path
+) -> None:
+    folder = tmp_path / "manual"
+    folder.mkdir()
+    (folder / "en.md").write_text("# Handbook\n\nStop ends the answer.", "utf-8")
+    services.knowledge.install_manual(folder)
+    work(services)
+    chinese = {"Accept-Language": "zh-CN"}
+    ask = {"question": "What does Stop end?", "llm_config": {"supplier": "builtin"}}
+    with client.post("/chat/stream", json=ask, headers=chinese) as streamed:
+        assert '"data":"使用手册"' in streamed.get_data(as_text=True)
+    (found,) = client.get("/api/knowledge", headers=chinese).json["items"]
+    session = client.get("/api/sessions").json["items"][0]["id"]
+    messages = client.get(f"/api/sessions/{session}/messages").json["items"]
+    assert (found["name"], messages[-1]["knowledge"]) == ("使用手册", "Manual")
+    assert client.get(f"/api/knowledge/{found['id']}").json["name"] == "Manual"
+    assert [source["name"] for source in messages[-1]["sources"]] == ["Handbook.md"]

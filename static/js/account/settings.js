@@ -1,4 +1,4 @@
-/** Settings: language, theme, password and personal tokens; and the account menu. */
+/** Settings: language, theme, password and personal tokens; and the account menu. Other sections have modules of their own. */
 import { clone, copyText, delegate, fill, find, findAs, showText } from '../core/dom.js';
 import { day } from '../core/format.js';
 import { t } from '../core/i18n.js';
@@ -7,8 +7,11 @@ import { dialog, open } from '../ui/dialog.js';
 import { mountMenu } from '../ui/menu.js';
 import { announce } from '../ui/say.js';
 import { toastError } from '../ui/toast.js';
+import { mountDefaults } from './defaults.js';
+import { mountMyData } from './mydata.js';
 
 /** @typedef {import('../types.js').User} User */
+/** @typedef {import('../types.js').Defaults} Defaults */
 /** @typedef {import('../types.js').Token} Token */
 /** @typedef {import('../net/api.js').Api} Api */
 
@@ -25,30 +28,36 @@ function setTheme(theme) {
   else delete document.documentElement.dataset.theme;
 }
 
-/** @param {{api: Api, user: User, accounts: boolean}} deps */
-export function mountAccount({ api, user, accounts }) {
+/** @param {{api: Api, user: User, defaults: Defaults, accounts: boolean}} deps */
+export function mountAccount({ api, user, defaults, accounts }) {
   const root = find(document, '[data-account-menu]');
   mountMenu(find(root, '[data-account]'), find(root, '[role="menu"]'));
   find(root, '[data-account-name]').textContent = accounts ? user.name : t('account.title');
   const signOut = find(root, '[data-sign-out]');
   signOut.hidden = !accounts;
   signOut.addEventListener('click', () => void api.post('/api/auth/logout').then(() => location.assign('/sign-in'), toastError));
-  mountSettings({ api, user, accounts });
+  mountSettings({ api, user, defaults, accounts });
 }
 
-/** @param {{api: Api, user: User, accounts: boolean}} deps */
-function mountSettings({ api, user, accounts }) {
+/** @param {{api: Api, user: User, defaults: Defaults, accounts: boolean}} deps */
+function mountSettings({ api, user, defaults, accounts }) {
   const root = dialog('settings');
   const language = findAs(root, '[data-language]', HTMLSelectElement);
   language.addEventListener('change', () => setLanguage(language.value));
   delegate(root, 'change', '[name="theme"]', (input) => setTheme(/** @type {HTMLInputElement} */ (input).value));
   for (const section of root.querySelectorAll('[data-account-only]')) if (section instanceof HTMLElement) section.hidden = !accounts;
+  find(root, '[data-admin-only]').hidden = user.role !== 'admin';
+  delegate(root, 'click', '[data-connect]', () => root.close());
+  const showDefaults = mountDefaults(root, { api, defaults });
+  const showData = mountMyData(root, { api, accounts });
   if (accounts) {
     mountPassword(root, api, user);
     mountTokens(root, api);
   }
   delegate(document, 'click', '[data-open-settings]', () => {
     open(root);
+    void api.get('/api/auth/me').then((me) => showDefaults(me.defaults)).catch(toastError);
+    void showData().catch(toastError);
     if (accounts) void showTokens(root, api).catch(toastError);
   });
 }

@@ -81,7 +81,11 @@ function baseOptions(library, pick) {
 /** @param {import('./library.js').Library} library */
 function modelLabel(library) {
   const { model } = library.choice.get();
-  if (!model) return t('composer.choose_model');
+  return model ? modelName(library, model) : t('composer.choose_model');
+}
+
+/** @param {import('./library.js').Library} library @param {{supplier: string, model: string}} model @returns {string} */
+export function modelName(library, model) {
   const offer = library.models.get().find((one) => one.supplier === model.supplier && one.model === model.model);
   return offer?.builtin ? t('model.builtin') : model.model;
 }

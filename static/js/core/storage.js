@@ -3,6 +3,7 @@
  */
 const PREFIX = 'chatapp.';
 const DRAFTS_KEPT = 50;
+let closed = false;
 
 /** @param {string} key @returns {any} */
 export function recall(key) {
@@ -15,11 +16,22 @@ export function recall(key) {
 
 /** @param {string} key @param {unknown} value null forgets */
 export function remember(key, value) {
+  if (closed) return;
   try {
     if (value === null) localStorage.removeItem(PREFIX + key);
     else localStorage.setItem(PREFIX + key, JSON.stringify(value));
   } catch {
     // Only comfort is lost.
+  }
+}
+
+/** Forget everything, and take no more notes: the page is about to be left. */
+export function forgetAll() {
+  closed = true;
+  try {
+    for (const key of Object.keys(localStorage).filter((name) => name.startsWith(PREFIX))) localStorage.removeItem(key);
+  } catch {
+    // Nothing was remembered.
   }
 }
 

@@ -14,17 +14,19 @@ export class SessionList {
   #root;
   #api;
   #go;
+  #code;
   #timer = 0;
   /** @type {Session[]} */ #sessions = [];
   /** @type {string|null} */ #next = null;
   /** @type {string|null} */ #current = null;
   /** @type {Map<string, () => void>} deletions that can still be taken back */ #leaving = new Map();
 
-  /** @param {HTMLElement} root @param {{api: import('../net/api.js').Api, go: (id: string|null) => void}} deps */
-  constructor(root, { api, go }) {
+  /** @param {HTMLElement} root @param {{api: import('../net/api.js').Api, go: (id: string|null) => void, code: (id: string) => void}} deps */
+  constructor(root, { api, go, code }) {
     this.#root = root;
     this.#api = api;
     this.#go = go;
+    this.#code = code;
     delegate(root, 'click', '[data-session-open]', (link, event) => this.#follow(link, /** @type {MouseEvent} */ (event)));
     window.addEventListener('pagehide', () => this.#leaving.forEach((leave) => leave()));
   }
@@ -108,6 +110,7 @@ export class SessionList {
     mountMenu(find(row, '[data-session-menu]'), find(row, '[role="menu"]'));
     find(row, '[data-rename]').addEventListener('click', () => this.#rename(session, row));
     find(row, '[data-pin]').addEventListener('click', () => void this.#change(session, { pinned: !session.pinned }));
+    find(row, '[data-session-code]').addEventListener('click', () => this.#code(session.id));
     find(row, '[data-delete]').addEventListener('click', () => this.#delete(session));
     return row;
   }

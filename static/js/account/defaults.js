@@ -1,0 +1,85 @@
+/** Settings, Answers: how questions are asked that do not say so themselves. Each field is saved when it has changed. */
+import { find, showText } from '../core/dom.js';
+import { t } from '../core/i18n.js';
+
+/** @typedef {import('../types.js').Defaults} Defaults */
+/** @typedef {HTMLInputElement|HTMLTextAreaElement} Field its `data-default` is the name of the value */
+
+const SAVED_MS = 2500;
+
+/**
+ * @param {HTMLElement} root @param {{api: import('../net/api.js').Api, defaults: Defaults}} deps
+ * @returns {(defaults: Defaults) => void} shows others, but where somebody is just writing
+ */
+export function mountDefaults(root, { api, defaults }) {
+  const fields = [...root.querySelectorAll('[data-default]')].filter(isField);
+  const saved = find(root, '[data-defaults-saved]');
+  const fault = find(root, '[data-defaults-fault]');
+  let timer = 0;
+  let saving = Promise.resolve();
+
+  const check = () => showText(fault, fields.map(outOfRange).find(Boolean));
+
+  /** @param {Defaults} values */
+  const show = (values) => {
+    for (const field of fields) if (field !== document.activeElement) put(field, valueIn(values, field));
+    check();
+  };
+
+  /** @param {Field} field */
+  const save = async (field) => {
+    saved.textContent = '';
+    check();
+    if (outOfRange(field)) return;
+    const value = valueOf(field);
+    try {
+      const me = await api.patch('/api/auth/me', { defaults: { [nameOf(field)]: value } });
+      if (valueOf(field) === value) put(field, valueIn(me.defaults, field));
+      saved.textContent = t('settings.saved');
+      clearTimeout(timer);
+      timer = window.setTimeout(() => (saved.textContent = ''), SAVED_MS);
+    } catch (error) {
+      showText(fault, error instanceof Error ? error.message : String(error));
+    }
+  };
+
+  for (const field of fields) {
+    field.addEventListener('change', () => {
+      saving = saving.then(() => save(field)); // one after the other, so that the last word stays
+    });
+  }
+  show(defaults);
+  return show;
+}
+
+/** @param {Element} element @returns {element is Field} */
+const isField = (element) => element instanceof HTMLInputElement || element instanceof HTMLTextAreaElement;
+
+/** @param {Field} field @returns {string} */
+const nameOf = (field) => field.dataset.default ?? '';
+
+/** @param {Defaults} values @param {Field} field */
+const valueIn = (values, field) => values[/** @type {keyof Defaults} */ (nameOf(field))];
+
+/** @param {Field} field @returns {Defaults[keyof Defaults]} null, where nothing stands there, for the product's own */
+function valueOf(field) {
+  if (field instanceof HTMLInputElement && field.type === 'checkbox') return field.checked;
+  if (!field.value.trim()) return null;
+  return field.type === 'number' ? Number(field.value) : field.value;
+}
+
+/** @param {Field} field @param {Defaults[keyof Defaults]} value */
+function put(field, value) {
+  if (field instanceof HTMLInputElement && field.type === 'checkbox') field.checked = Boolean(value);
+  else field.value = String(value ?? '');
+}
+
+/** @param {Field} field @returns {string} what it takes; empty where that stands there */
+function outOfRange(field) {
+  if (!(field instanceof HTMLInputElement)) return '';
+  const { badInput, rangeOverflow, rangeUnderflow, stepMismatch } = field.validity;
+  const whole = field.step === '1';
+  if (!(badInput || rangeOverflow || rangeUnderflow || (whole && stepMismatch))) return '';
+  const { min, max } = field;
+  return t(whole ? 'settings.range.whole' : 'settings.range', { name: t(`settings.${nameOf(field)}`), min, max });
+}

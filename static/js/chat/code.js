@@ -1,0 +1,119 @@
+/** The dialog that shows how a chat's questions are asked by a program: with its model, from its documents, with a token. */
+import { copyText, delegate, find, findAs } from '../core/dom.js';
+import { currentLanguage, t } from '../core/i18n.js';
+import { dialog, open } from '../ui/dialog.js';
+import { announce } from '../ui/say.js';
+import { toastError } from '../ui/toast.js';
+import { modelName } from './pickers.js';
+import { curl, python } from './snippets.js';
+
+/** @typedef {import('../types.js').Session} Session */
+/** @typedef {{supplier: string, model: string}|null} Model */
+
+/** What the service takes where a request says nothing. */
+const SEARCH_K = 5;
+/** A longer question would be all that is seen. */
+const LONGEST_QUESTION = 200;
+const COPIED_MS = 1500;
+
+export class CodeDialog {
+  #api;
+  #library;
+  #accounts;
+  #root = dialog('code');
+  #goOn = findAs(this.#root, '[data-code-go-on]', HTMLInputElement);
+  #make = find(this.#root, '[data-code-make]');
+  #made = find(this.#root, '[data-code-made]');
+  /** @type {string|null} */ #sessionId = null;
+  /** @type {Record<string, unknown>} */ #body = {};
+
+  /** @param {{api: import('../net/api.js').Api, library: import('./library.js').Library, accounts: boolean}} deps */
+  constructor({ api, library, accounts }) {
+    this.#api = api;
+    this.#library = library;
+    this.#accounts = accounts;
+    find(this.#root, '[data-code-token]').hidden = !accounts;
+    this.#goOn.addEventListener('change', () => this.#show());
+    this.#make.addEventListener('click', () => void this.#makeToken().catch(toastError));
+    delegate(this.#root, 'click', '[data-code-copy]', (button) => {
+      void copied(button, find(button.closest('[data-code-block]') ?? button, 'code').textContent ?? '');
+    });
+    this.#root.addEventListener('close', () => this.#showToken(''));
+  }
+
+  /** @param {string|null} id the chat; null is the new one, with what is chosen for it */
+  async open(id) {
+    const session = id ? await this.#api.get(`/api/sessions/${id}`) : null;
+    const question = await this.#lastQuestion(session);
+    const model = modelOf(session) ?? this.#library.choice.get().model;
+    const chosen = session ? [session.knowledge_base_id ?? []].flat() : [this.#library.choice.get().base ?? []].flat();
+    const bases = chosen.filter((base) => this.#library.base(base));
+    this.#sessionId = id;
+    this.#body = { question, ...(model && { llm_config: model }), knowledge_config: knowledge(bases, session) };
+    this.#goOn.checked = false;
+    find(this.#root, '[data-code-go-on-row]').hidden = !id;
+    find(this.#root, '[data-code-lead]').textContent = this.#lead(model, bases);
+    this.#show();
+    open(this.#root);
+  }
+
+  #show() {
+    const body = this.#goOn.checked ? { ...this.#body, session_id: this.#sessionId } : this.#body;
+    const request = { url: `${location.origin}/chat/stream`, token: this.#accounts, body };
+    find(this.#root, '[data-code=curl]').textContent = curl(request);
+    find(this.#root, '[data-code=python]').textContent = python(request);
+  }
+
+  /** @param {Model} model @param {string[]} bases */
+  #lead(model, bases) {
+    const name = model ? modelName(this.#library, model) : t('composer.choose_model');
+    if (!bases.length) return t('code.lead.alone', { model: name });
+    const names = bases.map((base) => this.#library.base(base)?.name ?? base);
+    return t('code.lead', { model: name, documents: new Intl.ListFormat(currentLanguage()).format(names) });
+  }
+
+  /** What was asked last makes the best example. @param {Session|null} session @returns {Promise<string>} */
+  async #lastQuestion(session) {
+    if (!session?.leaf_id) return t('code.question');
+    const leaf = await this.#api.get(`/api/messages/${session.leaf_id}`);
+    const asked = leaf.role === 'user' ? leaf : await this.#api.get(`/api/messages/${leaf.parent_id}`);
+    return asked.content.length <= LONGEST_QUESTION ? asked.content : t('code.question');
+  }
+
+  async #makeToken() {
+    const { token } = await this.#api.post('/api/auth/tokens', { name: t('code.title') });
+    this.#showToken(`export CHATAPP_TOKEN=${token}`);
+    announce(t('code.token.made'));
+  }
+
+  /** @param {string} line empty for none */
+  #showToken(line) {
+    find(this.#made, 'code').textContent = line;
+    this.#made.hidden = !line;
+    this.#make.hidden = Boolean(line);
+  }
+}
+
+/** @param {Session|null} session @returns {Model} what it was last asked with */
+function modelOf(session) {
+  return session?.supplier && session.model ? { supplier: session.supplier, model: session.model } : null;
+}
+
+/** @param {string[]} bases @param {Session|null} session @returns {object|null} from which documents, and how they are searched */
+function knowledge(bases, session) {
+  if (!bases.length) return null;
+  const { filter_by_file_md5: md5s = [], search_k: count } = session ?? {};
+  return {
+    knowledge_base_id: bases.length > 1 ? bases : bases[0],
+    ...(md5s.length && { filter_by_file_md5: md5s }),
+    ...(count && count !== SEARCH_K && { search_k: count }),
+  };
+}
+
+/** Copy, and say so on the button itself. @param {HTMLElement} button @param {string} text */
+async function copied(button, text) {
+  if (!(await copyText(text))) return;
+  announce(t('app.copied'));
+  button.textContent = t('app.copied');
+  setTimeout(() => (button.textContent = t('app.copy')), COPIED_MS);
+}

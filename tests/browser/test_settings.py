@@ -1,0 +1,116 @@
+"""The settings: how questions are asked, what is stored of somebody, and all of it deleted."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from chatapp.core.prompt import DOCUMENTS_ONLY
+from tests.browser.driver import Chat, Faults, delete_bases, filled, own_bases, until, words
+from tests.browser.test_look import violations
+from tests.modelserver import ModelServer
+from tests.service import Service
+
+NARROW = {"width": 360, "height": 740}
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(service: Service) -> Iterator[None]:
+    yield
+    delete_bases(service)
+    service.request("DELETE", "/api/auth/me/data")
+
+
+class Settings:
+    """The dialog, by its hooks."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.root = page.locator("[data-dialog=settings]")
+        self.saved = self.root.locator("[data-defaults-saved]")
+        self.fault = self.root.locator("[data-defaults-fault]")
+        self.stored = self.root.locator("[data-stored]")
+        self.asked = page.locator("[data-dialog=confirm]")
+
+    def open(self) -> "Settings":
+        self.page.locator("[data-account]").click()
+        self.page.locator("[data-open-settings]").click()
+        expect(self.stored).not_to_have_text("")
+        return self
+
+    def field(self, name: str) -> Locator:
+        return self.root.locator(f"[data-default={name}]")
+
+
+def test_questions_are_asked_as_the_settings_say_and_everything_can_be_deleted(
+    chat: Chat, service: Service, model_server: ModelServer, faults: Faults, tmp_path: Path
+) -> None:
+    faults.expect(r"Failed to load resource.*40[49]")  # the page is left while an answer in it is deleted
+    ferry = tmp_path / "ferry.txt"
+    ferry.write_text("The ferry to Texel leaves every hour.")
+    base = service.add_documents("Harbour", ferry)
+    settings = Settings(chat.reload().page).open()
+
+    # what is typed is saved by leaving it, and what cannot be is said
+    expect(settings.field("max_length")).to_have_value("20")
+    settings.field("temperature").fill("3")
+    settings.field("documents_only").check()
+    expect(settings.fault).to_have_text(filled("en", "settings.range", name=words("en", "settings.temperature"), min=0, max=2))
+    settings.field("temperature").fill("0.5")
+    settings.field("max_length").fill("")
+    expect(settings.saved).to_have_text(words("en", "settings.saved"))
+    expect(settings.fault).to_be_hidden()
+    settings.field("system_prompt").fill("Answer like a sailor.")
+    expect(settings.field("max_length")).to_have_value("20")
+    chat.page.keyboard.press("Escape")
+    expect(settings.root).to_be_hidden()
+    mine = {"temperature": 0.5, "system_prompt": "Answer like a sailor.", "max_length": 20, "documents_only": True}
+    until(chat.page, lambda: service.get("/api/auth/me").json["defaults"] == mine)
+
+    # the next question carries it
+    chat.choose_base(base)
+    chat.choose_model("openai/echo")
+    chat.expect_complete(chat.ask("When does the ferry leave?"))
+    sent = model_server.asked()[-1].body
+    assert sent["temperature"] == 0.5
+    assert sent["messages"][0]["content"].startswith("Answer like a sailor.")
+    assert sent["messages"][0]["content"].endswith(DOCUMENTS_ONLY)
+
+    # what is stored, in the width of a small phone too
+    settings.open()
+    for part in ("1 chat with 2 messages", "1 knowledge base with 1 file"):
+        expect(settings.stored).to_contain_text(part)
+    expect(settings.root.locator("[data-home]")).to_contain_text(str(service.home))
+    expect(settings.field("system_prompt")).to_have_value("Answer like a sailor.")
+    assert violations(chat.page) == []
+    chat.page.set_viewport_size(NARROW)
+    assert settings.root.evaluate("(it) => it.scrollWidth <= it.clientWidth")
+    settings.root.locator("[data-connect]").click()
+    expect(chat.connect_dialog).to_be_visible()
+    chat.page.keyboard.press("Escape")
+    chat.page.set_viewport_size({"width": 1280, "height": 800})
+
+    # and deleted, while an answer is being written and something is half typed
+    chat.ask("Go on for long", "typewriter-400-40")
+    expect(chat.text(chat.answers.last)).not_to_have_text("")
+    live = model_server.asked()[-1]
+    chat.input.fill("half a thought")
+    settings.open()
+    settings.root.locator("[data-delete-all]").click()
+    for part in ("1 chat with 4 messages", "1 knowledge base with 1 file", words("en", "settings.data.ask.tokens")):
+        expect(settings.asked).to_contain_text(part)
+    with chat.page.expect_navigation():
+        settings.asked.locator("[data-confirm-yes]").click()
+    until(chat.page, lambda: live.closed_by_client)
+    for look in (chat.ready, chat.reload):
+        look()
+        expect(chat.page).to_have_url(f"{service.url}/")
+        expect(chat.page.locator("[data-sessions]")).to_have_text(words("en", "sidebar.empty"))
+        expect(chat.answers).to_have_count(0)
+        expect(chat.input).to_have_value("")
+        assert own_bases(service) == []
+    settings.open()
+    expect(settings.stored).to_have_text(words("en", "settings.data.none"))
+    expect(settings.field("system_prompt")).to_have_value("")
+    expect(settings.field("documents_only")).not_to_be_checked()
