@@ -11,6 +11,8 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+from flask import Flask
+from flask.testing import FlaskClient
 
 from chatapp.chains.presets import PRESETS
 from chatapp.settings import Settings
@@ -23,6 +25,12 @@ NOT_SETTINGS = {"CHATAPP_ENV_FILE", "CHATAPP_SUPPLIER_KEY"}  # where the setting
 TOOLS_FOLDERS = {".git", "__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache"}
 BINARY = {".png", ".pdf", ".docx", ".woff2"}
 # Addresses of package registries, folders of one machine. Written so that the pattern does not find itself.
+LABEL = {"en": re.compile(r"(?<![\w*])\*([^*\n]+)\*(?![\w*])"), "zh-CN": re.compile(r"“([^”\x00-\x7f]+)”")}
+# A call in running text (the method may be left out), or an address in a command.
+CALL = re.compile(
+    r"`(?:(GET|POST|PUT|PATCH|DELETE) )?(/(?:api/|chat|openapi)[^`\s]*)`|http://127\.0\.0\.1:8000(?!/v1)(/[^\s`\"')]+)"
+)
+SENT = re.compile(r"(?:-d '|`)(\{\".*?\})['`]|`(\"\w+\": .*?)`")
 PRIVATE = re.compile(r"https?://[^ \"'`)]*(pypi|npm|debian)|(?<![\w.])/(r[o]ot|h[o]me/\w+|w[o]rk|Us[e]rs)/")
 
 
@@ -79,15 +87,52 @@ def test_the_manual_tells_how_to_connect_every_preset(path: Path) -> None:
         assert preset.base_url in text, f"{preset.label} is missing"
 
 
+@pytest.mark.parametrize("path", [*READMES, *MANUALS], ids=lambda path: path.name)
+def test_every_label_that_a_document_names_stands_on_the_page(path: Path) -> None:
+    language = "zh-CN" if "zh-CN" in path.name else "en"
+    labels = {text.rstrip("…") for text in json.loads(read(ROOT / "static" / "i18n" / f"{language}.json")).values()}
+    named = {label.rstrip("…") for label in LABEL[language].findall(prose(path))}
+    assert named and named <= labels, named - labels
+
+
+@pytest.mark.parametrize("path", [*READMES, *MANUALS], ids=lambda path: path.name)
+def test_every_address_that_a_document_names_is_answered(app: Flask, path: Path) -> None:
+    urls = app.url_map.bind("")
+    calls = [(method, in_text or in_command) for method, in_text, in_command in CALL.findall(read(path))]
+    assert calls
+    for method, address in calls:
+        methods = urls.allowed_methods(address)
+        assert methods and (not method or method in methods), address
+
+
+@pytest.mark.parametrize("path", [*READMES, *MANUALS], ids=lambda path: path.name)
+def test_every_field_that_a_document_sends_is_taken(client: FlaskClient, path: Path) -> None:
+    schemas = client.get("/openapi.json").json["components"]["schemas"]
+    taken = {name for schema in schemas.values() for name in schema.get("properties", {})}
+    for whole, part in SENT.findall(read(path)):
+        assert fields(json.loads(whole or f"{{{part}}}")) <= taken
+
+
+def fields(value: object) -> set[str]:
+    return set(value).union(*map(fields, value.values())) if isinstance(value, dict) else set()
+
+
+def test_all_documents_show_the_same_lines_for_nginx() -> None:
+    assert len({block for path in [*READMES, *MANUALS] for block in readme_blocks(path, "nginx")}) == 1
+
+
 def test_the_two_readmes_and_the_two_manuals_run_in_parallel() -> None:
     for english, chinese in (READMES, MANUALS):
         assert headings(english) == headings(chinese)
         assert len(readme_blocks(english)) == len(readme_blocks(chinese))
 
 
+def prose(path: Path) -> str:
+    return re.sub(r"^```.*?^```", "", read(path), flags=re.MULTILINE | re.DOTALL)
+
+
 def headings(path: Path) -> list[int]:
-    without_code = re.sub(r"^```.*?^```", "", read(path), flags=re.MULTILINE | re.DOTALL)
-    return [len(marks) for marks in re.findall(r"^(#+) ", without_code, re.MULTILINE)]
+    return [len(marks) for marks in re.findall(r"^(#+) ", prose(path), re.MULTILINE)]
 
 
 def test_both_languages_say_the_same_things() -> None:
@@ -99,7 +144,8 @@ def test_both_languages_say_the_same_things() -> None:
 
 def test_every_sentence_of_the_terminal_is_used_and_every_one_used_is_there() -> None:
     package = ROOT / "chatapp"
-    sources = [ROOT / "gunicorn.conf.py", package / "children.py", package / "watched.py", *(package / "cli").rglob("*.py")]
+    own = [package / f"{name}.py" for name in ("children", "watched", "settings")]
+    sources = [ROOT / "gunicorn.conf.py", *own, *(package / "cli").rglob("*.py")]
     text = "".join(map(read, sources))
     literals = set(re.findall(r"[\"'](?:cli\.)?([a-z_]+(?:\.[a-z_]+)*)[\"']", text))
     said = set(re.findall(r"\b_?say\(\s*[\"']([a-z_.]+)[\"']", text)) | set(re.findall(r"[\"']cli\.([a-z_.]+)[\"']", text))

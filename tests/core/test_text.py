@@ -134,6 +134,7 @@ def test_a_question_asks_for_pairs_and_for_single_characters_that_stand_alone() 
 
 def test_what_asks_is_not_asked_for() -> None:
     assert query_tokens("请问年假有多少天？", same) == ["年假", "假有", "天"]
+    assert query_tokens("能不能改密码，忘了怎么办？", same) == ["改密", "密码", "忘了"]
     assert query_tokens("How many days do I have?", same) == ["days"]
 
 

@@ -217,9 +217,7 @@ def test_indexing_anew_queues_every_file_that_is_ready(tmp_path: Path, settings:
     services.database.close()
 
 
-def test_the_manual_is_called_by_its_name_in_the_readers_language(
-    client: FlaskClient, services: Services, tmp_path: Path
-) -> None:
+def test_the_manual_is_called_by_its_name_in_each_language(client: FlaskClient, services: Services, tmp_path: Path) -> None:
     folder = tmp_path / "manual"
     folder.mkdir()
     (folder / "en.md").write_text("# Handbook\n\nStop ends the answer.", "utf-8")

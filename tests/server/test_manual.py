@@ -1,0 +1,89 @@
+"""The manual is asked as a new user would ask it, through the real service and the built-in model; and its own commands are run.
+
+The questions, 20 in each language, were written before anything was retrieved; each names the sections that answer it.
+"""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chatapp.chains.extractive import WORDS
+from chatapp.core.text import HEADING_JOINT
+from tests.service import ROOT, Service, wait_for
+from tests.test_docs import MANUALS, readme_blocks
+
+pytestmark = pytest.mark.server
+QUESTIONS = json.loads((ROOT / "tests" / "fixtures" / "manual_questions.json").read_text("utf-8"))
+ASKED, RIGHT = 20, 18  # in each language
+BUILT_IN = {"supplier": "builtin", "model": "extractive"}
+DECLINED = tuple(words["nearest"] for words in WORDS.values())
+
+
+@pytest.fixture(scope="module")
+def manual(service: Service) -> dict[str, Any]:
+    """What a question about the manual says besides."""
+
+    def found() -> dict[str, Any]:
+        base: dict[str, Any] = next(base for base in service.get("/api/knowledge").json["items"] if base["bundled"])
+        return base
+
+    wait_for(lambda: found()["state"] == "ready", 60, "the manual is read")
+    return {"llm_config": BUILT_IN, "knowledge_config": {"knowledge_base_id": found()["id"]}}
+
+
+def cited_first(answer: dict[str, Any]) -> str:
+    """Return the heading above the passage that an answer cites first, nothing where it declines."""
+    number = re.search(r"\[(\d)\]", answer["answer"])
+    if number is None or answer["answer"].startswith(DECLINED):
+        return ""
+    heading: str = next(source["heading"] for source in answer["sources"] if source["n"] == int(number[1]))
+    return heading.rpartition(HEADING_JOINT)[2]
+
+
+@pytest.mark.parametrize("language", ["en", "zh-CN"])
+def test_a_new_users_questions_are_answered_from_the_right_section(
+    service: Service, manual: dict[str, Any], language: str
+) -> None:
+    asked = [one for one in QUESTIONS if one["language"] == language]
+    missed = []
+    for one in asked:
+        section = cited_first(service.post("/chat", {"question": one["question"], **manual}).json)
+        if section not in ([one["section"]] if isinstance(one["section"], str) else one["section"]):
+            missed.append(f"{one['question']} -> {section or 'declined'}")
+    print(*missed, sep="\n")
+    assert len(asked) == ASKED and len(missed) <= ASKED - RIGHT, missed
+
+
+@pytest.mark.parametrize("path", MANUALS, ids=lambda path: path.name)
+def test_the_code_in_the_manual_does_what_it_says(service: Service, manual: dict[str, Any], path: Path, tmp_path: Path) -> None:
+    service.post("/chat", {"question": "How do I stop an answer?", **manual})  # the model asked last is the next one's
+    (tmp_path / "leave.pdf").write_text("Leave is 27 days.")
+
+    def here(code: str) -> str:
+        return code.replace("http://127.0.0.1:8000", service.url).replace("instance/token", str(service.home / "token"))
+
+    def run(*command: str) -> str:
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=30)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    ask, answer, make, upload = (here(block) for block in readme_blocks(path) if block.startswith("curl "))
+    assert '"type":"done"' in run("bash", "-c", ask)
+    assert json.loads(run("bash", "-c", answer))["answer"]
+    base = json.loads(run("bash", "-c", make))["id"]
+    assert json.loads(run("bash", "-c", upload.replace("<id>", base)))["items"]
+    assert service.request("DELETE", f"/api/knowledge/{base}").status == 204
+    [program] = readme_blocks(path, "python")
+    assert run(sys.executable, "-c", here(program)).strip()
+
+
+@pytest.mark.parametrize("path", MANUALS, ids=lambda path: path.name)
+def test_what_the_manual_says_lies_in_the_data_folder_is_there(service: Service, manual: dict[str, Any], path: Path) -> None:
+    named = set(re.findall(r"`(?:instance/)?(token|vectors|[a-z]+\.log)`", path.read_text("utf-8")))
+    assert len(named) == 4
+    assert named <= {file.name for file in service.home.iterdir()}
