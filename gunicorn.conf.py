@@ -35,6 +35,7 @@ if sys.version_info < (3, 11):
 
     sys.exit(sentence("old_python", have=f"{sys.version_info[0]}.{sys.version_info[1]}"))
 
+from chatapp import services
 from chatapp.limits import other_requests_allowed, raise_file_limit, streams_allowed
 from chatapp.logs import is_worth_a_line
 from chatapp.settings import Settings, SettingsError, terminal_language
@@ -79,7 +80,7 @@ def on_starting(server: Any) -> None:
     signal.signal(signal.SIGINT, lambda *_: sys.exit(130))  # until gunicorn sets its own: no traceback for a Ctrl-C
     _refuse_taken_address(server)
     _start_children(server)
-    server.greeting = _ask(server, "start", _shown_address(server))
+    server.greeting = _ask(server, "start", _shown(server.cfg.address[0]))
     if server.greeting is None:
         sys.exit(1)
     _look_after_children(server)
@@ -87,6 +88,7 @@ def on_starting(server: Any) -> None:
 
 def when_ready(server: Any) -> None:
     """Say, now that it is true, where the service listens."""
+    _leave_address(server)
     print(server.greeting.rstrip("\n"), end="\n\n", flush=True)
 
 
@@ -95,6 +97,7 @@ def on_reload(server: Any) -> None:
     _look_after_children(server)
     if _children_gone(server):
         _start_children(server)
+    _leave_address(server)
     if _ask(server, "reload") is None:
         server.log.error("Preparing failed; the service goes on as it is.")
 
@@ -104,6 +107,14 @@ def on_exit(server: Any) -> None:
     to_children, from_children = server.children
     to_children.close()
     from_children.readall()
+
+
+def _leave_address(server: Any) -> None:
+    """Leave in the home folder where the service listens, for the terminal's commands; `chatapp.children` takes it away."""
+    address = server.LISTENERS[0].sock.getsockname() if server.LISTENERS else server.cfg.address[0]  # none with --reuse-port
+    if isinstance(address, tuple):
+        with contextlib.suppress(OSError):  # a full disk: the commands then need CHATAPP_BIND
+            services.write_address(SETTINGS.home, services.WEB, _shown(address))
 
 
 def _look_after_children(server: Any) -> None:
@@ -120,6 +131,7 @@ def _murder_workers_and_look(server: Any) -> None:
         with contextlib.suppress(OSError):  # no more files or processes just now: the arbiter has to live
             _start_children(server)
             _tell(server, "resume")
+            _leave_address(server)
 
 
 def _children_gone(server: Any) -> bool:
@@ -194,16 +206,21 @@ def _refuse_taken_address(server: Any) -> None:
             except PermissionError:
                 _end("cli.port_not_allowed", address)
             except OSError as fault:
-                _end("cli.port_taken" if fault.errno == errno.EADDRINUSE else "cli.address_unknown", address)
+                _end(_whose(address[1]) if fault.errno == errno.EADDRINUSE else "cli.address_unknown", address)
+
+
+def _whose(port: int) -> str:
+    """Return the key that says whether a port is taken by the service of this same home folder, or by another program."""
+    return "cli.runs_already" if (services.running(SETTINGS.home) or "").endswith(f":{port}") else "cli.port_taken"
 
 
 def _end(key: str, address: tuple[str, int]) -> None:
     other = f"{address[0]}:{address[1] + 1 if address[1] >= 1024 else 8000}"
-    sys.exit(say(terminal_language(), key, {"host": address[0], "port": address[1], "other": other}))
+    url = services.url_of(_shown(address))
+    sys.exit(say(terminal_language(), key, {"host": address[0], "port": address[1], "other": other, "url": url}))
 
 
-def _shown_address(server: Any) -> str:
-    address = server.cfg.address[0]
+def _shown(address: Any) -> str:
     if not isinstance(address, tuple):
         return f"unix:{address}"
     return f"[{address[0]}]:{address[1]}" if ":" in address[0] else f"{address[0]}:{address[1]}"

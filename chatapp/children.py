@@ -51,6 +51,7 @@ def main() -> int:
         for number in LEAVE_SIGNALS:
             signal.signal(number, lambda *_: None)
         end(list(kept.values()))
+        services.remove_address(home, services.WEB)
         lock.close()
     return 0
 
@@ -72,6 +73,8 @@ def serve(kept: dict[str, Watched]) -> None:
 
 def obey(kept: dict[str, Watched], verb: str, address: str = "") -> None:
     """Do what the arbiter asks for. Helpers run once everything is prepared."""
+    if verb == "start":  # a service that was killed could not take its address away
+        services.remove_address(Settings.from_env().home, services.WEB)
     if verb != "resume":
         shown = prepare(verb, address)
         print(json.dumps(shown), flush=True)

@@ -2,6 +2,7 @@
 
 import errno
 import logging
+import sys
 
 # How the network says that somebody's machine is gone. gunicorn knows of closed connections only, and shows tracebacks of these.
 GONE = (errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN)
@@ -18,9 +19,10 @@ class OneLine(logging.Formatter):
 
 
 def set_up(level: str) -> None:
-    """Send our own log lines to standard error from `level` on; once per process."""
+    """Send our own log lines to standard error from `level` on, once per process; "auto" is warning on a terminal, else info."""
     log = logging.getLogger("chatapp")
-    log.setLevel(level.upper())
+    auto = "warning" if sys.stderr.isatty() else "info"
+    log.setLevel((auto if level == "auto" else level).upper())
     logging.logThreads = logging.logMultiprocessing = False  # asking makes up a name for every greenlet
     if not log.handlers:
         handler = logging.StreamHandler()

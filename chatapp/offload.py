@@ -1,7 +1,7 @@
 """Native and hashing work off the hub, in a pool of our own: gevent's own also serves DNS, and must not queue behind us."""
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from gevent.monkey import is_module_patched
 from gevent.threadpool import ThreadPool
@@ -18,4 +18,15 @@ def run(fn: Callable[[], T], pool: str = WORK) -> T:
         return fn()
     if pool not in _pools:
         _pools[pool] = ThreadPool(THREADS[pool])
-    return _pools[pool].apply(fn)  # type: ignore[no-any-return]
+    value, fault = _pools[pool].apply(_caught, (fn,))
+    if fault is not None:
+        raise fault
+    return value  # type: ignore[no-any-return]
+
+
+def _caught(fn: Callable[[], Any]) -> tuple[Any, Exception | None]:
+    """Return what `fn` returned or raised: gevent prints what a thread raises, though somebody waits to catch it."""
+    try:
+        return fn(), None
+    except Exception as fault:
+        return None, fault

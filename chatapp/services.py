@@ -1,7 +1,8 @@
 """The two services beside the web workers, Chroma and the built-in embedder: which ones there should be, and where they are.
 
 `chatapp.children` runs them and says in HOME/<name>.address where, from when one answers until it has ended; everybody else
-reads that here. Standard library only, and nothing is started or asked here.
+reads that here. gunicorn.conf.py says so of the web workers themselves, for the terminal's commands. Standard library only,
+and nothing is started or asked here.
 """
 
 import contextlib
@@ -14,6 +15,8 @@ from chatapp.settings import BUILTIN, Settings
 
 CHROMA = "chroma"
 EMBEDDER = "embedder"
+WEB = "web"
+EVERYWHERE = ("0.0.0.0", "[::]")
 HEALTH_PATHS = {CHROMA: "/api/v2/heartbeat", EMBEDDER: "/healthz"}  # 200 where all is well
 
 RUN_CHROMA = "import sys; from chromadb_rust_bindings import cli; cli(['chroma', 'run', *sys.argv[1:]])"
@@ -57,6 +60,17 @@ def address(home: Path, name: str) -> str | None:
         return (home / f"{name}.address").read_text("ascii").strip() or None
     except OSError:
         return None
+
+
+def running(home: Path) -> str | None:
+    """Return where the web workers of this home folder listen; None where none do: what a killed service left does not count."""
+    return address(home, WEB) if helpers_run(home) else None
+
+
+def url_of(address: str) -> str:
+    """Return the URL at which a service that listens on an address is reached from this machine."""
+    host, _, port = address.rpartition(":")
+    return f"http://{'127.0.0.1' if host in EVERYWHERE else host}:{port}"
 
 
 def command(name: str, home: Path, host: str, port: int) -> tuple[str, ...]:

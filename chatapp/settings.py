@@ -61,7 +61,7 @@ def _auth(value: str) -> str:
 
 
 def _level(value: str) -> str:
-    if value.lower() not in ("debug", "info", "warning", "error"):
+    if value.lower() not in ("auto", "debug", "info", "warning", "error"):
         raise ValueError
     return value.lower()
 
@@ -117,6 +117,15 @@ def _env_file() -> dict[str, str]:
         raise SettingsError(_say("setting.env_file", file=path.absolute())) from None
     pairs = (line.strip().removeprefix("export ").partition("=") for line in lines if not line.lstrip().startswith("#"))
     return {name.strip(): value.strip().strip("\"'") for name, equals, value in pairs if equals}
+
+
+def _environ() -> dict[str, str]:
+    return {**_env_file(), **os.environ}
+
+
+def bind_is_set() -> bool:
+    """Tell whether CHATAPP_BIND says where the service listens, or its default does."""
+    return bool(_environ().get("CHATAPP_BIND", "").strip())
 
 
 def terminal_language() -> str:
@@ -189,7 +198,7 @@ class Settings:
     query_prefix: str = _read("CHATAPP_EMBEDDER_QUERY_PREFIX", "", str, "setting.text")
     passage_prefix: str = _read("CHATAPP_EMBEDDER_PASSAGE_PREFIX", "", str, "setting.text")
     embedder_share: int = _read("CHATAPP_EMBEDDER_SHARE", 50, _percent, "setting.percent")
-    log_level: str = _read("CHATAPP_LOG_LEVEL", "info", _level, "setting.level")
+    log_level: str = _read("CHATAPP_LOG_LEVEL", "auto", _level, "setting.level")
 
     @property
     def sql_url(self) -> str:
@@ -204,7 +213,7 @@ class Settings:
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> "Settings":
         """Read all variables, and raise one SettingsError that names every faulty one."""
-        environ = {**_env_file(), **os.environ} if environ is None else environ
+        environ = _environ() if environ is None else environ
         values: dict[str, object] = {}
         faults: list[str] = []
         for setting in fields(cls):

@@ -256,6 +256,7 @@ def test_a_start_prepares_greets_once_and_keeps_nice_helpers(service: Service, o
     assert 0 < niceness(helpers["chroma"]) <= niceness(helpers["embedder"]) < 10 <= niceness(helpers["worker"])
     assert (service.home / "vectors" / "chroma.sqlite3").exists()
     assert services.helpers_run(service.home)
+    assert services.running(service.home) == f"127.0.0.1:{service.port}"
 
 
 @pytest.mark.parametrize(("options", "number"), ENDS, ids=str)
@@ -447,6 +448,9 @@ def test_everything_killed_and_started_at_once_has_one_chroma(service: Service) 
         wait_until(lambda: at_most_one_chroma(service) and service.helpers() and service.answers())
         assert service.pids(MODULES["chroma"]) != old
     assert "Another" not in service.said()
+    service.kill_everything()
+    wait_until(lambda: not services.running(service.home))
+    assert services.address(service.home, services.WEB), "it is left, and does not count"
 
 
 def at_most_one_chroma(service: Service) -> bool:
@@ -458,7 +462,7 @@ def test_no_chroma_where_another_one_is_set_and_no_embedder_where_it_is_off(serv
     service.start(CHROMA_URL="http://127.0.0.1:9", CHATAPP_EMBEDDER="off")
     wait_until(service.worker)
     assert not service.pids(MODULES["chroma"]) | service.pids(MODULES["embedder"])
-    assert not list(service.home.glob("*.address"))
+    assert [file.name for file in service.home.glob("*.address")] == ["web.address"]
 
 
 def test_a_reload_follows_the_settings(service: Service) -> None:

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from chatapp.logs import OneLine, is_worth_a_line
+from chatapp.logs import OneLine, is_worth_a_line, set_up
 
 
 def record(fault: Exception | None, message: str = "Socket error processing request.") -> logging.LogRecord:
@@ -31,3 +31,15 @@ def test_everything_else_is_shown(fault: Exception | None) -> None:
 
 def test_a_line_stays_one() -> None:
     assert "\n" not in OneLine("%(message)s").format(record(None, "one\ntwo\r\nthree"))
+
+
+@pytest.mark.parametrize(("on_a_terminal", "level"), [(True, logging.WARNING), (False, logging.INFO)])
+def test_a_terminal_is_left_to_warnings(monkeypatch: pytest.MonkeyPatch, on_a_terminal: bool, level: int) -> None:
+    log = logging.getLogger("chatapp")
+    before = log.level
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: on_a_terminal)
+    set_up("auto")
+    seen = log.level
+    set_up("debug")
+    assert (seen, log.level) == (level, logging.DEBUG)
+    log.setLevel(before)

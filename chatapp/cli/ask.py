@@ -9,7 +9,7 @@ import click
 
 from chatapp.cli.answering import Answer
 from chatapp.cli.forms import Command, as_json
-from chatapp.cli.knowledge import find_base, place_of
+from chatapp.cli.knowledge import find_base, list_of, place_of
 from chatapp.cli.service import Service
 from chatapp.cli.terminal import FAILED, INTERRUPTED, End, columns, cut, is_watched, note, out, plain, print_json, say
 from chatapp.settings import Settings
@@ -44,8 +44,8 @@ def ask(question: str, bases: tuple[str, ...], model: str | None, session: str |
     if go_on and not session:
         session = _last(settings, service)
     body: dict[str, Any] = {"question": text} | ({"session_id": session} if session else {})
-    if bases:
-        body["knowledge_config"] = {"knowledge_base_id": [find_base(service, name)["id"] for name in bases]}
+    if chosen := _chosen(service, bases, session):
+        body["knowledge_config"] = {"knowledge_base_id": chosen}
     if model:
         supplier, slash, name = model.partition("/")
         body["llm_config"] = {"supplier": supplier, "model": name} if slash else {"model": model}
@@ -59,9 +59,19 @@ def ask(question: str, bases: tuple[str, ...], model: str | None, session: str |
     except KeyboardInterrupt:
         shown.end_line()
         raise End(say("ask.stopped" if answer.stop() else "ask.not_stopped"), "stopped", INTERRUPTED) from None
+    except BrokenPipeError:  # the reader has gone, as in “ask … | head”
+        answer.stop()
+        raise
     finally:
         shown.end_line()
     _end(shown, as_json)
+
+
+def _chosen(service: Service, names: tuple[str, ...], session: str | None) -> list[str]:
+    """Return the bases to ask: those that are named, else the session's own, else all that hold something of one's own."""
+    if names or session:
+        return [find_base(service, name)["id"] for name in names]
+    return [base["id"] for base in list_of(service) if base["files"] and not base["bundled"]]
 
 
 class Shown:
@@ -167,6 +177,8 @@ def _end(shown: Shown, as_json: bool) -> None:
 
 def _print_sources(shown: Shown) -> None:
     cited = [source for source in shown.sources if source["n"] in shown.done.get("citations", [])]
+    if not cited and shown.error is None:
+        note(say("ask.nothing_cited", of=plain(shown.context.get("data") or "")))
     if not cited:
         return
     out()

@@ -1,4 +1,4 @@
-"""A folder on disk, held against the files of a knowledge base: what to upload, what to remove. Nothing is sent here.
+"""A folder on disk, held against the files of a knowledge base: what to upload, replace, remove. Nothing is sent here.
 
 Files are told apart by their content and their name, as a base keeps them: a file's name is its last part, without folders.
 """
@@ -8,7 +8,7 @@ import os
 import stat
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +34,10 @@ class Local:
 
 @dataclass(slots=True)
 class Plan:
-    """What makes a base hold what the folder holds. `skipped` and `unreadable`: place, and why."""
+    """What makes a base hold what the folder holds. `change`: a file and the row it replaces; the last two: place, and why."""
 
     upload: list[Local] = field(default_factory=list)
+    change: list[tuple[Local, dict[str, Any]]] = field(default_factory=list)
     remove: list[dict[str, Any]] = field(default_factory=list)
     keep: list[dict[str, Any]] = field(default_factory=list)
     skipped: list[tuple[str, str]] = field(default_factory=list)
@@ -55,10 +56,21 @@ def make_plan(folder: Path, there: Sequence[Mapping[str, Any]]) -> Plan:
         (plan.keep if known else plan.remove).append(dict(row))
     kept = {row["md5"] for row in plan.keep}
     for file in here:
-        if file.md5 not in kept:  # two files with the same bytes are one in a base
+        if file.md5 in kept:  # two files with the same bytes are one in a base
+            continue
+        kept.add(file.md5)
+        old = next((row for row in plan.remove if shown_name(row["name"]) == file.name), None)
+        if old is None:
             plan.upload.append(file)
-            kept.add(file.md5)
+        else:
+            plan.change.append((file, old))
+            plan.remove.remove(old)
     return plan
+
+
+def without_removing(plan: Plan) -> Plan:
+    """Return a plan that leaves everything in the base: what has changed then stands beside what it was."""
+    return replace(plan, upload=[*plan.upload, *(file for file, _ in plan.change)], change=[], remove=[])
 
 
 def shown_name(name: str) -> str:

@@ -35,11 +35,14 @@ def list_bases(as_json: bool) -> None:
 @as_json
 def create(name: str, description: str, as_json: bool) -> None:
     """Make an empty knowledge base."""
-    base = Service.from_settings().call("POST", PATH, {"name": name, "description": description})
+    service = Service.from_settings()
+    if any(base["name"] == " ".join(name.split()) for base in list_of(service)):
+        raise End(say("knowledge.taken", name=name), "taken")
+    base = service.call("POST", PATH, {"name": name, "description": description})
     if as_json:
         print_json(base)
         return
-    out(say("knowledge.created", name=plain(base["name"])))
+    out(say("knowledge.created", name=plain(base["name"]), id=base["id"]))
 
 
 @knowledge.command(help=say("help.knowledge.delete"))

@@ -1,7 +1,7 @@
 """The running service, over HTTP: where it is, who asks, and its refusals as sentences.
 
-On this machine the token lies in the home folder. A service elsewhere is named by CHATAPP_URL, with a token from its page in
-CHATAPP_TOKEN.
+On this machine the token lies in the home folder, and so does the address of the service that runs from it. A service
+elsewhere is named by CHATAPP_URL, with a token from its page in CHATAPP_TOKEN.
 """
 
 import http.client
@@ -14,14 +14,14 @@ from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from chatapp.cli.terminal import End, plain, say
-from chatapp.settings import Settings, terminal_language
+from chatapp.services import running, url_of
+from chatapp.settings import Settings, bind_is_set, terminal_language
 from chatapp.trust import is_loopback, trust
 
 CONNECT_SECONDS = 10
 ANSWER_SECONDS = 60
 MOST_BYTES = 64 * 1024 * 1024
 PAGE = 1000
-EVERYWHERE = ("0.0.0.0", "[::]")
 PASSING = (408, 429)  # and all from 500 on, and what a network between answers to everything: worth another attempt
 
 
@@ -46,10 +46,14 @@ class Refused(End):
         return self.http_status in PASSING or self.http_status >= 500 or self.http_status < 300
 
 
-def url_of(address: str) -> str:
-    """Return the URL at which a service that listens on an address is reached from this machine."""
-    host, _, port = address.rpartition(":")
-    return f"http://{'127.0.0.1' if host in EVERYWHERE else host}:{port}"
+def address_here(settings: Settings) -> str:
+    """Return where this home folder's service listens: as CHATAPP_BIND says, else where one runs, else where one would."""
+    return settings.bind if bind_is_set() else running(settings.home) or settings.bind
+
+
+def url_here(settings: Settings) -> str:
+    """Return the URL of this home folder's service."""
+    return url_of(address_here(settings))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,7 @@ class Service:
     def from_settings(cls, settings: Settings | None = None) -> "Service":
         """Return the service of this home folder, or the one that CHATAPP_URL names."""
         settings = settings or Settings.from_env()
-        url = settings.url or url_of(settings.bind)
+        url = settings.url or url_here(settings)
         # The home's own token is never shown to another machine.
         own = _token(settings) if is_loopback(url) else ""
         return cls(url, own or settings.token, settings.ca_file)

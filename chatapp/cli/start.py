@@ -14,7 +14,7 @@ from sqlalchemy.exc import ArgumentError, OperationalError
 
 from chatapp.accounts import LINK_HOURS, Accounts
 from chatapp.cli.forms import Command, as_json
-from chatapp.cli.service import url_of
+from chatapp.cli.service import url_here
 from chatapp.cli.terminal import End, out, print_json, put, say
 from chatapp.database import Database, open_database
 from chatapp.errors import ChatAppError, DiskFull
@@ -22,7 +22,7 @@ from chatapp.knowledge import Knowledge
 from chatapp.migrate import migrate
 from chatapp.models import Supplier
 from chatapp.records import heartbeats, reap
-from chatapp.services import model_folder
+from chatapp.services import model_folder, url_of
 from chatapp.settings import BUILTIN, OFF, Settings, ssh_server
 
 MANUAL = Path(__file__).parent.parent.parent / "docs" / "manual"
@@ -36,7 +36,7 @@ def link(url: str | None, as_json: bool) -> None:
     """Print a new one-time sign-in link for the administrator."""
     settings = Settings.from_env()
     secret = Accounts(existing_database(settings)).new_link()
-    address = (url or url_of(settings.bind)).rstrip("/")
+    address = (url or url_here(settings)).rstrip("/")
     print_json({"link": f"{address}/sign-in#{secret}"}) if as_json else out(sign_in(address, secret))
 
 
@@ -74,6 +74,8 @@ def greeting(settings: Settings, address: str, secret: str | None, suppliers: in
         blocks.append(say("greet.auth_off"))
     elif secret:
         blocks.append(sign_in(url, secret))
+    else:
+        blocks.append(say("greet.password"))
     if tunnel := _tunnel(address):
         blocks += [say("greet.ssh"), f"  {tunnel}"]
     blocks += ["", say("greet.curl"), f"  {_curl(settings, url)}", ""]

@@ -13,6 +13,7 @@ PATH = "/api/suppliers"
 KEY_VARIABLE = "CHATAPP_SUPPLIER_KEY"
 TEST_SECONDS = 90
 MODELS_PLACES = 60
+OWN_NAME = "builtin"  # of the built-in model, which no supplier may have
 
 
 @click.group(cls=Group, help=say("help.suppliers"))
@@ -73,6 +74,8 @@ def add(
     if not preset and not base_url:
         raise End(say("suppliers.which"), "invalid_request")
     service = Service.from_settings()
+    if name in {OWN_NAME, *(row["name"] for row in service.call("GET", PATH)["items"])}:
+        raise End(say("name_taken", name=name), "taken")
     known = next((row for row in service.call("GET", f"{PATH}/presets")["items"] if row["name"] == preset), None)
     if preset and known is None:
         raise End(say("suppliers.no_preset", name=preset), "invalid_request")

@@ -10,11 +10,11 @@ from typing import Any
 
 import click
 
-from chatapp.cli.folder import Plan, make_plan
+from chatapp.cli.folder import Local, Plan, make_plan, without_removing
 from chatapp.cli.forms import Command, as_json
 from chatapp.cli.knowledge import PATH, list_of, named
 from chatapp.cli.service import Refused, Service
-from chatapp.cli.terminal import FAILED, End, confirm, is_watched, may_ask, note, out, plain, print_json, say
+from chatapp.cli.terminal import FAILED, MISUSED, End, confirm, is_watched, may_ask, note, out, plain, print_json, say
 from chatapp.cli.uploading import reason, upload, wait_until_read
 
 KINDS = {
@@ -29,7 +29,7 @@ SHOWN = 20  # names in a list, before only their number is told
 
 
 @click.command(cls=Command, help=say("help.sync.long"))
-@click.argument("folder", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.option("--base", "-b", "name", metavar="NAME", required=True, help=say("option.base_sync"))
 @click.option("--keep", is_flag=True, help=say("option.keep"))
 @click.option("--dry-run", is_flag=True, help=say("option.dry_run"))
@@ -37,13 +37,15 @@ SHOWN = 20  # names in a list, before only their number is told
 @as_json
 def sync(folder: Path, name: str, keep: bool, dry_run: bool, yes: bool, as_json: bool) -> None:
     """Make a base hold what a folder holds."""
+    if not folder.is_dir():
+        raise End(say("sync.is_file" if folder.exists() else "sync.no_folder", folder=folder), "no_folder", MISUSED)
     service = Service.from_settings()
     base = named(list_of(service), name)
     plan = make_plan(folder, service.items(f"{PATH}/{base['id']}/files") if base else [])
-    if plan.unreadable and plan.remove and not keep:
+    if plan.unreadable and (plan.change or plan.remove) and not keep:
         note(say("sync.not_removed"))
     if keep or plan.unreadable:  # what cannot be seen has not gone
-        plan.remove = []
+        plan = without_removing(plan)
     if dry_run:
         _print_plan(plan, as_json)
         return
@@ -60,7 +62,7 @@ def _check(plan: Plan, folder: Path, yes: bool) -> None:
     """Ask before anything is removed; a folder without files looks like a disk that is not there."""
     if not plan.remove or yes:
         return
-    if not plan.upload and not plan.keep and not may_ask():
+    if not (plan.upload or plan.change or plan.keep or may_ask()):
         raise End(say("sync.empty", folder=folder, files=len(plan.remove)), "empty_folder")
     if may_ask():
         note(say("sync.to_remove", files=len(plan.remove)))
@@ -70,34 +72,45 @@ def _check(plan: Plan, folder: Path, yes: bool) -> None:
 
 
 def _carry_out(service: Service, base_id: str, plan: Plan, quiet: bool) -> list[dict[str, Any]]:
-    """Upload, wait, remove; return what failed, by name and reason."""
+    """Upload, wait, remove; return what failed, by name and reason, and take it out of the plan."""
     failed = [{"name": place, "message": why} for place, why in plan.unreadable]
-    ids = {row["id"] for row in plan.keep}
+    files = [*plan.upload, *(file for file, _ in plan.change)]
+    old = [*plan.remove, *(row for _, row in plan.change)]
+    sent: dict[str, Local] = {}
     # The same bytes under another name are one file to the service: the old name has to go first.
-    wanted = {file.md5 for file in plan.upload}
-    renamed = [row for row in plan.remove if row["md5"] in wanted]
+    wanted = {file.md5 for file in files}
+    renamed = [row for row in old if row["md5"] in wanted]
     for row in renamed:
         _remove(service, base_id, row)
     for row in plan.keep:
         if row["status"] == "failed" and row["error"] and row["error"]["retryable"]:
             service.call("POST", f"{PATH}/{base_id}/files/{row['id']}/retry")
-    with _bar(sum(file.size for file in plan.upload), say("sync.uploading"), quiet) as bar:
-        for file in plan.upload:
+    with _bar(sum(file.size for file in files), say("sync.uploading"), quiet) as bar:
+        for file in files:
             try:
-                ids.add(upload(service, base_id, file, bar.update if bar else _nothing)["id"])
+                sent[upload(service, base_id, file, bar.update if bar else _nothing)["id"]] = file
             except (Refused, OSError) as fault:
                 failed.append({"name": file.place, "message": reason(fault)})
+    ids = {*sent, *(row["id"] for row in plan.keep)}
+    not_replaced = [row for file, row in plan.change if file not in sent.values()]
     with _bar(len(ids), say("sync.reading"), quiet) as bar:
         rows = wait_until_read(service, base_id, ids, bar.update if bar else _nothing)
-    failed += [
-        {"name": row["name"], "message": row["error"]["message"] if row["error"] else ""}
-        for row in rows.values()
-        if row["status"] == "failed"
-    ]
-    for row in plan.remove:
-        if row not in renamed:
+    for row in old:
+        if row not in renamed and row not in not_replaced:
             _remove(service, base_id, row)
+    unread = {key: row for key, row in rows.items() if row["status"] == "failed"}
+    for key, row in unread.items():
+        name = sent.pop(key).place if key in sent else row["name"]
+        failed.append({"name": name, "message": row["error"]["message"] if row["error"] else ""})
+    _take_out(plan, set(sent.values()), set(unread))
     return failed
+
+
+def _take_out(plan: Plan, done: set[Local], unread: set[str]) -> None:
+    """Leave in the plan what was done: of the files those that are in the base and were read."""
+    plan.upload = [file for file in plan.upload if file in done]
+    plan.change = [(file, row) for file, row in plan.change if file in done]
+    plan.keep = [row for row in plan.keep if row["id"] not in unread]
 
 
 def _remove(service: Service, base_id: str, row: dict[str, Any]) -> None:
@@ -117,12 +130,10 @@ def _nothing(_: int) -> None:
 
 
 def _report(plan: Plan, failed: list[dict[str, Any]], base: dict[str, Any], as_json: bool) -> None:
-    refused = {row["name"] for row in failed}
-    added = [file.place for file in plan.upload if file.place not in refused and file.name not in refused]
     if as_json:
-        print_json({"knowledge_base_id": base["id"], **_as_json(plan), "uploaded": added, "failed": failed})
+        print_json({"knowledge_base_id": base["id"], **_as_json(plan), "failed": failed})
         return
-    counts = {"added": len(added), "removed": len(plan.remove), "unchanged": len(plan.keep)}
+    counts = {"added": len(plan.upload), "changed": len(plan.change), "removed": len(plan.remove), "unchanged": len(plan.keep)}
     out(say("sync.done", name=plain(base["name"]), **counts))
     _print_skipped(plan)
     if failed:
@@ -136,6 +147,7 @@ def _print_plan(plan: Plan, as_json: bool) -> None:
         return
     for key, names in (
         ("sync.would_upload", [file.place for file in plan.upload]),
+        ("sync.would_change", [file.place for file, _ in plan.change]),
         ("sync.would_remove", [row["name"] for row in plan.remove]),
     ):
         out(say(key, files=len(names)))
@@ -159,6 +171,7 @@ def _names(names: list[str]) -> str:
 def _as_json(plan: Plan) -> dict[str, Any]:
     return {
         "uploaded": [file.place for file in plan.upload],
+        "changed": [file.place for file, _ in plan.change],
         "removed": [row["name"] for row in plan.remove],
         "unchanged": [row["name"] for row in plan.keep],
         "skipped": [{"name": place, "reason": kind} for place, kind in plan.skipped],

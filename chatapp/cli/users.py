@@ -7,7 +7,7 @@ import click
 
 from chatapp.accounts import LINK_HOURS
 from chatapp.cli.forms import Group, as_json
-from chatapp.cli.service import url_of
+from chatapp.cli.service import url_here
 from chatapp.cli.start import existing_database
 from chatapp.cli.terminal import End, confirm, may_ask, out, plain, print_json, say, table
 from chatapp.errors import Forbidden, InvalidRequest, NotFound
@@ -125,7 +125,7 @@ def _told(do: Callable[[], T], name: str) -> T:
         return do()
     except InvalidRequest as fault:
         taken = ("taken", {}) in fault.reasons.values()
-        raise End(say("users.taken", name=name) if taken else say("users.no_name"), fault.code) from fault
+        raise End(say("name_taken", name=name) if taken else say("users.no_name"), fault.code) from fault
     except NotFound as fault:
         raise End(say("users.none", name=name), fault.code) from fault
     except Forbidden as fault:
@@ -133,7 +133,7 @@ def _told(do: Callable[[], T], name: str) -> T:
 
 
 def _link(people: Users, name: str, url: str | None) -> str:
-    address = (url or url_of(Settings.from_env().bind)).rstrip("/")
+    address = (url or url_here(Settings.from_env())).rstrip("/")
     return f"{address}/sign-in#{_told(lambda: people.new_link(name), name)}"
 
 

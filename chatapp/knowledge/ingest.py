@@ -7,6 +7,7 @@ found by its words, all at once; its vectors follow (embedding.py), when no othe
 repeated begins by removing what was there.
 """
 
+import logging
 import os
 import time
 from bisect import bisect_right
@@ -47,6 +48,8 @@ BEAT_SECONDS = 10
 MOST_ATTEMPTS = 3
 MOST_TITLE = 500  # characters of a heading with nothing below it
 PARSED = 0.1  # share of the progress bar
+
+log = logging.getLogger("chatapp.knowledge")
 
 Parse = Callable[[Path, str, Callable[[], None]], Document]
 
@@ -170,6 +173,7 @@ class Ingest:
             hold(self._database, job, {"status": "failed", "error": error_json(error), **FREE})
         except LeaseLost:
             return "lost"
+        log.info("file %s cannot be read: %s", job.file_id, error.key)
         return "failed"
 
 

@@ -39,7 +39,7 @@ def install(database: Database, knowledge: Knowledge, remover: Remover, folder: 
 
 def spoken(text: str, language: str) -> str:
     """Put the manual's name, where it stands in a text, into a reader's language."""
-    return text.replace(NAME, say(language, "knowledge.manual"))
+    return text.replace(NAME, say(language, "server.manual"))
 
 
 def _file_name(path: Path) -> str:

@@ -2,6 +2,8 @@
 
 import json
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ from chatapp.cli.ask import Shown
 from tests.cli.conftest import Run, environ, start
 from tests.cli.relay import Relay
 from tests.modelserver import ModelServer
-from tests.service import TOKEN, Service, free_port, wait_for
+from tests.service import ROOT, TOKEN, Service, free_port, wait_for
 
 pytestmark = pytest.mark.server
 
@@ -29,6 +31,13 @@ def test_an_answer_comes_with_its_sources(run: Run, handbook: str) -> None:
     answer, _, sources = done.stdout.partition("\n\nSources\n")
     assert "27 days" in answer and "[1]" in answer
     assert "[1] leave.md" in sources and "27 days" in sources
+
+
+def test_without_a_base_all_of_ones_own_are_asked_and_what_cites_nothing_says_so(run: Run, handbook: str) -> None:
+    done = run("ask", "How many days of paid leave does every employee get?", "--model", "builtin/extractive")
+    assert "27 days" in done.stdout and "leave.md" in done.stdout
+    plain = run("ask", "say it back", "--model", "openai/typewriter-3-100")
+    assert "No source is cited. Asked: " in plain.stderr and handbook in plain.stderr
 
 
 def test_as_json_and_on_in_the_same_chat(run: Run, handbook: str) -> None:
@@ -94,8 +103,8 @@ def test_a_line_that_breaks_loses_nothing_and_asks_only_once(service: Service, r
     assert sum(question in str(request.body) for request in model_server.asked()) == 2
 
 
-def test_a_reader_that_leaves_does_not_stop_the_answer(service: Service) -> None:
-    with start(environ(service), "ask", "x", "-m", "openai/typewriter-30-40") as process:
+def test_a_reader_that_leaves_stops_the_answer_as_ctrl_c_does(service: Service) -> None:
+    with start(environ(service), "ask", "x", "-m", "openai/typewriter-400-20") as process:
         assert process.stdout is not None and process.stderr is not None
         process.stdout.read(10)
         process.stdout.close()
@@ -107,7 +116,14 @@ def test_a_reader_that_leaves_does_not_stop_the_answer(service: Service) -> None
         items = service.get(f"/api/sessions/{session}/messages").json["items"]
         return str(items[-1]["status"])
 
-    wait_for(lambda: answer() == "complete", 10, "the answer went on")
+    wait_for(lambda: answer() != "running", 10, "the answer has ended")
+    assert answer() == "stopped"
+
+
+def test_a_reader_of_a_list_may_leave(service: Service) -> None:
+    command = f"{sys.executable} -m chatapp knowledge list --json | true; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], cwd=ROOT, env=environ(service), capture_output=True, text=True, timeout=30)
+    assert (done.returncode, done.stderr) == (1, "")
 
 
 def chunk(text: str) -> dict[str, str]:

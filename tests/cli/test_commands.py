@@ -13,6 +13,9 @@ import click
 import pytest
 
 from chatapp.cli import PLACES, commands
+from chatapp.cli.service import address_here
+from chatapp.services import WEB, write_address
+from chatapp.settings import Settings
 from tests.cli.conftest import Run, environ, start
 from tests.modelserver import ModelServer
 from tests.service import ROOT, Service, free_port, wait_for
@@ -21,7 +24,11 @@ pytestmark = pytest.mark.server
 
 
 def test_knowledge_bases_are_made_listed_and_deleted(run: Run) -> None:
-    assert run("knowledge", "create", "Rules of the house").exit_code == 0
+    made = run("knowledge", "create", "Rules of the house")
+    assert made.exit_code == 0
+    assert re.findall(r"\(id ([0-9a-f-]{36})\)", made.stdout) == re.findall(r"Rules.* (\S+)", run("knowledge", "list").stdout)
+    again = run("knowledge", "create", " Rules of the  house")
+    assert again.exit_code == 1 and "already" in again.stderr
     assert re.search(r"Rules of the house\s+0\s+0\s+empty", run("knowledge", "list").stdout)
     assert "名称" in run("knowledge", "list", LC_ALL="zh_CN.UTF-8").stdout
     unasked = run("knowledge", "delete", "Rules of the house")
@@ -42,7 +49,7 @@ def test_a_supplier_is_tried_before_it_is_saved(run: Run, model_server: ModelSer
     assert added.exit_code == 0 and "mine is connected" in added.stdout and "echo" in added.stdout
     assert "sk-secret-of-mine" not in added.output
     taken = run(*add, CHATAPP_SUPPLIER_KEY="sk-x")
-    assert taken.exit_code == 1 and "taken" in taken.stderr
+    assert taken.exit_code == 1 and taken.stderr == "The name “mine” is taken.\n"
     assert "mine" in run("suppliers", "list").stdout
     assert "mine answers" in run("suppliers", "test", "mine").stdout
     assert json.loads(run("suppliers", "test", "mine", "--json").stdout)["ok"]
@@ -50,6 +57,17 @@ def test_a_supplier_is_tried_before_it_is_saved(run: Run, model_server: ModelSer
     assert "There is no supplier “mine”" in run("suppliers", "test", "mine").stderr
     assert "OPENAI_API_KEY" in run("suppliers", "delete", "openai", "-y").stderr
     assert "deepseek" in run("suppliers", "presets").stdout
+
+
+def test_a_service_is_found_by_what_it_left_in_its_home(run: Run, service: Service, tmp_path: Path) -> None:
+    assert run("knowledge", "list", CHATAPP_BIND="").exit_code == 0
+    assert run("link", CHATAPP_BIND="").stdout.splitlines()[1].startswith(f"  {service.url}/sign-in#")
+    assert f"answers at 127.0.0.1:{service.port}." in run("doctor", CHATAPP_BIND="").stdout
+    told = f"127.0.0.1:{free_port()}"
+    assert f"Nothing answers at http://{told}." in run("knowledge", "list", CHATAPP_BIND=told).stderr
+    assert run("knowledge", "list", CHATAPP_BIND=told, CHATAPP_URL=service.url).exit_code == 0
+    write_address(tmp_path, WEB, f"127.0.0.1:{service.port}")  # as a service leaves it that was killed
+    assert address_here(Settings(home=tmp_path)) == "127.0.0.1:8000"
 
 
 def test_somebody_is_given_an_account_and_loses_it(run: Run, service: Service) -> None:

@@ -35,18 +35,19 @@ def synced(run: Run, *words: str) -> dict[str, Any]:
 def test_a_base_follows_a_folder(run: Run, service: Service, folder: Path) -> None:
     first = run("sync", str(folder), "--base", "Synced")
     assert first.exit_code == 0
-    assert "2 added, 0 removed, 0 unchanged" in first.stdout
+    assert "2 added, 0 changed, 0 removed, 0 unchanged" in first.stdout
     assert "photo.png: a picture" in first.stderr and "empty.txt: empty" in first.stderr
     assert files(service, "Synced") == {"leave.md": "ready", "keys.txt": "ready"}
 
     again = synced(run, str(folder), "-b", "Synced")
-    assert again["uploaded"] == again["removed"] == [] and sorted(again["unchanged"]) == ["keys.txt", "leave.md"]
+    assert again["uploaded"] == again["changed"] == again["removed"] == []
+    assert sorted(again["unchanged"]) == ["keys.txt", "leave.md"]
 
     (folder / "leave.md").write_text("# Leave\n\nIt is 30 days now.\n")
     (folder / "rules" / "keys.txt").rename(folder / "rules" / "cabinet.txt")
     changed = synced(run, str(folder), "-b", "Synced")
-    assert sorted(changed["uploaded"]) == ["leave.md", "rules/cabinet.txt"]
-    assert sorted(changed["removed"]) == ["keys.txt", "leave.md"]
+    assert changed["changed"] == ["leave.md"]
+    assert (changed["uploaded"], changed["removed"], changed["unchanged"]) == (["rules/cabinet.txt"], ["keys.txt"], [])
     assert files(service, "Synced") == {"leave.md": "ready", "cabinet.txt": "ready"}
     assert "30 days" in run("knowledge", "search", "how many days", "--base", "Synced").stdout
 
@@ -58,15 +59,28 @@ def test_a_dry_run_changes_nothing_and_keep_removes_nothing(run: Run, service: S
     run("sync", str(folder), "-b", "Kept")
     (folder / "leave.md").unlink()
     assert synced(run, str(folder), "-b", "Kept", "--keep")["removed"] == []
-    assert "To be removed: 1\n  leave.md" in run("sync", str(folder), "-b", "Kept", "--dry-run").stdout
+    (folder / "rules" / "keys.txt").write_text("Keys are with Ada.\n")
+    looked = run("sync", str(folder), "-b", "Kept", "--dry-run")
+    assert "To be removed: 1\n  leave.md\n" in looked.stdout
+    assert "To be uploaded: 0\nChanged, to be replaced: 1\n  rules/keys.txt\n" in looked.stdout
+    kept = synced(run, str(folder), "-b", "Kept", "--keep")
+    assert (kept["uploaded"], kept["changed"], kept["removed"]) == (["rules/keys.txt"], [], [])
     assert files(service, "Kept").keys() == {"leave.md", "keys.txt"}
+
+
+def test_a_folder_that_is_none_is_named(run: Run, folder: Path) -> None:
+    nowhere = run("sync", "/nope", "-b", "None")
+    assert nowhere.exit_code == 2 and nowhere.stderr == "“/nope” does not exist.\n"
+    file = folder / "leave.md"
+    assert run("sync", str(file), "-b", "None").stderr == f"“{file}” is a file; a folder is needed.\n"
+    assert run("sync", str(file), "-b", "None", LC_ALL="zh_CN.UTF-8").stderr == f"“{file}”是文件，这里需要文件夹。\n"
 
 
 def test_an_empty_folder_empties_no_base_unasked(run: Run, service: Service, folder: Path, tmp_path: Path) -> None:
     run("sync", str(folder), "-b", "Mounted")
     (tmp_path / "unmounted").mkdir()
     refused = run("sync", str(tmp_path / "unmounted"), "-b", "Mounted")
-    assert refused.exit_code == 1 and "Is the disk there?" in refused.stderr
+    assert refused.exit_code == 1 and "Is the disk there? Add --yes" in refused.stderr
     assert len(files(service, "Mounted")) == 2
     assert run("sync", str(tmp_path / "unmounted"), "-b", "Mounted", "--yes").exit_code == 0
     assert files(service, "Mounted") == {}
@@ -76,14 +90,20 @@ def test_what_cannot_be_read_is_listed_with_the_reason(run: Run, folder: Path) -
     (folder / "broken.pdf").write_bytes(b"%PDF-1.4\nthis is no PDF")
     done = run("sync", str(folder), "-b", "Broken", LC_ALL="zh_CN.UTF-8")
     assert done.exit_code == 1
-    assert "未能添加：1 个\n  broken.pdf: " in done.stderr
+    assert "未能添加：1 个\n  broken.pdf: " in done.stderr and "新增 2，更新 0，移除 0，未变 0" in done.stdout
     told = synced(run, str(folder), "-b", "Broken")
     assert told["exit_code"] == 1 and [row["name"] for row in told["failed"]] == ["broken.pdf"] and told["failed"][0]["message"]
+    assert sorted(told["unchanged"]) == ["keys.txt", "leave.md"]
+    (folder / "rules" / "keys.txt").write_bytes(b"%PDF-1.4\nnor is this")
+    told = synced(run, str(folder), "-b", "Broken")
+    assert sorted(row["name"] for row in told["failed"]) == ["broken.pdf", "rules/keys.txt"]
+    assert (told["changed"], told["unchanged"], told["removed"]) == ([], ["leave.md"], [])
 
 
 def test_on_a_terminal_it_shows_progress_and_asks_before_it_removes(run: Run, service: Service, folder: Path) -> None:
     run("sync", str(folder), "-b", "Asked")
     (folder / "leave.md").write_text("Another text about leave.\n")
+    (folder / "rules" / "keys.txt").unlink()
     master, slave = pty.openpty()
     with start(
         environ(service, TERM="xterm"), "sync", str(folder), "-b", "Asked", stdin=slave, stdout=slave, stderr=slave
@@ -94,7 +114,7 @@ def test_on_a_terminal_it_shows_progress_and_asks_before_it_removes(run: Run, se
         said += _read_until(master, "unchanged")
         assert process.wait(10) == 0
     os.close(master)
-    assert "leave.md" in said and "100%" in said and "Uploading" in said
+    assert "keys.txt" in said and "leave.md" not in said and "100%" in said and "Uploading" in said
 
 
 def _read_until(terminal: int, words: str) -> str:

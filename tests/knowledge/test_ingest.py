@@ -54,11 +54,13 @@ def test_nothing_is_found_before_all_of_it_is(shelf: Shelf) -> None:
     assert shelf.knowledge.file(shelf.user, shelf.base, row["id"])["chunks"] == shelf.count("chunks") - 1
 
 
-def test_a_failure_has_its_reason_and_leaves_no_chunks(shelf: Shelf) -> None:
+def test_a_failure_has_its_reason_and_leaves_no_chunks(shelf: Shelf, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "chatapp")
     row = shelf.add("scan.pdf", documents.scan())
     assert row["status"] == "failed"
     assert row["error"]["code"] == "unreadable_file"
     assert row["error"]["key"] == "error.unreadable_file.no_text"
+    assert caplog.messages == [f"file {row['id']} cannot be read: error.unreadable_file.no_text"]
     assert shelf.count("chunks") == 0
 
 

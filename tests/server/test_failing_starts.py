@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from chatapp.migrate import migrate
+from chatapp.services import WEB, write_address
 from chatapp.settings import Settings
 from tests.service import ROOT, free_port, wait_for
 
@@ -68,6 +69,20 @@ def test_a_port_that_is_taken(tmp_path: Path) -> None:
     assert one_line(english).startswith(f"Port {port} on 127.0.0.1 is taken by another program.")
     assert one_line(chinese).startswith(f"127.0.0.1 的端口 {port} 已被其他程序占用。")
     assert f"CHATAPP_BIND=127.0.0.1:{port + 1} make run" in english and f"CHATAPP_BIND=127.0.0.1:{port + 1} make run" in chinese
+
+
+def test_a_port_that_is_taken_by_the_service_of_the_same_home(tmp_path: Path) -> None:
+    port = free_port()
+    write_address(tmp_path, WEB, f"127.0.0.1:{port}")
+    with socket.create_server(("127.0.0.1", port)):
+        with open(tmp_path / "lock", "a+") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            english, chinese = said(tmp_path, CHATAPP_BIND=f"0.0.0.0:{port}")
+        killed, _ = said(tmp_path, CHATAPP_BIND=f"127.0.0.1:{port}")
+    url = f"http://127.0.0.1:{port}"
+    assert one_line(english) == f"This service already runs at {url}. “make link” makes a new sign-in link."
+    assert one_line(chinese) == f"本服务已在 {url} 运行。用 make link 可生成新的登录链接。"
+    assert "taken by another program" in killed, "what a killed service left does not count"
 
 
 def test_a_home_that_another_service_uses(tmp_path: Path) -> None:

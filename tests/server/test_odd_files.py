@@ -101,9 +101,11 @@ def test_what_was_read_of_them_is_found(service: Service, base: str) -> None:
 def test_an_empty_file_is_refused_at_once(service: Service, base: str, tmp_path: Path, language: str) -> None:
     path = tmp_path / "empty.txt"
     path.touch()
+    before = len(service.output())
     reply = service.upload(base, path, Accept_Language=language)
     assert (reply.status, reply.json["error"]["code"]) == (422, "unreadable_file")
     assert reply.json["error"]["message"] == sentence("error.unreadable_file.empty", language, "empty.txt")
+    assert "Traceback" not in service.output()[before:]
 
 
 @pytest.mark.parametrize("language", CATALOGUES)

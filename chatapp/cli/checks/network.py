@@ -14,11 +14,12 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from chatapp.cli.checks import FAIL, OK, WARN, Finding
-from chatapp.cli.service import EVERYWHERE, Service, url_of
+from chatapp.cli.service import Service, address_here, url_here
 from chatapp.cli.terminal import End, say
 from chatapp.database import open_database
 from chatapp.errors import ChatAppError
 from chatapp.models import Supplier
+from chatapp.services import url_of
 from chatapp.settings import Settings, proxy_variables
 from chatapp.trust import is_loopback, trust
 
@@ -35,17 +36,16 @@ MISSING = {
 
 def service(settings: Settings) -> Iterator[Finding]:
     """The service at its address, and what it misses; or whether the address is free."""
-    host, _, port = settings.bind.rpartition(":")
-    reached = "127.0.0.1" if host in EVERYWHERE else host.strip("[]")
+    address = address_here(settings)
     try:
-        missing = _ready(reached, int(port))
+        missing = _ready(url_of(address))
     except ConnectionRefusedError:
-        yield Finding("service", OK, say("doctor.not_running", address=settings.bind))
+        yield Finding("service", OK, say("doctor.not_running", address=address))
         return
     except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):
-        yield Finding("service", FAIL, say("doctor.other_program", address=settings.bind))
+        yield Finding("service", FAIL, say("doctor.other_program", address=address))
         return
-    yield Finding("service", OK, say("doctor.running", address=settings.bind))
+    yield Finding("service", OK, say("doctor.running", address=address))
     for name in missing:
         key, state = MISSING.get(name, ("doctor.missing_helpers", WARN))
         yield Finding(name, state, say(key))
@@ -74,8 +74,9 @@ def suppliers(settings: Settings) -> Iterator[Finding]:
                 yield Finding("suppliers", WARN, say(why, name=name, url=url))
 
 
-def _ready(host: str, port: int) -> list[str]:
-    connection = http.client.HTTPConnection(host, port, timeout=ANSWER_SECONDS)
+def _ready(url: str) -> list[str]:
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=ANSWER_SECONDS)
     try:
         connection.request("GET", "/readyz")
         said = json.loads(connection.getresponse().read(65536))
@@ -86,7 +87,7 @@ def _ready(host: str, port: int) -> list[str]:
 
 def _addresses(settings: Settings) -> list[tuple[str, str]]:
     """Return names and addresses: the running service knows those of its own environment, too; else the database is asked."""
-    here = replace(Service.from_settings(settings), url=url_of(settings.bind))
+    here = replace(Service.from_settings(settings), url=url_here(settings))
     with suppress(End):
         return [(row["name"], row["base_url"]) for row in here.call("GET", "/api/suppliers", seconds=ANSWER_SECONDS)["items"]]
     own = [("openai", settings.openai_base_url or OPENAI_URL)] if settings.openai_api_key or settings.openai_base_url else []
