@@ -131,7 +131,7 @@ class Accounts:
         """Set a password and end all other logins; `keep` is the login secret that goes on."""
         user = self._database.read(lambda t: t.get_one(User, person.id))
         if user.password_hash and not self._check(user.password_hash, current or ""):
-            raise Unauthorized("wrong")
+            raise Unauthorized("current")
         if password.lower() in (user.name.lower(), "password", "12345678", "123456789", "1234567890", "qwertyuiop"):
             raise InvalidRequest("password", "guessable")
         made = offload.run(lambda: generate_password_hash(password), offload.PASSWORDS)
@@ -265,7 +265,7 @@ class Accounts:
 
 
 def _token_json(row: Token) -> dict[str, Any]:
-    return {"id": row.id, "name": row.name, "created_at": row.created_at, "used_at": row.used_at}
+    return {"id": row.id, "kind": row.kind, "name": row.name, "created_at": row.created_at, "used_at": row.used_at}
 
 
 @lru_cache

@@ -185,7 +185,7 @@ def _below(t: Transaction, user_id: str, asked: Row[Any], partial: str = "") -> 
 def _session(t: Transaction, user_id: str, session_id: str) -> Row[Any]:
     row = t.execute(_SESSION, {"session_id": session_id, "user_id": user_id}).first()
     if row is None:
-        raise NotFound("session")
+        raise NotFound("session.asked")
     return row
 
 

@@ -2,16 +2,18 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from sqlalchemy import event
 
 from chatapp.accounts import Person
-from chatapp.errors import Busy, InvalidRequest, ModelGone, NotFound
+from chatapp.errors import Busy, InvalidRequest, ModelGone, NotFound, TooManyAnswers
 from chatapp.records import heartbeats, reap
+from chatapp.settings import Settings
 from chatapp.suppliers import Wish
-from chatapp.turns import Opened, Question
+from chatapp.turns import Opened, Question, Turns
 from chatapp.web import Services
 
 Ask = Callable[[Question], Opened]
@@ -55,6 +57,14 @@ def test_a_question_costs_few_statements(services: Services, ask: Ask, end_all: 
     with statements(services) as said:
         ask(Question(text="And then?", session_id=opened.session_id))
     assert len(said) == 9, said  # begin, how many live, session, free?, the supplier, history, session, messages, run
+
+
+def test_too_many_answers_say_when_to_try_again(services: Services, settings: Settings, admin: Person) -> None:
+    turns = Turns(services.database, replace(settings, answers_per_user=1), services.suppliers)
+    turns.open(admin.id, Question(text="First"))
+    with pytest.raises(TooManyAnswers) as refused:
+        turns.open(admin.id, Question(text="Second"))
+    assert refused.value.status == 429 and refused.value.retry_after
 
 
 def test_a_repeated_id_finds_its_answer_when_the_model_is_gone(services: Services, ask: Ask) -> None:

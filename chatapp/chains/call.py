@@ -46,7 +46,7 @@ class Target:
         headers = {"User-Agent": "chatapp", **self.headers}
         if self.api_key:
             if not (self.api_key.isascii() and self.api_key.isprintable()):
-                raise UpstreamAuth(supplier=self.label)
+                raise UpstreamAuth("characters", supplier=self.label)
             headers["Authorization"] = f"Bearer {self.api_key}"
         return headers
 

@@ -126,15 +126,14 @@ def _begin() -> Any:
     if g.user is None:
         if request.blueprint == "pages" and request.method == "GET":
             return redirect("/sign-in")
-        raise Unauthorized
+        raise Unauthorized("token" if _bearer() else None)
     return None
 
 
 def _who() -> Person | None:
     accounts = services().accounts
-    scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() == "bearer" and secret:
-        return accounts.by_bearer(secret.strip())
+    if secret := _bearer():
+        return accounts.by_bearer(secret)
     if g.foreign:  # a page of another origin is known by its token alone
         return None
     if services().settings.auth == "off" or request.cookies.get(LOGIN_COOKIE):
@@ -143,6 +142,11 @@ def _who() -> Person | None:
         return accounts.administrator()
     cookie = request.cookies.get(LOGIN_COOKIE)
     return accounts.by_login(cookie) if cookie else None
+
+
+def _bearer() -> str:
+    scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
+    return secret.strip() if scheme.lower() == "bearer" else ""
 
 
 def _require_own_page() -> None:
@@ -177,6 +181,8 @@ def _finish(response: Response) -> Response:
     response.headers["X-Request-Id"] = g.get("request_id", "-")
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     response.headers.setdefault("Referrer-Policy", "same-origin")
+    if response.status_code == HTTPStatus.NO_CONTENT:
+        response.headers.remove("Content-Type")
     if request.blueprint != "pages" and request.endpoint != "static":
         response.headers.setdefault("Cache-Control", "no-store")
         response.headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")

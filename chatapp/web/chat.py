@@ -10,18 +10,20 @@ from typing import Any
 
 from flask import Response, g, jsonify, request
 from flask_openapi3 import APIBlueprint, Tag
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from chatapp.chains import build_chain, leans_on_history
 from chatapp.core import sse
 from chatapp.core.events import Context, Done, Error, Event
-from chatapp.errors import NotFound, Overloaded, Restarting, status_of
+from chatapp.errors import InvalidRequest, NotFound, Overloaded, Restarting, status_of
 from chatapp.knowledge import manual
 from chatapp.runs import Job, Live, Reader
 from chatapp.turns import Opened
 from chatapp.web import Input, person, services
 from chatapp.web.connection import bound, close_after_this
 from chatapp.web.question import ChatBody
+from chatapp.web.refusals import stored_turn
+from chatapp.web.shapes import SourceShape
 from chatapp.words import say
 
 log = logging.getLogger("chatapp.web")
@@ -38,10 +40,11 @@ class ChatAnswer(BaseModel):
     """A whole answer."""
 
     answer: str
-    sources: list[dict[str, Any]]
-    session_id: str
+    sources: list[SourceShape]
+    citations: list[int] = Field(description="the numbers of the sources that the answer names")
+    session_id: str = Field(description="sent with the next question, it continues this chat")
     message_id: str
-    finish_reason: str
+    finish_reason: str = Field(description="stop, length, content_filter or stopped")
     usage: dict[str, Any]
 
 
@@ -52,14 +55,19 @@ class MessagePath(Input):
 
 
 class AfterQuery(Input):
-    """The position to go on from, an event's id."""
+    """The position to go on from."""
 
-    after: str | None = None
+    after: str | None = Field(
+        default=None, description="the id of the last event you have; the header Last-Event-ID goes before it"
+    )
 
 
 @bp.post("/chat/stream", summary="Ask, and read the answer as it is written")
 def ask_stream(body: ChatBody) -> Response:
-    """Answer with `text/event-stream`; a Last-Event-ID of an own answer attaches to it instead of asking again."""
+    """Answer with `text/event-stream`; a Last-Event-ID of an own answer attaches to it instead of asking again.
+
+    Event sources keep an id from whatever they read before, so one that is none of ours is ignored here.
+    """
     place = sse.parse_event_id(request.headers.get("Last-Event-ID", ""))
     with _admitted() as reader:
         if place is not None:
@@ -83,6 +91,7 @@ def ask(body: ChatBody) -> Any:
     return jsonify(
         answer=shown["content"],
         sources=shown["sources"],
+        citations=shown["citations"],
         session_id=shown["session_id"],
         message_id=message_id,
         finish_reason=shown["finish_reason"],
@@ -93,12 +102,10 @@ def ask(body: ChatBody) -> Any:
 @bp.get("/chat/stream/<message_id>", summary="Come back to an answer")
 def come_back(path: MessagePath, query: AfterQuery) -> Response:
     """Send what follows a position, then the live rest; without one, everything."""
-    place = sse.parse_event_id(request.headers.get("Last-Event-ID") or query.after or "")
-    if place is not None and place[0] != path.message_id:
-        raise NotFound("message")
+    position = _position(path.message_id, query.after)
     with _admitted() as reader:
         live = services().runs.attach(person().id, path.message_id)
-        return _stream(reader, live, path.message_id, place[1] if place else 0)
+        return _stream(reader, live, path.message_id, position)
 
 
 @bp.delete("/chat/stream/<message_id>", summary="Stop an answer")
@@ -108,9 +115,23 @@ def stop(path: MessagePath) -> tuple[str, int]:
     return "", 204
 
 
+def _position(message_id: str, after: str | None) -> int:
+    """Return where to go on from, 0 where nothing says so; raise InvalidRequest, and NotFound for another answer's."""
+    for field, value in (("Last-Event-ID", request.headers.get("Last-Event-ID")), ("after", after)):
+        if value:
+            place = sse.parse_event_id(value)
+            if place is None:
+                raise InvalidRequest(field, "event_id")
+            if place[0] != message_id:
+                raise NotFound("message")
+            return place[1]
+    return 0
+
+
 def _ask(body: ChatBody) -> tuple[str, Live]:
     found = services()
     opened = found.turns.open(person().id, body.to_question(person().defaults))
+    g.stored_turn = {"session_id": opened.session_id, "message_id": opened.message_id}
     if opened.ask is None:
         return opened.message_id, found.runs.attach(person().id, opened.message_id)
     return opened.message_id, found.runs.start(_job(opened))
@@ -195,6 +216,7 @@ def _failed(event: Error) -> tuple[Response, int]:
         "retryable": event.retryable,
         "fields": {},
         "request_id": g.request_id,
+        **stored_turn(),
     }
     response = jsonify(error=body)
     if event.retry_after is not None:

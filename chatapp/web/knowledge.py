@@ -20,7 +20,7 @@ from chatapp.settings import MB
 from chatapp.web import Input, person, services
 from chatapp.web.question import Id, Md5s
 from chatapp.web.refusals import error_json, stored_error_json
-from chatapp.web.shapes import ChunkShape, FileShape, KnowledgeBaseShape, Page, SourceShape, UploadShape
+from chatapp.web.shapes import ChunkShape, FileShape, KnowledgeBaseShape, Page, SourceShape, UploadedShape
 
 bp = APIBlueprint("knowledge", __name__, url_prefix="/api/knowledge", abp_tags=[Tag(name="knowledge", description="Documents.")])
 
@@ -127,7 +127,7 @@ def list_files(path: BasePath, query: PageQuery) -> Any:
     return jsonify(items=[_shown(row) for row in rows], next=following)
 
 
-@bp.post("/<base_id>/files", responses={202: Page[UploadShape]})
+@bp.post("/<base_id>/files", responses={202: UploadedShape})
 def upload_files(path: BasePath) -> Any:
     """Upload files (multipart, field `files`, repeated): each becomes a file or says why not, in the order sent.
 
@@ -147,7 +147,7 @@ def upload_files(path: BasePath) -> Any:
                 refusals.append(error)
                 items.append({"name": name, "error": error_json(error)})
     if not files:
-        raise InvalidRequest("files", "missing")
+        raise InvalidRequest("files", "form_files")
     if len(refusals) == len(files) == 1:
         raise refusals[0]
     return jsonify(items=items), refusals[0].status if len(refusals) == len(files) else 202

@@ -27,6 +27,12 @@ STREAM = {
     "content": {"text/event-stream": {"schema": {"type": "string"}}},
 }
 
+LAST_EVENT_ID = {
+    "name": "Last-Event-ID",
+    "in": "header",
+    "schema": {"type": "string"},
+    "description": "The id of the last event you have: what follows is sent. A POST then attaches to its answer, asking nothing.",
+}
 FILES = {"type": "object", "properties": {"files": {"type": "array", "items": {"type": "string", "format": "binary"}}}}
 UPLOAD = {"required": True, "content": {"multipart/form-data": {"schema": FILES}}}
 
@@ -88,6 +94,8 @@ def describe(spec: dict[str, Any]) -> dict[str, Any]:
                 operation["requestBody"] = UPLOAD
             if path.startswith("/chat/stream") and verb != "delete":
                 operation["responses"]["200"] = STREAM
+                given = operation.get("parameters", [])
+                operation["parameters"] = [*(one for one in given if one != LAST_EVENT_ID), LAST_EVENT_ID]
             elif not any(code.startswith("2") for code in operation["responses"]):
                 bare = verb == "delete" or path.endswith(("/logout", "/password"))
                 operation["responses"]["204" if bare else "200"] = {"description": "Done."}

@@ -11,21 +11,25 @@ import json
 import mimetypes
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, Response, abort, g, make_response, render_template, request
 from markupsafe import Markup
+from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as BaseResponse
 
 from chatapp.web import services
+from chatapp.web.refusals import refuse_http
 
 ROOT = Path(__file__).resolve().parents[2]
 STATIC = ROOT / "static"
 LANGUAGES = {"en": "English", "zh-CN": "简体中文"}
 SERVER_KEYS = ("error.", "server.", "builtin.", "cli.")
 THEMES = ("light", "dark")
+PROGRAMS = ("/api/", "/chat", "/v1/", "/static/")  # addresses that no reader types
 YEAR_SECONDS = 31_536_000
 GZIP_MIN_BYTES = 1_000
 COMPRESSIBLE = ("text/", "application/json", "image/svg+xml")
@@ -48,8 +52,17 @@ def chat(session_id: UUID | None) -> BaseResponse:
 
 @bp.get("/sign-in")
 def sign_in() -> BaseResponse:
-    """Show the sign-in page, also to somebody who is signed in: a fresh link may be for another account."""
+    """Show the sign-in page; somebody who is signed in is led on by it, unless a fresh link comes along."""
     return _page("sign-in.html")
+
+
+@bp.app_errorhandler(HTTPStatus.NOT_FOUND)
+def nothing_here(fault: NotFound) -> Any:
+    """Tell a reader that there is nothing here; a program gets JSON, as everywhere."""
+    reader = request.accept_mimetypes.best_match(("application/json", "text/html")) == "text/html"
+    if request.method not in ("GET", "HEAD") or not reader or request.path.startswith(PROGRAMS):
+        return refuse_http(fault)
+    return _page("not-found.html"), HTTPStatus.NOT_FOUND
 
 
 @bp.get("/static/v-<build>/<path:name>")
@@ -135,6 +148,7 @@ def _page(template: str) -> Response:
         config=_data_block({"language": language, "messages": messages, "limits": limits}),
         import_map=known.import_map,
         language=language,
+        signed_in=g.user is not None,
         languages=LANGUAGES,
         t=lambda key: messages.get(key, key),
         theme=theme if theme in THEMES else "",

@@ -39,47 +39,62 @@ def _or_empty(value: Any) -> Any:
 
 SystemPrompt = Annotated[str, Field(max_length=20_000)]
 MaxLength = Annotated[int, Field(ge=0, le=1000, description="how many earlier messages go along")]
-Temperature = Annotated[float, Field(ge=0, le=2)]
+Temperature = Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)]
 
 
 class ChatConfig(Input):
     """How to talk. What is left out is the asker's default, which is what stands here where they have set none."""
 
-    system_prompt: SystemPrompt = Defaults().system_prompt
+    system_prompt: SystemPrompt = Field(default=Defaults().system_prompt, description="what the model is told first")
     max_length: MaxLength = Defaults().max_length
-    documents_only: bool = Defaults().documents_only
+    documents_only: bool = Field(default=Defaults().documents_only, description="where the documents do not say, neither does it")
 
 
 class LLMConfig(Input):
-    """Which model. A key that comes along serves this one request."""
+    """Which model: left out, the chat's, else the last one its asker used, else the first that GET /api/models lists."""
 
-    supplier: str | None = Field(default=None, max_length=80)
-    model: str | None = Field(default=None, max_length=200)
+    supplier: str | None = Field(default=None, max_length=80, description="a supplier's name in GET /api/models, or a preset's")
+    model: str | None = Field(default=None, max_length=200, description="left out: the supplier's first")
     temperature: Temperature | None = Field(default=None, description="left out: the asker's default; null: the model's own")
-    api_key: str | None = Field(default=None, max_length=500, repr=False)
+    api_key: str | None = Field(
+        default=None, max_length=500, repr=False, description="of the named supplier, for this request; neither stored nor logged"
+    )
+
+    @model_validator(mode="after")
+    def _says_whose_key(self) -> "LLMConfig":
+        """A key must not travel to whichever supplier happens to be the default."""
+        if self.api_key and not (self.supplier or self.model):
+            raise ValueError("llm_config.supplier:key_of_whom")
+        return self
 
 
 class KnowledgeConfig(Input):
-    """Which documents."""
+    """Which documents. Left out: those of the chat; in a new one the manual for the built-in model, none for any other."""
 
-    knowledge_base_id: Ids | None = None
-    filter_by_file_md5: Md5s = Field(default_factory=list)
-    search_k: int = Field(default=5, ge=1, le=50)
+    knowledge_base_id: Ids | None = Field(default=None, description="one id or several; null or [] for none")
+    filter_by_file_md5: Md5s = Field(
+        default_factory=list, description="only these files, by their md5; left out or []: all files"
+    )
+    search_k: int = Field(default=5, ge=1, le=50, description="how many passages are given to the model")
 
 
 class ChatBody(Input):
     """A question, or another answer to one, or the rest of an answer."""
 
-    question: str | None = Field(default=None, min_length=1, max_length=QUESTION_MOST)
-    question_id: Id | None = None
-    continue_id: Id | None = None
-    session_id: Id | None = None
-    parent_id: Id | None = None
-    client_message_id: Id | None = None
+    question: str | None = Field(
+        default=None, min_length=1, max_length=QUESTION_MOST, description="needed, unless one of the next two is there"
+    )
+    question_id: Id | None = Field(default=None, description="a question's id: write another answer to it")
+    continue_id: Id | None = Field(default=None, description="an answer's id that was stopped, cut or failed: go on with it")
+    session_id: Id | None = Field(default=None, description="the chat to go on with; left out: a new one")
+    parent_id: Id | None = Field(
+        default=None, description="the message to ask below, which makes a branch; left out: the last; null: a new beginning"
+    )
+    client_message_id: Id | None = Field(default=None, description="an id of yours; the same one again gets the first answer")
     chat_config: Annotated[ChatConfig, BeforeValidator(_or_empty)] = Field(default_factory=ChatConfig)
     llm_config: Annotated[LLMConfig, BeforeValidator(_or_empty)] = Field(default_factory=LLMConfig)
     knowledge_config: KnowledgeConfig | None = None
-    temporary: bool = False
+    temporary: bool = Field(default=False, description="kept for 24 hours and never listed")
 
     @model_validator(mode="after")
     def _has_a_question(self) -> "ChatBody":

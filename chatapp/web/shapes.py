@@ -1,7 +1,7 @@
 """What the API answers with, as models: /openapi.json is made from them, and a test holds real answers against them."""
 
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, Field
 
@@ -23,6 +23,8 @@ class Fault(BaseModel):
     retryable: bool
     fields: dict[str, str] = Field(default_factory=dict, description="of invalid_request: field and what it takes")
     request_id: str | None = None
+    session_id: str | None = Field(default=None, description="of /chat: where the question was stored, if it was")
+    message_id: str | None = Field(default=None, description="of /chat: the answer's id, if the question was stored")
 
 
 class ErrorBody(BaseModel):
@@ -80,7 +82,7 @@ class MessageShape(BaseModel):
     parent_id: str | None
     role: str
     content: str
-    status: str
+    status: str = Field(description="queued, running, complete, stopped, failed or interrupted; a question is complete")
     reasoning: str
     knowledge: str
     sources: list[SourceShape]
@@ -89,7 +91,7 @@ class MessageShape(BaseModel):
     timings: dict[str, Any]
     supplier: str | None
     model: str | None
-    finish_reason: str | None
+    finish_reason: str | None = Field(description="stop, length, content_filter or stopped")
     unread: list[UnreadShape]
     error: Fault | None
     created_at: datetime
@@ -155,6 +157,19 @@ class UploadShape(FileShape):
     """A document that was uploaded."""
 
     duplicate: bool = Field(description="the base had these bytes already: it is the file that was there")
+
+
+class RefusedShape(BaseModel):
+    """A file that was not taken, and why."""
+
+    name: str
+    error: Fault
+
+
+class UploadedShape(BaseModel):
+    """What became of the files of an upload, in the order sent."""
+
+    items: list[UploadShape | RefusedShape]
 
 
 class ChunkShape(BaseModel):
@@ -233,9 +248,10 @@ class StoredShape(BaseModel):
 
 
 class TokenShape(BaseModel):
-    """A personal token."""
+    """A personal token, the terminal's own, or the one that CHATAPP_TOKEN names."""
 
     id: str
+    kind: Literal["personal", "terminal", "environment"]
     name: str
     created_at: datetime
     used_at: datetime | None

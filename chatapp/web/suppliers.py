@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import g, jsonify
 from flask_openapi3 import APIBlueprint, Tag
-from pydantic import Field, field_validator
+from pydantic import BaseModel, Field, field_validator
 
 from chatapp.chains.suppliers import PRESETS, Endpoint, Preset
 from chatapp.chains.suppliers import preset as find_preset
@@ -14,7 +14,7 @@ from chatapp.errors import ChatAppError, UpstreamAuth
 from chatapp.suppliers import Wish
 from chatapp.web import Input, person, require_admin, services
 from chatapp.web.refusals import error_json
-from chatapp.web.shapes import ModelShape, Page, SupplierShape
+from chatapp.web.shapes import Fault, ModelShape, Page, SupplierShape
 from chatapp.words import catalogue
 
 bp = APIBlueprint("suppliers", __name__, url_prefix="/api", abp_tags=[Tag(name="suppliers", description="Models.")])
@@ -63,7 +63,51 @@ class SupplierPath(Input):
     supplier_id: str
 
 
-@bp.get("/models", responses={200: Page[ModelShape]})
+class ChosenShape(BaseModel):
+    """A model, by its two names."""
+
+    supplier: str
+    model: str
+
+
+class ModelsShape(Page[ModelShape]):
+    """The models that can be chosen."""
+
+    default: ChosenShape = Field(
+        description="what answers in a new chat where none is named: the last one you used, else the first"
+    )
+
+
+class PresetShape(BaseModel):
+    """A supplier whose address is known here."""
+
+    name: str
+    label: str
+    base_url: str
+    needs_key: bool
+    local: bool
+    models: list[str]
+
+
+class LocalShape(BaseModel):
+    """A model server that was found on this machine."""
+
+    preset: str
+    label: str
+    base_url: str
+    models: list[str]
+
+
+class TrialShape(BaseModel):
+    """Whether a supplier answers: its models, or what is wrong."""
+
+    ok: bool
+    models: list[str]
+    ms: int | None = None
+    error: Fault | None = None
+
+
+@bp.get("/models", responses={200: ModelsShape})
 def list_models() -> Any:
     """List the models that can be chosen, and the one that is used where none is."""
     suppliers, user_id = services().suppliers, person().id
@@ -101,7 +145,7 @@ def delete_supplier(path: SupplierPath) -> tuple[str, int]:
     return "", 204
 
 
-@bp.get("/suppliers/presets")
+@bp.get("/suppliers/presets", responses={200: Page[PresetShape]})
 def list_presets() -> Any:
     """List the suppliers whose address is known here."""
     return jsonify(
@@ -120,7 +164,7 @@ def list_presets() -> Any:
     )
 
 
-@bp.get("/suppliers/local")
+@bp.get("/suppliers/local", responses={200: Page[LocalShape]})
 def find_local() -> Any:
     """Look for model servers on this machine, for at most half a second."""
     require_admin()
@@ -131,7 +175,7 @@ def find_local() -> Any:
     )
 
 
-@bp.post("/suppliers/test")
+@bp.post("/suppliers/test", responses={200: TrialShape})
 def test_unsaved(body: TestBody) -> Any:
     """Try a supplier that is being entered."""
     require_admin()
@@ -149,14 +193,14 @@ def test_unsaved(body: TestBody) -> Any:
     return _tested(endpoint)
 
 
-@bp.post("/suppliers/<supplier_id>/test")
+@bp.post("/suppliers/<supplier_id>/test", responses={200: TrialShape})
 def test_saved(path: SupplierPath) -> Any:
     """Try a saved supplier."""
     require_admin()
     return _tested(lambda: services().suppliers.endpoint(path.supplier_id))
 
 
-@bp.get("/suppliers/<supplier_id>/models")
+@bp.get("/suppliers/<supplier_id>/models", responses={200: TrialShape})
 def supplier_models(path: SupplierPath) -> Any:
     """Ask a saved supplier which models it has."""
     require_admin()

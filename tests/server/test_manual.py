@@ -5,8 +5,10 @@ The questions, 20 in each language, were written before anything was retrieved; 
 
 import json
 import re
+import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from tests.test_docs import MANUALS, readme_blocks
 pytestmark = pytest.mark.server
 QUESTIONS = json.loads((ROOT / "tests" / "fixtures" / "manual_questions.json").read_text("utf-8"))
 ASKED, RIGHT = 20, 18  # in each language
+PROGRAM_LINES = 30
 BUILT_IN = {"supplier": "builtin", "model": "extractive"}
 DECLINED = tuple(words["nearest"] for words in WORDS.values())
 
@@ -59,6 +62,53 @@ def test_a_new_users_questions_are_answered_from_the_right_section(
     assert len(asked) == ASKED and len(missed) <= ASKED - RIGHT, missed
 
 
+class Cutting:
+    """A relay before the service: it cuts its first connections, each where some bytes have passed.
+
+    The next one comes back to a service that lost what it had not stored yet: it is asked for what follows a later position.
+    """
+
+    def __init__(self, port: int, cuts: list[bytes]) -> None:
+        self.requests: list[bytes] = []
+        self._target = port
+        self._cuts = cuts
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self._thread = threading.Thread(target=self._serve)
+
+    def __enter__(self) -> "Cutting":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._thread.join(10)
+        self._listener.close()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            with client, socket.create_connection(("127.0.0.1", self._target)) as service:
+                self._pass(client, service, self._cuts.pop(0) if self._cuts else b"")
+
+    def _pass(self, client: socket.socket, service: socket.socket, cut: bytes) -> None:
+        request = b""
+        while not request.endswith(b"}") and (piece := client.recv(65536)):
+            request += piece
+        self.requests.append(request)
+        service.sendall(request if cut else re.sub(rb"(Last-Event-Id: \S+:)\d+", rb"\g<1>99999", request))
+        passed = b""
+        while piece := service.recv(65536):
+            before, found, _ = (passed + piece).partition(cut) if cut else (passed + piece, b"", b"")
+            client.sendall((before + found)[len(passed) :])
+            passed = before
+            if found:
+                return
+
+
 @pytest.mark.parametrize("path", MANUALS, ids=lambda path: path.name)
 def test_the_code_in_the_manual_does_what_it_says(service: Service, manual: dict[str, Any], path: Path, tmp_path: Path) -> None:
     service.post("/chat", {"question": "How do I stop an answer?", **manual})  # the model asked last is the next one's
@@ -78,8 +128,16 @@ def test_the_code_in_the_manual_does_what_it_says(service: Service, manual: dict
     base = json.loads(run("bash", "-c", make))["id"]
     assert json.loads(run("bash", "-c", upload.replace("<id>", base)))["items"]
     assert service.request("DELETE", f"/api/knowledge/{base}").status == 204
-    [program] = readme_blocks(path, "python")
-    assert run(sys.executable, "-c", here(program)).strip()
+    at_once, reconnecting = readme_blocks(path, "python")
+    told = run(sys.executable, "-c", here(at_once)).strip()
+    assert told
+    assert len(reconnecting.splitlines()) <= PROGRAM_LINES
+    with Cutting(service.port, [b"HTTP", b'"chunk"', b'"done"']) as relay:
+        assert run(sys.executable, "-c", here(reconnecting.replace(":8000", f":{relay.port}"))).strip() == told
+    places = [re.search(rb"Last-Event-Id: (\S+):\d+", request) for request in relay.requests]
+    assert [bool(place) for place in places] == [False, False, True, True]
+    [session_id] = {service.get(f"/api/messages/{place[1].decode()}").json["session_id"] for place in places if place}
+    assert len(service.get(f"/api/sessions/{session_id}/messages").json["items"]) == 2  # asked once, however often it was sent
 
 
 @pytest.mark.parametrize("path", MANUALS, ids=lambda path: path.name)

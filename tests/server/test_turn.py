@@ -65,7 +65,7 @@ def test_question_and_answer_are_stored(service: Service) -> None:
 def test_json_gives_the_same_answer_at_once(service: Service) -> None:
     reply = service.post("/chat", {"question": "Hi", "llm_config": {**LLM, "model": "typewriter-5-500"}})
     assert reply.status == 200
-    assert set(reply.json) >= {"answer", "sources", "session_id", "message_id", "finish_reason", "usage"}
+    assert set(reply.json) >= {"answer", "sources", "citations", "session_id", "message_id", "finish_reason", "usage"}
     assert reply.json["answer"] == service.get(f"/api/messages/{reply.json['message_id']}").json["content"]
 
 
@@ -260,6 +260,7 @@ def test_what_is_wrong_is_named_and_never_repeated(service: Service) -> None:
         ({"question": "q", "knowledge_config": {"search_k": canary}}, "knowledge_config.search_k"),
         ({"question": "q", "llm_config": {"temperature": canary}}, "llm_config.temperature"),
         ({"question": ["q", canary]}, "question"),
+        ({"question": "q", "llm_config": {"api_key": canary}}, "llm_config.supplier"),
         ([canary], "body"),
         ({"question": "q", "knowledge_config": {"filter_by_file_md5": canary}}, "knowledge_config.filter_by_file_md5"),
     ]:

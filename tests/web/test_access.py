@@ -53,6 +53,19 @@ def test_every_route_that_is_not_named_open_refuses_a_stranger(app: Flask, anony
             assert reply.json["error"]["code"] == "unauthorized"
 
 
+def test_a_reader_is_told_in_words_that_there_is_nothing_and_a_program_in_json(client: FlaskClient) -> None:
+    browser = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8", "Accept-Language": "zh-CN"}
+    for path in ("/nope", "/c/abc"):
+        page = client.get(path, headers=browser)
+        assert page.status_code == 404 and page.mimetype == "text/html"
+        assert "这里没有内容" in page.text and 'href="/"' in page.text
+        assert "script-src" in page.headers["Content-Security-Policy"]
+        assert client.get(path).json["error"]["code"] == "not_found"
+    for path in ("/api/nope", "/v1/nope", "/chat/nope"):
+        assert client.get(path, headers=browser).json["error"]["code"] == "not_found"
+    assert client.post("/nope", headers=browser).mimetype == "application/json"
+
+
 def test_no_get_changes_state(app: Flask) -> None:
     verbs = ("delete", "create", "stop", "logout", "change", "upload", "retry")
     for method, path, rule in rules(app):

@@ -112,7 +112,7 @@ def test_each_file_is_taken_or_refused_by_itself(client: FlaskClient, base: str)
     assert (empty["name"], empty["error"]["code"]) == ("empty.txt", "unreadable_file")
     assert empty["error"]["message"]
     assert upload(client, base, ("empty.txt", b"")).status_code == 422
-    assert upload(client, base).json["error"]["fields"] == {"files": "is needed"}
+    assert upload(client, base).json["error"]["fields"] == {"files": "is needed: multipart/form-data, field “files”"}
 
 
 def test_a_reason_is_in_the_readers_language(client: FlaskClient, services: Services, base: str) -> None:

@@ -1,0 +1,104 @@
+"""What is refused says why, and what to do instead."""
+
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+BUILTIN = {"llm_config": {"supplier": "builtin"}}
+
+
+def refused(reply: Any, status: int) -> dict[str, Any]:
+    assert reply.status_code == status, reply.data
+    found: dict[str, Any] = reply.json["error"]
+    return found
+
+
+@pytest.mark.parametrize("supplier", [{}, {"supplier": None}, {"supplier": "", "model": ""}])
+def test_a_key_that_does_not_say_whose_it_is_goes_nowhere(client: FlaskClient, supplier: dict[str, Any]) -> None:
+    body = {"question": "q", "llm_config": {"api_key": "sk-private", **supplier}}
+    reason = "name the supplier that this key belongs to"
+    for path in ("/chat", "/chat/stream"):
+        assert refused(client.post(path, json=body), 422)["fields"] == {"llm_config.supplier": reason}
+    chinese = refused(client.post("/chat", json=body, headers={"Accept-Language": "zh-CN"}), 422)
+    assert "密钥" in chinese["message"] and "sk-private" not in chinese["message"]
+
+
+@pytest.mark.parametrize("given", ["rubbish", "x:y", ":1"])
+def test_coming_back_with_an_id_that_cannot_be_read_is_refused(client: FlaskClient, given: str) -> None:
+    message_id = client.post("/chat", json={"question": "q", **BUILTIN}).json["message_id"]
+    address = f"/chat/stream/{message_id}"
+    assert list(refused(client.get(address, query_string={"after": given}), 422)["fields"]) == ["after"]
+    assert list(refused(client.get(address, headers={"Last-Event-ID": given}), 422)["fields"]) == ["Last-Event-ID"]
+    for headers in ({}, {"Last-Event-ID": ""}):
+        with client.get(address, headers=headers) as whole:
+            assert whole.text.count('"type":"context"') == 1
+
+
+def test_asking_ignores_an_id_of_another_stream(client: FlaskClient) -> None:
+    with client.post("/chat/stream", json={"question": "q", **BUILTIN}, headers={"Last-Event-ID": "rubbish"}) as asked:
+        assert asked.status_code == 200 and '"type":"done"' in asked.text
+
+
+def test_an_answer_that_failed_says_where_its_question_is(client: FlaskClient) -> None:
+    away = {"name": "away", "base_url": "http://127.0.0.1:9/v1", "models": ["m"]}
+    assert client.post("/api/suppliers", json=away).status_code == 201
+    fault = refused(client.post("/chat", json={"question": "q", "llm_config": {"supplier": "away"}}), 502)
+    rows = client.get(f"/api/sessions/{fault['session_id']}/messages").json["items"]
+    assert [row["content"] for row in rows] == ["q", ""] and rows[1]["id"] == fault["message_id"]
+    assert "session_id" not in refused(client.post("/chat", json={"question": "q", "session_id": "gone"}), 404)
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "reason"),
+    [
+        (b"", "application/json", "is empty; takes JSON (Content-Type: application/json)"),
+        (b"{}", "text/plain", "takes JSON (Content-Type: application/json)"),
+        (b'{"question": "\xff"}', "application/json", "is not text in UTF-8"),
+        (b'{"question": ', "application/json", "is not valid JSON"),
+        (b"null", "application/json", "takes a JSON object"),
+        (b'"text"', "application/json", "takes a JSON object"),
+    ],
+)
+def test_a_body_that_cannot_be_read_says_why(client: FlaskClient, body: bytes, kind: str, reason: str) -> None:
+    assert refused(client.post("/chat", data=body, content_type=kind), 422)["fields"] == {"body": reason}
+
+
+def test_fields_say_what_they_take(client: FlaskClient) -> None:
+    for number in (b"NaN", b"1e999"):
+        body = b'{"question": "q", "llm_config": {"temperature": ' + number + b"}}"
+        fault = refused(client.post("/chat", data=body, content_type="application/json"), 422)
+        assert fault["fields"] == {"llm_config.temperature": "takes a number"}
+    assert refused(client.post("/chat", json={"question": ""}), 422)["fields"] == {"question": "must not be blank"}
+
+
+def test_a_wrong_method_names_the_right_ones(client: FlaskClient) -> None:
+    reply = client.put("/api/sessions")
+    assert refused(reply, 405)["message"] == "This address takes GET, POST, not PUT."
+    assert reply.headers["Allow"] == "GET, HEAD, OPTIONS, POST"
+
+
+def test_an_unknown_address_of_the_api_says_where_all_are(client: FlaskClient) -> None:
+    assert "/openapi.json" in refused(client.get("/api/no-such"), 404)["message"]
+
+
+def test_a_missing_token_is_told_from_a_wrong_one(anonymous: FlaskClient) -> None:
+    said = [
+        refused(anonymous.get("/api/models", headers=headers), 401)["message"]
+        for headers in ({}, {"Authorization": "my-token"}, {"Authorization": "Bearer wrong"})
+    ]
+    assert all("Authorization: Bearer <token>" in message for message in said)
+    assert said[0] == said[1] != said[2] and "not valid" in said[2]
+
+
+def test_only_who_asks_is_told_how_to_start_a_new_chat(client: FlaskClient) -> None:
+    for reply in (client.get("/api/sessions/gone"), client.delete("/api/sessions/gone")):
+        assert refused(reply, 404)["message"] == "This chat does not exist."
+    asked = client.post("/chat", json={"question": "q", "session_id": "gone"})
+    assert "Leave out session_id" in refused(asked, 404)["message"]
+
+
+def test_an_empty_answer_has_no_type(client: FlaskClient) -> None:
+    session_id = client.post("/api/sessions", json={"title": "t"}).json["id"]
+    reply = client.delete(f"/api/sessions/{session_id}")
+    assert (reply.status_code, reply.headers.get("Content-Type")) == (204, None)
