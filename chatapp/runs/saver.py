@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import gevent
 from gevent.event import AsyncResult
+from sqlalchemy.exc import IntegrityError
 
 from chatapp import records
 from chatapp.database import Database
@@ -54,7 +55,10 @@ class Saver:
         if not gains and not (beat and growing):
             return
         alive = list(writers) if beat else []
-        mine = self._database.write(lambda t: records.save_gains(t, records.owner(), gains, alive))
+        try:
+            mine = self._database.write(lambda t: records.save_gains(t, records.owner(), gains, alive))
+        except IntegrityError:  # PostgreSQL: one of them was deleted in between; the next tick finds it gone
+            return
         if beat:
             self._heartbeat_at = time.monotonic()
         for name, gain in gains.items():

@@ -14,8 +14,8 @@ from pydantic import BaseModel, Field
 
 from chatapp.chains import build_chain, leans_on_history
 from chatapp.core import sse
-from chatapp.core.events import Context, Done, Error, Event
-from chatapp.errors import InvalidRequest, NotFound, Overloaded, Restarting, status_of
+from chatapp.core.events import Context, Done, Error, Event, Reset
+from chatapp.errors import NotFound, Overloaded, Restarting, status_of
 from chatapp.knowledge import manual
 from chatapp.runs import Job, Live, Reader
 from chatapp.turns import Opened
@@ -115,17 +115,17 @@ def stop(path: MessagePath) -> tuple[str, int]:
     return "", 204
 
 
-def _position(message_id: str, after: str | None) -> int:
-    """Return where to go on from, 0 where nothing says so; raise InvalidRequest, and NotFound for another answer's."""
-    for field, value in (("Last-Event-ID", request.headers.get("Last-Event-ID")), ("after", after)):
-        if value:
-            place = sse.parse_event_id(value)
-            if place is None:
-                raise InvalidRequest(field, "event_id")
-            if place[0] != message_id:
-                raise NotFound("message")
-            return place[1]
-    return 0
+def _position(message_id: str, after: str | None) -> int | None:
+    """Return where to go on from: 0 where nothing says so, None where that cannot be read. NotFound for another answer's."""
+    value = request.headers.get("Last-Event-ID") or after
+    if not value:
+        return 0
+    place = sse.parse_event_id(value)
+    if place is None:
+        return None
+    if place[0] != message_id:
+        raise NotFound("message")
+    return place[1]
 
 
 def _ask(body: ChatBody) -> tuple[str, Live]:
@@ -177,14 +177,17 @@ def _job(opened: Opened) -> Job:
     return Job(opened.context, opened.user_id, opened.ask, build, supplier, note)
 
 
-def _stream(reader: Reader, live: Live, message_id: str, position: int) -> Response:
+def _stream(reader: Reader, live: Live, message_id: str, position: int | None) -> Response:
+    """Send what follows a position; where it could not be read, everything, and that what came before is to be forgotten."""
     language = g.language
 
     def speak(key: str, params: dict[str, Any]) -> str:
         return say(language, key, params)
 
     def body() -> Iterator[bytes]:
-        for place, event in live.tail(position):
+        if position is None:
+            yield sse.encode(Reset(), message_id, 0, speak)
+        for place, event in live.tail(position or 0):
             block = sse.encode(_spoken(event, language), message_id, place, speak)
             reader.given = monotonic()
             yield block

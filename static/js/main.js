@@ -7,6 +7,7 @@ import { readConfig } from './core/config.js';
 import { delegate, find } from './core/dom.js';
 import { t } from './core/i18n.js';
 import { once } from './core/later.js';
+import { saidBefore } from './core/storage.js';
 import { mountKnowledge } from './knowledge/mount.js';
 import { api } from './net/api.js';
 import { SessionList } from './sessions/list.js';
@@ -55,6 +56,8 @@ async function start() {
   });
   await Promise.all([library.load().catch(toastError), sessions.load().catch(toastError)]);
   await page.go(sessionInAddress(), { push: false });
+  const said = saidBefore();
+  if (said) toast(said);
   document.body.dataset.ready = '';
 }
 

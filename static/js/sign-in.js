@@ -14,6 +14,9 @@ function destination() {
   return /^\/c\/[0-9a-f-]{36}$/i.test(next) ? next : '/';
 }
 
+/** Back must not lead here again. */
+const enter = () => location.replace(destination());
+
 /** @param {'link'|'form'|'password'} step */
 function show(step) {
   for (const section of document.querySelectorAll('[data-step]')) {
@@ -39,7 +42,7 @@ async function useLink(link) {
     throw error;
   });
   history.replaceState(null, '', location.pathname + location.search);
-  if (user.has_password) return location.assign(destination());
+  if (user.has_password) return enter();
   field('[data-first-name]').value = user.name;
   show('password');
   field('[data-new-password]').focus();
@@ -49,23 +52,24 @@ function start() {
   readConfig();
   mountReveal();
   const link = decodeURIComponent(location.hash.slice(1));
+  if (!link && 'signedIn' in document.body.dataset) return enter(); // a fresh link may be for another account
   show(link ? 'link' : 'form');
   find(document, '[data-link-go]').addEventListener('click', () => void attempt(() => useLink(link)));
   find(document, '[data-login]').addEventListener('submit', (event) => {
     event.preventDefault();
     void attempt(async () => {
       await api.post('/api/auth/login', { name: field('[data-name]').value.trim(), password: field('[data-login-password]').value });
-      location.assign(destination());
+      enter();
     });
   });
   find(document, '[data-first-password]').addEventListener('submit', (event) => {
     event.preventDefault();
     void attempt(async () => {
       await api.put('/api/auth/password', { password: field('[data-new-password]').value });
-      location.assign(destination());
+      enter();
     });
   });
-  find(document, '[data-skip]').addEventListener('click', () => location.assign(destination()));
+  find(document, '[data-skip]').addEventListener('click', enter);
   delegate(document, 'click', '[data-set-language]', (button) => setLanguage(button.dataset.setLanguage ?? 'en'));
   window.addEventListener('hashchange', () => location.reload());
   if (!link) field('[data-login-password]').focus();

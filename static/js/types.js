@@ -28,7 +28,7 @@
  * @typedef {{preset: string, label: string, base_url: string, models: string[]}} LocalServer
  * @typedef {{ok: boolean, models: string[], error?: Problem, ms?: number}} TestResult
  * @typedef {{id: string, name: string, role: string, has_password: boolean, language: string|null}} User
- * @typedef {{id: string, name: string, created_at: string, used_at: string|null, token?: string}} Token
+ * @typedef {{id: string, kind: 'personal'|'terminal'|'environment', name: string, created_at: string, used_at: string|null, token?: string}} Token
  * @typedef {{temperature: number|null, system_prompt: string, max_length: number, documents_only: boolean}} Defaults how questions are asked
  * @typedef {{chats: number, messages: number, knowledge_bases: number, files: number, file_bytes: number,
  *   embedder: string|null, home: string|null, database: 'sqlite'|'postgresql'|null}} Stored what is there of somebody's

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.driver import LANGUAGES, Chat, Faults, new_window, sentence, sign_in, words
+from tests.browser.driver import LANGUAGES, PHONE, Chat, Faults, filled, new_window, sentence, sign_in, words
 from tests.modelserver import ModelServer
 from tests.service import ROOT, Service, free_port
 
@@ -63,6 +63,9 @@ def test_the_link_signs_in_once_and_the_password_may_be_skipped(page: Page, link
     expect(page.locator("[data-step=password]")).to_be_visible()
     page.locator("[data-skip]").click()
     expect(Chat(page).ready().input).to_be_focused()
+    page.goto("/sign-in")  # which leads on, and leaves nothing behind to come back to
+    Chat(page).ready()
+    expect(page).to_have_url(re.compile(r":\d+/$"))
     page.context.clear_cookies()
     page.goto(link)
     page.locator("[data-link-go]").click()
@@ -133,6 +136,62 @@ def test_only_what_is_wanted_is_ticked_and_a_name_can_stand_beside_it(
     expect(dialog).to_be_hidden()
     offered = {model["model"] for model in newcomer.get("/api/models").json["items"] if not model["builtin"]}
     assert offered == {"cited", "think"}
+
+
+def test_what_is_connected_is_changed_and_not_connected_twice(
+    page: Page, login: list, newcomer: Service, model_server: ModelServer, faults: Faults, language: str
+) -> None:
+    faults.expect(REFUSED + "422")
+    host = model_server.base_url.removeprefix("http://")
+    chat = first_page(page, login)
+    dialog, result = chat.connect_dialog, chat.connect_dialog.locator("[data-result]")
+    page.locator("[data-empty-connect]").click()
+    expect(dialog.locator("[data-preset] option").first).to_be_attached()
+    dialog.locator("[data-preset]").select_option("")
+    dialog.locator("[data-test]").click()
+    expect(result).to_contain_text(words(language, "connect.base_url"))
+    dialog.locator("[data-key]").fill("sk-first")
+    dialog.locator("[data-base-url]").fill(host)  # without its scheme
+    dialog.locator("[data-test]").click()
+    expect(result).to_have_attribute("data-result", "ok")
+    page.set_viewport_size(PHONE)
+    for button in ("[data-test]", "[data-save]"):
+        expect(dialog.locator(button)).to_be_in_viewport(ratio=1)
+    dialog.locator("[data-save]").click()
+
+    # again, at the same address
+    page.locator("[data-model-picker] [data-picker-button]").click()
+    page.locator("[data-model-picker] [data-connect]").click()
+    row = dialog.locator("[data-supplier]")
+    expect(row).to_have_count(1)
+    dialog.locator("[data-preset]").select_option("")
+    dialog.locator("[data-base-url]").fill(model_server.base_url + "/")
+    dialog.locator("[data-test]").click()
+    dialog.locator("[data-models] [data-model=echo]").check()
+    dialog.locator("[data-save]").click()
+    expect(dialog).to_be_hidden()
+    [saved] = newcomer.get("/api/suppliers").json["items"]
+    assert saved["has_key"] and set(saved["models"]) == {"cited", "echo"}
+
+    # and opened by its row
+    page.locator("[data-model-picker] [data-picker-button]").click()
+    page.locator("[data-model-picker] [data-connect]").click()
+    row.locator("[data-edit-supplier]").click()
+    expect(dialog.locator("h2")).to_have_text(filled(language, "connect.edit", name=saved["name"]))
+    expect(dialog.locator("[data-base-url]")).to_have_value(model_server.base_url)
+    expect(dialog.locator("[data-key]")).to_have_attribute("placeholder", words(language, "connect.key.kept"))
+    expect(dialog.locator("[data-model]:checked")).to_have_count(2)
+    dialog.locator("[data-base-url]").fill("http://127.0.0.1:9/v1")
+    expect(dialog.locator("[data-key-note]")).to_have_text(words(language, "connect.key.again"))
+    dialog.locator("[data-base-url]").fill(model_server.base_url)
+    dialog.locator("[data-test]").click()
+    expect(result).to_have_attribute("data-result", "ok")
+    dialog.locator("[data-models] [data-model=cited]").uncheck()
+    dialog.locator("[data-models] [data-model=reasoning]").check()
+    dialog.locator("[data-save]").click()
+    expect(dialog).to_be_hidden()
+    [changed] = newcomer.get("/api/suppliers").json["items"]
+    assert changed["id"] == saved["id"] and changed["has_key"] and set(changed["models"]) == {"echo", "reasoning"}
 
 
 def test_the_eye_shows_a_password_until_it_is_sent(page: Page, faults: Faults, language: str) -> None:

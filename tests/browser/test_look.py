@@ -6,7 +6,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.driver import LANGUAGES, PHONE, Chat, words
+from tests.browser.driver import LANGUAGES, PHONE, Chat, filled, words
 from tests.service import ROOT, Service, wait_for
 
 AXE = ROOT / "node_modules/axe-core/axe.min.js"
@@ -45,6 +45,9 @@ def test_nothing_stands_in_the_way_of_assistive_technology(chat: Chat, theme: st
     answer.locator(".cite").first.click()
     expect(chat.panel).to_be_visible()
     assert violations(chat.page) == []
+    chat.page.evaluate("document.activeElement.blur()")
+    chat.page.keyboard.press("Escape")  # to the browser the same as a phone's Back
+    expect(chat.panel).to_be_hidden()
     chat.page.locator("[data-model-picker] [data-picker-button]").click()
     chat.page.locator("[data-model-picker] [data-connect]").click()
     expect(chat.connect_dialog.locator("[data-preset] option").first).to_be_attached()
@@ -68,12 +71,30 @@ def test_a_phone_scrolls_one_way_only_and_has_a_drawer(chat: Chat, language: str
     assert chat.page.evaluate(width) <= PHONE["width"]
     chat.page.locator(".topbar [data-toggle-sidebar]").tap()
     expect(sidebar).to_be_in_viewport()
+    expect(chat.page.locator("main")).to_have_js_property("inert", True)
     expect(sidebar.locator("[data-session-open]").first).to_have_attribute("aria-current", "page")
     chat.page.locator("[data-scrim]").tap(position={"x": 370, "y": 400})
     expect(sidebar).to_be_hidden()
+    expect(chat.page.locator("main")).to_have_js_property("inert", False)
+    for picker, what in (("knowledge", "composer.picker.knowledge"), ("model", "composer.model")):
+        button = chat.page.locator(f"[data-{picker}-picker] [data-picker-button]")
+        expect(button).to_have_attribute("aria-label", re.compile(f"^{words(language, what)}[:：] ?."))
+    chat.page.set_viewport_size({"width": 844, "height": 390})  # it lies on its side
+    expect(sidebar).to_be_hidden()
+    chat.page.set_viewport_size({"width": 195, "height": 422})  # text twice as large
+    left, right = (chat.page.locator(f"[data-{name}-picker]").bounding_box() for name in ("knowledge", "model"))
+    assert left and right and left["x"] + left["width"] <= right["x"] and right["x"] + right["width"] <= 195
+    assert min(left["width"], right["width"], left["height"], right["height"]) >= 40
+    assert chat.page.evaluate(width) <= 195
+    chat.page.set_viewport_size(PHONE)
+    answer.locator("[data-text] button").first.tap()
+    expect(answer.locator("[data-text] button").first).to_have_text(words(language, "app.copied"))
     chat.input.fill("one line")
     chat.input.press("Enter")
     expect(chat.input).to_have_value("one line\n")
+    for _ in range(3):
+        chat.expect_complete(chat.ask(WIDE, "echo"))
+    assert chat.page.evaluate("document.documentElement.scrollHeight <= innerHeight")
 
 
 def test_the_language_is_changed_in_the_settings_and_the_draft_stays(chat: Chat) -> None:
@@ -105,6 +126,8 @@ def test_a_chat_is_renamed_pinned_and_deleted_with_a_way_back(chat: Chat, servic
     chat.expect_complete(chat.ask("The name it was born with", "echo"))
     path = f"/api/sessions/{chat.session_id}"
     row = chat.page.locator(f'[data-session="{chat.session_id}"]')
+    name = filled("en", "session.menu_of", title="The name it was born with")
+    expect(row.locator("[data-session-menu]")).to_have_attribute("aria-label", name)
     open_menu(chat, row, "[data-rename]")
     row.locator("[data-rename-field]").fill("A better name")
     row.locator("[data-rename-field]").press("Enter")

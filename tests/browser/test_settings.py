@@ -57,6 +57,8 @@ def test_questions_are_asked_as_the_settings_say_and_everything_can_be_deleted(
     settings.field("temperature").fill("3")
     settings.field("documents_only").check()
     expect(settings.fault).to_have_text(filled("en", "settings.range", name=words("en", "settings.temperature"), min=0, max=2))
+    expect(settings.fault).to_be_in_viewport()
+    expect(settings.root.locator("label:has([data-default=temperature]) + [data-defaults-fault]")).to_be_visible()
     settings.field("temperature").fill("0.5")
     settings.field("max_length").fill("")
     expect(settings.saved).to_have_text(words("en", "settings.saved"))
@@ -102,6 +104,7 @@ def test_questions_are_asked_as_the_settings_say_and_everything_can_be_deleted(
         expect(settings.asked).to_contain_text(part)
     with chat.page.expect_navigation():
         settings.asked.locator("[data-confirm-yes]").click()
+    expect(chat.page.locator("[data-toast]")).to_have_text(words("en", "settings.data.deleted"))
     until(chat.page, lambda: live.closed_by_client)
     for look in (chat.ready, chat.reload):
         look()

@@ -17,6 +17,11 @@ test('a quote is found across line breaks, and nothing is lost', () => {
   assert.deepEqual(marked('a (b) [c] $', ['(b) [c] $']), ['(b) [c] $']);
 });
 
+test('a line may end anywhere in a Chinese sentence', () => {
+  const text = '之前。如果对话还没有知识库，在输入框旁选择\n回答要依据的 PDF\n文件。之后。';
+  assert.deepEqual(marked(text, ['如果对话还没有知识库，在输入框旁选择回答要依据的 PDF文件。']), ['如果对话还没有知识库，在输入框旁选择\n回答要依据的 PDF\n文件。']);
+});
+
 test('several sentences are marked, and those that touch are one', () => {
   const text = 'One is here. Two is there. Three is away.';
   assert.deepEqual(marked(text, ['Three is away.', 'One is here.']), ['One is here.', 'Three is away.']);

@@ -17,8 +17,21 @@ export function mountDefaults(root, { api, defaults }) {
   const fault = find(root, '[data-defaults-fault]');
   let timer = 0;
   let saving = Promise.resolve();
+  /** A click on something else ends a field: nothing moves until it is done. @type {Promise<void>} */
+  let clicked = Promise.resolve();
 
-  const check = () => showText(fault, fields.map(outOfRange).find(Boolean));
+  /** @param {Field} field @param {string} text */
+  const blame = (field, text) => {
+    field.closest('label')?.after(fault);
+    showText(fault, text);
+  };
+
+  const check = () => {
+    for (const field of fields) field.ariaInvalid = outOfRange(field) ? 'true' : null;
+    const wrong = fields.find((field) => outOfRange(field));
+    if (wrong) blame(wrong, outOfRange(wrong));
+    else showText(fault, '');
+  };
 
   /** @param {Defaults} values */
   const show = (values) => {
@@ -29,7 +42,10 @@ export function mountDefaults(root, { api, defaults }) {
   /** @param {Field} field */
   const save = async (field) => {
     saved.textContent = '';
-    check();
+    void clicked.then(() => {
+      check();
+      if (outOfRange(field)) fault.scrollIntoView({ block: 'nearest' });
+    });
     if (outOfRange(field)) return;
     const value = valueOf(field);
     try {
@@ -39,10 +55,14 @@ export function mountDefaults(root, { api, defaults }) {
       clearTimeout(timer);
       timer = window.setTimeout(() => (saved.textContent = ''), SAVED_MS);
     } catch (error) {
-      showText(fault, error instanceof Error ? error.message : String(error));
+      blame(field, error instanceof Error ? error.message : String(error));
+      fault.scrollIntoView({ block: 'nearest' });
     }
   };
 
+  root.addEventListener('pointerdown', () => {
+    clicked = new Promise((done) => window.addEventListener('pointerup', () => setTimeout(done), { once: true }));
+  });
   for (const field of fields) {
     field.addEventListener('change', () => {
       saving = saving.then(() => save(field)); // one after the other, so that the last word stays

@@ -2,7 +2,7 @@
 import { find, findAs, showText } from '../core/dom.js';
 import { size } from '../core/format.js';
 import { count, currentLanguage, t } from '../core/i18n.js';
-import { forgetAll } from '../core/storage.js';
+import { forgetAll, sayNext } from '../core/storage.js';
 import { confirm } from '../ui/dialog.js';
 import { toastError } from '../ui/toast.js';
 
@@ -43,6 +43,7 @@ export function mountMyData(root, { api, accounts }) {
 /** Nothing that this page still holds is to come back, neither as a draft nor by the browser's way back. */
 function startAnew() {
   forgetAll();
+  sayNext(t('settings.data.deleted'));
   window.addEventListener('pageshow', (event) => event.persisted && location.reload());
   location.assign('/');
 }

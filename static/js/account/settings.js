@@ -1,11 +1,11 @@
 /** Settings: language, theme, password and personal tokens; and the account menu. Other sections have modules of their own. */
-import { clone, copyText, delegate, fill, find, findAs, showText } from '../core/dom.js';
+import { clone, delegate, fill, find, findAs, showText } from '../core/dom.js';
 import { day } from '../core/format.js';
 import { t } from '../core/i18n.js';
 import { setCookie } from '../core/storage.js';
-import { dialog, open } from '../ui/dialog.js';
+import { copied } from '../ui/copied.js';
+import { confirm, dialog, open } from '../ui/dialog.js';
 import { mountMenu } from '../ui/menu.js';
-import { announce } from '../ui/say.js';
 import { toastError } from '../ui/toast.js';
 import { mountDefaults } from './defaults.js';
 import { mountMyData } from './mydata.js';
@@ -93,19 +93,24 @@ function mountTokens(root, api) {
       fresh.hidden = false;
       find(fresh, '[data-token-value]').textContent = made.token;
       name.value = '';
-      return showTokens(root, api);
+      return showTokens(root, api).then(() => fresh.scrollIntoView({ block: 'nearest' })); // it is shown this once
     }).catch(toastError);
   });
-  find(fresh, '[data-token-copy]').addEventListener('click', async () => {
-    if (await copyText(find(fresh, '[data-token-value]').textContent ?? '')) announce(t('app.copied'));
-  });
-  delegate(root, 'click', '[data-token-delete]', (button) => {
-    void api.delete(`/api/auth/tokens/${button.dataset.tokenDelete}`).then(() => showTokens(root, api)).catch(toastError);
-  });
+  const copy = find(fresh, '[data-token-copy]');
+  copy.addEventListener('click', () => void copied(copy, find(fresh, '[data-token-value]').textContent ?? ''));
+  delegate(root, 'click', '[data-token-delete]', (button) => void revoke(root, api, button).catch(toastError));
   dialog('settings').addEventListener('close', () => {
     fresh.hidden = true;
     find(fresh, '[data-token-value]').textContent = '';
   });
+}
+
+/** @param {HTMLElement} root @param {Api} api @param {HTMLElement} button */
+async function revoke(root, api, button) {
+  const { tokenDelete: id, tokenName: name = '' } = button.dataset;
+  if (!(await confirm(t('settings.token.ask', { name }), t('settings.token.revoke')))) return;
+  await api.delete(`/api/auth/tokens/${id}`);
+  await showTokens(root, api);
 }
 
 /** @param {HTMLElement} root @param {Api} api */
@@ -113,8 +118,12 @@ async function showTokens(root, api) {
   const { items } = await api.get('/api/auth/tokens');
   find(root, '[data-tokens]').replaceChildren(...items.map((/** @type {Token} */ token) => {
     const used = token.used_at ? t('settings.token.used', { date: day(token.used_at) }) : t('settings.token.unused');
-    const row = fill(clone('token'), { name: token.name, note: used });
-    find(row, '[data-token-delete]').dataset.tokenDelete = token.id;
+    const name = token.kind === 'terminal' ? t('settings.token.terminal') : token.name;
+    const row = fill(clone('token'), { name, note: used });
+    const button = find(row, '[data-token-delete]');
+    button.dataset.tokenDelete = token.id;
+    button.dataset.tokenName = name;
+    button.ariaLabel = t('settings.token.revoke_name', { name });
     return row;
   }));
 }

@@ -1,6 +1,7 @@
 /** The dialog that shows how a chat's questions are asked by a program: with its model, from its documents, with a token. */
-import { copyText, delegate, find, findAs } from '../core/dom.js';
+import { delegate, find, findAs } from '../core/dom.js';
 import { currentLanguage, t } from '../core/i18n.js';
+import { copied } from '../ui/copied.js';
 import { dialog, open } from '../ui/dialog.js';
 import { announce } from '../ui/say.js';
 import { toastError } from '../ui/toast.js';
@@ -14,7 +15,6 @@ import { curl, python } from './snippets.js';
 const SEARCH_K = 5;
 /** A longer question would be all that is seen. */
 const LONGEST_QUESTION = 200;
-const COPIED_MS = 1500;
 
 export class CodeDialog {
   #api;
@@ -108,12 +108,4 @@ function knowledge(bases, session) {
     ...(md5s.length && { filter_by_file_md5: md5s }),
     ...(count && count !== SEARCH_K && { search_k: count }),
   };
-}
-
-/** Copy, and say so on the button itself. @param {HTMLElement} button @param {string} text */
-async function copied(button, text) {
-  if (!(await copyText(text))) return;
-  announce(t('app.copied'));
-  button.textContent = t('app.copied');
-  setTimeout(() => (button.textContent = t('app.copy')), COPIED_MS);
 }

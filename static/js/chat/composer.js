@@ -121,7 +121,9 @@ export class Composer {
   /** Escape ends the answer, where nothing else was closed by it. @param {KeyboardEvent} event */
   #escape(event) {
     if (event.key !== 'Escape' || event.defaultPrevented || isComposing(event)) return;
-    if (this.#live && !document.querySelector('dialog[open]')) this.#stop.click();
+    if (!this.#live || document.querySelector('dialog[open]')) return;
+    event.preventDefault(); // nor is anything else closed by it
+    this.#stop.click();
   }
 
   /** Ask what stands here. */

@@ -1,14 +1,14 @@
 /** Says once, below the answer that showed it, that something on the way holds answers back, and how that is mended. */
-import { copyText, find } from '../core/dom.js';
+import { find } from '../core/dom.js';
 import { t } from '../core/i18n.js';
 import { recall, remember } from '../core/storage.js';
+import { copied } from '../ui/copied.js';
 import { announce } from '../ui/say.js';
 
 const DISMISSED = 'heldback.dismissed';
 const DOUBTS = 'heldback.doubts';
 /** So many doubtful answers in a row are no accident of the network. */
 const ENOUGH = 2;
-const COPIED_MS = 1500;
 
 /**
  * @param {{manual: (question: string) => void, grown: () => void}} deps manual: show what the manual says of it
@@ -23,7 +23,8 @@ export function mountHeldBack({ manual, grown }) {
     remember(DISMISSED, true);
   });
   find(root, '[data-heldback-manual]').addEventListener('click', () => manual(t('heldback.question')));
-  find(root, '[data-heldback-copy]').addEventListener('click', (event) => void copied(event.currentTarget, lines.textContent ?? ''));
+  const copy = find(root, '[data-heldback-copy]');
+  copy.addEventListener('click', () => void copied(copy, lines.textContent ?? ''));
   /** @param {import('../net/delivery.js').Verdict|undefined} verdict */
   const arrived = (verdict) => {
     if (verdict === 'flows') hide();
@@ -35,12 +36,4 @@ export function mountHeldBack({ manual, grown }) {
     grown();
   };
   return { arrived, hide };
-}
-
-/** @param {EventTarget|null} button @param {string} text */
-async function copied(button, text) {
-  if (!(button instanceof HTMLElement) || !(await copyText(text))) return;
-  announce(t('app.copied'));
-  button.dataset.done = '';
-  setTimeout(() => delete button.dataset.done, COPIED_MS);
 }

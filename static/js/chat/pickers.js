@@ -21,8 +21,8 @@ export function mountPickers(form, { library, connect, manage, mayConnect }) {
   mountPicker(base, () => baseOptions(library, (id) => quietly(library.chooseBase(id))),
     () => [{ hook: 'manage', label: t('knowledge.manage'), run: manage }]);
   const label = () => {
-    find(model, '[data-picker-label]').textContent = modelLabel(library);
-    find(base, '[data-picker-label]').textContent = library.base(library.choice.get().base)?.name ?? t('composer.no_documents');
+    showChosen(model, t('composer.model'), modelLabel(library));
+    showChosen(base, t('composer.picker.knowledge'), library.base(library.choice.get().base)?.name ?? t('composer.no_documents'));
   };
   for (const value of [library.choice, library.models, library.bases]) value.subscribe(label);
 }
@@ -33,6 +33,12 @@ function mountPicker(root, options, commands) {
   mountMenu(find(root, '[data-picker-button]'), list, {
     before: () => list.replaceChildren(...options().map(optionElement), ...commands().map(commandElement)),
   });
+}
+
+/** @param {HTMLElement} root @param {string} what @param {string} chosen */
+function showChosen(root, what, chosen) {
+  find(root, '[data-picker-label]').textContent = chosen;
+  find(root, '[data-picker-button]').ariaLabel = t('composer.picker', { what, chosen });
 }
 
 /** @param {Option} option */

@@ -10,6 +10,7 @@
 const SHORTEST_QUOTE = 8;
 const SHORTEST_CHINESE = 4;
 const SENTENCE_END = /(?<=[。！？!?])|(?<=\.)\s+/u;
+const WIDE = /[\p{Script=Han}\u3000-\u303f\uff00-\uffef]/u;
 const CITED = /(.*?)((?:\s*\[\d{1,3}\])+)/gsu;
 const ROW = /^[ \t]*\|.*\|[ \t]*$/;
 const RULE = /^[ \t]*\|[ \t:|-]+\|[ \t]*$/;
@@ -69,9 +70,18 @@ function rangesOf(text, quotes) {
 function rangeOf(text, quote) {
   const words = quote.trim().split(/\s+/).filter(Boolean);
   if (!words.length) return [];
-  const pattern = words.map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('\\s+');
+  const pattern = words.map(patternOf).join('\\s+');
   const match = new RegExp(pattern, 'u').exec(text);
   return match ? [[match.index, match.index + match[0].length]] : [];
+}
+
+/** A line may end anywhere in Chinese, and an answer joins it without a blank. @param {string} word @returns {string} */
+function patternOf(word) {
+  const characters = [...word];
+  return characters.map((c, i) => {
+    const joint = i && (WIDE.test(c) || WIDE.test(characters[i - 1])) ? '\\s*' : '';
+    return joint + c.replace(/[.*+?^${}()|[\]\\]/, '\\$&');
+  }).join('');
 }
 
 /** @param {string} text @param {number} from @param {number} to @param {[number, number][]} ranges @returns {Piece[]} */

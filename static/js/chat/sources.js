@@ -2,6 +2,7 @@
 import { clone, delegate, fill, find, findAs, showText } from '../core/dom.js';
 import { place } from '../core/format.js';
 import { count, t } from '../core/i18n.js';
+import { closeOnBack } from '../ui/back.js';
 import { passageNodes } from './passage.js';
 import { quotesFor } from './quote.js';
 
@@ -46,6 +47,7 @@ export class SourcePanel {
   #answer = '';
   #at = 0;
   /** @type {HTMLElement|null} */ #opener = null;
+  #endBack = () => {};
 
   /** @param {(source: Source) => void} show shows a passage in its document */
   constructor(show) {
@@ -69,6 +71,7 @@ export class SourcePanel {
     this.#sources = sources;
     this.#answer = message?.content ?? '';
     this.#opener = opener;
+    if (this.#root.hidden) this.#endBack = closeOnBack(() => this.close());
     this.#root.hidden = false;
     document.body.dataset.source = 'open';
     this.#show(at);
@@ -78,6 +81,7 @@ export class SourcePanel {
   close() {
     if (this.#root.hidden) return;
     this.#root.hidden = true;
+    this.#endBack();
     delete document.body.dataset.source;
     for (const chip of document.querySelectorAll('[data-current]')) chip.removeAttribute('data-current');
     if (this.#opener?.isConnected) this.#opener.focus({ preventScroll: true });

@@ -14,16 +14,15 @@
  * @property {() => void} connect
  * @property {(source: import('../types.js').Source) => void} source show a passage in its document
  */
-import { copyText, delegate, find, findAs, isComposing } from '../core/dom.js';
+import { delegate, find, findAs, isComposing } from '../core/dom.js';
 import { count, t } from '../core/i18n.js';
 import { createEngine } from '../markdown/engine.js';
+import { copied } from '../ui/copied.js';
 import { alarm, announce } from '../ui/say.js';
 import { AnswerView } from './answer.js';
 import { QuestionView } from './question.js';
 import { mountSources } from './sources.js';
 import { isEmptyAnswer, MessageTree as Tree } from './tree.js';
-
-const COPIED_MS = 1500;
 
 export class Thread {
   #root;
@@ -161,12 +160,4 @@ export class Thread {
     const view = this.#views.get(message);
     return view instanceof QuestionView ? view : null;
   }
-}
-
-/** Copy, and say so at the button itself. @param {HTMLElement} button @param {string} text */
-async function copied(button, text) {
-  if (!(await copyText(text))) return;
-  announce(t('app.copied'));
-  button.dataset.done = '';
-  setTimeout(() => delete button.dataset.done, COPIED_MS);
 }

@@ -13,9 +13,9 @@ export function size(bytes) {
   return `${Math.max(value, unit === 'KB' ? 1 : 0).toFixed(digits)} ${unit}`;
 }
 
-/** @param {number} ms @returns {string} */
+/** @param {number} ms @returns {string} never none at all */
 export function seconds(ms) {
-  return (ms / 1000).toLocaleString(currentLanguage(), { maximumFractionDigits: ms < 10_000 ? 1 : 0 });
+  return Math.max(ms / 1000, 0.1).toLocaleString(currentLanguage(), { maximumFractionDigits: ms < 10_000 ? 1 : 0 });
 }
 
 /** @param {string|null|undefined} time @returns {string} */

@@ -35,6 +35,26 @@ export function forgetAll() {
   }
 }
 
+/** Leave a sentence for the page that comes next in this tab. @param {string} text */
+export function sayNext(text) {
+  try {
+    sessionStorage.setItem(`${PREFIX}said`, text);
+  } catch {
+    // Nobody hears of it.
+  }
+}
+
+/** @returns {string} what the page before has left; once */
+export function saidBefore() {
+  try {
+    const text = sessionStorage.getItem(`${PREFIX}said`) ?? '';
+    sessionStorage.removeItem(`${PREFIX}said`);
+    return text;
+  } catch {
+    return '';
+  }
+}
+
 /** @param {string} name @param {string} value empty removes it */
 export function setCookie(name, value) {
   const age = value ? 31_536_000 : 0;

@@ -7,14 +7,16 @@ import { t } from '../core/i18n.js';
 const SECRETS = ['/api/auth/login', '/api/auth/password'];
 
 export class ApiError extends Error {
-  /** @param {string} code @param {string} message @param {{status?: number, retryAfter?: number}} [rest] */
-  constructor(code, message, { status = 0, retryAfter } = {}) {
+  /** @param {string} code @param {string} message @param {{status?: number, retryAfter?: number, fields?: Record<string, string>}} [rest] */
+  constructor(code, message, { status = 0, retryAfter, fields } = {}) {
     super(message);
     this.name = 'ApiError';
     this.code = code;
     this.status = status;
     /** Seconds to wait, where the server says so. */
     this.retryAfter = retryAfter;
+    /** What each refused field takes. */
+    this.fields = fields;
   }
 }
 
@@ -28,7 +30,7 @@ export async function refusal(response) {
   const rest = { status: response.status, retryAfter };
   try {
     const { error } = JSON.parse(await response.text());
-    return new ApiError(String(error.code), String(error.message), rest);
+    return new ApiError(String(error.code), String(error.message), { ...rest, fields: error.fields });
   } catch {
     return new ApiError('unexpected', t('net.unexpected', { status: response.status }), rest);
   }

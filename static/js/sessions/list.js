@@ -107,7 +107,9 @@ export class SessionList {
     link.setAttribute('href', `/c/${session.id}`);
     link.title = link.textContent;
     markCurrent(row, this.#current);
-    mountMenu(find(row, '[data-session-menu]'), find(row, '[role="menu"]'));
+    const menu = find(row, '[data-session-menu]');
+    menu.ariaLabel = t('session.menu_of', { title: link.textContent });
+    mountMenu(menu, find(row, '[role="menu"]'));
     find(row, '[data-rename]').addEventListener('click', () => this.#rename(session, row));
     find(row, '[data-pin]').addEventListener('click', () => void this.#change(session, { pinned: !session.pinned }));
     find(row, '[data-session-code]').addEventListener('click', () => this.#code(session.id));

@@ -1,11 +1,15 @@
 /**
  * Connect a model: a server found on this machine by one click, a known supplier by its key, anything else by its address.
- * Saving tests first, takes the models that the supplier names, and chooses the first of them for this chat.
+ * Saving tests first, takes the models that the supplier names, and chooses the first of them for this chat. One that is
+ * connected opens in the same fields to be changed; what stands at an address already is changed and not connected twice.
  */
-import { clone, delegate, fill, find, findAs, showText } from '../core/dom.js';
+import { clone, fill, find, findAs, showText } from '../core/dom.js';
 import { count, t } from '../core/i18n.js';
+import { ApiError } from '../net/api.js';
 import { dialog, open } from '../ui/dialog.js';
 import { toast, toastError } from '../ui/toast.js';
+import { Connected } from './connected.js';
+import { ModelChoice } from './models.js';
 
 /** @typedef {import('../types.js').Preset} Preset */
 /** @typedef {import('../types.js').Supplier} Supplier */
@@ -15,21 +19,24 @@ import { toast, toastError } from '../ui/toast.js';
 const CUSTOM = '';
 /** Up to so many models of a server of one's own all are taken: somebody has put them there. */
 const ALL_TICKED = 12;
-/** From here on ticking them one by one is work. */
-const MANY = 4;
+/** Addresses that no certificate is to be expected of: numbers, and names without a dot. A key goes nowhere else in plain text. */
+const NEARBY = /^(\[|\d+(\.\d+){3}|[^./]+(:|\/|$))/;
 /** After these a model's name would not help. */
 const NOT_ABOUT_MODELS = ['upstream_auth', 'upstream_unreachable', 'upstream_timeout', 'upstream_quota'];
+/** What a refused field is called here. */
+const LABELS = { base_url: 'connect.base_url', api_key: 'connect.key', models: 'connect.models', name: 'connect.preset' };
 
 export class ConnectDialog {
   #root = dialog('connect');
   #api;
   #library;
   /** @type {Preset[]} */ #presets = [];
-  /** @type {string[]} */ #names = [];
+  /** @type {Supplier|null} the one that is being changed */ #edited = null;
   #preset = findAs(this.#root, '[data-preset]', HTMLSelectElement);
   #url = findAs(this.#root, '[data-base-url]', HTMLInputElement);
   #key = findAs(this.#root, '[data-key]', HTMLInputElement);
-  #typed = findAs(this.#root, '[data-typed]', HTMLInputElement);
+  #models = new ModelChoice(this.#root);
+  #connected;
 
   /** @param {{api: import('../net/api.js').Api, library: import('../chat/library.js').Library}} deps */
   constructor({ api, library }) {
@@ -43,18 +50,21 @@ export class ConnectDialog {
       event.preventDefault();
       void this.#busy(() => this.#save());
     });
-    find(this.#root, '[data-tick-all]').addEventListener('click', () => this.#tickAll());
-    delegate(this.#root, 'click', '[data-remove-supplier]', (button) => void this.#busy(() => this.#remove(button)));
+    find(this.#root, '[data-connect-cancel]').addEventListener('click', () => this.#endEdit());
+    this.#connected = new Connected(this.#root, {
+      api, edit: (supplier) => this.#edit(supplier), remove: (supplier) => void this.#busy(() => this.#remove(supplier)),
+    });
   }
 
   /** @param {string} [reason] why the dialog opens by itself */
   async open(reason) {
+    if (this.#edited) this.#endEdit();
     showText(find(this.#root, '[data-reason]'), reason);
     this.#result('', null);
     find(this.#root, '[data-found]').hidden = true;
     open(this.#root);
     const quietly = (/** @type {Promise<unknown>} */ work) => work.catch(toastError);
-    await Promise.all([quietly(this.#loadPresets()), quietly(this.#loadSuppliers()), this.#findLocal().catch(() => {})]);
+    await Promise.all([quietly(this.#loadPresets().then(() => this.#connected.load())), this.#findLocal().catch(() => {})]);
   }
 
   async #loadPresets() {
@@ -66,16 +76,9 @@ export class ConnectDialog {
     this.#preset.value = CUSTOM; // somebody was faster than the list
   }
 
-  async #loadSuppliers() {
-    const { items } = await this.#api.get('/api/suppliers');
-    this.#names = items.map((/** @type {Supplier} */ one) => one.name);
-    find(this.#root, '[data-suppliers-section]').hidden = !items.length;
-    find(this.#root, '[data-suppliers]').replaceChildren(...items.map((/** @type {Supplier} */ one) => supplierRow(one)));
-  }
-
   async #findLocal() {
     const { items } = await this.#api.get('/api/suppliers/local');
-    find(this.#root, '[data-found]').hidden = !items.length;
+    find(this.#root, '[data-found]').hidden = !items.length || this.#edited !== null;
     find(this.#root, '[data-found-list]').replaceChildren(...items.map((/** @type {LocalServer} */ server) => this.#foundRow(server)));
   }
 
@@ -99,21 +102,62 @@ export class ConnectDialog {
     else await this.#test();
   }
 
+  /** Open one that is connected in the fields; which kind it is stays. @param {Supplier} supplier */
+  #edit(supplier) {
+    this.#edited = supplier;
+    this.#preset.value = supplier.preset ?? CUSTOM;
+    this.#presetChosen();
+    this.#url.value = supplier.base_url;
+    this.#key.value = '';
+    this.#keyNote();
+    this.#models.clear();
+    this.#models.show(supplier.models, supplier.models);
+    this.#models.offerName(true, true);
+    this.#showMode();
+    find(this.#root, '#connect-title').focus();
+    this.#root.scrollTop = 0;
+  }
+
+  #endEdit() {
+    this.#edited = null;
+    this.#preset.value = this.#presets[0]?.name ?? CUSTOM;
+    this.#key.value = '';
+    this.#presetChosen();
+    this.#showMode();
+    void this.#findLocal().catch(() => {});
+  }
+
+  #showMode() {
+    const edited = this.#edited;
+    find(this.#root, '#connect-title').textContent = edited ? t('connect.edit', { name: edited.name }) : t('connect.title');
+    this.#preset.disabled = edited !== null;
+    find(this.#root, '[data-connect-cancel]').hidden = !edited;
+    for (const hook of ['[data-lead]', '[data-found]']) if (edited) find(this.#root, hook).hidden = true;
+    if (!edited) find(this.#root, '[data-lead]').hidden = false;
+  }
+
   #presetChosen() {
     const preset = this.#chosen();
     this.#url.value = preset?.base_url ?? '';
-    find(this.#root, '[data-key-note]').textContent = preset?.needs_key ? '' : t('connect.key.optional');
-    find(this.#root, '[data-key-row]').hidden = Boolean(preset?.local);
+    find(this.#root, '[data-key-row]').hidden = Boolean(preset?.local) && !this.#edited?.has_key;
+    this.#keyNote();
     this.#forget();
+  }
+
+  /** Whether a key is needed; one that is kept goes to no other address. */
+  #keyNote() {
+    const kept = this.#edited?.has_key ?? false;
+    const moved = kept && this.#address() !== this.#edited?.base_url;
+    this.#key.placeholder = kept && !moved ? t('connect.key.kept') : '';
+    const note = moved ? 'connect.key.again' : kept || this.#chosen()?.needs_key ? '' : 'connect.key.optional';
+    find(this.#root, '[data-key-note]').textContent = note && t(note);
   }
 
   /** Another address than a preset's own is no preset any more; a local kind of server may stand on another machine. */
   #urlChanged() {
     const preset = this.#chosen();
-    if (preset && !preset.local && this.#url.value.trim() !== preset.base_url) {
-      this.#preset.value = CUSTOM;
-      find(this.#root, '[data-key-note]').textContent = t('connect.key.optional');
-    }
+    if (preset && !preset.local && !this.#edited && this.#url.value.trim() !== preset.base_url) this.#preset.value = CUSTOM;
+    this.#keyNote();
     this.#forget();
   }
 
@@ -123,19 +167,18 @@ export class ConnectDialog {
 
   /** What was tested is not what stands here any more. */
   #forget() {
-    this.#showModels([]);
-    this.#typed.value = '';
-    find(this.#root, '[data-typed-row]').hidden = true;
+    if (!this.#edited) this.#models.clear();
     this.#result('', null);
   }
 
   /** @returns {Promise<boolean>} whether it answers */
   async #test() {
+    this.#url.value = this.#address();
     this.#result(t('connect.testing'), null);
+    const saved = this.#saved();
     /** @type {TestResult} */
-    const found = await this.#api.post('/api/suppliers/test', this.#target());
-    find(this.#root, '[data-typed-row]').hidden = NOT_ABOUT_MODELS.includes(found.error?.code ?? '');
-    find(this.#root, '[data-typed-label]').textContent = t(found.models.length ? 'connect.typed.more' : 'connect.typed');
+    const found = await this.#api.post('/api/suppliers/test', { ...this.#target(), ...(saved && { supplier_id: saved.id }) });
+    if (!this.#edited) this.#models.offerName(!NOT_ABOUT_MODELS.includes(found.error?.code ?? ''), found.models.length > 0);
     if (!found.ok) return this.#result(found.error?.message ?? t('connect.failed'), 'failed'), false;
     this.#showModels(found.models);
     const text = found.models.length ? count('connect.ok', found.models.length) : t('connect.ok.none');
@@ -144,72 +187,75 @@ export class ConnectDialog {
   }
 
   #target() {
+    const url = this.#address();
     return {
       ...(this.#preset.value && { preset: this.#preset.value }),
-      ...(this.#url.value.trim() && { base_url: this.#url.value.trim() }),
+      ...(url && { base_url: url }),
       ...(this.#key.value.trim() && { api_key: this.#key.value.trim() }),
     };
   }
 
+  /** What stands in the field, with a scheme and as it is stored. @returns {string} */
+  #address() {
+    const url = this.#url.value.trim().replace(/\/+$/, '');
+    return !url || url.includes('://') ? url : `${NEARBY.test(url) ? 'http' : 'https'}://${url}`;
+  }
+
+  /** @returns {Supplier|null} what Save changes */
+  #saved() {
+    return this.#edited ?? this.#connected.at(this.#preset.value, this.#address());
+  }
+
   /** An address without a preset is called after its host. @returns {{name?: string}} */
   #name() {
-    const url = this.#url.value.trim();
-    if (this.#chosen() || !URL.canParse(url)) return {};
-    const { host } = new URL(url);
-    const taken = this.#names.filter((name) => name === host || name.startsWith(`${host} `)).length;
-    return { name: taken ? `${host} ${taken + 1}` : host };
+    const url = this.#address();
+    return this.#chosen() || !URL.canParse(url) ? {} : { name: this.#connected.nameFor(new URL(url).host) };
   }
 
   async #save() {
-    if (!this.#picked().length && !(await this.#test())) return;
-    const models = this.#picked();
-    if (!models.length) {
-      find(this.#root, '[data-typed-row]').hidden = false;
+    this.#url.value = this.#address();
+    if (!this.#models.picked().length && !this.#edited && !(await this.#test())) return;
+    const picked = this.#models.picked();
+    if (!picked.length) {
       this.#result(t('connect.need_model'), 'failed');
-      return this.#typed.focus();
+      return this.#models.askName();
     }
-    const saved = await this.#api.post('/api/suppliers', { ...this.#target(), ...this.#name(), models, enabled: true });
+    const before = this.#saved();
+    const models = before && !this.#edited ? [...new Set([...picked, ...before.models])] : picked;
+    const body = { ...this.#target(), models, enabled: true };
+    const saved = before
+      ? await this.#api.patch(`/api/suppliers/${before.id}`, body)
+      : await this.#api.post('/api/suppliers', { ...body, ...this.#name() });
     await this.#library.loadModels();
-    const model = this.#chosen()?.models.find((name) => models.includes(name)) ?? models[0];
+    if (this.#edited) await this.#changed(saved);
+    else await this.#chooseFrom(saved, picked);
+    this.#root.close();
+  }
+
+  /** @param {Supplier} saved @param {string[]} picked */
+  async #chooseFrom(saved, picked) {
+    const model = this.#chosen()?.models.find((name) => picked.includes(name)) ?? picked[0];
     await this.#library.chooseModel({ supplier: saved.name, model });
     this.#key.value = '';
     this.#forget();
-    this.#root.close();
     toast(t('connect.saved', { model }));
   }
 
-  /** @returns {string[]} typed models first, since they were typed on purpose */
-  #picked() {
-    const typed = this.#typed.value.split(/[,，\s]+/).filter(Boolean);
-    const ticked = this.#boxes().filter((box) => box.checked).map((box) => box.dataset.model ?? '');
-    return [...new Set([...typed, ...ticked])];
-  }
-
-  #boxes() {
-    return [...this.#root.querySelectorAll('[data-model]')].filter((box) => box instanceof HTMLInputElement);
-  }
-
-  /** All, or none if all are ticked. */
-  #tickAll() {
-    const boxes = this.#boxes();
-    const all = !boxes.every((box) => box.checked);
-    for (const box of boxes) box.checked = all;
+  /** What answers here stays, unless it has just been taken away. @param {Supplier} saved */
+  async #changed({ name, models }) {
+    const { model } = this.#library.choice.get();
+    if (model?.supplier === name && !models.includes(model.model)) await this.#library.chooseModel({ supplier: name, model: models[0] });
+    this.#endEdit();
+    toast(t('connect.changed', { name }));
   }
 
   /** Tick what is likely to be wanted: all of a server of one's own, else what the preset suggests, else the first. @param {string[]} models */
   #showModels(models) {
+    if (this.#edited) return this.#models.show([...new Set([...models, ...this.#models.ticked()])], this.#models.ticked());
     const preset = this.#chosen();
     const suggested = preset?.models.filter((name) => models.includes(name)) ?? [];
     const ticked = preset?.local && models.length <= ALL_TICKED ? models : suggested.length ? suggested : models.slice(0, 1);
-    find(this.#root, '[data-models-row]').hidden = !models.length;
-    find(this.#root, '[data-tick-all]').hidden = models.length < MANY;
-    find(this.#root, '[data-models]').replaceChildren(...models.map((name) => {
-      const row = fill(clone('model-check'), { name });
-      const box = findAs(row, '[data-model]', HTMLInputElement);
-      box.dataset.model = name;
-      box.checked = ticked.includes(name);
-      return row;
-    }));
+    this.#models.show(models, [...ticked, ...(this.#saved()?.models ?? [])]);
   }
 
   /** @param {string} text @param {'ok'|'failed'|null} kind */
@@ -219,10 +265,11 @@ export class ConnectDialog {
     element.dataset.result = kind ?? '';
   }
 
-  /** @param {HTMLElement} button */
-  async #remove(button) {
-    await this.#api.delete(`/api/suppliers/${button.dataset.removeSupplier}`);
-    await Promise.all([this.#loadSuppliers(), this.#library.loadModels()]);
+  /** @param {Supplier} supplier */
+  async #remove(supplier) {
+    if (!(await this.#connected.remove(supplier))) return;
+    if (this.#edited?.id === supplier.id) this.#endEdit();
+    await this.#library.loadModels();
   }
 
   /** Do one thing at a time, and say what went wrong. @param {() => Promise<unknown>} work */
@@ -233,17 +280,17 @@ export class ConnectDialog {
     try {
       await work();
     } catch (error) {
-      this.#result(error instanceof Error ? error.message : String(error), 'failed');
+      this.#result(sentence(error), 'failed');
+      if (error instanceof ApiError && error.fields?.base_url) this.#url.focus();
     }
     form.ariaBusy = 'false';
   }
 }
 
-/** @param {Supplier} supplier */
-function supplierRow(supplier) {
-  const row = fill(clone('supplier'), { name: supplier.name, note: supplier.models.join(', ') });
-  const remove = find(row, '[data-remove-supplier]');
-  remove.dataset.removeSupplier = supplier.id;
-  remove.hidden = supplier.source === 'environment';
-  return row;
+/** A refused field is called by its own label. @param {unknown} error @returns {string} */
+function sentence(error) {
+  if (!(error instanceof Error)) return String(error);
+  const [name, reason] = Object.entries((error instanceof ApiError && error.fields) || {})[0] ?? [];
+  const label = LABELS[/** @type {keyof typeof LABELS} */ (name)];
+  return label ? t('connect.fault', { field: t(label), reason: reason ?? '' }) : error.message;
 }

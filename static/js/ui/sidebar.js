@@ -1,14 +1,18 @@
 /** The side bar: folded away on wide screens by choice, a drawer on narrow ones. */
 import { delegate, find } from '../core/dom.js';
 import { recall, remember } from '../core/storage.js';
+import { closeOnBack } from './back.js';
 
-const NARROW = '(max-width: 52rem)';
+/** Also a phone that lies on its side. */
+const NARROW = '(max-width: 52rem), (max-width: 60rem) and (max-height: 31rem)';
 
 export class Sidebar {
   #narrow = matchMedia(NARROW);
   #side = find(document, '[data-sidebar]');
   #scrim = find(document, '[data-scrim]');
+  #main = find(document, 'main');
   #open = false;
+  #endBack = () => {};
 
   constructor() {
     delegate(document, 'click', '[data-toggle-sidebar]', () => this.#set(!this.#open));
@@ -39,6 +43,9 @@ export class Sidebar {
     document.body.dataset.sidebar = open ? 'open' : 'closed';
     this.#side.inert = !open;
     this.#scrim.hidden = !(open && drawer);
+    this.#main.inert = open && drawer;
+    this.#endBack();
+    this.#endBack = open && drawer ? closeOnBack(() => this.#set(false)) : () => {};
     for (const button of document.querySelectorAll('[data-toggle-sidebar]')) button.setAttribute('aria-expanded', String(open));
     if (keepFocus) return;
     if (!drawer) remember('sidebar', open);

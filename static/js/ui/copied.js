@@ -1,0 +1,23 @@
+/** Copying, and saying so at the button itself: its drawing is a check mark for a moment. */
+import { copyText } from '../core/dom.js';
+import { t } from '../core/i18n.js';
+import { announce } from './say.js';
+
+const COPIED_MS = 1500;
+
+/** @param {HTMLElement} button @param {string} text */
+export async function copied(button, text) {
+  if (!(await copyText(text))) return;
+  announce(t('app.copied'));
+  if ('done' in button.dataset) return;
+  const drawing = button.querySelector('use');
+  const before = drawing ? drawing.getAttribute('href') : button.textContent;
+  /** @param {string|null} shape */
+  const show = (shape) => (drawing ? drawing.setAttribute('href', shape ?? '') : (button.textContent = shape));
+  button.dataset.done = '';
+  show(drawing ? '#i-check' : t('app.copied'));
+  setTimeout(() => {
+    delete button.dataset.done;
+    show(before);
+  }, COPIED_MS);
+}
