@@ -11,16 +11,18 @@ in bursts, the questions, is written by `write_together`: those that wait share 
 
 from collections.abc import Callable
 from contextlib import suppress
+from threading import Condition
 from typing import Any, TypeAlias, TypeVar
 
 import gevent
 from gevent.event import AsyncResult
-from gevent.monkey import is_module_patched
+from gevent.monkey import get_original, is_module_patched
 from gevent.threadpool import ThreadPool
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import QueuePool
+from sqlalchemy.util.queue import Queue
 
 from chatapp.errors import DatabaseBusy
 
@@ -44,6 +46,7 @@ class Database:
         self._writer = ThreadPool(1) if pooled else None
         self._waiting: list[tuple[Write, AsyncResult[Any]]] = []
         self._writing = False
+        self._met = not pooled
 
     def read(self, fn: Callable[[Session], T]) -> T:
         """Run `fn` in a transaction that is rolled back; raise DatabaseBusy where the database stays locked."""
@@ -67,6 +70,7 @@ class Database:
         """
         if self._writer is None:
             return self.write(fn)
+        self._meet()
         result: AsyncResult[T] = AsyncResult()
         self._waiting.append((fn, result))
         if not self._writing:
@@ -105,10 +109,17 @@ class Database:
     def _within(self, pool: ThreadPool | None, fn: Callable[[Session], T], writes: bool) -> T:
         if pool is None:
             return self._run(fn, writes)
+        self._meet()
         value, fault = pool.apply(self._caught, (fn, writes))
         if fault is not None:
             raise fault
         return value  # type: ignore[no-any-return]
+
+    def _meet(self) -> None:
+        """Connect once before the threads do: SQLAlchemy guards the first connection by a lock of gevent's (see `_Pool`)."""
+        if not self._met:
+            self._run(lambda _: None, False)
+            self._met = True
 
     def _caught(self, fn: Write, writes: bool) -> tuple[Any, Exception | None]:
         """Return what `fn` returned or raised: gevent prints what a thread raises, though somebody waits to catch it."""
@@ -144,6 +155,28 @@ class Database:
         self.engine.dispose()
 
 
+class _Queue(Queue[Any]):
+    """A pool's queue whose lock is the system's."""
+
+    def __init__(self, maxsize: int = 0, use_lifo: bool = False) -> None:
+        super().__init__(maxsize, use_lifo)
+        self.mutex = get_original("_thread", "RLock")()
+        self.not_empty, self.not_full = Condition(self.mutex), Condition(self.mutex)
+
+
+class _Pool(QueuePool):
+    """Connections for threads of our own: their locks must not be gevent's, whose waiting thread may never be woken by another.
+
+    Nothing waits or switches while it holds one of these, so the hub cannot be held by them either.
+    """
+
+    _queue_class = _Queue
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._overflow_lock = get_original("_thread", "allocate_lock")()
+
+
 def engine_options(url: str) -> dict[str, Any]:
     """Return the options that `create_engine` needs for this URL."""
     if not url.startswith("sqlite"):
@@ -151,7 +184,7 @@ def engine_options(url: str) -> dict[str, Any]:
         return {"pool_pre_ping": True, "pool_size": 20, "max_overflow": 20, "hide_parameters": True, "connect_args": patience}
     return {
         "hide_parameters": True,  # an exception must not carry a question into the log
-        "poolclass": QueuePool,
+        "poolclass": _Pool,
         "pool_size": READERS + 1,
         "max_overflow": 2,
         "connect_args": {"timeout": BUSY_SECONDS, "check_same_thread": False},

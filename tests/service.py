@@ -118,7 +118,11 @@ class Service:
         self.process = subprocess.Popen(
             command, cwd=ROOT, env=self.environ, stdout=self._output, stderr=self._output, start_new_session=True
         )
-        wait_for(self._is_ready, START_SECONDS, "the service is ready")
+        try:
+            wait_for(self._is_ready, START_SECONDS, "the service is ready")
+        except AssertionError:
+            self.end()  # nobody else will: __exit__ is not called where __enter__ failed
+            raise
 
     def _is_ready(self) -> bool:
         assert self.process is not None

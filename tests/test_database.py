@@ -78,3 +78,32 @@ def test_a_burst_of_writes(tmp_path: Path) -> None:
     assert said["stored"] == [*burst, *kept, 2000, 2001, 2002, 3000], "what failed left nothing, and the others lost nothing"
     assert said["raised"] == 2
     assert done.stderr == "", "what a caller catches is not printed by the thread"
+
+
+FIRST = """
+from gevent import monkey
+monkey.patch_all()
+import os, sys
+import gevent
+from sqlalchemy import text
+from chatapp.database import open_database
+
+sys.setswitchinterval(1e-5)  # threads get in each other's way as often as they can
+for n in range(20):
+    database = open_database(f"sqlite:///{sys.argv[1]}/{n}.db")
+    ask = lambda t: t.execute(text("SELECT 1")).scalar()
+    asking = [gevent.spawn(way, ask) for way in (database.read, database.write, database.write_together) for _ in range(6)]
+    gevent.joinall(asking, timeout=10)
+    if not all(each.value == 1 for each in asking):
+        print("somebody waits for ever", n)
+        os._exit(1)
+    database.close()
+os._exit(0)
+"""
+
+
+def test_many_who_ask_first_all_get_an_answer(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FIRST, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, (done.stdout, done.stderr)
