@@ -20,7 +20,7 @@ from gevent.monkey import get_original, is_module_patched
 from gevent.threadpool import ThreadPool
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import OperationalError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, configure_mappers
 from sqlalchemy.pool import QueuePool
 from sqlalchemy.util.queue import Queue
 
@@ -39,6 +39,7 @@ class Database:
     """An engine and the two ways to use it."""
 
     def __init__(self, engine: Engine) -> None:
+        configure_mappers()  # under a lock of its own, so not in the first threads that ask (see `_Pool`)
         self.engine = engine
         self.sqlite = engine.dialect.name == "sqlite"
         pooled = self.sqlite and is_module_patched("socket")
