@@ -5,7 +5,8 @@
  * @typedef {import('../types.js').Model} Model
  * @typedef {import('../types.js').Base} Base
  * @typedef {import('../types.js').Session} Session
- * @typedef {{model: {supplier: string, model: string}|null, base: string|null}} Choice
+ * @typedef {{model: {supplier: string, model: string}|null, base: string|null, bases?: string[]}} Choice
+ *   bases: where a chat was asked from several, as a program may; until another is chosen they stay
  */
 import { recall, remember } from '../core/storage.js';
 import { Value } from '../core/value.js';
@@ -59,8 +60,9 @@ export class Library {
     const last = recall('choice') ?? {};
     const own = session?.supplier && session.model ? { supplier: session.supplier, model: session.model } : null;
     const model = own ?? (this.#offers(last.model) ? last.model : this.#standard);
-    const [base = null] = session ? [session.knowledge_base_id ?? []].flat() : [this.#firstBase(last.base)];
-    this.choice.set({ model, base });
+    const bases = session ? [session.knowledge_base_id ?? []].flat() : [];
+    const base = session ? bases[0] ?? null : this.#firstBase(last.base);
+    this.choice.set({ model, base, ...(bases.length > 1 && { bases }) });
   }
 
   /** The chat that was new has a name now; its choice stays as it is. @param {Session} session */
@@ -76,17 +78,23 @@ export class Library {
 
   /** @param {string|null} base */
   async chooseBase(base) {
-    this.#choose({ ...this.choice.get(), base });
+    this.#choose({ model: this.choice.get().model, base });
     if (this.#session) await this.#api.patch(`/api/sessions/${this.#session.id}`, { knowledge_base_id: base });
   }
 
   /** The part of a request that says with what to answer. */
   request() {
-    const { model, base } = this.choice.get();
+    const { model, base, bases } = this.choice.get();
     return {
       llm_config: model ?? { supplier: '', model: '' },
-      knowledge_config: base ? { knowledge_base_id: base } : null,
+      knowledge_config: base ? { knowledge_base_id: bases?.filter((id) => this.base(id)) ?? base } : null,
     };
+  }
+
+  /** @returns {string} what is chosen to answer from, by name; empty for nothing */
+  get chosenNames() {
+    const { base, bases = [base] } = this.choice.get();
+    return bases.map((id) => this.base(id)?.name).filter(Boolean).join(' · ');
   }
 
   /** @param {string|null} id @returns {Base|null} */

@@ -22,7 +22,7 @@ export function mountPickers(form, { library, connect, manage, mayConnect }) {
     () => [{ hook: 'manage', label: t('knowledge.manage'), run: manage }]);
   const label = () => {
     showChosen(model, t('composer.model'), modelLabel(library));
-    showChosen(base, t('composer.picker.knowledge'), library.base(library.choice.get().base)?.name ?? t('composer.no_documents'));
+    showChosen(base, t('composer.picker.knowledge'), library.chosenNames || t('composer.no_documents'));
   };
   for (const value of [library.choice, library.models, library.bases]) value.subscribe(label);
 }
@@ -72,13 +72,13 @@ function modelOptions(library, pick) {
 
 /** @param {import('./library.js').Library} library @param {(id: string|null) => void} pick @returns {Option[]} */
 function baseOptions(library, pick) {
-  const chosen = library.choice.get().base;
+  const { base: chosen, bases: several = [chosen] } = library.choice.get();
   const none = { value: '', label: t('composer.no_documents'), note: t('composer.no_documents.note'), chosen: !chosen, pick: () => pick(null) };
   const bases = library.bases.get().map((base) => ({
     value: base.id,
     label: base.name,
     note: base.bundled ? t('knowledge.bundled') : count('knowledge.files', base.files),
-    chosen: base.id === chosen,
+    chosen: several.includes(base.id),
     pick: () => pick(base.id),
   }));
   return [...bases, none];

@@ -1,0 +1,36 @@
+/** What is chosen for a question: a chat's own, until somebody chooses something else. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Library } from '../../static/js/chat/library.js';
+
+/** @typedef {import('../../static/js/types.js').Session} Session */
+
+const BASES = ['a', 'b', 'c'].map((id) => ({ id, name: id.toUpperCase(), files: 1 }));
+const MODEL = { supplier: 'builtin', model: 'extractive' };
+
+/** @param {string|string[]|null} knowledge_base_id @returns {Promise<Library>} in a chat that was asked from these */
+async function entered(knowledge_base_id) {
+  const answers = { '/api/models': { items: [], default: MODEL }, '/api/knowledge': { items: BASES } };
+  const api = { get: async (/** @type {keyof typeof answers} */ path) => answers[path], patch: async () => ({}) };
+  const library = new Library(/** @type {any} */ (api));
+  await library.load();
+  library.enter(/** @type {Session} */ (/** @type {unknown} */ ({ id: 's', ...MODEL, knowledge_base_id })));
+  return library;
+}
+
+test('a chat that was asked from several bases goes on with all of them', async () => {
+  const library = await entered(['a', 'c', 'gone']);
+  assert.equal(library.chosenNames, 'A · C');
+  assert.deepEqual(library.request().knowledge_config, { knowledge_base_id: ['a', 'c'] });
+  await library.chooseModel({ supplier: 'x', model: 'y' });
+  assert.deepEqual(library.request().knowledge_config, { knowledge_base_id: ['a', 'c'] });
+});
+
+test('one base, or none, is what is chosen', async () => {
+  const library = await entered(['a', 'c']);
+  await library.chooseBase('b');
+  assert.equal(library.chosenNames, 'B');
+  assert.deepEqual(library.request().knowledge_config, { knowledge_base_id: 'b' });
+  assert.deepEqual((await entered('a')).request().knowledge_config, { knowledge_base_id: 'a' });
+  assert.equal((await entered(null)).request().knowledge_config, null);
+});
