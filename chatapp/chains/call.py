@@ -10,7 +10,8 @@ import orjson
 
 from chatapp.chains import upstream
 from chatapp.chains.connection import Route, Unreachable
-from chatapp.chains.transport import Broken, Deadline, Exchange, Garbled, Request, Transport
+from chatapp.chains.transport import Broken, Exchange, Garbled, Request, Transport
+from chatapp.chains.waiting import Deadline
 from chatapp.errors import ChatAppError, UpstreamAuth
 
 RETRY_STATUSES = (502, 503)

@@ -12,7 +12,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 from langchain_core.runnables import Runnable, RunnableGenerator
 
 from chatapp.chains import upstream
-from chatapp.chains.transport import Limits
+from chatapp.chains.waiting import Limits
 from chatapp.core.prompt import Prompt
 from chatapp.errors import ChatAppError, ModelGone
 

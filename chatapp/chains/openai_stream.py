@@ -21,7 +21,8 @@ from langchain_openai.chat_models.base import BaseChatOpenAI
 from chatapp.chains import upstream
 from chatapp.chains.call import Target, call
 from chatapp.chains.deltas import Deltas, Failure
-from chatapp.chains.transport import Broken, Deadline, Exchange, Limits, Request, Transport
+from chatapp.chains.transport import Broken, Exchange, Request, Transport
+from chatapp.chains.waiting import Deadline, Limits
 from chatapp.core.prompt import Prompt
 from chatapp.errors import ChatAppError
 from chatapp.pace import Pace

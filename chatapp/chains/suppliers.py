@@ -19,7 +19,8 @@ from chatapp.chains import upstream
 from chatapp.chains.call import Target, call
 from chatapp.chains.connection import Route
 from chatapp.chains.presets import PRESETS, Preset, context_tokens, preset
-from chatapp.chains.transport import Broken, Deadline, Limits, Transport
+from chatapp.chains.transport import Broken, Transport
+from chatapp.chains.waiting import Deadline, Limits
 from chatapp.core.prompt import Prompt
 from chatapp.errors import ChatAppError, UpstreamAuth, UpstreamProtocol
 from chatapp.pace import Pace

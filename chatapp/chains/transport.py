@@ -11,8 +11,7 @@ import functools
 import socket
 import ssl
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from time import monotonic
 from urllib.parse import SplitResult
@@ -22,7 +21,7 @@ from urllib3.connection import HTTPConnection
 from chatapp.chains.connection import Route, Unreachable, connect, host_of, new_connection, path_of, proxy_headers, split
 from chatapp.chains.framing import Body, Chunked, Plain
 from chatapp.chains.head import Head, read_head, write_head
-from chatapp.chains.waiting import Alarm, in_gevent, until_readable
+from chatapp.chains.waiting import Alarm, Deadline, in_gevent, until_readable
 
 READ_BYTES = 64 * 1024
 IDLE_KEEP_SECONDS = 30.0  # an unused connection is kept so long: suppliers hang up after a minute
@@ -34,59 +33,6 @@ class Broken(Exception):
 
 class Garbled(Exception):
     """What came is not HTTP."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How long to wait, in seconds: for the connection, the first token, the next token, the whole answer."""
-
-    connect: float
-    first_token: float
-    idle: float
-    answer: float
-
-
-class Deadline:
-    """When waiting has to end: with the whole answer's limit or with that of the next token, whichever is nearer."""
-
-    def __init__(self, limits: Limits) -> None:
-        self.limits = limits
-        now = monotonic()
-        self._last = now + limits.answer
-        self._next = now + limits.first_token
-        self._wait = limits.first_token
-
-    def allow(self, seconds: float) -> None:
-        """Give the next token so long from now."""
-        self._next = monotonic() + seconds
-        self._wait = seconds
-
-    @contextmanager
-    def within(self, seconds: float) -> Iterator[None]:
-        """Give what is waited for inside at most so long, and what follows the time that it had."""
-        before = self._next, self._wait
-        self.allow(min(seconds, self.remaining()))
-        try:
-            yield
-        finally:
-            self._next, self._wait = before
-
-    def remaining(self) -> float:
-        """Seconds that are left; TimeoutError where none are."""
-        left = self.at - monotonic()
-        if left <= 0:
-            raise TimeoutError
-        return left
-
-    @property
-    def at(self) -> float:
-        """When it is over, by the monotonic clock."""
-        return self._next if self._next < self._last else self._last
-
-    @property
-    def waited(self) -> int:
-        """The limit that is in force, in whole seconds, to tell a person."""
-        return max(1, round(self.limits.answer if self._last < self._next else self._wait))
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,15 +78,13 @@ class Transport:
             connect(connection, route, target, min(deadline.limits.connect, deadline.remaining()))
         line = _Line(connection.sock, deadline)
         try:
-            line.send(_written(connection, target, request))
-            head, rest = line.receive_head()
-        except BaseException as error:
-            line.close()
-            if isinstance(error, ValueError):
-                raise Garbled from error
-            if isinstance(error, OSError) and not isinstance(error, TimeoutError):
-                raise Unreachable(final=False) from error
+            head, rest = line.ask(_written(connection, target, request))
+        except TimeoutError:
             raise
+        except OSError as error:
+            raise Unreachable(final=False) from error
+        except ValueError as error:
+            raise Garbled from error
         return Exchange(connection, line, head, rest, functools.partial(self._give_back, route))
 
     def _reuse(self, route: Route) -> HTTPConnection | None:
@@ -225,11 +169,17 @@ class _Line:
         self._until_readable = until_readable(sock)
         self._alarm = Alarm(deadline) if in_gevent(sock) else None
 
-    def send(self, data: bytes) -> None:
+    def ask(self, data: bytes) -> tuple[Head, bytes]:
+        """Send a request; return its answer's head and what came of the body. ValueError where it is none."""
         self._limit()
         self._sock.sendall(data)
         if self._alarm is not None:  # from now on that one ends the waits
             self._sock.settimeout(None)
+        try:
+            return self._receive_head()
+        except BaseException:
+            self.close()
+            raise
 
     def receive(self) -> bytes:
         """Wait for bytes; none at the end of the connection."""
@@ -245,8 +195,7 @@ class _Line:
         if self._alarm is not None:
             self._alarm.stop()
 
-    def receive_head(self) -> tuple[Head, bytes]:
-        """Wait for an answer's head; return it and what came of the body. ValueError where it is none."""
+    def _receive_head(self) -> tuple[Head, bytes]:
         data = b""
         while (found := read_head(data)) is None:
             more = self.receive()

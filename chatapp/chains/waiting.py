@@ -1,4 +1,4 @@
-"""How a gevent socket is waited for: no system call and no timer for every token.
+"""How long a supplier is waited for, and how a gevent socket is: no system call and no timer for every token.
 
 gevent asks the kernel before it waits, in vain, once a token, and makes a timer for each wait that has a limit. Here a wait
 comes first, and one timer serves all waits of an exchange. Sockets that are not gevent's know nothing of this.
@@ -7,23 +7,68 @@ comes first, and one timer serves all waits of an exchange. Sockets that are not
 import functools
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from math import inf
-from typing import Any, Protocol
+from time import monotonic
+from typing import Any
 
 from gevent import get_hub, getcurrent
 from gevent.socket import socket as GeventSocket
 
 
-class Ends(Protocol):
-    """Says when waiting has to end."""
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long to wait, in seconds: for the connection, the first token, the next token, the whole answer."""
+
+    connect: float
+    first_token: float
+    idle: float
+    answer: float
+
+
+class Deadline:
+    """When waiting has to end: with the whole answer's limit or with that of the next token, whichever is nearer."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        now = monotonic()
+        self._last = now + limits.answer
+        self._next = now + limits.first_token
+        self._wait = limits.first_token
+
+    def allow(self, seconds: float) -> None:
+        """Give the next token so long from now."""
+        self._next = monotonic() + seconds
+        self._wait = seconds
+
+    @contextmanager
+    def within(self, seconds: float) -> Iterator[None]:
+        """Give what is waited for inside at most so long, and what follows the time that it had."""
+        before = self._next, self._wait
+        self.allow(min(seconds, self.remaining()))
+        try:
+            yield
+        finally:
+            self._next, self._wait = before
+
+    def remaining(self) -> float:
+        """Seconds that are left; TimeoutError where none are."""
+        left = self.at - monotonic()
+        if left <= 0:
+            raise TimeoutError
+        return left
 
     @property
     def at(self) -> float:
         """When it is over, by the monotonic clock."""
+        return self._next if self._next < self._last else self._last
 
-    def remaining(self) -> float:
-        """Seconds that are left; TimeoutError where none are."""
+    @property
+    def waited(self) -> int:
+        """The limit that is in force, in whole seconds, to tell a person."""
+        return max(1, round(self.limits.answer if self._last < self._next else self._wait))
 
 
 def in_gevent(sock: socket.socket) -> bool:
@@ -42,7 +87,7 @@ def until_readable(sock: socket.socket) -> Callable[[], None]:
 class Alarm:
     """Ends a greenlet's waits at a deadline, with one timer for them all."""
 
-    def __init__(self, deadline: Ends) -> None:
+    def __init__(self, deadline: Deadline) -> None:
         self._deadline = deadline
         self._waits: Any = None
         self._timer: Any = None

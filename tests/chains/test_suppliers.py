@@ -21,7 +21,7 @@ from langchain_core.runnables import RunnableLambda
 from chatapp.chains import pieces
 from chatapp.chains.foreign import guarded
 from chatapp.chains.suppliers import PRESETS, Endpoint, Models, Parameters, context_tokens, preset
-from chatapp.chains.transport import Limits
+from chatapp.chains.waiting import Limits
 from chatapp.core.prompt import Prompt, Turn
 from chatapp.errors import ModelGone, UpstreamAuth, UpstreamProtocol, UpstreamTimeout, UpstreamUnreachable
 from chatapp.settings import Settings

@@ -6,8 +6,7 @@ import gevent
 import pytest
 from gevent import socket
 
-from chatapp.chains.transport import Deadline, Limits
-from chatapp.chains.waiting import Alarm, until_readable
+from chatapp.chains.waiting import Alarm, Deadline, Limits, until_readable
 
 
 def _deadline(seconds: float) -> Deadline:
