@@ -126,13 +126,13 @@ def _begin() -> Any:
     if g.user is None:
         if request.blueprint == "pages" and request.method == "GET":
             return redirect("/sign-in")
-        raise Unauthorized("token" if _bearer() else None)
+        raise Unauthorized("token" if bearer() else None)
     return None
 
 
 def _who() -> Person | None:
     accounts = services().accounts
-    if secret := _bearer():
+    if secret := bearer():
         return accounts.by_bearer(secret)
     if g.foreign:  # a page of another origin is known by its token alone
         return None
@@ -144,7 +144,8 @@ def _who() -> Person | None:
     return accounts.by_login(cookie) if cookie else None
 
 
-def _bearer() -> str:
+def bearer() -> str:
+    """Return the token that a request shows; nothing for a browser's."""
     scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
     return secret.strip() if scheme.lower() == "bearer" else ""
 

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from chatapp.accounts import ADMIN, LOGIN_DAYS, Person
 from chatapp.settings import BUILTIN, OFF
-from chatapp.web import LOGIN_COOKIE, Input, person, services
+from chatapp.web import LOGIN_COOKIE, Input, bearer, person, services
 from chatapp.web.question import MaxLength, SystemPrompt, Temperature
 from chatapp.web.shapes import MeShape, Page, StoredShape, TokenMadeShape, TokenShape
 
@@ -120,7 +120,7 @@ def delete_data() -> tuple[str, int]:
     found.runs.stop_all(who.id)
     found.sessions.delete_all(who.id)
     found.knowledge.forget(who.id)
-    found.accounts.clear(who, keep=_bearer())
+    found.accounts.clear(who, keep=bearer())
     return "", 204
 
 
@@ -148,12 +148,6 @@ def delete_token(path: TokenPath) -> tuple[str, int]:
     """Revoke a personal token."""
     services().accounts.delete_token(person(), path.token_id)
     return "", 204
-
-
-def _bearer() -> str:
-    """Return the token that a request shows; nothing for a browser's."""
-    shown = request.authorization
-    return (shown.token or "") if shown else ""
 
 
 def _client() -> str:
