@@ -5,7 +5,6 @@ from time import process_time
 
 import pytest
 
-from chatapp import pace
 from chatapp.chains import build_chain, pieces
 from chatapp.chains.suppliers import Endpoint, Models, Parameters
 from chatapp.core.events import Chunk
@@ -15,29 +14,35 @@ from chatapp.settings import Settings
 from tests.modelserver import ModelServer
 
 
-def _share(monkeypatch: pytest.MonkeyPatch, busy: float, looks: int, kept: Pace) -> float:
-    """Look so many times, a tenth of a second apart, at a process that took this share of a core."""
-    at, cpu = kept._at, kept._cpu
-    for n in range(1, looks + 1):
-        monkeypatch.setattr(pace, "monotonic", lambda n=n: at + n * 0.1)
-        monkeypatch.setattr(pace, "process_time", lambda n=n: cpu + n * 0.1 * busy)
-        kept.look()
-    return kept.seconds
+class Worker:
+    """A process that takes a share of a core, by clocks of its own, and its pace."""
+
+    def __init__(self) -> None:
+        self.at = self.cpu = 0.0
+        self.pace = Pace(lambda: self.at, lambda: self.cpu)
+
+    def works(self, busy: float, looks: int) -> float:
+        """Take this share of a core until the pace has looked so many times, a tenth of a second apart."""
+        for _ in range(looks):
+            self.at += 0.1
+            self.cpu += 0.1 * busy
+            self.pace.look()
+        return self.pace.seconds
 
 
-def test_nothing_is_held_back_until_a_core_is_nearly_full(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert _share(monkeypatch, 0.59, 20, Pace()) == 0
+def test_nothing_is_held_back_until_a_core_is_nearly_full() -> None:
+    assert Worker().works(0.59, 20) == 0
 
 
-def test_a_full_core_holds_back_as_much_as_it_may_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert _share(monkeypatch, 1.0, 20, Pace()) == pytest.approx(MOST_SECONDS, rel=0.01)
-    assert _share(monkeypatch, 1.7, 20, Pace()) <= MOST_SECONDS
+def test_a_full_core_holds_back_as_much_as_it_may_and_no_more() -> None:
+    assert Worker().works(1.0, 20) == pytest.approx(MOST_SECONDS, rel=0.01)
+    assert Worker().works(1.7, 20) <= MOST_SECONDS
 
 
-def test_it_ends_soon_after_the_rush(monkeypatch: pytest.MonkeyPatch) -> None:
-    kept = Pace()
-    _share(monkeypatch, 1.0, 20, kept)
-    assert _share(monkeypatch, 0.2, 6, kept) == 0
+def test_it_ends_soon_after_the_rush() -> None:
+    worker = Worker()
+    worker.works(1.0, 20)
+    assert worker.works(0.2, 6) == 0
 
 
 def test_it_measures_this_process() -> None:
