@@ -14,7 +14,7 @@ def __getattr__(name: str) -> Any:
     if name != "app":
         raise AttributeError(name)
     from chatapp import create_app
-    from chatapp.migrate import attach
+    from chatapp.storage.migrate import attach
 
     app = create_app()
     attach(app)  # brings `flask --app app db …`

@@ -1,6 +1,6 @@
 """How gunicorn runs the service: `gunicorn` or `gunicorn wsgi:app` in this folder needs nothing else.
 
-The arbiter starts `python -m chatapp.children` before anything listens, and talks to it in lines over two pipes; the end
+The arbiter starts `python -m chatapp.processes.supervisor` before anything listens, and talks to it in lines over two pipes; the end
 of its stdin, however the arbiter ends, means leave. Three things to know before changing this:
 
 - Under `--preload` the arbiter is patched by gevent when `on_starting` runs, and its hub never does: threads do not run, and
@@ -35,11 +35,10 @@ if sys.version_info < (3, 11):
 
     sys.exit(sentence("old_python", have=f"{sys.version_info[0]}.{sys.version_info[1]}"))
 
-from chatapp import services
-from chatapp.limits import other_requests_allowed, raise_file_limit, streams_allowed
+from chatapp import home as home_files
+from chatapp.i18n import say
 from chatapp.logs import is_worth_a_line
-from chatapp.settings import Settings, SettingsError, terminal_language
-from chatapp.words import say
+from chatapp.settings import Settings, SettingsError, other_requests_allowed, raise_file_limit, streams_allowed, terminal_language
 
 try:
     SETTINGS = Settings.from_env()
@@ -110,11 +109,11 @@ def on_exit(server: Any) -> None:
 
 
 def _leave_address(server: Any) -> None:
-    """Leave in the home folder where the service listens, for the terminal's commands; `chatapp.children` takes it away."""
+    """Leave in the home folder where the service listens, for the terminal's commands; `chatapp.processes.supervisor` takes it away."""
     address = server.LISTENERS[0].sock.getsockname() if server.LISTENERS else server.cfg.address[0]  # none with --reuse-port
     if isinstance(address, tuple):
         with contextlib.suppress(OSError):  # a full disk: the commands then need CHATAPP_BIND
-            services.write_address(SETTINGS.home, services.WEB, _shown(address))
+            home_files.write_address(SETTINGS.home, home_files.WEB, _shown(address))
 
 
 def _look_after_children(server: Any) -> None:
@@ -156,7 +155,7 @@ def _start_children(server: Any) -> None:
     path = os.pathsep.join(filter(None, [ROOT, os.environ.get("PYTHONPATH")]))
     os.posix_spawn(
         sys.executable,
-        [sys.executable, "-m", "chatapp.children"],
+        [sys.executable, "-m", "chatapp.processes.supervisor"],
         {**os.environ, "PYTHONPATH": path},
         file_actions=[(os.POSIX_SPAWN_DUP2, theirs_in.fileno(), 0), (os.POSIX_SPAWN_DUP2, theirs_out.fileno(), 1)],
         setpgroup=0,  # Ctrl-C reaches the arbiter alone, which ends the rest in order
@@ -211,12 +210,12 @@ def _refuse_taken_address(server: Any) -> None:
 
 def _whose(port: int) -> str:
     """Return the key that says whether a port is taken by the service of this same home folder, or by another program."""
-    return "cli.runs_already" if (services.running(SETTINGS.home) or "").endswith(f":{port}") else "cli.port_taken"
+    return "cli.runs_already" if (home_files.running(SETTINGS.home) or "").endswith(f":{port}") else "cli.port_taken"
 
 
 def _end(key: str, address: tuple[str, int]) -> None:
     other = f"{address[0]}:{address[1] + 1 if address[1] >= 1024 else 8000}"
-    url = services.url_of(_shown(address))
+    url = home_files.url_of(_shown(address))
     sys.exit(say(terminal_language(), key, {"host": address[0], "port": address[1], "other": other, "url": url}))
 
 

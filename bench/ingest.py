@@ -18,7 +18,7 @@ from bench.load import LONG_MS, Gaps, Group, Seen, gaps, load
 from bench.model import model_name, model_server
 from bench.processes import WAITING, CpuMeter, memory, require_linux, service
 from bench.tables import Cell, Table, say
-from tests.service import TOKEN, Service
+from tests.support.service import TOKEN, Service
 
 WORDS = 1_000_000  # more than a run takes: the answers are cut off at the end
 POLL_SECONDS = 0.25

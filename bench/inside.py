@@ -19,8 +19,8 @@ from pathlib import Path
 from bench.documents import page_text
 from bench.load import Gaps, Seen, gaps
 from bench.processes import helper
-from chatapp.knowledge.embedder import Model
-from chatapp.services import MODEL_FOLDER
+from chatapp.home import MODEL_FOLDER
+from chatapp.processes.embedder import Model
 
 QUIET_SECONDS = 2
 CALM_SECONDS = 0.2  # before and after each way

@@ -19,7 +19,7 @@ from pathlib import Path
 from bench.documents import pdfs, subject
 from bench.processes import MB, family, memory, require_linux, service
 from bench.tables import Cell, Table, say
-from tests.service import Service
+from tests.support.service import Service
 
 ROOT = Path(__file__).parent.parent
 KINDS = ("web", "document worker", "embedder", "chroma", "keeper", "arbiter")

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from bench.tables import Skipped
-from tests.service import Service
+from tests.support.service import Service
 
 ROOT = Path(__file__).parent.parent
 PROC = Path("/proc")
@@ -24,9 +24,9 @@ MB = 1024 * 1024
 END_SECONDS = 5
 # What a process is, by what its command holds; the first that fits. A process that fits none is what its parent is.
 KINDS = (
-    ("chatapp.children", "keeper"),
-    ("chatapp.worker", "document worker"),
-    ("chatapp.knowledge.embedder", "embedder"),
+    ("chatapp.processes.supervisor", "keeper"),
+    ("chatapp.processes.worker", "document worker"),
+    ("chatapp.processes.embedder", "embedder"),
     ("chroma", "chroma"),
     ("gunicorn", "web"),
 )

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from chatapp.settings import MB, Settings
 
-if TYPE_CHECKING:  # gunicorn's arbiter and chatapp.children import this package and must stay small and unpatched
+if TYPE_CHECKING:  # gunicorn's arbiter and chatapp.processes.supervisor import this package and must stay small and unpatched
     from flask_openapi3 import OpenAPI
 
 __version__ = "0.1.0"
@@ -15,22 +15,22 @@ def create_app(settings: Settings | None = None) -> "OpenAPI":
     """Make the app from its settings, the environment's where none are given."""
     from flask_openapi3 import Info, OpenAPI
 
-    from chatapp import logs, web
-    from chatapp.accounts import Accounts
-    from chatapp.chains.suppliers import Models
-    from chatapp.database import Database, prepare_engine
-    from chatapp.knowledge import Knowledge
-    from chatapp.knowledge.embed import embedder_of
+    from chatapp import logs
+    from chatapp.chains.http.read_delay import Pace
+    from chatapp.chains.models import Models
+    from chatapp.chat.runs.runs import Runs
+    from chatapp.chat.sessions import Sessions
+    from chatapp.chat.suppliers import Suppliers
+    from chatapp.chat.turns import Turns
+    from chatapp.home import CHROMA, url
+    from chatapp.identity.accounts import Accounts
+    from chatapp.identity.secrets import Secret
+    from chatapp.knowledge.bases import Knowledge
+    from chatapp.knowledge.embedders import embedder_of
     from chatapp.knowledge.index import VectorIndex
-    from chatapp.models import db
-    from chatapp.pace import Pace
-    from chatapp.runs import Runs
-    from chatapp.secret import Secret
-    from chatapp.services import CHROMA, url
-    from chatapp.sessions import Sessions
-    from chatapp.suppliers import Suppliers
-    from chatapp.turns import Turns
-    from chatapp.web import accounts, chat, knowledge, ops, pages, refusals, sessions, suppliers
+    from chatapp.storage.database import Database, prepare_engine
+    from chatapp.storage.models import db
+    from chatapp.web import accounts, chat, knowledge, ops, pages, refusals, request, sessions, suppliers
     from chatapp.web.shapes import ErrorBody
 
     settings = settings or Settings.from_env()
@@ -55,7 +55,7 @@ def create_app(settings: Settings | None = None) -> "OpenAPI":
     supplier_rows = Suppliers(database, settings, Secret(settings.home), Models(settings, pace))
     vectors = VectorIndex(lambda: url(settings, CHROMA), settings.ca_file)
     bases = Knowledge(database, settings, vectors, embedder_of(settings))
-    app.extensions["chatapp"] = web.Services(
+    app.extensions["chatapp"] = request.Services(
         settings=settings,
         database=database,
         accounts=Accounts(database),
@@ -65,7 +65,7 @@ def create_app(settings: Settings | None = None) -> "OpenAPI":
         runs=Runs(database, settings, pace),
         turns=Turns(database, settings, supplier_rows),
     )
-    web.init_app(app)
+    request.init_app(app)
     for blueprint in (chat.bp, sessions.bp, knowledge.bp, suppliers.bp, accounts.bp, ops.bp):
         app.register_api(blueprint)
     app.register_blueprint(pages.bp)
@@ -73,7 +73,7 @@ def create_app(settings: Settings | None = None) -> "OpenAPI":
 
 
 def _flask_config(settings: Settings) -> dict[str, Any]:
-    from chatapp.database import engine_options
+    from chatapp.storage.database import engine_options
 
     return {
         "SQLALCHEMY_DATABASE_URI": settings.sql_url,

@@ -4,7 +4,7 @@ import gc
 
 gc.disable()  # see wsgi.py
 
-from chatapp.cli import main  # noqa: E402
+from chatapp.cli.commands import main  # noqa: E402
 
 gc.enable()
 main()

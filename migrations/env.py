@@ -1,9 +1,9 @@
-"""How Alembic reaches the database; `chatapp.migrate` and `flask db` both come through here."""
+"""How Alembic reaches the database; `chatapp.storage.migrate` and `flask db` both come through here."""
 
 from alembic import context
 from flask import current_app
 
-from chatapp.knowledge.lexical import TABLES
+from chatapp.knowledge.search.lexical import TABLES
 
 migrations = current_app.extensions["migrate"]
 

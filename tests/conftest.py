@@ -12,15 +12,14 @@ from flask.testing import FlaskClient
 from gevent import Greenlet
 
 from chatapp import create_app
-from chatapp.accounts import Person
-from chatapp.migrate import migrate
+from chatapp.identity.accounts import Person
 from chatapp.settings import Settings
-from chatapp.web import Services
-from tests.modelserver import ModelServer
-from tests.postgres import postgres_server
-from tests.service import Service
-
-TOKEN = "a-token-of-the-tests"
+from chatapp.storage.migrate import migrate
+from chatapp.web.request import Services
+from tests.support.administrator import TOKEN
+from tests.support.modelserver import ModelServer
+from tests.support.postgres import postgres_server
+from tests.support.service import Service
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell that starts us with & lets us and all our children ignore it
     signal.signal(signal.SIGINT, signal.default_int_handler)

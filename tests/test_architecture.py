@@ -14,17 +14,20 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "chatapp"
 
-# Who may import whom: a part imports its own layer and those below. Longer names win.
+# Who may import whom: a part imports its own layer and those below it. Parts of one tuple entry are
+# one layer; `chat` and `processes` stand side by side and may not import each other.
 LAYERS = (
-    ("errors", "settings", "words", "stems", "logs", "limits", "pace", "trust", "core"),
-    ("models", "database", "kept", "offload", "secret", "services", "own_service", "watched", "children"),
-    ("accounts", "attempts", "defaults", "users", "sessions", "titles", "migrate"),
-    ("records", "chains"),
-    ("knowledge", "suppliers"),
-    ("runs", "turns"),
+    ("core", "child", "stems", "errors", "i18n", "logs"),
+    ("settings", "home"),
+    ("storage",),
+    ("identity",),
+    ("chains",),
+    ("knowledge",),
+    ("chat", "processes"),
     ("web",),
-    ("", "cli", "worker", "__main__"),  # "" is create_app's own module
+    ("", "cli", "__main__"),  # "" is create_app's own module
 )
+STRANGERS = ({"chat", "processes"},)
 
 # A foreign library, and where alone it is seen.
 DOORS = {
@@ -33,39 +36,40 @@ DOORS = {
     "langchain_openai": ("chains/",),
     "openai": ("chains/",),
     "tiktoken": ("chains/",),
-    "urllib3": ("chains/", "knowledge/calls.py"),
+    "urllib3": ("chains/", "knowledge/json_http.py"),
     "chromadb": ("knowledge/index.py",),
-    "numpy": ("knowledge/exact.py", "knowledge/embedder.py"),
-    "onnxruntime": ("knowledge/embedder.py",),
-    "tokenizers": ("knowledge/embedder.py",),
+    "numpy": ("knowledge/search/exact.py", "processes/embedder.py"),
+    "onnxruntime": ("processes/embedder.py",),
+    "tokenizers": ("processes/embedder.py",),
     "pypdfium2": ("knowledge/",),
     "selectolax": ("knowledge/",),
     "lxml": ("knowledge/",),
     "charset_normalizer": ("knowledge/",),
-    "gevent": ("runs/", "chains/waiting.py", "database.py", "offload.py", "web/connection.py"),
-    "cryptography": ("secret.py",),
-    "alembic": ("migrate.py",),
-    "flask_migrate": ("migrate.py", "__init__.py"),
-    "flask_sqlalchemy": ("models.py",),
+    "gevent": ("chat/runs/", "chains/http/", "storage/", "web/connection.py"),
+    "cryptography": ("identity/secrets.py",),
+    "alembic": ("storage/migrate.py",),
+    "flask_migrate": ("storage/migrate.py",),
+    "flask_sqlalchemy": ("storage/models.py",),
     "flask_openapi3": ("web/", "__init__.py"),
-    "flask": ("web/", "migrate.py"),
+    "flask": ("web/", "storage/migrate.py"),
     "pydantic": ("web/", "chains/"),
     "click": ("cli/",),
 }
 STANDARD_LIBRARY_ONLY = (
     "core/",
-    "children.py",
-    "watched.py",
-    "services.py",
-    "own_service.py",
-    "settings.py",
-    "words.py",
+    "child.py",
     "errors.py",
+    "home.py",
+    "i18n.py",
+    "processes/helpers.py",
+    "processes/supervisor.py",
+    "settings.py",
 )
+MOST_MODULES_AT_THE_TOP = 12
 REQUEST_NAMES = {"request", "current_app", "g", "session", "stream_with_context"}
-READS_ENVIRON = ("settings.py", "knowledge/sandbox.py")  # the second hands a few variables on to its child
-BEGINS_TRANSACTIONS = ("database.py",)
-CONNECTS = ("database.py", "migrate.py")
+READS_ENVIRON = ("settings.py", "knowledge/ingest/sandbox.py")  # the second hands a few variables on to its child
+BEGINS_TRANSACTIONS = ("storage/database.py",)
+CONNECTS = ("storage/database.py", "storage/migrate.py")
 READS_CHINESE = (  # these know Chinese words that occur in questions, documents or foreign errors; what people see is not here
     "chains/extractive.py",
     "core/quoting.py",
@@ -77,7 +81,7 @@ READS_CHINESE = (  # these know Chinese words that occur in questions, documents
     "knowledge/manual.py",  # the manual's name, which is the same in all languages
     "web/pages.py",  # the languages' own names
 )
-BAD_NAMES = {"utils", "util", "helpers", "helper", "manager", "base", "common", "misc"}
+BAD_NAMES = {"utils", "util", "helper", "manager", "base", "common", "misc"}
 MOST_LINES, MOST_FUNCTION_LINES = 350, 60
 BEGINS = re.compile(r"\b(engine|connection|session|t|transaction)\.begin(_nested)?$", re.IGNORECASE)
 HAN = re.compile(r"[\u3400-\u9fff]")
@@ -100,21 +104,14 @@ def within(path: Path, places: tuple[str, ...]) -> bool:
     return any(name(path) == place or (place.endswith("/") and name(path).startswith(place)) for place in places)
 
 
-def imports(path: Path, run_time: bool = False) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Yield (module, names) of every import, or of those that happen when it runs; names are empty for a plain `import`."""
-    guarded = {id(inner) for node in ast.walk(tree(path)) if is_for_types(node) for inner in ast.walk(node)}
+def imports(path: Path) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield (module, names) of every import; names are empty for a plain `import`."""
     for node in ast.walk(tree(path)):
-        if run_time and id(node) in guarded:
-            continue
         if isinstance(node, ast.Import):
             yield from ((alias.name, ()) for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
             assert node.level == 0, f"{name(path)} imports relatively"
             yield node.module, tuple(alias.name for alias in node.names)
-
-
-def is_for_types(node: ast.AST) -> bool:
-    return isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
 
 
 def module(path: Path) -> str:
@@ -125,10 +122,10 @@ def module(path: Path) -> str:
 MODULES = {module(path): path for path in FILES}
 
 
-def own_imports(path: Path, run_time: bool = False) -> set[str]:
+def own_imports(path: Path) -> set[str]:
     """Return our modules that a file imports; `from package import module` counts as that module."""
     found: set[str] = set()
-    for source, names in imports(path, run_time):
+    for source, names in imports(path):
         if source.partition(".")[0] == "chatapp":
             inner = {f"{source}.{each}" for each in names} & MODULES.keys()
             found |= inner | ({source} if not names or len(inner) < len(names) else set())
@@ -136,10 +133,13 @@ def own_imports(path: Path, run_time: bool = False) -> set[str]:
 
 
 def layer(dotted: str) -> int:
-    part = dotted.removeprefix("chatapp").removeprefix(".").partition(".")[0]
-    found = [number for number, parts in enumerate(LAYERS) if part in parts]
-    assert found, f"chatapp.{part} has no layer: give it one in tests/test_architecture.py"
+    found = [number for number, parts in enumerate(LAYERS) if part(dotted) in parts]
+    assert found, f"{dotted} has no layer: give it one in tests/test_architecture.py"
     return found[0]
+
+
+def part(dotted: str) -> str:
+    return dotted.removeprefix("chatapp").removeprefix(".").partition(".")[0]
 
 
 def strings(path: Path) -> Iterator[ast.Constant]:
@@ -152,12 +152,24 @@ def test_nothing_imports_upwards(path: Path) -> None:
     light = {"chatapp"} if name(path) in ("web/ops.py", "web/pages.py") else set()  # for the version
     upwards = {found for found in own_imports(path) - light if layer(found) > own}
     assert not upwards, f"{name(path)} imports upwards: {sorted(upwards)}"
+    for strangers in STRANGERS:
+        if (mine := part(module(path))) in strangers:
+            across = {found for found in own_imports(path) if part(found) in strangers - {mine}}
+            assert not across, f"{name(path)} imports {sorted(across)}"
+
+
+def test_few_modules_stand_at_the_top() -> None:
+    assert len(list(PACKAGE.glob("*.py"))) <= MOST_MODULES_AT_THE_TOP
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if path.name == "__init__.py" and path.parent != PACKAGE], ids=name)
+def test_packages_hand_names_on_and_hold_no_logic(path: Path) -> None:
+    allowed = (ast.Import, ast.ImportFrom, ast.Expr, ast.Assign)
+    assert all(isinstance(node, allowed) for node in tree(path).body), name(path)
 
 
 def test_imports_have_no_cycles() -> None:
-    graph = {
-        dotted: own_imports(path, run_time=True) - {dotted, "chatapp"} for dotted, path in MODULES.items() if dotted != "chatapp"
-    }
+    graph = {dotted: own_imports(path) - {dotted, "chatapp"} for dotted, path in MODULES.items() if dotted != "chatapp"}
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as fault:
@@ -265,6 +277,15 @@ def test_templates_hold_no_texts_and_no_code(path: Path) -> None:
 
 def test_the_arbiter_and_the_children_stay_small() -> None:
     """gunicorn's arbiter is not patched, and its children are to cost nothing: the package must not pull in the world."""
-    code = "import sys, chatapp.children, chatapp.words; print([m for m in ('ssl', 'flask', 'gevent') if m in sys.modules])"
+    code = "import sys, chatapp.processes.supervisor, chatapp.i18n; print([m for m in ('ssl', 'flask', 'gevent') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "tests").rglob("test_*.py")), ids=lambda path: path.stem)
+def test_no_test_imports_another(path: Path) -> None:
+    """What tests share is in tests/support/."""
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.ImportFrom):
+            leaf = (node.module or "").rpartition(".")[2]
+            assert not leaf.startswith("test_") and leaf != "conftest", f"line {node.lineno}"

@@ -18,7 +18,7 @@ from bench.load import Seen, gaps
 from bench.picture import Bar, Chart, svg
 from bench.tables import Skipped, Table
 from bench.trial import Workload, field
-from tests.service import ROOT, wait_for
+from tests.support.service import ROOT, wait_for
 
 TOWNS = ("Bonn", "Ulm", "Jena", "Kiel", "Trier", "Essen", "Hagen", "Celle")
 

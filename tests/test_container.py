@@ -27,8 +27,8 @@ from typing import Any
 import pytest
 import yaml  # type: ignore[import-untyped]
 
-from tests.service import ROOT, free_port, wait_for
-from tests.test_docs import settings
+from tests.support.docs import settings
+from tests.support.service import ROOT, free_port, wait_for
 
 STEPS = ("FROM", "WORKDIR", "COPY", "RUN", "ENV", "USER", "VOLUME", "EXPOSE", "STOPSIGNAL", "HEALTHCHECK", "CMD", "ARG")
 NETWORK = (".venv", "models", "node_modules")

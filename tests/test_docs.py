@@ -16,10 +16,9 @@ from flask.testing import FlaskClient
 
 from chatapp.chains.presets import PRESETS
 from chatapp.settings import Settings
+from tests.support.docs import MANUALS, READMES, read, readme_blocks, settings
 
 ROOT = Path(__file__).parent.parent
-READMES = [ROOT / "README.md", ROOT / "README.zh-CN.md"]
-MANUALS = [ROOT / "docs" / "manual" / "en.md", ROOT / "docs" / "manual" / "zh-CN.md"]
 VARIABLE = re.compile(r"\b(?:CHATAPP_[A-Z_]+|OPENAI_[A-Z_]+|DATABASE_URL|WEB_CONCURRENCY)\b")
 NOT_SETTINGS = {"CHATAPP_ENV_FILE", "CHATAPP_SUPPLIER_KEY"}  # where the settings are; a key for one command
 TOOLS_FOLDERS = {".git", "__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache"}
@@ -34,22 +33,8 @@ SENT = re.compile(r"(?:-d '|`)(\{\".*?\})['`]|`(\"\w+\": .*?)`")
 PRIVATE = re.compile(r"https?://[^ \"'`)]*(pypi|npm|debian)|(?<![\w.])/(r[o]ot|h[o]me/\w+|w[o]rk|Us[e]rs)/")
 
 
-def read(path: Path) -> str:
-    return path.read_text(encoding="utf-8")
-
-
-def settings() -> dict[str, object]:
-    """Return variable: default."""
-    return {field.metadata["name"]: field.default for field in dataclasses.fields(Settings)}
-
-
 def make_targets() -> set[str]:
     return set(re.findall(r"^([a-z]+):.*## ", read(ROOT / "Makefile"), re.MULTILINE))
-
-
-def readme_blocks(path: Path, kind: str = "sh") -> list[str]:
-    """Return the fenced blocks of a kind; an integration test runs those of the shell."""
-    return re.findall(rf"^```{kind}\n(.*?)^```", read(path), re.MULTILINE | re.DOTALL)
 
 
 def example() -> dict[str, str]:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from chatapp.i18n import LANGUAGES, catalogue
 from chatapp.settings import Settings, SettingsError
-from chatapp.words import LANGUAGES, catalogue
 
 
 def test_nothing_has_to_be_set() -> None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.processes import service
-from tests.service import TOKEN, free_port
+from tests.support.service import TOKEN, free_port
 
 ROOT = Path(__file__).parent.parent.parent
 START_SECONDS = 60

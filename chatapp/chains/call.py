@@ -9,9 +9,9 @@ from typing import Any
 import orjson
 
 from chatapp.chains import upstream
-from chatapp.chains.connection import Route, Unreachable
-from chatapp.chains.transport import Broken, Exchange, Garbled, Request, Transport
-from chatapp.chains.waiting import Deadline
+from chatapp.chains.http.connection import Route, Unreachable
+from chatapp.chains.http.transport import Broken, Exchange, Garbled, Request, Transport
+from chatapp.chains.http.waiting import Deadline
 from chatapp.errors import ChatAppError, UpstreamAuth
 
 RETRY_STATUSES = (502, 503)

@@ -16,11 +16,11 @@ from langchain_core.messages import AIMessageChunk
 from langchain_core.messages.ai import UsageMetadata
 from langchain_core.runnables import Runnable, RunnableConfig
 
-from chatapp import offload
 from chatapp.core.prompt import Passage, Prompt, estimate_tokens
 from chatapp.core.quoting import Sentence, read_sentences
 from chatapp.core.text import query_tokens, small_words
 from chatapp.stems import stem
+from chatapp.storage import threads
 
 FITS = 0.22  # the least score of the best passage,
 FITS_PAIRS = 0.06  # and where the question is made of CJK pairs, some of which are never in any text
@@ -100,7 +100,7 @@ class Extractive(Runnable[Prompt, Streamed]):
 
     def stream(self, input: Prompt, config: RunnableConfig | None = None, **kwargs: Any) -> Iterator[Streamed]:
         """Yield the answer a few words at a time, then how it ended."""
-        text = offload.run(lambda: answer(input)).removeprefix(input.partial)  # 1 to 25 ms
+        text = threads.run(lambda: answer(input)).removeprefix(input.partial)  # 1 to 25 ms
         for found in _TYPED.finditer(text):
             yield found.group()
         yield AIMessageChunk(content="", response_metadata={"finish_reason": "stop"}, usage_metadata=_usage(input, text))

@@ -6,7 +6,7 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from langchain_core.runnables import Runnable
 
-from chatapp.chains.piece import pieces
+from chatapp.chains.pieces import pieces
 from chatapp.core.events import Chunk
 from chatapp.core.prompt import Ask, Prompt, Turn
 from chatapp.errors import ChatAppError

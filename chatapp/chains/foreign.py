@@ -6,24 +6,22 @@ apart by their names and statuses. Never cached: the object holds the key.
 
 import logging
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 from langchain_core.runnables import Runnable, RunnableGenerator
 
 from chatapp.chains import upstream
-from chatapp.chains.waiting import Limits
+from chatapp.chains.endpoint import Endpoint, Parameters
+from chatapp.chains.http.waiting import Limits
 from chatapp.core.prompt import Prompt
 from chatapp.errors import ChatAppError, ModelGone
-
-if TYPE_CHECKING:
-    from chatapp.chains.suppliers import Endpoint, Parameters
 
 log = logging.getLogger(__name__)
 _MESSAGES: dict[str, type[BaseMessage]] = {"system": SystemMessage, "user": HumanMessage, "assistant": AIMessage}
 
 
-def foreign_model(provider: str, endpoint: "Endpoint", parameters: "Parameters", limits: Limits) -> Runnable[Prompt, Any]:
+def foreign_model(provider: str, endpoint: Endpoint, parameters: Parameters, limits: Limits) -> Runnable[Prompt, Any]:
     """Return a model of a LangChain integration. Raises ModelGone where that is not installed or not known."""
     from langchain.chat_models import init_chat_model
 

@@ -21,11 +21,11 @@ from langchain_openai.chat_models.base import BaseChatOpenAI
 from chatapp.chains import upstream
 from chatapp.chains.call import Target, call
 from chatapp.chains.deltas import Deltas, Failure
-from chatapp.chains.transport import Broken, Exchange, Request, Transport
-from chatapp.chains.waiting import Deadline, Limits
+from chatapp.chains.http.read_delay import Pace
+from chatapp.chains.http.transport import Broken, Exchange, Request, Transport
+from chatapp.chains.http.waiting import Deadline, Limits
 from chatapp.core.prompt import Prompt
 from chatapp.errors import ChatAppError
-from chatapp.pace import Pace
 
 TAIL_SECONDS = 3.0  # how long usage and [DONE] are waited for once the answer has ended
 DRAIN_SECONDS = 0.05  # how long the end of the body is waited for

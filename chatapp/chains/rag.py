@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from langchain_core.runnables import Runnable, RunnableGenerator
 
 from chatapp.chains.followup import Leans, rewriter
-from chatapp.chains.piece import as_document
+from chatapp.chains.pieces import as_document
 from chatapp.core.prompt import Ask, Passage, Prompt, Unread, build_prompt, select_passages
 
 Retrieve: TypeAlias = Callable[[str], list[Passage]]

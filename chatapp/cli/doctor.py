@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable
 
 import click
 
-from chatapp.cli.checks import FAIL, OK, WARN, Finding, installed, network, stored
+from chatapp.cli.checks import installed, network, stored
+from chatapp.cli.checks.finding import FAIL, OK, WARN, Finding
 from chatapp.cli.forms import Command, as_json
 from chatapp.cli.terminal import FAILED, out, plain, print_json, say
 from chatapp.settings import Settings, SettingsError

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from chatapp.knowledge.parse import HEAD_BYTES, foreign_kind
+from chatapp.knowledge.ingest.parse import HEAD_BYTES, foreign_kind
 
 PIECE_BYTES = 1024 * 1024
 

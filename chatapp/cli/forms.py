@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from chatapp import words
+from chatapp import i18n
 from chatapp.cli.terminal import INTERRUPTED, MISUSED, End, note, print_json, program, put, say
 from chatapp.errors import ChatAppError
 from chatapp.settings import terminal_language
@@ -87,7 +87,7 @@ class Group(click.Group):
         """Write what can be added, then the commands; those of other modules without loading them."""
         _write_options(self, ctx, formatter)
         loaded = {name: command for name, command in self.commands.items() if not command.hidden}
-        helps = {name: words.say(terminal_language(), key) for name, (_, key) in self._places.items() if key}
+        helps = {name: i18n.say(terminal_language(), key) for name, (_, key) in self._places.items() if key}
         helps |= {name: command.get_short_help_str(200) for name, command in loaded.items() if name not in helps}
         with formatter.section(say("form.commands")):
             formatter.write_dl([(name, helps[name]) for name in self.list_commands(ctx) if name in helps])

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
+from chatapp.chains.http.tls import is_loopback, trust
 from chatapp.cli.terminal import End, plain, say
-from chatapp.services import running, url_of
+from chatapp.home import running, url_of
 from chatapp.settings import Settings, bind_is_set, terminal_language
-from chatapp.trust import is_loopback, trust
 
 CONNECT_SECONDS = 10
 ANSWER_SECONDS = 60

@@ -12,18 +12,18 @@ import click
 from sqlalchemy import func, make_url, select
 from sqlalchemy.exc import ArgumentError, OperationalError
 
-from chatapp.accounts import LINK_HOURS, Accounts
+from chatapp.chat.answers import heartbeats, reap
 from chatapp.cli.forms import Command, as_json
 from chatapp.cli.service import url_here
 from chatapp.cli.terminal import End, out, print_json, put, say
-from chatapp.database import Database, open_database
 from chatapp.errors import ChatAppError, DiskFull
-from chatapp.knowledge import Knowledge
-from chatapp.migrate import migrate
-from chatapp.models import Supplier
-from chatapp.records import heartbeats, reap
-from chatapp.services import model_folder, url_of
+from chatapp.home import model_folder, url_of
+from chatapp.identity.accounts import LINK_HOURS, Accounts
+from chatapp.knowledge.bases import Knowledge
 from chatapp.settings import BUILTIN, OFF, Settings, ssh_server
+from chatapp.storage.database import Database, open_database
+from chatapp.storage.migrate import migrate
+from chatapp.storage.models import Supplier
 
 MANUAL = Path(__file__).parent.parent.parent / "docs" / "manual"
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")

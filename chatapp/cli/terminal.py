@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from chatapp import words
+from chatapp import i18n
 from chatapp.errors import ChatAppError
 from chatapp.settings import terminal_language
 
@@ -38,12 +38,12 @@ class End(Exception):
 
 def say(key: str, **params: Any) -> str:
     """Return a sentence of the catalogue, `cli.<key>`, in the terminal's language."""
-    return words.say(terminal_language(), f"cli.{key}", params)
+    return i18n.say(terminal_language(), f"cli.{key}", params)
 
 
 def put(error: ChatAppError) -> str:
     """Put one of our errors into the terminal's language."""
-    return words.say(terminal_language(), error.key, error.params)
+    return i18n.say(terminal_language(), error.key, error.params)
 
 
 def plain(text: str) -> str:

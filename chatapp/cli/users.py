@@ -5,15 +5,15 @@ from typing import Any, TypeVar
 
 import click
 
-from chatapp.accounts import LINK_HOURS
 from chatapp.cli.forms import Group, as_json
 from chatapp.cli.service import url_here
 from chatapp.cli.start import existing_database
 from chatapp.cli.terminal import End, confirm, may_ask, out, plain, print_json, say, table
 from chatapp.errors import Forbidden, InvalidRequest, NotFound
-from chatapp.knowledge import Knowledge
+from chatapp.identity.accounts import LINK_HOURS
+from chatapp.identity.users import Users
+from chatapp.knowledge.bases import Knowledge
 from chatapp.settings import Settings
-from chatapp.users import Users
 
 T = TypeVar("T")
 

@@ -11,22 +11,17 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from chatapp import offload
 from chatapp.core.prompt import Passage, Unread
-from chatapp.database import Database
 from chatapp.errors import EmbedderUnavailable, NotFound
+from chatapp.home import wake
 from chatapp.knowledge import manual
-from chatapp.knowledge.chosen import Bases, chosen
-from chatapp.knowledge.dense import DenseSearch
-from chatapp.knowledge.embed import Embedder
+from chatapp.knowledge.embedders import Embedder
 from chatapp.knowledge.fingerprints import start_over
 from chatapp.knowledge.index import VectorIndex
-from chatapp.knowledge.ingest import is_due
-from chatapp.knowledge.jobs import DELETING, VISIBLE, lock_content
-from chatapp.knowledge.lexical import index_for
-from chatapp.knowledge.originals import Incoming, Originals, Stored
-from chatapp.knowledge.remove import Remover, StillThere, mark_deleting
-from chatapp.knowledge.retrieve import retrieve
+from chatapp.knowledge.ingest.jobs import DELETING, VISIBLE, lock_content
+from chatapp.knowledge.ingest.originals import Incoming, Originals, Stored
+from chatapp.knowledge.ingest.pipeline import is_due
+from chatapp.knowledge.ingest.remove import Remover, StillThere, mark_deleting
 from chatapp.knowledge.rows import (
     base_json,
     chunk_json,
@@ -39,10 +34,15 @@ from chatapp.knowledge.rows import (
     stored_of,
     unread_files,
 )
-from chatapp.models import Chunk, File, KnowledgeBase, new_id, now
-from chatapp.services import wake
-from chatapp.sessions import place
+from chatapp.knowledge.search.dense import DenseSearch
+from chatapp.knowledge.search.lexical import index_for
+from chatapp.knowledge.search.retrieve import retrieve
+from chatapp.knowledge.selection import Bases, chosen
 from chatapp.settings import Settings
+from chatapp.storage import threads
+from chatapp.storage.database import Database
+from chatapp.storage.models import Chunk, File, KnowledgeBase, new_id, now
+from chatapp.storage.paging import place
 
 
 class Knowledge:
@@ -154,8 +154,8 @@ class Knowledge:
         incoming = stream if isinstance(stream, Incoming) else None
         try:
             number = self._database.read(lambda t: owned_base(t, user_id, base_id).number)
-            incoming = incoming or offload.run(lambda: self.originals.take(stream))  # type: ignore[arg-type]
-            stored = offload.run(incoming.finish)
+            incoming = incoming or threads.run(lambda: self.originals.take(stream))  # type: ignore[arg-type]
+            stored = threads.run(incoming.finish)
             row = self.store_file(number, name, incoming, stored)
         finally:
             if incoming is not None:
@@ -290,6 +290,15 @@ class Knowledge:
 
     def install_manual(self, folder: Path, name: str = manual.NAME) -> None:
         """Bring the bundled base in line with a folder of files."""
-        manual.install(self._database, self, self._remover, folder, name)
+        manual.install(self._database, self._store_path, self._remover, folder, name)
         if self.due():
             self.wake()
+
+    def _store_path(self, number: int, name: str, path: Path) -> str:
+        """Store a file of ours in a base; return the SHA-256 of its bytes."""
+        with open(path, "rb") as opened:
+            incoming = self.originals.take(opened)
+        stored = incoming.finish()
+        self.store_file(number, name, incoming, stored)
+        incoming.discard()
+        return stored.sha256

@@ -15,23 +15,23 @@ from io import BytesIO
 from pathlib import Path
 
 from chatapp.chains.extractive import answer, fits
+from chatapp.child import OwnService
 from chatapp.core.prompt import Passage, Prompt
 from chatapp.core.text import normalise
-from chatapp.database import Database, open_database
 from chatapp.errors import EmbedderUnavailable
+from chatapp.home import CHROMA, EMBEDDER, command
 from chatapp.knowledge.bases import Knowledge
-from chatapp.knowledge.chosen import Bases
-from chatapp.knowledge.embed import embedder_of
-from chatapp.knowledge.embedding import Embedding
+from chatapp.knowledge.embedders import embedder_of
 from chatapp.knowledge.index import VectorIndex
-from chatapp.knowledge.ingest import Ingest
-from chatapp.knowledge.lexical import create_index, index_for
-from chatapp.knowledge.parse import parse
-from chatapp.knowledge.sync import Sync
-from chatapp.models import Base, User
-from chatapp.own_service import OwnService
-from chatapp.services import CHROMA, EMBEDDER, command
+from chatapp.knowledge.ingest.embedding import Embedding
+from chatapp.knowledge.ingest.parse import parse
+from chatapp.knowledge.ingest.pipeline import Ingest
+from chatapp.knowledge.ingest.sync import Sync
+from chatapp.knowledge.search.lexical import create_index, index_for
+from chatapp.knowledge.selection import Bases
 from chatapp.settings import BUILTIN, OFF, Settings
+from chatapp.storage.database import Database, open_database
+from chatapp.storage.models import Base, User
 
 DEPTH = 30  # passages looked at for the ranks
 ANSWERED_QUESTIONS = 300

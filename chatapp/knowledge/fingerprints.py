@@ -15,11 +15,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, delete, exists, or_, select, update
 from sqlalchemy.orm import Session
 
-from chatapp.database import Database
-from chatapp.knowledge.dense import UNKNOWN
-from chatapp.knowledge.embed import Embedder
-from chatapp.knowledge.jobs import FREE, VISIBLE, write_patiently
-from chatapp.models import Chunk, File, KnowledgeBase, Vector
+from chatapp.knowledge.embedders import Embedder
+from chatapp.knowledge.ingest.jobs import FREE, VISIBLE, write_patiently
+from chatapp.knowledge.search.dense import UNKNOWN
+from chatapp.storage.database import Database
+from chatapp.storage.models import Chunk, File, KnowledgeBase, Vector
 
 SWEPT = 500  # old vectors in one transaction
 

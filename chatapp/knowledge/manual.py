@@ -1,38 +1,30 @@
 """The product's own manual as a bundled knowledge base: read by all, changed by nobody, renewed with the product."""
 
-from __future__ import annotations
-
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TypeAlias
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from chatapp.database import Database
-from chatapp.knowledge.jobs import DELETING
-from chatapp.knowledge.remove import Remover, mark_deleting
-from chatapp.models import File, KnowledgeBase, new_id, now
-from chatapp.words import say
+from chatapp.i18n import say
+from chatapp.knowledge.ingest.jobs import DELETING
+from chatapp.knowledge.ingest.remove import Remover, mark_deleting
+from chatapp.storage.database import Database
+from chatapp.storage.models import File, KnowledgeBase, new_id, now
 
-if TYPE_CHECKING:
-    from chatapp.knowledge.bases import Knowledge
-
+# Stores a file of ours in a base (its number), under a name; returns the SHA-256 of its bytes.
+Store: TypeAlias = Callable[[int, str, Path], str]
 KEY = "manual"
 NAME = "Manual · 使用手册"  # as it is stored; everybody reads it in their own language
 EXTENSIONS = (".md", ".txt", ".pdf", ".docx")
 
 
-def install(database: Database, knowledge: Knowledge, remover: Remover, folder: Path, name: str) -> None:
-    """Add the folder's files that are missing and remove those that are not in it any more, by their content."""
+def install(database: Database, store: Store, remover: Remover, folder: Path, name: str) -> None:
+    """Add the folder's files that are missing and remove those that are gone, by their content."""
     number = database.write(lambda t: _base(t, name))
-    wanted: set[str] = set()
-    for path in sorted(path for path in folder.iterdir() if path.suffix in EXTENSIONS):
-        with open(path, "rb") as opened:
-            incoming = knowledge.originals.take(opened)
-        stored = incoming.finish()
-        wanted.add(stored.sha256)
-        knowledge.store_file(number, _file_name(path), incoming, stored)
-        incoming.discard()
+    paths = sorted(path for path in folder.iterdir() if path.suffix in EXTENSIONS)
+    wanted = {store(number, _file_name(path), path) for path in paths}
     for file_id in database.write(lambda t: _mark_old(t, number, wanted)):
         remover.remove_file(file_id)
 

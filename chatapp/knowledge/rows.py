@@ -12,10 +12,10 @@ from sqlalchemy.orm import Session
 from chatapp.core.prompt import Unread
 from chatapp.core.text import normalise
 from chatapp.errors import Forbidden, NotFound
-from chatapp.knowledge.embed import Fingerprint
+from chatapp.knowledge.embedders import Fingerprint
 from chatapp.knowledge.fingerprints import is_made_by
-from chatapp.knowledge.jobs import DELETING, UNREAD, VISIBLE
-from chatapp.models import Chunk, File, KnowledgeBase, now
+from chatapp.knowledge.ingest.jobs import DELETING, UNREAD, VISIBLE
+from chatapp.storage.models import Chunk, File, KnowledgeBase, now
 
 MOST_NAME_CHARACTERS = 200
 MOST_UNREAD = 20  # of the files that are not read yet are named

@@ -7,10 +7,10 @@ from flask import Response, g, jsonify, make_response, request
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import Field, model_validator
 
-from chatapp.accounts import ADMIN, LOGIN_DAYS, Person
+from chatapp.identity.accounts import ADMIN, LOGIN_DAYS, Person
 from chatapp.settings import BUILTIN, OFF
-from chatapp.web import LOGIN_COOKIE, Input, bearer, person, services
 from chatapp.web.question import MaxLength, SystemPrompt, Temperature
+from chatapp.web.request import LOGIN_COOKIE, Input, bearer, person, services
 from chatapp.web.shapes import MeShape, Page, StoredShape, TokenMadeShape, TokenShape
 
 bp = APIBlueprint("auth", __name__, url_prefix="/api/auth", abp_tags=[Tag(name="auth", description="Accounts.")])

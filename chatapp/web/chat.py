@@ -12,19 +12,19 @@ from flask import Response, g, jsonify, request
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import BaseModel, Field
 
-from chatapp.chains import build_chain, leans_on_history
+from chatapp.chains.build import build_chain, leans_on_history
+from chatapp.chat.runs.runs import Job, Live, Reader
+from chatapp.chat.turns import Opened
 from chatapp.core import sse
 from chatapp.core.events import Context, Done, Error, Event, Reset
 from chatapp.errors import NotFound, Overloaded, Restarting, status_of
+from chatapp.i18n import say
 from chatapp.knowledge import manual
-from chatapp.runs import Job, Live, Reader
-from chatapp.turns import Opened
-from chatapp.web import Input, person, services
 from chatapp.web.connection import bound, close_after_this
 from chatapp.web.question import ChatBody
 from chatapp.web.refusals import stored_turn
+from chatapp.web.request import Input, person, services
 from chatapp.web.shapes import SourceShape
-from chatapp.words import say
 
 log = logging.getLogger("chatapp.web")
 bp = APIBlueprint("chat", __name__, abp_tags=[Tag(name="chat", description="Ask, come back, stop.")])

@@ -15,11 +15,11 @@ from werkzeug.formparser import FormDataParser
 from chatapp.core.prompt import source_json
 from chatapp.errors import ChatAppError, InvalidRequest, TooLarge
 from chatapp.knowledge import manual
-from chatapp.knowledge.originals import Incoming
+from chatapp.knowledge.ingest.originals import Incoming
 from chatapp.settings import MB
-from chatapp.web import Input, person, services
 from chatapp.web.question import Id, Md5s
 from chatapp.web.refusals import error_json, stored_error_json
+from chatapp.web.request import Input, person, services
 from chatapp.web.shapes import ChunkShape, FileShape, KnowledgeBaseShape, Page, SourceShape, UploadedShape
 
 bp = APIBlueprint("knowledge", __name__, url_prefix="/api/knowledge", abp_tags=[Tag(name="knowledge", description="Documents.")])

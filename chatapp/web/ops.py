@@ -9,10 +9,10 @@ from flask import current_app, jsonify
 from flask_openapi3 import APIBlueprint, OpenAPI
 from sqlalchemy import text
 
-from chatapp.knowledge.calls import Away, Calls, Refused
-from chatapp.services import HEALTH_PATHS, expected, helpers_run, url
+from chatapp.home import HEALTH_PATHS, expected, helpers_run, url
+from chatapp.knowledge.json_http import Away, Calls, Refused
 from chatapp.settings import Settings
-from chatapp.web import services
+from chatapp.web.request import services
 
 bp = APIBlueprint("ops", __name__, doc_ui=False)
 

@@ -21,8 +21,8 @@ from markupsafe import Markup
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as BaseResponse
 
-from chatapp.web import services
 from chatapp.web.refusals import refuse_http
+from chatapp.web.request import services
 
 ROOT = Path(__file__).resolve().parents[2]
 STATIC = ROOT / "static"

@@ -6,10 +6,10 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
-from chatapp.defaults import Defaults
-from chatapp.suppliers import Wish
-from chatapp.turns import Question
-from chatapp.web import Input
+from chatapp.chat.suppliers import Wish
+from chatapp.chat.turns import Question
+from chatapp.identity.defaults import Defaults
+from chatapp.web.request import Input
 
 QUESTION_MOST = 100_000
 

@@ -10,8 +10,8 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.exceptions import MethodNotAllowed as WrongMethod
 
 from chatapp.errors import ChatAppError, Internal, InvalidRequest, MethodNotAllowed, NotFound, TooLarge
+from chatapp.i18n import say
 from chatapp.settings import MB
-from chatapp.words import say
 
 log = logging.getLogger("chatapp.web")
 

@@ -6,12 +6,12 @@ from flask import g, jsonify, make_response
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import Field
 
+from chatapp.chat.sessions import as_markdown, branch
 from chatapp.errors import InvalidRequest
 from chatapp.knowledge import manual
-from chatapp.sessions import as_markdown, branch
-from chatapp.web import Input, person, services
 from chatapp.web.question import Id, Ids
 from chatapp.web.refusals import stored_error_json
+from chatapp.web.request import Input, person, services
 from chatapp.web.shapes import ExportShape, FoundShape, MessageShape, Page, SessionShape
 
 bp = APIBlueprint("sessions", __name__, url_prefix="/api", abp_tags=[Tag(name="sessions", description="Conversations.")])

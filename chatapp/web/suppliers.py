@@ -8,14 +8,15 @@ from flask import g, jsonify
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import BaseModel, Field, field_validator
 
-from chatapp.chains.suppliers import PRESETS, Endpoint, Preset
-from chatapp.chains.suppliers import preset as find_preset
+from chatapp.chains.endpoint import Endpoint
+from chatapp.chains.models import PRESETS, Preset
+from chatapp.chains.models import preset as find_preset
+from chatapp.chat.suppliers import Wish
 from chatapp.errors import ChatAppError, UpstreamAuth
-from chatapp.suppliers import Wish
-from chatapp.web import Input, person, require_admin, services
+from chatapp.i18n import catalogue
 from chatapp.web.refusals import error_json
+from chatapp.web.request import Input, person, require_admin, services
 from chatapp.web.shapes import Fault, ModelShape, Page, SupplierShape
-from chatapp.words import catalogue
 
 bp = APIBlueprint("suppliers", __name__, url_prefix="/api", abp_tags=[Tag(name="suppliers", description="Models.")])
 

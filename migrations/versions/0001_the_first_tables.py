@@ -2,7 +2,6 @@
 
 import sqlalchemy as sa
 from alembic import op
-
 from chatapp.knowledge.lexical import create_index
 
 revision = "0001"

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 
-from tests.browser.driver import EXPECT_MS, Chat, Faults, Windows, delete_sessions, launch, missing_browser, sign_in
-from tests.browser.line import Line
-from tests.modelserver import ModelServer
-from tests.service import Service
+from tests.support.browser import EXPECT_MS, Chat, Faults, Windows, delete_sessions, launch, missing_browser, sign_in
+from tests.support.line import Line
+from tests.support.modelserver import ModelServer
+from tests.support.service import Service
 
 MODELS = (
     "echo cited cut refuse-401 refuse-429-5 refuse-500 html broken-json drop hang-before-headers hang-mid slow-first-1 "

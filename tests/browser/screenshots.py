@@ -17,10 +17,10 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Browser, Route, expect, sync_playwright
 
-from tests.browser.documents import write_handbook
-from tests.browser.driver import PHONE, Chat, Faults, delete_sessions, launch, missing_browser, new_window, sign_in, words
-from tests.modelserver import ModelServer
-from tests.service import ROOT, Service
+from tests.support.browser import PHONE, Chat, Faults, delete_sessions, launch, missing_browser, new_window, sign_in, words
+from tests.support.modelserver import ModelServer
+from tests.support.service import ROOT, Service
+from tests.support.typed_documents import write_handbook
 
 FOLDER = ROOT / "docs/screenshots"
 READMES = {"screenshot": "finished-light-en-desktop", "screenshot.zh-CN": "finished-dark-zh-desktop"}  # the pictures they show

@@ -4,15 +4,10 @@ import re
 
 from playwright.sync_api import BrowserContext, expect
 
-from tests.browser.driver import Chat, messages
-from tests.modelbehaviours import WORDS
-from tests.modelserver import ModelServer
-from tests.service import Service
-
-
-def typed(count: int) -> str:
-    """Return what `typewriter-<count>-…` says."""
-    return " ".join(WORDS[n % len(WORDS)] for n in range(count))
+from tests.support.browser import Chat, messages
+from tests.support.modelbehaviours import typed
+from tests.support.modelserver import ModelServer
+from tests.support.service import Service
 
 
 def test_stop_in_the_middle_keeps_question_and_partial_answer(chat: Chat, model_server: ModelServer) -> None:

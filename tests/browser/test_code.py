@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, expect
 
-from tests.browser.driver import Chat, delete_bases, words
-from tests.service import TOKEN, Service
+from tests.support.browser import Chat, delete_bases, words
+from tests.support.service import TOKEN, Service
 
 BASE = 'it\'s "mine" 港口规章'
 FACT = 'The ferry to Schiermonnikoog costs 31 guilders and a "blue" herring.'

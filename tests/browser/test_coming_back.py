@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, expect
 
-from tests.browser.driver import LANGUAGES, Chat, Faults, Windows, messages, sentence, until, words
-from tests.browser.line import Line
-from tests.browser.test_answers import typed
-from tests.browser.test_look import violations
-from tests.modelserver import ModelServer
-from tests.service import Service, wait_for
+from tests.support.axe import violations
+from tests.support.browser import LANGUAGES, Chat, Faults, Windows, messages, sentence, until, words
+from tests.support.line import Line
+from tests.support.modelbehaviours import typed
+from tests.support.modelserver import ModelServer
+from tests.support.service import Service, wait_for
 
 english, chinese = (pytest.mark.parametrize("language", [name]) for name in LANGUAGES)
 BROKEN = r"net::ERR_|Failed to load resource|the server responded with a status of"

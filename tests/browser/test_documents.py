@@ -6,15 +6,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.documents import (
-    CHINESE_PAGE,
-    CHINESE_SENTENCE,
-    ENGLISH_PAGE,
-    ENGLISH_SENTENCE,
-    write_long_pdf,
-)
-from tests.browser.driver import LANGUAGES, Chat, delete_bases, words
-from tests.service import Service
+from tests.support.browser import LANGUAGES, Chat, delete_bases, words
+from tests.support.service import Service
+from tests.support.typed_documents import CHINESE_PAGE, CHINESE_SENTENCE, ENGLISH_PAGE, ENGLISH_SENTENCE, write_long_pdf
 
 
 @pytest.fixture(autouse=True)

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.driver import LANGUAGES, PHONE, Chat, Faults, filled, new_window, sentence, sign_in, words
-from tests.modelserver import ModelServer
-from tests.service import ROOT, Service, free_port
+from tests.support.browser import LANGUAGES, PHONE, Chat, Faults, filled, new_window, sentence, sign_in, words
+from tests.support.modelserver import ModelServer
+from tests.support.service import ROOT, Service, free_port
 
 pytestmark = pytest.mark.parametrize("language", LANGUAGES)
 REFUSED = r"Failed to load resource.*"

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
-from tests.browser.documents import ENGLISH_PAGE, ENGLISH_SENTENCE, write_damaged_pdf, write_long_pdf
-from tests.browser.driver import (
+from tests.support.axe import AXE, violations
+from tests.support.browser import (
     LANGUAGES,
     PHONE,
     READ_MS,
@@ -24,8 +24,8 @@ from tests.browser.driver import (
     until,
     words,
 )
-from tests.browser.test_look import AXE, violations
-from tests.service import Service, wait_for
+from tests.support.service import Service, wait_for
+from tests.support.typed_documents import ENGLISH_PAGE, ENGLISH_SENTENCE, write_damaged_pdf, write_long_pdf
 
 both = pytest.mark.parametrize("language", LANGUAGES)
 phone = pytest.mark.parametrize("window", [{"viewport": PHONE, "has_touch": True, "is_mobile": True}], ids=["phone"])

@@ -4,12 +4,12 @@ import os
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
-from tests.browser.driver import LANGUAGES, PHONE, Chat, filled, words
-from tests.service import ROOT, Service, wait_for
+from tests.support.axe import AXE, violations
+from tests.support.browser import LANGUAGES, PHONE, Chat, filled, words
+from tests.support.service import Service, wait_for
 
-AXE = ROOT / "node_modules/axe-core/axe.min.js"
 PHONE_WINDOW = {"viewport": PHONE, "has_touch": True, "is_mobile": True}
 WIDE = """A table and code that are wider than any phone:
 
@@ -23,14 +23,6 @@ WIDE = """A table and code that are wider than any phone:
 
 https://example.org/{0}
 """.format("wide" * 60)
-
-
-def violations(page: Page) -> list[str]:
-    """Return what axe finds, each with where it is."""
-    if page.evaluate("typeof axe") == "undefined":
-        page.evaluate(AXE.read_text("utf-8"))
-    found = page.evaluate("axe.run(document, { resultTypes: ['violations'] }).then((result) => result.violations)")
-    return [f"{one['id']}: {[node['target'] for node in one['nodes']]}" for one in found]
 
 
 @pytest.mark.parametrize("window", [{"reduced_motion": "reduce"}], ids=["still"])

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from tests.modelserver import ModelServer
-from tests.service import TOKEN, Service
+from tests.support.modelserver import ModelServer
+from tests.support.service import TOKEN, Service
 
 ASK = """async ([url, token]) => {
   const reply = await fetch(url + "/chat/stream", {

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, expect
 
-from tests.browser.driver import Chat
-from tests.modelserver import ModelServer
-from tests.service import Service
+from tests.support.browser import Chat
+from tests.support.modelserver import ModelServer
+from tests.support.service import Service
 
 HOSTILE = """<img src=x onerror="window.owned=1"><script>window.owned=1</script><svg onload="window.owned=1">
 <iframe src="javascript:parent.owned=1"></iframe> <style>body{display:none}</style>

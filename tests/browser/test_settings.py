@@ -7,10 +7,10 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from chatapp.core.prompt import DOCUMENTS_ONLY
-from tests.browser.driver import Chat, Faults, delete_bases, filled, own_bases, until, words
-from tests.browser.test_look import violations
-from tests.modelserver import ModelServer
-from tests.service import Service
+from tests.support.axe import violations
+from tests.support.browser import Chat, Faults, delete_bases, filled, own_bases, until, words
+from tests.support.modelserver import ModelServer
+from tests.support.service import Service
 
 NARROW = {"width": 360, "height": 740}
 

@@ -5,9 +5,9 @@ import re
 import pytest
 from playwright.sync_api import BrowserContext, Route, expect
 
-from tests.browser.driver import LANGUAGES, Chat, Faults, messages, sentence, words
-from tests.modelserver import ModelServer
-from tests.service import Service, wait_for
+from tests.support.browser import LANGUAGES, Chat, Faults, messages, sentence, words
+from tests.support.modelserver import ModelServer
+from tests.support.service import Service, wait_for
 
 pytestmark = pytest.mark.parametrize("language", LANGUAGES)
 STREAM = re.compile(r"/chat/stream$")

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, Page, Route, expect
 
-from tests.browser.documents import write_damaged_pdf
-from tests.browser.driver import (
+from tests.support.browser import (
     LANGUAGES,
     Chat,
     Faults,
@@ -24,7 +23,8 @@ from tests.browser.driver import (
     until,
     words,
 )
-from tests.service import Service
+from tests.support.service import Service
+from tests.support.typed_documents import write_damaged_pdf
 
 UPLOAD = re.compile(r"/api/knowledge/[0-9a-f-]{36}/files$")
 LIST = re.compile(r"/api/knowledge/[0-9a-f-]{36}/files\?")

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from chatapp.chains.deltas import Deltas
-from chatapp.chains.framing import Chunked, Plain
+from chatapp.chains.http.framing import Chunked, Plain
 
 
 def event(content: str, reason: str | None = None) -> bytes:

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from chatapp.chains import Finished, build_chain, pieces
-from chatapp.chains.suppliers import Endpoint, Models, Parameters
+from chatapp.chains.build import Finished, build_chain, pieces
+from chatapp.chains.endpoint import Endpoint, Parameters
+from chatapp.chains.models import Models
 from chatapp.core.events import Chunk
 from chatapp.core.prompt import Ask, Prompt, Turn
 from chatapp.errors import UpstreamAuth, UpstreamTimeout, UpstreamUnreachable
-from tests.chains.conftest import KEY, Supplier, Told
+from tests.support.supplier import KEY, Supplier, Told
 
 SHORT: dict[str, Any] = {"first_token_seconds": 0.3, "idle_seconds": 0.3}
 

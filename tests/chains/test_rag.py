@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 from langchain_core.runnables import RunnableGenerator
 
-from chatapp.chains import Finished, Retrieved, build_chain, leans_on_history, pieces
+from chatapp.chains.build import Finished, Retrieved, build_chain, leans_on_history, pieces
+from chatapp.chains.endpoint import Parameters
 from chatapp.chains.followup import rewriter
-from chatapp.chains.suppliers import Models, Parameters
+from chatapp.chains.models import Models
 from chatapp.core.events import Chunk, Status
 from chatapp.core.prompt import Ask, Prompt, Turn, Unread
-from tests.chains.conftest import Supplier
-from tests.chains.test_piece import passage
+from tests.support.passages import passage
+from tests.support.supplier import Supplier
 
 HISTORY = [Turn("user", "How many days of leave do employees get?"), Turn("assistant", "25 days [1].")]
 

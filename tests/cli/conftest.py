@@ -1,25 +1,13 @@
 """The command line against a real service: in this process where that tells the same, else in one of its own."""
 
-import os
-import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
-from chatapp.cli import commands
-from tests.service import ROOT, Service
-
-Run = Callable[..., Result]
-
-
-def environ(service: Service, **more: str) -> dict[str, str]:
-    """What the shell of somebody at the service's machine has."""
-    settings = {name: service.environ[name] for name in ("CHATAPP_HOME", "CHATAPP_BIND", "CHATAPP_ENV_FILE", "PATH")}
-    return {**settings, "LC_ALL": "C.UTF-8", **more}
+from chatapp.cli.commands import commands
+from tests.support.service import Service
+from tests.support.terminal import Run, environ
 
 
 @pytest.fixture
@@ -32,13 +20,6 @@ def run(service: Service) -> Run:
         return done
 
     return go
-
-
-def start(env: dict[str, str], *words: str, **options: Any) -> subprocess.Popen[str]:
-    """Start a command in a process of its own."""
-    command = [sys.executable, "-m", "chatapp", *words]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL} | options
-    return subprocess.Popen(command, cwd=ROOT, env={**env, "HOME": os.devnull}, text=True, **pipes)
 
 
 @pytest.fixture

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from chatapp.cli.ask import Shown
-from tests.cli.conftest import Run, environ, start
-from tests.cli.relay import Relay
-from tests.modelserver import ModelServer
-from tests.service import ROOT, TOKEN, Service, free_port, wait_for
+from tests.support.modelserver import ModelServer
+from tests.support.relay import Relay
+from tests.support.service import ROOT, TOKEN, Service, free_port, wait_for
+from tests.support.terminal import Run, environ, start
 
 pytestmark = pytest.mark.server
 

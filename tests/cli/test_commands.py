@@ -12,13 +12,13 @@ from threading import Thread
 import click
 import pytest
 
-from chatapp.cli import PLACES, commands
+from chatapp.cli.commands import PLACES, commands
 from chatapp.cli.service import address_here
-from chatapp.services import WEB, write_address
+from chatapp.home import WEB, write_address
 from chatapp.settings import Settings
-from tests.cli.conftest import Run, environ, start
-from tests.modelserver import ModelServer
-from tests.service import ROOT, Service, free_port, wait_for
+from tests.support.modelserver import ModelServer
+from tests.support.service import ROOT, Service, free_port, wait_for
+from tests.support.terminal import Run, environ, start
 
 pytestmark = pytest.mark.server
 
@@ -190,7 +190,7 @@ def test_the_documents_write_commands_that_there_are() -> None:
 
 
 def test_a_start_loads_no_other_command(service: Service) -> None:
-    code = "import sys, chatapp.cli as cli; cli.commands.get_command(None, 'prepare'); print(*sys.modules)"
+    code = "import sys, chatapp.cli.commands as cli; cli.commands.get_command(None, 'prepare'); print(*sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True, env=environ(service)
     )

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from chatapp.cli.folder import make_plan
-from tests.cli.conftest import Run, environ, start
-from tests.service import TOKEN, Service
+from tests.support.service import TOKEN, Service
+from tests.support.terminal import Run, environ, start
 
 pytestmark = pytest.mark.server
 NOBODY = 65534

@@ -6,12 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.embedserver import EmbedServer
 from tests.faults import kills
 from tests.faults.report import Report
-from tests.faults.stage import Stage
+from tests.faults.stage import DRAIN_SECONDS, Stage
+from tests.support.embedserver import EmbedServer
 
-DRAIN_SECONDS = 4
 LOST_SECONDS = 1.0  # twice the promise: this campaign runs beside everything else, on whatever cores are left
 KILLS = 4  # of every kind one, and one more
 WITHOUT = 9  # those that need none of the shared services come last

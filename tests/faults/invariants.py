@@ -13,7 +13,7 @@ from typing import Any
 
 from tests.faults.reader import ANSWERS, Reader
 from tests.faults.stage import ESTABLISHED, HEALTHZ_SECONDS, KEY, Stage
-from tests.service import ROOT, TOKEN, wait_for
+from tests.support.service import ROOT, TOKEN, wait_for
 
 LEAKS = (
     "Traceback",

@@ -21,7 +21,7 @@ from tests.faults.invariants import check
 from tests.faults.reader import ANSWERS, Reader, letters
 from tests.faults.report import Report
 from tests.faults.stage import Stage, new_home
-from tests.service import wait_for
+from tests.support.service import wait_for
 
 CROWD = 12  # answers that are being written when somebody is killed
 LOST_SECONDS = 0.5

@@ -9,7 +9,7 @@ import time
 from tests.faults.reader import Reader, letters, silent_connection
 from tests.faults.rows import row
 from tests.faults.stage import LIMITS, Stage
-from tests.service import wait_for
+from tests.support.service import wait_for
 
 READER_SECONDS = int(LIMITS["CHATAPP_READER_SECONDS"])
 SLACK_SECONDS = 5

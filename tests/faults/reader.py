@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from chatapp.core.sse import Decoder
-from tests.service import TOKEN, Service, wait_for
+from tests.support.service import TOKEN, Service, wait_for
 
 Until = Callable[["Reader"], bool]
 AGAIN_SECONDS = 0.2

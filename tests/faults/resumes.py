@@ -18,7 +18,7 @@ from tests.faults.invariants import check
 from tests.faults.reader import Reader, letters
 from tests.faults.report import Report
 from tests.faults.stage import Stage, new_home
-from tests.service import wait_for
+from tests.support.service import wait_for
 
 KILOBYTES = 50
 READERS = 10  # of each of the two answers

@@ -14,7 +14,7 @@ from typing import Any
 
 from tests.faults.reader import Reader, letters
 from tests.faults.stage import Stage
-from tests.service import wait_for
+from tests.support.service import wait_for
 
 Act = Callable[[Stage], list[Reader]]
 ROWS: dict[str, "Row"] = {}

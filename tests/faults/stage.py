@@ -19,11 +19,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.embedserver import EmbedServer
-from tests.modelserver import ModelServer
-from tests.modelwire import Logged
-from tests.service import ROOT, Service, free_port, wait_for
+from tests.support.embedserver import EmbedServer
+from tests.support.modelserver import ModelServer
+from tests.support.modelwire import Logged
+from tests.support.service import ROOT, Service, free_port, wait_for
 
+DRAIN_SECONDS = 4
 CONF = Path(__file__).parent / "inside.conf.py"
 KEY = "sk-canary-of-the-fault-tests"
 HEALTHZ_SECONDS = 0.2

@@ -17,13 +17,13 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
-from tests.embedserver import EmbedServer
 from tests.faults import report
 from tests.faults.invariants import check
 from tests.faults.reader import Reader, letters
 from tests.faults.report import Report
 from tests.faults.stage import Stage, new_home
-from tests.service import wait_for
+from tests.support.embedserver import EmbedServer
+from tests.support.service import wait_for
 
 CLOSE_SECONDS = 1
 LOCK_SECONDS = 2.0

@@ -10,11 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.conftest import DRAIN_SECONDS
 from tests.faults.invariants import check
 from tests.faults.reader import Reader, letters
-from tests.faults.stage import Stage
-from tests.service import ROOT, wait_for
+from tests.faults.stage import DRAIN_SECONDS, Stage
+from tests.support.service import ROOT, wait_for
 
 pytestmark = pytest.mark.server
 SHORT, LONG = "numbered-60-30", "numbered-4000-30"  # two seconds, and more than a worker that leaves waits for

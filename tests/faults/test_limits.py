@@ -11,7 +11,7 @@ import pytest
 from tests.faults.invariants import check
 from tests.faults.reader import Reader, letters
 from tests.faults.stage import HEALTHZ_SECONDS, Stage
-from tests.service import TOKEN, wait_for
+from tests.support.service import TOKEN, wait_for
 
 pytestmark = pytest.mark.server
 STREAMS = 20

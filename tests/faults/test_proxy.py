@@ -17,7 +17,7 @@ import pytest
 from tests.faults.invariants import check
 from tests.faults.reader import Reader
 from tests.faults.stage import Stage
-from tests.service import TOKEN, free_port, wait_for
+from tests.support.service import TOKEN, free_port, wait_for
 
 NGINX = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
 pytestmark = [

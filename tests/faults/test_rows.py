@@ -4,12 +4,12 @@ The seven promises (invariants.py) are checked after each. Where the rows of the
 
 1, 3 to 21, 23, 26 to 30, 41, 43   here, by their numbers (rows.py)
 2     here for a name that nobody knows; a host that swallows packets: tests/chains/test_openai_stream.py
-22    tests/knowledge/test_embed.py and test_vectors_trouble.py: answers go on by words, and say so
+22    tests/knowledge/test_embedders.py and test_vectors_trouble.py: answers go on by words, and say so
 24, 25   here (lost.py)
 31, 33, 44   test_leaving.py
 32, 34   kills.py, by test_campaigns.py; also tests/server/test_workers.py and test_processes.py
 45    test_limits.py
-35 to 39   not of streaming: tests/server/test_documents.py, tests/knowledge/test_vectors_trouble.py, tests/web/test_ops.py
+35 to 39   not of streaming: tests/server/test_documents.py, tests/knowledge/search/test_vectors_trouble.py, tests/web/test_ops.py
 40, 42   tests/server/test_documents.py, tests/server/test_odd_files.py
 46    test_proxy.py
 """

@@ -11,7 +11,7 @@ import pytest
 from tests.faults.invariants import check
 from tests.faults.reader import Reader, letters
 from tests.faults.stage import Stage
-from tests.service import wait_for
+from tests.support.service import wait_for
 
 pytestmark = pytest.mark.server
 OPERATIONS = 40

@@ -10,12 +10,12 @@ import pytest
 from sqlalchemy import update
 
 from chatapp.errors import DiskFull, Forbidden, NotFound, TooLarge, UnreadableFile
-from chatapp.knowledge import Knowledge
-from chatapp.knowledge.remove import Remover, mark_deleting
+from chatapp.knowledge.bases import Knowledge
+from chatapp.knowledge.ingest.remove import Remover, mark_deleting
 from chatapp.knowledge.rows import clean_name
-from chatapp.models import File, KnowledgeBase, now
 from chatapp.settings import Settings
-from tests.knowledge.conftest import Shelf, add_user
+from chatapp.storage.models import File, KnowledgeBase, now
+from tests.support.shelf import Shelf, add_user
 
 
 def test_a_base_counts_its_files(shelf: Shelf) -> None:

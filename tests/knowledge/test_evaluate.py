@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from chatapp.cli import commands
+from chatapp.cli.commands import commands
 from chatapp.knowledge.evaluate import evaluate
 
 TOWNS = ("Bonn", "Ulm", "Jena", "Kiel", "Trier", "Essen", "Hagen", "Celle")

@@ -14,7 +14,7 @@ from chatapp.chains.extractive import answer, fits
 from chatapp.core.prompt import Passage, Prompt
 from chatapp.core.text import HEADING_JOINT, is_wide
 from chatapp.settings import Settings
-from tests.knowledge.conftest import Shelf, make_shelf
+from tests.support.shelf import Shelf, make_shelf
 
 MANUAL = Path(__file__).parent.parent.parent / "docs" / "manual"
 FOUND_FIRST, ANSWERED = 0.9, 0.75  # of the questions in each language

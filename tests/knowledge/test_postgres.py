@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from chatapp.models import Base
 from chatapp.settings import Settings
-from tests.embedserver import EmbedServer
-from tests.knowledge.chroma import Chroma
-from tests.knowledge.conftest import Shelf, make_shelf
-from tests.knowledge.dense_shelf import make_dense
-from tests.postgres import NEEDS_POSTGRES
+from chatapp.storage.models import Base
+from tests.support.chroma import Chroma
+from tests.support.dense_shelf import make_dense
+from tests.support.embedserver import EmbedServer
+from tests.support.postgres import NEEDS_POSTGRES
+from tests.support.shelf import Shelf, make_shelf
 
 QUESTIONS = (
     "How many days of paid leave do employees in Hamburg get?",

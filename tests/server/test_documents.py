@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from chatapp.knowledge.calls import Away
+from chatapp.home import CHROMA, address, model_folder
 from chatapp.knowledge.index import Missing, VectorIndex
-from chatapp.services import CHROMA, address, model_folder
-from tests.service import Service, wait_for
+from chatapp.knowledge.json_http import Away
+from tests.support.service import Service, wait_for
 
 pytestmark = [
     pytest.mark.server,
@@ -106,7 +106,7 @@ def files_of(service: Service, base: str) -> list[dict[str, Any]]:
     return list(service.get(f"/api/knowledge/{base}/files").json["items"])
 
 
-@pytest.mark.parametrize("victim", ["chatapp.worker", "chromadb_rust_bindings"])
+@pytest.mark.parametrize("victim", ["chatapp.processes.worker", "chromadb_rust_bindings"])
 def test_killed_in_the_middle_of_twenty_files_all_are_ready_once_and_exact(running: Service, tmp_path: Path, victim: str) -> None:
     base = upload_all(running, tmp_path / "texts")
     for share in (3, 10, 17):
@@ -138,14 +138,14 @@ def test_a_question_asked_while_its_file_is_read_waits_for_it(running: Service, 
     file = tmp_path / "otters.md"
     file.write_text("# Otters\n\nThe otter Waldemar eats eleven pounds of fish a day.\n\n" + prose(3) * 40)
     base = str(running.post("/api/knowledge", {"name": "otters"}).json["id"])
-    for pid in processes(running, "chatapp.worker"):
+    for pid in processes(running, "chatapp.processes.worker"):
         os.kill(pid, signal.SIGSTOP)
     running.upload(base, file)
     body = {"question": "What does the otter Waldemar eat?", "knowledge_config": {"knowledge_base_id": base}}
 
     def go_on(streamed: Any) -> bool:
         if "reading" in [message["data"] for kind, _, message in streamed.messages if kind == "status"]:
-            for pid in processes(running, "chatapp.worker"):
+            for pid in processes(running, "chatapp.processes.worker"):
                 os.kill(pid, signal.SIGCONT)
         return False
 

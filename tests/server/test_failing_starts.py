@@ -16,10 +16,10 @@ from pathlib import Path
 
 import pytest
 
-from chatapp.migrate import migrate
-from chatapp.services import WEB, write_address
+from chatapp.home import WEB, write_address
 from chatapp.settings import Settings
-from tests.service import ROOT, free_port, wait_for
+from chatapp.storage.migrate import migrate
+from tests.support.service import ROOT, free_port, wait_for
 
 pytestmark = [pytest.mark.server, pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")]
 LANGUAGES = ("C.UTF-8", "zh_CN.UTF-8")

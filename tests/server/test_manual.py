@@ -16,8 +16,8 @@ import pytest
 
 from chatapp.chains.extractive import WORDS
 from chatapp.core.text import HEADING_JOINT
-from tests.service import ROOT, Service, wait_for
-from tests.test_docs import MANUALS, readme_blocks
+from tests.support.docs import MANUALS, readme_blocks
+from tests.support.service import ROOT, Service, wait_for
 
 pytestmark = pytest.mark.server
 QUESTIONS = json.loads((ROOT / "tests" / "fixtures" / "manual_questions.json").read_text("utf-8"))

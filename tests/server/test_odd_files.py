@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from chatapp.knowledge.sandbox import KINDS
-from tests.knowledge import documents
-from tests.service import Service, wait_for
+from chatapp.knowledge.ingest.sandbox import KINDS
+from tests.support import documents
+from tests.support.service import Service, wait_for
 
 pytestmark = pytest.mark.server
 

@@ -8,7 +8,7 @@ from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.cidfonts import UnicodeCIDFont
 from reportlab.pdfgen.canvas import Canvas
 
-from tests.service import Service
+from tests.support.service import Service
 
 pytestmark = pytest.mark.server
 PAGES = {

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.modelserver import ModelServer
-from tests.postgres import NEEDS_POSTGRES
-from tests.service import Service, Streamed, wait_for
+from tests.support.modelserver import ModelServer
+from tests.support.postgres import NEEDS_POSTGRES
+from tests.support.service import Service, Streamed, wait_for
 
 pytestmark = [pytest.mark.server, NEEDS_POSTGRES]
 

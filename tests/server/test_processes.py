@@ -13,16 +13,20 @@ from typing import Any
 
 import pytest
 
-from chatapp import services
+from chatapp import home as home_files
 from chatapp.settings import Settings
-from tests.modelserver import ModelServer
-from tests.service import Service, Streamed, wait_for
+from tests.support.modelserver import ModelServer
+from tests.support.service import Service, Streamed, wait_for
 
 pytestmark = [pytest.mark.server, pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")]
 TURN = {"supplier": "openai", "model": "typewriter-400-40"}
 BACK_SECONDS = 10
-WORKER = "chatapp.worker"
-MODULES = {"chroma": "chromadb_rust_bindings", "embedder": "chatapp.knowledge.embedder", "children": "chatapp.children"}
+WORKER = "chatapp.processes.worker"
+MODULES = {
+    "chroma": "chromadb_rust_bindings",
+    "embedder": "chatapp.processes.embedder",
+    "children": "chatapp.processes.supervisor",
+}
 RUNS = [(1, (), signal.SIGTERM), (4, (), signal.SIGKILL), (2, ("--preload",), signal.SIGKILL)]
 
 
@@ -80,7 +84,7 @@ def test_whatever_is_killed_comes_back_and_answers_go_on(
         wait_for(lambda: missing(service) == [] and len(service.workers()) == workers, 30, "everything is there")
         kill_the_document_worker_at_work(service)
         read = in_background(lambda: service.stream({"question": "q", "llm_config": TURN}))
-        for name in services.expected(Settings(home=tmp_path)) + ("children",):
+        for name in home_files.expected(Settings(home=tmp_path)) + ("children",):
             kill(service, name)
         streamed = read()
         assert streamed.last["type"] == "done"
@@ -177,4 +181,4 @@ def test_another_chroma_is_asked_where_one_is_set(tmp_path: Path) -> None:
                 server.shutdown()
                 thread.join()
             assert not processes(service, MODULES["chroma"])
-            assert services.address(tmp_path, "chroma") is None
+            assert home_files.address(tmp_path, "chroma") is None

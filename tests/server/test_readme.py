@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from chatapp.settings import Settings
-from tests.service import ROOT, Service, wait_for
-from tests.test_docs import READMES, readme_blocks
+from tests.support.docs import READMES, readme_blocks
+from tests.support.service import ROOT, Service, wait_for
 
 pytestmark = pytest.mark.server
 

@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.modelserver import ModelServer
-from tests.service import Service, wait_for
+from tests.support.modelserver import ModelServer
+from tests.support.service import Service, wait_for
 
 pytestmark = pytest.mark.server
 

@@ -6,8 +6,8 @@ import uuid
 
 import pytest
 
-from tests.modelserver import ModelServer
-from tests.service import Service, wait_for
+from tests.support.modelserver import ModelServer
+from tests.support.service import Service, wait_for
 
 pytestmark = pytest.mark.server
 LLM = {"supplier": "openai"}

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.modelserver import ModelServer
-from tests.service import Service, free_port
+from tests.support.modelserver import ModelServer
+from tests.support.service import Service, free_port
 
 pytestmark = pytest.mark.server
 

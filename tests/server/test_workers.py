@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.modelserver import ModelServer
-from tests.service import Service, Streamed, wait_for
+from tests.support.modelserver import ModelServer
+from tests.support.service import Service, Streamed, wait_for
 
 pytestmark = pytest.mark.server
 TURN = {"supplier": "openai", "model": "typewriter-200-40"}

@@ -7,11 +7,11 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.routing import Rule
 
-from chatapp.accounts import Person
-from chatapp.models import User, new_id
+from chatapp.identity.accounts import Person
 from chatapp.settings import Settings
-from chatapp.web import LOGIN_COOKIE, OPEN, Services
-from tests.conftest import TOKEN
+from chatapp.storage.models import User, new_id
+from chatapp.web.request import LOGIN_COOKIE, OPEN, Services
+from tests.support.administrator import TOKEN
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
 OWN = "http://localhost"

@@ -9,15 +9,12 @@ import pytest
 from flask.testing import FlaskClient
 
 from chatapp import create_app
-from chatapp.accounts import Person
-from chatapp.knowledge.ingest import Ingest
-from chatapp.knowledge.lexical import index_for
+from chatapp.identity.accounts import Person
 from chatapp.settings import MB, Settings
-from chatapp.web import Services
-from tests.conftest import TOKEN
-from tests.knowledge.conftest import add_user, parse_here
-
-TEXT = b"# Leave\n\nEmployees get 25 days of paid leave in a year."
+from chatapp.web.request import Services
+from tests.support.administrator import TOKEN
+from tests.support.shelf import add_user
+from tests.support.uploads import TEXT, left, upload, work
 
 
 @pytest.fixture
@@ -25,26 +22,10 @@ def base(client: FlaskClient) -> str:
     return str(client.post("/api/knowledge", json={"name": "Handbook"}).json["id"])
 
 
-def upload(client: FlaskClient, base: str, *files: tuple[str, bytes], **headers: str) -> Any:
-    data = {"files": [(BytesIO(content), name) for name, content in files]}
-    return client.post(f"/api/knowledge/{base}/files", data=data, content_type="multipart/form-data", headers=headers)
-
-
 def form(size: int) -> bytes:
     """Return the body of an upload; the test client would spool one so large to a file and leave that open."""
     head = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.txt"\r\n\r\n'
     return head + b"x" * size + b"\r\n--x--\r\n"
-
-
-def work(services: Services) -> None:
-    originals = services.knowledge.originals
-    ingest = Ingest(services.database, index_for(services.database.sqlite), originals, parse_here)
-    while job := ingest.claim("a worker"):
-        ingest.read(job)
-
-
-def left(settings: Settings) -> list[Path]:
-    return [path for path in (settings.home / "originals").rglob("*") if path.is_file()]
 
 
 def test_a_base_is_made_read_changed_and_deleted(client: FlaskClient) -> None:

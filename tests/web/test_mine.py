@@ -10,12 +10,12 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from chatapp.core.prompt import DOCUMENTS_ONLY, OPEN_END
+from chatapp.identity.users import Users
 from chatapp.settings import Settings
-from chatapp.users import Users
-from chatapp.web import Services
-from tests.conftest import TOKEN
-from tests.modelserver import ModelServer
-from tests.web.test_knowledge import TEXT, left, upload, work
+from chatapp.web.request import Services
+from tests.support.administrator import TOKEN
+from tests.support.modelserver import ModelServer
+from tests.support.uploads import TEXT, left, upload, work
 
 OURS = {"temperature": None, "system_prompt": "", "max_length": 20, "documents_only": False}
 MINE = {"temperature": 0.3, "system_prompt": "Be brief.", "max_length": 2, "documents_only": True}

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from chatapp import create_app, services
+from chatapp import create_app
+from chatapp import home as home_files
 from chatapp.settings import Settings
 
 
@@ -21,7 +22,7 @@ def test_without_tables_nothing_goes_on(tmp_path: Path) -> None:
     assert answer.json == {"status": "not ready", "missing": ["database", "helpers", "chroma"]}
 
 
-@pytest.mark.skipif(services.model_folder() is None, reason="set-up made no model")
+@pytest.mark.skipif(home_files.model_folder() is None, reason="set-up made no model")
 def test_the_embedder_is_missing_only_where_it_should_run(settings: Settings) -> None:
     answer = create_app(settings).test_client().get("/readyz")
     assert answer.json == {"status": "ready", "missing": ["helpers", "chroma", "embedder"]}

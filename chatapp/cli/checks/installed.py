@@ -6,9 +6,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from chatapp.cli.checks import FAIL, OK, WARN, Finding
+from chatapp.cli.checks.finding import FAIL, OK, WARN, Finding
 from chatapp.cli.terminal import say
-from chatapp.services import model_folder
+from chatapp.home import model_folder
 from chatapp.settings import BUILTIN, OFF, Settings
 
 OLDEST = (3, 11)

@@ -13,15 +13,15 @@ from urllib.parse import urlsplit
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
-from chatapp.cli.checks import FAIL, OK, WARN, Finding
+from chatapp.chains.http.tls import is_loopback, trust
+from chatapp.cli.checks.finding import FAIL, OK, WARN, Finding
 from chatapp.cli.service import Service, address_here, url_here
 from chatapp.cli.terminal import End, say
-from chatapp.database import open_database
 from chatapp.errors import ChatAppError
-from chatapp.models import Supplier
-from chatapp.services import url_of
+from chatapp.home import url_of
 from chatapp.settings import Settings, proxy_variables
-from chatapp.trust import is_loopback, trust
+from chatapp.storage.database import open_database
+from chatapp.storage.models import Supplier
 
 ANSWER_SECONDS = 3
 CONNECT_SECONDS = 4

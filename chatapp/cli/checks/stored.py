@@ -10,12 +10,12 @@ from pathlib import Path
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from chatapp.cli.checks import FAIL, OK, WARN, Finding
+from chatapp.cli.checks.finding import FAIL, OK, WARN, Finding
 from chatapp.cli.terminal import say
-from chatapp.database import open_database
 from chatapp.errors import ChatAppError
-from chatapp.migrate import FOLDER
 from chatapp.settings import MB, Settings
+from chatapp.storage.database import open_database
+from chatapp.storage.migrate import FOLDER
 
 LITTLE_BYTES, TOO_LITTLE_BYTES = 1024 * MB, 100 * MB
 CLOCK_SECONDS = 300

@@ -6,7 +6,7 @@ from itertools import islice
 from pathlib import PurePath
 
 from chatapp.core.text import HEADING_JOINT
-from chatapp.knowledge.formats import MOST_SECTIONS, Document, Section
+from chatapp.knowledge.formats.document import MOST_SECTIONS, Document, Section
 from chatapp.knowledge.formats.plain import whole
 
 MEDIA_TYPE = "text/x-source"

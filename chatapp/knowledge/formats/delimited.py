@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import PurePath
 from typing import Literal
 
-from chatapp.knowledge.formats import Builder, Document, plain
+from chatapp.knowledge.formats import plain
+from chatapp.knowledge.formats.document import Builder, Document
 from chatapp.knowledge.formats.tables import Row, is_header, paragraphs
 
 EXTENSIONS = frozenset((".csv", ".tsv", ".tab", ".psv"))

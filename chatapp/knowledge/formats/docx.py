@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from chatapp.knowledge.formats import Builder, Document, Unreadable
+from chatapp.knowledge.formats.document import Builder, Document, Unreadable
 from chatapp.knowledge.formats.drawings import drawn_texts
 from chatapp.knowledge.formats.numbering import BULLET, Numbering
 from chatapp.knowledge.formats.outline import Line, infer

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from chatapp.knowledge.formats import MOST_CHARACTERS, Unreadable
+from chatapp.knowledge.formats.document import MOST_CHARACTERS, Unreadable
 
 SAMPLE_BYTES = 256 * 1024  # to guess an encoding from
 MOST_BYTES = 4 * MOST_CHARACTERS  # more than this is too much text in any encoding

@@ -4,7 +4,7 @@ import posixpath
 from typing import Any
 from urllib.parse import unquote
 
-from chatapp.knowledge.formats import Builder, Document, Unreadable
+from chatapp.knowledge.formats.document import Builder, Document, Unreadable
 from chatapp.knowledge.formats.encodings import decode
 from chatapp.knowledge.formats.html import add_page
 from chatapp.knowledge.formats.packages import Package, attribute, child, local

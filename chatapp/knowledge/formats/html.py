@@ -12,7 +12,7 @@ from itertools import islice
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from chatapp.knowledge.formats import Builder, Document
+from chatapp.knowledge.formats.document import Builder, Document
 from chatapp.knowledge.formats.markup import (
     BLOCKS,
     BREAK,

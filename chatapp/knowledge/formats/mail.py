@@ -3,7 +3,7 @@
 import re
 from typing import TYPE_CHECKING
 
-from chatapp.knowledge.formats import Builder, Document
+from chatapp.knowledge.formats.document import Builder, Document
 from chatapp.knowledge.formats.encodings import decode
 from chatapp.knowledge.formats.html import add_page
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from chatapp.knowledge.formats import Builder, Document, Unreadable
+from chatapp.knowledge.formats.document import Builder, Document, Unreadable
 from chatapp.knowledge.formats.packages import Package, attribute, child, local
 from chatapp.knowledge.formats.tables import Row, paragraphs
 

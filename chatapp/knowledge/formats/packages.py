@@ -16,7 +16,7 @@ from typing import IO, Any
 
 from lxml import etree
 
-from chatapp.knowledge.formats import Unreadable
+from chatapp.knowledge.formats.document import Unreadable
 
 MOST_ENTRIES = 10_000
 MOST_UNPACKED_BYTES = 1024 * 1024 * 1024

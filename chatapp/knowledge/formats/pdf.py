@@ -19,7 +19,7 @@ import pypdfium2
 import pypdfium2.raw as pdfium
 
 from chatapp.core.text import joins, normalise
-from chatapp.knowledge.formats import Builder, Document, Unreadable
+from chatapp.knowledge.formats.document import Builder, Document, Unreadable
 from chatapp.knowledge.formats.outline import Line, infer
 from chatapp.knowledge.formats.printed import WIDE, drop_running_heads, full_width, width
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from chatapp.core.text import normalise
-from chatapp.knowledge.formats import MOST_CHARACTERS, MOST_SECTIONS, Document, Headings, Section, Unreadable
+from chatapp.knowledge.formats.document import MOST_CHARACTERS, MOST_SECTIONS, Document, Headings, Section, Unreadable
 
 MARKDOWN = frozenset((".md", ".markdown", ".mdown", ".mkd", ".mdx", ".rmd", ".qmd"))
 MOST_FRONT = 5000  # characters of what stands about a document before it

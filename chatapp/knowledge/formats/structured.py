@@ -7,7 +7,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 
-from chatapp.knowledge.formats import Builder, Document, Unreadable, plain
+from chatapp.knowledge.formats import plain
+from chatapp.knowledge.formats.document import Builder, Document, Unreadable
 from chatapp.knowledge.formats.tables import in_lines, paragraphs
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"

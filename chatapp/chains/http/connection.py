@@ -1,0 +1,182 @@
+"""Connections to suppliers: the look-up of names, TCP, TLS, proxies. Made by urllib3, within one time limit each.
+
+A proxy and a file of certificates are used where a setting names them; the environment's are not read.
+"""
+
+import http.client
+import ipaddress
+import socket
+import ssl
+import threading
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any, TypeAlias
+from urllib.parse import SplitResult, urlsplit
+
+import urllib3
+from urllib3.connection import HTTPConnection, HTTPSConnection, ProxyConfig
+
+from chatapp.chains.http.tls import trust
+from chatapp.identity.cache import Kept
+
+Address: TypeAlias = tuple[Any, Any, int, str, Any]
+NAME_SECONDS = 5.0  # what a name stands for is kept so long: a burst of questions asks once
+MOST_NAMES = 256
+_names: Kept[tuple[str, int], list[Address]] = Kept(NAME_SECONDS, MOST_NAMES)
+
+
+class Unreachable(Exception):
+    """No connection, or it broke before anything of the answer came. `final` says that trying again is no use."""
+
+    def __init__(self, final: bool, certificate: bool = False) -> None:
+        super().__init__()
+        self.final = final
+        self.certificate = certificate
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where requests go and how: the address, and by setting only a proxy and a file of certificates."""
+
+    base_url: str
+    proxy: str = ""
+    ca_file: str = ""
+
+
+class _Reach:
+    """Connects within its whole time-out, the look-up of the name and all addresses of the host included."""
+
+    def _new_conn(self) -> socket.socket:
+        return _open_socket(self._dns_host, self.port, self.timeout)  # type: ignore[attr-defined]
+
+
+class _Http(_Reach, HTTPConnection):
+    pass
+
+
+class _Https(_Reach, HTTPSConnection):
+    pass
+
+
+def split(base_url: str) -> SplitResult:
+    try:
+        target = urlsplit(base_url.strip())
+        if target.scheme not in ("http", "https") or not target.hostname or target.port == 0:
+            raise ValueError
+    except ValueError as error:
+        raise Unreachable(final=True) from error
+    return target
+
+
+def path_of(target: SplitResult, path: str) -> str:
+    query = f"?{target.query}" if target.query else ""
+    return f"{target.path.rstrip('/')}/{path}{query}"
+
+
+def host_of(target: SplitResult) -> str:
+    """Return what the Host header says: the name in ASCII, and the port where it is named."""
+    host = target.hostname or ""
+    name = f"[{host}]" if ":" in host else host if host.isascii() else host.encode("idna").decode()
+    return f"{name}:{target.port}" if target.port else name
+
+
+def new_connection(route: Route, target: SplitResult) -> HTTPConnection:
+    secure = target.scheme == "https"
+    proxy = urllib3.util.parse_url(route.proxy) if route.proxy else None
+    host, port = (proxy.host, proxy.port) if proxy else (target.hostname, target.port)
+    if proxy and port is None:
+        port = 443 if proxy.scheme == "https" else 80
+    if secure or (proxy and proxy.scheme == "https"):
+        config = ProxyConfig(trust(route.ca_file), False, None, None) if proxy else None
+        made: HTTPConnection = _Https(str(host), port, proxy=proxy, proxy_config=config, ssl_context=trust(route.ca_file))
+    else:
+        made = _Http(str(host), port, proxy=proxy)
+    return made
+
+
+def proxy_headers(auth: str | None) -> dict[str, str]:
+    made = urllib3.make_headers(proxy_basic_auth=auth) if auth else {}
+    return {str(name): str(value) for name, value in made.items()}
+
+
+def connect(connection: HTTPConnection, route: Route, target: SplitResult, seconds: float) -> None:
+    connection.timeout = seconds
+    if connection.proxy and target.scheme == "https":
+        headers = proxy_headers(connection.proxy.auth)
+        scheme = "https" if connection.proxy.scheme == "https" else "http"
+        connection.set_tunnel(str(target.hostname), target.port or 443, headers, scheme)
+    try:
+        connection.connect()
+    except ssl.SSLCertVerificationError as error:
+        raise Unreachable(final=True, certificate=True) from error
+    except (socket.gaierror, UnicodeError, TimeoutError) as error:
+        raise Unreachable(final=True) from error
+    except (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError, ValueError) as error:
+        raise Unreachable(final=False) from error
+
+
+def _open_socket(host: str, port: int, seconds: float) -> socket.socket:
+    end = monotonic() + seconds
+    addresses = _look_up(host, port, seconds)
+    failure: OSError = TimeoutError("connect")
+    for n, (family, kind, protocol, _, address) in enumerate(addresses, 1):
+        left = end - monotonic()
+        if left <= 0:
+            break
+        sock = socket.socket(family, kind, protocol)
+        try:
+            # A first address that swallows packets must leave time for the others.
+            sock.settimeout(left if n == len(addresses) else left / 2)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            sock.connect(address)
+        except OSError as error:
+            sock.close()
+            failure = error
+        except BaseException:
+            sock.close()
+            raise
+        else:
+            sock.settimeout(max(0.001, end - monotonic()))  # for a TLS handshake, which belongs to connecting
+            return sock
+    raise failure
+
+
+def _look_up(host: str, port: int, seconds: float) -> list[Address]:
+    """Return a host's addresses, which are kept for a few seconds; an address is its own."""
+    host = host.strip("[]")
+    family = _family(host)
+    if family is not None:
+        return [(family, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (host, port))]
+    return _names.get((host, port), lambda: _ask_for(host, port, seconds)) or []
+
+
+def _ask_for(host: str, port: int, seconds: float) -> list[Address]:
+    """Ask for a name within the time limit; the system's own look-up knows none, so it runs in a thread."""
+    found: list[list[Address] | Exception] = []
+
+    def look() -> None:
+        try:
+            found.append(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        except (OSError, UnicodeError) as error:
+            found.append(error)
+
+    thread = threading.Thread(target=look, name="look-up", daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if not found:
+        raise TimeoutError("look-up")
+    if isinstance(found[0], Exception):
+        raise found[0]
+    return found[0]
+
+
+def _family(host: str) -> socket.AddressFamily | None:
+    """Return the family of an address; None for a name, and for an address that names its interface."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return None
+    if "%" in host:
+        return None
+    return socket.AF_INET6 if address.version == 6 else socket.AF_INET

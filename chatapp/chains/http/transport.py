@@ -1,0 +1,243 @@
+"""One request to a supplier: connections, their time limits, and nothing about chat.
+
+Rules of this file: no redirect is followed and no proxy is read from the environment. Every wait, for a name, a connection,
+a header or a byte of the body, ends at a deadline, because the socket's own time-out is set to what remains before each
+read. Closing an exchange, or an exception that is thrown into one of its waits (GreenletExit too), closes the TCP
+connection at once. Sockets are plain ones, so under gevent all of this yields to the hub without knowing about it; only
+waiting.py knows a gevent socket when it sees one, to save a system call and a timer a token.
+"""
+
+import functools
+import socket
+import ssl
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from time import monotonic
+from urllib.parse import SplitResult
+
+from urllib3.connection import HTTPConnection
+
+from chatapp.chains.http.connection import Route, Unreachable, connect, host_of, new_connection, path_of, proxy_headers, split
+from chatapp.chains.http.framing import Body, Chunked, Plain
+from chatapp.chains.http.head import Head, read_head, write_head
+from chatapp.chains.http.waiting import Alarm, Deadline, in_gevent, until_readable
+
+READ_BYTES = 64 * 1024
+IDLE_KEEP_SECONDS = 30.0  # an unused connection is kept so long: suppliers hang up after a minute
+
+
+class Broken(Exception):
+    """The connection or its framing broke after the answer had begun."""
+
+
+class Garbled(Exception):
+    """What came is not HTTP."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request; `path` is appended to the route's base URL."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes | None = None
+
+
+class Transport:
+    """Connections by route. They are made when needed and kept for a short while; at most `keep` unused ones of a route."""
+
+    def __init__(self, keep: int) -> None:
+        self._keep = keep
+        self._idle: dict[Route, deque[tuple[float, HTTPConnection]]] = {}
+
+    def send(self, route: Route, request: Request, deadline: Deadline) -> "Exchange":
+        """Send a request and return the exchange once the status and headers are there.
+
+        Raises Unreachable, Garbled, or TimeoutError where the answer's head does not come in time.
+        """
+        target = split(route.base_url)
+        connection = self._reuse(route) or new_connection(route, target)
+        try:
+            return self._exchange(connection, route, target, request, deadline)
+        except BaseException:
+            connection.close()
+            raise
+
+    def close(self) -> None:
+        """Close all unused connections."""
+        for idle in self._idle.values():
+            while idle:
+                idle.pop()[1].close()
+
+    def _exchange(
+        self, connection: HTTPConnection, route: Route, target: SplitResult, request: Request, deadline: Deadline
+    ) -> "Exchange":
+        if connection.sock is None:
+            connect(connection, route, target, min(deadline.limits.connect, deadline.remaining()))
+        line = _Line(connection.sock, deadline)
+        try:
+            head, rest = line.ask(_written(connection, target, request))
+        except TimeoutError:
+            raise
+        except OSError as error:
+            raise Unreachable(final=False) from error
+        except ValueError as error:
+            raise Garbled from error
+        return Exchange(connection, line, head, rest, functools.partial(self._give_back, route))
+
+    def _reuse(self, route: Route) -> HTTPConnection | None:
+        idle = self._idle.get(route)
+        while idle:
+            _, connection = idle.pop()
+            if _is_open(connection):
+                return connection
+            connection.close()
+        return None
+
+    def _give_back(self, route: Route, connection: HTTPConnection) -> None:
+        idle = self._idle.setdefault(route, deque())
+        now = monotonic()
+        idle.append((now, connection))
+        while len(idle) > self._keep or idle and idle[0][0] < now - IDLE_KEEP_SECONDS:
+            idle.popleft()[1].close()
+        for other in [other for other, held in list(self._idle.items()) if held and held[-1][0] < now - IDLE_KEEP_SECONDS]:
+            for _, unused in self._idle.pop(other, ()):
+                unused.close()
+
+
+class Exchange:
+    """An answer whose head has arrived: status, headers, and the body as it comes."""
+
+    def __init__(
+        self, connection: HTTPConnection, line: "_Line", head: Head, rest: bytes, give_back: Callable[[HTTPConnection], None]
+    ) -> None:
+        self.status = head.status
+        self.headers = head.headers
+        self._connection: HTTPConnection | None = connection
+        self._line = line
+        self._closes = head.closes
+        self._give_back = give_back
+        self._body: Body = Chunked() if head.chunked else Plain(head.length)
+        self._arrived = rest  # of the body, together with the head
+
+    def read(self) -> bytes:
+        """Wait for the next bytes of the body and return all that are there; empty only at the clean end.
+
+        Raises Broken, or TimeoutError at the deadline.
+        """
+        while not self._body.ended:
+            try:
+                data, self._arrived = self._arrived or self._line.receive(), b""
+                body = self._body.feed(data)
+            except TimeoutError:
+                raise
+            except (OSError, ValueError) as error:
+                raise Broken from error
+            if body:
+                return body
+        return b""
+
+    def read_all(self, most: int) -> bytes:
+        """Return the rest of the body, at most about `most` bytes of it."""
+        parts: list[bytes] = []
+        while most > 0 and (data := self.read()):
+            parts.append(data)
+            most -= len(data)
+        return b"".join(parts)
+
+    def close(self) -> None:
+        """Close the connection, or keep it for the next request where the body has been read to its end."""
+        connection, self._connection = self._connection, None
+        if connection is None:
+            return
+        self._line.close()
+        if self._body.ended and not self._closes and connection.sock is not None:
+            self._give_back(connection)
+        else:
+            connection.close()
+
+
+class _Line:
+    """A connection's socket, on which nobody waits longer than the deadline."""
+
+    def __init__(self, sock: socket.socket, deadline: Deadline) -> None:
+        self._sock = sock
+        self._deadline = deadline
+        self._set = 0.0
+        self._until_readable = until_readable(sock)
+        self._alarm = Alarm(deadline) if in_gevent(sock) else None
+
+    def ask(self, data: bytes) -> tuple[Head, bytes]:
+        """Send a request; return its answer's head and what came of the body. ValueError where it is none."""
+        self._limit()
+        self._sock.sendall(data)
+        if self._alarm is not None:  # from now on that one ends the waits
+            self._sock.settimeout(None)
+        try:
+            return self._receive_head()
+        except BaseException:
+            self.close()
+            raise
+
+    def receive(self) -> bytes:
+        """Wait for bytes; none at the end of the connection."""
+        if self._alarm is None:
+            self._limit()
+            return self._sock.recv(READ_BYTES)
+        with self._alarm:
+            self._until_readable()
+            return self._sock.recv(READ_BYTES)
+
+    def close(self) -> None:
+        """Wait for nothing any more."""
+        if self._alarm is not None:
+            self._alarm.stop()
+
+    def _receive_head(self) -> tuple[Head, bytes]:
+        data = b""
+        while (found := read_head(data)) is None:
+            more = self.receive()
+            if not more and not data:
+                raise ConnectionResetError
+            if not more:
+                raise ValueError("cut")
+            data += more
+        return found
+
+    def _limit(self) -> None:
+        left = self._deadline.remaining()
+        # Setting it may be a system call: a time-out that is at most a fiftieth too long stays.
+        if not left <= self._set <= left * 1.02:
+            self._sock.settimeout(left)
+            self._set = left
+
+
+def _written(connection: HTTPConnection, target: SplitResult, request: Request) -> bytes:
+    """Write a request; ValueError for what cannot be sent."""
+    path = path_of(target, request.path)
+    headers = {**request.headers, "Accept-Encoding": "identity"}
+    if not any(name.lower() == "host" for name in headers):
+        headers = {"Host": host_of(target), **headers}
+    if connection.proxy is not None and target.scheme == "http":
+        path = f"http://{host_of(target)}{path}"
+        headers |= proxy_headers(connection.proxy.auth)
+    if request.body is not None:
+        headers["Content-Length"] = str(len(request.body))
+    return write_head(request.method, path, headers) + (request.body or b"")
+
+
+def _is_open(connection: HTTPConnection) -> bool:
+    """Say whether an unused connection has neither ended nor brought anything."""
+    sock = connection.sock
+    if sock is None or isinstance(sock, ssl.SSLSocket):
+        return connection.is_connected
+    try:
+        sock.settimeout(0)
+        sock.recv(1, socket.MSG_PEEK)
+    except BlockingIOError:
+        return True
+    except (OSError, ValueError):  # a tunnel through a proxy that speaks TLS takes no flags
+        return False
+    return False

@@ -1,0 +1,240 @@
+"""Suppliers as this package sees them: an endpoint and parameters in, a model out; and what an endpoint offers.
+
+ChatOpenAI objects are cached, because making one costs milliseconds. They hold no key: a key travels from the endpoint into
+the request's header and nowhere else.
+"""
+
+import re
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from time import monotonic
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import orjson
+from langchain_core.runnables import Runnable
+
+from chatapp.chains import upstream
+from chatapp.chains.call import Target, call
+from chatapp.chains.endpoint import Endpoint, Parameters
+from chatapp.chains.http.connection import Route
+from chatapp.chains.http.read_delay import Pace
+from chatapp.chains.http.tls import is_loopback, trust
+from chatapp.chains.http.transport import Broken, Transport
+from chatapp.chains.http.waiting import Deadline, Limits
+from chatapp.chains.presets import PRESETS, Preset, context_tokens, preset
+from chatapp.core.prompt import Prompt
+from chatapp.errors import ChatAppError, UpstreamAuth, UpstreamProtocol
+from chatapp.settings import Settings
+
+if TYPE_CHECKING:
+    from langchain_openai.chat_models.base import BaseChatOpenAI
+
+__all__ = ["PRESETS", "Endpoint", "Found", "Models", "Parameters", "Preset", "context_tokens", "preset"]
+
+CACHED_MODELS = 64
+LIST_SECONDS = 15.0
+LIST_BYTES = 8 * 1024 * 1024
+LOCAL_SECONDS = 0.5
+LOCAL_CONNECT_SECONDS = 0.2
+# Models that do not chat: a list that is offered for chatting leaves them out; who knows better can type a name.
+_NO_CHAT = re.compile(
+    r"embed|rerank|whisper|(^|[-/])tts|tts-|dall-e|moderation|transcribe|realtime|(^|[-/])sora|image|(^|/)bge-"
+    r"|davinci-002|babbage-002",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A model server that listens on this machine."""
+
+    preset: str
+    label: str
+    base_url: str
+    models: tuple[str, ...]
+
+
+Names: TypeAlias = list[str]
+Servers: TypeAlias = list[Found]
+
+
+class Models:
+    """Makes models of endpoints, and asks endpoints what they offer."""
+
+    def __init__(self, settings: Settings, pace: Pace | None = None) -> None:
+        self._settings = settings
+        self._pace = pace or Pace()
+        self._transport = Transport(keep=max(1, settings.max_streams))
+        self._made: OrderedDict[tuple[str, bool, Parameters], BaseChatOpenAI] = OrderedDict()
+
+    def model(self, endpoint: Endpoint, parameters: Parameters) -> Runnable[Prompt, Any]:
+        """Return a model. The first one loads openai, which takes a second; see `preload`."""
+        limits = self._limits(endpoint.options)
+        if provider := endpoint.options.get("provider"):
+            from chatapp.chains.foreign import foreign_model
+
+            return foreign_model(str(provider), endpoint, parameters, limits)
+        from chatapp.chains.openai_stream import OpenAIModel
+
+        return OpenAIModel(self._llm(endpoint, parameters), self._transport, self._pace, self._target(endpoint), limits)
+
+    def is_made(self, endpoint: Endpoint, parameters: Parameters) -> bool:
+        """Say whether a model costs nothing, because what is costly was made before."""
+        return not endpoint.options.get("provider") and _key(endpoint, parameters) in self._made
+
+    def preload(self) -> None:
+        """Load openai and the certificates now, where a supplier is known to be used: the first question would wait for them."""
+        from chatapp.chains import openai_stream  # noqa: F401
+
+        trust(self._settings.ca_file)
+
+    def list(self, endpoint: Endpoint) -> Names:
+        """Return the names of the models that an endpoint offers for chatting. Raises our Upstream errors."""
+        body = self._fetch(endpoint, "models", self._list_limits(endpoint.options))
+        entries = body.get("data", body.get("models")) if isinstance(body, dict) else body
+        if not isinstance(entries, Sequence) or isinstance(entries, str):
+            raise upstream.garbled(endpoint.label)
+        names = [entry.get("id") or entry.get("name") for entry in entries if isinstance(entry, dict)]
+        chat = [name for name in names if isinstance(name, str) and not _NO_CHAT.search(name)]
+        return sorted(dict.fromkeys(chat), key=str.lower)
+
+    def test(self, endpoint: Endpoint) -> Names:
+        """Check address and key, and return the models that are offered. Raises our Upstream errors."""
+        if endpoint.options.get("provider"):
+            return []
+        known = preset(endpoint.preset or "")
+        if known and known.needs_key and not endpoint.api_key:
+            raise UpstreamAuth(supplier=endpoint.label)
+        if known and known.key_check != "models":
+            self._fetch(endpoint, known.key_check, self._list_limits(endpoint.options))
+        try:
+            return self.list(endpoint)
+        except UpstreamProtocol:
+            if not self._chats(endpoint):
+                raise
+            return list(known.models) if known else []
+
+    def find_local(self, presets: Sequence[Preset] = PRESETS) -> Servers:
+        """Return the model servers that listen on this machine. Takes at most half a second."""
+        found: dict[str, Found] = {}
+        limits = Limits(LOCAL_CONNECT_SECONDS, *[LOCAL_SECONDS * 0.9] * 3)
+
+        def look(known: Preset) -> None:
+            endpoint = Endpoint(known.name, known.label, known.base_url)
+            try:
+                body = self._fetch(endpoint, "models", limits, attempts=1)
+            except ChatAppError:
+                return
+            if isinstance(body, dict) and isinstance(entries := body.get("data"), list):
+                names = [entry["id"] for entry in entries if isinstance(entry, dict) and isinstance(entry.get("id"), str)]
+                models = tuple(name for name in names if not _NO_CHAT.search(name))
+                found[known.name] = Found(known.name, known.label, known.base_url, models)
+
+        places = [known for known in presets if known.port]
+        threads = [threading.Thread(target=look, args=(known,), daemon=True) for known in places]
+        for thread in threads:
+            thread.start()
+        end = monotonic() + LOCAL_SECONDS
+        for thread in threads:
+            thread.join(max(0.0, end - monotonic()))
+        return [found[known.name] for known in places if known.name in found]
+
+    def close(self) -> None:
+        """Close the connections that are not in use."""
+        self._transport.close()
+
+    def _llm(self, endpoint: Endpoint, parameters: Parameters) -> "BaseChatOpenAI":
+        key = _key(endpoint, parameters)
+        made = self._made.get(key)
+        if made is None:
+            made = _new_llm(*key)
+            self._made[key] = made
+            while len(self._made) > CACHED_MODELS:
+                self._made.popitem(last=False)
+        else:
+            self._made.move_to_end(key)
+        return made
+
+    def _chats(self, endpoint: Endpoint) -> bool:
+        """Say whether an endpoint without a list of models refuses an empty question the way a chat API does."""
+        target = self._target(endpoint)
+        deadline = Deadline(self._list_limits(endpoint.options))
+        try:
+            call(self._transport, target, target.post("chat/completions", {"model": "", "messages": []}), deadline).close()
+        except TimeoutError as error:
+            raise upstream.too_slow(endpoint.label, deadline.waited) from error
+        except UpstreamProtocol:
+            return False
+        except ChatAppError as error:
+            if error.code in ("upstream_refused", "context_too_long"):
+                return True
+            raise
+        return True
+
+    def _fetch(self, endpoint: Endpoint, path: str, limits: Limits, attempts: int = 2) -> Any:
+        target = self._target(endpoint)
+        deadline = Deadline(limits)
+        try:
+            exchange = call(self._transport, target, target.get(path), deadline, attempts=attempts)
+            try:
+                return orjson.loads(exchange.read_all(LIST_BYTES))
+            finally:
+                exchange.close()
+        except TimeoutError as error:
+            raise upstream.too_slow(endpoint.label, deadline.waited) from error
+        except (Broken, ValueError) as error:
+            raise upstream.garbled(endpoint.label) from error
+
+    def _target(self, endpoint: Endpoint) -> Target:
+        options = endpoint.options
+        proxy = "" if is_loopback(endpoint.base_url) else self._settings.proxy
+        route = Route(
+            endpoint.base_url,
+            str(options.get("proxy", proxy) or ""),
+            str(options.get("ca_file", self._settings.ca_file) or ""),
+        )
+        return Target(route, endpoint.label, endpoint.api_key.strip(), options.get("headers") or {}, options.get("body") or {})
+
+    def _limits(self, options: Mapping[str, Any]) -> Limits:
+        names = ("connect_seconds", "first_token_seconds", "idle_seconds", "answer_seconds")
+        return Limits(*(float(options.get(name, getattr(self._settings, name))) for name in names))
+
+    def _list_limits(self, options: Mapping[str, Any]) -> Limits:
+        limits = self._limits(options)
+        wait = min(LIST_SECONDS, limits.first_token)
+        return Limits(limits.connect, wait, wait, wait)
+
+
+def _key(endpoint: Endpoint, parameters: Parameters) -> tuple[str, bool, Parameters]:
+    """Return what a model is made from: the dialect, whether usage is asked for, and the parameters."""
+    known = preset(endpoint.preset or "")
+    dialect = known.dialect if known else "compatible"
+    return dialect, bool(endpoint.options.get("stream_usage", known.stream_usage if known else False)), parameters
+
+
+def _new_llm(dialect: str, usage: bool, parameters: Parameters) -> "BaseChatOpenAI":
+    """Make what builds the payload. Its clients are never used, so none are made: they would cost 10 ms and read proxies."""
+    from langchain_openai import ChatOpenAI
+    from langchain_openai.chat_models.base import BaseChatOpenAI
+    from pydantic import SecretStr
+
+    # Only OpenAI itself knows max_completion_tokens for sure; all others know max_tokens.
+    kind = ChatOpenAI if dialect == "openai" else BaseChatOpenAI
+    given: dict[str, Any] = {
+        "temperature": parameters.temperature,
+        "max_tokens": parameters.max_tokens,
+        "top_p": parameters.top_p,
+    }
+    unused: Any = object()
+    return kind(
+        model=parameters.model,
+        api_key=SecretStr("unused"),
+        base_url="http://unused.invalid",
+        client=unused,
+        async_client=unused,
+        stream_usage=usage,
+        use_responses_api=False,
+        **{name: value for name, value in given.items() if value is not None},
+    )

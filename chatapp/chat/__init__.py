@@ -1,0 +1,1 @@
+"""Questions and answers: turns, sessions, suppliers, and live answers in `runs`."""

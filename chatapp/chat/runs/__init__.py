@@ -1,0 +1,1 @@
+"""Live answers: the only part of a question that runs in greenlets."""

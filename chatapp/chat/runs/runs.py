@@ -1,0 +1,240 @@
+"""Live answers: start, attach, stop, flush, follow, reap, drain.
+
+One greenlet drives a chain and appends to a log (writer.py); everybody else reads from a position (live.py). A reader in
+another worker reads a log that is followed from the database, a reader who comes late one that is rebuilt from the stored
+row (answers.py): the same `tail`.
+
+Every 200 ms one transaction stores what all live answers of this worker gained (saver.py). The end is committed before it is
+announced. Each write names its owner: when no row answers to it, somebody has taken the run for dead, and it ends here.
+"""
+
+import functools
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+import gevent
+
+from chatapp.chains.http.read_delay import Pace
+from chatapp.chat import answers
+from chatapp.chat.runs.live import PING_SECONDS, Live
+from chatapp.chat.runs.saver import Saver
+from chatapp.chat.runs.stops import Stops
+from chatapp.chat.runs.writer import SAVE_SECONDS, Job, Lost, Stopped, Writer
+from chatapp.core.answer import LIVE, State
+from chatapp.core.events import Logged
+from chatapp.errors import DatabaseBusy, Overloaded, Restarting
+from chatapp.settings import Settings, streams_allowed
+from chatapp.storage.database import Database
+
+__all__ = ["Job", "Live", "Reader", "Runs"]
+
+log = logging.getLogger("chatapp.runs")
+
+PACE_SECONDS = 0.1
+FLUSH_SECONDS = 0.2
+WATCH_SECONDS = 0.25
+TICK_SECONDS = 1
+STOP_SECONDS = 1  # within which every worker has obeyed
+REAP_SECONDS = 2
+STALE_SECONDS = 30
+
+
+@dataclass(eq=False, slots=True)
+class Reader:
+    """Somebody who reads an answer: how to cut the connection, and since when (monotonic) something waits to be taken."""
+
+    cut: Callable[[], None]
+    given: float = 0.0
+
+
+class Runs:
+    """The live answers of one worker."""
+
+    def __init__(self, database: Database, settings: Settings, pace: Pace) -> None:
+        self._database = database
+        self._pace = pace
+        self._settings = settings
+        self.most_streams = streams_allowed(settings.max_streams)
+        self._saver = Saver(database)
+        self._stops = Stops(database, settings.home)
+        self._writers: dict[str, Writer] = {}
+        self._followed: dict[str, Live] = {}
+        self._readers: set[Reader] = set()
+        self._loops: list[gevent.Greenlet] = []
+        self._beats: dict[str, tuple[datetime, float]] = {}  # of all live answers, and since when (monotonic) we have seen each
+        self._drain_until: float | None = None
+
+    def begin(self) -> None:
+        """Start the loops of this worker: from now on it also ends what other workers left behind."""
+        if not self._loops:
+            rhythm = [
+                (self._pace.look, PACE_SECONDS),
+                (self._flush, FLUSH_SECONDS),
+                (self._watch, WATCH_SECONDS),
+                (self._tick, TICK_SECONDS),
+                (self._reap, REAP_SECONDS),
+            ]
+            self._loops = [gevent.spawn(_every, seconds, step) for step, seconds in rhythm]
+
+    def start(self, job: Job) -> Live:
+        """Begin an answer whose row is stored; its context can be read at once."""
+        self.begin()
+        message_id = job.context.message_id
+        forget = functools.partial(self._writers.pop, message_id, None)
+        writer = Writer(job=job, save_end=self._saver.save_end, forget=forget, settings=self._settings)
+        self._writers[message_id] = writer
+        writer.start()
+        return writer
+
+    def attach(self, user_id: str, message_id: str) -> Live:
+        """Return the log of somebody's own answer, live here, live elsewhere or ended; raise NotFound."""
+        row = self._database.read(lambda t: answers.owned_answer(t, user_id, message_id))
+        live = self._writers.get(message_id) or self._followed.get(message_id)
+        if live is not None:
+            return live
+        if State(row.status) not in LIVE:
+            return Live(answers.finished(row))
+        if self.draining:  # this worker will not see its end
+            raise Restarting
+        self.begin()
+        return self._followed.setdefault(message_id, Live())
+
+    def stop(self, user_id: str, message_id: str) -> None:
+        """Ask an answer to end, wherever it is written; any number of times. Raise NotFound."""
+        row = self._database.read(lambda t: answers.owned_answer(t, user_id, message_id))
+        if message_id in self._writers or State(row.status) in LIVE:
+            self._stop(message_id)
+
+    def stop_session(self, user_id: str, session_id: str) -> None:
+        """Stop every live answer of a session, before it is deleted."""
+        for message_id in self._database.read(lambda t: answers.live_in_session(t, user_id, session_id)):
+            self.stop(user_id, message_id)
+
+    def stop_all(self, user_id: str) -> None:
+        """Stop every live answer of a person, and give each time to end, before all their sessions are deleted."""
+        until = time.monotonic() + STOP_SECONDS
+        live = self._database.read(lambda t: answers.live_of(t, user_id))
+        for message_id in live:
+            self._stop(message_id)
+        while live and time.monotonic() < until:
+            gevent.sleep(0.05)
+            live = self._database.read(lambda t: answers.live_of(t, user_id))
+
+    def _stop(self, message_id: str) -> None:
+        if writer := self._writers.get(message_id):
+            writer.interrupt(Stopped)
+        else:
+            self._stops.ask(message_id)
+
+    def admit(self, cut: Callable[[], None]) -> Reader:
+        """Give a place to somebody who wants to read; raise Overloaded where none is left, Restarting before the end.
+
+        The place is kept until `dismiss`. `cut` ends the connection of a reader that does not take what it is given.
+        """
+        if self.draining:
+            raise Restarting
+        if self.streams >= self.most_streams:
+            raise Overloaded(self.most_streams)
+        reader = Reader(cut)
+        self._readers.add(reader)
+        return reader
+
+    def dismiss(self, reader: Reader) -> None:
+        """Take the place back; any number of times."""
+        self._readers.discard(reader)
+
+    @property
+    def streams(self) -> int:
+        """How many answers this worker writes, or how many are read here, whichever is more."""
+        return max(len(self._readers), len(self._writers))
+
+    @property
+    def draining(self) -> bool:
+        """Whether this worker is about to leave, so that nothing should begin here any more."""
+        return self._drain_until is not None
+
+    def drain(self, seconds: float) -> None:
+        """Let live answers end for that long, then save the rest as interrupted. A second call waits for the first's time."""
+        if self._drain_until is None:
+            self._drain_until = time.monotonic() + seconds
+            for live in self._followed.values():
+                live.leave()
+        while self._writers and time.monotonic() < self._drain_until:
+            gevent.sleep(0.05)
+        rest = list(self._writers.values())
+        for writer in rest:
+            writer.interrupt(Lost)
+        for writer in rest:
+            writer.join(SAVE_SECONDS)
+
+    def close(self) -> None:
+        """End the loops of this worker."""
+        gevent.killall(self._loops)
+        self._loops.clear()
+
+    def _flush(self) -> None:
+        self._saver.save_gains(self._writers)
+
+    def _watch(self) -> None:
+        """See which answers are to stop, and how those that other workers write have grown: one read for all."""
+        if not self._writers and not self._followed:
+            return
+        for message_id in self._stops.take():
+            if writer := self._writers.get(message_id):
+                writer.interrupt(Stopped)
+                self._stops.forget(message_id)
+        followed = {message_id: live.log.position for message_id, live in self._followed.items()}
+        written = dict(self._writers)
+        flags, grown = self._database.read(lambda t: (answers.stop_flags(t, answers.owner()), answers.grown(t, followed)))
+        for message_id, writer in written.items():
+            if message_id not in flags:  # deleted, or taken over: nobody will ever read it
+                writer.interrupt(Lost)
+            elif flags[message_id]:
+                writer.interrupt(Stopped)
+        for message_id, events in grown.items():
+            self._follow(message_id, events)
+
+    def _tick(self) -> None:
+        """Give readers of silent answers a heartbeat, and cut off those that take nothing."""
+        now = time.monotonic()
+        for live in [*self._writers.values(), *self._followed.values()]:
+            if now - live.rung >= PING_SECONDS:
+                live.ring()
+        for reader in [*self._readers]:
+            if reader.given and now - reader.given > self._settings.reader_seconds:
+                reader.cut()
+
+    def _follow(self, message_id: str, events: list[Logged]) -> None:
+        live = self._followed[message_id]
+        for event in events:
+            live.log.append(event)
+        if events:
+            live.ring()
+        if live.log.ended:
+            del self._followed[message_id]
+
+    def _reap(self) -> None:
+        """End what others left behind: what has shown no sign of life while we looked, by a clock that nobody sets."""
+        now, before = time.monotonic(), self._beats
+        beats = self._database.read(answers.heartbeats)
+        since = {name: before[name][1] if name in before and before[name][0] == beat else now for name, beat in beats.items()}
+        self._beats = {name: (beat, since[name]) for name, beat in beats.items()}
+        lost = {name: beat for name, beat in beats.items() if now - since[name] >= STALE_SECONDS and name not in self._writers}
+        if lost:
+            for message_id in self._database.write(lambda t: answers.reap(t, lost)):
+                log.warning("answer interrupted message=%s", message_id)
+        self._stops.sweep()
+
+
+def _every(seconds: float, step: Callable[[], None]) -> None:
+    while True:
+        try:
+            step()
+        except DatabaseBusy:
+            log.warning("the database is busy; %s waits", step.__name__)
+        except Exception:
+            log.exception("%s failed", step.__name__)
+        gevent.sleep(seconds)

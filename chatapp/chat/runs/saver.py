@@ -1,0 +1,113 @@
+"""How live answers get into the database: what all have gained, in one transaction a tick, and their ends, as they come.
+
+Ends that come while others are being written wait together, and the next transaction takes them all: a thousand answers
+that end in one moment are a handful of transactions. Each write names its owner; what had none left was taken over.
+"""
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import gevent
+from gevent.event import AsyncResult
+from sqlalchemy.exc import IntegrityError
+
+from chatapp.chat import answers
+from chatapp.chat.answers import Ending
+from chatapp.chat.runs.writer import SAVE_SECONDS, Lost, Writer
+from chatapp.errors import ChatAppError, DatabaseBusy, Interrupted, NotSaved
+from chatapp.storage.database import Database
+
+log = logging.getLogger("chatapp.runs")
+
+SAVE_AGAIN_SECONDS = 0.2
+
+
+@dataclass(eq=False, slots=True)
+class _Waiting:
+    """An end that is to be saved, and the answer that waits for it."""
+
+    ending: Ending
+    until: float
+    fault: "AsyncResult[ChatAppError | None]" = field(default_factory=AsyncResult)
+
+
+class Saver:
+    """Stores the live answers of one worker."""
+
+    def __init__(self, database: Database, seconds: float = SAVE_SECONDS) -> None:
+        self._database = database
+        self._seconds = seconds
+        self._heartbeat_at = 0.0
+        self._waiting: list[_Waiting] = []
+        self._saves = False
+
+    def save_gains(self, writers: Mapping[str, Writer]) -> None:
+        """Store what live answers gained, in one transaction, and show life; interrupt those that were taken over."""
+        beat = time.monotonic() - self._heartbeat_at > answers.HEARTBEAT_SECONDS
+        growing = {name: writer for name, writer in writers.items() if not writer.ending}
+        gains = {
+            name: answers.Gain(writer.flushed, writer.log.position, [event for _, event in writer.log.read(writer.flushed)])
+            for name, writer in growing.items()
+            if writer.log.position > writer.flushed
+        }
+        if not gains and not (beat and growing):
+            return
+        alive = list(writers) if beat else []
+        try:
+            mine = self._database.write(lambda t: answers.save_gains(t, answers.owner(), gains, alive))
+        except IntegrityError:  # PostgreSQL: one of them was deleted in between; the next tick finds it gone
+            return
+        if beat:
+            self._heartbeat_at = time.monotonic()
+        for name, gain in gains.items():
+            growing[name].flushed = gain.end
+            if name not in mine:
+                growing[name].interrupt(Lost)
+
+    def save_end(self, ending: Ending) -> ChatAppError | None:
+        """Wait until an end is saved; return why it could not be, after ten seconds of trying.
+
+        Interrupted where the run is not ours any more: whoever took it over has ended it.
+        """
+        waiting = _Waiting(ending, time.monotonic() + self._seconds)
+        self._waiting.append(waiting)
+        if not self._saves:
+            self._saves = True
+            gevent.spawn(self._save_waiting)
+        fault: ChatAppError | None = waiting.fault.get()
+        return fault
+
+    def _save_waiting(self) -> None:
+        """Save all that waits, in as many rounds as it takes, and leave."""
+        try:
+            while self._waiting:
+                together, self._waiting = self._waiting, []
+                self._save(together)
+        finally:
+            self._saves = False
+
+    def _save(self, together: Sequence[_Waiting]) -> None:
+        try:
+            mine = self._database.write(lambda t: answers.save_ends(t, [each.ending for each in together], answers.owner()))
+        except DatabaseBusy:
+            self._try_again(together)
+        except Exception:
+            if len(together) > 1:  # one that cannot be stored must not take the others with it
+                for each in together:
+                    self._save([each])
+                return
+            log.exception("answer not saved message=%s", together[0].ending.message_id)
+            together[0].fault.set(NotSaved())
+        else:
+            for each in together:
+                each.fault.set(None if each.ending.message_id in mine else Interrupted())
+
+    def _try_again(self, together: Sequence[_Waiting]) -> None:
+        """Keep what still has time for the next round, which is soon."""
+        late = [each for each in together if time.monotonic() >= each.until]
+        self._waiting = [each for each in together if each not in late] + self._waiting
+        for each in late:
+            each.fault.set(NotSaved())
+        gevent.sleep(SAVE_AGAIN_SECONDS)

@@ -1,0 +1,172 @@
+"""The one greenlet that writes an answer: it drives the chain, appends what comes, and commits the end before it is announced."""
+
+import logging
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Any
+
+import gevent
+
+from chatapp.chains.build import Chain, Finished, Retrieved, pieces
+from chatapp.chat import answers
+from chatapp.chat.runs.live import Live
+from chatapp.core.answer import Move, State, after
+from chatapp.core.events import Chunk, Context, Done, Error, Reasoning, Sources, Status
+from chatapp.core.prompt import Ask, cited, source_json
+from chatapp.errors import AnswerTooLong, ChatAppError, Internal, Interrupted, UpstreamTimeout
+from chatapp.settings import Settings
+
+log = logging.getLogger("chatapp.runs")
+
+SWITCH_SECONDS = 0.003  # a supplier that sends without a pause must not keep the hub for longer
+SAVE_SECONDS = 10
+
+
+class Stopped(BaseException):
+    """Thrown into a writer by Stop."""
+
+
+class Lost(BaseException):
+    """Thrown into a writer when this process has to leave, or another has taken the run over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What a run needs: `build` makes the chain, in the run's own greenlet. `supplier` is how errors call it."""
+
+    context: Context
+    user_id: str
+    ask: Ask
+    build: Callable[[], Chain]
+    supplier: str = ""
+    note: str = ""  # what the log lines say beside the ids
+
+
+@dataclass(eq=False)
+class Writer(Live):
+    """An answer that this worker writes."""
+
+    job: Job = field(kw_only=True)
+    save_end: Callable[[answers.Ending], ChatAppError | None] = field(kw_only=True)
+    forget: Callable[[], object] = field(kw_only=True)  # is called when it has ended
+    settings: Settings = field(kw_only=True)
+    flushed: int = 0
+    ending: bool = False
+    _greenlet: gevent.Greenlet | None = None
+    _begun: bool = False
+    _asked_to_end: type[BaseException] | None = None
+    _started: float = field(default_factory=time.monotonic)
+    _timings: dict[str, int] = field(default_factory=dict)
+    _cut: dict[str, Any] = field(default_factory=dict)
+
+    def start(self) -> None:
+        """Append the context, which can be read at once, and start to write."""
+        self.log.append(self.job.context)
+        self._greenlet = gevent.spawn(self._run)
+
+    def interrupt(self, reason: type[BaseException]) -> None:
+        """Throw a reason into a writer, once: a second one would hit the commit. One that has not begun finds it."""
+        if self.ending or self._asked_to_end is not None:
+            return
+        self._asked_to_end = reason
+        if self._greenlet is not None and self._begun:
+            self._greenlet.kill(reason, block=False)
+
+    def join(self, seconds: float) -> None:
+        """Wait until it has ended."""
+        if self._greenlet is not None:
+            self._greenlet.join(seconds)
+
+    def _run(self) -> None:
+        self._begun = True
+        names = f"session={self.job.context.session_id} message={self.job.context.message_id}"
+        log.info("answer starts %s %s", names, self.job.note)
+        move, end = self._write(names)
+        self.ending = True
+        try:
+            end = self._announce(move, end)
+        finally:
+            self.forget()
+        log.info(
+            "answer ends %s %s state=%s code=%s pieces=%d ms=%d",
+            names, self.job.note, after(State.RUNNING, move), end.code if isinstance(end, Error) else "-",
+            self.log.position, self._timings["total_ms"],
+        )  # fmt: skip
+
+    def _write(self, names: str) -> tuple[Move, Done | Error]:
+        seconds = self.settings.answer_seconds
+        try:
+            if self._asked_to_end is not None:
+                raise self._asked_to_end
+            with gevent.Timeout(seconds, UpstreamTimeout(supplier=self.job.supplier, seconds=seconds)):
+                return Move.FINISH, self._append_all()
+        except Stopped:
+            return Move.STOP, Done("stopped")
+        except (Lost, gevent.GreenletExit):
+            return Move.LOSE, answers.error_event(Interrupted())
+        except ChatAppError as fault:
+            return Move.FAIL, answers.error_event(fault)
+        except Exception:
+            log.exception("answer failed %s", names)
+            return Move.FAIL, answers.error_event(Internal(request_id=self.job.context.message_id))
+
+    def _append_all(self) -> Done:
+        """Append what the chain yields; return how it ended."""
+        size, finish = 0, Finished(None)
+        loop = gevent.get_hub().loop
+        turn, since = loop.now(), time.monotonic()
+        if self.job.ask.partial:
+            self.log.append(Chunk(self.job.ask.partial))
+        with closing(pieces(self.job.build().stream(self.job.ask))) as stream:
+            for piece in stream:
+                if isinstance(piece, (Chunk, Reasoning)):  # a tuple: this is asked for every token
+                    if not size:
+                        self._mark("ttft_ms")
+                    size = self._append_text(piece, size)
+                elif isinstance(piece, Finished):
+                    finish = piece
+                else:
+                    self._note(piece)
+                self.ring()
+                if loop.now() != turn:  # the hub has turned while we waited for this piece
+                    turn, since = loop.now(), time.monotonic()
+                elif time.monotonic() - since > SWITCH_SECONDS:
+                    gevent.sleep(0)
+        return Done(finish.finish_reason or "stop", finish.usage)
+
+    def _note(self, piece: Status | Retrieved) -> None:
+        if isinstance(piece, Status):
+            self.status = piece
+            return
+        self._mark("retrieval_ms")
+        self._cut = {"query": piece.query, **piece.cut}
+        self.log.append(Sources(tuple(source_json(n, passage) for n, passage in enumerate(piece.passages, 1))))
+
+    def _append_text(self, piece: Chunk | Reasoning, size: int) -> int:
+        limit, text = self.settings.answer_bytes, piece.text
+        self.log.add(type(piece), text if size + len(text) <= limit else text[: limit - size])
+        size += len(text)
+        if size > limit:
+            raise AnswerTooLong(limit=f"{limit // 1024} KB")
+        return size
+
+    def _announce(self, move: Move, end: Done | Error) -> Done | Error:
+        """Commit the final state, then append the terminal event; return the event that was appended."""
+        self._mark("total_ms")
+        if isinstance(end, Done):
+            citations = cited(self.log.text(Chunk), len(self.log.sources()))
+            unread = tuple(self._cut.get("unread", ()))
+            end = Done(end.finish_reason, end.usage, dict(self._timings), citations, unread)
+        state = after(State.RUNNING, move)
+        ending = answers.Ending(self.job.context.message_id, self.log, state, end, self._cut)
+        if (fault := self.save_end(ending)) is not None:
+            end = answers.error_event(fault)
+        self.log.append(end)
+        self.ring()
+        return end
+
+    def _mark(self, name: str) -> None:
+        """Note, once, how many ms after the start something happened."""
+        self._timings.setdefault(name, round((time.monotonic() - self._started) * 1000))

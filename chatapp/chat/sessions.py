@@ -1,0 +1,271 @@
+"""Sessions and their messages: what is read, renamed and deleted. How a turn is stored is in `turns.py`.
+
+The getter carries the permission: `owned_session` and `owned_message` find what is the asker's, or raise NotFound.
+"""
+
+from typing import Any
+
+from sqlalchemy import bindparam, delete, func, select
+from sqlalchemy.orm import Session as Transaction
+
+from chatapp.core.prompt import Turn
+from chatapp.errors import NotFound
+from chatapp.storage.database import Database
+from chatapp.storage.models import Message, Session, new_id, now
+from chatapp.storage.paging import place
+
+MOST = 200
+SNIPPET = 120
+DELETED_TOGETHER = 100  # sessions in one transaction: other writes wait for it
+# Built once: questions wait for them.
+_messages, _sessions = (Message.metadata.tables[name] for name in ("messages", "sessions"))
+_COUNTED = {"chats": _sessions, "messages": _messages}
+_SAID = select(_messages.c.id, _messages.c.parent_id, _messages.c.role, _messages.c.content).where(
+    _messages.c.session_id == bindparam("session_id")
+)
+
+_LAST = (
+    select(_sessions.c.supplier, _sessions.c.model)
+    .where(_sessions.c.user_id == bindparam("user_id"), _sessions.c.kind == "chat")
+    .where(_sessions.c.supplier != bindparam("but"))
+    .order_by(_sessions.c.updated_at.desc())
+    .limit(1)
+)
+
+_DELETE_SOME = (
+    delete(_sessions)
+    .where(_sessions.c.id.in_(select(_sessions.c.id).where(_sessions.c.user_id == bindparam("user_id")).limit(DELETED_TOGETHER)))
+    .returning(_sessions.c.id)
+)
+
+
+def owned_session(t: Transaction, user_id: str, session_id: str) -> Session:
+    """Return the asker's session; raise NotFound."""
+    session = t.get(Session, session_id)
+    if session is None or session.user_id != user_id:
+        raise NotFound("session")
+    return session
+
+
+def owned_message(t: Transaction, user_id: str, message_id: str) -> Message:
+    """Return the asker's message; raise NotFound."""
+    message = t.scalars(select(Message).where(Message.id == message_id)).first()
+    if message is None or message.user_id != user_id:
+        raise NotFound("message")
+    return message
+
+
+class Sessions:
+    """What a person's conversations are, on one database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def page(self, user_id: str, after: str | None, limit: int) -> tuple[list[dict[str, Any]], str | None]:
+        """Return a page of sessions, pinned first, then the latest; and the cursor of the next page."""
+        skip = place(after)
+        limit = max(1, min(limit, MOST))
+        order = (Session.pinned.desc(), Session.updated_at.desc(), Session.id)
+        query = select(Session).where(Session.user_id == user_id, Session.kind == "chat")
+        rows = self._database.read(
+            lambda t: [session_json(row) for row in t.scalars(query.order_by(*order).offset(skip).limit(limit + 1))]
+        )
+        return rows[:limit], str(skip + limit) if len(rows) > limit else None
+
+    def search(self, user_id: str, words: str, limit: int) -> list[dict[str, Any]]:
+        """Return the latest sessions whose title or messages hold a text, each with a snippet around it."""
+
+        def find(t: Transaction) -> list[dict[str, Any]]:
+            there = Message.content.icontains(words, autoescape=True)
+            said = select(Message.session_id, func.max(Message.number).label("number")).where(Message.user_id == user_id, there)
+            found = said.group_by(Message.session_id).subquery()
+            query = (
+                select(Session, Message.content)
+                .outerjoin(found, found.c.session_id == Session.id)
+                .outerjoin(Message, Message.number == found.c.number)
+                .where(Session.user_id == user_id, Session.kind == "chat")
+                .where(found.c.number.is_not(None) | Session.title.icontains(words, autoescape=True))
+                .order_by(Session.updated_at.desc())
+                .limit(max(1, min(limit, MOST)))
+            )
+            return [{**session_json(row), "snippet": _snippet(content or row.title, words)} for row, content in t.execute(query)]
+
+        return self._database.read(find)
+
+    def create(self, user_id: str, values: dict[str, Any]) -> dict[str, Any]:
+        """Make an empty session."""
+        session = Session(id=new_id(), user_id=user_id, kind="chat", created_at=now(), updated_at=now(), **values)
+
+        def add(t: Transaction) -> dict[str, Any]:
+            t.add(session)
+            t.flush()
+            return session_json(session)
+
+        return self._database.write(add)
+
+    def read(self, user_id: str, session_id: str) -> dict[str, Any]:
+        """Return one session; raise NotFound."""
+        return self._database.read(lambda t: session_json(owned_session(t, user_id, session_id)))
+
+    def change(self, user_id: str, session_id: str, values: dict[str, Any]) -> dict[str, Any]:
+        """Change a session's own fields; raise NotFound, also for a leaf that is not one of its messages."""
+
+        def save(t: Transaction) -> dict[str, Any]:
+            session = owned_session(t, user_id, session_id)
+            leaf = values.get("leaf_id")
+            if leaf and owned_message(t, user_id, leaf).session_id != session_id:
+                raise NotFound("message")
+            for name, value in values.items():
+                setattr(session, name, value)
+            t.flush()
+            return session_json(session)
+
+        return self._database.write(save)
+
+    def delete(self, user_id: str, session_id: str) -> None:
+        """Delete a session with all its messages; raise NotFound."""
+        self._database.write(lambda t: t.delete(owned_session(t, user_id, session_id)))
+
+    def delete_all(self, user_id: str) -> None:
+        """Delete all sessions of a person, temporary ones too, with their messages."""
+        while self._database.write(lambda t: t.execute(_DELETE_SOME, {"user_id": user_id}).all()):
+            pass
+
+    def stored(self, user_id: str) -> dict[str, int]:
+        """Count a person's sessions, temporary ones too, and their messages."""
+        counts = {name: select(func.count()).where(table.c.user_id == user_id) for name, table in _COUNTED.items()}
+        return self._database.read(lambda t: {name: t.scalar(count) or 0 for name, count in counts.items()})
+
+    def messages(self, user_id: str, session_id: str, after: str | None, limit: int | None) -> list[dict[str, Any]]:
+        """Return the messages of all branches, oldest first; raise NotFound."""
+
+        def rows(t: Transaction) -> list[dict[str, Any]]:
+            owned_session(t, user_id, session_id)
+            query = select(Message).where(Message.session_id == session_id).order_by(Message.number)
+            if after:
+                query = query.where(Message.number > owned_message(t, user_id, after).number)
+            return [message_json(row) for row in t.scalars(query.limit(limit) if limit else query)]
+
+        return self._database.read(rows)
+
+    def message(self, user_id: str, message_id: str) -> dict[str, Any]:
+        """Return one message; raise NotFound."""
+        return self._database.read(lambda t: message_json(owned_message(t, user_id, message_id)))
+
+    def delete_message(self, user_id: str, message_id: str) -> None:
+        """Delete a message and all that follows it in its branch; raise NotFound."""
+
+        def remove(t: Transaction) -> None:
+            message = owned_message(t, user_id, message_id)
+            gone = _with_descendants(t, message)
+            t.execute(delete(Message).where(Message.id.in_(gone)))
+            session = t.get_one(Session, message.session_id)
+            if session.leaf_id in gone:
+                session.leaf_id = message.parent_id
+
+        self._database.write(remove)
+
+
+def history(t: Transaction, session_id: str, leaf_id: str | None) -> list[Turn]:
+    """Return the branch that ends in `leaf_id` as turns, oldest first; empty answers are left out, equal roles joined."""
+    rows = {row.id: row for row in t.execute(_SAID, {"session_id": session_id})}
+    turns: list[Turn] = []
+    while leaf_id and (row := rows.pop(leaf_id, None)):
+        if row.content:
+            turns.append(Turn(row.role, row.content))
+        leaf_id = row.parent_id
+    turns.reverse()
+    joined: list[Turn] = []
+    for turn in turns:
+        if joined and joined[-1].role == turn.role:
+            joined[-1] = Turn(turn.role, f"{joined[-1].content}\n\n{turn.content}")
+        else:
+            joined.append(turn)
+    return joined
+
+
+def last_model(t: Transaction, user_id: str, but: str) -> tuple[str | None, str | None]:
+    """Return supplier and model of a person's last chat with another supplier than `but`; nothing where there is none."""
+    row = t.execute(_LAST, {"user_id": user_id, "but": but}).first()
+    return (row.supplier, row.model) if row is not None else (None, None)
+
+
+def _snippet(text: str, words: str) -> str:
+    """Cut a text around the place where the words stand."""
+    at = max(0, text.lower().find(words.lower()))
+    start, end = max(0, at - SNIPPET // 2), at + len(words) + SNIPPET // 2
+    cut = " ".join(text[start:end].split())
+    return f"{'…' if start else ''}{cut}{'…' if end < len(text) else ''}"
+
+
+def branch(rows: list[dict[str, Any]], leaf_id: str | None) -> list[dict[str, Any]]:
+    """Return the messages that lead to `leaf_id`, oldest first."""
+    by_id = {row["id"]: row for row in rows}
+    found: list[dict[str, Any]] = []
+    while leaf_id and (row := by_id.pop(leaf_id, None)):
+        found.append(row)
+        leaf_id = row["parent_id"]
+    return found[::-1]
+
+
+def as_markdown(session: dict[str, Any], rows: list[dict[str, Any]]) -> str:
+    """Write a branch as a Markdown document: questions as headings, answers with the list of their sources."""
+    parts = [f"# {session['title']}"]
+    for row in rows:
+        if row["role"] == "user":
+            parts.append("## " + row["content"].replace("\n", "\n\n"))
+        elif row["content"]:
+            parts.append(row["content"])
+            cited = [source for source in row["sources"] if source["n"] in row["citations"]]
+            parts += ["\n".join(f"[{s['n']}] {s['name']}" + (f", p. {s['page']}" if s["page"] else "") for s in cited)]
+    return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def _with_descendants(t: Transaction, message: Message) -> set[str]:
+    pairs = t.execute(select(Message.id, Message.parent_id).where(Message.session_id == message.session_id)).all()
+    gone = {message.id}
+    while more := {row.id for row in pairs if row.parent_id in gone} - gone:
+        gone |= more
+    return gone
+
+
+def session_json(session: Session) -> dict[str, Any]:
+    """Show a session as wire.md says."""
+    bases, options = list(session.knowledge_base_ids), session.knowledge_options
+    return {
+        "id": session.id,
+        "title": session.title,
+        "pinned": session.pinned,
+        "created_at": session.created_at,
+        "updated_at": session.updated_at,
+        "knowledge_base_id": bases if len(bases) > 1 else (bases[0] if bases else None),
+        "filter_by_file_md5": options.get("md5s", []),
+        "search_k": options.get("search_k"),
+        "supplier": session.supplier,
+        "model": session.model,
+        "leaf_id": session.leaf_id,
+    }
+
+
+def message_json(message: Message) -> dict[str, Any]:
+    """Show a message as wire.md says; its error is still a key, which the view puts into words."""
+    return {
+        "id": message.id,
+        "session_id": message.session_id,
+        "parent_id": message.parent_id,
+        "role": message.role,
+        "content": message.content,
+        "status": message.status,
+        "reasoning": message.reasoning,
+        "knowledge": message.knowledge,
+        "sources": message.sources,
+        "citations": message.citations,
+        "usage": message.usage,
+        "timings": message.timings,
+        "supplier": message.supplier,
+        "model": message.model,
+        "finish_reason": message.finish_reason,
+        "unread": (message.cut or {}).get("unread", []),
+        "error": message.error,
+        "created_at": message.created_at,
+    }

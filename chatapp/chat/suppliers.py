@@ -1,0 +1,301 @@
+"""Which suppliers there are and which model a turn uses. Keys are encrypted at rest, bound to their address, never shown again.
+
+A supplier comes from the environment (`openai`, from OPENAI_*), from the database, or is a preset's name with a key that
+came along with one request. `builtin` needs none of them. How a model is talked to is the business of `chains/`.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+from urllib.parse import urlsplit
+
+from sqlalchemy import Row, bindparam, select
+from sqlalchemy.orm import Session as Transaction
+
+from chatapp.chains.build import Model
+from chatapp.chains.endpoint import Endpoint, Parameters
+from chatapp.chains.extractive import Extractive
+from chatapp.chains.models import Models, context_tokens, preset
+from chatapp.chat.sessions import last_model
+from chatapp.errors import InvalidRequest, ModelGone, NoModel, NotFound
+from chatapp.identity.secrets import Secret
+from chatapp.settings import Settings
+from chatapp.storage import threads
+from chatapp.storage.database import Database
+from chatapp.storage.models import Supplier, new_id
+
+BUILTIN, EXTRACTIVE = "builtin", "extractive"
+ENVIRONMENT = "openai"
+OPENAI_URL = "https://api.openai.com/v1"
+
+# Built once: a turn waits for them.
+_suppliers = Supplier.metadata.tables["suppliers"]
+_ENABLED = select(_suppliers).where(_suppliers.c.enabled).order_by(_suppliers.c.created_at)
+_BY_NAME = select(_suppliers).where(_suppliers.c.name == bindparam("name"), _suppliers.c.enabled)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a request, a session or a last answer names; any part may be missing."""
+
+    supplier: str | None = None
+    model: str | None = None
+    temperature: float | None = None
+    api_key: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The model of a turn. `endpoint` None is the built-in one."""
+
+    supplier: str
+    model: str
+    label: str
+    context_tokens: int
+    endpoint: Endpoint | None
+    parameters: Parameters
+
+
+class Suppliers:
+    """The suppliers of this installation."""
+
+    def __init__(self, database: Database, settings: Settings, secret: Secret, models: Models) -> None:
+        self._database = database
+        self._settings = settings
+        self._secret = secret
+        self.models = models
+        self._own, self._own_models = _from_environment(settings)
+
+    def all(self) -> list[dict[str, Any]]:
+        """Return all suppliers as administrators see them; the key is never among what is shown."""
+        rows = self._database.read(lambda t: [_json(row) for row in t.scalars(select(Supplier).order_by(Supplier.created_at))])
+        return [*self._environment(), *rows]
+
+    def offered(self) -> list[dict[str, Any]]:
+        """Return the models that can be chosen."""
+        items = [
+            {"supplier": row["name"], "model": model, "name": f"{model} · {row['label']}", "builtin": False}
+            for row in self.all()
+            if row["enabled"]
+            for model in row["models"]
+        ]
+        return [*items, {"supplier": BUILTIN, "model": EXTRACTIVE, "name": EXTRACTIVE, "builtin": True}]
+
+    def create(self, values: dict[str, Any], api_key: str) -> dict[str, Any]:
+        """Save a supplier; raise InvalidRequest for a name that is taken or an address that is missing."""
+        known = preset(values.get("preset") or "")
+        base_url = values.get("base_url") or (known.base_url if known else "")
+        if not base_url:
+            raise InvalidRequest("base_url", "url")
+        name = values.get("name") or (known.name if known else "custom")
+
+        def add(t: Transaction) -> dict[str, Any]:
+            taken = {*t.scalars(select(Supplier.name)), BUILTIN, *(row["name"] for row in self._environment())}
+            free = name if values.get("name") else _free_name(name, taken)
+            if free in taken:
+                raise InvalidRequest("name", "taken")
+            row = Supplier(
+                id=new_id(),
+                name=free,
+                preset=known.name if known else None,
+                base_url=base_url.rstrip("/"),
+                key=self._secret.encrypt(api_key) if api_key else None,
+                models=values.get("models") or [],
+                enabled=values.get("enabled", True),
+            )
+            t.add(row)
+            t.flush()
+            return _json(row)
+
+        return self._database.write(add)
+
+    def change(self, supplier_id: str, values: dict[str, Any], api_key: str | None) -> dict[str, Any]:
+        """Change a supplier; a new address without a new key drops the old key, so that it never travels elsewhere."""
+
+        def save(t: Transaction) -> dict[str, Any]:
+            row = _saved(t, supplier_id)
+            base_url = values.get("base_url")
+            if base_url and base_url.rstrip("/") != row.base_url:
+                row.base_url, row.key = base_url.rstrip("/"), None
+            if values.get("name") and values["name"] != row.name:
+                if values["name"] in {*t.scalars(select(Supplier.name)), BUILTIN, ENVIRONMENT}:
+                    raise InvalidRequest("name", "taken")
+                row.name = values["name"]
+            row.models = values.get("models", row.models)
+            row.enabled = values.get("enabled", row.enabled)
+            if api_key is not None:
+                row.key = self._secret.encrypt(api_key) if api_key else None
+            t.flush()
+            return _json(row)
+
+        return self._database.write(save)
+
+    def delete(self, supplier_id: str) -> None:
+        """Delete a supplier; raise NotFound."""
+        self._database.write(lambda t: t.delete(_saved(t, supplier_id)))
+
+    def endpoint(self, supplier_id: str) -> Endpoint:
+        """Return a saved supplier as something to talk to; raise NotFound."""
+        if supplier_id == ENVIRONMENT and self._own is not None:
+            return self._own
+        return self._database.read(lambda t: self._endpoint(_saved(t, supplier_id)))
+
+    def unsaved(self, values: dict[str, Any], api_key: str) -> Endpoint:
+        """Return a supplier that is being entered as something to talk to; raise InvalidRequest."""
+        known = preset(values.get("preset") or "")
+        base_url = values.get("base_url") or (known.base_url if known else "")
+        if not base_url:
+            raise InvalidRequest("base_url", "url")
+        name = known.name if known else "custom"
+        return Endpoint(
+            name, known.label if known else _host(base_url), base_url.rstrip("/"), api_key, name if known else None, {}
+        )
+
+    def choose(self, t: Transaction, user_id: str, asked: Wish, session: Wish) -> Choice:
+        """Find the model of a turn: the request's, else the session's, else the person's last, else the first, else builtin.
+
+        Raises ModelGone for a named supplier that is not there any more, NoModel where a supplier has no model to take.
+        """
+        if asked.supplier or asked.model:
+            supplier = asked.supplier or self._supplier_of(t, asked.model or "", session.supplier)
+            return self._choice(t, Wish(supplier, asked.model, asked.temperature, asked.api_key))
+        wish = session if session.supplier else self._last(t, user_id) or self._first(t)
+        return self._choice(t, Wish(wish.supplier, wish.model, asked.temperature, asked.api_key))
+
+    def preload(self) -> None:
+        """Load what the first question to a supplier would have to wait for, where there is one."""
+        if len(self.offered()) > 1:
+            threads.run(self.models.preload)
+
+    def runnable(self, choice: Choice) -> Model:
+        """Return the model itself."""
+        if choice.endpoint is None:
+            return Extractive()
+        endpoint, parameters = choice.endpoint, choice.parameters
+        if self.models.is_made(endpoint, parameters):
+            return self.models.model(endpoint, parameters)
+        # The first one may have to load openai, which takes a second: off the hub, so that no other stream waits for it.
+        return threads.run(lambda: self.models.model(endpoint, parameters))
+
+    def _choice(self, t: Transaction, wish: Wish) -> Choice:
+        supplier, model = wish.supplier or BUILTIN, wish.model
+        if supplier == BUILTIN:
+            if model not in (None, EXTRACTIVE):
+                raise ModelGone(model=model)
+            parameters = Parameters(EXTRACTIVE)
+            return Choice(BUILTIN, EXTRACTIVE, EXTRACTIVE, self._settings.context_tokens, None, parameters)
+        endpoint, models = self._find(t, supplier, wish.api_key)
+        if endpoint is None:
+            raise ModelGone(model=model or supplier)
+        model = model or (models[0] if models else None)
+        if not model:
+            raise NoModel
+        room = context_tokens(endpoint.preset, model, self._settings.context_tokens)
+        label = f"{model} · {endpoint.label}"
+        return Choice(supplier, model, label, room, endpoint, Parameters(model, wish.temperature))
+
+    def _find(self, t: Transaction, name: str, api_key: str | None) -> tuple[Endpoint | None, Sequence[str]]:
+        if self._own is not None and name == ENVIRONMENT:
+            return _with_key(self._own, api_key), self._own_models
+        row = t.execute(_BY_NAME, {"name": name}).first()
+        if row is not None:
+            return _with_key(self._endpoint(row), api_key), row.models
+        known = preset(name)
+        if known and api_key:
+            return Endpoint(known.name, known.label, known.base_url, api_key, known.name, {}), known.models
+        return None, ()
+
+    def _offers(self, t: Transaction) -> Iterator[tuple[str, Sequence[str]]]:
+        """Yield the names of all suppliers that are offered, with their models; the database is asked last."""
+        if self._own is not None:
+            yield ENVIRONMENT, self._own_models
+        yield from ((row.name, row.models) for row in t.execute(_ENABLED).all())
+        yield BUILTIN, (EXTRACTIVE,)
+
+    def _supplier_of(self, t: Transaction, model: str, preferred: str | None) -> str:
+        """Find who offers a model that was named alone; `<supplier>/<model>` is not taken apart here."""
+        offers = [name for name, models in self._offers(t) if model in models]
+        if not offers:
+            raise ModelGone(model=model)
+        return preferred if preferred and preferred in offers else offers[0]
+
+    def _last(self, t: Transaction, user_id: str) -> Wish | None:
+        """Return the model of the person's last chat, if it is still offered."""
+        supplier, model = last_model(t, user_id, BUILTIN)  # which is what answers where nothing was chosen
+        offered = supplier and any(supplier == name and model in models for name, models in self._offers(t))
+        return Wish(supplier, model) if offered else None
+
+    def _first(self, t: Transaction) -> Wish:
+        """Return the first model that is offered."""
+        return next(Wish(name, models[0]) for name, models in self._offers(t) if models)
+
+    def _endpoint(self, row: Supplier | Row[Any]) -> Endpoint:
+        key = self._secret.decrypt(row.key) if row.key else ""
+        known = preset(row.preset or "")
+        label = known.label if known and row.name.startswith(known.name) else row.name
+        return Endpoint(row.name, label, row.base_url, key, row.preset, dict(row.options))
+
+    def _environment(self) -> list[dict[str, Any]]:
+        return [_own_json(self._own, self._own_models)] if self._own is not None else []
+
+
+def _from_environment(settings: Settings) -> tuple[Endpoint | None, Sequence[str]]:
+    """Return the supplier that OPENAI_* make, and its models."""
+    if not (settings.openai_api_key or settings.openai_base_url):
+        return None, ()
+    base_url = settings.openai_base_url or OPENAI_URL
+    known = preset(ENVIRONMENT) if base_url == OPENAI_URL else None
+    label = "OpenAI" if known else _host(base_url)
+    endpoint = Endpoint(ENVIRONMENT, label, base_url, settings.openai_api_key, ENVIRONMENT if known else None, {})
+    return endpoint, settings.openai_models or (known.models if known else ())
+
+
+def _saved(t: Transaction, supplier_id: str) -> Supplier:
+    row = t.get(Supplier, supplier_id)
+    if row is None:
+        raise NotFound
+    return row
+
+
+def _with_key(endpoint: Endpoint, api_key: str | None) -> Endpoint:
+    return replace(endpoint, api_key=api_key) if api_key else endpoint
+
+
+def _free_name(name: str, taken: set[str]) -> str:
+    free, n = name, 2
+    while free in taken:
+        free, n = f"{name}-{n}", n + 1
+    return free
+
+
+def _host(url: str) -> str:
+    return urlsplit(url).netloc.rpartition("@")[2]
+
+
+def _json(row: Supplier) -> dict[str, Any]:
+    known = preset(row.preset or "")
+    return {
+        "id": row.id,
+        "name": row.name,
+        "label": known.label if known and row.name.startswith(known.name) else row.name,
+        "preset": row.preset,
+        "base_url": row.base_url,
+        "has_key": row.key is not None,
+        "models": list(row.models),
+        "enabled": row.enabled,
+        "source": "database",
+    }
+
+
+def _own_json(own: Endpoint, models: Sequence[str]) -> dict[str, Any]:
+    return {
+        "id": ENVIRONMENT,
+        "name": ENVIRONMENT,
+        "label": own.label,
+        "preset": own.preset,
+        "base_url": own.base_url,
+        "has_key": bool(own.api_key),
+        "models": list(models),
+        "enabled": True,
+        "source": "environment",
+    }

@@ -1,0 +1,299 @@
+"""A turn, from what was asked to an answer that can start: session, branch, question and the answer's empty row.
+
+All of it is one transaction, so a question is either stored whole or not at all; a `client_message_id` that was seen
+before finds its first answer instead, whatever has become of the model or the documents it names. The statements are made
+once and speak of tables, not of objects: every question waits for them (a statement that is built costs as much as two that run).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Row, bindparam, delete, func, insert, select, update
+from sqlalchemy.orm import Session as Transaction
+
+from chatapp.chat.answers import owner
+from chatapp.chat.sessions import history
+from chatapp.chat.suppliers import Choice, Suppliers, Wish
+from chatapp.chat.titles import title_of
+from chatapp.core.answer import State
+from chatapp.core.events import Context
+from chatapp.core.prompt import Ask, fits
+from chatapp.errors import Busy, ContextTooLong, InvalidRequest, NotFound, TooManyAnswers
+from chatapp.knowledge.selection import Bases, bundled, chosen, remaining
+from chatapp.settings import Settings
+from chatapp.storage.database import Database
+from chatapp.storage.models import Base, new_id, now
+
+TEMPORARY_HOURS = 24
+SEARCH_K = 5
+
+_sessions, _messages, _runs = (Base.metadata.tables[name] for name in ("sessions", "messages", "runs"))
+_SESSION = select(
+    *(_sessions.c[name] for name in ("id", "title", "supplier", "model", "knowledge_base_ids", "knowledge_options", "leaf_id"))
+).where(_sessions.c.id == bindparam("session_id"), _sessions.c.user_id == bindparam("user_id"))
+_MESSAGE = select(
+    *(_messages.c[name] for name in ("id", "session_id", "parent_id", "role", "content", "status", "finish_reason"))
+).where(_messages.c.id == bindparam("message_id"), _messages.c.user_id == bindparam("user_id"))
+_SENT = select(_messages.c.id, _messages.c.session_id, _messages.c.role).where(
+    _messages.c.user_id == bindparam("user_id"), _messages.c.client_message_id == bindparam("client_message_id")
+)
+_ANSWERS = (
+    select(_messages.c.id)
+    .where(_messages.c.parent_id == bindparam("question_id"), _messages.c.role == "assistant")
+    .order_by(_messages.c.number)
+)
+_FORGET_SENT = update(_messages).where(_messages.c.id == bindparam("message_id")).values(client_message_id=None)
+_LIVE = select(func.count()).select_from(_runs).where(_runs.c.user_id == bindparam("user_id"))
+_LIVE_HERE = (
+    select(_messages.c.id, _messages.c.parent_id)
+    .join(_runs, _runs.c.message_id == _messages.c.id)
+    .where(_runs.c.session_id == bindparam("session_id"))
+)
+_OLD = delete(_sessions).where(_sessions.c.kind == "temporary", _sessions.c.updated_at < bindparam("before"))
+_ADD_SESSION, _ADD_MESSAGES, _ADD_RUN = insert(_sessions), insert(_messages), insert(_runs)
+_CHANGE_SESSION = update(_sessions).where(_sessions.c.id == bindparam("its_id"))
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What somebody asks, in the words of wire.md. `bases` None means the session's own; `at_root` begins a branch of its own."""
+
+    text: str | None = None
+    question_id: str | None = None
+    continue_id: str | None = None
+    session_id: str | None = None
+    parent_id: str | None = None
+    at_root: bool = False
+    client_message_id: str | None = None
+    system_prompt: str = ""
+    max_length: int = 20
+    documents_only: bool = False
+    wish: Wish = field(default_factory=Wish)
+    bases: Sequence[str] | None = None
+    md5s: Sequence[str] | None = None
+    search_k: int | None = None
+    temporary: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An answer that can start. `ask` None means that it had been started before: attach to it."""
+
+    message_id: str
+    session_id: str
+    user_id: str
+    context: Context | None = None
+    ask: Ask | None = None
+    choice: Choice | None = None
+    bases: Bases | None = None
+    md5s: Sequence[str] = ()
+    search_k: int = 5
+
+
+class Turns:
+    """Opens turns."""
+
+    def __init__(self, database: Database, settings: Settings, suppliers: Suppliers) -> None:
+        self._database = database
+        self._settings = settings
+        self._suppliers = suppliers
+
+    def open(self, user_id: str, question: Question) -> Opened:
+        """Store a question with its answer's row.
+
+        Raises NotFound for what is not the asker's, Busy, TooManyAnswers, NoModel, ModelGone, ContextTooLong.
+        """
+        return self._database.write_together(lambda t: self._open(t, user_id, question))
+
+    def _open(self, t: Transaction, user_id: str, question: Question) -> Opened:
+        self._database.alone(t, user_id)
+        if question.client_message_id and (again := _seen(t, user_id, question.client_message_id)):
+            return again
+        self._check_limit(t, user_id)
+        place = _place(t, user_id, question)
+        if place.stored is not None:
+            _check_free(t, place)
+        choice = self._suppliers.choose(t, user_id, question.wish, place.wish)
+        bases = _bases(t, user_id, question, place, choice)
+        ask = Ask(
+            question=place.text,
+            history=history(t, place.session_id, place.parent_id) if place.parent_id else (),
+            system_prompt=question.system_prompt,
+            max_length=question.max_length,
+            context_tokens=choice.context_tokens,
+            documents_only=question.documents_only,
+            partial=place.partial,
+        )
+        if not fits(ask):
+            raise ContextTooLong
+        return _store(t, user_id, question, place, ask, choice, bases)
+
+    def _check_limit(self, t: Transaction, user_id: str) -> None:
+        limit = self._settings.answers_per_user
+        if not limit or self._settings.auth == "off":
+            return
+        live = t.execute(_LIVE, {"user_id": user_id}).scalar() or 0
+        if live >= limit:
+            raise TooManyAnswers(retry_after=5, limit=limit)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where an answer will stand: in which session, and below which question; `text` is that question's."""
+
+    session_id: str
+    stored: Row[Any] | None  # the session as it is; None for one that is to be made
+    question_id: str
+    parent_id: str | None  # the question's
+    text: str
+    asked: bool = False  # the question has its row already
+    partial: str = ""  # the text of the answer that is to be continued
+
+    @property
+    def wish(self) -> Wish:
+        """The model that the session had last."""
+        return Wish(self.stored.supplier, self.stored.model) if self.stored is not None else Wish()
+
+
+def _place(t: Transaction, user_id: str, question: Question) -> _Place:
+    """Find the place of an answer: below a question that was asked before, or below a new one."""
+    if question.continue_id:
+        broken = _message(t, user_id, question.continue_id)
+        if broken.role != "assistant" or not broken.parent_id or not _broken(broken):
+            raise InvalidRequest("continue_id", "not_continuable")
+        return _below(t, user_id, _message(t, user_id, broken.parent_id), broken.content)
+    if question.question_id:
+        return _below(t, user_id, _message(t, user_id, question.question_id))
+    session = _session(t, user_id, question.session_id) if question.session_id else None
+    session_id = session.id if session is not None else new_id()
+    if question.parent_id and _message(t, user_id, question.parent_id).session_id != session_id:
+        raise InvalidRequest("parent_id", "not_of_session")
+    leaf_id = session.leaf_id if session is not None else None
+    parent_id = None if question.at_root else question.parent_id or leaf_id
+    return _Place(session_id, session, new_id(), parent_id, question.text or "")
+
+
+def _below(t: Transaction, user_id: str, asked: Row[Any], partial: str = "") -> _Place:
+    if asked.role != "user":
+        raise NotFound("message")
+    session = _session(t, user_id, asked.session_id)
+    return _Place(session.id, session, asked.id, asked.parent_id, asked.content, True, partial)
+
+
+def _session(t: Transaction, user_id: str, session_id: str) -> Row[Any]:
+    row = t.execute(_SESSION, {"session_id": session_id, "user_id": user_id}).first()
+    if row is None:
+        raise NotFound("session.asked")
+    return row
+
+
+def _message(t: Transaction, user_id: str, message_id: str) -> Row[Any]:
+    row = t.execute(_MESSAGE, {"message_id": message_id, "user_id": user_id}).first()
+    if row is None:
+        raise NotFound("message")
+    return row
+
+
+def _seen(t: Transaction, user_id: str, client_message_id: str) -> Opened | None:
+    """Find the first answer to what was sent before under this id: a question, or a wish for another answer."""
+    found = t.execute(_SENT, {"user_id": user_id, "client_message_id": client_message_id}).first()
+    if found is None:
+        return None
+    if found.role == "assistant":
+        return Opened(found.id, found.session_id, user_id)
+    answer_id = t.execute(_ANSWERS, {"question_id": found.id}).scalar()
+    if answer_id is None:  # its answer was deleted: the id is free for another try
+        t.execute(_FORGET_SENT, {"message_id": found.id})
+        return None
+    return Opened(answer_id, found.session_id, user_id)
+
+
+def _broken(answer: Row[Any]) -> bool:
+    return answer.status in ("stopped", "failed", "interrupted") or answer.finish_reason == "length"
+
+
+def _check_free(t: Transaction, place: _Place) -> None:
+    """Raise Busy where the branch that is to grow has a live answer."""
+    for row in t.execute(_LIVE_HERE, {"session_id": place.session_id}):
+        if row.id == place.parent_id or row.parent_id == place.question_id:
+            raise Busy
+
+
+def _bases(t: Transaction, user_id: str, question: Question, place: _Place, choice: Choice) -> Bases | None:
+    """Find what is searched: what the question names, else the session's as far as they are still there.
+
+    Where nothing was ever said, the built-in model searches the bundled manual: it can only quote.
+    """
+    found = None
+    if question.bases:
+        found = chosen(t, user_id, question.bases)
+    elif question.bases is None and place.stored is None:
+        found = bundled(t) if choice.endpoint is None else None
+    elif question.bases is None and place.stored is not None and place.stored.knowledge_base_ids:
+        found = remaining(t, user_id, place.stored.knowledge_base_ids)
+    return found if found and found.ids else None
+
+
+def _store(
+    t: Transaction, user_id: str, question: Question, place: _Place, ask: Ask, choice: Choice, bases: Bases | None
+) -> Opened:
+    """Write the session, the question where it is new, and the answer's row with its run."""
+    answer_id = new_id()
+    label = " · ".join(bases.names) if bases else choice.label
+    options = _options(question, place)
+    changed = {
+        "leaf_id": answer_id,
+        "supplier": choice.supplier,
+        "model": choice.model,
+        "knowledge_base_ids": list(bases.ids) if bases else [],
+        "knowledge_options": options,
+        "updated_at": now(),
+    }
+    _store_session(t, user_id, question.temporary, place, changed)
+    common = {"session_id": place.session_id, "user_id": user_id}
+    answer = common | {
+        "id": answer_id,
+        "parent_id": place.question_id,
+        "role": "assistant",
+        "content": "",
+        "status": State.QUEUED.value,
+        "client_message_id": question.client_message_id if place.asked else None,
+        "knowledge": label,
+        "supplier": choice.supplier,
+        "model": choice.model,
+    }
+    asked = answer | {
+        "id": place.question_id,
+        "parent_id": place.parent_id,
+        "role": "user",
+        "content": place.text,
+        "status": State.COMPLETE.value,
+        "client_message_id": question.client_message_id,
+    }
+    asked |= {"knowledge": "", "supplier": None, "model": None}
+    t.execute(_ADD_MESSAGES, [answer] if place.asked else [asked, answer])
+    t.execute(_ADD_RUN, {"message_id": answer_id, "owner": owner(), **common})
+    context = Context(label, place.session_id, answer_id, place.question_id)
+    return Opened(answer_id, place.session_id, user_id, context, ask, choice, bases, options["md5s"], options["search_k"])
+
+
+def _options(question: Question, place: _Place) -> dict[str, Any]:
+    """How documents are searched: as the question says, else as the session did before."""
+    before = place.stored.knowledge_options if place.stored is not None else {}
+    return {
+        "md5s": list(before.get("md5s", []) if question.md5s is None else question.md5s),
+        "search_k": question.search_k or before.get("search_k", SEARCH_K),
+    }
+
+
+def _store_session(t: Transaction, user_id: str, temporary: bool, place: _Place, values: dict[str, Any]) -> None:
+    if place.stored is not None:
+        title = place.stored.title or title_of(place.text)
+        t.execute(_CHANGE_SESSION, {"its_id": place.session_id, "title": title, **values})
+        return
+    if temporary:
+        t.execute(_OLD, {"before": now() - timedelta(hours=TEMPORARY_HOURS)})
+    kind = "temporary" if temporary else "chat"
+    t.execute(_ADD_SESSION, {"id": place.session_id, "user_id": user_id, "kind": kind, "title": title_of(place.text), **values})

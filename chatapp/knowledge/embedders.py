@@ -1,0 +1,177 @@
+"""Texts in, vectors out: the embedder that is set up, be it the built-in one or a service that speaks OpenAI's protocol.
+
+Both are asked in the same way; the built-in one is a process beside ours (embedder.py). Every embedder has a fingerprint:
+vectors under different fingerprints must never be compared, even where they are equally long.
+"""
+
+import base64
+import hashlib
+import json
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from chatapp.chains.http.tls import is_loopback
+from chatapp.child import OwnService
+from chatapp.core.text import is_wide
+from chatapp.errors import EmbedderUnavailable
+from chatapp.home import EMBEDDER, address, helpers_run, model_folder
+from chatapp.knowledge.json_http import Away, Calls, Garbled, Refused
+from chatapp.knowledge.search.vectors import pack
+from chatapp.settings import BUILTIN, OFF, Settings
+
+log = logging.getLogger("chatapp.knowledge")
+
+QUERY_SECONDS = 3
+PASSAGES_SECONDS = 45  # less than a lease
+AT_ONCE = 32  # texts in one call
+ID_CHARACTERS = 48  # of a fingerprint
+BUILTIN_SHARE = 0.3  # of the ranking, as measured (reference/retrieval.md)
+TOO_MUCH = (400, 413, 422)  # a service that takes fewer texts at once says one of these
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """What made a vector: `id` differs wherever vectors cannot be compared, `model` is what people call it."""
+
+    id: str
+    model: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as it is stored."""
+        return {"id": self.id, "model": self.model}
+
+
+class Embedder:
+    """Makes vectors. `share` is the weight (0..1) of their ranking; an English one leaves CJK texts and questions out."""
+
+    def __init__(
+        self, calls: Calls, fingerprint: Fingerprint, share: float, english: bool, prefixes: tuple[str, str], compact: bool
+    ) -> None:
+        self._calls = calls
+        self.fingerprint = fingerprint
+        self.share = share
+        self._english = english
+        self._query_prefix, self._passage_prefix = prefixes
+        self._compact = compact
+        self._at_once = AT_ONCE
+
+    def takes(self, text: str) -> bool:
+        """Say whether vectors of this text are worth anything: those of Chinese by an English model are not (R@1 12.8 %)."""
+        return not (self._english and is_wide(text))
+
+    def embed_query(self, question: str) -> bytes:
+        """Return the vector of a question; raise EmbedderUnavailable."""
+        return self._embed([self._query_prefix + question], QUERY_SECONDS)[0]
+
+    def embed_passages(self, texts: Sequence[str], alive: Callable[[], None] = lambda: None) -> list[bytes | None]:
+        """Return the vectors of passages, in their order, None for one that is refused by itself; raise EmbedderUnavailable.
+
+        `alive` is called before each request and may raise. A service that takes fewer texts at once is asked with fewer from
+        then on.
+        """
+        made: list[bytes | None] = []
+        taken = 0
+        while len(made) < len(texts):
+            batch = [self._passage_prefix + text for text in texts[len(made) : len(made) + self._at_once]]
+            vectors, most = self._embed_some(batch, alive)
+            made += vectors
+            taken = max(taken, most)
+        if texts and not taken and not self._embeds_anything(alive):
+            raise self._unavailable("refused")
+        self._at_once = min(self._at_once, max(taken, 1)) if taken < len(texts) else self._at_once
+        return made
+
+    def _embed_some(self, texts: Sequence[str], alive: Callable[[], None]) -> tuple[list[bytes | None], int]:
+        """Return vectors, and how many texts the service took at once; what it refuses is asked for in halves."""
+        alive()
+        try:
+            return list(self._embed(texts, PASSAGES_SECONDS)), len(texts)
+        except EmbedderUnavailable as fault:
+            if fault.status_said not in TOO_MUCH:
+                raise
+        if len(texts) == 1:
+            return [None], 0
+        half = len(texts) // 2
+        (first, one), (second, other) = self._embed_some(texts[:half], alive), self._embed_some(texts[half:], alive)
+        return first + second, max(one, other)
+
+    def _embeds_anything(self, alive: Callable[[], None]) -> bool:
+        """Say whether it is the texts that were refused, and not every one."""
+        return self._embed_some([self._passage_prefix + "text"], alive)[1] > 0
+
+    def _embed(self, texts: Sequence[str], seconds: float) -> list[bytes]:
+        payload: dict[str, Any] = {"model": self.fingerprint.model, "input": list(texts)}
+        if self._compact:
+            payload["encoding_format"] = "base64"
+        try:
+            said = self._calls.call("POST", "/embeddings", payload, seconds)
+            entries = sorted(said["data"], key=lambda entry: entry.get("index", 0))
+            vectors = [_vector(entry["embedding"]) for entry in entries]
+            if len(vectors) != len(texts) or len({len(vector) for vector in vectors}) != 1:
+                raise ValueError("another number of vectors")
+            return vectors
+        except Garbled as fault:
+            raise self._unavailable("garbled") from fault
+        except Away as fault:
+            raise self._unavailable("away") from fault
+        except Refused as fault:
+            log.warning("the embedder %s refuses: %s", self.fingerprint.model, fault.status)
+            raise self._unavailable("key" if fault.status in (401, 403) else "refused", fault.status) from fault
+        except (KeyError, TypeError, ValueError, AttributeError) as fault:
+            raise self._unavailable("garbled") from fault
+
+    def _unavailable(self, detail: str, status: int = 0) -> EmbedderUnavailable:
+        return EmbedderUnavailable(detail, status, model=self.fingerprint.model)
+
+
+def _vector(said: Any) -> bytes:
+    if isinstance(said, str):
+        return base64.b64decode(said, validate=True)
+    return pack([float(number) for number in said])
+
+
+def embedder_of(settings: Settings, own: OwnService | None = None) -> Embedder | None:
+    """Return the embedder that is set up, None where there is none.
+
+    `own` starts the built-in one where no service of this home keeps it, as for a worker on a machine of its own.
+    """
+    if settings.embedder == OFF:
+        return None
+    if settings.embedder == BUILTIN:
+        return _builtin(settings, own)
+    url = settings.embedder_url
+    prefixes = settings.query_prefix, settings.passage_prefix
+    fingerprint = Fingerprint(_hash([_place(url), settings.embedder, *prefixes]), settings.embedder)
+    headers = {"Authorization": f"Bearer {settings.embedder_key}"} if settings.embedder_key else {}
+    proxy = "" if is_loopback(url) else settings.proxy
+    calls = Calls(lambda: url, headers, proxy, settings.ca_file)
+    return Embedder(calls, fingerprint, settings.embedder_share / 100, english=False, prefixes=prefixes, compact=False)
+
+
+def _builtin(settings: Settings, own: OwnService | None) -> Embedder | None:
+    folder = model_folder()
+    if folder is None:
+        return None
+    described = json.loads((folder / "model.json").read_text("utf-8"))
+    fingerprint = Fingerprint(_hash(["builtin", described["name"], described["sha256"]]), described["name"])
+
+    def find() -> str | None:
+        at = address(settings.home, EMBEDDER)
+        if at is None and own is not None and not helpers_run(settings.home):
+            at = own.address()
+        return f"http://{at}/v1" if at else None
+
+    return Embedder(Calls(find), fingerprint, BUILTIN_SHARE, english=True, prefixes=("", ""), compact=True)
+
+
+def _place(url: str) -> str:
+    """Return what tells services apart: not the key, and not whether the address ends in a slash."""
+    parts = urlsplit(url)
+    return f"{(parts.hostname or '').lower()}:{parts.port or ''}{parts.path.rstrip('/')}"
+
+
+def _hash(parts: Sequence[str]) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:ID_CHARACTERS]

@@ -1,0 +1,102 @@
+"""What reading, embedding and removing files have in common: the states of a file's row, its lease, and patience.
+
+Who holds the lease names itself in every write, so one that has lost it (the file was deleted, or another took it over)
+changes nothing more.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TypeVar
+
+from sqlalchemy import ColumnElement, text, update
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from chatapp.errors import ChatAppError, DatabaseBusy
+from chatapp.storage.database import Database
+from chatapp.storage.models import File, now
+
+LEASE = timedelta(seconds=60)
+BATCH_CHUNKS = 48  # 30 to 50 ms of SQLite's write lock
+PATIENCE_SECONDS = 60  # with a database that others keep busy
+UNREAD = ("queued", "parsing", "indexing")
+IN_WORK = ("parsing", "indexing", "embedding")
+VISIBLE = ("embedding", "ready")
+DELETING = "deleting"
+
+FREE: Mapping[str, object] = {"lease_owner": None, "lease_until": None}
+
+T = TypeVar("T")
+
+
+class LeaseLost(Exception):
+    """The file is gone, or somebody else's to work on."""
+
+
+class Leaving(Exception):
+    """This process was asked to end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A claimed file. What is left to do is to read it, or where that is done, to embed it."""
+
+    file_id: str
+    base: int
+    name: str
+    sha256: str
+    owner: str
+    is_read: bool
+    attempts: int
+
+
+def hold(database: Database, job: Job, values: Mapping[str, object], more: Callable[[Session], None] | None = None) -> None:
+    """Change the file's row and do `more`, in one transaction; raise LeaseLost where it is not ours any more."""
+
+    def change(t: Session) -> None:
+        ours = (File.id == job.file_id, File.lease_owner == job.owner, File.status.in_(IN_WORK))
+        changed = update(File).where(*ours).values(**values).returning(File.id)
+        if t.scalars(changed.execution_options(synchronize_session=False)).first() is None:
+            raise LeaseLost
+        if more is not None:
+            more(t)
+
+    write_patiently(database, change)
+
+
+def give_back(database: Database, job: Job, attempts: ColumnElement[int] | InstrumentedAttribute[int]) -> str:
+    """Let somebody go on with a file at once; return its status."""
+    status = "embedding" if job.is_read else "queued"
+    try:
+        hold(database, job, {"status": status, "attempts": attempts, **FREE})
+    except LeaseLost:
+        return "lost"
+    return status
+
+
+def renewed(progress: float | None = None) -> dict[str, object]:
+    """Return the values that keep a lease for its time, and say how far it is (0..1)."""
+    return {"lease_until": now() + LEASE} | ({} if progress is None else {"progress": progress})
+
+
+def write_patiently(database: Database, fn: Callable[[Session], T]) -> T:
+    """Write, and wait for a database that others keep busy: a file must not fail for it."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            return database.write(fn)
+        except DatabaseBusy:
+            if time.monotonic() > deadline:
+                raise
+
+
+def error_json(error: ChatAppError) -> dict[str, object]:
+    """Return an error as it is stored: its words are made when it is read."""
+    return {"code": error.code, "key": error.key, "params": dict(error.params), "retryable": error.retryable}
+
+
+def lock_content(t: Session, sha256: str) -> None:
+    """Keep others from adding or removing a file with these bytes until the transaction ends; on SQLite it is alone anyway."""
+    if t.get_bind().dialect.name == "postgresql":
+        t.execute(text("SELECT pg_advisory_xact_lock(hashtext(:sha256))"), {"sha256": sha256})

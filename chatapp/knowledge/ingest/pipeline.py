@@ -1,0 +1,266 @@
+"""A file row is its job: claimed by lease, read in a child process, written in small steps, and safe to repeat.
+
+    queued → parsing → indexing → embedding → ready | failed
+
+Chunks are written in batches short enough that nobody else waits for SQLite's write lock. From `embedding` on the file is
+found by its words, all at once; its vectors follow (embedding.py), when no other file waits to be read. A step that is
+repeated begins by removing what was there.
+"""
+
+import logging
+import os
+import time
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice, zip_longest
+from pathlib import Path
+
+from sqlalchemy import ColumnElement, and_, case, delete, exists, insert, or_, select, update
+from sqlalchemy.orm import Session
+
+from chatapp.core.quoting import is_title
+from chatapp.core.text import HEADING_JOINT, Span, split
+from chatapp.errors import ChatAppError, DatabaseBusy, UnreadableFile
+from chatapp.knowledge.formats.document import Document, Section
+from chatapp.knowledge.ingest.jobs import (
+    BATCH_CHUNKS,
+    FREE,
+    IN_WORK,
+    LEASE,
+    Job,
+    LeaseLost,
+    Leaving,
+    error_json,
+    give_back,
+    hold,
+    renewed,
+    write_patiently,
+)
+from chatapp.knowledge.ingest.originals import Originals
+from chatapp.knowledge.ingest.remove import Remover
+from chatapp.knowledge.ingest.sandbox import ParserBroken
+from chatapp.knowledge.search.bm25 import Lexical, tokens_of
+from chatapp.storage.database import Database
+from chatapp.storage.models import Chunk, File, FileText, KnowledgeBase, now
+
+BEAT_SECONDS = 10
+MOST_ATTEMPTS = 3
+MOST_TITLE = 500  # characters of a heading with nothing below it
+PARSED = 0.1  # share of the progress bar
+
+log = logging.getLogger("chatapp.knowledge")
+
+Parse = Callable[[Path, str, Callable[[], None]], Document]
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A chunk to be written, and its tokens."""
+
+    values: dict[str, object]
+    tokens: list[str]
+
+
+class Ingest:
+    """Takes files from queued to embedding, or to ready where nothing embeds. `leaving` says when this process has to end."""
+
+    def __init__(
+        self,
+        database: Database,
+        index: Lexical,
+        originals: Originals,
+        parse: Parse,
+        leaving: Callable[[], bool] = lambda: False,
+        embeds: bool = False,
+    ) -> None:
+        self._database = database
+        self._index = index
+        self._originals = originals
+        self._parse = parse
+        self._leaving = leaving
+        self._embeds = embeds
+        self._remover = Remover(database, index, originals)
+        self._beat_at = 0.0
+
+    def claim(self, owner: str) -> Job | None:
+        """Lease the oldest file that waits to be read, else to be embedded, or whose reader has gone; None: there is none."""
+
+        def lease(t: Session) -> Job | None:
+            _give_up(t)
+            hopeful = or_(_IS_READ, File.attempts < MOST_ATTEMPTS)
+            waiting = select(File.id).where(is_waiting(), hopeful).order_by(_IS_READ, File.created_at, File.id)
+            status, progress = case((_IS_READ, "embedding"), else_="parsing"), case((_IS_READ, File.progress), else_=0.0)
+            taken = t.execute(
+                update(File)
+                .where(File.id == waiting.limit(1).with_for_update(skip_locked=True).scalar_subquery())
+                .values(lease_owner=owner, lease_until=now() + LEASE, attempts=File.attempts + 1)
+                .values(status=status, progress=progress)
+                .returning(File.id, File.knowledge_base_id, File.name, File.sha256, File.status, File.attempts)
+                .execution_options(synchronize_session=False)
+            ).first()
+            if taken is None:
+                return None
+            base = t.scalars(select(KnowledgeBase.number).where(KnowledgeBase.id == taken.knowledge_base_id)).one()
+            return Job(taken.id, base, taken.name, taken.sha256, owner, taken.status == "embedding", taken.attempts)
+
+        return write_patiently(self._database, lease)
+
+    def read(self, job: Job) -> str:
+        """Read a claimed file to its end and return its status; one that is lost or given back leaves nothing behind."""
+        try:
+            document = self._parse(self._originals.path(job.sha256), job.name, lambda: self._beat(job))
+            self._remover.remove_chunks(job.file_id)
+            chunks = self._index_document(job, document)
+            status, progress = ("embedding", 0.0) if self._embeds else ("ready", 1.0)
+            hold(
+                self._database,
+                job,
+                {"status": status, "progress": progress, "chunks": chunks, "attempts": 0, "error": None, **FREE},
+            )
+        except LeaseLost:
+            return "lost"
+        except Leaving:
+            return give_back(self._database, job, File.attempts - 1)
+        except ParserBroken:
+            return give_back(self._database, job, File.attempts)
+        except DatabaseBusy:
+            raise
+        except FileNotFoundError:
+            return self._fail(job, UnreadableFile())
+        except ChatAppError as error:
+            return self._fail(job, error)
+        return status
+
+    def _index_document(self, job: Job, document: Document) -> int:
+        def keep_text(t: Session) -> None:
+            t.execute(delete(FileText).where(FileText.file_id == job.file_id))
+            t.execute(insert(FileText).values(file_id=job.file_id, text=document.text, pages=list(document.pages)))
+
+        pages = len(document.pages) or None
+        read: dict[str, object] = {"status": "indexing", "progress": PARSED, "embedded": None}
+        read |= {"media_type": document.media_type, "pages": pages}
+        hold(self._database, job, read, keep_text)
+        sections = _with_text(document)
+        spans = split(document.text, sorted({*(section.start for section in sections), *_page_breaks(document)}))
+        rows = _rows(job, document, sections, spans)
+        written = 0
+        while batch := list(islice(rows, BATCH_CHUNKS)):
+            if self._leaving():
+                raise Leaving
+            written += len(batch)
+            self._add(job, batch, PARSED + (1 - PARSED) * written / len(spans))
+        return written
+
+    def _add(self, job: Job, batch: Sequence[_Row], progress: float) -> None:
+        def add(t: Session) -> None:
+            rows = insert(Chunk).returning(Chunk.id, sort_by_parameter_order=True)
+            ids = t.scalars(rows, [row.values for row in batch]).all()
+            self._index.add(t, job.base, [(key, row.tokens) for key, row in zip(ids, batch, strict=True)])
+
+        hold(self._database, job, renewed(progress), add)
+
+    def _beat(self, job: Job) -> None:
+        if self._leaving():
+            raise Leaving
+        if time.monotonic() - self._beat_at > BEAT_SECONDS:
+            hold(self._database, job, renewed())
+            self._beat_at = time.monotonic()
+
+    def _fail(self, job: Job, error: ChatAppError) -> str:
+        self._remover.remove_chunks(job.file_id)
+        try:
+            hold(self._database, job, {"status": "failed", "error": error_json(error), **FREE})
+        except LeaseLost:
+            return "lost"
+        log.info("file %s cannot be read: %s", job.file_id, error.key)
+        return "failed"
+
+
+def _with_text(document: Document) -> list[Section]:
+    """Return the sections, a heading with nothing below it being part of the section below it: it answers nothing."""
+    kept: list[Section] = []
+    start: int | None = None
+    for section, following in zip_longest(document.sections, document.sections[1:]):
+        start = section.start if start is None else start
+        until = following.start if following and following.heading.startswith(section.heading + HEADING_JOINT) else start
+        alone = 0 < until - section.start <= MOST_TITLE and is_title(document.text[section.start : until], section.heading)
+        if not alone:
+            kept.append(Section(start, section.heading))
+            start = None
+    return kept
+
+
+def _page_breaks(document: Document) -> list[int]:
+    """Return where a page begins with a block of its own: a passage ends there, so that its page is the page of all it says.
+
+    A sentence that goes on over the page stays whole.
+    """
+    return [start for start in document.pages[1:] if document.text.endswith("\n\n", 0, start)]
+
+
+def _rows(job: Job, document: Document, sections: Sequence[Section], spans: Sequence[Span]) -> Iterator[_Row]:
+    """Yield the chunks in order, each with its page, heading path and tokens."""
+    starts = [section.start for section in sections]
+    for ordinal, span in enumerate(spans):
+        section = bisect_right(starts, span.start) - 1
+        heading = sections[section].heading if section >= 0 else ""
+        body = document.text[span.start : span.end]
+        values: dict[str, object] = {
+            "file_id": job.file_id,
+            "ordinal": ordinal,
+            "start": span.start,
+            "end": span.end,
+            "page": page_of(document.pages, span.start),
+            "heading": heading,
+            "text": body,
+        }
+        yield _Row(values, tokens_of(Path(job.name).stem, heading, body))
+
+
+def page_of(pages: Sequence[int], offset: int) -> int | None:
+    """Return the number, from 1, of the page on which an offset lies; None where the format has no pages."""
+    return max(1, bisect_right(pages, offset)) if pages else None
+
+
+_IS_READ = File.status == "embedding"
+
+
+def is_waiting() -> ColumnElement[bool]:
+    """Return the condition for a file to be worked on: queued, read and not yet embedded, or left by a worker that is gone."""
+    free = or_(File.lease_until.is_(None), File.lease_until < now())
+    return or_(File.status == "queued", and_(File.status.in_(IN_WORK), free))
+
+
+def is_due(t: Session) -> bool:
+    """Say whether any file has to be read."""
+    return bool(t.scalar(select(exists().where(is_waiting()))))
+
+
+def release_dead(t: Session, host: str) -> None:
+    """Free the files whose worker ran on this machine and runs no more."""
+    for owner in t.scalars(select(File.lease_owner).where(File.status.in_(IN_WORK), File.lease_owner.like(f"{host}:%"))).all():
+        pid = (owner or "").split(":")[1]
+        if pid.isdigit() and not _runs(int(pid)):
+            free = update(File).where(File.lease_owner == owner).values(lease_owner=None, lease_until=None)
+            t.execute(free.execution_options(synchronize_session=False))
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _give_up(t: Session) -> None:
+    """Fail files whose readers died too often: they are more than the limits allow."""
+    t.execute(
+        update(File)
+        .where(is_waiting(), File.attempts >= MOST_ATTEMPTS, ~_IS_READ)
+        .values(status="failed", error=error_json(UnreadableFile("limits")), lease_owner=None, lease_until=None)
+        .execution_options(synchronize_session=False)
+    )

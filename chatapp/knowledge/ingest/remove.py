@@ -1,0 +1,152 @@
+"""Removing: chunks, vectors, lexical rows, text, row and original of a file, in steps short enough that nobody waits.
+
+A file is marked first, which takes it out of every list and search at once; what follows may be interrupted anywhere, and
+the worker takes it up again. A base that was deleted belongs to nobody and is not bundled: that is its mark. What Chroma
+holds of a base that stays is removed by sync.py; the collections of one that goes, here, by the worker.
+"""
+
+import time
+from collections.abc import Callable, Iterable
+
+from sqlalchemy import delete, exists, or_, select, update
+from sqlalchemy.orm import Session
+
+from chatapp.knowledge.ingest.jobs import BATCH_CHUNKS, DELETING, LEASE, lock_content, write_patiently
+from chatapp.knowledge.ingest.originals import Originals
+from chatapp.knowledge.ingest.sync import Sync
+from chatapp.knowledge.json_http import Away
+from chatapp.knowledge.search.bm25 import Lexical
+from chatapp.storage.database import Database
+from chatapp.storage.models import Chunk, File, KnowledgeBase, now
+
+FOREGROUND_SECONDS = 2  # of a removal happen while its owner waits
+
+
+class StillThere(Exception):
+    """A file is just being deleted: its bytes cannot come back yet."""
+
+    def __init__(self, file_id: str) -> None:
+        super().__init__(file_id)
+        self.file_id = file_id
+
+
+class Remover:
+    """Takes files and bases from marked to gone. Without `sync`, a base that has a collection is left to the worker."""
+
+    def __init__(self, database: Database, index: Lexical, originals: Originals, sync: Sync | None = None) -> None:
+        self._database = database
+        self._index = index
+        self._originals = originals
+        self._sync = sync
+
+    def due(self) -> bool:
+        """Say whether a removal was begun and left."""
+        return self._database.read(lambda t: _left_file(t) is not None or _left_base(t) is not None)
+
+    def go_on(self) -> bool:
+        """Finish one removal that was left; say whether there was one."""
+        file_id = self._database.read(_left_file)
+        if file_id is not None:
+            self.remove_file(file_id)
+            return True
+        number = self._database.read(_left_base)
+        if number is not None and self.remove_base(number):
+            return True
+        return self._clear_failed()
+
+    def remove_file(self, file_id: str) -> None:
+        """Remove a marked file; its original goes with the last file that has these bytes."""
+        self.remove_chunks(file_id)
+
+        def finish(t: Session) -> None:
+            file = t.get(File, file_id)
+            if file is None:
+                return
+            sha256 = file.sha256
+            lock_content(t, sha256)
+            t.execute(delete(File).where(File.id == file_id))
+            if not t.scalar(select(exists().where(File.sha256 == sha256))):
+                self._originals.remove(sha256)
+
+        write_patiently(self._database, finish)
+
+    def remove_bases(self, numbers: Iterable[int]) -> None:
+        """Remove marked bases, as far as their owner waits for it."""
+        until = time.monotonic() + FOREGROUND_SECONDS
+        for number in numbers:
+            self.remove_base(number, lambda: time.monotonic() > until)
+
+    def remove_base(self, number: int, enough: Callable[[], bool] = lambda: False) -> bool:
+        """Remove a marked base file by file; `enough` may end this early, the worker does the rest. Say whether it is gone."""
+        while not enough():
+            file_id = write_patiently(self._database, lambda t: _mark_one_of(t, number))
+            if file_id is None:
+                return self._drop_base(number)
+            self.remove_file(file_id)
+        return False
+
+    def _drop_base(self, number: int) -> bool:
+        """Remove a base's collections, then its row: while Chroma is away, that it has to be removed stays known."""
+        base_id = self._database.read(lambda t: t.scalars(_WITH_COLLECTION.where(KnowledgeBase.number == number)).first())
+        if base_id is not None:
+            if self._sync is None:
+                return False
+            try:
+                self._sync.drop(base_id)
+            except Away:
+                return False
+        write_patiently(self._database, lambda t: t.execute(delete(KnowledgeBase).where(KnowledgeBase.number == number)) and None)
+        return True
+
+    def remove_chunks(self, file_id: str) -> None:
+        """Remove a file's chunks and lexical rows, batch by batch."""
+        while write_patiently(self._database, lambda t: self._remove_batch(t, file_id)):
+            pass
+
+    def _remove_batch(self, t: Session, file_id: str) -> bool:
+        of_file = select(KnowledgeBase.number).join(File, File.knowledge_base_id == KnowledgeBase.id).where(File.id == file_id)
+        base = t.scalars(of_file.with_for_update()).first()
+        if base is None:
+            return False
+        ids = t.scalars(select(Chunk.id).where(Chunk.file_id == file_id).order_by(Chunk.ordinal).limit(BATCH_CHUNKS)).all()
+        if ids:
+            self._index.remove(t, base, ids)
+            t.execute(delete(Chunk).where(Chunk.id.in_(ids)))  # and their vectors with them
+            touched = update(KnowledgeBase).where(KnowledgeBase.number == base, KnowledgeBase.changed > 0)
+            t.execute(touched.values(changed=KnowledgeBase.changed + 1).execution_options(synchronize_session=False))
+        return bool(ids)
+
+    def _clear_failed(self) -> bool:
+        """Remove what a reader that died for good left behind."""
+        failed = select(File.id).where(File.status == "failed", exists().where(Chunk.file_id == File.id)).limit(1)
+        file_id = self._database.read(lambda t: t.scalars(failed).first())
+        if file_id is not None:
+            self.remove_chunks(file_id)
+        return file_id is not None
+
+
+def mark_deleting(t: Session, file_id: str) -> None:
+    """Take a file out of every list and search. Its removal is ours until the lease ends, then the worker's."""
+    values = {"status": DELETING, "lease_owner": None, "lease_until": now() + LEASE}
+    t.execute(update(File).where(File.id == file_id).values(**values).execution_options(synchronize_session=False))
+
+
+def _left_file(t: Session) -> str | None:
+    lapsed = or_(File.lease_until.is_(None), File.lease_until < now())
+    return t.scalars(select(File.id).where(File.status == DELETING, lapsed).limit(1)).first()
+
+
+def _left_base(t: Session) -> int | None:
+    nobodys = (KnowledgeBase.user_id.is_(None), KnowledgeBase.bundled.is_(None))
+    return t.scalars(select(KnowledgeBase.number).where(*nobodys).limit(1)).first()
+
+
+def _mark_one_of(t: Session, number: int) -> str | None:
+    of_base = select(File.id).join(KnowledgeBase, KnowledgeBase.id == File.knowledge_base_id)
+    file_id = t.scalars(of_base.where(KnowledgeBase.number == number).limit(1)).first()
+    if file_id is not None:
+        mark_deleting(t, file_id)
+    return file_id
+
+
+_WITH_COLLECTION = select(KnowledgeBase.id).where(KnowledgeBase.changed > 0)

@@ -1,0 +1,240 @@
+"""Keeps Chroma's collections in line with SQL, which is the truth. The document worker alone writes there, and through here.
+
+`changed` of a base goes up with each change of its vectors, `indexed` follows when its collection holds exactly those. A
+collection that cannot be trusted is made anew beside the old one, and takes its place in one statement of SQL.
+
+What Chroma does when its files suffer is seldom an error (reference/reliability.md, A4): a lost folder is an empty store,
+a lost graph finds nothing while the count is right. So a collection is believed when it holds as many vectors as SQL,
+and a few of them find themselves.
+"""
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Select, func, select, update
+from sqlalchemy.orm import Session
+
+from chatapp.knowledge.index import Entry, Missing, Rejected, VectorIndex
+from chatapp.knowledge.ingest.jobs import VISIBLE, write_patiently
+from chatapp.knowledge.json_http import Away, Slow
+from chatapp.knowledge.search.dense import UNKNOWN
+from chatapp.storage.database import Database
+from chatapp.storage.models import Chunk, File, KnowledgeBase, Vector
+
+log = logging.getLogger("chatapp.knowledge")
+
+BATCH = 100  # vectors in one call: more hold the server's other callers
+NEIGHBOURS = 10  # equal vectors of equal texts may come first
+EQUAL = 0.999  # of a similarity
+AWAY_SECONDS = 3  # after nobody listened
+AGAIN_SECONDS = 30  # after it kept silent, or after a collection could not be made
+
+
+@dataclass(frozen=True, slots=True)
+class _Base:
+    number: int
+    id: str
+    changed: int
+    indexed: int
+    collection: str | None
+    fingerprint: str
+
+    @property
+    def prefix(self) -> str:
+        return f"kb_{self.id.replace('-', '')}_"
+
+
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    """How many vectors there should be, and the chunks of a few of them."""
+
+    count: int
+    keys: frozenset[int]
+
+
+class Sync:
+    """Brings one collection after the other in line."""
+
+    def __init__(self, database: Database, index: VectorIndex) -> None:
+        self._database = database
+        self._index = index
+        self._checked = ""
+        self._wait_until = 0.0
+
+    def due(self) -> bool:
+        """Say whether a collection has to follow, or the server is another than the one that was checked."""
+        return time.monotonic() >= self._wait_until and (self._unchecked() is not None or self._next() is not None)
+
+    def go_on(self) -> bool:
+        """Check, or bring one base in line; say whether anything was done."""
+        if time.monotonic() < self._wait_until:
+            return False
+        try:
+            if (url := self._unchecked()) is not None:
+                self._check_all()
+                self._checked = url
+                return True
+            base = self._next()
+            return base is not None and self._bring_in_line(base)
+        except Away as fault:
+            log.warning("Chroma does not answer, its index waits: %s", fault)
+            self._rest(fault)
+        except Rejected as fault:
+            log.warning("Chroma does not take what it is given, its index waits: %s", fault)
+            self._wait_until = time.monotonic() + 10 * AGAIN_SECONDS
+        return False
+
+    def drop(self, base_id: str) -> None:
+        """Remove all collections of a base; raise Away, and for a while at once after that."""
+        if time.monotonic() < self._wait_until:
+            raise Away("a moment ago")
+        try:
+            for name in self._index.names(_Base(0, base_id, 0, 0, None, "").prefix):
+                self._index.drop(name)
+        except (Away, Rejected) as fault:
+            self._rest(fault)
+            raise Away(str(fault)) from fault
+
+    def _rest(self, fault: Exception) -> None:
+        """Leave Chroma alone for a while: the longer, the longer it kept us waiting."""
+        self._wait_until = time.monotonic() + (AWAY_SECONDS if not isinstance(fault, Slow) else AGAIN_SECONDS)
+
+    def _unchecked(self) -> str | None:
+        """Return the server's address where it has not been checked there: a new one may have lost everything."""
+        url = self._index.url
+        return url if url is not None and url != self._checked else None
+
+    def _next(self) -> _Base | None:
+        behind = KnowledgeBase.indexed != KnowledgeBase.changed
+        return next(iter(self._bases(_BASES.where(behind).limit(1))), None)
+
+    def _bases(self, query: Select[KnowledgeBase]) -> list[_Base]:
+        def read(t: Session) -> list[_Base]:
+            return [
+                _Base(base.number, base.id, base.changed, base.indexed, base.collection, (base.fingerprint or {})["id"])
+                for base in t.scalars(query)
+            ]
+
+        return self._database.read(read)
+
+    def _check_all(self) -> None:
+        for base in self._bases(_BASES.where(KnowledgeBase.collection.is_not(None), KnowledgeBase.indexed != UNKNOWN)):
+            if base.indexed == base.changed and not self._is_right(base, base.collection or "", self._sample(base)):
+                log.warning("Chroma's collection of base %d is not what SQL says; it is made again", base.number)
+                self._mark(base, UNKNOWN)
+
+    def _bring_in_line(self, base: _Base) -> bool:
+        """Make the base's collection hold what SQL holds; a new one where the present one is in doubt or lost."""
+        name = base.collection
+        if name is None or base.indexed == UNKNOWN:
+            name = self._new_name(base)
+            self._index.create(name)
+        try:
+            right = self._is_right(base, name, self._fill(base, name))
+        except Missing:
+            right = False
+        except Rejected:
+            self._drop_new(base, name)
+            raise
+        if right:
+            if self._mark(base, base.changed, name):
+                for old in set(self._index.names(base.prefix)) - {name}:
+                    self._index.drop(old)
+            return True
+        log.warning("Chroma's collection of base %d does not hold what it was given; it is made again", base.number)
+        self._drop_new(base, name)
+        self._mark(base, UNKNOWN)
+        if base.indexed == UNKNOWN:  # a new one was wrong too
+            self._wait_until = time.monotonic() + AGAIN_SECONDS
+        return False
+
+    def _drop_new(self, base: _Base, name: str) -> None:
+        """Remove a collection that has come to nothing, unless another worker has put it in force."""
+        if name not in self._database.read(lambda t: t.scalars(_COLLECTION.where(KnowledgeBase.number == base.number)).all()):
+            self._index.drop(name)
+
+    def _new_name(self, base: _Base) -> str:
+        taken = set(self._index.names(base.prefix))
+        return next(name for n in range(1, len(taken) + 2) if (name := f"{base.prefix}{base.fingerprint[:8]}_{n}") not in taken)
+
+    def _fill(self, base: _Base, name: str) -> "_Sample":
+        """Add what is missing, remove what is too much; say what should be there.
+
+        Chroma is listed before SQL: what another worker added in between is then known to SQL, and stays.
+        """
+        held = self._index.chunk_ids(name)
+        wanted = self._wanted(base)
+        for extra in _batches(sorted(held - wanted.keys())):
+            self._index.delete(name, extra)
+        for missing in _batches(sorted(wanted.keys() - held)):
+            self._push(name, {key: wanted[key] for key in missing}, base.fingerprint)
+        return _Sample(len(wanted), frozenset((min(wanted), max(wanted))) if wanted else frozenset())
+
+    def _push(self, name: str, md5s: Mapping[int, str], fingerprint: str) -> None:
+        vectors = self._database.read(lambda t: _vectors(t, list(md5s), fingerprint))
+        entries = [Entry(key, md5s[key], vector) for key, vector in vectors.items()]
+        if entries:
+            self._index.upsert(name, entries)
+
+    def _wanted(self, base: _Base) -> dict[int, str]:
+        """Return the chunks that have a vector, each with its file's md5."""
+        query = _of(base, select(Vector.chunk_id, File.md5))
+        return self._database.read(lambda t: {row.chunk_id: row.md5 for row in t.execute(query)})
+
+    def _sample(self, base: _Base) -> "_Sample":
+        count, low, high = func.count(), func.min(Vector.chunk_id), func.max(Vector.chunk_id)
+        row = self._database.read(lambda t: t.execute(_of(base, select(count, low, high).select_from(Vector))).one())
+        return _Sample(row[0], frozenset(row[1:]) - {None})
+
+    def _is_right(self, base: _Base, name: str, sample: "_Sample") -> bool:
+        """Say whether a collection holds so many vectors, and finds the oldest and the newest chunk by their own."""
+        try:
+            if self._index.count(name) != sample.count:
+                return False
+            vectors = self._database.read(lambda t: _vectors(t, sorted(sample.keys), base.fingerprint))
+            return all(_finds(self._index.query(name, vector, NEIGHBOURS), key) for key, vector in vectors.items())
+        except Missing:
+            return False
+
+    def _mark(self, base: _Base, indexed: int, collection: str | None = None) -> bool:
+        """Say how far Chroma has followed, unless another worker or a search has said something else meanwhile."""
+        values: dict[str, object] = {"indexed": indexed} | ({"collection": collection} if collection else {})
+        same = [KnowledgeBase.number == base.number, KnowledgeBase.indexed == base.indexed]
+        same.append(KnowledgeBase.collection == base.collection if base.collection else KnowledgeBase.collection.is_(None))
+        changed = update(KnowledgeBase).where(*same).values(**values).returning(KnowledgeBase.number)
+        return write_patiently(self._database, lambda t: bool(t.scalars(changed).all()))
+
+
+_COLLECTION = select(KnowledgeBase.collection)
+# Bases that have, or had, vectors and still belong to somebody.
+_BASES = (
+    select(KnowledgeBase)
+    .where(KnowledgeBase.changed > 0, KnowledgeBase.fingerprint.is_not(None), KnowledgeBase.user_id.is_not(None))
+    .order_by(func.coalesce(KnowledgeBase.indexed, 0), KnowledgeBase.number)
+)
+
+
+def _of(base: _Base, query: Any) -> Any:
+    """Narrow a query to the vectors of a base that should be in Chroma."""
+    return (
+        query.join(Chunk, Chunk.id == Vector.chunk_id)
+        .join(File, File.id == Chunk.file_id)
+        .where(File.knowledge_base_id == base.id, Vector.fingerprint == base.fingerprint, File.status.in_(VISIBLE))
+    )
+
+
+def _finds(scores: Mapping[int, float], key: int) -> bool:
+    """Say whether a chunk is among its own neighbours, or stands behind ten that are equal to it."""
+    return key in scores or (len(scores) == NEIGHBOURS and min(scores.values()) > EQUAL)
+
+
+def _batches(keys: Sequence[int]) -> list[list[int]]:
+    return [list(keys[first : first + BATCH]) for first in range(0, len(keys), BATCH)]
+
+
+def _vectors(t: Session, keys: Sequence[int], fingerprint: str) -> dict[int, bytes]:
+    query = select(Vector.chunk_id, Vector.embedding).where(Vector.chunk_id.in_(keys), Vector.fingerprint == fingerprint)
+    return {row.chunk_id: row.embedding for row in t.execute(query)}

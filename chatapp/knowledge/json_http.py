@@ -1,0 +1,85 @@
+"""JSON over HTTP to a service that keeps or makes vectors: Chroma, an embedder.
+
+No redirect is followed and no proxy is read from the environment. Every call may be repeated, and is once: where the
+service was restarted meanwhile, it has another address.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import orjson
+import urllib3
+from urllib3.exceptions import HTTPError, ReadTimeoutError
+
+from chatapp.chains.http.tls import trust
+
+CONNECT_SECONDS = 3
+KEPT_CONNECTIONS = 8
+
+
+class Away(Exception):
+    """Nobody answers, or not in time, or not in JSON."""
+
+
+class Slow(Away):
+    """It took longer than it may."""
+
+
+class Garbled(Away):
+    """What came is no JSON."""
+
+
+class Refused(Exception):
+    """The service answered with a status that is no success."""
+
+    def __init__(self, status: int, said: str) -> None:
+        super().__init__(f"{status}: {said}")
+        self.status = status
+        self.said = said
+
+
+class Calls:
+    """Calls of one service. `find` tells its URL at the moment, None where there is none."""
+
+    def __init__(
+        self, find: Callable[[], str | None], headers: Mapping[str, str] | None = None, proxy: str = "", ca_file: str = ""
+    ) -> None:
+        self._find = find
+        self._headers = {"Content-Type": "application/json", "Accept": "application/json", **(headers or {})}
+        options: dict[str, Any] = {"maxsize": KEPT_CONNECTIONS, "retries": False}
+        if proxy or (find() or "").startswith("https"):  # to load certificates takes time and memory
+            options["ssl_context"] = trust(ca_file)
+        self._pool = urllib3.ProxyManager(proxy, **options) if proxy else urllib3.PoolManager(**options)
+
+    @property
+    def url(self) -> str | None:
+        """Where the service is at the moment."""
+        return self._find()
+
+    def call(self, method: str, path: str, payload: Mapping[str, Any] | None, seconds: float) -> Any:
+        """Return what the service says; raise Away or Refused."""
+        body = orjson.dumps(payload) if payload is not None else None
+        try:
+            return self._send(method, path, body, seconds)
+        except (Slow, Garbled):
+            raise
+        except Away:
+            return self._send(method, path, body, seconds)
+
+    def _send(self, method: str, path: str, body: bytes | None, seconds: float) -> Any:
+        url = self._find()
+        if url is None:
+            raise Away("not running")
+        timeout = urllib3.Timeout(connect=min(CONNECT_SECONDS, seconds), read=seconds)
+        try:
+            response = self._pool.request(method, url + path, body=body, headers=self._headers, timeout=timeout, redirect=False)
+            if response.status >= 300:
+                raise Refused(response.status, response.data[:300].decode(errors="replace"))
+        except ReadTimeoutError as fault:
+            raise Slow(str(fault)) from fault
+        except (HTTPError, OSError, ValueError) as fault:
+            raise Away(str(fault)) from fault
+        try:
+            return orjson.loads(response.data or b"null")
+        except ValueError as fault:
+            raise Garbled("no JSON") from fault

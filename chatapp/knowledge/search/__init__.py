@@ -1,0 +1,1 @@
+"""Searching chunks by keyword and by meaning."""

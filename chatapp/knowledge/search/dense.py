@@ -1,0 +1,131 @@
+"""The dense ranking of a question: its vector, then the chunks nearest to it, by Chroma or, where that fails, exactly.
+
+All of this happens before the search's own transaction, since two services are asked. It never fails a search: whatever is
+away, the words remain.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from chatapp.errors import DatabaseBusy, EmbedderUnavailable
+from chatapp.knowledge.embedders import Embedder
+from chatapp.knowledge.index import Missing, Rejected, VectorIndex
+from chatapp.knowledge.json_http import Away
+from chatapp.knowledge.search import exact
+from chatapp.knowledge.search.bm25 import CANDIDATES
+from chatapp.storage.database import Database
+from chatapp.storage.models import KnowledgeBase
+
+log = logging.getLogger("chatapp.knowledge")
+
+UNKNOWN = -1  # of KnowledgeBase.indexed: Chroma's collection has to be made again
+REST_SECONDS = 10  # after Chroma did not answer, nobody waits for it
+
+
+@dataclass(frozen=True, slots=True)
+class Dense:
+    """Chunks near a question with their similarity, and the share (0..1) this ranking has in the whole."""
+
+    scores: Mapping[int, float]
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a base's vectors are: their fingerprint, and their collection, None while that cannot be relied upon."""
+
+    base: int
+    fingerprint: str
+    collection: str | None
+
+
+class DenseSearch:
+    """Asks for the dense ranking; `wake` has the worker look after an index that is not what it should be."""
+
+    def __init__(self, database: Database, index: VectorIndex, embedder: Embedder | None, wake: Callable[[], None]) -> None:
+        self._database = database
+        self._index = index
+        self._embedder = embedder
+        self._wake = wake
+        self._resting_until = 0.0
+
+    def search(self, bases: Sequence[int], question: str, md5s: Sequence[str] | None = None) -> Dense | None:
+        """Return the ranking; None where there is none: no embedder, none for this language, or other vectors in the bases."""
+        embedder = self._embedder
+        if embedder is None or not embedder.share or not embedder.takes(question):
+            return None
+        places = self._database.read(lambda t: _places(t, bases, embedder.fingerprint.id))
+        if not places:
+            return None
+        try:
+            vector = embedder.embed_query(question)
+        except EmbedderUnavailable as fault:
+            log.warning("searching by words only: %s", fault.key)
+            return None
+        scores: dict[int, float] = {}
+        unasked: dict[str, list[int]] = {}
+        for place in places:
+            found = self._ask(place, vector, md5s)
+            if found is None:
+                unasked.setdefault(place.fingerprint, []).append(place.base)
+            else:
+                scores |= found
+        for fingerprint, numbers in unasked.items():
+            scores |= self._compare(numbers, fingerprint, vector, md5s)
+        best = sorted(scores, key=lambda one: -scores[one])[:CANDIDATES]
+        return Dense({one: scores[one] for one in best}, embedder.share)
+
+    def _ask(self, place: _Place, vector: bytes, md5s: Sequence[str] | None) -> Mapping[int, float] | None:
+        """Ask Chroma; None where the base has to be searched exactly."""
+        if place.collection is None or time.monotonic() < self._resting_until:
+            return None
+        try:
+            found = self._index.query(place.collection, vector, CANDIDATES, md5s)
+        except Away as fault:
+            log.warning("Chroma does not answer, searching exactly: %s", fault)
+            self._resting_until = time.monotonic() + REST_SECONDS
+            return None
+        except Rejected as fault:
+            log.warning("Chroma does not take the question, searching exactly: %s", fault)
+            return None
+        except Missing:
+            return self._doubt(place)
+        return found if found or md5s is not None else self._doubt(place)
+
+    def _doubt(self, place: _Place) -> Mapping[int, float] | None:
+        """Have a collection made again that is gone or empty; nothing is wrong where there are no vectors at all."""
+        if not self._database.read(lambda t: exact.holds_any(t, place.base, place.fingerprint)):
+            return {}
+        log.warning("Chroma has lost the vectors of base %d; they are written again", place.base)
+        same = (KnowledgeBase.number == place.base, KnowledgeBase.collection == place.collection)
+        try:
+            self._database.write(lambda t: t.execute(update(KnowledgeBase).where(*same).values(indexed=UNKNOWN)) and None)
+        except DatabaseBusy:
+            return None
+        self._wake()
+        return None
+
+    def _compare(self, bases: Sequence[int], fingerprint: str, vector: bytes, md5s: Sequence[str] | None) -> Mapping[int, float]:
+        try:
+            return exact.search(self._database, bases, fingerprint, vector, CANDIDATES, md5s)
+        except exact.Occupied:
+            return {}
+
+
+def _places(t: Session, bases: Sequence[int], embedder: str) -> list[_Place]:
+    rows = t.execute(
+        select(KnowledgeBase.number, KnowledgeBase.collection, KnowledgeBase.indexed, KnowledgeBase.fingerprint).where(
+            KnowledgeBase.number.in_(bases), KnowledgeBase.changed > 0
+        )
+    )
+    made = [(row, str((row.fingerprint or {}).get("id", ""))) for row in rows]
+    return [
+        _Place(row.number, fingerprint, row.collection if row.indexed != UNKNOWN else None)
+        for row, fingerprint in made
+        if fingerprint.partition("-")[0] == embedder
+    ]

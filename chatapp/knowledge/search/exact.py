@@ -1,0 +1,78 @@
+"""Search by comparing with every stored vector: what stands in for Chroma while it is away or being filled.
+
+100,000 vectors of 384 numbers take about 0.8 s of a core, nearly all of it reading, so one process does one such search at a
+time: others are told that there is none, and go by their words. numpy is loaded at the first.
+"""
+
+import functools
+import heapq
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session
+
+from chatapp.knowledge.ingest.jobs import VISIBLE
+from chatapp.storage import threads
+from chatapp.storage.database import Database
+from chatapp.storage.models import Chunk, File, KnowledgeBase, Vector
+
+Best: TypeAlias = list[tuple[float, int]]
+Run: TypeAlias = Callable[[Callable[[], Best]], Best]
+
+AT_ONCE = 1000  # rows
+_one_at_a_time = threading.Semaphore()
+
+
+class Occupied(Exception):
+    """Another such search is going on."""
+
+
+def search(
+    database: Database, bases: Sequence[int], fingerprint: str, vector: bytes, most: int, md5s: Sequence[str] | None = None
+) -> dict[int, float]:
+    """Return the nearest chunks of the bases with their similarity (cosine, -1..1); raise Occupied."""
+    if not _one_at_a_time.acquire(blocking=False):
+        raise Occupied
+    try:
+        # SQLite is read in a thread already; elsewhere the rows arrive here, and the arithmetic goes to one.
+        run: Run = (lambda fn: fn()) if database.sqlite else threads.run
+        return database.read(lambda t: _nearest(t, _vectors(bases, fingerprint, md5s), vector, most, run))
+    finally:
+        _one_at_a_time.release()
+
+
+def holds_any(session: Session, base: int, fingerprint: str) -> bool:
+    """Say whether a base has any vector that may be found."""
+    return session.execute(_vectors([base], fingerprint, None).limit(1)).first() is not None
+
+
+def _nearest(session: Session, query: Any, vector: bytes, most: int, run: Run) -> dict[int, float]:
+    best: Best = []
+    for rows in session.execute(query.execution_options(yield_per=AT_ONCE)).partitions():
+        best = heapq.nlargest(most, [*best, *run(functools.partial(_best_of, rows, vector, most))])
+    return {chunk_id: score for score, chunk_id in best}
+
+
+def _best_of(rows: Sequence[Any], vector: bytes, most: int) -> Best:
+    import numpy
+
+    fitting = [row for row in rows if len(row.embedding) == len(vector)]
+    if not fitting:
+        return []
+    stored = numpy.frombuffer(b"".join(row.embedding for row in fitting), dtype="<f4").reshape(len(fitting), -1)
+    scores = stored @ numpy.frombuffer(vector, dtype="<f4")
+    places = numpy.argsort(-scores)[:most].tolist()
+    return [(float(scores[place]), fitting[place].chunk_id) for place in places]
+
+
+def _vectors(bases: Sequence[int], fingerprint: str, md5s: Sequence[str] | None) -> Select[int, bytes]:
+    query = (
+        select(Vector.chunk_id, Vector.embedding)
+        .join(Chunk, Chunk.id == Vector.chunk_id)
+        .join(File, File.id == Chunk.file_id)
+        .join(KnowledgeBase, KnowledgeBase.id == File.knowledge_base_id)
+        .where(KnowledgeBase.number.in_(bases), Vector.fingerprint == fingerprint, File.status.in_(VISIBLE))
+    )
+    return query if md5s is None else query.where(File.md5.in_(md5s))

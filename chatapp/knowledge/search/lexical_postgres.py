@@ -1,0 +1,118 @@
+"""The lexical index on PostgreSQL: an array of tokens per chunk under a GIN index, scored with `terms` and the base's totals.
+
+What FTS5 gives for nothing has to be kept here: in how many chunks of a base each token stands. Candidates are the chunks
+that hold any of the question's rarer tokens; BM25 is summed over them in the database, and the best hundred come out.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+from sqlalchemy import text
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from chatapp.knowledge.search.bm25 import CANDIDATES, K1, VISIBLE_CHUNKS, B, Scope, Statistics, add_totals, marked, read_totals
+from chatapp.storage.models import Term
+
+MOST_MATCHES = 20_000  # chunks looked at for a question; beyond that its commonest tokens find nothing new
+
+STATEMENTS = (
+    "CREATE TABLE IF NOT EXISTS lexical (chunk_id bigint PRIMARY KEY, terms text[] NOT NULL, counts int[] NOT NULL, "
+    "length int NOT NULL, tokens text NOT NULL)",
+    "CREATE INDEX IF NOT EXISTS ix_lexical_terms ON lexical USING gin (terms)",
+)
+
+_CANDIDATES = f"""
+WITH asked AS (SELECT unnest(CAST(:terms AS text[])) AS term, unnest(CAST(:weights AS float8[])) AS weight),
+     found AS (SELECT chunk_id, terms, counts, length FROM lexical WHERE terms && CAST(:rare AS text[]) {{where}}),
+     best AS (
+        SELECT f.chunk_id, sum(a.weight * n.count * ({K1} + 1) / (n.count + {K1} * (1 - {B} + {B} * f.length / :mean))) AS score
+        FROM found f JOIN asked a ON a.term = ANY (f.terms)
+        CROSS JOIN LATERAL (SELECT f.counts[array_position(f.terms, a.term)] AS count) n
+        GROUP BY f.chunk_id ORDER BY score DESC, f.chunk_id LIMIT :limit)
+SELECT lexical.chunk_id, lexical.tokens FROM best JOIN lexical ON lexical.chunk_id = best.chunk_id
+"""
+
+
+class ArrayIndex:
+    """The index in arrays."""
+
+    def add(self, session: Session, base: int, rows: Sequence[tuple[int, list[str]]]) -> None:
+        """Add chunks by id, each with its tokens."""
+        frequencies: Counter[str] = Counter()
+        values = []
+        for key, held in rows:
+            counts = Counter(marked(base, token) for token in held)
+            frequencies.update(token.partition("_")[2] for token in counts)
+            tokens = " ".join(marked(base, token) for token in held)
+            values.append(
+                {"id": key, "terms": list(counts), "counts": list(counts.values()), "length": len(held), "tokens": tokens}
+            )
+        if values:
+            into = "INSERT INTO lexical (chunk_id, terms, counts, length, tokens) VALUES (:id, :terms, :counts, :length, :tokens)"
+            session.execute(text(into), values)
+            # The base's row first: it is the lock that keeps two writers from taking terms in different orders.
+            add_totals(session, base, len(rows), sum(len(held) for _, held in rows))
+            self._count(session, base, frequencies)
+
+    def remove(self, session: Session, base: int, chunk_ids: Sequence[int]) -> None:
+        """Forget chunks."""
+        gone = text("DELETE FROM lexical WHERE chunk_id = ANY (:ids) RETURNING terms, length")
+        rows = session.execute(gone, {"ids": list(chunk_ids)}).all()
+        if rows:
+            add_totals(session, base, -len(rows), -sum(row.length for row in rows))
+            self._count(session, base, Counter({t: -n for t, n in _frequencies(row.terms for row in rows).items()}))
+            unused = text("DELETE FROM terms WHERE base = :base AND df <= 0")
+            session.execute(unused, {"base": base})
+
+    def statistics(self, session: Session, bases: Sequence[int], tokens: Sequence[str]) -> Statistics:
+        """Count what weighs the tokens."""
+        query = text("SELECT term, sum(df) AS df FROM terms WHERE base = ANY (:bases) AND term = ANY (:terms) GROUP BY term")
+        rows = session.execute(query, {"bases": list(bases), "terms": list(tokens)})
+        return Statistics(*read_totals(session, bases), {row.term: int(row.df) for row in rows})
+
+    def candidates(
+        self, session: Session, scope: Scope, statistics: Statistics, tokens: Sequence[str]
+    ) -> Sequence[tuple[int, list[str]]]:
+        """Return the most promising chunks, each with its tokens, base's number before each."""
+        where = f"AND chunk_id IN ({VISIBLE_CHUNKS})" if scope.md5s is not None or scope.unfinished else ""
+        if scope.md5s is not None:
+            where = f"AND chunk_id IN ({VISIBLE_CHUNKS} AND f.md5 = ANY (:md5s))"
+        terms = [marked(base, token) for base in scope.bases for token in tokens]
+        values = {
+            "terms": terms,
+            "weights": [statistics.weight(token) for _ in scope.bases for token in tokens],
+            "rare": [marked(base, token) for base in scope.bases for token in _rare(statistics.frequencies, tokens)],
+            "mean": statistics.tokens / statistics.chunks,
+            "limit": CANDIDATES,
+            "md5s": list(scope.md5s or ()),
+        }
+        rows = session.execute(text(_CANDIDATES.format(where=where)), values)
+        return [(row.chunk_id, row.tokens.split(" ")) for row in rows]
+
+    def _count(self, session: Session, base: int, frequencies: Mapping[str, int]) -> None:
+        """Move the counts of terms, in one order for all writers."""
+        values = [{"base": base, "term": term, "df": change} for term, change in sorted(frequencies.items())]
+        adding = insert(Term)
+        session.execute(
+            adding.on_conflict_do_update(index_elements=["base", "term"], set_={"df": Term.df + adding.excluded.df}), values
+        )
+
+
+def _frequencies(rows: Iterable[Sequence[str]]) -> Counter[str]:
+    counted: Counter[str] = Counter()
+    for terms in rows:
+        counted.update(term.partition("_")[2] for term in terms)
+    return counted
+
+
+def _rare(frequencies: Mapping[str, int], tokens: Sequence[str]) -> list[str]:
+    """Return the rarest tokens, rarest first, as long as they find no more chunks than we look at; one at least."""
+    chosen: list[str] = []
+    total = 0
+    for token in tokens:
+        total += frequencies.get(token, 0)
+        if chosen and total > MOST_MATCHES:
+            break
+        chosen.append(token)
+    return chosen

@@ -1,0 +1,184 @@
+"""A question in, passages out: words and vectors, near words first, neighbours joined, each with its best-covering sentence.
+
+Measured on both languages: 100 candidates of each ranking, min-max, .7 of words and .3 of the built-in embedder's vectors; over
+the best 30, + .3 of proximity and .2 of words that stand in the asked order. A score means the same in every search: 1 where
+a passage and one sentence of it cover all that the question asks, 0 where they cover no more than chance does in a base of that
+size. It is the best passage's; the others' are in proportion to what ranked them.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import BindParameter, bindparam, exists, func, select
+from sqlalchemy.orm import Session
+
+from chatapp.core.prompt import Passage
+from chatapp.core.quoting import best_quote
+from chatapp.core.ranking import coverage, fuse, min_max
+from chatapp.core.text import index_tokens, is_wide, query_tokens, small_words
+from chatapp.knowledge.ingest.jobs import VISIBLE
+from chatapp.knowledge.ingest.pipeline import page_of
+from chatapp.knowledge.search.bm25 import CANDIDATES, Found, Lexical, Match, Scope, search
+from chatapp.knowledge.search.dense import Dense
+from chatapp.stems import stem
+from chatapp.storage.models import Chunk, File, FileText, KnowledgeBase
+
+NEAR = 0.3  # weight of proximity
+IN_ORDER = 0.2  # of words that stand as they were asked
+NEAR_CANDIDATES = 30
+MOST_JOINED = 4  # chunks in one passage
+OTHER_SCRIPT = 0.8  # of a passage's value is left where it is not in the question's script: of two manuals, the asker's own
+TOGETHER = 0.7  # of a question's weight has to stand in one heading where it is made of stop words
+
+# Built once: every question asks them, and building one costs as much as asking it.
+_BASES: BindParameter[list[int]] = bindparam("bases", expanding=True)
+_IDS: BindParameter[list[Any]] = bindparam("ids", expanding=True)
+_OF_BASES = exists().where(File.knowledge_base_id == KnowledgeBase.id, KnowledgeBase.number.in_(_BASES))
+_UNFINISHED = select(_OF_BASES.where(File.status.not_in(VISIBLE)))
+_THERE = (
+    select(Chunk.id)
+    .join(File, File.id == Chunk.file_id)
+    .join(KnowledgeBase, KnowledgeBase.id == File.knowledge_base_id)
+    .where(Chunk.id.in_(_IDS), File.status.in_(VISIBLE), KnowledgeBase.number.in_(_BASES))
+)
+_THERE_IN_FILES = _THERE.where(File.md5.in_(bindparam("md5s", expanding=True)))
+_CHOSEN = select(Chunk, File).join(File, File.id == Chunk.file_id).where(Chunk.id.in_(_IDS))
+_PAGES = select(FileText.file_id, FileText.pages).where(FileText.file_id.in_(_IDS))
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A chunk that was chosen, or several that follow each other."""
+
+    passage: Passage
+    first: int
+    last: int
+
+
+def retrieve(
+    session: Session,
+    index: Lexical,
+    bases: Sequence[int],
+    question: str,
+    k: int,
+    md5s: Sequence[str] | None = None,
+    dense: Dense | None = None,
+) -> list[Passage]:
+    """Return the best passages for a question, at most `k`, best first."""
+    scope = Scope(tuple(bases), tuple(md5s) if md5s is not None else None, _has_unfinished(session, bases))
+    searched = _search(index, session, scope, question)
+    ranked = rank(searched.matches, dense)[:CANDIDATES]
+    by = _By({match.chunk_id: match.score for match in searched.matches}, dense)
+    found = _join(session, _load(session, scope, dict(ranked), k, is_wide(question), by))
+    pages = _pages(session, {each.passage.file_id for each in found})
+    told = [_tell(each.passage, searched.evidence, pages.get(each.passage.file_id, [])) for each in found]
+    best = max((covered for _, covered in told), default=0.0)
+    worth = max(0.0, (best - searched.chance) / (1 - searched.chance))
+    top = told[0][0].score if told else 0.0
+    return [replace(passage, score=round(worth * passage.score / top, 4) if top else 0.0) for passage, _ in told]
+
+
+def _search(index: Lexical, session: Session, scope: Scope, question: str) -> Found:
+    """Search for what a question asks for; where that is stop words only, for headings in which they stand together."""
+    if asked := query_tokens(question, stem):
+        return search(index, session, scope, asked)
+    small = small_words(question, stem)
+    found = search(index, session, scope, small if len(small) > 1 else ())
+    return replace(found, matches=[match for match in found.matches if match.proximity >= TOGETHER])
+
+
+class _By:
+    """What each ranking gave a chunk (0..1), None where it did not find it."""
+
+    def __init__(self, words: Mapping[int, float], dense: Dense | None) -> None:
+        self._words, self._vectors = min_max(words), dense.scores if dense is not None else {}
+
+    def of(self, chunk_id: int) -> dict[str, float | None]:
+        found = {"words": self._words.get(chunk_id), "vectors": self._vectors.get(chunk_id)}
+        return {name: None if value is None else round(max(0.0, value), 3) for name, value in found.items()}
+
+
+def rank(matches: Sequence[Match], dense: Dense | None = None) -> list[tuple[int, float]]:
+    """Return (chunk id, value) of all candidates, best first."""
+    lexical = {match.chunk_id: match.score for match in matches}
+    values = fuse(lexical, dense.scores, dense.share) if dense is not None and dense.scores else min_max(lexical)
+    nearness = {match.chunk_id: NEAR * match.proximity + IN_ORDER * match.in_order for match in matches}
+    first = sorted(values, key=lambda key: (-values[key], key))[:NEAR_CANDIDATES]
+    for key in first:
+        values[key] += nearness.get(key, 0.0)
+    return sorted(values.items(), key=lambda item: (-item[1], item[0]))
+
+
+def _has_unfinished(session: Session, bases: Sequence[int]) -> bool:
+    """Say whether files in work could show up in the index before they are whole."""
+    return bool(session.scalar(_UNFINISHED, {"bases": list(bases)}))
+
+
+def _load(session: Session, scope: Scope, values: Mapping[int, float], k: int, wide: bool, by: _By) -> list[_Found]:
+    """Return the best chunks that are there: Chroma may name some that are gone, and only SQL says whose they are."""
+    asked = {"ids": list(values), "bases": list(scope.bases)}
+    there, more = (_THERE, {}) if scope.md5s is None else (_THERE_IN_FILES, {"md5s": list(scope.md5s)})
+    kept = sorted(session.scalars(there, {**asked, **more}), key=lambda key: (-values[key], key))[:k]
+    found = [
+        _Found(
+            Passage(
+                chunk_id=chunk.id,
+                knowledge_base_id=file.knowledge_base_id,
+                file_id=file.id,
+                md5=file.md5,
+                name=file.name,
+                page=chunk.page,
+                heading=chunk.heading,
+                start=chunk.start,
+                end=chunk.end,
+                text=chunk.text,
+                score=values[chunk.id] * (1 if is_wide(chunk.text) == wide else OTHER_SCRIPT),
+                by=by.of(chunk.id),
+            ),
+            chunk.ordinal,
+            chunk.ordinal,
+        )
+        for chunk, file in session.execute(_CHOSEN, {"ids": kept})
+    ]
+    return sorted(found, key=lambda each: (-each.passage.score, each.passage.chunk_id))
+
+
+def _join(session: Session, found: Sequence[_Found]) -> list[_Found]:
+    """Join chunks that follow each other under one heading and on one page; the joined one has the place of its best chunk."""
+    joined: list[_Found] = []
+    for each in found:
+        for place, other in enumerate(joined):
+            same = _place(other.passage) == _place(each.passage)
+            beside = each.first == other.last + 1 or each.last == other.first - 1
+            if same and beside and max(each.last, other.last) - min(each.first, other.first) < MOST_JOINED:
+                joined[place] = _joined(session, other, each)
+                break
+        else:
+            joined.append(each)
+    return joined if len(joined) == len(found) else _join(session, joined)
+
+
+def _place(passage: Passage) -> tuple[str, str, int | None]:
+    return passage.file_id, passage.heading, passage.page
+
+
+def _joined(session: Session, one: _Found, other: _Found) -> _Found:
+    start, end = min(one.passage.start, other.passage.start), max(one.passage.end, other.passage.end)
+    part = func.substr(FileText.text, start + 1, end - start)
+    text = session.scalars(select(part).where(FileText.file_id == one.passage.file_id)).one()
+    page = min(one.passage, other.passage, key=lambda passage: passage.start).page
+    passage = replace(one.passage, start=start, end=end, text=text, page=page)
+    return _Found(passage, min(one.first, other.first), max(one.last, other.last))
+
+
+def _pages(session: Session, file_ids: set[str]) -> dict[str, list[int]]:
+    return {row.file_id: row.pages for row in session.execute(_PAGES, {"ids": list(file_ids)})}
+
+
+def _tell(passage: Passage, weights: Mapping[str, float], pages: Sequence[int]) -> tuple[Passage, float]:
+    """Add the sentence that covers the question best and its page; say also how well passage and sentence cover it (0..1)."""
+    span, by_sentence = best_quote(passage.text, passage.heading, weights, stem)
+    said = index_tokens(f"{passage.name}\n{passage.heading}\n{passage.text}", stem, frozenset())
+    quote, page = passage.text[span.start : span.end], page_of(pages, passage.start + span.start)
+    return replace(passage, quote=quote, page=page), (by_sentence + coverage(weights, said)) / 2

@@ -1,0 +1,1 @@
+"""The processes beside the web workers, and what starts and watches them."""

@@ -1,0 +1,243 @@
+"""`python -m chatapp.processes.embedder HOST:PORT [FOLDER]`: the built-in embedder, a small server that speaks OpenAI's protocol.
+
+    POST /v1/embeddings   {"model", "input": text or [texts], "encoding_format": "base64" or "float"}
+    GET  /healthz
+
+A process of its own, so that all others share one copy of the model and no native code runs in a web process. The model
+is loaded at the first request: until then this weighs little, so nothing but the standard library is imported before.
+
+Texts are computed one at a time. Batches of this model are no faster on a few cores, and its 8-bit arithmetic scales by
+the largest number of a batch: a text's vector would depend on its neighbours. A question (a request with a single text)
+never waits for a batch, and threads that bring batches yield to everybody else.
+"""
+
+import base64
+import hashlib
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from chatapp.home import MODEL_FOLDER
+
+MOST_TOKENS = 256  # of a text; the rest is not looked at
+MOST_CHARACTERS = 16 * 1024  # of a text that are looked at for tokens
+MOST_TEXTS = 256  # of a request
+MOST_BYTES = 32 * 1024 * 1024  # of a request
+IDLE_SECONDS = 600  # for a connection without requests
+BATCH_NICENESS = 10
+
+
+class ModelError(Exception):
+    """There is no model, or it is not the one that it says it is."""
+
+
+class Wrong(Exception):
+    """The request cannot be answered; the status says in which way, the message to whom it may concern."""
+
+    def __init__(self, status: HTTPStatus, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Model:
+    """The model of a folder, as set-up has made it. Calls may come from many threads."""
+
+    def __init__(self, folder: Path) -> None:
+        described = json.loads((folder / "model.json").read_text("utf-8"))
+        if hashlib.sha256((folder / "model.onnx").read_bytes()).hexdigest() != described["sha256"]:
+            raise ModelError("the file of the model has changed since set-up")
+        self.name: str = described["name"]
+        self._lock = threading.Lock()
+        self._session, self._tokenizer = _load(folder)
+
+    def embed(self, texts: Sequence[str]) -> list[bytes]:
+        """Return one vector for each text, as little-endian float32 of length 1."""
+        if len(texts) == 1:
+            return [self._vector(texts[0])]
+        made = []
+        for text in texts:
+            with self._lock:  # one core is enough for all batches together
+                made.append(self._vector(text))
+        return made
+
+    def _vector(self, text: str) -> bytes:
+        import numpy
+
+        clean = text[:MOST_CHARACTERS].encode("utf-8", "replace").decode()  # half of a surrogate pair is no text
+        tokens = numpy.array([self._tokenizer.encode(clean).ids])
+        vector: bytes = self._session.run(None, {"tokens": tokens})[0].astype("<f4").tobytes()
+        return vector
+
+
+def _load(folder: Path) -> tuple[Any, Any]:
+    import onnxruntime
+    from tokenizers import Tokenizer
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1  # the token streams matter more than the time that a batch takes
+    options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.enable_truncation(MOST_TOKENS)
+    tokenizer.no_padding()
+    model = str(folder / "model.onnx")
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"]), tokenizer
+
+
+class Server(ThreadingHTTPServer):
+    """One thread a connection, and the model that they share."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, address: tuple[str, int], folder: Path) -> None:
+        super().__init__(address, Handler)
+        self._folder = folder
+        self._loading = threading.Lock()
+        self._model: Model | None = None
+        self.trouble = ""
+
+    def embed(self, texts: Sequence[str]) -> tuple[str, list[bytes]]:
+        """Return the model's name and the vectors of texts; raise Wrong where it cannot be loaded or fails."""
+        model = self._loaded()
+        try:
+            return model.name, model.embed(texts)
+        except Exception as fault:  # what foreign libraries raise
+            print(f"Texts could not be embedded: {fault!r}", file=sys.stderr, flush=True)
+            raise Wrong(HTTPStatus.INTERNAL_SERVER_ERROR, f"The texts could not be embedded: {fault}") from fault
+
+    def _loaded(self) -> Model:
+        """Return the model, loaded by whoever asks first, and asked for anew until that succeeds."""
+        with self._loading:
+            if self._model is None:
+                try:
+                    self._model = Model(self._folder)
+                    self.trouble = ""
+                except Exception as fault:  # whatever a damaged file makes a foreign library raise
+                    self.trouble = f"The model cannot be loaded: {fault}"
+                    print(self.trouble, file=sys.stderr, flush=True)
+                    raise Wrong(HTTPStatus.SERVICE_UNAVAILABLE, self.trouble) from fault
+            return self._model
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say what went wrong; a client that has hung up is nobody's business."""
+        fault = sys.exc_info()[1]
+        if not isinstance(fault, ConnectionError | TimeoutError):
+            print(f"A request failed: {fault!r}", file=sys.stderr, flush=True)
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One connection."""
+
+    server: Server
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = -1  # a head and its body leave together
+    timeout = IDLE_SECONDS
+
+    def do_GET(self) -> None:
+        """Say how things are."""
+        if self.path != "/healthz":
+            self.send_error(HTTPStatus.NOT_FOUND)
+        elif self.server.trouble:
+            self.send_error(HTTPStatus.SERVICE_UNAVAILABLE, self.server.trouble)
+        else:
+            self._send(HTTPStatus.OK, {"status": "ok"})
+
+    def do_POST(self) -> None:
+        """Embed."""
+        try:
+            body = self._body()
+            if self.path != "/v1/embeddings":
+                raise Wrong(HTTPStatus.NOT_FOUND, "There is only /v1/embeddings here.")
+            texts, compact = read_request(body)
+            if len(texts) > 1:
+                _yield_to_others()
+            name, vectors = self.server.embed(texts)
+        except Wrong as fault:
+            self.send_error(fault.status, str(fault))
+        else:
+            self._send(HTTPStatus.OK, _answer(name, vectors, compact))
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """Send an error in JSON, and hang up: of what else was sent not everything may have been read."""
+        self.close_connection = True
+        said = message or HTTPStatus(code).phrase
+        self._send(code, {"error": {"message": said, "type": "invalid_request_error" if code < 500 else "server_error"}})
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+    def _body(self) -> bytes:
+        length = self.headers.get("Content-Length", "")
+        if not (length.isascii() and length.isdigit()):
+            raise Wrong(HTTPStatus.LENGTH_REQUIRED, "The request has to say its length (Content-Length).")
+        if len(length) > len(str(MOST_BYTES)) or int(length) > MOST_BYTES:
+            raise Wrong(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"A request may have {MOST_BYTES} bytes.")
+        return self.rfile.read(int(length))
+
+    def _send(self, status: int, payload: dict[str, Any]) -> None:
+        body = json.dumps(payload).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        if self.close_connection:
+            self.send_header("Connection", "close")
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+        self.wfile.flush()
+
+
+def read_request(body: bytes) -> tuple[list[str], bool]:
+    """Return the texts of a request, and whether the vectors are wanted in base64; raise Wrong."""
+    try:
+        asked = json.loads(body)
+    except (ValueError, RecursionError) as fault:
+        raise Wrong(HTTPStatus.BAD_REQUEST, "The request is not JSON.") from fault
+    given = asked.get("input") if isinstance(asked, dict) else None
+    texts = [given] if isinstance(given, str) else given
+    if not isinstance(texts, list) or not texts or not all(isinstance(text, str) for text in texts):
+        raise Wrong(HTTPStatus.BAD_REQUEST, "`input` has to be a text or a list of texts.")
+    if len(texts) > MOST_TEXTS:
+        raise Wrong(HTTPStatus.BAD_REQUEST, f"`input` may have {MOST_TEXTS} texts.")
+    return texts, asked.get("encoding_format") == "base64"
+
+
+def _answer(name: str, vectors: list[bytes], compact: bool) -> dict[str, Any]:
+    shown = [base64.b64encode(vector).decode() if compact else memoryview(vector).cast("f").tolist() for vector in vectors]
+    data = [{"object": "embedding", "index": index, "embedding": each} for index, each in enumerate(shown)]
+    return {"object": "list", "model": name, "data": data}
+
+
+def _yield_to_others() -> None:
+    """Make this thread, and only it, a polite one. Linux counts niceness by thread."""
+    if sys.platform == "linux":
+        thread = threading.get_native_id()
+        os.setpriority(os.PRIO_PROCESS, thread, max(BATCH_NICENESS, os.getpriority(os.PRIO_PROCESS, thread)))
+
+
+def main(address: str, folder: str = str(MODEL_FOLDER)) -> int:
+    """Serve the model of a folder until told to leave."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)  # nothing is kept here: end at once, whatever is being computed
+    host, _, port = address.rpartition(":")
+    try:
+        server = Server((host, int(port)), Path(folder))
+    except (OSError, ValueError, OverflowError) as fault:
+        print(f"The embedder cannot listen on {address}: {fault}", file=sys.stderr)
+        return 1
+    server.serve_forever(poll_interval=3600)  # it is never shut down otherwise: no need to look
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

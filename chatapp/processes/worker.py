@@ -1,0 +1,140 @@
+"""`python -m chatapp.processes.worker`: reads and embeds the files that wait, and leaves when there has been nothing to do.
+
+Any number may run, here or on other machines with the same database and folder: files are claimed, and whoever is killed
+loses its claim within a minute. No gevent here; every file is parsed in a child process with limits. This process alone
+writes to Chroma.
+"""
+
+import logging
+import os
+import secrets
+import signal
+import socket
+import sys
+import time
+from types import FrameType
+
+from chatapp import logs
+from chatapp.child import OwnService
+from chatapp.errors import DatabaseBusy
+from chatapp.home import CHROMA, EMBEDDER, command, url
+from chatapp.knowledge.embedders import embedder_of
+from chatapp.knowledge.fingerprints import adopt, settle, sweep_all
+from chatapp.knowledge.index import VectorIndex
+from chatapp.knowledge.ingest.embedding import Embedding
+from chatapp.knowledge.ingest.jobs import Job, write_patiently
+from chatapp.knowledge.ingest.originals import Originals
+from chatapp.knowledge.ingest.pipeline import Ingest, is_due, release_dead
+from chatapp.knowledge.ingest.remove import Remover
+from chatapp.knowledge.ingest.sandbox import parse_limited
+from chatapp.knowledge.ingest.sync import Sync
+from chatapp.knowledge.search.lexical import index_for
+from chatapp.settings import Settings
+from chatapp.storage.database import open_database
+
+log = logging.getLogger("chatapp.processes.worker")
+
+HOST = socket.gethostname()
+IDLE_SECONDS = 30
+POLL_SECONDS = 0.25
+QUIET_SECONDS = 1  # between two looks for anything but files, where there was nothing else to do
+SYNC_SECONDS = 5  # between two looks at Chroma while files wait
+NICENESS = 10
+
+
+class Worker:
+    """One process's loop."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._database = open_database(settings.sql_url)
+        index = index_for(self._database.sqlite)
+        self._originals = Originals(settings.home / "originals", settings.upload_bytes)
+        self._own_embedder = OwnService(lambda host, port: command(EMBEDDER, settings.home, host, port))
+        self._embedder = embedder_of(settings, self._own_embedder)
+        self._sync = Sync(self._database, VectorIndex(lambda: url(settings, CHROMA), settings.ca_file))
+        self._synced_at = time.monotonic()
+        self._quiet_until = 0.0
+        self._remover = Remover(self._database, index, self._originals, self._sync)
+        self._ingest = Ingest(
+            self._database,
+            index,
+            self._originals,
+            lambda path, name, alive: parse_limited(path, name, settings, alive),
+            lambda: self._leaving,
+            embeds=self._embedder is not None,
+        )
+        self._embedding = Embedding(self._database, self._embedder, lambda: self._leaving)
+        self._owner = f"{HOST}:{os.getpid()}:{secrets.token_hex(4)}"
+        self._leaving = False
+
+    def leave(self, _number: int = 0, _frame: FrameType | None = None) -> None:
+        """End soon: what is being read goes back to the queue."""
+        self._leaving = True
+
+    def run(self, idle_seconds: float = IDLE_SECONDS) -> None:
+        """Work until asked to leave, or until there was nothing to do for a while."""
+        self._originals.sweep()
+        self._take_up()
+        idle_since = time.monotonic()
+        while not self._leaving and time.monotonic() - idle_since < idle_seconds:
+            try:
+                worked = self._step()
+            except DatabaseBusy:
+                log.warning("the database has been busy for too long; trying again")
+                worked = False
+            if worked:
+                idle_since = time.monotonic()
+            else:
+                time.sleep(POLL_SECONDS)
+        self._own_embedder.close()
+        self._database.close()
+
+    def _take_up(self) -> None:
+        """Take up at once what a worker of this machine left when it was killed, and what was read without an embedder."""
+        if self._database.sqlite:  # then all workers are on this machine
+            write_patiently(self._database, lambda t: release_dead(t, HOST))
+        embedder = self._embedder
+        if embedder is not None:
+            write_patiently(self._database, lambda t: adopt(t, embedder))
+        sweep_all(self._database)
+
+    def _step(self) -> bool:
+        quiet = time.monotonic() < self._quiet_until
+        if not quiet and self._remover.go_on():
+            return True
+        job = self._ingest.claim(self._owner) if self._database.read(is_due) else None
+        if job is not None:
+            self._work_on(job)
+        elif quiet:
+            return False
+        if (job is None or job.is_read) and settle(self._database):
+            return True
+        if job is None or time.monotonic() - self._synced_at > SYNC_SECONDS:
+            self._synced_at = time.monotonic()
+            if self._sync.go_on() or job is not None:
+                return True
+            self._quiet_until = time.monotonic() + QUIET_SECONDS
+            return False
+        return True
+
+    def _work_on(self, job: Job) -> None:
+        began = time.monotonic()
+        status = self._embedding.run(job) if job.is_read else self._ingest.read(job)
+        log.info("file %s %s in %d ms", job.file_id, status, round((time.monotonic() - began) * 1000))
+
+
+def main() -> int:
+    """Run one worker in the foreground."""
+    settings = Settings.from_env()
+    logs.set_up(settings.log_level)
+    if os.nice(0) < NICENESS:
+        os.nice(NICENESS - os.nice(0))
+    worker = Worker(settings)
+    signal.signal(signal.SIGTERM, worker.leave)
+    signal.signal(signal.SIGINT, worker.leave)
+    worker.run()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,121 @@
+"""Under gevent: the reader yields to the hub, and a killed greenlet closes its connection at once, at every stage."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.support.modelserver import ModelServer
+
+SCRIPT = """
+from gevent import monkey
+monkey.patch_all()
+import sys, time
+import gevent
+from chatapp.chains.build import (build_chain, pieces)
+from chatapp.chains.models import Endpoint, Models, Parameters
+from chatapp.core.prompt import Ask
+from chatapp.settings import Settings
+
+base_url, *names = sys.argv[1:]
+models = Models(Settings())
+seen = {name: 0 for name in names}
+ticks = []
+
+def run(name):
+    model = models.model(Endpoint("x", "X", base_url, "k"), Parameters(name.rstrip("+")))
+    retrieve = (lambda query: []) if name.endswith("+") else None
+    for piece in pieces(build_chain(model, retrieve).stream(Ask("q"))):
+        seen[name] += 1
+
+def tick():
+    while True:
+        ticks.append(time.monotonic())
+        gevent.sleep(0.01)
+
+models.preload()
+greenlets = [gevent.spawn(run, name) for name in names]
+gevent.sleep(0.3)
+gevent.spawn(tick)
+gevent.sleep(0.3)
+assert len(ticks) > 8, len(ticks)
+killed = time.monotonic()
+gevent.killall(greenlets, block=True, timeout=1)
+assert all(greenlet.dead for greenlet in greenlets)
+print(killed, *seen.values(), flush=True)
+gevent.sleep(5)
+"""
+NAMES = ("typewriter-2000-50", "typewriter-2000-40+", "hang-before-headers", "hang-after-headers", "hang-mid")
+
+
+def test_a_killed_greenlet_closes_its_connection_at_every_stage() -> None:
+    root = Path(__file__).parents[3]
+    with ModelServer() as server:
+        command = [sys.executable, "-c", SCRIPT, server.base_url, *NAMES]
+        process = subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True)
+        assert process.stdout is not None
+        killed, *counts = (float(part) for part in process.stdout.readline().split())
+        requests = server.asked()
+        assert len(requests) == len(NAMES)
+        assert server.wait_for(lambda: all(request.closed_by_client for request in requests), 0.8)
+        assert all(request.closed_at is not None and request.closed_at - killed < 0.3 for request in requests)
+        assert [count > 0 for count in counts] == [True, True, False, False, True]
+        process.kill()
+        process.wait(10)
+        process.stdout.close()
+
+
+NAMES_SCRIPT = """
+from gevent import monkey
+monkey.patch_all()
+import socket, sys, time
+import gevent
+from gevent.resolver.thread import Resolver
+from chatapp.chains.build import (build_chain, pieces)
+from chatapp.chains.models import Endpoint, Models, Parameters
+from chatapp.core.prompt import Ask
+from chatapp.errors import ChatAppError
+from chatapp.settings import Settings
+
+asleep = monkey.get_original("time", "sleep")
+
+class Slow(Resolver):
+    # A name server that does not answer: the system's look-up blocks its thread, and knows no time limit.
+    def getaddrinfo(self, host, *rest, **named):
+        if host == "slow.example":
+            self.pool.apply(asleep, (4,))
+            raise socket.gaierror(socket.EAI_AGAIN, "no answer")
+        return super().getaddrinfo(host, *rest, **named)
+
+gevent.get_hub().resolver = Slow()
+models = Models(Settings(connect_seconds=1))
+models.preload()
+
+def ask(base_url):
+    began = time.monotonic()
+    model = models.model(Endpoint("x", "X", base_url, "k"), Parameters("typewriter-3-100"))
+    try:
+        end = str(sum(1 for _ in pieces(build_chain(model).stream(Ask("q")))))
+    except ChatAppError as fault:
+        end = fault.code
+    return end, time.monotonic() - began
+
+slow = [gevent.spawn(ask, "http://slow.example/v1") for _ in range(40)]
+gevent.sleep(0.1)
+quick = [gevent.spawn(ask, sys.argv[1].replace("127.0.0.1", "localhost")) for _ in range(5)]
+for kind, greenlets in ("quick", quick), ("slow", slow):
+    gevent.joinall(greenlets, timeout=20)
+    print(kind, {each.value[0] for each in greenlets}, max(each.value[1] for each in greenlets), flush=True)
+"""
+
+
+def test_a_name_server_that_does_not_answer_delays_only_who_asks_for_that_name() -> None:
+    root = Path(__file__).parents[3]
+    with ModelServer() as server:
+        command = [sys.executable, "-c", NAMES_SCRIPT, server.base_url]
+        done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    quick, slow = done.stdout.splitlines()
+    assert quick.startswith("quick {'4'}"), quick  # three tokens and the end
+    assert float(quick.split()[-1]) < 1.5, quick
+    assert slow.startswith("slow {'upstream_unreachable'}"), slow
+    assert float(slow.split()[-1]) < 3, slow

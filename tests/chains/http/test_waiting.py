@@ -1,0 +1,84 @@
+"""One timer ends all waits of an exchange: at the deadline that holds when it rings, whichever way that was moved."""
+
+import time
+
+import gevent
+import pytest
+from gevent import socket
+
+from chatapp.chains.http.waiting import Alarm, Deadline, Limits, until_readable
+
+
+def _deadline(seconds: float) -> Deadline:
+    return Deadline(Limits(connect=9, first_token=seconds, idle=9, answer=9))
+
+
+def _waited(sock: socket.socket, alarm: Alarm) -> float:
+    """Wait until something comes or the alarm rings; return how long that took, in seconds."""
+    began = time.monotonic()
+    try:
+        with alarm:
+            until_readable(sock)()
+    except TimeoutError:
+        pass
+    return time.monotonic() - began
+
+
+@pytest.fixture
+def pair() -> tuple[socket.socket, socket.socket]:
+    here, there = socket.socketpair()
+    with here, there:
+        yield here, there
+
+
+def test_a_wait_ends_at_the_deadline_and_the_next_one_does_not_begin(pair: tuple[socket.socket, socket.socket]) -> None:
+    alarm = Alarm(_deadline(0.1))
+    with pytest.raises(TimeoutError), alarm:
+        until_readable(pair[0])()
+    with pytest.raises(TimeoutError), alarm:
+        raise AssertionError("no time is left")
+
+
+def test_what_comes_in_time_is_waited_for_again_and_again(pair: tuple[socket.socket, socket.socket]) -> None:
+    here, there = pair
+    deadline = _deadline(0.2)
+    alarm = Alarm(deadline)
+    for _ in range(6):  # longer in all than one limit
+        gevent.spawn_later(0.08, there.send, b"x")
+        with alarm:
+            until_readable(here)()
+        assert here.recv(9) == b"x"
+        deadline.allow(0.2)
+
+
+def test_a_deadline_that_moves_on_during_the_wait_holds(pair: tuple[socket.socket, socket.socket]) -> None:
+    deadline = _deadline(0.1)
+    gevent.spawn_later(0.05, deadline.allow, 0.3)
+    assert 0.3 <= _waited(pair[0], Alarm(deadline)) < 2
+
+
+def test_a_deadline_that_comes_nearer_between_two_waits_holds(pair: tuple[socket.socket, socket.socket]) -> None:
+    here, there = pair
+    deadline = _deadline(5)
+    alarm = Alarm(deadline)
+    there.send(b"x")
+    with alarm:
+        until_readable(here)()
+    here.recv(9)
+    deadline.allow(0.1)
+    assert _waited(here, alarm) < 3
+
+
+def test_an_alarm_that_rings_while_nobody_waits_hits_nobody(pair: tuple[socket.socket, socket.socket]) -> None:
+    deadline = _deadline(0.05)
+    alarm = Alarm(deadline)
+    gevent.spawn_later(0.01, pair[1].send, b"x")
+    with alarm:
+        until_readable(pair[0])()
+    gevent.sleep(0.15)
+    deadline.allow(0.1)
+    assert _waited(pair[0], alarm) < 0.05, "something is there to read"
+    pair[0].recv(9)
+    deadline.allow(0.1)
+    assert 0.1 <= _waited(pair[0], alarm) < 2
+    alarm.stop()

@@ -1,0 +1,155 @@
+"""Every shape a chain may stream, read as pieces."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import pytest
+from langchain_core.documents import Document
+from langchain_core.messages import AIMessage, AIMessageChunk
+from langchain_core.messages.ai import UsageMetadata
+
+from chatapp.chains.build import Finished, Retrieved, pieces
+from chatapp.chains.pieces import Thinking, as_document
+from chatapp.core.events import Chunk, Reasoning, Status
+from tests.support.passages import passage
+
+NOTHING = Finished(None, {})
+USAGE: UsageMetadata = {"input_tokens": 3, "output_tokens": 4, "total_tokens": 7}
+SAID = {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}
+
+
+SHAPES: list[tuple[str, list[Any], list[Any]]] = [
+    ("strings", ["a", "", "b"], [Chunk("a"), Chunk("b"), NOTHING]),
+    ("message chunks", [AIMessageChunk(content="a"), AIMessageChunk(content="b")], [Chunk("a"), Chunk("b"), NOTHING]),
+    ("a whole message", [AIMessage(content="all")], [Chunk("all"), NOTHING]),
+    ("answers in dicts", [{"answer": "a"}, {"answer": AIMessageChunk(content="b")}], [Chunk("a"), Chunk("b"), NOTHING]),
+    ("nothing at all", [], [NOTHING]),
+    ("other keys of a chain", [{"input": "q"}, {"answer": None}, None, 5], [NOTHING]),
+    (
+        "content blocks",
+        [
+            AIMessageChunk(
+                content=[
+                    {"type": "thinking", "thinking": "t1"},
+                    {"type": "reasoning", "summary": [{"type": "summary_text", "text": "t2"}]},
+                    {"type": "reasoning", "reasoning": "t3"},
+                    {"type": "text", "text": "a"},
+                    "b",
+                    {"type": "image_url", "image_url": {"url": "x"}},
+                    {"type": "refusal", "refusal": "no"},
+                ]
+            )
+        ],
+        [Reasoning("t1"), Reasoning("t2"), Reasoning("t3"), Chunk("a"), Chunk("b"), Chunk("no"), NOTHING],
+    ),
+    ("a list of blocks", [[{"type": "text", "text": "a"}], {"answer": [{"text": "b"}]}], [Chunk("a"), Chunk("b"), NOTHING]),
+    (
+        "reasoning fields",
+        [
+            AIMessageChunk(content="", additional_kwargs={"reasoning_content": "t"}),
+            AIMessageChunk(content="a", additional_kwargs={"reasoning": {"summary": [{"text": "u"}]}}),
+        ],
+        [Reasoning("t"), Reasoning("u"), Chunk("a"), NOTHING],
+    ),
+    (
+        "reason and usage apart",
+        [
+            "a",
+            AIMessageChunk(content="", response_metadata={"finish_reason": "length"}),
+            AIMessageChunk(content="", usage_metadata=USAGE),
+        ],
+        [Chunk("a"), Finished("length", SAID)],
+    ),
+    ("reason alone", [AIMessageChunk(content="", response_metadata={"stop_reason": "end_turn"})], [Finished("stop", {})]),
+    ("usage alone", [AIMessageChunk(content="", usage_metadata=USAGE)], [Finished(None, SAID)]),
+    (
+        "usage of an older kind",
+        [AIMessage(content="a", response_metadata={"finish_reason": "stop", "token_usage": {"prompt_tokens": 1, "x": None}})],
+        [Chunk("a"), Finished("stop", {"prompt_tokens": 1})],
+    ),
+    (
+        "usage in two parts",
+        [
+            AIMessageChunk(content="", usage_metadata={"input_tokens": 3, "output_tokens": 0, "total_tokens": 3}),
+            AIMessageChunk(content="", usage_metadata={"input_tokens": 0, "output_tokens": 4, "total_tokens": 4}),
+        ],
+        [Finished(None, SAID)],
+    ),
+    ("a refusal", [AIMessageChunk(content="", additional_kwargs={"refusal": "I cannot."})], [Chunk("I cannot."), NOTHING]),
+    (
+        "stages and documents",
+        [
+            {"status": "searching"},
+            {"context": [as_document(passage())], "query": "q", "cut": {"passages": 1, "history": 0}},
+            {"answer": "a"},
+        ],
+        [Status("searching"), Retrieved((passage(),), {"passages": 1, "history": 0}, "q"), Chunk("a"), NOTHING],
+    ),
+    ("passages as they are", [{"context": [passage()]}], [Retrieved((passage(),)), NOTHING]),
+    (
+        "context and answer in one dict",
+        [{"context": [], "answer": "a"}],
+        [Retrieved(()), Chunk("a"), NOTHING],
+    ),
+    ("thinking in the text", ["<think>a</think>", "\n\nb"], [Reasoning("a"), Chunk("b"), NOTHING]),
+]
+
+
+@pytest.mark.parametrize(("stream", "expected"), [row[1:] for row in SHAPES], ids=[row[0] for row in SHAPES])
+def test_every_shape_becomes_pieces(stream: Iterable[Any], expected: list[Any]) -> None:
+    assert list(pieces(stream)) == expected
+
+
+def test_a_foreign_document_becomes_a_passage() -> None:
+    found = next(pieces([{"context": [Document(page_content="text", metadata={"source": "a.txt", "page": 2, "other": 1})]}]))
+    assert isinstance(found, Retrieved)
+    assert (found.passages[0].name, found.passages[0].page, found.passages[0].text) == ("a.txt", 2, "text")
+
+
+THOUGHTS = [
+    ("<think>abc</think>xyz", "abc", "xyz"),
+    (" \n<think>\nabc </think>\n\n xyz", "abc ", "xyz"),
+    ("<think>\n\n</think>\n\nxyz", "", "xyz"),
+    ("<think>a < b </thin k></think>x</think>y", "a < b </thin k>", "x</think>y"),
+    ("<think>never closed </thi", "never closed </thi", ""),
+    ("<thinking is hard", "", "<thinking is hard"),
+    ("xyz <think>abc</think>", "", "xyz <think>abc</think>"),
+    ("  xyz", "", "  xyz"),
+    ("<thi", "", "<thi"),
+    ("  ", "", "  "),
+    ("<think><think>a</think>b", "<think>a", "b"),
+    ("", "", ""),
+]
+
+
+def split(parts: Iterable[str]) -> tuple[str, str]:
+    thinking = Thinking()
+    found = [piece for part in parts for piece in thinking.feed(part)] + list(thinking.close())
+    thought = "".join(piece.text for piece in found if isinstance(piece, Reasoning))
+    return thought, "".join(piece.text for piece in found if isinstance(piece, Chunk))
+
+
+@pytest.mark.parametrize(("text", "thought", "answer"), THOUGHTS)
+def test_thinking_is_found_however_the_text_is_cut(text: str, thought: str, answer: str) -> None:
+    assert split([text]) == (thought, answer)
+    assert split(list(text)) == (thought, answer)
+    for at in range(len(text) + 1):
+        assert split([text[:at], text[at:]]) == (thought, answer)
+
+
+def test_closing_closes_the_stream_and_so_does_its_end() -> None:
+    closed = []
+
+    def stream() -> Iterator[str]:
+        try:
+            yield "a"
+            yield "b"
+        finally:
+            closed.append(True)
+
+    found = pieces(stream())
+    next(found)
+    found.close()  # type: ignore[attr-defined]
+    assert closed == [True]
+    list(pieces(stream()))
+    assert closed == [True, True]

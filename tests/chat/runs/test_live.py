@@ -1,0 +1,137 @@
+"""How a log is read while it grows: at once, not too often, with heartbeats, in parts, and away from a worker that leaves."""
+
+from collections.abc import Iterator
+
+import gevent
+import pytest
+
+from chatapp.chat.runs.live import CHUNK_CHARACTERS, Live
+from chatapp.core.events import Chunk, Context, Done, Error, Event, Ping, Reset, Status
+
+CONTEXT = Context("Handbook", "s", "m", "q")
+DONE = Done("stop")
+
+
+class Reading:
+    """A reader in a greenlet of its own."""
+
+    def __init__(self, live: Live, position: int = 0) -> None:
+        self.events: list[Event] = []
+        self.places: list[int] = []
+        self.greenlet = gevent.spawn(self._read, live.tail(position))
+
+    def _read(self, tail: Iterator[tuple[int, Event]]) -> None:
+        for place, event in tail:
+            self.places.append(place)
+            self.events.append(event)
+
+    def until(self, count: int) -> list[Event]:
+        with gevent.Timeout(5):
+            while len(self.events) < count:
+                gevent.sleep(0.001)
+        return self.events
+
+    def to_its_end(self) -> list[Event]:
+        self.greenlet.get(timeout=5)
+        return self.events
+
+
+@pytest.fixture
+def live() -> Live:
+    made = Live()
+    made.log.append(CONTEXT)
+    return made
+
+
+def say(live: Live, *events: object) -> None:
+    for event in events:
+        live.log.append(event)  # type: ignore[arg-type]
+    live.ring()
+
+
+def test_two_readers_are_given_the_same(live: Live) -> None:
+    first, second = Reading(live), Reading(live)
+    first.until(1)
+    say(live, Chunk("Hello "))
+    first.until(2)
+    say(live, Chunk("world"), DONE)
+    assert first.to_its_end() == second.to_its_end() == [CONTEXT, Chunk("Hello "), Chunk("world"), DONE]
+
+
+def test_what_comes_faster_than_a_screen_shows_is_joined(live: Live) -> None:
+    reading = Reading(live)
+    for n in range(500):
+        say(live, Chunk(f"{n} "))
+        gevent.sleep(0)
+    say(live, DONE)
+    events = reading.to_its_end()
+    assert "".join(event.text for event in events if isinstance(event, Chunk)) == "".join(f"{n} " for n in range(500))
+    assert len(events) < 100
+
+
+def test_a_long_backlog_comes_in_parts(live: Live) -> None:
+    text = "中文😀" * CHUNK_CHARACTERS
+    say(live, Chunk(text), DONE)
+    events = Reading(live).to_its_end()
+    pieces = [event.text for event in events if isinstance(event, Chunk)]
+    assert "".join(pieces) == text
+    assert max(len(piece) for piece in pieces) <= CHUNK_CHARACTERS
+
+
+def test_a_bell_without_news_is_a_heartbeat(live: Live) -> None:
+    reading = Reading(live)
+    reading.until(1)
+    live.ring()
+    assert reading.until(2)[1] == Ping()
+    say(live, DONE)
+    assert reading.to_its_end() == [CONTEXT, Ping(), DONE]
+
+
+def test_who_comes_back_to_a_silent_answer_hears_at_once_that_it_is_connected(live: Live) -> None:
+    reading = Reading(live, live.log.position)
+    assert reading.until(1) == [Ping()]
+    say(live, Chunk("Yes."), DONE)
+    assert reading.to_its_end() == [Ping(), Chunk("Yes."), DONE]
+
+
+def test_a_status_is_told_once(live: Live) -> None:
+    reading = Reading(live)
+    reading.until(1)
+    live.status = Status("searching")
+    live.ring()
+    reading.until(2)
+    say(live, Chunk("Yes."), DONE)
+    assert reading.to_its_end() == [CONTEXT, Status("searching"), Chunk("Yes."), DONE]
+
+
+def test_readers_of_a_worker_that_leaves_are_sent_away_without_an_end(live: Live) -> None:
+    reading, ahead = Reading(live), Reading(live, 50)
+    reading.until(1)
+    live.log.append(Chunk("Hel"))
+    live.leave()
+    assert reading.to_its_end() == [CONTEXT, Chunk("Hel")]
+    assert ahead.to_its_end() == [Ping()]
+
+
+def test_a_position_that_the_log_has_not_reached_is_waited_for(live: Live) -> None:
+    reading = Reading(live, 4)
+    gevent.sleep(0)
+    say(live, Chunk("Hello"))
+    say(live, DONE)
+    assert [event for event in reading.to_its_end() if event != Ping()] == [Chunk("lo"), DONE]
+
+
+def test_text_that_a_crash_took_is_not_mistaken_for_the_end(live: Live) -> None:
+    end = Error("interrupted", "error.interrupted", {}, True)
+    say(live, end)
+    assert Reading(live, live.log.position).to_its_end() == [Reset(), CONTEXT, end]
+
+
+def test_who_has_seen_the_end_is_told_nothing_more(live: Live) -> None:
+    say(live, Chunk("Hi"), DONE)
+    assert Reading(live, live.log.position).to_its_end() == []
+
+
+def test_a_position_that_was_lost_begins_anew(live: Live) -> None:
+    say(live, Chunk("Hi"), DONE)
+    assert Reading(live, 99).to_its_end() == [Reset(), CONTEXT, Chunk("Hi"), DONE]

@@ -1,0 +1,119 @@
+"""Ends are saved together, each for itself, and never for somebody who has lost the run."""
+
+from collections.abc import Iterator
+
+import gevent
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session as Transaction
+
+from chatapp.chat import answers
+from chatapp.chat.answers import Ending
+from chatapp.chat.runs.saver import Saver
+from chatapp.core.answer import AnswerLog, State
+from chatapp.core.events import Chunk, Context, Done
+from chatapp.errors import ChatAppError, DatabaseBusy, Interrupted, NotSaved
+from chatapp.identity.accounts import Accounts
+from chatapp.settings import Settings
+from chatapp.storage.database import Database, open_database
+from chatapp.storage.models import Message, Run, Session, User, new_id
+
+
+class Counting(Database):
+    """A database that counts its writes, and can be held by somebody else."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database.engine)
+        self.writes = 0
+        self.held = False
+
+    def write(self, fn):  # type: ignore[no-untyped-def]
+        self.writes += 1
+        gevent.sleep(0)  # as it is in a worker: others run meanwhile
+        if self.held:
+            raise DatabaseBusy
+        return super().write(fn)
+
+
+@pytest.fixture
+def database(settings: Settings) -> Iterator[Counting]:
+    made = open_database(settings.sql_url)
+    Accounts(made).ensure_admin("", "a-token-of-the-tests")
+    yield Counting(made)
+    made.close()
+
+
+def begin(database: Database, owner: str | None = None) -> Ending:
+    """Store an answer that is being written, and return its end."""
+
+    def add(t: Transaction) -> str:
+        user_id = t.scalars(select(User.id)).one()
+        session = Session(id=new_id(), user_id=user_id)
+        t.add(session)
+        t.flush()
+        answer = Message(id=new_id(), session_id=session.id, user_id=user_id, role="assistant", status="running")
+        t.add(answer)
+        t.flush()
+        t.add(Run(message_id=answer.id, session_id=session.id, user_id=user_id, owner=owner or answers.owner()))
+        return answer.id
+
+    message_id = Database(database.engine).write(add)
+    log = AnswerLog()
+    log.append(Context("Handbook", "s", message_id, "q"))
+    log.append(Chunk(f"The answer {message_id}."))
+    return Ending(message_id, log, State.COMPLETE, Done("stop"))
+
+
+def status(database: Database, ending: Ending) -> tuple[str, str]:
+    row = database.read(lambda t: t.execute(select(Message.status, Message.content).where(Message.id == ending.message_id)).one())
+    return row.status, row.content
+
+
+def save(saver: Saver, *endings: Ending) -> list[ChatAppError | None]:
+    waiting = [gevent.spawn(saver.save_end, ending) for ending in endings]
+    return [each.get(timeout=10) for each in waiting]
+
+
+def test_a_hundred_ends_of_one_moment_are_a_few_transactions(database: Counting) -> None:
+    endings = [begin(database) for _ in range(100)]
+    assert save(Saver(database), *endings) == [None] * 100
+    assert database.writes < 5
+    assert {status(database, ending) for ending in endings} == {
+        ("complete", f"The answer {ending.message_id}.") for ending in endings
+    }
+    assert database.read(lambda t: t.scalars(select(Run.message_id)).all()) == []
+
+
+def test_who_has_lost_a_run_is_told_and_the_others_are_saved(database: Counting) -> None:
+    mine, taken = begin(database), begin(database, owner="somebody:else")
+    saved, refused = save(Saver(database), mine, taken)
+    assert saved is None
+    assert isinstance(refused, Interrupted)
+    assert status(database, taken) == ("running", "")
+
+
+def test_an_end_that_cannot_be_stored_does_not_take_others_with_it(database: Counting) -> None:
+    good, bad = begin(database), begin(database)
+    unstorable = Ending(bad.message_id, bad.log, State.COMPLETE, Done("stop"), {"query": object()})
+    saved, refused = save(Saver(database), good, unstorable)
+    assert saved is None
+    assert isinstance(refused, NotSaved)
+    assert status(database, good)[0] == "complete"
+
+
+def test_a_database_that_is_held_is_tried_again(database: Counting) -> None:
+    ending = begin(database)
+    database.held = True
+    waiting = gevent.spawn(Saver(database).save_end, ending)
+    while not database.writes:
+        gevent.sleep(0.01)
+    database.held = False
+    assert waiting.get(timeout=5) is None
+    assert status(database, ending)[0] == "complete"
+
+
+def test_a_database_that_stays_away_ends_in_an_error(database: Counting) -> None:
+    ending = begin(database)
+    database.held = True
+    [fault] = save(Saver(database, seconds=0.3), ending)
+    assert isinstance(fault, NotSaved)

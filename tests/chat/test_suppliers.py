@@ -1,0 +1,132 @@
+"""Which model a turn uses, and what happens to keys."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from chatapp.chains.models import Models
+from chatapp.chat.answers import heartbeats, reap
+from chatapp.chat.suppliers import Choice, Suppliers, Wish
+from chatapp.chat.turns import Question
+from chatapp.errors import InvalidRequest, ModelGone, NoModel, NotFound
+from chatapp.identity.accounts import Person
+from chatapp.identity.secrets import Secret
+from chatapp.web.request import Services
+
+Choose = Callable[[Wish, Wish], Choice]
+
+
+@pytest.fixture
+def suppliers(services: Services) -> Suppliers:
+    return services.suppliers
+
+
+@pytest.fixture
+def choose(services: Services, admin: Person) -> Choose:
+    return lambda asked, session: services.database.read(lambda t: services.suppliers.choose(t, admin.id, asked, session))
+
+
+def save(suppliers: Suppliers, name: str, models: list[str], key: str = "sk-canary", **more: object):
+    return suppliers.create({"name": name, "base_url": "http://127.0.0.1:9/v1", "models": models, **more}, key)
+
+
+def test_without_suppliers_the_built_in_model_answers(suppliers: Suppliers, choose: Choose) -> None:
+    choice = choose(Wish(), Wish())
+    assert (choice.supplier, choice.model, choice.endpoint) == ("builtin", "extractive", None)
+
+
+def test_the_request_s_model_comes_before_the_session_s_before_the_first(suppliers: Suppliers, choose: Choose) -> None:
+    save(suppliers, "one", ["a", "b"])
+    save(suppliers, "two", ["c"])
+    assert choose(Wish(), Wish()).model == "a"
+    assert choose(Wish(), Wish("two", "c")).model == "c"
+    assert choose(Wish("one", "b"), Wish("two", "c")).model == "b"
+    assert choose(Wish(model="c"), Wish()).supplier == "two"
+    assert choose(Wish("two"), Wish()).model == "c"
+
+
+def test_the_built_in_model_is_nobody_s_last_choice(services: Services, admin: Person, choose: Choose) -> None:
+    question = Question(text="q", bases=[])
+    services.turns.open(admin.id, question)
+    services.database.write(lambda t: reap(t, heartbeats(t)))
+    save(services.suppliers, "one", ["a"])
+    assert choose(Wish(), Wish()).model == "a"
+    with pytest.raises(ModelGone):
+        choose(Wish("builtin", "nothing"), Wish())
+
+
+def test_a_preset_serves_without_being_saved_when_a_key_comes_along(suppliers: Suppliers, choose: Choose) -> None:
+    choice = choose(Wish("deepseek", "deepseek-chat", api_key="sk-mine"), Wish())
+    assert choice.endpoint is not None
+    assert choice.endpoint.api_key == "sk-mine"
+    assert "deepseek" in choice.endpoint.base_url
+    with pytest.raises(ModelGone):
+        choose(Wish("deepseek", "deepseek-chat"), Wish())
+
+
+def test_what_is_gone_is_said(suppliers: Suppliers, choose: Choose) -> None:
+    row = save(suppliers, "one", ["a"])
+    suppliers.delete(row["id"])
+    for wish in (Wish("one", "a"), Wish(model="a")):
+        with pytest.raises(ModelGone):
+            choose(wish, Wish())
+    with pytest.raises(ModelGone):
+        choose(Wish(), Wish("one", "a"))
+
+
+def test_a_supplier_without_models_needs_one_named(suppliers: Suppliers, choose: Choose) -> None:
+    save(suppliers, "bare", [])
+    with pytest.raises(NoModel):
+        choose(Wish("bare"), Wish())
+    assert choose(Wish("bare", "any"), Wish()).model == "any"
+
+
+def test_a_disabled_supplier_is_not_offered(suppliers: Suppliers, choose: Choose) -> None:
+    row = save(suppliers, "one", ["a"])
+    suppliers.change(row["id"], {"enabled": False}, None)
+    assert [item["supplier"] for item in suppliers.offered()] == ["builtin"]
+    with pytest.raises(ModelGone):
+        choose(Wish("one", "a"), Wish())
+
+
+def test_a_key_is_encrypted_at_rest_and_never_shown(suppliers: Suppliers, services: Services) -> None:
+    row = save(suppliers, "one", ["a"])
+    assert row["has_key"] is True
+    assert "sk-canary" not in json.dumps(suppliers.all(), default=str)
+    stored = (services.settings.home / "chatapp.db").read_bytes() + (services.settings.home / "chatapp.db-wal").read_bytes()
+    assert b"sk-canary" not in stored
+    assert suppliers.endpoint(row["id"]).api_key == "sk-canary"
+
+
+def test_a_new_address_drops_the_key(suppliers: Suppliers) -> None:
+    row = save(suppliers, "one", ["a"])
+    changed = suppliers.change(row["id"], {"base_url": "http://127.0.0.1:10/v1"}, None)
+    assert changed["has_key"] is False
+    again = suppliers.change(row["id"], {"base_url": "http://127.0.0.1:11/v1"}, "sk-new")
+    assert again["has_key"] is True
+
+
+def test_what_stands_in_an_address_is_not_shown(services: Services, admin: Person) -> None:
+    settings = replace(services.settings, openai_base_url="http://user:s3cret@127.0.0.1:9/v1", openai_models=("m",))
+    mine = Suppliers(services.database, settings, Secret(settings.home), Models(settings))
+    assert (
+        "s3cret"
+        not in json.dumps(mine.offered()) + services.database.read(lambda t: mine.choose(t, admin.id, Wish(), Wish())).label
+    )
+    assert "sk-" not in repr(Wish(api_key="sk-canary"))
+
+
+def test_names_are_unique_and_builtin_is_taken(suppliers: Suppliers) -> None:
+    save(suppliers, "one", [])
+    for name in ("one", "builtin"):
+        with pytest.raises(InvalidRequest):
+            save(suppliers, name, [])
+    assert suppliers.create({"preset": "ollama"}, "")["name"] == "ollama"
+    assert suppliers.create({"preset": "ollama"}, "")["name"] == "ollama-2"
+
+
+def test_what_does_not_exist_is_not_found(suppliers: Suppliers) -> None:
+    with pytest.raises(NotFound):
+        suppliers.endpoint("nothing")

@@ -1,0 +1,131 @@
+"""Values that are kept for a moment: looked up once, forgotten at once when something has changed."""
+
+import threading
+import time
+
+import pytest
+
+from chatapp.identity.cache import Kept
+from tests.support.service import wait_for
+
+LONG, NEVER = 60.0, 0.0
+
+
+def test_a_value_is_looked_up_once() -> None:
+    kept: Kept[str, int] = Kept(LONG, 10)
+    looks: list[int] = []
+
+    def look_up() -> int:
+        looks.append(1)
+        return len(looks)
+
+    assert [kept.get("a", look_up), kept.get("a", look_up), kept.get("b", look_up)] == [1, 1, 2]
+
+
+def test_it_is_looked_up_again_when_its_time_is_over() -> None:
+    kept: Kept[str, int] = Kept(NEVER, 10)
+    assert [kept.get("a", lambda: 1), kept.get("a", lambda: 2)] == [1, 2]
+
+
+def test_clearing_forgets_at_once() -> None:
+    kept: Kept[str, int] = Kept(LONG, 10)
+    kept.get("a", lambda: 1)
+    kept.clear()
+    assert kept.get("a", lambda: 2) == 2
+
+
+def test_what_is_not_there_is_not_kept() -> None:
+    kept: Kept[str, int] = Kept(LONG, 10)
+    assert kept.get("a", lambda: None) is None
+    assert kept.get("a", lambda: 2) == 2
+
+
+def test_a_look_up_that_fails_is_not_kept() -> None:
+    kept: Kept[str, int] = Kept(LONG, 10)
+
+    def fail() -> int:
+        raise OSError
+
+    with pytest.raises(OSError):
+        kept.get("a", fail)
+    assert kept.get("a", lambda: 2) == 2
+
+
+def test_no_more_than_so_many_are_kept() -> None:
+    kept: Kept[int, int] = Kept(LONG, 3)
+    for number in range(4):
+        kept.get(number, lambda: 1)
+    assert kept.get(0, lambda: 2) == 2
+
+
+class Slow:
+    """A look-up that ends when it is told to."""
+
+    def __init__(self, value: int) -> None:
+        self.value = value
+        self.began, self.may_end = threading.Event(), threading.Event()
+        self.looks = 0
+
+    def __call__(self) -> int:
+        self.looks += 1
+        self.began.set()
+        assert self.may_end.wait(10)
+        return self.value
+
+
+def test_who_comes_meanwhile_waits_for_the_first_look() -> None:
+    kept: Kept[str, int] = Kept(LONG, 10)
+    slow = Slow(1)
+    got: list[int | None] = []
+    threads = [threading.Thread(target=lambda: got.append(kept.get("a", slow))) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    assert slow.began.wait(10)
+    slow.may_end.set()
+    for thread in threads:
+        thread.join(10)
+    assert got == [1] * 5
+    assert slow.looks == 1
+
+
+def test_who_waits_for_a_look_up_that_fails_does_not_look_again() -> None:
+    kept: Kept[str, int] = Kept(LONG, 10)
+    slow = Slow(1)
+    got: list[str] = []
+
+    def fails() -> int:
+        slow()
+        raise TimeoutError("late")
+
+    def ask() -> None:
+        try:
+            kept.get("a", fails)
+        except TimeoutError as fault:
+            got.append(str(fault))
+
+    threads = [threading.Thread(target=ask) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    assert slow.began.wait(10)
+    wait_for(lambda: all(thread.is_alive() for thread in threads))
+    time.sleep(0.1)  # all but the first wait by now
+    slow.may_end.set()
+    for thread in threads:
+        thread.join(10)
+    assert got == ["late"] * 5
+    assert slow.looks == 1
+    assert kept.get("a", lambda: 2) == 2, "the next one looks again"
+
+
+def test_what_is_being_looked_up_while_it_is_forgotten_is_not_kept() -> None:
+    kept: Kept[str, int] = Kept(LONG, 10)
+    slow = Slow(1)
+    first = threading.Thread(target=lambda: kept.get("a", slow))
+    first.start()
+    assert slow.began.wait(10)
+    kept.clear()
+    assert kept.get("a", lambda: 2) == 2
+    slow.may_end.set()
+    first.join(10)
+    wait_for(lambda: not first.is_alive())
+    assert kept.get("a", lambda: 3) == 2

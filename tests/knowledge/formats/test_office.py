@@ -1,0 +1,297 @@
+"""Word, Excel, PowerPoint, OpenDocument and EPUB: what is read of them, and in which order."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.support import documents
+from tests.support.documents import p, tbl, written_word
+from tests.support.reading import headings, in_order, outline, read, why
+
+SMALL_TABLE = (("Town", "Days", "Head"), ("Bonn", "27", "Ada"), ("Ulm", "28", "Bob"))
+ROWS = "Town: Bonn · Days: 27 · Head: Ada\n\nTown: Ulm · Days: 28 · Head: Bob"
+
+
+def style(key: str, name: str, more: str = "", kind: str = "paragraph") -> str:
+    return f'<w:style w:type="{kind}" w:styleId="{key}"><w:name w:val="{name}"/>{more}</w:style>'
+
+
+def numbered(list_id: int, depth: int = 0) -> str:
+    return f'<w:numPr><w:ilvl w:val="{depth}"/><w:numId w:val="{list_id}"/></w:numPr>'
+
+
+def level(depth: int, kind: str, text: str) -> str:
+    return f'<w:lvl w:ilvl="{depth}"><w:start w:val="1"/><w:numFmt w:val="{kind}"/><w:lvlText w:val="{text}"/></w:lvl>'
+
+
+# --- Word
+
+
+def test_word_keeps_headings_tables_and_order(tmp_path: Path) -> None:
+    document = read(tmp_path, documents.word(), "rules.docx")
+    assert headings(document) == ["Leave", "Leave › Sickness", "出差"]
+    assert "The fee is nine" in document.text and "seven" not in document.text
+    assert in_order(document.text, ["Call before", "Town: Days", "Bonn: 27", "出差", "Inside a control."])
+
+
+def test_a_heading_is_known_by_its_style_s_ancestors_and_by_its_outline_level(tmp_path: Path) -> None:
+    styles = (
+        style("1", "heading 1")
+        + style("mine", "Chapter of mine", '<w:basedOn w:val="1"/>')
+        + style("t", "Title")
+        + style("flat", "flat", '<w:pPr><w:outlineLvl w:val="1"/></w:pPr>')
+    )
+    body = (
+        p("Handbook", '<w:pStyle w:val="t"/>')
+        + p("Leave", '<w:pStyle w:val="mine"/>')
+        + p("Twenty days.")
+        + p("Of parents", '<w:pStyle w:val="flat"/>')
+        + p("Thirty days.")
+    )
+    document = read(tmp_path, written_word(body, styles=styles))
+    assert outline(document) == [
+        ("Handbook", "Handbook"),
+        ("Handbook › Leave", "Leave"),
+        ("Handbook › Leave › Of parents", "Of parents"),
+    ]
+
+
+def test_a_document_without_heading_styles_has_those_that_stand_out(tmp_path: Path) -> None:
+    text = p("Employees get twenty days of leave a year, and they have to ask for them three days before.") * 3
+    body = (
+        p("Rules of the house", letters='<w:sz w:val="36"/>')
+        + p("Leave", letters="<w:b/>")
+        + text
+        + p("This whole sentence is bold, but it is a sentence.", letters="<w:b/>")
+        + p("Travel", letters="<w:b/>")
+        + text
+    )
+    assert headings(read(tmp_path, written_word(body))) == [
+        "Rules of the house",
+        "Rules of the house › Leave",
+        "Rules of the house › Travel",
+    ]
+    law = (
+        p("第一章 总则")
+        + p("为规范公司的管理，特制定本办法。") * 3
+        + p("第二章 差旅")
+        + p("第五条 出差须提前三天申请，并在系统中登记。") * 3
+    )
+    assert headings(read(tmp_path, written_word(law))) == ["第一章 总则", "第二章 差旅"]
+    assert headings(read(tmp_path, written_word(p("All", letters="<w:b/>") + p("bold", letters="<w:b/>")))) == []
+
+
+def test_the_numbers_that_word_counts_stand_in_the_text(tmp_path: Path) -> None:
+    numbering = (
+        '<w:abstractNum w:abstractNumId="0">' + level(0, "decimal", "%1.") + level(1, "decimal", "%1.%2") + "</w:abstractNum>"
+        '<w:abstractNum w:abstractNumId="1">' + level(0, "chineseCounting", "第%1条") + "</w:abstractNum>"
+        '<w:abstractNum w:abstractNumId="2">'
+        + level(0, "bullet", "•")
+        + level(1, "lowerLetter", "%2)")
+        + "</w:abstractNum>"
+        + "".join(f'<w:num w:numId="{n + 1}"><w:abstractNumId w:val="{n}"/></w:num>' for n in range(3))
+    )
+    body = (
+        p("Leave", numbered(1))
+        + p("of staff", numbered(1, 1))
+        + p("of trainees", numbered(1, 1))
+        + p("Travel", numbered(1))
+        + p("of all", numbered(1, 1))
+        + p("公司", numbered(2))
+        + p("员工", numbered(2))
+        + p("apples", numbered(3))
+        + p("green ones", numbered(3, 1))
+    )
+    text = read(tmp_path, written_word(body, numbering=numbering)).text
+    assert (
+        text
+        == "1. Leave\n1.1 of staff\n1.2 of trainees\n2. Travel\n2.1 of all\n第一条 公司\n第二条 员工\n- apples\na) green ones"
+    )
+
+
+def test_a_table_says_in_every_row_what_its_columns_are(tmp_path: Path) -> None:
+    assert read(tmp_path, written_word(tbl(*SMALL_TABLE))).text == ROWS
+    two = read(tmp_path, written_word(tbl(("Town", "Head"), ("Bonn", "Ada"), ("Ulm", "Bob"), header=True))).text
+    assert two == "Town: Bonn · Head: Ada\n\nTown: Ulm · Head: Bob"
+
+
+def test_a_form_of_two_columns_is_read_as_one(tmp_path: Path) -> None:
+    form = tbl(("Supplier", "ACME"), ("Price", "100"), ("Date", "2024-05-01"), ("Contact", "Ada"))
+    assert read(tmp_path, written_word(form)).text == "Supplier: ACME\n\nPrice: 100\n\nDate: 2024-05-01\n\nContact: Ada"
+
+
+def test_a_cell_that_reaches_down_counts_for_each_of_its_rows(tmp_path: Path) -> None:
+    begin, go_on = ("<w:tcPr><w:vMerge" + value + "/></w:tcPr>" for value in (' w:val="restart"', ""))
+    body = tbl(("Region", "Town", "Days"), (begin + p("North"), "Kiel", "27"), (go_on + p(""), "Bremen", "28"))
+    assert "Region: North · Town: Bremen · Days: 28" in read(tmp_path, written_word(body)).text
+
+
+def test_a_table_that_arranges_the_page_is_read_as_text_each_cell_once(tmp_path: Path) -> None:
+    body = tbl((p("Left") + tbl(*SMALL_TABLE), p("Right. " * 100)))
+    text = read(tmp_path, written_word(body)).text
+    assert in_order(text, ["Left", ROWS, "Right."])
+    assert text.count("Bonn") == 1
+    assert read(tmp_path, written_word(tbl((p("One") + p("column"),)))).text == "One\n\ncolumn"
+
+
+def test_text_boxes_notes_and_page_heads_are_read_once_and_what_is_hidden_or_a_contents_list_is_not(tmp_path: Path) -> None:
+    box = f"<w:r><w:pict><txbxContent>{p('In the box.')}</txbxContent></w:pict></w:r>"
+    again = f"<Fallback>{box}</Fallback>"
+    body = (
+        p("Leave . . . . 3", '<w:pStyle w:val="c"/>')
+        + f"<w:p>{box}{again}<w:r><w:t>Beside the box.</w:t></w:r></w:p>"
+        + '<w:p><w:r><w:t>As agreed.</w:t><w:footnoteReference w:id="2"/></w:r></w:p>'
+        + p("Not to be seen.", letters="<w:vanish/>")
+        + p("The end.")
+    )
+    document = read(
+        tmp_path,
+        written_word(
+            body,
+            styles=style("c", "toc 1"),
+            footnotes=f'<w:footnote w:id="2">{p("With the works council.")}</w:footnote>',
+            header=p("ACME, version 3.2"),
+            footer=p("Page 3 of 10"),
+        ),
+    )
+    assert document.text == "\n\n".join(
+        ["Beside the box.", "In the box.", "As agreed.", "With the works council.", "The end.", "ACME, version 3.2"]
+    )
+
+
+def test_a_diagram_is_a_list_of_what_stands_in_it(tmp_path: Path) -> None:
+    drawn = '<w:p><w:r><w:drawing><graphicData><relIds dm="rdiagramData"/></graphicData></w:drawing></w:r></w:p>'
+    points = "".join(f"<w:pt><w:t><w:p><w:r><w:t>{text}</w:t></w:r></w:p></w:t></w:pt>" for text in ("Ask", "Wait"))
+    assert read(tmp_path, written_word(p("Steps:") + drawn, diagramData=points)).text == "Steps:\n\n- Ask\n\n- Wait"
+
+
+def test_the_strict_kind_of_word_is_read_too(tmp_path: Path) -> None:
+    assert read(tmp_path, written_word(p("Twenty days."), documents.STRICT_WORD)).text == "Twenty days."
+
+
+# --- Excel
+
+
+def test_a_workbook_shows_what_a_person_sees(tmp_path: Path) -> None:
+    document = read(tmp_path, documents.workbook(), "sales.xlsx")
+    assert document.text == "\n\n".join(
+        [
+            "Sales of the year 2024",
+            "Region: North · Town: Kiel · Opened: 2024-03-05 · Sales: 1,234.50 € · Share: 12.5%",
+            "Region: North · Town: Bremen · Opened: 31 December 1999 · Sales: 2,469.00 €",
+            "Region: South · Town: Freiburg · Sales: -7.00 € · Share: TRUE",
+            "far away",
+            "姓名: 张三 · 城市: 北京 · 年假: 15",
+            "姓名: 李四 · 城市: 上海 · 年假: 10",
+        ]
+    )
+    assert outline(document) == [("Sales", "Sales of the year 2024"), ("员工", "姓名: 张三 · 城市: 北京 · 年假: 15")]
+
+
+def test_every_row_of_a_long_sheet_carries_its_header(tmp_path: Path) -> None:
+    rows = [("Id", "Name", "Amount"), *((n, f"Name {n}", n / 4) for n in range(2000))]
+    text = read(tmp_path, documents.plain_workbook(rows), "long.xlsx").text
+    assert text.count("Name: Name ") == 2000
+    assert text.endswith("Id: 1999 · Name: Name 1999 · Amount: 499.75")
+
+
+def test_a_formula_without_a_result_is_shown_itself(tmp_path: Path) -> None:
+    assert read(tmp_path, documents.plain_workbook([["Total"], ["=A1*2"]])).text == "Total\n\n=A1*2"
+
+
+def test_a_sheet_with_a_cell_at_its_far_end_is_no_trouble(tmp_path: Path) -> None:
+    content = documents.sheet_of([b'<row r="1048576"><c r="XFD1048576"><v>7</v></c></row>'])
+    assert read(tmp_path, content).text == "7"
+
+
+# --- PowerPoint
+
+
+def test_each_slide_is_a_page_and_a_section(tmp_path: Path) -> None:
+    document = read(tmp_path, documents.slides(), "leave.pptx")
+    assert len(document.pages) == 4, "the empty one counts"
+    assert headings(document) == ["Leave", "Towns", "No title here"]
+    parts = [document.text[start:end].strip() for start, end in zip(document.pages, [*document.pages[1:], None], strict=True)]
+    assert parts[0] == "Leave\n\n- Twenty days\n  - thirty after ten years\n\nSay that it was agreed in May."
+    assert in_order(parts[1], ["Towns", "upper left", "upper right", "in a group", "last", ROWS])
+    assert in_order(parts[2], ["No title here", "2023 · Sales: 11", "2024 · Sales: 12"])
+    assert parts[3] == ""
+    assert why(tmp_path, documents.slides(), most_pages=3) == "pages"
+
+
+# --- OpenDocument and EPUB
+
+
+def test_an_opendocument_text_is_read(tmp_path: Path) -> None:
+    row = "<table:table-row>" + "<table:table-cell><text:p>{}</text:p></table:table-cell>" * 3 + "</table:table-row>"
+    content = (
+        '<text:h text:outline-level="1">Leave</text:h><text:p>Twenty<text:s text:c="2"/>days<text:note><text:note-citation>1'
+        "</text:note-citation><text:note-body><text:p>A note.</text:p></text:note-body></text:note>.</text:p>"
+        "<text:list><text:list-item><text:p>one</text:p></text:list-item><text:list-item><text:p>two</text:p></text:list-item></text:list>"
+        "<table:table>" + "".join(row.format(*cells) for cells in SMALL_TABLE) + "</table:table>"
+    )
+    document = read(tmp_path, documents.opendocument("text", content))
+    assert document.text == f"Leave\n\nTwenty  days.\n\nA note.\n- one\n- two\n\n{ROWS}"
+    assert outline(document) == [("Leave", "Leave")]
+
+
+def test_an_opendocument_workbook_shows_its_visible_sheets(tmp_path: Path) -> None:
+    def sheet(name: str, *rows: str, looks: str = "seen") -> str:
+        return f'<table:table table:name="{name}" table:style-name="{looks}">{"".join(rows)}</table:table>'
+
+    def row(*cells: str, times: int = 1) -> str:
+        inner = "".join(f"<table:table-cell><text:p>{cell}</text:p></table:table-cell>" for cell in cells)
+        return f'<table:table-row table:number-rows-repeated="{times}">{inner}</table:table-row>'
+
+    gone = '<style:style style:name="gone"><style:table-properties table:display="false"/></style:style>'
+    hidden = f"<office:automatic-styles>{gone}</office:automatic-styles>"
+    content = sheet("Days", *(row(*cells) for cells in SMALL_TABLE), row(times=1_048_000)) + sheet(
+        "Secret", row("hidden"), looks="gone"
+    )
+    document = read(tmp_path, documents.opendocument("spreadsheet", content, hidden))
+    assert (document.text, headings(document)) == (ROWS, ["Days"])
+
+
+def test_an_opendocument_presentation_has_pages(tmp_path: Path) -> None:
+    def frame(text: str, kind: str = "") -> str:
+        return f'<draw:frame presentation:class="{kind}"><draw:text-box><text:p>{text}</text:p></draw:text-box></draw:frame>'
+
+    notes = f"<presentation:notes>{frame('Say it.', 'notes')}</presentation:notes>"
+    content = f"<draw:page>{frame('Leave', 'title')}{frame('Twenty days.')}{notes}</draw:page><draw:page/>"
+    document = read(tmp_path, documents.opendocument("presentation", content))
+    assert document.text == "Leave\n\nTwenty days.\n\nSay it."
+    assert (headings(document), len(document.pages)) == (["Leave"], 2)
+
+
+def test_a_book_is_read_in_its_order(tmp_path: Path) -> None:
+    document = read(tmp_path, documents.epub("<h1>One</h1><p>Once.</p>", "<h1>Two</h1><p>Twice.</p>"), "book.epub")
+    assert outline(document) == [("One", "One"), ("Two", "Two")]
+    rights = {"META-INF/encryption.xml": '<e><EncryptionMethod Algorithm="http://www.w3.org/2001/04/xmlenc#aes128-cbc"/></e>'}
+    assert why(tmp_path, documents.epub("<p>x</p>", **rights)) == "encrypted"
+
+
+# --- what cannot be read
+
+
+@pytest.mark.parametrize("made", [documents.word, documents.workbook, documents.slides], ids=["docx", "xlsx", "pptx"])
+def test_a_broken_office_file_says_so(tmp_path: Path, made: object) -> None:
+    content: bytes = made()  # type: ignore[operator]
+    assert why(tmp_path, content[: len(content) // 2]) == "damaged"
+    assert why(tmp_path, documents.locked(content)) == "encrypted"
+    main = next(
+        name for name in documents.parts_of(content) if name.endswith(("document.xml", "workbook.xml", "presentation.xml"))
+    )
+    assert why(tmp_path, documents.with_part(content, main, b"<not-xml")) == "damaged"
+    evil = b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><x>&b;</x>'
+    assert why(tmp_path, documents.with_part(content, main, evil)) == "unsafe"
+    late = b"<!--" + b" " * 200_000 + b"-->" + evil[21:]
+    assert why(tmp_path, documents.with_part(content, main, late)) == "unsafe", "however late the document type comes"
+
+
+def test_what_a_zip_archive_holds_decides(tmp_path: Path) -> None:
+    assert read(tmp_path, documents.word(), "rules.zip").text.startswith("Leave")
+    assert why(tmp_path, documents.archive({"a.txt": "text"}), "letter.docx") == "archive"
+    assert why(tmp_path, documents.bomb()) == "bomb"
+    assert why(tmp_path, documents.archive({f"{n}": "" for n in range(10_001)})) == "bomb"
+    binary = documents.with_part(documents.workbook(), "[Content_Types].xml", b"<Types/>")
+    assert why(tmp_path, binary) == "unsupported"

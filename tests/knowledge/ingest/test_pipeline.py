@@ -1,0 +1,185 @@
+"""From queued to ready: claims, leases, repeats, and what is left when it goes wrong."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select, update
+
+from chatapp.errors import UnreadableFile
+from chatapp.knowledge.formats.document import Document
+from chatapp.knowledge.ingest.pipeline import BATCH_CHUNKS, MOST_ATTEMPTS, is_due
+from chatapp.knowledge.ingest.sandbox import ParserBroken
+from chatapp.storage.models import Chunk, File, FileText, now
+from tests.support import documents
+from tests.support.shelf import Shelf, parse_here
+
+LONG = "\n\n".join(f"Paragraph {n} about the leave of employees. " + "It says a lot more than that. " * 30 for n in range(150))
+
+
+def test_a_file_becomes_searchable_with_offsets_that_fit(shelf: Shelf, english_pdf: bytes) -> None:
+    row = shelf.add("handbook.pdf", english_pdf)
+    assert (row["status"], row["pages"], row["progress"], row["error"]) == ("ready", documents.PAGES, 1.0, None)
+    assert row["media_type"] == "application/pdf"
+    chunks, text = shelf.database.read(lambda t: (t.scalars(select(Chunk)).all(), t.scalars(select(FileText)).one().text))
+    assert len(chunks) == row["chunks"] > documents.PAGES / 2
+    assert all(text[chunk.start : chunk.end] == chunk.text for chunk in chunks)
+    assert [chunk.page for chunk in chunks] == sorted(chunk.page for chunk in chunks)
+    assert chunks[0].page == 1 and chunks[-1].page in (documents.PAGES - 1, documents.PAGES)
+
+
+def test_headings_go_with_their_chunks(shelf: Shelf) -> None:
+    shelf.add("rules.md", "# Leave\n\ntwenty days\n\n## Sickness\n\ncall at nine")
+    rows = shelf.database.read(lambda t: [(chunk.heading, chunk.text) for chunk in t.scalars(select(Chunk))])
+    assert rows == [("Leave", "# Leave\n\ntwenty days"), ("Leave › Sickness", "## Sickness\n\ncall at nine")]
+
+
+def test_nothing_is_found_before_all_of_it_is(shelf: Shelf) -> None:
+    shelf.add("other.txt", "The leave of pupils.")
+    row = shelf.put("long.txt", LONG)
+    seen: list[tuple[int, int]] = []
+
+    def count() -> bool:
+        if shelf.count("chunks") > 1:
+            seen.append((shelf.count("chunks"), len(shelf.search("leave of employees", 50))))
+        return False
+
+    ingest = shelf.ingest(leaving=count)
+    job = ingest.claim("a worker")
+    assert job and ingest.read(job) == "ready"
+    assert len(seen) >= 2 and all(chunks >= BATCH_CHUNKS and found == 1 for chunks, found in seen)
+    assert len(shelf.search("leave of employees", 50)) > 1
+    assert shelf.knowledge.file(shelf.user, shelf.base, row["id"])["chunks"] == shelf.count("chunks") - 1
+
+
+def test_a_failure_has_its_reason_and_leaves_no_chunks(shelf: Shelf, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "chatapp")
+    row = shelf.add("scan.pdf", documents.scan())
+    assert row["status"] == "failed"
+    assert row["error"]["code"] == "unreadable_file"
+    assert row["error"]["key"] == "error.unreadable_file.no_text"
+    assert caplog.messages == [f"file {row['id']} cannot be read: error.unreadable_file.no_text"]
+    assert shelf.count("chunks") == 0
+
+
+def test_a_retry_reads_it_again(shelf: Shelf) -> None:
+    row = shelf.put("a.txt", "The leave of employees.")
+
+    def broken(path: Path, name: str, alive: Callable[[], None]) -> Document:
+        raise UnreadableFile("limits")
+
+    assert shelf.work(broken) == ["failed"]
+    again = shelf.knowledge.retry_file(shelf.user, shelf.base, row["id"])
+    assert (again["status"], again["error"]) == ("queued", None)
+    assert shelf.work() == ["ready"]
+    assert shelf.knowledge.retry_file(shelf.user, shelf.base, row["id"])["status"] == "ready"
+
+
+def test_two_workers_never_read_the_same_file(shelf: Shelf) -> None:
+    for number in range(3):
+        shelf.put(f"{number}.txt", f"Text number {number}.")
+    one, other = shelf.ingest(), shelf.ingest()
+    jobs = [one.claim("one"), other.claim("other"), one.claim("one"), other.claim("other")]
+    assert jobs[3] is None
+    assert len({job.file_id for job in jobs if job}) == 3
+    assert [job.name for job in jobs if job] == ["0.txt", "1.txt", "2.txt"], "oldest first"
+
+
+def test_a_reader_that_died_is_followed_by_another_and_nothing_is_twice(shelf: Shelf) -> None:
+    row = shelf.put("long.txt", LONG)
+    dead = shelf.ingest(leaving=lambda: False)
+    job = dead.claim("dead")
+    assert job
+    calls = 0
+
+    def dies() -> bool:
+        nonlocal calls
+        calls += 1
+        if calls > 3:
+            raise KeyboardInterrupt
+        return False
+
+    half = shelf.ingest(leaving=dies)
+    with pytest.raises(KeyboardInterrupt):
+        half.read(job)
+    left = shelf.count("chunks")
+    assert left > 0
+    assert shelf.ingest().claim("next") is None, "the lease holds"
+    expire(shelf)
+    assert shelf.database.read(is_due)
+    assert shelf.work() == ["ready"]
+    ready = shelf.knowledge.file(shelf.user, shelf.base, row["id"])
+    assert ready["chunks"] == shelf.count("chunks") == shelf.count("lexical") > left
+    ordinals = shelf.database.read(lambda t: list(t.scalars(select(Chunk.ordinal).order_by(Chunk.ordinal))))
+    assert ordinals == list(range(ready["chunks"]))
+    assert dead.read(job) == "lost", "the first one comes back from the dead and changes nothing"
+    assert shelf.knowledge.file(shelf.user, shelf.base, row["id"]) == ready
+
+
+def test_a_file_that_kills_its_readers_fails_in_the_end(shelf: Shelf) -> None:
+    row = shelf.put("evil.txt", "evil")
+    for _ in range(MOST_ATTEMPTS):
+        assert shelf.ingest().claim("a worker")
+        expire(shelf)
+    assert shelf.ingest().claim("a worker") is None
+    failed = shelf.knowledge.file(shelf.user, shelf.base, row["id"])
+    assert (failed["status"], failed["error"]["key"]) == ("failed", "error.unreadable_file.limits")
+    assert not shelf.knowledge.due()
+
+
+def test_a_worker_that_is_asked_to_leave_gives_its_file_back(shelf: Shelf) -> None:
+    shelf.put("a.txt", "The leave of employees.")
+    ingest = shelf.ingest(leaving=lambda: True)
+    job = ingest.claim("a worker")
+    assert job and ingest.read(job) == "queued"
+    assert shelf.work() == ["ready"]
+
+
+def test_a_parser_that_cannot_start_is_tried_again_but_not_for_ever(shelf: Shelf) -> None:
+    shelf.put("a.txt", "The leave of employees.")
+    starts = 0
+
+    def broken(path: Path, name: str, alive: Callable[[], None]) -> Document:
+        nonlocal starts
+        starts += 1
+        raise ParserBroken
+
+    ingest = shelf.ingest(broken)
+    job = ingest.claim("a worker")
+    assert job and ingest.read(job) == "queued"
+    assert shelf.work(broken) == ["queued"] * (MOST_ATTEMPTS - 1)
+    assert starts == MOST_ATTEMPTS and not shelf.knowledge.due()
+
+
+def test_a_file_that_is_deleted_while_it_is_read_is_gone(shelf: Shelf) -> None:
+    row = shelf.put("long.txt", LONG)
+    asked = 0
+
+    def deletes() -> bool:
+        nonlocal asked
+        asked += 1
+        if asked == 3:
+            shelf.knowledge.delete_file(shelf.user, shelf.base, row["id"])
+        return False
+
+    ingest = shelf.ingest(leaving=deletes)
+    job = ingest.claim("a worker")
+    assert job and ingest.read(job) == "lost"
+    assert shelf.leftovers() == {}
+
+
+def test_a_lost_original_is_a_damaged_file(shelf: Shelf) -> None:
+    row = shelf.put("a.txt", "text")
+    shelf.knowledge.originals.remove(shelf.database.read(lambda t: t.get_one(File, row["id"]).sha256))
+    assert shelf.work(parse_here) == ["failed"]
+
+
+def expire(shelf: Shelf) -> None:
+    """Let the lease of every file end."""
+
+    def change(t: Any) -> None:
+        t.execute(update(File).where(File.lease_until.is_not(None)).values(lease_until=now() - timedelta(seconds=1)))
+
+    shelf.database.write(change)

@@ -1,0 +1,111 @@
+"""What the index finds, how it scores, and that it forgets."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chatapp.knowledge.search import lexical
+from chatapp.knowledge.search.bm25 import Scope, search, tokens_of
+from chatapp.storage.database import open_database
+from chatapp.storage.models import Base, KnowledgeBase
+
+
+class Index:
+    """An index with two bases and nothing else."""
+
+    def __init__(self, url: str) -> None:
+        self.database = open_database(url)
+        Base.metadata.create_all(self.database.engine)
+        for _ in range(2):  # twice is safe
+            self.database.write(lambda t: lexical.create_index(t.connection()))
+        self.index = lexical.index_for(self.database.sqlite)
+        self.bases = [self.database.write(_add_base) for _ in range(2)]
+        self.last = 0
+
+    def add(self, *texts: str, base: int = 0) -> list[int]:
+        rows = [(self.last + n, tokens_of("", "", text)) for n, text in enumerate(texts, 1)]
+        self.last += len(rows)
+        self.database.write(lambda t: self.index.add(t, self.bases[base], rows))
+        return [key for key, _ in rows]
+
+    def remove(self, *keys: int, base: int = 0) -> None:
+        self.database.write(lambda t: self.index.remove(t, self.bases[base], keys))
+
+    def find(self, *tokens: str, bases: tuple[int, ...] = (0,)) -> list[tuple[int, float]]:
+        scope = Scope(tuple(self.bases[base] for base in bases))
+        found = self.database.read(lambda t: search(self.index, t, scope, tokens))
+        return [(match.chunk_id, round(match.score, 6)) for match in found.matches]
+
+    def totals(self, base: int = 0) -> tuple[int, int]:
+        row = self.database.read(lambda t: t.get_one(KnowledgeBase, self.bases[base]))
+        return row.chunks, row.tokens
+
+
+def _add_base(t: Any) -> int:
+    base = KnowledgeBase(name="base")
+    t.add(base)
+    t.flush()
+    return base.number
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> Iterator[Index]:
+    made = Index(f"sqlite:///{tmp_path / 'index.db'}")
+    yield made
+    made.database.close()
+
+
+def test_words_are_found_by_their_stems_and_chinese_by_pairs(index: Index) -> None:
+    english, chinese = index.add("Employees are travelling to Bonn.", "员工每年享有带薪年假。")
+    assert [key for key, _ in index.find("travel", "bonn")] == [english]
+    assert [key for key, _ in index.find("年假")] == [chinese]
+    assert [key for key, _ in index.find("薪")] == [chinese]
+    assert index.find("员假") == []
+
+
+def test_rare_words_weigh_more_and_long_chunks_less(index: Index) -> None:
+    common, rare = index.add("leave leave office", "leave bonn office")
+    index.add("leave office one", "leave office two")
+    assert [key for key, _ in index.find("leave", "bonn")][0] == rare
+    long = index.add("bonn " + "word " * 200)[0]
+    scores = dict(index.find("bonn"))
+    assert scores[rare] > scores[long] > 0
+    assert common not in scores
+
+
+def test_a_base_sees_neither_chunks_nor_frequencies_of_another(index: Index) -> None:
+    (mine,) = index.add("leave in bonn")
+    before = index.find("bonn", "leave")
+    index.add(*["leave in bonn"] * 50, base=1)
+    assert index.find("bonn", "leave") == before == [(mine, before[0][1])]
+    assert len(index.find("bonn", bases=(0, 1))) == 51
+
+
+def test_what_is_removed_is_gone_from_rows_frequencies_and_totals(index: Index) -> None:
+    keys = index.add("leave in bonn", "leave in ulm", "年假规定")
+    assert index.totals()[0] == 3
+    before = index.find("leave")
+    more = index.add("leave and leave again", "bonn")
+    index.remove(*more)
+    assert index.find("leave") == before
+    index.remove(*keys)
+    index.remove(*keys)  # again changes nothing
+    assert index.totals() == (0, 0)
+    assert index.find("leave") == []
+
+
+@pytest.mark.parametrize("evil", ['" OR 1', "k1_ulm", "NEAR(ulm)", "*", "ul*", "ulm AND bonn", "'; DROP TABLE lexical"])
+def test_a_question_is_never_a_query(index: Index, evil: str) -> None:
+    index.add("leave in bonn", "office in ulm")
+    asked = tokens_of("", "", evil)
+    assert {key for key, _ in index.find(*asked)} == {n for n, word in ((1, "bonn"), (2, "ulm")) if word in asked}
+    assert index.find(evil.replace('"', "")) == [], "nor is a token"
+
+
+def test_endless_questions_and_many_bases_are_no_trouble(index: Index) -> None:
+    (key,) = index.add("leave in bonn")
+    assert [found for found, _ in index.find(*[f"word{n}" for n in range(300)], "bonn")] == [key]
+    assert index.find() == []
+    assert index.find("bonn", bases=()) == []

@@ -1,0 +1,326 @@
+"""Vectors beside words: made in steps, kept in SQL, followed by a real Chroma, asked by the search, and all that may go wrong."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select, update
+
+from chatapp.errors import EmbedderUnavailable, Forbidden
+from chatapp.knowledge.index import Entry
+from chatapp.knowledge.ingest.pipeline import Ingest, release_dead
+from chatapp.knowledge.ingest.remove import Remover
+from chatapp.knowledge.ingest.sync import Sync
+from chatapp.knowledge.search.dense import UNKNOWN
+from chatapp.knowledge.search.lexical import index_for
+from chatapp.settings import Settings
+from chatapp.storage.models import File, KnowledgeBase, Vector, now
+from tests.support.chroma import Chroma
+from tests.support.dense_shelf import Dense, make_dense
+from tests.support.embedserver import EmbedServer
+from tests.support.shelf import parse_here
+
+LEAVE = "Everybody gets thirty days of leave a year."
+CAR = "The car is washed on Fridays by the caretaker."
+SYNONYM = "holiday entitlement"  # no word of LEAVE, but "holiday" is "leave" to the test's embedder
+
+
+@pytest.fixture
+def embed_server() -> Iterator[EmbedServer]:
+    with EmbedServer() as server:
+        yield server
+
+
+@pytest.fixture
+def chroma(tmp_path: Path) -> Iterator[Chroma]:
+    with Chroma(tmp_path / "vectors") as running:
+        yield running
+
+
+@pytest.fixture
+def dense(tmp_path: Path, embed_server: EmbedServer, chroma: Chroma) -> Iterator[Dense]:
+    made = make_dense(Settings(home=tmp_path, embedder="meanings", embedder_url=embed_server.base_url), chroma)
+    yield made
+    made.database.close()
+
+
+def names(found: list[Any]) -> list[str]:
+    return [passage.name for passage in found]
+
+
+# --- the road of a file
+
+
+def test_a_question_in_other_words_finds_what_only_vectors_know(dense: Dense) -> None:
+    dense.add("rules.txt", LEAVE)
+    dense.add("car.txt", CAR)
+    found = dense.search(SYNONYM)
+    assert found[0].name == "rules.txt"
+    assert found[0].by["words"] is None and (found[0].by["vectors"] or 0) > 0
+    assert dense.is_exact()
+    assert dense.knowledge.base(dense.user, dense.base)["vectors"] == {
+        "state": "ready", "made_with": "meanings", "current": "meanings", "done": 2, "total": 2,
+    }  # fmt: skip
+
+
+def test_words_are_found_before_vectors_are_there(dense: Dense, embed_server: EmbedServer) -> None:
+    embed_server.mood = "down"
+    row = dense.add("rules.txt", LEAVE)
+    assert row["status"] == "embedding"
+    assert row["error"]["key"] == "error.knowledge_unavailable.embedder_refused"
+    assert names(dense.search("days of leave")) == ["rules.txt"]
+    assert dense.knowledge.base(dense.user, dense.base)["vectors"]["state"] == "building"
+
+
+def test_a_file_that_waited_for_its_embedder_goes_on_by_itself_or_when_asked(dense: Dense, embed_server: EmbedServer) -> None:
+    embed_server.mood = "key"
+    row = dense.add("rules.txt", LEAVE)
+    assert row["error"]["key"] == "error.knowledge_unavailable.embedder_key"
+    embed_server.mood = ""
+    assert dense.work() == [], "its time has not come yet"
+    dense.database.write(lambda t: t.execute(update(File).values(lease_until=now())) and None)
+    assert dense.work() == ["ready"]
+    embed_server.mood = "html"
+    other = dense.add("car.txt", CAR)
+    assert other["error"]["key"] == "error.knowledge_unavailable.embedder_garbled"
+    embed_server.mood = ""
+    assert dense.knowledge.retry_file(dense.user, dense.base, other["id"])["error"] is None
+    assert dense.work() == ["ready"]
+    assert dense.is_exact()
+
+
+@pytest.mark.parametrize("mood", ["html", "nan", "short", "down", "key"])
+def test_no_answer_of_an_embedder_breaks_a_search_or_a_file(dense: Dense, embed_server: EmbedServer, mood: str) -> None:
+    dense.add("rules.txt", LEAVE)
+    embed_server.mood = mood
+    assert names(dense.search("days of leave")) == ["rules.txt"]
+    assert dense.add("car.txt", CAR)["status"] == "embedding"
+
+
+def test_a_service_that_takes_few_texts_at_once_gets_few(dense: Dense, embed_server: EmbedServer) -> None:
+    embed_server.most = 3
+    dense.put("long.txt", "\n\n".join(f"Number {n} of leave. " + "It says more than that. " * 40 for n in range(30)))
+    dense.work()
+    assert dense.is_exact() and len(dense.in_sql()) > 20
+    assert max(len(payload["input"]) for payload in embed_server.asked) <= 3
+
+
+def test_the_title_and_the_headings_are_embedded_with_the_text_and_prefixes_stand_before(
+    dense: Dense, embed_server: EmbedServer
+) -> None:
+    shelf = dense.reopened(query_prefix="query: ", passage_prefix="passage: ")
+    shelf.add("Handbook.md", f"# Absence\n\n## Leave\n\n{LEAVE}")
+    assert any(text.startswith("passage: Handbook\nAbsence › Leave\n") for text in embed_server.texts())
+    shelf.search("How much leave?")
+    assert embed_server.texts()[-1] == "query: How much leave?"
+
+
+def test_a_worker_that_was_killed_goes_on_where_it_had_come_to(dense: Dense, embed_server: EmbedServer) -> None:
+    dense.put("long.txt", "\n\n".join(f"Number {n} of leave. " + "It says more than that. " * 40 for n in range(120)))
+    steps = iter([False] * 6)  # the seventh look finds that it has to leave
+
+    assert dense.work(leaving=lambda: next(steps, True))[-1] in ("queued", "embedding")
+    before = len(embed_server.texts())
+    assert 0 < before < 120
+    dense.work()
+    assert dense.is_exact()
+    assert len(embed_server.texts()) == len(set(embed_server.texts())) == len(dense.in_sql()), "nothing was embedded twice"
+
+
+def test_what_a_dead_worker_of_this_machine_held_is_free_at_once(dense: Dense) -> None:
+    row = dense.put("rules.txt", LEAVE)
+    index = index_for(True)
+    ingest = Ingest(dense.database, index, dense.knowledge.originals, parse_here)
+    assert ingest.claim("here:999999999:abc") is not None
+    assert ingest.claim("a worker") is None
+    dense.database.write(lambda t: release_dead(t, "here"))
+    job = ingest.claim("a worker")
+    assert job is not None and job.file_id == row["id"]
+
+
+def test_files_read_without_an_embedder_get_their_vectors_when_there_is_one(dense: Dense) -> None:
+    without = dense.reopened(embedder="off")
+    assert without.add("rules.txt", LEAVE)["status"] == "ready"
+    assert without.knowledge.base(dense.user, dense.base)["vectors"]["state"] == "off"
+    assert without.search(SYNONYM) == []
+    dense.adopt()
+    dense.work()
+    assert names(dense.search(SYNONYM)) == ["rules.txt"]
+
+
+# --- deleting
+
+
+def test_deleting_leaves_no_vector_anywhere(dense: Dense) -> None:
+    row = dense.add("rules.txt", LEAVE)
+    dense.add("car.txt", CAR)
+    collection = dense.row().collection
+    dense.knowledge.delete_file(dense.user, dense.base, row["id"])
+    assert names(dense.search(SYNONYM)) == ["car.txt"], "gone at once, whatever Chroma still holds"
+    dense.work()
+    assert dense.is_exact() and len(dense.in_sql()) == 1
+    dense.knowledge.delete(dense.user, dense.base)
+    remover = Remover(dense.database, index_for(True), dense.knowledge.originals, dense.sync)
+    assert remover.due()
+    while remover.go_on():
+        pass
+    assert dense.leftovers() == {} and dense.in_sql() == set()
+    assert dense.index.names("kb_") == [] and collection
+
+
+def test_a_base_is_not_forgotten_while_chroma_is_away(dense: Dense, chroma: Chroma) -> None:
+    dense.add("rules.txt", LEAVE)
+    chroma.kill()
+    dense.knowledge.delete(dense.user, dense.base)
+    remover = Remover(dense.database, index_for(True), dense.knowledge.originals, dense.sync)
+    assert not remover.go_on() and remover.due()
+    chroma.start()
+    remover = Remover(dense.database, index_for(True), dense.knowledge.originals, Sync(dense.database, dense.index))
+    assert remover.go_on() and not remover.due()
+    assert dense.index.names("kb_") == []
+
+
+def test_a_chunk_that_chroma_names_is_shown_to_nobody_else(dense: Dense) -> None:
+    dense.add("rules.txt", LEAVE)
+    other = dense.knowledge.create(dense.user, "Other")["id"]
+    dense.add("car.txt", CAR, base=other)
+    theirs = dense.database.read(lambda t: t.scalars(select(KnowledgeBase).where(KnowledgeBase.id == other)).one())
+    [stranger] = dense.in_chroma()
+    vector = dense.database.read(lambda t: t.scalars(select(Vector.embedding).where(Vector.chunk_id == stranger)).one())
+    dense.index.upsert(theirs.collection or "", [Entry(stranger, "0" * 32, vector)])
+    assert names(dense.search(SYNONYM, bases=[other])) == ["car.txt"]
+
+
+def test_a_filter_by_md5_holds_for_vectors_too(dense: Dense) -> None:
+    dense.add("rules.txt", LEAVE)
+    car = dense.add("car.txt", CAR)
+    assert names(dense.search(SYNONYM, md5s=[car["md5"]])) == ["car.txt"]
+
+
+# --- Chroma in trouble
+
+
+def test_without_chroma_the_search_is_exact_and_finds_the_same(dense: Dense, chroma: Chroma) -> None:
+    for n in range(30):
+        dense.add(f"{n}.txt", f"{LEAVE} Number {n}." if n % 2 else f"{CAR} Number {n}.")
+    before = dense.search(SYNONYM, 10)
+    chroma.kill()
+    after = dense.search(SYNONYM, 10)
+    assert sorted(names(before)) == sorted(names(after))
+    assert [passage.by for passage in before] == [passage.by for passage in after]
+
+
+def test_chroma_s_folder_deleted_answers_go_on_and_the_index_is_made_again(dense: Dense, chroma: Chroma) -> None:
+    dense.add("rules.txt", LEAVE)
+    dense.add("car.txt", CAR)
+    chroma.kill()
+    shutil.rmtree(chroma.folder)
+    chroma.start()
+    assert dense.search(SYNONYM)[0].name == "rules.txt"
+    assert dense.row().indexed == UNKNOWN
+    dense.work()
+    assert dense.is_exact()
+    assert dense.search(SYNONYM)[0].name == "rules.txt"
+
+
+def test_a_new_chroma_is_checked_before_anybody_asks(dense: Dense, chroma: Chroma) -> None:
+    dense.add("rules.txt", LEAVE)
+    chroma.kill()
+    shutil.rmtree(chroma.folder)
+    chroma.start()
+    dense.work()
+    assert dense.is_exact()
+
+
+def test_a_graph_that_is_lost_while_the_count_is_right_is_noticed(dense: Dense, chroma: Chroma) -> None:
+    for n in range(3):
+        dense.put(f"{n}.txt", "\n\n".join(f"Number {n}.{i} of leave. " + "It says more. " * 60 for i in range(120)))
+    dense.work()
+    name = dense.row().collection
+    chroma.kill()
+    for folder in [path for path in chroma.folder.iterdir() if path.is_dir()]:
+        shutil.rmtree(folder)
+    chroma.start()
+    dense.work()
+    assert dense.is_exact()
+    assert dense.row().collection != name or dense.search("leave")
+    assert dense.search(SYNONYM), "vectors are found again"
+
+
+def test_what_somebody_else_put_into_or_took_out_of_a_collection_is_put_right(dense: Dense) -> None:
+    dense.add("rules.txt", LEAVE)
+    [one] = dense.in_chroma()
+    vector = dense.database.read(lambda t: t.scalars(select(Vector.embedding)).one())
+    name = dense.row().collection or ""
+    dense.index.delete(name, [one])
+    dense.index.upsert(name, [Entry(one + 1000, "0" * 32, vector)])
+    dense.add("car.txt", CAR)
+    assert dense.is_exact()
+
+
+def test_every_step_may_be_cut_by_a_kill_of_chroma(dense: Dense, chroma: Chroma) -> None:
+    for n in range(20):
+        dense.put(f"{n}.txt", f"{LEAVE} Number {n}.")
+        if n % 5 == 0:
+            chroma.kill()
+            dense.work()
+            chroma.start()
+            dense.sync = Sync(dense.database, dense.index)
+    dense.work()
+    assert dense.is_exact() and len(dense.in_sql()) == 20
+
+
+# --- another embedder
+
+
+def test_another_embedder_keeps_words_and_offers_to_index_anew(dense: Dense, embed_server: EmbedServer) -> None:
+    dense.add("rules.txt", LEAVE)
+    old = dense.row().collection
+    other = dense.reopened(embedder="other-meanings")
+    assert other.knowledge.base(dense.user, dense.base)["vectors"] | {"done": 0, "total": 0} == {
+        "state": "mismatch", "made_with": "meanings", "current": "other-meanings", "done": 0, "total": 0,
+    }  # fmt: skip
+    assert other.search(SYNONYM) == [] and names(other.search("days of leave")) == ["rules.txt"]
+    assert other.add("car.txt", CAR)["status"] == "ready", "found by its words, like the others"
+    assert len(dense.in_sql()) == 1
+    embed_server.dimension = 128
+    shown = other.knowledge.reindex(dense.user, dense.base)
+    assert shown["vectors"]["state"] == "building"
+    assert names(other.search("days of leave")) == ["rules.txt"]
+    other.work()
+    assert other.is_exact() and len(other.in_sql()) == 2
+    assert other.row().collection != old and len(other.index.names("kb_")) == 1
+    assert other.search(SYNONYM)[0].name == "rules.txt"
+    assert other.knowledge.base(dense.user, dense.base)["vectors"]["state"] == "ready"
+
+
+def test_an_index_made_anew_changes_over_with_its_last_file(dense: Dense, embed_server: EmbedServer) -> None:
+    for n in range(3):
+        dense.add(f"{n}.txt", f"{LEAVE} Number {n}.")
+    other = dense.reopened(embedder="other-meanings")
+    other.knowledge.reindex(dense.user, dense.base)
+    looks = iter([False] * 3)
+    other.work(leaving=lambda: next(looks, True))
+    assert (other.row().fingerprint or {})["model"] == "meanings"
+    other.work()
+    assert (other.row().fingerprint or {})["model"] == "other-meanings"
+    fingerprints = set(dense.database.read(lambda t: t.scalars(select(Vector.fingerprint)).all()))
+    assert fingerprints == {other.embedder.fingerprint.id} if other.embedder else False
+    assert other.is_exact()
+
+
+def test_indexing_anew_needs_an_embedder_and_one_s_own_base(dense: Dense, tmp_path: Path) -> None:
+    with pytest.raises(EmbedderUnavailable) as refused:
+        dense.reopened(embedder="off").knowledge.reindex(dense.user, dense.base)
+    assert refused.value.key == "error.knowledge_unavailable.embedder_none"
+    folder = tmp_path / "manual"
+    folder.mkdir()
+    (folder / "en.md").write_text("# Hello\n\nThis is the manual about leave.")
+    dense.knowledge.install_manual(folder)
+    dense.work()
+    bundled = next(base for base in dense.knowledge.bases(dense.user) if base["bundled"])
+    assert bundled["vectors"]["state"] == "off" and bundled["chunks"] == 1 and dense.in_sql() == set()
+    with pytest.raises(Forbidden):
+        dense.knowledge.reindex(dense.user, bundled["id"])

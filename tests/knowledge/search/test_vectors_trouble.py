@@ -1,0 +1,225 @@
+"""What a second look found: strange servers, abandoned changes, refused texts, two workers at once."""
+
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from chatapp.knowledge.embedders import embedder_of
+from chatapp.knowledge.index import VectorIndex
+from chatapp.knowledge.ingest.embedding import Embedding
+from chatapp.knowledge.ingest.pipeline import Ingest
+from chatapp.knowledge.ingest.remove import Remover
+from chatapp.knowledge.ingest.sync import Sync
+from chatapp.knowledge.search.dense import UNKNOWN
+from chatapp.knowledge.search.lexical import index_for
+from chatapp.settings import Settings
+from chatapp.storage.models import File, KnowledgeBase
+from tests.support.chroma import Chroma
+from tests.support.dense_shelf import Dense, make_dense
+from tests.support.embedserver import EmbedServer
+from tests.support.shelf import parse_here
+
+LEAVE = "Everybody gets thirty days of leave a year."
+SYNONYM = "holiday entitlement"
+
+
+@pytest.fixture
+def embed_server() -> Iterator[EmbedServer]:
+    with EmbedServer() as server:
+        yield server
+
+
+@pytest.fixture
+def dense(tmp_path: Path, embed_server: EmbedServer) -> Iterator[Dense]:
+    with Chroma(tmp_path / "vectors") as chroma:
+        made = make_dense(Settings(home=tmp_path, embedder="meanings", embedder_url=embed_server.base_url), chroma)
+        yield made
+        made.database.close()
+
+
+@pytest.fixture
+def stranger(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A server that is no Chroma and answers everything in one way."""
+    status, body = request.param
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_POST = do_DELETE = do_GET  # noqa: N815
+
+        def log_message(self, format: str, *args: Any) -> None:
+            return
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize(
+    "stranger", [(404, b"not here"), (200, b"{}"), (200, b"[]"), (200, b"null"), (500, b"oops"), (200, b"<p>hi")], indirect=True
+)
+def test_a_server_that_is_no_chroma_stops_no_search_and_no_worker(dense: Dense, stranger: str) -> None:
+    dense.add("rules.txt", LEAVE)
+    index = VectorIndex(lambda: stranger)
+    dense.knowledge._dense._index = index  # type: ignore[union-attr]
+    assert dense.search(SYNONYM)[0].name == "rules.txt", "found exactly"
+    sync = Sync(dense.database, index)
+    dense.put("more.txt", LEAVE + " Really.")
+    while sync.go_on():
+        pass
+    dense.knowledge.delete(dense.user, dense.base)
+    remover = Remover(dense.database, index_for(True), dense.knowledge.originals, sync)
+    assert not remover.go_on() and remover.due()
+
+
+def test_embedding_gives_way_to_a_file_that_waits_to_be_read(dense: Dense) -> None:
+    dense.put("long.txt", "\n\n".join(f"Number {n} of leave. " + "It says more than that. " * 40 for n in range(100)))
+    ingest = Ingest(dense.database, index_for(True), dense.knowledge.originals, parse_here, embeds=True)
+    embedding = Embedding(dense.database, dense.embedder, lambda: False)
+    read = ingest.claim("a worker")
+    assert read and ingest.read(read) == "embedding"
+    job = ingest.claim("a worker")
+    assert job and job.is_read
+    dense.put("small.txt", LEAVE)
+    assert embedding.run(job) == "embedding"
+    following = ingest.claim("a worker")
+    assert following and following.name == "small.txt"
+    assert ingest.read(following) == "embedding"
+    dense.work()
+    assert dense.is_exact()
+
+
+def test_indexing_an_empty_base_anew_is_soon_done(dense: Dense) -> None:
+    assert dense.knowledge.reindex(dense.user, dense.base)["vectors"]["state"] == "building"
+    dense.work()
+    assert dense.knowledge.base(dense.user, dense.base)["vectors"]["state"] == "ready"
+
+
+def test_deleting_the_file_that_holds_a_change_up_lets_it_end(dense: Dense, embed_server: EmbedServer) -> None:
+    dense.add("rules.txt", LEAVE)
+    other = dense.reopened(embedder="other-meanings")
+    other.knowledge.reindex(dense.user, dense.base)
+    other.work()
+    embed_server.mood = "down"
+    again = dense.reopened(embedder="third-meanings")
+    again.knowledge.reindex(dense.user, dense.base)
+    again.work()
+    assert again.knowledge.base(dense.user, dense.base)["vectors"]["state"] == "building"
+    [file], _ = again.knowledge.files(dense.user, dense.base)
+    again.knowledge.delete_file(dense.user, dense.base, file["id"])
+    again.work()
+    assert again.knowledge.base(dense.user, dense.base)["vectors"]["state"] == "ready"
+
+
+def test_what_was_added_without_an_embedder_is_embedded_when_it_is_back(dense: Dense) -> None:
+    dense.add("rules.txt", LEAVE)
+    dense.reopened(embedder="off").add("more.txt", LEAVE + " Really.")
+    assert dense.knowledge.base(dense.user, dense.base)["vectors"] == {
+        "state": "building", "made_with": "meanings", "current": "meanings", "done": 1, "total": 2,
+    }  # fmt: skip
+    dense.adopt()
+    dense.work()
+    assert dense.is_exact() and len(dense.in_sql()) == 2
+    assert dense.knowledge.base(dense.user, dense.base)["vectors"]["state"] == "ready"
+
+
+def test_who_goes_back_before_a_change_is_complete_keeps_the_old_vectors(dense: Dense) -> None:
+    for n in range(2):
+        dense.add(f"{n}.txt", f"{LEAVE} Number {n}.")
+    before = dense.in_sql()
+    other = dense.reopened(embedder="other-meanings")
+    other.knowledge.reindex(dense.user, dense.base)
+    job = Ingest(dense.database, index_for(True), dense.knowledge.originals, parse_here, embeds=True).claim("a worker")
+    assert job and Embedding(dense.database, other.embedder, lambda: False).run(job) == "ready"
+    dense.adopt()
+    dense.work()
+    shown = dense.knowledge.base(dense.user, dense.base)["vectors"]
+    assert (shown["state"], shown["made_with"]) == ("ready", "meanings")
+    assert dense.in_sql() == before and dense.is_exact()
+
+
+def test_a_worker_without_an_embedder_ends_no_change(dense: Dense) -> None:
+    dense.add("rules.txt", LEAVE)
+    other = dense.reopened(embedder="other-meanings")
+    other.knowledge.reindex(dense.user, dense.base)
+    dense.reopened(embedder="off").work()
+    assert (dense.row().fingerprint or {})["model"] == "meanings" and dense.row().target is not None
+    other.adopt()
+    other.work()
+    assert (dense.row().fingerprint or {})["model"] == "other-meanings" and other.is_exact()
+
+
+def test_indexing_anew_with_the_same_embedder_makes_all_vectors_again(dense: Dense, embed_server: EmbedServer) -> None:
+    dense.add("rules.txt", LEAVE)
+    embed_server.dimension = 128
+    row = dense.add("more.txt", LEAVE + " Really.")
+    assert row["error"]["key"] == "error.knowledge_unavailable.embedder_dimension"
+    assert dense.search("days of leave")
+    dense.knowledge.reindex(dense.user, dense.base)
+    dense.work()
+    assert dense.is_exact() and len(dense.in_sql()) == 2
+    assert dense.search(SYNONYM)[0].by["vectors"] is not None
+    assert len(dense.index.names("kb_")) == 1
+
+
+def test_a_text_that_is_refused_holds_nothing_up(dense: Dense, embed_server: EmbedServer) -> None:
+    parts = [f"Number {n} of leave. " + "It says more than that. " * 40 for n in range(40)]
+    parts[17] = "POISON " + parts[17]
+    embed_server.refused = "POISON"
+    row = dense.add("long.txt", "\n\n".join(parts))
+    assert row["status"] == "ready"
+    assert len(dense.in_sql()) == dense.count("chunks") - 1
+
+
+def test_a_file_of_nothing_but_refused_texts_is_ready_too(dense: Dense, embed_server: EmbedServer) -> None:
+    embed_server.refused = "POISON"
+    assert dense.add("poison.txt", "This is POISON.")["status"] == "ready"
+
+
+def test_two_workers_that_make_a_collection_anew_keep_one(dense: Dense) -> None:
+    dense.add("rules.txt", LEAVE)
+    one, other = Sync(dense.database, dense.index), Sync(dense.database, dense.index)
+    dense.database.write(lambda t: setattr(t.scalars(select(KnowledgeBase)).one(), "indexed", UNKNOWN))
+    [base] = one._bases(select(KnowledgeBase).where(KnowledgeBase.changed > 0))
+    assert one._bring_in_line(base) and other._bring_in_line(base)
+    assert dense.is_exact() and dense.row().collection in dense.index.names("kb_")
+
+
+def test_a_base_without_any_vector_is_not_taken_for_lost(dense: Dense) -> None:
+    row = dense.add("rules.txt", LEAVE)
+    dense.knowledge.delete_file(dense.user, dense.base, row["id"])
+    dense.work()
+    woken = dense.settings.home / "wake"
+    woken.unlink(missing_ok=True)
+    assert dense.search(SYNONYM) == []
+    assert dense.row().indexed == dense.row().changed and not woken.exists()
+
+
+def test_an_embedder_on_this_machine_is_not_asked_through_a_proxy(tmp_path: Path, embed_server: EmbedServer) -> None:
+    settings = Settings(home=tmp_path, embedder="m", embedder_url=embed_server.base_url, proxy="http://127.0.0.1:9")
+    embedder = embedder_of(settings)
+    assert embedder is not None and embedder.embed_query("leave")
+
+
+def test_a_file_that_was_read_again_is_not_taken_for_embedded(dense: Dense) -> None:
+    row = dense.add("rules.txt", LEAVE)
+
+    def again(t: Any) -> None:
+        file = t.get(File, row["id"])
+        file.status = "queued"
+
+    dense.database.write(again)
+    dense.work()
+    assert dense.is_exact() and dense.search(SYNONYM)[0].by["vectors"] is not None

@@ -1,0 +1,65 @@
+"""Which embedder is set up, what tells its vectors from others, and what it is not given."""
+
+from pathlib import Path
+
+import pytest
+
+from chatapp.home import model_folder
+from chatapp.knowledge.embedders import embedder_of
+from chatapp.knowledge.search.vectors import dimension, pack, unpack
+from chatapp.settings import Settings, SettingsError
+
+CONFIGURED = {"CHATAPP_EMBEDDER": "bge-m3", "CHATAPP_EMBEDDER_URL": "http://127.0.0.1:9/v1"}
+
+
+def fingerprint(**changed: str) -> str:
+    made = embedder_of(Settings.from_env({**CONFIGURED, **changed}))
+    assert made is not None
+    return made.fingerprint.id
+
+
+def test_vectors_that_cannot_be_compared_have_different_fingerprints() -> None:
+    ids = {
+        fingerprint(),
+        fingerprint(CHATAPP_EMBEDDER="bge-small"),
+        fingerprint(CHATAPP_EMBEDDER_URL="http://127.0.0.1:10/v1"),
+        fingerprint(CHATAPP_EMBEDDER_QUERY_PREFIX="query: "),
+        fingerprint(CHATAPP_EMBEDDER_PASSAGE_PREFIX="query: "),
+    }
+    assert len(ids) == 5
+
+
+def test_a_new_key_or_weight_changes_no_vector() -> None:
+    assert fingerprint() == fingerprint(CHATAPP_EMBEDDER_KEY="sk-other") == fingerprint(CHATAPP_EMBEDDER_SHARE="30")
+
+
+def test_no_embedder_is_one_too(tmp_path: Path) -> None:
+    assert embedder_of(Settings(home=tmp_path, embedder="off")) is None
+
+
+@pytest.mark.skipif(model_folder() is None, reason="set-up could not make the embedder")
+def test_the_built_in_one_is_spared_what_it_cannot_read(tmp_path: Path) -> None:
+    embedder = embedder_of(Settings(home=tmp_path))
+    assert embedder is not None and embedder.share == 0.3
+    assert embedder.takes("How much leave is there?") and not embedder.takes("年假有多少天？")
+
+
+def test_a_configured_one_gets_every_language() -> None:
+    embedder = embedder_of(Settings.from_env(CONFIGURED))
+    assert embedder is not None and embedder.share == 0.5
+    assert embedder.takes("How much leave is there?") and embedder.takes("年假有多少天？")
+
+
+def test_a_model_s_name_needs_an_address() -> None:
+    with pytest.raises(SettingsError, match="CHATAPP_EMBEDDER_URL"):
+        Settings.from_env({"CHATAPP_EMBEDDER": "bge-m3"})
+    with pytest.raises(SettingsError, match="CHATAPP_EMBEDDER_SHARE"):
+        Settings.from_env({**CONFIGURED, "CHATAPP_EMBEDDER_SHARE": "101"})
+
+
+def test_stored_vectors_have_length_one_and_a_direction() -> None:
+    stored = pack([3.0, 4.0])
+    assert unpack(stored) == pytest.approx([0.6, 0.8]) and dimension(stored) == 2
+    for numbers in ([], [0.0, 0.0], [float("nan"), 1.0], [float("inf")]):
+        with pytest.raises(ValueError):
+            pack(numbers)

@@ -1,0 +1,228 @@
+"""The built-in embedder as a process of its own, with the model that set-up has made."""
+
+import base64
+import http.client
+import json
+import math
+import os
+import shutil
+import socket
+import struct
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chatapp.home import MODEL_FOLDER, model_folder
+from tests.support.service import free_port, wait_for
+
+ROOT = Path(__file__).parents[2]
+NO_MODEL = "set-up could not make the embedding model"
+linux = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+# sentence-transformers' documentation shows these for the model in float32; 8 bits are a little off
+SENTENCES = ["The weather is lovely today.", "It's so sunny outside!", "He drove to the stadium."]
+SIMILARITIES = {(0, 1): 0.6660, (0, 2): 0.1046, (1, 2): 0.1411}
+LONG = "The pump must be switched off before the cover is removed, and the seal has to be checked for cracks. " * 12
+WRONG = [
+    b"",
+    b"{",
+    b"[" * 100_000,
+    b"\xff\xfe",
+    b'"text"',
+    b"{}",
+    b'{"input": []}',
+    b'{"input": null}',
+    b'{"input": [1, 2, 3]}',
+    b'{"input": ["text", null]}',
+    b'{"input": {"text": "text"}}',
+    json.dumps({"input": ["text"] * 257}).encode(),
+]
+
+
+class Embedder:
+    """`with Embedder(folder) as embedder:` starts the process and ends it."""
+
+    def __init__(self, folder: Path = MODEL_FOLDER) -> None:
+        self.port = free_port()
+        self.command = [sys.executable, "-m", "chatapp.processes.embedder", f"127.0.0.1:{self.port}", str(folder)]
+
+    def __enter__(self) -> "Embedder":
+        self.process = subprocess.Popen(self.command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+        wait_for(self._is_there, 20, "the embedder answers")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.terminate()
+        self.process.communicate(timeout=10)
+
+    def _is_there(self) -> bool:
+        assert self.process.poll() is None, self.process.communicate()
+        try:
+            socket.create_connection(("127.0.0.1", self.port), 1).close()
+        except OSError:
+            return False
+        return True
+
+    def connect(self) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+
+    def ask(self, method: str, path: str, body: bytes | None = None, **headers: str) -> tuple[int, Any]:
+        """Return status and JSON of one request."""
+        connection = self.connect()
+        connection.request(method, path, body, headers)
+        with connection.getresponse() as answer:
+            assert answer.headers["Content-Type"] == "application/json"
+            said = answer.status, json.loads(answer.read())
+        connection.close()
+        return said
+
+    def embed(self, given: str | list[str]) -> list[bytes]:
+        """Return the vectors of texts."""
+        body = json.dumps({"model": "any", "input": given, "encoding_format": "base64"}).encode()
+        status, said = self.ask("POST", "/v1/embeddings", body)
+        assert status == 200, said
+        assert [entry["index"] for entry in said["data"]] == list(range(len(said["data"])))
+        return [base64.b64decode(entry["embedding"]) for entry in said["data"]]
+
+    def maps(self) -> str:
+        """Return the files that the process has in its memory."""
+        return Path(f"/proc/{self.process.pid}/maps").read_text()
+
+
+@pytest.fixture(scope="module")
+def embedder() -> Iterator[Embedder]:
+    if model_folder() is None and os.environ.get("CI") != "true":
+        pytest.skip(NO_MODEL)
+    with Embedder() as running:
+        yield running
+
+
+def numbers(vector: bytes) -> tuple[float, ...]:
+    return struct.unpack("<384f", vector)
+
+
+def similarity(one: bytes, other: bytes) -> float:
+    return sum(a * b for a, b in zip(numbers(one), numbers(other), strict=True))
+
+
+def test_it_finds_similar_what_the_original_finds_similar(embedder: Embedder) -> None:
+    vectors = embedder.embed(SENTENCES)
+    for (one, other), known in SIMILARITIES.items():
+        assert similarity(vectors[one], vectors[other]) == pytest.approx(known, abs=0.04)
+    for vector in vectors:
+        assert math.fsum(number * number for number in numbers(vector)) == pytest.approx(1, abs=1e-5)
+
+
+def test_a_vector_depends_on_its_text_alone(embedder: Embedder) -> None:
+    together = embedder.embed([SENTENCES[0], LONG, SENTENCES[1]])
+    assert together == [embedder.embed(text)[0] for text in (SENTENCES[0], LONG, SENTENCES[1])]
+
+
+def test_vectors_come_as_numbers_where_base64_is_not_asked_for(embedder: Embedder) -> None:
+    status, said = embedder.ask("POST", "/v1/embeddings", json.dumps({"model": "any", "input": SENTENCES[:1]}).encode())
+    assert (status, said["object"], said["model"]) == (200, "list", "all-MiniLM-L6-v2")
+    assert tuple(said["data"][0]["embedding"]) == numbers(embedder.embed(SENTENCES[0])[0])
+
+
+def test_of_a_long_text_the_beginning_counts(embedder: Embedder) -> None:
+    beginning = "word " * 254
+    assert embedder.embed(beginning + "dog") == embedder.embed(beginning + "cat " * 1000)
+    assert embedder.embed("dog " + beginning) != embedder.embed("cat " + beginning)
+
+
+@pytest.mark.parametrize("text", ["", " ", "\0", "\ud800", "\U0010ffff", "a" * 1_000_000, "word " * 200_000, "水泵" * 300_000])
+def test_every_text_has_a_vector(embedder: Embedder, text: str) -> None:
+    (vector,) = embedder.embed([text])
+    assert all(map(math.isfinite, numbers(vector)))
+
+
+@pytest.mark.parametrize("body", WRONG, ids=range(len(WRONG)))
+def test_what_is_no_request_gets_an_error_in_json(embedder: Embedder, body: bytes) -> None:
+    status, said = embedder.ask("POST", "/v1/embeddings", body)
+    assert status == 400
+    assert said["error"]["message"] and said["error"]["type"] == "invalid_request_error"
+    assert embedder.embed("and it goes on")
+
+
+def test_what_is_not_offered_gets_an_error_in_json(embedder: Embedder) -> None:
+    assert embedder.ask("GET", "/v1/models")[0] == 404
+    assert embedder.ask("POST", "/", b"{}")[0] == 404
+    assert embedder.ask("PUT", "/v1/embeddings", b"{}")[0] == 501
+    assert embedder.ask("POST", "/v1/embeddings", None, **{"Content-Length": "99999999999"})[0] == 413
+    assert embedder.ask("POST", "/v1/embeddings", None, **{"Content-Length": "9" * 5000})[0] == 413
+    assert embedder.ask("POST", "/v1/embeddings", None, **{"Content-Length": "-1"})[0] == 411
+    with socket.create_connection(("127.0.0.1", embedder.port), 10) as raw:
+        raw.sendall(b"hello\r\n\r\n")
+        assert b"invalid_request_error" in raw.makefile("rb").read()
+
+
+def test_a_connection_carries_many_requests(embedder: Embedder) -> None:
+    connection = embedder.connect()
+    for _ in range(3):
+        connection.request("POST", "/v1/embeddings", json.dumps({"input": "text"}))
+        with connection.getresponse() as answer:
+            assert answer.status == 200 and answer.read()
+        assert connection.sock is not None
+    connection.close()
+
+
+def test_a_question_does_not_wait_for_a_batch(embedder: Embedder) -> None:
+    finished: list[str] = []
+
+    def batch() -> None:
+        embedder.embed([LONG] * 128)
+        finished.append("batch")
+
+    threads = [threading.Thread(target=batch) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for _ in range(3):
+        embedder.embed("How long may I return something?")
+        finished.append("question")
+    for thread in threads:
+        thread.join()
+    assert finished == ["question"] * 3 + ["batch"] * 2
+
+
+@linux
+def test_the_model_is_loaded_by_the_first_request(embedder: Embedder) -> None:
+    with Embedder() as fresh:
+        assert fresh.ask("GET", "/healthz") == (200, {"status": "ok"})
+        assert "onnxruntime" not in fresh.maps() and "numpy" not in fresh.maps()
+        fresh.embed("text")
+        assert "onnxruntime" in fresh.maps()
+
+
+def test_it_ends_at_once_in_the_middle_of_a_batch(embedder: Embedder) -> None:
+    with Embedder() as fresh:
+        fresh.embed("the model is loaded")
+        connection = fresh.connect()
+        connection.request("POST", "/v1/embeddings", json.dumps({"input": [LONG] * 256}))
+        fresh.process.terminate()
+        fresh.process.wait(2)  # the batch takes longer
+        connection.close()
+
+
+def test_a_damaged_model_is_named_until_it_is_mended(embedder: Embedder, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(MODEL_FOLDER, folder)
+    (folder / "model.onnx").write_bytes(b"damaged")
+    with Embedder(folder) as fresh:
+        status, said = fresh.ask("POST", "/v1/embeddings", b'{"input": "text"}')
+        assert (status, said["error"]["type"]) == (503, "server_error")
+        assert "has changed since set-up" in said["error"]["message"]
+        assert fresh.ask("GET", "/healthz")[0] == 503
+        shutil.copy(MODEL_FOLDER / "model.onnx", folder)
+        assert fresh.embed("text") == embedder.embed("text")
+        assert fresh.ask("GET", "/healthz")[0] == 200
+
+
+def test_a_port_that_is_taken_is_a_sentence(embedder: Embedder) -> None:
+    command = [*embedder.command]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=30)
+    assert done.returncode == 1
+    assert "cannot listen" in done.stderr and "Traceback" not in done.stderr

@@ -1,0 +1,144 @@
+"""The worker as it is: a process of its own, with a child for every file, killed and asked to leave."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select, update
+
+from chatapp.errors import UnreadableFile
+from chatapp.knowledge.ingest.sandbox import parse_limited
+from chatapp.settings import MB, Settings
+from chatapp.storage.models import Chunk, File, now
+from tests.support import documents
+from tests.support.shelf import Shelf
+
+ROOT = Path(__file__).parents[2]
+
+
+@contextmanager
+def worker(home: Path) -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "chatapp.processes.worker"],
+        cwd=ROOT,
+        env={**os.environ, "CHATAPP_HOME": str(home), "CHATAPP_EMBEDDER": "off"},
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def wait_for(condition: Callable[[], Any], seconds: float = 30) -> Any:
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f"not within {seconds} s"
+        time.sleep(0.02)
+    return found
+
+
+def ended(shelf: Shelf, file_id: str) -> dict[str, Any] | None:
+    row = shelf.knowledge.file(shelf.user, shelf.base, file_id)
+    return row if row["status"] in ("ready", "failed") else None
+
+
+def test_it_reads_what_waits_and_deleting_leaves_nothing(shelf: Shelf, english_pdf: bytes, chinese_pdf: bytes) -> None:
+    rows = [shelf.put("en.pdf", english_pdf), shelf.put("zh.pdf", chinese_pdf), shelf.put("x.docx", documents.word())]
+    rows.append(shelf.put("scan.pdf", documents.scan()))
+    with worker(shelf.settings.home) as process:
+        states = [wait_for(lambda row=row: ended(shelf, row["id"]))["status"] for row in rows]
+        assert states == ["ready", "ready", "ready", "failed"]
+        assert shelf.search("How many days of paid leave do employees in Hamburg get?")[0].page == 8
+        shelf.knowledge.delete(shelf.user, shelf.base)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+    assert shelf.leftovers() == {}
+
+
+def test_a_pdf_of_thirty_pages_is_searchable_within_five_seconds_of_its_upload(shelf: Shelf, english_pdf: bytes) -> None:
+    with worker(shelf.settings.home):
+        shelf.put("en.pdf", english_pdf)
+        found = wait_for(lambda: shelf.search("How many days of paid leave do employees in Hamburg get?"), 5)
+    assert found[0].page == 8
+
+
+def test_killed_in_the_middle_the_next_one_finishes_it_once(shelf: Shelf) -> None:
+    text = "\n\n".join(f"Paragraph {n} about leave. " + "It says a lot more than that. " * 30 for n in range(4000))
+    row = shelf.put("long.txt", text)
+    with worker(shelf.settings.home) as process:
+        wait_for(lambda: shelf.count("chunks") > 0)
+        process.kill()
+        process.wait()
+    left = shelf.count("chunks")
+    assert ended(shelf, row["id"]) is None
+
+    def expire(t: Any) -> None:
+        t.execute(update(File).values(lease_until=now()))
+
+    shelf.database.write(expire)
+    with worker(shelf.settings.home):
+        ready = wait_for(lambda: ended(shelf, row["id"]), 60)
+    assert ready["status"] == "ready"
+    assert ready["chunks"] == shelf.count("chunks") == shelf.count("lexical") >= left
+    assert shelf.database.read(lambda t: t.scalars(select(Chunk.ordinal).order_by(Chunk.ordinal)).all()) == list(
+        range(ready["chunks"])
+    )
+
+
+def test_two_workers_share_the_files(shelf: Shelf) -> None:
+    rows = [shelf.put(f"{number}.txt", f"Text number {number} about leave.") for number in range(12)]
+    with worker(shelf.settings.home), worker(shelf.settings.home):
+        for row in rows:
+            assert wait_for(lambda row=row: ended(shelf, row["id"]))["status"] == "ready"
+    assert shelf.count("chunks") == shelf.count("lexical") == 12
+
+
+# --- the child around a parser
+
+
+def limited(settings: Settings, path: Path, name: str = "file") -> Any:
+    return parse_limited(path, name, settings, lambda: None)
+
+
+def test_a_parser_that_takes_too_much_memory_or_time_is_stopped(tmp_path: Path) -> None:
+    original = tmp_path / "original"
+    original.write_bytes(documents.nested_pdf())
+    for settings in (Settings(home=tmp_path, parse_bytes=160 * MB), Settings(home=tmp_path, parse_seconds=0)):
+        with pytest.raises(UnreadableFile) as refused:
+            limited(settings, original)
+        assert refused.value.detail == "limits"
+
+
+def test_the_child_gives_back_what_the_parser_found(tmp_path: Path) -> None:
+    original = tmp_path / "original"
+    original.write_bytes(documents.word())
+    document = limited(Settings(home=tmp_path), original)
+    assert [section.heading for section in document.sections] == ["Leave", "Leave › Sickness", "出差"]
+    original.write_bytes(documents.bomb())
+    with pytest.raises(UnreadableFile) as refused:
+        limited(Settings(home=tmp_path), original)
+    assert refused.value.detail == "bomb"
+
+
+def test_a_child_does_not_outlive_what_it_was_started_for(tmp_path: Path) -> None:
+    original = tmp_path / "original"
+    original.write_bytes(b"word " * 10 * MB)
+
+    class Enough(Exception):
+        pass
+
+    def enough() -> None:
+        raise Enough
+
+    with pytest.raises(Enough):
+        parse_limited(original, "file", Settings(home=tmp_path), enough)
+    children = subprocess.run(["pgrep", "-P", str(os.getpid()), "-f", "knowledge.parse"], capture_output=True, check=False)
+    assert children.stdout == b""

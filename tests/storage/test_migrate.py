@@ -1,0 +1,96 @@
+"""Migrations: from nothing, again, at the same time, and with a copy put aside before a real change."""
+
+import shutil
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from sqlalchemy import inspect
+
+from chatapp.errors import DatabaseNewer
+from chatapp.identity.accounts import Accounts
+from chatapp.identity.defaults import Defaults
+from chatapp.settings import Settings
+from chatapp.storage.database import open_database
+from chatapp.storage.migrate import FOLDER, migrate
+from chatapp.storage.models import Base
+
+
+def test_the_migrations_make_what_the_models_say(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    migrate(settings)
+    database = open_database(settings.sql_url)
+    found = inspect(database.engine)
+    for table in Base.metadata.tables.values():
+        columns = {column["name"] for column in found.get_columns(table.name)}
+        assert columns == {column.name for column in table.columns}, table.name
+    database.close()
+
+
+def test_migrating_again_changes_nothing(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    migrate(settings)
+    before = (tmp_path / "chatapp.db").read_bytes()
+    migrate(settings)
+    assert (tmp_path / "chatapp.db").read_bytes() == before
+    assert not (tmp_path / "backups").exists()
+
+
+def test_four_at_once_do_not_collide(tmp_path: Path) -> None:
+    code = f"from pathlib import Path; from chatapp.storage.migrate import migrate; from chatapp.settings import Settings; \
+migrate(Settings(home=Path({str(tmp_path)!r})))"
+    started = [subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE) for _ in range(4)]
+    for process in started:
+        _, errors = process.communicate(timeout=60)
+        assert process.returncode == 0, errors.decode()
+
+
+def test_people_of_an_older_database_ask_as_they_always_did(tmp_path: Path) -> None:
+    before = tmp_path / "before"
+    shutil.copytree(FOLDER, before, ignore=shutil.ignore_patterns("0003*"))
+    settings = Settings(home=tmp_path / "home")
+    migrate(settings, before)
+    with closing(sqlite3.connect(settings.home / "chatapp.db")) as older, older:
+        values = "VALUES ('u', 'kept', 'admin', 0, '2026-01-01 00:00:00')"
+        older.execute(f"INSERT INTO users (id, name, role, disabled, created_at) {values}")
+    migrate(settings)
+    database = open_database(settings.sql_url)
+    assert Accounts(database).administrator().defaults == Defaults()
+    database.close()
+
+
+SECOND = """
+import sqlalchemy as sa
+from alembic import op
+
+revision = "9999"
+down_revision = "{latest}"
+
+
+def upgrade() -> None:
+    op.add_column("users", sa.Column("shoe_size", sa.Integer()))
+"""
+
+
+def test_an_older_database_is_copied_aside_before_it_is_changed(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path / "home")
+    migrate(settings)
+    file = settings.home / "chatapp.db"
+    with closing(sqlite3.connect(file)) as older, older:
+        older.execute("INSERT INTO users (id, name, role, disabled, created_at) VALUES ('u', 'kept', 'user', 0, '2026-01-01')")
+    folder = tmp_path / "migrations"
+    shutil.copytree(FOLDER, folder)
+    latest = sorted(path.name for path in (FOLDER / "versions").glob("[0-9]*.py"))[-1][:4]
+    (folder / "versions" / "9999_shoes.py").write_text(SECOND.format(latest=latest))
+    migrate(settings, folder)
+    with closing(sqlite3.connect(file)) as newer:
+        assert newer.execute("SELECT name, shoe_size FROM users").fetchall() == [("kept", None)]
+    [copy] = (settings.home / "backups").iterdir()
+    with closing(sqlite3.connect(copy)) as kept:
+        assert kept.execute("SELECT name FROM users").fetchall() == [("kept",)]
+        assert kept.execute("SELECT version_num FROM alembic_version").fetchall() == [(latest,)]
+    with pytest.raises(DatabaseNewer):
+        migrate(settings)

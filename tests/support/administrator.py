@@ -1,0 +1,3 @@
+"""The token of the administrator in tests that run in this process."""
+
+TOKEN = "a-token-of-the-tests"

@@ -1,0 +1,15 @@
+"""What axe finds on a page."""
+
+from playwright.sync_api import Page
+
+from tests.support.service import ROOT
+
+AXE = ROOT / "node_modules/axe-core/axe.min.js"
+
+
+def violations(page: Page) -> list[str]:
+    """Return what axe finds, each with where it is."""
+    if page.evaluate("typeof axe") == "undefined":
+        page.evaluate(AXE.read_text("utf-8"))
+    found = page.evaluate("axe.run(document, { resultTypes: ['violations'] }).then((result) => result.violations)")
+    return [f"{one['id']}: {[node['target'] for node in one['nodes']]}" for one in found]

@@ -1,0 +1,282 @@
+"""The page as a person handles it: one object that asks, chooses, reads; and the words of the catalogue."""
+
+import json
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Playwright, expect
+
+from tests.support.service import ROOT, Service
+
+CHROMIUM = "/usr/bin/chromium"
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+DESKTOP = {"width": 1280, "height": 800}
+PHONE = {"width": 390, "height": 844}
+EXPECT_MS = 8_000
+READ_MS = 20_000  # for the worker to start and to read a document
+LANGUAGES = {"en-US": "en", "zh-CN": "zh-CN"}
+WATCH = (
+    "document.addEventListener('securitypolicyviolation', (e) => console.error(`CSP: ${e.violatedDirective} ${e.blockedURI}`))"
+)
+CATALOGUES = {name: json.loads((ROOT / "static/i18n" / f"{name}.json").read_text("utf-8")) for name in ("en", "zh-CN")}
+
+
+def launch(playwright: Playwright) -> Browser:
+    """Start Debian's Chromium."""
+    return playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+
+
+def words(language: str, key: str) -> str:
+    """Return a text of the catalogue without placeholders."""
+    return str(CATALOGUES[LANGUAGES.get(language, language)][key])
+
+
+def filled(language: str, key: str, **params: object) -> str:
+    """Return a text of the catalogue with its placeholders filled."""
+    return re.sub(r"\{(\w+)\}", lambda hole: str(params[hole[1]]), words(language, key))
+
+
+def sentence(language: str, key: str) -> re.Pattern[str]:
+    """Return a pattern for a text of the catalogue, whatever its placeholders hold."""
+    parts = re.split(r"\{\w+\}", words(language, key))
+    return re.compile(".+".join(re.escape(part) for part in parts))
+
+
+class Faults:
+    """What a page complained of: console errors, errors nobody caught, refusals of the policy."""
+
+    def __init__(self) -> None:
+        self.expected: list[str] = []
+        self._seen: list[str] = []
+
+    def expect(self, *patterns: str) -> None:
+        """Let these pass: the browser's own lines for what a test has refused on purpose."""
+        self.expected += patterns
+
+    def watch(self, page: Page) -> None:
+        page.on("console", self._console)
+        page.on("pageerror", lambda error: self._seen.append(f"page error: {error}"))
+
+    def left(self) -> list[str]:
+        """Return what nobody expected."""
+        return [line for line in self._seen if not any(re.search(pattern, line) for pattern in self.expected)]
+
+    def _console(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self._seen.append(f"{message.type}: {message.text} ({message.location.get('url', '')})")
+
+
+class Windows:
+    """The windows of one person, each kept for the next test that wants one like it."""
+
+    def __init__(self, browser: Browser, service: Service, cookies: list) -> None:
+        self._browser = browser
+        self._url = service.url
+        self._cookies = cookies
+        self._kept: dict[str, BrowserContext] = {}
+
+    @contextmanager
+    def window(self, faults: Faults, **options: Any) -> Iterator[BrowserContext]:
+        """Open one, as if it were new: with the login's cookies and nothing else."""
+        name = json.dumps(options, sort_keys=True)
+        if name not in self._kept:
+            self._kept[name] = new_window(self._browser, self._url, **options)
+        context = self._kept[name]
+        context.add_cookies(self._cookies)
+        context.on("page", faults.watch)
+        yield context
+        context.remove_listener("page", faults.watch)
+        for page in context.pages:
+            page.unroute_all(behavior="ignoreErrors")
+            page.evaluate("localStorage.clear()")
+            page.close()
+        context.clear_cookies()
+        context.clear_permissions()
+
+    def close(self) -> None:
+        for context in self._kept.values():
+            context.close()
+
+
+def sign_in(browser: Browser, service: Service) -> list:
+    """Use the one-time link, and return the cookies of somebody signed in."""
+    context = browser.new_context(base_url=service.url)
+    reply = context.request.post("/api/auth/login", data={"link": service.link().partition("#")[2]})
+    assert reply.ok, reply.text()
+    found = context.cookies()
+    context.close()
+    return found
+
+
+def new_window(browser: Browser, url: str, **options: Any) -> BrowserContext:
+    """Open a window in which a refusal of the policy becomes a console error."""
+    context = browser.new_context(base_url=url, **{"viewport": DESKTOP, **options})
+    context.set_default_timeout(EXPECT_MS)
+    context.add_init_script(WATCH)
+    return context
+
+
+DROP = """(target, [files, end]) => {
+  const data = new DataTransfer();
+  for (const [name, text, type] of files) data.items.add(new File([text], name, { type }));
+  for (const kind of end ? ['dragover', 'drop'] : ['dragover']) {
+    target.dispatchEvent(new DragEvent(kind, { dataTransfer: data, bubbles: true, cancelable: true }));
+  }
+}"""
+PASTE = """(target, [files, text]) => {
+  const data = new DataTransfer();
+  for (const [name, content, type] of files) data.items.add(new File([content], name, { type }));
+  if (text) data.setData('text/plain', text);
+  const event = new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true });
+  target.dispatchEvent(event);
+  return event.defaultPrevented;
+}"""
+
+
+def drop(target: Locator, files: dict[str, str], end: bool = True) -> None:
+    """Drop text files on an element, or only hold them above it."""
+    target.evaluate(DROP, [[[name, text, "text/plain"] for name, text in files.items()], end])
+
+
+def paste(target: Locator, files: dict[str, str], text: str = "") -> bool:
+    """Paste files by their names, perhaps with text beside them; say whether the page took them."""
+    kinds = [[name, content, "image/png" if name.endswith(".png") else "text/plain"] for name, content in files.items()]
+    return bool(target.evaluate(PASTE, [kinds, text]))
+
+
+class Chat:
+    """The chat page, by its `data-*` hooks."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.input = page.locator("[data-input]")
+        self.send = page.locator("[data-send]")
+        self.stop = page.locator("[data-stop]")
+        self.notice = page.locator("[data-notice]")
+        self.questions = page.locator("[data-role=user]")
+        self.answers = page.locator("[data-role=assistant]")
+        self.connect_dialog = page.locator("[data-dialog=connect]")
+        self.panel = page.locator("[data-source-panel]")
+        self.uploads = page.locator("[data-uploads] [data-upload]")
+        self.summary = page.locator("[data-uploads] [data-uploads-summary]")
+        self.base = page.locator("[data-knowledge-picker] [data-picker-label]")
+
+    def open(self, path: str = "/") -> "Chat":
+        self.page.goto(path)
+        return self.ready()
+
+    def reload(self) -> "Chat":
+        self.page.reload()
+        return self.ready()
+
+    def ready(self) -> "Chat":
+        expect(self.page.locator("body[data-page=chat]")).to_have_attribute("data-ready", "")
+        return self
+
+    def choose_model(self, value: str) -> None:
+        """Choose `supplier/model` in the composer."""
+        self._choose("[data-model-picker]", value)
+
+    def choose_base(self, base_id: str) -> None:
+        """Choose the documents to answer from; an empty id for none."""
+        self._choose("[data-knowledge-picker]", base_id)
+
+    def _choose(self, picker: str, value: str) -> None:
+        root = self.page.locator(picker)
+        root.locator("[data-picker-button]").click()
+        root.locator(f'[data-option="{value}"]').click()
+        expect(root.locator("[role=menu]")).to_be_hidden()
+
+    def ask(self, text: str, model: str | None = None) -> Locator:
+        """Ask, perhaps with another model and without documents, and return the answer's element."""
+        if model:
+            self.choose_base("")
+            self.choose_model(f"openai/{model}")
+        self.input.fill(text)
+        self.send.click()
+        return self.answers.last
+
+    def add(self, *files: Path | dict[str, Any]) -> None:
+        """Choose files, or files made up on the spot, by the button of the composer."""
+        self.page.locator("[data-file-input]").set_input_files(list(files))  # type: ignore[arg-type]
+
+    def upload(self, name: str) -> Locator:
+        """The row of a file on its way."""
+        return self.uploads.filter(has=self.page.locator(".upload-name", has_text=name))
+
+    def expect_found(self, upload: Locator) -> None:
+        """Wait until a file can be asked about."""
+        expect(upload).to_have_attribute("data-status", re.compile("embedding|ready"), timeout=READ_MS)
+
+    def text(self, answer: Locator) -> Locator:
+        return answer.locator("[data-text]")
+
+    def error(self, answer: Locator) -> Locator:
+        return answer.locator("[data-error]")
+
+    def expect_complete(self, answer: Locator) -> None:
+        expect(answer).to_have_attribute("data-status", "complete")
+
+    @property
+    def session_id(self) -> str:
+        """The id of the chat in the address."""
+        expect(self.page).to_have_url(re.compile("/c/"))
+        return self.page.url.rpartition("/")[2]
+
+
+def until(page: Page, condition: Callable[[], Any], seconds: float = 8) -> None:
+    """Wait for something that no element shows, and let the page's events come in meanwhile."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {seconds} s"
+        page.wait_for_timeout(20)
+
+
+def text_file(name: str, text: str) -> dict[str, Any]:
+    """Return a file of text as the browser is given one."""
+    return {"name": name, "mimeType": "text/plain", "buffer": text.encode()}
+
+
+def own_bases(service: Service) -> list[dict]:
+    """Return the bases but the built-in manual."""
+    return [base for base in service.get("/api/knowledge").json["items"] if not base["bundled"]]
+
+
+def files_of(service: Service, base_id: str) -> list[dict]:
+    """Return the files of a base as the server has them."""
+    return list(service.get(f"/api/knowledge/{base_id}/files?limit=1000").json["items"])
+
+
+def delete_bases(service: Service) -> None:
+    """Delete all bases that can be deleted."""
+    for base in own_bases(service):
+        service.request("DELETE", f"/api/knowledge/{base['id']}")
+
+
+def messages(service: Service, session_id: str, role: str) -> list[dict]:
+    """Return what the server has stored."""
+    items = service.get(f"/api/sessions/{session_id}/messages").json["items"]
+    return [item for item in items if item["role"] == role]
+
+
+def delete_sessions(service: Service) -> None:
+    """Delete all chats; what is still being written is stopped."""
+    for session in service.get("/api/sessions?limit=200").json["items"]:
+        service.request("DELETE", f"/api/sessions/{session['id']}")
+
+
+def missing_browser() -> str:
+    """Say what is missing to drive a browser; nothing where all is there."""
+    return "" if Path(CHROMIUM).exists() else f"{CHROMIUM} is not installed: apt install chromium"

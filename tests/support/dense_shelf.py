@@ -1,0 +1,85 @@
+"""A shelf with vectors: an embedder that is a real service, a real Chroma, and the worker's further steps at hand."""
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select, text
+
+from chatapp.knowledge.bases import Knowledge
+from chatapp.knowledge.embedders import Embedder, embedder_of
+from chatapp.knowledge.fingerprints import adopt, settle, sweep_all
+from chatapp.knowledge.index import VectorIndex
+from chatapp.knowledge.ingest.embedding import Embedding
+from chatapp.knowledge.ingest.pipeline import Ingest
+from chatapp.knowledge.ingest.sync import Sync
+from chatapp.knowledge.search.lexical import index_for
+from chatapp.settings import Settings
+from chatapp.storage.models import KnowledgeBase, Vector
+from tests.support.chroma import Chroma
+from tests.support.shelf import Shelf, make_shelf, parse_here
+
+
+@dataclass
+class Dense(Shelf):
+    """Somebody with one base whose chunks have vectors too."""
+
+    index: VectorIndex = dataclasses.field(kw_only=True)
+    sync: Sync = dataclasses.field(kw_only=True)
+    embedder: Embedder | None = dataclasses.field(kw_only=True)
+    woken: list[bool] = dataclasses.field(default_factory=list)
+
+    def work(self, parser: Any = parse_here, leaving: Callable[[], bool] = lambda: False) -> list[str]:
+        """Do what the worker does until nothing is left."""
+        index = index_for(self.database.sqlite)
+        ingest = Ingest(self.database, index, self.knowledge.originals, parser, leaving, embeds=self.embedder is not None)
+        embedding = Embedding(self.database, self.embedder, leaving)
+        done = []
+        while job := ingest.claim("a worker"):
+            done.append(embedding.run(job) if job.is_read else ingest.read(job))
+            while settle(self.database):
+                pass
+            if leaving():
+                return done
+        while settle(self.database):
+            pass
+        while self.sync.due() and self.sync.go_on():
+            pass
+        return done
+
+    def adopt(self) -> None:
+        """Do what a worker does when it begins."""
+        if (embedder := self.embedder) is not None:
+            self.database.write(lambda t: adopt(t, embedder))
+        sweep_all(self.database)
+
+    def row(self) -> KnowledgeBase:
+        return self.database.read(lambda t: t.scalars(select(KnowledgeBase).where(KnowledgeBase.id == self.base)).one())
+
+    def in_chroma(self) -> set[int]:
+        return self.index.chunk_ids(self.row().collection or "")
+
+    def in_sql(self) -> set[int]:
+        return set(self.database.read(lambda t: t.scalars(select(Vector.chunk_id)).all()))
+
+    def is_exact(self) -> bool:
+        """Say whether SQL and Chroma hold one vector for each chunk."""
+        chunks = set(self.database.read(lambda t: t.scalars(text("SELECT id FROM chunks")).all()))
+        return chunks == self.in_sql() == self.in_chroma() and self.row().indexed == self.row().changed
+
+    def reopened(self, **settings: Any) -> "Dense":
+        """The same home with other settings, as after a restart."""
+        changed = dataclasses.replace(self.settings, **settings)
+        embedder = embedder_of(changed)
+        knowledge = Knowledge(self.database, changed, self.index, embedder)
+        return dataclasses.replace(self, settings=changed, knowledge=knowledge, embedder=embedder)
+
+
+def make_dense(settings: Settings, chroma: Chroma) -> Dense:
+    """Make a shelf whose vectors go to this Chroma."""
+    plain = make_shelf(settings)
+    index, embedder = VectorIndex(lambda: chroma.url or None), embedder_of(settings)
+    knowledge = Knowledge(plain.database, settings, index, embedder)
+    sync = Sync(plain.database, index)
+    return Dense(settings, plain.database, knowledge, plain.user, plain.base, index=index, sync=sync, embedder=embedder)

@@ -1,0 +1,58 @@
+"""Reading a document in a test, and what holds for every document whatever its kind."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from chatapp.core.text import normalise, split
+from chatapp.knowledge.formats.document import Document, Unreadable
+from chatapp.knowledge.ingest.parse import parse
+
+
+def read(tmp_path: Path, content: bytes | str, name: str = "file.bin", most_pages: int = 100) -> Document:
+    """Read a file, and see that all its offsets fit its text."""
+    path = tmp_path / "original"
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    document = parse(path, name, most_pages)
+    check(document)
+    return document
+
+
+def why(tmp_path: Path, content: bytes | str, name: str = "file.bin", most_pages: int = 100) -> str:
+    """Return why a file is not read."""
+    with pytest.raises(Unreadable) as refused:
+        read(tmp_path, content, name, most_pages)
+    return refused.value.reason
+
+
+def check(document: Document) -> None:
+    """See that sections and pages begin within the text, in its order, and that chunks made of it hold all that it says."""
+    text = document.text
+    starts = [section.start for section in document.sections]
+    assert text and normalise(text) == text
+    assert starts == sorted(set(starts)) and all(0 <= start < len(text) for start in starts)
+    assert list(document.pages) == sorted(document.pages) and all(0 <= page <= len(text) for page in document.pages)
+    spans = split(text, sorted({*starts, *document.pages}))
+    assert "".join("".join(text[span.start : span.end] for span in spans).split()) == "".join(text.split())
+    assert Document.from_json(document.to_json()) == document
+
+
+def outline(document: Document) -> list[tuple[str, str]]:
+    """Return the heading path of every section, and the line that it begins with."""
+    return [(section.heading, document.text[section.start :].split("\n")[0]) for section in document.sections]
+
+
+def headings(document: Document) -> list[str]:
+    return [section.heading for section in document.sections]
+
+
+def in_order(text: str, parts: Sequence[str]) -> bool:
+    """Say whether all parts stand in a text, one after the other."""
+    place = 0
+    for part in parts:
+        place = text.find(part, place)
+        if place < 0:
+            return False
+        place += len(part)
+    return True

@@ -1,0 +1,96 @@
+"""A knowledge base of its own: database, folder and index, without the web around it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import text
+
+from chatapp.core.prompt import Passage
+from chatapp.knowledge.bases import Knowledge
+from chatapp.knowledge.formats.document import Document, Unreadable
+from chatapp.knowledge.ingest.parse import parse
+from chatapp.knowledge.ingest.pipeline import Ingest
+from chatapp.knowledge.ingest.sandbox import refusal
+from chatapp.knowledge.search.lexical import create_index, index_for
+from chatapp.settings import Settings
+from chatapp.storage.database import Database, open_database
+from chatapp.storage.models import Base, User
+
+
+def parse_here(path: Path, name: str, alive: Callable[[], None]) -> Document:
+    """Parse without a child process."""
+    alive()
+    try:
+        return parse(path, name, 5000)
+    except Unreadable as fault:
+        raise refusal(fault.reason, fault.params, name) from fault
+
+
+@dataclass
+class Shelf:
+    """Somebody with one base, and the worker's steps at hand."""
+
+    settings: Settings
+    database: Database
+    knowledge: Knowledge
+    user: str
+    base: str
+
+    def ingest(self, parser: Any = parse_here, leaving: Callable[[], bool] = lambda: False) -> Ingest:
+        return Ingest(self.database, index_for(self.database.sqlite), self.knowledge.originals, parser, leaving)
+
+    def put(self, name: str, content: bytes | str, base: str | None = None) -> dict[str, Any]:
+        data = content.encode() if isinstance(content, str) else content
+        return self.knowledge.add_file(self.user, base or self.base, name, BytesIO(data))
+
+    def add(self, name: str, content: bytes | str, base: str | None = None) -> dict[str, Any]:
+        """Put a file and read everything that waits."""
+        row = self.put(name, content, base)
+        self.work()
+        return self.knowledge.file(self.user, base or self.base, row["id"])
+
+    def work(self, parser: Any = parse_here) -> list[str]:
+        ingest = self.ingest(parser)
+        done = []
+        while job := ingest.claim("a worker"):
+            done.append(ingest.read(job))
+        return done
+
+    def search(self, query: str, k: int = 5, md5s: list[str] | None = None, bases: list[str] | None = None) -> list[Passage]:
+        return self.knowledge.search(self.knowledge.choose(self.user, bases or [self.base]), query, k, md5s)
+
+    def count(self, table: str) -> int:
+        return int(self.database.read(lambda t: t.scalar(text(f"SELECT count(*) FROM {table}"))) or 0)
+
+    def leftovers(self) -> dict[str, int]:
+        """Return what is not empty of all that files leave behind."""
+        tables = ["files", "file_texts", "chunks", "lexical", "terms"]
+        counts = {table: self.count(table) for table in tables}
+        counts["totals"] = int(
+            self.database.read(lambda t: t.scalar(text("SELECT sum(chunks + tokens) FROM knowledge_bases"))) or 0
+        )
+        folder = self.settings.home / "originals"
+        counts["originals"] = sum(path.is_file() for path in folder.rglob("*")) if folder.exists() else 0
+        return {name: count for name, count in counts.items() if count}
+
+
+def make_shelf(settings: Settings) -> Shelf:
+    database = open_database(settings.sql_url)
+    Base.metadata.create_all(database.engine)
+    database.write(lambda t: create_index(t.connection()))
+    knowledge = Knowledge(database, settings)
+    user = add_user(database, "reader")
+    return Shelf(settings, database, knowledge, user, knowledge.create(user, "Handbook")["id"])
+
+
+def add_user(database: Database, name: str) -> str:
+    def add(t: Any) -> str:
+        user = User(name=name)
+        t.add(user)
+        t.flush()
+        return str(user.id)
+
+    return database.write(add)
