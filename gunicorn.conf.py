@@ -38,7 +38,14 @@ if sys.version_info < (3, 11):
 from chatapp import home as home_files
 from chatapp.i18n import say
 from chatapp.logs import is_worth_a_line
-from chatapp.settings import Settings, SettingsError, other_requests_allowed, raise_file_limit, streams_allowed, terminal_language
+from chatapp.settings import (
+    Settings,
+    SettingsError,
+    other_requests_allowed,
+    raise_file_limit,
+    streams_allowed,
+    terminal_language,
+)
 
 try:
     SETTINGS = Settings.from_env()
@@ -49,7 +56,11 @@ ROOT = os.path.dirname(os.path.abspath(__file__))
 GRACE_SECONDS = 30  # until the arbiter kills a worker that was told to leave
 DRAIN_SECONDS = GRACE_SECONDS - 5  # the rest is for saving and leaving
 QUIT_SECONDS = 1
-GC_THRESHOLDS = (10_000, 10, 50)  # a live answer is many small objects, and none of them are garbage
+GC_THRESHOLDS = (
+    10_000,
+    10,
+    50,
+)  # a live answer is many small objects, and none of them are garbage
 LAST_WORDS_SECONDS = 0.1  # for readers to be told how their answers ended
 STEADY_SECONDS = 60  # children that ran for so long have recovered
 BETWEEN_STARTS_SECONDS = (1, 60)
@@ -61,7 +72,9 @@ wsgi_app = "wsgi:app"
 bind = SETTINGS.bind
 workers = SETTINGS.workers
 worker_class = "gevent"
-worker_connections = streams_allowed(SETTINGS.max_streams) + other_requests_allowed(SETTINGS.max_streams)
+worker_connections = streams_allowed(SETTINGS.max_streams) + other_requests_allowed(
+    SETTINGS.max_streams
+)
 timeout = 60  # without a sign of life from a worker's hub
 graceful_timeout = GRACE_SECONDS
 keepalive = 5
@@ -76,7 +89,9 @@ accesslog = None
 
 def on_starting(server: Any) -> None:
     """Refuse what cannot work in one sentence, then lock the home folder and prepare it."""
-    signal.signal(signal.SIGINT, lambda *_: sys.exit(130))  # until gunicorn sets its own: no traceback for a Ctrl-C
+    signal.signal(
+        signal.SIGINT, lambda *_: sys.exit(130)
+    )  # until gunicorn sets its own: no traceback for a Ctrl-C
     _refuse_taken_address(server)
     _start_children(server)
     server.greeting = _ask(server, "start", _shown(server.cfg.address[0]))
@@ -110,7 +125,9 @@ def on_exit(server: Any) -> None:
 
 def _leave_address(server: Any) -> None:
     """Leave in the home folder where the service listens, for the terminal's commands; `chatapp.processes.supervisor` takes it away."""
-    address = server.LISTENERS[0].sock.getsockname() if server.LISTENERS else server.cfg.address[0]  # none with --reuse-port
+    address = (
+        server.LISTENERS[0].sock.getsockname() if server.LISTENERS else server.cfg.address[0]
+    )  # none with --reuse-port
     if isinstance(address, tuple):
         with contextlib.suppress(OSError):  # a full disk: the commands then need CHATAPP_BIND
             home_files.write_address(SETTINGS.home, home_files.WEB, _shown(address))
@@ -123,11 +140,15 @@ def _look_after_children(server: Any) -> None:
 
 def _murder_workers_and_look(server: Any) -> None:
     type(server).murder_workers(server)
-    time.sleep(HUB_SECONDS)  # under --preload only gevent's hub learns that a worker has ended, and without this it never runs
+    time.sleep(
+        HUB_SECONDS
+    )  # under --preload only gevent's hub learns that a worker has ended, and without this it never runs
     if _children_gone(server) and time.monotonic() >= server.children_due:
         with contextlib.suppress(OSError):  # the terminal may be gone
             print(say(terminal_language(), "cli.children_ended"), file=sys.stderr, flush=True)
-        with contextlib.suppress(OSError):  # no more files or processes just now: the arbiter has to live
+        with contextlib.suppress(
+            OSError
+        ):  # no more files or processes just now: the arbiter has to live
             _start_children(server)
             _tell(server, "resume")
             _leave_address(server)
@@ -157,7 +178,10 @@ def _start_children(server: Any) -> None:
         sys.executable,
         [sys.executable, "-m", "chatapp.processes.supervisor"],
         {**os.environ, "PYTHONPATH": path},
-        file_actions=[(os.POSIX_SPAWN_DUP2, theirs_in.fileno(), 0), (os.POSIX_SPAWN_DUP2, theirs_out.fileno(), 1)],
+        file_actions=[
+            (os.POSIX_SPAWN_DUP2, theirs_in.fileno(), 0),
+            (os.POSIX_SPAWN_DUP2, theirs_out.fileno(), 1),
+        ],
         setpgroup=0,  # Ctrl-C reaches the arbiter alone, which ends the rest in order
     )
     theirs_in.close()
@@ -205,18 +229,33 @@ def _refuse_taken_address(server: Any) -> None:
             except PermissionError:
                 _end("cli.port_not_allowed", address)
             except OSError as fault:
-                _end(_whose(address[1]) if fault.errno == errno.EADDRINUSE else "cli.address_unknown", address)
+                _end(
+                    _whose(address[1])
+                    if fault.errno == errno.EADDRINUSE
+                    else "cli.address_unknown",
+                    address,
+                )
 
 
 def _whose(port: int) -> str:
     """Return the key that says whether a port is taken by the service of this same home folder, or by another program."""
-    return "cli.runs_already" if (home_files.running(SETTINGS.home) or "").endswith(f":{port}") else "cli.port_taken"
+    return (
+        "cli.runs_already"
+        if (home_files.running(SETTINGS.home) or "").endswith(f":{port}")
+        else "cli.port_taken"
+    )
 
 
 def _end(key: str, address: tuple[str, int]) -> None:
     other = f"{address[0]}:{address[1] + 1 if address[1] >= 1024 else 8000}"
     url = home_files.url_of(_shown(address))
-    sys.exit(say(terminal_language(), key, {"host": address[0], "port": address[1], "other": other, "url": url}))
+    sys.exit(
+        say(
+            terminal_language(),
+            key,
+            {"host": address[0], "port": address[1], "other": other, "url": url},
+        )
+    )
 
 
 def _shown(address: Any) -> str:
@@ -237,7 +276,9 @@ def post_fork(server: Any, worker: Any) -> None:
     signal.signal(signal.SIGINT, _nothing)
     quit_now = worker.handle_quit
     # gunicorn lets SIGINT end a worker too; from a terminal it reaches all, and the second end is a traceback
-    worker.handle_quit = lambda number, frame: quit_now(number, frame) if number == signal.SIGQUIT else None
+    worker.handle_quit = lambda number, frame: (
+        quit_now(number, frame) if number == signal.SIGQUIT else None
+    )
 
 
 def _nothing(number: int, frame: Any) -> None:

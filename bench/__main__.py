@@ -21,15 +21,23 @@ BUSY_SHARE = 0.25  # of the cores that others use: from here on the figures say 
 
 def main(arguments: list[str]) -> int:
     """Run the named benchmarks, all without a name; return the exit code."""
-    first = next((place for place, word in enumerate(arguments) if word.startswith("-")), len(arguments))
+    first = next(
+        (place for place, word in enumerate(arguments) if word.startswith("-")), len(arguments)
+    )
     names, options = arguments[:first], arguments[first:]
     unknown = [name for name in names if name not in BENCHMARKS]
     if unknown:
-        print(f"There is no benchmark {' or '.join(unknown)}. There are: {', '.join(BENCHMARKS)}.", file=sys.stderr)
+        print(
+            f"There is no benchmark {' or '.join(unknown)}. There are: {', '.join(BENCHMARKS)}.",
+            file=sys.stderr,
+        )
         return 2
     modules = [importlib.import_module(f"bench.{name}") for name in names or BENCHMARKS]
     if options and not (len(modules) == 1 and hasattr(modules[0], "choose")):
-        print("Options belong to one benchmark that has some: `python -m bench streams --help`.", file=sys.stderr)
+        print(
+            "Options belong to one benchmark that has some: `python -m bench streams --help`.",
+            file=sys.stderr,
+        )
         return 2
     sizes = [modules[0].choose(options)] if options else []
     for number in LEAVE_SIGNALS:
@@ -67,9 +75,13 @@ def _machine() -> str:
     """Say on what is measured, and whether it is quiet enough."""
     cores = os.cpu_count() or 1
     load = os.getloadavg()[0]
-    lines = [f"Measured on {cores} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}."]
+    lines = [
+        f"Measured on {cores} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}."
+    ]
     if load > cores * BUSY_SHARE:
-        lines.append(f"This machine is busy with something else (load {load:.1f}): expect worse figures than it can do.")
+        lines.append(
+            f"This machine is busy with something else (load {load:.1f}): expect worse figures than it can do."
+        )
     return "\n".join(lines)
 
 

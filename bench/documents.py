@@ -99,7 +99,9 @@ def _paragraph(chance: random.Random, name: str) -> str:
     parts = []
     for _ in range(SENTENCES - 1):
         words = [chance.choice(WHO), chance.choice(DOES), chance.choice(WHAT), chance.choice(WHEN)]
-        parts.append(" ".join(words) + (f", {chance.choice(WHY)}." if chance.random() < 0.5 else "."))
+        parts.append(
+            " ".join(words) + (f", {chance.choice(WHY)}." if chance.random() < 0.5 else ".")
+        )
     parts.insert(chance.randrange(SENTENCES), chance.choice(MORE).replace("{subject}", name))
     text = " ".join(parts)
     while "{n}" in text:

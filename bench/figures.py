@@ -49,7 +49,10 @@ def percentile(values: Iterable[float], share: float) -> float:
 
 def figures(seen: Sequence[Seen], words: int, until: float, cost: Cost) -> Figures:
     """Return what streams of so many words each came to; what had not come by `until` counts as if it came then."""
-    firsts = [1000 * ((stream.arrivals[0] if stream.arrivals else until) - stream.began) for stream in seen]
+    firsts = [
+        1000 * ((stream.arrivals[0] if stream.arrivals else until) - stream.began)
+        for stream in seen
+    ]
     gaps: list[float] = []
     for stream in seen:
         times = stream.arrivals if stream.ended is not None else [*stream.arrivals, until]
@@ -73,14 +76,23 @@ def figures(seen: Sequence[Seen], words: int, until: float, cost: Cost) -> Figur
 def combined(runs: Sequence[Figures]) -> Figures:
     """Return the median of each figure; of missing answers and of memory the most, which a median would hide."""
     found = {field.name: [getattr(run, field.name) for run in runs] for field in fields(Figures)}
-    return Figures(**{name: float(max(each) if name in ("missing", "peak_mb") else median(each)) for name, each in found.items()})
+    return Figures(
+        **{
+            name: float(max(each) if name in ("missing", "peak_mb") else median(each))
+            for name, each in found.items()
+        }
+    )
 
 
 def done_after(found: Figures, most_seconds: float) -> str:
     """Return the seconds until all answers were there, or what kept them from it."""
     if not found.missing:
         return f"{found.seconds:.2f}"
-    return f"> {most_seconds:.0f}" if found.seconds >= most_seconds - SHORT_SECONDS else f"{found.missing:.0f} missing"
+    return (
+        f"> {most_seconds:.0f}"
+        if found.seconds >= most_seconds - SHORT_SECONDS
+        else f"{found.missing:.0f} missing"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,27 +113,89 @@ class Promise:
             return None
         ours = getattr(designs["ours"], self.figure)
         if self.beside is None:
-            return self.words, ours, None, None, f"at most {self.limit:g}", _yes(ours <= self.limit, designs["ours"])
+            return (
+                self.words,
+                ours,
+                None,
+                None,
+                f"at most {self.limit:g}",
+                _yes(ours <= self.limit, designs["ours"]),
+            )
         other = getattr(designs[self.beside], self.figure)
         if self.way == "more":
-            found, kept, limit = ours - other, ours - other <= self.limit, f"at most {self.limit:g} more"
+            found, kept, limit = (
+                ours - other,
+                ours - other <= self.limit,
+                f"at most {self.limit:g} more",
+            )
         elif self.way == "times":
-            found, kept, limit = ours / other, ours / other <= self.limit, f"at most {self.limit:g} times"
+            found, kept, limit = (
+                ours / other,
+                ours / other <= self.limit,
+                f"at most {self.limit:g} times",
+            )
         else:
-            found, kept, limit = other / ours, other / ours >= self.limit, f"at least {self.limit:g} times less"
+            found, kept, limit = (
+                other / ours,
+                other / ours >= self.limit,
+                f"at least {self.limit:g} times less",
+            )
         return self.words, ours, other, found, limit, _yes(kept, designs["ours"])
 
 
 PROMISES = (
-    Promise("CPU a token, 200 × 20/s, µs, beside the floor", "200x20", "cpu_us", "floor", "times", 2.5),
-    Promise("first token p99, burst of 200, ms, beside the floor", "200x20", "first_p99", "floor", "times", 4),
-    Promise("first token p99, 50 arrivals a second, ms, beside the floor", "arrivals", "first_p99", "floor", "more", 25),
-    Promise("1,000 × 20/s: done after, s, beside the floor", "1000x20", "seconds", "floor", "times", 1.4),
-    Promise("1,000 × 20/s: gap p99, ms, beside the floor", "1000x20", "gap_p99", "floor", "times", 4),
-    Promise("1,000 × 20/s: peak memory of the worker, MB", "1000x20", "peak_mb", None, "times", 350),
-    Promise("one quiet stream: first token p50, ms, beside the floor", "quiet", "first_p50", "floor", "more", 5),
-    Promise("CPU a token, 1,000 × 20/s, µs, beside FastAPI + astream", "1000x20", "cpu_us", "astream", "times less", 5),
-    Promise("1,000 × 20/s: done after, s, beside FastAPI + astream", "1000x20", "seconds", "astream", "times less", 6),
+    Promise(
+        "CPU a token, 200 × 20/s, µs, beside the floor", "200x20", "cpu_us", "floor", "times", 2.5
+    ),
+    Promise(
+        "first token p99, burst of 200, ms, beside the floor",
+        "200x20",
+        "first_p99",
+        "floor",
+        "times",
+        4,
+    ),
+    Promise(
+        "first token p99, 50 arrivals a second, ms, beside the floor",
+        "arrivals",
+        "first_p99",
+        "floor",
+        "more",
+        25,
+    ),
+    Promise(
+        "1,000 × 20/s: done after, s, beside the floor", "1000x20", "seconds", "floor", "times", 1.4
+    ),
+    Promise(
+        "1,000 × 20/s: gap p99, ms, beside the floor", "1000x20", "gap_p99", "floor", "times", 4
+    ),
+    Promise(
+        "1,000 × 20/s: peak memory of the worker, MB", "1000x20", "peak_mb", None, "times", 350
+    ),
+    Promise(
+        "one quiet stream: first token p50, ms, beside the floor",
+        "quiet",
+        "first_p50",
+        "floor",
+        "more",
+        5,
+    ),
+    Promise(
+        "CPU a token, 1,000 × 20/s, µs, beside FastAPI + astream",
+        "1000x20",
+        "cpu_us",
+        "astream",
+        "times less",
+        5,
+    ),
+    Promise(
+        "1,000 × 20/s: done after, s, beside FastAPI + astream",
+        "1000x20",
+        "seconds",
+        "astream",
+        "times less",
+        6,
+    ),
 )
 
 

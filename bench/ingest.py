@@ -73,7 +73,9 @@ def measure(size: Size = Size()) -> Iterator[Table]:
     paths = pdfs(size.files, size.pages, say)
     with ExitStack() as stack:
         port, model = stack.enter_context(model_server())
-        running = stack.enter_context(service(1, {"CHATAPP_ANSWERS_PER_USER": "0", **_supplier(size, port)}))
+        running = stack.enter_context(
+            service(1, {"CHATAPP_ANSWERS_PER_USER": "0", **_supplier(size, port)})
+        )
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="chatapp-bench-"))
         say(f"{size.streams} answers begin")
         reading = stack.enter_context(load(_groups(size, running, port), Path(folder, "seen.json")))
@@ -94,7 +96,11 @@ def measure(size: Size = Size()) -> Iterator[Table]:
 
 
 def _supplier(size: Size, port: int) -> dict[str, str]:
-    return {"OPENAI_BASE_URL": f"http://127.0.0.1:{port}/v1", "OPENAI_API_KEY": "none", "OPENAI_MODELS": _model(size)}
+    return {
+        "OPENAI_BASE_URL": f"http://127.0.0.1:{port}/v1",
+        "OPENAI_API_KEY": "none",
+        "OPENAI_MODELS": _model(size),
+    }
 
 
 def _model(size: Size) -> str:
@@ -102,9 +108,18 @@ def _model(size: Size) -> str:
 
 
 def _groups(size: Size, running: Service, port: int) -> list[Group]:
-    apart = 1 / size.rate / size.streams  # so that their words come one after the other, not all at once
-    ask: dict[str, Any] = {"question": "Tell me.", "llm_config": {"supplier": "openai", "model": _model(size)}}
-    raw: dict[str, Any] = {"model": _model(size), "stream": True, "messages": [{"role": "user", "content": "Tell me."}]}
+    apart = (
+        1 / size.rate / size.streams
+    )  # so that their words come one after the other, not all at once
+    ask: dict[str, Any] = {
+        "question": "Tell me.",
+        "llm_config": {"supplier": "openai", "model": _model(size)},
+    }
+    raw: dict[str, Any] = {
+        "model": _model(size),
+        "stream": True,
+        "messages": [{"role": "user", "content": "Tell me."}],
+    }
     headers = {"Authorization": f"Bearer {TOKEN}", "Connection": "close"}
     return [
         Group("service", running.port, "/chat/stream", ask, size.streams, apart, headers),
@@ -112,7 +127,9 @@ def _groups(size: Size, running: Service, port: int) -> list[Group]:
     ]
 
 
-def _run(size: Size, running: Service, meter: CpuMeter, paths: Sequence[Path]) -> tuple[list[_Phase], _Files]:
+def _run(
+    size: Size, running: Service, meter: CpuMeter, paths: Sequence[Path]
+) -> tuple[list[_Phase], _Files]:
     phases: list[_Phase] = []
     time.sleep(size.settle_seconds)
     say(f"quiet for {size.quiet_seconds:.0f} s")
@@ -133,7 +150,9 @@ def _phase(name: str, meter: CpuMeter, phases: list[_Phase]) -> Iterator[None]:
     before, start = meter.look(), time.monotonic()
     yield
     end, after = time.monotonic(), meter.look()
-    phases.append(_Phase(name, start, end, {kind: after[kind] - before.get(kind, 0.0) for kind in after}))
+    phases.append(
+        _Phase(name, start, end, {kind: after[kind] - before.get(kind, 0.0) for kind in after})
+    )
 
 
 def _ingest(size: Size, running: Service, meter: CpuMeter, paths: Sequence[Path]) -> _Files:
@@ -148,7 +167,11 @@ def _ingest(size: Size, running: Service, meter: CpuMeter, paths: Sequence[Path]
     end, report = files.began + size.most_seconds, files.sent + REPORT_SECONDS
     while files.ready is None and time.monotonic() < end:
         states = _look(running, base, missing, files)
-        if not missing and set(states) == {"ready"} and _vectors(running, base, files) != "building":
+        if (
+            not missing
+            and set(states) == {"ready"}
+            and _vectors(running, base, files) != "building"
+        ):
             files.ready = time.monotonic()
         if time.monotonic() > report:
             say(f"after {time.monotonic() - files.began:.0f} s the files are: {', '.join(states)}")
@@ -168,14 +191,20 @@ def _look(running: Service, base: str, missing: dict[str, str], files: _Files) -
     for item in items:
         if item["status"] == "failed":
             raise RuntimeError(f"a file failed: {item['error']}")
-        if item["id"] in missing and item["status"] in FOUND and _is_found(running, base, item["id"], missing[item["id"]]):
+        if (
+            item["id"] in missing
+            and item["status"] in FOUND
+            and _is_found(running, base, item["id"], missing[item["id"]])
+        ):
             files.searchable.append(time.monotonic())
             del missing[item["id"]]
     return [item["status"] for item in items]
 
 
 def _is_found(running: Service, base: str, file_id: str, name: str) -> bool:
-    items = running.post(f"/api/knowledge/{base}/search", {"query": f"the {name} procedure"}).json["items"]
+    items = running.post(f"/api/knowledge/{base}/search", {"query": f"the {name} procedure"}).json[
+        "items"
+    ]
     return any(item["file_id"] == file_id for item in items)
 
 
@@ -197,35 +226,65 @@ def _is_calm(meter: CpuMeter) -> bool:
 # the tables
 
 
-def _gap_table(size: Size, phases: Sequence[_Phase], files: _Files, seen: dict[str, list[Seen]]) -> Table:
+def _gap_table(
+    size: Size, phases: Sequence[_Phase], files: _Files, seen: dict[str, list[Seen]]
+) -> Table:
     quiet, ingesting, again = phases
     spans = [("quiet", quiet.start, quiet.end), ("ingesting", ingesting.start, ingesting.end)]
     if files.vectors != "off" and files.searchable:
-        spans.append(("  of this until all are found by words", ingesting.start, files.searchable[-1]))
+        spans.append(
+            ("  of this until all are found by words", ingesting.start, files.searchable[-1])
+        )
         spans.append(("  of this embedding", files.searchable[-1], ingesting.end))
     spans.append(("quiet again", again.start, again.end))
     ours = {name: gaps(seen["service"], start, end) for name, start, end in spans}
     direct = {name: gaps(seen["direct"], start, end) for name, start, end in spans}
     rows: list[tuple[Cell, ...]] = [
-        (name, end - start, ours[name].p50, ours[name].p99, ours[name].long, ours[name].largest, at, direct[name].largest)
+        (
+            name,
+            end - start,
+            ours[name].p50,
+            ours[name].p99,
+            ours[name].long,
+            ours[name].largest,
+            at,
+            direct[name].largest,
+        )
         for name, start, end in spans
         for at in [ours[name].largest_at]
     ]
     p50, p99, largest = (_added(ours, each) for each in ("p50", "p99", "largest"))
-    rows.append(("added by ingesting", None, p50, p99, None, largest, None, _added(direct, "largest")))
+    rows.append(
+        ("added by ingesting", None, p50, p99, None, largest, None, _added(direct, "largest"))
+    )
     title = (
         f"Gaps between the pieces of {size.streams} answers at {size.rate} words a second, "
         f"{1000 / size.rate:.0f} ms apart, with one web worker (ms)"
     )
-    columns = ("", "seconds", "p50", "p99", f"of {LONG_MS} ms and more", "largest", "at second", "largest from the model itself")
-    notes = ["Added: ingesting less the larger of the two quiet times. The aim is less than 100 ms added to the largest gap."]
+    columns = (
+        "",
+        "seconds",
+        "p50",
+        "p99",
+        f"of {LONG_MS} ms and more",
+        "largest",
+        "at second",
+        "largest from the model itself",
+    )
+    notes = [
+        "Added: ingesting less the larger of the two quiet times. The aim is less than 100 ms added to the largest gap."
+    ]
     if files.done is None:
-        notes.append("The files were not done by then: quiet again was not quiet, and what was added does not count.")
+        notes.append(
+            "The files were not done by then: quiet again was not quiet, and what was added does not count."
+        )
     return Table(title, columns, tuple(rows), tuple(notes))
 
 
 def _added(found: dict[str, Gaps], name: str) -> float:
-    before, middle, after = (getattr(found[phase], name) for phase in ("quiet", "ingesting", "quiet again"))
+    before, middle, after = (
+        getattr(found[phase], name) for phase in ("quiet", "ingesting", "quiet again")
+    )
     return float(middle - max(before, after))
 
 
@@ -239,23 +298,38 @@ def _time_table(size: Size, files: _Files) -> Table:
         ("all ready", files.ready, pages),
         ("nothing left to do", files.done, pages),
     )
-    rows = [(stage, at and at - files.began, at and many / (at - files.began)) for stage, at, many in stages]
+    rows = [
+        (stage, at and at - files.began, at and many / (at - files.began))
+        for stage, at, many in stages
+    ]
     notes = [f"{files.chunks:,} chunks; vectors: {files.vectors}."]
     if files.vectors == "off":
         notes.append("No embedder is set up here: this is the work for words alone.")
     if files.done is None:
         notes.append(f"Cut off after {size.most_seconds:.0f} s.")
     title = f"{size.files} PDFs of {size.pages} pages, uploaded together while {size.streams} answers are written"
-    return Table(title, ("", "seconds after the upload began", "pages a second"), tuple(rows), (" ".join(notes),))
+    return Table(
+        title,
+        ("", "seconds after the upload began", "pages a second"),
+        tuple(rows),
+        (" ".join(notes),),
+    )
 
 
 def _cost_table(phases: Sequence[_Phase], held: dict[str, float]) -> Table:
     ours = [kind for kind in KINDS if any(kind in phase.cpu for phase in phases)]
     rows: list[tuple[Cell, ...]] = []
     others = [(kind, [kind]) for kind in (WAITING, "model", "reader")]
-    for name, kinds in [*((kind, [kind]) for kind in ours), ("the service together", ours), *others]:
+    for name, kinds in [
+        *((kind, [kind]) for kind in ours),
+        ("the service together", ours),
+        *others,
+    ]:
         seconds = [sum(phase.cpu.get(kind, 0.0) for kind in kinds) for phase in phases]
-        shares = [100 * each / (phase.end - phase.start) for each, phase in zip(seconds, phases, strict=True)]
+        shares = [
+            100 * each / (phase.end - phase.start)
+            for each, phase in zip(seconds, phases, strict=True)
+        ]
         size = sum(held.get(kind, 0.0) for kind in kinds)
         rows.append((name, *shares, seconds[1], size or None))
     title = "What it costs: CPU in % of one core, and memory at the end in MB (PSS)"
@@ -278,9 +352,15 @@ def _inside_table(size: Size) -> Table:
         )
         for way in ways
     ]
-    title = (
-        f"What it would be otherwise: {size.streams} greenlets, {size.rate} words a second, in a process that does the work (ms)"
+    title = f"What it would be otherwise: {size.streams} greenlets, {size.rate} words a second, in a process that does the work (ms)"
+    columns = (
+        "work",
+        "amount",
+        "seconds",
+        "p99",
+        f"of {LONG_MS} ms and more",
+        "largest",
+        "added to the largest",
     )
-    columns = ("work", "amount", "seconds", "p99", f"of {LONG_MS} ms and more", "largest", "added to the largest")
     note = "Greenlets alone, without HTTP: an answer could not be more even than they are."
     return Table(title, columns, tuple(rows), (note,))

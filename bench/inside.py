@@ -87,9 +87,16 @@ def _ways(tickers: _Tickers, vectors: int) -> Iterator[Way]:
     yield tickers.beside("nothing else", "", lambda: time.sleep(QUIET_SECONDS))
     if (MODEL_FOLDER / "model.json").exists():
         model = Model(MODEL_FOLDER)
-        texts = ["\n".join(page_text(0, page)[1][:2]) for page in range(1, 1 + max(1, vectors // EMBEDDED_PART))]
+        texts = [
+            "\n".join(page_text(0, page)[1][:2])
+            for page in range(1, 1 + max(1, vectors // EMBEDDED_PART))
+        ]
         amount = f"{len(texts):,} chunks"
-        yield tickers.beside("the built-in embedder inside, in a thread", amount, in_thread(lambda: model.embed(texts)))
+        yield tickers.beside(
+            "the built-in embedder inside, in a thread",
+            amount,
+            in_thread(lambda: model.embed(texts)),
+        )
     with tempfile.TemporaryDirectory(prefix="chatapp-bench-", ignore_cleanup_errors=True) as folder:
         add = _adder(Path(folder))
         chance = random.Random(1)
@@ -99,7 +106,9 @@ def _ways(tickers: _Tickers, vectors: int) -> Iterator[Way]:
             for first in range(0, vectors, ADDED_AT_ONCE):
                 add(first, made[first : first + ADDED_AT_ONCE])
 
-        yield tickers.beside("Chroma inside, in a thread", f"{vectors:,} vectors", in_thread(add_all))
+        yield tickers.beside(
+            "Chroma inside, in a thread", f"{vectors:,} vectors", in_thread(add_all)
+        )
 
 
 def _adder(folder: Path) -> Callable[[int, list[list[float]]], None]:
@@ -107,15 +116,23 @@ def _adder(folder: Path) -> Callable[[int, list[list[float]]], None]:
     import chromadb_rust_bindings as chroma
 
     database = chroma.SqliteDBConfig(
-        hash_type=chroma.MigrationHash.MD5, migration_mode=chroma.MigrationMode.Apply, url=str(folder / "chroma.sqlite3")
+        hash_type=chroma.MigrationHash.MD5,
+        migration_mode=chroma.MigrationMode.Apply,
+        url=str(folder / "chroma.sqlite3"),
     )
-    inside = chroma.Bindings(allow_reset=False, sqlite_db_config=database, persist_path=str(folder), hnsw_cache_size=100)
+    inside = chroma.Bindings(
+        allow_reset=False, sqlite_db_config=database, persist_path=str(folder), hnsw_cache_size=100
+    )
     place = ("default_tenant", "default_database")
-    made = inside.create_collection("benchmark", None, None, {"hnsw:space": "cosine"}, False, *place)
+    made = inside.create_collection(
+        "benchmark", None, None, {"hnsw:space": "cosine"}, False, *place
+    )
 
     def add(first: int, vectors: list[list[float]]) -> None:
         ids = [str(first + number) for number in range(len(vectors))]
-        inside.upsert(str(made.id), ids, vectors, [{"md5": "0" * 32}] * len(ids), None, None, *place)
+        inside.upsert(
+            str(made.id), ids, vectors, [{"md5": "0" * 32}] * len(ids), None, None, *place
+        )
 
     return add
 

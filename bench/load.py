@@ -95,7 +95,10 @@ def gaps(streams: Sequence[Seen], start: float, end: float) -> Gaps:
         times = [seen.arrivals[first - 1] if first else start, *seen.arrivals[first:last]]
         if seen.ended is None or seen.ended > end:
             times.append(end)
-        found += [(1000 * (later - earlier), later - start) for earlier, later in zip(times, times[1:], strict=False)]
+        found += [
+            (1000 * (later - earlier), later - start)
+            for earlier, later in zip(times, times[1:], strict=False)
+        ]
     found.sort()
     count = len(found)
     if not count:
@@ -118,7 +121,11 @@ class Load:
     def begin(self, groups: Sequence[Group], most_seconds: float | None) -> None:
         """Ask for streams, to be read until they end, for so long at most; None: until the end of this load."""
         assert self._process.stdin is not None
-        plan = {"file": str(self._file), "groups": [asdict(group) for group in groups], "most_seconds": most_seconds}
+        plan = {
+            "file": str(self._file),
+            "groups": [asdict(group) for group in groups],
+            "most_seconds": most_seconds,
+        }
         self._process.stdin.write(json.dumps(plan) + "\n")
         self._process.stdin.flush()
 
@@ -132,7 +139,10 @@ class Load:
         assert self._process.stdin is not None
         self._process.stdin.close()
         self._process.wait(OPEN_SECONDS)
-        return {name: [Seen(**each) for each in streams] for name, streams in json.loads(self._file.read_text()).items()}
+        return {
+            name: [Seen(**each) for each in streams]
+            for name, streams in json.loads(self._file.read_text()).items()
+        }
 
 
 @contextmanager
@@ -179,7 +189,9 @@ class _Reader:
         self._poll.register(sys.stdin, select.EPOLLIN)
         self._open: dict[int, _Stream] = {}
         self._buffer = bytearray(BUFFER)
-        self._plan: deque[tuple[float, Group, bytes]] = deque()  # what is still to be asked, and when
+        self._plan: deque[tuple[float, Group, bytes]] = (
+            deque()
+        )  # what is still to be asked, and when
         self.streams: list[_Stream] = []
         due = time.monotonic()
         for group in groups:
@@ -267,7 +279,9 @@ def main() -> None:
     if plan["most_seconds"] is None and reader.waiting:
         sys.exit(1)
     print("streaming", flush=True)
-    while going_on and reader.reading and (plan["most_seconds"] is None or time.monotonic() < until):
+    while (
+        going_on and reader.reading and (plan["most_seconds"] is None or time.monotonic() < until)
+    ):
         going_on = reader.step()
     print("ended", flush=True)
     while going_on:

@@ -96,7 +96,9 @@ def _steady(running: Service) -> dict[str, float]:
     while time.monotonic() < deadline:
         time.sleep(STEADY_SECONDS)
         now = memory(running.process.pid)
-        if now.keys() == last.keys() and abs(sum(now.values()) - sum(last.values())) < STEADY_SHARE * sum(last.values()):
+        if now.keys() == last.keys() and abs(
+            sum(now.values()) - sum(last.values())
+        ) < STEADY_SHARE * sum(last.values()):
             return now
         last = now
     return last
@@ -105,12 +107,21 @@ def _steady(running: Service) -> dict[str, float]:
 def _answer_everywhere(running: Service, base: str) -> None:
     """Ask questions, many at a time, until every web worker has answered."""
     before = _web_seconds(running)
-    question = {"question": f"What does the {subject(0)} checklist ask for?", "knowledge_config": {"knowledge_base_id": base}}
+    question = {
+        "question": f"What does the {subject(0)} checklist ask for?",
+        "knowledge_config": {"knowledge_base_id": base},
+    }
 
     def ask(_: int) -> None:
         streamed = running.stream(question)
-        if "done" not in streamed.kinds() or not streamed.text() or not streamed.first("sources")["data"]:
-            raise RuntimeError(f"an answer without sources or text: {streamed.messages or streamed.status}")
+        if (
+            "done" not in streamed.kinds()
+            or not streamed.text()
+            or not streamed.first("sources")["data"]
+        ):
+            raise RuntimeError(
+                f"an answer without sources or text: {streamed.messages or streamed.status}"
+            )
 
     def all_answered() -> bool:
         with ThreadPoolExecutor(ASKED_AT_ONCE * len(before)) as pool:
@@ -123,7 +134,11 @@ def _answer_everywhere(running: Service, base: str) -> None:
 
 def _web_seconds(running: Service) -> dict[int, float]:
     assert running.process is not None
-    return {process.pid: process.seconds for process in family(running.process.pid) if process.kind == "web"}
+    return {
+        process.pid: process.seconds
+        for process in family(running.process.pid)
+        if process.kind == "web"
+    }
 
 
 def _pids(running: Service, kind: str) -> list[int]:
@@ -141,10 +156,14 @@ def _wait(condition: Callable[[], object], what: str) -> None:
 
 def _process_table(size: Size, held: _Held) -> Table:
     kinds = [kind for kind in KINDS if kind in held.at_rest or kind in held.after]
-    rows: list[tuple[Cell, ...]] = [_row(kind, held.at_rest.get(kind, 0.0), held.after.get(kind, 0.0)) for kind in kinds]
+    rows: list[tuple[Cell, ...]] = [
+        _row(kind, held.at_rest.get(kind, 0.0), held.after.get(kind, 0.0)) for kind in kinds
+    ]
     rows.append(_row("together", sum(held.at_rest.values()), sum(held.after.values())))
     rows.append(("to stay below", TARGETS["at rest"], TARGETS["after work"], None))
-    notes = ["The document worker leaves when it has had nothing to do for half a minute; then its memory is free again."]
+    notes = [
+        "The document worker leaves when it has had nothing to do for half a minute; then its memory is free again."
+    ]
     if "embedder" not in held.after:
         notes.append("No embedder is set up here.")
     return Table(
@@ -169,10 +188,24 @@ def _worker_table(held: Sequence[_Held]) -> Table:
         rest_cost = (at_rest - _lasting(first.at_rest)) / further if further else None
         cost = (after - _lasting(first.after)) / further if further else None
         rows.append((each.workers, at_rest, rest_cost, after, cost))
-    rows.append(("to stay below", None, TARGETS["each further worker"], None, TARGETS["each further worker"]))
+    rows.append(
+        (
+            "to stay below",
+            None,
+            TARGETS["each further worker"],
+            None,
+            TARGETS["each further worker"],
+        )
+    )
     return Table(
         "Memory by web workers, all processes but the document worker, in MB (PSS)",
-        ("web workers", "at rest", "each further worker at rest", "after answers", "each further worker after answers"),
+        (
+            "web workers",
+            "at rest",
+            "each further worker at rest",
+            "after answers",
+            "each further worker after answers",
+        ),
         tuple(rows),
     )
 
@@ -189,20 +222,28 @@ def _disk_table() -> Table:
         **{f"    of these {name}": packages[name] for name in largest},
         "the embedder's model": _folder(ROOT / "models"),
         "the page's libraries": _folder(ROOT / "static" / "vendor"),
-        "our own code": sum(_folder(ROOT / name) for name in ("chatapp", "templates", "migrations", "docs/manual"))
+        "our own code": sum(
+            _folder(ROOT / name) for name in ("chatapp", "templates", "migrations", "docs/manual")
+        )
         + _folder(ROOT / "static")
         - _folder(ROOT / "static" / "vendor"),
     }
     whole = sum(size for name, size in parts.items() if not name.startswith(" "))
-    rows: list[tuple[Cell, ...]] = [(name, size, 100 * size / whole) for name, size in parts.items()]
+    rows: list[tuple[Cell, ...]] = [
+        (name, size, 100 * size / whole) for name, size in parts.items()
+    ]
     note = "Without Python itself and pip; packages with the compiled files that an installation makes."
-    return Table("Installed size", ("part", "MB", "% of all"), (*rows, ("together", whole, 100.0)), (note,))
+    return Table(
+        "Installed size", ("part", "MB", "% of all"), (*rows, ("together", whole, 100.0)), (note,)
+    )
 
 
 def _packages() -> dict[str, float]:
     """Return the MB of each distribution that requirements.txt names and that is installed."""
     found: dict[str, float] = {}
-    for name in re.findall(r"^([\w.-]+)(?:\[\w+\])?==", (ROOT / "requirements.txt").read_text("utf-8"), re.MULTILINE):
+    for name in re.findall(
+        r"^([\w.-]+)(?:\[\w+\])?==", (ROOT / "requirements.txt").read_text("utf-8"), re.MULTILINE
+    ):
         try:
             files = distribution(name).files or []
         except PackageNotFoundError:
@@ -213,4 +254,11 @@ def _packages() -> dict[str, float]:
 
 
 def _folder(folder: Path) -> float:
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts) / MB
+    return (
+        sum(
+            path.stat().st_size
+            for path in folder.rglob("*")
+            if path.is_file() and "__pycache__" not in path.parts
+        )
+        / MB
+    )

@@ -21,7 +21,23 @@ from dataclasses import dataclass
 from bench.processes import helper
 
 TICK = "~"
-WORDS = ("The", "quick", "brown", "fox", "jumps", "over", "the", "lazy", "dog", "and", "rests", "in", "its", "shade", ".")
+WORDS = (
+    "The",
+    "quick",
+    "brown",
+    "fox",
+    "jumps",
+    "over",
+    "the",
+    "lazy",
+    "dog",
+    "and",
+    "rests",
+    "in",
+    "its",
+    "shade",
+    ".",
+)
 PACED = re.compile(r"typewriter-(\d+)-(\d+)")
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 MOST_EVENTS = 4096  # that one look takes: a look must not be long
@@ -41,7 +57,15 @@ def model_server() -> Iterator[tuple[int, int]]:
 
 def _event(delta: dict[str, str], reason: str | None = None) -> bytes:
     choice = {"index": 0, "delta": delta, "finish_reason": reason}
-    text = json.dumps({"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": "typewriter", "choices": [choice]})
+    text = json.dumps(
+        {
+            "id": "c1",
+            "object": "chat.completion.chunk",
+            "created": 1,
+            "model": "typewriter",
+            "choices": [choice],
+        }
+    )
     return _chunk(b"data: " + text.encode() + b"\n\n")
 
 
@@ -116,7 +140,11 @@ class _Server:
     def _say(self, client: _Client, until: int) -> None:
         """Say the words up to one, and the end after the last."""
         said, client.said = client.said, until
-        data = EACH[said % len(EACH)] if until == said + 1 else b"".join(EACH[n % len(EACH)] for n in range(said, until))
+        data = (
+            EACH[said % len(EACH)]
+            if until == said + 1
+            else b"".join(EACH[n % len(EACH)] for n in range(said, until))
+        )
         self._send(client, data + LAST if until == client.count else data)
 
     def _accept(self) -> None:
@@ -153,7 +181,11 @@ class _Server:
         if asked is None:
             self._whole(client, "404 Not Found", {"error": {"message": "There is no such model."}})
         elif not request.get("stream"):
-            choice = {"index": 0, "message": {"role": "assistant", "content": "The quick fox."}, "finish_reason": "stop"}
+            choice = {
+                "index": 0,
+                "message": {"role": "assistant", "content": "The quick fox."},
+                "finish_reason": "stop",
+            }
             self._whole(client, "200 OK", WHOLE | {"choices": [choice]})
         else:
             self._begin(client, int(asked[1]), int(asked[2]))

@@ -32,7 +32,10 @@ KINDS = (
 )
 ARBITER = "arbiter"
 WAITING = "web, waiting for a core"
-REPLACED = ("arbiter", "keeper")  # whose dead children were processes of other kinds, so their time is not theirs
+REPLACED = (
+    "arbiter",
+    "keeper",
+)  # whose dead children were processes of other kinds, so their time is not theirs
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,9 @@ def family(root: int) -> list[Process]:
     for above in found:
         for pid in [child for child, row in rows.items() if row[0] == above.pid]:
             kind = _kind(pid, above.kind)
-            found.append(Process(pid, kind, above.leader if kind == above.kind else pid, *rows[pid][1:]))
+            found.append(
+                Process(pid, kind, above.leader if kind == above.kind else pid, *rows[pid][1:])
+            )
     return found
 
 
@@ -113,7 +118,11 @@ class CpuMeter:
             if process.kind == "web" and process.pid == process.leader:
                 now[WAITING, process.pid] = _waited(process.pid)
         rows = dict(_rows())
-        now |= {(kind.replace("_", " "), pid): rows[pid][1] for kind, pid in self._others.items() if pid in rows}
+        now |= {
+            (kind.replace("_", " "), pid): rows[pid][1]
+            for kind, pid in self._others.items()
+            if pid in rows
+        }
         self._seen |= {key: max(seconds, self._seen.get(key, 0.0)) for key, seconds in now.items()}
         totals: dict[str, float] = {}
         for (kind, _), seconds in self._seen.items():
@@ -125,7 +134,9 @@ class CpuMeter:
 def service(workers: int, variables: Mapping[str, str]) -> Iterator[Service]:
     """The product as `make run` starts it, on a free port and an empty home; it ends at once, live answers or not."""
     with ExitStack() as stack:
-        home = stack.enter_context(tempfile.TemporaryDirectory(prefix="chatapp-bench-", ignore_cleanup_errors=True))
+        home = stack.enter_context(
+            tempfile.TemporaryDirectory(prefix="chatapp-bench-", ignore_cleanup_errors=True)
+        )
         made = Service(Path(home), workers=workers)
         made.environ.update(variables)
         stack.push(made)
@@ -135,7 +146,9 @@ def service(workers: int, variables: Mapping[str, str]) -> Iterator[Service]:
 
 
 @contextmanager
-def helper(module: str, *arguments: str, **variables: str) -> Iterator[tuple[subprocess.Popen[str], IO[str]]]:
+def helper(
+    module: str, *arguments: str, **variables: str
+) -> Iterator[tuple[subprocess.Popen[str], IO[str]]]:
     """A process of this package, and what it says. It leaves when its stdin ends, so also when we are killed."""
     process = subprocess.Popen(
         [sys.executable, "-m", f"bench.{module}", *arguments],
@@ -164,7 +177,9 @@ def _end(running: Service) -> None:
     left = [process.pid for process in family(running.process.pid)] if running.process else []
     running.end(signal.SIGINT)  # SIGTERM would let answers end first
     deadline = time.monotonic() + END_SECONDS
-    while (left := [pid for pid in left if _serves(pid, running.home)]) and time.monotonic() < deadline:
+    while (
+        left := [pid for pid in left if _serves(pid, running.home)]
+    ) and time.monotonic() < deadline:
         time.sleep(0.02)
     for pid in left:
         with contextlib.suppress(ProcessLookupError):
@@ -209,7 +224,9 @@ def _waited(pid: int) -> float:
 
 def _kind(pid: int, parent: str) -> str:
     try:
-        command = (PROC / str(pid) / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        command = (
+            (PROC / str(pid) / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        )
     except OSError:
         return parent
     return next((kind for sign, kind in KINDS if sign in command), parent)

@@ -43,7 +43,9 @@ def measure(size: Size = Size()) -> Iterator[Table]:
     folder = size.folder or Path(os.environ.get(VARIABLE) or os.devnull)
     files = [file for file in sorted(folder.glob("*.json")) if _is_squad(file)]
     if not files:
-        raise Skipped(f"Set {VARIABLE} to a folder of files in SQuAD's format (*.json) to measure how well passages are found.")
+        raise Skipped(
+            f"Set {VARIABLE} to a folder of files in SQuAD's format (*.json) to measure how well passages are found."
+        )
     with tempfile.TemporaryDirectory(prefix="chatapp-bench-") as sampled:
         for file in files:
             part = Path(sampled, file.name)
@@ -64,11 +66,21 @@ def _sample(file: Path, part: Path, most: int) -> int:
     whole = json.loads(file.read_text("utf-8"))
     paragraphs = [paragraph for entry in whole["data"] for paragraph in entry["paragraphs"]]
     for paragraph in paragraphs:
-        paragraph["qas"] = [asked for asked in paragraph["qas"] if asked.get("answers") and not asked.get("is_impossible")]
-    places = [(number, asked["question"]) for number, paragraph in enumerate(paragraphs) for asked in paragraph["qas"]]
+        paragraph["qas"] = [
+            asked
+            for asked in paragraph["qas"]
+            if asked.get("answers") and not asked.get("is_impossible")
+        ]
+    places = [
+        (number, asked["question"])
+        for number, paragraph in enumerate(paragraphs)
+        for asked in paragraph["qas"]
+    ]
     kept = set(random.Random(1).sample(places, min(most, len(places))))
     for number, paragraph in enumerate(paragraphs):
-        paragraph["qas"] = [asked for asked in paragraph["qas"] if (number, asked["question"]) in kept]
+        paragraph["qas"] = [
+            asked for asked in paragraph["qas"] if (number, asked["question"]) in kept
+        ]
     part.write_text(json.dumps(whole), "utf-8")
     return len(places)
 
@@ -86,17 +98,32 @@ def _evaluated(file: Path, way: str) -> dict[str, Any]:
 
 def _table(file: Path, total: int, words: dict[str, Any], vectors: dict[str, Any]) -> Table:
     pairs = [
-        (f"found among the first {depth}, %" if depth != "1" else "found first, %", 100 * share, 100 * vectors["recall"][depth])
+        (
+            f"found among the first {depth}, %" if depth != "1" else "found first, %",
+            100 * share,
+            100 * vectors["recall"][depth],
+        )
         for depth, share in words["recall"].items()
     ]
     pairs += [(name, times * words[field], times * vectors[field]) for name, field, times in MARKS]
     there = vectors["embedder"] is not None
     rows: list[tuple[Cell, ...]] = [
-        (name, one, other if there else None, other - one if there else None) for name, one, other in pairs
+        (name, one, other if there else None, other - one if there else None)
+        for name, one, other in pairs
     ]
-    note = f"Vectors by {vectors['embedder']}." if there else "No embedder is set up here, so there are words only."
-    asked = f"{words['questions']:,} of {total:,} questions" if words["questions"] < total else f"{total:,} questions"
-    title = f"{file.name}: {words['paragraphs']:,} paragraphs, {asked}, {words['foreign']} foreign ones"
+    note = (
+        f"Vectors by {vectors['embedder']}."
+        if there
+        else "No embedder is set up here, so there are words only."
+    )
+    asked = (
+        f"{words['questions']:,} of {total:,} questions"
+        if words["questions"] < total
+        else f"{total:,} questions"
+    )
+    title = (
+        f"{file.name}: {words['paragraphs']:,} paragraphs, {asked}, {words['foreign']} foreign ones"
+    )
     return Table(title, ("", *WAYS, "difference"), tuple(rows), (note,))
 
 

@@ -31,9 +31,23 @@ LOADS = {
         Workload("quiet", "One stream at a time, 20 times", 20, 5, 20, 0.5),
         Workload("1xfull", "1 stream, 5,000 tokens as fast as they come", 1, 5000, 0),
         Workload("200x20", "200 streams at once, 200 tokens each, 20 a second", 200, 200, 20),
-        Workload("arrivals", "50 new streams a second for 10 s, 100 tokens each, 20 a second", 500, 100, 20, 0.02),
+        Workload(
+            "arrivals",
+            "50 new streams a second for 10 s, 100 tokens each, 20 a second",
+            500,
+            100,
+            20,
+            0.02,
+        ),
         Workload("50x500", "50 streams at once, 1,000 tokens each, 500 a second", 50, 1000, 500),
-        Workload("1000x20", "1,000 streams at once, 200 tokens each, 20 a second", 1000, 200, 20, most_seconds=150),
+        Workload(
+            "1000x20",
+            "1,000 streams at once, 200 tokens each, 20 a second",
+            1000,
+            200,
+            20,
+            most_seconds=150,
+        ),
     )
 }
 GROWTH = "growth"
@@ -75,11 +89,31 @@ def choose(arguments: Sequence[str]) -> Size:
     parser.add_argument("--designs", help=f"some of {','.join(whole.designs)}")
     parser.add_argument("--loads", help=f"some of {','.join(whole.loads)}")
     parser.add_argument("--runs", type=int, help="of each load through each design")
-    parser.add_argument("--quick", action="store_true", help="one run of each load, this service and the floor: two minutes")
-    parser.add_argument("--picture", type=Path, help="the file for the picture, drawn where all designs are measured")
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="one run of each load, this service and the floor: two minutes",
+    )
+    parser.add_argument(
+        "--picture",
+        type=Path,
+        help="the file for the picture, drawn where all designs are measured",
+    )
     given = parser.parse_args(arguments)
-    loads = tuple(given.loads.split(",")) if given.loads else tuple(LOADS) if given.quick else whole.loads
-    designs = tuple(given.designs.split(",")) if given.designs else ("ours", "floor") if given.quick else whole.designs
+    loads = (
+        tuple(given.loads.split(","))
+        if given.loads
+        else tuple(LOADS)
+        if given.quick
+        else whole.loads
+    )
+    designs = (
+        tuple(given.designs.split(","))
+        if given.designs
+        else ("ours", "floor")
+        if given.quick
+        else whole.designs
+    )
     if unknown := {*loads, *designs} - {*whole.loads, *whole.designs}:
         parser.error(f"there is no {' and no '.join(sorted(unknown))}")
     return Size(loads, designs, given.runs or (1 if given.quick else None), given.picture)
@@ -98,9 +132,13 @@ def measure(size: Size = Size()) -> Iterator[Table]:
         promised = promise_table(measured)
         if promised is not None:
             yield promised
-        if size.picture is not None and all(name in measured.get(load, {}) for name in DRAWN for load in DRAWN_LOADS):
+        if size.picture is not None and all(
+            name in measured.get(load, {}) for name in DRAWN for load in DRAWN_LOADS
+        ):
             size.picture.write_text(picture(measured), "utf-8")
-        if GROWTH in size.loads and (designs := [name for name in GROWTH_DESIGNS if name in size.designs]):
+        if GROWTH in size.loads and (
+            designs := [name for name in GROWTH_DESIGNS if name in size.designs]
+        ):
             yield _growth(ground, designs)
 
 
@@ -108,7 +146,10 @@ def _raise_file_limit() -> None:
     """Allow as many files as we may, for what we start."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != resource.RLIM_INFINITY and soft < FILES:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (FILES if hard == resource.RLIM_INFINITY else min(FILES, hard), hard))
+        resource.setrlimit(
+            resource.RLIMIT_NOFILE,
+            (FILES if hard == resource.RLIM_INFINITY else min(FILES, hard), hard),
+        )
 
 
 def _measured(ground: Field, load: Workload, size: Size) -> dict[str, Figures]:
@@ -154,7 +195,12 @@ def _growth(ground: Field, designs: Sequence[str]) -> Table:
             say(f"{load.name} through {name}")
             found = ground.trial(name, load)
             held = found.peak_mb - rest.setdefault(name, found.rest_mb)
-            cells += [found.cpu_us, found.gap_p99, done_after(found, load.most_seconds), 1024 * held / load.streams]
+            cells += [
+                found.cpu_us,
+                found.gap_p99,
+                done_after(found, load.most_seconds),
+                1024 * held / load.streams,
+            ]
         rows.append((load.streams, *cells))
     kinds = ("CPU a token, µs", "gap p99, ms", "done after, s", "memory a stream, kB")
     columns = [f"{DESIGNS[name].short}: {kind}" for name in designs for kind in kinds]
@@ -167,7 +213,15 @@ def picture(measured: Measured) -> str:
     """Draw what the README shows. The time of a design that was not done is the one it was given."""
     tokens, many = (measured[load] for load in DRAWN_LOADS)
     most = LOADS[DRAWN_LOADS[1]].most_seconds
-    costs = [Bar(DESIGNS[name].short, tokens[name].cpu_us, f"{tokens[name].cpu_us:.0f} µs", name == "ours") for name in DRAWN]
+    costs = [
+        Bar(
+            DESIGNS[name].short,
+            tokens[name].cpu_us,
+            f"{tokens[name].cpu_us:.0f} µs",
+            name == "ours",
+        )
+        for name in DRAWN
+    ]
     times = []
     for name in DRAWN:
         found = many[name]

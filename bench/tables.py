@@ -34,7 +34,14 @@ class Table:
         yield self.title
         yield ""
         yield _line(shown[0], widths)
-        yield "|" + "|".join("-" * (width + 1) + ("-" if place == 0 else ":") for place, width in enumerate(widths)) + "|"
+        yield (
+            "|"
+            + "|".join(
+                "-" * (width + 1) + ("-" if place == 0 else ":")
+                for place, width in enumerate(widths)
+            )
+            + "|"
+        )
         yield from (_line(row, widths) for row in shown[1:])
         yield from (f"\n{note}" for note in self.notes)
 

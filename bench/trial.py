@@ -38,7 +38,9 @@ class Workload:
         return model_name(self.words, self.rate)
 
 
-WARM = Workload("warm", "", 10, 10, 100, after_seconds=0)  # what a service loads on first use is loaded then
+WARM = Workload(
+    "warm", "", 10, 10, 100, after_seconds=0
+)  # what a service loads on first use is loaded then
 
 
 class Field:
@@ -82,7 +84,13 @@ class Field:
         worker = _worker(found)
         rest = _fresh_peak(worker)
         group = Group(
-            "all", found.port, found.path, found.body(load.model), load.streams, load.apart_seconds, dict(found.headers)
+            "all",
+            found.port,
+            found.path,
+            found.body(load.model),
+            load.streams,
+            load.apart_seconds,
+            dict(found.headers),
         )
         with generator(self._file) as reading:
             meter = CpuMeter(found.pid or 0, model=self._model_pid, generator=reading.pid)
@@ -93,11 +101,17 @@ class Field:
             time.sleep(load.after_seconds)
             after = meter.look()
             seen = reading.end()["all"]
-        spent = {kind: seconds - before.get(kind, 0.0) for kind, seconds in after.items() if kind != WAITING}
+        spent = {
+            kind: seconds - before.get(kind, 0.0)
+            for kind, seconds in after.items()
+            if kind != WAITING
+        }
         by_model, by_reader = spent.pop("model"), spent.pop("generator")
         held = peak(worker) if worker is not None else 0.0
         _tell_refusals(seen)
-        return figures(seen, load.words, until, Cost(sum(spent.values()), by_model, by_reader, rest, held))
+        return figures(
+            seen, load.words, until, Cost(sum(spent.values()), by_model, by_reader, rest, held)
+        )
 
 
 @contextmanager
@@ -140,11 +154,15 @@ def _tell_refusals(seen: Sequence[Seen]) -> None:
     """Say what came instead of answers."""
     refusals = [stream.refusal for stream in seen if stream.ended is not None and not stream.words]
     if refusals:
-        say(f"{len(refusals)} of {len(seen)} streams brought no word. The first began: {refusals[0]!r}")
+        say(
+            f"{len(refusals)} of {len(seen)} streams brought no word. The first began: {refusals[0]!r}"
+        )
 
 
 def _worker(found: Running) -> int | None:
     """Return the process that carries the streams: the only web worker, or the only process there is."""
     if found.pid is None:
         return None
-    return next((process.leader for process in family(found.pid) if process.kind == "web"), found.pid)
+    return next(
+        (process.leader for process in family(found.pid) if process.kind == "web"), found.pid
+    )

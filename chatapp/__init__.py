@@ -8,7 +8,9 @@ if TYPE_CHECKING:  # gunicorn's arbiter and chatapp.processes.supervisor import 
     from flask_openapi3 import OpenAPI
 
 __version__ = "0.1.0"
-JSON_BYTES = 2 * MB  # a question of 100,000 characters, escaped, and room; uploads have a limit of their own
+JSON_BYTES = (
+    2 * MB
+)  # a question of 100,000 characters, escaped, and room; uploads have a limit of their own
 
 
 def create_app(settings: Settings | None = None) -> "OpenAPI":
@@ -30,7 +32,17 @@ def create_app(settings: Settings | None = None) -> "OpenAPI":
     from chatapp.knowledge.index import VectorIndex
     from chatapp.storage.database import Database, prepare_engine
     from chatapp.storage.models import db
-    from chatapp.web import accounts, chat, knowledge, ops, pages, refusals, request, sessions, suppliers
+    from chatapp.web import (
+        accounts,
+        chat,
+        knowledge,
+        ops,
+        pages,
+        refusals,
+        request,
+        sessions,
+        suppliers,
+    )
     from chatapp.web.shapes import ErrorBody
 
     settings = settings or Settings.from_env()

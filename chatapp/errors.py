@@ -27,7 +27,9 @@ class ChatAppError(Exception):
     status = 500
     retryable = False
 
-    def __init__(self, detail: str | None = None, /, *, retry_after: int | None = None, **params: Param) -> None:
+    def __init__(
+        self, detail: str | None = None, /, *, retry_after: int | None = None, **params: Param
+    ) -> None:
         self.detail = detail
         self.retry_after = retry_after
         self.params: Mapping[str, Param] = params
@@ -252,7 +254,9 @@ class Internal(ChatAppError):
 
 def status_of(code: str) -> int:
     """Return the HTTP status that belongs to a code."""
-    return next((kind.status for kind in _tree(ChatAppError) if kind.code == code), ChatAppError.status)
+    return next(
+        (kind.status for kind in _tree(ChatAppError) if kind.code == code), ChatAppError.status
+    )
 
 
 def _tree(kind: type[ChatAppError]) -> list[type[ChatAppError]]:

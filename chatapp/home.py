@@ -19,7 +19,9 @@ WEB = "web"
 EVERYWHERE = ("0.0.0.0", "[::]")
 HEALTH_PATHS = {CHROMA: "/api/v2/heartbeat", EMBEDDER: "/healthz"}  # 200 where all is well
 
-RUN_CHROMA = "import sys; from chromadb_rust_bindings import cli; cli(['chroma', 'run', *sys.argv[1:]])"
+RUN_CHROMA = (
+    "import sys; from chromadb_rust_bindings import cli; cli(['chroma', 'run', *sys.argv[1:]])"
+)
 MODEL_FOLDER = Path(__file__).parent.parent / "models" / "all-MiniLM-L6-v2-int8"  # made at set-up
 
 
@@ -31,7 +33,9 @@ def expected(settings: Settings) -> tuple[str, ...]:
 
 def kept_here(settings: Settings) -> tuple[str, ...]:
     """Return the names of the services that `chatapp.processes.supervisor` runs."""
-    return tuple(name for name in expected(settings) if not (name == CHROMA and settings.chroma_url))
+    return tuple(
+        name for name in expected(settings) if not (name == CHROMA and settings.chroma_url)
+    )
 
 
 def helpers_run(home: Path) -> bool:
@@ -77,7 +81,17 @@ def command(name: str, home: Path, host: str, port: int) -> tuple[str, ...]:
     """Return the command that runs a service. Of Chroma, the server alone: the package around it costs 70 MB and 0.7 s."""
     if name == EMBEDDER:
         return (sys.executable, "-m", "chatapp.processes.embedder", f"{host}:{port}")
-    return (sys.executable, "-c", RUN_CHROMA, "--path", str(home / "vectors"), "--host", host, "--port", str(port))
+    return (
+        sys.executable,
+        "-c",
+        RUN_CHROMA,
+        "--path",
+        str(home / "vectors"),
+        "--host",
+        host,
+        "--port",
+        str(port),
+    )
 
 
 def write_address(home: Path, name: str, found: str) -> None:

@@ -23,7 +23,9 @@ def set_up(level: str) -> None:
     log = logging.getLogger("chatapp")
     auto = "warning" if sys.stderr.isatty() else "info"
     log.setLevel((auto if level == "auto" else level).upper())
-    logging.logThreads = logging.logMultiprocessing = False  # asking makes up a name for every greenlet
+    logging.logThreads = logging.logMultiprocessing = (
+        False  # asking makes up a name for every greenlet
+    )
     if not log.handlers:
         handler = logging.StreamHandler()
         handler.setFormatter(OneLine(FORMAT))

@@ -51,7 +51,16 @@ def _file(value: str) -> str:
 
 
 def _switch(value: str) -> bool:
-    known = {"1": True, "true": True, "on": True, "yes": True, "0": False, "false": False, "off": False, "no": False}
+    known = {
+        "1": True,
+        "true": True,
+        "on": True,
+        "yes": True,
+        "0": False,
+        "false": False,
+        "off": False,
+        "no": False,
+    }
     return known[value.strip().lower()]
 
 
@@ -116,7 +125,11 @@ def _env_file() -> dict[str, str]:
         lines = path.read_text(encoding="utf-8-sig").splitlines() if path.is_file() else []
     except (OSError, ValueError):
         raise SettingsError(_say("setting.env_file", file=path.absolute())) from None
-    pairs = (line.strip().removeprefix("export ").partition("=") for line in lines if not line.lstrip().startswith("#"))
+    pairs = (
+        line.strip().removeprefix("export ").partition("=")
+        for line in lines
+        if not line.lstrip().startswith("#")
+    )
     return {name.strip(): value.strip().strip("\"'") for name, equals, value in pairs if equals}
 
 
@@ -156,7 +169,9 @@ T = TypeVar("T")
 
 def _read(name: str, default: T, parse: Callable[[str], T], takes: str, secret: bool = False) -> T:
     """Describe one setting: its variable, default, parser, and the sentence that says what it takes."""
-    return field(default=default, repr=not secret, metadata={"name": name, "parse": parse, "takes": takes})
+    return field(
+        default=default, repr=not secret, metadata={"name": name, "parse": parse, "takes": takes}
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +224,11 @@ class Settings:
     @property
     def sqlite_file(self) -> Path | None:
         """The SQLite file, None where the database is another."""
-        return Path(self.sql_url.removeprefix("sqlite:///")) if self.sql_url.startswith("sqlite") else None
+        return (
+            Path(self.sql_url.removeprefix("sqlite:///"))
+            if self.sql_url.startswith("sqlite")
+            else None
+        )
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> "Settings":
@@ -223,10 +242,18 @@ class Settings:
                 continue
             try:
                 values[setting.name] = setting.metadata["parse"](raw)
-            except (ValueError, KeyError, RuntimeError):  # the last: the home folder of somebody who has none
+            except (
+                ValueError,
+                KeyError,
+                RuntimeError,
+            ):  # the last: the home folder of somebody who has none
                 faults.append(_say(setting.metadata["takes"], name=setting.metadata["name"]))
         settings = cls(**values)  # type: ignore[arg-type]
-        if settings.embedder not in (BUILTIN, OFF) and not settings.embedder_url and "embedder_url" not in values:
+        if (
+            settings.embedder not in (BUILTIN, OFF)
+            and not settings.embedder_url
+            and "embedder_url" not in values
+        ):
             faults.append(_say("setting.embedder_url"))
         if faults:
             raise SettingsError("\n".join(faults))

@@ -24,8 +24,22 @@ PIP_OPTIONS = ["--no-input", "--disable-pip-version-check", "--progress-bar=off"
 CAUSES = {
     "full": ("No space left", "ENOSPC"),
     "offline": (
-        ("NewConnectionError", "NameResolutionError", "Max retries", "Temporary failure", "ENOTFOUND", "EAI_AGAIN")
-        + ("ECONNREFUSED", "ETIMEDOUT", "Network is unreachable", "Could not resolve", "ReadTimeout", "ConnectTimeout")
+        (
+            "NewConnectionError",
+            "NameResolutionError",
+            "Max retries",
+            "Temporary failure",
+            "ENOTFOUND",
+            "EAI_AGAIN",
+        )
+        + (
+            "ECONNREFUSED",
+            "ETIMEDOUT",
+            "Network is unreachable",
+            "Could not resolve",
+            "ReadTimeout",
+            "ConnectTimeout",
+        )
         + ("connection broken by", "Could not fetch URL", "timed out")
     ),
     "changed": ("EINTEGRITY", "do not match"),
@@ -83,12 +97,16 @@ def begun(line: str) -> bool:
 
 def cause(output: str) -> str:
     """Return why a command failed, a key of CAUSES or "other"."""
-    return next((name for name, signs in CAUSES.items() if any(sign in output for sign in signs)), "other")
+    return next(
+        (name for name, signs in CAUSES.items() if any(sign in output for sign in signs)), "other"
+    )
 
 
 def failure(output: str, what: str, where: str) -> SetupError:
     """Say in a sentence why a command failed; `where` names the settings to look at."""
-    return SetupError(sentence(f"failed.{cause(output)}", what=what, where=sentence(f"where.{where}")))
+    return SetupError(
+        sentence(f"failed.{cause(output)}", what=what, where=sentence(f"where.{where}"))
+    )
 
 
 def on_ci() -> bool:

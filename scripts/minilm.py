@@ -72,7 +72,9 @@ class Int8:
         """Return the rows of a table, each of which has its own scale."""
         rounded, scales = _rounded(table.T, EIGHT_BITS)
         rows = graph.node("Cast", graph.node("Gather", graph.constant(rounded.T), tokens), to=FLOAT)
-        return graph.node("Mul", rows, graph.node("Gather", graph.constant(scales[:, None]), tokens))
+        return graph.node(
+            "Mul", rows, graph.node("Gather", graph.constant(scales[:, None]), tokens)
+        )
 
     @staticmethod
     def dense(graph: Graph, source: str, weight: Array) -> str:
@@ -86,7 +88,9 @@ class Int8:
         """Let every token look at all others."""
         rounded, scales = _rounded(weight, SEVEN_BITS)
         values, scale, zero = graph.nodes("DynamicQuantizeLinear", source, outputs=3)
-        weights, biases, weight_scales, zeros = map(graph.constant, (rounded, bias, scales, np.zeros(len(scales), np.int8)))
+        weights, biases, weight_scales, zeros = map(
+            graph.constant, (rounded, bias, scales, np.zeros(len(scales), np.int8))
+        )
         inputs = (values, weights, biases, scale, weight_scales, "", zero, zeros)
         return graph.node("QAttention", *inputs, domain=MICROSOFT, num_heads=HEADS)
 
@@ -102,8 +106,18 @@ def build(weights: Weights, layers: type[Float32] | type[Int8]) -> bytes:
     graph = Graph()
     x = _embeddings(graph, weights, layers)
     for number in range(LAYERS):
-        x = _layer(graph, x, {name.partition(f"encoder.layer.{number}.")[2]: array for name, array in weights.items()}, layers)
-    total = graph.node("ReduceSum", x, graph.constant(np.array([1])), keepdims=0)  # the mean's divisor would fall out below
+        x = _layer(
+            graph,
+            x,
+            {
+                name.partition(f"encoder.layer.{number}.")[2]: array
+                for name, array in weights.items()
+            },
+            layers,
+        )
+    total = graph.node(
+        "ReduceSum", x, graph.constant(np.array([1])), keepdims=0
+    )  # the mean's divisor would fall out below
     length = graph.node("ReduceL2", total, axes=[1], keepdims=1)
     graph.output(graph.node("Div", total, length), "embedding", FLOAT, [1, WIDTH])
     return graph.to_bytes("all-MiniLM-L6-v2")
@@ -112,11 +126,19 @@ def build(weights: Weights, layers: type[Float32] | type[Int8]) -> bytes:
 def _embeddings(graph: Graph, weights: Weights, layers: type[Float32] | type[Int8]) -> str:
     tokens = graph.input("tokens", INT64, [1, "n"])
     words = layers.look_up(graph, tokens, weights["embeddings.word_embeddings.weight"])
-    positions, kinds = (weights[f"embeddings.{table}_embeddings.weight"] for table in ("position", "token_type"))
+    positions, kinds = (
+        weights[f"embeddings.{table}_embeddings.weight"] for table in ("position", "token_type")
+    )
     zero, one, two = (graph.constant(np.array([number])) for number in range(3))
     count = graph.node("Slice", graph.node("Shape", tokens), one, two)
-    x = graph.node("Add", words, graph.node("Slice", graph.constant(positions[:MOST_TOKENS] + kinds[0]), zero, count, zero))
-    scale, shift = (graph.constant(weights[f"embeddings.LayerNorm.{kind}"]) for kind in ("weight", "bias"))
+    x = graph.node(
+        "Add",
+        words,
+        graph.node("Slice", graph.constant(positions[:MOST_TOKENS] + kinds[0]), zero, count, zero),
+    )
+    scale, shift = (
+        graph.constant(weights[f"embeddings.LayerNorm.{kind}"]) for kind in ("weight", "bias")
+    )
     return graph.node("LayerNormalization", x, scale, shift, axis=-1, epsilon=EPSILON)
 
 
@@ -125,9 +147,17 @@ def _layer(graph: Graph, x: str, own: Weights, layers: type[Float32] | type[Int8
     weight = np.concatenate([own[f"{part}.weight"] for part in parts]).T
     bias = np.concatenate([own[f"{part}.bias"] for part in parts])
     looked = layers.attention(graph, x, weight, bias)
-    x = _added(graph, layers.dense(graph, looked, own["attention.output.dense.weight"].T), x, own, "attention.output")
+    x = _added(
+        graph,
+        layers.dense(graph, looked, own["attention.output.dense.weight"].T),
+        x,
+        own,
+        "attention.output",
+    )
     inner = layers.dense(graph, x, own["intermediate.dense.weight"].T)
-    inner = graph.node("BiasGelu", inner, graph.constant(own["intermediate.dense.bias"]), domain=MICROSOFT)
+    inner = graph.node(
+        "BiasGelu", inner, graph.constant(own["intermediate.dense.bias"]), domain=MICROSOFT
+    )
     return _added(graph, layers.dense(graph, inner, own["output.dense.weight"].T), x, own, "output")
 
 
@@ -135,7 +165,9 @@ def _added(graph: Graph, new: str, x: str, own: Weights, part: str) -> str:
     """Add what a part of a layer has found to what went in, and normalise."""
     names = (f"{part}.LayerNorm.weight", f"{part}.LayerNorm.bias", f"{part}.dense.bias")
     constants = [graph.constant(own[name]) for name in names]
-    return graph.node("SkipLayerNormalization", new, x, *constants, domain=MICROSOFT, epsilon=EPSILON)
+    return graph.node(
+        "SkipLayerNormalization", new, x, *constants, domain=MICROSOFT, epsilon=EPSILON
+    )
 
 
 def read_weights(path: Path) -> Weights:
@@ -143,12 +175,18 @@ def read_weights(path: Path) -> Weights:
     data = path.read_bytes()
     (length,) = struct.unpack("<Q", data[:8])
     header = json.loads(data[8 : 8 + length])
-    return {name: _array(data, 8 + length, entry) for name, entry in header.items() if entry.get("dtype") == "F32"}
+    return {
+        name: _array(data, 8 + length, entry)
+        for name, entry in header.items()
+        if entry.get("dtype") == "F32"
+    }
 
 
 def _array(data: bytes, start: int, entry: dict[str, Any]) -> Array:
     shape, offset = entry["shape"], entry["data_offsets"][0]
-    return np.frombuffer(data, "<f4", count=int(np.prod(shape)), offset=start + offset).reshape(shape)
+    return np.frombuffer(data, "<f4", count=int(np.prod(shape)), offset=start + offset).reshape(
+        shape
+    )
 
 
 def embed(model: bytes, tokenizer: "tokenizers.Tokenizer", texts: tuple[str, ...]) -> Array:
@@ -156,13 +194,17 @@ def embed(model: bytes, tokenizer: "tokenizers.Tokenizer", texts: tuple[str, ...
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    rows = [session.run(None, {"tokens": np.array([tokenizer.encode(text).ids])})[0] for text in texts]
+    rows = [
+        session.run(None, {"tokens": np.array([tokenizer.encode(text).ids])})[0] for text in texts
+    ]
     return np.concatenate(rows)
 
 
 def fault(float32: Array, int8: Array) -> str:
     """Say what is wrong with the vectors of SENTENCES + PASSAGES, nothing where all is well."""
-    off = max(abs(float(float32[one] @ float32[other]) - known) for one, other, known in SIMILARITIES)
+    off = max(
+        abs(float(float32[one] @ float32[other]) - known) for one, other, known in SIMILARITIES
+    )
     least = float((float32 * int8).sum(axis=1).min())
     if not off <= TOLERANCE:
         return f"similarities are off by {off:.4f}"
@@ -176,7 +218,9 @@ def main(weights_path: str, tokenizer_path: str, model_path: str) -> int:
     tokenizer.enable_truncation(MOST_TOKENS)
     tokenizer.no_padding()
     model = build(weights, Int8)
-    found = fault(*(embed(each, tokenizer, SENTENCES + PASSAGES) for each in (build(weights, Float32), model)))
+    found = fault(
+        *(embed(each, tokenizer, SENTENCES + PASSAGES) for each in (build(weights, Float32), model))
+    )
     if found:
         print(found, file=sys.stderr)
         return OFF_STATUS

@@ -43,24 +43,43 @@ class Graph:
         name = self._name("constant")
         dimensions = b"".join(_field(1, size) for size in values.shape)
         data = _field(9, np.ascontiguousarray(values).tobytes())
-        self._constants += _field(5, dimensions + _field(2, ELEMENT_TYPES[values.dtype.name]) + _field(8, name) + data)
+        self._constants += _field(
+            5, dimensions + _field(2, ELEMENT_TYPES[values.dtype.name]) + _field(8, name) + data
+        )
         return name
 
-    def node(self, kind: str, *inputs: str, domain: str = "", **attributes: Number | list[int]) -> str:
+    def node(
+        self, kind: str, *inputs: str, domain: str = "", **attributes: Number | list[int]
+    ) -> str:
         """Add an operator with one output; an input that is left out is the empty text."""
         return self.nodes(kind, *inputs, outputs=1, domain=domain, **attributes)[0]
 
-    def nodes(self, kind: str, *inputs: str, outputs: int, domain: str = "", **attributes: Number | list[int]) -> list[str]:
+    def nodes(
+        self,
+        kind: str,
+        *inputs: str,
+        outputs: int,
+        domain: str = "",
+        **attributes: Number | list[int],
+    ) -> list[str]:
         """Add an operator with several outputs."""
         names = [self._name(kind) for _ in range(outputs)]
-        body = b"".join(_field(1, name) for name in inputs) + b"".join(_field(2, name) for name in names)
-        body += _field(4, kind) + b"".join(_field(5, _attribute(*pair)) for pair in attributes.items()) + _field(7, domain)
+        body = b"".join(_field(1, name) for name in inputs) + b"".join(
+            _field(2, name) for name in names
+        )
+        body += (
+            _field(4, kind)
+            + b"".join(_field(5, _attribute(*pair)) for pair in attributes.items())
+            + _field(7, domain)
+        )
         self._nodes += _field(1, body)
         return names
 
     def to_bytes(self, name: str) -> bytes:
         """Return the file."""
-        graph = b"".join((self._nodes, _field(2, name), self._constants, self._inputs, self._outputs))
+        graph = b"".join(
+            (self._nodes, _field(2, name), self._constants, self._inputs, self._outputs)
+        )
         opsets = _opset("", OPSET) + _opset(MICROSOFT, MICROSOFT_OPSET)
         return _field(1, IR_VERSION) + _field(2, "chatapp") + _field(7, graph) + opsets
 

@@ -11,7 +11,10 @@ SENTENCES = {
         "Setting up. This happens once and takes a minute or two.",
         "正在安装。只需一次，大约一两分钟。",
     ),
-    "stopped": ("\nStopped. Run the same command again to go on.", "\n已停止。再次运行同一条命令即可继续。"),
+    "stopped": (
+        "\nStopped. Run the same command again to go on.",
+        "\n已停止。再次运行同一条命令即可继续。",
+    ),
     "read_only": (
         "{file} cannot be written. Set up as a user who may write to this folder.",
         "无法写入 {file}。请使用对此文件夹有写权限的用户来安装。",
@@ -31,7 +34,10 @@ SENTENCES = {
     "converting": ("converting", "正在转换"),
     "done": ("done", "完成"),
     "not_now": ("not now", "暂缺"),
-    "no_npm": ("npm is not installed here: fetching it for this step", "本机没有 npm：为这一步临时下载"),
+    "no_npm": (
+        "npm is not installed here: fetching it for this step",
+        "本机没有 npm：为这一步临时下载",
+    ),
     # why a command failed, and what to do
     "failed.full": (
         "{what} could not be installed: the disk is full. Free some space and run the same command again.",
@@ -101,7 +107,10 @@ SENTENCES = {
         "\n已停止。再次运行同一条命令，将不带向量模型继续。",
     ),
     # what the tests start
-    "tests_need": ("The tests need {names}. Install them {hint}", "测试需要 {names}。请安装：{hint}"),
+    "tests_need": (
+        "The tests need {names}. Install them {hint}",
+        "测试需要 {names}。请安装：{hint}",
+    ),
     "tests_skipped": (
         "Tests that need {names} are skipped. To run them too, {hint}",
         "将跳过需要 {names} 的测试。如要运行它们：{hint}",

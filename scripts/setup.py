@@ -67,14 +67,22 @@ def python_packages(goal: str) -> None:
         return
     say(sentence("begin"))
     make_venv()
-    pins = sum("==" in line for file in files for line in (ROOT / file).read_text(encoding="utf-8").splitlines())
+    pins = sum(
+        "==" in line
+        for file in files
+        for line in (ROOT / file).read_text(encoding="utf-8").splitlines()
+    )
     progress = Progress(sentence("python_packages"), pins)
-    status, output = run([*PIP, "install", *PIP_OPTIONS, "--no-deps", "-r", files[-1]], progress.pip_line)
+    status, output = run(
+        [*PIP, "install", *PIP_OPTIONS, "--no-deps", "-r", files[-1]], progress.pip_line
+    )
     if status:
         progress.end()
         raise failure(output, sentence("python_packages"), "pip")
     progress.end(sentence("done"))
-    PYTHON_STAMP.write_text(f"{wanted}\n{digest('requirements.txt')}\n", encoding="utf-8")  # tests hold all that a run needs
+    PYTHON_STAMP.write_text(
+        f"{wanted}\n{digest('requirements.txt')}\n", encoding="utf-8"
+    )  # tests hold all that a run needs
 
 
 def make_venv() -> None:
@@ -83,7 +91,9 @@ def make_venv() -> None:
         return
     VENV.mkdir(exist_ok=True)  # what keeps us from it is told by the system's own error
     clear = [sys.executable, "-m", "venv", "--clear", str(VENV)]
-    made = subprocess.run(clear, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", check=False)
+    made = subprocess.run(
+        clear, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", check=False
+    )
     if made.returncode and "ensurepip" in made.stdout:
         raise SetupError(sentence("venv_incomplete"))
     if made.returncode:
@@ -137,7 +147,14 @@ def run_npm_ci(mode: str, node: Path | None = None) -> None:
     """Install what the lock says, for the page alone or with what checks it, by the npm in `node` or on the path."""
     path = f"{node}/bin:{os.environ['PATH']}" if node else os.environ["PATH"]
     npm = shutil.which("npm", path=path) or "npm"
-    command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", *(["--omit=dev"] if mode == "run" else [])]
+    command = [
+        npm,
+        "ci",
+        "--ignore-scripts",
+        "--no-audit",
+        "--no-fund",
+        *(["--omit=dev"] if mode == "run" else []),
+    ]
     status, output = run(command, environ={**os.environ, "PATH": path})
     if status:
         raise failure(output, sentence("page_packages"), "npm")

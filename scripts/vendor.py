@@ -33,7 +33,10 @@ def main() -> int:
     """Copy everything; say in one sentence what is missing, and end with 1."""
     missing = [file for package, file in FILES.values() if not (SOURCE / package / file).is_file()]
     if missing:
-        print(f"Missing in node_modules: {', '.join(missing)}. Run: npm ci --omit=dev --ignore-scripts", file=sys.stderr)
+        print(
+            f"Missing in node_modules: {', '.join(missing)}. Run: npm ci --omit=dev --ignore-scripts",
+            file=sys.stderr,
+        )
         return 1
     shutil.rmtree(TARGET, ignore_errors=True)
     entries = [copy(target, package, file) for target, (package, file) in FILES.items()]
@@ -60,9 +63,15 @@ def licences() -> str:
     """Join the licences of all packages, as each of them asks."""
     parts = []
     for package in sorted({package for package, _ in FILES.values()}):
-        texts = [p for p in sorted((SOURCE / package).iterdir()) if p.stem.lower() in LICENCE_NAMES and p.is_file()]
+        texts = [
+            p
+            for p in sorted((SOURCE / package).iterdir())
+            if p.stem.lower() in LICENCE_NAMES and p.is_file()
+        ]
         body = "\n".join(p.read_text(encoding="utf-8").strip() for p in texts)
-        parts.append(f"{package} {manifest(package)['version']} ({manifest(package)['license']})\n\n{body}\n")
+        parts.append(
+            f"{package} {manifest(package)['version']} ({manifest(package)['license']})\n\n{body}\n"
+        )
     return ("\n" + "-" * 78 + "\n").join(parts)
 
 

@@ -21,7 +21,9 @@ from tests.support.modelserver import ModelServer
 from tests.support.postgres import postgres_server
 from tests.support.service import Service
 
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell that starts us with & lets us and all our children ignore it
+if (
+    signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+):  # a shell that starts us with & lets us and all our children ignore it
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
@@ -49,9 +51,15 @@ def app(settings: Settings) -> Iterator[Flask]:
     assert services.runs.streams == 0, "a live run or a reader was left behind"
     services.runs.close()
     pool = services.database.engine.pool
-    assert "Current Checked out connections: 0" in pool.status() or pool.status().startswith("NullPool"), pool.status()
+    assert "Current Checked out connections: 0" in pool.status() or pool.status().startswith(
+        "NullPool"
+    ), pool.status()
     services.database.close()
-    left = [found for found in gc.get_objects() if isinstance(found, Greenlet) and found.started and not found.dead]
+    left = [
+        found
+        for found in gc.get_objects()
+        if isinstance(found, Greenlet) and found.started and not found.dead
+    ]
     assert not left, left
 
 
@@ -92,8 +100,12 @@ def model_server() -> Iterator[ModelServer]:
 
 
 @pytest.fixture(scope="session")
-def service(tmp_path_factory: pytest.TempPathFactory, model_server: ModelServer) -> Iterator[Service]:
+def service(
+    tmp_path_factory: pytest.TempPathFactory, model_server: ModelServer
+) -> Iterator[Service]:
     """The product itself: gunicorn, worker and all, with the model server as its supplier."""
     home = tmp_path_factory.mktemp("home")
-    with Service(home, OPENAI_BASE_URL=model_server.base_url, OPENAI_API_KEY="sk-test", OPENAI_MODELS="echo") as running:
+    with Service(
+        home, OPENAI_BASE_URL=model_server.base_url, OPENAI_API_KEY="sk-test", OPENAI_MODELS="echo"
+    ) as running:
         yield running

@@ -67,7 +67,10 @@ STANDARD_LIBRARY_ONLY = (
 )
 MOST_MODULES_AT_THE_TOP = 12
 REQUEST_NAMES = {"request", "current_app", "g", "session", "stream_with_context"}
-READS_ENVIRON = ("settings.py", "knowledge/ingest/sandbox.py")  # the second hands a few variables on to its child
+READS_ENVIRON = (
+    "settings.py",
+    "knowledge/ingest/sandbox.py",
+)  # the second hands a few variables on to its child
 BEGINS_TRANSACTIONS = ("storage/database.py",)
 CONNECTS = ("storage/database.py", "storage/migrate.py")
 READS_CHINESE = (  # these know Chinese words that occur in questions, documents or foreign errors; what people see is not here
@@ -85,7 +88,9 @@ BAD_NAMES = {"utils", "util", "helper", "manager", "base", "common", "misc"}
 MOST_LINES, MOST_FUNCTION_LINES = 350, 60
 BEGINS = re.compile(r"\b(engine|connection|session|t|transaction)\.begin(_nested)?$", re.IGNORECASE)
 HAN = re.compile(r"[\u3400-\u9fff]")
-MARKUP = re.compile(r"\b(innerHTML|outerHTML|insertAdjacentHTML|setHTMLUnsafe|document\.write|createContextualFragment)\b")
+MARKUP = re.compile(
+    r"\b(innerHTML|outerHTML|insertAdjacentHTML|setHTMLUnsafe|document\.write|createContextualFragment)\b"
+)
 CODE_FROM_TEXT = re.compile(r"\beval\(|\bnew Function\(|\bset(Timeout|Interval)\(\s*[\"'`]")
 
 FILES = sorted(PACKAGE.rglob("*.py"))
@@ -101,7 +106,10 @@ def tree(path: Path) -> ast.Module:
 
 
 def within(path: Path, places: tuple[str, ...]) -> bool:
-    return any(name(path) == place or (place.endswith("/") and name(path).startswith(place)) for place in places)
+    return any(
+        name(path) == place or (place.endswith("/") and name(path).startswith(place))
+        for place in places
+    )
 
 
 def imports(path: Path) -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -143,13 +151,19 @@ def part(dotted: str) -> str:
 
 
 def strings(path: Path) -> Iterator[ast.Constant]:
-    return (node for node in ast.walk(tree(path)) if isinstance(node, ast.Constant) and isinstance(node.value, str))
+    return (
+        node
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    )
 
 
 @pytest.mark.parametrize("path", FILES, ids=name)
 def test_nothing_imports_upwards(path: Path) -> None:
     own = layer(module(path))
-    light = {"chatapp"} if name(path) in ("web/ops.py", "web/pages.py") else set()  # for the version
+    light = (
+        {"chatapp"} if name(path) in ("web/ops.py", "web/pages.py") else set()
+    )  # for the version
     upwards = {found for found in own_imports(path) - light if layer(found) > own}
     assert not upwards, f"{name(path)} imports upwards: {sorted(upwards)}"
     for strangers in STRANGERS:
@@ -162,14 +176,22 @@ def test_few_modules_stand_at_the_top() -> None:
     assert len(list(PACKAGE.glob("*.py"))) <= MOST_MODULES_AT_THE_TOP
 
 
-@pytest.mark.parametrize("path", [path for path in FILES if path.name == "__init__.py" and path.parent != PACKAGE], ids=name)
+@pytest.mark.parametrize(
+    "path",
+    [path for path in FILES if path.name == "__init__.py" and path.parent != PACKAGE],
+    ids=name,
+)
 def test_packages_hand_names_on_and_hold_no_logic(path: Path) -> None:
     allowed = (ast.Import, ast.ImportFrom, ast.Expr, ast.Assign)
     assert all(isinstance(node, allowed) for node in tree(path).body), name(path)
 
 
 def test_imports_have_no_cycles() -> None:
-    graph = {dotted: own_imports(path) - {dotted, "chatapp"} for dotted, path in MODULES.items() if dotted != "chatapp"}
+    graph = {
+        dotted: own_imports(path) - {dotted, "chatapp"}
+        for dotted, path in MODULES.items()
+        if dotted != "chatapp"
+    }
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as fault:
@@ -180,12 +202,20 @@ def test_imports_have_no_cycles() -> None:
 def test_each_foreign_library_has_one_door(path: Path) -> None:
     seen = {source.partition(".")[0] for source, _ in imports(path)}
     wrong = sorted(library for library in seen & DOORS.keys() if not within(path, DOORS[library]))
-    assert not wrong, f"{name(path)} imports {wrong}; they belong to {[DOORS[library] for library in wrong]}"
+    assert not wrong, (
+        f"{name(path)} imports {wrong}; they belong to {[DOORS[library] for library in wrong]}"
+    )
 
 
-@pytest.mark.parametrize("path", [path for path in FILES if within(path, STANDARD_LIBRARY_ONLY)], ids=name)
+@pytest.mark.parametrize(
+    "path", [path for path in FILES if within(path, STANDARD_LIBRARY_ONLY)], ids=name
+)
 def test_some_parts_use_the_standard_library_only(path: Path) -> None:
-    foreign = {source.partition(".")[0] for source, _ in imports(path)} - sys.stdlib_module_names - {"chatapp"}
+    foreign = (
+        {source.partition(".")[0] for source, _ in imports(path)}
+        - sys.stdlib_module_names
+        - {"chatapp"}
+    )
     assert not foreign
     if name(path).startswith("core/"):
         assert all(found.startswith("chatapp.core") for found in own_imports(path))
@@ -193,16 +223,22 @@ def test_some_parts_use_the_standard_library_only(path: Path) -> None:
 
 @pytest.mark.parametrize("path", [path for path in FILES if not within(path, ("web/",))], ids=name)
 def test_the_request_is_seen_in_web_only(path: Path) -> None:
-    assert not [names for source, names in imports(path) if source == "flask" and REQUEST_NAMES & set(names)]
+    assert not [
+        names for source, names in imports(path) if source == "flask" and REQUEST_NAMES & set(names)
+    ]
 
 
 @pytest.mark.parametrize("path", FILES, ids=name)
 def test_transactions_begin_in_database_only(path: Path) -> None:
     for node in ast.walk(tree(path)):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            assert (node.value.id, node.attr) != ("db", "session"), f"{name(path)}:{node.lineno} uses db.session"
+            assert (node.value.id, node.attr) != ("db", "session"), (
+                f"{name(path)}:{node.lineno} uses db.session"
+            )
         if isinstance(node, ast.Call) and BEGINS.search(ast.unparse(node.func)):
-            assert within(path, BEGINS_TRANSACTIONS), f"{name(path)}:{node.lineno} begins a transaction"
+            assert within(path, BEGINS_TRANSACTIONS), (
+                f"{name(path)}:{node.lineno} begins a transaction"
+            )
         if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("engine.connect"):
             assert within(path, CONNECTS), f"{name(path)}:{node.lineno} connects to the database"
         if isinstance(node, ast.Call) and ast.unparse(node.func) in made_sessions(path):
@@ -227,7 +263,9 @@ def test_the_environment_is_read_by_settings_only(path: Path) -> None:
         return
     for node in ast.walk(tree(path)):
         if isinstance(node, ast.Attribute):
-            assert ast.unparse(node) not in ("os.environ", "os.getenv"), f"{name(path)}:{node.lineno}"
+            assert ast.unparse(node) not in ("os.environ", "os.getenv"), (
+                f"{name(path)}:{node.lineno}"
+            )
 
 
 @pytest.mark.parametrize("path", FILES, ids=name)
@@ -240,7 +278,11 @@ def test_texts_for_people_are_in_the_catalogue(path: Path) -> None:
 def test_files_and_functions_are_short(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) <= MOST_LINES
     functions = (node for node in ast.walk(tree(path)) if isinstance(node, ast.FunctionDef))
-    long = [f"{node.name}: {length}" for node in functions if (length := lines(node)) > MOST_FUNCTION_LINES]
+    long = [
+        f"{node.name}: {length}"
+        for node in functions
+        if (length := lines(node)) > MOST_FUNCTION_LINES
+    ]
     assert not long, f"{name(path)}: {long}"
 
 
@@ -258,7 +300,9 @@ def test_a_module_says_what_it_owns(path: Path) -> None:
         assert ast.get_docstring(tree(path)), f"{name(path)} has no docstring"
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "static" / "js").rglob("*.js")), ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "static" / "js").rglob("*.js")), ids=lambda path: path.name
+)
 def test_markup_enters_the_page_through_one_door(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     if path.relative_to(ROOT / "static" / "js").as_posix() != "markdown/safe.js":
@@ -268,7 +312,9 @@ def test_markup_enters_the_page_through_one_door(path: Path) -> None:
     assert len(text.splitlines()) <= MOST_LINES
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "templates").rglob("*.html")), ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "templates").rglob("*.html")), ids=lambda path: path.name
+)
 def test_templates_hold_no_texts_and_no_code(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert not HAN.search(text)
@@ -278,11 +324,15 @@ def test_templates_hold_no_texts_and_no_code(path: Path) -> None:
 def test_the_arbiter_and_the_children_stay_small() -> None:
     """gunicorn's arbiter is not patched, and its children are to cost nothing: the package must not pull in the world."""
     code = "import sys, chatapp.processes.supervisor, chatapp.i18n; print([m for m in ('ssl', 'flask', 'gevent') if m in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     assert done.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "tests").rglob("test_*.py")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "tests").rglob("test_*.py")), ids=lambda path: path.stem
+)
 def test_no_test_imports_another(path: Path) -> None:
     """What tests share is in tests/support/."""
     for node in ast.walk(tree(path)):

@@ -47,26 +47,41 @@ def test_gaps_are_counted_where_they_end_and_a_stall_is_seen_before_it_does() ->
 
 def test_a_percentile_is_a_value_that_was_seen() -> None:
     values = [float(n) for n in range(100, 0, -1)]
-    assert (percentile(values, 0.5), percentile(values, 0.99), percentile([7.0], 0.99)) == (51, 100, 7)
+    assert (percentile(values, 0.5), percentile(values, 0.99), percentile([7.0], 0.99)) == (
+        51,
+        100,
+        7,
+    )
     assert percentile([], 0.5) == 0
 
 
 def test_streams_come_to_figures_and_what_is_missing_counts_until_the_time_was_over() -> None:
     whole = Seen(10.0, [10.1, 10.2, 10.4], 10.5, 4)
-    found = figures([whole], 4, 99.0, Cost(service=0.002, model=0.05, reader=0.1, rest_mb=50, peak_mb=60))
+    found = figures(
+        [whole], 4, 99.0, Cost(service=0.002, model=0.05, reader=0.1, rest_mb=50, peak_mb=60)
+    )
     assert (found.cpu_us, found.seconds, found.missing) == pytest.approx((500, 0.5, 0))
     assert (found.first_p99, found.gap_p99) == pytest.approx((100, 200))
     assert (found.model_share, found.reader_share) == pytest.approx((0.1, 0.2))
-    stuck, silent, short = Seen(10.0, [10.1], None, 1), Seen(10.0, [], None), Seen(10.0, [10.1], 10.2, 3)
+    stuck, silent, short = (
+        Seen(10.0, [10.1], None, 1),
+        Seen(10.0, [], None),
+        Seen(10.0, [10.1], 10.2, 3),
+    )
     late = figures([whole, stuck, silent, short], 4, 20.0, Cost(0, 0, 0, 0, 0))
-    assert (late.missing, late.seconds, late.first_p99, late.gap_p99) == pytest.approx((3, 10, 10_000, 9900))
+    assert (late.missing, late.seconds, late.first_p99, late.gap_p99) == pytest.approx(
+        (3, 10, 10_000, 9900)
+    )
 
 
 FIGURES = Figures(100, 10, 20, 60, 11, 100, 200, 0, 0.1, 0.1)
 
 
 def test_runs_are_combined_by_medians_that_hide_no_failure() -> None:
-    runs = [replace(FIGURES, cpu_us=cpu, peak_mb=cpu, missing=missing) for cpu, missing in ((1, 0), (9, 0), (3, 2))]
+    runs = [
+        replace(FIGURES, cpu_us=cpu, peak_mb=cpu, missing=missing)
+        for cpu, missing in ((1, 0), (9, 0), (3, 2))
+    ]
     found = combined(runs)
     assert (found.cpu_us, found.peak_mb, found.missing) == (3, 9, 2)
 
@@ -80,7 +95,9 @@ def test_when_it_was_done_is_a_time_or_what_kept_it_from_it() -> None:
 def test_promises_are_compared_with_what_was_measured_and_nothing_else() -> None:
     assert promise_table({"200x20": {"ours": FIGURES}, "quiet": {"floor": FIGURES}}) is None
     floor, slow = replace(FIGURES, cpu_us=50), replace(FIGURES, cpu_us=400)
-    table = promise_table({"200x20": {"ours": FIGURES, "floor": floor}, "1000x20": {"ours": FIGURES, "astream": slow}})
+    table = promise_table(
+        {"200x20": {"ours": FIGURES, "floor": floor}, "1000x20": {"ours": FIGURES, "astream": slow}}
+    )
     assert table is not None
     assert [row[1:] for row in table.rows] == [
         (100, 50, 2.0, "at most 2.5 times", "yes"),
@@ -94,15 +111,26 @@ def test_promises_are_compared_with_what_was_measured_and_nothing_else() -> None
 
 
 def test_a_picture_is_svg_with_a_bar_for_each_value() -> None:
-    root = ElementTree.fromstring(svg([Chart("Time & cost", [Bar("ours", 2, "2 s", True), Bar("a < b", 8, "8 s")])]))
+    root = ElementTree.fromstring(
+        svg([Chart("Time & cost", [Bar("ours", 2, "2 s", True), Bar("a < b", 8, "8 s")])])
+    )
     name = "{http://www.w3.org/2000/svg}"
     widths = [float(bar.get("width", "")) for bar in root.iter(f"{name}rect")]
     assert widths[1] == pytest.approx(4 * widths[0])
-    assert [text.text for text in root.iter(f"{name}text")] == ["Time & cost", "ours", "2 s", "a < b", "8 s"]
+    assert [text.text for text in root.iter(f"{name}text")] == [
+        "Time & cost",
+        "ours",
+        "2 s",
+        "a < b",
+        "8 s",
+    ]
 
 
 def test_the_picture_of_streams_says_what_was_not_done_in_time() -> None:
-    slow, ours = replace(FIGURES, missing=9, seconds=150.2), replace(FIGURES, cpu_us=60, seconds=11.6)
+    slow, ours = (
+        replace(FIGURES, missing=9, seconds=150.2),
+        replace(FIGURES, cpu_us=60, seconds=11.6),
+    )
     designs = {"astream": slow, "tutorial": FIGURES, "ours": ours, "floor": FIGURES}
     drawn = streams.picture({"200x20": designs, "1000x20": designs})
     assert "&gt; 150 s<" in drawn and ">12 s<" in drawn and ">60 µs<" in drawn
@@ -113,7 +141,10 @@ def test_options_choose_a_part_which_draws_no_picture(capsys: pytest.CaptureFixt
     part = streams.choose(["--loads", "200x20,growth", "--designs", "ours,floor", "--runs", "2"])
     assert part == streams.Size(("200x20", "growth"), ("ours", "floor"), 2, None)
     assert streams.choose(["--quick"]).runs_of("ours", "200x20") == 1
-    assert [streams.Size().runs_of(*each) for each in (("ours", "200x20"), ("astream", "200x20"), ("ours", "quiet"))] == [5, 1, 1]
+    assert [
+        streams.Size().runs_of(*each)
+        for each in (("ours", "200x20"), ("astream", "200x20"), ("ours", "quiet"))
+    ] == [5, 1, 1]
     with pytest.raises(SystemExit):
         streams.choose(["--loads", "200x21"])
     assert "there is no 200x21" in capsys.readouterr().err
@@ -135,7 +166,9 @@ def test_streams_measures_waits_gaps_and_costs() -> None:
 
 
 def test_a_table_is_text_that_markdown_reads() -> None:
-    table = Table("Sizes", ("what", "MB"), (("one", 1234.5), ("another", 0.123), ("none", None)), ("A note.",))
+    table = Table(
+        "Sizes", ("what", "MB"), (("one", 1234.5), ("another", 0.123), ("none", None)), ("A note.",)
+    )
     assert list(table.lines()) == [
         "Sizes",
         "",
@@ -158,13 +191,21 @@ def test_every_page_and_every_file_reads_differently() -> None:
 
 @pytest.mark.server
 def test_ingest_measures_gaps_times_and_costs() -> None:
-    size = ingest.Size(streams=2, direct=1, files=1, pages=3, quiet_seconds=1, settle_seconds=0.2, most_seconds=60)
+    size = ingest.Size(
+        streams=2, direct=1, files=1, pages=3, quiet_seconds=1, settle_seconds=0.2, most_seconds=60
+    )
     felt, times, costs, otherwise = ingest.measure(size)
     for phase in ("quiet", "ingesting", "quiet again"):
         assert 40 < number(felt, phase, "p50") < 200
-        assert number(felt, phase, "p50") <= number(felt, phase, "p99") <= number(felt, phase, "largest")
+        assert (
+            number(felt, phase, "p50")
+            <= number(felt, phase, "p99")
+            <= number(felt, phase, "largest")
+        )
         assert number(costs, "the service together", phase) > 0
-    order = [number(times, str(stage), "seconds after the upload began") for stage in times.column("")]
+    order = [
+        number(times, str(stage), "seconds after the upload began") for stage in times.column("")
+    ]
     assert order == sorted(order) and order[0] > 0
     assert number(costs, "web", "memory") > 20
     assert {"nothing else", "Chroma inside, in a thread"} <= set(otherwise.column("work"))
@@ -185,8 +226,16 @@ def test_memory_measures_processes_workers_and_disk() -> None:
 def test_retrieval_measures_each_file_in_both_ways(tmp_path: Path) -> None:
     articles = []
     for town in TOWNS:
-        asked = [{"question": f"What does the mayor of {town} collect?", "answers": [{"text": "stamps"}]}]
-        articles.append({"paragraphs": [{"context": f"The mayor of {town} collects stamps at home.", "qas": asked}]})
+        asked = [
+            {"question": f"What does the mayor of {town} collect?", "answers": [{"text": "stamps"}]}
+        ]
+        articles.append(
+            {
+                "paragraphs": [
+                    {"context": f"The mayor of {town} collects stamps at home.", "qas": asked}
+                ]
+            }
+        )
     (tmp_path / "towns.json").write_text(json.dumps({"data": articles}), "utf-8")
     (tmp_path / "other.json").write_text("[1]", "utf-8")
     (table,) = retrieval.measure(retrieval.Size(tmp_path))
@@ -202,7 +251,13 @@ def test_retrieval_says_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_name_that_is_none_is_told_which_there_are() -> None:
-    done = subprocess.run([sys.executable, "-m", "bench", "speed"], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "bench", "speed"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 2
     assert "ingest, memory, retrieval" in done.stderr
 
@@ -211,7 +266,9 @@ def test_a_name_that_is_none_is_told_which_there_are() -> None:
 def test_ctrl_c_ends_everything_that_was_started(tmp_path: Path) -> None:
     environ = {**os.environ, "TMPDIR": str(tmp_path)}
     command = [sys.executable, "-m", "bench", "memory"]
-    with subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as bench:
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as bench:
         wait_for(lambda: len(living(tmp_path)) > 2, 30, "a service runs")
         bench.send_signal(signal.SIGINT)
         said = bench.communicate(timeout=30)

@@ -30,7 +30,20 @@ import yaml  # type: ignore[import-untyped]
 from tests.support.docs import settings
 from tests.support.service import ROOT, free_port, wait_for
 
-STEPS = ("FROM", "WORKDIR", "COPY", "RUN", "ENV", "USER", "VOLUME", "EXPOSE", "STOPSIGNAL", "HEALTHCHECK", "CMD", "ARG")
+STEPS = (
+    "FROM",
+    "WORKDIR",
+    "COPY",
+    "RUN",
+    "ENV",
+    "USER",
+    "VOLUME",
+    "EXPOSE",
+    "STOPSIGNAL",
+    "HEALTHCHECK",
+    "CMD",
+    "ARG",
+)
 NETWORK = (".venv", "models", "node_modules")
 
 
@@ -43,7 +56,9 @@ class Step:
 def stages() -> list[list[Step]]:
     """The instructions of each stage; ARGs before the first FROM are left out."""
     text = (ROOT / "Dockerfile").read_text("utf-8")
-    lines = "\n".join(line for line in text.splitlines() if not line.startswith("#")).replace("\\\n", " ")
+    lines = "\n".join(line for line in text.splitlines() if not line.startswith("#")).replace(
+        "\\\n", " "
+    )
     steps = [Step(*line.split(None, 1)) for line in lines.splitlines() if line.strip()]
     assert {step.verb for step in steps} <= set(STEPS)
     starts = [number for number, step in enumerate(steps) if step.verb == "FROM"]
@@ -61,7 +76,11 @@ def variables(stage: list[Step]) -> dict[str, str]:
 
 def context() -> list[str]:
     """What `docker build` sends: files, by .dockerignore's rules (the last that fits decides; a folder's rule is its files')."""
-    rules = [line for line in (ROOT / ".dockerignore").read_text("utf-8").splitlines() if line and not line.startswith("#")]
+    rules = [
+        line
+        for line in (ROOT / ".dockerignore").read_text("utf-8").splitlines()
+        if line and not line.startswith("#")
+    ]
 
     def lets_in(path: str) -> bool:
         parts = path.split("/")
@@ -71,7 +90,8 @@ def context() -> list[str]:
             pattern = rule.removeprefix("!")
             names = parts if pattern.startswith("**/") else folders
             if any(
-                fnmatch(name, pattern.removeprefix("**/")) and name.count("/") == pattern.count("/") - pattern.count("**/")
+                fnmatch(name, pattern.removeprefix("**/"))
+                and name.count("/") == pattern.count("/") - pattern.count("**/")
                 for name in names
             ):
                 let = rule.startswith("!")
@@ -80,7 +100,9 @@ def context() -> list[str]:
     found = []
     for folder, folders, files in os.walk(ROOT):
         here = Path(folder).relative_to(ROOT)
-        folders[:] = [name for name in folders if not (str(here) == "." and name in {".git", *NETWORK})]
+        folders[:] = [
+            name for name in folders if not (str(here) == "." and name in {".git", *NETWORK})
+        ]
         found += [path for name in files if lets_in(path := str(here / name))]
     return found
 
@@ -88,13 +110,42 @@ def context() -> list[str]:
 def test_the_image_gets_the_program_and_nothing_private() -> None:
     sent = context()
     first = {path.partition("/")[0] for path in sent}
-    assert {"app.py", "wsgi.py", "gunicorn.conf.py", "chatapp", "static", "templates", "migrations", "scripts", "docs"} <= first
-    assert not first & {"instance", ".env", "tests", "bench", ".venv", "node_modules", "models", ".git"}
+    assert {
+        "app.py",
+        "wsgi.py",
+        "gunicorn.conf.py",
+        "chatapp",
+        "static",
+        "templates",
+        "migrations",
+        "scripts",
+        "docs",
+    } <= first
+    assert not first & {
+        "instance",
+        ".env",
+        "tests",
+        "bench",
+        ".venv",
+        "node_modules",
+        "models",
+        ".git",
+    }
     assert not [path for path in sent if path.startswith("static/vendor") or "__pycache__" in path]
-    assert {path for path in sent if path.startswith("docs/")} == {"docs/manual/en.md", "docs/manual/zh-CN.md"}
-    for step in (step for stage in stages() for step in stage if step.verb == "COPY" and not step.rest.startswith("--from")):
+    assert {path for path in sent if path.startswith("docs/")} == {
+        "docs/manual/en.md",
+        "docs/manual/zh-CN.md",
+    }
+    for step in (
+        step
+        for stage in stages()
+        for step in stage
+        if step.verb == "COPY" and not step.rest.startswith("--from")
+    ):
         for source in step.rest.split()[:-1]:
-            assert source == "." or any(path == source or path.startswith(f"{source}/") for path in sent), source
+            assert source == "." or any(
+                path == source or path.startswith(f"{source}/") for path in sent
+            ), source
 
 
 def test_the_image_runs_as_nobody_special_and_is_given_time_to_end() -> None:
@@ -105,7 +156,9 @@ def test_the_image_runs_as_nobody_special_and_is_given_time_to_end() -> None:
     assert not re.search(r"apt|gcc|build-essential", (ROOT / "Dockerfile").read_text("utf-8"))
     assert one(image, "VOLUME") == variables(image)["CHATAPP_HOME"]
     assert {name for name in variables(image) if name.startswith("CHATAPP_")} <= settings().keys()
-    [grace] = re.findall(r"^GRACE_SECONDS = (\d+)", (ROOT / "gunicorn.conf.py").read_text("utf-8"), re.MULTILINE)
+    [grace] = re.findall(
+        r"^GRACE_SECONDS = (\d+)", (ROOT / "gunicorn.conf.py").read_text("utf-8"), re.MULTILINE
+    )
     assert int(composed()["stop_grace_period"].removesuffix("s")) > int(grace)
 
 
@@ -119,10 +172,16 @@ def composed() -> dict[str, Any]:
 
 def test_compose_names_settings_that_there_are_and_listens_on_this_machine_only() -> None:
     text = (ROOT / "compose.yaml").read_text("utf-8")
-    named = set(re.findall(r"\b(?:CHATAPP_[A-Z_]+|OPENAI_[A-Z_]+|DATABASE_URL|CHROMA_URL|WEB_CONCURRENCY)\b", text))
+    named = set(
+        re.findall(
+            r"\b(?:CHATAPP_[A-Z_]+|OPENAI_[A-Z_]+|DATABASE_URL|CHROMA_URL|WEB_CONCURRENCY)\b", text
+        )
+    )
     assert named <= settings().keys()
     assert composed()["ports"] == ["127.0.0.1:8000:8000"]
-    yaml.safe_load(re.sub(r"^( *)# (?=( *[\w-]+:| *- \w+[:=]|[a-z]+:$))", r"\1", text, flags=re.MULTILINE))
+    yaml.safe_load(
+        re.sub(r"^( *)# (?=( *[\w-]+:| *- \w+[:=]|[a-z]+:$))", r"\1", text, flags=re.MULTILINE)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -138,10 +197,21 @@ def made() -> Iterator[Path]:
             (app / path).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(ROOT / path, app / path)
         take_what_the_network_brings(app)
-        environ = {"PATH": f"{app}/.venv/bin:{os.environ['PATH']}", "HOME": str(place), "LC_ALL": "C.UTF-8"}
+        environ = {
+            "PATH": f"{app}/.venv/bin:{os.environ['PATH']}",
+            "HOME": str(place),
+            "LC_ALL": "C.UTF-8",
+        }
         for step in stages()[0]:
             if step.verb == "RUN":
-                done = subprocess.run(["sh", "-c", step.rest], cwd=app, env=environ, capture_output=True, text=True, timeout=60)
+                done = subprocess.run(
+                    ["sh", "-c", step.rest],
+                    cwd=app,
+                    env=environ,
+                    capture_output=True,
+                    text=True,
+                    timeout=60,
+                )
                 assert done.returncode == 0, (step.rest, done.stdout, done.stderr)
         yield place
     finally:
@@ -151,7 +221,11 @@ def made() -> Iterator[Path]:
 
 def take_what_the_network_brings(app: Path) -> None:
     """Put this checkout's packages and model where set-up would, with an interpreter that nobody may run, too."""
-    subprocess.run([interpreter(), "-m", "venv", "--without-pip", app / ".venv"], check=True, capture_output=True)
+    subprocess.run(
+        [interpreter(), "-m", "venv", "--without-pip", app / ".venv"],
+        check=True,
+        capture_output=True,
+    )
     packages = Path("lib", f"python{sys.version_info[0]}.{sys.version_info[1]}", "site-packages")
     (app / ".venv" / packages).rmdir()
     (app / ".venv" / packages).symlink_to(ROOT / ".venv" / packages)
@@ -167,14 +241,22 @@ def take_what_the_network_brings(app: Path) -> None:
 def interpreter() -> str:
     """Return a Python of our version that `nobody` may run, else ours."""
     own = os.path.realpath(sys.executable)
-    system = shutil.which(f"python{sys.version_info[0]}.{sys.version_info[1]}", path="/usr/local/bin:/usr/bin")
+    system = shutil.which(
+        f"python{sys.version_info[0]}.{sys.version_info[1]}", path="/usr/local/bin:/usr/bin"
+    )
     return next((found for found in (own, system) if found and may_run(found)), own)
 
 
 def may_run(python: str) -> bool:
     who = nobody()
     try:
-        return bool(who) and subprocess.run([python, "-c", ""], check=False, capture_output=True, **who).returncode == 0
+        return (
+            bool(who)
+            and subprocess.run(
+                [python, "-c", ""], check=False, capture_output=True, **who
+            ).returncode
+            == 0
+        )
     except PermissionError:
         return False
 
@@ -190,7 +272,10 @@ def nobody() -> dict[str, Any]:
 def test_the_build_leaves_what_the_service_needs(made: Path) -> None:
     app = made / "app"
     assert not (app / "node_modules").exists() and (ROOT / "node_modules").is_dir()
-    names = [entry["file"] for entry in json.loads((app / "static" / "vendor" / "vendor.json").read_text("utf-8"))]
+    names = [
+        entry["file"]
+        for entry in json.loads((app / "static" / "vendor" / "vendor.json").read_text("utf-8"))
+    ]
     assert names and all((app / "static" / "vendor" / name).is_file() for name in names)
     assert list((app / "chatapp").rglob("*.pyc"))
 
@@ -203,7 +288,10 @@ def test_the_image_serves_a_cited_answer_without_writing_beside_its_volume(made:
     def here(text: str) -> str:
         return re.sub(r"(?<![\w/])/(app|data)\b", rf"{made}/\1", text).replace("8000", port)
 
-    environ = {name: here(value).replace("$PATH", os.environ["PATH"]) for name, value in variables(image).items()}
+    environ = {
+        name: here(value).replace("$PATH", os.environ["PATH"])
+        for name, value in variables(image).items()
+    }
     environ |= {"HOME": str(data), "CHATAPP_ENV_FILE": os.devnull, "LC_ALL": "C.UTF-8"}
     who = nobody() if may_run(str(app / ".venv" / "bin" / "python")) else {}
     if who:
@@ -212,7 +300,13 @@ def test_the_image_serves_a_cited_answer_without_writing_beside_its_volume(made:
     before = sorted(app.rglob("*"))
     check = [here(word) for word in json.loads(one(image, "HEALTHCHECK").partition("CMD ")[2])]
 
-    options: dict[str, Any] = {"cwd": app, "env": environ, "text": True, "stdout": subprocess.PIPE, **who}
+    options: dict[str, Any] = {
+        "cwd": app,
+        "env": environ,
+        "text": True,
+        "stdout": subprocess.PIPE,
+        **who,
+    }
 
     def run(*command: str) -> subprocess.CompletedProcess[str]:
         done: subprocess.CompletedProcess[str] = subprocess.run(
@@ -220,13 +314,19 @@ def test_the_image_serves_a_cited_answer_without_writing_beside_its_volume(made:
         )
         return done
 
-    process = subprocess.Popen(json.loads(one(image, "CMD")), stderr=subprocess.STDOUT, start_new_session=True, **options)
+    process = subprocess.Popen(
+        json.loads(one(image, "CMD")), stderr=subprocess.STDOUT, start_new_session=True, **options
+    )
     try:
         assert run(*check).returncode != 0
         wait_for(lambda: process.poll() is not None or run(*check).returncode == 0, 40, "healthy")
         assert process.poll() is None, process.stdout and process.stdout.read()
         wait_for(lambda: missing(port) == [], 20, "Chroma and the rest run as well")
-        answer = wait_for(lambda: cited(run("python", "-m", "chatapp", "ask", "How do I add my own documents?")), 20, "cited")
+        answer = wait_for(
+            lambda: cited(run("python", "-m", "chatapp", "ask", "How do I add my own documents?")),
+            20,
+            "cited",
+        )
         assert "Manual.md" in answer
         process.send_signal(getattr(signal, one(image, "STOPSIGNAL")))
         said, _ = process.communicate(timeout=20)

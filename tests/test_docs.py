@@ -20,17 +20,25 @@ from tests.support.docs import MANUALS, READMES, read, readme_blocks, settings
 
 ROOT = Path(__file__).parent.parent
 VARIABLE = re.compile(r"\b(?:CHATAPP_[A-Z_]+|OPENAI_[A-Z_]+|DATABASE_URL|WEB_CONCURRENCY)\b")
-NOT_SETTINGS = {"CHATAPP_ENV_FILE", "CHATAPP_SUPPLIER_KEY"}  # where the settings are; a key for one command
+NOT_SETTINGS = {
+    "CHATAPP_ENV_FILE",
+    "CHATAPP_SUPPLIER_KEY",
+}  # where the settings are; a key for one command
 TOOLS_FOLDERS = {".git", "__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache"}
 BINARY = {".png", ".pdf", ".docx", ".woff2"}
 # Addresses of package registries, folders of one machine. Written so that the pattern does not find itself.
-LABEL = {"en": re.compile(r"(?<![\w*])\*([^*\n]+)\*(?![\w*])"), "zh-CN": re.compile(r"“([^”\x00-\x7f]+)”")}
+LABEL = {
+    "en": re.compile(r"(?<![\w*])\*([^*\n]+)\*(?![\w*])"),
+    "zh-CN": re.compile(r"“([^”\x00-\x7f]+)”"),
+}
 # A call in running text (the method may be left out), or an address in a command.
 CALL = re.compile(
     r"`(?:(GET|POST|PUT|PATCH|DELETE) )?(/(?:api/|chat|openapi)[^`\s]*)`|http://127\.0\.0\.1:8000(?!/v1)(/[^\s`\"')]+)"
 )
 SENT = re.compile(r"(?:-d '|`)(\{\".*?\})['`]|`(\"\w+\": .*?)`")
-PRIVATE = re.compile(r"https?://[^ \"'`)]*(pypi|npm|debian)|(?<![\w.])/(r[o]ot|h[o]me/\w+|w[o]rk|Us[e]rs)/")
+PRIVATE = re.compile(
+    r"https?://[^ \"'`)]*(pypi|npm|debian)|(?<![\w.])/(r[o]ot|h[o]me/\w+|w[o]rk|Us[e]rs)/"
+)
 
 
 def make_targets() -> set[str]:
@@ -75,7 +83,10 @@ def test_the_manual_tells_how_to_connect_every_preset(path: Path) -> None:
 @pytest.mark.parametrize("path", [*READMES, *MANUALS], ids=lambda path: path.name)
 def test_every_label_that_a_document_names_stands_on_the_page(path: Path) -> None:
     language = "zh-CN" if "zh-CN" in path.name else "en"
-    labels = {text.rstrip("…") for text in json.loads(read(ROOT / "static" / "i18n" / f"{language}.json")).values()}
+    labels = {
+        text.rstrip("…")
+        for text in json.loads(read(ROOT / "static" / "i18n" / f"{language}.json")).values()
+    }
     named = {label.rstrip("…") for label in LABEL[language].findall(prose(path))}
     assert named and named <= labels, named - labels
 
@@ -83,7 +94,9 @@ def test_every_label_that_a_document_names_stands_on_the_page(path: Path) -> Non
 @pytest.mark.parametrize("path", [*READMES, *MANUALS], ids=lambda path: path.name)
 def test_every_address_that_a_document_names_is_answered(app: Flask, path: Path) -> None:
     urls = app.url_map.bind("")
-    calls = [(method, in_text or in_command) for method, in_text, in_command in CALL.findall(read(path))]
+    calls = [
+        (method, in_text or in_command) for method, in_text, in_command in CALL.findall(read(path))
+    ]
     assert calls
     for method, address in calls:
         methods = urls.allowed_methods(address)
@@ -103,7 +116,9 @@ def fields(value: object) -> set[str]:
 
 
 def test_all_documents_show_the_same_lines_for_nginx() -> None:
-    assert len({block for path in [*READMES, *MANUALS] for block in readme_blocks(path, "nginx")}) == 1
+    assert (
+        len({block for path in [*READMES, *MANUALS] for block in readme_blocks(path, "nginx")}) == 1
+    )
 
 
 def test_the_two_readmes_and_the_two_manuals_run_in_parallel() -> None:
@@ -121,10 +136,14 @@ def headings(path: Path) -> list[int]:
 
 
 def test_both_languages_say_the_same_things() -> None:
-    english, chinese = (json.loads(read(ROOT / "static" / "i18n" / f"{name}.json")) for name in ("en", "zh-CN"))
+    english, chinese = (
+        json.loads(read(ROOT / "static" / "i18n" / f"{name}.json")) for name in ("en", "zh-CN")
+    )
     assert english.keys() == chinese.keys()
     for key, sentence in english.items():
-        assert set(re.findall(r"\{(\w+)\}", sentence)) == set(re.findall(r"\{(\w+)\}", chinese[key])), key
+        assert set(re.findall(r"\{(\w+)\}", sentence)) == set(
+            re.findall(r"\{(\w+)\}", chinese[key])
+        ), key
 
 
 def test_every_sentence_of_the_terminal_is_used_and_every_one_used_is_there() -> None:
@@ -133,7 +152,9 @@ def test_every_sentence_of_the_terminal_is_used_and_every_one_used_is_there() ->
     sources = [ROOT / "gunicorn.conf.py", *own, *(package / "cli").rglob("*.py")]
     text = "".join(map(read, sources))
     literals = set(re.findall(r"[\"'](?:cli\.)?([a-z_]+(?:\.[a-z_]+)*)[\"']", text))
-    said = set(re.findall(r"\b_?say\(\s*[\"']([a-z_.]+)[\"']", text)) | set(re.findall(r"[\"']cli\.([a-z_.]+)[\"']", text))
+    said = set(re.findall(r"\b_?say\(\s*[\"']([a-z_.]+)[\"']", text)) | set(
+        re.findall(r"[\"']cli\.([a-z_.]+)[\"']", text)
+    )
     english = json.loads(read(ROOT / "static" / "i18n" / "en.json"))
     known = {key.removeprefix("cli.") for key in english if key.startswith("cli.")}
     families = tuple({key.partition(".")[0] + "." for key in known if "." in key})
@@ -148,33 +169,57 @@ def test_make_lists_every_target() -> None:
 
 def tracked() -> Iterator[Path]:
     """Yield every text file that no tool has made: what .gitignore names is left out."""
-    ignored = {ROOT / line.strip("/") for line in read(ROOT / ".gitignore").splitlines() if line.startswith("/")}
+    ignored = {
+        ROOT / line.strip("/")
+        for line in read(ROOT / ".gitignore").splitlines()
+        if line.startswith("/")
+    }
     for folder, folders, files in os.walk(ROOT):
         here = Path(folder)
-        folders[:] = [each for each in folders if here / each not in ignored and each not in TOOLS_FOLDERS]
-        yield from (here / file for file in files if here / file not in ignored and Path(file).suffix not in BINARY)
+        folders[:] = [
+            each for each in folders if here / each not in ignored and each not in TOOLS_FOLDERS
+        ]
+        yield from (
+            here / file
+            for file in files
+            if here / file not in ignored and Path(file).suffix not in BINARY
+        )
 
 
 def test_nothing_private_is_in_the_repository() -> None:
-    found = [(path.name, match[0]) for path in tracked() for match in PRIVATE.finditer(path.read_text("utf-8", "replace"))]
+    found = [
+        (path.name, match[0])
+        for path in tracked()
+        for match in PRIVATE.finditer(path.read_text("utf-8", "replace"))
+    ]
     assert not found
 
 
 def test_the_lock_of_the_page_holds_hashes_and_no_addresses() -> None:
     packages = json.loads(read(ROOT / "package-lock.json"))["packages"]
-    assert all("integrity" in entry and "resolved" not in entry for name, entry in packages.items() if name)
+    assert all(
+        "integrity" in entry and "resolved" not in entry for name, entry in packages.items() if name
+    )
 
 
 def test_every_python_package_is_pinned() -> None:
     for name in ("requirements.txt", "requirements-dev.txt"):
         for line in read(ROOT / name).splitlines():
-            assert not line or line.startswith(("#", "-r ")) or re.fullmatch(r"[\w.-]+(\[\w+\])?==[\w.]+", line), line
+            assert (
+                not line
+                or line.startswith(("#", "-r "))
+                or re.fullmatch(r"[\w.-]+(\[\w+\])?==[\w.]+", line)
+            ), line
 
 
 def test_what_our_code_imports_stands_in_the_first_part_of_the_requirements() -> None:
     own = read(ROOT / "requirements.txt").partition("# what those need")[0]
     listed = {re.split(r"[=\[]", line)[0].lower() for line in own.splitlines() if "==" in line}
     code = "".join(read(path) for path in [*(ROOT / "chatapp").rglob("*.py"), ROOT / "wsgi.py"])
-    imported = set(re.findall(r"^\s*(?:from|import) (\w+)", code, re.MULTILINE)) - sys.stdlib_module_names - {"chatapp"}
+    imported = (
+        set(re.findall(r"^\s*(?:from|import) (\w+)", code, re.MULTILINE))
+        - sys.stdlib_module_names
+        - {"chatapp"}
+    )
     providers = packages_distributions()
     assert {name.lower() for module in imported for name in providers[module]} <= listed

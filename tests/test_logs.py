@@ -9,7 +9,9 @@ import pytest
 from chatapp.logs import OneLine, is_worth_a_line, set_up
 
 
-def record(fault: Exception | None, message: str = "Socket error processing request.") -> logging.LogRecord:
+def record(
+    fault: Exception | None, message: str = "Socket error processing request."
+) -> logging.LogRecord:
     try:
         if fault is not None:
             raise fault
@@ -24,7 +26,9 @@ def test_a_reader_whose_machine_is_gone_is_no_error(number: int) -> None:
     assert not is_worth_a_line(record(OSError(number, "gone")))
 
 
-@pytest.mark.parametrize("fault", [None, OSError(errno.EMFILE, "too many files"), ValueError("odd")])
+@pytest.mark.parametrize(
+    "fault", [None, OSError(errno.EMFILE, "too many files"), ValueError("odd")]
+)
 def test_everything_else_is_shown(fault: Exception | None) -> None:
     assert is_worth_a_line(record(fault))
 
@@ -33,8 +37,12 @@ def test_a_line_stays_one() -> None:
     assert "\n" not in OneLine("%(message)s").format(record(None, "one\ntwo\r\nthree"))
 
 
-@pytest.mark.parametrize(("on_a_terminal", "level"), [(True, logging.WARNING), (False, logging.INFO)])
-def test_a_terminal_is_left_to_warnings(monkeypatch: pytest.MonkeyPatch, on_a_terminal: bool, level: int) -> None:
+@pytest.mark.parametrize(
+    ("on_a_terminal", "level"), [(True, logging.WARNING), (False, logging.INFO)]
+)
+def test_a_terminal_is_left_to_warnings(
+    monkeypatch: pytest.MonkeyPatch, on_a_terminal: bool, level: int
+) -> None:
     log = logging.getLogger("chatapp")
     before = log.level
     monkeypatch.setattr(sys.stderr, "isatty", lambda: on_a_terminal)

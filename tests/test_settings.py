@@ -41,7 +41,11 @@ def test_all_faults_are_named_together_and_no_value_is_repeated() -> None:
 
 
 def test_secrets_are_not_shown() -> None:
-    given = {"OPENAI_API_KEY": "sk-canary", "CHATAPP_TOKEN": "canary-canary-canary", "CHATAPP_ADMIN_PASSWORD": "canary-word"}
+    given = {
+        "OPENAI_API_KEY": "sk-canary",
+        "CHATAPP_TOKEN": "canary-canary-canary",
+        "CHATAPP_ADMIN_PASSWORD": "canary-word",
+    }
     assert "canary" not in repr(Settings.from_env(given))
 
 
@@ -64,7 +68,9 @@ def test_values_are_read_as_what_they_are() -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_setting_says_what_it_takes(language: str) -> None:
-    assert {f"cli.{setting.metadata['takes']}" for setting in fields(Settings)} <= catalogue(language).keys()
+    assert {f"cli.{setting.metadata['takes']}" for setting in fields(Settings)} <= catalogue(
+        language
+    ).keys()
 
 
 def test_faults_are_said_in_the_terminal_s_language(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,11 +79,16 @@ def test_faults_are_said_in_the_terminal_s_language(monkeypatch: pytest.MonkeyPa
         Settings.from_env({"CHATAPP_AUTH": "maybe"})
 
 
-def test_a_settings_file_is_read_also_as_windows_writes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_settings_file_is_read_also_as_windows_writes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = tmp_path / "settings"
     monkeypatch.setenv("CHATAPP_ENV_FILE", str(file))
     file.write_bytes("CHATAPP_LOG_LEVEL=debug\r\nOPENAI_MODELS=模型\r\n".encode("utf-8-sig"))
-    assert (Settings.from_env().log_level, Settings.from_env().openai_models) == ("debug", ("模型",))
+    assert (Settings.from_env().log_level, Settings.from_env().openai_models) == (
+        "debug",
+        ("模型",),
+    )
     file.write_bytes("OPENAI_MODELS=模型\n".encode("gb18030"))
     with pytest.raises(SettingsError, match=str(file)):
         Settings.from_env()

@@ -20,14 +20,21 @@ print(streams_allowed(streams), other_requests_allowed(streams))
 @pytest.mark.parametrize(
     ("soft", "hard", "streams", "expected"),
     [
-        (1024, 16384, 2000, (2000, 200)),  # the usual machine: the limit is raised to what is needed
+        (
+            1024,
+            16384,
+            2000,
+            (2000, 200),
+        ),  # the usual machine: the limit is raised to what is needed
         (8192, 16384, 2000, (2000, 200)),
         (256, 256, 2000, (64, 64)),
         (1024, 1024, 2000, (384, 128)),
         (1024, 1024, 3, (3, 200)),
     ],
 )
-def test_streams_and_other_requests_share_the_open_files(soft: int, hard: int, streams: int, expected: tuple[int, int]) -> None:
+def test_streams_and_other_requests_share_the_open_files(
+    soft: int, hard: int, streams: int, expected: tuple[int, int]
+) -> None:
     command = [sys.executable, "-c", SCRIPT, str(soft), str(hard), str(streams)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=True)
     assert tuple(map(int, done.stdout.split())) == expected

@@ -22,7 +22,17 @@ ROOT = Path(__file__).parent.parent.parent
 START_SECONDS = 60
 MOST_STREAMS = 4000
 MODELS_PATH = "/v1/chat/completions"
-GUNICORN = ("gunicorn", "-c", os.devnull, "-k", "gevent", "-w", "1", "--worker-connections", str(MOST_STREAMS))
+GUNICORN = (
+    "gunicorn",
+    "-c",
+    os.devnull,
+    "-k",
+    "gevent",
+    "-w",
+    "1",
+    "--worker-connections",
+    str(MOST_STREAMS),
+)
 UVICORN = ("uvicorn", "--no-access-log", "--log-level", "warning")
 
 
@@ -63,7 +73,12 @@ DESIGNS = {
             (*GUNICORN, "bench.designs.tutorial:app", "-b"),
         ),
         Design("ours", "this service, with its database", "this service"),
-        Design("floor", "floor: gevent, bytes passed through unread", "floor", (*GUNICORN, "bench.designs.floor:app", "-b")),
+        Design(
+            "floor",
+            "floor: gevent, bytes passed through unread",
+            "floor",
+            (*GUNICORN, "bench.designs.floor:app", "-b"),
+        ),
         Design("direct", "no server: the generator reads from the model", "no server"),
     )
 }

@@ -14,7 +14,9 @@ from langchain_openai import ChatOpenAI
 from pydantic import BaseModel, SecretStr
 
 app = FastAPI()
-prompt = ChatPromptTemplate.from_messages([("system", "You answer questions."), ("human", "{question}")])
+prompt = ChatPromptTemplate.from_messages(
+    [("system", "You answer questions."), ("human", "{question}")]
+)
 
 
 class Question(BaseModel):

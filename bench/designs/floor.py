@@ -20,7 +20,9 @@ def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable
     messages = [{"role": "user", "content": asked["question"]}]
     body = json.dumps({"model": asked["model"], "stream": True, "messages": messages})
     connection = http.client.HTTPConnection(MODEL.hostname or "", MODEL.port)
-    connection.request("POST", f"{MODEL.path}/chat/completions", body, {"Content-Type": "application/json"})
+    connection.request(
+        "POST", f"{MODEL.path}/chat/completions", body, {"Content-Type": "application/json"}
+    )
     start_response("200 OK", [("Content-Type", "text/event-stream")])
     return _passed_through(connection)
 

@@ -13,7 +13,9 @@ from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 
 app = Flask(__name__)
-prompt = ChatPromptTemplate.from_messages([("system", "You answer questions."), ("human", "{question}")])
+prompt = ChatPromptTemplate.from_messages(
+    [("system", "You answer questions."), ("human", "{question}")]
+)
 
 
 @cache

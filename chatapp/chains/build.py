@@ -20,11 +20,25 @@ from chatapp.core.prompt import Ask, Prompt
 Model: TypeAlias = Runnable[Prompt, Any]
 Chain: TypeAlias = Runnable[Ask, Any]
 
-__all__ = ["Chain", "Finished", "Leans", "Model", "Piece", "Retrieve", "Retrieved", "build_chain", "leans_on_history", "pieces"]
+__all__ = [
+    "Chain",
+    "Finished",
+    "Leans",
+    "Model",
+    "Piece",
+    "Retrieve",
+    "Retrieved",
+    "build_chain",
+    "leans_on_history",
+    "pieces",
+]
 
 
 def build_chain(
-    model: Model, retrieve: Retrieve | None = None, rewrite: Leans | None = None, unread: StillUnread = tuple
+    model: Model,
+    retrieve: Retrieve | None = None,
+    rewrite: Leans | None = None,
+    unread: StillUnread = tuple,
 ) -> Chain:
     """Return the chain for a model: the plain one, or with `retrieve` the one that answers from passages.
 
@@ -32,4 +46,6 @@ def build_chain(
     (`leans_on_history`); None asks as it was asked, and so does a model that cannot be given a time limit. `unread` tells
     which files cannot be searched yet: the answer waits a while for them.
     """
-    return chat_chain(model) if retrieve is None else retrieval_chain(model, retrieve, rewrite, unread)
+    return (
+        chat_chain(model) if retrieve is None else retrieval_chain(model, retrieve, rewrite, unread)
+    )

@@ -40,7 +40,10 @@ class Target:
             body = orjson.dumps(payload)
         except TypeError:  # lone surrogates, which JSON allows and UTF-8 does not
             body = orjson.dumps(_clean(payload))
-        headers = {"Content-Type": "application/json", "Accept": "text/event-stream, application/json"}
+        headers = {
+            "Content-Type": "application/json",
+            "Accept": "text/event-stream, application/json",
+        }
         return Request("POST", path, {**self._headers(), **headers}, body)
 
     def _headers(self) -> dict[str, str]:
@@ -53,7 +56,12 @@ class Target:
 
 
 def call(
-    transport: Transport, target: Target, request: Request, deadline: Deadline, model: str = "", attempts: int = 2
+    transport: Transport,
+    target: Target,
+    request: Request,
+    deadline: Deadline,
+    model: str = "",
+    attempts: int = 2,
 ) -> Exchange:
     """Send a request and return the exchange of an answer with status 200.
 
@@ -73,7 +81,11 @@ def call(
             if exchange.status == 200:
                 return exchange
             refused = _refusal(exchange, target, deadline, model)
-            if last or exchange.status not in RETRY_STATUSES or (refused.retry_after or 0) > RETRY_SECONDS[1]:
+            if (
+                last
+                or exchange.status not in RETRY_STATUSES
+                or (refused.retry_after or 0) > RETRY_SECONDS[1]
+            ):
                 raise refused
         time.sleep(min(random.uniform(*RETRY_SECONDS), deadline.remaining()))
     raise AssertionError

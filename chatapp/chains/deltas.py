@@ -14,7 +14,12 @@ import orjson
 from langchain_core.messages import AIMessageChunk
 
 EVENT_BYTES = 16 * 1024 * 1024  # one event, which is one delta
-FAULTS = ("error", "network_error", "insufficient_system_resource", "abort")  # ends that are a supplier's fault, not an answer
+FAULTS = (
+    "error",
+    "network_error",
+    "insufficient_system_resource",
+    "abort",
+)  # ends that are a supplier's fault, not an answer
 _BOM = b"\xef\xbb\xbf"
 Unknown: TypeAlias = Callable[[dict[str, Any]], AIMessageChunk | None]
 
@@ -58,7 +63,9 @@ class Deltas:
         if not self._plain or b"\r" in data:
             data = self._line_feeds(data)
         self._held += len(data)
-        if b"\n" not in data:  # within one event: collect, so that a huge one costs its length and no more
+        if (
+            b"\n" not in data
+        ):  # within one event: collect, so that a huge one costs its length and no more
             self._rest.append(data)
         else:
             *events, rest = (b"".join([*self._rest, data]) if self._rest else data).split(b"\n\n")
@@ -95,7 +102,9 @@ class Deltas:
         if event.startswith(b"data: {") and b"\n" not in event:
             self._data(event[6:])
             return
-        lines = [line[5:].removeprefix(b" ") for line in event.split(b"\n") if line.startswith(b"data:")]
+        lines = [
+            line[5:].removeprefix(b" ") for line in event.split(b"\n") if line.startswith(b"data:")
+        ]
         if lines and (data := b"\n".join(lines).strip()):
             if data == b"[DONE]":
                 self.seen = self.done = True
@@ -110,7 +119,14 @@ class Deltas:
                 # Lone surrogates: half of a character, whose other half comes with the next delta.
                 chunk = json.loads(data.decode())
             self._chunk(chunk)
-        except (ValueError, TypeError, AttributeError, KeyError, IndexError, RecursionError) as error:
+        except (
+            ValueError,
+            TypeError,
+            AttributeError,
+            KeyError,
+            IndexError,
+            RecursionError,
+        ) as error:
             self.failure = Failure(None, f"{type(error).__name__}: {data[:200]!r}")
 
     def _chunk(self, chunk: Any) -> None:
@@ -153,13 +169,17 @@ class Deltas:
         if usage := choice.get("usage"):  # Moonshot
             self.usage = usage
         if chunk.get("error") or reason in FAULTS:
-            self.failure = Failure(chunk if chunk.get("error") else {"error": {"type": reason}}, chunk)
+            self.failure = Failure(
+                chunk if chunk.get("error") else {"error": {"type": reason}}, chunk
+            )
         else:
             self.finish_reason = str(reason)
 
     def _other(self, chunk: dict[str, Any], choice: dict[str, Any], delta: dict[str, Any]) -> None:
         self._flush()
-        if message := self._unknown({**chunk, "choices": [{**choice, "delta": delta, "finish_reason": None}]}):
+        if message := self._unknown(
+            {**chunk, "choices": [{**choice, "delta": delta, "finish_reason": None}]}
+        ):
             self._out.append(message)
 
     def _say(self, to: list[str], other: list[str], text: Any) -> None:
@@ -174,5 +194,9 @@ class Deltas:
             self._out.append("".join(self._text))
             self._text.clear()
         if self._thought:
-            self._out.append(AIMessageChunk(content="", additional_kwargs={"reasoning_content": "".join(self._thought)}))
+            self._out.append(
+                AIMessageChunk(
+                    content="", additional_kwargs={"reasoning_content": "".join(self._thought)}
+                )
+            )
             self._thought.clear()

@@ -23,7 +23,9 @@ from chatapp.stems import stem
 from chatapp.storage import threads
 
 FITS = 0.22  # the least score of the best passage,
-FITS_PAIRS = 0.06  # and where the question is made of CJK pairs, some of which are never in any text
+FITS_PAIRS = (
+    0.06  # and where the question is made of CJK pairs, some of which are never in any text
+)
 MOST_SENTENCES = 3
 MOST_CHARACTERS = 700  # of one sentence; what has no full stops is cut there
 NUMBERED = 0.1  # what a figure adds to a sentence's worth where the question asks for one
@@ -93,17 +95,29 @@ class _Said:
 class Extractive(Runnable[Prompt, Streamed]):
     """A model as the chains take it: a Runnable over a Prompt."""
 
-    def invoke(self, input: Prompt, config: RunnableConfig | None = None, **kwargs: Any) -> Streamed:
+    def invoke(
+        self, input: Prompt, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> Streamed:
         """Return the whole answer as one message."""
         text = answer(input)
-        return AIMessageChunk(content=text, response_metadata={"finish_reason": "stop"}, usage_metadata=_usage(input, text))
+        return AIMessageChunk(
+            content=text,
+            response_metadata={"finish_reason": "stop"},
+            usage_metadata=_usage(input, text),
+        )
 
-    def stream(self, input: Prompt, config: RunnableConfig | None = None, **kwargs: Any) -> Iterator[Streamed]:
+    def stream(
+        self, input: Prompt, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> Iterator[Streamed]:
         """Yield the answer a few words at a time, then how it ended."""
         text = threads.run(lambda: answer(input)).removeprefix(input.partial)  # 1 to 25 ms
         for found in _TYPED.finditer(text):
             yield found.group()
-        yield AIMessageChunk(content="", response_metadata={"finish_reason": "stop"}, usage_metadata=_usage(input, text))
+        yield AIMessageChunk(
+            content="",
+            response_metadata={"finish_reason": "stop"},
+            usage_metadata=_usage(input, text),
+        )
 
 
 def answer(prompt: Prompt) -> str:
@@ -118,12 +132,18 @@ def _answer(prompt: Prompt, words: Mapping[str, str]) -> str:
     if not prompt.grounded:
         return words["no_documents"]
     if not prompt.passages:
-        return words["nothing"] + (words["advice"] if estimate_tokens(prompt.question) <= SHORT else "")
-    chosen = _choose(prompt.question, prompt.passages) if fits(prompt.question, prompt.passages) else []
+        return words["nothing"] + (
+            words["advice"] if estimate_tokens(prompt.question) <= SHORT else ""
+        )
+    chosen = (
+        _choose(prompt.question, prompt.passages) if fits(prompt.question, prompt.passages) else []
+    )
     if chosen:
         return "\n\n".join(map(_block, _runs(chosen)))
     nearest = enumerate(prompt.passages[:NEAREST], 1)
-    quotes = ["> " + _cite(_plain(passage.quote or passage.text), number) for number, passage in nearest]
+    quotes = [
+        "> " + _cite(_plain(passage.quote or passage.text), number) for number, passage in nearest
+    ]
     return "\n\n".join([words["nearest"], *quotes])
 
 
@@ -140,7 +160,9 @@ def _choose(question: str, passages: Sequence[Passage]) -> list[_Said]:
     if not said:
         return []
     best = max(said, key=lambda one: one.worth)
-    rest = [one for one in said if one.worth >= WORTH_SAYING * best.worth and not _says_less(one, best)]
+    rest = [
+        one for one in said if one.worth >= WORTH_SAYING * best.worth and not _says_less(one, best)
+    ]
     chosen: list[_Said] = []
     missing = dict.fromkeys(asked, 1.0)  # how much of each word no quoted sentence holds yet
 
@@ -170,14 +192,20 @@ def _sentences(question: str, passages: Sequence[Passage], asked: Set[str]) -> l
     found: dict[str, _Said] = {}
     for number, passage in enumerate(passages, 1):
         end = 0
-        for place, sentence in enumerate(read_sentences(passage.text, passage.heading, asked, stem)):
+        for place, sentence in enumerate(
+            read_sentences(passage.text, passage.heading, asked, stem)
+        ):
             span = sentence.span
-            text = (_cut if sentence.kind == "code" else _plain)(passage.text[span.start : span.end])
+            text = (_cut if sentence.kind == "code" else _plain)(
+                passage.text[span.start : span.end]
+            )
             if text and text not in found and sentence.quotable:
                 figure = NUMBERED if asks_figure and _FIGURE.search(text) else 0.0
                 apart = "\n\n" in passage.text[end : span.start]
                 covers = sum(sentence.held.values()) / len(asked) if asked else 0.0
-                found[text] = _Said(number, place, text, sentence, apart, passage.score / top, covers, figure)
+                found[text] = _Said(
+                    number, place, text, sentence, apart, passage.score / top, covers, figure
+                )
             end = span.end
     return list(found.values())
 
@@ -210,7 +238,10 @@ def _block(run: Sequence[_Said]) -> str:
         fence = "````" if "```" in run[0].text else "```"
         return f"{fence}\n{run[0].text}\n{fence}\n[{number}]"
     if kind == "item" and len(run) > 1:
-        return "\n".join(_cite(one.text if _NUMBER_MARK.match(one.text) else f"- {one.text}", number) for one in run)
+        return "\n".join(
+            _cite(one.text if _NUMBER_MARK.match(one.text) else f"- {one.text}", number)
+            for one in run
+        )
     text = ""
     for one in run:
         text += ("" if not text or _HAN.search(one.text) else " ") + _NUMBER_MARK.sub("", one.text)

@@ -46,7 +46,11 @@ def leans_on_history(question: str, history: Sequence[Turn]) -> bool:
         return False
     characters = len(_CJK.findall(question))
     if characters:
-        return characters <= SHORT_CHARACTERS and not _WORD.search(question) or bool(_CHINESE.search(question))
+        return (
+            characters <= SHORT_CHARACTERS
+            and not _WORD.search(question)
+            or bool(_CHINESE.search(question))
+        )
     pointer = _ENGLISH.search(question)
     # Further back, a pronoun mostly stands for something in the question itself.
     early = pointer is not None and len(_WORD.findall(question[: pointer.start()])) <= EARLY_WORDS
@@ -71,12 +75,18 @@ def rewriter(model: Runnable[Prompt, Any], seconds: float = REWRITE_SECONDS) -> 
     quick = model.within(seconds)
 
     def rewrite(ask: Ask) -> str:
-        turns = [Turn(turn.role, turn.content[:TURN_CHARACTERS]) for turn in ask.history[-TURNS:] if turn.role != "system"]
+        turns = [
+            Turn(turn.role, turn.content[:TURN_CHARACTERS])
+            for turn in ask.history[-TURNS:]
+            if turn.role != "system"
+        ]
         said = "\n\n".join(f"{turn.role}: {turn.content}" for turn in turns)
         text = f"Conversation:\n\n{said}\n\nLast question: {ask.question}"
         prompt = Prompt(ask.question, [Turn("system", INSTRUCTION), Turn("user", text)])
         try:
-            found = "".join(piece.text for piece in pieces(quick.stream(prompt)) if isinstance(piece, Chunk))
+            found = "".join(
+                piece.text for piece in pieces(quick.stream(prompt)) if isinstance(piece, Chunk)
+            )
         except ChatAppError:
             return ask.question
         return _question(found) or ask.question

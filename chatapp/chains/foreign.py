@@ -18,10 +18,16 @@ from chatapp.core.prompt import Prompt
 from chatapp.errors import ChatAppError, ModelGone
 
 log = logging.getLogger(__name__)
-_MESSAGES: dict[str, type[BaseMessage]] = {"system": SystemMessage, "user": HumanMessage, "assistant": AIMessage}
+_MESSAGES: dict[str, type[BaseMessage]] = {
+    "system": SystemMessage,
+    "user": HumanMessage,
+    "assistant": AIMessage,
+}
 
 
-def foreign_model(provider: str, endpoint: Endpoint, parameters: Parameters, limits: Limits) -> Runnable[Prompt, Any]:
+def foreign_model(
+    provider: str, endpoint: Endpoint, parameters: Parameters, limits: Limits
+) -> Runnable[Prompt, Any]:
     """Return a model of a LangChain integration. Raises ModelGone where that is not installed or not known."""
     from langchain.chat_models import init_chat_model
 
@@ -40,18 +46,27 @@ def foreign_model(provider: str, endpoint: Endpoint, parameters: Parameters, lim
             **{name: value for name, value in given.items() if value is not None},
         )
     except (ImportError, ValueError) as error:
-        log.warning("no LangChain integration %r for supplier %s: %s", provider, endpoint.name, type(error).__name__)
+        log.warning(
+            "no LangChain integration %r for supplier %s: %s",
+            provider,
+            endpoint.name,
+            type(error).__name__,
+        )
         raise ModelGone(model=parameters.model) from error
     return guarded(model, endpoint.label, parameters.model, limits)
 
 
-def guarded(model: Runnable[Any, Any], label: str, name: str, limits: Limits) -> Runnable[Prompt, Any]:
+def guarded(
+    model: Runnable[Any, Any], label: str, name: str, limits: Limits
+) -> Runnable[Prompt, Any]:
     """Return a LangChain model over our prompts, with its errors as ours, around the call and every step of it."""
 
     def stream(prompts: Iterator[Prompt]) -> Iterator[Any]:
         for prompt in prompts:
             try:
-                yield from model.stream([_MESSAGES[turn.role](content=turn.content) for turn in prompt.turns])
+                yield from model.stream(
+                    [_MESSAGES[turn.role](content=turn.content) for turn in prompt.turns]
+                )
             except ChatAppError:
                 raise
             except Exception as error:
@@ -66,7 +81,9 @@ def _ours(error: Exception, label: str, model: str, limits: Limits) -> ChatAppEr
     status = getattr(error, "status_code", None) or getattr(response, "status_code", None)
     if isinstance(status, int) and status >= 300:
         headers = getattr(response, "headers", None) or {}
-        return upstream.refusal(status, getattr(error, "body", None), label, model, upstream.retry_after(headers))
+        return upstream.refusal(
+            status, getattr(error, "body", None), label, model, upstream.retry_after(headers)
+        )
     words = " ".join(kind.__name__ for kind in type(error).__mro__).lower()
     if "timeout" in words:
         return upstream.too_slow(label, round(limits.first_token))

@@ -31,7 +31,16 @@ from chatapp.settings import Settings
 if TYPE_CHECKING:
     from langchain_openai.chat_models.base import BaseChatOpenAI
 
-__all__ = ["PRESETS", "Endpoint", "Found", "Models", "Parameters", "Preset", "context_tokens", "preset"]
+__all__ = [
+    "PRESETS",
+    "Endpoint",
+    "Found",
+    "Models",
+    "Parameters",
+    "Preset",
+    "context_tokens",
+    "preset",
+]
 
 CACHED_MODELS = 64
 LIST_SECONDS = 15.0
@@ -78,7 +87,13 @@ class Models:
             return foreign_model(str(provider), endpoint, parameters, limits)
         from chatapp.chains.openai_stream import OpenAIModel
 
-        return OpenAIModel(self._llm(endpoint, parameters), self._transport, self._pace, self._target(endpoint), limits)
+        return OpenAIModel(
+            self._llm(endpoint, parameters),
+            self._transport,
+            self._pace,
+            self._target(endpoint),
+            limits,
+        )
 
     def is_made(self, endpoint: Endpoint, parameters: Parameters) -> bool:
         """Say whether a model costs nothing, because what is costly was made before."""
@@ -96,7 +111,9 @@ class Models:
         entries = body.get("data", body.get("models")) if isinstance(body, dict) else body
         if not isinstance(entries, Sequence) or isinstance(entries, str):
             raise upstream.garbled(endpoint.label)
-        names = [entry.get("id") or entry.get("name") for entry in entries if isinstance(entry, dict)]
+        names = [
+            entry.get("id") or entry.get("name") for entry in entries if isinstance(entry, dict)
+        ]
         chat = [name for name in names if isinstance(name, str) and not _NO_CHAT.search(name)]
         return sorted(dict.fromkeys(chat), key=str.lower)
 
@@ -128,7 +145,11 @@ class Models:
             except ChatAppError:
                 return
             if isinstance(body, dict) and isinstance(entries := body.get("data"), list):
-                names = [entry["id"] for entry in entries if isinstance(entry, dict) and isinstance(entry.get("id"), str)]
+                names = [
+                    entry["id"]
+                    for entry in entries
+                    if isinstance(entry, dict) and isinstance(entry.get("id"), str)
+                ]
                 models = tuple(name for name in names if not _NO_CHAT.search(name))
                 found[known.name] = Found(known.name, known.label, known.base_url, models)
 
@@ -162,7 +183,12 @@ class Models:
         target = self._target(endpoint)
         deadline = Deadline(self._list_limits(endpoint.options))
         try:
-            call(self._transport, target, target.post("chat/completions", {"model": "", "messages": []}), deadline).close()
+            call(
+                self._transport,
+                target,
+                target.post("chat/completions", {"model": "", "messages": []}),
+                deadline,
+            ).close()
         except TimeoutError as error:
             raise upstream.too_slow(endpoint.label, deadline.waited) from error
         except UpstreamProtocol:
@@ -195,7 +221,13 @@ class Models:
             str(options.get("proxy", proxy) or ""),
             str(options.get("ca_file", self._settings.ca_file) or ""),
         )
-        return Target(route, endpoint.label, endpoint.api_key.strip(), options.get("headers") or {}, options.get("body") or {})
+        return Target(
+            route,
+            endpoint.label,
+            endpoint.api_key.strip(),
+            options.get("headers") or {},
+            options.get("body") or {},
+        )
 
     def _limits(self, options: Mapping[str, Any]) -> Limits:
         names = ("connect_seconds", "first_token_seconds", "idle_seconds", "answer_seconds")
@@ -211,7 +243,11 @@ def _key(endpoint: Endpoint, parameters: Parameters) -> tuple[str, bool, Paramet
     """Return what a model is made from: the dialect, whether usage is asked for, and the parameters."""
     known = preset(endpoint.preset or "")
     dialect = known.dialect if known else "compatible"
-    return dialect, bool(endpoint.options.get("stream_usage", known.stream_usage if known else False)), parameters
+    return (
+        dialect,
+        bool(endpoint.options.get("stream_usage", known.stream_usage if known else False)),
+        parameters,
+    )
 
 
 def _new_llm(dialect: str, usage: bool, parameters: Parameters) -> "BaseChatOpenAI":

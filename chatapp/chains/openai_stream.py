@@ -13,7 +13,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import astuple
 from typing import Any, TypeAlias
 
-from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage, SystemMessage
+from langchain_core.messages import (
+    AIMessage,
+    AIMessageChunk,
+    BaseMessage,
+    HumanMessage,
+    SystemMessage,
+)
 from langchain_core.messages.ai import UsageMetadata
 from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_openai.chat_models.base import BaseChatOpenAI
@@ -30,23 +36,34 @@ from chatapp.errors import ChatAppError
 TAIL_SECONDS = 3.0  # how long usage and [DONE] are waited for once the answer has ended
 DRAIN_SECONDS = 0.05  # how long the end of the body is waited for
 WHOLE_BYTES = 16 * 1024 * 1024  # of an answer that comes as one JSON body
-_MESSAGES: dict[str, type[BaseMessage]] = {"system": SystemMessage, "user": HumanMessage, "assistant": AIMessage}
+_MESSAGES: dict[str, type[BaseMessage]] = {
+    "system": SystemMessage,
+    "user": HumanMessage,
+    "assistant": AIMessage,
+}
 Streamed: TypeAlias = str | AIMessageChunk
 
 
 class OpenAIModel(Runnable[Prompt, Streamed]):
     """A chat model that streams. Cheap to make: what is costly, the ChatOpenAI and the connections, is passed in."""
 
-    def __init__(self, llm: BaseChatOpenAI, transport: Transport, pace: Pace, target: Target, limits: Limits) -> None:
+    def __init__(
+        self, llm: BaseChatOpenAI, transport: Transport, pace: Pace, target: Target, limits: Limits
+    ) -> None:
         self._llm = llm
         self._transport = transport
         self._pace = pace
         self._target = target
         self._limits = limits
 
-    def invoke(self, input: Prompt, config: RunnableConfig | None = None, **kwargs: Any) -> AIMessageChunk:
+    def invoke(
+        self, input: Prompt, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> AIMessageChunk:
         """Return the whole answer as one message."""
-        parts = [part if isinstance(part, AIMessageChunk) else AIMessageChunk(content=part) for part in self.stream(input)]
+        parts = [
+            part if isinstance(part, AIMessageChunk) else AIMessageChunk(content=part)
+            for part in self.stream(input)
+        ]
         return parts[0] + parts[1:] if len(parts) > 1 else parts[0]
 
     def within(self, seconds: float) -> "OpenAIModel":
@@ -54,11 +71,15 @@ class OpenAIModel(Runnable[Prompt, Streamed]):
         short = Limits(*(min(seconds, limit) for limit in astuple(self._limits)))
         return OpenAIModel(self._llm, self._transport, self._pace, self._target, short)
 
-    def stream(self, input: Prompt, config: RunnableConfig | None = None, **kwargs: Any) -> Iterator[Streamed]:
+    def stream(
+        self, input: Prompt, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> Iterator[Streamed]:
         """Yield the answer as it comes. Raises our Upstream errors and ContextTooLong."""
         deadline = Deadline(self._limits)
         try:
-            exchange = call(self._transport, self._target, self._request(input), deadline, self._llm.model_name)
+            exchange = call(
+                self._transport, self._target, self._request(input), deadline, self._llm.model_name
+            )
             try:
                 yield from self._read(exchange, deadline)
             finally:
@@ -67,8 +88,12 @@ class OpenAIModel(Runnable[Prompt, Streamed]):
             raise upstream.too_slow(self._target.label, deadline.waited) from error
 
     def _request(self, prompt: Prompt) -> Request:
-        messages = [_MESSAGES.get(turn.role, HumanMessage)(content=turn.content) for turn in prompt.turns]
-        options: dict[str, Any] = {"stream_options": {"include_usage": True}} if self._llm.stream_usage else {}
+        messages = [
+            _MESSAGES.get(turn.role, HumanMessage)(content=turn.content) for turn in prompt.turns
+        ]
+        options: dict[str, Any] = (
+            {"stream_options": {"include_usage": True}} if self._llm.stream_usage else {}
+        )
         payload = self._llm._get_request_payload(messages, stream=True, **options)
         payload |= {**(payload.pop("extra_body", None) or {}), **self._target.body}
         return self._target.post("chat/completions", payload)
@@ -88,10 +113,16 @@ class OpenAIModel(Runnable[Prompt, Streamed]):
             taken = deltas.take()
             yield from taken
             if not taken:
-                time.sleep(0)  # lets others run: a supplier that sends nothing but comments, without a pause, yields nothing here
+                time.sleep(
+                    0
+                )  # lets others run: a supplier that sends nothing but comments, without a pause, yields nothing here
             if deltas.failure is not None:
                 raise self._failed(deltas.failure)
-            if taken and not deltas.finish_reason and (early := woken + self._pace.seconds - time.monotonic()) > 0:
+            if (
+                taken
+                and not deltas.finish_reason
+                and (early := woken + self._pace.seconds - time.monotonic()) > 0
+            ):
                 time.sleep(early)
             # Counted from here: a consumer that took its time must not have cost the supplier its own.
             if deltas.finish_reason and not ended:
@@ -131,8 +162,15 @@ class OpenAIModel(Runnable[Prompt, Streamed]):
     def _end(self, deltas: Deltas) -> AIMessageChunk:
         """The message that says how the answer ended; raises where it did not."""
         if not (deltas.finish_reason or deltas.done):
-            raise upstream.cut(self._target.label) if deltas.seen else upstream.garbled(self._target.label)
-        metadata = {"finish_reason": deltas.finish_reason or "stop", "model_name": self._llm.model_name}
+            raise (
+                upstream.cut(self._target.label)
+                if deltas.seen
+                else upstream.garbled(self._target.label)
+            )
+        metadata = {
+            "finish_reason": deltas.finish_reason or "stop",
+            "model_name": self._llm.model_name,
+        }
         message = AIMessageChunk(content="", response_metadata=metadata)
         if deltas.usage:
             message.usage_metadata = self._usage(deltas.usage)
@@ -141,14 +179,22 @@ class OpenAIModel(Runnable[Prompt, Streamed]):
     def _usage(self, usage: Mapping[str, Any]) -> UsageMetadata | None:
         """Read what was used the way LangChain does; an answer does not fail by a count that cannot be read."""
         try:
-            told = self._llm._convert_chunk_to_generation_chunk({"choices": [], "usage": usage}, AIMessageChunk, None)
+            told = self._llm._convert_chunk_to_generation_chunk(
+                {"choices": [], "usage": usage}, AIMessageChunk, None
+            )
         except (ValueError, TypeError, AttributeError):
             return None
-        return told.message.usage_metadata if told and isinstance(told.message, AIMessageChunk) else None
+        return (
+            told.message.usage_metadata
+            if told and isinstance(told.message, AIMessageChunk)
+            else None
+        )
 
     def _unknown(self, chunk: dict[str, Any]) -> AIMessageChunk | None:
         """Read a delta that is more than text the way LangChain does: tool calls, audio, content in parts."""
-        told = self._llm._convert_chunk_to_generation_chunk({**chunk, "usage": None}, AIMessageChunk, None)
+        told = self._llm._convert_chunk_to_generation_chunk(
+            {**chunk, "usage": None}, AIMessageChunk, None
+        )
         return told.message if told and isinstance(told.message, AIMessageChunk) else None
 
     def _drain(self, exchange: Exchange, deadline: Deadline) -> None:

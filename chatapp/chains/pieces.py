@@ -126,7 +126,9 @@ class Thinking:
     def _inside(self, text: str) -> Iterator[Chunk | Reasoning]:
         thought, closing, rest = text.partition(CLOSING)
         if not closing:
-            held = next((n for n in range(len(CLOSING) - 1, 0, -1) if text.endswith(CLOSING[:n])), 0)
+            held = next(
+                (n for n in range(len(CLOSING) - 1, 0, -1) if text.endswith(CLOSING[:n])), 0
+            )
             thought, self._held = text[: len(text) - held], text[len(text) - held :]
         if thought:
             yield Reasoning(thought)
@@ -259,7 +261,15 @@ def _text(value: Any) -> str:
     if isinstance(value, list):
         return "".join(_text(part) for part in value)
     if isinstance(value, dict):
-        for name in ("text", "reasoning", "thinking", "reasoning_content", "reasoning_text", "content", "summary"):
+        for name in (
+            "text",
+            "reasoning",
+            "thinking",
+            "reasoning_content",
+            "reasoning_text",
+            "content",
+            "summary",
+        ):
             if text := _text(value.get(name)):
                 return text
     return ""

@@ -27,24 +27,59 @@ class Preset:
 
 
 def _here(name: str, label: str, port: int) -> Preset:
-    return Preset(name, label, f"http://127.0.0.1:{port}/v1", needs_key=False, local=True, port=port)
+    return Preset(
+        name, label, f"http://127.0.0.1:{port}/v1", needs_key=False, local=True, port=port
+    )
 
 
 PRESETS: tuple[Preset, ...] = (
-    Preset("openai", "OpenAI", "https://api.openai.com/v1", ("gpt-5.4-mini", "gpt-5.5", "gpt-4.1-mini"), dialect="openai"),
-    Preset("deepseek", "DeepSeek", "https://api.deepseek.com/v1", ("deepseek-v4-flash", "deepseek-v4-pro")),
+    Preset(
+        "openai",
+        "OpenAI",
+        "https://api.openai.com/v1",
+        ("gpt-5.4-mini", "gpt-5.5", "gpt-4.1-mini"),
+        dialect="openai",
+    ),
+    Preset(
+        "deepseek",
+        "DeepSeek",
+        "https://api.deepseek.com/v1",
+        ("deepseek-v4-flash", "deepseek-v4-pro"),
+    ),
     Preset(
         "qwen",
         "Qwen (DashScope)",
         "https://dashscope.aliyuncs.com/compatible-mode/v1",
         ("qwen-plus", "qwen-max", "qwen-flash"),
     ),
-    Preset("kimi", "Kimi (Moonshot)", "https://api.moonshot.cn/v1", ("kimi-k2.6", "kimi-k2.5", "moonshot-v1-128k")),
+    Preset(
+        "kimi",
+        "Kimi (Moonshot)",
+        "https://api.moonshot.cn/v1",
+        ("kimi-k2.6", "kimi-k2.5", "moonshot-v1-128k"),
+    ),
     # Tells its usage unasked, and its documentation does not know stream_options.
-    Preset("glm", "GLM (Zhipu)", "https://open.bigmodel.cn/api/paas/v4", ("glm-5.2", "glm-4.7", "glm-4.6"), stream_usage=False),
-    Preset("siliconflow", "SiliconFlow", "https://api.siliconflow.cn/v1", ("Qwen/Qwen3-32B", "deepseek-ai/DeepSeek-V3.2")),
+    Preset(
+        "glm",
+        "GLM (Zhipu)",
+        "https://open.bigmodel.cn/api/paas/v4",
+        ("glm-5.2", "glm-4.7", "glm-4.6"),
+        stream_usage=False,
+    ),
+    Preset(
+        "siliconflow",
+        "SiliconFlow",
+        "https://api.siliconflow.cn/v1",
+        ("Qwen/Qwen3-32B", "deepseek-ai/DeepSeek-V3.2"),
+    ),
     # Its list of models is public, so a wrong key would pass.
-    Preset("openrouter", "OpenRouter", "https://openrouter.ai/api/v1", ("openrouter/auto",), key_check="key"),
+    Preset(
+        "openrouter",
+        "OpenRouter",
+        "https://openrouter.ai/api/v1",
+        ("openrouter/auto",),
+        key_check="key",
+    ),
     Preset("oneapi", "One API", "http://127.0.0.1:3000/v1", local=True),
     _here("ollama", "Ollama", 11434),
     _here("lmstudio", "LM Studio", 1234),

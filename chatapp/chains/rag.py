@@ -23,7 +23,10 @@ LOOK_SECONDS = 0.25
 
 
 def retrieval_chain(
-    model: Runnable[Prompt, Any], retrieve: Retrieve, leans: Leans | None = None, unread: StillUnread = tuple
+    model: Runnable[Prompt, Any],
+    retrieve: Retrieve,
+    leans: Leans | None = None,
+    unread: StillUnread = tuple,
 ) -> Runnable[Ask, dict[str, Any]]:
     """Return a chain that answers from passages. `leans` says which questions are made to stand alone; None: none are.
 
@@ -44,7 +47,11 @@ def retrieval_chain(
             cut: dict[str, Any] = {"passages": len(found) - len(prompt.passages), **prompt.cut}
             if left:
                 cut["unread"] = [file.to_json() for file in left]
-            yield {"context": [as_document(passage) for passage in prompt.passages], "query": query, "cut": cut}
+            yield {
+                "context": [as_document(passage) for passage in prompt.passages],
+                "query": query,
+                "cut": cut,
+            }
             yield {"status": "writing"}
             stream = model.stream(prompt)
             try:

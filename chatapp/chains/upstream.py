@@ -71,8 +71,14 @@ _WORDS: tuple[tuple[Kind, re.Pattern[str]], ...] = tuple(
             r"|unknown model|invalid model|not a valid model|no (endpoints|available channels?) .{0,20}(found|for)"
             r"|no such model|\b1211\b|\b20012\b|模型不存在|无可用渠道",
         ),
-        (Kind.AUTH, r"invalid[_ ]api[_ ]?key|incorrect api key|authentication|unauthori[sz]ed|\b100[0-4]\b|无效的令牌|令牌"),
-        (Kind.RATE, r"rate[_ ]?limit|too many requests|throttl|overloaded|\b130[2345]\b|请求过于频繁|并发"),
+        (
+            Kind.AUTH,
+            r"invalid[_ ]api[_ ]?key|incorrect api key|authentication|unauthori[sz]ed|\b100[0-4]\b|无效的令牌|令牌",
+        ),
+        (
+            Kind.RATE,
+            r"rate[_ ]?limit|too many requests|throttl|overloaded|\b130[2345]\b|请求过于频繁|并发",
+        ),
     )
 )
 _STATUS: dict[int, Kind] = {401: Kind.AUTH, 402: Kind.QUOTA, 403: Kind.AUTH, 429: Kind.RATE}
@@ -86,7 +92,9 @@ _MAY_BE: dict[int, tuple[Kind, ...]] = {
 }
 
 
-def refusal(status: int, body: Any, supplier: str, model: str, retry_after: int | None = None) -> ChatAppError:
+def refusal(
+    status: int, body: Any, supplier: str, model: str, retry_after: int | None = None
+) -> ChatAppError:
     """Return our error for a supplier's; `status` is 0 for an error event within an answer that had begun."""
     words = _words(body)
     status = status or _status_in(body)
@@ -97,7 +105,9 @@ def refusal(status: int, body: Any, supplier: str, model: str, retry_after: int 
         case Kind.QUOTA:
             return UpstreamQuota(supplier=supplier)
         case Kind.RATE if retry_after:
-            return UpstreamRateLimit("after", retry_after=retry_after, supplier=supplier, seconds=retry_after)
+            return UpstreamRateLimit(
+                "after", retry_after=retry_after, supplier=supplier, seconds=retry_after
+            )
         case Kind.RATE:
             return UpstreamRateLimit(supplier=supplier)
         case Kind.MODEL:
@@ -154,7 +164,9 @@ def _status_in(body: Any) -> int:
 
 def retry_after(headers: Mapping[str, str]) -> int | None:
     """Read Retry-After, seconds or a date; None where there is none that makes sense."""
-    value = next((value.strip() for name, value in headers.items() if name.lower() == "retry-after"), "")
+    value = next(
+        (value.strip() for name, value in headers.items() if name.lower() == "retry-after"), ""
+    )
     try:
         seconds = float(value)
     except ValueError:

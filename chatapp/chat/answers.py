@@ -12,7 +12,16 @@ from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BindParameter, TextClause, TextualSelect, bindparam, delete, select, text, update
+from sqlalchemy import (
+    BindParameter,
+    TextClause,
+    TextualSelect,
+    bindparam,
+    delete,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.orm import Session as Transaction
 
 from chatapp.chat.sessions import owned_message
@@ -29,7 +38,9 @@ HEARTBEAT_SECONDS = 5
 
 # Made once, of tables and not of objects: they run several times a second, with a thousand answers in each. Lists travel as
 # one JSON value: a thread gives up the interpreter at every row that SQLite takes or gives, and has to win it back.
-_messages, _runs, _segments, _sessions = (Base.metadata.tables[name] for name in ("messages", "runs", "segments", "sessions"))
+_messages, _runs, _segments, _sessions = (
+    Base.metadata.tables[name] for name in ("messages", "runs", "segments", "sessions")
+)
 _IDS: BindParameter[Any] = bindparam("ids", expanding=True)
 _LIVE = select(_runs.c.message_id).where(_runs.c.message_id.in_(_IDS))
 _SET_RUNNING = update(_messages).where(_messages.c.id.in_(_IDS)).values(status=State.RUNNING.value)
@@ -39,7 +50,11 @@ _BEAT = (
     .values(heartbeat_at=bindparam("now"), state=State.RUNNING.value)
 )
 _BEATS = select(_runs.c.message_id, _runs.c.heartbeat_at)
-_END = delete(_runs).where(_runs.c.message_id.in_(_IDS)).returning(_runs.c.message_id, _runs.c.session_id)
+_END = (
+    delete(_runs)
+    .where(_runs.c.message_id.in_(_IDS))
+    .returning(_runs.c.message_id, _runs.c.session_id)
+)
 _END_OWN = _END.where(_runs.c.owner == bindparam("of"))
 _SAVE_END = update(_messages).where(_messages.c.id == bindparam("message"))
 _TOUCH = update(_sessions).where(_sessions.c.id.in_(_IDS)).values(updated_at=bindparam("now"))
@@ -57,7 +72,9 @@ class _Lists:
 def _lists(own: str, rows: str, columns: str, wanted: str) -> _Lists:
     return _Lists(
         own=text(f"SELECT {own} FROM runs WHERE owner = :of"),
-        add_segments=text(f"INSERT INTO segments (message_id, start, events) SELECT {columns} FROM {rows} AS r"),
+        add_segments=text(
+            f"INSERT INTO segments (message_id, start, events) SELECT {columns} FROM {rows} AS r"
+        ),
         grown=text(
             f"SELECT s.message_id, s.events FROM {wanted} AS w JOIN segments AS s"
             " ON s.message_id = w.key AND s.start >= CAST(w.value AS INTEGER) ORDER BY s.message_id, s.start"
@@ -101,7 +118,10 @@ _FIELDS = {kind: [each.name for each in fields(kind)] for kind in _TYPES.values(
 
 def dump(events: Iterable[Logged]) -> list[Any]:
     """Write events as JSON-ready lists: the kind, then the fields in their order."""
-    return [[type(event).__name__, *(getattr(event, name) for name in _FIELDS[type(event)])] for event in events]
+    return [
+        [type(event).__name__, *(getattr(event, name) for name in _FIELDS[type(event)])]
+        for event in events
+    ]
 
 
 def load(stored: Iterable[Any]) -> list[Logged]:
@@ -129,7 +149,9 @@ class Gain:
     events: Sequence[Logged]
 
 
-def save_gains(t: Transaction, owner: str, gains: Mapping[str, Gain], alive: Sequence[str]) -> set[str]:
+def save_gains(
+    t: Transaction, owner: str, gains: Mapping[str, Gain], alive: Sequence[str]
+) -> set[str]:
     """Store the gains of answers that are still `owner`'s, and the heartbeat of those `alive`; return which were its own."""
     mine = stop_flags(t, owner).keys() & gains.keys()
     kept = [(message_id, gains[message_id]) for message_id in mine]
@@ -147,13 +169,19 @@ def grown(t: Transaction, followed: Mapping[str, int]) -> dict[str, list[Logged]
     """Return the new events of followed answers from their positions on; what has ended comes whole from its row."""
     if not followed:
         return {}
-    new: dict[str, list[Logged]] = {message_id: [] for message_id in t.execute(_LIVE, {"ids": list(followed)}).scalars()}
+    new: dict[str, list[Logged]] = {
+        message_id: [] for message_id in t.execute(_LIVE, {"ids": list(followed)}).scalars()
+    }
     wanted = {message_id: followed[message_id] for message_id in new}
     for message_id, events in t.execute(_in_lists(t).grown, {"wanted": json.dumps(wanted)}):
         new[message_id] += load(events)
     for message_id in followed.keys() - new.keys():
         row = t.scalars(select(Message).where(Message.id == message_id)).first()
-        ended = finished(row).read(followed[message_id]) if row is not None else [(0, error_event(NotFound("message")))]
+        ended = (
+            finished(row).read(followed[message_id])
+            if row is not None
+            else [(0, error_event(NotFound("message")))]
+        )
         new[message_id] = [event for _, event in ended]
     return new
 
@@ -169,7 +197,11 @@ def owned_answer(t: Transaction, user_id: str, message_id: str) -> Message:
 
 def live_in_session(t: Transaction, user_id: str, session_id: str) -> list[str]:
     """Return the live answers of a session."""
-    return list(t.scalars(select(Run.message_id).where(Run.session_id == session_id, Run.user_id == user_id)))
+    return list(
+        t.scalars(
+            select(Run.message_id).where(Run.session_id == session_id, Run.user_id == user_id)
+        )
+    )
 
 
 def live_of(t: Transaction, user_id: str) -> list[str]:
@@ -184,7 +216,9 @@ def request_stop(t: Transaction, message_id: str) -> None:
 
 def stop_flags(t: Transaction, owner: str) -> dict[str, bool]:
     """Return an owner's answers, and of each whether it is to stop."""
-    flags: list[tuple[str, bool]] = json.loads(t.execute(_in_lists(t).own, {"of": owner}).scalar_one())
+    flags: list[tuple[str, bool]] = json.loads(
+        t.execute(_in_lists(t).own, {"of": owner}).scalar_one()
+    )
     return dict(flags)
 
 
@@ -193,7 +227,13 @@ def finished(message: Message) -> AnswerLog:
     terminal: Done | Error
     if message.error:
         fault = message.error
-        terminal = Error(fault["code"], fault["key"], fault["params"], fault["retryable"], fault.get("retry_after"))
+        terminal = Error(
+            fault["code"],
+            fault["key"],
+            fault["params"],
+            fault["retryable"],
+            fault.get("retry_after"),
+        )
     else:
         reason = message.finish_reason or "stop"
         unread = tuple((message.cut or {}).get("unread", ()))
@@ -206,7 +246,12 @@ def finished(message: Message) -> AnswerLog:
         Shape("chunk", len(message.content)),
         Shape("error" if message.error else "done", 1),
     ]
-    return rebuild(shape, message.content, message.reasoning, [context, Sources(tuple(message.sources)), terminal])
+    return rebuild(
+        shape,
+        message.content,
+        message.reasoning,
+        [context, Sources(tuple(message.sources)), terminal],
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +268,9 @@ class Ending:
 def save_ends(t: Transaction, endings: Sequence[Ending], owner: str | None = None) -> set[str]:
     """Write the final states of answers; return those that were still `owner`'s: somebody else has ended the others."""
     ids = [ending.message_id for ending in endings]
-    gone = t.execute(_END_OWN if owner else _END, {"ids": ids} | ({"of": owner} if owner else {})).all()
+    gone = t.execute(
+        _END_OWN if owner else _END, {"ids": ids} | ({"of": owner} if owner else {})
+    ).all()
     mine = {row.message_id for row in gone}
     if mine:
         t.execute(_SAVE_END, [_final(ending) for ending in endings if ending.message_id in mine])

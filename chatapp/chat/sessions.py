@@ -34,7 +34,13 @@ _LAST = (
 
 _DELETE_SOME = (
     delete(_sessions)
-    .where(_sessions.c.id.in_(select(_sessions.c.id).where(_sessions.c.user_id == bindparam("user_id")).limit(DELETED_TOGETHER)))
+    .where(
+        _sessions.c.id.in_(
+            select(_sessions.c.id)
+            .where(_sessions.c.user_id == bindparam("user_id"))
+            .limit(DELETED_TOGETHER)
+        )
+    )
     .returning(_sessions.c.id)
 )
 
@@ -61,14 +67,19 @@ class Sessions:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def page(self, user_id: str, after: str | None, limit: int) -> tuple[list[dict[str, Any]], str | None]:
+    def page(
+        self, user_id: str, after: str | None, limit: int
+    ) -> tuple[list[dict[str, Any]], str | None]:
         """Return a page of sessions, pinned first, then the latest; and the cursor of the next page."""
         skip = place(after)
         limit = max(1, min(limit, MOST))
         order = (Session.pinned.desc(), Session.updated_at.desc(), Session.id)
         query = select(Session).where(Session.user_id == user_id, Session.kind == "chat")
         rows = self._database.read(
-            lambda t: [session_json(row) for row in t.scalars(query.order_by(*order).offset(skip).limit(limit + 1))]
+            lambda t: [
+                session_json(row)
+                for row in t.scalars(query.order_by(*order).offset(skip).limit(limit + 1))
+            ]
         )
         return rows[:limit], str(skip + limit) if len(rows) > limit else None
 
@@ -77,24 +88,33 @@ class Sessions:
 
         def find(t: Transaction) -> list[dict[str, Any]]:
             there = Message.content.icontains(words, autoescape=True)
-            said = select(Message.session_id, func.max(Message.number).label("number")).where(Message.user_id == user_id, there)
+            said = select(Message.session_id, func.max(Message.number).label("number")).where(
+                Message.user_id == user_id, there
+            )
             found = said.group_by(Message.session_id).subquery()
             query = (
                 select(Session, Message.content)
                 .outerjoin(found, found.c.session_id == Session.id)
                 .outerjoin(Message, Message.number == found.c.number)
                 .where(Session.user_id == user_id, Session.kind == "chat")
-                .where(found.c.number.is_not(None) | Session.title.icontains(words, autoescape=True))
+                .where(
+                    found.c.number.is_not(None) | Session.title.icontains(words, autoescape=True)
+                )
                 .order_by(Session.updated_at.desc())
                 .limit(max(1, min(limit, MOST)))
             )
-            return [{**session_json(row), "snippet": _snippet(content or row.title, words)} for row, content in t.execute(query)]
+            return [
+                {**session_json(row), "snippet": _snippet(content or row.title, words)}
+                for row, content in t.execute(query)
+            ]
 
         return self._database.read(find)
 
     def create(self, user_id: str, values: dict[str, Any]) -> dict[str, Any]:
         """Make an empty session."""
-        session = Session(id=new_id(), user_id=user_id, kind="chat", created_at=now(), updated_at=now(), **values)
+        session = Session(
+            id=new_id(), user_id=user_id, kind="chat", created_at=now(), updated_at=now(), **values
+        )
 
         def add(t: Transaction) -> dict[str, Any]:
             t.add(session)
@@ -133,10 +153,17 @@ class Sessions:
 
     def stored(self, user_id: str) -> dict[str, int]:
         """Count a person's sessions, temporary ones too, and their messages."""
-        counts = {name: select(func.count()).where(table.c.user_id == user_id) for name, table in _COUNTED.items()}
-        return self._database.read(lambda t: {name: t.scalar(count) or 0 for name, count in counts.items()})
+        counts = {
+            name: select(func.count()).where(table.c.user_id == user_id)
+            for name, table in _COUNTED.items()
+        }
+        return self._database.read(
+            lambda t: {name: t.scalar(count) or 0 for name, count in counts.items()}
+        )
 
-    def messages(self, user_id: str, session_id: str, after: str | None, limit: int | None) -> list[dict[str, Any]]:
+    def messages(
+        self, user_id: str, session_id: str, after: str | None, limit: int | None
+    ) -> list[dict[str, Any]]:
         """Return the messages of all branches, oldest first; raise NotFound."""
 
         def rows(t: Transaction) -> list[dict[str, Any]]:
@@ -217,12 +244,19 @@ def as_markdown(session: dict[str, Any], rows: list[dict[str, Any]]) -> str:
         elif row["content"]:
             parts.append(row["content"])
             cited = [source for source in row["sources"] if source["n"] in row["citations"]]
-            parts += ["\n".join(f"[{s['n']}] {s['name']}" + (f", p. {s['page']}" if s["page"] else "") for s in cited)]
+            parts += [
+                "\n".join(
+                    f"[{s['n']}] {s['name']}" + (f", p. {s['page']}" if s["page"] else "")
+                    for s in cited
+                )
+            ]
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
 def _with_descendants(t: Transaction, message: Message) -> set[str]:
-    pairs = t.execute(select(Message.id, Message.parent_id).where(Message.session_id == message.session_id)).all()
+    pairs = t.execute(
+        select(Message.id, Message.parent_id).where(Message.session_id == message.session_id)
+    ).all()
     gone = {message.id}
     while more := {row.id for row in pairs if row.parent_id in gone} - gone:
         gone |= more

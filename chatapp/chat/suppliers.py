@@ -59,7 +59,9 @@ class Choice:
 class Suppliers:
     """The suppliers of this installation."""
 
-    def __init__(self, database: Database, settings: Settings, secret: Secret, models: Models) -> None:
+    def __init__(
+        self, database: Database, settings: Settings, secret: Secret, models: Models
+    ) -> None:
         self._database = database
         self._settings = settings
         self._secret = secret
@@ -68,18 +70,30 @@ class Suppliers:
 
     def all(self) -> list[dict[str, Any]]:
         """Return all suppliers as administrators see them; the key is never among what is shown."""
-        rows = self._database.read(lambda t: [_json(row) for row in t.scalars(select(Supplier).order_by(Supplier.created_at))])
+        rows = self._database.read(
+            lambda t: [
+                _json(row) for row in t.scalars(select(Supplier).order_by(Supplier.created_at))
+            ]
+        )
         return [*self._environment(), *rows]
 
     def offered(self) -> list[dict[str, Any]]:
         """Return the models that can be chosen."""
         items = [
-            {"supplier": row["name"], "model": model, "name": f"{model} · {row['label']}", "builtin": False}
+            {
+                "supplier": row["name"],
+                "model": model,
+                "name": f"{model} · {row['label']}",
+                "builtin": False,
+            }
             for row in self.all()
             if row["enabled"]
             for model in row["models"]
         ]
-        return [*items, {"supplier": BUILTIN, "model": EXTRACTIVE, "name": EXTRACTIVE, "builtin": True}]
+        return [
+            *items,
+            {"supplier": BUILTIN, "model": EXTRACTIVE, "name": EXTRACTIVE, "builtin": True},
+        ]
 
     def create(self, values: dict[str, Any], api_key: str) -> dict[str, Any]:
         """Save a supplier; raise InvalidRequest for a name that is taken or an address that is missing."""
@@ -90,7 +104,11 @@ class Suppliers:
         name = values.get("name") or (known.name if known else "custom")
 
         def add(t: Transaction) -> dict[str, Any]:
-            taken = {*t.scalars(select(Supplier.name)), BUILTIN, *(row["name"] for row in self._environment())}
+            taken = {
+                *t.scalars(select(Supplier.name)),
+                BUILTIN,
+                *(row["name"] for row in self._environment()),
+            }
             free = name if values.get("name") else _free_name(name, taken)
             if free in taken:
                 raise InvalidRequest("name", "taken")
@@ -109,7 +127,9 @@ class Suppliers:
 
         return self._database.write(add)
 
-    def change(self, supplier_id: str, values: dict[str, Any], api_key: str | None) -> dict[str, Any]:
+    def change(
+        self, supplier_id: str, values: dict[str, Any], api_key: str | None
+    ) -> dict[str, Any]:
         """Change a supplier; a new address without a new key drops the old key, so that it never travels elsewhere."""
 
         def save(t: Transaction) -> dict[str, Any]:
@@ -148,7 +168,12 @@ class Suppliers:
             raise InvalidRequest("base_url", "url")
         name = known.name if known else "custom"
         return Endpoint(
-            name, known.label if known else _host(base_url), base_url.rstrip("/"), api_key, name if known else None, {}
+            name,
+            known.label if known else _host(base_url),
+            base_url.rstrip("/"),
+            api_key,
+            name if known else None,
+            {},
         )
 
     def choose(self, t: Transaction, user_id: str, asked: Wish, session: Wish) -> Choice:
@@ -183,7 +208,9 @@ class Suppliers:
             if model not in (None, EXTRACTIVE):
                 raise ModelGone(model=model)
             parameters = Parameters(EXTRACTIVE)
-            return Choice(BUILTIN, EXTRACTIVE, EXTRACTIVE, self._settings.context_tokens, None, parameters)
+            return Choice(
+                BUILTIN, EXTRACTIVE, EXTRACTIVE, self._settings.context_tokens, None, parameters
+            )
         endpoint, models = self._find(t, supplier, wish.api_key)
         if endpoint is None:
             raise ModelGone(model=model or supplier)
@@ -194,7 +221,9 @@ class Suppliers:
         label = f"{model} · {endpoint.label}"
         return Choice(supplier, model, label, room, endpoint, Parameters(model, wish.temperature))
 
-    def _find(self, t: Transaction, name: str, api_key: str | None) -> tuple[Endpoint | None, Sequence[str]]:
+    def _find(
+        self, t: Transaction, name: str, api_key: str | None
+    ) -> tuple[Endpoint | None, Sequence[str]]:
         if self._own is not None and name == ENVIRONMENT:
             return _with_key(self._own, api_key), self._own_models
         row = t.execute(_BY_NAME, {"name": name}).first()
@@ -202,7 +231,9 @@ class Suppliers:
             return _with_key(self._endpoint(row), api_key), row.models
         known = preset(name)
         if known and api_key:
-            return Endpoint(known.name, known.label, known.base_url, api_key, known.name, {}), known.models
+            return Endpoint(
+                known.name, known.label, known.base_url, api_key, known.name, {}
+            ), known.models
         return None, ()
 
     def _offers(self, t: Transaction) -> Iterator[tuple[str, Sequence[str]]]:
@@ -221,8 +252,12 @@ class Suppliers:
 
     def _last(self, t: Transaction, user_id: str) -> Wish | None:
         """Return the model of the person's last chat, if it is still offered."""
-        supplier, model = last_model(t, user_id, BUILTIN)  # which is what answers where nothing was chosen
-        offered = supplier and any(supplier == name and model in models for name, models in self._offers(t))
+        supplier, model = last_model(
+            t, user_id, BUILTIN
+        )  # which is what answers where nothing was chosen
+        offered = supplier and any(
+            supplier == name and model in models for name, models in self._offers(t)
+        )
         return Wish(supplier, model) if offered else None
 
     def _first(self, t: Transaction) -> Wish:
@@ -246,7 +281,9 @@ def _from_environment(settings: Settings) -> tuple[Endpoint | None, Sequence[str
     base_url = settings.openai_base_url or OPENAI_URL
     known = preset(ENVIRONMENT) if base_url == OPENAI_URL else None
     label = "OpenAI" if known else _host(base_url)
-    endpoint = Endpoint(ENVIRONMENT, label, base_url, settings.openai_api_key, ENVIRONMENT if known else None, {})
+    endpoint = Endpoint(
+        ENVIRONMENT, label, base_url, settings.openai_api_key, ENVIRONMENT if known else None, {}
+    )
     return endpoint, settings.openai_models or (known.models if known else ())
 
 

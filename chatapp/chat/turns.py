@@ -29,29 +29,52 @@ from chatapp.storage.models import Base, new_id, now
 TEMPORARY_HOURS = 24
 SEARCH_K = 5
 
-_sessions, _messages, _runs = (Base.metadata.tables[name] for name in ("sessions", "messages", "runs"))
+_sessions, _messages, _runs = (
+    Base.metadata.tables[name] for name in ("sessions", "messages", "runs")
+)
 _SESSION = select(
-    *(_sessions.c[name] for name in ("id", "title", "supplier", "model", "knowledge_base_ids", "knowledge_options", "leaf_id"))
+    *(
+        _sessions.c[name]
+        for name in (
+            "id",
+            "title",
+            "supplier",
+            "model",
+            "knowledge_base_ids",
+            "knowledge_options",
+            "leaf_id",
+        )
+    )
 ).where(_sessions.c.id == bindparam("session_id"), _sessions.c.user_id == bindparam("user_id"))
 _MESSAGE = select(
-    *(_messages.c[name] for name in ("id", "session_id", "parent_id", "role", "content", "status", "finish_reason"))
+    *(
+        _messages.c[name]
+        for name in ("id", "session_id", "parent_id", "role", "content", "status", "finish_reason")
+    )
 ).where(_messages.c.id == bindparam("message_id"), _messages.c.user_id == bindparam("user_id"))
 _SENT = select(_messages.c.id, _messages.c.session_id, _messages.c.role).where(
-    _messages.c.user_id == bindparam("user_id"), _messages.c.client_message_id == bindparam("client_message_id")
+    _messages.c.user_id == bindparam("user_id"),
+    _messages.c.client_message_id == bindparam("client_message_id"),
 )
 _ANSWERS = (
     select(_messages.c.id)
     .where(_messages.c.parent_id == bindparam("question_id"), _messages.c.role == "assistant")
     .order_by(_messages.c.number)
 )
-_FORGET_SENT = update(_messages).where(_messages.c.id == bindparam("message_id")).values(client_message_id=None)
+_FORGET_SENT = (
+    update(_messages)
+    .where(_messages.c.id == bindparam("message_id"))
+    .values(client_message_id=None)
+)
 _LIVE = select(func.count()).select_from(_runs).where(_runs.c.user_id == bindparam("user_id"))
 _LIVE_HERE = (
     select(_messages.c.id, _messages.c.parent_id)
     .join(_runs, _runs.c.message_id == _messages.c.id)
     .where(_runs.c.session_id == bindparam("session_id"))
 )
-_OLD = delete(_sessions).where(_sessions.c.kind == "temporary", _sessions.c.updated_at < bindparam("before"))
+_OLD = delete(_sessions).where(
+    _sessions.c.kind == "temporary", _sessions.c.updated_at < bindparam("before")
+)
 _ADD_SESSION, _ADD_MESSAGES, _ADD_RUN = insert(_sessions), insert(_messages), insert(_runs)
 _CHANGE_SESSION = update(_sessions).where(_sessions.c.id == bindparam("its_id"))
 
@@ -221,7 +244,9 @@ def _check_free(t: Transaction, place: _Place) -> None:
             raise Busy
 
 
-def _bases(t: Transaction, user_id: str, question: Question, place: _Place, choice: Choice) -> Bases | None:
+def _bases(
+    t: Transaction, user_id: str, question: Question, place: _Place, choice: Choice
+) -> Bases | None:
     """Find what is searched: what the question names, else the session's as far as they are still there.
 
     Where nothing was ever said, the built-in model searches the bundled manual: it can only quote.
@@ -237,7 +262,13 @@ def _bases(t: Transaction, user_id: str, question: Question, place: _Place, choi
 
 
 def _store(
-    t: Transaction, user_id: str, question: Question, place: _Place, ask: Ask, choice: Choice, bases: Bases | None
+    t: Transaction,
+    user_id: str,
+    question: Question,
+    place: _Place,
+    ask: Ask,
+    choice: Choice,
+    bases: Bases | None,
 ) -> Opened:
     """Write the session, the question where it is new, and the answer's row with its run."""
     answer_id = new_id()
@@ -276,7 +307,17 @@ def _store(
     t.execute(_ADD_MESSAGES, [answer] if place.asked else [asked, answer])
     t.execute(_ADD_RUN, {"message_id": answer_id, "owner": owner(), **common})
     context = Context(label, place.session_id, answer_id, place.question_id)
-    return Opened(answer_id, place.session_id, user_id, context, ask, choice, bases, options["md5s"], options["search_k"])
+    return Opened(
+        answer_id,
+        place.session_id,
+        user_id,
+        context,
+        ask,
+        choice,
+        bases,
+        options["md5s"],
+        options["search_k"],
+    )
 
 
 def _options(question: Question, place: _Place) -> dict[str, Any]:
@@ -288,7 +329,9 @@ def _options(question: Question, place: _Place) -> dict[str, Any]:
     }
 
 
-def _store_session(t: Transaction, user_id: str, temporary: bool, place: _Place, values: dict[str, Any]) -> None:
+def _store_session(
+    t: Transaction, user_id: str, temporary: bool, place: _Place, values: dict[str, Any]
+) -> None:
     if place.stored is not None:
         title = place.stored.title or title_of(place.text)
         t.execute(_CHANGE_SESSION, {"its_id": place.session_id, "title": title, **values})
@@ -296,4 +339,13 @@ def _store_session(t: Transaction, user_id: str, temporary: bool, place: _Place,
     if temporary:
         t.execute(_OLD, {"before": now() - timedelta(hours=TEMPORARY_HOURS)})
     kind = "temporary" if temporary else "chat"
-    t.execute(_ADD_SESSION, {"id": place.session_id, "user_id": user_id, "kind": kind, "title": title_of(place.text), **values})
+    t.execute(
+        _ADD_SESSION,
+        {
+            "id": place.session_id,
+            "user_id": user_id,
+            "kind": kind,
+            "title": title_of(place.text),
+            **values,
+        },
+    )

@@ -30,7 +30,9 @@ Event = dict[str, Any]
 class Answer:
     """An answer that was asked for here. `on_gap` is told when its connection is gone."""
 
-    def __init__(self, service: Service, question: dict[str, Any], on_gap: Callable[[], None]) -> None:
+    def __init__(
+        self, service: Service, question: dict[str, Any], on_gap: Callable[[], None]
+    ) -> None:
         self._service = service
         self._question = {**question, "client_message_id": str(uuid.uuid4())}
         self._on_gap = on_gap
@@ -78,15 +80,25 @@ class Answer:
             headers = {**self._service.headers(), "Accept": "text/event-stream"}
             if self.message_id is None:
                 headers["Content-Type"] = "application/json"
-                connection.request("POST", self._service.path(PATH), json.dumps(self._question).encode(), headers)
+                connection.request(
+                    "POST", self._service.path(PATH), json.dumps(self._question).encode(), headers
+                )
             else:
                 if self._position:
                     headers["Last-Event-ID"] = self._position
-                connection.request("GET", self._service.path(f"{PATH}/{self.message_id}"), None, headers)
+                connection.request(
+                    "GET", self._service.path(f"{PATH}/{self.message_id}"), None, headers
+                )
             response = connection.getresponse()
-            if response.status != 200 or not response.headers.get("Content-Type", "").startswith("text/event-stream"):
+            if response.status != 200 or not response.headers.get("Content-Type", "").startswith(
+                "text/event-stream"
+            ):
                 self._service.read(response)
-                raise Refused(say("service.unexpected", url=self._service.url, status=response.status), "unexpected", 200)
+                raise Refused(
+                    say("service.unexpected", url=self._service.url, status=response.status),
+                    "unexpected",
+                    200,
+                )
             yield from self._read(response)
 
     def _read(self, response: http.client.HTTPResponse) -> Iterator[Event]:
@@ -103,10 +115,14 @@ class Answer:
     def _event(self, data: str) -> Event:
         try:
             event: Event = json.loads(data)
-            event["message_id" if event["type"] == "context" else "data"]  # what nobody can do without
+            event[
+                "message_id" if event["type"] == "context" else "data"
+            ]  # what nobody can do without
             return event
         except (ValueError, KeyError, TypeError) as fault:
-            raise End(say("service.unexpected", url=self._service.url, status=200), "unexpected") from fault
+            raise End(
+                say("service.unexpected", url=self._service.url, status=200), "unexpected"
+            ) from fault
 
     def _pause(self, told: int) -> None:
         """Wait before the next connection; end where it makes no sense any more."""

@@ -11,7 +11,19 @@ from chatapp.cli.answering import Answer
 from chatapp.cli.forms import Command, as_json
 from chatapp.cli.knowledge import find_base, list_of, place_of
 from chatapp.cli.service import Service
-from chatapp.cli.terminal import FAILED, INTERRUPTED, End, columns, cut, is_watched, note, out, plain, print_json, say
+from chatapp.cli.terminal import (
+    FAILED,
+    INTERRUPTED,
+    End,
+    columns,
+    cut,
+    is_watched,
+    note,
+    out,
+    plain,
+    print_json,
+    say,
+)
 from chatapp.settings import Settings
 
 LAST = "terminal.json"  # in the home folder: which session the terminal was in, by service
@@ -34,7 +46,14 @@ CUT = {"length": "ask.cut_length", "content_filter": "ask.cut_filter", "stopped"
 @click.option("--session", "-s", metavar="ID", help=say("option.session"))
 @click.option("--continue", "-c", "go_on", is_flag=True, help=say("option.continue"))
 @as_json
-def ask(question: str, bases: tuple[str, ...], model: str | None, session: str | None, go_on: bool, as_json: bool) -> None:
+def ask(
+    question: str,
+    bases: tuple[str, ...],
+    model: str | None,
+    session: str | None,
+    go_on: bool,
+    as_json: bool,
+) -> None:
     """Ask, and read the answer as it is written."""
     settings = Settings.from_env()
     service = Service.from_settings(settings)
@@ -58,7 +77,9 @@ def ask(question: str, bases: tuple[str, ...], model: str | None, session: str |
                 _remember(settings, service, str(event["session_id"]))
     except KeyboardInterrupt:
         shown.end_line()
-        raise End(say("ask.stopped" if answer.stop() else "ask.not_stopped"), "stopped", INTERRUPTED) from None
+        raise End(
+            say("ask.stopped" if answer.stop() else "ask.not_stopped"), "stopped", INTERRUPTED
+        ) from None
     except BrokenPipeError:  # the reader has gone, as in “ask … | head”
         answer.stop()
         raise
@@ -203,7 +224,9 @@ def _remember(settings: Settings, service: Service, session_id: str) -> None:
     try:
         settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
         file = Path(settings.home / LAST)
-        file.write_text(json.dumps({**_sessions(settings), service.url: session_id}) + "\n", encoding="utf-8")
+        file.write_text(
+            json.dumps({**_sessions(settings), service.url: session_id}) + "\n", encoding="utf-8"
+        )
     except OSError:  # somebody else's home: --continue has nothing to go on with, that is all
         return
 

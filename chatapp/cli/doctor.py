@@ -36,7 +36,9 @@ def doctor(as_json: bool) -> None:
     def tell(finding: Finding) -> None:
         findings.append(finding)
         if not as_json:
-            word = {OK: say("doctor.ok"), WARN: say("doctor.warn"), FAIL: say("doctor.fail")}[finding.state]
+            word = {OK: say("doctor.ok"), WARN: say("doctor.warn"), FAIL: say("doctor.fail")}[
+                finding.state
+            ]
             out(f"{click.style(word, fg=COLOURS[finding.state])}  {plain(finding.message)}")
 
     try:
@@ -51,9 +53,18 @@ def doctor(as_json: bool) -> None:
     failed = sum(finding.state == FAIL for finding in findings)
     warned = sum(finding.state == WARN for finding in findings)
     if as_json:
-        print_json([{"check": each.check, "state": each.state, "message": each.message} for each in findings])
+        print_json(
+            [
+                {"check": each.check, "state": each.state, "message": each.message}
+                for each in findings
+            ]
+        )
     else:
         out()
-        out(say("doctor.failed", failed=failed, warned=warned) if failed else say("doctor.well", warned=warned))
+        out(
+            say("doctor.failed", failed=failed, warned=warned)
+            if failed
+            else say("doctor.well", warned=warned)
+        )
     if failed:
         raise click.exceptions.Exit(FAILED)

@@ -18,14 +18,22 @@ STEPS = {"indexing": "eval.indexing", "asking": "eval.asking", "foreign": "eval.
 
 
 @click.command("eval", cls=Command, help=say("help.eval"))
-@click.argument("file", metavar="FILE", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument(
+    "file", metavar="FILE", type=click.Path(exists=True, dir_okay=False, path_type=Path)
+)
 @click.option("--words-only", is_flag=True, help=say("option.words_only"))
 def evaluation(file: Path, words_only: bool) -> None:
     """Measure how well answers are found, on questions in SQuAD's format; what is stored here is not touched."""
-    from chatapp.knowledge.evaluate import evaluate  # it needs the built-in model, which no other command does
+    from chatapp.knowledge.evaluate import (
+        evaluate,
+    )  # it needs the built-in model, which no other command does
 
     try:
-        report = evaluate(file, tell=lambda step, count: note(say(STEPS[step], count=count)), with_embedder=not words_only)
+        report = evaluate(
+            file,
+            tell=lambda step, count: note(say(STEPS[step], count=count)),
+            with_embedder=not words_only,
+        )
     except (KeyError, TypeError, ValueError):
         raise End(say("eval_format", file=file), "eval_format") from None
     out("\n".join(_lines(report)))
@@ -33,7 +41,9 @@ def evaluation(file: Path, words_only: bool) -> None:
 
 def _lines(report: Report) -> Iterator[str]:
     embedder = report.embedder or say("word.none")
-    yield say("eval.measured", paragraphs=report.paragraphs, questions=report.questions, embedder=embedder)
+    yield say(
+        "eval.measured", paragraphs=report.paragraphs, questions=report.questions, embedder=embedder
+    )
     recall = "  ".join(f"R@{k} {100 * share:.1f}" for k, share in report.recall.items())
     yield say("eval.recall", recall=recall, mrr=f"{report.mrr:.3f}")
     yield say("eval.latency", p50=f"{report.p50_ms:.1f}", p95=f"{report.p95_ms:.1f}")

@@ -70,7 +70,9 @@ def make_plan(folder: Path, there: Sequence[Mapping[str, Any]]) -> Plan:
 
 def without_removing(plan: Plan) -> Plan:
     """Return a plan that leaves everything in the base: what has changed then stands beside what it was."""
-    return replace(plan, upload=[*plan.upload, *(file for file, _ in plan.change)], change=[], remove=[])
+    return replace(
+        plan, upload=[*plan.upload, *(file for file, _ in plan.change)], change=[], remove=[]
+    )
 
 
 def shown_name(name: str) -> str:
@@ -88,7 +90,9 @@ def _read(folder: Path, plan: Plan) -> Iterator[Local]:
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
             path = Path(place, name)
-            if name.startswith(".") or name.startswith("~$"):  # the second: what Office leaves beside an open file
+            if name.startswith(".") or name.startswith(
+                "~$"
+            ):  # the second: what Office leaves beside an open file
                 continue
             try:
                 if stat.S_ISREG(path.lstat().st_mode):

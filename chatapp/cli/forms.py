@@ -27,7 +27,10 @@ class Command(click.Command):
     """A command that speaks the reader's language."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **{"context_settings": SETTINGS, "options_metavar": say("form.options"), **kwargs})
+        super().__init__(
+            *args,
+            **{"context_settings": SETTINGS, "options_metavar": say("form.options"), **kwargs},
+        )
 
     def get_help_option(self, ctx: click.Context) -> click.Option | None:
         """Explain --help in the reader's language."""
@@ -35,7 +38,9 @@ class Command(click.Command):
 
     def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the line that shows how the command is written."""
-        formatter.write_usage(ctx.command_path, " ".join(self.collect_usage_pieces(ctx)), say("form.usage") + " ")
+        formatter.write_usage(
+            ctx.command_path, " ".join(self.collect_usage_pieces(ctx)), say("form.usage") + " "
+        )
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write what can be added."""
@@ -59,8 +64,13 @@ class Group(click.Group):
 
     command_class = Command
 
-    def __init__(self, *args: Any, places: Mapping[str, tuple[str, str]] | None = None, **kwargs: Any) -> None:
-        words_of_usage = {"options_metavar": say("form.options"), "subcommand_metavar": say("form.command")}
+    def __init__(
+        self, *args: Any, places: Mapping[str, tuple[str, str]] | None = None, **kwargs: Any
+    ) -> None:
+        words_of_usage = {
+            "options_metavar": say("form.options"),
+            "subcommand_metavar": say("form.command"),
+        }
         super().__init__(*args, **{"context_settings": SETTINGS, **words_of_usage, **kwargs})
         self._places = dict(places or {})
 
@@ -81,16 +91,28 @@ class Group(click.Group):
 
     def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the line that shows how the command is written."""
-        formatter.write_usage(ctx.command_path, " ".join(self.collect_usage_pieces(ctx)), say("form.usage") + " ")
+        formatter.write_usage(
+            ctx.command_path, " ".join(self.collect_usage_pieces(ctx)), say("form.usage") + " "
+        )
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write what can be added, then the commands; those of other modules without loading them."""
         _write_options(self, ctx, formatter)
         loaded = {name: command for name, command in self.commands.items() if not command.hidden}
-        helps = {name: i18n.say(terminal_language(), key) for name, (_, key) in self._places.items() if key}
-        helps |= {name: command.get_short_help_str(200) for name, command in loaded.items() if name not in helps}
+        helps = {
+            name: i18n.say(terminal_language(), key)
+            for name, (_, key) in self._places.items()
+            if key
+        }
+        helps |= {
+            name: command.get_short_help_str(200)
+            for name, command in loaded.items()
+            if name not in helps
+        }
         with formatter.section(say("form.commands")):
-            formatter.write_dl([(name, helps[name]) for name in self.list_commands(ctx) if name in helps])
+            formatter.write_dl(
+                [(name, helps[name]) for name in self.list_commands(ctx) if name in helps]
+            )
 
 
 def run(group: click.Group) -> None:
@@ -108,7 +130,9 @@ def run(group: click.Group) -> None:
 
 def as_json(command: F) -> F:
     """Give a command --json."""
-    option: Callable[[F], F] = click.option("--json", "as_json", is_flag=True, help=say("option.json"))
+    option: Callable[[F], F] = click.option(
+        "--json", "as_json", is_flag=True, help=say("option.json")
+    )
     return option(command)
 
 
@@ -131,13 +155,19 @@ def _explained(option: click.Option | None) -> click.Option | None:
     return option
 
 
-def _write_options(command: click.Command, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+def _write_options(
+    command: click.Command, ctx: click.Context, formatter: click.HelpFormatter
+) -> None:
     records = [
-        record for each in command.get_params(ctx) if isinstance(each, click.Option) and (record := each.get_help_record(ctx))
+        record
+        for each in command.get_params(ctx)
+        if isinstance(each, click.Option) and (record := each.get_help_record(ctx))
     ]
     if records:
         with formatter.section(say("form.added")):
-            formatter.write_dl([(name, text.replace("[required]", say("form.required"))) for name, text in records])
+            formatter.write_dl(
+                [(name, text.replace("[required]", say("form.required"))) for name, text in records]
+            )
 
 
 def _show(fault: click.UsageError) -> None:

@@ -6,7 +6,19 @@ import click
 
 from chatapp.cli.forms import Group, as_json
 from chatapp.cli.service import Service
-from chatapp.cli.terminal import End, columns, confirm, cut, is_watched, may_ask, out, plain, print_json, say, table
+from chatapp.cli.terminal import (
+    End,
+    columns,
+    confirm,
+    cut,
+    is_watched,
+    may_ask,
+    out,
+    plain,
+    print_json,
+    say,
+    table,
+)
 
 PATH = "/api/knowledge"
 STATES = {"empty": "knowledge.empty", "reading": "knowledge.reading", "ready": "knowledge.ready"}
@@ -25,8 +37,17 @@ def list_bases(as_json: bool) -> None:
     if as_json:
         print_json(bases)
         return
-    titles = [say("column.name"), say("column.files"), say("column.failed"), say("column.state"), say("column.id")]
-    table(titles, [[base["name"], base["files"], base["failed"], _state(base), base["id"]] for base in bases])
+    titles = [
+        say("column.name"),
+        say("column.files"),
+        say("column.failed"),
+        say("column.state"),
+        say("column.id"),
+    ]
+    table(
+        titles,
+        [[base["name"], base["files"], base["failed"], _state(base), base["id"]] for base in bases],
+    )
 
 
 @knowledge.command(help=say("help.knowledge.create"))
@@ -66,13 +87,17 @@ def delete(name: str, yes: bool, as_json: bool) -> None:
 @knowledge.command(help=say("help.knowledge.search"))
 @click.argument("query", metavar="QUESTION")
 @click.option("--base", "-b", "name", metavar="NAME", required=True, help=say("option.base_one"))
-@click.option("--count", "-n", metavar="N", type=click.IntRange(1, 50), default=5, help=say("option.count"))
+@click.option(
+    "--count", "-n", metavar="N", type=click.IntRange(1, 50), default=5, help=say("option.count")
+)
 @as_json
 def search(query: str, name: str, count: int, as_json: bool) -> None:
     """Show what a question finds."""
     service = Service.from_settings()
     base = find_base(service, name)
-    found = service.call("POST", f"{PATH}/{base['id']}/search", {"query": query, "k": count})["items"]
+    found = service.call("POST", f"{PATH}/{base['id']}/search", {"query": query, "k": count})[
+        "items"
+    ]
     if as_json:
         print_json(found)
         return

@@ -22,7 +22,10 @@ CONNECT_SECONDS = 10
 ANSWER_SECONDS = 60
 MOST_BYTES = 64 * 1024 * 1024
 PAGE = 1000
-PASSING = (408, 429)  # and all from 500 on, and what a network between answers to everything: worth another attempt
+PASSING = (
+    408,
+    429,
+)  # and all from 500 on, and what a network between answers to everything: worth another attempt
 
 
 class Unreachable(End):
@@ -73,7 +76,9 @@ class Service:
         own = _token(settings) if is_loopback(url) else ""
         return cls(url, own or settings.token, settings.ca_file)
 
-    def call(self, method: str, path: str, body: Any = None, seconds: float = ANSWER_SECONDS) -> Any:
+    def call(
+        self, method: str, path: str, body: Any = None, seconds: float = ANSWER_SECONDS
+    ) -> Any:
         """Send a request with a body of JSON, and return the answer's; None where it has none. Raises Unreachable, Refused."""
         data = None if body is None else json.dumps(body).encode()
         headers = {} if body is None else {"Content-Type": "application/json"}
@@ -90,7 +95,9 @@ class Service:
         found: list[dict[str, Any]] = []
         after = None
         while True:
-            page = self.call("GET", f"{path}?{urlencode({'limit': PAGE} | ({'after': after} if after else {}))}")
+            page = self.call(
+                "GET", f"{path}?{urlencode({'limit': PAGE} | ({'after': after} if after else {}))}"
+            )
             found += page["items"]
             after = page["next"]
             if after is None:
@@ -108,7 +115,9 @@ class Service:
             raise self._refused(response, found["error"])
         except (ValueError, KeyError, TypeError) as fault:
             raise Refused(
-                say("service.unexpected", url=self.url, status=response.status), "unexpected", response.status
+                say("service.unexpected", url=self.url, status=response.status),
+                "unexpected",
+                response.status,
             ) from fault
 
     @contextmanager
@@ -118,7 +127,9 @@ class Service:
         host = parts.hostname or ""
         made: http.client.HTTPConnection
         if parts.scheme == "https":
-            made = http.client.HTTPSConnection(host, parts.port, timeout=CONNECT_SECONDS, context=trust(self.ca_file))
+            made = http.client.HTTPSConnection(
+                host, parts.port, timeout=CONNECT_SECONDS, context=trust(self.ca_file)
+            )
         else:
             made = http.client.HTTPConnection(host, parts.port, timeout=CONNECT_SECONDS)
         try:
@@ -141,8 +152,14 @@ class Service:
 
     def _refused(self, response: http.client.HTTPResponse, error: Any) -> Refused:
         wait = response.headers.get("Retry-After", "")
-        message = say("service.unauthorized", url=self.url) if response.status == 401 else plain(str(error["message"]))
-        return Refused(message, str(error["code"]), response.status, int(wait) if wait.isdigit() else 0)
+        message = (
+            say("service.unauthorized", url=self.url)
+            if response.status == 401
+            else plain(str(error["message"]))
+        )
+        return Refused(
+            message, str(error["code"]), response.status, int(wait) if wait.isdigit() else 0
+        )
 
 
 def _token(settings: Settings) -> str:

@@ -37,11 +37,17 @@ def link(url: str | None, as_json: bool) -> None:
     settings = Settings.from_env()
     secret = Accounts(existing_database(settings)).new_link()
     address = (url or url_here(settings)).rstrip("/")
-    print_json({"link": f"{address}/sign-in#{secret}"}) if as_json else out(sign_in(address, secret))
+    print_json({"link": f"{address}/sign-in#{secret}"}) if as_json else out(
+        sign_in(address, secret)
+    )
 
 
 @click.command(cls=Command, hidden=True)
-@click.option("--greet", "address", help="Do what a start needs besides, and print what the person who starts it should read.")
+@click.option(
+    "--greet",
+    "address",
+    help="Do what a start needs besides, and print what the person who starts it should read.",
+)
 def prepare(address: str | None) -> None:
     """Bring the home folder up to date; the service does this whenever it starts or reloads."""
     settings = Settings.from_env()
@@ -104,7 +110,11 @@ def _curl(settings: Settings, url: str) -> str:
     token = settings.home / "token"
     if token.is_relative_to(Path.cwd()):
         token = token.relative_to(Path.cwd())
-    who = "" if settings.auth == "off" else f'-H "Authorization: Bearer $(cat {shlex.quote(str(token))})" '
+    who = (
+        ""
+        if settings.auth == "off"
+        else f'-H "Authorization: Bearer $(cat {shlex.quote(str(token))})" '
+    )
     question = say("greet.question")
     return f"curl -N {url}/chat/stream {who}-H 'Content-Type: application/json' -d '{{\"question\": \"{question}\"}}'"
 
@@ -139,5 +149,9 @@ def _explain(settings: Settings, fault: Exception) -> str:
         file.write_text("".join(traceback.format_exception(fault)), encoding="utf-8")
         os.chmod(file, 0o600)
     except OSError as another:
-        return put(DiskFull()) if another.errno == errno.ENOSPC else say("home_unwritable", home=settings.home)
+        return (
+            put(DiskFull())
+            if another.errno == errno.ENOSPC
+            else say("home_unwritable", home=settings.home)
+        )
     return say("prepare_failed", file=file)

@@ -7,7 +7,19 @@ import click
 
 from chatapp.cli.forms import Group, as_json
 from chatapp.cli.service import Service
-from chatapp.cli.terminal import FAILED, End, confirm, cut, may_ask, note, out, plain, print_json, say, table
+from chatapp.cli.terminal import (
+    FAILED,
+    End,
+    confirm,
+    cut,
+    may_ask,
+    note,
+    out,
+    plain,
+    print_json,
+    say,
+    table,
+)
 
 PATH = "/api/suppliers"
 KEY_VARIABLE = "CHATAPP_SUPPLIER_KEY"
@@ -36,7 +48,15 @@ def list_suppliers(as_json: bool) -> None:
     yes, no = say("word.yes"), say("word.no")
     table(
         titles,
-        [[r["name"], r["base_url"], yes if r["has_key"] else no, cut(", ".join(r["models"]), MODELS_PLACES)] for r in rows],
+        [
+            [
+                r["name"],
+                r["base_url"],
+                yes if r["has_key"] else no,
+                cut(", ".join(r["models"]), MODELS_PLACES),
+            ]
+            for r in rows
+        ],
     )
 
 
@@ -49,15 +69,25 @@ def presets(as_json: bool) -> None:
         print_json(rows)
         return
     yes, no = say("word.yes"), say("word.no")
-    titles = [say("column.name"), say("column.service"), say("column.address"), say("column.needs_key")]
-    table(titles, [[r["name"], r["label"], r["base_url"], yes if r["needs_key"] else no] for r in rows])
+    titles = [
+        say("column.name"),
+        say("column.service"),
+        say("column.address"),
+        say("column.needs_key"),
+    ]
+    table(
+        titles,
+        [[r["name"], r["label"], r["base_url"], yes if r["needs_key"] else no] for r in rows],
+    )
 
 
 @suppliers.command(help=say("help.suppliers.add.long", variable=KEY_VARIABLE))
 @click.option("--preset", "-p", metavar="NAME", help=say("option.preset"))
 @click.option("--base-url", "-u", metavar="URL", help=say("option.base_url"))
 @click.option("--name", "-n", metavar="NAME", help=say("option.supplier_name"))
-@click.option("--model", "-m", "models", multiple=True, metavar="MODEL", help=say("option.supplier_model"))
+@click.option(
+    "--model", "-m", "models", multiple=True, metavar="MODEL", help=say("option.supplier_model")
+)
 @click.option("--key", "key", envvar=KEY_VARIABLE, hidden=True)
 @click.option("--untested", is_flag=True, help=say("option.untested"))
 @as_json
@@ -76,15 +106,25 @@ def add(
     service = Service.from_settings()
     if name in {OWN_NAME, *(row["name"] for row in service.call("GET", PATH)["items"])}:
         raise End(say("name_taken", name=name), "taken")
-    known = next((row for row in service.call("GET", f"{PATH}/presets")["items"] if row["name"] == preset), None)
+    known = next(
+        (row for row in service.call("GET", f"{PATH}/presets")["items"] if row["name"] == preset),
+        None,
+    )
     if preset and known is None:
         raise End(say("suppliers.no_preset", name=preset), "invalid_request")
     key = _key(key, str(known["label"] if known else base_url), known is None or known["needs_key"])
     given = {"preset": preset, "base_url": base_url, "name": name}
-    body: dict[str, Any] = {field: value for field, value in given.items() if value} | ({"api_key": key} if key else {})
+    body: dict[str, Any] = {field: value for field, value in given.items() if value} | (
+        {"api_key": key} if key else {}
+    )
     offered: list[str] = []
     if not untested:
-        tested = service.call("POST", f"{PATH}/test", {each: body[each] for each in body if each != "name"}, TEST_SECONDS)
+        tested = service.call(
+            "POST",
+            f"{PATH}/test",
+            {each: body[each] for each in body if each != "name"},
+            TEST_SECONDS,
+        )
         if not tested["ok"]:
             raise End(plain(tested["error"]["message"]), tested["error"]["code"])
         offered = tested["models"]
@@ -140,7 +180,13 @@ def _key(given: str | None, label: str, wanted: bool) -> str:
         return given or ""
     if may_ask():
         return str(
-            click.prompt(say("suppliers.key", label=label), hide_input=True, default="", show_default=False, err=True)
+            click.prompt(
+                say("suppliers.key", label=label),
+                hide_input=True,
+                default="",
+                show_default=False,
+                err=True,
+            )
         ).strip()
     return sys.stdin.readline().strip()
 

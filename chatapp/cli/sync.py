@@ -14,7 +14,19 @@ from chatapp.cli.folder import Local, Plan, make_plan, without_removing
 from chatapp.cli.forms import Command, as_json
 from chatapp.cli.knowledge import PATH, list_of, named
 from chatapp.cli.service import Refused, Service
-from chatapp.cli.terminal import FAILED, MISUSED, End, confirm, is_watched, may_ask, note, out, plain, print_json, say
+from chatapp.cli.terminal import (
+    FAILED,
+    MISUSED,
+    End,
+    confirm,
+    is_watched,
+    may_ask,
+    note,
+    out,
+    plain,
+    print_json,
+    say,
+)
 from chatapp.cli.uploading import reason, upload, wait_until_read
 
 KINDS = {
@@ -38,7 +50,11 @@ SHOWN = 20  # names in a list, before only their number is told
 def sync(folder: Path, name: str, keep: bool, dry_run: bool, yes: bool, as_json: bool) -> None:
     """Make a base hold what a folder holds."""
     if not folder.is_dir():
-        raise End(say("sync.is_file" if folder.exists() else "sync.no_folder", folder=folder), "no_folder", MISUSED)
+        raise End(
+            say("sync.is_file" if folder.exists() else "sync.no_folder", folder=folder),
+            "no_folder",
+            MISUSED,
+        )
     service = Service.from_settings()
     base = named(list_of(service), name)
     plan = make_plan(folder, service.items(f"{PATH}/{base['id']}/files") if base else [])
@@ -122,7 +138,11 @@ def _remove(service: Service, base_id: str, row: dict[str, Any]) -> None:
 
 
 def _bar(length: int, label: str, quiet: bool) -> Any:
-    return nullcontext(None) if quiet or not length else click.progressbar(length=length, label=label, show_eta=False)
+    return (
+        nullcontext(None)
+        if quiet or not length
+        else click.progressbar(length=length, label=label, show_eta=False)
+    )
 
 
 def _nothing(_: int) -> None:
@@ -133,7 +153,12 @@ def _report(plan: Plan, failed: list[dict[str, Any]], base: dict[str, Any], as_j
     if as_json:
         print_json({"knowledge_base_id": base["id"], **_as_json(plan), "failed": failed})
         return
-    counts = {"added": len(plan.upload), "changed": len(plan.change), "removed": len(plan.remove), "unchanged": len(plan.keep)}
+    counts = {
+        "added": len(plan.upload),
+        "changed": len(plan.change),
+        "removed": len(plan.remove),
+        "unchanged": len(plan.keep),
+    }
     out(say("sync.done", name=plain(base["name"]), **counts))
     _print_skipped(plan)
     if failed:
@@ -165,7 +190,9 @@ def _print_skipped(plan: Plan) -> None:
 
 
 def _names(names: list[str]) -> str:
-    return "\n".join([*(f"  {plain(name)}" for name in names[:SHOWN]), *(["  …"] if len(names) > SHOWN else [])])
+    return "\n".join(
+        [*(f"  {plain(name)}" for name in names[:SHOWN]), *(["  …"] if len(names) > SHOWN else [])]
+    )
 
 
 def _as_json(plan: Plan) -> dict[str, Any]:

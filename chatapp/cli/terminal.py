@@ -23,7 +23,9 @@ GAP = "  "
 DEFAULT_WIDTH = 100
 
 # Control characters but for line end and tab, and what turns the direction of writing.
-_UNSEEN = dict.fromkeys([*range(9), *range(11, 32), *range(127, 160), *range(0x202A, 0x202F), *range(0x2066, 0x206A)])
+_UNSEEN = dict.fromkeys(
+    [*range(9), *range(11, 32), *range(127, 160), *range(0x202A, 0x202F), *range(0x2066, 0x206A)]
+)
 
 
 class End(Exception):
@@ -64,7 +66,12 @@ def note(text: str) -> None:
 def print_json(value: Any) -> None:
     """Print a value as JSON; it may hold anything, since JSON escapes what terminals obey."""
     text = json.dumps(value, ensure_ascii=False, indent=2)
-    click.echo("".join(f"\\u{ord(sign):04x}" if ord(sign) in _UNSEEN and sign != "\n" else sign for sign in text))
+    click.echo(
+        "".join(
+            f"\\u{ord(sign):04x}" if ord(sign) in _UNSEEN and sign != "\n" else sign
+            for sign in text
+        )
+    )
 
 
 def table(titles: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
@@ -78,7 +85,10 @@ def table(titles: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
 
 def width(text: str) -> int:
     """Return how many places a text takes on a terminal."""
-    return sum(0 if unicodedata.combining(sign) else 2 if unicodedata.east_asian_width(sign) in "WF" else 1 for sign in text)
+    return sum(
+        0 if unicodedata.combining(sign) else 2 if unicodedata.east_asian_width(sign) in "WF" else 1
+        for sign in text
+    )
 
 
 def cut(text: str, places: int) -> str:
@@ -111,7 +121,9 @@ def may_ask() -> bool:
 
 def confirm(question: str) -> bool:
     """Ask a yes-or-no question; no where there is nobody to ask."""
-    return may_ask() and click.prompt(question, prompt_suffix=" [y/N] ", default="", show_default=False, err=True).lower() in (
+    return may_ask() and click.prompt(
+        question, prompt_suffix=" [y/N] ", default="", show_default=False, err=True
+    ).lower() in (
         "y",
         "yes",
     )

@@ -14,7 +14,9 @@ from chatapp.cli.terminal import End, say
 PIECE_BYTES = 256 * 1024
 TAKE_SECONDS = 120  # for the service to take what was sent
 LOOK_SECONDS = 0.5
-STALL_SECONDS = 900  # without any file getting on, before waiting ends; one file may take CHATAPP_PARSE_SECONDS
+STALL_SECONDS = (
+    900  # without any file getting on, before waiting ends; one file may take CHATAPP_PARSE_SECONDS
+)
 
 Row = dict[str, Any]
 
@@ -22,8 +24,12 @@ Row = dict[str, Any]
 def upload(service: Service, base_id: str, file: Local, on_bytes: Callable[[int], None]) -> Row:
     """Send one file and return its row. Raises Refused, Unreachable, OSError where it cannot be read here."""
     boundary = f"chatapp-{uuid.uuid4().hex}"
-    name = "".join({'"': "%22", "\r": "%0D", "\n": "%0A"}.get(sign, sign) for sign in file.path.name)
-    head = f'--{boundary}\r\nContent-Disposition: form-data; name="files"; filename="{name}"\r\n\r\n'.encode("utf-8", "replace")
+    name = "".join(
+        {'"': "%22", "\r": "%0D", "\n": "%0A"}.get(sign, sign) for sign in file.path.name
+    )
+    head = f'--{boundary}\r\nContent-Disposition: form-data; name="files"; filename="{name}"\r\n\r\n'.encode(
+        "utf-8", "replace"
+    )
     tail = f"\r\n--{boundary}--\r\n".encode()
     with open(file.path, "rb") as opened:
         size = os.fstat(opened.fileno()).st_size
@@ -44,7 +50,10 @@ def upload(service: Service, base_id: str, file: Local, on_bytes: Callable[[int]
 
 
 def _send(
-    connection: http.client.HTTPConnection, read: Callable[[int], bytes], size: int, on_bytes: Callable[[int], None]
+    connection: http.client.HTTPConnection,
+    read: Callable[[int], bytes],
+    size: int,
+    on_bytes: Callable[[int], None],
 ) -> None:
     """Send exactly so many bytes: what a file gains meanwhile comes with the next sync, what it loses ends this one."""
     left = size
@@ -57,14 +66,20 @@ def _send(
         on_bytes(len(piece))
 
 
-def wait_until_read(service: Service, base_id: str, ids: set[str], on_done: Callable[[int], None]) -> Mapping[str, Row]:
+def wait_until_read(
+    service: Service, base_id: str, ids: set[str], on_done: Callable[[int], None]
+) -> Mapping[str, Row]:
     """Wait until files are ready or have failed; return their rows. A file that lacks only its vectors is found by its words."""
     rows: dict[str, Row] = {}
     seen: Any = None
     since = time.monotonic()
     done = 0
     while True:
-        rows = {row["id"]: row for row in service.items(f"/api/knowledge/{base_id}/files") if row["id"] in ids}
+        rows = {
+            row["id"]: row
+            for row in service.items(f"/api/knowledge/{base_id}/files")
+            if row["id"] in ids
+        }
         now = sum(is_read(row) for row in rows.values())
         on_done(now - done)
         done = now
@@ -80,7 +95,9 @@ def wait_until_read(service: Service, base_id: str, ids: set[str], on_done: Call
 
 def is_read(row: Row) -> bool:
     """Tell whether a file will get no further by waiting."""
-    return row["status"] in ("ready", "failed") or (row["status"] == "embedding" and bool(row["error"]))
+    return row["status"] in ("ready", "failed") or (
+        row["status"] == "embedding" and bool(row["error"])
+    )
 
 
 def reason(fault: Refused | Unreachable | OSError) -> str:

@@ -125,7 +125,9 @@ def _told(do: Callable[[], T], name: str) -> T:
         return do()
     except InvalidRequest as fault:
         taken = ("taken", {}) in fault.reasons.values()
-        raise End(say("name_taken", name=name) if taken else say("users.no_name"), fault.code) from fault
+        raise End(
+            say("name_taken", name=name) if taken else say("users.no_name"), fault.code
+        ) from fault
     except NotFound as fault:
         raise End(say("users.none", name=name), fault.code) from fault
     except Forbidden as fault:

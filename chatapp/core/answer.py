@@ -147,7 +147,12 @@ class AnswerLog:
 
     def text(self, kind: type[Text]) -> str:
         """Return all text of one kind."""
-        return "".join(part for run in self._runs if isinstance(run, _TextRun) and run.kind is kind for part in run.parts)
+        return "".join(
+            part
+            for run in self._runs
+            if isinstance(run, _TextRun) and run.kind is kind
+            for part in run.parts
+        )
 
     def sources(self) -> tuple[Json, ...]:
         """Return the passages that the answer stands on; none where none were searched."""

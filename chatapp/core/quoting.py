@@ -56,7 +56,9 @@ def read_sentences(text: str, heading: str, asked: Set[str], stem: Stem) -> list
     return found
 
 
-def best_quote(text: str, heading: str, weights: Mapping[str, float], stem: Stem) -> tuple[Span, float]:
+def best_quote(
+    text: str, heading: str, weights: Mapping[str, float], stem: Stem
+) -> tuple[Span, float]:
     """Return the sentence to quote from a passage, and which share of the question's weight one sentence says by itself.
 
     Of equals the shorter one is quoted. The share may be a heading's: who asks in its words has found the place.
@@ -107,11 +109,16 @@ def _prose(text: str, start: int, end: int, titles: Set[str]) -> Iterator[tuple[
     part = text[start:end]
     for span in sentences(part):
         line = part[part.rfind("\n", 0, span.start) + 1 : _line_end(part, span.start)]
-        yield Span(start + span.start, start + span.end), _kind(part[span.start : span.end], line, titles)
+        yield (
+            Span(start + span.start, start + span.end),
+            _kind(part[span.start : span.end], line, titles),
+        )
 
 
 def _kind(sentence: str, line: str, titles: Set[str]) -> str:
-    if sentence in line and (_ATX.match(line) or _CHAPTER.match(line.strip()) or _bare(line) in titles):
+    if sentence in line and (
+        _ATX.match(line) or _CHAPTER.match(line.strip()) or _bare(line) in titles
+    ):
         return "title"
     if _SAYS_NOTHING.match(sentence):
         return "mark"

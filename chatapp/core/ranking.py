@@ -13,7 +13,9 @@ def coverage(weights: Mapping[str, float], tokens: Iterable[str]) -> float:
     return sum(weights[token] for token in weights.keys() & set(tokens)) / total if total else 0.0
 
 
-def proximity(weights: Mapping[str, float], places: Sequence[tuple[int, str]], window: int = WINDOW_TOKENS) -> float:
+def proximity(
+    weights: Mapping[str, float], places: Sequence[tuple[int, str]], window: int = WINDOW_TOKENS
+) -> float:
     """Return the largest share (0..1) of a question's weight that stands within `window` places of a text.
 
     `places` are the positions of the question's tokens, in the order of reading.
@@ -34,15 +36,26 @@ def proximity(weights: Mapping[str, float], places: Sequence[tuple[int, str]], w
     return min(1.0, best / total) if total else 0.0
 
 
-def in_order(weights: Mapping[str, float], asked: Sequence[str], places: Sequence[tuple[int, str]]) -> float:
+def in_order(
+    weights: Mapping[str, float], asked: Sequence[str], places: Sequence[tuple[int, str]]
+) -> float:
     """Return which share (0..1) of a question's neighbouring tokens stand beside each other in a text, in the same order.
 
     The ordered pairs of the sequential dependence model (Metzler and Croft, 2005); one other token may stand between.
     """
     pairs = [(one, next_one) for one, next_one in pairwise(asked) if one != next_one]
     total = sum(weights[one] + weights[next_one] for one, next_one in pairs)
-    held = {(one, next_one) for (at, one), (then, next_one) in pairwise(places) if then - at <= BESIDE_TOKENS}
-    return sum(weights[one] + weights[next_one] for one, next_one in pairs if (one, next_one) in held) / total if total else 0.0
+    held = {
+        (one, next_one)
+        for (at, one), (then, next_one) in pairwise(places)
+        if then - at <= BESIDE_TOKENS
+    }
+    return (
+        sum(weights[one] + weights[next_one] for one, next_one in pairs if (one, next_one) in held)
+        / total
+        if total
+        else 0.0
+    )
 
 
 def min_max(scores: Mapping[int, float]) -> dict[int, float]:
@@ -50,10 +63,14 @@ def min_max(scores: Mapping[int, float]) -> dict[int, float]:
     if not scores:
         return {}
     low, high = min(scores.values()), max(scores.values())
-    return {key: (score - low) / (high - low) if high > low else 1.0 for key, score in scores.items()}
+    return {
+        key: (score - low) / (high - low) if high > low else 1.0 for key, score in scores.items()
+    }
 
 
 def fuse(first: Mapping[int, float], second: Mapping[int, float], share: float) -> dict[int, float]:
     """Blend two rankings after min-max: `share` of the second, the rest of the first; who is missing in one has 0 there."""
     a, b = min_max(first), min_max(second)
-    return {key: (1 - share) * a.get(key, 0.0) + share * b.get(key, 0.0) for key in a.keys() | b.keys()}
+    return {
+        key: (1 - share) * a.get(key, 0.0) + share * b.get(key, 0.0) for key in a.keys() | b.keys()
+    }

@@ -11,7 +11,18 @@ from dataclasses import dataclass
 from json.encoder import encode_basestring
 from typing import Any, TypeAlias
 
-from chatapp.core.events import Chunk, Context, Done, Error, Event, Ping, Reasoning, Reset, Sources, Status
+from chatapp.core.events import (
+    Chunk,
+    Context,
+    Done,
+    Error,
+    Event,
+    Ping,
+    Reasoning,
+    Reset,
+    Sources,
+    Status,
+)
 
 Say: TypeAlias = Callable[[str, dict[str, Any]], str]
 
@@ -23,11 +34,17 @@ _LINE_END = re.compile(r"[\x85\u2028\u2029]")
 def encode(event: Event, message_id: str, position: int, say: Say) -> bytes:
     """Write one event as one block; `say(key, params)` puts an error into the reader's language."""
     if type(event) is Chunk:  # most of all blocks by far
-        return f'id: {message_id}:{position}\ndata: {{"type":"chunk","data":{_quoted(event.text)}}}\n\n'.encode(errors="replace")
+        return f'id: {message_id}:{position}\ndata: {{"type":"chunk","data":{_quoted(event.text)}}}\n\n'.encode(
+            errors="replace"
+        )
     kind = type(event).__name__.lower()
     body: dict[str, Any] = {"type": kind, "data": _data(event, say)}
     if isinstance(event, Context):
-        body |= {"session_id": event.session_id, "message_id": event.message_id, "question_id": event.question_id}
+        body |= {
+            "session_id": event.session_id,
+            "message_id": event.message_id,
+            "question_id": event.question_id,
+        }
     elif isinstance(event, Error):
         body |= {"code": event.code, "retryable": event.retryable, "retry_after": event.retry_after}
     named = "" if isinstance(event, Context | Chunk | Error) else f"event: {kind}\n"
@@ -71,7 +88,13 @@ def _data(event: Event, say: Say) -> Any:
 def parse_event_id(value: str) -> tuple[str, int] | None:
     """Read `<message id>:<position>`; None where it is not one of ours."""
     message_id, colon, position = value.strip().rpartition(":")
-    if not colon or not message_id or not position.isascii() or not position.isdigit() or len(position) > 12:
+    if (
+        not colon
+        or not message_id
+        or not position.isascii()
+        or not position.isdigit()
+        or len(position) > 12
+    ):
         return None
     return message_id, int(position)
 

@@ -66,7 +66,9 @@ def normalise(text: str) -> str:
     """Return the text that is kept and that offsets count in: composed, one kind of line end, nothing invisible."""
     if text.isprintable():  # one line without anything to drop
         return unicodedata.normalize("NFC", text).rstrip(" ")
-    text = unicodedata.normalize("NFC", text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace"))
+    text = unicodedata.normalize(
+        "NFC", text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    )
     text = _DROPPED.sub("", _BLANKS.sub(" ", _LINE_END.sub("\n", text)))
     # By lines, not by a pattern: one that looks ahead is quadratic in a long run of blanks.
     text = "\n".join(line.rstrip(" \t") for line in text.split("\n"))
@@ -93,7 +95,11 @@ def joins(above: str, below: str) -> str | None:
         return "" if count_tokens(above) >= 15 and not re.match("[第（(【《]", below) else None
     if _WIDE.match(below[0]) or _WIDE.match(above[-1]):
         return "" if count_tokens(above) >= 15 and re.match("[，、a-z0-9]", below) else None
-    return " " if re.match("[a-z0-9(\u00df-\u00f6\u00f8-\u00ff\u0430-\u044f\u03b1-\u03c9]", below) else None
+    return (
+        " "
+        if re.match("[a-z0-9(\u00df-\u00f6\u00f8-\u00ff\u0430-\u044f\u03b1-\u03c9]", below)
+        else None
+    )
 
 
 # --- sentences -------------------------------------------------------------------------------------------------------
@@ -131,7 +137,9 @@ def _ends_sentence(text: str, found: re.Match[str]) -> bool:
         return joins(above, below) is None and not (_FULL.match(above) and _GOES_ON.match(below))
     if found.group(4):
         following = text[found.end() : found.end() + 40].lstrip()[:1]
-        return not following.islower() and not _ABBREVIATION.search(text, max(0, found.start() - 12), found.start() + 1)
+        return not following.islower() and not _ABBREVIATION.search(
+            text, max(0, found.start() - 12), found.start() + 1
+        )
     return True
 
 
@@ -192,11 +200,21 @@ def _cuts(text: str, start: int, end: int, size: int) -> tuple[list[int], list[f
     return places, weights, ranks
 
 
-def _extend(places: list[int], weights: list[float], ranks: list[int], text: str, place: int, rank: int, size: int) -> None:
+def _extend(
+    places: list[int],
+    weights: list[float],
+    ranks: list[int],
+    text: str,
+    place: int,
+    rank: int,
+    size: int,
+) -> None:
     if place <= places[-1]:
         return
     # More than four times as many characters are too many in any script, and need not be counted again and again.
-    while place - places[-1] > 4 * size or (weight := count_tokens(text[places[-1] : place])) > size:
+    while (
+        place - places[-1] > 4 * size or (weight := count_tokens(text[places[-1] : place])) > size
+    ):
         places.append(places[-1] + size)  # a run without any separator is cut where it is full
         weights.append(weights[-1] + count_tokens(text[places[-2] : places[-1]]))
         ranks.append(5)
@@ -247,7 +265,11 @@ def index_tokens(text: str, stem: Stem, left_out: Set[str] = STOP_WORDS) -> list
 
 def query_tokens(text: str, stem: Stem) -> list[str]:
     """Return what a question asks for: stems and CJK pairs, single characters only where they stand alone."""
-    return [token for token in _pairs(_ASKING.sub(" ", text), stem, STOP_WORDS) if token not in _PRONOUNS]
+    return [
+        token
+        for token in _pairs(_ASKING.sub(" ", text), stem, STOP_WORDS)
+        if token not in _PRONOUNS
+    ]
 
 
 def small_words(text: str, stem: Stem) -> list[str]:

@@ -44,7 +44,11 @@ MOST_KEPT = 10_000
 _BY_HASH = (
     select(User)
     .join(Token, Token.user_id == User.id)
-    .where(Token.hash == bindparam("hash"), Token.kind.in_(bindparam("kinds", expanding=True)), ~User.disabled)
+    .where(
+        Token.hash == bindparam("hash"),
+        Token.kind.in_(bindparam("kinds", expanding=True)),
+        ~User.disabled,
+    )
     .where(or_(Token.expires_at.is_(None), Token.expires_at > bindparam("now")))
 )
 
@@ -93,7 +97,9 @@ class Accounts:
         def use(t: Transaction) -> User | None:
             taken = t.execute(
                 delete(Token)
-                .where(Token.kind == "link", Token.hash == hash_of(secret), Token.expires_at > now())
+                .where(
+                    Token.kind == "link", Token.hash == hash_of(secret), Token.expires_at > now()
+                )
                 .returning(Token.user_id)
             ).scalar()
             return _user(t, User.id == taken, ~User.disabled) if taken else None
@@ -114,25 +120,42 @@ class Accounts:
         """Return who holds this token, and note, at most once a minute, that it was used."""
         hashed = hash_of(secret)
         person = self._by_hash(hashed, BEARERS)
-        if person is not None and time.monotonic() - self._used.get(hashed, -NOTE_SECONDS) >= NOTE_SECONDS:
+        if (
+            person is not None
+            and time.monotonic() - self._used.get(hashed, -NOTE_SECONDS) >= NOTE_SECONDS
+        ):
             self._used[hashed] = time.monotonic()
             # Later: who stops an answer while somebody else holds the database must not wait for this.
-            self._database.write_later(lambda t: t.execute(update(Token).where(Token.hash == hashed).values(used_at=now())))
+            self._database.write_later(
+                lambda t: t.execute(update(Token).where(Token.hash == hashed).values(used_at=now()))
+            )
         return person
 
     def sign_out(self, secret: str) -> None:
         """End a login."""
         self._database.write(
-            lambda t: t.execute(delete(Token).where(Token.kind == "login", Token.hash == hash_of(secret))) and None
+            lambda t: (
+                t.execute(delete(Token).where(Token.kind == "login", Token.hash == hash_of(secret)))
+                and None
+            )
         )
         self._holders.clear()
 
-    def set_password(self, person: Person, current: str | None, password: str, keep: str | None) -> None:
+    def set_password(
+        self, person: Person, current: str | None, password: str, keep: str | None
+    ) -> None:
         """Set a password and end all other logins; `keep` is the login secret that goes on."""
         user = self._database.read(lambda t: t.get_one(User, person.id))
         if user.password_hash and not self._check(user.password_hash, current or ""):
             raise Unauthorized("current")
-        if password.lower() in (user.name.lower(), "password", "12345678", "123456789", "1234567890", "qwertyuiop"):
+        if password.lower() in (
+            user.name.lower(),
+            "password",
+            "12345678",
+            "123456789",
+            "1234567890",
+            "qwertyuiop",
+        ):
             raise InvalidRequest("password", "guessable")
         made = threads.run(lambda: generate_password_hash(password), threads.PASSWORDS)
 
@@ -140,7 +163,9 @@ class Accounts:
             t.execute(update(User).where(User.id == person.id).values(password_hash=made))
             t.execute(
                 delete(Token).where(
-                    Token.user_id == person.id, Token.kind.in_(("login", "link")), Token.hash != hash_of(keep or "")
+                    Token.user_id == person.id,
+                    Token.kind.in_(("login", "link")),
+                    Token.hash != hash_of(keep or ""),
                 )
             )
 
@@ -152,7 +177,11 @@ class Accounts:
 
         def save(t: Transaction) -> Person:
             user = t.get_one(User, person.id, with_for_update=True)
-            user.defaults = {name: value for name, value in {**user.defaults, **changes}.items() if value is not None}
+            user.defaults = {
+                name: value
+                for name, value in {**user.defaults, **changes}.items()
+                if value is not None
+            }
             return _person(user)
 
         changed = self._database.write(save)
@@ -161,7 +190,9 @@ class Accounts:
 
     def clear(self, person: Person, keep: str) -> None:
         """Take away a person's defaults and personal tokens; `keep` is the secret that goes on. The account stays."""
-        personal = delete(Token).where(Token.user_id == person.id, Token.kind == "personal", Token.hash != hash_of(keep))
+        personal = delete(Token).where(
+            Token.user_id == person.id, Token.kind == "personal", Token.hash != hash_of(keep)
+        )
 
         def remove(t: Transaction) -> None:
             t.execute(personal)
@@ -174,7 +205,11 @@ class Accounts:
         """List somebody's personal tokens, without their secrets."""
 
         def rows(t: Transaction) -> list[dict[str, Any]]:
-            query = select(Token).where(Token.user_id == person.id, Token.kind.in_(BEARERS)).order_by(Token.created_at)
+            query = (
+                select(Token)
+                .where(Token.user_id == person.id, Token.kind.in_(BEARERS))
+                .order_by(Token.created_at)
+            )
             return [_token_json(row) for row in t.scalars(query)]
 
         return self._database.read(rows)
@@ -182,14 +217,18 @@ class Accounts:
     def create_token(self, person: Person, name: str) -> dict[str, Any]:
         """Make a personal token; its secret is in the answer and nowhere else."""
         secret = self._issue(person.id, "personal", None, name)
-        row = self._database.read(lambda t: t.scalars(select(Token).where(Token.hash == hash_of(secret))).one())
+        row = self._database.read(
+            lambda t: t.scalars(select(Token).where(Token.hash == hash_of(secret))).one()
+        )
         return {**_token_json(row), "token": secret}
 
     def delete_token(self, person: Person, token_id: str) -> None:
         """Revoke a personal token; raise NotFound."""
         gone = self._database.write(
             lambda t: t.execute(
-                delete(Token).where(Token.id == token_id, Token.user_id == person.id, Token.kind.in_(BEARERS)).returning(Token.id)
+                delete(Token)
+                .where(Token.id == token_id, Token.user_id == person.id, Token.kind.in_(BEARERS))
+                .returning(Token.id)
             ).scalar()
         )
         self._holders.clear()
@@ -209,12 +248,25 @@ class Accounts:
             if user is None:
                 user = User(id=new_id(), name=ADMIN, role="admin")
                 t.add(user)
-            if hashed and not (user.password_hash and check_password_hash(user.password_hash, password)):
+            if hashed and not (
+                user.password_hash and check_password_hash(user.password_hash, password)
+            ):
                 user.password_hash = hashed
             t.flush()
-            t.execute(delete(Token).where(or_(Token.kind == "environment", Token.expires_at < now())))
-            if token and not t.scalar(select(Token.id).where(Token.hash == hash_of(token))):  # it may be one that was made here
-                t.add(Token(user_id=user.id, kind="environment", hash=hash_of(token), name="CHATAPP_TOKEN"))
+            t.execute(
+                delete(Token).where(or_(Token.kind == "environment", Token.expires_at < now()))
+            )
+            if token and not t.scalar(
+                select(Token.id).where(Token.hash == hash_of(token))
+            ):  # it may be one that was made here
+                t.add(
+                    Token(
+                        user_id=user.id,
+                        kind="environment",
+                        hash=hash_of(token),
+                        name="CHATAPP_TOKEN",
+                    )
+                )
             return user
 
         user = self._database.write(ensure)
@@ -224,7 +276,12 @@ class Accounts:
     def new_link(self) -> str:
         """Make a one-time sign-in link's secret for the administrator; earlier links end."""
         admin = self.administrator()
-        self._database.write(lambda t: t.execute(delete(Token).where(Token.kind == "link", Token.user_id == admin.id)) and None)
+        self._database.write(
+            lambda t: (
+                t.execute(delete(Token).where(Token.kind == "link", Token.user_id == admin.id))
+                and None
+            )
+        )
         return self._issue(admin.id, "link", timedelta(hours=LINK_HOURS))
 
     def terminal_token(self, path: Path) -> None:
@@ -232,7 +289,9 @@ class Accounts:
         if path.exists() and self.by_bearer(path.read_text().strip()):
             return
         admin = self.administrator()
-        self._database.write(lambda t: t.execute(delete(Token).where(Token.kind == "terminal")) and None)
+        self._database.write(
+            lambda t: t.execute(delete(Token).where(Token.kind == "terminal")) and None
+        )
         self._holders.clear()
         secret = self._issue(admin.id, "terminal", None, "terminal")
         path.unlink(missing_ok=True)
@@ -242,13 +301,19 @@ class Accounts:
     def _issue(self, user_id: str, kind: str, life: timedelta | None, name: str = "") -> str:
         secret = secrets.token_urlsafe(32)
         expires_at = now() + life if life else None
-        row = Token(user_id=user_id, kind=kind, hash=hash_of(secret), name=name, expires_at=expires_at)
+        row = Token(
+            user_id=user_id, kind=kind, hash=hash_of(secret), name=name, expires_at=expires_at
+        )
         self._database.write(lambda t: t.add(row))
         return secret
 
     def _by_hash(self, hashed: str, kinds: tuple[str, ...]) -> Person | None:
         def look_up() -> Person | None:
-            user = self._database.read(lambda t: t.scalars(_BY_HASH, {"hash": hashed, "kinds": kinds, "now": now()}).first())
+            user = self._database.read(
+                lambda t: t.scalars(
+                    _BY_HASH, {"hash": hashed, "kinds": kinds, "now": now()}
+                ).first()
+            )
             return _person(user) if user else None
 
         return self._holders.get((hashed, kinds), look_up)
@@ -259,13 +324,21 @@ class Accounts:
             raise Unauthorized("slow", retry_after=CHECK_AGAIN_SECONDS, seconds=CHECK_AGAIN_SECONDS)
         self._checking += 1
         try:
-            return threads.run(lambda: check_password_hash(known or _nobody(), password), threads.PASSWORDS)
+            return threads.run(
+                lambda: check_password_hash(known or _nobody(), password), threads.PASSWORDS
+            )
         finally:
             self._checking -= 1
 
 
 def _token_json(row: Token) -> dict[str, Any]:
-    return {"id": row.id, "kind": row.kind, "name": row.name, "created_at": row.created_at, "used_at": row.used_at}
+    return {
+        "id": row.id,
+        "kind": row.kind,
+        "name": row.name,
+        "created_at": row.created_at,
+        "used_at": row.used_at,
+    }
 
 
 @lru_cache
@@ -284,7 +357,9 @@ def _user(t: Transaction, *conditions: Any) -> User | None:
 
 def _person(user: User) -> Person:
     has_password = user.password_hash is not None
-    return Person(user.id, user.name, user.role, user.language, has_password, Defaults(**user.defaults))
+    return Person(
+        user.id, user.name, user.role, user.language, has_password, Defaults(**user.defaults)
+    )
 
 
 def hash_of(secret: str) -> str:

@@ -19,7 +19,11 @@ class Attempts:
     def begin(self, name: str, client: str) -> None:
         """Count an attempt; raise Unauthorized where it comes too soon after many others."""
         count, last = self._made.get((name, client), (0, 0.0))
-        wait = last + min(WAIT_SECONDS * (count - FREE_ATTEMPTS + 1), LONGEST_WAIT_SECONDS) - time.monotonic()
+        wait = (
+            last
+            + min(WAIT_SECONDS * (count - FREE_ATTEMPTS + 1), LONGEST_WAIT_SECONDS)
+            - time.monotonic()
+        )
         if count >= FREE_ATTEMPTS and wait > 0:
             raise Unauthorized("slow", retry_after=int(wait) + 1, seconds=int(wait) + 1)
         if len(self._made) >= MOST_KEPT:

@@ -60,7 +60,14 @@ class Users:
             if user.disabled:
                 raise Forbidden
             t.execute(delete(Token).where(Token.kind == LINK, Token.user_id == user.id))
-            t.add(Token(user_id=user.id, kind=LINK, hash=hash_of(secret), expires_at=now() + timedelta(hours=LINK_HOURS)))
+            t.add(
+                Token(
+                    user_id=user.id,
+                    kind=LINK,
+                    hash=hash_of(secret),
+                    expires_at=now() + timedelta(hours=LINK_HOURS),
+                )
+            )
 
         self._database.write(issue)
         return secret
@@ -71,7 +78,9 @@ class Users:
         def reset(t: Transaction) -> None:
             user = _find(t, name)
             user.password_hash = None
-            t.execute(delete(Token).where(Token.kind.in_(("login", LINK)), Token.user_id == user.id))
+            t.execute(
+                delete(Token).where(Token.kind.in_(("login", LINK)), Token.user_id == user.id)
+            )
 
         self._database.write(reset)
 
@@ -82,7 +91,9 @@ class Users:
             user = _not_admin(_find(t, name))
             user.disabled = disabled
             if disabled:
-                t.execute(delete(Token).where(Token.kind.in_(("login", LINK)), Token.user_id == user.id))
+                t.execute(
+                    delete(Token).where(Token.kind.in_(("login", LINK)), Token.user_id == user.id)
+                )
 
         self._database.write(change)
 

@@ -49,13 +49,19 @@ class Knowledge:
     """Documents in, passages out."""
 
     def __init__(
-        self, database: Database, settings: Settings, vectors: VectorIndex | None = None, embedder: Embedder | None = None
+        self,
+        database: Database,
+        settings: Settings,
+        vectors: VectorIndex | None = None,
+        embedder: Embedder | None = None,
     ) -> None:
         self._database = database
         self._home = settings.home
         self._index = index_for(database.sqlite)
         self._embedder = embedder if vectors is not None else None
-        self._dense = DenseSearch(database, vectors, embedder, self.wake) if vectors is not None else None
+        self._dense = (
+            DenseSearch(database, vectors, embedder, self.wake) if vectors is not None else None
+        )
         self.originals = Originals(settings.home / "originals", settings.upload_bytes)
         self._remover = Remover(database, self._index, self.originals)
 
@@ -64,12 +70,18 @@ class Knowledge:
     def bases(self, user_id: str) -> list[dict[str, Any]]:
         """Return a person's bases, then the bundled ones."""
         mine = (KnowledgeBase.user_id == user_id) | KnowledgeBase.bundled.is_not(None)
-        query = select(KnowledgeBase).where(mine).order_by(KnowledgeBase.bundled.is_not(None), KnowledgeBase.number)
+        query = (
+            select(KnowledgeBase)
+            .where(mine)
+            .order_by(KnowledgeBase.bundled.is_not(None), KnowledgeBase.number)
+        )
         return self._database.read(lambda t: [self._shown(t, base) for base in t.scalars(query)])
 
     def create(self, user_id: str, name: str, description: str = "") -> dict[str, Any]:
         """Make an empty base."""
-        base = KnowledgeBase(id=new_id(), user_id=user_id, name=name, description=description, created_at=now())
+        base = KnowledgeBase(
+            id=new_id(), user_id=user_id, name=name, description=description, created_at=now()
+        )
 
         def add(t: Session) -> dict[str, Any]:
             t.add(base)
@@ -118,7 +130,9 @@ class Knowledge:
         return shown
 
     def _shown(self, t: Session, base: KnowledgeBase) -> dict[str, Any]:
-        return base_json(t, base, self._embedder.fingerprint if self._embedder is not None else None)
+        return base_json(
+            t, base, self._embedder.fingerprint if self._embedder is not None else None
+        )
 
     def delete(self, user_id: str, base_id: str) -> None:
         """Delete a base and all in it. It is gone for its owner at once; a large one is cleared away by the worker."""
@@ -133,7 +147,9 @@ class Knowledge:
     def forget(self, user_id: str) -> None:
         """Delete all bases of a person, as `delete` does; to be called before their row goes."""
         theirs = update(KnowledgeBase).where(KnowledgeBase.user_id == user_id).values(user_id=None)
-        self._clear_away(self._database.write(lambda t: list(t.scalars(theirs.returning(KnowledgeBase.number)))))
+        self._clear_away(
+            self._database.write(lambda t: list(t.scalars(theirs.returning(KnowledgeBase.number))))
+        )
 
     def _clear_away(self, numbers: Sequence[int]) -> None:
         self._remover.remove_bases(numbers)
@@ -146,7 +162,9 @@ class Knowledge:
 
     # --- files
 
-    def add_file(self, user_id: str, base_id: str, name: str, stream: IO[bytes] | Incoming) -> dict[str, Any]:
+    def add_file(
+        self, user_id: str, base_id: str, name: str, stream: IO[bytes] | Incoming
+    ) -> dict[str, Any]:
         """Take a file into a base and queue it; the same bytes again answer with the file that is there, as `duplicate`.
 
         Raises NotFound, Forbidden, TooLarge, DiskFull, and UnreadableFile for an empty file.
@@ -163,7 +181,9 @@ class Knowledge:
         self.wake()
         return row
 
-    def store_file(self, base: int, name: str, incoming: Incoming, stored: Stored) -> dict[str, Any]:
+    def store_file(
+        self, base: int, name: str, incoming: Incoming, stored: Stored
+    ) -> dict[str, Any]:
         """Give a finished upload its row and its place."""
         name = clean_name(name)
 
@@ -172,14 +192,26 @@ class Knowledge:
             into = t.get(KnowledgeBase, base)
             if into is None or (into.user_id is None and into.bundled is None):
                 raise NotFound("knowledge_base")
-            there = select(File).where(File.knowledge_base_id == into.id, File.sha256 == stored.sha256)
+            there = select(File).where(
+                File.knowledge_base_id == into.id, File.sha256 == stored.sha256
+            )
             file = t.scalars(there).first()
             if file is not None and file.status == DELETING:
                 raise StillThere(file.id)
             duplicate = file is not None
             if file is None:
-                file = File(id=new_id(), knowledge_base_id=into.id, name=name, md5=stored.md5, sha256=stored.sha256)
-                file.size, file.media_type, file.created_at = stored.size, "application/octet-stream", now()
+                file = File(
+                    id=new_id(),
+                    knowledge_base_id=into.id,
+                    name=name,
+                    md5=stored.md5,
+                    sha256=stored.sha256,
+                )
+                file.size, file.media_type, file.created_at = (
+                    stored.size,
+                    "application/octet-stream",
+                    now(),
+                )
                 t.add(file)
                 t.flush()
             self.originals.keep(incoming, stored.sha256)
@@ -190,7 +222,9 @@ class Knowledge:
                 return self._database.write(add)
             except StillThere as left:
                 self._remover.remove_file(left.file_id)
-            except IntegrityError:  # two uploads of the same bytes on PostgreSQL; the second look finds the first
+            except (
+                IntegrityError
+            ):  # two uploads of the same bytes on PostgreSQL; the second look finds the first
                 continue
 
     def files(
@@ -201,7 +235,12 @@ class Knowledge:
 
         def page(t: Session) -> list[dict[str, Any]]:
             base = readable_base(t, user_id, base_id)
-            query = files_of(base).order_by(File.created_at.desc(), File.id).offset(skip).limit(limit + 1)
+            query = (
+                files_of(base)
+                .order_by(File.created_at.desc(), File.id)
+                .offset(skip)
+                .limit(limit + 1)
+            )
             return [file_json(file) for file in t.scalars(query)]
 
         rows = self._database.read(page)
@@ -209,7 +248,9 @@ class Knowledge:
 
     def file(self, user_id: str, base_id: str, file_id: str) -> dict[str, Any]:
         """Return one file; raise NotFound."""
-        return self._database.read(lambda t: file_json(find_file(t, readable_base(t, user_id, base_id), file_id)))
+        return self._database.read(
+            lambda t: file_json(find_file(t, readable_base(t, user_id, base_id), file_id))
+        )
 
     def delete_file(self, user_id: str, base_id: str, file_id: str) -> None:
         """Delete a file with all that came of it; raise NotFound, Forbidden for a bundled one."""
@@ -257,8 +298,15 @@ class Knowledge:
 
         def page(t: Session) -> list[dict[str, Any]]:
             file = find_file(t, readable_base(t, user_id, base_id), file_id)
-            query = select(Chunk).where(Chunk.file_id == file.id, Chunk.ordinal >= first).order_by(Chunk.ordinal).limit(limit + 1)
-            return [chunk_json(chunk) for chunk in t.scalars(query)] if file.status in VISIBLE else []
+            query = (
+                select(Chunk)
+                .where(Chunk.file_id == file.id, Chunk.ordinal >= first)
+                .order_by(Chunk.ordinal)
+                .limit(limit + 1)
+            )
+            return (
+                [chunk_json(chunk) for chunk in t.scalars(query)] if file.status in VISIBLE else []
+            )
 
         rows = self._database.read(page)
         return rows[:limit], str(first + limit) if len(rows) > limit else None
@@ -269,10 +317,14 @@ class Knowledge:
         """Return bases to search, the asker's own or bundled; raise NotFound for any other."""
         return self._database.read(lambda t: chosen(t, user_id, base_ids))
 
-    def search(self, bases: Bases, query: str, k: int = 5, md5s: Sequence[str] | None = None) -> list[Passage]:
+    def search(
+        self, bases: Bases, query: str, k: int = 5, md5s: Sequence[str] | None = None
+    ) -> list[Passage]:
         """Return the passages that fit a question best; `md5s` narrows the search to files with these bytes."""
         dense = self._dense.search(bases.numbers, query, md5s) if self._dense is not None else None
-        return self._database.read(lambda t: retrieve(t, self._index, bases.numbers, query, k, md5s, dense))
+        return self._database.read(
+            lambda t: retrieve(t, self._index, bases.numbers, query, k, md5s, dense)
+        )
 
     def unread(self, bases: Bases, md5s: Sequence[str] | None = None) -> list[Unread]:
         """Return the files of these bases that cannot be searched yet, latest first."""

@@ -48,7 +48,13 @@ class Embedder:
     """Makes vectors. `share` is the weight (0..1) of their ranking; an English one leaves CJK texts and questions out."""
 
     def __init__(
-        self, calls: Calls, fingerprint: Fingerprint, share: float, english: bool, prefixes: tuple[str, str], compact: bool
+        self,
+        calls: Calls,
+        fingerprint: Fingerprint,
+        share: float,
+        english: bool,
+        prefixes: tuple[str, str],
+        compact: bool,
     ) -> None:
         self._calls = calls
         self.fingerprint = fingerprint
@@ -66,7 +72,9 @@ class Embedder:
         """Return the vector of a question; raise EmbedderUnavailable."""
         return self._embed([self._query_prefix + question], QUERY_SECONDS)[0]
 
-    def embed_passages(self, texts: Sequence[str], alive: Callable[[], None] = lambda: None) -> list[bytes | None]:
+    def embed_passages(
+        self, texts: Sequence[str], alive: Callable[[], None] = lambda: None
+    ) -> list[bytes | None]:
         """Return the vectors of passages, in their order, None for one that is refused by itself; raise EmbedderUnavailable.
 
         `alive` is called before each request and may raise. A service that takes fewer texts at once is asked with fewer from
@@ -75,7 +83,9 @@ class Embedder:
         made: list[bytes | None] = []
         taken = 0
         while len(made) < len(texts):
-            batch = [self._passage_prefix + text for text in texts[len(made) : len(made) + self._at_once]]
+            batch = [
+                self._passage_prefix + text for text in texts[len(made) : len(made) + self._at_once]
+            ]
             vectors, most = self._embed_some(batch, alive)
             made += vectors
             taken = max(taken, most)
@@ -84,7 +94,9 @@ class Embedder:
         self._at_once = min(self._at_once, max(taken, 1)) if taken < len(texts) else self._at_once
         return made
 
-    def _embed_some(self, texts: Sequence[str], alive: Callable[[], None]) -> tuple[list[bytes | None], int]:
+    def _embed_some(
+        self, texts: Sequence[str], alive: Callable[[], None]
+    ) -> tuple[list[bytes | None], int]:
         """Return vectors, and how many texts the service took at once; what it refuses is asked for in halves."""
         alive()
         try:
@@ -95,7 +107,10 @@ class Embedder:
         if len(texts) == 1:
             return [None], 0
         half = len(texts) // 2
-        (first, one), (second, other) = self._embed_some(texts[:half], alive), self._embed_some(texts[half:], alive)
+        (first, one), (second, other) = (
+            self._embed_some(texts[:half], alive),
+            self._embed_some(texts[half:], alive),
+        )
         return first + second, max(one, other)
 
     def _embeds_anything(self, alive: Callable[[], None]) -> bool:
@@ -119,7 +134,9 @@ class Embedder:
             raise self._unavailable("away") from fault
         except Refused as fault:
             log.warning("the embedder %s refuses: %s", self.fingerprint.model, fault.status)
-            raise self._unavailable("key" if fault.status in (401, 403) else "refused", fault.status) from fault
+            raise self._unavailable(
+                "key" if fault.status in (401, 403) else "refused", fault.status
+            ) from fault
         except (KeyError, TypeError, ValueError, AttributeError) as fault:
             raise self._unavailable("garbled") from fault
 
@@ -148,7 +165,14 @@ def embedder_of(settings: Settings, own: OwnService | None = None) -> Embedder |
     headers = {"Authorization": f"Bearer {settings.embedder_key}"} if settings.embedder_key else {}
     proxy = "" if is_loopback(url) else settings.proxy
     calls = Calls(lambda: url, headers, proxy, settings.ca_file)
-    return Embedder(calls, fingerprint, settings.embedder_share / 100, english=False, prefixes=prefixes, compact=False)
+    return Embedder(
+        calls,
+        fingerprint,
+        settings.embedder_share / 100,
+        english=False,
+        prefixes=prefixes,
+        compact=False,
+    )
 
 
 def _builtin(settings: Settings, own: OwnService | None) -> Embedder | None:
@@ -156,7 +180,9 @@ def _builtin(settings: Settings, own: OwnService | None) -> Embedder | None:
     if folder is None:
         return None
     described = json.loads((folder / "model.json").read_text("utf-8"))
-    fingerprint = Fingerprint(_hash(["builtin", described["name"], described["sha256"]]), described["name"])
+    fingerprint = Fingerprint(
+        _hash(["builtin", described["name"], described["sha256"]]), described["name"]
+    )
 
     def find() -> str | None:
         at = address(settings.home, EMBEDDER)
@@ -164,7 +190,9 @@ def _builtin(settings: Settings, own: OwnService | None) -> Embedder | None:
             at = own.address()
         return f"http://{at}/v1" if at else None
 
-    return Embedder(Calls(find), fingerprint, BUILTIN_SHARE, english=True, prefixes=("", ""), compact=True)
+    return Embedder(
+        Calls(find), fingerprint, BUILTIN_SHARE, english=True, prefixes=("", ""), compact=True
+    )
 
 
 def _place(url: str) -> str:

@@ -76,7 +76,9 @@ class Report:
     declined: float
 
 
-def evaluate(file: Path, seed: int = 1, tell: Tell = lambda *_: None, with_embedder: bool = True) -> Report:
+def evaluate(
+    file: Path, seed: int = 1, tell: Tell = lambda *_: None, with_embedder: bool = True
+) -> Report:
     """Measure on one file in SQuAD's format, with the built-in embedder where there is one.
 
     `tell` hears of every step as it begins (indexing, asking, foreign), and of how many it has to do with. Questions
@@ -151,8 +153,14 @@ class _Pipeline:
                 row = self._knowledge.add_file(self._user, self._base, name, BytesIO(text.encode()))
                 self._ids[name] = row["id"]
         while job := self._ingest.claim("evaluation"):
-            if self._embedding.run(job) != "ready" if job.is_read else self._ingest.read(job) == "failed":
-                raise EmbedderUnavailable("away", model=self.embedder.fingerprint.model if self.embedder else "")
+            if (
+                self._embedding.run(job) != "ready"
+                if job.is_read
+                else self._ingest.read(job) == "failed"
+            ):
+                raise EmbedderUnavailable(
+                    "away", model=self.embedder.fingerprint.model if self.embedder else ""
+                )
         while self._sync.due() and self._sync.go_on():
             pass
         self._bases: Bases = self._knowledge.choose(self._user, [self._base])
@@ -180,21 +188,32 @@ def _add_user(t) -> str:  # type: ignore[no-untyped-def]
     return user.id
 
 
-def _measure(pipeline: _Pipeline, articles: Sequence[Article], chance: random.Random, tell: Tell) -> Report:
+def _measure(
+    pipeline: _Pipeline, articles: Sequence[Article], chance: random.Random, tell: Tell
+) -> Report:
     questions = [question for article in articles for question in article.questions]
     total = len(questions)
     tell("asking", total)
-    times = sorted(_milliseconds(pipeline, one) for one in chance.sample(questions, min(TIMED_QUESTIONS, total)))
+    times = sorted(
+        _milliseconds(pipeline, one)
+        for one in chance.sample(questions, min(TIMED_QUESTIONS, total))
+    )
     ranks = list(_ranks(pipeline, articles, questions))
     chosen = chance.sample(questions, min(ANSWERED_QUESTIONS, total))
     held = [_holds(pipeline.search(question.text, SHOWN), question) for question in chosen]
     tell("foreign", min(FOREIGN_QUESTIONS, total))
-    declined = [answer for fold in range(FOLDS) for answer in _foreign(pipeline, articles[fold::FOLDS], chance)]
+    declined = [
+        answer
+        for fold in range(FOLDS)
+        for answer in _foreign(pipeline, articles[fold::FOLDS], chance)
+    ]
     return Report(
         embedder=pipeline.embedder.fingerprint.model if pipeline.embedder else None,
         paragraphs=sum(len(article.files) for article in articles),
         questions=total,
-        recall={k: sum(rank is not None and rank < k for rank in ranks) / total for k in (1, 5, 10)},
+        recall={
+            k: sum(rank is not None and rank < k for rank in ranks) / total for k in (1, 5, 10)
+        },
         mrr=sum(1 / (rank + 1) for rank in ranks if rank is not None) / total,
         p50_ms=times[len(times) // 2],
         p95_ms=times[int(len(times) * 0.95)],
@@ -210,10 +229,14 @@ def _milliseconds(pipeline: _Pipeline, question: Question) -> float:
     return (time.perf_counter() - began) * 1000
 
 
-def _ranks(pipeline: _Pipeline, articles: Sequence[Article], questions: Sequence[Question]) -> Iterator[int | None]:
+def _ranks(
+    pipeline: _Pipeline, articles: Sequence[Article], questions: Sequence[Question]
+) -> Iterator[int | None]:
     """Yield the place (from 0) of each question's paragraph among the paragraphs found, None where it is not."""
     for name, question in _file_names(articles, questions):
-        found = list(dict.fromkeys(passage.name for passage in pipeline.search(question.text, DEPTH)))
+        found = list(
+            dict.fromkeys(passage.name for passage in pipeline.search(question.text, DEPTH))
+        )
         yield found.index(name) if name in found else None
 
 
@@ -222,12 +245,16 @@ def _foreign(pipeline: _Pipeline, articles: Sequence[Article], chance: random.Ra
     questions = [question for article in articles for question in article.questions]
     pipeline.remove(articles)
     asked = chance.sample(questions, min(FOREIGN_QUESTIONS // FOLDS, len(questions)))
-    declined = [not fits(question.text, pipeline.search(question.text, SHOWN)) for question in asked]
+    declined = [
+        not fits(question.text, pipeline.search(question.text, SHOWN)) for question in asked
+    ]
     pipeline.add(articles)
     return declined
 
 
-def _file_names(articles: Sequence[Article], questions: Sequence[Question]) -> Iterator[tuple[str, Question]]:
+def _file_names(
+    articles: Sequence[Article], questions: Sequence[Question]
+) -> Iterator[tuple[str, Question]]:
     """Yield under which name each question's paragraph is kept: of equal paragraphs, the first one's."""
     first: dict[str, str] = {}
     texts = {name: text for article in articles for name, text in article.files.items()}

@@ -42,23 +42,40 @@ def aim(t: Session, number: int, embedder: Embedder) -> str | None:
         return None
     if base.fingerprint is None and base.target is None:
         base.fingerprint = embedder.fingerprint.to_json()
-    return wanted_id(base) if is_made_by(base.target or base.fingerprint, embedder.fingerprint.id) else None
+    return (
+        wanted_id(base)
+        if is_made_by(base.target or base.fingerprint, embedder.fingerprint.id)
+        else None
+    )
 
 
 def start_over(t: Session, base: KnowledgeBase, embedder: Embedder) -> None:
     """Have all files of a base embedded anew, by this embedder."""
-    before = [made["id"] for made in (base.fingerprint, base.target) if is_made_by(made, embedder.fingerprint.id) and made]
+    before = [
+        made["id"]
+        for made in (base.fingerprint, base.target)
+        if is_made_by(made, embedder.fingerprint.id) and made
+    ]
     attempt = max((int(made.partition("-")[2] or 1) for made in before), default=0) + 1
     fingerprint = embedder.fingerprint.to_json()
-    base.target = {**fingerprint, "id": f"{fingerprint['id']}-{attempt}" if attempt > 1 else fingerprint["id"]}
+    base.target = {
+        **fingerprint,
+        "id": f"{fingerprint['id']}-{attempt}" if attempt > 1 else fingerprint["id"],
+    }
     _queue(t, [base.id], None)
 
 
 def adopt(t: Session, embedder: Embedder) -> None:
     """Have this embedder make what is missing: files that were read without it, and what was given up for another one."""
-    for base in t.scalars(select(KnowledgeBase).where(KnowledgeBase.bundled.is_(None), KnowledgeBase.user_id.is_not(None))):
+    for base in t.scalars(
+        select(KnowledgeBase).where(
+            KnowledgeBase.bundled.is_(None), KnowledgeBase.user_id.is_not(None)
+        )
+    ):
         if base.target is not None and not is_made_by(base.target, embedder.fingerprint.id):
-            base.target = None if is_made_by(base.fingerprint, embedder.fingerprint.id) else base.target
+            base.target = (
+                None if is_made_by(base.fingerprint, embedder.fingerprint.id) else base.target
+            )
         wanted = base.target or base.fingerprint
         if wanted is None or is_made_by(wanted, embedder.fingerprint.id):
             _queue(t, [base.id], wanted_id(base) or "")
@@ -89,7 +106,9 @@ def sweep(database: Database, number: int) -> None:
 
 def _remove(database: Database, keys: Sequence[tuple[int, str]]) -> None:
     for fingerprint in {one for _, one in keys}:
-        old = delete(Vector).where(Vector.chunk_id.in_([key for key, one in keys if one == fingerprint]))
+        old = delete(Vector).where(
+            Vector.chunk_id.in_([key for key, one in keys if one == fingerprint])
+        )
         write_patiently(database, _doing(old.where(Vector.fingerprint == fingerprint)))
 
 
@@ -102,7 +121,9 @@ def _queue(t: Session, base_ids: Sequence[str], embedded: str | None) -> None:
     values = {"status": "embedding", "progress": 0.0, "attempts": 0, "error": None, **FREE}
     files = update(File).where(File.knowledge_base_id.in_(base_ids), File.status.in_(VISIBLE))
     if embedded is not None:
-        files = files.where(File.status == "ready", or_(File.embedded.is_(None), File.embedded != embedded))
+        files = files.where(
+            File.status == "ready", or_(File.embedded.is_(None), File.embedded != embedded)
+        )
     t.execute(files.values(**values).execution_options(synchronize_session=False))
 
 

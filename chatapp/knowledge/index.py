@@ -58,7 +58,11 @@ class VectorIndex:
 
     def create(self, name: str) -> None:
         """Make a collection, where there is none of that name."""
-        payload = {"name": name, "get_or_create": True, "configuration": {"hnsw": {"space": "cosine"}}}
+        payload = {
+            "name": name,
+            "get_or_create": True,
+            "configuration": {"hnsw": {"space": "cosine"}},
+        }
         made = self._call("POST", COLLECTIONS, payload, WRITE_SECONDS)
         self._ids[name] = _shaped(lambda: str(made["id"]))
 
@@ -73,7 +77,9 @@ class VectorIndex:
     def names(self, prefix: str) -> list[str]:
         """Return the collections whose name begins so."""
         listed = self._call("GET", f"{COLLECTIONS}?limit={LISTED_AT_ONCE}", None, NAMES_SECONDS)
-        return _shaped(lambda: [entry["name"] for entry in listed if entry["name"].startswith(prefix)])
+        return _shaped(
+            lambda: [entry["name"] for entry in listed if entry["name"].startswith(prefix)]
+        )
 
     def chunk_ids(self, name: str) -> set[int]:
         """Return the chunks whose vectors are kept; raise Missing."""
@@ -104,14 +110,23 @@ class VectorIndex:
         """Forget vectors; raise Missing."""
         self._on(name, "delete", {"ids": [str(one) for one in chunk_ids]}, WRITE_SECONDS)
 
-    def query(self, name: str, vector: bytes, most: int, md5s: Sequence[str] | None = None) -> Mapping[int, float]:
+    def query(
+        self, name: str, vector: bytes, most: int, md5s: Sequence[str] | None = None
+    ) -> Mapping[int, float]:
         """Return the nearest chunks with their similarity (cosine, -1..1), `md5s` being the files to look at; raise Missing."""
-        payload: dict[str, Any] = {"query_embeddings": [unpack(vector)], "n_results": most, "include": ["distances"]}
+        payload: dict[str, Any] = {
+            "query_embeddings": [unpack(vector)],
+            "n_results": most,
+            "include": ["distances"],
+        }
         if md5s is not None:
             payload["where"] = {"md5": {"$in": list(md5s)}}
         found = self._on(name, "query", payload, QUERY_SECONDS)
         return _shaped(
-            lambda: {int(one): 1 - distance for one, distance in zip(found["ids"][0], found["distances"][0], strict=True)}
+            lambda: {
+                int(one): 1 - distance
+                for one, distance in zip(found["ids"][0], found["distances"][0], strict=True)
+            }
         )
 
     def _on(self, name: str, verb: str, payload: Mapping[str, Any] | None, seconds: float) -> Any:
@@ -119,14 +134,18 @@ class VectorIndex:
         method = "GET" if payload is None else "POST"
         if name in self._ids:
             try:
-                return self._call(method, f"{COLLECTIONS}/{self._ids[name]}/{verb}", payload, seconds)
+                return self._call(
+                    method, f"{COLLECTIONS}/{self._ids[name]}/{verb}", payload, seconds
+                )
             except Missing:
                 self._ids.pop(name, None)
         there = self._call("GET", f"{COLLECTIONS}/{name}", None, seconds)
         self._ids[name] = _shaped(lambda: str(there["id"]))
         return self._call(method, f"{COLLECTIONS}/{self._ids[name]}/{verb}", payload, seconds)
 
-    def _call(self, method: str, path: str, payload: Mapping[str, Any] | None, seconds: float) -> Any:
+    def _call(
+        self, method: str, path: str, payload: Mapping[str, Any] | None, seconds: float
+    ) -> Any:
         try:
             return self._calls.call(method, path, payload, seconds)
         except Refused as fault:

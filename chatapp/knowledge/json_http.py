@@ -42,21 +42,35 @@ class Calls:
     """Calls of one service. `find` tells its URL at the moment, None where there is none."""
 
     def __init__(
-        self, find: Callable[[], str | None], headers: Mapping[str, str] | None = None, proxy: str = "", ca_file: str = ""
+        self,
+        find: Callable[[], str | None],
+        headers: Mapping[str, str] | None = None,
+        proxy: str = "",
+        ca_file: str = "",
     ) -> None:
         self._find = find
-        self._headers = {"Content-Type": "application/json", "Accept": "application/json", **(headers or {})}
+        self._headers = {
+            "Content-Type": "application/json",
+            "Accept": "application/json",
+            **(headers or {}),
+        }
         options: dict[str, Any] = {"maxsize": KEPT_CONNECTIONS, "retries": False}
-        if proxy or (find() or "").startswith("https"):  # to load certificates takes time and memory
+        if proxy or (find() or "").startswith(
+            "https"
+        ):  # to load certificates takes time and memory
             options["ssl_context"] = trust(ca_file)
-        self._pool = urllib3.ProxyManager(proxy, **options) if proxy else urllib3.PoolManager(**options)
+        self._pool = (
+            urllib3.ProxyManager(proxy, **options) if proxy else urllib3.PoolManager(**options)
+        )
 
     @property
     def url(self) -> str | None:
         """Where the service is at the moment."""
         return self._find()
 
-    def call(self, method: str, path: str, payload: Mapping[str, Any] | None, seconds: float) -> Any:
+    def call(
+        self, method: str, path: str, payload: Mapping[str, Any] | None, seconds: float
+    ) -> Any:
         """Return what the service says; raise Away or Refused."""
         body = orjson.dumps(payload) if payload is not None else None
         try:
@@ -72,7 +86,14 @@ class Calls:
             raise Away("not running")
         timeout = urllib3.Timeout(connect=min(CONNECT_SECONDS, seconds), read=seconds)
         try:
-            response = self._pool.request(method, url + path, body=body, headers=self._headers, timeout=timeout, redirect=False)
+            response = self._pool.request(
+                method,
+                url + path,
+                body=body,
+                headers=self._headers,
+                timeout=timeout,
+                redirect=False,
+            )
             if response.status >= 300:
                 raise Refused(response.status, response.data[:300].decode(errors="replace"))
         except ReadTimeoutError as fault:

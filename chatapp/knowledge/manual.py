@@ -53,7 +53,9 @@ def _base(t: Session, name: str) -> int:
 
 def _mark_old(t: Session, number: int, wanted: set[str]) -> list[str]:
     of_base = select(File.id).join(KnowledgeBase, KnowledgeBase.id == File.knowledge_base_id)
-    old = of_base.where(KnowledgeBase.number == number, File.sha256.not_in(wanted) | (File.status == DELETING))
+    old = of_base.where(
+        KnowledgeBase.number == number, File.sha256.not_in(wanted) | (File.status == DELETING)
+    )
     ids = list(t.scalars(old))
     for file_id in ids:
         mark_deleting(t, file_id)

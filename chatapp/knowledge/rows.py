@@ -67,7 +67,11 @@ def clean_name(name: str) -> str:
     name = " ".join(normalise(name[-LONGEST_NAME:]).replace("\\", "/").rpartition("/")[2].split())
     if len(name) > MOST_NAME_CHARACTERS:
         stem, dot, extension = name.rpartition(".")
-        name = f"{stem[: MOST_NAME_CHARACTERS - 10]}{dot}{extension[:9]}" if dot else name[:MOST_NAME_CHARACTERS]
+        name = (
+            f"{stem[: MOST_NAME_CHARACTERS - 10]}{dot}{extension[:9]}"
+            if dot
+            else name[:MOST_NAME_CHARACTERS]
+        )
     return name or "file"
 
 
@@ -96,7 +100,9 @@ def base_json(t: Session, base: KnowledgeBase, current: Fingerprint | None) -> d
     }
 
 
-def _vectors_json(t: Session, base: KnowledgeBase, current: Fingerprint | None, chunks: int) -> dict[str, Any]:
+def _vectors_json(
+    t: Session, base: KnowledgeBase, current: Fingerprint | None, chunks: int
+) -> dict[str, Any]:
     """Say what the base's vectors are: off, ready, building, or mismatch where another embedder is set up now."""
     wanted, made_with = base.target or base.fingerprint, base.fingerprint
     done = chunks
@@ -105,8 +111,18 @@ def _vectors_json(t: Session, base: KnowledgeBase, current: Fingerprint | None, 
     elif wanted is not None and not is_made_by(wanted, current.id):
         state = "mismatch"
     else:
-        done = t.scalar(_DONE.where(File.knowledge_base_id == base.id, File.embedded == (wanted or {}).get("id", ""))) or 0
-        started = t.scalar(_STARTED.where(File.knowledge_base_id == base.id, File.status == "embedding")) or 0
+        done = (
+            t.scalar(
+                _DONE.where(
+                    File.knowledge_base_id == base.id, File.embedded == (wanted or {}).get("id", "")
+                )
+            )
+            or 0
+        )
+        started = (
+            t.scalar(_STARTED.where(File.knowledge_base_id == base.id, File.status == "embedding"))
+            or 0
+        )
         state = "ready" if done == chunks and base.target is None else "building"
         done = min(chunks, done + int(started))
     return {

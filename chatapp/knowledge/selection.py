@@ -44,10 +44,14 @@ def chosen(t: Session, user_id: str, base_ids: Sequence[str]) -> Bases:
 
 def remaining(t: Session, user_id: str, base_ids: Sequence[str]) -> Bases:
     """Return those of some bases that are there, the asker's own or bundled."""
-    rows = {row.id: row for row in t.execute(_READABLE, {"ids": list(base_ids), "user_id": user_id})}
+    rows = {
+        row.id: row for row in t.execute(_READABLE, {"ids": list(base_ids), "user_id": user_id})
+    }
     return _as_bases(rows[base_id] for base_id in dict.fromkeys(base_ids) if base_id in rows)
 
 
 def _as_bases(rows: Iterable[Any]) -> Bases:
     found = list(rows)
-    return Bases([row.id for row in found], [row.number for row in found], [row.name for row in found])
+    return Bases(
+        [row.id for row in found], [row.number for row in found], [row.name for row in found]
+    )

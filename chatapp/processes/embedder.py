@@ -70,7 +70,9 @@ class Model:
     def _vector(self, text: str) -> bytes:
         import numpy
 
-        clean = text[:MOST_CHARACTERS].encode("utf-8", "replace").decode()  # half of a surrogate pair is no text
+        clean = (
+            text[:MOST_CHARACTERS].encode("utf-8", "replace").decode()
+        )  # half of a surrogate pair is no text
         tokens = numpy.array([self._tokenizer.encode(clean).ids])
         vector: bytes = self._session.run(None, {"tokens": tokens})[0].astype("<f4").tobytes()
         return vector
@@ -81,7 +83,9 @@ def _load(folder: Path) -> tuple[Any, Any]:
     from tokenizers import Tokenizer
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1  # the token streams matter more than the time that a batch takes
+    options.intra_op_num_threads = (
+        1  # the token streams matter more than the time that a batch takes
+    )
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
@@ -89,7 +93,9 @@ def _load(folder: Path) -> tuple[Any, Any]:
     tokenizer.enable_truncation(MOST_TOKENS)
     tokenizer.no_padding()
     model = str(folder / "model.onnx")
-    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"]), tokenizer
+    return onnxruntime.InferenceSession(
+        model, options, providers=["CPUExecutionProvider"]
+    ), tokenizer
 
 
 class Server(ThreadingHTTPServer):
@@ -112,7 +118,9 @@ class Server(ThreadingHTTPServer):
             return model.name, model.embed(texts)
         except Exception as fault:  # what foreign libraries raise
             print(f"Texts could not be embedded: {fault!r}", file=sys.stderr, flush=True)
-            raise Wrong(HTTPStatus.INTERNAL_SERVER_ERROR, f"The texts could not be embedded: {fault}") from fault
+            raise Wrong(
+                HTTPStatus.INTERNAL_SERVER_ERROR, f"The texts could not be embedded: {fault}"
+            ) from fault
 
     def _loaded(self) -> Model:
         """Return the model, loaded by whoever asks first, and asked for anew until that succeeds."""
@@ -171,7 +179,15 @@ class Handler(BaseHTTPRequestHandler):
         """Send an error in JSON, and hang up: of what else was sent not everything may have been read."""
         self.close_connection = True
         said = message or HTTPStatus(code).phrase
-        self._send(code, {"error": {"message": said, "type": "invalid_request_error" if code < 500 else "server_error"}})
+        self._send(
+            code,
+            {
+                "error": {
+                    "message": said,
+                    "type": "invalid_request_error" if code < 500 else "server_error",
+                }
+            },
+        )
 
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing."""
@@ -179,9 +195,13 @@ class Handler(BaseHTTPRequestHandler):
     def _body(self) -> bytes:
         length = self.headers.get("Content-Length", "")
         if not (length.isascii() and length.isdigit()):
-            raise Wrong(HTTPStatus.LENGTH_REQUIRED, "The request has to say its length (Content-Length).")
+            raise Wrong(
+                HTTPStatus.LENGTH_REQUIRED, "The request has to say its length (Content-Length)."
+            )
         if len(length) > len(str(MOST_BYTES)) or int(length) > MOST_BYTES:
-            raise Wrong(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"A request may have {MOST_BYTES} bytes.")
+            raise Wrong(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"A request may have {MOST_BYTES} bytes."
+            )
         return self.rfile.read(int(length))
 
     def _send(self, status: int, payload: dict[str, Any]) -> None:
@@ -213,8 +233,14 @@ def read_request(body: bytes) -> tuple[list[str], bool]:
 
 
 def _answer(name: str, vectors: list[bytes], compact: bool) -> dict[str, Any]:
-    shown = [base64.b64encode(vector).decode() if compact else memoryview(vector).cast("f").tolist() for vector in vectors]
-    data = [{"object": "embedding", "index": index, "embedding": each} for index, each in enumerate(shown)]
+    shown = [
+        base64.b64encode(vector).decode() if compact else memoryview(vector).cast("f").tolist()
+        for vector in vectors
+    ]
+    data = [
+        {"object": "embedding", "index": index, "embedding": each}
+        for index, each in enumerate(shown)
+    ]
     return {"object": "list", "model": name, "data": data}
 
 
@@ -222,13 +248,17 @@ def _yield_to_others() -> None:
     """Make this thread, and only it, a polite one. Linux counts niceness by thread."""
     if sys.platform == "linux":
         thread = threading.get_native_id()
-        os.setpriority(os.PRIO_PROCESS, thread, max(BATCH_NICENESS, os.getpriority(os.PRIO_PROCESS, thread)))
+        os.setpriority(
+            os.PRIO_PROCESS, thread, max(BATCH_NICENESS, os.getpriority(os.PRIO_PROCESS, thread))
+        )
 
 
 def main(address: str, folder: str = str(MODEL_FOLDER)) -> int:
     """Serve the model of a folder until told to leave."""
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, signal.SIG_DFL)  # nothing is kept here: end at once, whatever is being computed
+        signal.signal(
+            number, signal.SIG_DFL
+        )  # nothing is kept here: end at once, whatever is being computed
     host, _, port = address.rpartition(":")
     try:
         server = Server((host, int(port)), Path(folder))

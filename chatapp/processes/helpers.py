@@ -55,7 +55,12 @@ class Watched:
             self._look()
         except OSError as fault:
             if self._process is None and self._back_off():
-                complain("cli.helper_refused", name=self.name, reason=fault.strerror or str(fault), seconds=self._wait)
+                complain(
+                    "cli.helper_refused",
+                    name=self.name,
+                    reason=fault.strerror or str(fault),
+                    seconds=self._wait,
+                )
 
     def ask_to_leave(self) -> None:
         """Send SIGTERM."""
@@ -86,7 +91,13 @@ class Watched:
 
     def _ended(self, status: int) -> None:
         if self._back_off():
-            complain(self._sentence, name=self.name, status=status, seconds=self._wait, file=str(self._log))
+            complain(
+                self._sentence,
+                name=self.name,
+                status=status,
+                seconds=self._wait,
+                file=str(self._log),
+            )
 
     def _back_off(self) -> bool:
         """Decide when to start the next one, and whether to tell: of the first failure, and of the one after the longest wait."""
@@ -97,7 +108,9 @@ class Watched:
         self._due = now + self._wait
         return not before or before < self._wait == longest
 
-    def _run(self, command: tuple[str, ...], output: IO[bytes] | IO[str], *inherited: int) -> subprocess.Popen[bytes]:
+    def _run(
+        self, command: tuple[str, ...], output: IO[bytes] | IO[str], *inherited: int
+    ) -> subprocess.Popen[bytes]:
         parent = os.getpid()
 
         def begin() -> None:
@@ -176,10 +189,16 @@ class Service(Watched):
         """Say where the service is, and wake the document worker, once it answers."""
         super()._look()
         self._cut_log()
-        if self._process is None or (self._answers and time.monotonic() < self._asked_at + ASK_SECONDS):
+        if self._process is None or (
+            self._answers and time.monotonic() < self._asked_at + ASK_SECONDS
+        ):
             return
         self._asked_at = time.monotonic()
-        if _answers(self._port, home_files.HEALTH_PATHS[self.name], STILL_SECONDS if self._answers else ANSWER_SECONDS):
+        if _answers(
+            self._port,
+            home_files.HEALTH_PATHS[self.name],
+            STILL_SECONDS if self._answers else ANSWER_SECONDS,
+        ):
             self._silences = 0
             if not self._answers:
                 home_files.write_address(self._home, self.name, f"{LOOPBACK}:{self._port}")
@@ -193,7 +212,9 @@ class Service(Watched):
     def _start(self, *inherited: int) -> None:
         self._port = free_port()
         with open(self._log, "ab") as log:
-            self._run(home_files.command(self.name, self._home, LOOPBACK, self._port), log, *inherited)
+            self._run(
+                home_files.command(self.name, self._home, LOOPBACK, self._port), log, *inherited
+            )
 
     def _ended(self, status: int) -> None:
         self._answers, self._silences = False, 0

@@ -45,7 +45,9 @@ def main() -> int:
         return 1
     kept: dict[str, Watched] = {}
     for number in LEAVE_SIGNALS:
-        signal.signal(number, lambda *_: sys.exit())  # a handler: an ignored signal would be inherited
+        signal.signal(
+            number, lambda *_: sys.exit()
+        )  # a handler: an ignored signal would be inherited
     try:
         serve(kept)
     finally:
@@ -107,7 +109,9 @@ def prepare(verb: str, address: str = "") -> str | None:
     command = [sys.executable, "-m", "chatapp", "prepare"]
     if verb == "start":
         command += ["--greet", address]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, encoding="utf-8", check=False)
+    done = subprocess.run(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, encoding="utf-8", check=False
+    )
     return done.stdout if done.returncode == 0 else None
 
 
@@ -135,7 +139,11 @@ def take_home(home: Path) -> IO[str] | None:
 
 
 def _runs(pid: str) -> bool:
-    return pid.isdigit() and (Path("/proc") / pid).exists() if sys.platform == "linux" else pid.isdigit()
+    return (
+        pid.isdigit() and (Path("/proc") / pid).exists()
+        if sys.platform == "linux"
+        else pid.isdigit()
+    )
 
 
 if __name__ == "__main__":

@@ -49,9 +49,13 @@ class Worker:
         self._database = open_database(settings.sql_url)
         index = index_for(self._database.sqlite)
         self._originals = Originals(settings.home / "originals", settings.upload_bytes)
-        self._own_embedder = OwnService(lambda host, port: command(EMBEDDER, settings.home, host, port))
+        self._own_embedder = OwnService(
+            lambda host, port: command(EMBEDDER, settings.home, host, port)
+        )
         self._embedder = embedder_of(settings, self._own_embedder)
-        self._sync = Sync(self._database, VectorIndex(lambda: url(settings, CHROMA), settings.ca_file))
+        self._sync = Sync(
+            self._database, VectorIndex(lambda: url(settings, CHROMA), settings.ca_file)
+        )
         self._synced_at = time.monotonic()
         self._quiet_until = 0.0
         self._remover = Remover(self._database, index, self._originals, self._sync)
@@ -120,7 +124,9 @@ class Worker:
     def _work_on(self, job: Job) -> None:
         began = time.monotonic()
         status = self._embedding.run(job) if job.is_read else self._ingest.read(job)
-        log.info("file %s %s in %d ms", job.file_id, status, round((time.monotonic() - began) * 1000))
+        log.info(
+            "file %s %s in %d ms", job.file_id, status, round((time.monotonic() - began) * 1000)
+        )
 
 
 def main() -> int:

@@ -27,7 +27,9 @@ from sqlalchemy.util.queue import Queue
 from chatapp.errors import DatabaseBusy
 
 BUSY_SECONDS = 5
-CONNECT_SECONDS = 10  # a host that swallows packets would be waited for by the system for two minutes
+CONNECT_SECONDS = (
+    10  # a host that swallows packets would be waited for by the system for two minutes
+)
 READERS = 4
 MOST_TOGETHER = 32  # functions in one transaction: others wait for the lock meanwhile
 
@@ -96,7 +98,10 @@ class Database:
         """Return what each function returned or raised."""
         if len(fns) > 1:
             try:
-                return [(value, None) for value in self._run(lambda session: [fn(session) for fn in fns], True)]
+                return [
+                    (value, None)
+                    for value in self._run(lambda session: [fn(session) for fn in fns], True)
+                ]
             except DatabaseBusy as fault:
                 return [(None, fault) for _ in fns]
             except Exception:  # noqa: S110 - whose it was shows when each runs alone
@@ -182,7 +187,13 @@ def engine_options(url: str) -> dict[str, Any]:
     """Return the options that `create_engine` needs for this URL."""
     if not url.startswith("sqlite"):
         patience = {} if "connect_timeout" in url else {"connect_timeout": CONNECT_SECONDS}
-        return {"pool_pre_ping": True, "pool_size": 20, "max_overflow": 20, "hide_parameters": True, "connect_args": patience}
+        return {
+            "pool_pre_ping": True,
+            "pool_size": 20,
+            "max_overflow": 20,
+            "hide_parameters": True,
+            "connect_args": patience,
+        }
     return {
         "hide_parameters": True,  # an exception must not carry a question into the log
         "poolclass": _Pool,
@@ -200,7 +211,12 @@ def prepare_engine(engine: Engine) -> None:
     @event.listens_for(engine, "connect")
     def _connect(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # pysqlite must not begin by itself
-        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", f"busy_timeout={BUSY_SECONDS * 1000}"):
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=NORMAL",
+            "foreign_keys=ON",
+            f"busy_timeout={BUSY_SECONDS * 1000}",
+        ):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")

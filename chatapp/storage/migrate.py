@@ -87,5 +87,7 @@ def _copy_aside(file: Path, revision: str) -> None:
     target = folder / f"{file.stem}-before-{revision}.db"
     with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(target)) as copy:
         source.backup(copy)
-    for old in sorted(folder.glob("*-before-*.db"), key=lambda path: path.stat().st_mtime)[:-COPIES_KEPT]:
+    for old in sorted(folder.glob("*-before-*.db"), key=lambda path: path.stat().st_mtime)[
+        :-COPIES_KEPT
+    ]:
         old.unlink()

@@ -9,7 +9,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, MetaData, String, Text, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    MetaData,
+    String,
+    Text,
+    UniqueConstraint,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 ID = String(36)
@@ -53,7 +62,9 @@ class User(Base):
     role: Mapped[str] = mapped_column(String(16), default="user")
     disabled: Mapped[bool] = mapped_column(default=False)
     language: Mapped[str | None] = mapped_column(String(8))
-    defaults: Mapped[dict[str, Any]] = mapped_column(default=dict)  # those of defaults.py that they have set
+    defaults: Mapped[dict[str, Any]] = mapped_column(
+        default=dict
+    )  # those of defaults.py that they have set
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 
@@ -111,7 +122,9 @@ class Message(Base):
     __tablename__ = "messages"
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
     id: Mapped[str] = mapped_column(ID, unique=True, default=new_id)
-    session_id: Mapped[str] = mapped_column(ForeignKey("sessions.id", ondelete="CASCADE"), index=True)
+    session_id: Mapped[str] = mapped_column(
+        ForeignKey("sessions.id", ondelete="CASCADE"), index=True
+    )
     user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
     parent_id: Mapped[str | None] = mapped_column(ID, index=True)
     role: Mapped[str] = mapped_column(String(16))
@@ -138,7 +151,9 @@ class Run(Base):
     """A live answer: who writes it, its heartbeat, and whether a stop was asked for. Gone when the answer has ended."""
 
     __tablename__ = "runs"
-    message_id: Mapped[str] = mapped_column(ForeignKey("messages.id", ondelete="CASCADE"), primary_key=True)
+    message_id: Mapped[str] = mapped_column(
+        ForeignKey("messages.id", ondelete="CASCADE"), primary_key=True
+    )
     session_id: Mapped[str] = mapped_column(ID, index=True)
     user_id: Mapped[str] = mapped_column(ID, index=True)
     owner: Mapped[str] = mapped_column(String(80))
@@ -152,7 +167,9 @@ class Segment(Base):
     """What a live answer gained in one flush, from `start` on; compacted into the message at the end."""
 
     __tablename__ = "segments"
-    message_id: Mapped[str] = mapped_column(ForeignKey("runs.message_id", ondelete="CASCADE"), primary_key=True)
+    message_id: Mapped[str] = mapped_column(
+        ForeignKey("runs.message_id", ondelete="CASCADE"), primary_key=True
+    )
     start: Mapped[int] = mapped_column(primary_key=True)
     events: Mapped[list[Any]]
 
@@ -163,15 +180,23 @@ class KnowledgeBase(Base):
     __tablename__ = "knowledge_bases"
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
     id: Mapped[str] = mapped_column(ID, unique=True, default=new_id)
-    user_id: Mapped[str | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    user_id: Mapped[str | None] = mapped_column(
+        ForeignKey("users.id", ondelete="CASCADE"), index=True
+    )
     name: Mapped[str] = mapped_column(String(200))
     description: Mapped[str] = mapped_column(Text, default="")
     bundled: Mapped[str | None] = mapped_column(String(80), unique=True)
-    fingerprint: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))  # what made its vectors
-    target: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))  # what is to make them anew
+    fingerprint: Mapped[dict[str, Any] | None] = mapped_column(
+        JSON(none_as_null=True)
+    )  # what made its vectors
+    target: Mapped[dict[str, Any] | None] = mapped_column(
+        JSON(none_as_null=True)
+    )  # what is to make them anew
     collection: Mapped[str | None] = mapped_column(String(80))  # its vectors in Chroma
     changed: Mapped[int] = mapped_column(default=0)  # goes up with each change of its vectors,
-    indexed: Mapped[int] = mapped_column(default=0)  # and this far Chroma has followed; -1: nobody knows
+    indexed: Mapped[int] = mapped_column(
+        default=0
+    )  # and this far Chroma has followed; -1: nobody knows
     chunks: Mapped[int] = mapped_column(default=0)
     tokens: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime] = mapped_column(default=now)
@@ -182,7 +207,9 @@ class File(Base):
 
     __tablename__ = "files"
     id: Mapped[str] = mapped_column(ID, primary_key=True, default=new_id)
-    knowledge_base_id: Mapped[str] = mapped_column(ForeignKey("knowledge_bases.id", ondelete="CASCADE"))
+    knowledge_base_id: Mapped[str] = mapped_column(
+        ForeignKey("knowledge_bases.id", ondelete="CASCADE")
+    )
     name: Mapped[str] = mapped_column(String(300))
     md5: Mapped[str] = mapped_column(String(32))
     sha256: Mapped[str] = mapped_column(String(64))
@@ -192,7 +219,9 @@ class File(Base):
     progress: Mapped[float] = mapped_column(default=0.0)
     pages: Mapped[int | None]
     chunks: Mapped[int] = mapped_column(default=0)
-    embedded: Mapped[str | None] = mapped_column(String(64))  # the fingerprint under which all its chunks have vectors
+    embedded: Mapped[str | None] = mapped_column(
+        String(64)
+    )  # the fingerprint under which all its chunks have vectors
     error: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     attempts: Mapped[int] = mapped_column(default=0)
     lease_owner: Mapped[str | None] = mapped_column(String(80))
@@ -205,7 +234,9 @@ class FileText(Base):
     """The whole normalised text of a file, which all offsets count in, and where its pages begin."""
 
     __tablename__ = "file_texts"
-    file_id: Mapped[str] = mapped_column(ForeignKey("files.id", ondelete="CASCADE"), primary_key=True)
+    file_id: Mapped[str] = mapped_column(
+        ForeignKey("files.id", ondelete="CASCADE"), primary_key=True
+    )
     text: Mapped[str] = mapped_column(Text)
     pages: Mapped[list[Any]] = mapped_column(default=list)
 
@@ -230,7 +261,9 @@ class Vector(Base):
     """A chunk's embedding under one fingerprint: little-endian float32."""
 
     __tablename__ = "vectors"
-    chunk_id: Mapped[int] = mapped_column(ForeignKey("chunks.id", ondelete="CASCADE"), primary_key=True)
+    chunk_id: Mapped[int] = mapped_column(
+        ForeignKey("chunks.id", ondelete="CASCADE"), primary_key=True
+    )
     fingerprint: Mapped[str] = mapped_column(String(64), primary_key=True)
     embedding: Mapped[bytes] = mapped_column(LargeBinary)
 
@@ -239,6 +272,8 @@ class Term(Base):
     """In how many chunks of a base a token stands; lets a database without FTS5 score alike."""
 
     __tablename__ = "terms"
-    base: Mapped[int] = mapped_column(ForeignKey("knowledge_bases.number", ondelete="CASCADE"), primary_key=True)
+    base: Mapped[int] = mapped_column(
+        ForeignKey("knowledge_bases.number", ondelete="CASCADE"), primary_key=True
+    )
     term: Mapped[str] = mapped_column(String(120), primary_key=True)
     df: Mapped[int] = mapped_column(default=0)

@@ -13,7 +13,9 @@ from chatapp.web.question import MaxLength, SystemPrompt, Temperature
 from chatapp.web.request import LOGIN_COOKIE, Input, bearer, person, services
 from chatapp.web.shapes import MeShape, Page, StoredShape, TokenMadeShape, TokenShape
 
-bp = APIBlueprint("auth", __name__, url_prefix="/api/auth", abp_tags=[Tag(name="auth", description="Accounts.")])
+bp = APIBlueprint(
+    "auth", __name__, url_prefix="/api/auth", abp_tags=[Tag(name="auth", description="Accounts.")]
+)
 
 
 class LoginBody(Input):
@@ -73,7 +75,14 @@ def login(body: LoginBody) -> Response:
     else:
         who, secret = accounts.sign_in(body.name, body.password or "", _client())
     response = make_response(jsonify(user=_user(who)))
-    response.set_cookie(LOGIN_COOKIE, secret, max_age=LOGIN_DAYS * 86400, httponly=True, samesite="Lax", secure=request.is_secure)
+    response.set_cookie(
+        LOGIN_COOKIE,
+        secret,
+        max_age=LOGIN_DAYS * 86400,
+        httponly=True,
+        samesite="Lax",
+        secure=request.is_secure,
+    )
     return response
 
 
@@ -96,7 +105,9 @@ def me() -> Any:
 @bp.patch("/me", responses={200: MeShape})
 def change_me(body: MeBody) -> Any:
     """Set how to ask where a question does not say so."""
-    return _me(services().accounts.set_defaults(person(), body.defaults.model_dump(exclude_unset=True)))
+    return _me(
+        services().accounts.set_defaults(person(), body.defaults.model_dump(exclude_unset=True))
+    )
 
 
 @bp.get("/me/stored", responses={200: StoredShape})
@@ -127,7 +138,9 @@ def delete_data() -> tuple[str, int]:
 @bp.put("/password")
 def set_password(body: PasswordBody) -> tuple[str, int]:
     """Set the password and sign all other browsers out."""
-    services().accounts.set_password(person(), body.current, body.password, request.cookies.get(LOGIN_COOKIE))
+    services().accounts.set_password(
+        person(), body.current, body.password, request.cookies.get(LOGIN_COOKIE)
+    )
     return "", 204
 
 
@@ -159,7 +172,12 @@ def _client() -> str:
 
 
 def _me(who: Person) -> Response:
-    return jsonify(user=_user(who), auth=services().settings.auth, language=g.language, defaults=asdict(who.defaults))
+    return jsonify(
+        user=_user(who),
+        auth=services().settings.auth,
+        language=g.language,
+        defaults=asdict(who.defaults),
+    )
 
 
 def _user(who: Person) -> dict[str, Any]:

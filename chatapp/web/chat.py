@@ -27,7 +27,9 @@ from chatapp.web.request import Input, person, services
 from chatapp.web.shapes import SourceShape
 
 log = logging.getLogger("chatapp.web")
-bp = APIBlueprint("chat", __name__, abp_tags=[Tag(name="chat", description="Ask, come back, stop.")])
+bp = APIBlueprint(
+    "chat", __name__, abp_tags=[Tag(name="chat", description="Ask, come back, stop.")]
+)
 
 HEADERS = {
     "Content-Type": "text/event-stream; charset=utf-8",
@@ -58,7 +60,8 @@ class AfterQuery(Input):
     """The position to go on from."""
 
     after: str | None = Field(
-        default=None, description="the id of the last event you have; the header Last-Event-ID goes before it"
+        default=None,
+        description="the id of the last event you have; the header Last-Event-ID goes before it",
     )
 
 
@@ -194,11 +197,17 @@ def _stream(reader: Reader, live: Live, message_id: str, position: int | None) -
             reader.given = 0.0
 
     blocks = _Blocks(body(), functools.partial(services().runs.dismiss, reader))
-    return Response(blocks, headers=HEADERS, direct_passthrough=True)  # Werkzeug would look at every block again
+    return Response(
+        blocks, headers=HEADERS, direct_passthrough=True
+    )  # Werkzeug would look at every block again
 
 
 def _spoken(event: Event, language: str) -> Event:
-    return replace(event, label=manual.spoken(event.label, language)) if type(event) is Context else event
+    return (
+        replace(event, label=manual.spoken(event.label, language))
+        if type(event) is Context
+        else event
+    )
 
 
 class _Blocks:

@@ -20,9 +20,21 @@ from chatapp.settings import MB
 from chatapp.web.question import Id, Md5s
 from chatapp.web.refusals import error_json, stored_error_json
 from chatapp.web.request import Input, person, services
-from chatapp.web.shapes import ChunkShape, FileShape, KnowledgeBaseShape, Page, SourceShape, UploadedShape
+from chatapp.web.shapes import (
+    ChunkShape,
+    FileShape,
+    KnowledgeBaseShape,
+    Page,
+    SourceShape,
+    UploadedShape,
+)
 
-bp = APIBlueprint("knowledge", __name__, url_prefix="/api/knowledge", abp_tags=[Tag(name="knowledge", description="Documents.")])
+bp = APIBlueprint(
+    "knowledge",
+    __name__,
+    url_prefix="/api/knowledge",
+    abp_tags=[Tag(name="knowledge", description="Documents.")],
+)
 
 FORM_BYTES = MB  # what a form may hold beside its files
 MOST_FILES = 1000  # in one request
@@ -74,13 +86,17 @@ class SearchBody(Input):
 @bp.get("", responses={200: Page[KnowledgeBaseShape]})
 def list_bases() -> Any:
     """List your knowledge bases, then the bundled ones."""
-    return jsonify(items=[_named(base) for base in services().knowledge.bases(person().id)], next=None)
+    return jsonify(
+        items=[_named(base) for base in services().knowledge.bases(person().id)], next=None
+    )
 
 
 @bp.post("", responses={201: KnowledgeBaseShape})
 def create_base(body: BaseBody) -> Any:
     """Make an empty knowledge base."""
-    return jsonify(services().knowledge.create(person().id, _name(body.name), body.description.strip())), 201
+    return jsonify(
+        services().knowledge.create(person().id, _name(body.name), body.description.strip())
+    ), 201
 
 
 @bp.get("/<base_id>", responses={200: KnowledgeBaseShape})
@@ -92,7 +108,11 @@ def read_base(path: BasePath) -> Any:
 @bp.patch("/<base_id>", responses={200: KnowledgeBaseShape})
 def change_base(path: BasePath, body: BaseChange) -> Any:
     """Rename or describe a knowledge base."""
-    values = {name: value for name, value in body.model_dump(exclude_unset=True).items() if value is not None}
+    values = {
+        name: value
+        for name, value in body.model_dump(exclude_unset=True).items()
+        if value is not None
+    }
     if "name" in values:
         values["name"] = _name(values["name"])
     return jsonify(services().knowledge.change(person().id, path.base_id, values))
@@ -117,13 +137,17 @@ def search_base(path: BasePath, body: SearchBody) -> Any:
     knowledge = services().knowledge
     bases = knowledge.choose(person().id, [path.base_id])
     found = knowledge.search(bases, body.query, body.k, body.filter_by_file_md5 or None)
-    return jsonify(items=[source_json(number, passage) for number, passage in enumerate(found, 1)], next=None)
+    return jsonify(
+        items=[source_json(number, passage) for number, passage in enumerate(found, 1)], next=None
+    )
 
 
 @bp.get("/<base_id>/files", responses={200: Page[FileShape]})
 def list_files(path: BasePath, query: PageQuery) -> Any:
     """List a base's files, latest first."""
-    rows, following = services().knowledge.files(person().id, path.base_id, query.after, query.limit)
+    rows, following = services().knowledge.files(
+        person().id, path.base_id, query.after, query.limit
+    )
     return jsonify(items=[_shown(row) for row in rows], next=following)
 
 
@@ -142,7 +166,9 @@ def upload_files(path: BasePath) -> Any:
         for file in files:
             name = file.filename or ""
             try:
-                items.append(_shown(knowledge.add_file(person().id, path.base_id, name, file.stream)))
+                items.append(
+                    _shown(knowledge.add_file(person().id, path.base_id, name, file.stream))
+                )
             except ChatAppError as error:
                 refusals.append(error)
                 items.append({"name": name, "error": error_json(error)})
@@ -169,7 +195,9 @@ def delete_file(path: FilePath) -> tuple[str, int]:
 @bp.post("/<base_id>/files/<file_id>/retry", responses={202: FileShape})
 def retry_file(path: FilePath) -> Any:
     """Read a file again that failed."""
-    return jsonify(_shown(services().knowledge.retry_file(person().id, path.base_id, path.file_id))), 202
+    return jsonify(
+        _shown(services().knowledge.retry_file(person().id, path.base_id, path.file_id))
+    ), 202
 
 
 @bp.get("/<base_id>/files/<file_id>/content")
@@ -177,13 +205,21 @@ def read_content(path: FilePath) -> Any:
     """Download the original."""
     original, name = services().knowledge.content(person().id, path.base_id, path.file_id)
     # Never as what it says it is: a document must not become a page of ours.
-    return send_file(original, mimetype="application/octet-stream", as_attachment=True, download_name=name, max_age=0)
+    return send_file(
+        original,
+        mimetype="application/octet-stream",
+        as_attachment=True,
+        download_name=name,
+        max_age=0,
+    )
 
 
 @bp.get("/<base_id>/files/<file_id>/chunks", responses={200: Page[ChunkShape]})
 def list_chunks(path: FilePath, query: PageQuery) -> Any:
     """List a file's chunks in the order of reading."""
-    rows, following = services().knowledge.chunks(person().id, path.base_id, path.file_id, query.after, query.limit)
+    rows, following = services().knowledge.chunks(
+        person().id, path.base_id, path.file_id, query.after, query.limit
+    )
     return jsonify(items=rows, next=following)
 
 
@@ -203,9 +239,13 @@ def _receive(arrived: ExitStack, begin: Callable[[], Incoming]) -> list[FileStor
         arrived.callback(incoming.discard)
         return incoming
 
-    parser = FormDataParser(start, max_form_memory_size=FORM_BYTES, max_form_parts=MOST_FILES, silent=False)
+    parser = FormDataParser(
+        start, max_form_memory_size=FORM_BYTES, max_form_parts=MOST_FILES, silent=False
+    )
     try:
-        form = parser.parse(request.stream, request.mimetype, request.content_length, request.mimetype_params)
+        form = parser.parse(
+            request.stream, request.mimetype, request.content_length, request.mimetype_params
+        )
     except RequestEntityTooLarge as fault:
         raise TooLarge(limit=f"{services().settings.upload_bytes // MB} MB") from fault
     except (ValueError, ClientDisconnected) as fault:

@@ -33,7 +33,10 @@ LAST_EVENT_ID = {
     "schema": {"type": "string"},
     "description": "The id of the last event you have: what follows is sent. A POST then attaches to its answer, asking nothing.",
 }
-FILES = {"type": "object", "properties": {"files": {"type": "array", "items": {"type": "string", "format": "binary"}}}}
+FILES = {
+    "type": "object",
+    "properties": {"files": {"type": "array", "items": {"type": "string", "format": "binary"}}},
+}
 UPLOAD = {"required": True, "content": {"multipart/form-data": {"schema": FILES}}}
 
 
@@ -53,7 +56,9 @@ def readyz() -> Any:
     except Exception:
         missing.insert(0, "database")
     stored = "database" not in missing
-    return jsonify(status="ready" if stored else "not ready", missing=missing), 200 if stored else 503
+    return jsonify(
+        status="ready" if stored else "not ready", missing=missing
+    ), 200 if stored else 503
 
 
 def _silent(settings: Settings) -> list[str]:
@@ -95,7 +100,10 @@ def describe(spec: dict[str, Any]) -> dict[str, Any]:
             if path.startswith("/chat/stream") and verb != "delete":
                 operation["responses"]["200"] = STREAM
                 given = operation.get("parameters", [])
-                operation["parameters"] = [*(one for one in given if one != LAST_EVENT_ID), LAST_EVENT_ID]
+                operation["parameters"] = [
+                    *(one for one in given if one != LAST_EVENT_ID),
+                    LAST_EVENT_ID,
+                ]
             elif not any(code.startswith("2") for code in operation["responses"]):
                 bare = verb == "delete" or path.endswith(("/logout", "/password"))
                 operation["responses"]["204" if bare else "200"] = {"description": "Done."}

@@ -94,7 +94,11 @@ class Shell:
 @functools.cache
 def shell() -> Shell:
     """Read the static files' names and contents, and derive the build, the import map and the policy."""
-    files = {path.relative_to(STATIC).as_posix(): path for path in sorted(STATIC.rglob("*")) if _is_public(path)}
+    files = {
+        path.relative_to(STATIC).as_posix(): path
+        for path in sorted(STATIC.rglob("*"))
+        if _is_public(path)
+    }
     digest = hashlib.sha256()
     for name, path in files.items():
         digest.update(name.encode() + b"\0" + path.read_bytes())
@@ -131,7 +135,9 @@ def _policy(import_map: str) -> str:
 
 def _catalogue(language: str) -> Mapping[str, str]:
     """Read the page's part of a catalogue."""
-    entries: dict[str, str] = json.loads((STATIC / "i18n" / f"{language}.json").read_text(encoding="utf-8"))
+    entries: dict[str, str] = json.loads(
+        (STATIC / "i18n" / f"{language}.json").read_text(encoding="utf-8")
+    )
     return {key: text for key, text in entries.items() if not key.startswith(SERVER_KEYS)}
 
 
@@ -166,7 +172,9 @@ def _page(template: str) -> Response:
 
 def _data_block(value: Mapping[str, Any]) -> Markup:
     """Write JSON that can stand in a `<script type="application/json">`: it cannot close the element."""
-    return Markup(json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c"))
+    return Markup(
+        json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    )
 
 
 @functools.cache
@@ -181,7 +189,9 @@ def _gzipped(name: str) -> bytes:
 
 def _compressed(body: bytes, kind: str, packed: bytes | None) -> Response:
     """Answer with the packed form where there is one, it is worth it and the client reads it."""
-    smaller = packed is not None and len(body) >= GZIP_MIN_BYTES and request.accept_encodings["gzip"] > 0
+    smaller = (
+        packed is not None and len(body) >= GZIP_MIN_BYTES and request.accept_encodings["gzip"] > 0
+    )
     response = make_response(packed if smaller else body)
     response.headers["Content-Type"] = kind
     if packed is not None:

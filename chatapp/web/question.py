@@ -19,7 +19,9 @@ def _one_or_many(value: Any) -> Any:
 
 
 Id = Annotated[str, Field(min_length=1, max_length=80)]
-ONE_OR_MANY = WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]})
+ONE_OR_MANY = WithJsonSchema(
+    {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
+)
 Ids = Annotated[list[Id], BeforeValidator(_one_or_many), Field(max_length=100), ONE_OR_MANY]
 
 
@@ -30,7 +32,13 @@ def _md5s(values: list[str]) -> list[str]:
     return found
 
 
-Md5s = Annotated[list[str], BeforeValidator(_one_or_many), Field(max_length=1000), AfterValidator(_md5s), ONE_OR_MANY]
+Md5s = Annotated[
+    list[str],
+    BeforeValidator(_one_or_many),
+    Field(max_length=1000),
+    AfterValidator(_md5s),
+    ONE_OR_MANY,
+]
 
 
 def _or_empty(value: Any) -> Any:
@@ -45,19 +53,35 @@ Temperature = Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)]
 class ChatConfig(Input):
     """How to talk. What is left out is the asker's default, which is what stands here where they have set none."""
 
-    system_prompt: SystemPrompt = Field(default=Defaults().system_prompt, description="what the model is told first")
+    system_prompt: SystemPrompt = Field(
+        default=Defaults().system_prompt, description="what the model is told first"
+    )
     max_length: MaxLength = Defaults().max_length
-    documents_only: bool = Field(default=Defaults().documents_only, description="where the documents do not say, neither does it")
+    documents_only: bool = Field(
+        default=Defaults().documents_only,
+        description="where the documents do not say, neither does it",
+    )
 
 
 class LLMConfig(Input):
     """Which model: left out, the chat's, else the last one its asker used, else the first that GET /api/models lists."""
 
-    supplier: str | None = Field(default=None, max_length=80, description="a supplier's name in GET /api/models, or a preset's")
-    model: str | None = Field(default=None, max_length=200, description="left out: the supplier's first")
-    temperature: Temperature | None = Field(default=None, description="left out: the asker's default; null: the model's own")
+    supplier: str | None = Field(
+        default=None,
+        max_length=80,
+        description="a supplier's name in GET /api/models, or a preset's",
+    )
+    model: str | None = Field(
+        default=None, max_length=200, description="left out: the supplier's first"
+    )
+    temperature: Temperature | None = Field(
+        default=None, description="left out: the asker's default; null: the model's own"
+    )
     api_key: str | None = Field(
-        default=None, max_length=500, repr=False, description="of the named supplier, for this request; neither stored nor logged"
+        default=None,
+        max_length=500,
+        repr=False,
+        description="of the named supplier, for this request; neither stored nor logged",
     )
 
     @model_validator(mode="after")
@@ -71,27 +95,46 @@ class LLMConfig(Input):
 class KnowledgeConfig(Input):
     """Which documents. Left out: those of the chat; in a new one the manual for the built-in model, none for any other."""
 
-    knowledge_base_id: Ids | None = Field(default=None, description="one id or several; null or [] for none")
-    filter_by_file_md5: Md5s = Field(
-        default_factory=list, description="only these files, by their md5; left out or []: all files"
+    knowledge_base_id: Ids | None = Field(
+        default=None, description="one id or several; null or [] for none"
     )
-    search_k: int = Field(default=5, ge=1, le=50, description="how many passages are given to the model")
+    filter_by_file_md5: Md5s = Field(
+        default_factory=list,
+        description="only these files, by their md5; left out or []: all files",
+    )
+    search_k: int = Field(
+        default=5, ge=1, le=50, description="how many passages are given to the model"
+    )
 
 
 class ChatBody(Input):
     """A question, or another answer to one, or the rest of an answer."""
 
     question: str | None = Field(
-        default=None, min_length=1, max_length=QUESTION_MOST, description="needed, unless one of the next two is there"
+        default=None,
+        min_length=1,
+        max_length=QUESTION_MOST,
+        description="needed, unless one of the next two is there",
     )
-    question_id: Id | None = Field(default=None, description="a question's id: write another answer to it")
-    continue_id: Id | None = Field(default=None, description="an answer's id that was stopped, cut or failed: go on with it")
-    session_id: Id | None = Field(default=None, description="the chat to go on with; left out: a new one")
+    question_id: Id | None = Field(
+        default=None, description="a question's id: write another answer to it"
+    )
+    continue_id: Id | None = Field(
+        default=None, description="an answer's id that was stopped, cut or failed: go on with it"
+    )
+    session_id: Id | None = Field(
+        default=None, description="the chat to go on with; left out: a new one"
+    )
     parent_id: Id | None = Field(
-        default=None, description="the message to ask below, which makes a branch; left out: the last; null: a new beginning"
+        default=None,
+        description="the message to ask below, which makes a branch; left out: the last; null: a new beginning",
     )
-    client_message_id: Id | None = Field(default=None, description="an id of yours; the same one again gets the first answer")
-    chat_config: Annotated[ChatConfig, BeforeValidator(_or_empty)] = Field(default_factory=ChatConfig)
+    client_message_id: Id | None = Field(
+        default=None, description="an id of yours; the same one again gets the first answer"
+    )
+    chat_config: Annotated[ChatConfig, BeforeValidator(_or_empty)] = Field(
+        default_factory=ChatConfig
+    )
     llm_config: Annotated[LLMConfig, BeforeValidator(_or_empty)] = Field(default_factory=LLMConfig)
     knowledge_config: KnowledgeConfig | None = None
     temporary: bool = Field(default=False, description="kept for 24 hours and never listed")
@@ -110,7 +153,11 @@ class ChatBody(Input):
         given = "knowledge_config" in self.model_fields_set
         knowledge = self.knowledge_config or KnowledgeConfig()
         bases = knowledge.knowledge_base_id
-        if given and bases is None and (self.knowledge_config is None or "knowledge_base_id" in knowledge.model_fields_set):
+        if (
+            given
+            and bases is None
+            and (self.knowledge_config is None or "knowledge_base_id" in knowledge.model_fields_set)
+        ):
             bases = []
         return Question(
             text=self.question,
@@ -123,7 +170,9 @@ class ChatBody(Input):
             system_prompt=how.system_prompt,
             max_length=how.max_length,
             documents_only=how.documents_only,
-            wish=Wish(**self.llm_config.model_dump(exclude={"temperature"}), temperature=how.temperature),
+            wish=Wish(
+                **self.llm_config.model_dump(exclude={"temperature"}), temperature=how.temperature
+            ),
             bases=bases,
             md5s=knowledge.filter_by_file_md5 if self.knowledge_config else None,
             search_k=knowledge.search_k if self.knowledge_config else None,

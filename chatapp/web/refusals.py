@@ -9,7 +9,14 @@ from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.exceptions import MethodNotAllowed as WrongMethod
 
-from chatapp.errors import ChatAppError, Internal, InvalidRequest, MethodNotAllowed, NotFound, TooLarge
+from chatapp.errors import (
+    ChatAppError,
+    Internal,
+    InvalidRequest,
+    MethodNotAllowed,
+    NotFound,
+    TooLarge,
+)
 from chatapp.i18n import say
 from chatapp.settings import MB
 
@@ -23,7 +30,9 @@ def init_app(app: Flask) -> None:
     """Answer all errors of an app here."""
     app.register_error_handler(ChatAppError, _refuse)
     app.register_error_handler(HTTPException, refuse_http)
-    app.register_error_handler(RecursionError, lambda _: _refuse(InvalidRequest("body", "unreadable")))
+    app.register_error_handler(
+        RecursionError, lambda _: _refuse(InvalidRequest("body", "unreadable"))
+    )
     app.register_error_handler(Exception, _refuse_unexpected)
 
 
@@ -49,7 +58,10 @@ def error_json(error: ChatAppError) -> dict[str, Any]:
     body: dict[str, Any] = {"code": error.code, "retryable": error.retryable}
     if isinstance(error, InvalidRequest):
         language = g.get("language", "en")
-        body["fields"] = {name: say(language, f"server.reason.{why}", more) for name, (why, more) in error.reasons.items()}
+        body["fields"] = {
+            name: say(language, f"server.reason.{why}", more)
+            for name, (why, more) in error.reasons.items()
+        }
         field, reason = next(iter(body["fields"].items()))
         params |= {"field": field, "reason": reason}
     return {"message": say(g.get("language", "en"), error.key, params), **body}
@@ -86,7 +98,13 @@ def _refuse_method(allowed: list[str]) -> tuple[Response, int]:
 
 
 def _refuse_unexpected(fault: Exception) -> tuple[Response, int]:
-    log.error("request %s %s %s failed", g.get("request_id", "-"), request.method, request.path, exc_info=fault)
+    log.error(
+        "request %s %s %s failed",
+        g.get("request_id", "-"),
+        request.method,
+        request.path,
+        exc_info=fault,
+    )
     return _refuse(Internal(request_id=g.get("request_id", "-")))
 
 
@@ -150,4 +168,6 @@ def _reason(kind: str, context: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         return str(context["error"]), {}
     if kind == "string_too_short" and context["min_length"] == 1:
         return "blank", {}
-    return _REASONS.get(kind, "wrong"), {name: value for name, value in context.items() if isinstance(value, int | float | str)}
+    return _REASONS.get(kind, "wrong"), {
+        name: value for name, value in context.items() if isinstance(value, int | float | str)
+    }

@@ -29,7 +29,9 @@ from chatapp.storage.database import Database
 from chatapp.web import refusals
 
 LOGIN_COOKIE = "chatapp_session"
-OPEN = frozenset({"static", "pages.sign_in", "pages.static_file", "auth.login", "ops.healthz", "ops.readyz"})
+OPEN = frozenset(
+    {"static", "pages.sign_in", "pages.static_file", "auth.login", "ops.healthz", "ops.readyz"}
+)
 SAFE = ("GET", "HEAD", "OPTIONS")
 
 
@@ -108,11 +110,15 @@ def init_app(app: Flask) -> None:
 
 def _begin() -> Any:
     g.request_id = uuid.uuid4().hex[:12]
-    g.language = choose_language([request.cookies.get("chatapp_language", ""), *request.accept_languages.values()])
+    g.language = choose_language(
+        [request.cookies.get("chatapp_language", ""), *request.accept_languages.values()]
+    )
     g.user = None
     if "\0" in request.path:
         raise NotFound
-    if services().settings.auth == "off" and not _is_known_host(urlsplit(f"//{request.host}").hostname or ""):
+    if services().settings.auth == "off" and not _is_known_host(
+        urlsplit(f"//{request.host}").hostname or ""
+    ):
         raise OriginRefused
     origin = request.headers.get("Origin")
     g.foreign = bool(origin) and not _own_origin(origin or "")
@@ -156,9 +162,14 @@ def _require_own_page() -> None:
         return
     if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
         raise OriginRefused
-    if request.mimetype not in ("application/json", "multipart/form-data", "") and request.content_length:
+    if (
+        request.mimetype not in ("application/json", "multipart/form-data", "")
+        and request.content_length
+    ):
         raise InvalidRequest("body", "body_json")
-    if request.mimetype == "multipart/form-data" and not ({"Origin", "Sec-Fetch-Site"} & set(request.headers.keys())):
+    if request.mimetype == "multipart/form-data" and not (
+        {"Origin", "Sec-Fetch-Site"} & set(request.headers.keys())
+    ):
         raise OriginRefused
 
 
@@ -168,7 +179,10 @@ def _is_known_host(host: str) -> bool:
     Known are addresses, names that no public site can have, and those that the settings name.
     """
     settings = services().settings
-    named = {settings.bind.rpartition(":")[0], *(urlsplit(origin).hostname for origin in settings.origins)}
+    named = {
+        settings.bind.rpartition(":")[0],
+        *(urlsplit(origin).hostname for origin in settings.origins),
+    }
     if host in named or "." not in host or host.endswith((".localhost", ".local")):
         return True
     return bool(re.fullmatch(r"\d+\.\d+\.\d+\.\d+", host))
@@ -186,14 +200,18 @@ def _finish(response: Response) -> Response:
         response.headers.remove("Content-Type")
     if request.blueprint != "pages" and request.endpoint != "static":
         response.headers.setdefault("Cache-Control", "no-store")
-        response.headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+        response.headers.setdefault(
+            "Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"
+        )
     origin = request.headers.get("Origin")
     if origin and g.get("foreign") and origin in services().settings.origins:
         response.headers["Access-Control-Allow-Origin"] = origin
         response.headers["Vary"] = "Origin"
         response.headers["Access-Control-Expose-Headers"] = "X-Request-Id, Retry-After"
         if request.method == "OPTIONS":
-            response.headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type, Last-Event-ID"
+            response.headers["Access-Control-Allow-Headers"] = (
+                "Authorization, Content-Type, Last-Event-ID"
+            )
             response.headers["Access-Control-Allow-Methods"] = "GET, POST, PUT, PATCH, DELETE"
             response.headers["Access-Control-Max-Age"] = "600"
     return response

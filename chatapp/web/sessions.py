@@ -14,7 +14,12 @@ from chatapp.web.refusals import stored_error_json
 from chatapp.web.request import Input, person, services
 from chatapp.web.shapes import ExportShape, FoundShape, MessageShape, Page, SessionShape
 
-bp = APIBlueprint("sessions", __name__, url_prefix="/api", abp_tags=[Tag(name="sessions", description="Conversations.")])
+bp = APIBlueprint(
+    "sessions",
+    __name__,
+    url_prefix="/api",
+    abp_tags=[Tag(name="sessions", description="Conversations.")],
+)
 
 
 class ListQuery(Input):
@@ -101,7 +106,9 @@ def export_session(path: SessionPath, query: ExportQuery) -> Any:
     else:
         response = make_response(as_markdown(session, branch(rows, session["leaf_id"])))
         response.headers["Content-Type"] = "text/markdown; charset=utf-8"
-    response.headers.set("Content-Disposition", "attachment", filename=f"chat-{session['id'][:8]}.{query.format}")
+    response.headers.set(
+        "Content-Disposition", "attachment", filename=f"chat-{session['id'][:8]}.{query.format}"
+    )
     return response
 
 
@@ -147,7 +154,11 @@ def delete_message(path: MessagePath) -> tuple[str, int]:
 
 
 def _shown(row: dict[str, Any]) -> dict[str, Any]:
-    return {**row, "knowledge": manual.spoken(row["knowledge"], g.language), "error": stored_error_json(row["error"])}
+    return {
+        **row,
+        "knowledge": manual.spoken(row["knowledge"], g.language),
+        "error": stored_error_json(row["error"]),
+    }
 
 
 def _values(body: SessionBody) -> dict[str, Any]:
@@ -160,5 +171,7 @@ def _values(body: SessionBody) -> dict[str, Any]:
         values["pinned"] = bool(values["pinned"])
     if "knowledge_base_id" in values:
         wanted = values.pop("knowledge_base_id") or []
-        values["knowledge_base_ids"] = services().knowledge.choose(person().id, wanted).ids if wanted else []
+        values["knowledge_base_ids"] = (
+            services().knowledge.choose(person().id, wanted).ids if wanted else []
+        )
     return values

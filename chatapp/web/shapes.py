@@ -21,10 +21,16 @@ class Fault(BaseModel):
     code: str
     message: str
     retryable: bool
-    fields: dict[str, str] = Field(default_factory=dict, description="of invalid_request: field and what it takes")
+    fields: dict[str, str] = Field(
+        default_factory=dict, description="of invalid_request: field and what it takes"
+    )
     request_id: str | None = None
-    session_id: str | None = Field(default=None, description="of /chat: where the question was stored, if it was")
-    message_id: str | None = Field(default=None, description="of /chat: the answer's id, if the question was stored")
+    session_id: str | None = Field(
+        default=None, description="of /chat: where the question was stored, if it was"
+    )
+    message_id: str | None = Field(
+        default=None, description="of /chat: the answer's id, if the question was stored"
+    )
 
 
 class ErrorBody(BaseModel):
@@ -42,7 +48,9 @@ class SessionShape(BaseModel):
     created_at: datetime
     updated_at: datetime
     knowledge_base_id: str | list[str] | None
-    filter_by_file_md5: list[str] = Field(description="the files that its last question was narrowed down to")
+    filter_by_file_md5: list[str] = Field(
+        description="the files that its last question was narrowed down to"
+    )
     search_k: int | None = Field(description="how many passages its last question asked for")
     supplier: str | None
     model: str | None
@@ -64,7 +72,9 @@ class SourceShape(BaseModel):
     quote: str
     text: str
     score: float
-    by: dict[str, float | None] = Field(default_factory=dict, description="what each ranking gave it: words, vectors")
+    by: dict[str, float | None] = Field(
+        default_factory=dict, description="what each ranking gave it: words, vectors"
+    )
 
 
 class UnreadShape(BaseModel):
@@ -82,7 +92,9 @@ class MessageShape(BaseModel):
     parent_id: str | None
     role: str
     content: str
-    status: str = Field(description="queued, running, complete, stopped, failed or interrupted; a question is complete")
+    status: str = Field(
+        description="queued, running, complete, stopped, failed or interrupted; a question is complete"
+    )
     reasoning: str
     knowledge: str
     sources: list[SourceShape]
@@ -156,7 +168,9 @@ class FileShape(BaseModel):
 class UploadShape(FileShape):
     """A document that was uploaded."""
 
-    duplicate: bool = Field(description="the base had these bytes already: it is the file that was there")
+    duplicate: bool = Field(
+        description="the base had these bytes already: it is the file that was there"
+    )
 
 
 class RefusedShape(BaseModel):
@@ -242,7 +256,9 @@ class StoredShape(BaseModel):
     knowledge_bases: int
     files: int
     file_bytes: int
-    embedder: str | None = Field(description="the embedding model elsewhere that documents and questions are sent to")
+    embedder: str | None = Field(
+        description="the embedding model elsewhere that documents and questions are sent to"
+    )
     home: str | None = Field(description="the folder of data, for administrators")
     database: str | None = Field(description="sqlite or postgresql, for administrators")
 

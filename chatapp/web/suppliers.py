@@ -18,7 +18,12 @@ from chatapp.web.refusals import error_json
 from chatapp.web.request import Input, person, require_admin, services
 from chatapp.web.shapes import Fault, ModelShape, Page, SupplierShape
 
-bp = APIBlueprint("suppliers", __name__, url_prefix="/api", abp_tags=[Tag(name="suppliers", description="Models.")])
+bp = APIBlueprint(
+    "suppliers",
+    __name__,
+    url_prefix="/api",
+    abp_tags=[Tag(name="suppliers", description="Models.")],
+)
 
 Models = list[str]
 
@@ -49,7 +54,11 @@ class SupplierBody(Input):
 
     def values(self) -> dict[str, Any]:
         """Return what was given, without the key."""
-        return {name: value for name, value in self.model_dump(exclude={"api_key"}).items() if value is not None}
+        return {
+            name: value
+            for name, value in self.model_dump(exclude={"api_key"}).items()
+            if value is not None
+        }
 
 
 class TestBody(SupplierBody):
@@ -171,7 +180,15 @@ def find_local() -> Any:
     require_admin()
     found = services().suppliers.models.find_local()
     return jsonify(
-        items=[{"preset": row.preset, "label": row.label, "base_url": row.base_url, "models": list(row.models)} for row in found],
+        items=[
+            {
+                "preset": row.preset,
+                "label": row.label,
+                "base_url": row.base_url,
+                "models": list(row.models),
+            }
+            for row in found
+        ],
         next=None,
     )
 
@@ -190,7 +207,9 @@ def test_unsaved(body: TestBody) -> Any:
 
     known = find_preset(body.preset or "")
     if known and known.needs_key and not body.api_key and not body.supplier_id:
-        return jsonify(ok=False, models=[], error=error_json(UpstreamAuth("missing", supplier=_label(known))))
+        return jsonify(
+            ok=False, models=[], error=error_json(UpstreamAuth("missing", supplier=_label(known)))
+        )
     return _tested(endpoint)
 
 

@@ -6,7 +6,16 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 
-from tests.support.browser import EXPECT_MS, Chat, Faults, Windows, delete_sessions, launch, missing_browser, sign_in
+from tests.support.browser import (
+    EXPECT_MS,
+    Chat,
+    Faults,
+    Windows,
+    delete_sessions,
+    launch,
+    missing_browser,
+    sign_in,
+)
 from tests.support.line import Line
 from tests.support.modelserver import ModelServer
 from tests.support.service import Service
@@ -39,9 +48,15 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="package")
-def service(tmp_path_factory: pytest.TempPathFactory, model_server: ModelServer) -> Iterator[Service]:
+def service(
+    tmp_path_factory: pytest.TempPathFactory, model_server: ModelServer
+) -> Iterator[Service]:
     """The product with the model server as its supplier, each of whose models behaves as it is called."""
-    supplier = {"OPENAI_BASE_URL": model_server.base_url, "OPENAI_API_KEY": "sk-test", "OPENAI_MODELS": ",".join(MODELS.split())}
+    supplier = {
+        "OPENAI_BASE_URL": model_server.base_url,
+        "OPENAI_API_KEY": "sk-test",
+        "OPENAI_MODELS": ",".join(MODELS.split()),
+    }
     with Service(tmp_path_factory.mktemp("browser-home"), **supplier) as running:
         yield running
 

@@ -17,13 +17,26 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Browser, Route, expect, sync_playwright
 
-from tests.support.browser import PHONE, Chat, Faults, delete_sessions, launch, missing_browser, new_window, sign_in, words
+from tests.support.browser import (
+    PHONE,
+    Chat,
+    Faults,
+    delete_sessions,
+    launch,
+    missing_browser,
+    new_window,
+    sign_in,
+    words,
+)
 from tests.support.modelserver import ModelServer
 from tests.support.service import ROOT, Service
 from tests.support.typed_documents import write_handbook
 
 FOLDER = ROOT / "docs/screenshots"
-READMES = {"screenshot": "finished-light-en-desktop", "screenshot.zh-CN": "finished-dark-zh-desktop"}  # the pictures they show
+READMES = {
+    "screenshot": "finished-light-en-desktop",
+    "screenshot.zh-CN": "finished-dark-zh-desktop",
+}  # the pictures they show
 COLOURS = 255
 WAIT_MS = 20_000
 DESKTOP = {"width": 1440, "height": 960}
@@ -44,10 +57,22 @@ ON_THE_WAY = {
         "Minutes of June.md",
         "Canteen.pdf",
     ),
-    "zh-CN": ("差旅制度.pdf", "住宿标准 2026.docx", "薪级表.xlsx", "五月会议纪要.md", "六月会议纪要.md", "食堂.pdf"),
+    "zh-CN": (
+        "差旅制度.pdf",
+        "住宿标准 2026.docx",
+        "薪级表.xlsx",
+        "五月会议纪要.md",
+        "六月会议纪要.md",
+        "食堂.pdf",
+    ),
 }
 EARLIER = {
-    "en": ("Notice period after the trial", "Working from Portugal in May", "Hotel limit in Rotterdam", "Budget for courses"),
+    "en": (
+        "Notice period after the trial",
+        "Working from Portugal in May",
+        "Hotel limit in Rotterdam",
+        "Budget for courses",
+    ),
     "zh-CN": ("试用期内离职要提前几天", "居家办公的规定", "一线城市的住宿标准", "每年的学习经费"),
 }
 
@@ -89,8 +114,12 @@ def finished(chat: Chat, look: Look) -> None:
     cited = answer.locator('.cite[data-n="1"]').first
     cited.click()
     expect(chat.panel.locator("mark")).to_be_visible()
-    if look.device == "phone":  # the panel covers the lower part: show the sentence that was tapped above it
-        cited.evaluate("chip => { document.querySelector('[data-scroll]').scrollTop += chip.getBoundingClientRect().top - 260 }")
+    if (
+        look.device == "phone"
+    ):  # the panel covers the lower part: show the sentence that was tapped above it
+        cited.evaluate(
+            "chip => { document.querySelector('[data-scroll]').scrollTop += chip.getBoundingClientRect().top - 260 }"
+        )
     else:
         answer.locator("[data-actions]").scroll_into_view_if_needed()
 
@@ -123,10 +152,14 @@ def upload(chat: Chat, look: Look) -> None:
     sent: list[Route] = []
     chat.page.route(re.compile(r"/files$"), lambda route: _take(route, sent, look))
     chat.page.route(
-        re.compile(r"/files\?limit"), lambda route: route.fulfill(json={"items": [_stored(n, look) for n in range(4)]})
+        re.compile(r"/files\?limit"),
+        lambda route: route.fulfill(json={"items": [_stored(n, look) for n in range(4)]}),
     )
     names = ON_THE_WAY[look.language]
-    files = [{"name": name, "mimeType": "text/plain", "buffer": b"x" * (40_000 + 9_000 * n)} for n, name in enumerate(names)]
+    files = [
+        {"name": name, "mimeType": "text/plain", "buffer": b"x" * (40_000 + 9_000 * n)}
+        for n, name in enumerate(names)
+    ]
     chat.page.locator("[data-file-input]").set_input_files(files)  # type: ignore[arg-type]
     expect(chat.uploads.nth(5)).to_be_visible()
     expect(chat.upload(names[2])).to_have_attribute("data-status", "failed")
@@ -136,10 +169,22 @@ def _stored(number: int, look: Look) -> dict[str, object]:
     """A file as the server has it: the first two found, the third refused, the fourth being read."""
     status = ("ready", "ready", "failed", "parsing")[number]
     error = (
-        {"code": "unreadable_file", "message": words(look.language, "error.unreadable_file.encrypted")} if number == 2 else None
+        {
+            "code": "unreadable_file",
+            "message": words(look.language, "error.unreadable_file.encrypted"),
+        }
+        if number == 2
+        else None
     )
     name, size = ON_THE_WAY[look.language][number], 40_000 + 9_000 * number
-    return {"id": f"{number}", "name": name, "size": size, "status": status, "progress": 0.4, "error": error}
+    return {
+        "id": f"{number}",
+        "name": name,
+        "size": size,
+        "status": status,
+        "progress": 0.4,
+        "error": error,
+    }
 
 
 def _take(route: Route, sent: list[Route], look: Look) -> None:
@@ -182,14 +227,20 @@ def main() -> int:
     expect.set_options(timeout=WAIT_MS)
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
-    with tempfile.TemporaryDirectory() as home, ModelServer() as model_server, Service(Path(home)) as service:
+    with (
+        tempfile.TemporaryDirectory() as home,
+        ModelServer() as model_server,
+        Service(Path(home)) as service,
+    ):
         _prepare(service, model_server, Path(home))
         with sync_playwright() as playwright:
             browser = launch(playwright)
             cookies = sign_in(browser, service)
             for look in LOOKS:
                 with _looking(browser, service, cookies, look) as chat:
-                    documents = {name: reach for (name, only), reach in DOCUMENTS.items() if only == look}
+                    documents = {
+                        name: reach for (name, only), reach in DOCUMENTS.items() if only == look
+                    }
                     for name, reach in (STATES | documents).items():
                         _tidy(service, look)
                         reach(chat.open(), look)
@@ -201,8 +252,16 @@ def main() -> int:
 
 
 def _prepare(service: Service, model_server: ModelServer, folder: Path) -> None:
-    for name, key in (("Atlas", ""), ("Atlas, held", "sk-hold")):  # the second one's answers stay half-way
-        supplier = {"name": name, "base_url": model_server.base_url, "models": [MODEL], "api_key": key}
+    for name, key in (
+        ("Atlas", ""),
+        ("Atlas, held", "sk-hold"),
+    ):  # the second one's answers stay half-way
+        supplier = {
+            "name": name,
+            "base_url": model_server.base_url,
+            "models": [MODEL],
+            "api_key": key,
+        }
         assert service.post("/api/suppliers", supplier).status == 201
     for language, name in BASES.items():
         service.add_documents(name, write_handbook(folder, language))
@@ -214,7 +273,9 @@ def _looking(browser: Browser, service: Service, cookies: list, look: Look) -> I
     faults = Faults()
     phone = {"has_touch": True, "is_mobile": True, "device_scale_factor": 2}
     window = {"viewport": PHONE, **phone} if look.device == "phone" else {"viewport": DESKTOP}
-    context = new_window(browser, service.url, locale=look.language, color_scheme=look.theme, **window)
+    context = new_window(
+        browser, service.url, locale=look.language, color_scheme=look.theme, **window
+    )
     context.on("page", faults.watch)
     context.add_cookies(cookies)
     yield Chat(context.new_page())
@@ -234,7 +295,9 @@ def _save(chat: Chat, name: str) -> None:
     chat.page.mouse.move(0, 0)
     picture = Image.open(BytesIO(chat.page.screenshot(animations="disabled", caret="hide")))
     target = FOLDER / f"{name}.png"
-    picture.convert("RGB").quantize(COLOURS, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(target, optimize=True)
+    picture.convert("RGB").quantize(
+        COLOURS, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE
+    ).save(target, optimize=True)
     print(f"{target.relative_to(ROOT)}  {target.stat().st_size // 1024} KB")
 
 

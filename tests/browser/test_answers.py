@@ -10,7 +10,9 @@ from tests.support.modelserver import ModelServer
 from tests.support.service import Service
 
 
-def test_stop_in_the_middle_keeps_question_and_partial_answer(chat: Chat, model_server: ModelServer) -> None:
+def test_stop_in_the_middle_keeps_question_and_partial_answer(
+    chat: Chat, model_server: ModelServer
+) -> None:
     answer = chat.ask("A long story", "typewriter-400-40")
     expect(chat.text(answer)).to_contain_text("The quick brown")
     chat.stop.click()
@@ -131,15 +133,25 @@ def test_thinking_is_folded_away_and_can_be_opened(chat: Chat) -> None:
 def test_enter_that_ends_a_composition_never_sends(chat: Chat, context: BrowserContext) -> None:
     chat.choose_model("openai/echo")
     asked: list[str] = []
-    chat.page.on("request", lambda request: asked.append(request.url) if "/chat/stream" in request.url else None)
+    chat.page.on(
+        "request",
+        lambda request: asked.append(request.url) if "/chat/stream" in request.url else None,
+    )
     chat.input.focus()
     keyboard = context.new_cdp_session(chat.page)
-    keyboard.send("Input.imeSetComposition", {"text": "ni hao", "selectionStart": 6, "selectionEnd": 6})
+    keyboard.send(
+        "Input.imeSetComposition", {"text": "ni hao", "selectionStart": 6, "selectionEnd": 6}
+    )
     expect(chat.input).to_have_value("ni hao")
     composing = {"key": "Enter", "keyCode": 229, "which": 229, "bubbles": True, "cancelable": True}
     chat.input.dispatch_event("keydown", composing)
-    keyboard.send("Input.dispatchKeyEvent", {"type": "rawKeyDown", "key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 229})
-    chat.input.dispatch_event("keydown", {"key": "Enter", "isComposing": True, "bubbles": True, "cancelable": True})
+    keyboard.send(
+        "Input.dispatchKeyEvent",
+        {"type": "rawKeyDown", "key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 229},
+    )
+    chat.input.dispatch_event(
+        "keydown", {"key": "Enter", "isComposing": True, "bubbles": True, "cancelable": True}
+    )
     keyboard.send("Input.insertText", {"text": "你好"})
     expect(chat.input).to_have_value("你好")
     expect(chat.questions).to_have_count(0)

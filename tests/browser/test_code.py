@@ -51,13 +51,21 @@ def test_a_chat_is_asked_from_a_terminal_and_from_python_with_a_token_made_there
     line = dialog.locator("[data-code-made] code")
     expect(line).to_have_text(re.compile("^export CHATAPP_TOKEN="))
     dialog.locator("[data-code-made] [data-code-copy]").click()
-    expect(dialog.locator("[data-code-made] [data-code-copy]")).to_have_text(words("en", "app.copied"))
+    expect(dialog.locator("[data-code-made] [data-code-copy]")).to_have_text(
+        words("en", "app.copied")
+    )
     token = line.inner_text()
 
     said = run("bash", "-c", f"{token}; {snippet(dialog, 'curl')}")
-    events = [json.loads(one.removeprefix("data: ")) for one in said.splitlines() if one.startswith("data: ")]
+    events = [
+        json.loads(one.removeprefix("data: "))
+        for one in said.splitlines()
+        if one.startswith("data: ")
+    ]
     assert FACT in "".join(event["data"] for event in events if event["type"] == "chunk")
-    assert [event["data"][0]["name"] for event in events if event["type"] == "sources"] == ["规章 'one'.md"]
+    assert [event["data"][0]["name"] for event in events if event["type"] == "sources"] == [
+        "规章 'one'.md"
+    ]
 
     python = snippet(dialog, "python")
     printed = run("bash", "-c", f'{token}; exec "$0" -', sys.executable, typed=python)
@@ -70,15 +78,23 @@ def test_a_chat_is_asked_from_a_terminal_and_from_python_with_a_token_made_there
     assert len(service.get(f"/api/sessions/{chat.session_id}/messages").json["items"]) == before + 2
 
     page.set_viewport_size({"width": 360, "height": 740})
-    assert dialog.evaluate("(dialog) => dialog.scrollWidth <= dialog.clientWidth && dialog.clientWidth <= 360")
+    assert dialog.evaluate(
+        "(dialog) => dialog.scrollWidth <= dialog.clientWidth && dialog.clientWidth <= 360"
+    )
     page.keyboard.press("Escape")
     expect(line).to_have_text("")
 
 
-def test_what_a_program_narrowed_its_search_down_to_is_shown_too(harbour: str, chat: Chat, service: Service) -> None:
+def test_what_a_program_narrowed_its_search_down_to_is_shown_too(
+    harbour: str, chat: Chat, service: Service
+) -> None:
     file = service.get(f"/api/knowledge/{harbour}/files").json["items"][0]
     narrow = {"knowledge_base_id": harbour, "filter_by_file_md5": file["md5"], "search_k": 2}
-    asked = {"question": "How much is the ferry?", "llm_config": {"supplier": "builtin"}, "knowledge_config": narrow}
+    asked = {
+        "question": "How much is the ferry?",
+        "llm_config": {"supplier": "builtin"},
+        "knowledge_config": narrow,
+    }
     session = service.post("/chat", asked).json["session_id"]
     chat.open(f"/c/{session}").page.locator("[data-use-from-code]").click()
     shown = chat.page.locator("[data-dialog=code] [data-code=curl]")

@@ -51,7 +51,9 @@ def test_a_line_that_breaks_in_every_way_costs_no_letter(
         line.cut()
     grown(far, length)
     line.go_down()
-    expect(answer.locator("[data-phase-text]")).to_contain_text(words(language, "phase.reconnecting"))
+    expect(answer.locator("[data-phase-text]")).to_contain_text(
+        words(language, "phase.reconnecting")
+    )
     expect(far.error(answer)).to_be_hidden()
     far.page.clock.fast_forward(LONG_MS)
     expect(far.error(answer)).to_have_attribute("data-error", "lost")
@@ -112,7 +114,11 @@ def test_a_question_whose_way_back_was_cut_is_sent_again_and_asked_once(
     question.locator("[data-resend]").click()
     far.expect_complete(far.answers.last)
     expect(far.text(far.answers.last)).to_have_text("Sorry for the wait.")
-    assert len(messages(service, far.session_id, "user")) == len(messages(service, far.session_id, "assistant")) == 1
+    assert (
+        len(messages(service, far.session_id, "user"))
+        == len(messages(service, far.session_id, "assistant"))
+        == 1
+    )
     assert len(model_server.requests) == before + 1
 
 
@@ -130,11 +136,20 @@ def test_answers_that_are_held_back_on_the_way_are_noticed_and_it_is_said_once(
     expect(notice).to_contain_text(words(language, "heldback.title"))
     expect(notice.locator("[data-heldback-lines]")).to_contain_text("proxy_buffering off;")
     assert not violations(far.page)
-    manual = next(base["id"] for base in service.get("/api/knowledge").json["items"] if base["bundled"])
-    wait_for(lambda: service.post(f"/api/knowledge/{manual}/search", {"query": "proxy_buffering", "k": 1}).json["items"], 20)
+    manual = next(
+        base["id"] for base in service.get("/api/knowledge").json["items"] if base["bundled"]
+    )
+    wait_for(
+        lambda: service.post(
+            f"/api/knowledge/{manual}/search", {"query": "proxy_buffering", "k": 1}
+        ).json["items"],
+        20,
+    )
     line.holds_back = False
     notice.locator("[data-heldback-manual]").click()
-    expect(far.page.locator("[data-dialog=knowledge] [data-chunks]")).to_contain_text("proxy_buffering off")
+    expect(far.page.locator("[data-dialog=knowledge] [data-chunks]")).to_contain_text(
+        "proxy_buffering off"
+    )
     far.page.keyboard.press("Escape")
     notice.locator("[data-heldback-close]").click()
     far.expect_complete(far.ask("Four"))
@@ -160,7 +175,9 @@ def test_who_signs_in_again_finds_the_answer_and_what_was_typed(
 
 
 @chinese
-def test_an_answer_that_was_deleted_meanwhile_is_said_to_be_gone(far: Chat, line: Line, service: Service, language: str) -> None:
+def test_an_answer_that_was_deleted_meanwhile_is_said_to_be_gone(
+    far: Chat, line: Line, service: Service, language: str
+) -> None:
     answer = far.ask("A long story", "typewriter-400-40")
     expect(far.text(answer)).to_contain_text("The quick brown")
     line.go_down()
@@ -177,7 +194,9 @@ def test_two_tabs_and_another_device_follow_one_answer_and_any_of_them_stops_it(
     chat.expect_complete(chat.ask("Hello", "echo"))
     tab = Chat(context.new_page()).open(f"/c/{chat.session_id}")
     expect(tab.answers).to_have_count(1)
-    with windows.window(faults, locale="en-US", viewport={"width": 390, "height": 844}) as elsewhere:
+    with windows.window(
+        faults, locale="en-US", viewport={"width": 390, "height": 844}
+    ) as elsewhere:
         page = elsewhere.new_page()
         page.clock.install()
         phone = Chat(page).open(f"/c/{chat.session_id}")
@@ -221,7 +240,11 @@ def test_an_answer_that_was_cut_is_gone_on_with_as_one_text(chat: Chat, service:
 @pytest.fixture
 def restarted(tmp_path: Path, model_server: ModelServer) -> Iterator[Service]:
     """A service of its own, to be ended and started again."""
-    supplier = {"OPENAI_BASE_URL": model_server.base_url, "OPENAI_API_KEY": "sk-test", "OPENAI_MODELS": "hang-mid,echo"}
+    supplier = {
+        "OPENAI_BASE_URL": model_server.base_url,
+        "OPENAI_API_KEY": "sk-test",
+        "OPENAI_MODELS": "hang-mid,echo",
+    }
     with Service(tmp_path, CHATAPP_AUTH="off", **supplier) as running:
         yield running
         running.end(signal.SIGQUIT)

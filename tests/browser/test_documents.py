@@ -8,7 +8,13 @@ from playwright.sync_api import expect
 
 from tests.support.browser import LANGUAGES, Chat, delete_bases, words
 from tests.support.service import Service
-from tests.support.typed_documents import CHINESE_PAGE, CHINESE_SENTENCE, ENGLISH_PAGE, ENGLISH_SENTENCE, write_long_pdf
+from tests.support.typed_documents import (
+    CHINESE_PAGE,
+    CHINESE_SENTENCE,
+    ENGLISH_PAGE,
+    ENGLISH_SENTENCE,
+    write_long_pdf,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -18,7 +24,9 @@ def no_bases_left(service: Service) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_a_pdf_is_uploaded_asked_in_two_languages_and_opened_at_the_sentence(chat: Chat, tmp_path: Path, language: str) -> None:
+def test_a_pdf_is_uploaded_asked_in_two_languages_and_opened_at_the_sentence(
+    chat: Chat, tmp_path: Path, language: str
+) -> None:
     chat.add(write_long_pdf(tmp_path))
     chat.expect_found(chat.upload("logbook.pdf"))
     expect(chat.base).to_have_text("logbook")

@@ -8,7 +8,17 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.support.browser import LANGUAGES, PHONE, Chat, Faults, filled, new_window, sentence, sign_in, words
+from tests.support.browser import (
+    LANGUAGES,
+    PHONE,
+    Chat,
+    Faults,
+    filled,
+    new_window,
+    sentence,
+    sign_in,
+    words,
+)
 from tests.support.modelserver import ModelServer
 from tests.support.service import ROOT, Service, free_port
 
@@ -27,7 +37,9 @@ def newcomer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 def link(newcomer: Service) -> str:
     """A fresh one-time link, as `make link` prints it."""
     command = [sys.executable, "-m", "chatapp", "link"]
-    printed = subprocess.run(command, cwd=ROOT, env=newcomer.environ, capture_output=True, text=True, check=True).stdout
+    printed = subprocess.run(
+        command, cwd=ROOT, env=newcomer.environ, capture_output=True, text=True, check=True
+    ).stdout
     return re.findall(r"http://\S+/sign-in#\S+", printed)[-1]
 
 
@@ -37,7 +49,9 @@ def login(browser: Browser, newcomer: Service) -> list:
 
 
 @pytest.fixture
-def page(browser: Browser, newcomer: Service, login: list, faults: Faults, language: str) -> Iterator[Page]:
+def page(
+    browser: Browser, newcomer: Service, login: list, faults: Faults, language: str
+) -> Iterator[Page]:
     """A page of somebody who is not signed in yet."""
     window = new_window(browser, newcomer.url, locale=language)
     window.on("page", faults.watch)
@@ -53,7 +67,9 @@ def first_page(page: Page, login: list) -> Chat:
     return Chat(page).open()
 
 
-def test_the_link_signs_in_once_and_the_password_may_be_skipped(page: Page, link: str, faults: Faults, language: str) -> None:
+def test_the_link_signs_in_once_and_the_password_may_be_skipped(
+    page: Page, link: str, faults: Faults, language: str
+) -> None:
     faults.expect(REFUSED + "401")
     page.goto("/")
     expect(page).to_have_url(re.compile(r"/sign-in$"))
@@ -134,12 +150,21 @@ def test_only_what_is_wanted_is_ticked_and_a_name_can_stand_beside_it(
     dialog.locator("[data-typed]").fill("think")
     dialog.locator("[data-save]").click()
     expect(dialog).to_be_hidden()
-    offered = {model["model"] for model in newcomer.get("/api/models").json["items"] if not model["builtin"]}
+    offered = {
+        model["model"]
+        for model in newcomer.get("/api/models").json["items"]
+        if not model["builtin"]
+    }
     assert offered == {"cited", "think"}
 
 
 def test_what_is_connected_is_changed_and_not_connected_twice(
-    page: Page, login: list, newcomer: Service, model_server: ModelServer, faults: Faults, language: str
+    page: Page,
+    login: list,
+    newcomer: Service,
+    model_server: ModelServer,
+    faults: Faults,
+    language: str,
 ) -> None:
     faults.expect(REFUSED + "422")
     host = model_server.base_url.removeprefix("http://")
@@ -179,7 +204,9 @@ def test_what_is_connected_is_changed_and_not_connected_twice(
     row.locator("[data-edit-supplier]").click()
     expect(dialog.locator("h2")).to_have_text(filled(language, "connect.edit", name=saved["name"]))
     expect(dialog.locator("[data-base-url]")).to_have_value(model_server.base_url)
-    expect(dialog.locator("[data-key]")).to_have_attribute("placeholder", words(language, "connect.key.kept"))
+    expect(dialog.locator("[data-key]")).to_have_attribute(
+        "placeholder", words(language, "connect.key.kept")
+    )
     expect(dialog.locator("[data-model]:checked")).to_have_count(2)
     dialog.locator("[data-base-url]").fill("http://127.0.0.1:9/v1")
     expect(dialog.locator("[data-key-note]")).to_have_text(words(language, "connect.key.again"))
@@ -191,13 +218,22 @@ def test_what_is_connected_is_changed_and_not_connected_twice(
     dialog.locator("[data-save]").click()
     expect(dialog).to_be_hidden()
     [changed] = newcomer.get("/api/suppliers").json["items"]
-    assert changed["id"] == saved["id"] and changed["has_key"] and set(changed["models"]) == {"echo", "reasoning"}
+    assert (
+        changed["id"] == saved["id"]
+        and changed["has_key"]
+        and set(changed["models"]) == {"echo", "reasoning"}
+    )
 
 
-def test_the_eye_shows_a_password_until_it_is_sent(page: Page, faults: Faults, language: str) -> None:
+def test_the_eye_shows_a_password_until_it_is_sent(
+    page: Page, faults: Faults, language: str
+) -> None:
     faults.expect(REFUSED + "401")
     page.goto("/sign-in")
-    password, eye = page.locator("[data-login-password]"), page.locator("[data-login] [data-reveal]")
+    password, eye = (
+        page.locator("[data-login-password]"),
+        page.locator("[data-login] [data-reveal]"),
+    )
     expect(eye).to_have_attribute("aria-label", words(language, "app.reveal"))
     password.fill("not the right one")
     eye.click()
@@ -208,7 +244,9 @@ def test_the_eye_shows_a_password_until_it_is_sent(page: Page, faults: Faults, l
     expect(password).to_have_attribute("type", "password")
 
 
-def test_a_password_is_set_after_the_link_and_signs_in(page: Page, link: str, faults: Faults, language: str) -> None:
+def test_a_password_is_set_after_the_link_and_signs_in(
+    page: Page, link: str, faults: Faults, language: str
+) -> None:
     faults.expect(REFUSED + "401")
     page.goto(link)
     page.locator("[data-link-go]").click()

@@ -25,10 +25,17 @@ from tests.support.browser import (
     words,
 )
 from tests.support.service import Service, wait_for
-from tests.support.typed_documents import ENGLISH_PAGE, ENGLISH_SENTENCE, write_damaged_pdf, write_long_pdf
+from tests.support.typed_documents import (
+    ENGLISH_PAGE,
+    ENGLISH_SENTENCE,
+    write_damaged_pdf,
+    write_long_pdf,
+)
 
 both = pytest.mark.parametrize("language", LANGUAGES)
-phone = pytest.mark.parametrize("window", [{"viewport": PHONE, "has_touch": True, "is_mobile": True}], ids=["phone"])
+phone = pytest.mark.parametrize(
+    "window", [{"viewport": PHONE, "has_touch": True, "is_mobile": True}], ids=["phone"]
+)
 BASES = re.compile(r"/api/knowledge$")
 LIST = re.compile(r"/api/knowledge/[0-9a-f-]{36}/files\?")
 SEARCH = re.compile(r"/api/knowledge/[0-9a-f-]{36}/search$")
@@ -109,7 +116,9 @@ def test_the_dialog_is_read_when_it_is_first_wanted(chat: Chat, knowledge: Knowl
     chat.page.on("request", lambda request: requested.append(request.url))
     knowledge.open()
     wait_for(
-        lambda: any("/knowledge/dialog.js" in name for name in [*requested, *chat.page.evaluate(loaded)]),
+        lambda: any(
+            "/knowledge/dialog.js" in name for name in [*requested, *chat.page.evaluate(loaded)]
+        ),
         10,
         "the dialog's code is loaded",
     )
@@ -168,21 +177,29 @@ def test_the_manual_can_be_read_and_searched_but_not_changed(knowledge: Knowledg
 
 
 @both
-def test_files_are_added_here_by_button_and_by_drop(knowledge: Knowledge, service: Service, language: str) -> None:
+def test_files_are_added_here_by_button_and_by_drop(
+    knowledge: Knowledge, service: Service, language: str
+) -> None:
     service.post("/api/knowledge", {"name": "Harbour"})
     service.post("/api/knowledge", {"name": "Island"})
     knowledge.reload().open().base("Harbour").click()
     with knowledge.page.expect_file_chooser() as chooser:
         knowledge.at("upload-here").click()
     chooser.value.set_files(text_file("ferry.txt", "The ferry to Texel leaves every hour."))
-    expect(knowledge.file("ferry.txt")).to_have_attribute("data-status", re.compile("embedding|ready"), timeout=READ_MS)
+    expect(knowledge.file("ferry.txt")).to_have_attribute(
+        "data-status", re.compile("embedding|ready"), timeout=READ_MS
+    )
     drop(knowledge.at("base-panel"), TIDES, end=False)
     expect(knowledge.at("base-panel")).to_have_attribute(
         "data-drop-over", filled(language, "documents.drop.base", name="Harbour")
     )
     drop(knowledge.at("base-panel"), TIDES)
-    expect(knowledge.file("tides.txt")).to_have_attribute("data-status", re.compile("embedding|ready"), timeout=READ_MS)
-    expect(knowledge.at("uploads-here").locator("section")).to_be_hidden()  # each file stands in one list only
+    expect(knowledge.file("tides.txt")).to_have_attribute(
+        "data-status", re.compile("embedding|ready"), timeout=READ_MS
+    )
+    expect(
+        knowledge.at("uploads-here").locator("section")
+    ).to_be_hidden()  # each file stands in one list only
     drop(knowledge.base("Island"), {"island.txt": "Texel is an island."})
     until(knowledge.page, lambda: [base["files"] for base in own_bases(service)] == [2, 1])
     expect(knowledge.title).to_have_text("Island")
@@ -200,7 +217,9 @@ def test_a_file_shows_why_it_failed_is_read_again_and_deleted(
     knowledge.reload().open().base("Harbour").click()
     damaged = knowledge.file("damaged.pdf")
     expect(damaged).to_have_attribute("data-status", "failed", timeout=READ_MS)
-    expect(damaged.locator("[data-file-reason]")).to_have_text(words(language, "error.unreadable_file"))
+    expect(damaged.locator("[data-file-reason]")).to_have_text(
+        words(language, "error.unreadable_file")
+    )
     expect(knowledge.base("Harbour")).to_contain_text(filled(language, "knowledge.failed.one", n=1))
     with knowledge.page.expect_response(re.compile("/retry$")):
         damaged.locator("[data-file-retry]").click()
@@ -224,13 +243,20 @@ def test_a_file_is_looked_at_and_downloaded(knowledge: Knowledge, harbour: str) 
     with knowledge.page.expect_download() as download:
         knowledge.file("ferry.txt").locator("[data-file-download]").click()
     assert download.value.suggested_filename == "ferry.txt"
-    assert Path(download.value.path()).read_text() == "The ferry to Texel leaves every hour. It takes twenty minutes."
+    assert (
+        Path(download.value.path()).read_text()
+        == "The ferry to Texel leaves every hour. It takes twenty minutes."
+    )
     knowledge.file("logbook.pdf").locator("[data-file-open]").click()
     expect(knowledge.name).to_have_text("logbook.pdf")
     expect(knowledge.name).to_be_focused()
     expect(knowledge.at("chunks").locator("li")).to_have_count(30)
-    expect(knowledge.at("chunks").locator("li").nth(ENGLISH_PAGE - 1)).to_contain_text(ENGLISH_SENTENCE)
-    expect(knowledge.at("chunks").locator("li").nth(ENGLISH_PAGE - 1)).to_contain_text(f"Page {ENGLISH_PAGE}")
+    expect(knowledge.at("chunks").locator("li").nth(ENGLISH_PAGE - 1)).to_contain_text(
+        ENGLISH_SENTENCE
+    )
+    expect(knowledge.at("chunks").locator("li").nth(ENGLISH_PAGE - 1)).to_contain_text(
+        f"Page {ENGLISH_PAGE}"
+    )
     knowledge.at("file-back").click()
     expect(knowledge.files).to_have_count(2)
 
@@ -264,20 +290,28 @@ class Thousands:
 
 
 @both
-def test_thousands_of_files_are_paged_and_found_by_name(knowledge: Knowledge, service: Service, language: str) -> None:
+def test_thousands_of_files_are_paged_and_found_by_name(
+    knowledge: Knowledge, service: Service, language: str
+) -> None:
     service.post("/api/knowledge", {"name": "Archive"})
     many = Thousands(knowledge.page, 2600)
-    knowledge.page.route(BASES, lambda route: route.fulfill(json=counted(route, files=2600, failed=6)))
+    knowledge.page.route(
+        BASES, lambda route: route.fulfill(json=counted(route, files=2600, failed=6))
+    )
     knowledge.reload().open().base("Archive").click()
     expect(knowledge.files).to_have_count(100)
-    expect(knowledge.at("files-note")).to_have_text(filled(language, "knowledge.files.shown", shown=100, total="2,600"))
+    expect(knowledge.at("files-note")).to_have_text(
+        filled(language, "knowledge.files.shown", shown=100, total="2,600")
+    )
     knowledge.at("files-more").click()
     expect(knowledge.files).to_have_count(200)
     expect(knowledge.file("report 00100").locator("[data-file-open]")).to_be_focused()
     assert max(many.limits) == 100
     knowledge.at("file-filter").fill("report 0217")
     expect(knowledge.files).to_have_count(11)
-    expect(knowledge.at("files-note")).to_have_text(filled(language, "knowledge.filter.found.other", n=11))
+    expect(knowledge.at("files-note")).to_have_text(
+        filled(language, "knowledge.filter.found.other", n=11)
+    )
     knowledge.at("file-filter").fill("")
     knowledge.at("only-failed").click()
     expect(knowledge.files).to_have_count(6)
@@ -289,10 +323,15 @@ def test_thousands_of_files_are_paged_and_found_by_name(knowledge: Knowledge, se
 def counted(route: Route, **numbers: Any) -> dict[str, Any]:
     """The list of bases with other numbers in the reader's own ones."""
     found = route.fetch().json()
-    return {**found, "items": [item if item["bundled"] else {**item, **numbers} for item in found["items"]]}
+    return {
+        **found,
+        "items": [item if item["bundled"] else {**item, **numbers} for item in found["items"]],
+    }
 
 
-def test_the_place_of_a_keyboard_survives_every_refresh(knowledge: Knowledge, service: Service, harbour: str) -> None:
+def test_the_place_of_a_keyboard_survives_every_refresh(
+    knowledge: Knowledge, service: Service, harbour: str
+) -> None:
     knowledge.page.route(BASES, lambda route: route.fulfill(json=counted(route, pending=1)))
     knowledge.reload().open().base("Harbour").click()
     knowledge.file("ferry.txt").locator("[data-file-delete]").focus()
@@ -306,12 +345,20 @@ def test_the_place_of_a_keyboard_survives_every_refresh(knowledge: Knowledge, se
 
 
 @both
-def test_a_search_shows_what_retrieval_returns(knowledge: Knowledge, harbour: str, language: str) -> None:
+def test_a_search_shows_what_retrieval_returns(
+    knowledge: Knowledge, harbour: str, language: str
+) -> None:
     def found_by(route: Route) -> None:
         """Say by which ranking each was found, as the API does."""
         reply = route.fetch()
-        by = ({"words": 0.97, "vectors": 0.81}, {"words": None, "vectors": 0.64}, {"words": 0.4, "vectors": None})
-        items = [{**item, "by": by[number % 3]} for number, item in enumerate(reply.json()["items"])]
+        by = (
+            {"words": 0.97, "vectors": 0.81},
+            {"words": None, "vectors": 0.64},
+            {"words": 0.4, "vectors": None},
+        )
+        items = [
+            {**item, "by": by[number % 3]} for number, item in enumerate(reply.json()["items"])
+        ]
         route.fulfill(response=reply, json={"items": items, "next": None})
 
     knowledge.page.route(SEARCH, found_by)
@@ -322,11 +369,21 @@ def test_a_search_shows_what_retrieval_returns(knowledge: Knowledge, harbour: st
     expect(first.locator("mark")).to_have_text(ENGLISH_SENTENCE)
     expect(first).to_contain_text("logbook.pdf")
     expect(first).to_contain_text(filled(language, "sources.page", page=ENGLISH_PAGE))
-    expect(first.locator("[data-by-words]")).to_have_text(filled(language, "knowledge.search.by_words", score="0.97"))
-    expect(first.locator("[data-by-vectors]")).to_have_text(filled(language, "knowledge.search.by_vectors", score="0.81"))
-    expect(knowledge.hits.nth(1).locator("[data-by-words]")).to_have_text(words(language, "knowledge.search.by_words.not"))
-    expect(knowledge.hits.nth(2).locator("[data-by-vectors]")).to_have_text(words(language, "knowledge.search.by_vectors.not"))
-    expect(knowledge.at("search-note")).to_have_text(filled(language, "knowledge.search.found.other", n=5))
+    expect(first.locator("[data-by-words]")).to_have_text(
+        filled(language, "knowledge.search.by_words", score="0.97")
+    )
+    expect(first.locator("[data-by-vectors]")).to_have_text(
+        filled(language, "knowledge.search.by_vectors", score="0.81")
+    )
+    expect(knowledge.hits.nth(1).locator("[data-by-words]")).to_have_text(
+        words(language, "knowledge.search.by_words.not")
+    )
+    expect(knowledge.hits.nth(2).locator("[data-by-vectors]")).to_have_text(
+        words(language, "knowledge.search.by_vectors.not")
+    )
+    expect(knowledge.at("search-note")).to_have_text(
+        filled(language, "knowledge.search.found.other", n=5)
+    )
     knowledge.at("search-k").select_option("10")
     expect(knowledge.hits).to_have_count(10)
     first.locator("[data-hit-open]").click()
@@ -348,7 +405,12 @@ def test_a_search_that_finds_nothing_or_fails_says_so(
     expect(knowledge.at("search-note")).to_have_text(words(language, "knowledge.search.lead"))
     knowledge.search("ferry")
     expect(knowledge.at("search-note")).to_have_text(words(language, "knowledge.search.nothing"))
-    said = {"error": {"code": "knowledge_unavailable", "message": words(language, "error.knowledge_unavailable")}}
+    said = {
+        "error": {
+            "code": "knowledge_unavailable",
+            "message": words(language, "error.knowledge_unavailable"),
+        }
+    }
     knowledge.page.route(SEARCH, lambda route: route.fulfill(status=503, json=said))
     knowledge.search("ferry")
     expect(knowledge.at("search-note")).to_have_text(words(language, "error.knowledge_unavailable"))
@@ -356,8 +418,16 @@ def test_a_search_that_finds_nothing_or_fails_says_so(
 
 
 @both
-def test_a_base_says_how_it_is_searched_and_offers_what_helps(knowledge: Knowledge, harbour: str, language: str) -> None:
-    states: dict[str, Any] = {"state": "off", "made_with": None, "current": None, "done": 0, "total": 340}
+def test_a_base_says_how_it_is_searched_and_offers_what_helps(
+    knowledge: Knowledge, harbour: str, language: str
+) -> None:
+    states: dict[str, Any] = {
+        "state": "off",
+        "made_with": None,
+        "current": None,
+        "done": 0,
+        "total": 340,
+    }
     asked: list[str] = []
     knowledge.page.route(BASES, lambda route: route.fulfill(json=counted(route, vectors=states)))
     knowledge.page.route(re.compile("/reindex$"), lambda route: reindex(route, states, asked))
@@ -371,11 +441,15 @@ def test_a_base_says_how_it_is_searched_and_offers_what_helps(knowledge: Knowled
     expect(knowledge.vectors).to_contain_text("bge-m3")
     knowledge.at("reindex").click()
     names = {"done": 120, "total": 340}
-    expect(knowledge.vectors).to_contain_text(filled(language, "knowledge.vectors.building", **names))
+    expect(knowledge.vectors).to_contain_text(
+        filled(language, "knowledge.vectors.building", **names)
+    )
     expect(knowledge.at("vectors-progress")).to_have_attribute("max", "340")
     assert asked == ["POST"]
     states.update(state="ready", made_with="bge-m3", done=340)  # seen by itself
-    expect(knowledge.vectors).to_have_text(re.compile(re.escape(filled(language, "knowledge.vectors.ready", made="bge-m3"))))
+    expect(knowledge.vectors).to_have_text(
+        re.compile(re.escape(filled(language, "knowledge.vectors.ready", made="bge-m3")))
+    )
     expect(knowledge.at("vectors-progress")).to_be_hidden()
 
 
@@ -417,7 +491,13 @@ def test_nothing_in_the_dialog_stands_in_the_way_of_assistive_technology(
 ) -> None:
     if not AXE.exists():
         pytest.skip("axe-core is not installed: npm install")
-    states = {"state": "mismatch", "made_with": "all-MiniLM-L6-v2", "current": "bge-m3", "done": 0, "total": 340}
+    states = {
+        "state": "mismatch",
+        "made_with": "all-MiniLM-L6-v2",
+        "current": "bge-m3",
+        "done": 0,
+        "total": 340,
+    }
     chat.page.route(BASES, lambda route: route.fulfill(json=counted(route, vectors=states)))
     chat.reload().choose_base(harbour)
     chat.add(write_damaged_pdf(tmp_path))
@@ -440,7 +520,9 @@ def test_nothing_in_the_dialog_stands_in_the_way_of_assistive_technology(
 
 @phone
 @both
-def test_on_a_phone_one_side_is_seen_at_a_time_and_nothing_is_too_wide(knowledge: Knowledge, harbour: str, language: str) -> None:
+def test_on_a_phone_one_side_is_seen_at_a_time_and_nothing_is_too_wide(
+    knowledge: Knowledge, harbour: str, language: str
+) -> None:
     page = knowledge.page
     knowledge.reload()
     page.locator(".topbar [data-toggle-sidebar]").tap()

@@ -70,12 +70,21 @@ def test_a_phone_scrolls_one_way_only_and_has_a_drawer(chat: Chat, language: str
     expect(chat.page.locator("main")).to_have_js_property("inert", False)
     for picker, what in (("knowledge", "composer.picker.knowledge"), ("model", "composer.model")):
         button = chat.page.locator(f"[data-{picker}-picker] [data-picker-button]")
-        expect(button).to_have_attribute("aria-label", re.compile(f"^{words(language, what)}[:：] ?."))
+        expect(button).to_have_attribute(
+            "aria-label", re.compile(f"^{words(language, what)}[:：] ?.")
+        )
     chat.page.set_viewport_size({"width": 844, "height": 390})  # it lies on its side
     expect(sidebar).to_be_hidden()
     chat.page.set_viewport_size({"width": 195, "height": 422})  # text twice as large
-    left, right = (chat.page.locator(f"[data-{name}-picker]").bounding_box() for name in ("knowledge", "model"))
-    assert left and right and left["x"] + left["width"] <= right["x"] and right["x"] + right["width"] <= 195
+    left, right = (
+        chat.page.locator(f"[data-{name}-picker]").bounding_box() for name in ("knowledge", "model")
+    )
+    assert (
+        left
+        and right
+        and left["x"] + left["width"] <= right["x"]
+        and right["x"] + right["width"] <= 195
+    )
     assert min(left["width"], right["width"], left["height"], right["height"]) >= 40
     assert chat.page.evaluate(width) <= 195
     chat.page.set_viewport_size(PHONE)
@@ -95,7 +104,9 @@ def test_the_language_is_changed_in_the_settings_and_the_draft_stays(chat: Chat)
     chat.page.locator("[data-open-settings]").click()
     chat.page.locator("[data-language]").select_option("zh-CN")
     expect(chat.page.locator("html")).to_have_attribute("lang", "zh-CN")
-    expect(chat.ready().input).to_have_attribute("placeholder", words("zh-CN", "composer.placeholder"))
+    expect(chat.ready().input).to_have_attribute(
+        "placeholder", words("zh-CN", "composer.placeholder")
+    )
     expect(chat.input).to_have_value("half a thought")
 
 
@@ -108,7 +119,9 @@ def test_the_theme_is_in_the_page_before_it_is_painted(chat: Chat) -> None:
     expect(chat.page.locator("html")).to_have_attribute("data-theme", "dark")
     dark = chat.page.evaluate(background)
     assert dark != light
-    with chat.page.expect_response(lambda response: response.request.is_navigation_request()) as served:
+    with chat.page.expect_response(
+        lambda response: response.request.is_navigation_request()
+    ) as served:
         chat.reload()
     assert re.search(r"<html[^>]*data-theme=\"dark\"", served.value.text())
     assert chat.page.evaluate(background) == dark

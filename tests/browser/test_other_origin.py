@@ -48,13 +48,19 @@ def ask_from(browser: Browser, page_url: str, service: Service) -> list:
         page.close()
 
 
-def test_a_named_origin_streams_with_a_token(browser: Browser, elsewhere: str, tmp_path: Path, model_server: ModelServer) -> None:
-    with Service(tmp_path, OPENAI_BASE_URL=model_server.base_url, CHATAPP_ORIGINS=elsewhere) as service:
+def test_a_named_origin_streams_with_a_token(
+    browser: Browser, elsewhere: str, tmp_path: Path, model_server: ModelServer
+) -> None:
+    with Service(
+        tmp_path, OPENAI_BASE_URL=model_server.base_url, CHATAPP_ORIGINS=elsewhere
+    ) as service:
         status, body = ask_from(browser, elsewhere, service)
     assert status == 200
     assert '"type":"context"' in body and '"type":"done"' in body
 
 
-def test_an_origin_that_is_not_named_is_kept_out(browser: Browser, elsewhere: str, service: Service) -> None:
+def test_an_origin_that_is_not_named_is_kept_out(
+    browser: Browser, elsewhere: str, service: Service
+) -> None:
     with pytest.raises(Exception, match="Failed to fetch"):
         ask_from(browser, elsewhere, service)

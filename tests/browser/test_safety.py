@@ -33,13 +33,19 @@ def beacon(chat: Chat, model_server: ModelServer) -> Iterator[str]:
     """An address that must never be asked, and a look at what was asked and run."""
     asked: list[str] = []
     origin = "/".join(chat.page.url.split("/")[:3])
-    chat.page.on("request", lambda request: asked.append(request.url) if not request.url.startswith(origin) else None)
+    chat.page.on(
+        "request",
+        lambda request: asked.append(request.url) if not request.url.startswith(origin) else None,
+    )
     chat.page.on("dialog", lambda dialog: asked.append(f"dialog: {dialog.message}"))
     before = len(model_server.requests)
     yield model_server.base_url
     assert chat.page.evaluate("window.owned") is None
     assert not asked
-    assert all(request.path.startswith("/v1/") and "beacon" not in request.path for request in model_server.requests[before:])
+    assert all(
+        request.path.startswith("/v1/") and "beacon" not in request.path
+        for request in model_server.requests[before:]
+    )
 
 
 def test_hostile_markdown_is_shown_and_never_run(chat: Chat, beacon: str) -> None:
@@ -47,19 +53,29 @@ def test_hostile_markdown_is_shown_and_never_run(chat: Chat, beacon: str) -> Non
     answer = chat.ask(text, "echo")
     chat.expect_complete(answer)
     for root in (chat.text(answer), chat.questions.last):
-        expect(root.locator("img, script, iframe, style, svg:not(.icon), [onerror], [onload], [onmouseover]")).to_have_count(0)
-    schemes = answer.locator("[data-text] a").evaluate_all("links => [...new Set(links.map((link) => link.protocol))]")
+        expect(
+            root.locator(
+                "img, script, iframe, style, svg:not(.icon), [onerror], [onload], [onmouseover]"
+            )
+        ).to_have_count(0)
+    schemes = answer.locator("[data-text] a").evaluate_all(
+        "links => [...new Set(links.map((link) => link.protocol))]"
+    )
     assert set(schemes) <= {"http:", "https:", "mailto:"}
     for link in answer.locator("[data-text] a").all():
         expect(link).to_have_attribute("rel", "noopener noreferrer")
-    expect(answer.locator("[data-text] a", has_text="good")).to_have_attribute("href", "https://example.org/page")
+    expect(answer.locator("[data-text] a", has_text="good")).to_have_attribute(
+        "href", "https://example.org/page"
+    )
     expect(answer.locator("figure code")).to_have_text("<script>window.owned=1</script>\n")
     chat.reload()
     expect(chat.text(answer).locator("img, script, iframe, style, svg:not(.icon)")).to_have_count(0)
     expect(chat.text(answer)).to_be_visible()
 
 
-def test_hostile_files_titles_and_names_are_text(chat: Chat, service: Service, beacon: str, tmp_path: Path) -> None:
+def test_hostile_files_titles_and_names_are_text(
+    chat: Chat, service: Service, beacon: str, tmp_path: Path
+) -> None:
     file = tmp_path / NAME
     file.write_text(f"The secret of the harbour is {HOSTILE.replace('BEACON', beacon)}", "utf-8")
     base = service.add_documents("<script>window.owned=1</script>", file)
@@ -71,7 +87,9 @@ def test_hostile_files_titles_and_names_are_text(chat: Chat, service: Service, b
     expect(answer.locator("[data-source]").first).to_contain_text(NAME)
     answer.locator("[data-source]").first.click()
     expect(chat.panel.locator("[data-source-name]")).to_have_text(NAME)
-    expect(chat.panel.locator("[data-source-text]")).to_contain_text("The secret of the harbour is <img")
+    expect(chat.panel.locator("[data-source-text]")).to_contain_text(
+        "The secret of the harbour is <img"
+    )
     expect(chat.panel.locator("img, script, iframe")).to_have_count(0)
     expect(chat.page.locator("[data-session-open]").first).to_contain_text("<img src=x")
     chat.page.locator("[data-open-knowledge]").click()
@@ -86,7 +104,9 @@ def test_what_a_supplier_says_of_its_fault_is_not_shown(chat: Chat, beacon: str)
     expect(chat.error(answer)).not_to_contain_text("Refused. Key")
 
 
-def test_a_link_opens_in_a_window_that_cannot_reach_back(chat: Chat, context: BrowserContext, service: Service) -> None:
+def test_a_link_opens_in_a_window_that_cannot_reach_back(
+    chat: Chat, context: BrowserContext, service: Service
+) -> None:
     answer = chat.ask(f"[open]({service.url}/healthz)", "echo")
     chat.expect_complete(answer)
     with context.expect_page() as opened:

@@ -46,7 +46,9 @@ class Settings:
 def test_questions_are_asked_as_the_settings_say_and_everything_can_be_deleted(
     chat: Chat, service: Service, model_server: ModelServer, faults: Faults, tmp_path: Path
 ) -> None:
-    faults.expect(r"Failed to load resource.*40[49]")  # the page is left while an answer in it is deleted
+    faults.expect(
+        r"Failed to load resource.*40[49]"
+    )  # the page is left while an answer in it is deleted
     ferry = tmp_path / "ferry.txt"
     ferry.write_text("The ferry to Texel leaves every hour.")
     base = service.add_documents("Harbour", ferry)
@@ -56,9 +58,13 @@ def test_questions_are_asked_as_the_settings_say_and_everything_can_be_deleted(
     expect(settings.field("max_length")).to_have_value("20")
     settings.field("temperature").fill("3")
     settings.field("documents_only").check()
-    expect(settings.fault).to_have_text(filled("en", "settings.range", name=words("en", "settings.temperature"), min=0, max=2))
+    expect(settings.fault).to_have_text(
+        filled("en", "settings.range", name=words("en", "settings.temperature"), min=0, max=2)
+    )
     expect(settings.fault).to_be_in_viewport()
-    expect(settings.root.locator("label:has([data-default=temperature]) + [data-defaults-fault]")).to_be_visible()
+    expect(
+        settings.root.locator("label:has([data-default=temperature]) + [data-defaults-fault]")
+    ).to_be_visible()
     settings.field("temperature").fill("0.5")
     settings.field("max_length").fill("")
     expect(settings.saved).to_have_text(words("en", "settings.saved"))
@@ -67,7 +73,12 @@ def test_questions_are_asked_as_the_settings_say_and_everything_can_be_deleted(
     expect(settings.field("max_length")).to_have_value("20")
     chat.page.keyboard.press("Escape")
     expect(settings.root).to_be_hidden()
-    mine = {"temperature": 0.5, "system_prompt": "Answer like a sailor.", "max_length": 20, "documents_only": True}
+    mine = {
+        "temperature": 0.5,
+        "system_prompt": "Answer like a sailor.",
+        "max_length": 20,
+        "documents_only": True,
+    }
     until(chat.page, lambda: service.get("/api/auth/me").json["defaults"] == mine)
 
     # the next question carries it
@@ -100,7 +111,11 @@ def test_questions_are_asked_as_the_settings_say_and_everything_can_be_deleted(
     chat.input.fill("half a thought")
     settings.open()
     settings.root.locator("[data-delete-all]").click()
-    for part in ("1 chat with 4 messages", "1 knowledge base with 1 file", words("en", "settings.data.ask.tokens")):
+    for part in (
+        "1 chat with 4 messages",
+        "1 knowledge base with 1 file",
+        words("en", "settings.data.ask.tokens"),
+    ):
         expect(settings.asked).to_contain_text(part)
     with chat.page.expect_navigation():
         settings.asked.locator("[data-confirm-yes]").click()

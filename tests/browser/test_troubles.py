@@ -15,13 +15,19 @@ RESUMED = re.compile(r"/chat/stream/[0-9a-f-]{36}$")
 REFUSED = r"Failed to load resource.*"
 
 
-def test_without_a_model_the_dialog_opens_and_the_text_stays(context: BrowserContext, language: str) -> None:
+def test_without_a_model_the_dialog_opens_and_the_text_stays(
+    context: BrowserContext, language: str
+) -> None:
     chat = Chat(context.new_page())
-    chat.page.route("**/api/models", lambda route: route.fulfill(json={"items": [], "default": None}))
+    chat.page.route(
+        "**/api/models", lambda route: route.fulfill(json={"items": [], "default": None})
+    )
     chat.open().ask("Where do I begin?")
     expect(chat.notice).to_contain_text(words(language, "composer.no_model"))
     expect(chat.connect_dialog).to_be_visible()
-    expect(chat.connect_dialog.locator("[data-reason]")).to_contain_text(words(language, "composer.no_model"))
+    expect(chat.connect_dialog.locator("[data-reason]")).to_contain_text(
+        words(language, "composer.no_model")
+    )
     expect(chat.input).to_have_value("Where do I begin?")
     expect(chat.questions).to_have_count(0)
     expect(chat.answers).to_have_count(0)
@@ -31,13 +37,20 @@ def test_a_model_that_is_gone_opens_the_dialog_and_the_text_stays(
     chat: Chat, service: Service, model_server: ModelServer, faults: Faults, language: str
 ) -> None:
     faults.expect(REFUSED + "409")
-    supplier = {"name": "leaving", "base_url": model_server.base_url, "api_key": "sk-test", "models": ["echo"]}
+    supplier = {
+        "name": "leaving",
+        "base_url": model_server.base_url,
+        "api_key": "sk-test",
+        "models": ["echo"],
+    }
     made = service.post("/api/suppliers", supplier).json
     chat.reload().choose_model("leaving/echo")
     assert service.request("DELETE", f"/api/suppliers/{made['id']}").status == 204
     chat.ask("Are you still there?")
     expect(chat.notice).to_have_text(sentence(language, "error.model_gone"))
-    expect(chat.connect_dialog.locator("[data-reason]")).to_have_text(sentence(language, "error.model_gone"))
+    expect(chat.connect_dialog.locator("[data-reason]")).to_have_text(
+        sentence(language, "error.model_gone")
+    )
     expect(chat.input).to_have_value("Are you still there?")
     expect(chat.questions).to_have_count(0)
     expect(chat.answers).to_have_count(0)
@@ -48,14 +61,18 @@ def test_a_model_that_is_gone_opens_the_dialog_and_the_text_stays(
     expect(chat.text(chat.answers.last)).to_contain_text("Are you still there?")
 
 
-def test_what_the_answer_stands_on_is_there_before_its_first_word(chat: Chat, language: str) -> None:
+def test_what_the_answer_stands_on_is_there_before_its_first_word(
+    chat: Chat, language: str
+) -> None:
     answer = chat.ask("What do you stand on?", "hang-before-headers")
     expect(answer.locator("[data-context]")).to_have_text(re.compile("hang-before-headers"))
     expect(answer.locator("[data-phase-text]")).to_contain_text(words(language, "phase.writing"))
     expect(chat.text(answer)).to_have_text("")
 
 
-def test_the_knowledge_base_is_named_beside_the_answer(chat: Chat, service: Service, language: str) -> None:
+def test_the_knowledge_base_is_named_beside_the_answer(
+    chat: Chat, service: Service, language: str
+) -> None:
     chat.choose_model("builtin/extractive")
     answer = chat.ask(words(language, "empty.suggestion.1"))
     expect(answer.locator("[data-context]")).to_have_text(words(language, "server.manual"))
@@ -77,7 +94,9 @@ def test_a_question_that_never_arrives_is_marked_and_sent_again_by_one_click(
     expect(chat.text(chat.answers.last)).to_have_text("Is anybody there?")
     expect(question.locator("[data-unsent]")).to_be_hidden()
     expect(chat.questions).to_have_count(1)
-    assert [row["content"] for row in messages(service, chat.session_id, "user")] == ["Is anybody there?"]
+    assert [row["content"] for row in messages(service, chat.session_id, "user")] == [
+        "Is anybody there?"
+    ]
 
 
 def test_a_question_the_server_refuses_says_why_and_is_sent_again(
@@ -88,11 +107,18 @@ def test_a_question_the_server_refuses_says_why_and_is_sent_again(
     chat.ask("One too many?", "echo")
     question = chat.questions.last
     expect(question.locator("[data-unsent]")).to_contain_text(words(language, "thread.unsent"))
-    expect(question.locator("[data-unsent-text]")).to_have_text(sentence(language, "error.too_many_answers"))
+    expect(question.locator("[data-unsent-text]")).to_have_text(
+        sentence(language, "error.too_many_answers")
+    )
     expect(chat.answers).to_have_count(0)
     for message_id in hanging:
         service.request("DELETE", f"/chat/stream/{message_id}")
-    wait_for(lambda: all(service.get(f"/api/messages/{one}").json["status"] == "stopped" for one in hanging), 5)
+    wait_for(
+        lambda: all(
+            service.get(f"/api/messages/{one}").json["status"] == "stopped" for one in hanging
+        ),
+        5,
+    )
     question.locator("[data-resend]").click()
     chat.expect_complete(chat.answers.last)
     assert len(messages(service, chat.session_id, "user")) == 1
@@ -115,20 +141,28 @@ ENDS = {
 
 
 @pytest.mark.parametrize("model", ENDS)
-def test_an_error_stands_at_the_answer_with_retry_and_what_arrived_stays(chat: Chat, language: str, model: str) -> None:
+def test_an_error_stands_at_the_answer_with_retry_and_what_arrived_stays(
+    chat: Chat, language: str, model: str
+) -> None:
     key, partial = ENDS[model]
     answer = chat.ask("How does it end?", model)
     expect(answer).to_have_attribute("data-status", "failed")
-    expect(chat.error(answer).locator("[data-error-text]")).to_have_text(sentence(language, f"error.{key}"))
+    expect(chat.error(answer).locator("[data-error-text]")).to_have_text(
+        sentence(language, f"error.{key}")
+    )
     expect(answer.locator("[data-retry]")).to_be_visible()
     expect(answer.locator("[data-retry]")).to_have_text(words(language, "thread.retry"))
     expect(chat.text(answer)).to_have_text(partial)
     chat.reload()
-    expect(chat.error(answer).locator("[data-error-text]")).to_have_text(sentence(language, f"error.{key}"))
+    expect(chat.error(answer).locator("[data-error-text]")).to_have_text(
+        sentence(language, f"error.{key}")
+    )
     expect(chat.text(answer)).to_have_text(partial)
 
 
-def test_retry_asks_again_and_keeps_the_failed_answer_beside_the_new_one(chat: Chat, language: str) -> None:
+def test_retry_asks_again_and_keeps_the_failed_answer_beside_the_new_one(
+    chat: Chat, language: str
+) -> None:
     answer = chat.ask("And again?", "cut")
     expect(answer).to_have_attribute("data-status", "failed")
     chat.choose_model("openai/echo")
@@ -149,7 +183,10 @@ def spoil(route: Route) -> None:
 
 def test_an_event_that_cannot_be_read_is_fetched_again_once(chat: Chat, language: str) -> None:
     resumed: list[str] = []
-    chat.page.on("request", lambda request: resumed.append(request.url) if RESUMED.search(request.url) else None)
+    chat.page.on(
+        "request",
+        lambda request: resumed.append(request.url) if RESUMED.search(request.url) else None,
+    )
     chat.page.route(STREAM, spoil)
     question = "One two three four five six seven"
     answer = chat.ask(question, "echo")
@@ -159,13 +196,20 @@ def test_an_event_that_cannot_be_read_is_fetched_again_once(chat: Chat, language
     assert len(resumed) == 1
 
 
-def test_events_that_stay_unreadable_end_in_words_and_reading_again_mends_it(chat: Chat, language: str) -> None:
+def test_events_that_stay_unreadable_end_in_words_and_reading_again_mends_it(
+    chat: Chat, language: str
+) -> None:
     chat.page.route(STREAM, spoil)
-    chat.page.route(RESUMED, lambda route: route.fulfill(content_type="text/event-stream", body='data: {"type":\n\n'))
+    chat.page.route(
+        RESUMED,
+        lambda route: route.fulfill(content_type="text/event-stream", body='data: {"type":\n\n'),
+    )
     question = "One two three four five six seven"
     answer = chat.ask(question, "echo")
     expect(answer).to_have_attribute("data-status", "failed")
-    expect(chat.error(answer).locator("[data-error-text]")).to_have_text(words(language, "answer.unreadable"))
+    expect(chat.error(answer).locator("[data-error-text]")).to_have_text(
+        words(language, "answer.unreadable")
+    )
     expect(chat.text(answer)).to_have_text(re.compile("^One"))
     chat.page.unroute(RESUMED)
     answer.locator("[data-retry]").click()
@@ -182,7 +226,9 @@ def test_stopped_before_the_first_word_the_answer_goes_and_the_question_stays(
     chat.stop.click()
     expect(chat.answers).to_have_count(0)
     expect(chat.questions.last.locator("[data-text]")).to_have_text("Never mind")
-    expect(chat.questions.last.locator("[data-ask-again]")).to_have_text(words(language, "thread.ask_again"))
+    expect(chat.questions.last.locator("[data-ask-again]")).to_have_text(
+        words(language, "thread.ask_again")
+    )
     assert model_server.requests[-1].model == "hang-before-headers"
     assert model_server.wait_for(lambda: model_server.requests[-1].closed_by_client, 1)
     chat.reload()
@@ -191,7 +237,9 @@ def test_stopped_before_the_first_word_the_answer_goes_and_the_question_stays(
     assert [row["status"] for row in messages(service, chat.session_id, "assistant")] == ["stopped"]
 
 
-def test_the_composer_keeps_a_question_while_another_is_answered(chat: Chat, service: Service, language: str) -> None:
+def test_the_composer_keeps_a_question_while_another_is_answered(
+    chat: Chat, service: Service, language: str
+) -> None:
     first = chat.ask("The first", "typewriter-120-60")
     expect(chat.text(first)).to_contain_text("The quick")
     chat.input.fill("The second")
@@ -208,7 +256,10 @@ def test_the_composer_keeps_a_question_while_another_is_answered(chat: Chat, ser
     expect(chat.answers).to_have_count(2)
     chat.expect_complete(chat.answers.last)
     expect(chat.input).to_have_value("")
-    assert [row["content"] for row in messages(service, chat.session_id, "user")] == ["The first", "The second"]
+    assert [row["content"] for row in messages(service, chat.session_id, "user")] == [
+        "The first",
+        "The second",
+    ]
 
 
 def test_a_second_tab_keeps_its_question_and_follows_the_answer_of_the_first(
@@ -217,7 +268,9 @@ def test_a_second_tab_keeps_its_question_and_follows_the_answer_of_the_first(
     faults.expect(REFUSED + "409")
     chat.expect_complete(chat.ask("Hello", "echo"))
     elsewhere = context.new_page()
-    elsewhere.add_init_script("delete window.BroadcastChannel")  # it does not hear of the first tab's question
+    elsewhere.add_init_script(
+        "delete window.BroadcastChannel"
+    )  # it does not hear of the first tab's question
     other = Chat(elsewhere).open(f"/c/{chat.session_id}")
     expect(other.answers).to_have_count(1)
     chat.ask("The long one", "typewriter-120-60")

@@ -58,7 +58,11 @@ class Held:
         """Let them go as somebody who is not signed in."""
         self._open = True
         for route in self.routes:
-            route.continue_(headers={name: value for name, value in route.request.headers.items() if name != "cookie"})
+            route.continue_(
+                headers={
+                    name: value for name, value in route.request.headers.items() if name != "cookie"
+                }
+            )
 
     def release(self) -> None:
         self._open = True
@@ -74,7 +78,9 @@ def refuse(page: Page, status: int, body: str = "", times: int = 1) -> None:
 # --- where files go
 
 
-def test_a_file_dropped_on_a_new_chat_makes_a_base_named_after_it(chat: Chat, service: Service) -> None:
+def test_a_file_dropped_on_a_new_chat_makes_a_base_named_after_it(
+    chat: Chat, service: Service
+) -> None:
     assert own_bases(service) == []
     drop(chat.page.locator("body"), {"Ferry times.txt": "The ferry to Texel leaves every hour."})
     expect(chat.base).to_have_text("Ferry times")
@@ -89,9 +95,14 @@ def test_a_file_dropped_on_a_new_chat_makes_a_base_named_after_it(chat: Chat, se
     expect(chat.uploads).to_have_count(0)  # what is ready is in the way of nobody who has asked
 
 
-def test_files_dropped_while_the_base_is_being_made_go_into_the_same(chat: Chat, service: Service) -> None:
+def test_files_dropped_while_the_base_is_being_made_go_into_the_same(
+    chat: Chat, service: Service
+) -> None:
     waiting: list[Route] = []
-    chat.page.route("**/api/knowledge", lambda r: waiting.append(r) if r.request.method == "POST" else r.continue_())
+    chat.page.route(
+        "**/api/knowledge",
+        lambda r: waiting.append(r) if r.request.method == "POST" else r.continue_(),
+    )
     drop(chat.page.locator("body"), {"one.txt": "One is the first number."})
     drop(chat.page.locator("body"), {"two.txt": "Two is the second number."})
     until(chat.page, lambda: waiting)
@@ -102,10 +113,14 @@ def test_files_dropped_while_the_base_is_being_made_go_into_the_same(chat: Chat,
     assert [(base["name"], base["files"]) for base in own_bases(service)] == [("one", 2)]
 
 
-def test_a_chosen_base_takes_the_files_and_another_chat_keeps_its_own(chat: Chat, service: Service) -> None:
+def test_a_chosen_base_takes_the_files_and_another_chat_keeps_its_own(
+    chat: Chat, service: Service
+) -> None:
     base = service.post("/api/knowledge", {"name": "Harbour"}).json["id"]
     chat.reload().choose_base(base)
-    drop(chat.page.locator("body"), {"ferry.txt": "The ferry to Texel leaves every hour."}, end=False)
+    drop(
+        chat.page.locator("body"), {"ferry.txt": "The ferry to Texel leaves every hour."}, end=False
+    )
     expect(chat.page.locator("[data-drop-veil]")).to_contain_text("Harbour")
     drop(chat.page.locator("body"), {"ferry.txt": "The ferry to Texel leaves every hour."})
     chat.expect_found(chat.upload("ferry.txt"))
@@ -114,10 +129,15 @@ def test_a_chosen_base_takes_the_files_and_another_chat_keeps_its_own(chat: Chat
     chat.add(BAKERY)
     expect(chat.base).to_have_text("bakery")
     chat.expect_found(chat.upload("bakery.txt"))
-    assert sorted((one["name"], one["files"]) for one in own_bases(service)) == [("Harbour", 1), ("bakery", 1)]
+    assert sorted((one["name"], one["files"]) for one in own_bases(service)) == [
+        ("Harbour", 1),
+        ("bakery", 1),
+    ]
 
 
-def test_a_dropped_folder_is_walked_and_gives_the_base_its_name(chat: Chat, service: Service, tmp_path: Path) -> None:
+def test_a_dropped_folder_is_walked_and_gives_the_base_its_name(
+    chat: Chat, service: Service, tmp_path: Path
+) -> None:
     folder = tmp_path / "North sea"
     (folder / "ports" / "small").mkdir(parents=True)
     (folder / "tides.txt").write_text("High water at Den Helder is at noon.")
@@ -133,11 +153,17 @@ def test_a_dropped_folder_is_walked_and_gives_the_base_its_name(chat: Chat, serv
     for name in ("tides.txt", "texel.txt", "vlieland.txt"):
         chat.expect_found(chat.upload(name))
     (base,) = own_bases(service)
-    assert {file["name"] for file in files_of(service, base["id"])} == {"tides.txt", "texel.txt", "vlieland.txt"}
+    assert {file["name"] for file in files_of(service, base["id"])} == {
+        "tides.txt",
+        "texel.txt",
+        "vlieland.txt",
+    }
 
 
 @both
-def test_a_pasted_file_is_added_a_picture_is_refused_and_text_stays_text(chat: Chat, service: Service, language: str) -> None:
+def test_a_pasted_file_is_added_a_picture_is_refused_and_text_stays_text(
+    chat: Chat, service: Service, language: str
+) -> None:
     assert paste(chat.input, {"ferry.txt": "The ferry to Texel leaves every hour."})
     chat.expect_found(chat.upload("ferry.txt"))
     assert paste(chat.input, {"image.png": "not really"})
@@ -147,14 +173,18 @@ def test_a_pasted_file_is_added_a_picture_is_refused_and_text_stays_text(chat: C
     expect(picture.locator("[data-upload-retry]")).to_be_hidden()
     assert not paste(chat.input, {"image.png": "cells of a table as a picture"}, "cells of a table")
     expect(chat.uploads).to_have_count(2)
-    assert [file["name"] for file in files_of(service, own_bases(service)[0]["id"])] == ["ferry.txt"]
+    assert [file["name"] for file in files_of(service, own_bases(service)[0]["id"])] == [
+        "ferry.txt"
+    ]
 
 
 # --- what is shown
 
 
 @both
-def test_every_file_has_its_own_row_with_size_state_and_reason(chat: Chat, tmp_path: Path, language: str) -> None:
+def test_every_file_has_its_own_row_with_size_state_and_reason(
+    chat: Chat, tmp_path: Path, language: str
+) -> None:
     chat.add(write_damaged_pdf(tmp_path))
     damaged = chat.upload("damaged.pdf")
     expect(damaged).to_have_attribute("data-status", "failed", timeout=20_000)
@@ -163,18 +193,24 @@ def test_every_file_has_its_own_row_with_size_state_and_reason(chat: Chat, tmp_p
     chat.expect_found(chat.upload("Ferry times.txt"))
     chat.expect_found(chat.upload("bakery.txt"))
     expect(chat.upload("bakery.txt")).to_contain_text("1 KB")
-    expect(chat.summary).to_have_text(filled(language, "documents.summary.failed", found=2, total=3, failed=1))
+    expect(chat.summary).to_have_text(
+        filled(language, "documents.summary.failed", found=2, total=3, failed=1)
+    )
     expect(chat.page.locator("[data-announcer]")).to_have_text(chat.summary.inner_text())
     with chat.page.expect_response(re.compile("/retry$")):
         damaged.locator("[data-upload-retry]").click()
     expect(damaged).to_have_attribute("data-status", "failed", timeout=20_000)
     chat.upload("bakery.txt").locator("[data-upload-show]").click()
     expect(chat.page.locator("[data-dialog=knowledge] [data-this-name]")).to_have_text("bakery.txt")
-    expect(chat.page.locator("[data-dialog=knowledge] [data-chunks]")).to_contain_text("opens at six")
+    expect(chat.page.locator("[data-dialog=knowledge] [data-chunks]")).to_contain_text(
+        "opens at six"
+    )
 
 
 @both
-def test_a_file_that_is_there_already_says_so_and_shows_the_one_that_is(chat: Chat, service: Service, language: str) -> None:
+def test_a_file_that_is_there_already_says_so_and_shows_the_one_that_is(
+    chat: Chat, service: Service, language: str
+) -> None:
     chat.add(FERRY)
     chat.expect_found(chat.upload("Ferry times.txt"))
     chat.page.route(UPLOAD, mark_duplicate)
@@ -182,7 +218,9 @@ def test_a_file_that_is_there_already_says_so_and_shows_the_one_that_is(chat: Ch
     row = chat.upload("the same.txt")
     expect(row).to_contain_text(filled(language, "documents.duplicate.as", name="Ferry times.txt"))
     row.locator("[data-upload-show]").click()
-    expect(chat.page.locator("[data-dialog=knowledge] [data-this-name]")).to_have_text("Ferry times.txt")
+    expect(chat.page.locator("[data-dialog=knowledge] [data-this-name]")).to_have_text(
+        "Ferry times.txt"
+    )
     chat.page.keyboard.press("Escape")
     row.locator("[data-upload-cancel]").click()
     expect(row).to_have_count(0)
@@ -192,7 +230,10 @@ def test_a_file_that_is_there_already_says_so_and_shows_the_one_that_is(chat: Ch
 def mark_duplicate(route: Route) -> None:
     """Answer as the API does for bytes that the base has."""
     reply = route.fetch()
-    route.fulfill(response=reply, json={"items": [{**item, "duplicate": True} for item in reply.json()["items"]]})
+    route.fulfill(
+        response=reply,
+        json={"items": [{**item, "duplicate": True} for item in reply.json()["items"]]},
+    )
 
 
 class Many:
@@ -216,7 +257,12 @@ class Many:
 
     def _take(self, route: Route) -> None:
         number = len(self.files)
-        file = {"id": f"00000000-0000-4000-8000-{number:012}", "name": f"{number}.txt", "size": 10, "status": "queued"}
+        file = {
+            "id": f"00000000-0000-4000-8000-{number:012}",
+            "name": f"{number}.txt",
+            "size": 10,
+            "status": "queued",
+        }
         self.files.insert(0, file)
         route.fulfill(status=202, json={"items": [file]})
 
@@ -225,8 +271,17 @@ class Many:
         for file in self.files[-20 * self.lists :]:
             number = int(file["id"][-12:])
             file["status"] = "failed" if number < self._failing else "ready"
-            file["error"] = {"code": "unreadable_file", "message": "damaged"} if number < self._failing else None
-        route.fulfill(json={"items": self.files[: int(re.findall(r"limit=(\d+)", route.request.url)[0])], "next": None})
+            file["error"] = (
+                {"code": "unreadable_file", "message": "damaged"}
+                if number < self._failing
+                else None
+            )
+        route.fulfill(
+            json={
+                "items": self.files[: int(re.findall(r"limit=(\d+)", route.request.url)[0])],
+                "next": None,
+            }
+        )
 
 
 @both
@@ -253,14 +308,21 @@ def test_hundreds_of_files_stay_in_view_and_ask_little(chat: Chat, language: str
 
 
 @both
-def test_a_file_over_the_limit_is_refused_before_it_is_sent(chat: Chat, service: Service, language: str) -> None:
+def test_a_file_over_the_limit_is_refused_before_it_is_sent(
+    chat: Chat, service: Service, language: str
+) -> None:
     limited = re.compile(r'"upload_bytes":\d+')
     chat.page.route(
-        service.url + "/", lambda route: route.fulfill(body=limited.sub('"upload_bytes":1048576', route.fetch().text()))
+        service.url + "/",
+        lambda route: route.fulfill(
+            body=limited.sub('"upload_bytes":1048576', route.fetch().text())
+        ),
     )
     chat.open()
     sent: list[str] = []
-    chat.page.on("request", lambda request: sent.append(request.url) if UPLOAD.search(request.url) else None)
+    chat.page.on(
+        "request", lambda request: sent.append(request.url) if UPLOAD.search(request.url) else None
+    )
     chat.add({"name": "film.pdf", "mimeType": "application/pdf", "buffer": b"x" * 1_100_000}, FERRY)
     film = chat.upload("film.pdf")
     expect(film).to_contain_text(filled(language, "documents.too_large", limit="1.0 MB"))
@@ -273,7 +335,9 @@ def test_a_file_over_the_limit_is_refused_before_it_is_sent(chat: Chat, service:
 
 
 @both
-def test_a_file_too_large_for_a_proxy_says_so_and_can_be_sent_again(chat: Chat, faults: Faults, language: str) -> None:
+def test_a_file_too_large_for_a_proxy_says_so_and_can_be_sent_again(
+    chat: Chat, faults: Faults, language: str
+) -> None:
     faults.expect(REFUSED + "413")
     refuse(chat.page, 413, "<html>Request Entity Too Large</html>")
     chat.add(FERRY, BAKERY)
@@ -303,12 +367,21 @@ def test_without_a_connection_files_wait_and_go_on_by_themselves(
 
 
 @both
-def test_a_full_disk_holds_the_others_until_somebody_has_made_room(chat: Chat, faults: Faults, language: str) -> None:
+def test_a_full_disk_holds_the_others_until_somebody_has_made_room(
+    chat: Chat, faults: Faults, language: str
+) -> None:
     faults.expect(REFUSED + "507")
     full = {"error": {"code": "disk_full", "message": words(language, "error.disk_full")}}
     refuse(chat.page, 507, json.dumps(full), times=3)
-    chat.add(*[text_file(f"{name}.txt", f"This is about {name}.") for name in ("tides", "dunes", "seals", "eels", "gulls")])
-    expect(chat.page.locator("[data-uploads-held]").first).to_contain_text(words(language, "error.disk_full"))
+    chat.add(
+        *[
+            text_file(f"{name}.txt", f"This is about {name}.")
+            for name in ("tides", "dunes", "seals", "eels", "gulls")
+        ]
+    )
+    expect(chat.page.locator("[data-uploads-held]").first).to_contain_text(
+        words(language, "error.disk_full")
+    )
     expect(chat.upload("gulls.txt")).to_have_attribute("data-status", "waiting")
     chat.page.locator("[data-uploads] [data-held-go]").click()
     for name in ("tides", "dunes", "seals", "eels", "gulls"):
@@ -338,7 +411,12 @@ def test_sending_is_cancelled_and_nothing_of_it_stays(chat: Chat, service: Servi
     held = Held(chat.page)
     broken: list[str] = []
     chat.page.on("requestfailed", lambda request: broken.append(request.url))
-    chat.add(FERRY, BAKERY, text_file("tides.txt", "High water at noon."), text_file("dunes.txt", "Dunes are sand."))
+    chat.add(
+        FERRY,
+        BAKERY,
+        text_file("tides.txt", "High water at noon."),
+        text_file("dunes.txt", "Dunes are sand."),
+    )
     expect(chat.upload("dunes.txt")).to_have_attribute("data-status", "waiting")
     until(chat.page, lambda: len(held.routes) == 3)
     chat.upload("dunes.txt").locator("[data-upload-cancel]").click()
@@ -349,7 +427,9 @@ def test_sending_is_cancelled_and_nothing_of_it_stays(chat: Chat, service: Servi
     assert files_of(service, own_bases(service)[0]["id"]) == []
 
 
-def test_a_file_that_is_not_read_yet_is_deleted_when_it_is_cancelled(chat: Chat, service: Service) -> None:
+def test_a_file_that_is_not_read_yet_is_deleted_when_it_is_cancelled(
+    chat: Chat, service: Service
+) -> None:
     base = service.post("/api/knowledge", {"name": "Harbour"}).json["id"]
     chat.reload().choose_base(base)
     chat.page.route(LIST, lambda route: route.fulfill(json=unread(route)))
@@ -368,7 +448,9 @@ def unread(route: Route) -> dict:
     return {**found, "items": [{**item, "status": "queued"} for item in found["items"]]}
 
 
-def test_leaving_asks_while_files_are_being_sent_and_not_afterwards(chat: Chat, faults: Faults) -> None:
+def test_leaving_asks_while_files_are_being_sent_and_not_afterwards(
+    chat: Chat, faults: Faults
+) -> None:
     asked: list[str] = []
     chat.page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
     chat.input.click()  # a browser asks only where somebody has done something
@@ -388,7 +470,9 @@ def test_leaving_asks_while_files_are_being_sent_and_not_afterwards(chat: Chat, 
 
 
 @both
-def test_a_question_waits_until_the_files_it_is_about_have_arrived(chat: Chat, language: str) -> None:
+def test_a_question_waits_until_the_files_it_is_about_have_arrived(
+    chat: Chat, language: str
+) -> None:
     chat.choose_model("builtin/extractive")
     held = Held(chat.page)
     chat.add(FERRY)
@@ -432,21 +516,36 @@ NAMES = ("leave.pdf", "travel.docx", "budget.xlsx", "hotels.pdf", "phones.md")
 
 
 @both
-def test_an_answer_says_that_it_reads_and_which_files_it_had_to_do_without(context: BrowserContext, language: str) -> None:
+def test_an_answer_says_that_it_reads_and_which_files_it_had_to_do_without(
+    context: BrowserContext, language: str
+) -> None:
     page = context.new_page()
     page.add_init_script(f"({STREAM})()")
     chat = Chat(page).open()
     page.evaluate("window.scripted = true")
     answer = chat.ask("How many days of leave?")
-    ids = {"session_id": "6f1c0000-0000-4000-8000-000000000001", "message_id": "6f1c0000-0000-4000-8000-000000000002"}
+    ids = {
+        "session_id": "6f1c0000-0000-4000-8000-000000000001",
+        "message_id": "6f1c0000-0000-4000-8000-000000000002",
+    }
     push = "event => window.push(event)"
-    page.evaluate(push, {"type": "context", "data": "Handbook", "question_id": "6f1c0000-0000-4000-8000-000000000003", **ids})
+    page.evaluate(
+        push,
+        {
+            "type": "context",
+            "data": "Handbook",
+            "question_id": "6f1c0000-0000-4000-8000-000000000003",
+            **ids,
+        },
+    )
     page.evaluate(push, {"type": "status", "data": "reading"})
     expect(answer.locator("[data-phase-text]")).to_contain_text(words(language, "phase.reading"))
     expect(answer.locator("[data-phase-text]")).to_contain_text(sentence(language, "phase.seconds"))
     page.evaluate(push, {"type": "chunk", "data": "Nobody knows."})
     files = [{"file_id": str(number), "name": name} for number, name in enumerate(NAMES)]
-    page.evaluate(push, {"type": "done", "data": {"finish_reason": "stop", "citations": [], "unread": files}})
+    page.evaluate(
+        push, {"type": "done", "data": {"finish_reason": "stop", "citations": [], "unread": files}}
+    )
     notice = answer.locator("[data-unread]")
     expect(notice).to_contain_text("leave.pdf")
     expect(notice).to_contain_text(filled(language, "answer.unread.more.other", n=2))

@@ -9,14 +9,22 @@ from chatapp.chains.http.framing import Chunked, Plain
 
 
 def event(content: str, reason: str | None = None) -> bytes:
-    return json.dumps({"choices": [{"delta": {"content": content}, "finish_reason": reason}]}, ensure_ascii=False).encode()
+    return json.dumps(
+        {"choices": [{"delta": {"content": content}, "finish_reason": reason}]}, ensure_ascii=False
+    ).encode()
 
 
 ONE, TWO, END = event("数据 "), event("b"), event("", "stop")
 STREAMS = {
     "common": b"data: " + ONE + b"\n\ndata: " + TWO + b"\n\ndata: " + END + b"\n\ndata: [DONE]\n\n",
     "no blank": b"data:" + ONE + b"\n\ndata:" + TWO + b"\n\ndata:" + END + b"\n\ndata:[DONE]\n\n",
-    "crlf": b"data: " + ONE + b"\r\n\r\ndata: " + TWO + b"\r\n\r\ndata: " + END + b"\r\n\r\ndata: [DONE]\r\n\r\n",
+    "crlf": b"data: "
+    + ONE
+    + b"\r\n\r\ndata: "
+    + TWO
+    + b"\r\n\r\ndata: "
+    + END
+    + b"\r\n\r\ndata: [DONE]\r\n\r\n",
     "cr": b"data: " + ONE + b"\r\rdata: " + TWO + b"\r\rdata: " + END + b"\r\rdata: [DONE]\r\r",
     "comments": b": hi\n\nevent: x\n: hi\ndata: "
     + ONE
@@ -25,8 +33,20 @@ STREAMS = {
     + b"\n\ndata: "
     + END
     + b"\n\ndata: [DONE]\n\n",
-    "lines": b"data: " + ONE.replace(b": [", b":\ndata: [") + b"\n\ndata: " + TWO + b"\n\ndata: " + END + b"\n\ndata: [DONE]\n\n",
-    "two ends": b"data: " + ONE + b"\n\n\ndata: " + TWO + b"\n\n\n\ndata: " + END + b"\n\ndata: [DONE]\n\n",
+    "lines": b"data: "
+    + ONE.replace(b": [", b":\ndata: [")
+    + b"\n\ndata: "
+    + TWO
+    + b"\n\ndata: "
+    + END
+    + b"\n\ndata: [DONE]\n\n",
+    "two ends": b"data: "
+    + ONE
+    + b"\n\n\ndata: "
+    + TWO
+    + b"\n\n\n\ndata: "
+    + END
+    + b"\n\ndata: [DONE]\n\n",
 }
 
 

@@ -13,7 +13,13 @@ LEAVE = Passage(
     "Leave is a good thing. Employees get 25 days of paid leave in a year. Trainees get 30 days. The canteen opens at noon.",
     0.9, "Employees get 25 days of paid leave in a year.",
 )  # fmt: skip
-TRAVEL = replace(LEAVE, chunk_id=2, name="travel.pdf", text="Travel is by train. Second class is paid for.", score=0.4)
+TRAVEL = replace(
+    LEAVE,
+    chunk_id=2,
+    name="travel.pdf",
+    text="Travel is by train. Second class is paid for.",
+    score=0.4,
+)
 CHINESE = replace(
     LEAVE,
     chunk_id=3,
@@ -43,16 +49,22 @@ def test_words_are_held_to_more_than_pairs() -> None:
 
 def test_what_says_less_about_another_thing_is_left_out() -> None:
     text = "Employees in Bonn get 25 days of leave. Employees in Ulm get 20 days of leave."
-    said = answer(prompt("How many days of leave do employees in Ulm get?", replace(LEAVE, text=text)))
+    said = answer(
+        prompt("How many days of leave do employees in Ulm get?", replace(LEAVE, text=text))
+    )
     assert said == "Employees in Ulm get 20 days of leave. [1]"
 
 
 def test_chinese_is_answered_in_chinese() -> None:
-    assert answer(prompt("员工每年有多少天带薪年假？", CHINESE)).startswith("员工每年享有十五天带薪年假。[1]")
+    assert answer(prompt("员工每年有多少天带薪年假？", CHINESE)).startswith(
+        "员工每年享有十五天带薪年假。[1]"
+    )
 
 
 def test_the_same_sentence_in_two_passages_is_quoted_once() -> None:
-    said = answer(prompt("How many days of paid leave do employees get?", LEAVE, replace(LEAVE, chunk_id=9)))
+    said = answer(
+        prompt("How many days of paid leave do employees get?", LEAVE, replace(LEAVE, chunk_id=9))
+    )
     assert said.count("Employees get 25 days") == 1
 
 
@@ -66,20 +78,27 @@ def test_where_a_figure_is_asked_for_one_is_given() -> None:
     ("question", "words"),
     [("Who won the match?", "do not seem to answer"), ("谁赢得了比赛？", "似乎没有回答")],
 )
-def test_what_does_not_fit_is_declined_and_the_nearest_shown_as_such(question: str, words: str) -> None:
-    said = answer(prompt(question, replace(LEAVE, score=FITS_PAIRS - 0.01), replace(TRAVEL, score=0.0)))
+def test_what_does_not_fit_is_declined_and_the_nearest_shown_as_such(
+    question: str, words: str
+) -> None:
+    said = answer(
+        prompt(question, replace(LEAVE, score=FITS_PAIRS - 0.01), replace(TRAVEL, score=0.0))
+    )
     assert words in said
     assert "> Employees get 25 days of paid leave in a year. [1]" in said
     assert cited(said, 2) == (1, 2)
 
 
-@pytest.mark.parametrize(("question", "words"), [("Who won?", "I found nothing"), ("谁赢了？", "没有找到")])
+@pytest.mark.parametrize(
+    ("question", "words"), [("Who won?", "I found nothing"), ("谁赢了？", "没有找到")]
+)
 def test_nothing_found_is_said(question: str, words: str) -> None:
     assert words in answer(prompt(question))
 
 
 @pytest.mark.parametrize(
-    ("question", "words"), [("hello", "connect a model"), ("你好", "连接一个模型"), ("Who won?", "Ask about")]
+    ("question", "words"),
+    [("hello", "connect a model"), ("你好", "连接一个模型"), ("Who won?", "Ask about")],
 )
 def test_a_greeting_is_told_what_to_do(question: str, words: str) -> None:
     said = answer(prompt(question))
@@ -87,17 +106,25 @@ def test_a_greeting_is_told_what_to_do(question: str, words: str) -> None:
 
 
 def test_a_long_question_in_vain_is_not_taken_for_a_greeting() -> None:
-    for question in ("Which team has won the championship of the year 1998?", "哪支球队赢得了一九九八年的世界杯冠军？"):
+    for question in (
+        "Which team has won the championship of the year 1998?",
+        "哪支球队赢得了一九九八年的世界杯冠军？",
+    ):
         assert answer(prompt(question)) in (WORDS["en"]["nothing"], WORDS["zh-CN"]["nothing"])
 
 
-@pytest.mark.parametrize(("question", "words"), [("Hello!", "connect a model"), ("你好！", "连接一个模型")])
+@pytest.mark.parametrize(
+    ("question", "words"), [("Hello!", "connect a model"), ("你好！", "连接一个模型")]
+)
 def test_without_documents_it_says_what_it_is(question: str, words: str) -> None:
     assert words in answer(prompt(question, grounded=False))
 
 
 def test_it_streams_a_few_words_at_a_time_and_says_how_it_ended() -> None:
-    for one in (prompt("How many days of leave do employees get?", LEAVE), prompt("员工有多少天带薪年假？", CHINESE)):
+    for one in (
+        prompt("How many days of leave do employees get?", LEAVE),
+        prompt("员工有多少天带薪年假？", CHINESE),
+    ):
         *pieces, end = Extractive().stream(one)
         assert all(isinstance(piece, str) and len(piece) < 20 for piece in pieces)
         assert "".join(str(piece) for piece in pieces) == answer(one)
@@ -134,24 +161,39 @@ def test_a_quotation_does_not_become_a_heading_or_a_list_and_has_an_end() -> Non
 def test_a_heading_is_never_the_answer_but_what_stands_below_it() -> None:
     text = "### Where is my data stored?\n\nIn the folder beside the program.\n\nThe canteen opens at noon."
     one = replace(LEAVE, heading="Manual › Where is my data stored?", text=text)
-    assert answer(prompt("Where is my data stored?", one)).startswith("In the folder beside the program. [1]")
-    chinese = replace(LEAVE, heading="手册 › 你能做什么？", text="### 你能做什么？\n\n我根据文档回答问题。")
+    assert answer(prompt("Where is my data stored?", one)).startswith(
+        "In the folder beside the program. [1]"
+    )
+    chinese = replace(
+        LEAVE, heading="手册 › 你能做什么？", text="### 你能做什么？\n\n我根据文档回答问题。"
+    )
     assert answer(prompt("你能做什么？", chinese)) == "我根据文档回答问题。[1]"
 
 
 def test_a_heading_of_a_word_document_is_not_the_answer_either() -> None:
-    one = replace(LEAVE, heading="Handbook › Annual leave", text="Annual leave\n\nIt is 27 days. Ask your lead.")
+    one = replace(
+        LEAVE,
+        heading="Handbook › Annual leave",
+        text="Annual leave\n\nIt is 27 days. Ask your lead.",
+    )
     assert answer(prompt("annual leave", one)) == "It is 27 days. Ask your lead. [1]"
 
 
 def test_where_only_headings_are_found_the_nearest_passages_are_shown() -> None:
-    said = answer(prompt("annual leave", replace(LEAVE, text="## Annual leave", heading="Annual leave", quote="## Annual leave")))
+    said = answer(
+        prompt(
+            "annual leave",
+            replace(LEAVE, text="## Annual leave", heading="Annual leave", quote="## Annual leave"),
+        )
+    )
     assert said == WORDS["en"]["nearest"] + "\n\n> Annual leave [1]"
 
 
 def test_a_question_of_stop_words_is_answered_from_its_section() -> None:
     one = replace(
-        LEAVE, heading="Manual › What can you do?", text="## What can you do?\n\nAnswers are quoted.\n\nLunch is at noon."
+        LEAVE,
+        heading="Manual › What can you do?",
+        text="## What can you do?\n\nAnswers are quoted.\n\nLunch is at noon.",
     )
     assert answer(prompt("What can you do?", one)).startswith("Answers are quoted. [1]")
 
@@ -159,18 +201,27 @@ def test_a_question_of_stop_words_is_answered_from_its_section() -> None:
 def test_the_better_passage_counts_where_sentences_are_alike() -> None:
     good = replace(LEAVE, text="Leave lasts long in Bonn.", score=0.9)
     poor = replace(TRAVEL, text="Leave lasts long in Rome.", score=0.3)
-    assert answer(prompt("How long is leave?", poor, good)).startswith("Leave lasts long in Bonn. [2]")
+    assert answer(prompt("How long is leave?", poor, good)).startswith(
+        "Leave lasts long in Bonn. [2]"
+    )
 
 
 def test_a_further_sentence_adds_what_the_first_did_not_say() -> None:
     alike = [f"The Ulm office pays {what}." for what in ("rent", "much", "late", "now")]
     text = "\n\n".join([*alike, "Its landlord is the city."])
-    said = answer(prompt("Who is the landlord of the Ulm office, and what does it pay?", replace(LEAVE, text=text)))
+    said = answer(
+        prompt(
+            "Who is the landlord of the Ulm office, and what does it pay?",
+            replace(LEAVE, text=text),
+        )
+    )
     assert said.startswith("The Ulm office pays rent. [1]\n\nIts landlord is the city. [1]")
 
 
 def test_what_follows_the_best_sentence_goes_before_what_says_the_same_elsewhere() -> None:
-    best = replace(LEAVE, heading="Leave", text="## Leave\n\nAsk your lead. Wait for a word. Sit down.")
+    best = replace(
+        LEAVE, heading="Leave", text="## Leave\n\nAsk your lead. Wait for a word. Sit down."
+    )
     other = replace(LEAVE, chunk_id=9, text="Leave is nice.\n\nLeave is fine.", score=0.8)
     assert answer(prompt("leave", best, other)) == "Ask your lead. Wait for a word. Sit down. [1]"
 
@@ -181,23 +232,37 @@ def test_what_follows_the_best_sentence_goes_before_what_says_the_same_elsewhere
 def test_sentences_that_follow_each_other_are_one_paragraph_with_one_number() -> None:
     one = replace(LEAVE, text="## Leave\n\nAsk your lead. Wait for a word.", heading="Leave")
     assert answer(prompt("leave", one)) == "Ask your lead. Wait for a word. [1]"
-    chinese = replace(LEAVE, text="## 年假\n\n先向主管申请，然后等待批准的\n通知。等待答复。", heading="年假")
+    chinese = replace(
+        LEAVE, text="## 年假\n\n先向主管申请，然后等待批准的\n通知。等待答复。", heading="年假"
+    )
     assert answer(prompt("年假", chinese)) == "先向主管申请，然后等待批准的通知。等待答复。[1]"
 
 
 def test_sentences_from_different_places_are_paragraphs_of_their_own() -> None:
-    bonn, ulm = (replace(LEAVE, chunk_id=n, text=f"Leave in {town} is long.") for n, town in ((1, "Bonn"), (2, "Ulm")))
-    assert answer(prompt("leave in Bonn and Ulm", bonn, ulm)) == "Leave in Bonn is long. [1]\n\nLeave in Ulm is long. [2]"
+    bonn, ulm = (
+        replace(LEAVE, chunk_id=n, text=f"Leave in {town} is long.")
+        for n, town in ((1, "Bonn"), (2, "Ulm"))
+    )
+    assert (
+        answer(prompt("leave in Bonn and Ulm", bonn, ulm))
+        == "Leave in Bonn is long. [1]\n\nLeave in Ulm is long. [2]"
+    )
 
 
 def test_items_of_a_list_stay_a_list() -> None:
-    one = replace(LEAVE, heading="Kinds of leave", text="Kinds of leave\n\n- annual leave\n- parental leave")
+    one = replace(
+        LEAVE, heading="Kinds of leave", text="Kinds of leave\n\n- annual leave\n- parental leave"
+    )
     assert answer(prompt("kinds of leave", one)) == "- annual leave [1]\n- parental leave [1]"
     numbered = replace(one, text="Kinds of leave\n\n1. annual leave\n2. parental leave")
-    assert answer(prompt("kinds of leave", numbered)) == "1. annual leave [1]\n2. parental leave [1]"
+    assert (
+        answer(prompt("kinds of leave", numbered)) == "1. annual leave [1]\n2. parental leave [1]"
+    )
 
 
 def test_code_is_quoted_as_code() -> None:
     text = "## Calling it with curl\n\n```sh\ncurl -N http://one/\n  -d two\n```"
-    said = answer(prompt("calling with curl", replace(LEAVE, heading="Calling it with curl", text=text)))
+    said = answer(
+        prompt("calling with curl", replace(LEAVE, heading="Calling it with curl", text=text))
+    )
     assert said == "```\ncurl -N http://one/\n  -d two\n```\n[1]"

@@ -24,7 +24,13 @@ from chatapp.chains.foreign import guarded
 from chatapp.chains.http.waiting import Limits
 from chatapp.chains.models import PRESETS, Models, context_tokens, preset
 from chatapp.core.prompt import Prompt, Turn
-from chatapp.errors import ModelGone, UpstreamAuth, UpstreamProtocol, UpstreamTimeout, UpstreamUnreachable
+from chatapp.errors import (
+    ModelGone,
+    UpstreamAuth,
+    UpstreamProtocol,
+    UpstreamTimeout,
+    UpstreamUnreachable,
+)
 from chatapp.settings import Settings
 from tests.support.modelserver import MODELS, ModelServer
 from tests.support.supplier import KEY, Supplier, Told
@@ -44,21 +50,27 @@ def test_a_wrong_key_is_named(model_server: ModelServer, models: Models) -> None
     assert caught.value.params == {"supplier": "X"}
 
 
-def test_a_preset_that_needs_a_key_is_not_asked_without_one(model_server: ModelServer, models: Models) -> None:
+def test_a_preset_that_needs_a_key_is_not_asked_without_one(
+    model_server: ModelServer, models: Models
+) -> None:
     before = len(model_server.requests)
     with pytest.raises(UpstreamAuth):
         models.test(Endpoint("x", "X", model_server.base_url, "", "deepseek"))
     assert len(model_server.requests) == before
 
 
-def test_an_address_that_ends_in_the_wrong_place_is_named(model_server: ModelServer, models: Models) -> None:
+def test_an_address_that_ends_in_the_wrong_place_is_named(
+    model_server: ModelServer, models: Models
+) -> None:
     with pytest.raises(UpstreamProtocol):
         models.test(Endpoint("x", "X", model_server.base_url.removesuffix("/v1"), KEY))
     with pytest.raises(UpstreamUnreachable):
         models.test(Endpoint("x", "X", "http://127.0.0.1:1/v1", KEY))
 
 
-def test_what_listens_here_is_found_in_half_a_second(model_server: ModelServer, models: Models) -> None:
+def test_what_listens_here_is_found_in_half_a_second(
+    model_server: ModelServer, models: Models
+) -> None:
     ollama, lmstudio, llamacpp = (known for known in PRESETS if known.port)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         places = [
@@ -100,7 +112,10 @@ def test_how_much_a_model_reads(name: str | None, model: str, tokens: int) -> No
 
 def test_models_are_cached_without_keys_and_within_bounds(models: Models) -> None:
     endpoint = Endpoint("x", "X", "http://127.0.0.1:1/v1", KEY)
-    first, second = models.model(endpoint, Parameters("a")), models.model(replace(endpoint, api_key="other"), Parameters("a"))
+    first, second = (
+        models.model(endpoint, Parameters("a")),
+        models.model(replace(endpoint, api_key="other"), Parameters("a")),
+    )
     assert first._llm is second._llm  # type: ignore[attr-defined]
     for n in range(100):
         models.model(endpoint, Parameters("a", temperature=n / 100))
@@ -123,13 +138,20 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
         .serial_number(1)
         .not_valid_before(now - datetime.timedelta(days=1))
         .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]),
+            critical=False,
+        )
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )
     (folder / "cert.pem").write_bytes(built.public_bytes(serialization.Encoding.PEM))
     (folder / "key.pem").write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
     )
     return str(folder / "cert.pem"), str(folder / "key.pem")
 
@@ -140,22 +162,34 @@ def secure(certificate: tuple[str, str]) -> Iterator[ModelServer]:
         yield server
 
 
-def test_tls_is_checked_against_the_file_of_the_setting(secure: ModelServer, certificate: tuple[str, str]) -> None:
+def test_tls_is_checked_against_the_file_of_the_setting(
+    secure: ModelServer, certificate: tuple[str, str]
+) -> None:
     stranger = Models(Settings())
     with pytest.raises(UpstreamUnreachable) as caught:
         stranger.list(Endpoint("x", "X", secure.base_url, KEY))
     assert caught.value.key == "error.upstream_unreachable.certificate"
     friend = Models(Settings(ca_file=certificate[0]))
-    told = Told(pieces(friend.model(Endpoint("x", "X", secure.base_url, KEY), Parameters("echo")).stream(PROMPT)))
+    told = Told(
+        pieces(
+            friend.model(Endpoint("x", "X", secure.base_url, KEY), Parameters("echo")).stream(
+                PROMPT
+            )
+        )
+    )
     assert told.text == "q"
-    stream = friend.model(Endpoint("x", "X", secure.base_url, KEY), Parameters("typewriter-1000-50")).stream(PROMPT)
+    stream = friend.model(
+        Endpoint("x", "X", secure.base_url, KEY), Parameters("typewriter-1000-50")
+    ).stream(PROMPT)
     next(stream)
     stream.close()  # type: ignore[attr-defined]
     assert secure.wait_for(lambda: secure.asked()[-1].closed_by_client, 0.5)
     friend.close()
 
 
-def test_a_proxy_is_used_by_setting_only(model_server: ModelServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proxy_is_used_by_setting_only(
+    model_server: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
@@ -171,7 +205,9 @@ def test_a_proxy_is_used_by_setting_only(model_server: ModelServer, monkeypatch:
     models.close()
 
 
-def test_tls_goes_through_a_proxy_in_a_tunnel(secure: ModelServer, certificate: tuple[str, str]) -> None:
+def test_tls_goes_through_a_proxy_in_a_tunnel(
+    secure: ModelServer, certificate: tuple[str, str]
+) -> None:
     asked: list[bytes] = []
 
     def serve(listener: socket.socket) -> None:
@@ -191,7 +227,11 @@ def test_tls_goes_through_a_proxy_in_a_tunnel(secure: ModelServer, certificate: 
         models = Models(Settings(ca_file=certificate[0]))
         options = {"proxy": f"http://user:pass@127.0.0.1:{listener.getsockname()[1]}"}
         told = Told(
-            pieces(models.model(Endpoint("x", "X", secure.base_url, KEY, None, options), Parameters("echo")).stream(PROMPT))
+            pieces(
+                models.model(
+                    Endpoint("x", "X", secure.base_url, KEY, None, options), Parameters("echo")
+                ).stream(PROMPT)
+            )
         )
         models.close()
         thread.join(5)
@@ -215,14 +255,20 @@ def test_a_foreign_model_s_errors_are_ours(models: Models) -> None:
 
         return guarded(RunnableLambda(fail), "X", "m", limits)
 
-    for error, kind in ((ReadTimeout(), UpstreamTimeout), (Refused(), UpstreamAuth), (ValueError("x"), UpstreamProtocol)):
+    for error, kind in (
+        (ReadTimeout(), UpstreamTimeout),
+        (Refused(), UpstreamAuth),
+        (ValueError("x"), UpstreamProtocol),
+    ):
         with pytest.raises(kind):
             list(pieces(failing(error).stream(PROMPT)))
 
 
 def test_an_integration_that_is_not_installed_is_said(models: Models) -> None:
     with pytest.raises(ModelGone):
-        models.model(Endpoint("x", "X", "", KEY, None, {"provider": "anthropic"}), Parameters("claude"))
+        models.model(
+            Endpoint("x", "X", "", KEY, None, {"provider": "anthropic"}), Parameters("claude")
+        )
 
 
 def test_openai_is_not_loaded_for_the_built_in_model() -> None:

@@ -42,7 +42,9 @@ RIGHT = [
 
 
 @pytest.mark.parametrize(("model", "text", "reasoning"), RIGHT, ids=[row[0] for row in RIGHT])
-def test_what_looks_odd_but_is_right_arrives_whole(supplier: Supplier, model: str, text: str, reasoning: str) -> None:
+def test_what_looks_odd_but_is_right_arrives_whole(
+    supplier: Supplier, model: str, text: str, reasoning: str
+) -> None:
     told = supplier.ask(model)
     assert told.error is None
     assert (told.text == text, told.reasoning) == (True, reasoning)
@@ -84,7 +86,9 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("model", "key", "text"), WRONG, ids=[row[0] for row in WRONG])
-def test_each_fault_has_its_error_and_what_arrived_stays(supplier: Supplier, model: str, key: str, text: str) -> None:
+def test_each_fault_has_its_error_and_what_arrived_stays(
+    supplier: Supplier, model: str, key: str, text: str
+) -> None:
     told = supplier.ask(model)
     assert (told.key, told.text, told.finished) == (key, text, None)
 
@@ -99,7 +103,9 @@ def test_each_fault_has_its_error_and_what_arrived_stays(supplier: Supplier, mod
         ("pings", "One "),
     ],
 )
-def test_silence_and_pings_end_at_the_limit_for_a_token(supplier: Supplier, model: str, text: str) -> None:
+def test_silence_and_pings_end_at_the_limit_for_a_token(
+    supplier: Supplier, model: str, text: str
+) -> None:
     before = len(supplier.server.asked())
     started = time.monotonic()
     told = supplier.ask(model, **SHORT)
@@ -143,7 +149,9 @@ def test_an_answer_that_ends_early_says_why(supplier: Supplier, model: str) -> N
 
 def test_usage_is_told_in_openai_s_words(supplier: Supplier) -> None:
     finished = supplier.ask("usage").finished
-    assert finished == Finished("stop", {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18})
+    assert finished == Finished(
+        "stop", {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}
+    )
 
 
 def test_usage_is_asked_for_where_the_supplier_knows_how(supplier: Supplier) -> None:
@@ -172,7 +180,9 @@ def test_retry_after_is_passed_on_and_not_waited_for(supplier: Supplier) -> None
         ("cut", 1, "Half an "),
     ],
 )
-def test_one_more_attempt_only_before_the_first_byte(supplier: Supplier, model: str, requests: int, text: str) -> None:
+def test_one_more_attempt_only_before_the_first_byte(
+    supplier: Supplier, model: str, requests: int, text: str
+) -> None:
     before = len(supplier.server.asked())
     assert supplier.ask(model).text == text
     assert len(supplier.server.asked()) - before == requests
@@ -191,7 +201,9 @@ def test_closing_the_pieces_closes_the_connection_at_once(supplier: Supplier) ->
     assert supplier.server.wait_for(lambda: request.closed_by_client, 0.5)
 
 
-def test_closing_the_retrieval_chain_closes_the_connection_at_once(supplier: Supplier, models: Models) -> None:
+def test_closing_the_retrieval_chain_closes_the_connection_at_once(
+    supplier: Supplier, models: Models
+) -> None:
     model = models.model(supplier.endpoint(), Parameters("typewriter-1000-50"))
     stream = pieces(build_chain(model, lambda query: []).stream(Ask("q")))
     while not isinstance(next(stream), Chunk):
@@ -212,7 +224,13 @@ def test_a_finished_answer_leaves_its_connection_for_the_next(supplier: Supplier
 def test_parameters_headers_and_body_are_obeyed(supplier: Supplier, models: Models) -> None:
     endpoint = supplier.endpoint(headers={"X-Team": "docs"}, body={"enable_thinking": False})
     parameters = Parameters("echo", temperature=0.25, max_tokens=99, top_p=0.5)
-    Told(pieces(build_chain(models.model(endpoint, parameters)).stream(Ask("q", system_prompt="Be brief."))))
+    Told(
+        pieces(
+            build_chain(models.model(endpoint, parameters)).stream(
+                Ask("q", system_prompt="Be brief.")
+            )
+        )
+    )
     request = supplier.server.asked()[-1]
     body = {name: value for name, value in request.body.items() if name != "messages"}
     assert body == {
@@ -248,7 +266,9 @@ def test_invoke_returns_the_whole_answer(supplier: Supplier, models: Models) -> 
     assert message.content == "The answer."
 
 
-def test_the_key_is_in_no_log_line_and_no_error(supplier: Supplier, models: Models, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_key_is_in_no_log_line_and_no_error(
+    supplier: Supplier, models: Models, caplog: pytest.LogCaptureFixture
+) -> None:
     with caplog.at_level(logging.DEBUG, "chatapp"):
         for model in ("refuse-500", "refuse-401", "error-event", "broken-json", "echo", "drop"):
             told = supplier.ask(model)
@@ -259,14 +279,23 @@ def test_the_key_is_in_no_log_line_and_no_error(supplier: Supplier, models: Mode
 
 
 @pytest.mark.parametrize("key", ["sk-ümlaut", "sk\r\nX-Evil: 1", "sk\u2028x"])
-def test_what_cannot_be_a_key_is_refused_before_it_is_sent(supplier: Supplier, models: Models, key: str) -> None:
+def test_what_cannot_be_a_key_is_refused_before_it_is_sent(
+    supplier: Supplier, models: Models, key: str
+) -> None:
     endpoint = Endpoint("x", "X", supplier.server.base_url, key)
     told = Told(pieces(build_chain(models.model(endpoint, Parameters("echo"))).stream(Ask("q"))))
     assert isinstance(told.error, UpstreamAuth)
 
 
 @pytest.mark.parametrize(
-    "address", ["http://127.0.0.1:1/v1", "http://no-such-host.invalid/v1", "ftp://x/v1", "nonsense", "http://[::1/v1"]
+    "address",
+    [
+        "http://127.0.0.1:1/v1",
+        "http://no-such-host.invalid/v1",
+        "ftp://x/v1",
+        "nonsense",
+        "http://[::1/v1",
+    ],
 )
 def test_an_address_that_leads_nowhere_is_unreachable(models: Models, address: str) -> None:
     endpoint = Endpoint("x", "X", address, KEY)
@@ -283,11 +312,21 @@ def test_a_host_that_swallows_packets_is_given_up_in_time(models: Models) -> Non
             filler.setblocking(False)
             filler.connect_ex(full.getsockname())
         endpoint = Endpoint(
-            "x", "X", f"http://127.0.0.1:{full.getsockname()[1]}/v1", KEY, None, {"connect_seconds": 0.3, **SHORT}
+            "x",
+            "X",
+            f"http://127.0.0.1:{full.getsockname()[1]}/v1",
+            KEY,
+            None,
+            {"connect_seconds": 0.3, **SHORT},
         )
         started = time.monotonic()
-        told = Told(pieces(build_chain(models.model(endpoint, Parameters("echo"))).stream(Ask("q"))))
-        assert told.error is not None and told.error.code in ("upstream_unreachable", "upstream_timeout")
+        told = Told(
+            pieces(build_chain(models.model(endpoint, Parameters("echo"))).stream(Ask("q")))
+        )
+        assert told.error is not None and told.error.code in (
+            "upstream_unreachable",
+            "upstream_timeout",
+        )
         assert time.monotonic() - started < 1.5
         for filler in fillers:
             filler.close()
@@ -295,7 +334,10 @@ def test_a_host_that_swallows_packets_is_given_up_in_time(models: Models) -> Non
 
 def test_many_answers_at_once_share_nothing_but_the_pool(supplier: Supplier) -> None:
     told: list[str] = []
-    threads = [threading.Thread(target=lambda n=n: told.append(supplier.ask("echo", f"question {n}").text)) for n in range(40)]
+    threads = [
+        threading.Thread(target=lambda n=n: told.append(supplier.ask("echo", f"question {n}").text))
+        for n in range(40)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -20,9 +20,17 @@ SAID = {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}
 
 SHAPES: list[tuple[str, list[Any], list[Any]]] = [
     ("strings", ["a", "", "b"], [Chunk("a"), Chunk("b"), NOTHING]),
-    ("message chunks", [AIMessageChunk(content="a"), AIMessageChunk(content="b")], [Chunk("a"), Chunk("b"), NOTHING]),
+    (
+        "message chunks",
+        [AIMessageChunk(content="a"), AIMessageChunk(content="b")],
+        [Chunk("a"), Chunk("b"), NOTHING],
+    ),
     ("a whole message", [AIMessage(content="all")], [Chunk("all"), NOTHING]),
-    ("answers in dicts", [{"answer": "a"}, {"answer": AIMessageChunk(content="b")}], [Chunk("a"), Chunk("b"), NOTHING]),
+    (
+        "answers in dicts",
+        [{"answer": "a"}, {"answer": AIMessageChunk(content="b")}],
+        [Chunk("a"), Chunk("b"), NOTHING],
+    ),
     ("nothing at all", [], [NOTHING]),
     ("other keys of a chain", [{"input": "q"}, {"answer": None}, None, 5], [NOTHING]),
     (
@@ -40,14 +48,28 @@ SHAPES: list[tuple[str, list[Any], list[Any]]] = [
                 ]
             )
         ],
-        [Reasoning("t1"), Reasoning("t2"), Reasoning("t3"), Chunk("a"), Chunk("b"), Chunk("no"), NOTHING],
+        [
+            Reasoning("t1"),
+            Reasoning("t2"),
+            Reasoning("t3"),
+            Chunk("a"),
+            Chunk("b"),
+            Chunk("no"),
+            NOTHING,
+        ],
     ),
-    ("a list of blocks", [[{"type": "text", "text": "a"}], {"answer": [{"text": "b"}]}], [Chunk("a"), Chunk("b"), NOTHING]),
+    (
+        "a list of blocks",
+        [[{"type": "text", "text": "a"}], {"answer": [{"text": "b"}]}],
+        [Chunk("a"), Chunk("b"), NOTHING],
+    ),
     (
         "reasoning fields",
         [
             AIMessageChunk(content="", additional_kwargs={"reasoning_content": "t"}),
-            AIMessageChunk(content="a", additional_kwargs={"reasoning": {"summary": [{"text": "u"}]}}),
+            AIMessageChunk(
+                content="a", additional_kwargs={"reasoning": {"summary": [{"text": "u"}]}}
+            ),
         ],
         [Reasoning("t"), Reasoning("u"), Chunk("a"), NOTHING],
     ),
@@ -60,30 +82,61 @@ SHAPES: list[tuple[str, list[Any], list[Any]]] = [
         ],
         [Chunk("a"), Finished("length", SAID)],
     ),
-    ("reason alone", [AIMessageChunk(content="", response_metadata={"stop_reason": "end_turn"})], [Finished("stop", {})]),
+    (
+        "reason alone",
+        [AIMessageChunk(content="", response_metadata={"stop_reason": "end_turn"})],
+        [Finished("stop", {})],
+    ),
     ("usage alone", [AIMessageChunk(content="", usage_metadata=USAGE)], [Finished(None, SAID)]),
     (
         "usage of an older kind",
-        [AIMessage(content="a", response_metadata={"finish_reason": "stop", "token_usage": {"prompt_tokens": 1, "x": None}})],
+        [
+            AIMessage(
+                content="a",
+                response_metadata={
+                    "finish_reason": "stop",
+                    "token_usage": {"prompt_tokens": 1, "x": None},
+                },
+            )
+        ],
         [Chunk("a"), Finished("stop", {"prompt_tokens": 1})],
     ),
     (
         "usage in two parts",
         [
-            AIMessageChunk(content="", usage_metadata={"input_tokens": 3, "output_tokens": 0, "total_tokens": 3}),
-            AIMessageChunk(content="", usage_metadata={"input_tokens": 0, "output_tokens": 4, "total_tokens": 4}),
+            AIMessageChunk(
+                content="",
+                usage_metadata={"input_tokens": 3, "output_tokens": 0, "total_tokens": 3},
+            ),
+            AIMessageChunk(
+                content="",
+                usage_metadata={"input_tokens": 0, "output_tokens": 4, "total_tokens": 4},
+            ),
         ],
         [Finished(None, SAID)],
     ),
-    ("a refusal", [AIMessageChunk(content="", additional_kwargs={"refusal": "I cannot."})], [Chunk("I cannot."), NOTHING]),
+    (
+        "a refusal",
+        [AIMessageChunk(content="", additional_kwargs={"refusal": "I cannot."})],
+        [Chunk("I cannot."), NOTHING],
+    ),
     (
         "stages and documents",
         [
             {"status": "searching"},
-            {"context": [as_document(passage())], "query": "q", "cut": {"passages": 1, "history": 0}},
+            {
+                "context": [as_document(passage())],
+                "query": "q",
+                "cut": {"passages": 1, "history": 0},
+            },
             {"answer": "a"},
         ],
-        [Status("searching"), Retrieved((passage(),), {"passages": 1, "history": 0}, "q"), Chunk("a"), NOTHING],
+        [
+            Status("searching"),
+            Retrieved((passage(),), {"passages": 1, "history": 0}, "q"),
+            Chunk("a"),
+            NOTHING,
+        ],
     ),
     ("passages as they are", [{"context": [passage()]}], [Retrieved((passage(),)), NOTHING]),
     (
@@ -95,15 +148,33 @@ SHAPES: list[tuple[str, list[Any], list[Any]]] = [
 ]
 
 
-@pytest.mark.parametrize(("stream", "expected"), [row[1:] for row in SHAPES], ids=[row[0] for row in SHAPES])
+@pytest.mark.parametrize(
+    ("stream", "expected"), [row[1:] for row in SHAPES], ids=[row[0] for row in SHAPES]
+)
 def test_every_shape_becomes_pieces(stream: Iterable[Any], expected: list[Any]) -> None:
     assert list(pieces(stream)) == expected
 
 
 def test_a_foreign_document_becomes_a_passage() -> None:
-    found = next(pieces([{"context": [Document(page_content="text", metadata={"source": "a.txt", "page": 2, "other": 1})]}]))
+    found = next(
+        pieces(
+            [
+                {
+                    "context": [
+                        Document(
+                            page_content="text", metadata={"source": "a.txt", "page": 2, "other": 1}
+                        )
+                    ]
+                }
+            ]
+        )
+    )
     assert isinstance(found, Retrieved)
-    assert (found.passages[0].name, found.passages[0].page, found.passages[0].text) == ("a.txt", 2, "text")
+    assert (found.passages[0].name, found.passages[0].page, found.passages[0].text) == (
+        "a.txt",
+        2,
+        "text",
+    )
 
 
 THOUGHTS = [

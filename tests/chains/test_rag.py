@@ -16,7 +16,10 @@ from chatapp.core.prompt import Ask, Prompt, Turn, Unread
 from tests.support.passages import passage
 from tests.support.supplier import Supplier
 
-HISTORY = [Turn("user", "How many days of leave do employees get?"), Turn("assistant", "25 days [1].")]
+HISTORY = [
+    Turn("user", "How many days of leave do employees get?"),
+    Turn("assistant", "25 days [1]."),
+]
 
 
 def canned(*said: Any) -> RunnableGenerator[Prompt, Any]:
@@ -33,7 +36,11 @@ def canned(*said: Any) -> RunnableGenerator[Prompt, Any]:
 
 def test_the_plain_chain_is_prompt_and_model() -> None:
     model = canned("a", "b")
-    assert list(pieces(build_chain(model).stream(Ask("q", HISTORY)))) == [Chunk("a"), Chunk("b"), Finished(None, {})]
+    assert list(pieces(build_chain(model).stream(Ask("q", HISTORY)))) == [
+        Chunk("a"),
+        Chunk("b"),
+        Finished(None, {}),
+    ]
     prompt = model.prompts[0]  # type: ignore[attr-defined]
     assert [turn.role for turn in prompt.turns] == ["system", "user", "assistant", "user"]
     assert not prompt.grounded
@@ -56,7 +63,11 @@ def test_the_retrieval_chain_says_what_it_does_and_what_it_found() -> None:
 
 def test_what_does_not_fit_is_left_out_and_counted() -> None:
     long = [passage(text="x" * 12_000, chunk_id=n) for n in range(5)]
-    found = [p for p in pieces(build_chain(canned(), lambda query: long).stream(Ask("q"))) if isinstance(p, Retrieved)][0]
+    found = [
+        p
+        for p in pieces(build_chain(canned(), lambda query: long).stream(Ask("q")))
+        if isinstance(p, Retrieved)
+    ][0]
     assert len(found.passages) == 1 and found.cut == {"passages": 4, "history": 0}
 
 
@@ -111,7 +122,9 @@ def test_questions_that_stand_alone(question: str) -> None:
     assert not leans_on_history(question, HISTORY)
 
 
-def search(supplier: Supplier, models: Models, name: str, question: str, **options: Any) -> tuple[list[str], list[Any]]:
+def search(
+    supplier: Supplier, models: Models, name: str, question: str, **options: Any
+) -> tuple[list[str], list[Any]]:
     queries: list[str] = []
     model = models.model(supplier.endpoint(**options), Parameters(name))
     chain = build_chain(model, lambda query: queries.append(query) or [], leans_on_history)  # type: ignore[func-returns-value]
@@ -128,15 +141,23 @@ def test_a_follow_up_is_rewritten_by_one_short_call(supplier: Supplier, models: 
 
 
 def test_a_question_that_stands_alone_is_not(supplier: Supplier, models: Models) -> None:
-    queries, found = search(supplier, models, "zen-rewrite", "Which form has to be filled in for parental leave?")
+    queries, found = search(
+        supplier, models, "zen-rewrite", "Which form has to be filled in for parental leave?"
+    )
     assert queries == ["Which form has to be filled in for parental leave?"]
     assert found[0] == Status("searching")
 
 
 @pytest.mark.parametrize("name", ["refuse-500", "flood-3000", "html"])
-def test_a_rewriting_that_fails_leaves_the_question(supplier: Supplier, models: Models, name: str) -> None:
+def test_a_rewriting_that_fails_leaves_the_question(
+    supplier: Supplier, models: Models, name: str
+) -> None:
     model = models.model(supplier.endpoint(), Parameters(name))
-    stream = pieces(build_chain(model, lambda query: [passage(quote=query)], leans_on_history).stream(Ask("Why?", HISTORY)))
+    stream = pieces(
+        build_chain(model, lambda query: [passage(quote=query)], leans_on_history).stream(
+            Ask("Why?", HISTORY)
+        )
+    )
     found = next(piece for piece in stream if isinstance(piece, Retrieved))
     stream.close()  # type: ignore[attr-defined]
     assert found.query == "Why?"
@@ -153,21 +174,31 @@ def test_a_rewriting_that_hangs_ends_in_time(supplier: Supplier, models: Models,
 
 def test_a_model_without_a_time_limit_does_not_rewrite() -> None:
     model = canned("a")
-    found = list(pieces(build_chain(model, lambda query: [], leans_on_history).stream(Ask("Why?", HISTORY))))
+    found = list(
+        pieces(build_chain(model, lambda query: [], leans_on_history).stream(Ask("Why?", HISTORY)))
+    )
     assert found[0] == Status("searching")
     assert len(model.prompts) == 1  # type: ignore[attr-defined]
 
 
 def test_a_file_that_has_just_come_is_waited_for() -> None:
     looks = iter([[Unread("1", "leave.pdf", 1.0)], [Unread("1", "leave.pdf", 1.2)], []])
-    found = list(pieces(build_chain(canned("a"), lambda query: [passage()], None, lambda: next(looks)).stream(Ask("q"))))
+    found = list(
+        pieces(
+            build_chain(canned("a"), lambda query: [passage()], None, lambda: next(looks)).stream(
+                Ask("q")
+            )
+        )
+    )
     assert found[:2] == [Status("reading"), Status("searching")]
     assert found[2] == Retrieved((passage(),), {"passages": 0, "history": 0}, "q")
 
 
 def test_what_is_still_unread_then_is_named_and_the_model_is_told() -> None:
     model = canned("a")
-    chain = build_chain(model, lambda query: [passage()], None, lambda: [Unread("1", "old.pdf", 4000.0)])
+    chain = build_chain(
+        model, lambda query: [passage()], None, lambda: [Unread("1", "old.pdf", 4000.0)]
+    )
     found = list(pieces(chain.stream(Ask("q"))))
     assert found[0] == Status("searching"), "a long queue holds nobody"
     retrieved = next(piece for piece in found if isinstance(piece, Retrieved))

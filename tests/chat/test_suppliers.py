@@ -25,11 +25,17 @@ def suppliers(services: Services) -> Suppliers:
 
 @pytest.fixture
 def choose(services: Services, admin: Person) -> Choose:
-    return lambda asked, session: services.database.read(lambda t: services.suppliers.choose(t, admin.id, asked, session))
+    return lambda asked, session: services.database.read(
+        lambda t: services.suppliers.choose(t, admin.id, asked, session)
+    )
 
 
-def save(suppliers: Suppliers, name: str, models: list[str], key: str = "sk-canary", **more: object):
-    return suppliers.create({"name": name, "base_url": "http://127.0.0.1:9/v1", "models": models, **more}, key)
+def save(
+    suppliers: Suppliers, name: str, models: list[str], key: str = "sk-canary", **more: object
+):
+    return suppliers.create(
+        {"name": name, "base_url": "http://127.0.0.1:9/v1", "models": models, **more}, key
+    )
 
 
 def test_without_suppliers_the_built_in_model_answers(suppliers: Suppliers, choose: Choose) -> None:
@@ -37,7 +43,9 @@ def test_without_suppliers_the_built_in_model_answers(suppliers: Suppliers, choo
     assert (choice.supplier, choice.model, choice.endpoint) == ("builtin", "extractive", None)
 
 
-def test_the_request_s_model_comes_before_the_session_s_before_the_first(suppliers: Suppliers, choose: Choose) -> None:
+def test_the_request_s_model_comes_before_the_session_s_before_the_first(
+    suppliers: Suppliers, choose: Choose
+) -> None:
     save(suppliers, "one", ["a", "b"])
     save(suppliers, "two", ["c"])
     assert choose(Wish(), Wish()).model == "a"
@@ -47,7 +55,9 @@ def test_the_request_s_model_comes_before_the_session_s_before_the_first(supplie
     assert choose(Wish("two"), Wish()).model == "c"
 
 
-def test_the_built_in_model_is_nobody_s_last_choice(services: Services, admin: Person, choose: Choose) -> None:
+def test_the_built_in_model_is_nobody_s_last_choice(
+    services: Services, admin: Person, choose: Choose
+) -> None:
     question = Question(text="q", bases=[])
     services.turns.open(admin.id, question)
     services.database.write(lambda t: reap(t, heartbeats(t)))
@@ -57,7 +67,9 @@ def test_the_built_in_model_is_nobody_s_last_choice(services: Services, admin: P
         choose(Wish("builtin", "nothing"), Wish())
 
 
-def test_a_preset_serves_without_being_saved_when_a_key_comes_along(suppliers: Suppliers, choose: Choose) -> None:
+def test_a_preset_serves_without_being_saved_when_a_key_comes_along(
+    suppliers: Suppliers, choose: Choose
+) -> None:
     choice = choose(Wish("deepseek", "deepseek-chat", api_key="sk-mine"), Wish())
     assert choice.endpoint is not None
     assert choice.endpoint.api_key == "sk-mine"
@@ -91,11 +103,15 @@ def test_a_disabled_supplier_is_not_offered(suppliers: Suppliers, choose: Choose
         choose(Wish("one", "a"), Wish())
 
 
-def test_a_key_is_encrypted_at_rest_and_never_shown(suppliers: Suppliers, services: Services) -> None:
+def test_a_key_is_encrypted_at_rest_and_never_shown(
+    suppliers: Suppliers, services: Services
+) -> None:
     row = save(suppliers, "one", ["a"])
     assert row["has_key"] is True
     assert "sk-canary" not in json.dumps(suppliers.all(), default=str)
-    stored = (services.settings.home / "chatapp.db").read_bytes() + (services.settings.home / "chatapp.db-wal").read_bytes()
+    stored = (services.settings.home / "chatapp.db").read_bytes() + (
+        services.settings.home / "chatapp.db-wal"
+    ).read_bytes()
     assert b"sk-canary" not in stored
     assert suppliers.endpoint(row["id"]).api_key == "sk-canary"
 
@@ -109,11 +125,14 @@ def test_a_new_address_drops_the_key(suppliers: Suppliers) -> None:
 
 
 def test_what_stands_in_an_address_is_not_shown(services: Services, admin: Person) -> None:
-    settings = replace(services.settings, openai_base_url="http://user:s3cret@127.0.0.1:9/v1", openai_models=("m",))
+    settings = replace(
+        services.settings, openai_base_url="http://user:s3cret@127.0.0.1:9/v1", openai_models=("m",)
+    )
     mine = Suppliers(services.database, settings, Secret(settings.home), Models(settings))
     assert (
         "s3cret"
-        not in json.dumps(mine.offered()) + services.database.read(lambda t: mine.choose(t, admin.id, Wish(), Wish())).label
+        not in json.dumps(mine.offered())
+        + services.database.read(lambda t: mine.choose(t, admin.id, Wish(), Wish())).label
     )
     assert "sk-" not in repr(Wish(api_key="sk-canary"))
 

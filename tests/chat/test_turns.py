@@ -47,7 +47,9 @@ def save(services: Services, name: str) -> str:
     return str(services.suppliers.create(values, "sk-x")["id"])
 
 
-def test_a_question_costs_few_statements(services: Services, ask: Ask, end_all: Callable[[], Any]) -> None:
+def test_a_question_costs_few_statements(
+    services: Services, ask: Ask, end_all: Callable[[], Any]
+) -> None:
     save(services, "one")
     ask(Question(text="First"))
     with statements(services) as said:
@@ -56,10 +58,14 @@ def test_a_question_costs_few_statements(services: Services, ask: Ask, end_all: 
     end_all()
     with statements(services) as said:
         ask(Question(text="And then?", session_id=opened.session_id))
-    assert len(said) == 9, said  # begin, how many live, session, free?, the supplier, history, session, messages, run
+    assert len(said) == 9, (
+        said
+    )  # begin, how many live, session, free?, the supplier, history, session, messages, run
 
 
-def test_too_many_answers_say_when_to_try_again(services: Services, settings: Settings, admin: Person) -> None:
+def test_too_many_answers_say_when_to_try_again(
+    services: Services, settings: Settings, admin: Person
+) -> None:
     turns = Turns(services.database, replace(settings, answers_per_user=1), services.suppliers)
     turns.open(admin.id, Question(text="First"))
     with pytest.raises(TooManyAnswers) as refused:
@@ -67,7 +73,9 @@ def test_too_many_answers_say_when_to_try_again(services: Services, settings: Se
     assert refused.value.status == 429 and refused.value.retry_after
 
 
-def test_a_repeated_id_finds_its_answer_when_the_model_is_gone(services: Services, ask: Ask) -> None:
+def test_a_repeated_id_finds_its_answer_when_the_model_is_gone(
+    services: Services, ask: Ask
+) -> None:
     supplier_id = save(services, "one")
     question = Question(text="q", client_message_id="a", wish=Wish("one", "m"))
     first = ask(question)
@@ -78,7 +86,9 @@ def test_a_repeated_id_finds_its_answer_when_the_model_is_gone(services: Service
         ask(Question(text="q", client_message_id="b", wish=Wish("one", "m")))
 
 
-def test_a_repeated_id_finds_its_answer_when_the_base_is_gone(services: Services, admin: Person, ask: Ask) -> None:
+def test_a_repeated_id_finds_its_answer_when_the_base_is_gone(
+    services: Services, admin: Person, ask: Ask
+) -> None:
     base_id = services.knowledge.create(admin.id, "Base")["id"]
     question = Question(text="q", client_message_id="a", bases=[base_id])
     first = ask(question)
@@ -90,7 +100,10 @@ def test_a_repeated_id_finds_its_answer_when_the_base_is_gone(services: Services
 
 def test_a_repeated_id_finds_its_answer_when_the_session_is_busy(ask: Ask) -> None:
     first = ask(Question(text="q", client_message_id="a"))
-    assert ask(Question(text="q", client_message_id="a", session_id=first.session_id)).message_id == first.message_id
+    assert (
+        ask(Question(text="q", client_message_id="a", session_id=first.session_id)).message_id
+        == first.message_id
+    )
     with pytest.raises(Busy):
         ask(Question(text="q", client_message_id="b", session_id=first.session_id))
 

@@ -15,7 +15,9 @@ def run(service: Service) -> Run:
     """Run a command in this process; variables by name, `input` as its standard input."""
 
     def go(*words: str, input: str | None = None, **variables: str) -> Result:
-        done = CliRunner().invoke(commands, list(words), input=input, env=environ(service, **variables))
+        done = CliRunner().invoke(
+            commands, list(words), input=input, env=environ(service, **variables)
+        )
         assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
         return done
 

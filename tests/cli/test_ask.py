@@ -26,22 +26,35 @@ def handbook(service: Service, tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def test_an_answer_comes_with_its_sources(run: Run, handbook: str) -> None:
-    done = run("ask", "How many days of leave?", "--base", handbook, "--model", "builtin/extractive")
+    done = run(
+        "ask", "How many days of leave?", "--base", handbook, "--model", "builtin/extractive"
+    )
     assert done.exit_code == 0
     answer, _, sources = done.stdout.partition("\n\nSources\n")
     assert "27 days" in answer and "[1]" in answer
     assert "[1] leave.md" in sources and "27 days" in sources
 
 
-def test_without_a_base_all_of_ones_own_are_asked_and_what_cites_nothing_says_so(run: Run, handbook: str) -> None:
-    done = run("ask", "How many days of paid leave does every employee get?", "--model", "builtin/extractive")
+def test_without_a_base_all_of_ones_own_are_asked_and_what_cites_nothing_says_so(
+    run: Run, handbook: str
+) -> None:
+    done = run(
+        "ask",
+        "How many days of paid leave does every employee get?",
+        "--model",
+        "builtin/extractive",
+    )
     assert "27 days" in done.stdout and "leave.md" in done.stdout
     plain = run("ask", "say it back", "--model", "openai/typewriter-3-100")
     assert "No source is cited. Asked: " in plain.stderr and handbook in plain.stderr
 
 
 def test_as_json_and_on_in_the_same_chat(run: Run, handbook: str) -> None:
-    first = json.loads(run("ask", "-", "-b", handbook, "--json", "-m", "openai/echo", input="first question\n").stdout)
+    first = json.loads(
+        run(
+            "ask", "-", "-b", handbook, "--json", "-m", "openai/echo", input="first question\n"
+        ).stdout
+    )
     assert first["finish_reason"] == "stop" and first["sources"] and first["message_id"]
     second = json.loads(run("ask", "and then?", "--continue", "--json").stdout)
     assert second["session_id"] == first["session_id"] and second["answer"]
@@ -57,7 +70,11 @@ def test_what_is_wrong_is_a_sentence_in_the_terminals_language(run: Run, tmp_pat
         ({}, ["ask", "x", "-b", "no such base"], "There is no knowledge base “no such base”"),
         ({}, ["ask", " "], "The question is empty"),
         ({"CHATAPP_HOME": str(tmp_path)}, ["ask", "x"], "does not take this token"),
-        ({"CHATAPP_HOME": str(tmp_path), "CHATAPP_TOKEN": TOKEN}, ["ask", "x", "-c"], "not asked this service anything yet"),
+        (
+            {"CHATAPP_HOME": str(tmp_path), "CHATAPP_TOKEN": TOKEN},
+            ["ask", "x", "-c"],
+            "not asked this service anything yet",
+        ),
         ({}, ["ask", "x", "-s", "nobody's"], "This chat does not exist"),
     ):
         done = run(*words, **variables)
@@ -77,10 +94,17 @@ def test_the_tokens_of_this_machine_are_shown_to_no_other(run: Run, service: Ser
     """A name for this machine that is not known as one: its service is asked without a token."""
     done = run("knowledge", "list", CHATAPP_URL=f"http://0.0.0.0:{service.port}")
     assert done.exit_code == 1 and "does not take this token" in done.stderr
-    assert run("knowledge", "list", CHATAPP_URL=f"http://0.0.0.0:{service.port}", CHATAPP_TOKEN=TOKEN).exit_code == 0
+    assert (
+        run(
+            "knowledge", "list", CHATAPP_URL=f"http://0.0.0.0:{service.port}", CHATAPP_TOKEN=TOKEN
+        ).exit_code
+        == 0
+    )
 
 
-def test_ctrl_c_stops_the_answer_at_the_service(service: Service, model_server: ModelServer) -> None:
+def test_ctrl_c_stops_the_answer_at_the_service(
+    service: Service, model_server: ModelServer
+) -> None:
     question = "Ctrl-C of the terminal"
     with start(environ(service), "ask", question, "-m", "openai/typewriter-400-20") as process:
         assert process.stdout is not None and process.stderr is not None
@@ -92,7 +116,9 @@ def test_ctrl_c_stops_the_answer_at_the_service(service: Service, model_server: 
     assert model_server.wait_for(lambda: bool(asked[-1].closed_at))
 
 
-def test_a_line_that_breaks_loses_nothing_and_asks_only_once(service: Service, run: Run, model_server: ModelServer) -> None:
+def test_a_line_that_breaks_loses_nothing_and_asks_only_once(
+    service: Service, run: Run, model_server: ModelServer
+) -> None:
     question = "through a broken line"
     with Relay(service.port, cut_after=3000) as relay:
         url = f"http://127.0.0.1:{relay.port}"
@@ -122,7 +148,14 @@ def test_a_reader_that_leaves_stops_the_answer_as_ctrl_c_does(service: Service) 
 
 def test_a_reader_of_a_list_may_leave(service: Service) -> None:
     command = f"{sys.executable} -m chatapp knowledge list --json | true; exit ${{PIPESTATUS[0]}}"
-    done = subprocess.run(["bash", "-c", command], cwd=ROOT, env=environ(service), capture_output=True, text=True, timeout=30)
+    done = subprocess.run(
+        ["bash", "-c", command],
+        cwd=ROOT,
+        env=environ(service),
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
     assert (done.returncode, done.stderr) == (1, "")
 
 
@@ -132,7 +165,12 @@ def chunk(text: str) -> dict[str, str]:
 
 def test_after_a_reset_only_what_is_new_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     shown = Shown(quiet=False)
-    for event in (chunk("one two "), {"type": "reset", "data": {}}, chunk("one "), chunk("two three")):
+    for event in (
+        chunk("one two "),
+        {"type": "reset", "data": {}},
+        chunk("one "),
+        chunk("two three"),
+    ):
         shown.event(event)
     shown.end_line()
     assert capsys.readouterr().out == "one two three\n"
@@ -143,7 +181,9 @@ def test_after_a_reset_only_what_is_new_is_printed(capsys: pytest.CaptureFixture
     assert printed.out == "one other\n" and "from its beginning" in printed.err
 
 
-def test_what_a_model_says_does_not_command_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_a_model_says_does_not_command_the_terminal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     shown = Shown(quiet=False)
     shown.event(chunk("a\x1b]0;title\x07b\x9b2Jc\u202ed\te\n"))
     assert capsys.readouterr().out == "a]0;titleb2Jcd\te\n"

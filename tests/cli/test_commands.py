@@ -26,7 +26,9 @@ pytestmark = pytest.mark.server
 def test_knowledge_bases_are_made_listed_and_deleted(run: Run) -> None:
     made = run("knowledge", "create", "Rules of the house")
     assert made.exit_code == 0
-    assert re.findall(r"\(id ([0-9a-f-]{36})\)", made.stdout) == re.findall(r"Rules.* (\S+)", run("knowledge", "list").stdout)
+    assert re.findall(r"\(id ([0-9a-f-]{36})\)", made.stdout) == re.findall(
+        r"Rules.* (\S+)", run("knowledge", "list").stdout
+    )
     again = run("knowledge", "create", " Rules of the  house")
     assert again.exit_code == 1 and "already" in again.stderr
     assert re.search(r"Rules of the house\s+0\s+0\s+empty", run("knowledge", "list").stdout)
@@ -59,14 +61,22 @@ def test_a_supplier_is_tried_before_it_is_saved(run: Run, model_server: ModelSer
     assert "deepseek" in run("suppliers", "presets").stdout
 
 
-def test_a_service_is_found_by_what_it_left_in_its_home(run: Run, service: Service, tmp_path: Path) -> None:
+def test_a_service_is_found_by_what_it_left_in_its_home(
+    run: Run, service: Service, tmp_path: Path
+) -> None:
     assert run("knowledge", "list", CHATAPP_BIND="").exit_code == 0
-    assert run("link", CHATAPP_BIND="").stdout.splitlines()[1].startswith(f"  {service.url}/sign-in#")
+    assert (
+        run("link", CHATAPP_BIND="").stdout.splitlines()[1].startswith(f"  {service.url}/sign-in#")
+    )
     assert f"answers at 127.0.0.1:{service.port}." in run("doctor", CHATAPP_BIND="").stdout
     told = f"127.0.0.1:{free_port()}"
-    assert f"Nothing answers at http://{told}." in run("knowledge", "list", CHATAPP_BIND=told).stderr
+    assert (
+        f"Nothing answers at http://{told}." in run("knowledge", "list", CHATAPP_BIND=told).stderr
+    )
     assert run("knowledge", "list", CHATAPP_BIND=told, CHATAPP_URL=service.url).exit_code == 0
-    write_address(tmp_path, WEB, f"127.0.0.1:{service.port}")  # as a service leaves it that was killed
+    write_address(
+        tmp_path, WEB, f"127.0.0.1:{service.port}"
+    )  # as a service leaves it that was killed
     assert address_here(Settings(home=tmp_path)) == "127.0.0.1:8000"
 
 
@@ -92,7 +102,9 @@ def test_somebody_is_given_an_account_and_loses_it(run: Run, service: Service) -
     reset = json.loads(run("users", "reset", "Ada", "--json").stdout)["link"].partition("#")[2]
     login = service.post("/api/auth/login", {"link": reset}, token=None)
     cookie = login.headers["Set-Cookie"].partition(";")[0]
-    base = service.post("/api/knowledge", {"name": "Ada's"}, token=None, Cookie=cookie, Sec_Fetch_Site="same-origin")
+    base = service.post(
+        "/api/knowledge", {"name": "Ada's"}, token=None, Cookie=cookie, Sec_Fetch_Site="same-origin"
+    )
     assert base.status == 201
     assert "--yes" in run("users", "delete", "Ada").stderr and status() == 200
     assert run("users", "delete", "Ada", "--yes").exit_code == 0 and shut_out()
@@ -109,7 +121,9 @@ def test_the_doctor_says_what_is_well(run: Run, service: Service) -> None:
     done = run("doctor", "--json")
     found = {(each["check"], each["state"]) for each in json.loads(done.stdout)}
     assert done.exit_code == 0 and not any(state == "fail" for _, state in found)
-    assert {(name, "ok") for name in ("python", "page", "home", "database", "service", "helpers")} <= found
+    assert {
+        (name, "ok") for name in ("python", "page", "home", "database", "service", "helpers")
+    } <= found
     assert "sk-test" not in done.stdout and "openai" in done.stdout
     assert "没有发现影响运行的问题" in run("doctor", LC_ALL="zh_CN.UTF-8").stdout
 
@@ -117,7 +131,9 @@ def test_the_doctor_says_what_is_well(run: Run, service: Service) -> None:
 def test_the_doctor_says_what_is_not(run: Run, tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir()
-    (home / "chatapp.db").write_text("this is no database, and it is longer than a header of one would be" * 40)
+    (home / "chatapp.db").write_text(
+        "this is no database, and it is longer than a header of one would be" * 40
+    )
     with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as other:  # it knows no GET
         Thread(target=other.serve_forever, daemon=True).start()
         done = run(
@@ -138,7 +154,9 @@ def test_the_doctor_says_what_is_not(run: Run, tmp_path: Path) -> None:
 
 
 def test_before_the_first_start_the_doctor_makes_nothing(run: Run, tmp_path: Path) -> None:
-    done = run("doctor", CHATAPP_HOME=str(tmp_path / "new"), CHATAPP_BIND=f"127.0.0.1:{free_port()}")
+    done = run(
+        "doctor", CHATAPP_HOME=str(tmp_path / "new"), CHATAPP_BIND=f"127.0.0.1:{free_port()}"
+    )
     assert done.exit_code == 0 and "make run" in done.stdout
     assert list(tmp_path.iterdir()) == []
 
@@ -153,7 +171,9 @@ def test_help_and_what_was_written_wrongly_are_in_the_readers_language(service: 
     status, said, _ = written(service, "zh_CN.UTF-8", "sync", "--help")
     words = re.sub(r"[^\s]*python.*? sync|--?[a-z-]+|JSON|DIR|NAME|OpenAI", "", said)
     assert status == 0 and not re.search("[a-zA-Z]", words), words
-    assert written(service, "zh_CN.UTF-8", "sync", "--nothing")[2].startswith("没有选项 --nothing。\n查看写法：")
+    assert written(service, "zh_CN.UTF-8", "sync", "--nothing")[2].startswith(
+        "没有选项 --nothing。\n查看写法："
+    )
     status, _, said = written(service, "C", "ask")
     assert status == 2 and said.startswith("QUESTION is missing.\nHow it is written: ")
 
@@ -192,8 +212,16 @@ def test_the_documents_write_commands_that_there_are() -> None:
 def test_a_start_loads_no_other_command(service: Service) -> None:
     code = "import sys, chatapp.cli.commands as cli; cli.commands.get_command(None, 'prepare'); print(*sys.modules)"
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True, env=environ(service)
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        env=environ(service),
     )
     loaded = set(done.stdout.split())
     assert "chatapp.cli.start" in loaded
-    assert not loaded & {f"chatapp.cli.{name}" for name in ("ask", "sync", "knowledge", "suppliers", "users", "doctor")}
+    assert not loaded & {
+        f"chatapp.cli.{name}"
+        for name in ("ask", "sync", "knowledge", "suppliers", "users", "doctor")
+    }

@@ -23,7 +23,10 @@ def files(service: Service, base: str) -> dict[str, str]:
     """The files of a base: name and status."""
     bases = service.get("/api/knowledge").json["items"]
     base_id = next(each["id"] for each in bases if each["name"] == base)
-    return {each["name"]: each["status"] for each in service.get(f"/api/knowledge/{base_id}/files").json["items"]}
+    return {
+        each["name"]: each["status"]
+        for each in service.get(f"/api/knowledge/{base_id}/files").json["items"]
+    }
 
 
 def synced(run: Run, *words: str) -> dict[str, Any]:
@@ -47,14 +50,24 @@ def test_a_base_follows_a_folder(run: Run, service: Service, folder: Path) -> No
     (folder / "rules" / "keys.txt").rename(folder / "rules" / "cabinet.txt")
     changed = synced(run, str(folder), "-b", "Synced")
     assert changed["changed"] == ["leave.md"]
-    assert (changed["uploaded"], changed["removed"], changed["unchanged"]) == (["rules/cabinet.txt"], ["keys.txt"], [])
+    assert (changed["uploaded"], changed["removed"], changed["unchanged"]) == (
+        ["rules/cabinet.txt"],
+        ["keys.txt"],
+        [],
+    )
     assert files(service, "Synced") == {"leave.md": "ready", "cabinet.txt": "ready"}
     assert "30 days" in run("knowledge", "search", "how many days", "--base", "Synced").stdout
 
 
-def test_a_dry_run_changes_nothing_and_keep_removes_nothing(run: Run, service: Service, folder: Path) -> None:
+def test_a_dry_run_changes_nothing_and_keep_removes_nothing(
+    run: Run, service: Service, folder: Path
+) -> None:
     looked = run("sync", str(folder), "-b", "Kept", "--dry-run")
-    assert looked.exit_code == 0 and "To be uploaded: 2" in looked.stdout and "rules/keys.txt" in looked.stdout
+    assert (
+        looked.exit_code == 0
+        and "To be uploaded: 2" in looked.stdout
+        and "rules/keys.txt" in looked.stdout
+    )
     assert all(base["name"] != "Kept" for base in service.get("/api/knowledge").json["items"])
     run("sync", str(folder), "-b", "Kept")
     (folder / "leave.md").unlink()
@@ -72,11 +85,18 @@ def test_a_folder_that_is_none_is_named(run: Run, folder: Path) -> None:
     nowhere = run("sync", "/nope", "-b", "None")
     assert nowhere.exit_code == 2 and nowhere.stderr == "“/nope” does not exist.\n"
     file = folder / "leave.md"
-    assert run("sync", str(file), "-b", "None").stderr == f"“{file}” is a file; a folder is needed.\n"
-    assert run("sync", str(file), "-b", "None", LC_ALL="zh_CN.UTF-8").stderr == f"“{file}”是文件，这里需要文件夹。\n"
+    assert (
+        run("sync", str(file), "-b", "None").stderr == f"“{file}” is a file; a folder is needed.\n"
+    )
+    assert (
+        run("sync", str(file), "-b", "None", LC_ALL="zh_CN.UTF-8").stderr
+        == f"“{file}”是文件，这里需要文件夹。\n"
+    )
 
 
-def test_an_empty_folder_empties_no_base_unasked(run: Run, service: Service, folder: Path, tmp_path: Path) -> None:
+def test_an_empty_folder_empties_no_base_unasked(
+    run: Run, service: Service, folder: Path, tmp_path: Path
+) -> None:
     run("sync", str(folder), "-b", "Mounted")
     (tmp_path / "unmounted").mkdir()
     refused = run("sync", str(tmp_path / "unmounted"), "-b", "Mounted")
@@ -90,9 +110,16 @@ def test_what_cannot_be_read_is_listed_with_the_reason(run: Run, folder: Path) -
     (folder / "broken.pdf").write_bytes(b"%PDF-1.4\nthis is no PDF")
     done = run("sync", str(folder), "-b", "Broken", LC_ALL="zh_CN.UTF-8")
     assert done.exit_code == 1
-    assert "未能添加：1 个\n  broken.pdf: " in done.stderr and "新增 2，更新 0，移除 0，未变 0" in done.stdout
+    assert (
+        "未能添加：1 个\n  broken.pdf: " in done.stderr
+        and "新增 2，更新 0，移除 0，未变 0" in done.stdout
+    )
     told = synced(run, str(folder), "-b", "Broken")
-    assert told["exit_code"] == 1 and [row["name"] for row in told["failed"]] == ["broken.pdf"] and told["failed"][0]["message"]
+    assert (
+        told["exit_code"] == 1
+        and [row["name"] for row in told["failed"]] == ["broken.pdf"]
+        and told["failed"][0]["message"]
+    )
     assert sorted(told["unchanged"]) == ["keys.txt", "leave.md"]
     (folder / "rules" / "keys.txt").write_bytes(b"%PDF-1.4\nnor is this")
     told = synced(run, str(folder), "-b", "Broken")
@@ -100,13 +127,22 @@ def test_what_cannot_be_read_is_listed_with_the_reason(run: Run, folder: Path) -
     assert (told["changed"], told["unchanged"], told["removed"]) == ([], ["leave.md"], [])
 
 
-def test_on_a_terminal_it_shows_progress_and_asks_before_it_removes(run: Run, service: Service, folder: Path) -> None:
+def test_on_a_terminal_it_shows_progress_and_asks_before_it_removes(
+    run: Run, service: Service, folder: Path
+) -> None:
     run("sync", str(folder), "-b", "Asked")
     (folder / "leave.md").write_text("Another text about leave.\n")
     (folder / "rules" / "keys.txt").unlink()
     master, slave = pty.openpty()
     with start(
-        environ(service, TERM="xterm"), "sync", str(folder), "-b", "Asked", stdin=slave, stdout=slave, stderr=slave
+        environ(service, TERM="xterm"),
+        "sync",
+        str(folder),
+        "-b",
+        "Asked",
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
     ) as process:
         os.close(slave)
         said = _read_until(master, "Remove them?")
@@ -147,7 +183,9 @@ def open_folder() -> Iterator[Path]:
         (place / "closed").chmod(0o755)
 
 
-def test_a_folder_that_may_not_be_read_has_not_lost_its_files(run: Run, service: Service, open_folder: Path) -> None:
+def test_a_folder_that_may_not_be_read_has_not_lost_its_files(
+    run: Run, service: Service, open_folder: Path
+) -> None:
     run("sync", str(open_folder), "-b", "Locked")
     (open_folder / "closed").chmod(0)
     own = os.geteuid()
@@ -157,7 +195,11 @@ def test_a_folder_that_may_not_be_read_has_not_lost_its_files(run: Run, service:
         done = run("sync", str(open_folder), "-b", "Locked", CHATAPP_TOKEN=TOKEN)
     finally:
         os.seteuid(own)
-    assert done.exit_code == 1 and "Nothing is removed" in done.stderr and "closed: Permission denied" in done.stderr
+    assert (
+        done.exit_code == 1
+        and "Nothing is removed" in done.stderr
+        and "closed: Permission denied" in done.stderr
+    )
     assert files(service, "Locked").keys() == {"open.txt", "secret.txt"}
 
 

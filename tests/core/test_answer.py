@@ -4,7 +4,18 @@ import itertools
 
 import pytest
 
-from chatapp.core.answer import LIVE, MOST_PARTS, MOVES, AnswerLog, IllegalMove, Move, Shape, State, after, rebuild
+from chatapp.core.answer import (
+    LIVE,
+    MOST_PARTS,
+    MOVES,
+    AnswerLog,
+    IllegalMove,
+    Move,
+    Shape,
+    State,
+    after,
+    rebuild,
+)
 from chatapp.core.events import Chunk, Context, Done, Error, Reasoning, Sources
 
 CONTEXT = Context("Handbook", "s", "m", "q")
@@ -75,7 +86,9 @@ def test_two_reads_at_any_position_give_the_whole_and_nothing_twice() -> None:
         for kind in (Chunk, Reasoning):
             whole = log.text(kind)
             assert whole.endswith(texts(rest, kind))
-        skipped = log.position - sum(len(event.text) if isinstance(event, Chunk | Reasoning) else 1 for event in rest)
+        skipped = log.position - sum(
+            len(event.text) if isinstance(event, Chunk | Reasoning) else 1 for event in rest
+        )
         assert skipped == cut
 
 
@@ -111,7 +124,9 @@ def test_empty_text_takes_no_position() -> None:
         (["中\ud83d", "\ude00", "文"], "中😀文"),
     ],
 )
-def test_text_is_freed_of_nul_and_lone_surrogates_but_pairs_are_kept(pieces: list[str], stored: str) -> None:
+def test_text_is_freed_of_nul_and_lone_surrogates_but_pairs_are_kept(
+    pieces: list[str], stored: str
+) -> None:
     log = AnswerLog()
     for piece in pieces:
         log.append(Chunk(piece))
@@ -127,12 +142,22 @@ def test_a_stored_answer_reads_like_the_live_one_from_every_position() -> None:
 
 
 def test_the_shape_names_the_runs() -> None:
-    assert full_log().shape()[:4] == [Shape("context", 1), Shape("reasoning", 5), Shape("sources", 1), Shape("chunk", 6)]
+    assert full_log().shape()[:4] == [
+        Shape("context", 1),
+        Shape("reasoning", 5),
+        Shape("sources", 1),
+        Shape("chunk", 6),
+    ]
 
 
 def test_a_reader_may_take_a_long_answer_in_parts() -> None:
     log = AnswerLog()
-    for event in [CONTEXT, Reasoning("why " * 10), *[Chunk(f"{n} 中😀 ") for n in range(3 * MOST_PARTS)], DONE]:
+    for event in [
+        CONTEXT,
+        Reasoning("why " * 10),
+        *[Chunk(f"{n} 中😀 ") for n in range(3 * MOST_PARTS)],
+        DONE,
+    ]:
         log.append(event)
     for most in (1, 7, 64, 100_000):
         position, seen, kinds = 0, "", []

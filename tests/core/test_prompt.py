@@ -1,6 +1,15 @@
 """What the model is given, and what is cut."""
 
-from chatapp.core.prompt import Ask, Passage, Turn, build_prompt, cited, estimate_tokens, fits, select_passages
+from chatapp.core.prompt import (
+    Ask,
+    Passage,
+    Turn,
+    build_prompt,
+    cited,
+    estimate_tokens,
+    fits,
+    select_passages,
+)
 
 
 def passage(text: str, n: int = 1) -> Passage:
@@ -16,7 +25,10 @@ def test_tokens_are_estimated_for_both_scripts() -> None:
 def test_passages_are_numbered_in_front_of_the_question_and_named() -> None:
     prompt = build_prompt(Ask("How long?"), [passage("Ten days."), passage("Or more.", 2)])
     last = prompt.turns[-1].content
-    assert last == "[1] file1.pdf, p. 3 — Leave\nTen days.\n\n[2] file2.pdf, p. 3 — Leave\nOr more.\n\nHow long?"
+    assert (
+        last
+        == "[1] file1.pdf, p. 3 — Leave\nTen days.\n\n[2] file2.pdf, p. 3 — Leave\nOr more.\n\nHow long?"
+    )
     assert "Never invent a number" in prompt.turns[0].content
     assert prompt.grounded
 
@@ -38,7 +50,9 @@ def test_history_is_cut_to_its_length_and_to_the_context_and_begins_with_a_quest
     kept = build_prompt(Ask("now", history, max_length=3), None)
     assert [turn.content for turn in kept.turns[1:-1]] == ["turn 8", "turn 9"]
     assert kept.cut == {"history": 8}
-    small = build_prompt(Ask("now", [Turn("user", "长" * 900), Turn("assistant", "ok")], context_tokens=1100), None)
+    small = build_prompt(
+        Ask("now", [Turn("user", "长" * 900), Turn("assistant", "ok")], context_tokens=1100), None
+    )
     assert [turn.content for turn in small.turns[1:-1]] == []
 
 

@@ -31,19 +31,25 @@ def quote(text: str, heading: str, *asked: str) -> str:
         ("These hold here:\n\nIt is long.", "", "These hold here:"),
     ],
 )
-def test_headings_questions_and_announcements_are_no_answers(text: str, heading: str, title: str) -> None:
+def test_headings_questions_and_announcements_are_no_answers(
+    text: str, heading: str, title: str
+) -> None:
     first, second = kinds(text, heading)
     assert first == ("title", title)
     assert second[0] == "text"
 
 
-@pytest.mark.parametrize("text", ["Leave of staff is long.", 'He asked "who?" and left.', "#1 is the best."])
+@pytest.mark.parametrize(
+    "text", ["Leave of staff is long.", 'He asked "who?" and left.', "#1 is the best."]
+)
 def test_what_only_looks_like_a_heading_is_quoted(text: str) -> None:
     assert kinds(text, "Leave of staff") == [("text", text)]
 
 
 def test_a_title_of_several_sentences_is_a_title() -> None:
-    assert [kind for kind, _ in kinds("## 1. Leave! Long ago.\n\nIt is long.")] == ["title"] * 3 + ["text"]
+    assert [kind for kind, _ in kinds("## 1. Leave! Long ago.\n\nIt is long.")] == ["title"] * 3 + [
+        "text"
+    ]
 
 
 def test_rules_and_lonely_numbers_say_nothing() -> None:
@@ -53,12 +59,18 @@ def test_rules_and_lonely_numbers_say_nothing() -> None:
 
 
 def test_items_of_a_list_are_told_from_text() -> None:
-    assert [kind for kind, _ in kinds("- one day\n* two days\n1. three days\n2、四天\n3 days")] == ["item"] * 4 + ["text"]
+    assert [kind for kind, _ in kinds("- one day\n* two days\n1. three days\n2、四天\n3 days")] == [
+        "item"
+    ] * 4 + ["text"]
 
 
 def test_a_block_of_code_is_one_sentence() -> None:
     text = "Run this:\n\n```sh\n# no heading\nmake run? yes\n```\n\nThat is all."
-    assert kinds(text) == [("title", "Run this:"), ("code", "# no heading\nmake run? yes"), ("text", "That is all.")]
+    assert kinds(text) == [
+        ("title", "Run this:"),
+        ("code", "# no heading\nmake run? yes"),
+        ("text", "That is all."),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -68,7 +80,9 @@ def test_a_block_of_code_is_one_sentence() -> None:
         ("That is all.\n\n```sh\nmake run", [("text", "That is all."), ("code", "make run")]),
     ],
 )
-def test_a_passage_may_begin_or_end_inside_a_block_of_code(text: str, wanted: list[tuple[str, str]]) -> None:
+def test_a_passage_may_begin_or_end_inside_a_block_of_code(
+    text: str, wanted: list[tuple[str, str]]
+) -> None:
     assert kinds(text) == wanted
 
 
@@ -84,7 +98,9 @@ def test_a_heading_lends_what_it_holds_of_the_question_and_less_further_on() -> 
 def test_the_quote_is_what_a_heading_is_about() -> None:
     text = "## Where is my data?\n\nIn the folder. Ask for more."
     assert quote(text, "Where is my data?", "data") == "In the folder."
-    assert best_quote(text, "", {"data": 1.0}, same)[1] == 1.0, "who asks in the heading's words has found the place"
+    assert best_quote(text, "", {"data": 1.0}, same)[1] == 1.0, (
+        "who asks in the heading's words has found the place"
+    )
 
 
 def test_the_quote_covers_most_of_the_questions_weight() -> None:

@@ -17,7 +17,9 @@ def test_words_in_the_asked_order_count_where_they_stand_beside_each_other() -> 
     weights = {"paid": 1.0, "leave": 1.0, "days": 2.0}
     asked = ["paid", "leave", "days"]
     assert in_order(weights, asked, [(4, "paid"), (5, "leave"), (6, "days")]) == 1.0
-    assert in_order(weights, asked, [(4, "paid"), (6, "leave"), (30, "days")]) == 0.4, "one other word may stand between"
+    assert in_order(weights, asked, [(4, "paid"), (6, "leave"), (30, "days")]) == 0.4, (
+        "one other word may stand between"
+    )
     assert in_order(weights, asked, [(4, "leave"), (5, "paid")]) == 0.0
     assert in_order(weights, ["paid"], [(4, "paid")]) == in_order({}, [], []) == 0.0
 

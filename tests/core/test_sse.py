@@ -6,10 +6,23 @@ from typing import Any
 
 import pytest
 
-from chatapp.core.events import Chunk, Context, Done, Error, Event, Ping, Reasoning, Reset, Sources, Status
+from chatapp.core.events import (
+    Chunk,
+    Context,
+    Done,
+    Error,
+    Event,
+    Ping,
+    Reasoning,
+    Reset,
+    Sources,
+    Status,
+)
 from chatapp.core.sse import Decoder, encode, parse_event_id
 
-VECTORS = json.loads((Path(__file__).parent.parent / "fixtures" / "sse_vectors.json").read_text("utf-8"))
+VECTORS = json.loads(
+    (Path(__file__).parent.parent / "fixtures" / "sse_vectors.json").read_text("utf-8")
+)
 
 
 def vector_bytes(vector: dict[str, Any]) -> bytes:
@@ -77,7 +90,9 @@ def test_a_lone_surrogate_is_replaced() -> None:
 
 def test_context_and_error_carry_their_fields_beside_the_data() -> None:
     [(_, text, _)], _ = decode(encode(Context("x", "s", "m", "q"), "m", 1, say))
-    assert {"session_id": "s", "message_id": "m", "question_id": "q"}.items() <= json.loads(text).items()
+    assert {"session_id": "s", "message_id": "m", "question_id": "q"}.items() <= json.loads(
+        text
+    ).items()
     [(_, text, _)], _ = decode(encode(Error("c", "k", {}, True, 9), "m", 1, say))
     assert {"code": "c", "retryable": True, "retry_after": 9}.items() <= json.loads(text).items()
 

@@ -2,7 +2,17 @@
 
 import pytest
 
-from chatapp.core.text import Span, count_tokens, index_tokens, joins, normalise, query_tokens, sentences, small_words, split
+from chatapp.core.text import (
+    Span,
+    count_tokens,
+    index_tokens,
+    joins,
+    normalise,
+    query_tokens,
+    sentences,
+    small_words,
+    split,
+)
 
 
 def same(word: str) -> str:
@@ -42,7 +52,9 @@ def test_a_cjk_character_weighs_four_latin_ones() -> None:
 
 
 def test_chunks_are_the_text_between_their_offsets_and_lose_nothing_but_blanks() -> None:
-    text = "\n\n".join(f"Paragraph {n}. " + "Some words stand here, and some more follow. " * 6 for n in range(40))
+    text = "\n\n".join(
+        f"Paragraph {n}. " + "Some words stand here, and some more follow. " * 6 for n in range(40)
+    )
     spans = split(text)
     assert all(count_tokens(text[span.start : span.end]) <= 250 for span in spans)
     assert "".join("".join(cut(text, spans)).split()) == "".join(text.split())
@@ -96,14 +108,20 @@ BROKEN = (
     ("text", "wanted"),
     [
         ("Dr. Smith paid 3.5 euro. He left!", ["Dr. Smith paid 3.5 euro.", "He left!"]),
-        ("The U.S. Army came. J. K. Rowling wrote, e.g. books.", ["The U.S. Army came.", "J. K. Rowling wrote, e.g. books."]),
+        (
+            "The U.S. Army came. J. K. Rowling wrote, e.g. books.",
+            ["The U.S. Army came.", "J. K. Rowling wrote, e.g. books."],
+        ),
         ("他说：“走吧。”然后走了。为什么？", ["他说：“走吧。”", "然后走了。", "为什么？"]),
         ("A heading\n\nThen text", ["A heading", "Then text"]),
         ("他来了；她走了。", ["他来了；她走了。"]),
         ("等一等……然后走。", ["等一等……然后走。"]),
         ("1. Open it.\n2. Close it.", ["1. Open it.", "2. Close it."]),
         *[(whole, [whole]) for whole in BROKEN],
-        (f"# {BROKEN[0]}", [f"# {line}" if line.startswith("Put") else line for line in BROKEN[0].split("\n")]),
+        (
+            f"# {BROKEN[0]}",
+            [f"# {line}" if line.startswith("Put") else line for line in BROKEN[0].split("\n")],
+        ),
         ("- one item\n- another item", ["- one item", "- another item"]),
         (
             "This is a long line that was broken by its width\nand goes on here. Next.",
@@ -149,7 +167,13 @@ def test_a_question_of_stop_words_asks_for_them_after_all() -> None:
 
 @pytest.mark.parametrize(
     ("one", "other"),
-    [("Café", "cafe"), ("ＡＢＣ１２", "abc12"), ("1,000 Euro", "1000 euro"), ("STRASSE", "straße"), ("㍿", "株式会社")],
+    [
+        ("Café", "cafe"),
+        ("ＡＢＣ１２", "abc12"),
+        ("1,000 Euro", "1000 euro"),
+        ("STRASSE", "straße"),
+        ("㍿", "株式会社"),
+    ],
 )
 def test_what_is_written_differently_is_found_all_the_same(one: str, other: str) -> None:
     assert index_tokens(one, same) == index_tokens(other, same)

@@ -11,7 +11,9 @@ from tests.faults.report import Report
 from tests.faults.stage import DRAIN_SECONDS, Stage
 from tests.support.embedserver import EmbedServer
 
-LOST_SECONDS = 1.0  # twice the promise: this campaign runs beside everything else, on whatever cores are left
+LOST_SECONDS = (
+    1.0  # twice the promise: this campaign runs beside everything else, on whatever cores are left
+)
 KILLS = 4  # of every kind one, and one more
 WITHOUT = 9  # those that need none of the shared services come last
 # by what they do to the service that they share
@@ -21,8 +23,12 @@ ORDER = ("test_rows", "test_proxy", "test_campaigns", "test_script", "test_leavi
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the tests of this folder into an order in which they can share a service: all of one, then all of the other."""
-    places = [place for place, item in enumerate(items) if item.path.parent == Path(__file__).parent]
-    for place, item in zip(places, sorted((items[place] for place in places), key=_turn), strict=True):
+    places = [
+        place for place, item in enumerate(items) if item.path.parent == Path(__file__).parent
+    ]
+    for place, item in zip(
+        places, sorted((items[place] for place in places), key=_turn), strict=True
+    ):
         items[place] = item
 
 
@@ -32,17 +38,24 @@ def _turn(item: pytest.Item) -> tuple[int, int]:
 
 
 @pytest.fixture(scope="session", params=[1, 2], ids=["one-worker", "two-workers"])
-def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+def stage(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stage]:
     """A service whose limits are short, whose health is watched, and whose workers do not wait for long when they leave."""
     home = tmp_path_factory.mktemp("faults")
     drain = str(DRAIN_SECONDS)
-    with EmbedServer() as embedder, Stage(home, workers=request.param, embedder=embedder, FAULTS_DRAIN_SECONDS=drain) as stage:
+    with (
+        EmbedServer() as embedder,
+        Stage(home, workers=request.param, embedder=embedder, FAULTS_DRAIN_SECONDS=drain) as stage,
+    ):
         yield stage
 
 
 @pytest.fixture(scope="session", autouse=True)
 def killed(request: pytest.FixtureRequest) -> Iterator[Future[Report] | None]:
     """The small campaign of kills, which mostly waits: it is begun before everything else, where it is asked for at all."""
-    wanted = any(item.name == "test_kills_of_workers_and_of_everything" for item in request.session.items)
+    wanted = any(
+        item.name == "test_kills_of_workers_and_of_everything" for item in request.session.items
+    )
     with ThreadPoolExecutor(1) as people:
         yield people.submit(kills.run, KILLS, 1, LOST_SECONDS) if wanted else None

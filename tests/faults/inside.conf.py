@@ -22,7 +22,9 @@ found = importlib.util.spec_from_file_location("product_conf", Path.cwd() / "gun
 assert found is not None and found.loader is not None
 product = importlib.util.module_from_spec(found)
 found.loader.exec_module(product)
-globals().update({name: value for name, value in vars(product).items() if not name.startswith("__")})
+globals().update(
+    {name: value for name, value in vars(product).items() if not name.startswith("__")}
+)
 
 if seconds := int(os.environ.get("FAULTS_DRAIN_SECONDS", "0")):
     vars(product)["DRAIN_SECONDS"] = seconds
@@ -32,7 +34,9 @@ if seconds := int(os.environ.get("FAULTS_DRAIN_SECONDS", "0")):
 def post_worker_init(worker: Any) -> None:
     """Begin as the product does, and open the window."""
     product.post_worker_init(worker)
-    threading.Thread(target=_tell, args=(worker,), daemon=True).start()  # a greenlet, as threads are patched here
+    threading.Thread(
+        target=_tell, args=(worker,), daemon=True
+    ).start()  # a greenlet, as threads are patched here
 
 
 def _tell(worker: Any) -> None:
@@ -51,7 +55,11 @@ def _held(worker: Any) -> dict[str, Any]:
 
     services = worker.wsgi.extensions["chatapp"]
     gc.collect()
-    alive = [each for each in gc.get_objects() if isinstance(each, Greenlet) and each.started and not each.dead]
+    alive = [
+        each
+        for each in gc.get_objects()
+        if isinstance(each, Greenlet) and each.started and not each.dead
+    ]
     return {
         "greenlets": len(alive),
         "streams": services.runs.streams,

@@ -49,26 +49,44 @@ def check(stage: Stage, reader: Reader) -> dict[str, Any]:
 
 
 def _question_and_answer_once(stage: Stage, reader: Reader, stored: dict[str, Any]) -> None:
-    asked = stage.sql("SELECT id FROM messages WHERE role = 'user' AND content = ?", reader.question)
+    asked = stage.sql(
+        "SELECT id FROM messages WHERE role = 'user' AND content = ?", reader.question
+    )
     assert len(asked) == 1, f"I1: {asked}"
-    answers = stage.sql("SELECT id, status FROM messages WHERE role = 'assistant' AND parent_id = ?", asked[0][0])
+    answers = stage.sql(
+        "SELECT id, status FROM messages WHERE role = 'assistant' AND parent_id = ?", asked[0][0]
+    )
     assert [row[0] for row in answers] == [reader.message_id], f"I2: {answers}"
     assert answers[0][1] in ANSWERS, f"I2: {answers}"
-    assert reader.end is not None and stored["status"] in ENDS[reader.end["type"]], f"I2: {stored['status']} after {reader.end}"
+    assert reader.end is not None and stored["status"] in ENDS[reader.end["type"]], (
+        f"I2: {stored['status']} after {reader.end}"
+    )
 
 
 def _stored_as_sent(reader: Reader, stored: dict[str, Any]) -> None:
-    assert (stored["content"], stored["reasoning"] or "") == (reader.text, reader.reasoning), f"I3: {reader!r}"
+    assert (stored["content"], stored["reasoning"] or "") == (reader.text, reader.reasoning), (
+        f"I3: {reader!r}"
+    )
     again = reader.another().come_back()
-    assert (again.text, again.reasoning, again.end) == (reader.text, reader.reasoning, reader.end), f"I3: {again!r} {reader!r}"
+    assert (again.text, again.reasoning, again.end) == (
+        reader.text,
+        reader.reasoning,
+        reader.end,
+    ), f"I3: {again!r} {reader!r}"
 
 
 def _nothing_left(stage: Stage, reader: Reader) -> None:
     for table in ("runs", "segments"):
         left = stage.sql(f"SELECT count(*) FROM {table} WHERE message_id = ?", reader.message_id)
         assert left == [(0,)], f"I5: {left} {table}"
-    wait_for(lambda: all(each.t_end for each in stage.requests(reader.question)), 3, "I5: the model's connection is free")
-    wait_for(lambda: not _open(stage, set(reader.ports)), 3, "I5: the reader's connections are closed")
+    wait_for(
+        lambda: all(each.t_end for each in stage.requests(reader.question)),
+        3,
+        "I5: the model's connection is free",
+    )
+    wait_for(
+        lambda: not _open(stage, set(reader.ports)), 3, "I5: the reader's connections are closed"
+    )
 
 
 def _open(stage: Stage, ports: set[int]) -> list[Any]:
@@ -101,7 +119,12 @@ def nothing_grew(stage: Stage, before: dict[int, dict[str, Any]]) -> None:
 
     def same() -> bool:
         after = held(stage)
-        return all(after[pid][name] <= count for pid in after if pid in before for name, count in before[pid].items())
+        return all(
+            after[pid][name] <= count
+            for pid in after
+            if pid in before
+            for name, count in before[pid].items()
+        )
 
     try:
         wait_for(same, 15, "I5")

@@ -61,28 +61,48 @@ class Crowd:
         """Ask until enough answers are being written."""
         live = self.stage.sql("SELECT count(*) FROM runs")[0][0]
         new = [self._ask() for _ in range(max(0, CROWD - live))]
-        wait_for(lambda: all(each.reader.text or each.work.done() for each in new), 30, "answers are being written")
+        wait_for(
+            lambda: all(each.reader.text or each.work.done() for each in new),
+            30,
+            "answers are being written",
+        )
 
     def _ask(self) -> Asked:
         reader = Reader(
-            self.stage.service, "kill", llm_config=self.stage.config(f"numbered-{self.chance.choice((300, 1200))}-30")
+            self.stage.service,
+            "kill",
+            llm_config=self.stage.config(f"numbered-{self.chance.choice((300, 1200))}-30"),
         )
         until = letters(self.chance.randrange(1, 100)) if self.chance.random() < 0.5 else None
-        work = self.people.submit(reader.follow, 120, until) if until else self.people.submit(reader.follow, 120)
+        work = (
+            self.people.submit(reader.follow, 120, until)
+            if until
+            else self.people.submit(reader.follow, 120)
+        )
         self.asked.append(Asked(reader, work))
         return self.asked[-1]
 
     def written_by(self, pids: list[int]) -> list[Asked]:
         owners = dict(self.stage.sql("SELECT message_id, owner FROM runs"))
-        names = {message_id for message_id, owner in owners.items() if int(owner.split(":")[1]) in pids}
-        return [each for each in self.asked if each.reader.context and each.reader.message_id in names]
+        names = {
+            message_id for message_id, owner in owners.items() if int(owner.split(":")[1]) in pids
+        }
+        return [
+            each for each in self.asked if each.reader.context and each.reader.message_id in names
+        ]
 
     def _look(self) -> None:
         while not self.over:
-            waiting = {each.reader.message_id: each for each in self.asked if each.killed_at and not each.final_at}
+            waiting = {
+                each.reader.message_id: each
+                for each in self.asked
+                if each.killed_at and not each.final_at
+            }
             with contextlib.suppress(Exception):  # the file is locked for a moment
                 marks = ",".join("?" * len(waiting))
-                rows = self.stage.sql(f"SELECT id, status FROM messages WHERE id IN ({marks})", *waiting)
+                rows = self.stage.sql(
+                    f"SELECT id, status FROM messages WHERE id IN ({marks})", *waiting
+                )
                 for message_id, status in rows:
                     if status in ANSWERS:
                         waiting[message_id].final_at = time.monotonic()
@@ -92,7 +112,11 @@ class Crowd:
 def kill(stage: Stage, crowd: Crowd, kind: str) -> None:
     """Kill somebody, note whose answers that ended, and wait until somebody else is there."""
     # one that hangs before its first heartbeat is never killed by gunicorn, so it has to be one that serves
-    before = wait_for(lambda: sorted(stage.inside()), BACK_SECONDS) if kind == "frozen" else sorted(stage.service.workers())
+    before = (
+        wait_for(lambda: sorted(stage.inside()), BACK_SECONDS)
+        if kind == "frozen"
+        else sorted(stage.service.workers())
+    )
     victims = before if kind == "service" else [crowd.chance.choice(before)]
     struck = crowd.written_by(victims)
     killed_at = time.monotonic()
@@ -102,7 +126,9 @@ def kill(stage: Stage, crowd: Crowd, kind: str) -> None:
     else:
         os.kill(victims[0], signal.SIGKILL if kind == "worker" else signal.SIGSTOP)
     wait_for(
-        lambda: len(set(stage.service.workers()) - set(victims)) == stage.workers, FREEZE_SECONDS + BACK_SECONDS, "a new worker"
+        lambda: len(set(stage.service.workers()) - set(victims)) == stage.workers,
+        FREEZE_SECONDS + BACK_SECONDS,
+        "a new worker",
     )
     for each in struck:
         each.killed_at, each.restarted_at = killed_at, time.monotonic()
@@ -112,8 +138,13 @@ def run(times: int, seed: int, most_lost: float = LOST_SECONDS) -> Report:
     """Kill so often, then judge every answer."""
     chance = random.Random(seed)
     kinds = [*KINDS, *chance.choices(KINDS, WEIGHTS, k=times)][:times]
-    found = Report(f"{times} times killed during live answers: " + ", ".join(f"{kinds.count(kind)} {kind}" for kind in KINDS))
-    with Stage(new_home("kills"), workers=2, pulse=False, arguments=("--timeout", str(FREEZE_SECONDS))) as stage:
+    found = Report(
+        f"{times} times killed during live answers: "
+        + ", ".join(f"{kinds.count(kind)} {kind}" for kind in KINDS)
+    )
+    with Stage(
+        new_home("kills"), workers=2, pulse=False, arguments=("--timeout", str(FREEZE_SECONDS))
+    ) as stage:
         crowd = Crowd(stage, chance)
         for kind in kinds:
             crowd.fill()
@@ -122,10 +153,19 @@ def run(times: int, seed: int, most_lost: float = LOST_SECONDS) -> Report:
         for each in crowd.asked:
             each.work.result(120)
         struck = [each for each in crowd.asked if each.killed_at]
-        wait_for(lambda: all(each.final_at for each in struck), FINAL_SECONDS + BACK_SECONDS, "final states")
+        wait_for(
+            lambda: all(each.final_at for each in struck),
+            FINAL_SECONDS + BACK_SECONDS,
+            "final states",
+        )
         crowd.over = True
         judge(stage, crowd, found, most_lost)
-        found.say("answers, of which their writer was killed", f"{len(crowd.asked)}, {len(struck)}", "some", bool(struck))
+        found.say(
+            "answers, of which their writer was killed",
+            f"{len(crowd.asked)}, {len(struck)}",
+            "some",
+            bool(struck),
+        )
         left = stage.sql("SELECT count(*) FROM runs")[0][0]
         found.say("rows of live answers left", left, "0", left == 0)
     return found
@@ -145,10 +185,14 @@ def judge(stage: Stage, crowd: Crowd, found: Report, most_lost: float) -> None:
         numbers = [int(number) for number in stored["content"].split(" ") if number]
         if numbers != list(range(len(numbers))):
             found.broken.append(f"twice or left out: {each.reader!r}")
-        sent = [moment for request in stage.requests(each.reader.question) for moment in request.sent]
+        sent = [
+            moment for request in stage.requests(each.reader.question) for moment in request.sent
+        ]
         if each.killed_at is None:
             if stored["status"] != "complete":
-                found.broken.append(f"{stored['status']}, and nobody killed its writer: {each.reader!r}")
+                found.broken.append(
+                    f"{stored['status']}, and nobody killed its writer: {each.reader!r}"
+                )
             continue
         assert each.final_at is not None and each.restarted_at is not None
         waited.append(max(0.0, each.final_at - each.restarted_at))

@@ -36,7 +36,9 @@ class Crowd:
         self.sockets = [silent_connection(stage.service, reader.body) for reader in self.readers]
         heard: set[socket.socket] = set()
         while len(heard) < ANSWERS:
-            ready, _, _ = select.select([each for each in self.sockets if each not in heard], [], [])
+            ready, _, _ = select.select(
+                [each for each in self.sockets if each not in heard], [], []
+            )
             heard.update(each for each in ready if b'"chunk"' in each.recv(65536))
 
     def largest_gap(self, seconds: float) -> float:
@@ -62,7 +64,9 @@ def run(times: int, seed: int) -> Report:
 
 def on(stage: Stage, times: int) -> Report:
     """Take the lock so often."""
-    found = Report(f"{ANSWERS} answers at {RATE} pieces a second while another process holds SQLite's write lock")
+    found = Report(
+        f"{ANSWERS} answers at {RATE} pieces a second while another process holds SQLite's write lock"
+    )
     crowd = Crowd(stage, times * (2 * LOCK_SECONDS + SETTLE_SECONDS) + MARGIN_SECONDS)
     crowd.largest_gap(SETTLE_SECONDS)
     for number in range(1, times + 1):
@@ -72,7 +76,12 @@ def on(stage: Stage, times: int) -> Report:
         crowd.largest_gap(SETTLE_SECONDS)
         found.say(f"lock {number}: largest gap free", f"{free * 1000:.0f} ms")
         added = max(0.0, taken - free)
-        found.say(f"lock {number}: added while it was taken", f"{added * 1000:.0f} ms", "100 ms", added < ADDED_SECONDS)
+        found.say(
+            f"lock {number}: added while it was taken",
+            f"{added * 1000:.0f} ms",
+            "100 ms",
+            added < ADDED_SECONDS,
+        )
     finish(stage, crowd, found)
     return found
 

@@ -16,13 +16,17 @@ SLACK_SECONDS = 5
 RECEIVE_BYTES = 4096
 MODEL, LETTERS = "blocks-90-8000-10", 90 * 8000  # nine seconds
 SO_ATTACH_FILTER = 26  # linux/asm-generic/socket.h; the socket module has no name for it
-DROP_ALL = struct.pack("HBBI", 0x06, 0, 0, 0)  # one instruction of classic BPF, "return 0": keep nothing of any packet
+DROP_ALL = struct.pack(
+    "HBBI", 0x06, 0, 0, 0
+)  # one instruction of classic BPF, "return 0": keep nothing of any packet
 
 
 def cut_the_cable(reader: socket.socket) -> None:
     """Let nothing reach a socket any more, and so nothing be acknowledged: as if its machine had lost its power."""
     program = ctypes.create_string_buffer(DROP_ALL)
-    reader.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("HL", 1, ctypes.addressof(program)))
+    reader.setsockopt(
+        socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("HL", 1, ctypes.addressof(program))
+    )
 
 
 def is_held(stage: Stage, port: int) -> bool:
@@ -33,7 +37,9 @@ def read_context(raw: socket.socket, lost: Reader) -> None:
     head = ""
     while '"context"' not in head or not head.endswith("\n"):
         head += raw.recv(4096).decode()
-    lost.context = json.loads(next(line[6:] for line in head.splitlines() if line.startswith("data: ")))
+    lost.context = json.loads(
+        next(line[6:] for line in head.splitlines() if line.startswith("data: "))
+    )
 
 
 def lose(stage: Stage, half_open: bool) -> list[Reader]:
@@ -49,8 +55,14 @@ def lose(stage: Stage, half_open: bool) -> list[Reader]:
         assert is_held(stage, port)
         began = time.monotonic()
         other.ask(letters(60))
-        wait_for(lambda: not is_held(stage, port), READER_SECONDS + SLACK_SECONDS, "the reader is dropped")
-        assert time.monotonic() - began > READER_SECONDS / 2, "not at once: a phone may be in a tunnel for a moment"
+        wait_for(
+            lambda: not is_held(stage, port),
+            READER_SECONDS + SLACK_SECONDS,
+            "the reader is dropped",
+        )
+        assert time.monotonic() - began > READER_SECONDS / 2, (
+            "not at once: a phone may be in a tunnel for a moment"
+        )
         assert stage.writer_of(lost.message_id) is not None, "the answer is still written"
     other.follow()
     assert len(lost.stored(20)["content"]) == LETTERS

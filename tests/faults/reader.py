@@ -61,7 +61,13 @@ class Reader:
     def come_back(self, until: Until = never, place: str | None = None) -> "Reader":
         """GET what follows the last position."""
         place = self.place if place is None else place
-        return self._read("GET", f"/chat/stream/{self.message_id}", until, None, {"Last-Event-ID": place} if place else {})
+        return self._read(
+            "GET",
+            f"/chat/stream/{self.message_id}",
+            until,
+            None,
+            {"Last-Event-ID": place} if place else {},
+        )
 
     def follow(self, seconds: float = 40, until: Until = never) -> "Reader":
         """Ask, or come back, again and again, until the answer has ended or a condition holds: whatever breaks between."""
@@ -97,14 +103,22 @@ class Reader:
     def stop(self) -> int:
         return self.service.request("DELETE", f"/chat/stream/{self.message_id}").status
 
-    def _read(self, method: str, path: str, until: Until, body: bytes | None, headers: dict[str, str]) -> "Reader":
+    def _read(
+        self, method: str, path: str, until: Until, body: bytes | None, headers: dict[str, str]
+    ) -> "Reader":
         self.fault = None
         connection = http.client.HTTPConnection("127.0.0.1", self.service.port, timeout=30)
         try:
             connection.connect()
             self.ports.append(connection.sock.getsockname()[1])
-            given = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json", **headers}
-            connection.request(method, path, body, {name.replace("_", "-"): value for name, value in given.items()})
+            given = {
+                "Authorization": f"Bearer {TOKEN}",
+                "Content-Type": "application/json",
+                **headers,
+            }
+            connection.request(
+                method, path, body, {name.replace("_", "-"): value for name, value in given.items()}
+            )
             response = connection.getresponse()
             self.status, self.headers = response.status, dict(response.getheaders())
             if response.status == 200:
@@ -147,7 +161,9 @@ class Reader:
         return f"<{self.context.get('message_id', 'unanswered')} {shown}>"
 
 
-def silent_connection(service: Service, body: dict[str, Any], receive_bytes: int = 0) -> socket.socket:
+def silent_connection(
+    service: Service, body: dict[str, Any], receive_bytes: int = 0
+) -> socket.socket:
     """Send a question over a bare socket of which nothing is read; with a small buffer where one is named."""
     raw = socket.socket()
     if receive_bytes:

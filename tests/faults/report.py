@@ -25,15 +25,25 @@ class Report:
         """Add the middle and the worst of some times, of which none may be over `most`."""
         if values:
             middle, worst = sorted(values)[len(values) // 2], max(values)
-            self.say(f"{what}, p50 / worst of {len(values)}", f"{middle:.3f} / {worst:.3f} s", f"{most:g} s", worst <= most)
+            self.say(
+                f"{what}, p50 / worst of {len(values)}",
+                f"{middle:.3f} / {worst:.3f} s",
+                f"{most:g} s",
+                worst <= most,
+            )
 
     def __str__(self) -> str:
         wide = max(len(what) for what, _, _ in self.figures)
-        lines = [f"  {what:<{wide}}  {found:>18}  {promised}".rstrip() for what, found, promised in self.figures]
+        lines = [
+            f"  {what:<{wide}}  {found:>18}  {promised}".rstrip()
+            for what, found, promised in self.figures
+        ]
         return "\n".join([self.title, *lines, *(f"BROKEN {each}" for each in self.broken[:20])])
 
 
-def main(description: str | None, run: Callable[[int, int], Report], count: str, usual: int) -> None:
+def main(
+    description: str | None, run: Callable[[int, int], Report], count: str, usual: int
+) -> None:
     """Run a campaign so many times with a seed, print its table, and exit with 1 where a promise was broken."""
     parser = argparse.ArgumentParser(description=(description or "").partition("\n")[0])
     parser.add_argument(f"--{count}", type=int, default=usual, dest="times")

@@ -84,8 +84,15 @@ def on(stage: Stage, points: int, seed: int) -> Report:
             answers.pop().stop()
         readers = [answer.another() for answer in answers for _ in range(READERS)]
         each = -(-points // (2 * len(readers)))  # half of the points while it is written
-        work = [people.submit(come_and_go, reader, random.Random(chance.random()), each, True) for reader in readers]
-        wait_for(lambda: all(len(reader.text) > 5_000 for reader in readers), SECONDS + 10, "a part of it")
+        work = [
+            people.submit(come_and_go, reader, random.Random(chance.random()), each, True)
+            for reader in readers
+        ]
+        wait_for(
+            lambda: all(len(reader.text) > 5_000 for reader in readers),
+            SECONDS + 10,
+            "a part of it",
+        )
         assert killed is not None
         os.kill(killed, signal.SIGKILL)
         live = sum(each.result(FINAL_SECONDS + 30) for each in work)
@@ -93,7 +100,10 @@ def on(stage: Stage, points: int, seed: int) -> Report:
         while live + ended < points:
             count = min(READERS, 1 + (points - live - ended) // A_CUT_READER)
             late = [chance.choice(answers).another() for _ in range(count)]
-            more = [people.submit(come_and_go, reader, random.Random(chance.random()), points, False) for reader in late]
+            more = [
+                people.submit(come_and_go, reader, random.Random(chance.random()), points, False)
+                for reader in late
+            ]
             ended += sum(each.result(FINAL_SECONDS + 30) for each in more)
             readers += late
         judge(stage, answers, readers, found)
@@ -111,13 +121,25 @@ def judge(stage: Stage, answers: list[Reader], readers: list[Reader], found: Rep
         row = stored[reader.message_id]
         if (reader.text, reader.reasoning) != (row["content"], row["reasoning"]):
             wrong += 1
-    found.say("readers whose text differs from what is stored", f"{wrong} of {len(readers)}", "0", wrong == 0)
+    found.say(
+        "readers whose text differs from what is stored",
+        f"{wrong} of {len(readers)}",
+        "0",
+        wrong == 0,
+    )
     for answer in answers:
         check(stage, answer)
     wanted = ["complete", "interrupted"][: len(answers)]
     states = [stored[answer.message_id]["status"] for answer in answers]
-    sizes = [f"{len((row['content'] + row['reasoning']).encode()) // 1024} KB" for row in stored.values()]
-    found.say("the answers", ", ".join(map(" ".join, zip(states, sizes, strict=True))), ", ".join(wanted), states == wanted)
+    sizes = [
+        f"{len((row['content'] + row['reasoning']).encode()) // 1024} KB" for row in stored.values()
+    ]
+    found.say(
+        "the answers",
+        ", ".join(map(" ".join, zip(states, sizes, strict=True))),
+        ", ".join(wanted),
+        states == wanted,
+    )
     resets = sum(reader.kinds.count("reset") for reader in readers)
     found.say("told to begin anew after the kill", resets)
 

@@ -35,14 +35,18 @@ class Row:
     within: tuple[float, float] = (0, 30)  # seconds from the question to its end
     text: Callable[[str], bool] = lambda _: True
     more: Callable[[Reader], bool] = lambda _: True
-    alone: bool = False  # acted when the others have ended: what it does to /healthz is its own doing
+    alone: bool = (
+        False  # acted when the others have ended: what it does to /healthz is its own doing
+    )
 
 
 def asks(model: str, supplier: str = "openai") -> Act:
     """Ask one question of one model and read the answer to its end."""
 
     def act(stage: Stage) -> list[Reader]:
-        return [Reader(stage.service, model, llm_config={"supplier": supplier, "model": model}).ask()]
+        return [
+            Reader(stage.service, model, llm_config={"supplier": supplier, "model": model}).ask()
+        ]
 
     return act
 
@@ -60,9 +64,12 @@ def row(name: str, **expected: Any) -> Callable[[Act], Act]:
 def model(name: str, code: str = "", *, status: str = "", **expected: Any) -> None:
     """Register a row that is a question to a model of the model server."""
     number, _, behaviour = name.partition(" ")
-    row(f"{number.zfill(2)}-{behaviour}", status=status or ("failed" if code else "complete"), code=code, **expected)(
-        asks(behaviour)
-    )
+    row(
+        f"{number.zfill(2)}-{behaviour}",
+        status=status or ("failed" if code else "complete"),
+        code=code,
+        **expected,
+    )(asks(behaviour))
 
 
 def none(text: str) -> bool:
@@ -73,22 +80,66 @@ def some(text: str) -> bool:
     return text != ""
 
 
-row("01-closed-port", status="failed", code="upstream_unreachable", requests=0, within=(0, 5), text=none)(asks("m", "away"))
-row("02-no-such-host", status="failed", code="upstream_unreachable", requests=0, within=(0, 5), text=none)(asks("m", "nameless"))
+row(
+    "01-closed-port",
+    status="failed",
+    code="upstream_unreachable",
+    requests=0,
+    within=(0, 5),
+    text=none,
+)(asks("m", "away"))
+row(
+    "02-no-such-host",
+    status="failed",
+    code="upstream_unreachable",
+    requests=0,
+    within=(0, 5),
+    text=none,
+)(asks("m", "nameless"))
 model("3 refuse-401", "upstream_auth", text=none)
 model("3 refuse-403", "upstream_auth", text=none)
-model("4 refuse-429-1", "upstream_rate_limit", requests=3, text=none, more=lambda reader: reader.end["retry_after"] == 1)
-model("5 refuse-429-3600", "upstream_rate_limit", text=none, more=lambda reader: reader.end["retry_after"] == 3600)
+model(
+    "4 refuse-429-1",
+    "upstream_rate_limit",
+    requests=3,
+    text=none,
+    more=lambda reader: reader.end["retry_after"] == 1,
+)
+model(
+    "5 refuse-429-3600",
+    "upstream_rate_limit",
+    text=none,
+    more=lambda reader: reader.end["retry_after"] == 3600,
+)
 model("6 refuse-500", "upstream_error", requests=3, text=none)
 model("6 refuse-502", "upstream_error", requests=3, text=none)
 model("6 refuse-503", "upstream_error", requests=3, text=none)
 model("6 refuse-503-once", requests=2, text=some)
 model("6 drop-once", requests=2, text=some)
-model("7 hang-before-headers", "upstream_timeout", within=(FIRST_SECONDS - 1, 2 * FIRST_SECONDS), text=none)
-model("7 drip-headers", "upstream_timeout", within=(FIRST_SECONDS - 1, 2 * FIRST_SECONDS), text=none)
-model("8 hang-after-headers", "upstream_timeout", within=(FIRST_SECONDS - 1, 2 * FIRST_SECONDS), text=none)
-model("9 hang-mid", "upstream_timeout", within=(IDLE_SECONDS - 1, 3 * IDLE_SECONDS), text="One two three ".__eq__)
-model("10 pings", "upstream_timeout", within=(IDLE_SECONDS - 1, 3 * IDLE_SECONDS), text="One ".__eq__)
+model(
+    "7 hang-before-headers",
+    "upstream_timeout",
+    within=(FIRST_SECONDS - 1, 2 * FIRST_SECONDS),
+    text=none,
+)
+model(
+    "7 drip-headers", "upstream_timeout", within=(FIRST_SECONDS - 1, 2 * FIRST_SECONDS), text=none
+)
+model(
+    "8 hang-after-headers",
+    "upstream_timeout",
+    within=(FIRST_SECONDS - 1, 2 * FIRST_SECONDS),
+    text=none,
+)
+model(
+    "9 hang-mid",
+    "upstream_timeout",
+    within=(IDLE_SECONDS - 1, 3 * IDLE_SECONDS),
+    text="One two three ".__eq__,
+)
+model(
+    "10 pings", "upstream_timeout", within=(IDLE_SECONDS - 1, 3 * IDLE_SECONDS), text="One ".__eq__
+)
 model("10 pings-after-finish", text="All said.".__eq__)
 model("11 cut", "upstream_error", text="Half an ".__eq__)
 model("11 reset", "upstream_error", text="Half an ".__eq__)
@@ -103,10 +154,20 @@ model(
     "17 flood-100000",
     alone=True,
     text=lambda text: text == "word " * 100_000,
-    more=lambda reader: len(reader.arrivals) < MOST_CHUNKS_A_SECOND * (reader.ended - reader.began + 1),
+    more=lambda reader: (
+        len(reader.arrivals) < MOST_CHUNKS_A_SECOND * (reader.ended - reader.began + 1)
+    ),
 )
-model("18 length", text="Too long ".__eq__, more=lambda reader: reader.end["data"]["finish_reason"] == "length")
-model("18 content-filter", text="This ".__eq__, more=lambda reader: reader.end["data"]["finish_reason"] == "content_filter")
+model(
+    "18 length",
+    text="Too long ".__eq__,
+    more=lambda reader: reader.end["data"]["finish_reason"] == "length",
+)
+model(
+    "18 content-filter",
+    text="This ".__eq__,
+    more=lambda reader: reader.end["data"]["finish_reason"] == "content_filter",
+)
 model("19 error-event", "upstream_error", text="Half an ".__eq__)
 model("20 html", "upstream_protocol", text=none)
 model("20 json-whole", text="All at once.".__eq__)
@@ -119,7 +180,9 @@ model("21 redirect", "upstream_protocol", text=none)
 
 
 def typewriter(stage: Stage, count: int = 60, rate: int = 30) -> Reader:
-    return Reader(stage.service, "typewriter", llm_config=stage.config(f"typewriter-{count}-{rate}"))
+    return Reader(
+        stage.service, "typewriter", llm_config=stage.config(f"typewriter-{count}-{rate}")
+    )
 
 
 def words(count: int) -> Callable[[str], bool]:
@@ -155,14 +218,20 @@ def two_tabs(stage: Stage) -> list[Reader]:
     """In one session: one is answered, the other is told that it is busy, and asks again when it is not."""
     first = Reader(stage.service, "first", llm_config=stage.config("echo")).ask()
     session = {"session_id": first.context["session_id"]}
-    both = [Reader(stage.service, "tab", llm_config=stage.config("typewriter-60-30"), **session) for _ in range(2)]
+    both = [
+        Reader(stage.service, "tab", llm_config=stage.config("typewriter-60-30"), **session)
+        for _ in range(2)
+    ]
     with together(2) as people:
         list(people.map(Reader.ask, both))
     refused = [reader for reader in both if reader.status == 409]
     assert len(refused) == 1 and refused[0].seen[0]["error"]["code"] == "busy", both
     refused[0].ask()
     stored = stage.service.get(f"/api/sessions/{session['session_id']}/messages").json["items"]
-    assert [each["parent_id"] for each in stored] == [None, *(each["id"] for each in stored[:-1])], "order kept"
+    assert [each["parent_id"] for each in stored] == [
+        None,
+        *(each["id"] for each in stored[:-1]),
+    ], "order kept"
     return both
 
 
@@ -213,9 +282,15 @@ def stopped(name: str, stage_of: str, until: Callable[[Reader], bool]) -> None:
         wait_for(lambda: stage.requests(reader.question), 5, "the model is asked")
         began = time.monotonic()
         assert {reader.stop() for _ in range(2)} == {204}
-        wait_for(lambda: all(each.t_end for each in stage.requests(reader.question)), 3, "the model sees the close")
+        wait_for(
+            lambda: all(each.t_end for each in stage.requests(reader.question)),
+            3,
+            "the model sees the close",
+        )
         (request,) = stage.requests(reader.question)
-        assert request.closed_at is not None and request.closed_at - began < 1, request.closed_at and request.closed_at - began
+        assert request.closed_at is not None and request.closed_at - began < 1, (
+            request.closed_at and request.closed_at - began
+        )
         return [reader]
 
 
@@ -234,7 +309,10 @@ def stop_after_the_end(stage: Stage) -> list[Reader]:
 @row("43-base-deleted-while-a-chat-uses-it", text=words(60))
 def base_deleted(stage: Stage) -> list[Reader]:
     base = stage.service.post("/api/knowledge", {"name": "short-lived"}).json["id"]
-    config = {"llm_config": stage.config("typewriter-60-30"), "knowledge_config": {"knowledge_base_id": base}}
+    config = {
+        "llm_config": stage.config("typewriter-60-30"),
+        "knowledge_config": {"knowledge_base_id": base},
+    }
     reader = Reader(stage.service, "base", **config).ask(letters(20))
     assert stage.service.request("DELETE", f"/api/knowledge/{base}").status == 204
     return [reader.follow()]
@@ -246,10 +324,15 @@ def upload_cut(stage: Stage) -> list[Reader]:
     reader = typewriter(stage).ask(letters(20))
     connection = http.client.HTTPConnection("127.0.0.1", stage.service.port, timeout=30)
     connection.putrequest("POST", f"/api/knowledge/{base}/files")
-    headers = {"Authorization": f"Bearer {stage.service.environ['CHATAPP_TOKEN']}", "Content-Length": "1000000"}
+    headers = {
+        "Authorization": f"Bearer {stage.service.environ['CHATAPP_TOKEN']}",
+        "Content-Length": "1000000",
+    }
     for name, value in (headers | {"Content-Type": "multipart/form-data; boundary=b"}).items():
         connection.putheader(name, value)
-    connection.endheaders(b'--b\r\nContent-Disposition: form-data; name="files"; filename="a.txt"\r\n\r\nhalf of')
+    connection.endheaders(
+        b'--b\r\nContent-Disposition: form-data; name="files"; filename="a.txt"\r\n\r\nhalf of'
+    )
     time.sleep(0.3)
     connection.close()
     reader.follow()

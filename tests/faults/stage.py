@@ -55,7 +55,13 @@ class Pulse:
 
     def __init__(self, service: Service) -> None:
         assert service.process is not None
-        command = [sys.executable, "-m", "tests.faults.pulse", str(service.port), str(service.process.pid)]
+        command = [
+            sys.executable,
+            "-m",
+            "tests.faults.pulse",
+            str(service.port),
+            str(service.process.pid),
+        ]
         self._process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
         self._beats: list[Beat] = []
         self._thread = threading.Thread(target=self._listen, daemon=True)
@@ -76,7 +82,11 @@ class Pulse:
 
     def between(self, began: float, ended: float) -> list[Beat]:
         """Return what was asked in this time."""
-        return [beat for beat in list(self._beats) if beat.began + beat.took >= began and beat.began <= ended]
+        return [
+            beat
+            for beat in list(self._beats)
+            if beat.began + beat.took >= began and beat.began <= ended
+        ]
 
 
 class Stage:
@@ -94,11 +104,22 @@ class Stage:
         self.models = ModelServer()
         self.embedder = embedder
         if embedder is not None:
-            more = {"CHATAPP_EMBEDDER": "words", "CHATAPP_EMBEDDER_URL": embedder.base_url, "CHATAPP_EMBEDDER_KEY": KEY, **more}
-        names = {"OPENAI_BASE_URL": self.models.base_url, "OPENAI_API_KEY": KEY, "OPENAI_MODELS": "echo"}
+            more = {
+                "CHATAPP_EMBEDDER": "words",
+                "CHATAPP_EMBEDDER_URL": embedder.base_url,
+                "CHATAPP_EMBEDDER_KEY": KEY,
+                **more,
+            }
+        names = {
+            "OPENAI_BASE_URL": self.models.base_url,
+            "OPENAI_API_KEY": KEY,
+            "OPENAI_MODELS": "echo",
+        }
         self.workers = workers
         options = ("-c", str(CONF), *arguments)
-        self.service = Service(home, workers=workers, arguments=options, **{**LIMITS, **names, **more})
+        self.service = Service(
+            home, workers=workers, arguments=options, **{**LIMITS, **names, **more}
+        )
         self.home = home
         self.pulse: Pulse | None = None
         self._beats = pulse
@@ -120,7 +141,12 @@ class Stage:
         """Ask a few questions, and tell whether they were answered as fast as later ones will be."""
         began = time.monotonic()
         for _ in range(2 * self.workers):
-            assert self.service.post("/chat", {"question": "warm", "llm_config": self.config("echo")}).status == 200
+            assert (
+                self.service.post(
+                    "/chat", {"question": "warm", "llm_config": self.config("echo")}
+                ).status
+                == 200
+            )
         return time.monotonic() - began < self.workers
 
     def __exit__(self, *_: Any) -> None:
@@ -134,17 +160,25 @@ class Stage:
         return {"supplier": "openai", "model": model}
 
     def add_supplier(self, name: str, base_url: str) -> None:
-        made = self.service.post("/api/suppliers", {"name": name, "base_url": base_url, "models": ["m"]})
+        made = self.service.post(
+            "/api/suppliers", {"name": name, "base_url": base_url, "models": ["m"]}
+        )
         assert made.status == 201, made.body
 
     def sql(self, query: str, *values: Any) -> list[Any]:
         """Ask the database file directly."""
-        with closing(sqlite3.connect(f"file:{self.home / 'chatapp.db'}?mode=ro", uri=True, timeout=10)) as connection:
+        with closing(
+            sqlite3.connect(f"file:{self.home / 'chatapp.db'}?mode=ro", uri=True, timeout=10)
+        ) as connection:
             return connection.execute(query, values).fetchall()
 
     def requests(self, question: str) -> list[Logged]:
         """Return what the model server was asked about a question."""
-        asked = [each for each in list(self.models.requests) if isinstance(each.body, dict) and each.body.get("messages")]
+        asked = [
+            each
+            for each in list(self.models.requests)
+            if isinstance(each.body, dict) and each.body.get("messages")
+        ]
         return [each for each in asked if question in str(each.body["messages"][-1].get("content"))]
 
     def inside(self) -> dict[int, dict[str, Any]]:
@@ -167,11 +201,23 @@ class Stage:
         """Return (worker, state, own port, other port) of every TCP socket that the workers hold."""
         rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
         by_inode = {row[9]: (row[3], _port(row[1]), _port(row[2])) for row in rows}
-        return [(pid, *by_inode[inode]) for pid in self.service.workers() for inode in _inodes(pid) if inode in by_inode]
+        return [
+            (pid, *by_inode[inode])
+            for pid in self.service.workers()
+            for inode in _inodes(pid)
+            if inode in by_inode
+        ]
 
     def worker_of(self, port: int) -> int | None:
         """Return the worker that holds the other end of a reader's port."""
-        return next((pid for pid, _, own, other in self.sockets() if own == self.service.port and other == port), None)
+        return next(
+            (
+                pid
+                for pid, _, own, other in self.sockets()
+                if own == self.service.port and other == port
+            ),
+            None,
+        )
 
     def writer_of(self, message_id: str) -> int | None:
         """Return the worker that writes an answer."""

@@ -32,9 +32,7 @@ TRIES = 60
 STAGES = ("reading", "rewriting", "searching", "first-token", "mid-stream")
 ASKED = ("rewriting", "first-token", "mid-stream")  # where a connection to the model is open
 SHORT = ("rewriting", "searching")  # these end by themselves after three seconds
-READ_BY_NOBODY = (
-    "UPDATE files SET status = 'queued', lease_owner = 'a test', lease_until = datetime('now', '+1 hour'), created_at = ?"
-)
+READ_BY_NOBODY = "UPDATE files SET status = 'queued', lease_owner = 'a test', lease_until = datetime('now', '+1 hour'), created_at = ?"
 
 
 @dataclass
@@ -57,7 +55,9 @@ class Stopped:
 @contextmanager
 def write_lock(stage: Stage) -> Iterator[None]:
     """Hold SQLite's write lock as another process would."""
-    with closing(sqlite3.connect(stage.home / "chatapp.db", timeout=10, isolation_level=None)) as connection:
+    with closing(
+        sqlite3.connect(stage.home / "chatapp.db", timeout=10, isolation_level=None)
+    ) as connection:
         connection.execute("BEGIN IMMEDIATE")
         yield
         connection.execute("ROLLBACK")
@@ -75,12 +75,16 @@ def make_shelf(stage: Stage) -> Shelf:
 def keep_unread(stage: Stage, shelf: Shelf) -> None:
     """Let the unread file look as if it had just come, and as if somebody were at it."""
     created = time.strftime("%Y-%m-%d %H:%M:%S.000000", time.gmtime())
-    with closing(sqlite3.connect(stage.home / "chatapp.db", timeout=10, isolation_level=None)) as connection:
+    with closing(
+        sqlite3.connect(stage.home / "chatapp.db", timeout=10, isolation_level=None)
+    ) as connection:
         connection.execute(f"{READ_BY_NOBODY} WHERE knowledge_base_id = ?", (created, shelf.unread))
 
 
 def says(status: str) -> Callable[[Reader], bool]:
-    return lambda reader: any(each["data"] == status for each in reader.seen if each["type"] == "status")
+    return lambda reader: any(
+        each["data"] == status for each in reader.seen if each["type"] == "status"
+    )
 
 
 def begin(stage: Stage, shelf: Shelf, at: str, session: str = "") -> Reader:
@@ -89,7 +93,12 @@ def begin(stage: Stage, shelf: Shelf, at: str, session: str = "") -> Reader:
         "reading": ("What does Waldemar eat?", "echo", shelf.unread, says("reading")),
         "searching": ("What does the otter Waldemar eat?", "echo", shelf.ready, says("searching")),
         "rewriting": ("What about it?", "slow-rewrite", shelf.ready, says("rewriting")),
-        "first-token": ("first token", "slow-first-60", "", lambda reader: "context" in reader.kinds),
+        "first-token": (
+            "first token",
+            "slow-first-60",
+            "",
+            lambda reader: "context" in reader.kinds,
+        ),
         "mid-stream": ("mid", "typewriter-4000-40", "", letters(20)),
         "history": ("Who is Waldemar?", "echo", "", lambda reader: reader.end is not None),
     }[at]
@@ -101,10 +110,20 @@ def begin(stage: Stage, shelf: Shelf, at: str, session: str = "") -> Reader:
     return reader
 
 
-def begin_all(stage: Stage, shelf: Shelf, places: list[str], people: ThreadPoolExecutor) -> list[Reader]:
+def begin_all(
+    stage: Stage, shelf: Shelf, places: list[str], people: ThreadPoolExecutor
+) -> list[Reader]:
     """Bring every answer to its stage; those that stay in theirs for three seconds only come last."""
-    sessions = {place: people.submit(begin, stage, shelf, "history") for place, at in enumerate(places) if at == "rewriting"}
-    long = {place: people.submit(begin, stage, shelf, at) for place, at in enumerate(places) if at not in SHORT}
+    sessions = {
+        place: people.submit(begin, stage, shelf, "history")
+        for place, at in enumerate(places)
+        if at == "rewriting"
+    }
+    long = {
+        place: people.submit(begin, stage, shelf, at)
+        for place, at in enumerate(places)
+        if at not in SHORT
+    }
     wait([*sessions.values(), *long.values()])
 
     def last(place: int) -> Reader:
@@ -120,14 +139,20 @@ def through_another(stage: Stage, reader: Reader, token: str) -> float:
     writer = stage.writer_of(reader.message_id)
     assert writer is not None, f"{reader!r} has ended before it was stopped"
     for _ in range(TRIES):
-        with closing(http.client.HTTPConnection("127.0.0.1", stage.service.port, timeout=10)) as connection:
+        with closing(
+            http.client.HTTPConnection("127.0.0.1", stage.service.port, timeout=10)
+        ) as connection:
             connection.connect()
             port = connection.sock.getsockname()[1]
             worker = wait_for(lambda: stage.worker_of(port), 5, "somebody accepts")  # noqa: B023
             if worker == writer:
                 continue
             sent = time.monotonic()
-            connection.request("DELETE", f"/chat/stream/{reader.message_id}", headers={"Authorization": f"Bearer {token}"})
+            connection.request(
+                "DELETE",
+                f"/chat/stream/{reader.message_id}",
+                headers={"Authorization": f"Bearer {token}"},
+            )
             assert connection.getresponse().status == 204
             return sent
     raise AssertionError("every connection was accepted by the worker that writes")
@@ -148,7 +173,14 @@ def stop(stage: Stage, reader: Reader, at: str, locked: bool, token: str) -> Sto
     return Stopped(at, locked, done - sent)
 
 
-def one_round(stage: Stage, shelf: Shelf, embedder: EmbedServer, places: list[str], locked: bool, found: Report) -> list[Stopped]:
+def one_round(
+    stage: Stage,
+    shelf: Shelf,
+    embedder: EmbedServer,
+    places: list[str],
+    locked: bool,
+    found: Report,
+) -> list[Stopped]:
     """Bring some answers to their stages and stop them at once; a promise that is broken goes into the report."""
     keep_unread(stage, shelf)
     embedder.mood = "wait"
@@ -158,7 +190,12 @@ def one_round(stage: Stage, shelf: Shelf, embedder: EmbedServer, places: list[st
         readers = begin_all(stage, shelf, places, people)
         with write_lock(stage) if locked else contextlib.nullcontext():
             began = time.monotonic()
-            stops = list(people.map(lambda pair: stop(stage, pair[0], pair[1], locked, token), zip(readers, places, strict=True)))
+            stops = list(
+                people.map(
+                    lambda pair: stop(stage, pair[0], pair[1], locked, token),
+                    zip(readers, places, strict=True),
+                )
+            )
             if locked:
                 time.sleep(max(0.0, began + LOCK_SECONDS - time.monotonic()))
     embedder.mood = ""
@@ -180,7 +217,10 @@ def one_round(stage: Stage, shelf: Shelf, embedder: EmbedServer, places: list[st
 
 def run(times: int, seed: int) -> Report:
     """Stop so many answers, on a stage of its own."""
-    with EmbedServer() as embedder, Stage(new_home("stops"), workers=2, pulse=False, embedder=embedder) as stage:
+    with (
+        EmbedServer() as embedder,
+        Stage(new_home("stops"), workers=2, pulse=False, embedder=embedder) as stage,
+    ):
         return on(stage, times, seed)
 
 
@@ -198,7 +238,9 @@ def on(stage: Stage, times: int, seed: int) -> Report:
     for at in STAGES:
         for locked in (False, True):
             times_of = [each.seconds for each in stops if (each.stage, each.locked) == (at, locked)]
-            found.seconds(f"{at}, {'write lock taken' if locked else 'free'}", times_of, CLOSE_SECONDS)
+            found.seconds(
+                f"{at}, {'write lock taken' if locked else 'free'}", times_of, CLOSE_SECONDS
+            )
     found.say("stopped", len(stops), str(times), len(stops) == times)
     return found
 

@@ -22,7 +22,9 @@ def keeps_its_promises(report: Report, seed: int = 0) -> None:
 
 
 @pytest.mark.parametrize("stage", [2], indirect=True, ids=["two-workers"])
-def test_stops_through_the_other_worker_with_the_lock_free_and_taken(stage: Stage, seed: int) -> None:
+def test_stops_through_the_other_worker_with_the_lock_free_and_taken(
+    stage: Stage, seed: int
+) -> None:
     keeps_its_promises(stops.on(stage, 12, seed), seed)
 
 

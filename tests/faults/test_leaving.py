@@ -16,7 +16,10 @@ from tests.faults.stage import DRAIN_SECONDS, Stage
 from tests.support.service import ROOT, wait_for
 
 pytestmark = pytest.mark.server
-SHORT, LONG = "numbered-60-30", "numbered-4000-30"  # two seconds, and more than a worker that leaves waits for
+SHORT, LONG = (
+    "numbered-60-30",
+    "numbered-4000-30",
+)  # two seconds, and more than a worker that leaves waits for
 HANDLED = 40  # requests after which a worker leaves
 WALL_CLOCK = ("time.time", "datetime.now", "datetime.utcnow", "now")
 TIMED = ("chains", "core", "runs", "web/chat.py", "web/connection.py", "database.py", "offload.py")
@@ -38,7 +41,11 @@ def leave(stage: Stage, how: str) -> None:
     else:
         for _ in range(HANDLED * stage.workers * 2):
             stage.service.get("/healthz")
-    wait_for(lambda: not before & set(stage.service.workers()), DRAIN_SECONDS + 15, "the old workers have left")
+    wait_for(
+        lambda: not before & set(stage.service.workers()),
+        DRAIN_SECONDS + 15,
+        "the old workers have left",
+    )
     wait_for(lambda: len(stage.service.workers()) == stage.workers, 10, "the new ones are here")
 
 
@@ -49,18 +56,25 @@ def test_a_worker_that_leaves_ends_its_streams_in_order(stage: Stage, how: str) 
 
 def test_a_worker_that_has_handled_enough_leaves_in_order(tmp_path: Path) -> None:
     arguments = ("--max-requests", str(HANDLED))
-    with Stage(tmp_path, pulse=False, arguments=arguments, FAULTS_DRAIN_SECONDS=str(DRAIN_SECONDS)) as stage:
+    with Stage(
+        tmp_path, pulse=False, arguments=arguments, FAULTS_DRAIN_SECONDS=str(DRAIN_SECONDS)
+    ) as stage:
         leaves_in_order(stage, "33-max-requests")
 
 
 def leaves_in_order(stage: Stage, how: str) -> None:
     """What can end does, and its reader hears of it; the rest is saved as interrupted, whole, and its reader is told."""
     with ThreadPoolExecutor(8) as people:
-        asked = [Reader(stage.service, how, llm_config=stage.config(name)) for name in (SHORT, SHORT, LONG, LONG)]
+        asked = [
+            Reader(stage.service, how, llm_config=stage.config(name))
+            for name in (SHORT, SHORT, LONG, LONG)
+        ]
         work: list[Future[Reader]] = [people.submit(reader.follow, 60) for reader in asked]
         wait_for(lambda: all(letters(20)(reader) for reader in asked), 10, "all are being written")
         left = Reader(stage.service, how, llm_config=stage.config(LONG)).ask(letters(20))
-        with stage.unwatched():  # the old workers take nothing more while the new ones are still loading
+        with (
+            stage.unwatched()
+        ):  # the old workers take nothing more while the new ones are still loading
             leave(stage, how)
         for future in work:
             future.result(60)
@@ -72,16 +86,23 @@ def leaves_in_order(stage: Stage, how: str) -> None:
         assert request.closed_at is not None
         numbers = [int(number) for number in reader.text.split()]
         assert numbers == list(range(len(numbers)))
-        assert len(request.sent) - len(numbers) <= 3, "what had come is saved, to the last pieces that were on their way"
+        assert len(request.sent) - len(numbers) <= 3, (
+            "what had come is saved, to the last pieces that were on their way"
+        )
     assert Reader(stage.service, "after", llm_config=stage.config("echo")).follow().end is not None
 
 
 def test_killed_before_anything_was_saved_the_reader_still_gets_an_end(stage: Stage) -> None:
     """In the first 200 ms nothing of an answer is in the database but that it was begun; its reader may have seen that."""
     with stage.unwatched():
-        readers = [Reader(stage.service, "at once", llm_config=stage.config("hang-before-headers")) for _ in range(8)]
+        readers = [
+            Reader(stage.service, "at once", llm_config=stage.config("hang-before-headers"))
+            for _ in range(8)
+        ]
         with ThreadPoolExecutor(len(readers)) as people:
-            list(people.map(lambda reader: reader.ask(lambda each: "context" in each.kinds), readers))
+            list(
+                people.map(lambda reader: reader.ask(lambda each: "context" in each.kinds), readers)
+            )
             stage.kill_all()
         stage.service.start()
         for reader in readers:
@@ -92,13 +113,21 @@ def test_waits_are_measured_by_a_clock_that_cannot_jump() -> None:
     """Row 44: no wait, limit or order stands on the wall clock. (What a jump does to a running service is not acted here.)"""
     package = ROOT / "chatapp"
     files = [
-        file for part in TIMED for file in ([package / part] if part.endswith(".py") else sorted((package / part).rglob("*.py")))
+        file
+        for part in TIMED
+        for file in (
+            [package / part] if part.endswith(".py") else sorted((package / part).rglob("*.py"))
+        )
     ]
     assert len(files) > 20
     found = []
     for file in files:
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             name = file.relative_to(package).as_posix()
-            if isinstance(node, ast.Call) and ast.unparse(node.func) in WALL_CLOCK and name not in MAY_READ_THE_CLOCK:
+            if (
+                isinstance(node, ast.Call)
+                and ast.unparse(node.func) in WALL_CLOCK
+                and name not in MAY_READ_THE_CLOCK
+            ):
                 found.append(f"{name}:{node.lineno}: {ast.unparse(node)}")
     assert not found

@@ -34,7 +34,9 @@ def read_heads(readers: list[socket.socket], seconds: float) -> dict[int, str]:
 
 def attach(stage: Stage, message_id: str) -> socket.socket:
     raw = socket.create_connection(("127.0.0.1", stage.service.port), timeout=20)
-    raw.sendall(f"GET /chat/stream/{message_id} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {TOKEN}\r\n\r\n".encode())
+    raw.sendall(
+        f"GET /chat/stream/{message_id} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {TOKEN}\r\n\r\n".encode()
+    )
     return raw
 
 
@@ -44,7 +46,10 @@ def status(head: str) -> str:
 
 def test_one_stream_more_than_the_limit_is_told_when_to_come_back(tmp_path: Path) -> None:
     """With as many as the limit allows the rest answers as before; what is refused leaves nothing; who leaves makes room."""
-    with Stage(tmp_path, CHATAPP_MAX_STREAMS=str(STREAMS)) as stage, contextlib.ExitStack() as opened:
+    with (
+        Stage(tmp_path, CHATAPP_MAX_STREAMS=str(STREAMS)) as stage,
+        contextlib.ExitStack() as opened,
+    ):
         live = Reader(stage.service, "long", llm_config=stage.config("typewriter-400-8"))
         live.ask(letters(5))
         readers = [opened.enter_context(attach(stage, live.message_id)) for _ in range(STREAMS)]
@@ -53,8 +58,12 @@ def test_one_stream_more_than_the_limit_is_told_when_to_come_back(tmp_path: Path
         back = live.another().come_back()
         for reader in (refused, back):
             assert (reader.status, int(reader.headers["Retry-After"]) > 0) == (503, True)
-        assert stage.sql("SELECT count(*) FROM messages WHERE content = ?", refused.question) == [(0,)]
-        refused.began = time.monotonic()  # what check() asks of /healthz it asks of this time: all streams are here
+        assert stage.sql("SELECT count(*) FROM messages WHERE content = ?", refused.question) == [
+            (0,)
+        ]
+        refused.began = (
+            time.monotonic()
+        )  # what check() asks of /healthz it asks of this time: all streams are here
         for _ in range(10):
             assert stage.service.get("/sign-in").status == 200
         assert (time.monotonic() - refused.began) / 10 < HEALTHZ_SECONDS
@@ -83,7 +92,9 @@ def test_more_readers_than_files_may_be_open_are_refused_and_nothing_breaks(tmp_
         heads = read_heads(readers, 15)
         assert len(heads) == MANY, f"{MANY - len(heads)} of {MANY} have no answer"
         assert {status(head) for head in heads.values()} == {"200", "503"}
-        assert all("retry-after" in head.lower() for head in heads.values() if status(head) == "503")
+        assert all(
+            "retry-after" in head.lower() for head in heads.values() if status(head) == "503"
+        )
         for reader in readers:
             reader.close()
         active = Reader(stage.service, "after it", llm_config=stage.config("echo")).follow()

@@ -27,7 +27,10 @@ pytestmark = [
 FIRST_BYTE_SECONDS = 1
 WARM = 5  # pieces until the first token is out: the first question after a start takes its time
 # buffering, its sizes and its time-outs are left as they are; some have gzip on, and some for everything there is
-GZIP = {"gzip-as-usual": "", "gzip-for-everything": "gzip_types *; gzip_min_length 0; gzip_proxied any;"}
+GZIP = {
+    "gzip-as-usual": "",
+    "gzip-for-everything": "gzip_types *; gzip_min_length 0; gzip_proxied any;",
+}
 CONF = """
 daemon off;
 pid {folder}/nginx.pid;
@@ -56,8 +59,14 @@ def proxy(request: pytest.FixtureRequest, stage: Stage, tmp_path: Path) -> Itera
     assert NGINX is not None
     port = free_port()
     conf = tmp_path / "nginx.conf"
-    conf.write_text(CONF.format(folder=tmp_path, port=port, service=stage.service.port, gzip=GZIP[request.param]))
-    process = subprocess.Popen([NGINX, "-c", str(conf), "-p", str(tmp_path), "-e", str(tmp_path / "error.log")])
+    conf.write_text(
+        CONF.format(
+            folder=tmp_path, port=port, service=stage.service.port, gzip=GZIP[request.param]
+        )
+    )
+    process = subprocess.Popen(
+        [NGINX, "-c", str(conf), "-p", str(tmp_path), "-e", str(tmp_path / "error.log")]
+    )
     try:
         wait_for(lambda: answers(port), 10, "nginx answers")
         yield port
@@ -67,7 +76,10 @@ def proxy(request: pytest.FixtureRequest, stage: Stage, tmp_path: Path) -> Itera
 
 
 def answers(port: int) -> bool:
-    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=5)) as connection, contextlib.suppress(OSError):
+    with (
+        closing(http.client.HTTPConnection("127.0.0.1", port, timeout=5)) as connection,
+        contextlib.suppress(OSError),
+    ):
         connection.request("GET", "/healthz")
         return connection.getresponse().status == 200
     return False
@@ -75,13 +87,19 @@ def answers(port: int) -> bool:
 
 def test_behind_nginx_tokens_flow_one_by_one(stage: Stage, proxy: int) -> None:
     reader = Reader(stage.service, "proxy", llm_config=stage.config("numbered-60-20"))
-    headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json", "Accept-Encoding": "gzip"}
+    headers = {
+        "Authorization": f"Bearer {TOKEN}",
+        "Content-Type": "application/json",
+        "Accept-Encoding": "gzip",
+    }
     with closing(http.client.HTTPConnection("127.0.0.1", proxy, timeout=30)) as connection:
         began = time.monotonic()
         connection.request("POST", "/chat/stream", json.dumps(reader.body).encode(), headers)
         response = connection.getresponse()
         assert response.status == 200
-        unpack = zlib.decompressobj(wbits=31) if response.headers["Content-Encoding"] == "gzip" else None
+        unpack = (
+            zlib.decompressobj(wbits=31) if response.headers["Content-Encoding"] == "gzip" else None
+        )
         body, came = b"", list[float]()
         while data := response.read1():
             if text := unpack.decompress(data) if unpack else data:
@@ -95,7 +113,9 @@ def test_behind_nginx_tokens_flow_one_by_one(stage: Stage, proxy: int) -> None:
     check(stage, reader)
     assert [int(number) for number in reader.text.split()] == list(range(60))
     assert reader.text == "".join(
-        json.loads(block.partition(b"data: ")[2])["data"] for block in body.split(b"\n\n") if b'"type":"chunk"' in block
+        json.loads(block.partition(b"data: ")[2])["data"]
+        for block in body.split(b"\n\n")
+        if b'"type":"chunk"' in block
     )
 
 

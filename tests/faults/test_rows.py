@@ -39,7 +39,12 @@ class Acted:
         stage.add_supplier("away", dead_port_url())
         stage.add_supplier("nameless", "http://no-such-host.invalid/v1")
         with ThreadPoolExecutor(WARM) as people:
-            list(people.map(lambda _: Reader(stage.service, "warm", llm_config=stage.config("echo")).ask(), range(WARM)))
+            list(
+                people.map(
+                    lambda _: Reader(stage.service, "warm", llm_config=stage.config("echo")).ask(),
+                    range(WARM),
+                )
+            )
         self.before = held(stage)
         self._people = ThreadPoolExecutor(len(ROWS))
         self.rows: dict[str, Future[list[Reader]]] = {}

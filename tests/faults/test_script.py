@@ -35,7 +35,13 @@ class Script:
 
     def step(self) -> None:
         """Do one thing at random."""
-        steps: list[Callable[[], None]] = [self.ask, self.stop, self.come_back, self.kill, self.reload]
+        steps: list[Callable[[], None]] = [
+            self.ask,
+            self.stop,
+            self.come_back,
+            self.kill,
+            self.reload,
+        ]
         chosen = self.chance.choices(steps, (16, 6, 12, 1, 1))[0] if self.readers else self.ask
         self.done.append(chosen.__name__)
         chosen()
@@ -46,7 +52,11 @@ class Script:
         reader = Reader(self.stage.service, name, llm_config=self.stage.config(name))
         until = letters(self.chance.randrange(200)) if self.chance.random() < 0.5 else None
         self.readers.append(reader)
-        self.work.append(self.people.submit(reader.follow, 60, until) if until else self.people.submit(reader.follow, 60))
+        self.work.append(
+            self.people.submit(reader.follow, 60, until)
+            if until
+            else self.people.submit(reader.follow, 60)
+        )
         wait_for(lambda: reader.context or self.work[-1].done(), 20, "it is asked")
 
     def stop(self) -> None:
@@ -69,8 +79,14 @@ class Script:
         if reader.context:
             other = reader.another()
             other.bite = self.chance.randrange(1, 5000)
-            place = f"{reader.message_id}:{self.chance.randrange(600)}" if self.chance.random() < 0.7 else ""
-            self.work.append(self.people.submit(other.come_back, letters(self.chance.randrange(300)), place))
+            place = (
+                f"{reader.message_id}:{self.chance.randrange(600)}"
+                if self.chance.random() < 0.7
+                else ""
+            )
+            self.work.append(
+                self.people.submit(other.come_back, letters(self.chance.randrange(300)), place)
+            )
 
     def kill(self) -> None:
         os.kill(self.chance.choice(self.stage.service.workers()), signal.SIGKILL)

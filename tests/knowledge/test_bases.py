@@ -25,7 +25,13 @@ def test_a_base_counts_its_files(shelf: Shelf) -> None:
     shelf.work()
     shelf.add("b.txt", b"\x89PNG\r\n\x1a\n")
     base = shelf.knowledge.base(shelf.user, shelf.base)
-    assert (base["state"], base["files"], base["chunks"], base["failed"], base["pending"]) == ("ready", 2, 1, 1, 0)
+    assert (base["state"], base["files"], base["chunks"], base["failed"], base["pending"]) == (
+        "ready",
+        2,
+        1,
+        1,
+        0,
+    )
     assert base["bundled"] is False
 
 
@@ -67,7 +73,9 @@ def test_a_deletion_that_was_interrupted_is_finished_by_the_worker(shelf: Shelf)
     assert shelf.search("leave") == []
     assert len(shelf.knowledge.files(shelf.user, shelf.base)[0]) == 1
     assert not shelf.knowledge.due(), "whoever began it may be at it still"
-    shelf.database.write(lambda t: t.execute(update(File).values(lease_until=now() - timedelta(seconds=1))) and None)
+    shelf.database.write(
+        lambda t: t.execute(update(File).values(lease_until=now() - timedelta(seconds=1))) and None
+    )
     assert shelf.knowledge.due()
     remover = Remover(shelf.database, shelf.ingest()._index, shelf.knowledge.originals)
     while remover.go_on():
@@ -121,7 +129,10 @@ def test_a_person_is_forgotten_with_all_their_documents(shelf: Shelf) -> None:
 
 def test_files_and_chunks_come_in_pages(shelf: Shelf) -> None:
     for number in range(5):
-        row = shelf.add(f"{number}.txt", "\n\n".join(f"Paragraph {n} of {number}. " + "word " * 150 for n in range(5)))
+        row = shelf.add(
+            f"{number}.txt",
+            "\n\n".join(f"Paragraph {n} of {number}. " + "word " * 150 for n in range(5)),
+        )
     names, after = [], None
     while True:
         rows, after = shelf.knowledge.files(shelf.user, shelf.base, after, 2)
@@ -138,7 +149,9 @@ def test_files_and_chunks_come_in_pages(shelf: Shelf) -> None:
 # --- uploads
 
 
-def test_what_is_too_large_or_empty_is_refused_and_leaves_nothing(tmp_path: Path, shelf: Shelf) -> None:
+def test_what_is_too_large_or_empty_is_refused_and_leaves_nothing(
+    tmp_path: Path, shelf: Shelf
+) -> None:
     small = Knowledge(shelf.database, Settings(home=tmp_path, upload_bytes=1000))
     with pytest.raises(TooLarge):
         small.add_file(shelf.user, shelf.base, "a.txt", BytesIO(b"x" * 1001))
@@ -196,7 +209,9 @@ def test_many_at_once_are_all_kept_once(shelf: Shelf) -> None:
 # --- the manual
 
 
-def test_the_manual_is_everybodys_to_read_and_nobodys_to_change(shelf: Shelf, tmp_path: Path) -> None:
+def test_the_manual_is_everybodys_to_read_and_nobodys_to_change(
+    shelf: Shelf, tmp_path: Path
+) -> None:
     folder = tmp_path / "manual"
     folder.mkdir()
     (folder / "en.md").write_text("# Stop\n\nA click on Stop ends the answer.", "utf-8")
@@ -207,7 +222,9 @@ def test_the_manual_is_everybodys_to_read_and_nobodys_to_change(shelf: Shelf, tm
     other = add_user(shelf.database, "other")
     (manual,) = shelf.knowledge.bases(other)
     assert (manual["bundled"], manual["files"], manual["state"]) == (True, 2, "ready")
-    assert [passage.name for passage in shelf.search("如何停止回答", bases=[manual["id"]])] == ["停止.md"]
+    assert [passage.name for passage in shelf.search("如何停止回答", bases=[manual["id"]])] == [
+        "停止.md"
+    ]
     for attempt in (
         lambda: shelf.knowledge.delete(other, manual["id"]),
         lambda: shelf.knowledge.change(other, manual["id"], {"name": "x"}),

@@ -30,7 +30,11 @@ def test_vectors_that_cannot_be_compared_have_different_fingerprints() -> None:
 
 
 def test_a_new_key_or_weight_changes_no_vector() -> None:
-    assert fingerprint() == fingerprint(CHATAPP_EMBEDDER_KEY="sk-other") == fingerprint(CHATAPP_EMBEDDER_SHARE="30")
+    assert (
+        fingerprint()
+        == fingerprint(CHATAPP_EMBEDDER_KEY="sk-other")
+        == fingerprint(CHATAPP_EMBEDDER_SHARE="30")
+    )
 
 
 def test_no_embedder_is_one_too(tmp_path: Path) -> None:

@@ -18,10 +18,18 @@ def test_it_counts_what_is_found_answered_and_declined(tmp_path: Path) -> None:
     for town, thing in zip(TOWNS, THINGS, strict=True):
         context = f"The mayor of {town} collects {thing} at home."
         questions = [
-            {"question": f"What does the mayor of {town} collect?", "answers": [{"text": f"{town} collects", "answer_start": 0}]},
+            {
+                "question": f"What does the mayor of {town} collect?",
+                "answers": [{"text": f"{town} collects", "answer_start": 0}],
+            },
             {"question": "Impossible?", "answers": [], "is_impossible": True},
         ]
-        data.append({"title": town, "paragraphs": [{"context": context, "qas": questions}, {"context": " ", "qas": []}]})
+        data.append(
+            {
+                "title": town,
+                "paragraphs": [{"context": context, "qas": questions}, {"context": " ", "qas": []}],
+            }
+        )
     file = tmp_path / "squad.json"
     file.write_text(json.dumps({"data": data}), "utf-8")
     report = evaluate(file)
@@ -32,12 +40,17 @@ def test_it_counts_what_is_found_answered_and_declined(tmp_path: Path) -> None:
 
 
 def test_the_command_prints_the_report(tmp_path: Path) -> None:
-    contexts = [f"The mayor of {town} collects {thing}." for town, thing in zip(TOWNS, THINGS, strict=True)]
+    contexts = [
+        f"The mayor of {town} collects {thing}." for town, thing in zip(TOWNS, THINGS, strict=True)
+    ]
     asked = [
         {"question": f"What does {town} collect?", "answers": [{"text": thing}]}
         for town, thing in zip(TOWNS, THINGS, strict=True)
     ]
-    articles = [{"paragraphs": [{"context": text, "qas": [one]}]} for text, one in zip(contexts, asked, strict=True)]
+    articles = [
+        {"paragraphs": [{"context": text, "qas": [one]}]}
+        for text, one in zip(contexts, asked, strict=True)
+    ]
     file = tmp_path / "squad.json"
     file.write_text(json.dumps({"data": articles}), "utf-8")
     done = CliRunner().invoke(commands, ["eval", str(file)])

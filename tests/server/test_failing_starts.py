@@ -21,7 +21,10 @@ from chatapp.settings import Settings
 from chatapp.storage.migrate import migrate
 from tests.support.service import ROOT, free_port, wait_for
 
-pytestmark = [pytest.mark.server, pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")]
+pytestmark = [
+    pytest.mark.server,
+    pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc"),
+]
 LANGUAGES = ("C.UTF-8", "zh_CN.UTF-8")
 END_SECONDS = 30
 OLD = """
@@ -53,7 +56,11 @@ def said(home: Path, *command: str, **variables: str) -> list[str]:
 
 
 def environ(home: Path, **variables: str) -> dict[str, str]:
-    own = {"CHATAPP_HOME": str(home), "CHATAPP_BIND": f"127.0.0.1:{free_port()}", "CHATAPP_ENV_FILE": os.devnull}
+    own = {
+        "CHATAPP_HOME": str(home),
+        "CHATAPP_BIND": f"127.0.0.1:{free_port()}",
+        "CHATAPP_ENV_FILE": os.devnull,
+    }
     return {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], **own, **variables}
 
 
@@ -68,7 +75,10 @@ def test_a_port_that_is_taken(tmp_path: Path) -> None:
         english, chinese = said(tmp_path, CHATAPP_BIND=f"127.0.0.1:{port}")
     assert one_line(english).startswith(f"Port {port} on 127.0.0.1 is taken by another program.")
     assert one_line(chinese).startswith(f"127.0.0.1 的端口 {port} 已被其他程序占用。")
-    assert f"CHATAPP_BIND=127.0.0.1:{port + 1} make run" in english and f"CHATAPP_BIND=127.0.0.1:{port + 1} make run" in chinese
+    assert (
+        f"CHATAPP_BIND=127.0.0.1:{port + 1} make run" in english
+        and f"CHATAPP_BIND=127.0.0.1:{port + 1} make run" in chinese
+    )
 
 
 def test_a_port_that_is_taken_by_the_service_of_the_same_home(tmp_path: Path) -> None:
@@ -80,7 +90,10 @@ def test_a_port_that_is_taken_by_the_service_of_the_same_home(tmp_path: Path) ->
             english, chinese = said(tmp_path, CHATAPP_BIND=f"0.0.0.0:{port}")
         killed, _ = said(tmp_path, CHATAPP_BIND=f"127.0.0.1:{port}")
     url = f"http://127.0.0.1:{port}"
-    assert one_line(english) == f"This service already runs at {url}. “make link” makes a new sign-in link."
+    assert (
+        one_line(english)
+        == f"This service already runs at {url}. “make link” makes a new sign-in link."
+    )
     assert one_line(chinese) == f"本服务已在 {url} 运行。用 make link 可生成新的登录链接。"
     assert "taken by another program" in killed, "what a killed service left does not count"
 
@@ -98,7 +111,9 @@ def test_a_home_that_another_service_uses(tmp_path: Path) -> None:
 def test_a_home_that_cannot_be_written(tmp_path: Path) -> None:
     home = Path("/sys/chatapp")  # not even by root
     english, chinese = said(home)
-    assert one_line(english) == f"{home} cannot be written. Choose another folder with CHATAPP_HOME."
+    assert (
+        one_line(english) == f"{home} cannot be written. Choose another folder with CHATAPP_HOME."
+    )
     assert one_line(chinese) == f"无法写入 {home}。请用 CHATAPP_HOME 指定别的文件夹。"
     (tmp_path / "chatapp.db").mkdir()
     (tmp_path / "start.log").mkdir()
@@ -116,13 +131,23 @@ def test_a_database_that_is_newer_than_the_program(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "chatapp.db")) as database, database:
         database.execute("UPDATE alembic_version SET version_num = '9999'")
     english, chinese = take_turns(tmp_path)
-    assert one_line(english).startswith("This database was made by a newer version of the program (9999).")
-    assert one_line(chinese).startswith("该数据库由更新版本的程序创建（9999）。") and "backups" in chinese
+    assert one_line(english).startswith(
+        "This database was made by a newer version of the program (9999)."
+    )
+    assert (
+        one_line(chinese).startswith("该数据库由更新版本的程序创建（9999）。")
+        and "backups" in chinese
+    )
 
 
 def test_a_database_server_that_cannot_be_reached(tmp_path: Path) -> None:
-    english, chinese = take_turns(tmp_path, DATABASE_URL=f"postgresql+psycopg://me:secret@127.0.0.1:{free_port()}/chat")
-    assert one_line(english) == "The database cannot be reached. Check DATABASE_URL and that the database runs."
+    english, chinese = take_turns(
+        tmp_path, DATABASE_URL=f"postgresql+psycopg://me:secret@127.0.0.1:{free_port()}/chat"
+    )
+    assert (
+        one_line(english)
+        == "The database cannot be reached. Check DATABASE_URL and that the database runs."
+    )
     assert one_line(chinese) == "无法连接数据库。请检查 DATABASE_URL，并确认数据库正在运行。"
     english, _ = take_turns(tmp_path, DATABASE_URL="postgresql+psycopg://me@127.0.0.1:port/chat")
     assert one_line(english) == "DATABASE_URL takes sqlite:///… or postgresql+psycopg://…."
@@ -130,7 +155,9 @@ def test_a_database_server_that_cannot_be_reached(tmp_path: Path) -> None:
 
 def take_turns(home: Path, **variables: str) -> list[str]:
     """As `said`, by the step of a start that looks at the database: two services could not share the home."""
-    return said(home, sys.executable, "-m", "chatapp", "prepare", "--greet", "127.0.0.1:1", **variables)
+    return said(
+        home, sys.executable, "-m", "chatapp", "prepare", "--greet", "127.0.0.1:1", **variables
+    )
 
 
 def test_a_python_that_is_too_old(tmp_path: Path) -> None:
@@ -144,12 +171,24 @@ def test_a_python_that_is_too_old(tmp_path: Path) -> None:
 
 
 def test_no_python_at_all_and_what_make_says_at_the_end(tmp_path: Path) -> None:
-    for language, words in zip(LANGUAGES, ("Python 3.11 or newer is needed. ", "需要 Python 3.11 或更新的版本。"), strict=True):
+    for language, words in zip(
+        LANGUAGES,
+        ("Python 3.11 or newer is needed. ", "需要 Python 3.11 或更新的版本。"),
+        strict=True,
+    ):
         told = {"PATH": os.environ["PATH"], "LC_ALL": language}
-        done = subprocess.run(["make", "run", f"PYTHON={tmp_path}/none"], cwd=ROOT, env=told, capture_output=True, text=True)
+        done = subprocess.run(
+            ["make", "run", f"PYTHON={tmp_path}/none"],
+            cwd=ROOT,
+            env=told,
+            capture_output=True,
+            text=True,
+        )
         sentence, *rest = done.stderr.splitlines()
         assert sentence.startswith(words) and sentence.endswith("apt install python3-venv")
-        assert len(rest) == 1 and rest[0].startswith("make: ***") and done.stdout == ""  # make's own, with a status of its own
+        assert (
+            len(rest) == 1 and rest[0].startswith("make: ***") and done.stdout == ""
+        )  # make's own, with a status of its own
 
 
 def test_ctrl_c_ends_make_run_quietly(tmp_path: Path) -> None:
@@ -168,7 +207,11 @@ def test_ctrl_c_ends_make_run_quietly(tmp_path: Path) -> None:
     )
     os.close(theirs)
     with open(terminal, "rb", buffering=0) as screen:
-        wait_for(lambda: process.poll() is not None or has_read_its_manual(told["CHATAPP_BIND"]), END_SECONDS, "make run serves")
+        wait_for(
+            lambda: process.poll() is not None or has_read_its_manual(told["CHATAPP_BIND"]),
+            END_SECONDS,
+            "make run serves",
+        )
         os.write(terminal, b"\x03")
         assert process.wait(10) == -signal.SIGINT  # make's own end; a shell calls it 130
         wait_for(lambda: not left(tmp_path), 5, "nothing runs any more")

@@ -32,7 +32,9 @@ def manual(service: Service) -> dict[str, Any]:
     """What a question about the manual says besides."""
 
     def found() -> dict[str, Any]:
-        base: dict[str, Any] = next(base for base in service.get("/api/knowledge").json["items"] if base["bundled"])
+        base: dict[str, Any] = next(
+            base for base in service.get("/api/knowledge").json["items"] if base["bundled"]
+        )
         return base
 
     wait_for(lambda: found()["state"] == "ready", 60, "the manual is read")
@@ -44,7 +46,9 @@ def cited_first(answer: dict[str, Any]) -> str:
     number = re.search(r"\[(\d)\]", answer["answer"])
     if number is None or answer["answer"].startswith(DECLINED):
         return ""
-    heading: str = next(source["heading"] for source in answer["sources"] if source["n"] == int(number[1]))
+    heading: str = next(
+        source["heading"] for source in answer["sources"] if source["n"] == int(number[1])
+    )
     return heading.rpartition(HEADING_JOINT)[2]
 
 
@@ -99,10 +103,14 @@ class Cutting:
         while not request.endswith(b"}") and (piece := client.recv(65536)):
             request += piece
         self.requests.append(request)
-        service.sendall(request if cut else re.sub(rb"(Last-Event-Id: \S+:)\d+", rb"\g<1>99999", request))
+        service.sendall(
+            request if cut else re.sub(rb"(Last-Event-Id: \S+:)\d+", rb"\g<1>99999", request)
+        )
         passed = b""
         while piece := service.recv(65536):
-            before, found, _ = (passed + piece).partition(cut) if cut else (passed + piece, b"", b"")
+            before, found, _ = (
+                (passed + piece).partition(cut) if cut else (passed + piece, b"", b"")
+            )
             client.sendall((before + found)[len(passed) :])
             passed = before
             if found:
@@ -110,19 +118,27 @@ class Cutting:
 
 
 @pytest.mark.parametrize("path", MANUALS, ids=lambda path: path.name)
-def test_the_code_in_the_manual_does_what_it_says(service: Service, manual: dict[str, Any], path: Path, tmp_path: Path) -> None:
-    service.post("/chat", {"question": "How do I stop an answer?", **manual})  # the model asked last is the next one's
+def test_the_code_in_the_manual_does_what_it_says(
+    service: Service, manual: dict[str, Any], path: Path, tmp_path: Path
+) -> None:
+    service.post(
+        "/chat", {"question": "How do I stop an answer?", **manual}
+    )  # the model asked last is the next one's
     (tmp_path / "leave.pdf").write_text("Leave is 27 days.")
 
     def here(code: str) -> str:
-        return code.replace("http://127.0.0.1:8000", service.url).replace("instance/token", str(service.home / "token"))
+        return code.replace("http://127.0.0.1:8000", service.url).replace(
+            "instance/token", str(service.home / "token")
+        )
 
     def run(*command: str) -> str:
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=30)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    ask, answer, make, upload = (here(block) for block in readme_blocks(path) if block.startswith("curl "))
+    ask, answer, make, upload = (
+        here(block) for block in readme_blocks(path) if block.startswith("curl ")
+    )
     assert '"type":"done"' in run("bash", "-c", ask)
     assert json.loads(run("bash", "-c", answer))["answer"]
     base = json.loads(run("bash", "-c", make))["id"]
@@ -133,15 +149,26 @@ def test_the_code_in_the_manual_does_what_it_says(service: Service, manual: dict
     assert told
     assert len(reconnecting.splitlines()) <= PROGRAM_LINES
     with Cutting(service.port, [b"HTTP", b'"chunk"', b'"done"']) as relay:
-        assert run(sys.executable, "-c", here(reconnecting.replace(":8000", f":{relay.port}"))).strip() == told
+        assert (
+            run(sys.executable, "-c", here(reconnecting.replace(":8000", f":{relay.port}"))).strip()
+            == told
+        )
     places = [re.search(rb"Last-Event-Id: (\S+):\d+", request) for request in relay.requests]
     assert [bool(place) for place in places] == [False, False, True, True]
-    [session_id] = {service.get(f"/api/messages/{place[1].decode()}").json["session_id"] for place in places if place}
-    assert len(service.get(f"/api/sessions/{session_id}/messages").json["items"]) == 2  # asked once, however often it was sent
+    [session_id] = {
+        service.get(f"/api/messages/{place[1].decode()}").json["session_id"]
+        for place in places
+        if place
+    }
+    assert (
+        len(service.get(f"/api/sessions/{session_id}/messages").json["items"]) == 2
+    )  # asked once, however often it was sent
 
 
 @pytest.mark.parametrize("path", MANUALS, ids=lambda path: path.name)
-def test_what_the_manual_says_lies_in_the_data_folder_is_there(service: Service, manual: dict[str, Any], path: Path) -> None:
+def test_what_the_manual_says_lies_in_the_data_folder_is_there(
+    service: Service, manual: dict[str, Any], path: Path
+) -> None:
     named = set(re.findall(r"`(?:instance/)?(token|vectors|[a-z]+\.log)`", path.read_text("utf-8")))
     assert len(named) == 4
     assert named <= {file.name for file in service.home.iterdir()}

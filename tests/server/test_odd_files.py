@@ -20,16 +20,27 @@ pytestmark = pytest.mark.server
 MB = 1024 * 1024
 LIMIT = 200 * MB
 ROOT = Path(__file__).parents[2]
-CATALOGUES = {one: json.loads((ROOT / "static" / "i18n" / f"{one}.json").read_text("utf-8")) for one in ("en", "zh-CN")}
+CATALOGUES = {
+    one: json.loads((ROOT / "static" / "i18n" / f"{one}.json").read_text("utf-8"))
+    for one in ("en", "zh-CN")
+}
 SLOWEST_SECONDS = 2.0  # of a look at /healthz, on a machine that does other things, too
 CHINESE = "员工每年享有十五天带薪年假，请假须提前三个工作日向主管申请。"
-ENVELOPE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600  # of Office until 2003, and of encrypted files since
+ENVELOPE = (
+    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600
+)  # of Office until 2003, and of encrypted files since
 
 # What is uploaded, and the key of the sentence that says why it cannot be read; None where it can.
 FILES: dict[str, tuple[Callable[[], bytes], str | None]] = {
     "no-page.pdf": (documents.no_page, "error.unreadable_file.empty"),
-    "locked.pdf": (lambda: documents.pdf("secret", encrypt="word"), "error.unreadable_file.encrypted"),
-    "locked.docx": (lambda: ENVELOPE + "EncryptedPackage".encode("utf-16-le"), "error.unreadable_file.encrypted"),
+    "locked.pdf": (
+        lambda: documents.pdf("secret", encrypt="word"),
+        "error.unreadable_file.encrypted",
+    ),
+    "locked.docx": (
+        lambda: ENVELOPE + "EncryptedPackage".encode("utf-16-le"),
+        "error.unreadable_file.encrypted",
+    ),
     "broken.pdf": (lambda: documents.english_pdf()[:9000], "error.unreadable_file"),
     "broken.docx": (lambda: documents.word()[:9000], "error.unreadable_file"),
     "broken.xlsx": (lambda: documents.workbook()[:3000], "error.unreadable_file"),
@@ -37,12 +48,18 @@ FILES: dict[str, tuple[Callable[[], bytes], str | None]] = {
     "bomb.docx": (documents.bomb, "error.unreadable_file.bomb"),
     "bomb.pdf": (documents.nested_pdf, None),
     "picture.pdf": (lambda: b"\x89PNG\r\n\x1a\n" + b"\0" * 500, "error.unsupported_file.picture"),
-    "old.doc": (lambda: ENVELOPE + "WordDocument".encode("utf-16-le"), "error.unsupported_file.old_office"),
+    "old.doc": (
+        lambda: ENVELOPE + "WordDocument".encode("utf-16-le"),
+        "error.unsupported_file.old_office",
+    ),
     "files.zip": (lambda: documents.archive({"a.txt": "text"}), "error.unsupported_file.archive"),
     "program.txt": (lambda: b"\x7fELF" + bytes(range(256)) * 50, "error.unsupported_file"),
     "really-word.pdf": (documents.word, None),
     "really-pdf.docx": (lambda: documents.pdf("Twenty days of leave."), None),
-    "really-html.txt": (lambda: b"<!DOCTYPE html><html><body><p>Thirty days of leave.</p></body></html>", None),
+    "really-html.txt": (
+        lambda: b"<!DOCTYPE html><html><body><p>Thirty days of leave.</p></body></html>",
+        None,
+    ),
     "gb18030.txt": (lambda: CHINESE.encode("gb18030"), None),
     "utf-16.txt": (lambda: ("乙方" + CHINESE).encode("utf-16"), None),
     "utf-16-without-mark.txt": (lambda: ("丙方" + CHINESE + "\r\n").encode("utf-16-le"), None),
@@ -50,7 +67,10 @@ FILES: dict[str, tuple[Callable[[], bytes], str | None]] = {
     "leave.pptx": (documents.slides, None),
     "deep.html": (lambda: b"<html><body>" + b"<div>" * 300_000 + b"Forty days of leave.", None),
     "deep.json": (lambda: b"[" * 200_000, None),
-    "nearly-200-mb.txt": (lambda: b"words, and words " * ((LIMIT - MB) // 17), "error.too_large.too_long"),
+    "nearly-200-mb.txt": (
+        lambda: b"words, and words " * ((LIMIT - MB) // 17),
+        "error.too_large.too_long",
+    ),
 }
 
 
@@ -64,9 +84,14 @@ def sentence(key: str, language: str, name: str) -> str:
     return str(CATALOGUES[language][key]).format(**params)
 
 
-def test_each_odd_file_ends_as_it_should_while_answers_and_others_go_on(service: Service, base: str, tmp_path: Path) -> None:
+def test_each_odd_file_ends_as_it_should_while_answers_and_others_go_on(
+    service: Service, base: str, tmp_path: Path
+) -> None:
     with ThreadPoolExecutor() as pool, watched(service) as taken:
-        question = {"question": "Go on.", "llm_config": {"supplier": "openai", "model": "typewriter-300-20"}}
+        question = {
+            "question": "Go on.",
+            "llm_config": {"supplier": "openai", "model": "typewriter-300-20"},
+        }
         live = pool.submit(service.stream, question)
         for name, (make, _) in FILES.items():
             path = tmp_path / name
@@ -78,7 +103,9 @@ def test_each_odd_file_ends_as_it_should_while_answers_and_others_go_on(service:
     for name, (_, key) in FILES.items():
         assert rows[name]["status"] == ("failed" if key else "ready"), rows[name]
         for language in CATALOGUES if key else ():
-            told = service.get(f"/api/knowledge/{base}/files/{rows[name]['id']}", Accept_Language=language).json["error"]
+            told = service.get(
+                f"/api/knowledge/{base}/files/{rows[name]['id']}", Accept_Language=language
+            ).json["error"]
             assert told["message"] == sentence(str(key), language, name)
     assert streamed.last["type"] == "done" and len(streamed.text().split()) == 300
     assert max(taken) < SLOWEST_SECONDS
@@ -93,35 +120,49 @@ def test_what_was_read_of_them_is_found(service: Service, base: str) -> None:
         ("forty days", "deep.html"),
         ("was it agreed in May", "leave.pptx"),
     ):
-        found = service.post(f"/api/knowledge/{base}/search", {"query": query, "k": 3}).json["items"]
+        found = service.post(f"/api/knowledge/{base}/search", {"query": query, "k": 3}).json[
+            "items"
+        ]
         assert name in [passage["name"] for passage in found], query
 
 
 @pytest.mark.parametrize("language", CATALOGUES)
-def test_an_empty_file_is_refused_at_once(service: Service, base: str, tmp_path: Path, language: str) -> None:
+def test_an_empty_file_is_refused_at_once(
+    service: Service, base: str, tmp_path: Path, language: str
+) -> None:
     path = tmp_path / "empty.txt"
     path.touch()
     before = len(service.output())
     reply = service.upload(base, path, Accept_Language=language)
     assert (reply.status, reply.json["error"]["code"]) == (422, "unreadable_file")
-    assert reply.json["error"]["message"] == sentence("error.unreadable_file.empty", language, "empty.txt")
+    assert reply.json["error"]["message"] == sentence(
+        "error.unreadable_file.empty", language, "empty.txt"
+    )
     assert "Traceback" not in service.output()[before:]
 
 
 @pytest.mark.parametrize("language", CATALOGUES)
-def test_a_file_over_the_limit_is_refused_with_the_limit(service: Service, base: str, tmp_path: Path, language: str) -> None:
+def test_a_file_over_the_limit_is_refused_with_the_limit(
+    service: Service, base: str, tmp_path: Path, language: str
+) -> None:
     path = tmp_path / "large.txt"
     path.write_bytes(b"words, and words " * (LIMIT // 17 + 100_000))
     reply = service.upload(base, path, Accept_Language=language)
     assert (reply.status, reply.json["error"]["code"]) == (413, "too_large")
-    assert reply.json["error"]["message"] == CATALOGUES[language]["error.too_large"].format(limit="200 MB")
+    assert reply.json["error"]["message"] == CATALOGUES[language]["error.too_large"].format(
+        limit="200 MB"
+    )
     assert service.get("/healthz").status == 200
 
 
 def ended(service: Service, base: str) -> dict[str, Any] | None:
     """Return the files by name once all have ended."""
     items = service.get(f"/api/knowledge/{base}/files").json["items"]
-    return {item["name"]: item for item in items} if all(item["status"] in ("ready", "failed") for item in items) else None
+    return (
+        {item["name"]: item for item in items}
+        if all(item["status"] in ("ready", "failed") for item in items)
+        else None
+    )
 
 
 @contextmanager

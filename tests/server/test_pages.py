@@ -20,13 +20,19 @@ PAGES = {
     "zh": ["差旅费在十个工作日内报销。", "公章由财务部保管。", "打印机每周四由前台加墨。"],
 }
 ASKED = {
-    "en": ["When are travel costs paid back?", "Who keeps the company seal?", "Who refills the printers?"],
+    "en": [
+        "When are travel costs paid back?",
+        "Who keeps the company seal?",
+        "Who refills the printers?",
+    ],
     "zh": ["差旅费多久报销？", "公章由谁保管？", "打印机由谁加墨？"],
 }
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_each_sentence_is_cited_with_its_own_page(service: Service, tmp_path: Path, language: str) -> None:
+def test_each_sentence_is_cited_with_its_own_page(
+    service: Service, tmp_path: Path, language: str
+) -> None:
     file = tmp_path / f"{language}.pdf"
     font = "Helvetica" if language == "en" else "STSong-Light"
     if language == "zh":
@@ -39,10 +45,18 @@ def test_each_sentence_is_cited_with_its_own_page(service: Service, tmp_path: Pa
     canvas.save()
     base = service.add_documents(language, file)
     for page, question in enumerate(ASKED[language], 1):
-        body = {"question": question, "llm_config": {"supplier": "builtin"}, "knowledge_config": {"knowledge_base_id": base}}
+        body = {
+            "question": question,
+            "llm_config": {"supplier": "builtin"},
+            "knowledge_config": {"knowledge_base_id": base},
+        }
         answer = service.post("/chat", body).json
         sentence = PAGES[language][page - 1]
         assert sentence in answer["answer"]
-        [source] = [source for source in answer["sources"] if f"{sentence}[{source['n']}]" in answer["answer"].replace(" [", "[")]
+        [source] = [
+            source
+            for source in answer["sources"]
+            if f"{sentence}[{source['n']}]" in answer["answer"].replace(" [", "[")
+        ]
         assert source["page"] == page, answer
         assert source["quote"] == sentence

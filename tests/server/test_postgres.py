@@ -15,10 +15,18 @@ pytestmark = [pytest.mark.server, NEEDS_POSTGRES]
 
 
 @pytest.fixture(scope="module")
-def two(tmp_path_factory: pytest.TempPathFactory, postgres: str, model_server: ModelServer) -> Iterator[Service]:
+def two(
+    tmp_path_factory: pytest.TempPathFactory, postgres: str, model_server: ModelServer
+) -> Iterator[Service]:
     # The socket's folder may have to be found by psycopg in a process of its own, so it stands in the URL.
-    variables = {"DATABASE_URL": postgres, "OPENAI_BASE_URL": model_server.base_url, "OPENAI_API_KEY": "sk-test"}
-    with Service(tmp_path_factory.mktemp("home"), workers=2, CHATAPP_ANSWERS_PER_USER="0", **variables) as running:
+    variables = {
+        "DATABASE_URL": postgres,
+        "OPENAI_BASE_URL": model_server.base_url,
+        "OPENAI_API_KEY": "sk-test",
+    }
+    with Service(
+        tmp_path_factory.mktemp("home"), workers=2, CHATAPP_ANSWERS_PER_USER="0", **variables
+    ) as running:
         wait_for(lambda: len(running.workers()) == 2, 10, "two workers")
         yield running
 
@@ -44,7 +52,9 @@ def test_an_answer_is_read_by_all_and_stored_as_it_was_read(two: Service) -> Non
 
 def test_a_question_that_is_sent_twice_at_once_is_stored_once(two: Service) -> None:
     def ask(n: int) -> Streamed:
-        return two.stream(question("typewriter-40-40", f"once {n % 4}", client_message_id=f"once-{n % 4}"))
+        return two.stream(
+            question("typewriter-40-40", f"once {n % 4}", client_message_id=f"once-{n % 4}")
+        )
 
     with ThreadPoolExecutor(16) as pool:
         answers = list(pool.map(ask, range(16)))
@@ -73,16 +83,29 @@ def test_everything_of_somebody_goes_also_what_another_worker_writes(
     leave = tmp_path / "leave.txt"
     leave.write_text("Employees get 25 days of leave.")
     two.add_documents("Handbook", leave)
-    assert two.request("PATCH", "/api/auth/me", {"defaults": {"max_length": 3}}).json["defaults"]["max_length"] == 3
+    assert (
+        two.request("PATCH", "/api/auth/me", {"defaults": {"max_length": 3}}).json["defaults"][
+            "max_length"
+        ]
+        == 3
+    )
     before = len(model_server.requests)
     for _ in range(4):
         two.stream(question("typewriter-500-40"), until=lambda s: len(s.text()) > 10)
     assert two.get("/api/auth/me/stored").json["database"] == "postgresql"
     assert two.request("DELETE", "/api/auth/me/data").status == 204
-    wait_for(lambda: all(each.closed_by_client for each in model_server.requests[before:]), 2, "all connections are closed")
+    wait_for(
+        lambda: all(each.closed_by_client for each in model_server.requests[before:]),
+        2,
+        "all connections are closed",
+    )
     left = two.get("/api/auth/me/stored").json
     assert {left[name] for name in ("chats", "messages", "knowledge_bases", "files")} == {0}
     kept = [path.read_bytes() for path in (two.home / "originals").rglob("*") if path.is_file()]
     assert kept and leave.read_bytes() not in kept
-    wait_for(lambda: two.get("/api/auth/me").json["defaults"]["max_length"] == 20, 2, "the other worker knows too")
+    wait_for(
+        lambda: two.get("/api/auth/me").json["defaults"]["max_length"] == 20,
+        2,
+        "the other worker knows too",
+    )
     assert "Traceback" not in two.output()

@@ -18,7 +18,10 @@ from chatapp.settings import Settings
 from tests.support.modelserver import ModelServer
 from tests.support.service import Service, Streamed, wait_for
 
-pytestmark = [pytest.mark.server, pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")]
+pytestmark = [
+    pytest.mark.server,
+    pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc"),
+]
 TURN = {"supplier": "openai", "model": "typewriter-400-40"}
 BACK_SECONDS = 10
 WORKER = "chatapp.processes.worker"
@@ -44,7 +47,9 @@ def processes(service: Service, word: str = "") -> set[int]:
         with contextlib.suppress(OSError):
             command = (process / "cmdline").read_bytes()
             ours = f"CHATAPP_HOME={service.home}\0".encode() in (process / "environ").read_bytes()
-            if word.encode() in command and (ours or bytes(service.home) in command):  # parsers know nothing of the settings
+            if word.encode() in command and (
+                ours or bytes(service.home) in command
+            ):  # parsers know nothing of the settings
                 found.add(int(process.name))
     return found
 
@@ -58,7 +63,11 @@ def kill(service: Service, name: str) -> None:
     """Kill a process and wait until there is another, and all is well."""
     before = the_one(service, name)
     os.kill(before, signal.SIGKILL)
-    wait_for(lambda: processes(service, MODULES[name]) - {before} and missing(service) == [], BACK_SECONDS, f"{name} is back")
+    wait_for(
+        lambda: processes(service, MODULES[name]) - {before} and missing(service) == [],
+        BACK_SECONDS,
+        f"{name} is back",
+    )
     assert len(processes(service, MODULES[name])) == 1
 
 
@@ -77,11 +86,22 @@ def in_background(work: Callable[[], Streamed]) -> Callable[[], Streamed]:
 
 @pytest.mark.parametrize(("workers", "arguments", "number"), RUNS, ids=str)
 def test_whatever_is_killed_comes_back_and_answers_go_on(
-    tmp_path: Path, model_server: ModelServer, workers: int, arguments: tuple[str, ...], number: signal.Signals
+    tmp_path: Path,
+    model_server: ModelServer,
+    workers: int,
+    arguments: tuple[str, ...],
+    number: signal.Signals,
 ) -> None:
-    environ: dict[str, Any] = {"OPENAI_BASE_URL": model_server.base_url, "OPENAI_API_KEY": "sk-test"}
+    environ: dict[str, Any] = {
+        "OPENAI_BASE_URL": model_server.base_url,
+        "OPENAI_API_KEY": "sk-test",
+    }
     with Service(tmp_path, workers=workers, arguments=arguments, **environ) as service:
-        wait_for(lambda: missing(service) == [] and len(service.workers()) == workers, 30, "everything is there")
+        wait_for(
+            lambda: missing(service) == [] and len(service.workers()) == workers,
+            30,
+            "everything is there",
+        )
         kill_the_document_worker_at_work(service)
         read = in_background(lambda: service.stream({"question": "q", "llm_config": TURN}))
         for name in home_files.expected(Settings(home=tmp_path)) + ("children",):
@@ -90,14 +110,22 @@ def test_whatever_is_killed_comes_back_and_answers_go_on(
         assert streamed.last["type"] == "done"
         assert len(streamed.text().split()) == 400
 
-        before = {name: the_one(service, name) for name in MODULES if processes(service, MODULES[name])}
+        before = {
+            name: the_one(service, name) for name in MODULES if processes(service, MODULES[name])
+        }
         web = set(service.workers())
         os.kill(min(web), signal.SIGKILL)
-        wait_for(lambda: set(service.workers()) - web and missing(service) == [], 30, "the web worker is back")
+        wait_for(
+            lambda: set(service.workers()) - web and missing(service) == [],
+            30,
+            "the web worker is back",
+        )
         web = set(service.workers())
         assert service.process is not None
         service.process.send_signal(signal.SIGHUP)
-        wait_for(lambda: not set(service.workers()) & web and missing(service) == [], 30, "a reload")
+        wait_for(
+            lambda: not set(service.workers()) & web and missing(service) == [], 30, "a reload"
+        )
         assert {name: the_one(service, name) for name in before} == before
 
         base_id = upload_many(service)
@@ -130,10 +158,17 @@ def statuses(service: Service, base_id: str) -> set[str]:
     return {item["status"] for item in service.get(f"/api/knowledge/{base_id}/files").json["items"]}
 
 
-def test_ctrl_c_saves_the_answer_and_ends_quietly(tmp_path: Path, model_server: ModelServer) -> None:
-    environ: dict[str, Any] = {"OPENAI_BASE_URL": model_server.base_url, "OPENAI_API_KEY": "sk-test"}
+def test_ctrl_c_saves_the_answer_and_ends_quietly(
+    tmp_path: Path, model_server: ModelServer
+) -> None:
+    environ: dict[str, Any] = {
+        "OPENAI_BASE_URL": model_server.base_url,
+        "OPENAI_API_KEY": "sk-test",
+    }
     with Service(tmp_path, CHATAPP_EMBEDDER="off", **environ) as service:
-        started = service.stream({"question": "q", "llm_config": TURN}, until=lambda streamed: len(streamed.text()) > 40)
+        started = service.stream(
+            {"question": "q", "llm_config": TURN}, until=lambda streamed: len(streamed.text()) > 40
+        )
         assert service.process is not None
         service.process.send_signal(signal.SIGINT)
         assert service.process.wait(10) == 0
@@ -170,7 +205,9 @@ class Heart(BaseHTTPRequestHandler):
 def test_another_chroma_is_asked_where_one_is_set(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as reserved:
         port = reserved.getsockname()[1]
-        with Service(tmp_path, CHATAPP_EMBEDDER="off", CHROMA_URL=f"http://127.0.0.1:{port}") as service:
+        with Service(
+            tmp_path, CHATAPP_EMBEDDER="off", CHROMA_URL=f"http://127.0.0.1:{port}"
+        ) as service:
             assert missing(service) == ["chroma"]  # it accepts, and says nothing
             reserved.close()
             assert missing(service) == ["chroma"]

@@ -26,7 +26,12 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     service = Service(tmp_path_factory.mktemp("home"))
     environ = {**service.environ, "HOME": os.environ["HOME"]}
     with subprocess.Popen(
-        ["make", "run"], cwd=ROOT, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
+        ["make", "run"],
+        cwd=ROOT,
+        env=environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
     ) as process:
         try:
             wait_for(lambda: process.poll() is not None or _answers(service), 60, "make run serves")
@@ -49,11 +54,15 @@ def test_the_commands_of_the_readme_do_what_they_say(made: Service, readme: Path
     for command in commands(readme):
         if command.startswith("make "):
             target = command.split()[1]
-            done = subprocess.run(["make", "--dry-run", target], cwd=ROOT, capture_output=True, text=True, timeout=30)
+            done = subprocess.run(
+                ["make", "--dry-run", target], cwd=ROOT, capture_output=True, text=True, timeout=30
+            )
             assert done.returncode == 0, (command, done.stderr)
             continue
         assert command.startswith("curl "), f"no test knows how to run: {command}"
-        here = command.replace("http://127.0.0.1:8000", made.url).replace("instance/token", str(made.home / "token"))
+        here = command.replace("http://127.0.0.1:8000", made.url).replace(
+            "instance/token", str(made.home / "token")
+        )
         done = subprocess.run(["bash", "-c", here], capture_output=True, text=True, timeout=30)
         assert done.returncode == 0, done.stderr
         assert '"type":"context"' in done.stdout and '"type":"done"' in done.stdout, done.stdout
@@ -62,7 +71,9 @@ def test_the_commands_of_the_readme_do_what_they_say(made: Service, readme: Path
 
 @pytest.mark.parametrize("readme", READMES, ids=lambda path: path.name)
 def test_the_start_with_variables_is_one_that_works(readme: Path) -> None:
-    [assignments] = re.findall(r"^((?:[A-Z_]+=\S+ )+)make run$", readme.read_text("utf-8"), re.MULTILINE)
+    [assignments] = re.findall(
+        r"^((?:[A-Z_]+=\S+ )+)make run$", readme.read_text("utf-8"), re.MULTILINE
+    )
     settings = Settings.from_env(dict(word.split("=", 1) for word in assignments.split()))
     assert settings.openai_base_url.startswith("https://") and settings.openai_models
 

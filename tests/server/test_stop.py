@@ -13,18 +13,28 @@ pytestmark = pytest.mark.server
 
 def start(service: Service, model: str, kinds: set[str]):
     config = {"supplier": "openai", "model": model}
-    return service.stream({"question": f"to be stopped: {model}", "llm_config": config}, until=lambda s: kinds <= set(s.kinds()))
+    return service.stream(
+        {"question": f"to be stopped: {model}", "llm_config": config},
+        until=lambda s: kinds <= set(s.kinds()),
+    )
 
 
 @pytest.mark.parametrize(
     ("model", "stage"),
-    [("hang-before-headers", {"context"}), ("hang-mid", {"chunk"}), ("typewriter-400-20", {"chunk"}), ("pings", {"context"})],
+    [
+        ("hang-before-headers", {"context"}),
+        ("hang-mid", {"chunk"}),
+        ("typewriter-400-20", {"chunk"}),
+        ("pings", {"context"}),
+    ],
 )
 def test_stop_closes_the_connection_to_the_model_and_keeps_what_came(
     service: Service, model_server: ModelServer, model: str, stage: set[str]
 ) -> None:
     started = start(service, model, stage)
-    request = wait_for(lambda: [r for r in model_server.requests if r.body and r.body.get("model") == model])[-1]
+    request = wait_for(
+        lambda: [r for r in model_server.requests if r.body and r.body.get("model") == model]
+    )[-1]
     stopped_at = time.monotonic()
     for _ in range(3):
         assert service.request("DELETE", f"/chat/stream/{started.message_id}").status == 204
@@ -60,11 +70,15 @@ def test_many_stops_at_once_leave_one_end_that_everybody_gets(service: Service) 
             stops = [people.submit(service.request, "DELETE", path) for _ in range(10)]
             readers = [people.submit(service.stream, path=path) for _ in range(6)]
             assert {stop.result().status for stop in stops} == {204}
-            assert {reader.result().last["data"]["finish_reason"] for reader in readers} == {"stopped"}
+            assert {reader.result().last["data"]["finish_reason"] for reader in readers} == {
+                "stopped"
+            }
         assert service.stream(path=path).last["type"] == "done"
 
 
-def test_an_answer_that_is_deleted_while_it_is_written_is_stopped(service: Service, model_server: ModelServer) -> None:
+def test_an_answer_that_is_deleted_while_it_is_written_is_stopped(
+    service: Service, model_server: ModelServer
+) -> None:
     started = start(service, "hang-mid", {"chunk"})
     request = model_server.requests[-1]
     assert service.request("DELETE", f"/api/messages/{started.message_id}").status == 204
@@ -84,7 +98,9 @@ def test_a_stopped_answer_can_be_continued(service: Service, model_server: Model
     service.request("DELETE", f"/chat/stream/{started.message_id}")
     partial = wait_for(lambda: _ended(service, started.message_id), 3)["content"]
     assert partial
-    more = service.stream({"continue_id": started.message_id, "llm_config": {"supplier": "openai", "model": "echo"}})
+    more = service.stream(
+        {"continue_id": started.message_id, "llm_config": {"supplier": "openai", "model": "echo"}}
+    )
     assert more.text().startswith(partial) and len(more.text()) > len(partial)
     assert any(turn["content"] == partial for turn in model_server.requests[-1].body["messages"])
 

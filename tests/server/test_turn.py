@@ -63,10 +63,23 @@ def test_question_and_answer_are_stored(service: Service) -> None:
 
 
 def test_json_gives_the_same_answer_at_once(service: Service) -> None:
-    reply = service.post("/chat", {"question": "Hi", "llm_config": {**LLM, "model": "typewriter-5-500"}})
+    reply = service.post(
+        "/chat", {"question": "Hi", "llm_config": {**LLM, "model": "typewriter-5-500"}}
+    )
     assert reply.status == 200
-    assert set(reply.json) >= {"answer", "sources", "citations", "session_id", "message_id", "finish_reason", "usage"}
-    assert reply.json["answer"] == service.get(f"/api/messages/{reply.json['message_id']}").json["content"]
+    assert set(reply.json) >= {
+        "answer",
+        "sources",
+        "citations",
+        "session_id",
+        "message_id",
+        "finish_reason",
+        "usage",
+    }
+    assert (
+        reply.json["answer"]
+        == service.get(f"/api/messages/{reply.json['message_id']}").json["content"]
+    )
 
 
 def test_a_follow_up_takes_the_history_along(service: Service, model_server: ModelServer) -> None:
@@ -84,7 +97,9 @@ def test_the_request_s_own_model_key_and_temperature_are_obeyed_and_the_key_is_k
 ) -> None:
     key = f"sk-canary-{uuid.uuid4().hex}"
     config = {"supplier": "openai", "model": "echo", "temperature": 0.25, "api_key": key}
-    streamed = service.stream({"question": "q", "llm_config": config, "chat_config": {"system_prompt": "Be a poet."}})
+    streamed = service.stream(
+        {"question": "q", "llm_config": config, "chat_config": {"system_prompt": "Be a poet."}}
+    )
     sent = model_server.requests[-1]
     assert sent.headers["authorization"] == f"Bearer {key}"
     assert sent.body["temperature"] == 0.25
@@ -92,7 +107,11 @@ def test_the_request_s_own_model_key_and_temperature_are_obeyed_and_the_key_is_k
     assert sent.body["messages"][0]["content"].startswith("Be a poet.")
     assert key not in json.dumps([body for _, _, body in streamed.messages])
     assert key not in service.output()
-    assert not [file for file in service.home.rglob("*") if file.is_file() and key.encode() in file.read_bytes()]
+    assert not [
+        file
+        for file in service.home.rglob("*")
+        if file.is_file() and key.encode() in file.read_bytes()
+    ]
 
 
 def test_reasoning_comes_apart_from_the_answer(service: Service) -> None:
@@ -113,16 +132,26 @@ def test_weird_text_is_stored_as_it_was_shown(service: Service) -> None:
 
 def test_regenerating_keeps_both_answers(service: Service) -> None:
     context = ask(service, "echo", "again").first("context")
-    second = service.stream({"question_id": context["question_id"], "llm_config": {**LLM, "model": "echo"}})
+    second = service.stream(
+        {"question_id": context["question_id"], "llm_config": {**LLM, "model": "echo"}}
+    )
     assert second.first("context")["question_id"] == context["question_id"]
     rows = service.get(f"/api/sessions/{context['session_id']}/messages").json["items"]
-    assert [row["parent_id"] for row in rows if row["role"] == "assistant"] == [context["question_id"]] * 2
+    assert [row["parent_id"] for row in rows if row["role"] == "assistant"] == [
+        context["question_id"]
+    ] * 2
 
 
 def test_an_edit_makes_a_branch(service: Service, model_server: ModelServer) -> None:
     first = ask(service, "echo", "one").first("context")
     ask(service, "echo", "two", session_id=first["session_id"])
-    ask(service, "echo", "another two", session_id=first["session_id"], parent_id=first["message_id"])
+    ask(
+        service,
+        "echo",
+        "another two",
+        session_id=first["session_id"],
+        parent_id=first["message_id"],
+    )
     sent = [turn["content"] for turn in model_server.requests[-1].body["messages"]]
     assert "another two" in sent[-1] and not any(text == "two" for text in sent)
 
@@ -135,7 +164,11 @@ def test_an_explicit_null_begins_a_branch_at_the_root(service: Service) -> None:
 
 
 def test_the_same_client_message_id_is_answered_once(service: Service) -> None:
-    body = {"question": "once", "client_message_id": str(uuid.uuid4()), "llm_config": {**LLM, "model": "typewriter-10-200"}}
+    body = {
+        "question": "once",
+        "client_message_id": str(uuid.uuid4()),
+        "llm_config": {**LLM, "model": "typewriter-10-200"},
+    }
     first, second = service.stream(body), service.stream(body)
     assert first.message_id == second.message_id
     assert first.text() == second.text()
@@ -143,7 +176,11 @@ def test_the_same_client_message_id_is_answered_once(service: Service) -> None:
 
 def test_the_same_question_twice_is_answered_twice(service: Service) -> None:
     body = {"question": "How do I stop an answer?", "llm_config": {"supplier": "builtin"}}
-    wait_for(lambda: service.get("/api/knowledge").json["items"][0]["state"] == "ready", 30, "the manual is read")
+    wait_for(
+        lambda: service.get("/api/knowledge").json["items"][0]["state"] == "ready",
+        30,
+        "the manual is read",
+    )
     first = service.post("/chat", body).json
     again = service.post("/chat", {**body, "session_id": first["session_id"]}).json
     assert first["answer"] and again["answer"] == first["answer"]
@@ -151,12 +188,22 @@ def test_the_same_question_twice_is_answered_twice(service: Service) -> None:
 
 def test_another_answer_under_the_same_client_message_id_is_written_once(service: Service) -> None:
     context = ask(service, "echo", "again").first("context")
-    body = {"question_id": context["question_id"], "client_message_id": str(uuid.uuid4()), "llm_config": {**LLM, "model": "echo"}}
-    assert service.stream(body).message_id == service.stream(body).message_id != context["message_id"]
+    body = {
+        "question_id": context["question_id"],
+        "client_message_id": str(uuid.uuid4()),
+        "llm_config": {**LLM, "model": "echo"},
+    }
+    assert (
+        service.stream(body).message_id == service.stream(body).message_id != context["message_id"]
+    )
 
 
 def test_a_question_whose_answer_was_deleted_can_be_sent_again(service: Service) -> None:
-    body = {"question": "once more", "client_message_id": str(uuid.uuid4()), "llm_config": {**LLM, "model": "echo"}}
+    body = {
+        "question": "once more",
+        "client_message_id": str(uuid.uuid4()),
+        "llm_config": {**LLM, "model": "echo"},
+    }
     first = service.stream(body).message_id
     assert service.request("DELETE", f"/api/messages/{first}").status == 204
     again = service.stream(body)
@@ -179,7 +226,10 @@ def test_a_session_goes_on_without_a_base_that_was_deleted(service: Service) -> 
 
 def test_nul_is_replaced_wherever_text_comes_in(service: Service) -> None:
     streamed = ask(service, "echo", "a\0b")
-    assert service.get(f"/api/messages/{streamed.first('context')['question_id']}").json["content"] == "a\ufffdb"
+    assert (
+        service.get(f"/api/messages/{streamed.first('context')['question_id']}").json["content"]
+        == "a\ufffdb"
+    )
     assert service.get("/api/sessions/a%00b").status == 404
 
 
@@ -188,27 +238,37 @@ def test_odd_cursors_and_bodies_are_no_faults_of_ours(service: Service) -> None:
         assert service.get(f"/api/sessions?after={cursor}").status in (200, 422)
     nested = service.post("/chat", b"[" * 100_000, Content_Type="application/json")
     assert (nested.status, nested.json["error"]["code"]) == (422, "invalid_request")
-    large = service.post("/chat", b'{"question":"' + b"x" * 3_000_000 + b'"}', Content_Type="application/json")
+    large = service.post(
+        "/chat", b'{"question":"' + b"x" * 3_000_000 + b'"}', Content_Type="application/json"
+    )
     assert large.status == 413 and "2 MB" in large.json["error"]["message"]
 
 
 def test_a_long_pasted_question_holds_nobody_up(service: Service) -> None:
-    reply = service.post("/chat", {"question": "长" * 100_000, "llm_config": {**LLM, "model": "echo"}})
+    reply = service.post(
+        "/chat", {"question": "长" * 100_000, "llm_config": {**LLM, "model": "echo"}}
+    )
     assert reply.json["error"]["code"] == "context_too_long"
-    short = service.post("/chat", {"question": "长" * 5_000, "llm_config": {**LLM, "model": "echo"}})
+    short = service.post(
+        "/chat", {"question": "长" * 5_000, "llm_config": {**LLM, "model": "echo"}}
+    )
     title = service.get(f"/api/sessions/{short.json['session_id']}").json["title"]
     assert title.endswith("…") and len(title) < 40
 
 
 def test_a_supplier_that_only_chats_to_itself_holds_nobody_up(service: Service) -> None:
-    started = service.stream({"question": "q", "llm_config": {**LLM, "model": "pings"}}, until=lambda s: "context" in s.kinds())
+    started = service.stream(
+        {"question": "q", "llm_config": {**LLM, "model": "pings"}},
+        until=lambda s: "context" in s.kinds(),
+    )
     assert service.get("/healthz").status == 200
     service.request("DELETE", f"/chat/stream/{started.message_id}")
 
 
 def test_a_session_with_a_live_answer_is_busy(service: Service) -> None:
     started = service.stream(
-        {"question": "long", "llm_config": {**LLM, "model": "typewriter-400-20"}}, until=lambda s: "chunk" in s.kinds()
+        {"question": "long", "llm_config": {**LLM, "model": "typewriter-400-20"}},
+        until=lambda s: "chunk" in s.kinds(),
     )
     context = started.first("context")
     reply = service.post("/chat", {"question": "too soon", "session_id": context["session_id"]})
@@ -218,7 +278,8 @@ def test_a_session_with_a_live_answer_is_busy(service: Service) -> None:
 
 def test_a_dropped_reader_comes_back_for_the_rest(service: Service) -> None:
     started = service.stream(
-        {"question": "q", "llm_config": {**LLM, "model": "typewriter-60-60"}}, until=lambda s: len(s.text()) > 20
+        {"question": "q", "llm_config": {**LLM, "model": "typewriter-60-60"}},
+        until=lambda s: len(s.text()) > 20,
     )
     place = started.messages[-1][1]
     rest = service.stream(path=f"/chat/stream/{started.message_id}", Last_Event_ID=place)
@@ -247,7 +308,14 @@ def test_a_post_with_a_last_event_id_attaches_instead_of_asking(service: Service
     done = ask(service, "echo", "attach to me")
     again = service.stream({"question": "attach to me"}, Last_Event_ID=f"{done.message_id}:1")
     assert again.text() == done.text()
-    assert len(service.get(f"/api/sessions/{done.first('context')['session_id']}/messages").json["items"]) == 2
+    assert (
+        len(
+            service.get(f"/api/sessions/{done.first('context')['session_id']}/messages").json[
+                "items"
+            ]
+        )
+        == 2
+    )
 
 
 def test_what_is_wrong_is_named_and_never_repeated(service: Service) -> None:
@@ -262,7 +330,10 @@ def test_what_is_wrong_is_named_and_never_repeated(service: Service) -> None:
         ({"question": ["q", canary]}, "question"),
         ({"question": "q", "llm_config": {"api_key": canary}}, "llm_config.supplier"),
         ([canary], "body"),
-        ({"question": "q", "knowledge_config": {"filter_by_file_md5": canary}}, "knowledge_config.filter_by_file_md5"),
+        (
+            {"question": "q", "knowledge_config": {"filter_by_file_md5": canary}},
+            "knowledge_config.filter_by_file_md5",
+        ),
     ]:
         reply = service.post("/chat/stream", body)
         assert reply.status == 422, body
@@ -274,7 +345,12 @@ def test_what_is_wrong_is_named_and_never_repeated(service: Service) -> None:
 
 
 def test_unknown_fields_are_ignored(service: Service) -> None:
-    assert service.post("/chat", {"question": "hi", "is_admin": True, "llm_config": {"supplier": "builtin"}}).status == 200
+    assert (
+        service.post(
+            "/chat", {"question": "hi", "is_admin": True, "llm_config": {"supplier": "builtin"}}
+        ).status
+        == 200
+    )
 
 
 def test_unknown_ids_are_not_found_and_say_how_to_go_on(service: Service) -> None:
@@ -288,7 +364,10 @@ def test_unknown_ids_are_not_found_and_say_how_to_go_on(service: Service) -> Non
         reply = service.post("/chat/stream", body)
         assert (reply.status, reply.json["error"]["code"]) == (404, "not_found"), body
     assert service.get(f"/chat/stream/{nobody}").status == 404
-    assert "session_id" in service.post("/chat", {"question": "q", "session_id": nobody}).json["error"]["message"]
+    assert (
+        "session_id"
+        in service.post("/chat", {"question": "q", "session_id": nobody}).json["error"]["message"]
+    )
 
 
 def test_errors_speak_the_reader_s_language(service: Service) -> None:
@@ -302,8 +381,18 @@ def test_errors_speak_the_reader_s_language(service: Service) -> None:
 def test_log_lines_name_the_turn_and_never_its_text(service: Service) -> None:
     secret = "the-question-itself-" + uuid.uuid4().hex
     context = ask(service, "echo", secret).first("context")
-    lines = wait_for(lambda: [x for x in service.output().splitlines() if context["message_id"] in x and "answer ends" in x], 5)
-    assert re.search(r"session=\S+ message=\S+ supplier=openai model=echo bases=- request=\S+ state=complete", lines[-1])
+    lines = wait_for(
+        lambda: [
+            x
+            for x in service.output().splitlines()
+            if context["message_id"] in x and "answer ends" in x
+        ],
+        5,
+    )
+    assert re.search(
+        r"session=\S+ message=\S+ supplier=openai model=echo bases=- request=\S+ state=complete",
+        lines[-1],
+    )
     assert secret not in service.output()
 
 
@@ -317,7 +406,9 @@ def test_a_client_that_knows_three_types_has_the_whole_answer(service: Service) 
         raw = connection.getresponse().read().decode()
     answer, message_id = "", ""
     for block in raw.split("\n\n")[:-1]:
-        data = "\n".join(line.removeprefix("data: ") for line in block.split("\n") if line.startswith("data: "))
+        data = "\n".join(
+            line.removeprefix("data: ") for line in block.split("\n") if line.startswith("data: ")
+        )
         named = any(line.startswith("event:") for line in block.split("\n"))
         parsed = json.loads(data)  # every block, whatever it is, must be JSON
         if named:

@@ -28,8 +28,12 @@ FAULTS = [
 
 
 @pytest.mark.parametrize(("model", "code", "partial"), FAULTS)
-def test_each_fault_has_its_code_and_keeps_the_text(service: Service, model: str, code: str, partial: bool) -> None:
-    streamed = service.stream({"question": "q", "llm_config": {"supplier": "openai", "model": model}})
+def test_each_fault_has_its_code_and_keeps_the_text(
+    service: Service, model: str, code: str, partial: bool
+) -> None:
+    streamed = service.stream(
+        {"question": "q", "llm_config": {"supplier": "openai", "model": model}}
+    )
     assert streamed.status == 200
     assert streamed.last["type"] == "error"
     assert streamed.last["code"] == code
@@ -53,7 +57,10 @@ def test_when_to_try_again_is_passed_on(service: Service) -> None:
 
 
 def test_a_server_that_is_not_there_is_unreachable(service: Service) -> None:
-    made = service.post("/api/suppliers", {"name": "away", "base_url": f"http://127.0.0.1:{free_port()}/v1", "models": ["m"]})
+    made = service.post(
+        "/api/suppliers",
+        {"name": "away", "base_url": f"http://127.0.0.1:{free_port()}/v1", "models": ["m"]},
+    )
     assert made.status == 201
     streamed = service.stream({"question": "q", "llm_config": {"supplier": "away", "model": "m"}})
     assert streamed.last["code"] == "upstream_unreachable"
@@ -62,13 +69,19 @@ def test_a_server_that_is_not_there_is_unreachable(service: Service) -> None:
 
 @pytest.mark.parametrize("model", ["length", "content-filter"])
 def test_an_answer_that_ends_early_says_why(service: Service, model: str) -> None:
-    streamed = service.stream({"question": "q", "llm_config": {"supplier": "openai", "model": model}})
+    streamed = service.stream(
+        {"question": "q", "llm_config": {"supplier": "openai", "model": model}}
+    )
     assert streamed.last["data"]["finish_reason"] == model.replace("-", "_")
 
 
-@pytest.mark.parametrize("model", ["split-utf8", "null-deltas", "crlf", "json-whole", "huge-delta", "flood-20000"])
+@pytest.mark.parametrize(
+    "model", ["split-utf8", "null-deltas", "crlf", "json-whole", "huge-delta", "flood-20000"]
+)
 def test_what_looks_odd_but_is_right_arrives_whole(service: Service, model: str) -> None:
-    streamed = service.stream({"question": "q", "llm_config": {"supplier": "openai", "model": model}})
+    streamed = service.stream(
+        {"question": "q", "llm_config": {"supplier": "openai", "model": model}}
+    )
     stored = service.get(f"/api/messages/{streamed.message_id}").json
     assert streamed.text() == stored["content"] != ""
     assert streamed.last["type"] in ("done", "error")
@@ -77,6 +90,8 @@ def test_what_looks_odd_but_is_right_arrives_whole(service: Service, model: str)
 
 
 def test_a_redirect_is_not_followed(service: Service, model_server: ModelServer) -> None:
-    streamed = service.stream({"question": "q", "llm_config": {"supplier": "openai", "model": "redirect"}})
+    streamed = service.stream(
+        {"question": "q", "llm_config": {"supplier": "openai", "model": "redirect"}}
+    )
     assert streamed.last["type"] == "error"
     assert model_server.requests[-1].body["model"] == "redirect"

@@ -18,13 +18,17 @@ TURN = {"supplier": "openai", "model": "typewriter-200-40"}
 @pytest.fixture
 def two(tmp_path: Path, model_server: ModelServer) -> Iterator[Service]:
     """The product with two web workers."""
-    with Service(tmp_path, workers=2, OPENAI_BASE_URL=model_server.base_url, OPENAI_API_KEY="sk-test") as running:
+    with Service(
+        tmp_path, workers=2, OPENAI_BASE_URL=model_server.base_url, OPENAI_API_KEY="sk-test"
+    ) as running:
         wait_for(lambda: len(running.workers()) == 2, 10, "two workers")
         yield running
 
 
 def begin(service: Service, turn: dict[str, str] = TURN, letters: int = 40) -> Streamed:
-    return service.stream({"question": "q", "llm_config": turn}, until=lambda s: len(s.text()) >= letters)
+    return service.stream(
+        {"question": "q", "llm_config": turn}, until=lambda s: len(s.text()) >= letters
+    )
 
 
 def ended(service: Service, message_id: str) -> Any:
@@ -49,10 +53,18 @@ def test_coming_back_through_another_worker_goes_on_where_it_was(two: Service) -
     started = begin(two)
     place, seen = started.messages[-1][1], started.text()
     for _ in range(6):
-        part = two.stream(path=f"/chat/stream/{started.message_id}", until=lambda s: len(s.text()) > 20, Last_Event_ID=place)
+        part = two.stream(
+            path=f"/chat/stream/{started.message_id}",
+            until=lambda s: len(s.text()) > 20,
+            Last_Event_ID=place,
+        )
         assert "reset" not in part.kinds()
         seen += part.text()
-        place = next(last_id for event, last_id, _ in reversed(part.messages) if event not in ("status", "ping"))
+        place = next(
+            last_id
+            for event, last_id, _ in reversed(part.messages)
+            if event not in ("status", "ping")
+        )
     rest = two.stream(path=f"/chat/stream/{started.message_id}", Last_Event_ID=place)
     assert seen + rest.text() == ended(two, started.message_id)["content"]
 
@@ -70,18 +82,26 @@ def test_a_killed_worker_leaves_an_interrupted_answer_with_its_text(two: Service
     started = begin(two, {**TURN, "model": "typewriter-2000-40"}, 100)
     for pid in two.workers():
         os.kill(pid, signal.SIGKILL)
-    stored = wait_for(lambda: _ended_or_none(two, started.message_id), 45, "the answer has a final state")
+    stored = wait_for(
+        lambda: _ended_or_none(two, started.message_id), 45, "the answer has a final state"
+    )
     assert stored["status"] == "interrupted"
     assert stored["error"]["code"] == "interrupted"
     assert lost_words(started, stored) <= 20  # half a second at 40 a second
-    rest = two.stream(path=f"/chat/stream/{started.message_id}", Last_Event_ID=started.messages[-1][1])
+    rest = two.stream(
+        path=f"/chat/stream/{started.message_id}", Last_Event_ID=started.messages[-1][1]
+    )
     shown = rest.text() if rest.kinds()[0] == "reset" else started.text() + rest.text()
     assert shown == stored["content"]
     assert rest.last["code"] == "interrupted"
 
 
-def test_after_a_crash_of_everything_the_next_start_ends_what_was_live(tmp_path: Path, model_server: ModelServer) -> None:
-    with Service(tmp_path, OPENAI_BASE_URL=model_server.base_url, OPENAI_API_KEY="sk-test") as service:
+def test_after_a_crash_of_everything_the_next_start_ends_what_was_live(
+    tmp_path: Path, model_server: ModelServer
+) -> None:
+    with Service(
+        tmp_path, OPENAI_BASE_URL=model_server.base_url, OPENAI_API_KEY="sk-test"
+    ) as service:
         started = begin(service, {**TURN, "model": "typewriter-2000-40"}, 100)
         assert service.process is not None
         pids = [service.process.pid, *service.workers()]
@@ -93,12 +113,19 @@ def test_after_a_crash_of_everything_the_next_start_ends_what_was_live(tmp_path:
         stored = ended(service, started.message_id)
         assert stored is not None and stored["status"] == "interrupted"
         assert lost_words(started, stored) <= 20
-        more = service.stream({"continue_id": started.message_id, "llm_config": {"supplier": "openai", "model": "echo"}})
+        more = service.stream(
+            {
+                "continue_id": started.message_id,
+                "llm_config": {"supplier": "openai", "model": "echo"},
+            }
+        )
         assert more.text().startswith(stored["content"])
 
 
 def test_sigterm_ends_streams_in_order(tmp_path: Path, model_server: ModelServer) -> None:
-    with Service(tmp_path, OPENAI_BASE_URL=model_server.base_url, OPENAI_API_KEY="sk-test") as service:
+    with Service(
+        tmp_path, OPENAI_BASE_URL=model_server.base_url, OPENAI_API_KEY="sk-test"
+    ) as service:
         started = begin(service, {**TURN, "model": "typewriter-60-40"})
         assert service.process is not None
         service.process.send_signal(signal.SIGTERM)

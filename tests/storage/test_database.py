@@ -64,18 +64,27 @@ print(json.dumps(said))
 
 def test_a_burst_of_writes(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", SCRIPT, str(tmp_path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout)
     burst = list(range(3 * said["most"]))
     assert said["burst"] == burst, "each has its own result"
     assert said["commits"] <= 4, "those that wait share a transaction"
-    assert said["failing"] == [n if n not in (1003, 1007) else "ValueError" for n in range(1000, 1010)]
+    assert said["failing"] == [
+        n if n not in (1003, 1007) else "ValueError" for n in range(1000, 1010)
+    ]
     assert said["taken"] == [2000, 2001, "IntegrityError", 2002]
     assert said["alone"] == 3000
     kept = [n for n in range(1000, 1010) if n not in (1003, 1007)]
-    assert said["stored"] == [*burst, *kept, 2000, 2001, 2002, 3000], "what failed left nothing, and the others lost nothing"
+    assert said["stored"] == [*burst, *kept, 2000, 2001, 2002, 3000], (
+        "what failed left nothing, and the others lost nothing"
+    )
     assert said["raised"] == 2
     assert done.stderr == "", "what a caller catches is not printed by the thread"
 
@@ -104,6 +113,11 @@ os._exit(0)
 
 def test_many_who_ask_first_all_get_an_answer(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", FIRST, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", FIRST, str(tmp_path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     assert done.returncode == 0, (done.stdout, done.stderr)

@@ -40,9 +40,13 @@ def test_migrating_again_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_four_at_once_do_not_collide(tmp_path: Path) -> None:
-    code = f"from pathlib import Path; from chatapp.storage.migrate import migrate; from chatapp.settings import Settings; \
+    code = (
+        f"from pathlib import Path; from chatapp.storage.migrate import migrate; from chatapp.settings import Settings; \
 migrate(Settings(home=Path({str(tmp_path)!r})))"
-    started = [subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE) for _ in range(4)]
+    )
+    started = [
+        subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE) for _ in range(4)
+    ]
     for process in started:
         _, errors = process.communicate(timeout=60)
         assert process.returncode == 0, errors.decode()
@@ -80,7 +84,9 @@ def test_an_older_database_is_copied_aside_before_it_is_changed(tmp_path: Path) 
     migrate(settings)
     file = settings.home / "chatapp.db"
     with closing(sqlite3.connect(file)) as older, older:
-        older.execute("INSERT INTO users (id, name, role, disabled, created_at) VALUES ('u', 'kept', 'user', 0, '2026-01-01')")
+        older.execute(
+            "INSERT INTO users (id, name, role, disabled, created_at) VALUES ('u', 'kept', 'user', 0, '2026-01-01')"
+        )
     folder = tmp_path / "migrations"
     shutil.copytree(FOLDER, folder)
     latest = sorted(path.name for path in (FOLDER / "versions").glob("[0-9]*.py"))[-1][:4]

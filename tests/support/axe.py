@@ -11,5 +11,7 @@ def violations(page: Page) -> list[str]:
     """Return what axe finds, each with where it is."""
     if page.evaluate("typeof axe") == "undefined":
         page.evaluate(AXE.read_text("utf-8"))
-    found = page.evaluate("axe.run(document, { resultTypes: ['violations'] }).then((result) => result.violations)")
+    found = page.evaluate(
+        "axe.run(document, { resultTypes: ['violations'] }).then((result) => result.violations)"
+    )
     return [f"{one['id']}: {[node['target'] for node in one['nodes']]}" for one in found]

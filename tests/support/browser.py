@@ -8,7 +8,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Playwright, expect
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Locator,
+    Page,
+    Playwright,
+    expect,
+)
 
 from tests.support.service import ROOT, Service
 
@@ -27,10 +35,11 @@ PHONE = {"width": 390, "height": 844}
 EXPECT_MS = 8_000
 READ_MS = 20_000  # for the worker to start and to read a document
 LANGUAGES = {"en-US": "en", "zh-CN": "zh-CN"}
-WATCH = (
-    "document.addEventListener('securitypolicyviolation', (e) => console.error(`CSP: ${e.violatedDirective} ${e.blockedURI}`))"
-)
-CATALOGUES = {name: json.loads((ROOT / "static/i18n" / f"{name}.json").read_text("utf-8")) for name in ("en", "zh-CN")}
+WATCH = "document.addEventListener('securitypolicyviolation', (e) => console.error(`CSP: ${e.violatedDirective} ${e.blockedURI}`))"
+CATALOGUES = {
+    name: json.loads((ROOT / "static/i18n" / f"{name}.json").read_text("utf-8"))
+    for name in ("en", "zh-CN")
+}
 
 
 def launch(playwright: Playwright) -> Browser:
@@ -71,7 +80,11 @@ class Faults:
 
     def left(self) -> list[str]:
         """Return what nobody expected."""
-        return [line for line in self._seen if not any(re.search(pattern, line) for pattern in self.expected)]
+        return [
+            line
+            for line in self._seen
+            if not any(re.search(pattern, line) for pattern in self.expected)
+        ]
 
     def _console(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):
@@ -152,7 +165,10 @@ def drop(target: Locator, files: dict[str, str], end: bool = True) -> None:
 
 def paste(target: Locator, files: dict[str, str], text: str = "") -> bool:
     """Paste files by their names, perhaps with text beside them; say whether the page took them."""
-    kinds = [[name, content, "image/png" if name.endswith(".png") else "text/plain"] for name, content in files.items()]
+    kinds = [
+        [name, content, "image/png" if name.endswith(".png") else "text/plain"]
+        for name, content in files.items()
+    ]
     return bool(target.evaluate(PASTE, [kinds, text]))
 
 
@@ -218,7 +234,9 @@ class Chat:
 
     def expect_found(self, upload: Locator) -> None:
         """Wait until a file can be asked about."""
-        expect(upload).to_have_attribute("data-status", re.compile("embedding|ready"), timeout=READ_MS)
+        expect(upload).to_have_attribute(
+            "data-status", re.compile("embedding|ready"), timeout=READ_MS
+        )
 
     def text(self, answer: Locator) -> Locator:
         return answer.locator("[data-text]")

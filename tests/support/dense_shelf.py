@@ -30,10 +30,19 @@ class Dense(Shelf):
     embedder: Embedder | None = dataclasses.field(kw_only=True)
     woken: list[bool] = dataclasses.field(default_factory=list)
 
-    def work(self, parser: Any = parse_here, leaving: Callable[[], bool] = lambda: False) -> list[str]:
+    def work(
+        self, parser: Any = parse_here, leaving: Callable[[], bool] = lambda: False
+    ) -> list[str]:
         """Do what the worker does until nothing is left."""
         index = index_for(self.database.sqlite)
-        ingest = Ingest(self.database, index, self.knowledge.originals, parser, leaving, embeds=self.embedder is not None)
+        ingest = Ingest(
+            self.database,
+            index,
+            self.knowledge.originals,
+            parser,
+            leaving,
+            embeds=self.embedder is not None,
+        )
         embedding = Embedding(self.database, self.embedder, leaving)
         done = []
         while job := ingest.claim("a worker"):
@@ -55,7 +64,9 @@ class Dense(Shelf):
         sweep_all(self.database)
 
     def row(self) -> KnowledgeBase:
-        return self.database.read(lambda t: t.scalars(select(KnowledgeBase).where(KnowledgeBase.id == self.base)).one())
+        return self.database.read(
+            lambda t: t.scalars(select(KnowledgeBase).where(KnowledgeBase.id == self.base)).one()
+        )
 
     def in_chroma(self) -> set[int]:
         return self.index.chunk_ids(self.row().collection or "")
@@ -66,7 +77,9 @@ class Dense(Shelf):
     def is_exact(self) -> bool:
         """Say whether SQL and Chroma hold one vector for each chunk."""
         chunks = set(self.database.read(lambda t: t.scalars(text("SELECT id FROM chunks")).all()))
-        return chunks == self.in_sql() == self.in_chroma() and self.row().indexed == self.row().changed
+        return (
+            chunks == self.in_sql() == self.in_chroma() and self.row().indexed == self.row().changed
+        )
 
     def reopened(self, **settings: Any) -> "Dense":
         """The same home with other settings, as after a restart."""
@@ -82,4 +95,13 @@ def make_dense(settings: Settings, chroma: Chroma) -> Dense:
     index, embedder = VectorIndex(lambda: chroma.url or None), embedder_of(settings)
     knowledge = Knowledge(plain.database, settings, index, embedder)
     sync = Sync(plain.database, index)
-    return Dense(settings, plain.database, knowledge, plain.user, plain.base, index=index, sync=sync, embedder=embedder)
+    return Dense(
+        settings,
+        plain.database,
+        knowledge,
+        plain.user,
+        plain.base,
+        index=index,
+        sync=sync,
+        embedder=embedder,
+    )

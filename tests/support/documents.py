@@ -56,7 +56,12 @@ def english_pdf() -> bytes:
                 )
             )
             story.append(Spacer(1, 6))
-        story.append(Paragraph(f"Employees in {town} get {number + 10} days of paid leave in every calendar year.", body))
+        story.append(
+            Paragraph(
+                f"Employees in {town} get {number + 10} days of paid leave in every calendar year.",
+                body,
+            )
+        )
         story.append(PageBreak())
     made = BytesIO()
 
@@ -70,7 +75,9 @@ def english_pdf() -> bytes:
 
 def chinese_pdf() -> bytes:
     pdfmetrics.registerFont(UnicodeCIDFont("STSong-Light"))
-    style = ParagraphStyle("chinese", fontName="STSong-Light", fontSize=11, leading=16, wordWrap="CJK")
+    style = ParagraphStyle(
+        "chinese", fontName="STSong-Light", fontSize=11, leading=16, wordWrap="CJK"
+    )
     story: list[Any] = []
     for number, town in enumerate(CHINESE_TOWNS, 1):
         story.append(Paragraph(f"第{number}章 {town}办事处", style))
@@ -130,8 +137,14 @@ def word() -> bytes:
     made.add_paragraph("出差须提前三天申请。")
     space = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
     changed = made.add_paragraph("The fee is ")
-    changed._p.append(parse_xml(f"<w:ins {space} w:id='1' w:author='a'><w:r><w:t>nine</w:t></w:r></w:ins>"))
-    changed._p.append(parse_xml(f"<w:del {space} w:id='2' w:author='a'><w:r><w:delText>seven</w:delText></w:r></w:del>"))
+    changed._p.append(
+        parse_xml(f"<w:ins {space} w:id='1' w:author='a'><w:r><w:t>nine</w:t></w:r></w:ins>")
+    )
+    changed._p.append(
+        parse_xml(
+            f"<w:del {space} w:id='2' w:author='a'><w:r><w:delText>seven</w:delText></w:r></w:del>"
+        )
+    )
     control = f"<w:sdt {space}><w:sdtContent><w:p><w:r><w:t>Inside a control.</w:t></w:r></w:p></w:sdtContent></w:sdt>"
     made.element.body.insert(len(made.element.body) - 1, parse_xml(control))
     file = BytesIO()
@@ -142,7 +155,10 @@ def word() -> bytes:
 def with_part(document: bytes, name: str, content: bytes) -> bytes:
     """Return a Word document with one part replaced or added."""
     made = BytesIO()
-    with zipfile.ZipFile(BytesIO(document)) as old, zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as new:
+    with (
+        zipfile.ZipFile(BytesIO(document)) as old,
+        zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as new,
+    ):
         for entry in old.infolist():
             if entry.filename != name:
                 new.writestr(entry, old.read(entry))
@@ -152,7 +168,12 @@ def with_part(document: bytes, name: str, content: bytes) -> bytes:
 
 def bomb() -> bytes:
     """Return a Word document that unpacks to 400 MB."""
-    return archive({"[Content_Types].xml": b"<Types/>", "word/document.xml": (b" " * 1024 * 1024 for _ in range(400))})
+    return archive(
+        {
+            "[Content_Types].xml": b"<Types/>",
+            "word/document.xml": (b" " * 1024 * 1024 for _ in range(400)),
+        }
+    )
 
 
 def archive(parts: Mapping[str, bytes | str | Iterable[bytes]]) -> bytes:
@@ -160,7 +181,13 @@ def archive(parts: Mapping[str, bytes | str | Iterable[bytes]]) -> bytes:
     made = BytesIO()
     with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as packed:
         for name, content in parts.items():
-            pieces = [content.encode()] if isinstance(content, str) else [content] if isinstance(content, bytes) else content
+            pieces = (
+                [content.encode()]
+                if isinstance(content, str)
+                else [content]
+                if isinstance(content, bytes)
+                else content
+            )
             with packed.open(name, "w", force_zip64=True) as part:
                 for piece in pieces:
                     part.write(piece)
@@ -194,9 +221,18 @@ _RELATED = "http://schemas.openxmlformats.org/package/2006/relationships"
 def written_word(body: str, space: str = WORD, **parts: str) -> bytes:
     """Return a Word document with this body; `styles`, `numbering` and so on are further parts."""
     type_ = "application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml"
-    roots = {"styles": "styles", "numbering": "numbering", "footnotes": "footnotes", "header": "hdr", "footer": "ftr"}
+    roots = {
+        "styles": "styles",
+        "numbering": "numbering",
+        "footnotes": "footnotes",
+        "header": "hdr",
+        "footer": "ftr",
+    }
     roots |= {"diagramData": "dataModel"}
-    links = "".join(f'<Relationship Id="r{name}" Type="http://x/relationships/{name}" Target="{name}.xml"/>' for name in parts)
+    links = "".join(
+        f'<Relationship Id="r{name}" Type="http://x/relationships/{name}" Target="{name}.xml"/>'
+        for name in parts
+    )
     main = '<Relationship Id="r1" Type="http://x/relationships/officeDocument" Target="word/document.xml"/>'
     made = {
         "[Content_Types].xml": f'<Types><Override PartName="/word/document.xml" ContentType="{type_}"/></Types>',
@@ -234,7 +270,9 @@ def workbook() -> bytes:
     made = BytesIO()
     book = xlsxwriter.Workbook(made, {"default_date_format": "dd.mm.yyyy"})
     sheet = book.add_worksheet("Sales")
-    euros, share, long_date = (book.add_format({"num_format": code}) for code in ('#,##0.00 "€"', "0.0%", "d mmmm yyyy"))
+    euros, share, long_date = (
+        book.add_format({"num_format": code}) for code in ('#,##0.00 "€"', "0.0%", "d mmmm yyyy")
+    )
     sheet.merge_range("A1:E1", "Sales of the year 2024")
     sheet.write_row("A3", ["Region", "Town", "Opened", "Sales", "Share"])
     sheet.merge_range("A4:A5", "North")
@@ -254,7 +292,9 @@ def workbook() -> bytes:
     secret.write("A1", "hidden from sight")
     secret.hide()
     chinese = book.add_worksheet("员工")
-    for number, row in enumerate([("姓名", "城市", "年假"), ("张三", "北京", 15), ("李四", "上海", 10)]):
+    for number, row in enumerate(
+        [("姓名", "城市", "年假"), ("张三", "北京", 15), ("李四", "上海", 10)]
+    ):
         chinese.write_row(number, 0, row)
     book.close()
     return made.getvalue()
@@ -304,7 +344,9 @@ def slides() -> bytes:
     group = second.shapes.add_group_shape()
     group.shapes.add_textbox(Cm(2), Cm(9), Cm(5), Cm(1)).text_frame.text = "in a group"
     table = second.shapes.add_table(3, 3, Cm(2), Cm(14), Cm(9), Cm(3)).table
-    for row, cells in enumerate((("Town", "Days", "Head"), ("Bonn", "27", "Ada"), ("Ulm", "28", "Bob"))):
+    for row, cells in enumerate(
+        (("Town", "Days", "Head"), ("Bonn", "27", "Ada"), ("Ulm", "28", "Bob"))
+    ):
         for column, text in enumerate(cells):
             table.cell(row, column).text = text
     third = made.slides.add_slide(made.slide_layouts[6])
@@ -340,7 +382,10 @@ def opendocument(kind: str, content: str, before: str = "") -> bytes:
 
 def epub(*pages: str, **more: str) -> bytes:
     """Return a book of these pages."""
-    items = "".join(f'<item id="p{n}" href="page%20{n}.xhtml" media-type="application/xhtml+xml"/>' for n in range(len(pages)))
+    items = "".join(
+        f'<item id="p{n}" href="page%20{n}.xhtml" media-type="application/xhtml+xml"/>'
+        for n in range(len(pages))
+    )
     spine = "".join(f'<itemref idref="p{n}"/>' for n in range(len(pages)))
     parts = {
         "mimetype": "application/epub+zip",
@@ -397,7 +442,9 @@ def written_pdf(content: bytes, filters: str = "") -> bytes:
         f"<</Length {len(content)}{filters}>>\nstream\n".encode() + content + b"\nendstream",
         b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
     ]
-    body = b"".join(f"{number} 0 obj\n".encode() + one + b"\nendobj\n" for number, one in enumerate(objects, 1))
+    body = b"".join(
+        f"{number} 0 obj\n".encode() + one + b"\nendobj\n" for number, one in enumerate(objects, 1)
+    )
     return b"%PDF-1.4\n" + body + b"trailer<</Root 1 0 R>>"
 
 

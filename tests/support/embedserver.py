@@ -39,10 +39,17 @@ class EmbedServer:
         self.base_url = f"http://127.0.0.1:{self._server.server_port}/v1"
 
     def __enter__(self) -> "EmbedServer":
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+        ).start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.gate.set()
         self._server.shutdown()
         self._server.server_close()
@@ -61,7 +68,9 @@ class EmbedServer:
                 payload = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 owner.keys.append(self.headers["Authorization"])
                 status, body = owner.answer(self.path, payload)
-                with contextlib.suppress(ConnectionError):  # whoever asked may have gone while the gate was shut
+                with contextlib.suppress(
+                    ConnectionError
+                ):  # whoever asked may have gone while the gate was shut
                     self.send_response(status)
                     self.send_header("Content-Type", "application/json")
                     self.send_header("Content-Length", str(len(body)))
@@ -91,5 +100,8 @@ class EmbedServer:
         if path != "/v1/embeddings" or len(payload["input"]) > self.most:
             return 400, b'{"error":{"message":"batch size is invalid"}}'
         self.asked.append(payload)
-        data = [{"index": n, "embedding": embedding(text, self.dimension)} for n, text in enumerate(payload["input"])]
+        data = [
+            {"index": n, "embedding": embedding(text, self.dimension)}
+            for n, text in enumerate(payload["input"])
+        ]
         return 200, json.dumps({"data": data[::-1], "model": payload["model"]}).encode()

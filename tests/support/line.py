@@ -6,7 +6,9 @@ import struct
 import threading
 
 END_OF_CHUNKS = b"0\r\n\r\n"
-RESET = struct.pack("ii", 1, 0)  # linger for no time: the other side is told at once, as by a network that breaks
+RESET = struct.pack(
+    "ii", 1, 0
+)  # linger for no time: the other side is told at once, as by a network that breaks
 
 
 class Line:
@@ -71,9 +73,16 @@ class Line:
                 self._pairs.add(pair)
             for receiver, sender in (pair, pair[::-1]):
                 receiver.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                threading.Thread(target=self._carry, args=(pair, receiver, sender), daemon=True).start()
+                threading.Thread(
+                    target=self._carry, args=(pair, receiver, sender), daemon=True
+                ).start()
 
-    def _carry(self, pair: tuple[socket.socket, socket.socket], receiver: socket.socket, sender: socket.socket) -> None:
+    def _carry(
+        self,
+        pair: tuple[socket.socket, socket.socket],
+        receiver: socket.socket,
+        sender: socket.socket,
+    ) -> None:
         held = b""
         with contextlib.suppress(OSError):
             while data := receiver.recv(65536):

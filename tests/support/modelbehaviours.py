@@ -49,10 +49,35 @@ Behaviour = Callable[..., None]
 BEHAVIOURS: list[tuple[re.Pattern[str], Behaviour]] = []
 
 REFUSALS: dict[str, tuple[int, dict[str, Any]]] = {
-    "context": (400, {"code": "context_length_exceeded", "message": "This model's maximum context length is 8192 tokens."}),
-    "content": (400, {"code": "content_policy_violation", "message": "Your request was rejected by our safety system."}),
-    "quota": (429, {"code": "insufficient_quota", "type": "insufficient_quota", "message": "You exceeded your current quota."}),
-    "model": (404, {"code": "model_not_found", "message": "The model does not exist or you do not have access to it."}),
+    "context": (
+        400,
+        {
+            "code": "context_length_exceeded",
+            "message": "This model's maximum context length is 8192 tokens.",
+        },
+    ),
+    "content": (
+        400,
+        {
+            "code": "content_policy_violation",
+            "message": "Your request was rejected by our safety system.",
+        },
+    ),
+    "quota": (
+        429,
+        {
+            "code": "insufficient_quota",
+            "type": "insufficient_quota",
+            "message": "You exceeded your current quota.",
+        },
+    ),
+    "model": (
+        404,
+        {
+            "code": "model_not_found",
+            "message": "The model does not exist or you do not have access to it.",
+        },
+    ),
 }
 
 
@@ -66,10 +91,14 @@ def behaves(pattern: str) -> Callable[[Behaviour], Behaviour]:
     return register
 
 
-def says(turn: Turn, words: Iterable[str], thought: Iterable[str] = (), name: str = "", rate: float = 0) -> None:
+def says(
+    turn: Turn, words: Iterable[str], thought: Iterable[str] = (), name: str = "", rate: float = 0
+) -> None:
     """Answer with words, streamed at a rate a second or whole, as it was asked for."""
     if not turn.request.body.get("stream"):
-        message = {"role": "assistant", "content": "".join(words)} | ({name: "".join(thought)} if name else {})
+        message = {"role": "assistant", "content": "".join(words)} | (
+            {name: "".join(thought)} if name else {}
+        )
         whole = completion("chat.completion", turn.request.model, {"message": message}, "stop")
         turn.wire.json(200, whole | {"usage": USAGE})
         return
@@ -93,7 +122,15 @@ def echo(turn: Turn) -> None:
 @behaves("parameters")
 def parameters(turn: Turn) -> None:
     """Say what came along, without the messages."""
-    says(turn, [json.dumps({name: value for name, value in turn.request.body.items() if name != "messages"}, sort_keys=True)])
+    says(
+        turn,
+        [
+            json.dumps(
+                {name: value for name, value in turn.request.body.items() if name != "messages"},
+                sort_keys=True,
+            )
+        ],
+    )
 
 
 @behaves("cited")
@@ -144,11 +181,15 @@ def numbered(turn: Turn, count: str, rate: str) -> None:
 @behaves(r"many-tongues-(\d+)-(\d+)")
 def many_tongues(turn: Turn, kilobytes: str, rate: str) -> None:
     """So many KB of thought and text in many scripts, so many pieces a second."""
-    pieces = [f"{n}: {TONGUES[n % len(TONGUES)]} " for n in range(int(kilobytes) * 1024 // TONGUE_BYTES)]
+    pieces = [
+        f"{n}: {TONGUES[n % len(TONGUES)]} " for n in range(int(kilobytes) * 1024 // TONGUE_BYTES)
+    ]
     turn.text()
     started = time.monotonic()
     for n, piece in enumerate(pieces, 1):
-        turn.delta(**{"reasoning_content" if n < len(pieces) / 4 or n % 40 < 4 else "content": piece})
+        turn.delta(
+            **{"reasoning_content" if n < len(pieces) / 4 or n % 40 < 4 else "content": piece}
+        )
         turn.wire.wait(max(0.0001, started + n / float(rate) - time.monotonic()))
     turn.finish()
 
@@ -157,7 +198,11 @@ def many_tongues(turn: Turn, kilobytes: str, rate: str) -> None:
 def flood(turn: Turn, count: str) -> None:
     """So many tokens at full speed, each in a chunk of its own, many in a packet."""
     turn.text()
-    said = json.dumps(completion("chat.completion.chunk", turn.request.model, {"delta": {"content": "word "}}, None))
+    said = json.dumps(
+        completion(
+            "chat.completion.chunk", turn.request.model, {"delta": {"content": "word "}}, None
+        )
+    )
     data = f"data: {said}\n\n".encode()
     one = b"%x\r\n%b\r\n" % (len(data), data)
     left = int(count)
@@ -315,7 +360,9 @@ def bad_utf8(turn: Turn) -> None:
 def split_utf8(turn: Turn) -> None:
     """Cut between the bytes of a character, over packets and chunks."""
     turn.text()
-    body = completion("chat.completion.chunk", "split-utf8", {"delta": {"content": "数据库 🙂"}}, None)
+    body = completion(
+        "chat.completion.chunk", "split-utf8", {"delta": {"content": "数据库 🙂"}}, None
+    )
     data = b"data: " + json.dumps(body, ensure_ascii=False).encode() + b"\n\n"
     for n in range(len(data)):
         turn.wire.chunk(data[n : n + 1])
@@ -356,7 +403,9 @@ def only_done(turn: Turn) -> None:
 @behaves("error-event")
 def error_event(turn: Turn) -> None:
     turn.text("Half ", "an ")
-    turn.event({"error": {"message": "The server had an error", "type": "server_error", "code": None}})
+    turn.event(
+        {"error": {"message": "The server had an error", "type": "server_error", "code": None}}
+    )
     turn.wire.end()
 
 
@@ -373,7 +422,16 @@ def null_deltas(turn: Turn) -> None:
     turn.event({"choices": []})
     turn.event({"choices": [{"delta": None}]})
     turn.event({"choices": [{"index": 0}]})
-    turn.event({"choices": [{"delta": {"content": None, "role": None, "tool_calls": None}, "finish_reason": None}]})
+    turn.event(
+        {
+            "choices": [
+                {
+                    "delta": {"content": None, "role": None, "tool_calls": None},
+                    "finish_reason": None,
+                }
+            ]
+        }
+    )
     turn.event({"choices": [{"delta": {"content": "Fine."}, "finish_reason": ""}], "usage": None})
     turn.finish()
 
@@ -409,7 +467,12 @@ def think(turn: Turn) -> None:
 def tools(turn: Turn) -> None:
     """A tool call between two words."""
     turn.text("Before ")
-    call = {"index": 0, "id": "t1", "type": "function", "function": {"name": "search", "arguments": "{}"}}
+    call = {
+        "index": 0,
+        "id": "t1",
+        "type": "function",
+        "function": {"name": "search", "arguments": "{}"},
+    }
     turn.delta(tool_calls=[call])
     turn.delta(content="after.")
     turn.finish()
@@ -441,7 +504,9 @@ def crlf(turn: Turn) -> None:
     """CRLF, comments, event names, and a chunk that ends between CR and LF."""
     turn.wire.begin()
     turn.wire.chunk(b": hello\r\n\r\n")
-    body = json.dumps(completion("chat.completion.chunk", "crlf", {"delta": {"content": "Fine "}}, None)).encode()
+    body = json.dumps(
+        completion("chat.completion.chunk", "crlf", {"delta": {"content": "Fine "}}, None)
+    ).encode()
     turn.wire.chunk(b"event: message\r\nid: 1\r\ndata: " + body + b"\r")
     turn.wire.wait(0.01)
     turn.wire.chunk(b"\n\r\ndata:" + body + b"\r\n\r\n")
@@ -480,7 +545,12 @@ def usage_broken(turn: Turn) -> None:
     """Counts that are none."""
     turn.text("Counted.")
     turn.delta("stop")
-    turn.event({"choices": [], "usage": {"prompt_tokens": "many", "completion_tokens": [], "prompt_tokens_details": 3}})
+    turn.event(
+        {
+            "choices": [],
+            "usage": {"prompt_tokens": "many", "completion_tokens": [], "prompt_tokens_details": 3},
+        }
+    )
     turn.wire.chunk(b"data: [DONE]\n\n")
     turn.wire.end()
 
@@ -505,7 +575,9 @@ def slow_rewrite(turn: Turn) -> None:
 
 def is_rewriting(turn: Turn) -> bool:
     """Say whether a question is to be put into words that stand alone."""
-    return "Rewrite the user's last question" in str(turn.request.body.get("messages", [{}])[0].get("content"))
+    return "Rewrite the user's last question" in str(
+        turn.request.body.get("messages", [{}])[0].get("content")
+    )
 
 
 def typed(count: int) -> str:

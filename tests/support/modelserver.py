@@ -42,7 +42,9 @@ MODELS = (
 class ModelServer:
     """The server. `key` is the one key that is let in; none lets in all but those that begin with `bad`."""
 
-    def __init__(self, port: int = 0, key: str = "", certificate: tuple[str, str] | None = None) -> None:
+    def __init__(
+        self, port: int = 0, key: str = "", certificate: tuple[str, str] | None = None
+    ) -> None:
         self.requests: list[Logged] = []
         self.key = key
         self._stopping = threading.Event()
@@ -134,9 +136,20 @@ class ModelServer:
         if request.path == "/_log":
             wire.json(200, [asdict(logged) for logged in self.requests])
         elif not self._lets_in(request.headers.get("authorization", "").removeprefix("Bearer ")):
-            wire.json(401, {"error": {"message": "Incorrect API key provided: see the account.", "code": "invalid_api_key"}})
+            wire.json(
+                401,
+                {
+                    "error": {
+                        "message": "Incorrect API key provided: see the account.",
+                        "code": "invalid_api_key",
+                    }
+                },
+            )
         elif request.path == "/v1/models":
-            wire.json(200, {"object": "list", "data": [{"id": name, "object": "model"} for name in MODELS]})
+            wire.json(
+                200,
+                {"object": "list", "data": [{"id": name, "object": "model"} for name in MODELS]},
+            )
         elif request.path == "/v1/chat/completions" and isinstance(request.body, dict):
             self._complete(wire, request)
         else:
@@ -154,12 +167,23 @@ class ModelServer:
                 behaviour(turn, *match.groups())
                 return
         message = f"The model `{request.model}` does not exist"
-        wire.json(404, {"error": {"message": message, "type": "invalid_request_error", "code": "model_not_found"}})
+        wire.json(
+            404,
+            {
+                "error": {
+                    "message": message,
+                    "type": "invalid_request_error",
+                    "code": "model_not_found",
+                }
+            },
+        )
 
 
 def main() -> None:
     """Serve until the process is ended."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--key", default="")
     options = parser.parse_args()

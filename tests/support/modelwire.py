@@ -59,13 +59,23 @@ class Wire:
         head, _, self._buffer = self._buffer.partition(b"\r\n\r\n")
         first, *lines = head.decode("latin-1").split("\r\n")
         method, path, _ = first.split(" ", 2)
-        headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+        headers = {
+            name.lower(): value.strip()
+            for name, _, value in (line.partition(":") for line in lines)
+        }
         length = int(headers.get("content-length", 0))
         while len(self._buffer) < length:
             if not self._receive(0.2):
                 return None
         raw, self._buffer = self._buffer[:length], self._buffer[length:]
-        return Logged(method, path, headers, json.loads(raw) if raw else None, time.monotonic(), connection=self.number)
+        return Logged(
+            method,
+            path,
+            headers,
+            json.loads(raw) if raw else None,
+            time.monotonic(),
+            connection=self.number,
+        )
 
     def pending(self, seconds: float = 0.2) -> bool:
         """Wait for a request, and say whether one, or the end of the connection, is there."""
@@ -87,7 +97,9 @@ class Wire:
             if not self._receive(max(left, 0.0001)):
                 raise Gone
 
-    def whole(self, status: int, body: bytes, kind: str = "application/json", **headers: str) -> None:
+    def whole(
+        self, status: int, body: bytes, kind: str = "application/json", **headers: str
+    ) -> None:
         """Send an answer whose length is known."""
         named = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
         head = f"HTTP/1.1 {status} Status\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n{named}\r\n"
@@ -99,7 +111,9 @@ class Wire:
 
     def begin(self, kind: str = "text/event-stream") -> None:
         """Send the head of a streamed answer."""
-        self.send(f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nTransfer-Encoding: chunked\r\n\r\n".encode())
+        self.send(
+            f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+        )
 
     def chunk(self, data: bytes) -> None:
         """Send one chunk."""
@@ -143,7 +157,11 @@ class Turn:
         """The last message of the user."""
         messages = self.request.body.get("messages") or [{}]
         content = messages[-1].get("content") or ""
-        return content if isinstance(content, str) else "".join(part.get("text", "") for part in content)
+        return (
+            content
+            if isinstance(content, str)
+            else "".join(part.get("text", "") for part in content)
+        )
 
     def event(self, body: Any, ends: bytes = b"\n") -> None:
         """Send one event; JSON text is sent unescaped where UTF-8 allows it."""
@@ -156,7 +174,9 @@ class Turn:
 
     def delta(self, reason: str | None = None, **delta: Any) -> None:
         """Send one delta."""
-        self.event(completion("chat.completion.chunk", self.request.model, {"delta": delta}, reason))
+        self.event(
+            completion("chat.completion.chunk", self.request.model, {"delta": delta}, reason)
+        )
 
     def finish(self, reason: str = "stop", done: bool = True) -> None:
         """Send the end of an answer: reason, usage where it was asked for, [DONE]."""

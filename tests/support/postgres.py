@@ -25,11 +25,38 @@ def postgres_server() -> Iterator[str]:
     name = "postgres" if user else getpass.getuser()
 
     def run(*command: str) -> None:
-        subprocess.run(command, check=True, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **user)
+        subprocess.run(
+            command,
+            check=True,
+            cwd=folder,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            **user,
+        )
 
-    run(f"{BINARIES}/initdb", "-D", f"{folder}/data", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+    run(
+        f"{BINARIES}/initdb",
+        "-D",
+        f"{folder}/data",
+        "-A",
+        "trust",
+        "-E",
+        "UTF8",
+        "--locale=C",
+        "--no-sync",
+    )
     options = f"-c listen_addresses='' -c unix_socket_directories='{folder}' -c fsync=off"
-    run(f"{BINARIES}/pg_ctl", "-D", f"{folder}/data", "-o", options, "-l", f"{folder}/log", "-w", "start")
+    run(
+        f"{BINARIES}/pg_ctl",
+        "-D",
+        f"{folder}/data",
+        "-o",
+        options,
+        "-l",
+        f"{folder}/log",
+        "-w",
+        "start",
+    )
     yield f"postgresql+psycopg://{name}@/postgres?host={folder}"
     run(f"{BINARIES}/pg_ctl", "-D", f"{folder}/data", "-m", "immediate", "stop")
     shutil.rmtree(folder, ignore_errors=True)

@@ -10,7 +10,9 @@ from chatapp.knowledge.formats.document import Document, Unreadable
 from chatapp.knowledge.ingest.parse import parse
 
 
-def read(tmp_path: Path, content: bytes | str, name: str = "file.bin", most_pages: int = 100) -> Document:
+def read(
+    tmp_path: Path, content: bytes | str, name: str = "file.bin", most_pages: int = 100
+) -> Document:
     """Read a file, and see that all its offsets fit its text."""
     path = tmp_path / "original"
     path.write_bytes(content.encode() if isinstance(content, str) else content)
@@ -32,15 +34,22 @@ def check(document: Document) -> None:
     starts = [section.start for section in document.sections]
     assert text and normalise(text) == text
     assert starts == sorted(set(starts)) and all(0 <= start < len(text) for start in starts)
-    assert list(document.pages) == sorted(document.pages) and all(0 <= page <= len(text) for page in document.pages)
+    assert list(document.pages) == sorted(document.pages) and all(
+        0 <= page <= len(text) for page in document.pages
+    )
     spans = split(text, sorted({*starts, *document.pages}))
-    assert "".join("".join(text[span.start : span.end] for span in spans).split()) == "".join(text.split())
+    assert "".join("".join(text[span.start : span.end] for span in spans).split()) == "".join(
+        text.split()
+    )
     assert Document.from_json(document.to_json()) == document
 
 
 def outline(document: Document) -> list[tuple[str, str]]:
     """Return the heading path of every section, and the line that it begins with."""
-    return [(section.heading, document.text[section.start :].split("\n")[0]) for section in document.sections]
+    return [
+        (section.heading, document.text[section.start :].split("\n")[0])
+        for section in document.sections
+    ]
 
 
 def headings(document: Document) -> list[str]:

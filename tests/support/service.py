@@ -87,7 +87,9 @@ class Streamed:
 class Service:
     """`with Service(home, VARIABLE=…) as service:` starts the product and ends it, with all its children."""
 
-    def __init__(self, home: Path, *, workers: int = 1, arguments: tuple[str, ...] = (), **variables: str) -> None:
+    def __init__(
+        self, home: Path, *, workers: int = 1, arguments: tuple[str, ...] = (), **variables: str
+    ) -> None:
         self.home = home
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -109,14 +111,24 @@ class Service:
         self.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.end()
         self._output.close()
 
     def start(self) -> None:
         command = [sys.executable, "-m", "gunicorn", "wsgi:app", *self._arguments]
         self.process = subprocess.Popen(
-            command, cwd=ROOT, env=self.environ, stdout=self._output, stderr=self._output, start_new_session=True
+            command,
+            cwd=ROOT,
+            env=self.environ,
+            stdout=self._output,
+            stderr=self._output,
+            start_new_session=True,
         )
         try:
             wait_for(self._is_ready, START_SECONDS, "the service is ready")
@@ -173,7 +185,9 @@ class Service:
         finally:
             connection.close()
 
-    def request(self, method: str, path: str, body: Any = None, token: str | None = TOKEN, **headers: str) -> Reply:
+    def request(
+        self, method: str, path: str, body: Any = None, token: str | None = TOKEN, **headers: str
+    ) -> Reply:
         """Send one request; `body` goes as JSON unless it is bytes already."""
         with self.connection() as connection:
             connection.request(method, path, *_prepare(body, token, headers))
@@ -196,13 +210,17 @@ class Service:
     ) -> Streamed:
         """POST a question (or GET, where there is no body) and read the stream to its end, or until a condition holds."""
         with self.connection() as connection:
-            connection.request("POST" if body is not None else "GET", path, *_prepare(body, token, headers))
+            connection.request(
+                "POST" if body is not None else "GET", path, *_prepare(body, token, headers)
+            )
             response = connection.getresponse()
             streamed = Streamed(response.status, dict(response.getheaders()))
             decoder = Decoder()
             while data := response.read1(65536):
                 for message in decoder.feed(data):
-                    streamed.messages.append((message.event, message.last_id, json.loads(message.data)))
+                    streamed.messages.append(
+                        (message.event, message.last_id, json.loads(message.data))
+                    )
                 if until is not None and until(streamed):
                     break
             return streamed
@@ -232,7 +250,9 @@ class Service:
         return all(item["status"] == "ready" for item in items)
 
 
-def _prepare(body: Any, token: str | None, headers: dict[str, str]) -> tuple[bytes | None, dict[str, str]]:
+def _prepare(
+    body: Any, token: str | None, headers: dict[str, str]
+) -> tuple[bytes | None, dict[str, str]]:
     sent = {name.replace("_", "-"): value for name, value in headers.items()}
     if token:
         sent.setdefault("Authorization", f"Bearer {token}")

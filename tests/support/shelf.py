@@ -39,8 +39,16 @@ class Shelf:
     user: str
     base: str
 
-    def ingest(self, parser: Any = parse_here, leaving: Callable[[], bool] = lambda: False) -> Ingest:
-        return Ingest(self.database, index_for(self.database.sqlite), self.knowledge.originals, parser, leaving)
+    def ingest(
+        self, parser: Any = parse_here, leaving: Callable[[], bool] = lambda: False
+    ) -> Ingest:
+        return Ingest(
+            self.database,
+            index_for(self.database.sqlite),
+            self.knowledge.originals,
+            parser,
+            leaving,
+        )
 
     def put(self, name: str, content: bytes | str, base: str | None = None) -> dict[str, Any]:
         data = content.encode() if isinstance(content, str) else content
@@ -59,21 +67,32 @@ class Shelf:
             done.append(ingest.read(job))
         return done
 
-    def search(self, query: str, k: int = 5, md5s: list[str] | None = None, bases: list[str] | None = None) -> list[Passage]:
-        return self.knowledge.search(self.knowledge.choose(self.user, bases or [self.base]), query, k, md5s)
+    def search(
+        self, query: str, k: int = 5, md5s: list[str] | None = None, bases: list[str] | None = None
+    ) -> list[Passage]:
+        return self.knowledge.search(
+            self.knowledge.choose(self.user, bases or [self.base]), query, k, md5s
+        )
 
     def count(self, table: str) -> int:
-        return int(self.database.read(lambda t: t.scalar(text(f"SELECT count(*) FROM {table}"))) or 0)
+        return int(
+            self.database.read(lambda t: t.scalar(text(f"SELECT count(*) FROM {table}"))) or 0
+        )
 
     def leftovers(self) -> dict[str, int]:
         """Return what is not empty of all that files leave behind."""
         tables = ["files", "file_texts", "chunks", "lexical", "terms"]
         counts = {table: self.count(table) for table in tables}
         counts["totals"] = int(
-            self.database.read(lambda t: t.scalar(text("SELECT sum(chunks + tokens) FROM knowledge_bases"))) or 0
+            self.database.read(
+                lambda t: t.scalar(text("SELECT sum(chunks + tokens) FROM knowledge_bases"))
+            )
+            or 0
         )
         folder = self.settings.home / "originals"
-        counts["originals"] = sum(path.is_file() for path in folder.rglob("*")) if folder.exists() else 0
+        counts["originals"] = (
+            sum(path.is_file() for path in folder.rglob("*")) if folder.exists() else 0
+        )
         return {name: count for name, count in counts.items() if count}
 
 

@@ -15,12 +15,19 @@ Run = Callable[..., Result]
 
 def environ(service: Service, **more: str) -> dict[str, str]:
     """What the shell of somebody at the service's machine has."""
-    settings = {name: service.environ[name] for name in ("CHATAPP_HOME", "CHATAPP_BIND", "CHATAPP_ENV_FILE", "PATH")}
+    settings = {
+        name: service.environ[name]
+        for name in ("CHATAPP_HOME", "CHATAPP_BIND", "CHATAPP_ENV_FILE", "PATH")
+    }
     return {**settings, "LC_ALL": "C.UTF-8", **more}
 
 
 def start(env: dict[str, str], *words: str, **options: Any) -> subprocess.Popen[str]:
     """Start a command in a process of its own."""
     command = [sys.executable, "-m", "chatapp", *words]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL} | options
+    pipes = {
+        "stdout": subprocess.PIPE,
+        "stderr": subprocess.PIPE,
+        "stdin": subprocess.DEVNULL,
+    } | options
     return subprocess.Popen(command, cwd=ROOT, env={**env, "HOME": os.devnull}, text=True, **pipes)

@@ -24,7 +24,11 @@ CHINESE_SENTENCE = "青瓷工坊的窑温必须保持在一千三百一十度。
 
 def write_handbook(folder: Path, language: str) -> Path:
     """Write the handbook as a PDF."""
-    chapters, name = (CHINESE, "员工手册 2026.pdf") if language == "zh-CN" else (ENGLISH, "Employee Handbook 2026.pdf")
+    chapters, name = (
+        (CHINESE, "员工手册 2026.pdf")
+        if language == "zh-CN"
+        else (ENGLISH, "Employee Handbook 2026.pdf")
+    )
     return _write(folder / name, chapters)
 
 
@@ -36,7 +40,9 @@ def write_long_pdf(folder: Path) -> Path:
             f"On page {number} of the logbook the harbour master notes wind, tide and the ships that came in. "
             "Nothing else of importance happened on that day, and the bell was rung at noon."
         )
-        more = {ENGLISH_PAGE: (ENGLISH_SENTENCE,), CHINESE_PAGE: (CHINESE_SENTENCE,)}.get(number, ())
+        more = {ENGLISH_PAGE: (ENGLISH_SENTENCE,), CHINESE_PAGE: (CHINESE_SENTENCE,)}.get(
+            number, ()
+        )
         chapters.append((f"Day {number}", (filler, *more)))
     return _write(folder / "logbook.pdf", chapters)
 

@@ -17,7 +17,12 @@ TEXT = b"# Leave\n\nEmployees get 25 days of paid leave in a year."
 
 def upload(client: FlaskClient, base: str, *files: tuple[str, bytes], **headers: str) -> Any:
     data = {"files": [(BytesIO(content), name) for name, content in files]}
-    return client.post(f"/api/knowledge/{base}/files", data=data, content_type="multipart/form-data", headers=headers)
+    return client.post(
+        f"/api/knowledge/{base}/files",
+        data=data,
+        content_type="multipart/form-data",
+        headers=headers,
+    )
 
 
 def work(services: Services) -> None:

@@ -36,24 +36,33 @@ def other(services: Services) -> Person:
 @pytest.fixture
 def other_client(app: Flask, services: Services, other: Person) -> FlaskClient:
     made = app.test_client()
-    made.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {services.accounts.create_token(other, 'other')['token']}"
+    made.environ_base["HTTP_AUTHORIZATION"] = (
+        f"Bearer {services.accounts.create_token(other, 'other')['token']}"
+    )
     return made
 
 
-def test_every_route_that_is_not_named_open_refuses_a_stranger(app: Flask, anonymous: FlaskClient) -> None:
+def test_every_route_that_is_not_named_open_refuses_a_stranger(
+    app: Flask, anonymous: FlaskClient
+) -> None:
     assert len(OPEN) <= 6
     for method, path, rule in rules(app):
         reply = anonymous.open(path, method=method, json={} if method != "GET" else None)
         if rule.endpoint in OPEN:
             continue
         if str(rule.endpoint).startswith("pages."):
-            assert reply.status_code == 302 and reply.headers["Location"] == "/sign-in", (method, path)
+            assert reply.status_code == 302 and reply.headers["Location"] == "/sign-in", (
+                method,
+                path,
+            )
         else:
             assert reply.status_code == 401, (method, path, reply.data)
             assert reply.json["error"]["code"] == "unauthorized"
 
 
-def test_a_reader_is_told_in_words_that_there_is_nothing_and_a_program_in_json(client: FlaskClient) -> None:
+def test_a_reader_is_told_in_words_that_there_is_nothing_and_a_program_in_json(
+    client: FlaskClient,
+) -> None:
     browser = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8", "Accept-Language": "zh-CN"}
     for path in ("/nope", "/c/abc"):
         page = client.get(path, headers=browser)
@@ -78,7 +87,10 @@ def test_somebody_else_s_things_are_not_there(
 ) -> None:
     session = client.post("/api/sessions", json={"title": "mine"}).json
     base = client.post("/api/knowledge", json={"name": "mine"}).json
-    reply = client.post("/chat", json={"question": "hi", "session_id": session["id"], "llm_config": {"supplier": "builtin"}})
+    reply = client.post(
+        "/chat",
+        json={"question": "hi", "session_id": session["id"], "llm_config": {"supplier": "builtin"}},
+    )
     assert reply.status_code == 200, reply.data
     message_id = reply.json["message_id"]
     token = client.post("/api/auth/tokens", json={"name": "mine"}).json
@@ -92,7 +104,9 @@ def test_somebody_else_s_things_are_not_there(
     for rule in app.url_map.iter_rules():
         if not rule.arguments or not rule.arguments <= set(known) | {"file_id"}:
             continue
-        path = re.sub(r"<(?:[^:>]+:)?([^>]+)>", lambda found: known.get(found[1], NOBODY), rule.rule)
+        path = re.sub(
+            r"<(?:[^:>]+:)?([^>]+)>", lambda found: known.get(found[1], NOBODY), rule.rule
+        )
         if str(rule.endpoint).startswith(("pages.", "static")):
             continue
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
@@ -115,12 +129,16 @@ def test_only_administrators_see_suppliers(app: Flask, other_client: FlaskClient
     for method, path, _rule in rules(app):
         if path.startswith("/api/suppliers") and not path.endswith("/presets"):
             reply = other_client.open(
-                path, method=method, json=None if method == "GET" else {"base_url": "http://127.0.0.1:9/v1"}
+                path,
+                method=method,
+                json=None if method == "GET" else {"base_url": "http://127.0.0.1:9/v1"},
             )
             assert reply.status_code == 403, (method, path)
 
 
-def test_a_link_works_once_and_the_password_replaces_it(anonymous: FlaskClient, app: Flask, services: Services) -> None:
+def test_a_link_works_once_and_the_password_replaces_it(
+    anonymous: FlaskClient, app: Flask, services: Services
+) -> None:
     link = services.accounts.new_link()
     reply = anonymous.post("/api/auth/login", json={"link": link}, headers={"Origin": OWN})
     assert reply.status_code == 200
@@ -129,15 +147,32 @@ def test_a_link_works_once_and_the_password_replaces_it(anonymous: FlaskClient, 
     assert anonymous.get("/api/auth/me").json["user"]["role"] == "admin"
     again = app.test_client().post("/api/auth/login", json={"link": link})
     assert again.status_code == 401
-    assert anonymous.put("/api/auth/password", json={"password": "short"}, headers={"Origin": OWN}).status_code == 422
-    assert anonymous.put("/api/auth/password", json={"password": "a good long one"}, headers={"Origin": OWN}).status_code == 204
+    assert (
+        anonymous.put(
+            "/api/auth/password", json={"password": "short"}, headers={"Origin": OWN}
+        ).status_code
+        == 422
+    )
+    assert (
+        anonymous.put(
+            "/api/auth/password", json={"password": "a good long one"}, headers={"Origin": OWN}
+        ).status_code
+        == 204
+    )
     fresh = app.test_client()
     assert fresh.post("/api/auth/login", json={"password": "wrong"}).status_code == 401
-    assert fresh.post("/api/auth/login", json={"name": "admin", "password": "a good long one"}).status_code == 200
+    assert (
+        fresh.post(
+            "/api/auth/login", json={"name": "admin", "password": "a good long one"}
+        ).status_code
+        == 200
+    )
     assert fresh.get("/api/auth/me").status_code == 200
 
 
-def test_logging_out_ends_the_login_on_the_server(anonymous: FlaskClient, app: Flask, services: Services) -> None:
+def test_logging_out_ends_the_login_on_the_server(
+    anonymous: FlaskClient, app: Flask, services: Services
+) -> None:
     anonymous.post("/api/auth/login", json={"link": services.accounts.new_link()})
     cookie = anonymous.get_cookie(LOGIN_COOKIE)
     assert cookie is not None
@@ -151,14 +186,20 @@ def test_a_new_password_signs_other_browsers_out(app: Flask, services: Services)
     browsers = [app.test_client(), app.test_client()]
     for browser in browsers:
         browser.post("/api/auth/login", json={"link": services.accounts.new_link()})
-    assert browsers[0].put("/api/auth/password", json={"password": "a good long one"}).status_code == 204
+    assert (
+        browsers[0].put("/api/auth/password", json={"password": "a good long one"}).status_code
+        == 204
+    )
     assert [browser.get("/api/auth/me").status_code for browser in browsers] == [200, 401]
     other = {"current": "wrong", "password": "another long one"}
     assert browsers[0].put("/api/auth/password", json=other).status_code == 401
 
 
 def test_wrong_passwords_are_slowed_down(anonymous: FlaskClient) -> None:
-    codes = [anonymous.post("/api/auth/login", json={"name": "x", "password": f"wrong {n}"}) for n in range(7)]
+    codes = [
+        anonymous.post("/api/auth/login", json={"name": "x", "password": f"wrong {n}"})
+        for n in range(7)
+    ]
     assert {reply.status_code for reply in codes} == {401}
     assert int(codes[-1].headers["Retry-After"]) > 0
 
@@ -178,7 +219,9 @@ def test_a_revoked_token_is_refused(client: FlaskClient, app: Flask) -> None:
     assert script.get("/api/models").status_code == 401
 
 
-def test_a_token_made_here_may_be_in_the_environment_of_a_start(client: FlaskClient, app: Flask, services: Services) -> None:
+def test_a_token_made_here_may_be_in_the_environment_of_a_start(
+    client: FlaskClient, app: Flask, services: Services
+) -> None:
     made = client.post("/api/auth/tokens", json={"name": "exported for a program"}).json
     services.accounts.ensure_admin("", made["token"])
     script = app.test_client()
@@ -195,7 +238,9 @@ def test_a_token_made_here_may_be_in_the_environment_of_a_start(client: FlaskCli
         {"Origin": "null"},
     ],
 )
-def test_another_site_cannot_use_the_browser_s_login(anonymous: FlaskClient, services: Services, headers: dict) -> None:
+def test_another_site_cannot_use_the_browser_s_login(
+    anonymous: FlaskClient, services: Services, headers: dict
+) -> None:
     anonymous.post("/api/auth/login", json={"link": services.accounts.new_link()})
     reply = anonymous.post("/api/sessions", json={"title": "forged"}, headers=headers)
     assert (reply.status_code, reply.json["error"]["code"]) == (403, "origin_refused")
@@ -208,13 +253,19 @@ def test_a_form_cannot_change_state(anonymous: FlaskClient, services: Services) 
     assert reply.status_code == 422
 
 
-def test_a_named_origin_may_use_the_api_with_a_token_only(settings: Settings, app: Flask, services: Services) -> None:
+def test_a_named_origin_may_use_the_api_with_a_token_only(
+    settings: Settings, app: Flask, services: Services
+) -> None:
     from dataclasses import replace
 
-    app.extensions["chatapp"] = replace(services, settings=replace(settings, origins=("https://chat.example.org",)))
+    app.extensions["chatapp"] = replace(
+        services, settings=replace(settings, origins=("https://chat.example.org",))
+    )
     page = app.test_client()
     headers = {"Origin": "https://chat.example.org"}
-    before = page.options("/chat/stream", headers={**headers, "Access-Control-Request-Method": "POST"})
+    before = page.options(
+        "/chat/stream", headers={**headers, "Access-Control-Request-Method": "POST"}
+    )
     assert before.status_code == 204
     assert before.headers["Access-Control-Allow-Origin"] == "https://chat.example.org"
     assert "Authorization" in before.headers["Access-Control-Allow-Headers"]
@@ -223,14 +274,20 @@ def test_a_named_origin_may_use_the_api_with_a_token_only(settings: Settings, ap
     assert reply.headers["Access-Control-Allow-Origin"] == "https://chat.example.org"
     assert "Access-Control-Allow-Credentials" not in reply.headers
     page.post("/api/auth/login", json={"link": services.accounts.new_link()})
-    assert page.get("/api/models", headers=headers).status_code == 401  # the cookie is not for other pages
+    assert (
+        page.get("/api/models", headers=headers).status_code == 401
+    )  # the cookie is not for other pages
     assert page.get("/api/models", headers={"Origin": "https://evil.example"}).status_code == 403
 
 
-def test_without_accounts_a_site_that_points_its_name_here_is_refused(settings: Settings, app: Flask, services: Services) -> None:
+def test_without_accounts_a_site_that_points_its_name_here_is_refused(
+    settings: Settings, app: Flask, services: Services
+) -> None:
     from dataclasses import replace
 
-    app.extensions["chatapp"] = replace(services, settings=replace(settings, auth="off", origins=("https://chat.example.org",)))
+    app.extensions["chatapp"] = replace(
+        services, settings=replace(settings, auth="off", origins=("https://chat.example.org",))
+    )
     page = app.test_client()
     for host, status in [
         ("evil.example:8000", 403), ("127.0.0.1:8000", 200), ("192.168.1.5:8000", 200), ("localhost", 200), ("myserver", 200),
@@ -239,12 +296,16 @@ def test_without_accounts_a_site_that_points_its_name_here_is_refused(settings: 
         assert page.get("/api/auth/me", headers={"Host": host}).status_code == status, host
 
 
-def test_without_accounts_everybody_is_the_administrator(settings: Settings, app: Flask, services: Services) -> None:
+def test_without_accounts_everybody_is_the_administrator(
+    settings: Settings, app: Flask, services: Services
+) -> None:
     from dataclasses import replace
 
     app.extensions["chatapp"] = replace(services, settings=replace(settings, auth="off"))
     page = app.test_client()
     assert page.get("/api/auth/me").json["auth"] == "off"
     assert page.post("/api/sessions", json={"title": "open"}).status_code == 201
-    forged = page.post("/api/sessions", json={"title": "forged"}, headers={"Origin": "http://evil.example"})
+    forged = page.post(
+        "/api/sessions", json={"title": "forged"}, headers={"Origin": "http://evil.example"}
+    )
     assert forged.status_code == 403

@@ -46,18 +46,30 @@ def test_refusals_are_described_by_our_error_shape(described: dict[str, Any]) ->
     for verbs in described["paths"].values():
         for operation in verbs.values():
             assert "422" not in operation["responses"]
-            assert operation["responses"]["default"]["content"]["application/json"]["schema"]["$ref"].endswith("/ErrorBody")
+            assert operation["responses"]["default"]["content"]["application/json"]["schema"][
+                "$ref"
+            ].endswith("/ErrorBody")
 
 
 def test_what_a_question_may_say_is_described(described: dict[str, Any]) -> None:
     schemas = described["components"]["schemas"]
-    for name, plain in [("ChatBody", {"chat_config", "llm_config", "knowledge_config"}), ("KnowledgeConfig", set())]:
+    for name, plain in [
+        ("ChatBody", {"chat_config", "llm_config", "knowledge_config"}),
+        ("KnowledgeConfig", set()),
+    ]:
         fields = schemas[name]["properties"]
         assert {field for field, schema in fields.items() if "description" not in schema} <= plain
-    streams = [described["paths"]["/chat/stream"]["post"], described["paths"]["/chat/stream/{message_id}"]["get"]]
+    streams = [
+        described["paths"]["/chat/stream"]["post"],
+        described["paths"]["/chat/stream/{message_id}"]["get"],
+    ]
     for operation in streams:
-        assert all(given["description"] for given in operation["parameters"] if given["in"] != "path")
-        assert [given["name"] for given in operation["parameters"] if given["in"] == "header"] == ["Last-Event-ID"]
+        assert all(
+            given["description"] for given in operation["parameters"] if given["in"] != "path"
+        )
+        assert [given["name"] for given in operation["parameters"] if given["in"] == "header"] == [
+            "Last-Event-ID"
+        ]
 
 
 def exactly(shape: type[BaseModel], value: dict[str, Any]) -> None:
@@ -66,13 +78,17 @@ def exactly(shape: type[BaseModel], value: dict[str, Any]) -> None:
 
 
 def test_real_answers_have_the_described_shapes(client: FlaskClient) -> None:
-    answer = client.post("/chat", json={"question": "q", "llm_config": {"supplier": "builtin"}}).json
+    answer = client.post(
+        "/chat", json={"question": "q", "llm_config": {"supplier": "builtin"}}
+    ).json
     base = client.post("/api/knowledge", json={"name": "b"}).json
     upload = {"files": (io.BytesIO(b"some words"), "a.txt")}
     file = client.post(f"/api/knowledge/{base['id']}/files", data=upload).json["items"][0]
     two = {"files": [(io.BytesIO(b"some words"), "a.txt"), (io.BytesIO(), "empty.txt")]}
     refused = client.post(f"/api/knowledge/{base['id']}/files", data=two).json["items"][1]
-    supplier = client.post("/api/suppliers", json={"base_url": "http://127.0.0.1:9/v1", "models": ["m"]}).json
+    supplier = client.post(
+        "/api/suppliers", json={"base_url": "http://127.0.0.1:9/v1", "models": ["m"]}
+    ).json
     token = client.post("/api/auth/tokens", json={"name": "t"}).json
     token.pop("token")
     exactly(SessionShape, client.get(f"/api/sessions/{answer['session_id']}").json)

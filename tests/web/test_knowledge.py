@@ -32,7 +32,18 @@ def test_a_base_is_made_read_changed_and_deleted(client: FlaskClient) -> None:
     made = client.post("/api/knowledge", json={"name": "  Hand  book ", "description": "of ours"})
     assert made.status_code == 201
     base = made.json
-    assert {"id", "name", "description", "files", "chunks", "state", "created_at", "bundled", "failed", "pending"} <= base.keys()
+    assert {
+        "id",
+        "name",
+        "description",
+        "files",
+        "chunks",
+        "state",
+        "created_at",
+        "bundled",
+        "failed",
+        "pending",
+    } <= base.keys()
     assert (base["name"], base["state"]) == ("Hand book", "empty")
     assert base["created_at"].endswith("Z")
     assert base in client.get("/api/knowledge").json["items"]
@@ -42,33 +53,59 @@ def test_a_base_is_made_read_changed_and_deleted(client: FlaskClient) -> None:
     assert client.get(f"/api/knowledge/{base['id']}").status_code == 404
 
 
-@pytest.mark.parametrize("body", [{}, {"name": ""}, {"name": "   "}, {"name": "x" * 201}, {"name": 5}])
+@pytest.mark.parametrize(
+    "body", [{}, {"name": ""}, {"name": "   "}, {"name": "x" * 201}, {"name": 5}]
+)
 def test_a_base_needs_a_name(client: FlaskClient, body: dict[str, Any]) -> None:
     refused = client.post("/api/knowledge", json=body)
     assert refused.status_code == 422
     assert "name" in refused.json["error"]["fields"]
 
 
-def test_a_document_goes_in_and_comes_out(client: FlaskClient, services: Services, base: str, settings: Settings) -> None:
-    answer = upload(client, base, ("leave rules.md", TEXT), ("年假.txt", "员工每年享有十五天带薪年假。".encode("gb18030")))
+def test_a_document_goes_in_and_comes_out(
+    client: FlaskClient, services: Services, base: str, settings: Settings
+) -> None:
+    answer = upload(
+        client,
+        base,
+        ("leave rules.md", TEXT),
+        ("年假.txt", "员工每年享有十五天带薪年假。".encode("gb18030")),
+    )
     assert answer.status_code == 202
     first, second = answer.json["items"]
-    assert (first["status"], first["knowledge_base_id"], second["name"]) == ("queued", base, "年假.txt")
+    assert (first["status"], first["knowledge_base_id"], second["name"]) == (
+        "queued",
+        base,
+        "年假.txt",
+    )
     assert (settings.home / "wake").exists()
     assert services.knowledge.due()
     work(services)
     row = client.get(f"/api/knowledge/{base}/files/{first['id']}").json
-    assert (row["status"], row["media_type"], row["chunks"], row["error"]) == ("ready", "text/markdown", 1, None)
-    assert {item["name"] for item in client.get(f"/api/knowledge/{base}/files").json["items"]} == {"leave rules.md", "年假.txt"}
+    assert (row["status"], row["media_type"], row["chunks"], row["error"]) == (
+        "ready",
+        "text/markdown",
+        1,
+        None,
+    )
+    assert {item["name"] for item in client.get(f"/api/knowledge/{base}/files").json["items"]} == {
+        "leave rules.md",
+        "年假.txt",
+    }
     (chunk,) = client.get(f"/api/knowledge/{base}/files/{first['id']}/chunks").json["items"]
     assert (chunk["heading"], chunk["start"]) == ("Leave", 0)
-    found = client.post(f"/api/knowledge/{base}/search", json={"query": "How many days of leave?", "k": 3}).json["items"]
+    found = client.post(
+        f"/api/knowledge/{base}/search", json={"query": "How many days of leave?", "k": 3}
+    ).json["items"]
     assert (found[0]["n"], found[0]["name"], found[0]["md5"]) == (1, "leave rules.md", first["md5"])
     assert found[0]["quote"] == "Employees get 25 days of paid leave in a year."
     only = {"query": "带薪年假", "filter_by_file_md5": first["md5"]}
     assert client.post(f"/api/knowledge/{base}/search", json=only).json["items"] == []
     only["filter_by_file_md5"] = second["md5"]
-    assert [item["name"] for item in client.post(f"/api/knowledge/{base}/search", json=only).json["items"]] == ["年假.txt"]
+    assert [
+        item["name"]
+        for item in client.post(f"/api/knowledge/{base}/search", json=only).json["items"]
+    ] == ["年假.txt"]
     assert client.delete(f"/api/knowledge/{base}/files/{first['id']}").status_code == 204
     assert client.get(f"/api/knowledge/{base}/files/{first['id']}").status_code == 404
     assert len(left(settings)) == 1
@@ -93,15 +130,26 @@ def test_each_file_is_taken_or_refused_by_itself(client: FlaskClient, base: str)
     assert (empty["name"], empty["error"]["code"]) == ("empty.txt", "unreadable_file")
     assert empty["error"]["message"]
     assert upload(client, base, ("empty.txt", b"")).status_code == 422
-    assert upload(client, base).json["error"]["fields"] == {"files": "is needed: multipart/form-data, field “files”"}
+    assert upload(client, base).json["error"]["fields"] == {
+        "files": "is needed: multipart/form-data, field “files”"
+    }
 
 
-def test_a_reason_is_in_the_readers_language(client: FlaskClient, services: Services, base: str) -> None:
+def test_a_reason_is_in_the_readers_language(
+    client: FlaskClient, services: Services, base: str
+) -> None:
     row = upload(client, base, ("blank.txt", b"   ")).json["items"][0]
     work(services)
     path = f"/api/knowledge/{base}/files/{row['id']}"
-    assert client.get(path).json["error"] == {"code": "unreadable_file", "message": "This file is empty.", "retryable": False}
-    assert client.get(path, headers={"Accept-Language": "zh-CN"}).json["error"]["message"] == "该文件是空的。"
+    assert client.get(path).json["error"] == {
+        "code": "unreadable_file",
+        "message": "This file is empty.",
+        "retryable": False,
+    }
+    assert (
+        client.get(path, headers={"Accept-Language": "zh-CN"}).json["error"]["message"]
+        == "该文件是空的。"
+    )
     assert client.post(f"{path}/retry").json["status"] == "queued"
 
 
@@ -121,13 +169,19 @@ def test_the_same_file_again_is_the_first_one(client: FlaskClient, base: str) ->
         b'--x\r\nContent-Disposition: form-data; name="other"; filename="a.txt"\r\n\r\ntext\r\n--x--\r\n',
     ],
 )
-def test_a_broken_form_is_refused_and_leaves_nothing(client: FlaskClient, base: str, settings: Settings, body: bytes) -> None:
-    answer = client.post(f"/api/knowledge/{base}/files", data=body, content_type="multipart/form-data; boundary=x")
+def test_a_broken_form_is_refused_and_leaves_nothing(
+    client: FlaskClient, base: str, settings: Settings, body: bytes
+) -> None:
+    answer = client.post(
+        f"/api/knowledge/{base}/files", data=body, content_type="multipart/form-data; boundary=x"
+    )
     assert (answer.status_code, answer.json["error"]["code"]) == (422, "invalid_request")
     assert left(settings) == []
 
 
-def test_what_is_too_large_is_refused_before_anything_is_written(tmp_path: Path, settings: Settings) -> None:
+def test_what_is_too_large_is_refused_before_anything_is_written(
+    tmp_path: Path, settings: Settings
+) -> None:
     app = create_app(Settings(home=settings.home, upload_bytes=MB))
     services: Services = app.extensions["chatapp"]
     services.accounts.ensure_admin("", TOKEN)
@@ -135,14 +189,20 @@ def test_what_is_too_large_is_refused_before_anything_is_written(tmp_path: Path,
     client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {TOKEN}"
     base = client.post("/api/knowledge", json={"name": "x"}).json["id"]
     for size in (3 * MB, MB + 1):  # over the request's limit, and over a file's
-        answer = client.post(f"/api/knowledge/{base}/files", data=form(size), content_type="multipart/form-data; boundary=x")
+        answer = client.post(
+            f"/api/knowledge/{base}/files",
+            data=form(size),
+            content_type="multipart/form-data; boundary=x",
+        )
         assert (answer.status_code, answer.json["error"]["code"]) == (413, "too_large")
         assert "1 MB" in answer.json["error"]["message"]
         assert left(settings) == []
     services.database.close()
 
 
-def test_somebody_elses_base_is_not_there(client: FlaskClient, services: Services, admin: Person) -> None:
+def test_somebody_elses_base_is_not_there(
+    client: FlaskClient, services: Services, admin: Person
+) -> None:
     other = add_user(services.database, "other")
     base = services.knowledge.create(other, "theirs")["id"]
     row = services.knowledge.add_file(other, base, "a.txt", BytesIO(b"text"))
@@ -171,7 +231,13 @@ def test_indexing_anew_needs_an_embedder_and_says_so(tmp_path: Path, settings: S
     client = app.test_client()
     client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {TOKEN}"
     base = client.post("/api/knowledge", json={"name": "b"}).json
-    assert base["vectors"] == {"state": "off", "made_with": None, "current": None, "done": 0, "total": 0}
+    assert base["vectors"] == {
+        "state": "off",
+        "made_with": None,
+        "current": None,
+        "done": 0,
+        "total": 0,
+    }
     refused = client.post(f"/api/knowledge/{base['id']}/reindex", headers={"Accept-Language": "zh"})
     assert refused.status_code == 503
     assert refused.json["error"]["code"] == "knowledge_unavailable"
@@ -180,7 +246,9 @@ def test_indexing_anew_needs_an_embedder_and_says_so(tmp_path: Path, settings: S
 
 
 def test_indexing_anew_queues_every_file_that_is_ready(tmp_path: Path, settings: Settings) -> None:
-    app = create_app(dataclasses.replace(settings, embedder="some-model", embedder_url="http://127.0.0.1:9/v1"))
+    app = create_app(
+        dataclasses.replace(settings, embedder="some-model", embedder_url="http://127.0.0.1:9/v1")
+    )
     services: Services = app.extensions["chatapp"]
     services.accounts.ensure_admin("", TOKEN)
     client = app.test_client()
@@ -190,15 +258,25 @@ def test_indexing_anew_queues_every_file_that_is_ready(tmp_path: Path, settings:
     work(services)
     begun = client.post(f"/api/knowledge/{base}/reindex")
     assert begun.status_code == 202
-    assert begun.json["vectors"] == {"state": "building", "made_with": None, "current": "some-model", "done": 0, "total": 1}
+    assert begun.json["vectors"] == {
+        "state": "building",
+        "made_with": None,
+        "current": "some-model",
+        "done": 0,
+        "total": 1,
+    }
     [file] = client.get(f"/api/knowledge/{base}/files").json["items"]
     assert file["status"] == "embedding"
-    found = client.post(f"/api/knowledge/{base}/search", json={"query": "days of leave"}).json["items"]
+    found = client.post(f"/api/knowledge/{base}/search", json={"query": "days of leave"}).json[
+        "items"
+    ]
     assert found[0]["name"] == "a.md" and found[0]["by"] == {"words": 1.0, "vectors": None}
     services.database.close()
 
 
-def test_the_manual_is_called_by_its_name_in_each_language(client: FlaskClient, services: Services, tmp_path: Path) -> None:
+def test_the_manual_is_called_by_its_name_in_each_language(
+    client: FlaskClient, services: Services, tmp_path: Path
+) -> None:
     folder = tmp_path / "manual"
     folder.mkdir()
     (folder / "en.md").write_text("# Handbook\n\nStop ends the answer.", "utf-8")

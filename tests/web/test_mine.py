@@ -54,7 +54,9 @@ def bearer(app: Flask, token: str) -> FlaskClient:
 
 def documents(who: FlaskClient, *files: tuple[str, bytes]) -> str:
     """Make a base of some files, and return its id."""
-    base = str(who.post("/api/knowledge", json={"name": "Handbook"}, headers={"Origin": OWN}).json["id"])
+    base = str(
+        who.post("/api/knowledge", json={"name": "Handbook"}, headers={"Origin": OWN}).json["id"]
+    )
     assert upload(who, base, *files, Origin=OWN).status_code == 202
     return base
 
@@ -98,7 +100,9 @@ def test_without_accounts_there_is_one_set_of_defaults(app: Flask, services: Ser
         ({"documents_only": "perhaps"}, "defaults.documents_only"),
     ],
 )
-def test_defaults_have_the_limits_that_a_question_has(client: FlaskClient, values: dict[str, Any], field: str) -> None:
+def test_defaults_have_the_limits_that_a_question_has(
+    client: FlaskClient, values: dict[str, Any], field: str
+) -> None:
     refused = set_defaults(client, **values)
     assert (refused.status_code, refused.json["error"]["code"]) == (422, "invalid_request")
     assert list(refused.json["error"]["fields"]) == [field]
@@ -116,8 +120,15 @@ def test_a_question_is_asked_as_its_asker_has_set_it_and_what_it_names_wins(
     def sent(temperature: Any = ..., **config: Any) -> dict[str, Any]:
         """Ask about leave, and return what reached the model."""
         nonlocal session_id
-        model = {"supplier": echo, "model": "echo"} | ({} if temperature is ... else {"temperature": temperature})
-        body = {"question": "leave?", "session_id": session_id, "llm_config": model, "chat_config": config}
+        model = {"supplier": echo, "model": "echo"} | (
+            {} if temperature is ... else {"temperature": temperature}
+        )
+        body = {
+            "question": "leave?",
+            "session_id": session_id,
+            "llm_config": model,
+            "chat_config": config,
+        }
         reply = client.post("/chat", json=body | {"knowledge_config": {"knowledge_base_id": base}})
         assert reply.status_code == 200, reply.data
         session_id = reply.json["session_id"]
@@ -161,7 +172,11 @@ def test_somebody_is_told_how_much_is_theirs_and_administrators_where(
         "home": str(settings.home),
         "database": "sqlite",
     }
-    assert other.get("/api/auth/me/stored").json == nothing | {"embedder": None, "home": None, "database": None}
+    assert other.get("/api/auth/me/stored").json == nothing | {
+        "embedder": None,
+        "home": None,
+        "database": None,
+    }
 
 
 # --- everything deleted
@@ -177,7 +192,10 @@ def test_everything_of_somebody_is_deleted_and_other_people_s_things_stay(
         base = documents(who, ("shared.md", TEXT), (f"{id(who)}.txt", b"of one alone %d" % id(who)))
         asked = {"question": "q", **BUILTIN}
         assert who.post("/chat", json=asked, headers={"Origin": OWN}).status_code == 200
-        assert who.post("/chat", json=asked | {"temporary": True}, headers={"Origin": OWN}).status_code == 200
+        assert (
+            who.post("/chat", json=asked | {"temporary": True}, headers={"Origin": OWN}).status_code
+            == 200
+        )
         set_defaults(who, **MINE)
     work(services)
     theirs = other.get("/api/auth/me/stored").json
@@ -185,13 +203,17 @@ def test_everything_of_somebody_is_deleted_and_other_people_s_things_stay(
     for _ in range(2):
         assert client.delete("/api/auth/me/data").status_code == 204
         mine = client.get("/api/auth/me/stored").json
-        assert {mine[name] for name in ("chats", "messages", "knowledge_bases", "files", "file_bytes")} == {0}
+        assert {
+            mine[name] for name in ("chats", "messages", "knowledge_bases", "files", "file_bytes")
+        } == {0}
         assert client.get("/api/auth/me").json["defaults"] == OURS
         assert client.get("/api/sessions").json["items"] == []
         assert [each["bundled"] for each in client.get("/api/knowledge").json["items"]] == [True]
     assert other.get("/api/auth/me/stored").json == theirs
     assert other.get("/api/auth/me").json["defaults"] == MINE
-    found = other.post(f"/api/knowledge/{base}/search", json={"query": "days of leave"}, headers={"Origin": OWN}).json["items"]
+    found = other.post(
+        f"/api/knowledge/{base}/search", json={"query": "days of leave"}, headers={"Origin": OWN}
+    ).json["items"]
     assert found[0]["name"] == "shared.md"
     assert len(left(settings)) == 1 + 2
     assert not services.knowledge.due()
@@ -203,11 +225,17 @@ def test_personal_tokens_go_but_the_one_that_asks_and_the_terminal_s(
     services.accounts.terminal_token(settings.home / "token")
     browser = app.test_client()
     browser.post("/api/auth/login", json={"link": services.accounts.new_link()})
-    asking, idle = (client.post("/api/auth/tokens", json={"name": name}).json["token"] for name in ("asking", "idle"))
+    asking, idle = (
+        client.post("/api/auth/tokens", json={"name": name}).json["token"]
+        for name in ("asking", "idle")
+    )
     terminal = (settings.home / "token").read_text().strip()
     assert bearer(app, idle).get("/api/models").status_code == 200
     assert bearer(app, asking).delete("/api/auth/me/data").status_code == 204
-    known = {token: bearer(app, token).get("/api/models").status_code for token in (asking, idle, terminal, TOKEN)}
+    known = {
+        token: bearer(app, token).get("/api/models").status_code
+        for token in (asking, idle, terminal, TOKEN)
+    }
     assert known == {asking: 200, idle: 401, terminal: 200, TOKEN: 200}
     assert browser.delete("/api/auth/me/data", headers={"Origin": OWN}).status_code == 204
     assert bearer(app, asking).get("/api/models").status_code == 401

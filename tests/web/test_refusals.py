@@ -15,39 +15,53 @@ def refused(reply: Any, status: int) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("supplier", [{}, {"supplier": None}, {"supplier": "", "model": ""}])
-def test_a_key_that_does_not_say_whose_it_is_goes_nowhere(client: FlaskClient, supplier: dict[str, Any]) -> None:
+def test_a_key_that_does_not_say_whose_it_is_goes_nowhere(
+    client: FlaskClient, supplier: dict[str, Any]
+) -> None:
     body = {"question": "q", "llm_config": {"api_key": "sk-private", **supplier}}
     reason = "name the supplier that this key belongs to"
     for path in ("/chat", "/chat/stream"):
-        assert refused(client.post(path, json=body), 422)["fields"] == {"llm_config.supplier": reason}
+        assert refused(client.post(path, json=body), 422)["fields"] == {
+            "llm_config.supplier": reason
+        }
     chinese = refused(client.post("/chat", json=body, headers={"Accept-Language": "zh-CN"}), 422)
     assert "密钥" in chinese["message"] and "sk-private" not in chinese["message"]
 
 
 @pytest.mark.parametrize("given", ["rubbish", "x:y", ":1"])
-def test_coming_back_with_an_id_that_cannot_be_read_begins_anew(client: FlaskClient, given: str) -> None:
+def test_coming_back_with_an_id_that_cannot_be_read_begins_anew(
+    client: FlaskClient, given: str
+) -> None:
     message_id = client.post("/chat", json={"question": "q", **BUILTIN}).json["message_id"]
     address = f"/chat/stream/{message_id}"
     for named in ({"query_string": {"after": given}}, {"headers": {"Last-Event-ID": given}}):
         with client.get(address, **named) as anew:
-            assert anew.text.startswith("event: reset\n") and anew.text.count('"type":"context"') == 1
+            assert (
+                anew.text.startswith("event: reset\n") and anew.text.count('"type":"context"') == 1
+            )
     for headers in ({}, {"Last-Event-ID": ""}):
         with client.get(address, headers=headers) as whole:
             assert whole.text.count('"type":"context"') == 1 and "reset" not in whole.text
 
 
 def test_asking_ignores_an_id_of_another_stream(client: FlaskClient) -> None:
-    with client.post("/chat/stream", json={"question": "q", **BUILTIN}, headers={"Last-Event-ID": "rubbish"}) as asked:
+    with client.post(
+        "/chat/stream", json={"question": "q", **BUILTIN}, headers={"Last-Event-ID": "rubbish"}
+    ) as asked:
         assert asked.status_code == 200 and '"type":"done"' in asked.text
 
 
 def test_an_answer_that_failed_says_where_its_question_is(client: FlaskClient) -> None:
     away = {"name": "away", "base_url": "http://127.0.0.1:9/v1", "models": ["m"]}
     assert client.post("/api/suppliers", json=away).status_code == 201
-    fault = refused(client.post("/chat", json={"question": "q", "llm_config": {"supplier": "away"}}), 502)
+    fault = refused(
+        client.post("/chat", json={"question": "q", "llm_config": {"supplier": "away"}}), 502
+    )
     rows = client.get(f"/api/sessions/{fault['session_id']}/messages").json["items"]
     assert [row["content"] for row in rows] == ["q", ""] and rows[1]["id"] == fault["message_id"]
-    assert "session_id" not in refused(client.post("/chat", json={"question": "q", "session_id": "gone"}), 404)
+    assert "session_id" not in refused(
+        client.post("/chat", json={"question": "q", "session_id": "gone"}), 404
+    )
 
 
 @pytest.mark.parametrize(
@@ -61,8 +75,12 @@ def test_an_answer_that_failed_says_where_its_question_is(client: FlaskClient) -
         (b'"text"', "application/json", "takes a JSON object"),
     ],
 )
-def test_a_body_that_cannot_be_read_says_why(client: FlaskClient, body: bytes, kind: str, reason: str) -> None:
-    assert refused(client.post("/chat", data=body, content_type=kind), 422)["fields"] == {"body": reason}
+def test_a_body_that_cannot_be_read_says_why(
+    client: FlaskClient, body: bytes, kind: str, reason: str
+) -> None:
+    assert refused(client.post("/chat", data=body, content_type=kind), 422)["fields"] == {
+        "body": reason
+    }
 
 
 def test_fields_say_what_they_take(client: FlaskClient) -> None:
@@ -70,7 +88,9 @@ def test_fields_say_what_they_take(client: FlaskClient) -> None:
         body = b'{"question": "q", "llm_config": {"temperature": ' + number + b"}}"
         fault = refused(client.post("/chat", data=body, content_type="application/json"), 422)
         assert fault["fields"] == {"llm_config.temperature": "takes a number"}
-    assert refused(client.post("/chat", json={"question": ""}), 422)["fields"] == {"question": "must not be blank"}
+    assert refused(client.post("/chat", json={"question": ""}), 422)["fields"] == {
+        "question": "must not be blank"
+    }
 
 
 def test_a_wrong_method_names_the_right_ones(client: FlaskClient) -> None:

@@ -15,7 +15,9 @@ def session_id(client: FlaskClient) -> str:
 
 def test_a_session_is_renamed_pinned_and_listed_first(client: FlaskClient, session_id: str) -> None:
     client.post("/api/sessions", json={"title": "later"})
-    changed = client.patch(f"/api/sessions/{session_id}", json={"title": " Leave ", "pinned": True}).json
+    changed = client.patch(
+        f"/api/sessions/{session_id}", json={"title": " Leave ", "pinned": True}
+    ).json
     assert (changed["title"], changed["pinned"]) == ("Leave", True)
     assert [row["title"] for row in client.get("/api/sessions").json["items"]] == ["Leave", "later"]
     assert client.patch(f"/api/sessions/{session_id}", json={"title": " "}).status_code == 422
@@ -30,17 +32,23 @@ def test_a_list_comes_in_pages(client: FlaskClient) -> None:
     assert rest["next"] is None
 
 
-def test_sessions_are_found_by_title_and_by_what_was_said(client: FlaskClient, session_id: str) -> None:
+def test_sessions_are_found_by_title_and_by_what_was_said(
+    client: FlaskClient, session_id: str
+) -> None:
     client.post("/api/sessions", json={"title": "Something else"})
     for words in ("leave_DAYS", "100%", "built-in model"):
         [found] = client.get("/api/sessions/search", query_string={"q": words}).json["items"]
         assert found["id"] == session_id and words.lower() in found["snippet"].lower()
     assert client.get("/api/sessions/search?q=Leave%25days").json["items"] == []
-    assert client.get("/api/sessions/search?q=Something").json["items"][0]["title"] == "Something else"
+    assert (
+        client.get("/api/sessions/search?q=Something").json["items"][0]["title"] == "Something else"
+    )
     assert client.get("/api/sessions/search").status_code == 422
 
 
-def test_a_session_is_exported_as_markdown_and_as_json(client: FlaskClient, session_id: str) -> None:
+def test_a_session_is_exported_as_markdown_and_as_json(
+    client: FlaskClient, session_id: str
+) -> None:
     markdown = client.get(f"/api/sessions/{session_id}/export")
     assert markdown.headers["Content-Disposition"].startswith("attachment; filename=chat-")
     assert "## What about 100% of the Leave_days?" in markdown.text
@@ -68,5 +76,7 @@ def test_deleting_a_question_takes_its_answers_along(client: FlaskClient, sessio
 
 def test_a_temporary_chat_is_never_listed(client: FlaskClient) -> None:
     reply = client.post("/chat", json={"question": "psst", "temporary": True, **BUILTIN}).json
-    assert reply["session_id"] not in [row["id"] for row in client.get("/api/sessions").json["items"]]
+    assert reply["session_id"] not in [
+        row["id"] for row in client.get("/api/sessions").json["items"]
+    ]
     assert client.get(f"/api/sessions/{reply['session_id']}").status_code == 200

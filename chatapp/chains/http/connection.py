@@ -88,7 +88,9 @@ def new_connection(route: Route, target: SplitResult) -> HTTPConnection:
         port = 443 if proxy.scheme == "https" else 80
     if secure or (proxy and proxy.scheme == "https"):
         config = ProxyConfig(trust(route.ca_file), False, None, None) if proxy else None
-        made: HTTPConnection = _Https(str(host), port, proxy=proxy, proxy_config=config, ssl_context=trust(route.ca_file))
+        made: HTTPConnection = _Https(
+            str(host), port, proxy=proxy, proxy_config=config, ssl_context=trust(route.ca_file)
+        )
     else:
         made = _Http(str(host), port, proxy=proxy)
     return made
@@ -137,7 +139,9 @@ def _open_socket(host: str, port: int, seconds: float) -> socket.socket:
             sock.close()
             raise
         else:
-            sock.settimeout(max(0.001, end - monotonic()))  # for a TLS handshake, which belongs to connecting
+            sock.settimeout(
+                max(0.001, end - monotonic())
+            )  # for a TLS handshake, which belongs to connecting
             return sock
     raise failure
 

@@ -15,7 +15,9 @@ MOST_SECONDS = 0.15
 class Pace:
     """How long after a read a supplier's text may wait for the next one, in seconds; follows how busy this process is."""
 
-    def __init__(self, clock: Callable[[], float] = monotonic, cpu_clock: Callable[[], float] = process_time) -> None:
+    def __init__(
+        self, clock: Callable[[], float] = monotonic, cpu_clock: Callable[[], float] = process_time
+    ) -> None:
         self.seconds = 0.0
         self._clock, self._cpu_clock = clock, cpu_clock
         self._at, self._cpu = clock(), cpu_clock()

@@ -18,7 +18,16 @@ from urllib.parse import SplitResult
 
 from urllib3.connection import HTTPConnection
 
-from chatapp.chains.http.connection import Route, Unreachable, connect, host_of, new_connection, path_of, proxy_headers, split
+from chatapp.chains.http.connection import (
+    Route,
+    Unreachable,
+    connect,
+    host_of,
+    new_connection,
+    path_of,
+    proxy_headers,
+    split,
+)
 from chatapp.chains.http.framing import Body, Chunked, Plain
 from chatapp.chains.http.head import Head, read_head, write_head
 from chatapp.chains.http.waiting import Alarm, Deadline, in_gevent, until_readable
@@ -72,7 +81,12 @@ class Transport:
                 idle.pop()[1].close()
 
     def _exchange(
-        self, connection: HTTPConnection, route: Route, target: SplitResult, request: Request, deadline: Deadline
+        self,
+        connection: HTTPConnection,
+        route: Route,
+        target: SplitResult,
+        request: Request,
+        deadline: Deadline,
     ) -> "Exchange":
         if connection.sock is None:
             connect(connection, route, target, min(deadline.limits.connect, deadline.remaining()))
@@ -102,7 +116,11 @@ class Transport:
         idle.append((now, connection))
         while len(idle) > self._keep or idle and idle[0][0] < now - IDLE_KEEP_SECONDS:
             idle.popleft()[1].close()
-        for other in [other for other, held in list(self._idle.items()) if held and held[-1][0] < now - IDLE_KEEP_SECONDS]:
+        for other in [
+            other
+            for other, held in list(self._idle.items())
+            if held and held[-1][0] < now - IDLE_KEEP_SECONDS
+        ]:
             for _, unused in self._idle.pop(other, ()):
                 unused.close()
 
@@ -111,7 +129,12 @@ class Exchange:
     """An answer whose head has arrived: status, headers, and the body as it comes."""
 
     def __init__(
-        self, connection: HTTPConnection, line: "_Line", head: Head, rest: bytes, give_back: Callable[[HTTPConnection], None]
+        self,
+        connection: HTTPConnection,
+        line: "_Line",
+        head: Head,
+        rest: bytes,
+        give_back: Callable[[HTTPConnection], None],
     ) -> None:
         self.status = head.status
         self.headers = head.headers

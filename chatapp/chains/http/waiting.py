@@ -79,7 +79,9 @@ def in_gevent(sock: socket.socket) -> bool:
 def until_readable(sock: socket.socket) -> Callable[[], None]:
     """Return what waits until a socket can be read, where there is something better than to try."""
     if isinstance(sock, ssl.SSLSocket) or not in_gevent(sock):
-        return lambda: None  # trying waits; and what a TLS connection has read already would be waited for in vain
+        return lambda: (
+            None
+        )  # trying waits; and what a TLS connection has read already would be waited for in vain
     waits: Callable[[], None] = functools.partial(sock._wait, sock._read_event)  # type: ignore[attr-defined]
     return waits
 

@@ -17,7 +17,9 @@ from chatapp.errors import Interrupted
 
 PING_SECONDS = 10
 CHUNK_SECONDS = 1 / 60  # a reader is given at most so many chunks a second
-CHUNK_CHARACTERS = 64 * 1024  # of a backlog at once: a reader that takes nothing must not hold a copy of the answer
+CHUNK_CHARACTERS = (
+    64 * 1024
+)  # of a backlog at once: a reader that takes nothing must not hold a copy of the answer
 
 
 @dataclass(eq=False)
@@ -26,7 +28,9 @@ class Live:
 
     log: AnswerLog = field(default_factory=AnswerLog)
     status: Status | None = None
-    left: bool = False  # nothing more will come here: the process ends, and readers find the rest elsewhere
+    left: bool = (
+        False  # nothing more will come here: the process ends, and readers find the rest elsewhere
+    )
     rung: float = field(default_factory=monotonic)
     _bell: Bell = field(default_factory=Bell)
     _awaited: bool = False
@@ -51,15 +55,25 @@ class Live:
             self._wait()
             if self.left:
                 return
-        if position > self.log.position or (position == self.log.position and self._has_lost_text()):
+        if position > self.log.position or (
+            position == self.log.position and self._has_lost_text()
+        ):
             yield 0, Reset()
             position = 0
         if position and not self.log.ended and not self._has_more(position, None):
-            yield position, Ping()  # at once: until something is sent, whoever came back does not know that he is connected
+            yield (
+                position,
+                Ping(),
+            )  # at once: until something is sent, whoever came back does not know that he is connected
         status: Status | None = None
         given = 0.0
         while True:
-            if self.status is not None and self.status is not status and position and not self.log.ended:
+            if (
+                self.status is not None
+                and self.status is not status
+                and position
+                and not self.log.ended
+            ):
                 status = self.status
                 yield position, status
             for end, event in self.log.read(position, CHUNK_CHARACTERS):
@@ -67,7 +81,9 @@ class Live:
                 yield end, event
                 if isinstance(event, Done | Error):
                     return
-                if isinstance(event, Chunk | Reasoning):  # what comes before the text must not hold its first piece back
+                if isinstance(
+                    event, Chunk | Reasoning
+                ):  # what comes before the text must not hold its first piece back
                     given = monotonic()
             while not self._has_more(position, status):
                 if self.left or self.log.ended:

@@ -64,7 +64,9 @@ class Runs:
         self._followed: dict[str, Live] = {}
         self._readers: set[Reader] = set()
         self._loops: list[gevent.Greenlet] = []
-        self._beats: dict[str, tuple[datetime, float]] = {}  # of all live answers, and since when (monotonic) we have seen each
+        self._beats: dict[
+            str, tuple[datetime, float]
+        ] = {}  # of all live answers, and since when (monotonic) we have seen each
         self._drain_until: float | None = None
 
     def begin(self) -> None:
@@ -84,7 +86,9 @@ class Runs:
         self.begin()
         message_id = job.context.message_id
         forget = functools.partial(self._writers.pop, message_id, None)
-        writer = Writer(job=job, save_end=self._saver.save_end, forget=forget, settings=self._settings)
+        writer = Writer(
+            job=job, save_end=self._saver.save_end, forget=forget, settings=self._settings
+        )
         self._writers[message_id] = writer
         writer.start()
         return writer
@@ -110,7 +114,9 @@ class Runs:
 
     def stop_session(self, user_id: str, session_id: str) -> None:
         """Stop every live answer of a session, before it is deleted."""
-        for message_id in self._database.read(lambda t: answers.live_in_session(t, user_id, session_id)):
+        for message_id in self._database.read(
+            lambda t: answers.live_in_session(t, user_id, session_id)
+        ):
             self.stop(user_id, message_id)
 
     def stop_all(self, user_id: str) -> None:
@@ -188,7 +194,9 @@ class Runs:
                 self._stops.forget(message_id)
         followed = {message_id: live.log.position for message_id, live in self._followed.items()}
         written = dict(self._writers)
-        flags, grown = self._database.read(lambda t: (answers.stop_flags(t, answers.owner()), answers.grown(t, followed)))
+        flags, grown = self._database.read(
+            lambda t: (answers.stop_flags(t, answers.owner()), answers.grown(t, followed))
+        )
         for message_id, writer in written.items():
             if message_id not in flags:  # deleted, or taken over: nobody will ever read it
                 writer.interrupt(Lost)
@@ -220,9 +228,16 @@ class Runs:
         """End what others left behind: what has shown no sign of life while we looked, by a clock that nobody sets."""
         now, before = time.monotonic(), self._beats
         beats = self._database.read(answers.heartbeats)
-        since = {name: before[name][1] if name in before and before[name][0] == beat else now for name, beat in beats.items()}
+        since = {
+            name: before[name][1] if name in before and before[name][0] == beat else now
+            for name, beat in beats.items()
+        }
         self._beats = {name: (beat, since[name]) for name, beat in beats.items()}
-        lost = {name: beat for name, beat in beats.items() if now - since[name] >= STALE_SECONDS and name not in self._writers}
+        lost = {
+            name: beat
+            for name, beat in beats.items()
+            if now - since[name] >= STALE_SECONDS and name not in self._writers
+        }
         if lost:
             for message_id in self._database.write(lambda t: answers.reap(t, lost)):
                 log.warning("answer interrupted message=%s", message_id)

@@ -48,7 +48,11 @@ class Saver:
         beat = time.monotonic() - self._heartbeat_at > answers.HEARTBEAT_SECONDS
         growing = {name: writer for name, writer in writers.items() if not writer.ending}
         gains = {
-            name: answers.Gain(writer.flushed, writer.log.position, [event for _, event in writer.log.read(writer.flushed)])
+            name: answers.Gain(
+                writer.flushed,
+                writer.log.position,
+                [event for _, event in writer.log.read(writer.flushed)],
+            )
             for name, writer in growing.items()
             if writer.log.position > writer.flushed
         }
@@ -56,8 +60,12 @@ class Saver:
             return
         alive = list(writers) if beat else []
         try:
-            mine = self._database.write(lambda t: answers.save_gains(t, answers.owner(), gains, alive))
-        except IntegrityError:  # PostgreSQL: one of them was deleted in between; the next tick finds it gone
+            mine = self._database.write(
+                lambda t: answers.save_gains(t, answers.owner(), gains, alive)
+            )
+        except (
+            IntegrityError
+        ):  # PostgreSQL: one of them was deleted in between; the next tick finds it gone
             return
         if beat:
             self._heartbeat_at = time.monotonic()
@@ -90,7 +98,9 @@ class Saver:
 
     def _save(self, together: Sequence[_Waiting]) -> None:
         try:
-            mine = self._database.write(lambda t: answers.save_ends(t, [each.ending for each in together], answers.owner()))
+            mine = self._database.write(
+                lambda t: answers.save_ends(t, [each.ending for each in together], answers.owner())
+            )
         except DatabaseBusy:
             self._try_again(together)
         except Exception:

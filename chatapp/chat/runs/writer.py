@@ -100,7 +100,9 @@ class Writer(Live):
         try:
             if self._asked_to_end is not None:
                 raise self._asked_to_end
-            with gevent.Timeout(seconds, UpstreamTimeout(supplier=self.job.supplier, seconds=seconds)):
+            with gevent.Timeout(
+                seconds, UpstreamTimeout(supplier=self.job.supplier, seconds=seconds)
+            ):
                 return Move.FINISH, self._append_all()
         except Stopped:
             return Move.STOP, Done("stopped")
@@ -142,7 +144,9 @@ class Writer(Live):
             return
         self._mark("retrieval_ms")
         self._cut = {"query": piece.query, **piece.cut}
-        self.log.append(Sources(tuple(source_json(n, passage) for n, passage in enumerate(piece.passages, 1))))
+        self.log.append(
+            Sources(tuple(source_json(n, passage) for n, passage in enumerate(piece.passages, 1)))
+        )
 
     def _append_text(self, piece: Chunk | Reasoning, size: int) -> int:
         limit, text = self.settings.answer_bytes, piece.text

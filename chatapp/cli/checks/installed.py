@@ -42,7 +42,11 @@ def model(settings: Settings) -> Iterator[Finding]:
     if settings.embedder == OFF:
         yield Finding("model", OK, say("doctor.model_off"))
     elif settings.embedder != BUILTIN:
-        yield Finding("model", OK, say("doctor.model_other", model=settings.embedder, url=settings.embedder_url))
+        yield Finding(
+            "model",
+            OK,
+            say("doctor.model_other", model=settings.embedder, url=settings.embedder_url),
+        )
     elif model_folder() is not None:
         yield Finding("model", OK, say("doctor.model"))
     else:
@@ -57,4 +61,6 @@ def file_limit(settings: Settings) -> Iterator[Finding]:
         yield Finding("files", OK, say("doctor.files", streams=settings.max_streams))
     else:
         streams = max(0, (hard - OTHER_FILES) // FILES_A_STREAM - OTHER_REQUESTS)
-        yield Finding("files", WARN, say("doctor.files_few", limit=hard, streams=streams, wanted=wanted))
+        yield Finding(
+            "files", WARN, say("doctor.files_few", limit=hard, streams=streams, wanted=wanted)
+        )

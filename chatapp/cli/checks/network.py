@@ -67,7 +67,9 @@ def suppliers(settings: Settings) -> Iterator[Finding]:
         yield Finding("suppliers", OK, say("doctor.no_suppliers"))
         return
     with ThreadPoolExecutor(len(places)) as pool:
-        for (name, url), why in zip(places, pool.map(lambda place: _reach(place[1], settings), places), strict=True):
+        for (name, url), why in zip(
+            places, pool.map(lambda place: _reach(place[1], settings), places), strict=True
+        ):
             if why is None:
                 yield Finding("suppliers", OK, say("doctor.supplier", name=name, url=url))
             else:
@@ -76,7 +78,9 @@ def suppliers(settings: Settings) -> Iterator[Finding]:
 
 def _ready(url: str) -> list[str]:
     parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=ANSWER_SECONDS)
+    connection = http.client.HTTPConnection(
+        parts.hostname or "", parts.port, timeout=ANSWER_SECONDS
+    )
     try:
         connection.request("GET", "/readyz")
         said = json.loads(connection.getresponse().read(65536))
@@ -89,11 +93,22 @@ def _addresses(settings: Settings) -> list[tuple[str, str]]:
     """Return names and addresses: the running service knows those of its own environment, too; else the database is asked."""
     here = replace(Service.from_settings(settings), url=url_here(settings))
     with suppress(End):
-        return [(row["name"], row["base_url"]) for row in here.call("GET", "/api/suppliers", seconds=ANSWER_SECONDS)["items"]]
-    own = [("openai", settings.openai_base_url or OPENAI_URL)] if settings.openai_api_key or settings.openai_base_url else []
+        return [
+            (row["name"], row["base_url"])
+            for row in here.call("GET", "/api/suppliers", seconds=ANSWER_SECONDS)["items"]
+        ]
+    own = (
+        [("openai", settings.openai_base_url or OPENAI_URL)]
+        if settings.openai_api_key or settings.openai_base_url
+        else []
+    )
     if settings.sqlite_file and not settings.sqlite_file.exists():
         return own
-    query = select(Supplier.name, Supplier.base_url).where(Supplier.enabled).order_by(Supplier.created_at)
+    query = (
+        select(Supplier.name, Supplier.base_url)
+        .where(Supplier.enabled)
+        .order_by(Supplier.created_at)
+    )
     with suppress(SQLAlchemyError, ChatAppError, ImportError):  # told by the database's own check
         database = open_database(settings.sql_url)
         own += database.read(lambda t: [(name, url) for name, url in t.execute(query)])
@@ -109,7 +124,9 @@ def _reach(url: str, settings: Settings) -> str | None:
     try:
         with socket.create_connection((parts.hostname or "", port), CONNECT_SECONDS) as connection:
             if parts.scheme == "https":
-                trust(settings.ca_file).wrap_socket(connection, server_hostname=parts.hostname).close()
+                trust(settings.ca_file).wrap_socket(
+                    connection, server_hostname=parts.hostname
+                ).close()
     except ssl.SSLCertVerificationError:
         return "doctor.supplier_certificate"
     except socket.gaierror:

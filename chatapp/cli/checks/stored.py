@@ -31,8 +31,15 @@ def home(settings: Settings) -> Iterator[Finding]:
     if folder.is_dir():
         fine, key = os.access(folder, os.W_OK | os.X_OK), "doctor.home"
     else:
-        fine, key = not folder.exists() and os.access(_nearest(folder), os.W_OK | os.X_OK), "doctor.home_new"
-    yield Finding("home", OK, say(key, home=folder)) if fine else Finding("home", FAIL, say("home_unwritable", home=folder))
+        fine, key = (
+            not folder.exists() and os.access(_nearest(folder), os.W_OK | os.X_OK),
+            "doctor.home_new",
+        )
+    yield (
+        Finding("home", OK, say(key, home=folder))
+        if fine
+        else Finding("home", FAIL, say("home_unwritable", home=folder))
+    )
 
 
 def disk(settings: Settings) -> Iterator[Finding]:
@@ -40,12 +47,17 @@ def disk(settings: Settings) -> Iterator[Finding]:
     free = shutil.disk_usage(_nearest(settings.home)).free
     state = OK if free >= LITTLE_BYTES else WARN if free >= TOO_LITTLE_BYTES else FAIL
     size = f"{free / 1024 / MB:.1f} GB" if free >= LITTLE_BYTES else f"{free // MB} MB"
-    yield Finding("disk", state, say("doctor.disk" if state == OK else "doctor.disk_little", free=size))
+    yield Finding(
+        "disk", state, say("doctor.disk" if state == OK else "doctor.disk_little", free=size)
+    )
 
 
 def clock(settings: Settings) -> Iterator[Finding]:
     """A clock that is behind: sign-in links and certificates would not be valid yet."""
-    files = [*FOLDER.glob("versions/*.py"), *([settings.sqlite_file] if settings.sqlite_file else [])]
+    files = [
+        *FOLDER.glob("versions/*.py"),
+        *([settings.sqlite_file] if settings.sqlite_file else []),
+    ]
     newest = max((file.stat().st_mtime for file in files if file.exists()), default=0.0)
     shown = time.strftime("%Y-%m-%d %H:%M")
     if time.time() < newest - CLOCK_SECONDS:
@@ -61,7 +73,9 @@ def database(settings: Settings) -> Iterator[Finding]:
         return
     try:
         opened = open_database(settings.sql_url)
-        found = opened.read(lambda t: t.execute(text("SELECT version_num FROM alembic_version")).scalar())
+        found = opened.read(
+            lambda t: t.execute(text("SELECT version_num FROM alembic_version")).scalar()
+        )
         opened.close()
     except (SQLAlchemyError, ChatAppError, ImportError):
         key = "doctor.database_damaged" if settings.sqlite_file else "database_unreachable"

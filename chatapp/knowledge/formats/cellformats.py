@@ -69,7 +69,10 @@ def _sections(code: str) -> list[str]:
 
 
 def _tokens(section: str) -> list[tuple[str, str]]:
-    found = ((one.lastgroup or "", one.group(one.lastgroup) if one.lastgroup else "") for one in _TOKEN.finditer(section))
+    found = (
+        (one.lastgroup or "", one.group(one.lastgroup) if one.lastgroup else "")
+        for one in _TOKEN.finditer(section)
+    )
     return [(kind, text or "") for kind, text in found if kind]
 
 
@@ -110,8 +113,13 @@ def _number_shows(section: str) -> Show:
 
 def _worded(tokens: list[tuple[str, str]]) -> Show:
     general = any(kind == "general" for kind, _ in tokens)
-    has_text = any(kind in ("quoted", "escaped", "currency") or (kind == "other" and text != "@") for kind, text in tokens)
-    return lambda value: _around(tokens, plain(value)) if general or not has_text else _around(tokens, "")
+    has_text = any(
+        kind in ("quoted", "escaped", "currency") or (kind == "other" and text != "@")
+        for kind, text in tokens
+    )
+    return lambda value: (
+        _around(tokens, plain(value)) if general or not has_text else _around(tokens, "")
+    )
 
 
 def _around(tokens: list[tuple[str, str]], figures: str) -> str:
@@ -137,7 +145,9 @@ def _date_shows(section: str, from_1904: bool) -> Show:
     kinds = {text[0].lower().replace("e", "y") for kind, text in tokens if kind == "date"} | {
         "N" for kind, _ in tokens if kind == "minute"
     }
-    figures_only = bool(_FIGURES_ONLY.fullmatch(_UNSEEN.sub("", section))) and not _NAMED.search(section)
+    figures_only = bool(_FIGURES_ONLY.fullmatch(_UNSEEN.sub("", section))) and not _NAMED.search(
+        section
+    )
 
     def show(value: float) -> str:
         if any(kind == "elapsed" for kind, _ in tokens):
@@ -160,7 +170,12 @@ def _minutes_told_apart(tokens: list[tuple[str, str]]) -> list[tuple[str, str]]:
         kind, text = tokens[place]
         before = tokens[dates[at - 1]][1][0].lower() if at else ""
         behind = tokens[dates[at + 1]][1][0].lower() if at + 1 < len(dates) else ""
-        if kind == "date" and text[0] in "mM" and len(text) <= 2 and (before == "h" or behind == "s"):
+        if (
+            kind == "date"
+            and text[0] in "mM"
+            and len(text) <= 2
+            and (before == "h" or behind == "s")
+        ):
             told[place] = ("minute", text)
     return told
 
@@ -171,7 +186,9 @@ def moment_of(value: float, from_1904: bool) -> datetime | None:
         return None
     # Excel knows a 29th of February 1900, as Lotus 1-2-3 did.
     from_1900 = datetime(1899, 12, 30) if value >= 60 else datetime(1899, 12, 31)
-    return (datetime(1904, 1, 1) if from_1904 else from_1900) + timedelta(seconds=round(value * 86_400))
+    return (datetime(1904, 1, 1) if from_1904 else from_1900) + timedelta(
+        seconds=round(value * 86_400)
+    )
 
 
 def _elapsed(value: float) -> str:
@@ -182,7 +199,11 @@ def _elapsed(value: float) -> str:
 
 def _in_figures(moment: datetime, kinds: set[str]) -> str:
     """Write the parts that a format shows, the largest first."""
-    date = "-".join(f"{moment:{part}}" for kind, part in (("y", "%Y"), ("m", "%m"), ("d", "%d")) if kind in kinds)
+    date = "-".join(
+        f"{moment:{part}}"
+        for kind, part in (("y", "%Y"), ("m", "%m"), ("d", "%d"))
+        if kind in kinds
+    )
     time = ""
     if "h" in kinds or "N" in kinds:
         time = f"{moment:%H:%M}" if "h" in kinds else f"{moment:%M}"
@@ -194,7 +215,13 @@ def _date_part(kind: str, text: str, moment: datetime, tokens: list[tuple[str, s
     if kind == "minute":
         return f"{moment:%M}" if len(text) > 1 else str(moment.minute)
     if kind == "half":
-        return f"{moment:%p}" if "/" in text and text.isascii() else "上午" if moment.hour < 12 else "下午"
+        return (
+            f"{moment:%p}"
+            if "/" in text and text.isascii()
+            else "上午"
+            if moment.hour < 12
+            else "下午"
+        )
     if kind != "date":
         return text if kind != "elapsed" else ""
     halved = any(kind == "half" for kind, _ in tokens)

@@ -11,7 +11,9 @@ from chatapp.knowledge.formats.plain import whole
 
 MEDIA_TYPE = "text/x-source"
 DEEPEST = 3  # definitions within each other
-MOST_LINE = 400  # characters of a line that may begin a definition; longer ones were not written by hand
+MOST_LINE = (
+    400  # characters of a line that may begin a definition; longer ones were not written by hand
+)
 _EXTENSIONS = (
     ".py .pyi .pyx .js .mjs .cjs .jsx .ts .mts .cts .tsx .vue .svelte .astro .java .kt .kts .scala .groovy .gradle .cs .fs .vb "
     ".swift .dart .php .c .h .cc .cpp .cxx .hh .hpp .hxx .m .mm .go .rs .rb .lua .pl .pm .r .jl .ex .exs .erl .hs .ml .clj .el "
@@ -24,9 +26,7 @@ _REMARKED = ".py .pyi .pyx .rb .r .sh .bash .zsh .fish .pl .pm .ex .exs .jl .nix
 _HASHES = frozenset(_REMARKED.split())  # remarks begin with #, and /* is none
 _C = frozenset((".c", ".h", ".cc", ".cpp", ".cxx", ".hh", ".hpp", ".hxx", ".m", ".mm"))
 
-_CONTAINERS = (
-    "class|interface|enum|record|struct|union|object|trait|protocol|extension|namespace|module|impl|mod|defmodule|service"
-)
+_CONTAINERS = "class|interface|enum|record|struct|union|object|trait|protocol|extension|namespace|module|impl|mod|defmodule|service"
 _FUNCTIONS = "defp|defmacro|def|func|fun|fn|function\\*?|sub|procedure|type|message"
 _MODIFIERS = (
     "export|default|declare|abstract|async|public|protected|private|internal|static|final|sealed|partial|override|virtual|open|data|"
@@ -44,7 +44,9 @@ _MEMBER = re.compile(  # of a class: words such as public in front, or a body be
 _ARROW = re.compile(
     r"(?:export\s+)?(?:const|let|var)\s+(?P<name>[\w$]+)[^=]*=\s*(?:async\s*)?(?:function\b|\([^)]*\)[^=]*=>|[\w$]+\s*=>)"
 )
-_C_FUNCTION = re.compile(r"(?!typedef|return|else)[A-Za-z_][\w\s*&:<>,~\[\]]*?\b(?P<name>[A-Za-z_][\w:~]*)\s*\([^;]*$")
+_C_FUNCTION = re.compile(
+    r"(?!typedef|return|else)[A-Za-z_][\w\s*&:<>,~\[\]]*?\b(?P<name>[A-Za-z_][\w:~]*)\s*\([^;]*$"
+)
 _OTHERS = (
     re.compile(r"(?P<name>[\w-]+)\s*\(\)\s*\{?\s*$"),  # a shell's
     re.compile(r"(?P<name>[\w.]+)\s*(?:<-|=)\s*function\b"),  # R's, Lua's
@@ -53,7 +55,9 @@ _OTHERS = (
         r"(?P<name>[\w.\"`\[\]]+)",
         re.IGNORECASE,
     ),
-    re.compile(r"(?P<name>(?:resource|data|module|variable|output|provider)(?:\s+\"[^\"]+\")+)\s*\{"),  # Terraform's
+    re.compile(
+        r"(?P<name>(?:resource|data|module|variable|output|provider)(?:\s+\"[^\"]+\")+)\s*\{"
+    ),  # Terraform's
 )
 _TARGET = re.compile(r"(?P<name>[\w./-]+)\s*:(?![=:]).*$")  # make's, where a tab follows
 _STATEMENTS = "if for while switch catch return else elif function new await typeof do try with using lock foreach"
@@ -70,7 +74,11 @@ def is_code(name: str) -> bool:
 def read(text: str, name: str) -> Document:
     """Read source code; its lines stay as they are."""
     text = whole(text)
-    return Document(MEDIA_TYPE, text, tuple(islice(code_sections(text, PurePath(name.lower()).suffix), MOST_SECTIONS)))
+    return Document(
+        MEDIA_TYPE,
+        text,
+        tuple(islice(code_sections(text, PurePath(name.lower()).suffix), MOST_SECTIONS)),
+    )
 
 
 def code_sections(text: str, extension: str) -> Iterator[Section]:
@@ -80,7 +88,11 @@ def code_sections(text: str, extension: str) -> Iterator[Section]:
     start = lead = 0
     remark = False  # within /* and */
     for number, line in enumerate(lines):
-        if not remark and not _LEADS_IN.match(line) and (found := _definition(lines, number, extension, above)):
+        if (
+            not remark
+            and not _LEADS_IN.match(line)
+            and (found := _definition(lines, number, extension, above))
+        ):
             indent, name, container = found
             while above and above[-1][0] >= indent:
                 above.pop()
@@ -88,7 +100,9 @@ def code_sections(text: str, extension: str) -> Iterator[Section]:
                 above.append((indent, name, container))
                 yield Section(lead, HEADING_JOINT.join(name for _, name, _ in above))
         start += len(line) + 1
-        remark = (remark or "/*" in line) and "*/" not in line if extension not in _HASHES else False
+        remark = (
+            (remark or "/*" in line) and "*/" not in line if extension not in _HASHES else False
+        )
         if not remark and not _LEADS_IN.match(line):
             lead = start
 
@@ -104,7 +118,10 @@ def _definition(
         return None
     if found := _BY_KEYWORD.match(bare):
         return indent, found.group("name"), bool(found.group("container"))
-    outer = next((container for depth, _, container in reversed(above) if depth < indent), extension == ".java")
+    outer = next(
+        (container for depth, _, container in reversed(above) if depth < indent),
+        extension == ".java",
+    )
     recipe = extension in ("", ".mk") and "".join(lines[number + 1 : number + 2]).startswith("\t")
     for pattern in _patterns(bare, indent, extension, outer, recipe):
         if found := pattern.match(bare):
@@ -113,7 +130,9 @@ def _definition(
     return None
 
 
-def _patterns(bare: str, indent: int, extension: str, outer: bool, recipe: bool) -> Iterator[re.Pattern[str]]:
+def _patterns(
+    bare: str, indent: int, extension: str, outer: bool, recipe: bool
+) -> Iterator[re.Pattern[str]]:
     """Yield what a definition without a keyword may look like here: in a class, at the top, before a recipe."""
     if not outer:
         yield _ARROW

@@ -40,15 +40,25 @@ def is_delimited(text: str, name: str) -> bool:
     if PurePath(name.lower()).suffix in EXTENSIONS:
         return True
     lines = [line for line in _sample(text).split("\n") if line.strip()]
-    return len(lines) >= SURE_ROWS and len({line.count("\t") for line in lines}) == 1 and lines[0].count("\t") > 0
+    return (
+        len(lines) >= SURE_ROWS
+        and len({line.count("\t") for line in lines}) == 1
+        and lines[0].count("\t") > 0
+    )
 
 
 def _read(
-    text: str, separator: str, strict: bool = False, quoting: Literal[0, 3] = csv.QUOTE_MINIMAL, most_lines: int = MOST_CELL
+    text: str,
+    separator: str,
+    strict: bool = False,
+    quoting: Literal[0, 3] = csv.QUOTE_MINIMAL,
+    most_lines: int = MOST_CELL,
 ) -> Document:
     csv.field_size_limit(MOST_CELL)
     lines = io.StringIO(text, newline="")
-    rows = csv.reader(lines, delimiter=separator, strict=strict, quoting=quoting, skipinitialspace=True)
+    rows = csv.reader(
+        lines, delimiter=separator, strict=strict, quoting=quoting, skipinitialspace=True
+    )
     builder = Builder()
     header = 1 if _begins_with_header(text, separator) else None
     for paragraph in paragraphs((_row(row, most_lines) for row in rows), header):
@@ -88,7 +98,11 @@ def _begins_with_header(text: str, separator: str) -> bool:
 def _sampled(text: str, separator: str) -> Iterator[list[str]]:
     """Yield the rows at the beginning; the last may be cut and is left out where there are others."""
     try:
-        rows = list(csv.reader(io.StringIO(_sample(text), newline=""), delimiter=separator, skipinitialspace=True))
+        rows = list(
+            csv.reader(
+                io.StringIO(_sample(text), newline=""), delimiter=separator, skipinitialspace=True
+            )
+        )
     except csv.Error:
         return
     yield from rows[:-1] if len(text) > SAMPLE_CHARACTERS and len(rows) > 1 else rows

@@ -44,13 +44,23 @@ class Document:
     def to_json(self) -> dict[str, Any]:
         """Return it as the child process hands it over."""
         sections = [[section.start, section.heading] for section in self.sections]
-        return {"media_type": self.media_type, "text": self.text, "sections": sections, "pages": list(self.pages)}
+        return {
+            "media_type": self.media_type,
+            "text": self.text,
+            "sections": sections,
+            "pages": list(self.pages),
+        }
 
     @classmethod
     def from_json(cls, loaded: dict[str, Any]) -> "Document":
         """Take it as the child process handed it over."""
         sections = tuple(Section(int(start), str(heading)) for start, heading in loaded["sections"])
-        return cls(str(loaded["media_type"]), str(loaded["text"]), sections, tuple(int(page) for page in loaded["pages"]))
+        return cls(
+            str(loaded["media_type"]),
+            str(loaded["text"]),
+            sections,
+            tuple(int(page) for page in loaded["pages"]),
+        )
 
 
 @dataclass
@@ -64,7 +74,9 @@ class Headings:
         while self.path and self.path[-1][0] >= level:
             self.path.pop()
         title = " ".join(title.split())[:MOST_HEADING_CHARACTERS]
-        if title and (not self.path or self.path[-1][1] != title):  # a document's title often is its first heading, too
+        if title and (
+            not self.path or self.path[-1][1] != title
+        ):  # a document's title often is its first heading, too
             self.path.append((level, title))
         return HEADING_JOINT.join(name for _, name in self.path)[:MOST_PATH_CHARACTERS]
 

@@ -14,7 +14,9 @@ from chatapp.knowledge.formats.styles import BODY_SIZE, Styles, is_on, letter_si
 from chatapp.knowledge.formats.tables import Row, paragraphs
 
 MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
-LAYOUT_CELL = 400  # characters of an average cell: such a table arranges a page, and holds no records
+LAYOUT_CELL = (
+    400  # characters of an average cell: such a table arranges a page, and holds no records
+)
 SHORT_ITEM = 200  # characters; longer items of a list are paragraphs
 DEEPEST = 40  # tables and boxes within each other
 _CONTAINERS = frozenset(("sdt", "sdtContent", "ins", "moveTo", "smartTag", "customXml"))
@@ -76,7 +78,9 @@ def _infer_headings(blocks: Sequence[_Paragraph | str]) -> None:
     lines = [block for block in blocks if isinstance(block, _Paragraph)]
     if any((block.level or 0) > 0 for block in lines):
         return
-    levels = infer([Line("" if block.item else block.text, block.size, block.bold) for block in lines])
+    levels = infer(
+        [Line("" if block.item else block.text, block.size, block.bold) for block in lines]
+    )
     for place, level in levels.items():
         lines[place].level = level
 
@@ -128,7 +132,11 @@ class _Reader:
             number = self._numbering.next(style.list_id, style.depth or 0)
         if text and not style.contents:
             level = style.level if style.level is not None and style.level >= 0 else None
-            numbered = f"{'  ' * (style.depth or 0) if number == BULLET else ''}{number} {text}" if number else text
+            numbered = (
+                f"{'  ' * (style.depth or 0) if number == BULLET else ''}{number} {text}"
+                if number
+                else text
+            )
             item = level is None and number != "" and len(text) <= SHORT_ITEM
             yield _Paragraph(numbered, level, item, bold, size)
         for kind, key in found.notes:
@@ -140,7 +148,11 @@ class _Reader:
 
     def _note(self, kind: str, key: str, depth: int) -> Iterator[_Paragraph | str]:
         notes = self._notes.get(kind)
-        note = next((one for one in notes if attribute(one, "id") == key), None) if notes is not None else None
+        note = (
+            next((one for one in notes if attribute(one, "id") == key), None)
+            if notes is not None
+            else None
+        )
         if note is not None and depth < DEEPEST:
             yield from self.blocks(note, depth + 1)
 
@@ -191,7 +203,10 @@ class _Reader:
             yield row
 
     def _cell(self, cell: Any, depth: int) -> str:
-        return "\n".join(block if isinstance(block, str) else block.text for block in self.blocks(cell, depth + 1))
+        return "\n".join(
+            block if isinstance(block, str) else block.text
+            for block in self.blocks(cell, depth + 1)
+        )
 
 
 def _gather(element: Any, found: _Found, bold: bool, size: float) -> tuple[bool, float]:

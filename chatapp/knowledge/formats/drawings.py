@@ -10,7 +10,9 @@ from chatapp.knowledge.formats.tables import Row, paragraphs
 
 def drawn_texts(package: Package, part: str, drawing: Any) -> Iterator[str]:
     """Yield what the charts and diagrams within a drawing of a part say."""
-    targets = {key: target for key, (_, target) in package.related(part).items() if package.has(target)}
+    targets = {
+        key: target for key, (_, target) in package.related(part).items() if package.has(target)
+    }
     for element in drawing.iter():
         name = local(element.tag)
         if name == "chart" and (target := targets.get(attribute(element, "id"))):
@@ -34,10 +36,14 @@ def _chart(root: Any) -> Iterator[str]:
         named = child(series, "tx")
         if named is not None and (text := texts_of(named, "v")):
             head[column] = text
-        for place, cell in chain(_points(child(series, "cat"), 0), _points(child(series, "val"), column)):
+        for place, cell in chain(
+            _points(child(series, "cat"), 0), _points(child(series, "val"), column)
+        ):
             rows.setdefault(place, {}).update(cell)
     named_series: list[Row] = [head] if head else []
-    yield from paragraphs([*named_series, *(rows[place] for place in sorted(rows))], len(named_series))
+    yield from paragraphs(
+        [*named_series, *(rows[place] for place in sorted(rows))], len(named_series)
+    )
 
 
 def _points(values: Any, column: int) -> Iterator[tuple[int, dict[int, str]]]:
@@ -48,6 +54,8 @@ def _points(values: Any, column: int) -> Iterator[tuple[int, dict[int, str]]]:
 
 def _diagram(root: Any) -> Iterator[str]:
     for point in root.iter("{*}pt"):
-        text = " ".join(filter(None, (texts_of(paragraph).strip() for paragraph in point.iter("{*}p"))))
+        text = " ".join(
+            filter(None, (texts_of(paragraph).strip() for paragraph in point.iter("{*}p")))
+        )
         if text:
             yield f"- {text}"

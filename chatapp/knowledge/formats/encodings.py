@@ -24,7 +24,12 @@ _MEANT = {
 }  # fmt: skip
 MOST_ODD = 0.01  # share of replacement and control characters in what still passes for text
 MOST_BROKEN = 0.1  # of what is not ASCII may be broken in UTF-8: a log that was cut, a name pasted in another encoding
-_BOMS = ((b"\xff\xfe\x00\x00", "utf-32"), (b"\x00\x00\xfe\xff", "utf-32"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
+_BOMS = (
+    (b"\xff\xfe\x00\x00", "utf-32"),
+    (b"\x00\x00\xfe\xff", "utf-32"),
+    (b"\xff\xfe", "utf-16"),
+    (b"\xfe\xff", "utf-16"),
+)
 _ODD = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\ufffd]")
 # Letters that the languages of a Western, two Central European and a Turkish code page use, the commonest page first.
 _LETTERS = {
@@ -35,7 +40,9 @@ _LETTERS = {
 }
 _CONTROL = bytes(range(9)) + bytes(range(14, 27)) + bytes(range(28, 32))
 _KANA = re.compile("[\u3041-\u30f6]")
-_HAN = re.compile("[\u4e00-\u7fff]")  # half of the characters, and of all that is written three quarters
+_HAN = re.compile(
+    "[\u4e00-\u7fff]"
+)  # half of the characters, and of all that is written three quarters
 _CHINESE = re.compile("[\u3000-\u303f\u4e00-\u9fff\uff00-\uff5e\t-~]")
 _LEADS = [bytes([lead]) for lead in range(0xC3, 0xF5)]
 
@@ -115,7 +122,10 @@ def _guess(sample: bytes) -> str:
     for wide in ("utf-16-le", "utf-16-be"):
         if _is_chinese(sample, wide):
             return wide
-    if len(sample) - len(sample.translate(None, _CONTROL)) > len(sample) * MOST_ODD and b"\0" not in sample:
+    if (
+        len(sample) - len(sample.translate(None, _CONTROL)) > len(sample) * MOST_ODD
+        and b"\0" not in sample
+    ):
         raise Unreadable("unsupported")
     from charset_normalizer import from_bytes  # 20 ms that most texts do not need
 
@@ -131,7 +141,11 @@ def _guess(sample: bytes) -> str:
     for match in matches:
         if match.chaos <= best.chaos and match.coherence >= best.coherence - ALIKE:
             alike |= {match.encoding, *match.could_be_from_charset}
-    chosen = best.encoding if best.encoding.startswith("utf") else next(one for one in ENCODINGS if one in alike)
+    chosen = (
+        best.encoding
+        if best.encoding.startswith("utf")
+        else next(one for one in ENCODINGS if one in alike)
+    )
     if chosen == "gb18030":
         return _japanese(sample)
     return _latin(sample) if chosen in _LETTERS else chosen
@@ -145,7 +159,12 @@ def _is_chinese(sample: bytes, wide: str) -> bool:
     text = sample.decode(wide, "ignore")
     high = len(sample.translate(None, bytes(range(128))))
     written, common = len(_CHINESE.findall(text)), len(_HAN.findall(text))
-    return bool(text) and high > len(sample) / 5 and written >= 0.9 * len(text) and common >= 0.3 * len(text)
+    return (
+        bool(text)
+        and high > len(sample) / 5
+        and written >= 0.9 * len(text)
+        and common >= 0.3 * len(text)
+    )
 
 
 def _latin(sample: bytes) -> str:

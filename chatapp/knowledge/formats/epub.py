@@ -30,7 +30,11 @@ def read(package: Package, most_pages: int) -> Document:
     builder = Builder()
     for reference in spine:
         item = items.get(attribute(reference, "idref"))
-        if item is None or attribute(item, "media-type") not in _PAGES or "nav" in attribute(item, "properties").split():
+        if (
+            item is None
+            or attribute(item, "media-type") not in _PAGES
+            or "nav" in attribute(item, "properties").split()
+        ):
             continue
         name = posixpath.normpath(posixpath.join(folder, unquote(attribute(item, "href"))))
         if package.has(name):
@@ -42,6 +46,8 @@ def _require_open(package: Package) -> None:
     """Raise Unreadable for a book whose pages, and not only its fonts, are encrypted."""
     if not package.has(RIGHTS):
         return
-    methods: list[Any] = [one for one in package.root(RIGHTS).iter() if local(one.tag) == "EncryptionMethod"]
+    methods: list[Any] = [
+        one for one in package.root(RIGHTS).iter() if local(one.tag) == "EncryptionMethod"
+    ]
     if any(not attribute(one, "Algorithm").encode().startswith(_FONTS) for one in methods):
         raise Unreadable("encrypted")

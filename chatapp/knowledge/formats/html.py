@@ -35,13 +35,17 @@ SAMPLE_CHARACTERS = 20_000
 DEEPEST = 3000  # tags within each other; the parser takes quadratic time for more
 FEW = 0.25  # of the page's text in its main part is too little: that part is not what it says
 MOST_COLUMNS = 1000
-LAYOUT_CELL = 400  # characters of an average cell: such a table arranges a page, and holds no records
+LAYOUT_CELL = (
+    400  # characters of an average cell: such a table arranges a page, and holds no records
+)
 _BEGINS = re.compile(
     r"(?:\ufeff|\s|<\?xml[^>]*>|<!--(?:(?!-->).)*-->)*+"  # possessive: many comments must not be tried in every grouping
     r"<(?P<tag>!doctype\s+html|html|head|body|title|meta|script|style|table|div|h[1-6]|p|ul|ol|center)[\s/>]",
     re.IGNORECASE | re.DOTALL,
 )
-_TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)(?=[\s/>])[^<>]*?(/?)>")  # "<a <a <a" must not be looked through anew from each
+_TAG = re.compile(
+    r"<(/?)([a-zA-Z][a-zA-Z0-9]*)(?=[\s/>])[^<>]*?(/?)>"
+)  # "<a <a <a" must not be looked through anew from each
 _UNENDED = (
     "area base br col embed hr img input link meta param source track wbr p li dt dd tr td th thead tbody tfoot option optgroup "
     "a rp rt"
@@ -51,10 +55,16 @@ _EMBEDDED = re.compile(r"data:[\w.+-]+/[\w.+-]+(?:;[\w=.+-]+)*;base64,[A-Za-z0-9
 
 _SURROUNDS = frozenset(("nav", "aside", "footer"))
 _SURROUNDS_MAIN = frozenset(("nav",))
-_AROUND = "navigation banner contentinfo search menu menubar toolbar complementary dialog alertdialog"
+_AROUND = (
+    "navigation banner contentinfo search menu menubar toolbar complementary dialog alertdialog"
+)
 _ROLES = frozenset(_AROUND.split())
-_LINE_END = re.compile(r"</?(?:p|div|br|li|tr|h[1-6]|table|ul|ol|section|article|blockquote|pre)\b[^<>]*>", re.I)
-_UNREAD = re.compile(r"<(script|style|noscript|template)\b.*?(?:</\1\s*>|\Z)|<!--.*?(?:-->|\Z)", re.I | re.DOTALL)
+_LINE_END = re.compile(
+    r"</?(?:p|div|br|li|tr|h[1-6]|table|ul|ol|section|article|blockquote|pre)\b[^<>]*>", re.I
+)
+_UNREAD = re.compile(
+    r"<(script|style|noscript|template)\b.*?(?:</\1\s*>|\Z)|<!--.*?(?:-->|\Z)", re.I | re.DOTALL
+)
 _ARRANGED = "table table, td h1, td h2, td h3, td pre"
 NO_NUMBERS = -1
 
@@ -157,7 +167,9 @@ class _Writer:
         self._builder = builder
         self._dropped = dropped
         self._pieces: list[str] = []
-        self._counts: list[int] = []  # of the lists that are open: items so far, None for those without numbers
+        self._counts: list[
+            int
+        ] = []  # of the lists that are open: items so far, None for those without numbers
         self._mark = ""  # of the item that is open
         self._follows = False  # an item of the same list
 
@@ -218,7 +230,9 @@ class _Writer:
 
 def is_records(table: LexborNode) -> bool:
     """Say whether a table holds records; others arrange parts of a page."""
-    if (table.attributes.get("role") or "") in ("presentation", "none") or table.css_first(_ARRANGED):
+    if (table.attributes.get("role") or "") in ("presentation", "none") or table.css_first(
+        _ARRANGED
+    ):
         return False
     cells = list(islice(table.css("td, th"), 200))
     rows = list(islice(table.css("tr"), 200))
@@ -234,23 +248,31 @@ def table_rows(table: LexborNode, dropped: Dropped) -> Iterator[str]:
         yield inner_text(caption, dropped)
     rows: list[Row] = []
     header = 0
-    below: dict[int, tuple[int, str]] = {}  # column: rows that a cell above reaches down to, and its text
+    below: dict[
+        int, tuple[int, str]
+    ] = {}  # column: rows that a cell above reaches down to, and its text
     for row in table.css("tr"):
         cells = [cell for cell in row.iter() if cell.tag in ("td", "th")]
         texts = _placed(cells, below, dropped)
         if not texts:
             continue
-        all_heads = all(cell.tag == "th" for cell in cells) or (row.parent is not None and row.parent.tag == "thead")
+        all_heads = all(cell.tag == "th" for cell in cells) or (
+            row.parent is not None and row.parent.tag == "thead"
+        )
         header += all_heads and header == len(rows)
         rows.append(texts)
     yield from paragraphs(rows, header if 0 < header < len(rows) else None)
 
 
-def _placed(cells: Sequence[LexborNode], below: dict[int, tuple[int, str]], dropped: Dropped) -> dict[int, str]:
+def _placed(
+    cells: Sequence[LexborNode], below: dict[int, tuple[int, str]], dropped: Dropped
+) -> dict[int, str]:
     """Return a row's texts by column; cells that reach down or across stand in each place, but words only once."""
     texts = {column: text for column, (_, text) in below.items() if text}
     column = 0
-    reaching: dict[int, tuple[int, str]] = {column: (rows - 1, text) for column, (rows, text) in below.items() if rows > 1}
+    reaching: dict[int, tuple[int, str]] = {
+        column: (rows - 1, text) for column, (rows, text) in below.items() if rows > 1
+    }
     for cell in cells:
         while column in below:
             column += 1

@@ -21,7 +21,9 @@ _SHOWN = ("From", "To", "Cc", "Date")
 
 def is_mail(text: str) -> bool:
     """Say whether a text begins with the headers of an e-mail or a saved page."""
-    return bool(_HEADER.match(text)) and bool(_NEEDED.search(text[:SAMPLE_CHARACTERS].partition("\n\n")[0]))
+    return bool(_HEADER.match(text)) and bool(
+        _NEEDED.search(text[:SAMPLE_CHARACTERS].partition("\n\n")[0])
+    )
 
 
 def read(data: bytes) -> Document:
@@ -30,10 +32,18 @@ def read(data: bytes) -> Document:
 
     message = message_from_bytes(data, policy=policy.default)
     builder = Builder()
-    saved = message.get_content_type() == "multipart/related" and "From" in message and "To" not in message
+    saved = (
+        message.get_content_type() == "multipart/related"
+        and "From" in message
+        and "To" not in message
+    )
     if not saved:
         builder.section(1, str(message.get("Subject", "")))
-        lines = [f"{field}: {' '.join(str(message[field]).split())}" for field in ("Subject", *_SHOWN) if message[field]]
+        lines = [
+            f"{field}: {' '.join(str(message[field]).split())}"
+            for field in ("Subject", *_SHOWN)
+            if message[field]
+        ]
         builder.add("\n".join(lines))
     body = message.get_body(("html", "plain") if saved else ("plain", "html"))
     if body is not None:

@@ -8,7 +8,10 @@ from selectolax.lexbor import LexborNode
 
 from chatapp.core.text import UNSPACED
 
-MENU_LINKS, MENU_SHARE = 4, 0.85  # a list of at least so many links, with so much of its text in them, is a menu
+MENU_LINKS, MENU_SHARE = (
+    4,
+    0.85,
+)  # a list of at least so many links, with so much of its text in them, is a menu
 MENU_WORDS = 40  # characters of an average entry of a menu
 
 _TOOLS = (
@@ -18,7 +21,17 @@ _TOOLS = (
 _SKIPPED = frozenset(_TOOLS.split())
 _ICONS = frozenset(("span", "i", "a", "svg", "sup"))
 _WEIGHED = frozenset(("ul", "ol", "div", "table", "header", "body", "main", "article", "section"))
-_DECORATION = frozenset(("headerlink", "anchor", "anchorjs-link", "mw-editsection", "reference", "sr-only", "visually-hidden"))
+_DECORATION = frozenset(
+    (
+        "headerlink",
+        "anchor",
+        "anchorjs-link",
+        "mw-editsection",
+        "reference",
+        "sr-only",
+        "visually-hidden",
+    )
+)
 _ANCHORS = frozenset("#¶§🔗")  # links of headings to themselves
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 _PARTS = (
@@ -27,7 +40,9 @@ _PARTS = (
 )
 BLOCKS = frozenset(_PARTS.split())
 HEADINGS = {f"h{level}": level for level in range(1, 7)}
-_WIDE_BREAK = re.compile(f"(?<=[{UNSPACED}\u3000-\u303f\uff00-\uffef])[ \t]*\n\\s*(?=[{UNSPACED}\u3000-\u303f\uff00-\uffef])")
+_WIDE_BREAK = re.compile(
+    f"(?<=[{UNSPACED}\u3000-\u303f\uff00-\uffef])[ \t]*\n\\s*(?=[{UNSPACED}\u3000-\u303f\uff00-\uffef])"
+)
 BREAK = "\x00"  # a line end that is meant, until the blanks are joined
 TEXT, ENTERS, LEAVES, WHOLE = range(4)
 
@@ -74,9 +89,16 @@ def is_read(node: LexborNode, dropped: Dropped = Dropped()) -> bool:
     attributes = node.attributes
     if not attributes:
         return True
-    if "hidden" in attributes or _HIDDEN.search(attributes.get("style") or "") or attributes.get("role") in dropped.roles:
+    if (
+        "hidden" in attributes
+        or _HIDDEN.search(attributes.get("style") or "")
+        or attributes.get("role") in dropped.roles
+    ):
         return False
-    if tag in _ICONS and (attributes.get("aria-hidden") == "true" or (tag == "a" and (node.text() or "").strip() in _ANCHORS)):
+    if tag in _ICONS and (
+        attributes.get("aria-hidden") == "true"
+        or (tag == "a" and (node.text() or "").strip() in _ANCHORS)
+    ):
         return False
     return not _DECORATION & set((attributes.get("class") or "").split())
 
@@ -85,7 +107,9 @@ def is_read(node: LexborNode, dropped: Dropped = Dropped()) -> bool:
 
 
 def events(
-    root: LexborNode, is_read: Callable[[LexborNode], bool], is_whole: Callable[[LexborNode], bool] = lambda node: False
+    root: LexborNode,
+    is_read: Callable[[LexborNode], bool],
+    is_whole: Callable[[LexborNode], bool] = lambda node: False,
 ) -> Iterator[tuple[int, LexborNode]]:
     """Yield what is met on the way through a page; what `is_whole` is not entered. Without recursion: pages may be deep."""
     node: LexborNode | None = root
@@ -117,7 +141,9 @@ def events(
 def joined(text: str) -> str:
     """Return text as a browser shows it: blanks joined, those that part no words left out, meant line ends kept."""
     text = _WIDE_BREAK.sub("", text)
-    return "\n".join(line for line in (" ".join(part.split()) for part in text.split(BREAK)) if line)
+    return "\n".join(
+        line for line in (" ".join(part.split()) for part in text.split(BREAK)) if line
+    )
 
 
 def inner_text(node: LexborNode, dropped: Dropped) -> str:

@@ -31,11 +31,17 @@ class Numbering:
 
     def __init__(self, root: Any) -> None:
         self._levels: dict[str, dict[int, _Level]] = {}  # of each list
-        self._counted_as: dict[str, str] = {}  # lists of one shape go on counting, unless one begins anew
+        self._counted_as: dict[
+            str, str
+        ] = {}  # lists of one shape go on counting, unless one begins anew
         self._counts: dict[str, dict[int, int]] = {}
         if root is None:
             return
-        shapes = {attribute(one, "abstractNumId"): _levels(one) for one in root if local(one.tag) == "abstractNum"}
+        shapes = {
+            attribute(one, "abstractNumId"): _levels(one)
+            for one in root
+            if local(one.tag) == "abstractNum"
+        }
         for one in root:
             if local(one.tag) != "num":
                 continue
@@ -76,7 +82,9 @@ def _levels(parent: Any) -> dict[int, _Level]:
             continue
         start = _value(one, "start", "1")
         kind = _value(one, "numFmt", "decimal")
-        found[int(attribute(one, "ilvl"))] = _Level(kind, _value(one, "lvlText", ""), int(start) if start.isdigit() else 1)
+        found[int(attribute(one, "ilvl"))] = _Level(
+            kind, _value(one, "lvlText", ""), int(start) if start.isdigit() else 1
+        )
     return found
 
 
@@ -109,7 +117,9 @@ def _chinese(number: int) -> str:
     for place, digit in zip(range(len(str(number)) - 1, -1, -1), str(number), strict=True):
         text += _DIGITS[int(digit)] + _PLACES[place] if digit != "0" else "〇"
     text = re.sub("〇+", "零", text.rstrip("〇"))
-    return text[1:] if 10 <= number < 20 else text  # eleven is 十一, a hundred and eleven 一百一十一
+    return (
+        text[1:] if 10 <= number < 20 else text
+    )  # eleven is 十一, a hundred and eleven 一百一十一
 
 
 def _circled(number: int) -> str:

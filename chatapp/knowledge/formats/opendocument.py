@@ -11,15 +11,38 @@ CONTENT = "content.xml"
 MEDIA_TYPE = "application/vnd.oasis.opendocument."
 MOST_REPEATED = 100  # times that one row or cell is written
 DEEPEST = 60  # lists, frames and tables within each other
-_GROUPS = frozenset(("section", "list-header", "index-body", "frame", "text-box", "g", "a", "page-thumbnail", "custom-shape"))
-_UNREAD = frozenset(("tracked-changes", "table-of-content", "annotation", "sequence-decls", "forms", "note-citation"))
+_GROUPS = frozenset(
+    (
+        "section",
+        "list-header",
+        "index-body",
+        "frame",
+        "text-box",
+        "g",
+        "a",
+        "page-thumbnail",
+        "custom-shape",
+    )
+)
+_UNREAD = frozenset(
+    (
+        "tracked-changes",
+        "table-of-content",
+        "annotation",
+        "sequence-decls",
+        "forms",
+        "note-citation",
+    )
+)
 _HANGING = frozenset(("note", "frame"))  # on a paragraph, which comes first
 _KINDS = ("text", "spreadsheet", "presentation")
 
 
 def read(package: Package, most_pages: int) -> Document:
     """Read a document of any of the three kinds; raise Unreadable where it is locked, damaged or empty."""
-    if package.has("META-INF/manifest.xml") and b"encryption-data" in package.read("META-INF/manifest.xml"):
+    if package.has("META-INF/manifest.xml") and b"encryption-data" in package.read(
+        "META-INF/manifest.xml"
+    ):
         raise Unreadable("encrypted")
     root = package.root(CONTENT)
     body = child(root, "body")
@@ -51,7 +74,8 @@ def _hidden(root: Any) -> set[str]:
     return {
         attribute(style, "name")
         for style in (styles if styles is not None else ())
-        if (properties := child(style, "table-properties")) is not None and attribute(properties, "display") == "false"
+        if (properties := child(style, "table-properties")) is not None
+        and attribute(properties, "display") == "false"
     }
 
 
@@ -135,12 +159,16 @@ def _rows(table: Any) -> Iterator[Row]:
         for cell in element:
             if local(cell.tag) not in ("table-cell", "covered-table-cell"):
                 continue
-            text = "\n".join(filter(None, (_text(one) for one in cell if local(one.tag) in ("p", "h", "list"))))
+            text = "\n".join(
+                filter(None, (_text(one) for one in cell if local(one.tag) in ("p", "h", "list")))
+            )
             repeated = _repeated(cell, "number-columns-repeated")
             for place in range(column, column + min(repeated, MOST_REPEATED)) if text else ():
                 row[place] = text
             column += repeated
-        for _ in range(min(_repeated(element, "number-rows-repeated"), MOST_REPEATED) if row else 1):
+        for _ in range(
+            min(_repeated(element, "number-rows-repeated"), MOST_REPEATED) if row else 1
+        ):
             yield row
 
 

@@ -20,7 +20,11 @@ _CHAPTERS = (  # pattern, level, and whether such a line is a heading without st
     (re.compile(f"第{_NUMBER}[编編部篇]"), 1, True),
     (re.compile(f"第{_NUMBER}章"), 2, True),
     (re.compile(f"第{_NUMBER}[节節]"), 3, True),
-    (re.compile(r"(?:chapter|part|appendix|annex)\s+(?:\d+|[ivxlc]+|[a-z])\b", re.IGNORECASE), 2, True),
+    (
+        re.compile(r"(?:chapter|part|appendix|annex)\s+(?:\d+|[ivxlc]+|[a-z])\b", re.IGNORECASE),
+        2,
+        True,
+    ),
     (re.compile("[一二三四五六七八九十]{1,3}、"), 4, True),
     (re.compile("[（(][一二三四五六七八九十]{1,3}[)）]"), 5, False),
     (re.compile(r"(?:section|article|clause|§)\s*\d+", re.IGNORECASE), 3, False),
@@ -43,7 +47,9 @@ def infer(lines: Sequence[Line]) -> dict[int, int]:
     for line in lines:
         weights[line.size] += len(line.text)
     body = weights.most_common(1)[0][0] if weights else 0.0
-    sizes = sorted({line.size for line in lines if body and line.size >= body * LARGER}, reverse=True)
+    sizes = sorted(
+        {line.size for line in lines if body and line.size >= body * LARGER}, reverse=True
+    )
     found: dict[int, int] = {}
     for place, line in enumerate(lines):
         level = _level(line, body, sizes)
@@ -55,7 +61,13 @@ def infer(lines: Sequence[Line]) -> dict[int, int]:
 
 def _level(line: Line, body: float, sizes: Sequence[float]) -> int | None:
     text = line.text.strip()
-    if not text or "\n" in text or count_tokens(text) > MOST_TOKENS or not any(map(str.isalpha, text)) or _ENDS.search(text):
+    if (
+        not text
+        or "\n" in text
+        or count_tokens(text) > MOST_TOKENS
+        or not any(map(str.isalpha, text))
+        or _ENDS.search(text)
+    ):
         return None
     stands_out = line.bold or (body > 0 and line.size >= body * LARGER)
     for pattern, level, alone in _CHAPTERS:

@@ -22,7 +22,10 @@ MOST_ENTRIES = 10_000
 MOST_UNPACKED_BYTES = 1024 * 1024 * 1024
 MOST_RATIO = 200  # how many times its size an archive may unpack to, once that is more than
 SMALL_BYTES = 50 * 1024 * 1024
-NO_MEMORY, OVER_A_LIMIT = etree.ErrorTypes.ERR_NO_MEMORY, 114  # of libxml2; lxml has no name for the second
+NO_MEMORY, OVER_A_LIMIT = (
+    etree.ErrorTypes.ERR_NO_MEMORY,
+    114,
+)  # of libxml2; lxml has no name for the second
 _STRICT = {"resolve_entities": False, "no_network": True, "load_dtd": False, "huge_tree": False}
 
 
@@ -82,7 +85,9 @@ class Package:
     def elements(self, name: str, *tags: str) -> Iterator[Any]:
         """Yield a large part's elements of these names as they end; what came before is forgotten."""
         with _faults(), self.open(name) as opened:
-            for _, element in etree.iterparse(opened, tag=[f"{{*}}{tag}" for tag in tags], **_STRICT):
+            for _, element in etree.iterparse(
+                opened, tag=[f"{{*}}{tag}" for tag in tags], **_STRICT
+            ):
                 _require_no_dtd(element)
                 yield element
                 element.clear()
@@ -100,12 +105,18 @@ class Package:
         beside = f"{folder}/_rels/{file}.rels" if folder else f"_rels/{file}.rels"
         for one in self.root(beside) if self.has(beside) else ():
             if one.get("TargetMode") != "External" and one.get("Target"):
-                target = posixpath.normpath(posixpath.join("/", folder, one.get("Target"))).lstrip("/")
+                target = posixpath.normpath(posixpath.join("/", folder, one.get("Target"))).lstrip(
+                    "/"
+                )
                 yield one.get("Id") or "", ((one.get("Type") or "").rpartition("/")[2], target)
 
     def of_type(self, name: str, kind: str) -> list[str]:
         """Return the parts that a part refers to as `kind`."""
-        return [target for type_, target in self.related(name).values() if type_ == kind and self.has(target)]
+        return [
+            target
+            for type_, target in self.related(name).values()
+            if type_ == kind and self.has(target)
+        ]
 
     def main(self) -> str | None:
         """Return the name of the part that is the document itself."""
@@ -117,7 +128,11 @@ class Package:
         wanted = {"PartName": f"/{name}".lower(), "Extension": name.rpartition(".")[2].lower()}
         found: dict[str, str] = {}
         for one in declared:
-            found |= {key: attribute(one, "ContentType") for key in wanted if attribute(one, key).lower() == wanted[key]}
+            found |= {
+                key: attribute(one, "ContentType")
+                for key in wanted
+                if attribute(one, key).lower() == wanted[key]
+            }
         return found.get("PartName") or found.get("Extension", "")
 
     def check(self, size: int) -> None:
@@ -127,7 +142,11 @@ class Package:
         """
         entries = self._archive.infolist()
         unpacked = sum(entry.file_size for entry in entries)
-        if len(entries) > MOST_ENTRIES or unpacked > MOST_UNPACKED_BYTES or unpacked > max(SMALL_BYTES, MOST_RATIO * size):
+        if (
+            len(entries) > MOST_ENTRIES
+            or unpacked > MOST_UNPACKED_BYTES
+            or unpacked > max(SMALL_BYTES, MOST_RATIO * size)
+        ):
             raise Unreadable("bomb")
         if any(entry.flag_bits & 1 for entry in entries):
             raise Unreadable("encrypted")
@@ -154,5 +173,13 @@ def _faults() -> Iterator[None]:
             raise MemoryError from fault
         limit = "nested" if "depth" in str(fault) else "unsafe"  # the other one is on entities
         raise Unreadable(limit if fault.code == OVER_A_LIMIT else "damaged") from fault
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, RuntimeError, OSError, EOFError, zlib.error) as fault:
+    except (
+        zipfile.BadZipFile,
+        zipfile.LargeZipFile,
+        NotImplementedError,
+        RuntimeError,
+        OSError,
+        EOFError,
+        zlib.error,
+    ) as fault:
         raise Unreadable("damaged") from fault

@@ -57,7 +57,11 @@ def read(path: Path, name: str, most_pages: int) -> Document:
     pages = [_lines(opened, index, filled, looks=not bookmarks) for index in range(len(opened))]
     _require_text(pages)
     drop_running_heads(pages)
-    found = [_place(bookmarks.get(index, []), lines) for index, lines in enumerate(pages)] if bookmarks else _inferred(pages)
+    found = (
+        [_place(bookmarks.get(index, []), lines) for index, lines in enumerate(pages)]
+        if bookmarks
+        else _inferred(pages)
+    )
     builder = Builder()
     above = ""
     for lines, (headings, unplaced) in zip(pages, found, strict=True):
@@ -72,7 +76,11 @@ def _open(path: Path) -> pypdfium2.PdfDocument:
     try:
         return pypdfium2.PdfDocument(path)
     except pypdfium2.PdfiumError as fault:
-        reasons = {pdfium.FPDF_ERR_PASSWORD: "encrypted", pdfium.FPDF_ERR_SECURITY: "encrypted", pdfium.FPDF_ERR_SUCCESS: "empty"}
+        reasons = {
+            pdfium.FPDF_ERR_PASSWORD: "encrypted",
+            pdfium.FPDF_ERR_SECURITY: "encrypted",
+            pdfium.FPDF_ERR_SUCCESS: "empty",
+        }
         raise Unreadable(reasons.get(fault.err_code, "damaged")) from fault
 
 
@@ -91,7 +99,10 @@ def _lines(opened: pypdfium2.PdfDocument, index: int, filled: bool, looks: bool)
         text = content.get_text_range()
         if len(text) != content.count_chars():  # characters cannot be told by their place
             looks = False
-        lines = [replace(line, text=_clean(line.text)) for line in _split(text, content if looks else None)]
+        lines = [
+            replace(line, text=_clean(line.text))
+            for line in _split(text, content if looks else None)
+        ]
         page.close()
     except (pypdfium2.PdfiumError, ctypes.ArgumentError):
         return []
@@ -161,7 +172,11 @@ def _add_page(builder: Builder, lines: Sequence[str], above: str, headings: Head
             builder.add(block, joint)
             block = ""
         if not block:
-            joint = how if how is not None else ("\n\n" if not above or above[-1] in _ENDS or number in headings else "\n")
+            joint = (
+                how
+                if how is not None
+                else ("\n\n" if not above or above[-1] in _ENDS or number in headings else "\n")
+            )
             how = ""
         if number in headings:
             builder.section(*headings[number])
@@ -195,7 +210,11 @@ def _inferred(pages: Sequence[Sequence[Line]]) -> list[tuple[Headings, list[tupl
             level = levels.get(place + number)
             if level is None:
                 continue
-            if number and levels.get(place + number - 1) == level and lines[number - 1].size == line.size:
+            if (
+                number
+                and levels.get(place + number - 1) == level
+                and lines[number - 1].size == line.size
+            ):
                 headings[first] = (level, f"{headings[first][1]} {line.text}")
             else:
                 first = number
@@ -218,7 +237,9 @@ def _bookmarks(opened: pypdfium2.PdfDocument) -> dict[int, list[tuple[int, str]]
     return found
 
 
-def _place(bookmarks: Sequence[tuple[int, str]], lines: Sequence[Line]) -> tuple[Headings, list[tuple[int, str]]]:
+def _place(
+    bookmarks: Sequence[tuple[int, str]], lines: Sequence[Line]
+) -> tuple[Headings, list[tuple[int, str]]]:
     """Find the line of each bookmark; those without one hold from the top of the page on."""
     placed: Headings = {}
     unplaced: list[tuple[int, str]] = []
@@ -227,7 +248,9 @@ def _place(bookmarks: Sequence[tuple[int, str]], lines: Sequence[Line]) -> tuple
         wanted = _bare(title)
         for number in range(begin, len(lines)):
             line = _bare(lines[number].text)
-            if wanted and (line == wanted or (line.endswith(wanted) and len(line) < len(wanted) + 8)):
+            if wanted and (
+                line == wanted or (line.endswith(wanted) and len(line) < len(wanted) + 8)
+            ):
                 placed[number] = (level, title)
                 begin = number + 1
                 break

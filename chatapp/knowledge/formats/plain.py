@@ -5,7 +5,14 @@ from collections.abc import Iterator
 from itertools import islice
 
 from chatapp.core.text import normalise
-from chatapp.knowledge.formats.document import MOST_CHARACTERS, MOST_SECTIONS, Document, Headings, Section, Unreadable
+from chatapp.knowledge.formats.document import (
+    MOST_CHARACTERS,
+    MOST_SECTIONS,
+    Document,
+    Headings,
+    Section,
+    Unreadable,
+)
 
 MARKDOWN = frozenset((".md", ".markdown", ".mdown", ".mkd", ".mdx", ".rmd", ".qmd"))
 MOST_FRONT = 5000  # characters of what stands about a document before it
@@ -61,8 +68,15 @@ def markdown_sections(text: str) -> Iterator[Section]:
             fence = fenced.group(1)
         elif atx := _ATX.match(bare):
             yield Section(start, headings.enter(len(atx.group(1)), _title(atx.group(2))))
-        elif (rule := _SETEXT.match(bare)) and above.strip() and not before.strip() and not _NO_SETEXT.match(above):
-            yield Section(above_start, headings.enter(1 if rule.group(1)[0] == "=" else 2, _title(above)))
+        elif (
+            (rule := _SETEXT.match(bare))
+            and above.strip()
+            and not before.strip()
+            and not _NO_SETEXT.match(above)
+        ):
+            yield Section(
+                above_start, headings.enter(1 if rule.group(1)[0] == "=" else 2, _title(above))
+            )
         before, above, above_start = above, "" if fence or fenced else bare, start
         start += len(line)
 

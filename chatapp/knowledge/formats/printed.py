@@ -35,14 +35,18 @@ def drop_running_heads(pages: list[list[Line]]) -> None:
             line = lines[place]
             outermost = place in (0, len(lines) - 1) or {place - 1, place + 1} & heads
             if outermost and _like_a_head(line, full):
-                is_number = _page_number(line) is not None and numbered[_numbering(line, index)] >= enough
+                is_number = (
+                    _page_number(line) is not None and numbered[_numbering(line, index)] >= enough
+                )
                 if is_number or seen[line] >= enough:
                     heads.add(place)
                     if is_number or line in kept:
                         dropped.add(place)
             kept.add(line)
         # The first of its kind stays, but however it looks it is no heading.
-        looked = [Line(line.text) if place in heads else line for place, line in enumerate(pages[index])]
+        looked = [
+            Line(line.text) if place in heads else line for place, line in enumerate(pages[index])
+        ]
         pages[index] = [line for place, line in enumerate(looked) if place not in dropped]
 
 

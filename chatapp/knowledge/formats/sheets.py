@@ -20,7 +20,9 @@ MOST_MERGED = 100_000
 MOST_KEPT = 100_000  # numbers as they are shown, which repeat
 BLOCK_BYTES = 1024 * 1024
 OVERLAP = 512  # bytes of one block that are looked at again with the next
-_MERGED = re.compile(rb'mergeCell [^>]*?ref="\$?([A-Z]{1,3})\$?(\d{1,7}):\$?[A-Z]{1,3}\$?(\d{1,7})"')
+_MERGED = re.compile(
+    rb'mergeCell [^>]*?ref="\$?([A-Z]{1,3})\$?(\d{1,7}):\$?[A-Z]{1,3}\$?(\d{1,7})"'
+)
 _VISIBLE = ("", "visible")
 _ON = ("1", "true", "on")
 
@@ -63,7 +65,9 @@ class _Reader:
     def rows(self, part: str) -> Iterator[Row]:
         """Yield a sheet's rows, and an empty one where some are left out; a cell that reaches down stands in each row."""
         merged = _merged(self._package, part)
-        reaching: dict[int, tuple[int, str]] = {}  # column: the last row that a cell reaches, and its text
+        reaching: dict[
+            int, tuple[int, str]
+        ] = {}  # column: the last row that a cell reaches, and its text
         above = 0
         for count, element in enumerate(self._package.elements(part, "row")):
             if count > MOST_ROWS:
@@ -118,7 +122,11 @@ class _Reader:
 
     def _shown(self, value: str, kind: str, style: str | None) -> str:
         if kind == "s":
-            return self._strings[int(value)].strip() if value.isdigit() and int(value) < len(self._strings) else ""
+            return (
+                self._strings[int(value)].strip()
+                if value.isdigit() and int(value) < len(self._strings)
+                else ""
+            )
         if kind == "b":
             return "TRUE" if value == "1" else "FALSE"
         if kind != "n":
@@ -164,7 +172,11 @@ def _formats(package: Package, parts: Sequence[str], from_1904: bool) -> list[Sh
         return []
     root = package.root(parts[0])
     own, styles = child(root, "numFmts"), child(root, "cellXfs")
-    codes = {attribute(one, "numFmtId"): attribute(one, "formatCode") for one in own} if own is not None else {}
+    codes = (
+        {attribute(one, "numFmtId"): attribute(one, "formatCode") for one in own}
+        if own is not None
+        else {}
+    )
     made: list[Show] = []
     for style in styles if styles is not None else ():
         number = attribute(style, "numFmtId", "0")

@@ -13,7 +13,13 @@ LINE = 360_000  # of English Metric Units, a centimetre: shapes whose tops diffe
 DEEPEST = 40  # groups within each other
 MOST_TITLE = 120  # characters of a first text that is taken for the title of a slide without one
 _TITLES = ("title", "ctrTitle")
-_SURROUNDS = ("dt", "ftr", "sldNum", "hdr", "sldImg")  # date, footer, number: the same on every slide
+_SURROUNDS = (
+    "dt",
+    "ftr",
+    "sldNum",
+    "hdr",
+    "sldImg",
+)  # date, footer, number: the same on every slide
 _SHAPES = ("sp", "grpSp", "graphicFrame", "cxnSp")
 _OPTIONAL = "AlternateContent"
 
@@ -25,7 +31,9 @@ def read(package: Package, most_pages: int) -> Document:
     if main is None:
         raise Unreadable("damaged")
     related = package.related(main)
-    names = [related.get(_reference(one), ("", ""))[1] for one in listed] if listed is not None else []
+    names = (
+        [related.get(_reference(one), ("", ""))[1] for one in listed] if listed is not None else []
+    )
     if len(names) > most_pages:
         raise Unreadable("pages", limit=most_pages)
     builder = Builder()
@@ -39,7 +47,9 @@ def read(package: Package, most_pages: int) -> Document:
 
 def _reference(element: Any) -> str:
     """Return an element's r:id, which stands beside an id of its own."""
-    return next((str(value) for key, value in element.items() if "}" in key and local(key) == "id"), "")
+    return next(
+        (str(value) for key, value in element.items() if "}" in key and local(key) == "id"), ""
+    )
 
 
 class _Reader:
@@ -57,13 +67,22 @@ class _Reader:
         title = " ".join(" ".join(_lines(shape)) for shape in titles)
         layout = next(iter(self._package.of_type(name, "slideLayout")), "")
         rest = [shape for shape in shapes if shape not in titles and _kind(shape) not in _SURROUNDS]
-        texts = [text for shape in self._in_order(rest, layout) for text in self._texts(name, shape)]
+        texts = [
+            text for shape in self._in_order(rest, layout) for text in self._texts(name, shape)
+        ]
         texts = [text for text in texts if text]
-        texts += [text for notes in self._package.of_type(name, "notesSlide") for text in self._notes(notes)]
+        texts += [
+            text
+            for notes in self._package.of_type(name, "notesSlide")
+            for text in self._notes(notes)
+        ]
         if title.strip():
             builder.heading(1, title)
         else:
-            builder.section(1, texts[0] if texts and len(texts[0]) <= MOST_TITLE and "\n" not in texts[0] else "")
+            builder.section(
+                1,
+                texts[0] if texts and len(texts[0]) <= MOST_TITLE and "\n" not in texts[0] else "",
+            )
         for text in texts:
             builder.add(text)
 
@@ -88,7 +107,9 @@ class _Reader:
                 yield from drawn_texts(self._package, part, data)
         else:
             lines = list(_lines(shape))
-            yield "\n".join(lines if len(lines) == 1 or _kind(shape) == "subTitle" else _bulleted(shape))
+            yield "\n".join(
+                lines if len(lines) == 1 or _kind(shape) == "subTitle" else _bulleted(shape)
+            )
 
     # --- where shapes stand
 
@@ -99,7 +120,9 @@ class _Reader:
             return shapes
         lines: list[tuple[int, int, Any]] = []
         top = 0
-        for (y, x), _, shape in sorted((place, order, shape) for place, order, shape in placed if place is not None):
+        for (y, x), _, shape in sorted(
+            (place, order, shape) for place, order, shape in placed if place is not None
+        ):
             top = y if not lines or y - top > LINE else top
             lines.append((top, x, shape))
         return [shape for _, _, shape in sorted(lines, key=lambda one: one[:2])]
@@ -111,13 +134,17 @@ class _Reader:
             return own
         if layout not in self._places:
             tree = child(self._package.root(layout), "cSld", "spTree")
-            of_layout = [(one, _placeholder(one)) for one in _shapes(tree)] if tree is not None else []
+            of_layout = (
+                [(one, _placeholder(one)) for one in _shapes(tree)] if tree is not None else []
+            )
             self._places[layout] = {
                 attribute(found, "idx", attribute(found, "type")): place
                 for one, found in of_layout
                 if found is not None and (place := _offset(one)) is not None
             }
-        return self._places[layout].get(attribute(placeholder, "idx", attribute(placeholder, "type")))
+        return self._places[layout].get(
+            attribute(placeholder, "idx", attribute(placeholder, "type"))
+        )
 
 
 def _shapes(parent: Any) -> Iterator[Any]:
@@ -126,7 +153,9 @@ def _shapes(parent: Any) -> Iterator[Any]:
         if name in _SHAPES:
             yield one
         elif name == _OPTIONAL and len(one):
-            yield from _shapes(one[0])  # the first choice; the others say the same to older programs
+            yield from _shapes(
+                one[0]
+            )  # the first choice; the others say the same to older programs
 
 
 def _offset(shape: Any) -> tuple[int, int] | None:
@@ -142,7 +171,9 @@ def _offset(shape: Any) -> tuple[int, int] | None:
 
 
 def _placeholder(shape: Any) -> Any:
-    return next((child(one, "nvPr", "ph") for one in shape if local(one.tag).startswith("nv")), None)
+    return next(
+        (child(one, "nvPr", "ph") for one in shape if local(one.tag).startswith("nv")), None
+    )
 
 
 def _kind(shape: Any) -> str:
@@ -167,7 +198,9 @@ def _bulleted(shape: Any) -> Iterator[str]:
             properties = child(paragraph, "pPr")
             level = attribute(properties, "lvl", "0") if properties is not None else "0"
             plain = properties is not None and child(properties, "buNone") is not None
-            yield text if plain else "  " * min(int(level) if level.isdigit() else 0, 8) + "- " + text
+            yield (
+                text if plain else "  " * min(int(level) if level.isdigit() else 0, 8) + "- " + text
+            )
 
 
 def _text(paragraph: Any) -> str:
@@ -187,7 +220,11 @@ def _rows(table: Any) -> Iterator[Row]:
     for line in (one for one in table if local(one.tag) == "tr"):
         row: dict[int, str] = {}
         for column, cell in enumerate(one for one in line if local(one.tag) == "tc"):
-            text = above.get(column, "") if attribute(cell, "vMerge") in ("1", "true") else "\n".join(_lines(cell))
+            text = (
+                above.get(column, "")
+                if attribute(cell, "vMerge") in ("1", "true")
+                else "\n".join(_lines(cell))
+            )
             if text:
                 row[column] = text
         above = row

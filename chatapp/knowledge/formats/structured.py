@@ -32,7 +32,9 @@ def read(text: str, name: str) -> Document | None:
             return None
         return builder.finish("application/json")
     lines = [line for line in text.split("\n") if line.strip()] if loaded is None else []
-    if len(lines) < 2 or not all(isinstance(_load(line), dict | list) for line in lines[:LINE_SAMPLE]):
+    if len(lines) < 2 or not all(
+        isinstance(_load(line), dict | list) for line in lines[:LINE_SAMPLE]
+    ):
         return None
     for line in lines:
         row = _load(line)
@@ -79,7 +81,11 @@ def _write_list(builder: Builder, values: list[Json], path: str, level: int) -> 
                 builder.add(f"- {label}{written}", "\n")
         return
     if all(isinstance(value, list) and _is_row(value) for value in values):
-        for row in paragraphs({i: text for i, cell in enumerate(row) if (text := _scalar(cell))} for row in values if row):  # type: ignore[arg-type]
+        for row in paragraphs(
+            {i: text for i, cell in enumerate(row) if (text := _scalar(cell))}
+            for row in values
+            if row
+        ):  # type: ignore[arg-type]
             builder.add(row)
         return
     for value in values:
@@ -92,7 +98,9 @@ def _write_record(builder: Builder, value: Json, path: str, level: int) -> None:
         builder.add(in_lines(_fields(value, path)))
         return
     if isinstance(value, dict):
-        builder.section(level, next((_scalar(value[key]) for key in NAMING if _scalar(value.get(key))), ""))
+        builder.section(
+            level, next((_scalar(value[key]) for key in NAMING if _scalar(value.get(key))), "")
+        )
     _write(builder, value, path, level + 1)
 
 
@@ -169,10 +177,20 @@ def _cells(notebook: Mapping[str, Json]) -> Iterator[str]:
         outputs = cell.get("outputs")
         for output in outputs if isinstance(outputs, list) else []:
             data = output.get("data") if isinstance(output, dict) else None
-            shown = data.get("text/plain") if isinstance(data, dict) else output.get("text") if isinstance(output, dict) else None
+            shown = (
+                data.get("text/plain")
+                if isinstance(data, dict)
+                else output.get("text")
+                if isinstance(output, dict)
+                else None
+            )
             if printed := _lines(shown).strip():
                 yield f"```\n{printed}\n```"
 
 
 def _lines(value: Json) -> str:
-    return "".join(filter(lambda line: isinstance(line, str), value)) if isinstance(value, list) else str(value or "")  # type: ignore[arg-type]
+    return (
+        "".join(filter(lambda line: isinstance(line, str), value))
+        if isinstance(value, list)
+        else str(value or "")
+    )  # type: ignore[arg-type]

@@ -30,7 +30,11 @@ class Styles:
     """A document's styles, each with what it inherits."""
 
     def __init__(self, root: Any) -> None:
-        elements = {attribute(one, "styleId"): one for one in root if local(one.tag) == "style"} if root is not None else {}
+        elements = (
+            {attribute(one, "styleId"): one for one in root if local(one.tag) == "style"}
+            if root is not None
+            else {}
+        )
         default = child(root, "docDefaults", "rPrDefault", "rPr") if root is not None else None
         self._plain = replace(Style(), size=letter_size(default))
         self._styles = {key: _inherited(key, elements) for key in elements}
@@ -39,7 +43,9 @@ class Styles:
     def of(self, properties: Any) -> Style:
         """Return how a paragraph with these properties (w:pPr, or None) is to be taken."""
         named = child(properties, "pStyle") if properties is not None else None
-        style = self._styles.get(attribute(named, "val") if named is not None else self._normal, Style())
+        style = self._styles.get(
+            attribute(named, "val") if named is not None else self._normal, Style()
+        )
         own = _own(properties) if properties is not None else Style()
         return _over(own, _over(style, self._plain))
 
@@ -66,13 +72,23 @@ def _defined(element: Any) -> Style:
     own = _own(properties) if properties is not None else Style()
     found = _HEADING.match(name)
     level = int(found.group(1)) if found else TITLE_LEVEL if name.lower() == "title" else own.level
-    return replace(own, level=level, contents=bool(_CONTENTS.match(name)), bold=is_on(letters, "b"), size=letter_size(letters))
+    return replace(
+        own,
+        level=level,
+        contents=bool(_CONTENTS.match(name)),
+        bold=is_on(letters, "b"),
+        size=letter_size(letters),
+    )
 
 
 def _own(properties: Any) -> Style:
     outline, numbered = child(properties, "outlineLvl"), child(properties, "numPr")
     value = attribute(outline, "val") if outline is not None else ""
-    list_id, depth = (child(numbered, "numId"), child(numbered, "ilvl")) if numbered is not None else (None, None)
+    list_id, depth = (
+        (child(numbered, "numId"), child(numbered, "ilvl"))
+        if numbered is not None
+        else (None, None)
+    )
     deep = attribute(depth, "val") if depth is not None else ""
     return Style(
         level=(int(value) + 1 if int(value) < 9 else -1) if value.isdigit() else None,
@@ -106,4 +122,8 @@ def letter_size(properties: Any) -> float | None:
 
 
 def _is_default(element: Any) -> bool:
-    return attribute(element, "type") == "paragraph" and attribute(element, "default") in ("1", "true", "on")
+    return attribute(element, "type") == "paragraph" and attribute(element, "default") in (
+        "1",
+        "true",
+        "on",
+    )

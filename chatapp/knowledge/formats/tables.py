@@ -13,11 +13,16 @@ LOOKAHEAD = 30  # rows by which a header is judged
 MOST_LABEL = 80  # characters of a header's cell
 LONG_CELL = 100  # characters; such a cell gets a line of its own
 TITLE_SHARE = 0.6  # of the usual number of cells; rows above the header that have fewer are titles
-LONGER, LONG_LABELLED = 3, 20  # times as long as its header, and characters, is the cell of a column of texts
+LONGER, LONG_LABELLED = (
+    3,
+    20,
+)  # times as long as its header, and characters, is the cell of a column of texts
 JOINT = " · "
 
 Row = Mapping[int, str]  # column from 0 to text; only cells that hold some
-_PERIOD = re.compile(r"(?:[QH][1-4][ -]?)?(?:19|20)\d\d(?:\s*年|[-/.]\d\d|[ -]?[QH][1-4])?$")  # figures that head columns
+_PERIOD = re.compile(
+    r"(?:[QH][1-4][ -]?)?(?:19|20)\d\d(?:\s*年|[-/.]\d\d|[ -]?[QH][1-4])?$"
+)  # figures that head columns
 _WHITE = re.compile(r"\s*\n\s*")
 
 
@@ -47,7 +52,11 @@ def paragraphs(rows: Iterable[Row], header: int | None = None) -> Iterator[str]:
 
 def _begin(rows: Sequence[Row], labels: dict[int, str], header: int | None) -> Iterator[str]:
     """Find the header of a table's first rows, put it into `labels`, and yield the paragraphs."""
-    found = _find(rows) if header is None else (_Header(header - 1, _labels(rows[:header])) if header else None)
+    found = (
+        _find(rows)
+        if header is None
+        else (_Header(header - 1, _labels(rows[:header])) if header else None)
+    )
     first = 0
     if found and (header or found.place + 1 < len(rows)):
         labels.clear()
@@ -57,7 +66,9 @@ def _begin(rows: Sequence[Row], labels: dict[int, str], header: int | None) -> I
         first = found.place + 1
         if first >= len(rows):
             yield _paragraph(rows[-1], {})
-    elif not {column for row in rows for column in row} <= labels.keys() or max(map(len, rows)) * 2 < len(labels):
+    elif not {column for row in rows for column in row} <= labels.keys() or max(
+        map(len, rows)
+    ) * 2 < len(labels):
         labels.clear()
     pairs = not labels and len({column for row in rows for column in row}) == 2
     for row in rows[first:]:
@@ -106,7 +117,9 @@ def _find(rows: Sequence[Row]) -> _Header | None:
     """Find the header: the first row as wide as most, where it is made of words and what stands below fits it."""
     widths = sorted(len(row) for row in rows)
     usual = widths[len(widths) // 2]
-    place = next((place for place, row in enumerate(rows) if len(row) >= max(2, TITLE_SHARE * usual)), None)
+    place = next(
+        (place for place, row in enumerate(rows) if len(row) >= max(2, TITLE_SHARE * usual)), None
+    )
     if place is None or not _all_words(rows[place]) or place + 1 >= len(rows):
         return None
     titles = place
@@ -117,7 +130,9 @@ def _find(rows: Sequence[Row]) -> _Header | None:
     labels = _labels(rows[titles : place + 1])
     body = rows[place + 1 :]
     wide = len(labels) > 2
-    if len(set(labels.values())) < TITLE_SHARE * len(labels) or not (wide or _evidence(labels, body)):
+    if len(set(labels.values())) < TITLE_SHARE * len(labels) or not (
+        wide or _evidence(labels, body)
+    ):
         return None
     return _Header(place, labels, titles)
 
@@ -125,7 +140,13 @@ def _find(rows: Sequence[Row]) -> _Header | None:
 def _is_below(row: Row, groups: Row) -> bool:
     """Say whether a row repeats its words under a row of groups: Q1 | Q2 | Q1 | Q2 under 2023 | | 2024 |."""
     repeats = len(set(row.values())) < len(row)
-    return repeats and _all_words(row) and _all_words(groups) and len(groups) > 1 and bool(row.keys() - groups.keys())
+    return (
+        repeats
+        and _all_words(row)
+        and _all_words(groups)
+        and len(groups) > 1
+        and bool(row.keys() - groups.keys())
+    )
 
 
 def _labels(head: Sequence[Row]) -> dict[int, str]:
@@ -148,7 +169,10 @@ def is_header(row: Row) -> bool:
 
 
 def _all_words(row: Row) -> bool:
-    return all(len(text) <= MOST_LABEL and (not is_figure(text) or _PERIOD.match(text)) for text in row.values())
+    return all(
+        len(text) <= MOST_LABEL and (not is_figure(text) or _PERIOD.match(text))
+        for text in row.values()
+    )
 
 
 def _evidence(labels: Mapping[int, str], body: Sequence[Row]) -> bool:
@@ -159,7 +183,9 @@ def _evidence(labels: Mapping[int, str], body: Sequence[Row]) -> bool:
     for column, label in labels.items():
         cells = [row[column] for row in body if column in row]
         figures = all(map(is_figure, cells)) and not is_figure(label)
-        longer = len(label) <= MOST_LABEL / 4 and all(len(cell) > max(LONG_LABELLED, LONGER * len(label)) for cell in cells)
+        longer = len(label) <= MOST_LABEL / 4 and all(
+            len(cell) > max(LONG_LABELLED, LONGER * len(label)) for cell in cells
+        )
         if len(cells) > 1 and (figures or longer):
             return True
     return False

@@ -19,7 +19,17 @@ from sqlalchemy.orm import Session
 from chatapp.errors import EmbedderUnavailable
 from chatapp.knowledge.embedders import Embedder
 from chatapp.knowledge.fingerprints import aim, wanted_id
-from chatapp.knowledge.ingest.jobs import FREE, Job, LeaseLost, Leaving, error_json, give_back, hold, renewed, write_patiently
+from chatapp.knowledge.ingest.jobs import (
+    FREE,
+    Job,
+    LeaseLost,
+    Leaving,
+    error_json,
+    give_back,
+    hold,
+    renewed,
+    write_patiently,
+)
 from chatapp.knowledge.search.vectors import dimension
 from chatapp.storage.database import Database
 from chatapp.storage.models import Chunk, File, KnowledgeBase, Vector, now
@@ -27,13 +37,18 @@ from chatapp.storage.models import Chunk, File, KnowledgeBase, Vector, now
 log = logging.getLogger("chatapp.knowledge")
 
 BATCH = 32  # chunks in one transaction
-AGAIN_SECONDS = (5, 600)  # after an embedder did not answer: the first wait, doubled each time, and the longest
+AGAIN_SECONDS = (
+    5,
+    600,
+)  # after an embedder did not answer: the first wait, doubled each time, and the longest
 
 
 class Embedding:
     """Takes files from embedding to ready. `leaving` says when this process has to end."""
 
-    def __init__(self, database: Database, embedder: Embedder | None, leaving: Callable[[], bool]) -> None:
+    def __init__(
+        self, database: Database, embedder: Embedder | None, leaving: Callable[[], bool]
+    ) -> None:
         self._database = database
         self._embedder = embedder
         self._leaving = leaving
@@ -42,11 +57,19 @@ class Embedding:
         """Give a claimed file its vectors; return its status."""
         try:
             embedder = self._embedder
-            fingerprint = write_patiently(self._database, lambda t: aim(t, job.base, embedder)) if embedder else None
+            fingerprint = (
+                write_patiently(self._database, lambda t: aim(t, job.base, embedder))
+                if embedder
+                else None
+            )
             if embedder is not None and fingerprint is not None:
                 self._embed(job, embedder, fingerprint)
             over = {"status": "ready", "progress": 1.0, "error": None, **FREE}
-            hold(self._database, job, over if fingerprint is None else {**over, "embedded": fingerprint})
+            hold(
+                self._database,
+                job,
+                over if fingerprint is None else {**over, "embedded": fingerprint},
+            )
         except LeaseLost:
             return "lost"
         except Leaving:
@@ -67,14 +90,20 @@ class Embedding:
     def _next(self, job: Job, after: int) -> Sequence[Any]:
         return self._database.read(lambda t: _chunks(t, job, after))
 
-    def _vectors(self, job: Job, rows: Sequence[Any], embedder: Embedder, fingerprint: str) -> list[dict[str, Any]]:
+    def _vectors(
+        self, job: Job, rows: Sequence[Any], embedder: Embedder, fingerprint: str
+    ) -> list[dict[str, Any]]:
         """Make the vectors of these chunks that are missing and worth it; what the embedder refuses alone stays without."""
         held = self._database.read(lambda t: _held(t, [row.id for row in rows], fingerprint))
         missing = [row for row in rows if row.id not in held and embedder.takes(row.text)]
-        made = embedder.embed_passages([_said(job, row) for row in missing], lambda: hold(self._database, job, renewed()))
+        made = embedder.embed_passages(
+            [_said(job, row) for row in missing], lambda: hold(self._database, job, renewed())
+        )
         if None in made:
             log.warning(
-                "file %s: %d passages are found by their words only, the embedder refuses them", job.file_id, made.count(None)
+                "file %s: %d passages are found by their words only, the embedder refuses them",
+                job.file_id,
+                made.count(None),
             )
         return [
             {"chunk_id": row.id, "fingerprint": fingerprint, "embedding": vector}
@@ -83,13 +112,22 @@ class Embedding:
         ]
 
     def _store(self, job: Job, vectors: Sequence[dict[str, Any]], progress: float) -> None:
-        hold(self._database, job, {**renewed(progress), "error": None}, lambda t: _add(t, job, vectors))
+        hold(
+            self._database,
+            job,
+            {**renewed(progress), "error": None},
+            lambda t: _add(t, job, vectors),
+        )
 
     def _wait(self, job: Job, fault: EmbedderUnavailable) -> str:
         first, longest = AGAIN_SECONDS
         until = now() + timedelta(seconds=min(first * 2 ** min(job.attempts - 1, 10), longest))
         try:
-            hold(self._database, job, {"error": error_json(fault), "lease_owner": None, "lease_until": until})
+            hold(
+                self._database,
+                job,
+                {"error": error_json(fault), "lease_owner": None, "lease_until": until},
+            )
         except LeaseLost:
             return "lost"
         return "embedding"
@@ -102,11 +140,21 @@ def _others_wait(t: Session) -> bool:
 def _chunks(t: Session, job: Job, after: int) -> Sequence[Any]:
     total = select(func.count()).where(Chunk.file_id == job.file_id).scalar_subquery()
     query = select(Chunk.id, Chunk.ordinal, Chunk.heading, Chunk.text, total.label("total"))
-    return t.execute(query.where(Chunk.file_id == job.file_id, Chunk.ordinal > after).order_by(Chunk.ordinal).limit(BATCH)).all()
+    return t.execute(
+        query.where(Chunk.file_id == job.file_id, Chunk.ordinal > after)
+        .order_by(Chunk.ordinal)
+        .limit(BATCH)
+    ).all()
 
 
 def _held(t: Session, chunk_ids: Sequence[int], fingerprint: str) -> set[int]:
-    return set(t.scalars(select(Vector.chunk_id).where(Vector.chunk_id.in_(chunk_ids), Vector.fingerprint == fingerprint)))
+    return set(
+        t.scalars(
+            select(Vector.chunk_id).where(
+                Vector.chunk_id.in_(chunk_ids), Vector.fingerprint == fingerprint
+            )
+        )
+    )
 
 
 def _said(job: Job, row: Any) -> str:

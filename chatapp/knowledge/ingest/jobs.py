@@ -51,7 +51,12 @@ class Job:
     attempts: int
 
 
-def hold(database: Database, job: Job, values: Mapping[str, object], more: Callable[[Session], None] | None = None) -> None:
+def hold(
+    database: Database,
+    job: Job,
+    values: Mapping[str, object],
+    more: Callable[[Session], None] | None = None,
+) -> None:
     """Change the file's row and do `more`, in one transaction; raise LeaseLost where it is not ours any more."""
 
     def change(t: Session) -> None:
@@ -65,7 +70,9 @@ def hold(database: Database, job: Job, values: Mapping[str, object], more: Calla
     write_patiently(database, change)
 
 
-def give_back(database: Database, job: Job, attempts: ColumnElement[int] | InstrumentedAttribute[int]) -> str:
+def give_back(
+    database: Database, job: Job, attempts: ColumnElement[int] | InstrumentedAttribute[int]
+) -> str:
     """Let somebody go on with a file at once; return its status."""
     status = "embedding" if job.is_read else "queued"
     try:
@@ -93,7 +100,12 @@ def write_patiently(database: Database, fn: Callable[[Session], T]) -> T:
 
 def error_json(error: ChatAppError) -> dict[str, object]:
     """Return an error as it is stored: its words are made when it is read."""
-    return {"code": error.code, "key": error.key, "params": dict(error.params), "retryable": error.retryable}
+    return {
+        "code": error.code,
+        "key": error.key,
+        "params": dict(error.params),
+        "retryable": error.retryable,
+    }
 
 
 def lock_content(t: Session, sha256: str) -> None:

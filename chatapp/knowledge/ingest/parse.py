@@ -25,22 +25,53 @@ FULL = 3  # exit status: the document does not fit into what may be written
 # What files begin with that are none of ours, by the reason that a person is told.
 _FOREIGN: dict[str, tuple[bytes, ...]] = {
     "picture": (b"\x89PNG\r\n", b"\xff\xd8\xff", b"GIF8", b"II*\0", b"MM\0*", b"\0\0\1\0", b"8BPS"),
-    "sound": (b"ID3", b"OggS", b"fLaC", b"\xff\xfb", b"\xff\xf3", b"\x1aE\xdf\xa3", b"FLV", b"#!AMR"),
+    "sound": (
+        b"ID3",
+        b"OggS",
+        b"fLaC",
+        b"\xff\xfb",
+        b"\xff\xf3",
+        b"\x1aE\xdf\xa3",
+        b"FLV",
+        b"#!AMR",
+    ),
     "archive": (b"\x1f\x8b", b"7z\xbc\xaf", b"Rar!", b"BZh", b"\xfd7zXZ", b"(\xb5/\xfd"),
     "old_office": (b"{\\rtf",),
-    "unsupported": (b"\x7fELF", b"MZ\x90\0", b"SQLite format 3", b"\xca\xfe\xba\xbe", b"%!PS", b"wOFF", b"\0asm"),
+    "unsupported": (
+        b"\x7fELF",
+        b"MZ\x90\0",
+        b"SQLite format 3",
+        b"\xca\xfe\xba\xbe",
+        b"%!PS",
+        b"wOFF",
+        b"\0asm",
+    ),
 }
 _RIFF = {b"WEBP": "picture", b"WAVE": "sound", b"AVI ": "sound"}
-_STILL = (b"heic", b"heix", b"hevc", b"mif1", b"msf1", b"avif")  # pictures in the box that films come in
-_COMPOUND = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # Office until 2003, and the envelope of an encrypted docx
+_STILL = (
+    b"heic",
+    b"heix",
+    b"hevc",
+    b"mif1",
+    b"msf1",
+    b"avif",
+)  # pictures in the box that films come in
+_COMPOUND = (
+    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # Office until 2003, and the envelope of an encrypted docx
+)
 _OLD_OFFICE = ("WordDocument", "Workbook", "Book", "PowerPoint Document")
 _OFFICE = {  # words in the type of the main part; one with macros is named after its program
     "wordprocessingml": ("wordprocessingml.", "ms-word."),
-    "spreadsheetml": ("spreadsheetml.", "ms-excel.sheet.macroEnabled", "ms-excel.template.macroEnabled"),
+    "spreadsheetml": (
+        "spreadsheetml.",
+        "ms-excel.sheet.macroEnabled",
+        "ms-excel.template.macroEnabled",
+    ),
     "presentationml": ("presentationml.", "ms-powerpoint."),
 }
 _DECLARED = re.compile(
-    rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?([\w.:-]+)|<\?xml[^>]{0,100}?encoding\s*=\s*[\"']([\w.:-]+)", re.IGNORECASE
+    rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?([\w.:-]+)|<\?xml[^>]{0,100}?encoding\s*=\s*[\"']([\w.:-]+)",
+    re.IGNORECASE,
 )
 
 
@@ -74,7 +105,9 @@ def foreign_kind(head: bytes) -> str | None:
         return "picture" if head[8:12] in _STILL else "sound"
     if head.startswith(b"RIFF"):
         return _RIFF.get(head[8:12], "unsupported")
-    if head.startswith(b"BM") and head[6:10] == b"\0\0\0\0":  # a text may begin with these letters, too
+    if (
+        head.startswith(b"BM") and head[6:10] == b"\0\0\0\0"
+    ):  # a text may begin with these letters, too
         return "picture"
     return next((reason for reason, begins in _FOREIGN.items() if head.startswith(begins)), None)
 
@@ -84,7 +117,11 @@ def _compound(path: Path) -> str:
     content = path.read_bytes()
     if "EncryptedPackage".encode("utf-16-le") in content:
         return "encrypted"
-    return "old_office" if any(name.encode("utf-16-le") in content for name in _OLD_OFFICE) else "unsupported"
+    return (
+        "old_office"
+        if any(name.encode("utf-16-le") in content for name in _OLD_OFFICE)
+        else "unsupported"
+    )
 
 
 # --- archives --------------------------------------------------------------------------------------------------------
@@ -124,13 +161,20 @@ def _package_kind(package: "Package") -> str:
     """Name the kind of an archive: of Office by the type of its main part, others by what they declare; or why it is refused."""
     if main := package.main():
         type_ = package.content_type(main)
-        return next((kind for kind, types in _OFFICE.items() if any(one in type_ for one in types)), "unsupported")
+        return next(
+            (kind for kind, types in _OFFICE.items() if any(one in type_ for one in types)),
+            "unsupported",
+        )
     declared = package.read("mimetype") if package.has("mimetype") else b""
     if declared.startswith(b"application/vnd.oasis.opendocument."):
         return "opendocument"
     if declared.startswith(b"application/epub+zip"):
         return "epub"
-    return "unsupported" if package.has("[Content_Types].xml") or package.has("Index/Document.iwa") else "archive"
+    return (
+        "unsupported"
+        if package.has("[Content_Types].xml") or package.has("Index/Document.iwa")
+        else "archive"
+    )
 
 
 # --- texts -----------------------------------------------------------------------------------------------------------
@@ -162,7 +206,9 @@ def main(arguments: list[str]) -> int:
     """Parse the file that the arguments name and print the outcome."""
     path, name, most_pages = arguments
     try:
-        said = json.dumps({"document": parse(Path(path), name, int(most_pages)).to_json()}, ensure_ascii=False)
+        said = json.dumps(
+            {"document": parse(Path(path), name, int(most_pages)).to_json()}, ensure_ascii=False
+        )
     except Unreadable as fault:
         said = json.dumps({"unreadable": {"reason": fault.reason, "params": fault.params}})
     except MemoryError:

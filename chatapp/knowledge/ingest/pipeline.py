@@ -89,34 +89,69 @@ class Ingest:
         def lease(t: Session) -> Job | None:
             _give_up(t)
             hopeful = or_(_IS_READ, File.attempts < MOST_ATTEMPTS)
-            waiting = select(File.id).where(is_waiting(), hopeful).order_by(_IS_READ, File.created_at, File.id)
-            status, progress = case((_IS_READ, "embedding"), else_="parsing"), case((_IS_READ, File.progress), else_=0.0)
+            waiting = (
+                select(File.id)
+                .where(is_waiting(), hopeful)
+                .order_by(_IS_READ, File.created_at, File.id)
+            )
+            status, progress = (
+                case((_IS_READ, "embedding"), else_="parsing"),
+                case((_IS_READ, File.progress), else_=0.0),
+            )
             taken = t.execute(
                 update(File)
-                .where(File.id == waiting.limit(1).with_for_update(skip_locked=True).scalar_subquery())
+                .where(
+                    File.id == waiting.limit(1).with_for_update(skip_locked=True).scalar_subquery()
+                )
                 .values(lease_owner=owner, lease_until=now() + LEASE, attempts=File.attempts + 1)
                 .values(status=status, progress=progress)
-                .returning(File.id, File.knowledge_base_id, File.name, File.sha256, File.status, File.attempts)
+                .returning(
+                    File.id,
+                    File.knowledge_base_id,
+                    File.name,
+                    File.sha256,
+                    File.status,
+                    File.attempts,
+                )
                 .execution_options(synchronize_session=False)
             ).first()
             if taken is None:
                 return None
-            base = t.scalars(select(KnowledgeBase.number).where(KnowledgeBase.id == taken.knowledge_base_id)).one()
-            return Job(taken.id, base, taken.name, taken.sha256, owner, taken.status == "embedding", taken.attempts)
+            base = t.scalars(
+                select(KnowledgeBase.number).where(KnowledgeBase.id == taken.knowledge_base_id)
+            ).one()
+            return Job(
+                taken.id,
+                base,
+                taken.name,
+                taken.sha256,
+                owner,
+                taken.status == "embedding",
+                taken.attempts,
+            )
 
         return write_patiently(self._database, lease)
 
     def read(self, job: Job) -> str:
         """Read a claimed file to its end and return its status; one that is lost or given back leaves nothing behind."""
         try:
-            document = self._parse(self._originals.path(job.sha256), job.name, lambda: self._beat(job))
+            document = self._parse(
+                self._originals.path(job.sha256), job.name, lambda: self._beat(job)
+            )
             self._remover.remove_chunks(job.file_id)
             chunks = self._index_document(job, document)
             status, progress = ("embedding", 0.0) if self._embeds else ("ready", 1.0)
             hold(
                 self._database,
                 job,
-                {"status": status, "progress": progress, "chunks": chunks, "attempts": 0, "error": None, **FREE},
+                {
+                    "status": status,
+                    "progress": progress,
+                    "chunks": chunks,
+                    "attempts": 0,
+                    "error": None,
+                    **FREE,
+                },
             )
         except LeaseLost:
             return "lost"
@@ -135,14 +170,21 @@ class Ingest:
     def _index_document(self, job: Job, document: Document) -> int:
         def keep_text(t: Session) -> None:
             t.execute(delete(FileText).where(FileText.file_id == job.file_id))
-            t.execute(insert(FileText).values(file_id=job.file_id, text=document.text, pages=list(document.pages)))
+            t.execute(
+                insert(FileText).values(
+                    file_id=job.file_id, text=document.text, pages=list(document.pages)
+                )
+            )
 
         pages = len(document.pages) or None
         read: dict[str, object] = {"status": "indexing", "progress": PARSED, "embedded": None}
         read |= {"media_type": document.media_type, "pages": pages}
         hold(self._database, job, read, keep_text)
         sections = _with_text(document)
-        spans = split(document.text, sorted({*(section.start for section in sections), *_page_breaks(document)}))
+        spans = split(
+            document.text,
+            sorted({*(section.start for section in sections), *_page_breaks(document)}),
+        )
         rows = _rows(job, document, sections, spans)
         written = 0
         while batch := list(islice(rows, BATCH_CHUNKS)):
@@ -156,7 +198,9 @@ class Ingest:
         def add(t: Session) -> None:
             rows = insert(Chunk).returning(Chunk.id, sort_by_parameter_order=True)
             ids = t.scalars(rows, [row.values for row in batch]).all()
-            self._index.add(t, job.base, [(key, row.tokens) for key, row in zip(ids, batch, strict=True)])
+            self._index.add(
+                t, job.base, [(key, row.tokens) for key, row in zip(ids, batch, strict=True)]
+            )
 
         hold(self._database, job, renewed(progress), add)
 
@@ -183,8 +227,14 @@ def _with_text(document: Document) -> list[Section]:
     start: int | None = None
     for section, following in zip_longest(document.sections, document.sections[1:]):
         start = section.start if start is None else start
-        until = following.start if following and following.heading.startswith(section.heading + HEADING_JOINT) else start
-        alone = 0 < until - section.start <= MOST_TITLE and is_title(document.text[section.start : until], section.heading)
+        until = (
+            following.start
+            if following and following.heading.startswith(section.heading + HEADING_JOINT)
+            else start
+        )
+        alone = 0 < until - section.start <= MOST_TITLE and is_title(
+            document.text[section.start : until], section.heading
+        )
         if not alone:
             kept.append(Section(start, section.heading))
             start = None
@@ -199,7 +249,9 @@ def _page_breaks(document: Document) -> list[int]:
     return [start for start in document.pages[1:] if document.text.endswith("\n\n", 0, start)]
 
 
-def _rows(job: Job, document: Document, sections: Sequence[Section], spans: Sequence[Span]) -> Iterator[_Row]:
+def _rows(
+    job: Job, document: Document, sections: Sequence[Section], spans: Sequence[Span]
+) -> Iterator[_Row]:
     """Yield the chunks in order, each with its page, heading path and tokens."""
     starts = [section.start for section in sections]
     for ordinal, span in enumerate(spans):
@@ -239,10 +291,16 @@ def is_due(t: Session) -> bool:
 
 def release_dead(t: Session, host: str) -> None:
     """Free the files whose worker ran on this machine and runs no more."""
-    for owner in t.scalars(select(File.lease_owner).where(File.status.in_(IN_WORK), File.lease_owner.like(f"{host}:%"))).all():
+    for owner in t.scalars(
+        select(File.lease_owner).where(File.status.in_(IN_WORK), File.lease_owner.like(f"{host}:%"))
+    ).all():
         pid = (owner or "").split(":")[1]
         if pid.isdigit() and not _runs(int(pid)):
-            free = update(File).where(File.lease_owner == owner).values(lease_owner=None, lease_until=None)
+            free = (
+                update(File)
+                .where(File.lease_owner == owner)
+                .values(lease_owner=None, lease_until=None)
+            )
             t.execute(free.execution_options(synchronize_session=False))
 
 
@@ -261,6 +319,11 @@ def _give_up(t: Session) -> None:
     t.execute(
         update(File)
         .where(is_waiting(), File.attempts >= MOST_ATTEMPTS, ~_IS_READ)
-        .values(status="failed", error=error_json(UnreadableFile("limits")), lease_owner=None, lease_until=None)
+        .values(
+            status="failed",
+            error=error_json(UnreadableFile("limits")),
+            lease_owner=None,
+            lease_until=None,
+        )
         .execution_options(synchronize_session=False)
     )

@@ -11,7 +11,13 @@ from collections.abc import Callable, Iterable
 from sqlalchemy import delete, exists, or_, select, update
 from sqlalchemy.orm import Session
 
-from chatapp.knowledge.ingest.jobs import BATCH_CHUNKS, DELETING, LEASE, lock_content, write_patiently
+from chatapp.knowledge.ingest.jobs import (
+    BATCH_CHUNKS,
+    DELETING,
+    LEASE,
+    lock_content,
+    write_patiently,
+)
 from chatapp.knowledge.ingest.originals import Originals
 from chatapp.knowledge.ingest.sync import Sync
 from chatapp.knowledge.json_http import Away
@@ -33,7 +39,9 @@ class StillThere(Exception):
 class Remover:
     """Takes files and bases from marked to gone. Without `sync`, a base that has a collection is left to the worker."""
 
-    def __init__(self, database: Database, index: Lexical, originals: Originals, sync: Sync | None = None) -> None:
+    def __init__(
+        self, database: Database, index: Lexical, originals: Originals, sync: Sync | None = None
+    ) -> None:
         self._database = database
         self._index = index
         self._originals = originals
@@ -87,7 +95,9 @@ class Remover:
 
     def _drop_base(self, number: int) -> bool:
         """Remove a base's collections, then its row: while Chroma is away, that it has to be removed stays known."""
-        base_id = self._database.read(lambda t: t.scalars(_WITH_COLLECTION.where(KnowledgeBase.number == number)).first())
+        base_id = self._database.read(
+            lambda t: t.scalars(_WITH_COLLECTION.where(KnowledgeBase.number == number)).first()
+        )
         if base_id is not None:
             if self._sync is None:
                 return False
@@ -95,7 +105,12 @@ class Remover:
                 self._sync.drop(base_id)
             except Away:
                 return False
-        write_patiently(self._database, lambda t: t.execute(delete(KnowledgeBase).where(KnowledgeBase.number == number)) and None)
+        write_patiently(
+            self._database,
+            lambda t: (
+                t.execute(delete(KnowledgeBase).where(KnowledgeBase.number == number)) and None
+            ),
+        )
         return True
 
     def remove_chunks(self, file_id: str) -> None:
@@ -104,21 +119,40 @@ class Remover:
             pass
 
     def _remove_batch(self, t: Session, file_id: str) -> bool:
-        of_file = select(KnowledgeBase.number).join(File, File.knowledge_base_id == KnowledgeBase.id).where(File.id == file_id)
+        of_file = (
+            select(KnowledgeBase.number)
+            .join(File, File.knowledge_base_id == KnowledgeBase.id)
+            .where(File.id == file_id)
+        )
         base = t.scalars(of_file.with_for_update()).first()
         if base is None:
             return False
-        ids = t.scalars(select(Chunk.id).where(Chunk.file_id == file_id).order_by(Chunk.ordinal).limit(BATCH_CHUNKS)).all()
+        ids = t.scalars(
+            select(Chunk.id)
+            .where(Chunk.file_id == file_id)
+            .order_by(Chunk.ordinal)
+            .limit(BATCH_CHUNKS)
+        ).all()
         if ids:
             self._index.remove(t, base, ids)
             t.execute(delete(Chunk).where(Chunk.id.in_(ids)))  # and their vectors with them
-            touched = update(KnowledgeBase).where(KnowledgeBase.number == base, KnowledgeBase.changed > 0)
-            t.execute(touched.values(changed=KnowledgeBase.changed + 1).execution_options(synchronize_session=False))
+            touched = update(KnowledgeBase).where(
+                KnowledgeBase.number == base, KnowledgeBase.changed > 0
+            )
+            t.execute(
+                touched.values(changed=KnowledgeBase.changed + 1).execution_options(
+                    synchronize_session=False
+                )
+            )
         return bool(ids)
 
     def _clear_failed(self) -> bool:
         """Remove what a reader that died for good left behind."""
-        failed = select(File.id).where(File.status == "failed", exists().where(Chunk.file_id == File.id)).limit(1)
+        failed = (
+            select(File.id)
+            .where(File.status == "failed", exists().where(Chunk.file_id == File.id))
+            .limit(1)
+        )
         file_id = self._database.read(lambda t: t.scalars(failed).first())
         if file_id is not None:
             self.remove_chunks(file_id)
@@ -128,7 +162,12 @@ class Remover:
 def mark_deleting(t: Session, file_id: str) -> None:
     """Take a file out of every list and search. Its removal is ours until the lease ends, then the worker's."""
     values = {"status": DELETING, "lease_owner": None, "lease_until": now() + LEASE}
-    t.execute(update(File).where(File.id == file_id).values(**values).execution_options(synchronize_session=False))
+    t.execute(
+        update(File)
+        .where(File.id == file_id)
+        .values(**values)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def _left_file(t: Session) -> str | None:

@@ -24,7 +24,14 @@ MOST_OUTPUT_BYTES = 256 * 1024 * 1024
 KINDS = "PDF, DOCX, XLSX, PPTX, ODT, ODS, ODP, EPUB, HTML, MD, TXT, CSV, JSON"  # and source code, as the sentence says
 FULL = 3  # exit status of a parser whose document is more than it may write
 # By which a parser ends that was stopped for its time or memory; any other signal is a crash over a broken file.
-LIMITS = (signal.SIGKILL, signal.SIGXCPU, signal.SIGXFSZ, signal.SIGABRT, signal.SIGTRAP, signal.SIGILL)
+LIMITS = (
+    signal.SIGKILL,
+    signal.SIGXCPU,
+    signal.SIGXFSZ,
+    signal.SIGABRT,
+    signal.SIGTRAP,
+    signal.SIGILL,
+)
 PR_SET_PDEATHSIG = 1
 LOGGED_CHARACTERS = 300
 
@@ -39,7 +46,14 @@ def parse_limited(path: Path, name: str, settings: Settings, alive: Callable[[],
     `alive` is called all the while and may raise.
     """
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
-        command = [sys.executable, "-m", "chatapp.knowledge.ingest.parse", str(path), name, str(settings.file_pages)]
+        command = [
+            sys.executable,
+            "-m",
+            "chatapp.knowledge.ingest.parse",
+            str(path),
+            name,
+            str(settings.file_pages),
+        ]
         child = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -59,7 +73,9 @@ def parse_limited(path: Path, name: str, settings: Settings, alive: Callable[[],
         errors.seek(0)
         said = errors.read().decode(errors="replace").strip()
         if said or status:
-            log.warning("parser ended with %s: %s", status, said[-LOGGED_CHARACTERS:].replace("\n", " | "))
+            log.warning(
+                "parser ended with %s: %s", status, said[-LOGGED_CHARACTERS:].replace("\n", " | ")
+            )
         if -status in LIMITS or status == FULL:
             raise UnreadableFile("limits")
         if status < 0:
@@ -72,7 +88,11 @@ def parse_limited(path: Path, name: str, settings: Settings, alive: Callable[[],
 
 def _environment() -> dict[str, str]:
     """Return what the child may know of our environment: nothing that is secret."""
-    kept = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL", "TMPDIR") if name in os.environ}
+    kept = {
+        name: os.environ[name]
+        for name in ("PATH", "LANG", "LC_ALL", "TMPDIR")
+        if name in os.environ
+    }
     return kept | {"PYTHONUTF8": "1", "OMP_NUM_THREADS": "1"}
 
 

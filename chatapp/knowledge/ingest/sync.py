@@ -66,7 +66,9 @@ class Sync:
 
     def due(self) -> bool:
         """Say whether a collection has to follow, or the server is another than the one that was checked."""
-        return time.monotonic() >= self._wait_until and (self._unchecked() is not None or self._next() is not None)
+        return time.monotonic() >= self._wait_until and (
+            self._unchecked() is not None or self._next() is not None
+        )
 
     def go_on(self) -> bool:
         """Check, or bring one base in line; say whether anything was done."""
@@ -100,7 +102,9 @@ class Sync:
 
     def _rest(self, fault: Exception) -> None:
         """Leave Chroma alone for a while: the longer, the longer it kept us waiting."""
-        self._wait_until = time.monotonic() + (AWAY_SECONDS if not isinstance(fault, Slow) else AGAIN_SECONDS)
+        self._wait_until = time.monotonic() + (
+            AWAY_SECONDS if not isinstance(fault, Slow) else AGAIN_SECONDS
+        )
 
     def _unchecked(self) -> str | None:
         """Return the server's address where it has not been checked there: a new one may have lost everything."""
@@ -114,16 +118,30 @@ class Sync:
     def _bases(self, query: Select[KnowledgeBase]) -> list[_Base]:
         def read(t: Session) -> list[_Base]:
             return [
-                _Base(base.number, base.id, base.changed, base.indexed, base.collection, (base.fingerprint or {})["id"])
+                _Base(
+                    base.number,
+                    base.id,
+                    base.changed,
+                    base.indexed,
+                    base.collection,
+                    (base.fingerprint or {})["id"],
+                )
                 for base in t.scalars(query)
             ]
 
         return self._database.read(read)
 
     def _check_all(self) -> None:
-        for base in self._bases(_BASES.where(KnowledgeBase.collection.is_not(None), KnowledgeBase.indexed != UNKNOWN)):
-            if base.indexed == base.changed and not self._is_right(base, base.collection or "", self._sample(base)):
-                log.warning("Chroma's collection of base %d is not what SQL says; it is made again", base.number)
+        for base in self._bases(
+            _BASES.where(KnowledgeBase.collection.is_not(None), KnowledgeBase.indexed != UNKNOWN)
+        ):
+            if base.indexed == base.changed and not self._is_right(
+                base, base.collection or "", self._sample(base)
+            ):
+                log.warning(
+                    "Chroma's collection of base %d is not what SQL says; it is made again",
+                    base.number,
+                )
                 self._mark(base, UNKNOWN)
 
     def _bring_in_line(self, base: _Base) -> bool:
@@ -144,7 +162,10 @@ class Sync:
                 for old in set(self._index.names(base.prefix)) - {name}:
                     self._index.drop(old)
             return True
-        log.warning("Chroma's collection of base %d does not hold what it was given; it is made again", base.number)
+        log.warning(
+            "Chroma's collection of base %d does not hold what it was given; it is made again",
+            base.number,
+        )
         self._drop_new(base, name)
         self._mark(base, UNKNOWN)
         if base.indexed == UNKNOWN:  # a new one was wrong too
@@ -153,12 +174,18 @@ class Sync:
 
     def _drop_new(self, base: _Base, name: str) -> None:
         """Remove a collection that has come to nothing, unless another worker has put it in force."""
-        if name not in self._database.read(lambda t: t.scalars(_COLLECTION.where(KnowledgeBase.number == base.number)).all()):
+        if name not in self._database.read(
+            lambda t: t.scalars(_COLLECTION.where(KnowledgeBase.number == base.number)).all()
+        ):
             self._index.drop(name)
 
     def _new_name(self, base: _Base) -> str:
         taken = set(self._index.names(base.prefix))
-        return next(name for n in range(1, len(taken) + 2) if (name := f"{base.prefix}{base.fingerprint[:8]}_{n}") not in taken)
+        return next(
+            name
+            for n in range(1, len(taken) + 2)
+            if (name := f"{base.prefix}{base.fingerprint[:8]}_{n}") not in taken
+        )
 
     def _fill(self, base: _Base, name: str) -> "_Sample":
         """Add what is missing, remove what is too much; say what should be there.
@@ -171,7 +198,9 @@ class Sync:
             self._index.delete(name, extra)
         for missing in _batches(sorted(wanted.keys() - held)):
             self._push(name, {key: wanted[key] for key in missing}, base.fingerprint)
-        return _Sample(len(wanted), frozenset((min(wanted), max(wanted))) if wanted else frozenset())
+        return _Sample(
+            len(wanted), frozenset((min(wanted), max(wanted))) if wanted else frozenset()
+        )
 
     def _push(self, name: str, md5s: Mapping[int, str], fingerprint: str) -> None:
         vectors = self._database.read(lambda t: _vectors(t, list(md5s), fingerprint))
@@ -186,7 +215,9 @@ class Sync:
 
     def _sample(self, base: _Base) -> "_Sample":
         count, low, high = func.count(), func.min(Vector.chunk_id), func.max(Vector.chunk_id)
-        row = self._database.read(lambda t: t.execute(_of(base, select(count, low, high).select_from(Vector))).one())
+        row = self._database.read(
+            lambda t: t.execute(_of(base, select(count, low, high).select_from(Vector))).one()
+        )
         return _Sample(row[0], frozenset(row[1:]) - {None})
 
     def _is_right(self, base: _Base, name: str, sample: "_Sample") -> bool:
@@ -194,17 +225,30 @@ class Sync:
         try:
             if self._index.count(name) != sample.count:
                 return False
-            vectors = self._database.read(lambda t: _vectors(t, sorted(sample.keys), base.fingerprint))
-            return all(_finds(self._index.query(name, vector, NEIGHBOURS), key) for key, vector in vectors.items())
+            vectors = self._database.read(
+                lambda t: _vectors(t, sorted(sample.keys), base.fingerprint)
+            )
+            return all(
+                _finds(self._index.query(name, vector, NEIGHBOURS), key)
+                for key, vector in vectors.items()
+            )
         except Missing:
             return False
 
     def _mark(self, base: _Base, indexed: int, collection: str | None = None) -> bool:
         """Say how far Chroma has followed, unless another worker or a search has said something else meanwhile."""
-        values: dict[str, object] = {"indexed": indexed} | ({"collection": collection} if collection else {})
+        values: dict[str, object] = {"indexed": indexed} | (
+            {"collection": collection} if collection else {}
+        )
         same = [KnowledgeBase.number == base.number, KnowledgeBase.indexed == base.indexed]
-        same.append(KnowledgeBase.collection == base.collection if base.collection else KnowledgeBase.collection.is_(None))
-        changed = update(KnowledgeBase).where(*same).values(**values).returning(KnowledgeBase.number)
+        same.append(
+            KnowledgeBase.collection == base.collection
+            if base.collection
+            else KnowledgeBase.collection.is_(None)
+        )
+        changed = (
+            update(KnowledgeBase).where(*same).values(**values).returning(KnowledgeBase.number)
+        )
         return write_patiently(self._database, lambda t: bool(t.scalars(changed).all()))
 
 
@@ -212,7 +256,11 @@ _COLLECTION = select(KnowledgeBase.collection)
 # Bases that have, or had, vectors and still belong to somebody.
 _BASES = (
     select(KnowledgeBase)
-    .where(KnowledgeBase.changed > 0, KnowledgeBase.fingerprint.is_not(None), KnowledgeBase.user_id.is_not(None))
+    .where(
+        KnowledgeBase.changed > 0,
+        KnowledgeBase.fingerprint.is_not(None),
+        KnowledgeBase.user_id.is_not(None),
+    )
     .order_by(func.coalesce(KnowledgeBase.indexed, 0), KnowledgeBase.number)
 )
 
@@ -222,7 +270,11 @@ def _of(base: _Base, query: Any) -> Any:
     return (
         query.join(Chunk, Chunk.id == Vector.chunk_id)
         .join(File, File.id == Chunk.file_id)
-        .where(File.knowledge_base_id == base.id, Vector.fingerprint == base.fingerprint, File.status.in_(VISIBLE))
+        .where(
+            File.knowledge_base_id == base.id,
+            Vector.fingerprint == base.fingerprint,
+            File.status.in_(VISIBLE),
+        )
     )
 
 
@@ -236,5 +288,7 @@ def _batches(keys: Sequence[int]) -> list[list[int]]:
 
 
 def _vectors(t: Session, keys: Sequence[int], fingerprint: str) -> dict[int, bytes]:
-    query = select(Vector.chunk_id, Vector.embedding).where(Vector.chunk_id.in_(keys), Vector.fingerprint == fingerprint)
+    query = select(Vector.chunk_id, Vector.embedding).where(
+        Vector.chunk_id.in_(keys), Vector.fingerprint == fingerprint
+    )
     return {row.chunk_id: row.embedding for row in t.execute(query)}

@@ -96,7 +96,9 @@ class Lexical(Protocol):
     def remove(self, session: Session, base: int, chunk_ids: Sequence[int]) -> None:
         """Forget chunks."""
 
-    def statistics(self, session: Session, bases: Sequence[int], tokens: Sequence[str]) -> Statistics:
+    def statistics(
+        self, session: Session, bases: Sequence[int], tokens: Sequence[str]
+    ) -> Statistics:
         """Count what weighs the tokens."""
 
     def candidates(
@@ -115,7 +117,9 @@ def tokens_of(title: str, heading: str, body: str) -> list[str]:
     return [*index_tokens(title, stem), *of_heading, *index_tokens(body, stem)]
 
 
-def search(index: Lexical, session: Session, scope: Scope, asked: Sequence[str], limit: int = CANDIDATES) -> Found:
+def search(
+    index: Lexical, session: Session, scope: Scope, asked: Sequence[str], limit: int = CANDIDATES
+) -> Found:
     """Return the best matches, best first.
 
     BM25 with k1 1.2 and b .75 (Robertson and Zaragoza, 2009); ties go to the earlier chunk.
@@ -126,7 +130,10 @@ def search(index: Lexical, session: Session, scope: Scope, asked: Sequence[str],
     statistics = index.statistics(session, scope.bases, tokens)
     evidence, chance = {token: statistics.evidence(token) for token in tokens}, statistics.chance()
     weights = {token: statistics.weight(token) for token in tokens}
-    known = sorted((token for token in tokens if statistics.frequencies.get(token)), key=lambda token: -weights[token])
+    known = sorted(
+        (token for token in tokens if statistics.frequencies.get(token)),
+        key=lambda token: -weights[token],
+    )
     if not known or not statistics.chunks:
         return Found([], evidence, chance)
     rows = index.candidates(session, scope, statistics, known[:SEARCHED_TOKENS])
@@ -139,7 +146,12 @@ def search(index: Lexical, session: Session, scope: Scope, asked: Sequence[str],
 
 
 def _match(
-    key: int, held: Sequence[str], plain: Mapping[str, str], weights: Mapping[str, float], order: Sequence[str], mean: float
+    key: int,
+    held: Sequence[str],
+    plain: Mapping[str, str],
+    weights: Mapping[str, float],
+    order: Sequence[str],
+    mean: float,
 ) -> Match:
     places = [(place, plain[token]) for place, token in enumerate(held) if token in plain]
     norm = K1 * (1 - B + B * len(held) / mean)

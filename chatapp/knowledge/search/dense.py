@@ -47,14 +47,22 @@ class _Place:
 class DenseSearch:
     """Asks for the dense ranking; `wake` has the worker look after an index that is not what it should be."""
 
-    def __init__(self, database: Database, index: VectorIndex, embedder: Embedder | None, wake: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        index: VectorIndex,
+        embedder: Embedder | None,
+        wake: Callable[[], None],
+    ) -> None:
         self._database = database
         self._index = index
         self._embedder = embedder
         self._wake = wake
         self._resting_until = 0.0
 
-    def search(self, bases: Sequence[int], question: str, md5s: Sequence[str] | None = None) -> Dense | None:
+    def search(
+        self, bases: Sequence[int], question: str, md5s: Sequence[str] | None = None
+    ) -> Dense | None:
         """Return the ranking; None where there is none: no embedder, none for this language, or other vectors in the bases."""
         embedder = self._embedder
         if embedder is None or not embedder.share or not embedder.takes(question):
@@ -80,7 +88,9 @@ class DenseSearch:
         best = sorted(scores, key=lambda one: -scores[one])[:CANDIDATES]
         return Dense({one: scores[one] for one in best}, embedder.share)
 
-    def _ask(self, place: _Place, vector: bytes, md5s: Sequence[str] | None) -> Mapping[int, float] | None:
+    def _ask(
+        self, place: _Place, vector: bytes, md5s: Sequence[str] | None
+    ) -> Mapping[int, float] | None:
         """Ask Chroma; None where the base has to be searched exactly."""
         if place.collection is None or time.monotonic() < self._resting_until:
             return None
@@ -104,13 +114,19 @@ class DenseSearch:
         log.warning("Chroma has lost the vectors of base %d; they are written again", place.base)
         same = (KnowledgeBase.number == place.base, KnowledgeBase.collection == place.collection)
         try:
-            self._database.write(lambda t: t.execute(update(KnowledgeBase).where(*same).values(indexed=UNKNOWN)) and None)
+            self._database.write(
+                lambda t: (
+                    t.execute(update(KnowledgeBase).where(*same).values(indexed=UNKNOWN)) and None
+                )
+            )
         except DatabaseBusy:
             return None
         self._wake()
         return None
 
-    def _compare(self, bases: Sequence[int], fingerprint: str, vector: bytes, md5s: Sequence[str] | None) -> Mapping[int, float]:
+    def _compare(
+        self, bases: Sequence[int], fingerprint: str, vector: bytes, md5s: Sequence[str] | None
+    ) -> Mapping[int, float]:
         try:
             return exact.search(self._database, bases, fingerprint, vector, CANDIDATES, md5s)
         except exact.Occupied:
@@ -119,9 +135,12 @@ class DenseSearch:
 
 def _places(t: Session, bases: Sequence[int], embedder: str) -> list[_Place]:
     rows = t.execute(
-        select(KnowledgeBase.number, KnowledgeBase.collection, KnowledgeBase.indexed, KnowledgeBase.fingerprint).where(
-            KnowledgeBase.number.in_(bases), KnowledgeBase.changed > 0
-        )
+        select(
+            KnowledgeBase.number,
+            KnowledgeBase.collection,
+            KnowledgeBase.indexed,
+            KnowledgeBase.fingerprint,
+        ).where(KnowledgeBase.number.in_(bases), KnowledgeBase.changed > 0)
     )
     made = [(row, str((row.fingerprint or {}).get("id", ""))) for row in rows]
     return [

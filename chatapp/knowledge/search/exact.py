@@ -30,7 +30,12 @@ class Occupied(Exception):
 
 
 def search(
-    database: Database, bases: Sequence[int], fingerprint: str, vector: bytes, most: int, md5s: Sequence[str] | None = None
+    database: Database,
+    bases: Sequence[int],
+    fingerprint: str,
+    vector: bytes,
+    most: int,
+    md5s: Sequence[str] | None = None,
 ) -> dict[int, float]:
     """Return the nearest chunks of the bases with their similarity (cosine, -1..1); raise Occupied."""
     if not _one_at_a_time.acquire(blocking=False):
@@ -38,7 +43,9 @@ def search(
     try:
         # SQLite is read in a thread already; elsewhere the rows arrive here, and the arithmetic goes to one.
         run: Run = (lambda fn: fn()) if database.sqlite else threads.run
-        return database.read(lambda t: _nearest(t, _vectors(bases, fingerprint, md5s), vector, most, run))
+        return database.read(
+            lambda t: _nearest(t, _vectors(bases, fingerprint, md5s), vector, most, run)
+        )
     finally:
         _one_at_a_time.release()
 
@@ -61,18 +68,26 @@ def _best_of(rows: Sequence[Any], vector: bytes, most: int) -> Best:
     fitting = [row for row in rows if len(row.embedding) == len(vector)]
     if not fitting:
         return []
-    stored = numpy.frombuffer(b"".join(row.embedding for row in fitting), dtype="<f4").reshape(len(fitting), -1)
+    stored = numpy.frombuffer(b"".join(row.embedding for row in fitting), dtype="<f4").reshape(
+        len(fitting), -1
+    )
     scores = stored @ numpy.frombuffer(vector, dtype="<f4")
     places = numpy.argsort(-scores)[:most].tolist()
     return [(float(scores[place]), fitting[place].chunk_id) for place in places]
 
 
-def _vectors(bases: Sequence[int], fingerprint: str, md5s: Sequence[str] | None) -> Select[int, bytes]:
+def _vectors(
+    bases: Sequence[int], fingerprint: str, md5s: Sequence[str] | None
+) -> Select[int, bytes]:
     query = (
         select(Vector.chunk_id, Vector.embedding)
         .join(Chunk, Chunk.id == Vector.chunk_id)
         .join(File, File.id == Chunk.file_id)
         .join(KnowledgeBase, KnowledgeBase.id == File.knowledge_base_id)
-        .where(KnowledgeBase.number.in_(bases), Vector.fingerprint == fingerprint, File.status.in_(VISIBLE))
+        .where(
+            KnowledgeBase.number.in_(bases),
+            Vector.fingerprint == fingerprint,
+            File.status.in_(VISIBLE),
+        )
     )
     return query if md5s is None else query.where(File.md5.in_(md5s))

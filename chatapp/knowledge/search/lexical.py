@@ -34,7 +34,9 @@ def index_for(sqlite: bool) -> Lexical:
 
 def create_index(connection: Connection) -> None:
     """Create the index's tables where they are missing; the migration calls this, and it may be called again."""
-    for statement in _SQLITE if connection.dialect.name == "sqlite" else lexical_postgres.STATEMENTS:
+    for statement in (
+        _SQLITE if connection.dialect.name == "sqlite" else lexical_postgres.STATEMENTS
+    ):
         connection.exec_driver_sql(statement)
 
 
@@ -51,20 +53,33 @@ class FtsIndex:
 
     def add(self, session: Session, base: int, rows: Sequence[tuple[int, list[str]]]) -> None:
         """Add chunks by id, each with its tokens."""
-        values = [{"id": key, "tokens": " ".join(marked(base, token) for token in held)} for key, held in rows]
+        values = [
+            {"id": key, "tokens": " ".join(marked(base, token) for token in held)}
+            for key, held in rows
+        ]
         if values:
-            session.execute(text("INSERT INTO lexical (rowid, tokens) VALUES (:id, :tokens)"), values)
+            session.execute(
+                text("INSERT INTO lexical (rowid, tokens) VALUES (:id, :tokens)"), values
+            )
             add_totals(session, base, len(rows), sum(len(held) for _, held in rows))
 
     def remove(self, session: Session, base: int, chunk_ids: Sequence[int]) -> None:
         """Forget chunks."""
         ids = {"ids": list(chunk_ids)}
-        held = session.execute(with_lists("SELECT tokens FROM lexical WHERE rowid IN :ids", "ids"), ids).scalars().all()
+        held = (
+            session.execute(
+                with_lists("SELECT tokens FROM lexical WHERE rowid IN :ids", "ids"), ids
+            )
+            .scalars()
+            .all()
+        )
         if held:
             session.execute(with_lists("DELETE FROM lexical WHERE rowid IN :ids", "ids"), ids)
             add_totals(session, base, -len(held), -sum(len(tokens.split()) for tokens in held))
 
-    def statistics(self, session: Session, bases: Sequence[int], tokens: Sequence[str]) -> Statistics:
+    def statistics(
+        self, session: Session, bases: Sequence[int], tokens: Sequence[str]
+    ) -> Statistics:
         """Count what weighs the tokens; FTS5's own vocabulary knows in how many chunks each stands."""
         terms = [marked(base, token) for base in bases for token in tokens]
         query = with_lists("SELECT term, doc FROM lexical_terms WHERE term IN :terms", "terms")

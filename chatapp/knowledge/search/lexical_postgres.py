@@ -11,10 +11,22 @@ from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from chatapp.knowledge.search.bm25 import CANDIDATES, K1, VISIBLE_CHUNKS, B, Scope, Statistics, add_totals, marked, read_totals
+from chatapp.knowledge.search.bm25 import (
+    CANDIDATES,
+    K1,
+    VISIBLE_CHUNKS,
+    B,
+    Scope,
+    Statistics,
+    add_totals,
+    marked,
+    read_totals,
+)
 from chatapp.storage.models import Term
 
-MOST_MATCHES = 20_000  # chunks looked at for a question; beyond that its commonest tokens find nothing new
+MOST_MATCHES = (
+    20_000  # chunks looked at for a question; beyond that its commonest tokens find nothing new
+)
 
 STATEMENTS = (
     "CREATE TABLE IF NOT EXISTS lexical (chunk_id bigint PRIMARY KEY, terms text[] NOT NULL, counts int[] NOT NULL, "
@@ -46,7 +58,13 @@ class ArrayIndex:
             frequencies.update(token.partition("_")[2] for token in counts)
             tokens = " ".join(marked(base, token) for token in held)
             values.append(
-                {"id": key, "terms": list(counts), "counts": list(counts.values()), "length": len(held), "tokens": tokens}
+                {
+                    "id": key,
+                    "terms": list(counts),
+                    "counts": list(counts.values()),
+                    "length": len(held),
+                    "tokens": tokens,
+                }
             )
         if values:
             into = "INSERT INTO lexical (chunk_id, terms, counts, length, tokens) VALUES (:id, :terms, :counts, :length, :tokens)"
@@ -61,13 +79,21 @@ class ArrayIndex:
         rows = session.execute(gone, {"ids": list(chunk_ids)}).all()
         if rows:
             add_totals(session, base, -len(rows), -sum(row.length for row in rows))
-            self._count(session, base, Counter({t: -n for t, n in _frequencies(row.terms for row in rows).items()}))
+            self._count(
+                session,
+                base,
+                Counter({t: -n for t, n in _frequencies(row.terms for row in rows).items()}),
+            )
             unused = text("DELETE FROM terms WHERE base = :base AND df <= 0")
             session.execute(unused, {"base": base})
 
-    def statistics(self, session: Session, bases: Sequence[int], tokens: Sequence[str]) -> Statistics:
+    def statistics(
+        self, session: Session, bases: Sequence[int], tokens: Sequence[str]
+    ) -> Statistics:
         """Count what weighs the tokens."""
-        query = text("SELECT term, sum(df) AS df FROM terms WHERE base = ANY (:bases) AND term = ANY (:terms) GROUP BY term")
+        query = text(
+            "SELECT term, sum(df) AS df FROM terms WHERE base = ANY (:bases) AND term = ANY (:terms) GROUP BY term"
+        )
         rows = session.execute(query, {"bases": list(bases), "terms": list(tokens)})
         return Statistics(*read_totals(session, bases), {row.term: int(row.df) for row in rows})
 
@@ -75,14 +101,22 @@ class ArrayIndex:
         self, session: Session, scope: Scope, statistics: Statistics, tokens: Sequence[str]
     ) -> Sequence[tuple[int, list[str]]]:
         """Return the most promising chunks, each with its tokens, base's number before each."""
-        where = f"AND chunk_id IN ({VISIBLE_CHUNKS})" if scope.md5s is not None or scope.unfinished else ""
+        where = (
+            f"AND chunk_id IN ({VISIBLE_CHUNKS})"
+            if scope.md5s is not None or scope.unfinished
+            else ""
+        )
         if scope.md5s is not None:
             where = f"AND chunk_id IN ({VISIBLE_CHUNKS} AND f.md5 = ANY (:md5s))"
         terms = [marked(base, token) for base in scope.bases for token in tokens]
         values = {
             "terms": terms,
             "weights": [statistics.weight(token) for _ in scope.bases for token in tokens],
-            "rare": [marked(base, token) for base in scope.bases for token in _rare(statistics.frequencies, tokens)],
+            "rare": [
+                marked(base, token)
+                for base in scope.bases
+                for token in _rare(statistics.frequencies, tokens)
+            ],
             "mean": statistics.tokens / statistics.chunks,
             "limit": CANDIDATES,
             "md5s": list(scope.md5s or ()),
@@ -92,10 +126,16 @@ class ArrayIndex:
 
     def _count(self, session: Session, base: int, frequencies: Mapping[str, int]) -> None:
         """Move the counts of terms, in one order for all writers."""
-        values = [{"base": base, "term": term, "df": change} for term, change in sorted(frequencies.items())]
+        values = [
+            {"base": base, "term": term, "df": change}
+            for term, change in sorted(frequencies.items())
+        ]
         adding = insert(Term)
         session.execute(
-            adding.on_conflict_do_update(index_elements=["base", "term"], set_={"df": Term.df + adding.excluded.df}), values
+            adding.on_conflict_do_update(
+                index_elements=["base", "term"], set_={"df": Term.df + adding.excluded.df}
+            ),
+            values,
         )
 
 

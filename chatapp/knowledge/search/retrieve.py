@@ -34,7 +34,9 @@ TOGETHER = 0.7  # of a question's weight has to stand in one heading where it is
 # Built once: every question asks them, and building one costs as much as asking it.
 _BASES: BindParameter[list[int]] = bindparam("bases", expanding=True)
 _IDS: BindParameter[list[Any]] = bindparam("ids", expanding=True)
-_OF_BASES = exists().where(File.knowledge_base_id == KnowledgeBase.id, KnowledgeBase.number.in_(_BASES))
+_OF_BASES = exists().where(
+    File.knowledge_base_id == KnowledgeBase.id, KnowledgeBase.number.in_(_BASES)
+)
 _UNFINISHED = select(_OF_BASES.where(File.status.not_in(VISIBLE)))
 _THERE = (
     select(Chunk.id)
@@ -66,17 +68,25 @@ def retrieve(
     dense: Dense | None = None,
 ) -> list[Passage]:
     """Return the best passages for a question, at most `k`, best first."""
-    scope = Scope(tuple(bases), tuple(md5s) if md5s is not None else None, _has_unfinished(session, bases))
+    scope = Scope(
+        tuple(bases), tuple(md5s) if md5s is not None else None, _has_unfinished(session, bases)
+    )
     searched = _search(index, session, scope, question)
     ranked = rank(searched.matches, dense)[:CANDIDATES]
     by = _By({match.chunk_id: match.score for match in searched.matches}, dense)
     found = _join(session, _load(session, scope, dict(ranked), k, is_wide(question), by))
     pages = _pages(session, {each.passage.file_id for each in found})
-    told = [_tell(each.passage, searched.evidence, pages.get(each.passage.file_id, [])) for each in found]
+    told = [
+        _tell(each.passage, searched.evidence, pages.get(each.passage.file_id, []))
+        for each in found
+    ]
     best = max((covered for _, covered in told), default=0.0)
     worth = max(0.0, (best - searched.chance) / (1 - searched.chance))
     top = told[0][0].score if told else 0.0
-    return [replace(passage, score=round(worth * passage.score / top, 4) if top else 0.0) for passage, _ in told]
+    return [
+        replace(passage, score=round(worth * passage.score / top, 4) if top else 0.0)
+        for passage, _ in told
+    ]
 
 
 def _search(index: Lexical, session: Session, scope: Scope, question: str) -> Found:
@@ -96,14 +106,23 @@ class _By:
 
     def of(self, chunk_id: int) -> dict[str, float | None]:
         found = {"words": self._words.get(chunk_id), "vectors": self._vectors.get(chunk_id)}
-        return {name: None if value is None else round(max(0.0, value), 3) for name, value in found.items()}
+        return {
+            name: None if value is None else round(max(0.0, value), 3)
+            for name, value in found.items()
+        }
 
 
 def rank(matches: Sequence[Match], dense: Dense | None = None) -> list[tuple[int, float]]:
     """Return (chunk id, value) of all candidates, best first."""
     lexical = {match.chunk_id: match.score for match in matches}
-    values = fuse(lexical, dense.scores, dense.share) if dense is not None and dense.scores else min_max(lexical)
-    nearness = {match.chunk_id: NEAR * match.proximity + IN_ORDER * match.in_order for match in matches}
+    values = (
+        fuse(lexical, dense.scores, dense.share)
+        if dense is not None and dense.scores
+        else min_max(lexical)
+    )
+    nearness = {
+        match.chunk_id: NEAR * match.proximity + IN_ORDER * match.in_order for match in matches
+    }
     first = sorted(values, key=lambda key: (-values[key], key))[:NEAR_CANDIDATES]
     for key in first:
         values[key] += nearness.get(key, 0.0)
@@ -115,11 +134,17 @@ def _has_unfinished(session: Session, bases: Sequence[int]) -> bool:
     return bool(session.scalar(_UNFINISHED, {"bases": list(bases)}))
 
 
-def _load(session: Session, scope: Scope, values: Mapping[int, float], k: int, wide: bool, by: _By) -> list[_Found]:
+def _load(
+    session: Session, scope: Scope, values: Mapping[int, float], k: int, wide: bool, by: _By
+) -> list[_Found]:
     """Return the best chunks that are there: Chroma may name some that are gone, and only SQL says whose they are."""
     asked = {"ids": list(values), "bases": list(scope.bases)}
-    there, more = (_THERE, {}) if scope.md5s is None else (_THERE_IN_FILES, {"md5s": list(scope.md5s)})
-    kept = sorted(session.scalars(there, {**asked, **more}), key=lambda key: (-values[key], key))[:k]
+    there, more = (
+        (_THERE, {}) if scope.md5s is None else (_THERE_IN_FILES, {"md5s": list(scope.md5s)})
+    )
+    kept = sorted(session.scalars(there, {**asked, **more}), key=lambda key: (-values[key], key))[
+        :k
+    ]
     found = [
         _Found(
             Passage(
@@ -151,7 +176,11 @@ def _join(session: Session, found: Sequence[_Found]) -> list[_Found]:
         for place, other in enumerate(joined):
             same = _place(other.passage) == _place(each.passage)
             beside = each.first == other.last + 1 or each.last == other.first - 1
-            if same and beside and max(each.last, other.last) - min(each.first, other.first) < MOST_JOINED:
+            if (
+                same
+                and beside
+                and max(each.last, other.last) - min(each.first, other.first) < MOST_JOINED
+            ):
                 joined[place] = _joined(session, other, each)
                 break
         else:
@@ -164,7 +193,10 @@ def _place(passage: Passage) -> tuple[str, str, int | None]:
 
 
 def _joined(session: Session, one: _Found, other: _Found) -> _Found:
-    start, end = min(one.passage.start, other.passage.start), max(one.passage.end, other.passage.end)
+    start, end = (
+        min(one.passage.start, other.passage.start),
+        max(one.passage.end, other.passage.end),
+    )
     part = func.substr(FileText.text, start + 1, end - start)
     text = session.scalars(select(part).where(FileText.file_id == one.passage.file_id)).one()
     page = min(one.passage, other.passage, key=lambda passage: passage.start).page
@@ -176,7 +208,9 @@ def _pages(session: Session, file_ids: set[str]) -> dict[str, list[int]]:
     return {row.file_id: row.pages for row in session.execute(_PAGES, {"ids": list(file_ids)})}
 
 
-def _tell(passage: Passage, weights: Mapping[str, float], pages: Sequence[int]) -> tuple[Passage, float]:
+def _tell(
+    passage: Passage, weights: Mapping[str, float], pages: Sequence[int]
+) -> tuple[Passage, float]:
     """Add the sentence that covers the question best and its page; say also how well passage and sentence cover it (0..1)."""
     span, by_sentence = best_quote(passage.text, passage.heading, weights, stem)
     said = index_tokens(f"{passage.name}\n{passage.heading}\n{passage.text}", stem, frozenset())

@@ -44,7 +44,13 @@ assert all(greenlet.dead for greenlet in greenlets)
 print(killed, *seen.values(), flush=True)
 gevent.sleep(5)
 """
-NAMES = ("typewriter-2000-50", "typewriter-2000-40+", "hang-before-headers", "hang-after-headers", "hang-mid")
+NAMES = (
+    "typewriter-2000-50",
+    "typewriter-2000-40+",
+    "hang-before-headers",
+    "hang-after-headers",
+    "hang-mid",
+)
 
 
 def test_a_killed_greenlet_closes_its_connection_at_every_stage() -> None:
@@ -57,7 +63,10 @@ def test_a_killed_greenlet_closes_its_connection_at_every_stage() -> None:
         requests = server.asked()
         assert len(requests) == len(NAMES)
         assert server.wait_for(lambda: all(request.closed_by_client for request in requests), 0.8)
-        assert all(request.closed_at is not None and request.closed_at - killed < 0.3 for request in requests)
+        assert all(
+            request.closed_at is not None and request.closed_at - killed < 0.3
+            for request in requests
+        )
         assert [count > 0 for count in counts] == [True, True, False, False, True]
         process.kill()
         process.wait(10)
@@ -112,7 +121,9 @@ def test_a_name_server_that_does_not_answer_delays_only_who_asks_for_that_name()
     root = Path(__file__).parents[3]
     with ModelServer() as server:
         command = [sys.executable, "-c", NAMES_SCRIPT, server.base_url]
-        done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(
+            command, cwd=root, capture_output=True, text=True, timeout=60, check=False
+        )
     assert done.returncode == 0, done.stderr
     quick, slow = done.stdout.splitlines()
     assert quick.startswith("quick {'4'}"), quick  # three tokens and the end

@@ -35,8 +35,18 @@ def test_an_answer_is_read() -> None:
     found = read_head(ANSWER + b"body")
     assert found is not None
     head, rest = found
-    assert (head.status, head.chunked, head.length, head.closes, rest) == (200, True, None, False, b"body")
-    assert head.headers == {"content-type": "text/event-stream", "transfer-encoding": "Chunked", "x-colon": "a:b"}
+    assert (head.status, head.chunked, head.length, head.closes, rest) == (
+        200,
+        True,
+        None,
+        False,
+        b"body",
+    )
+    assert head.headers == {
+        "content-type": "text/event-stream",
+        "transfer-encoding": "Chunked",
+        "x-colon": "a:b",
+    }
 
 
 def test_a_head_may_be_cut_anywhere() -> None:
@@ -52,13 +62,22 @@ def test_lines_may_end_without_a_carriage_return_and_headers_may_be_missing() ->
 
 
 def test_what_comes_before_the_answer_is_passed_over() -> None:
-    found = read_head(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + ANSWER)
+    found = read_head(
+        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + ANSWER
+    )
     assert found is not None
     assert found[0].status == 200
 
 
 @pytest.mark.parametrize(
-    "data", [b"SSH-2.0-OpenSSH\r\n", b"<html>", b"HTTP/2 200\r\n\r\n", b"HTTP/1.1 OK\r\n\r\n", b"HTTP/1.1 2000 \r\n\r\n"]
+    "data",
+    [
+        b"SSH-2.0-OpenSSH\r\n",
+        b"<html>",
+        b"HTTP/2 200\r\n\r\n",
+        b"HTTP/1.1 OK\r\n\r\n",
+        b"HTTP/1.1 2000 \r\n\r\n",
+    ],
 )
 def test_what_is_no_http_is_refused(data: bytes) -> None:
     with pytest.raises(ValueError):
@@ -82,7 +101,9 @@ def test_a_head_without_an_end_is_refused() -> None:
         (b"HTTP/1.0 200 OK\r\nContent-Length: 5\r\nConnection: Keep-Alive\r\n", 5, False),
     ],
 )
-def test_where_a_body_ends_and_whether_the_connection_stays(lines: bytes, length: int | None, closes: bool) -> None:
+def test_where_a_body_ends_and_whether_the_connection_stays(
+    lines: bytes, length: int | None, closes: bool
+) -> None:
     found = read_head(lines + b"\r\n")
     assert found is not None
     assert (found[0].length, found[0].closes) == (length, closes)

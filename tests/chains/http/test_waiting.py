@@ -31,7 +31,9 @@ def pair() -> tuple[socket.socket, socket.socket]:
         yield here, there
 
 
-def test_a_wait_ends_at_the_deadline_and_the_next_one_does_not_begin(pair: tuple[socket.socket, socket.socket]) -> None:
+def test_a_wait_ends_at_the_deadline_and_the_next_one_does_not_begin(
+    pair: tuple[socket.socket, socket.socket],
+) -> None:
     alarm = Alarm(_deadline(0.1))
     with pytest.raises(TimeoutError), alarm:
         until_readable(pair[0])()
@@ -39,7 +41,9 @@ def test_a_wait_ends_at_the_deadline_and_the_next_one_does_not_begin(pair: tuple
         raise AssertionError("no time is left")
 
 
-def test_what_comes_in_time_is_waited_for_again_and_again(pair: tuple[socket.socket, socket.socket]) -> None:
+def test_what_comes_in_time_is_waited_for_again_and_again(
+    pair: tuple[socket.socket, socket.socket],
+) -> None:
     here, there = pair
     deadline = _deadline(0.2)
     alarm = Alarm(deadline)
@@ -51,13 +55,17 @@ def test_what_comes_in_time_is_waited_for_again_and_again(pair: tuple[socket.soc
         deadline.allow(0.2)
 
 
-def test_a_deadline_that_moves_on_during_the_wait_holds(pair: tuple[socket.socket, socket.socket]) -> None:
+def test_a_deadline_that_moves_on_during_the_wait_holds(
+    pair: tuple[socket.socket, socket.socket],
+) -> None:
     deadline = _deadline(0.1)
     gevent.spawn_later(0.05, deadline.allow, 0.3)
     assert 0.3 <= _waited(pair[0], Alarm(deadline)) < 2
 
 
-def test_a_deadline_that_comes_nearer_between_two_waits_holds(pair: tuple[socket.socket, socket.socket]) -> None:
+def test_a_deadline_that_comes_nearer_between_two_waits_holds(
+    pair: tuple[socket.socket, socket.socket],
+) -> None:
     here, there = pair
     deadline = _deadline(5)
     alarm = Alarm(deadline)
@@ -69,7 +77,9 @@ def test_a_deadline_that_comes_nearer_between_two_waits_holds(pair: tuple[socket
     assert _waited(here, alarm) < 3
 
 
-def test_an_alarm_that_rings_while_nobody_waits_hits_nobody(pair: tuple[socket.socket, socket.socket]) -> None:
+def test_an_alarm_that_rings_while_nobody_waits_hits_nobody(
+    pair: tuple[socket.socket, socket.socket],
+) -> None:
     deadline = _deadline(0.05)
     alarm = Alarm(deadline)
     gevent.spawn_later(0.01, pair[1].send, b"x")

@@ -55,7 +55,11 @@ def test_two_readers_are_given_the_same(live: Live) -> None:
     say(live, Chunk("Hello "))
     first.until(2)
     say(live, Chunk("world"), DONE)
-    assert first.to_its_end() == second.to_its_end() == [CONTEXT, Chunk("Hello "), Chunk("world"), DONE]
+    assert (
+        first.to_its_end()
+        == second.to_its_end()
+        == [CONTEXT, Chunk("Hello "), Chunk("world"), DONE]
+    )
 
 
 def test_what_comes_faster_than_a_screen_shows_is_joined(live: Live) -> None:
@@ -65,7 +69,9 @@ def test_what_comes_faster_than_a_screen_shows_is_joined(live: Live) -> None:
         gevent.sleep(0)
     say(live, DONE)
     events = reading.to_its_end()
-    assert "".join(event.text for event in events if isinstance(event, Chunk)) == "".join(f"{n} " for n in range(500))
+    assert "".join(event.text for event in events if isinstance(event, Chunk)) == "".join(
+        f"{n} " for n in range(500)
+    )
     assert len(events) < 100
 
 

@@ -51,10 +51,19 @@ def begin(database: Database, owner: str | None = None) -> Ending:
         session = Session(id=new_id(), user_id=user_id)
         t.add(session)
         t.flush()
-        answer = Message(id=new_id(), session_id=session.id, user_id=user_id, role="assistant", status="running")
+        answer = Message(
+            id=new_id(), session_id=session.id, user_id=user_id, role="assistant", status="running"
+        )
         t.add(answer)
         t.flush()
-        t.add(Run(message_id=answer.id, session_id=session.id, user_id=user_id, owner=owner or answers.owner()))
+        t.add(
+            Run(
+                message_id=answer.id,
+                session_id=session.id,
+                user_id=user_id,
+                owner=owner or answers.owner(),
+            )
+        )
         return answer.id
 
     message_id = Database(database.engine).write(add)
@@ -65,7 +74,11 @@ def begin(database: Database, owner: str | None = None) -> Ending:
 
 
 def status(database: Database, ending: Ending) -> tuple[str, str]:
-    row = database.read(lambda t: t.execute(select(Message.status, Message.content).where(Message.id == ending.message_id)).one())
+    row = database.read(
+        lambda t: t.execute(
+            select(Message.status, Message.content).where(Message.id == ending.message_id)
+        ).one()
+    )
     return row.status, row.content
 
 

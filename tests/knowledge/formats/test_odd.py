@@ -21,16 +21,29 @@ LANGUAGES = ("en", "zh-CN")
 ROOT = Path(__file__).parents[3]
 
 
-def outcome(tmp_path: Path, content: bytes | str | Iterable[bytes], name: str, **limits: int) -> Document | str:
+def outcome(
+    tmp_path: Path, content: bytes | str | Iterable[bytes], name: str, **limits: int
+) -> Document | str:
     """Return the document, or the key of the sentence that says why there is none."""
     path = tmp_path / "original"
     with open(path, "wb") as file:
-        pieces = [content.encode()] if isinstance(content, str) else [content] if isinstance(content, bytes) else content
+        pieces = (
+            [content.encode()]
+            if isinstance(content, str)
+            else [content]
+            if isinstance(content, bytes)
+            else content
+        )
         file.writelines(pieces)
     try:
-        return parse_limited(path, name, Settings(home=tmp_path, **{"parse_seconds": 60, **limits}), lambda: None)  # type: ignore[arg-type]
+        return parse_limited(
+            path, name, Settings(home=tmp_path, **{"parse_seconds": 60, **limits}), lambda: None
+        )  # type: ignore[arg-type]
     except ChatAppError as error:
-        assert all(error.key in json.loads((ROOT / "static" / "i18n" / f"{one}.json").read_text("utf-8")) for one in LANGUAGES)
+        assert all(
+            error.key in json.loads((ROOT / "static" / "i18n" / f"{one}.json").read_text("utf-8"))
+            for one in LANGUAGES
+        )
         return error.key
 
 
@@ -42,7 +55,9 @@ def text_of(found: Document | str) -> str:
 def padded(document: bytes, part: str, content: Iterable[bytes], padding: int = 0) -> bytes:
     """Return an Office file with a part that comes in pieces, and something beside it that does not get smaller."""
     parts: dict[str, Any] = documents.parts_of(document)
-    return documents.archive({**parts, part: content, **({"x.bin": os.urandom(padding)} if padding else {})})
+    return documents.archive(
+        {**parts, part: content, **({"x.bin": os.urandom(padding)} if padding else {})}
+    )
 
 
 # --- too much
@@ -60,7 +75,10 @@ def test_a_pdf_of_ten_thousand_pages_is_refused(tmp_path: Path) -> None:
 
 def test_a_table_of_millions_of_characters_is_refused_as_such(tmp_path: Path) -> None:
     row = b"<row>" + b"<c><v>1234567890</v></c>" * 10 + b"</row>"
-    assert outcome(tmp_path, sheet_of(row * 1000 for _ in range(110)), "a.xlsx") == "error.too_large.too_long"
+    assert (
+        outcome(tmp_path, sheet_of(row * 1000 for _ in range(110)), "a.xlsx")
+        == "error.too_large.too_long"
+    )
 
 
 # --- bombs
@@ -69,7 +87,10 @@ def test_a_table_of_millions_of_characters_is_refused_as_such(tmp_path: Path) ->
 def test_zip_archives_that_unpack_to_gigabytes_are_refused_unread(tmp_path: Path) -> None:
     row = b"<row><c><v>1</v></c></row>" * 40_000
     assert outcome(tmp_path, documents.bomb(), "a.docx") == "error.unreadable_file.bomb"
-    assert outcome(tmp_path, sheet_of(row for _ in range(400)), "a.xlsx") == "error.unreadable_file.bomb"
+    assert (
+        outcome(tmp_path, sheet_of(row for _ in range(400)), "a.xlsx")
+        == "error.unreadable_file.bomb"
+    )
     slide = "ppt/slides/slide1.xml"
     bomb = padded(documents.slides(), slide, (b" " * MB for _ in range(300)))
     assert outcome(tmp_path, bomb, "a.pptx") == "error.unreadable_file.bomb"
@@ -78,16 +99,22 @@ def test_zip_archives_that_unpack_to_gigabytes_are_refused_unread(tmp_path: Path
 def test_a_sheet_of_more_rows_than_there_can_be_is_refused(tmp_path: Path) -> None:
     row = b'<row><c s="1"/></row>' * 40_000
     parts: dict[str, Any] = documents.parts_of(documents.plain_workbook([]))
-    space = b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>'
+    space = (
+        b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>'
+    )
     sheet = [space, *([row] * 30), b"</sheetData></worksheet>"]
-    content = documents.archive({**parts, "xl/worksheets/sheet1.xml": sheet, "x.bin": os.urandom(200_000)})
+    content = documents.archive(
+        {**parts, "xl/worksheets/sheet1.xml": sheet, "x.bin": os.urandom(200_000)}
+    )
     assert outcome(tmp_path, content, "a.xlsx") == "error.unreadable_file.bomb"
 
 
 def test_a_workbook_of_a_million_shared_strings_is_refused(tmp_path: Path) -> None:
     strings = (b"<si><t>" + b"a long string of letters " * 4 + b"</t></si>") * 1000
     space = b'<sst xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">'
-    content = padded(documents.workbook(), "xl/sharedStrings.xml", [space, *([strings] * 250), b"</sst>"], MB)
+    content = padded(
+        documents.workbook(), "xl/sharedStrings.xml", [space, *([strings] * 250), b"</sst>"], MB
+    )
     assert outcome(tmp_path, content, "a.xlsx") == "error.too_large.too_long"
 
 
@@ -104,15 +131,23 @@ def test_entities_that_grow_are_refused(tmp_path: Path) -> None:
 
 def test_a_page_of_a_pdf_that_unpacks_step_by_step_ends_within_the_limits(tmp_path: Path) -> None:
     assert text_of(outcome(tmp_path, documents.nested_pdf(), "a.pdf")) == "Twenty days."
-    assert outcome(tmp_path, documents.nested_pdf(), "a.pdf", parse_bytes=160 * MB) == "error.unreadable_file.limits"
+    assert (
+        outcome(tmp_path, documents.nested_pdf(), "a.pdf", parse_bytes=160 * MB)
+        == "error.unreadable_file.limits"
+    )
 
 
 # --- depth
 
 
 def test_tags_within_tags_lose_their_structure_only(tmp_path: Path) -> None:
-    assert text_of(outcome(tmp_path, "<html><body>" + "<div>" * 1_000_000 + "Twenty days.", "a.html")) == "Twenty days."
-    assert text_of(outcome(tmp_path, "<html><body>" + "<i>a</b>" * 100_000, "a.html")) == "a" * 100_000
+    assert (
+        text_of(outcome(tmp_path, "<html><body>" + "<div>" * 1_000_000 + "Twenty days.", "a.html"))
+        == "Twenty days."
+    )
+    assert (
+        text_of(outcome(tmp_path, "<html><body>" + "<i>a</b>" * 100_000, "a.html")) == "a" * 100_000
+    )
 
 
 def test_lists_within_lists_are_text(tmp_path: Path) -> None:
@@ -137,7 +172,9 @@ def test_word_tables_within_tables_are_read_or_refused_as_too_deep(tmp_path: Pat
 def test_lines_without_an_end_are_read_or_too_long(tmp_path: Path) -> None:
     assert len(text_of(outcome(tmp_path, "x" * 9_000_000, "a.csv"))) == 9_000_000
     assert outcome(tmp_path, '"' + "x" * 12_000_000, "a.csv") == "error.too_large.too_long"
-    assert len(text_of(outcome(tmp_path, "<a " * 3_000_000 + "<p>Twenty days.", "a.html"))) >= len("Twenty days.")
+    assert len(text_of(outcome(tmp_path, "<a " * 3_000_000 + "<p>Twenty days.", "a.html"))) >= len(
+        "Twenty days."
+    )
 
 
 # --- what happens to the child
@@ -145,7 +182,12 @@ def test_lines_without_an_end_are_read_or_too_long(tmp_path: Path) -> None:
 
 def test_a_file_that_takes_longer_than_allowed_is_given_up(tmp_path: Path) -> None:
     row = b"<row>" + b"<c/>" * 10 + b"</row>"
-    content = padded(documents.plain_workbook([]), "xl/worksheets/sheet1.xml", [b"<worksheet><sheetData>", row * 900_000], MB)
+    content = padded(
+        documents.plain_workbook([]),
+        "xl/worksheets/sheet1.xml",
+        [b"<worksheet><sheetData>", row * 900_000],
+        MB,
+    )
     assert outcome(tmp_path, content, "a.xlsx", parse_seconds=1) == "error.unreadable_file.limits"
 
 
@@ -154,4 +196,8 @@ def test_a_pdf_without_pages_is_empty(tmp_path: Path) -> None:
 
 
 def test_a_crash_is_told_from_a_limit() -> None:
-    assert signal.SIGSEGV not in sandbox.LIMITS and {signal.SIGKILL, signal.SIGXCPU, signal.SIGABRT} <= set(sandbox.LIMITS)
+    assert signal.SIGSEGV not in sandbox.LIMITS and {
+        signal.SIGKILL,
+        signal.SIGXCPU,
+        signal.SIGABRT,
+    } <= set(sandbox.LIMITS)

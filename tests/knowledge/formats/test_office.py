@@ -31,10 +31,14 @@ def test_word_keeps_headings_tables_and_order(tmp_path: Path) -> None:
     document = read(tmp_path, documents.word(), "rules.docx")
     assert headings(document) == ["Leave", "Leave › Sickness", "出差"]
     assert "The fee is nine" in document.text and "seven" not in document.text
-    assert in_order(document.text, ["Call before", "Town: Days", "Bonn: 27", "出差", "Inside a control."])
+    assert in_order(
+        document.text, ["Call before", "Town: Days", "Bonn: 27", "出差", "Inside a control."]
+    )
 
 
-def test_a_heading_is_known_by_its_style_s_ancestors_and_by_its_outline_level(tmp_path: Path) -> None:
+def test_a_heading_is_known_by_its_style_s_ancestors_and_by_its_outline_level(
+    tmp_path: Path,
+) -> None:
     styles = (
         style("1", "heading 1")
         + style("mine", "Chapter of mine", '<w:basedOn w:val="1"/>')
@@ -57,7 +61,12 @@ def test_a_heading_is_known_by_its_style_s_ancestors_and_by_its_outline_level(tm
 
 
 def test_a_document_without_heading_styles_has_those_that_stand_out(tmp_path: Path) -> None:
-    text = p("Employees get twenty days of leave a year, and they have to ask for them three days before.") * 3
+    text = (
+        p(
+            "Employees get twenty days of leave a year, and they have to ask for them three days before."
+        )
+        * 3
+    )
     body = (
         p("Rules of the house", letters='<w:sz w:val="36"/>')
         + p("Leave", letters="<w:b/>")
@@ -78,18 +87,30 @@ def test_a_document_without_heading_styles_has_those_that_stand_out(tmp_path: Pa
         + p("第五条 出差须提前三天申请，并在系统中登记。") * 3
     )
     assert headings(read(tmp_path, written_word(law))) == ["第一章 总则", "第二章 差旅"]
-    assert headings(read(tmp_path, written_word(p("All", letters="<w:b/>") + p("bold", letters="<w:b/>")))) == []
+    assert (
+        headings(
+            read(tmp_path, written_word(p("All", letters="<w:b/>") + p("bold", letters="<w:b/>")))
+        )
+        == []
+    )
 
 
 def test_the_numbers_that_word_counts_stand_in_the_text(tmp_path: Path) -> None:
     numbering = (
-        '<w:abstractNum w:abstractNumId="0">' + level(0, "decimal", "%1.") + level(1, "decimal", "%1.%2") + "</w:abstractNum>"
-        '<w:abstractNum w:abstractNumId="1">' + level(0, "chineseCounting", "第%1条") + "</w:abstractNum>"
+        '<w:abstractNum w:abstractNumId="0">'
+        + level(0, "decimal", "%1.")
+        + level(1, "decimal", "%1.%2")
+        + "</w:abstractNum>"
+        '<w:abstractNum w:abstractNumId="1">'
+        + level(0, "chineseCounting", "第%1条")
+        + "</w:abstractNum>"
         '<w:abstractNum w:abstractNumId="2">'
         + level(0, "bullet", "•")
         + level(1, "lowerLetter", "%2)")
         + "</w:abstractNum>"
-        + "".join(f'<w:num w:numId="{n + 1}"><w:abstractNumId w:val="{n}"/></w:num>' for n in range(3))
+        + "".join(
+            f'<w:num w:numId="{n + 1}"><w:abstractNumId w:val="{n}"/></w:num>' for n in range(3)
+        )
     )
     body = (
         p("Leave", numbered(1))
@@ -111,18 +132,29 @@ def test_the_numbers_that_word_counts_stand_in_the_text(tmp_path: Path) -> None:
 
 def test_a_table_says_in_every_row_what_its_columns_are(tmp_path: Path) -> None:
     assert read(tmp_path, written_word(tbl(*SMALL_TABLE))).text == ROWS
-    two = read(tmp_path, written_word(tbl(("Town", "Head"), ("Bonn", "Ada"), ("Ulm", "Bob"), header=True))).text
+    two = read(
+        tmp_path, written_word(tbl(("Town", "Head"), ("Bonn", "Ada"), ("Ulm", "Bob"), header=True))
+    ).text
     assert two == "Town: Bonn · Head: Ada\n\nTown: Ulm · Head: Bob"
 
 
 def test_a_form_of_two_columns_is_read_as_one(tmp_path: Path) -> None:
     form = tbl(("Supplier", "ACME"), ("Price", "100"), ("Date", "2024-05-01"), ("Contact", "Ada"))
-    assert read(tmp_path, written_word(form)).text == "Supplier: ACME\n\nPrice: 100\n\nDate: 2024-05-01\n\nContact: Ada"
+    assert (
+        read(tmp_path, written_word(form)).text
+        == "Supplier: ACME\n\nPrice: 100\n\nDate: 2024-05-01\n\nContact: Ada"
+    )
 
 
 def test_a_cell_that_reaches_down_counts_for_each_of_its_rows(tmp_path: Path) -> None:
-    begin, go_on = ("<w:tcPr><w:vMerge" + value + "/></w:tcPr>" for value in (' w:val="restart"', ""))
-    body = tbl(("Region", "Town", "Days"), (begin + p("North"), "Kiel", "27"), (go_on + p(""), "Bremen", "28"))
+    begin, go_on = (
+        "<w:tcPr><w:vMerge" + value + "/></w:tcPr>" for value in (' w:val="restart"', "")
+    )
+    body = tbl(
+        ("Region", "Town", "Days"),
+        (begin + p("North"), "Kiel", "27"),
+        (go_on + p(""), "Bremen", "28"),
+    )
     assert "Region: North · Town: Bremen · Days: 28" in read(tmp_path, written_word(body)).text
 
 
@@ -134,7 +166,9 @@ def test_a_table_that_arranges_the_page_is_read_as_text_each_cell_once(tmp_path:
     assert read(tmp_path, written_word(tbl((p("One") + p("column"),)))).text == "One\n\ncolumn"
 
 
-def test_text_boxes_notes_and_page_heads_are_read_once_and_what_is_hidden_or_a_contents_list_is_not(tmp_path: Path) -> None:
+def test_text_boxes_notes_and_page_heads_are_read_once_and_what_is_hidden_or_a_contents_list_is_not(
+    tmp_path: Path,
+) -> None:
     box = f"<w:r><w:pict><txbxContent>{p('In the box.')}</txbxContent></w:pict></w:r>"
     again = f"<Fallback>{box}</Fallback>"
     body = (
@@ -155,18 +189,34 @@ def test_text_boxes_notes_and_page_heads_are_read_once_and_what_is_hidden_or_a_c
         ),
     )
     assert document.text == "\n\n".join(
-        ["Beside the box.", "In the box.", "As agreed.", "With the works council.", "The end.", "ACME, version 3.2"]
+        [
+            "Beside the box.",
+            "In the box.",
+            "As agreed.",
+            "With the works council.",
+            "The end.",
+            "ACME, version 3.2",
+        ]
     )
 
 
 def test_a_diagram_is_a_list_of_what_stands_in_it(tmp_path: Path) -> None:
     drawn = '<w:p><w:r><w:drawing><graphicData><relIds dm="rdiagramData"/></graphicData></w:drawing></w:r></w:p>'
-    points = "".join(f"<w:pt><w:t><w:p><w:r><w:t>{text}</w:t></w:r></w:p></w:t></w:pt>" for text in ("Ask", "Wait"))
-    assert read(tmp_path, written_word(p("Steps:") + drawn, diagramData=points)).text == "Steps:\n\n- Ask\n\n- Wait"
+    points = "".join(
+        f"<w:pt><w:t><w:p><w:r><w:t>{text}</w:t></w:r></w:p></w:t></w:pt>"
+        for text in ("Ask", "Wait")
+    )
+    assert (
+        read(tmp_path, written_word(p("Steps:") + drawn, diagramData=points)).text
+        == "Steps:\n\n- Ask\n\n- Wait"
+    )
 
 
 def test_the_strict_kind_of_word_is_read_too(tmp_path: Path) -> None:
-    assert read(tmp_path, written_word(p("Twenty days."), documents.STRICT_WORD)).text == "Twenty days."
+    assert (
+        read(tmp_path, written_word(p("Twenty days."), documents.STRICT_WORD)).text
+        == "Twenty days."
+    )
 
 
 # --- Excel
@@ -185,7 +235,10 @@ def test_a_workbook_shows_what_a_person_sees(tmp_path: Path) -> None:
             "姓名: 李四 · 城市: 上海 · 年假: 10",
         ]
     )
-    assert outline(document) == [("Sales", "Sales of the year 2024"), ("员工", "姓名: 张三 · 城市: 北京 · 年假: 15")]
+    assert outline(document) == [
+        ("Sales", "Sales of the year 2024"),
+        ("员工", "姓名: 张三 · 城市: 北京 · 年假: 15"),
+    ]
 
 
 def test_every_row_of_a_long_sheet_carries_its_header(tmp_path: Path) -> None:
@@ -211,8 +264,14 @@ def test_each_slide_is_a_page_and_a_section(tmp_path: Path) -> None:
     document = read(tmp_path, documents.slides(), "leave.pptx")
     assert len(document.pages) == 4, "the empty one counts"
     assert headings(document) == ["Leave", "Towns", "No title here"]
-    parts = [document.text[start:end].strip() for start, end in zip(document.pages, [*document.pages[1:], None], strict=True)]
-    assert parts[0] == "Leave\n\n- Twenty days\n  - thirty after ten years\n\nSay that it was agreed in May."
+    parts = [
+        document.text[start:end].strip()
+        for start, end in zip(document.pages, [*document.pages[1:], None], strict=True)
+    ]
+    assert (
+        parts[0]
+        == "Leave\n\n- Twenty days\n  - thirty after ten years\n\nSay that it was agreed in May."
+    )
     assert in_order(parts[1], ["Towns", "upper left", "upper right", "in a group", "last", ROWS])
     assert in_order(parts[2], ["No title here", "2023 · Sales: 11", "2024 · Sales: 12"])
     assert parts[3] == ""
@@ -223,7 +282,11 @@ def test_each_slide_is_a_page_and_a_section(tmp_path: Path) -> None:
 
 
 def test_an_opendocument_text_is_read(tmp_path: Path) -> None:
-    row = "<table:table-row>" + "<table:table-cell><text:p>{}</text:p></table:table-cell>" * 3 + "</table:table-row>"
+    row = (
+        "<table:table-row>"
+        + "<table:table-cell><text:p>{}</text:p></table:table-cell>" * 3
+        + "</table:table-row>"
+    )
     content = (
         '<text:h text:outline-level="1">Leave</text:h><text:p>Twenty<text:s text:c="2"/>days<text:note><text:note-citation>1'
         "</text:note-citation><text:note-body><text:p>A note.</text:p></text:note-body></text:note>.</text:p>"
@@ -240,7 +303,9 @@ def test_an_opendocument_workbook_shows_its_visible_sheets(tmp_path: Path) -> No
         return f'<table:table table:name="{name}" table:style-name="{looks}">{"".join(rows)}</table:table>'
 
     def row(*cells: str, times: int = 1) -> str:
-        inner = "".join(f"<table:table-cell><text:p>{cell}</text:p></table:table-cell>" for cell in cells)
+        inner = "".join(
+            f"<table:table-cell><text:p>{cell}</text:p></table:table-cell>" for cell in cells
+        )
         return f'<table:table-row table:number-rows-repeated="{times}">{inner}</table:table-row>'
 
     gone = '<style:style style:name="gone"><style:table-properties table:display="false"/></style:style>'
@@ -264,28 +329,40 @@ def test_an_opendocument_presentation_has_pages(tmp_path: Path) -> None:
 
 
 def test_a_book_is_read_in_its_order(tmp_path: Path) -> None:
-    document = read(tmp_path, documents.epub("<h1>One</h1><p>Once.</p>", "<h1>Two</h1><p>Twice.</p>"), "book.epub")
+    document = read(
+        tmp_path,
+        documents.epub("<h1>One</h1><p>Once.</p>", "<h1>Two</h1><p>Twice.</p>"),
+        "book.epub",
+    )
     assert outline(document) == [("One", "One"), ("Two", "Two")]
-    rights = {"META-INF/encryption.xml": '<e><EncryptionMethod Algorithm="http://www.w3.org/2001/04/xmlenc#aes128-cbc"/></e>'}
+    rights = {
+        "META-INF/encryption.xml": '<e><EncryptionMethod Algorithm="http://www.w3.org/2001/04/xmlenc#aes128-cbc"/></e>'
+    }
     assert why(tmp_path, documents.epub("<p>x</p>", **rights)) == "encrypted"
 
 
 # --- what cannot be read
 
 
-@pytest.mark.parametrize("made", [documents.word, documents.workbook, documents.slides], ids=["docx", "xlsx", "pptx"])
+@pytest.mark.parametrize(
+    "made", [documents.word, documents.workbook, documents.slides], ids=["docx", "xlsx", "pptx"]
+)
 def test_a_broken_office_file_says_so(tmp_path: Path, made: object) -> None:
     content: bytes = made()  # type: ignore[operator]
     assert why(tmp_path, content[: len(content) // 2]) == "damaged"
     assert why(tmp_path, documents.locked(content)) == "encrypted"
     main = next(
-        name for name in documents.parts_of(content) if name.endswith(("document.xml", "workbook.xml", "presentation.xml"))
+        name
+        for name in documents.parts_of(content)
+        if name.endswith(("document.xml", "workbook.xml", "presentation.xml"))
     )
     assert why(tmp_path, documents.with_part(content, main, b"<not-xml")) == "damaged"
     evil = b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><x>&b;</x>'
     assert why(tmp_path, documents.with_part(content, main, evil)) == "unsafe"
     late = b"<!--" + b" " * 200_000 + b"-->" + evil[21:]
-    assert why(tmp_path, documents.with_part(content, main, late)) == "unsafe", "however late the document type comes"
+    assert why(tmp_path, documents.with_part(content, main, late)) == "unsafe", (
+        "however late the document type comes"
+    )
 
 
 def test_what_a_zip_archive_holds_decides(tmp_path: Path) -> None:

@@ -14,27 +14,44 @@ def test_a_pdf_keeps_its_pages_and_loses_running_heads(tmp_path: Path, english_p
     assert document.text.count("ACME handbook") == 1
     assert "Page 7" not in document.text
     for number, town in enumerate(documents.TOWNS):
-        assert document.text[document.pages[number] :].startswith(f"The office in {town}") or number == 0
+        assert (
+            document.text[document.pages[number] :].startswith(f"The office in {town}")
+            or number == 0
+        )
 
 
-def test_the_sentences_of_a_pdf_are_whole(tmp_path: Path, english_pdf: bytes, chinese_pdf: bytes) -> None:
+def test_the_sentences_of_a_pdf_are_whole(
+    tmp_path: Path, english_pdf: bytes, chinese_pdf: bytes
+) -> None:
     english = read(tmp_path, english_pdf).text
     whole = [english[span.start : span.end] for span in sentences(english)]
     assert "Employees in Hamburg get 18 days of paid leave in every calendar year." in whole
     borrowed = [sentence for sentence in whole if sentence.startswith("Everybody")]
     assert len(borrowed) == 3 * documents.PAGES
-    assert all(sentence.endswith("that nobody else needs it.") and "\n" not in sentence for sentence in borrowed)
+    assert all(
+        sentence.endswith("that nobody else needs it.") and "\n" not in sentence
+        for sentence in borrowed
+    )
     chinese = read(tmp_path, chinese_pdf).text
     whole = [chinese[span.start : span.end] for span in sentences(chinese)]
     assert "重庆办事处的员工每年享有19天带薪年假。" in whole
-    assert sum(s.endswith("并且确认没有其他同事需要使用。") and "\n" not in s for s in whole) == 3 * documents.PAGES
+    assert (
+        sum(s.endswith("并且确认没有其他同事需要使用。") and "\n" not in s for s in whole)
+        == 3 * documents.PAGES
+    )
 
 
 def test_a_sentence_may_go_on_over_the_page(tmp_path: Path) -> None:
-    first = "\n".join(f"Line {n} of the first page is as long as all the others on it, and ends." for n in range(20))
+    first = "\n".join(
+        f"Line {n} of the first page is as long as all the others on it, and ends."
+        for n in range(20)
+    )
     broken = first + "\nWhoever wants to take more than ten days of leave at once has to ask the"
     document = read(
-        tmp_path, documents.pdf(broken, "Head of Office a month before. Nothing else is needed for it at all.\n" + first)
+        tmp_path,
+        documents.pdf(
+            broken, "Head of Office a month before. Nothing else is needed for it at all.\n" + first
+        ),
     )
     assert "has to ask the Head of Office a month before." in document.text
     assert document.text[document.pages[1] :].startswith("Head of Office")
@@ -47,8 +64,14 @@ def test_bookmarks_are_headings(tmp_path: Path) -> None:
 
 
 def test_without_bookmarks_headings_are_what_stands_out(tmp_path: Path, english_pdf: bytes) -> None:
-    assert headings(read(tmp_path, english_pdf)) == [f"The office in {town}" for town in documents.TOWNS]
-    text = ("Everybody may borrow one of the bicycles that belong to the Company, after asking for it.", 10.0, False)
+    assert headings(read(tmp_path, english_pdf)) == [
+        f"The office in {town}" for town in documents.TOWNS
+    ]
+    text = (
+        "Everybody may borrow one of the bicycles that belong to the Company, after asking for it.",
+        10.0,
+        False,
+    )
     made = documents.printed(
         ("Rules of the house", 20, False),
         text,
@@ -81,7 +104,14 @@ def test_an_empty_page_is_counted(tmp_path: Path) -> None:
 
 
 def test_what_was_filled_into_a_form_is_read(tmp_path: Path) -> None:
-    assert read(tmp_path, documents.form()).text.split() == ["Name", "of", "the", "applicant:", "Ada", "Lovelace"]
+    assert read(tmp_path, documents.form()).text.split() == [
+        "Name",
+        "of",
+        "the",
+        "applicant:",
+        "Ada",
+        "Lovelace",
+    ]
 
 
 def test_an_encrypted_pdf_that_opens_without_a_password_is_read(tmp_path: Path) -> None:
@@ -89,10 +119,14 @@ def test_an_encrypted_pdf_that_opens_without_a_password_is_read(tmp_path: Path) 
 
 
 def test_letters_drawn_as_one_are_letters_again(tmp_path: Path) -> None:
-    assert read(tmp_path, "The ﬁrst oﬃce: ⽅法".encode(), "a.txt").text == "The ﬁrst oﬃce: ⽅法", "a text stays as it is"
+    assert read(tmp_path, "The ﬁrst oﬃce: ⽅法".encode(), "a.txt").text == "The ﬁrst oﬃce: ⽅法", (
+        "a text stays as it is"
+    )
     from chatapp.knowledge.formats.pdf import _clean
 
-    assert _clean("The ﬁrst  oﬃce: ⽅法 and a hy\ufffe phen") == "The first office: 方法 and a hyphen"
+    assert (
+        _clean("The ﬁrst  oﬃce: ⽅法 and a hy\ufffe phen") == "The first office: 方法 and a hyphen"
+    )
 
 
 def test_reasons_of_pdf(tmp_path: Path, english_pdf: bytes) -> None:

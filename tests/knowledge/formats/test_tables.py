@@ -7,17 +7,37 @@ from chatapp.knowledge.formats.tables import paragraphs
 
 
 def rows(*lines: tuple[str, ...], header: int | None = None) -> list[str]:
-    return list(paragraphs([{column: cell for column, cell in enumerate(line) if cell} for line in lines], header))
+    return list(
+        paragraphs(
+            [{column: cell for column, cell in enumerate(line) if cell} for line in lines], header
+        )
+    )
 
 
 def test_a_header_of_two_lines_is_put_together() -> None:
     expected = ["Region: North · 2023 Q1: 1 · 2023 Q2: 2 · 2024 Q1: 3 · 2024 Q2: 4"]
-    assert rows(("Region", "2023", "", "2024", ""), ("", "Q1", "Q2", "Q1", "Q2"), ("North", "1", "2", "3", "4")) == expected
-    assert rows(("", "2023", "", "2024", ""), ("Region", "Q1", "Q2", "Q1", "Q2"), ("North", "1", "2", "3", "4")) == expected
+    assert (
+        rows(
+            ("Region", "2023", "", "2024", ""),
+            ("", "Q1", "Q2", "Q1", "Q2"),
+            ("North", "1", "2", "3", "4"),
+        )
+        == expected
+    )
+    assert (
+        rows(
+            ("", "2023", "", "2024", ""),
+            ("Region", "Q1", "Q2", "Q1", "Q2"),
+            ("North", "1", "2", "3", "4"),
+        )
+        == expected
+    )
 
 
 def test_years_may_head_columns() -> None:
-    assert rows(("Town", "2023", "2024"), ("Bonn", "11", "12")) == ["Town: Bonn · 2023: 11 · 2024: 12"]
+    assert rows(("Town", "2023", "2024"), ("Bonn", "11", "12")) == [
+        "Town: Bonn · 2023: 11 · 2024: 12"
+    ]
 
 
 def test_after_a_gap_a_table_goes_on_or_another_begins() -> None:

@@ -38,15 +38,24 @@ def test_a_page_says_what_its_reader_sees(tmp_path: Path) -> None:
 
 def test_the_title_of_a_page_stands_above_headings_that_do_not_repeat_it(tmp_path: Path) -> None:
     page = "<title>Handbook</title><h2>Leave</h2><p>Twenty days.</p>"
-    assert outline(read(tmp_path, page)) == [("Handbook", "Handbook"), ("Handbook › Leave", "Leave")]
+    assert outline(read(tmp_path, page)) == [
+        ("Handbook", "Handbook"),
+        ("Handbook › Leave", "Leave"),
+    ]
 
 
 def test_a_page_of_nothing_but_its_menu_is_read_all_the_same(tmp_path: Path) -> None:
-    assert read(tmp_path, "<html><body><nav><a href=1>Leave</a></nav></body></html>").text == "Leave"
+    assert (
+        read(tmp_path, "<html><body><nav><a href=1>Leave</a></nav></body></html>").text == "Leave"
+    )
 
 
 def test_a_marked_main_part_is_the_page(tmp_path: Path) -> None:
-    page = "<body><div>Buy now</div><main><p>" + "Twenty days of leave. " * 20 + "</p><aside>Mind this.</aside></main></body>"
+    page = (
+        "<body><div>Buy now</div><main><p>"
+        + "Twenty days of leave. " * 20
+        + "</p><aside>Mind this.</aside></main></body>"
+    )
     text = read(tmp_path, page, "a.html").text
     assert "Buy now" not in text and in_order(text, ["Twenty days", "Mind this."])
     stub = "<body><div>" + "Twenty days of leave. " * 20 + "</div><main>Loading</main></body>"
@@ -62,7 +71,10 @@ def test_a_table_that_arranges_a_page_is_read_as_text(tmp_path: Path) -> None:
     ("page", "encoding"),
     [
         ('<meta charset="gb2312"><p>员工每年享有十五天带薪年假</p>', "gb18030"),
-        ('<meta http-equiv="Content-Type" content="text/html; charset=big5"><p>員工每年享有十五天帶薪年假</p>', "big5"),
+        (
+            '<meta http-equiv="Content-Type" content="text/html; charset=big5"><p>員工每年享有十五天帶薪年假</p>',
+            "big5",
+        ),
         ('<meta charset="shift_jis"><p>年次有給休暇は十五日です</p>', "cp932"),
         ('<meta charset="iso-8859-1"><p>Überstunden – 5 €</p>', "cp1252"),
         ('<meta charset="gbk"><p>员工 is really UTF-8</p>', "utf-8"),
@@ -70,13 +82,18 @@ def test_a_table_that_arranges_a_page_is_read_as_text(tmp_path: Path) -> None:
         ("<p>员工每年享有十五天带薪年假，病假需要证明。</p>", "gb18030"),
     ],
 )
-def test_the_encoding_that_a_page_names_is_believed_where_it_fits(tmp_path: Path, page: str, encoding: str) -> None:
+def test_the_encoding_that_a_page_names_is_believed_where_it_fits(
+    tmp_path: Path, page: str, encoding: str
+) -> None:
     expected = page.partition("<p>")[2].partition("</p>")[0]
     assert read(tmp_path, page.encode(encoding), "a.html").text == expected
 
 
 def test_a_page_nested_beyond_measure_loses_its_structure_only(tmp_path: Path) -> None:
-    assert read(tmp_path, "<p>Twenty&amp;days.</p>" + "<div>" * 100_000 + "the end").text == "Twenty&days.\n\nthe end"
+    assert (
+        read(tmp_path, "<p>Twenty&amp;days.</p>" + "<div>" * 100_000 + "the end").text
+        == "Twenty&days.\n\nthe end"
+    )
 
 
 def test_a_page_saved_in_one_file_is_read(tmp_path: Path) -> None:
@@ -96,7 +113,9 @@ def test_an_e_mail_says_who_and_when_and_what(tmp_path: Path) -> None:
         "Content-Transfer-Encoding: 8bit\r\n\r\n每年十五天。\r\n"
     )
     document = read(tmp_path, mail.encode("gb18030"), "leave.eml")
-    assert in_order(document.text, ["Subject: 年假", "From: Ada", "Date: Tue, 05 Mar 2024", "每年十五天。"])
+    assert in_order(
+        document.text, ["Subject: 年假", "From: Ada", "Date: Tue, 05 Mar 2024", "每年十五天。"]
+    )
     assert headings(document) == ["年假"]
 
 
@@ -104,8 +123,14 @@ def test_an_e_mail_says_who_and_when_and_what(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
-def test_the_cells_of_a_table_are_told_apart_whatever_parts_them(tmp_path: Path, separator: str) -> None:
-    lines = [("Town", "Days", "Note"), ("Bonn", "27", '"a, b; c| d\te"'), ("Ulm", "28", '"two\nlines"')]
+def test_the_cells_of_a_table_are_told_apart_whatever_parts_them(
+    tmp_path: Path, separator: str
+) -> None:
+    lines = [
+        ("Town", "Days", "Note"),
+        ("Bonn", "27", '"a, b; c| d\te"'),
+        ("Ulm", "28", '"two\nlines"'),
+    ]
     content = "\r\n".join(separator.join(line) for line in lines)
     assert read(tmp_path, content, "days.csv").text == (
         "Town: Bonn · Days: 27 · Note: a, b; c| d\te\n\nTown: Ulm · Days: 28 · Note: two lines"
@@ -113,7 +138,10 @@ def test_the_cells_of_a_table_are_told_apart_whatever_parts_them(tmp_path: Path,
 
 
 def test_a_table_in_excel_s_own_dialect_is_read(tmp_path: Path) -> None:
-    assert read(tmp_path, "sep=;\r\nStadt;Tage\r\nBonn;27,5\r\n".encode("utf-16"), "a.csv").text == "Stadt: Bonn · Tage: 27,5"
+    assert (
+        read(tmp_path, "sep=;\r\nStadt;Tage\r\nBonn;27,5\r\n".encode("utf-16"), "a.csv").text
+        == "Stadt: Bonn · Tage: 27,5"
+    )
     assert (
         read(tmp_path, "姓名,城市\n张三,北京\n李四,上海\n".encode("gb18030"), "a.csv").text
         == "姓名: 张三 · 城市: 北京\n\n姓名: 李四 · 城市: 上海"
@@ -138,7 +166,9 @@ def test_lines_above_the_header_are_titles(tmp_path: Path) -> None:
 
 
 def test_a_quotation_mark_that_is_never_closed_swallows_nothing(tmp_path: Path) -> None:
-    content = 'Name,Size,Days\nscreen,"15 inch,3\n' + "".join(f"desk {n},wide,{n}\n" for n in range(20))
+    content = 'Name,Size,Days\nscreen,"15 inch,3\n' + "".join(
+        f"desk {n},wide,{n}\n" for n in range(20)
+    )
     text = read(tmp_path, content, "a.csv").text
     assert text.count("Size: wide") == 20
 
@@ -146,26 +176,51 @@ def test_a_quotation_mark_that_is_never_closed_swallows_nothing(tmp_path: Path) 
 def test_long_cells_stand_in_lines_of_their_own(tmp_path: Path) -> None:
     answer = "Employees get twenty five days of leave in every calendar year, " * 3
     text = read(tmp_path, f'Question,Answer\nHow many?,"{answer}"\nWhy?,Because.\n', "faq.csv").text
-    assert text == f"Question: How many?\nAnswer: {answer.strip()}\n\nQuestion: Why? · Answer: Because."
+    assert (
+        text
+        == f"Question: How many?\nAnswer: {answer.strip()}\n\nQuestion: Why? · Answer: Because."
+    )
 
 
-def test_a_table_of_tabs_is_told_by_its_lines_and_one_of_commas_by_its_name_only(tmp_path: Path) -> None:
-    assert read(tmp_path, "Town\tDays\nBonn\t27\nUlm\t28\n", "pasted.txt").text == "Town: Bonn · Days: 27\n\nTown: Ulm · Days: 28"
+def test_a_table_of_tabs_is_told_by_its_lines_and_one_of_commas_by_its_name_only(
+    tmp_path: Path,
+) -> None:
+    assert (
+        read(tmp_path, "Town\tDays\nBonn\t27\nUlm\t28\n", "pasted.txt").text
+        == "Town: Bonn · Days: 27\n\nTown: Ulm · Days: 28"
+    )
     prose = "We came, saw, won.\nThey left, lost, wept.\n"
     assert read(tmp_path, prose, "a.txt").text == prose.strip()
-    assert read(tmp_path, "only one column\nof words\n", "a.csv").text == "only one column\nof words"
+    assert (
+        read(tmp_path, "only one column\nof words\n", "a.csv").text == "only one column\nof words"
+    )
 
 
 # --- JSON
 
 
 def test_small_objects_become_labelled_lines_and_large_ones_sections(tmp_path: Path) -> None:
-    staff = [{"name": "Ada", "bio": "She writes programs. " * 30}, {"name": "Bob", "bio": "He reads them. " * 40}]
-    content = {"office": {"town": "Bonn", "rooms": [4, 5]}, "staff": staff, "open": True, "none": None}
+    staff = [
+        {"name": "Ada", "bio": "She writes programs. " * 30},
+        {"name": "Bob", "bio": "He reads them. " * 40},
+    ]
+    content = {
+        "office": {"town": "Bonn", "rooms": [4, 5]},
+        "staff": staff,
+        "open": True,
+        "none": None,
+    }
     document = read(tmp_path, json.dumps(content), "a.json")
     assert document.media_type == "application/json"
-    assert document.text.startswith("office.town: Bonn\noffice.rooms: 4, 5\n\nname: Ada\n\nShe writes")
-    assert headings(document) == ["staff › Ada", "staff › Ada › bio", "staff › Bob", "staff › Bob › bio"]
+    assert document.text.startswith(
+        "office.town: Bonn\noffice.rooms: 4, 5\n\nname: Ada\n\nShe writes"
+    )
+    assert headings(document) == [
+        "staff › Ada",
+        "staff › Ada › bio",
+        "staff › Bob",
+        "staff › Bob › bio",
+    ]
     assert document.text.endswith("open: true")
 
 
@@ -174,7 +229,9 @@ def test_records_become_rows(tmp_path: Path) -> None:
     expected = "name: Ada · at.town: Bonn\n\nname: Bob · at.town: Ulm"
     document = read(tmp_path, rows, "a.jsonl")
     assert (document.media_type, document.text) == ("application/jsonl", expected)
-    assert read(tmp_path, "[" + rows.strip().replace("\n", ",") + "]", "data.txt").text == expected, "whatever it is called"
+    assert (
+        read(tmp_path, "[" + rows.strip().replace("\n", ",") + "]", "data.txt").text == expected
+    ), "whatever it is called"
 
 
 def test_what_is_no_json_after_all_is_text(tmp_path: Path) -> None:
@@ -187,7 +244,11 @@ def test_what_is_no_json_after_all_is_text(tmp_path: Path) -> None:
 def test_a_notebook_is_its_cells(tmp_path: Path) -> None:
     content = documents.notebook(
         {"cell_type": "markdown", "source": ["# Leave\n", "How many days?"]},
-        {"cell_type": "code", "source": "days = 5 * 5", "outputs": [{"data": {"text/plain": ["25"], "image/png": "iVBORw"}}]},
+        {
+            "cell_type": "code",
+            "source": "days = 5 * 5",
+            "outputs": [{"data": {"text/plain": ["25"], "image/png": "iVBORw"}}],
+        },
     )
     document = read(tmp_path, content, "leave.ipynb")
     assert document.text == "# Leave\nHow many days?\n\n```\ndays = 5 * 5\n```\n\n```\n25\n```"
@@ -269,7 +330,10 @@ CODE = {
         "namespace X\n{\n    public class Shelf\n    {\n        public void Add(Book b)\n        {\n        }\n    }\n}",
         ["X", "X › Shelf", "X › Shelf › Add"],
     ),
-    "a.php": ("<?php\nfinal class Shelf {\n    public function add($b) {\n    }\n}\n", ["Shelf", "Shelf › add"]),
+    "a.php": (
+        "<?php\nfinal class Shelf {\n    public function add($b) {\n    }\n}\n",
+        ["Shelf", "Shelf › add"],
+    ),
     "a.r": ("add <- function(a, b) {\n}\n", ["add"]),
     "a.tf": ('resource "aws_vpc" "main" {\n}\n', ['resource "aws_vpc" "main"']),
     "Makefile": ("all: shelf\n\tcc -o shelf\n\nNAME := x\n", ["all"]),
@@ -279,20 +343,31 @@ CODE = {
 @pytest.mark.parametrize("name", CODE)
 def test_other_languages_do_too(tmp_path: Path, name: str) -> None:
     code, expected = CODE[name]
-    headed = [heading.replace("Shelf › Shelf", "Shelf") for heading in headings(read(tmp_path, code, name))]
+    headed = [
+        heading.replace("Shelf › Shelf", "Shelf")
+        for heading in headings(read(tmp_path, code, name))
+    ]
     assert list(dict.fromkeys(headed)) == expected
 
 
 def test_the_lines_of_code_stay_whole_and_indented_when_it_is_split(tmp_path: Path) -> None:
-    code = "def long():\n" + "".join(f"    value_{n} = compute_something(value_{n - 1})\n" for n in range(1, 200))
+    code = "def long():\n" + "".join(
+        f"    value_{n} = compute_something(value_{n - 1})\n" for n in range(1, 200)
+    )
     text = read(tmp_path, code, "long.py").text
     pieces = [text[span.start : span.end] for span in split(text)]
     assert len(pieces) > 5
-    assert all(line.startswith("    value_") and line.endswith(")") for piece in pieces[1:] for line in piece.split("\n"))
+    assert all(
+        line.startswith("    value_") and line.endswith(")")
+        for piece in pieces[1:]
+        for line in piece.split("\n")
+    )
 
 
 def test_code_is_told_by_its_name_and_by_being_text(tmp_path: Path) -> None:
-    page = "<template>\n  <div>{{ name }}</div>\n</template>\n<script>\nexport default {}\n</script>"
+    page = (
+        "<template>\n  <div>{{ name }}</div>\n</template>\n<script>\nexport default {}\n</script>"
+    )
     assert read(tmp_path, page, "App.vue").text == page
     assert read(tmp_path, documents.pdf("Twenty days."), "days.py").text == "Twenty days."
 
@@ -302,7 +377,10 @@ def test_code_is_told_by_its_name_and_by_being_text(tmp_path: Path) -> None:
 
 def test_front_matter_gives_the_title_and_is_no_heading(tmp_path: Path) -> None:
     text = '---\ntitle: "Handbook"\ndate: 2024-03-05\n---\n\nIntro.\n\n# Leave\n\nTwenty days.'
-    assert outline(read(tmp_path, text, "a.md")) == [("Handbook", "---"), ("Handbook › Leave", "# Leave")]
+    assert outline(read(tmp_path, text, "a.md")) == [
+        ("Handbook", "---"),
+        ("Handbook › Leave", "# Leave"),
+    ]
     assert headings(read(tmp_path, "---\n\nA rule, and then text.\n\n---\n\nmore", "a.md")) == []
 
 
@@ -311,7 +389,10 @@ def test_headings_lose_their_decoration(tmp_path: Path) -> None:
         "## [Leave](#leave) of `staff` {#x}\n\ntext\n\n**Bold** and __strong__ snake_case\n---\n\nend\n\n"
         "two lines\nof text\n---\n\n- item\n---\n"
     )
-    assert headings(read(tmp_path, text, "a.md")) == ["Leave of staff", "Bold and strong snake_case"]
+    assert headings(read(tmp_path, text, "a.md")) == [
+        "Leave of staff",
+        "Bold and strong snake_case",
+    ]
 
 
 def test_fences_hold_no_headings_wherever_they_stand(tmp_path: Path) -> None:

@@ -11,14 +11,21 @@ from chatapp.knowledge.ingest.parse import main, parse
 from tests.support import documents
 from tests.support.reading import headings, outline, read, why
 
-CHINESE = "员工每年享有十五天带薪年假。请假须提前三个工作日向主管申请，并在系统中登记。病假需要医院证明。"
+CHINESE = (
+    "员工每年享有十五天带薪年假。请假须提前三个工作日向主管申请，并在系统中登记。病假需要医院证明。"
+)
 TRADITIONAL = "員工每年享有十五天帶薪年假。請假須提前三個工作日向主管申請，並在系統中登記。"
-JAPANESE = "従業員は毎年十五日の有給休暇を取得できます。休暇を取る場合は三日前までに申請してください。"
+JAPANESE = (
+    "従業員は毎年十五日の有給休暇を取得できます。休暇を取る場合は三日前までに申請してください。"
+)
 
 # --- encodings
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "gb18030", "big5"])
+@pytest.mark.parametrize(
+    "encoding",
+    ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "gb18030", "big5"],
+)
 def test_text_is_read_in_every_encoding(tmp_path: Path, encoding: str) -> None:
     text = TRADITIONAL if encoding == "big5" else CHINESE
     assert read(tmp_path, (text + "\r\n").encode(encoding), "a.txt").text == text
@@ -32,12 +39,30 @@ def test_text_is_read_in_every_encoding(tmp_path: Path, encoding: str) -> None:
         ("utf-16-le", "Überstunden müssen drei Tage vorher genehmigt werden."),
         ("utf-16-le", CHINESE),
         ("utf-16-be", "员工每年享有十五天带薪年假"),
-        ("cp1252", "Die Beschäftigten haben jährlich Anspruch auf Urlaub, und zwar für fünfzehn Tage."),
-        ("cp1252", "Les employés ont droit à quinze jours de congés payés par an, après accord du supérieur."),
-        ("cp1250", "Zaměstnanci mají nárok na patnáct dní placené dovolené ročně. Žádost je třeba podat tři dny předem."),
-        ("iso8859_2", "Pracownicy mają prawo do piętnastu dni płatnego urlopu rocznie. Wniosek należy złożyć wcześniej."),
-        ("cp1254", "Çalışanlar yılda on beş gün ücretli izin hakkına sahiptir. Başvuru üç gün önceden yapılmalıdır."),
-        ("cp1251", "Сотрудники имеют право на пятнадцать дней отпуска в год. Заявление подаётся за три дня."),
+        (
+            "cp1252",
+            "Die Beschäftigten haben jährlich Anspruch auf Urlaub, und zwar für fünfzehn Tage.",
+        ),
+        (
+            "cp1252",
+            "Les employés ont droit à quinze jours de congés payés par an, après accord du supérieur.",
+        ),
+        (
+            "cp1250",
+            "Zaměstnanci mají nárok na patnáct dní placené dovolené ročně. Žádost je třeba podat tři dny předem.",
+        ),
+        (
+            "iso8859_2",
+            "Pracownicy mają prawo do piętnastu dni płatnego urlopu rocznie. Wniosek należy złożyć wcześniej.",
+        ),
+        (
+            "cp1254",
+            "Çalışanlar yılda on beş gün ücretli izin hakkına sahiptir. Başvuru üç gün önceden yapılmalıdır.",
+        ),
+        (
+            "cp1251",
+            "Сотрудники имеют право на пятнадцать дней отпуска в год. Заявление подаётся за три дня.",
+        ),
         ("cp932", JAPANESE),
         ("euc_jp", JAPANESE),
         ("iso2022_jp", JAPANESE),
@@ -61,10 +86,15 @@ def test_a_few_chinese_words_in_gb18030_are_not_taken_for_korean(tmp_path: Path)
     assert read(tmp_path, "年假十五天".encode("gb18030"), "a.txt").text == "年假十五天"
 
 
-def test_a_text_in_utf_8_that_was_cut_or_has_a_broken_character_is_still_utf_8(tmp_path: Path) -> None:
+def test_a_text_in_utf_8_that_was_cut_or_has_a_broken_character_is_still_utf_8(
+    tmp_path: Path,
+) -> None:
     whole = CHINESE.encode()
     assert read(tmp_path, whole[:-1], "a.txt").text == CHINESE[:-1] + "\ufffd"
-    assert read(tmp_path, CHINESE.encode() + b"\xff\n" + whole, "a.txt").text == f"{CHINESE}\ufffd\n{CHINESE}"
+    assert (
+        read(tmp_path, CHINESE.encode() + b"\xff\n" + whole, "a.txt").text
+        == f"{CHINESE}\ufffd\n{CHINESE}"
+    )
 
 
 def test_what_fits_no_encoding_is_never_shown_garbled(tmp_path: Path) -> None:
@@ -76,8 +106,12 @@ def test_what_fits_no_encoding_is_never_shown_garbled(tmp_path: Path) -> None:
 
 def test_an_encoding_that_is_declared_wrongly_is_not_believed() -> None:
     assert decode("年假".encode(), "gbk") == "年假"
-    assert decode("Überstunden für alle Beschäftigten".encode("cp1252"), "utf-8").startswith("Überstunden")
-    assert decode("Überstunden für alle Beschäftigten".encode("cp1252"), "no-such-encoding").startswith("Überstunden")
+    assert decode("Überstunden für alle Beschäftigten".encode("cp1252"), "utf-8").startswith(
+        "Überstunden"
+    )
+    assert decode(
+        "Überstunden für alle Beschäftigten".encode("cp1252"), "no-such-encoding"
+    ).startswith("Überstunden")
 
 
 # --- text and Markdown
@@ -91,7 +125,9 @@ def test_markdown_headings_make_sections_but_not_inside_code(tmp_path: Path) -> 
     assert headings(read(tmp_path, text, "a.txt")) == []
 
 
-@pytest.mark.parametrize("name", ["a.xml", "a.yaml", "a.toml", "a.log", "a.rst", "a.ini", "a.srt", "LICENSE"])
+@pytest.mark.parametrize(
+    "name", ["a.xml", "a.yaml", "a.toml", "a.log", "a.rst", "a.ini", "a.srt", "LICENSE"]
+)
 def test_any_other_text_is_read_as_it_stands(tmp_path: Path, name: str) -> None:
     text = "<a>\n  <b>Twenty days</b>\n</a>"
     document = read(tmp_path, text, name)
@@ -102,21 +138,43 @@ def test_any_other_text_is_read_as_it_stands(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["leave.txt", "leave.pdf", "leave.zip", "leave.html", "leave.md", "leave.csv", "leave", "leave.doc"]
+    "name",
+    [
+        "leave.txt",
+        "leave.pdf",
+        "leave.zip",
+        "leave.html",
+        "leave.md",
+        "leave.csv",
+        "leave",
+        "leave.doc",
+    ],
 )
 def test_a_wrong_extension_does_not_matter(tmp_path: Path, name: str) -> None:
     assert read(tmp_path, documents.word(), name).media_type.endswith("wordprocessingml.document")
     assert read(tmp_path, documents.workbook(), name).media_type.endswith("spreadsheetml.sheet")
-    assert read(tmp_path, documents.slides(), name).media_type.endswith("presentationml.presentation")
+    assert read(tmp_path, documents.slides(), name).media_type.endswith(
+        "presentationml.presentation"
+    )
     assert read(tmp_path, documents.pdf("Twenty days."), name).media_type == "application/pdf"
-    assert read(tmp_path, documents.epub("<p>Twenty days.</p>"), name).media_type == "application/epub+zip"
+    assert (
+        read(tmp_path, documents.epub("<p>Twenty days.</p>"), name).media_type
+        == "application/epub+zip"
+    )
 
 
 @pytest.mark.parametrize("name", ["leave.txt", "leave.pdf", "leave.xls", "leave"])
-def test_kinds_of_text_are_told_by_their_content_where_it_is_plain_to_see(tmp_path: Path, name: str) -> None:
-    assert read(tmp_path, "<!-- saved --><html><body><p>Twenty days.</p></body></html>", name).text == "Twenty days."
+def test_kinds_of_text_are_told_by_their_content_where_it_is_plain_to_see(
+    tmp_path: Path, name: str
+) -> None:
+    assert (
+        read(tmp_path, "<!-- saved --><html><body><p>Twenty days.</p></body></html>", name).text
+        == "Twenty days."
+    )
     assert read(tmp_path, '{"leave": 20}', name).media_type == "application/json"
-    assert read(tmp_path, "Twenty days, or <b>more</b>.", name).text == "Twenty days, or <b>more</b>."
+    assert (
+        read(tmp_path, "Twenty days, or <b>more</b>.", name).text == "Twenty days, or <b>more</b>."
+    )
 
 
 def test_a_workbook_with_macros_is_a_workbook(tmp_path: Path) -> None:
@@ -124,7 +182,9 @@ def test_a_workbook_with_macros_is_a_workbook(tmp_path: Path) -> None:
         b"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml",
         b"application/vnd.ms-excel.sheet.macroEnabled.main+xml",
     )
-    assert read(tmp_path, documents.with_part(documents.workbook(), "[Content_Types].xml", types)).text.startswith("Sales")
+    assert read(
+        tmp_path, documents.with_part(documents.workbook(), "[Content_Types].xml", types)
+    ).text.startswith("Sales")
 
 
 COMPOUND = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600
@@ -168,7 +228,9 @@ def test_a_text_may_begin_like_a_picture(tmp_path: Path) -> None:
 # --- the child's side of the pipe
 
 
-def test_the_outcome_is_one_line_of_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_outcome_is_one_line_of_json(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = tmp_path / "original"
     path.write_text("# 年假\ntext 😀", "utf-8")
     assert main([str(path), "a.md", "10"]) == 0
@@ -176,4 +238,6 @@ def test_the_outcome_is_one_line_of_json(tmp_path: Path, capsys: pytest.CaptureF
     assert document == parse(path, "a.md", 10)
     path.write_bytes(documents.pdf("a", "b", "c"))
     main([str(path), "a.pdf", "2"])
-    assert json.loads(capsys.readouterr().out) == {"unreadable": {"reason": "pages", "params": {"limit": 2}}}
+    assert json.loads(capsys.readouterr().out) == {
+        "unreadable": {"reason": "pages", "params": {"limit": 2}}
+    }

@@ -16,14 +16,24 @@ from chatapp.storage.models import Chunk, File, FileText, now
 from tests.support import documents
 from tests.support.shelf import Shelf, parse_here
 
-LONG = "\n\n".join(f"Paragraph {n} about the leave of employees. " + "It says a lot more than that. " * 30 for n in range(150))
+LONG = "\n\n".join(
+    f"Paragraph {n} about the leave of employees. " + "It says a lot more than that. " * 30
+    for n in range(150)
+)
 
 
 def test_a_file_becomes_searchable_with_offsets_that_fit(shelf: Shelf, english_pdf: bytes) -> None:
     row = shelf.add("handbook.pdf", english_pdf)
-    assert (row["status"], row["pages"], row["progress"], row["error"]) == ("ready", documents.PAGES, 1.0, None)
+    assert (row["status"], row["pages"], row["progress"], row["error"]) == (
+        "ready",
+        documents.PAGES,
+        1.0,
+        None,
+    )
     assert row["media_type"] == "application/pdf"
-    chunks, text = shelf.database.read(lambda t: (t.scalars(select(Chunk)).all(), t.scalars(select(FileText)).one().text))
+    chunks, text = shelf.database.read(
+        lambda t: (t.scalars(select(Chunk)).all(), t.scalars(select(FileText)).one().text)
+    )
     assert len(chunks) == row["chunks"] > documents.PAGES / 2
     assert all(text[chunk.start : chunk.end] == chunk.text for chunk in chunks)
     assert [chunk.page for chunk in chunks] == sorted(chunk.page for chunk in chunks)
@@ -32,8 +42,13 @@ def test_a_file_becomes_searchable_with_offsets_that_fit(shelf: Shelf, english_p
 
 def test_headings_go_with_their_chunks(shelf: Shelf) -> None:
     shelf.add("rules.md", "# Leave\n\ntwenty days\n\n## Sickness\n\ncall at nine")
-    rows = shelf.database.read(lambda t: [(chunk.heading, chunk.text) for chunk in t.scalars(select(Chunk))])
-    assert rows == [("Leave", "# Leave\n\ntwenty days"), ("Leave › Sickness", "## Sickness\n\ncall at nine")]
+    rows = shelf.database.read(
+        lambda t: [(chunk.heading, chunk.text) for chunk in t.scalars(select(Chunk))]
+    )
+    assert rows == [
+        ("Leave", "# Leave\n\ntwenty days"),
+        ("Leave › Sickness", "## Sickness\n\ncall at nine"),
+    ]
 
 
 def test_nothing_is_found_before_all_of_it_is(shelf: Shelf) -> None:
@@ -51,10 +66,15 @@ def test_nothing_is_found_before_all_of_it_is(shelf: Shelf) -> None:
     assert job and ingest.read(job) == "ready"
     assert len(seen) >= 2 and all(chunks >= BATCH_CHUNKS and found == 1 for chunks, found in seen)
     assert len(shelf.search("leave of employees", 50)) > 1
-    assert shelf.knowledge.file(shelf.user, shelf.base, row["id"])["chunks"] == shelf.count("chunks") - 1
+    assert (
+        shelf.knowledge.file(shelf.user, shelf.base, row["id"])["chunks"]
+        == shelf.count("chunks") - 1
+    )
 
 
-def test_a_failure_has_its_reason_and_leaves_no_chunks(shelf: Shelf, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_failure_has_its_reason_and_leaves_no_chunks(
+    shelf: Shelf, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level("INFO", "chatapp")
     row = shelf.add("scan.pdf", documents.scan())
     assert row["status"] == "failed"
@@ -112,7 +132,9 @@ def test_a_reader_that_died_is_followed_by_another_and_nothing_is_twice(shelf: S
     assert shelf.work() == ["ready"]
     ready = shelf.knowledge.file(shelf.user, shelf.base, row["id"])
     assert ready["chunks"] == shelf.count("chunks") == shelf.count("lexical") > left
-    ordinals = shelf.database.read(lambda t: list(t.scalars(select(Chunk.ordinal).order_by(Chunk.ordinal))))
+    ordinals = shelf.database.read(
+        lambda t: list(t.scalars(select(Chunk.ordinal).order_by(Chunk.ordinal)))
+    )
     assert ordinals == list(range(ready["chunks"]))
     assert dead.read(job) == "lost", "the first one comes back from the dead and changes nothing"
     assert shelf.knowledge.file(shelf.user, shelf.base, row["id"]) == ready
@@ -172,7 +194,9 @@ def test_a_file_that_is_deleted_while_it_is_read_is_gone(shelf: Shelf) -> None:
 
 def test_a_lost_original_is_a_damaged_file(shelf: Shelf) -> None:
     row = shelf.put("a.txt", "text")
-    shelf.knowledge.originals.remove(shelf.database.read(lambda t: t.get_one(File, row["id"]).sha256))
+    shelf.knowledge.originals.remove(
+        shelf.database.read(lambda t: t.get_one(File, row["id"]).sha256)
+    )
     assert shelf.work(parse_here) == ["failed"]
 
 
@@ -180,6 +204,10 @@ def expire(shelf: Shelf) -> None:
     """Let the lease of every file end."""
 
     def change(t: Any) -> None:
-        t.execute(update(File).where(File.lease_until.is_not(None)).values(lease_until=now() - timedelta(seconds=1)))
+        t.execute(
+            update(File)
+            .where(File.lease_until.is_not(None))
+            .values(lease_until=now() - timedelta(seconds=1))
+        )
 
     shelf.database.write(change)

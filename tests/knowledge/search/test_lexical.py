@@ -96,11 +96,15 @@ def test_what_is_removed_is_gone_from_rows_frequencies_and_totals(index: Index) 
     assert index.find("leave") == []
 
 
-@pytest.mark.parametrize("evil", ['" OR 1', "k1_ulm", "NEAR(ulm)", "*", "ul*", "ulm AND bonn", "'; DROP TABLE lexical"])
+@pytest.mark.parametrize(
+    "evil", ['" OR 1', "k1_ulm", "NEAR(ulm)", "*", "ul*", "ulm AND bonn", "'; DROP TABLE lexical"]
+)
 def test_a_question_is_never_a_query(index: Index, evil: str) -> None:
     index.add("leave in bonn", "office in ulm")
     asked = tokens_of("", "", evil)
-    assert {key for key, _ in index.find(*asked)} == {n for n, word in ((1, "bonn"), (2, "ulm")) if word in asked}
+    assert {key for key, _ in index.find(*asked)} == {
+        n for n, word in ((1, "bonn"), (2, "ulm")) if word in asked
+    }
     assert index.find(evil.replace('"', "")) == [], "nor is a token"
 
 

@@ -9,13 +9,20 @@ from tests.support import documents
 from tests.support.shelf import Shelf
 
 
-def test_the_right_page_and_sentence_are_found_in_both_languages(shelf: Shelf, english_pdf: bytes, chinese_pdf: bytes) -> None:
+def test_the_right_page_and_sentence_are_found_in_both_languages(
+    shelf: Shelf, english_pdf: bytes, chinese_pdf: bytes
+) -> None:
     shelf.add("handbook.pdf", english_pdf)
     shelf.add("手册.pdf", chinese_pdf)
-    for number, (town, chinese) in enumerate(zip(documents.TOWNS, documents.CHINESE_TOWNS, strict=True), 1):
+    for number, (town, chinese) in enumerate(
+        zip(documents.TOWNS, documents.CHINESE_TOWNS, strict=True), 1
+    ):
         found = shelf.search(f"How many days of paid leave do employees in {town} get?")[0]
         assert (found.name, found.page) == ("handbook.pdf", number)
-        assert found.quote == f"Employees in {town} get {number + 10} days of paid leave in every calendar year."
+        assert (
+            found.quote
+            == f"Employees in {town} get {number + 10} days of paid leave in every calendar year."
+        )
         found = shelf.search(f"{chinese}办事处的员工有多少天带薪年假？")[0]
         assert (found.name, found.page) == ("手册.pdf", number)
         assert found.quote == f"{chinese}办事处的员工每年享有{number + 10}天带薪年假。"
@@ -24,8 +31,13 @@ def test_the_right_page_and_sentence_are_found_in_both_languages(shelf: Shelf, e
 def test_a_filter_by_md5_keeps_to_those_files(shelf: Shelf) -> None:
     one = shelf.add("one.txt", "The leave of employees is long.")
     two = shelf.add("two.txt", "The leave of employees is short.")
-    assert {passage.name for passage in shelf.search("leave of employees")} == {"one.txt", "two.txt"}
-    assert [passage.name for passage in shelf.search("leave of employees", md5s=[two["md5"]])] == ["two.txt"]
+    assert {passage.name for passage in shelf.search("leave of employees")} == {
+        "one.txt",
+        "two.txt",
+    }
+    assert [passage.name for passage in shelf.search("leave of employees", md5s=[two["md5"]])] == [
+        "two.txt"
+    ]
     assert len(shelf.search("leave of employees", md5s=[one["md5"], two["md5"]])) == 2
     assert shelf.search("leave of employees", md5s=["0" * 32]) == []
     assert shelf.search("leave of employees", md5s=[]) == []
@@ -40,7 +52,11 @@ def test_title_and_headings_are_searched_but_not_shown(shelf: Shelf) -> None:
 
 
 def test_a_question_of_stop_words_finds_the_heading_that_asks_it(shelf: Shelf) -> None:
-    sections = ("# Guide\n\nIt is short.", "## What can you do?\n\nAnswers are quoted.", "## How are you?\n\nWell.")
+    sections = (
+        "# Guide\n\nIt is short.",
+        "## What can you do?\n\nAnswers are quoted.",
+        "## How are you?\n\nWell.",
+    )
     shelf.add("manual.md", "\n\n".join(sections))
     shelf.add("你是谁.md", "# 你是谁？\n\n一个助手。")
     for question in ("What can you do?", "what do YOU do"):
@@ -59,7 +75,10 @@ def test_stop_words_do_not_count_beside_others(shelf: Shelf) -> None:
 
 @pytest.mark.parametrize("question", ["Where is my data stored?", "data"])
 def test_a_heading_is_not_the_quote_of_its_passage(shelf: Shelf, question: str) -> None:
-    shelf.add("manual.md", "# Running it\n\n## Where is my data stored?\n\nIn the folder beside the program. Call us.")
+    shelf.add(
+        "manual.md",
+        "# Running it\n\n## Where is my data stored?\n\nIn the folder beside the program. Call us.",
+    )
     assert shelf.search(question)[0].quote == "In the folder beside the program."
 
 
@@ -68,19 +87,31 @@ def test_of_two_languages_the_askers_comes_first(shelf: Shelf) -> None:
     shelf.add("zh.md", "# PostgreSQL\n\n设置好。")
     shelf.add("long.txt", "PostgreSQL. " + "Words about something else. " * 15)
     assert [passage.name for passage in shelf.search("PostgreSQL")][:2] == ["en.md", "zh.md"]
-    assert [passage.name for passage in shelf.search("PostgreSQL 怎么样？")][:2] == ["zh.md", "en.md"]
+    assert [passage.name for passage in shelf.search("PostgreSQL 怎么样？")][:2] == [
+        "zh.md",
+        "en.md",
+    ]
 
 
 def test_a_heading_with_nothing_below_it_is_part_of_the_section_below_it(shelf: Shelf) -> None:
-    shelf.add("manual.md", "# Running it\n\n## Data\n\n### Where\n\nIn the folder.\n\n## Empty\n\n## Last")
+    shelf.add(
+        "manual.md", "# Running it\n\n## Data\n\n### Where\n\nIn the folder.\n\n## Empty\n\n## Last"
+    )
     assert [(passage.heading, passage.text) for passage in shelf.search("data")] == [
         ("Running it › Data › Where", "# Running it\n\n## Data\n\n### Where\n\nIn the folder.")
     ]
-    assert [passage.text for passage in shelf.search("empty last")] == ["## Empty", "## Last"], "nothing is lost"
+    assert [passage.text for passage in shelf.search("empty last")] == ["## Empty", "## Last"], (
+        "nothing is lost"
+    )
 
 
 def test_neighbours_are_joined_into_one_passage(shelf: Shelf) -> None:
-    shelf.add("long.txt", "\n\n".join(f"Rule {n} of the zebra crossing. " + "More words are here. " * 40 for n in range(6)))
+    shelf.add(
+        "long.txt",
+        "\n\n".join(
+            f"Rule {n} of the zebra crossing. " + "More words are here. " * 40 for n in range(6)
+        ),
+    )
     passages = shelf.search("zebra crossing", 5)
     text = "".join(passage.text for passage in passages)
     assert len(passages) < 5
@@ -99,7 +130,10 @@ def test_scores_are_between_0_and_1_and_fall(shelf: Shelf) -> None:
     assert shelf.search("travel to the moon by rocket")[0].score < 0.5
 
 
-@pytest.mark.parametrize("query", ["", "   ", "?!", "the of and", "什么", "\0", "x" * 100_000, "年" * 5000, '"', "(" * 50])
+@pytest.mark.parametrize(
+    "query",
+    ["", "   ", "?!", "the of and", "什么", "\0", "x" * 100_000, "年" * 5000, '"', "(" * 50],
+)
 def test_odd_questions_find_nothing_and_break_nothing(shelf: Shelf, query: str) -> None:
     shelf.add("a.txt", "Leave is granted.")
     assert shelf.search(query) == []

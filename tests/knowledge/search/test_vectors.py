@@ -41,7 +41,9 @@ def chroma(tmp_path: Path) -> Iterator[Chroma]:
 
 @pytest.fixture
 def dense(tmp_path: Path, embed_server: EmbedServer, chroma: Chroma) -> Iterator[Dense]:
-    made = make_dense(Settings(home=tmp_path, embedder="meanings", embedder_url=embed_server.base_url), chroma)
+    made = make_dense(
+        Settings(home=tmp_path, embedder="meanings", embedder_url=embed_server.base_url), chroma
+    )
     yield made
     made.database.close()
 
@@ -74,7 +76,9 @@ def test_words_are_found_before_vectors_are_there(dense: Dense, embed_server: Em
     assert dense.knowledge.base(dense.user, dense.base)["vectors"]["state"] == "building"
 
 
-def test_a_file_that_waited_for_its_embedder_goes_on_by_itself_or_when_asked(dense: Dense, embed_server: EmbedServer) -> None:
+def test_a_file_that_waited_for_its_embedder_goes_on_by_itself_or_when_asked(
+    dense: Dense, embed_server: EmbedServer
+) -> None:
     embed_server.mood = "key"
     row = dense.add("rules.txt", LEAVE)
     assert row["error"]["key"] == "error.knowledge_unavailable.embedder_key"
@@ -92,16 +96,23 @@ def test_a_file_that_waited_for_its_embedder_goes_on_by_itself_or_when_asked(den
 
 
 @pytest.mark.parametrize("mood", ["html", "nan", "short", "down", "key"])
-def test_no_answer_of_an_embedder_breaks_a_search_or_a_file(dense: Dense, embed_server: EmbedServer, mood: str) -> None:
+def test_no_answer_of_an_embedder_breaks_a_search_or_a_file(
+    dense: Dense, embed_server: EmbedServer, mood: str
+) -> None:
     dense.add("rules.txt", LEAVE)
     embed_server.mood = mood
     assert names(dense.search("days of leave")) == ["rules.txt"]
     assert dense.add("car.txt", CAR)["status"] == "embedding"
 
 
-def test_a_service_that_takes_few_texts_at_once_gets_few(dense: Dense, embed_server: EmbedServer) -> None:
+def test_a_service_that_takes_few_texts_at_once_gets_few(
+    dense: Dense, embed_server: EmbedServer
+) -> None:
     embed_server.most = 3
-    dense.put("long.txt", "\n\n".join(f"Number {n} of leave. " + "It says more than that. " * 40 for n in range(30)))
+    dense.put(
+        "long.txt",
+        "\n\n".join(f"Number {n} of leave. " + "It says more than that. " * 40 for n in range(30)),
+    )
     dense.work()
     assert dense.is_exact() and len(dense.in_sql()) > 20
     assert max(len(payload["input"]) for payload in embed_server.asked) <= 3
@@ -112,13 +123,20 @@ def test_the_title_and_the_headings_are_embedded_with_the_text_and_prefixes_stan
 ) -> None:
     shelf = dense.reopened(query_prefix="query: ", passage_prefix="passage: ")
     shelf.add("Handbook.md", f"# Absence\n\n## Leave\n\n{LEAVE}")
-    assert any(text.startswith("passage: Handbook\nAbsence › Leave\n") for text in embed_server.texts())
+    assert any(
+        text.startswith("passage: Handbook\nAbsence › Leave\n") for text in embed_server.texts()
+    )
     shelf.search("How much leave?")
     assert embed_server.texts()[-1] == "query: How much leave?"
 
 
-def test_a_worker_that_was_killed_goes_on_where_it_had_come_to(dense: Dense, embed_server: EmbedServer) -> None:
-    dense.put("long.txt", "\n\n".join(f"Number {n} of leave. " + "It says more than that. " * 40 for n in range(120)))
+def test_a_worker_that_was_killed_goes_on_where_it_had_come_to(
+    dense: Dense, embed_server: EmbedServer
+) -> None:
+    dense.put(
+        "long.txt",
+        "\n\n".join(f"Number {n} of leave. " + "It says more than that. " * 40 for n in range(120)),
+    )
     steps = iter([False] * 6)  # the seventh look finds that it has to leave
 
     assert dense.work(leaving=lambda: next(steps, True))[-1] in ("queued", "embedding")
@@ -126,7 +144,9 @@ def test_a_worker_that_was_killed_goes_on_where_it_had_come_to(dense: Dense, emb
     assert 0 < before < 120
     dense.work()
     assert dense.is_exact()
-    assert len(embed_server.texts()) == len(set(embed_server.texts())) == len(dense.in_sql()), "nothing was embedded twice"
+    assert len(embed_server.texts()) == len(set(embed_server.texts())) == len(dense.in_sql()), (
+        "nothing was embedded twice"
+    )
 
 
 def test_what_a_dead_worker_of_this_machine_held_is_free_at_once(dense: Dense) -> None:
@@ -177,7 +197,12 @@ def test_a_base_is_not_forgotten_while_chroma_is_away(dense: Dense, chroma: Chro
     remover = Remover(dense.database, index_for(True), dense.knowledge.originals, dense.sync)
     assert not remover.go_on() and remover.due()
     chroma.start()
-    remover = Remover(dense.database, index_for(True), dense.knowledge.originals, Sync(dense.database, dense.index))
+    remover = Remover(
+        dense.database,
+        index_for(True),
+        dense.knowledge.originals,
+        Sync(dense.database, dense.index),
+    )
     assert remover.go_on() and not remover.due()
     assert dense.index.names("kb_") == []
 
@@ -186,9 +211,13 @@ def test_a_chunk_that_chroma_names_is_shown_to_nobody_else(dense: Dense) -> None
     dense.add("rules.txt", LEAVE)
     other = dense.knowledge.create(dense.user, "Other")["id"]
     dense.add("car.txt", CAR, base=other)
-    theirs = dense.database.read(lambda t: t.scalars(select(KnowledgeBase).where(KnowledgeBase.id == other)).one())
+    theirs = dense.database.read(
+        lambda t: t.scalars(select(KnowledgeBase).where(KnowledgeBase.id == other)).one()
+    )
     [stranger] = dense.in_chroma()
-    vector = dense.database.read(lambda t: t.scalars(select(Vector.embedding).where(Vector.chunk_id == stranger)).one())
+    vector = dense.database.read(
+        lambda t: t.scalars(select(Vector.embedding).where(Vector.chunk_id == stranger)).one()
+    )
     dense.index.upsert(theirs.collection or "", [Entry(stranger, "0" * 32, vector)])
     assert names(dense.search(SYNONYM, bases=[other])) == ["car.txt"]
 
@@ -202,7 +231,9 @@ def test_a_filter_by_md5_holds_for_vectors_too(dense: Dense) -> None:
 # --- Chroma in trouble
 
 
-def test_without_chroma_the_search_is_exact_and_finds_the_same(dense: Dense, chroma: Chroma) -> None:
+def test_without_chroma_the_search_is_exact_and_finds_the_same(
+    dense: Dense, chroma: Chroma
+) -> None:
     for n in range(30):
         dense.add(f"{n}.txt", f"{LEAVE} Number {n}." if n % 2 else f"{CAR} Number {n}.")
     before = dense.search(SYNONYM, 10)
@@ -212,7 +243,9 @@ def test_without_chroma_the_search_is_exact_and_finds_the_same(dense: Dense, chr
     assert [passage.by for passage in before] == [passage.by for passage in after]
 
 
-def test_chroma_s_folder_deleted_answers_go_on_and_the_index_is_made_again(dense: Dense, chroma: Chroma) -> None:
+def test_chroma_s_folder_deleted_answers_go_on_and_the_index_is_made_again(
+    dense: Dense, chroma: Chroma
+) -> None:
     dense.add("rules.txt", LEAVE)
     dense.add("car.txt", CAR)
     chroma.kill()
@@ -234,9 +267,14 @@ def test_a_new_chroma_is_checked_before_anybody_asks(dense: Dense, chroma: Chrom
     assert dense.is_exact()
 
 
-def test_a_graph_that_is_lost_while_the_count_is_right_is_noticed(dense: Dense, chroma: Chroma) -> None:
+def test_a_graph_that_is_lost_while_the_count_is_right_is_noticed(
+    dense: Dense, chroma: Chroma
+) -> None:
     for n in range(3):
-        dense.put(f"{n}.txt", "\n\n".join(f"Number {n}.{i} of leave. " + "It says more. " * 60 for i in range(120)))
+        dense.put(
+            f"{n}.txt",
+            "\n\n".join(f"Number {n}.{i} of leave. " + "It says more. " * 60 for i in range(120)),
+        )
     dense.work()
     name = dense.row().collection
     chroma.kill()
@@ -275,7 +313,9 @@ def test_every_step_may_be_cut_by_a_kill_of_chroma(dense: Dense, chroma: Chroma)
 # --- another embedder
 
 
-def test_another_embedder_keeps_words_and_offers_to_index_anew(dense: Dense, embed_server: EmbedServer) -> None:
+def test_another_embedder_keeps_words_and_offers_to_index_anew(
+    dense: Dense, embed_server: EmbedServer
+) -> None:
     dense.add("rules.txt", LEAVE)
     old = dense.row().collection
     other = dense.reopened(embedder="other-meanings")
@@ -296,7 +336,9 @@ def test_another_embedder_keeps_words_and_offers_to_index_anew(dense: Dense, emb
     assert other.knowledge.base(dense.user, dense.base)["vectors"]["state"] == "ready"
 
 
-def test_an_index_made_anew_changes_over_with_its_last_file(dense: Dense, embed_server: EmbedServer) -> None:
+def test_an_index_made_anew_changes_over_with_its_last_file(
+    dense: Dense, embed_server: EmbedServer
+) -> None:
     for n in range(3):
         dense.add(f"{n}.txt", f"{LEAVE} Number {n}.")
     other = dense.reopened(embedder="other-meanings")
@@ -321,6 +363,8 @@ def test_indexing_anew_needs_an_embedder_and_one_s_own_base(dense: Dense, tmp_pa
     dense.knowledge.install_manual(folder)
     dense.work()
     bundled = next(base for base in dense.knowledge.bases(dense.user) if base["bundled"])
-    assert bundled["vectors"]["state"] == "off" and bundled["chunks"] == 1 and dense.in_sql() == set()
+    assert (
+        bundled["vectors"]["state"] == "off" and bundled["chunks"] == 1 and dense.in_sql() == set()
+    )
     with pytest.raises(Forbidden):
         dense.knowledge.reindex(dense.user, bundled["id"])

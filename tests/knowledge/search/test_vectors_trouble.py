@@ -37,7 +37,9 @@ def embed_server() -> Iterator[EmbedServer]:
 @pytest.fixture
 def dense(tmp_path: Path, embed_server: EmbedServer) -> Iterator[Dense]:
     with Chroma(tmp_path / "vectors") as chroma:
-        made = make_dense(Settings(home=tmp_path, embedder="meanings", embedder_url=embed_server.base_url), chroma)
+        made = make_dense(
+            Settings(home=tmp_path, embedder="meanings", embedder_url=embed_server.base_url), chroma
+        )
         yield made
         made.database.close()
 
@@ -68,9 +70,20 @@ def stranger(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 @pytest.mark.parametrize(
-    "stranger", [(404, b"not here"), (200, b"{}"), (200, b"[]"), (200, b"null"), (500, b"oops"), (200, b"<p>hi")], indirect=True
+    "stranger",
+    [
+        (404, b"not here"),
+        (200, b"{}"),
+        (200, b"[]"),
+        (200, b"null"),
+        (500, b"oops"),
+        (200, b"<p>hi"),
+    ],
+    indirect=True,
 )
-def test_a_server_that_is_no_chroma_stops_no_search_and_no_worker(dense: Dense, stranger: str) -> None:
+def test_a_server_that_is_no_chroma_stops_no_search_and_no_worker(
+    dense: Dense, stranger: str
+) -> None:
     dense.add("rules.txt", LEAVE)
     index = VectorIndex(lambda: stranger)
     dense.knowledge._dense._index = index  # type: ignore[union-attr]
@@ -85,8 +98,13 @@ def test_a_server_that_is_no_chroma_stops_no_search_and_no_worker(dense: Dense, 
 
 
 def test_embedding_gives_way_to_a_file_that_waits_to_be_read(dense: Dense) -> None:
-    dense.put("long.txt", "\n\n".join(f"Number {n} of leave. " + "It says more than that. " * 40 for n in range(100)))
-    ingest = Ingest(dense.database, index_for(True), dense.knowledge.originals, parse_here, embeds=True)
+    dense.put(
+        "long.txt",
+        "\n\n".join(f"Number {n} of leave. " + "It says more than that. " * 40 for n in range(100)),
+    )
+    ingest = Ingest(
+        dense.database, index_for(True), dense.knowledge.originals, parse_here, embeds=True
+    )
     embedding = Embedding(dense.database, dense.embedder, lambda: False)
     read = ingest.claim("a worker")
     assert read and ingest.read(read) == "embedding"
@@ -107,7 +125,9 @@ def test_indexing_an_empty_base_anew_is_soon_done(dense: Dense) -> None:
     assert dense.knowledge.base(dense.user, dense.base)["vectors"]["state"] == "ready"
 
 
-def test_deleting_the_file_that_holds_a_change_up_lets_it_end(dense: Dense, embed_server: EmbedServer) -> None:
+def test_deleting_the_file_that_holds_a_change_up_lets_it_end(
+    dense: Dense, embed_server: EmbedServer
+) -> None:
     dense.add("rules.txt", LEAVE)
     other = dense.reopened(embedder="other-meanings")
     other.knowledge.reindex(dense.user, dense.base)
@@ -141,7 +161,9 @@ def test_who_goes_back_before_a_change_is_complete_keeps_the_old_vectors(dense: 
     before = dense.in_sql()
     other = dense.reopened(embedder="other-meanings")
     other.knowledge.reindex(dense.user, dense.base)
-    job = Ingest(dense.database, index_for(True), dense.knowledge.originals, parse_here, embeds=True).claim("a worker")
+    job = Ingest(
+        dense.database, index_for(True), dense.knowledge.originals, parse_here, embeds=True
+    ).claim("a worker")
     assert job and Embedding(dense.database, other.embedder, lambda: False).run(job) == "ready"
     dense.adopt()
     dense.work()
@@ -161,7 +183,9 @@ def test_a_worker_without_an_embedder_ends_no_change(dense: Dense) -> None:
     assert (dense.row().fingerprint or {})["model"] == "other-meanings" and other.is_exact()
 
 
-def test_indexing_anew_with_the_same_embedder_makes_all_vectors_again(dense: Dense, embed_server: EmbedServer) -> None:
+def test_indexing_anew_with_the_same_embedder_makes_all_vectors_again(
+    dense: Dense, embed_server: EmbedServer
+) -> None:
     dense.add("rules.txt", LEAVE)
     embed_server.dimension = 128
     row = dense.add("more.txt", LEAVE + " Really.")
@@ -183,7 +207,9 @@ def test_a_text_that_is_refused_holds_nothing_up(dense: Dense, embed_server: Emb
     assert len(dense.in_sql()) == dense.count("chunks") - 1
 
 
-def test_a_file_of_nothing_but_refused_texts_is_ready_too(dense: Dense, embed_server: EmbedServer) -> None:
+def test_a_file_of_nothing_but_refused_texts_is_ready_too(
+    dense: Dense, embed_server: EmbedServer
+) -> None:
     embed_server.refused = "POISON"
     assert dense.add("poison.txt", "This is POISON.")["status"] == "ready"
 
@@ -191,7 +217,9 @@ def test_a_file_of_nothing_but_refused_texts_is_ready_too(dense: Dense, embed_se
 def test_two_workers_that_make_a_collection_anew_keep_one(dense: Dense) -> None:
     dense.add("rules.txt", LEAVE)
     one, other = Sync(dense.database, dense.index), Sync(dense.database, dense.index)
-    dense.database.write(lambda t: setattr(t.scalars(select(KnowledgeBase)).one(), "indexed", UNKNOWN))
+    dense.database.write(
+        lambda t: setattr(t.scalars(select(KnowledgeBase)).one(), "indexed", UNKNOWN)
+    )
     [base] = one._bases(select(KnowledgeBase).where(KnowledgeBase.changed > 0))
     assert one._bring_in_line(base) and other._bring_in_line(base)
     assert dense.is_exact() and dense.row().collection in dense.index.names("kb_")
@@ -207,8 +235,12 @@ def test_a_base_without_any_vector_is_not_taken_for_lost(dense: Dense) -> None:
     assert dense.row().indexed == dense.row().changed and not woken.exists()
 
 
-def test_an_embedder_on_this_machine_is_not_asked_through_a_proxy(tmp_path: Path, embed_server: EmbedServer) -> None:
-    settings = Settings(home=tmp_path, embedder="m", embedder_url=embed_server.base_url, proxy="http://127.0.0.1:9")
+def test_an_embedder_on_this_machine_is_not_asked_through_a_proxy(
+    tmp_path: Path, embed_server: EmbedServer
+) -> None:
+    settings = Settings(
+        home=tmp_path, embedder="m", embedder_url=embed_server.base_url, proxy="http://127.0.0.1:9"
+    )
     embedder = embedder_of(settings)
     assert embedder is not None and embedder.embed_query("leave")
 
