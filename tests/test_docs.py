@@ -148,7 +148,7 @@ def test_both_languages_say_the_same_things() -> None:
 
 def test_every_sentence_of_the_terminal_is_used_and_every_one_used_is_there() -> None:
     package = ROOT / "chatapp"
-    own = [package / f"{name}.py" for name in ("children", "watched", "settings")]
+    own = [*(package / "processes").glob("*.py"), package / "settings.py"]
     sources = [ROOT / "gunicorn.conf.py", *own, *(package / "cli").rglob("*.py")]
     text = "".join(map(read, sources))
     literals = set(re.findall(r"[\"'](?:cli\.)?([a-z_]+(?:\.[a-z_]+)*)[\"']", text))
