@@ -2,6 +2,7 @@
 
 import sqlalchemy as sa
 from alembic import op
+
 from chatapp.knowledge.lexical import create_index
 
 revision = "0001"
@@ -47,9 +48,7 @@ def upgrade() -> None:
         sa.Column("chunks", sa.Integer(), nullable=False),
         sa.Column("tokens", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.DateTime(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["user_id"], ["users.id"], name=op.f("fk_knowledge_bases_user_id"), ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_knowledge_bases_user_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("number", name=op.f("pk_knowledge_bases")),
         sa.UniqueConstraint("bundled", name=op.f("uq_knowledge_bases_bundled")),
         sa.UniqueConstraint("id", name=op.f("uq_knowledge_bases_id")),
@@ -71,15 +70,11 @@ def upgrade() -> None:
         sa.Column("leaf_id", sa.String(length=36), nullable=True),
         sa.Column("created_at", sa.DateTime(), nullable=False),
         sa.Column("updated_at", sa.DateTime(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["user_id"], ["users.id"], name=op.f("fk_sessions_user_id"), ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_sessions_user_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_sessions")),
     )
     with op.batch_alter_table("sessions", schema=None) as batch_op:
-        batch_op.create_index(
-            "ix_sessions_user_updated", ["user_id", "kind", "updated_at"], unique=False
-        )
+        batch_op.create_index("ix_sessions_user_updated", ["user_id", "kind", "updated_at"], unique=False)
 
     op.create_table(
         "tokens",
@@ -91,9 +86,7 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(), nullable=False),
         sa.Column("expires_at", sa.DateTime(), nullable=True),
         sa.Column("used_at", sa.DateTime(), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["user_id"], ["users.id"], name=op.f("fk_tokens_user_id"), ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_tokens_user_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_tokens")),
         sa.UniqueConstraint("hash", name=op.f("uq_tokens_hash")),
     )
@@ -119,15 +112,10 @@ def upgrade() -> None:
         sa.Column("lease_until", sa.DateTime(), nullable=True),
         sa.Column("created_at", sa.DateTime(), nullable=False),
         sa.ForeignKeyConstraint(
-            ["knowledge_base_id"],
-            ["knowledge_bases.id"],
-            name=op.f("fk_files_knowledge_base_id"),
-            ondelete="CASCADE",
+            ["knowledge_base_id"], ["knowledge_bases.id"], name=op.f("fk_files_knowledge_base_id"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_files")),
-        sa.UniqueConstraint(
-            "knowledge_base_id", "sha256", name=op.f("uq_files_knowledge_base_id_sha256")
-        ),
+        sa.UniqueConstraint("knowledge_base_id", "sha256", name=op.f("uq_files_knowledge_base_id_sha256")),
     )
     with op.batch_alter_table("files", schema=None) as batch_op:
         batch_op.create_index("ix_files_md5", ["md5"], unique=False)
@@ -157,17 +145,11 @@ def upgrade() -> None:
         sa.Column("error", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("shape", sa.JSON(), nullable=False),
         sa.Column("created_at", sa.DateTime(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["session_id"], ["sessions.id"], name=op.f("fk_messages_session_id"), ondelete="CASCADE"
-        ),
-        sa.ForeignKeyConstraint(
-            ["user_id"], ["users.id"], name=op.f("fk_messages_user_id"), ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["session_id"], ["sessions.id"], name=op.f("fk_messages_session_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_messages_user_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("number", name=op.f("pk_messages")),
         sa.UniqueConstraint("id", name=op.f("uq_messages_id")),
-        sa.UniqueConstraint(
-            "user_id", "client_message_id", name=op.f("uq_messages_user_id_client_message_id")
-        ),
+        sa.UniqueConstraint("user_id", "client_message_id", name=op.f("uq_messages_user_id_client_message_id")),
     )
     with op.batch_alter_table("messages", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_messages_parent_id"), ["parent_id"], unique=False)
@@ -178,9 +160,7 @@ def upgrade() -> None:
         sa.Column("base", sa.Integer(), nullable=False),
         sa.Column("term", sa.String(length=120), nullable=False),
         sa.Column("df", sa.Integer(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["base"], ["knowledge_bases.number"], name=op.f("fk_terms_base"), ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["base"], ["knowledge_bases.number"], name=op.f("fk_terms_base"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("base", "term", name=op.f("pk_terms")),
     )
     op.create_table(
@@ -193,9 +173,7 @@ def upgrade() -> None:
         sa.Column("page", sa.Integer(), nullable=True),
         sa.Column("heading", sa.Text(), nullable=False),
         sa.Column("text", sa.Text(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["file_id"], ["files.id"], name=op.f("fk_chunks_file_id"), ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["file_id"], ["files.id"], name=op.f("fk_chunks_file_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_chunks")),
         sa.UniqueConstraint("file_id", "ordinal", name=op.f("uq_chunks_file_id_ordinal")),
     )
@@ -204,9 +182,7 @@ def upgrade() -> None:
         sa.Column("file_id", sa.String(length=36), nullable=False),
         sa.Column("text", sa.Text(), nullable=False),
         sa.Column("pages", sa.JSON(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["file_id"], ["files.id"], name=op.f("fk_file_texts_file_id"), ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["file_id"], ["files.id"], name=op.f("fk_file_texts_file_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("file_id", name=op.f("pk_file_texts")),
     )
     op.create_table(
@@ -219,9 +195,7 @@ def upgrade() -> None:
         sa.Column("stop_requested", sa.Boolean(), nullable=False),
         sa.Column("heartbeat_at", sa.DateTime(), nullable=False),
         sa.Column("started_at", sa.DateTime(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["message_id"], ["messages.id"], name=op.f("fk_runs_message_id"), ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["message_id"], ["messages.id"], name=op.f("fk_runs_message_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("message_id", name=op.f("pk_runs")),
     )
     with op.batch_alter_table("runs", schema=None) as batch_op:
@@ -233,12 +207,7 @@ def upgrade() -> None:
         sa.Column("message_id", sa.String(length=36), nullable=False),
         sa.Column("start", sa.Integer(), nullable=False),
         sa.Column("events", sa.JSON(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["message_id"],
-            ["runs.message_id"],
-            name=op.f("fk_segments_message_id"),
-            ondelete="CASCADE",
-        ),
+        sa.ForeignKeyConstraint(["message_id"], ["runs.message_id"], name=op.f("fk_segments_message_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("message_id", "start", name=op.f("pk_segments")),
     )
     op.create_table(
@@ -246,9 +215,7 @@ def upgrade() -> None:
         sa.Column("chunk_id", sa.Integer(), nullable=False),
         sa.Column("fingerprint", sa.String(length=64), nullable=False),
         sa.Column("embedding", sa.LargeBinary(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["chunk_id"], ["chunks.id"], name=op.f("fk_vectors_chunk_id"), ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["chunk_id"], ["chunks.id"], name=op.f("fk_vectors_chunk_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("chunk_id", "fingerprint", name=op.f("pk_vectors")),
     )
     create_index(op.get_bind())
