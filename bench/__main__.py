@@ -76,17 +76,18 @@ def _machine() -> str:
     cores = os.cpu_count() or 1
     load = os.getloadavg()[0]
     lines = [
-        f"Measured on {cores} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}."
+        f"Measured on {cores} cores, {platform.system()} {platform.machine()},"
+        f" Python {platform.python_version()}."
     ]
     if load > cores * BUSY_SHARE:
         lines.append(
-            f"This machine is busy with something else (load {load:.1f}): expect worse figures than it can do."
+            f"This machine is busy (load {load:.1f}); expect worse figures than on a quiet one."
         )
     return "\n".join(lines)
 
 
 def _leave(number: int, _frame: FrameType | None) -> None:
-    """Unwind, once: what was started is ended on the way out, which a second Ctrl-C must not cut short."""
+    """Stop once and clean up on the way out; a second Ctrl-C must not cut the clean-up short."""
     for each in LEAVE_SIGNALS:
         signal.signal(each, lambda *_: None)
     raise KeyboardInterrupt

@@ -1,4 +1,4 @@
-"""What runs of streams come to in numbers, and how they stand to what was promised. Pure."""
+"""Summarise runs of streams and compare them with the promised limits. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -13,7 +13,7 @@ SHORT_SECONDS = 1.0  # a run that is shorter says nothing about shares of a core
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """One run, or several. Milliseconds where a wait is meant."""
+    """One run, or the median of several. Waits are in milliseconds."""
 
     cpu_us: float  # a word, of all processes of the service
     first_p50: float
@@ -32,7 +32,7 @@ Measured: TypeAlias = Mapping[str, Mapping[str, Figures]]  # by load and design
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a run took: CPU seconds of the service, the model and the reader, and the worker's memory in MB."""
+    """CPU seconds of the service, the model and the reader; the worker's memory in MB."""
 
     service: float
     model: float
@@ -42,13 +42,13 @@ class Cost:
 
 
 def percentile(values: Iterable[float], share: float) -> float:
-    """Return the value that this share of all lie below; 0 where there are none."""
+    """Return the given percentile; 0 for no values."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))] if ordered else 0.0
 
 
 def figures(seen: Sequence[Seen], words: int, until: float, cost: Cost) -> Figures:
-    """Return what streams of so many words each came to; what had not come by `until` counts as if it came then."""
+    """Summarise streams of so many words; what had not arrived by `until` counts as then."""
     firsts = [
         1000 * ((stream.arrivals[0] if stream.arrivals else until) - stream.began)
         for stream in seen
@@ -74,7 +74,7 @@ def figures(seen: Sequence[Seen], words: int, until: float, cost: Cost) -> Figur
 
 
 def combined(runs: Sequence[Figures]) -> Figures:
-    """Return the median of each figure; of missing answers and of memory the most, which a median would hide."""
+    """Return the median of each figure, but the maximum of memory and missing answers."""
     found = {field.name: [getattr(run, field.name) for run in runs] for field in fields(Figures)}
     return Figures(
         **{
@@ -85,7 +85,7 @@ def combined(runs: Sequence[Figures]) -> Figures:
 
 
 def done_after(found: Figures, most_seconds: float) -> str:
-    """Return the seconds until all answers were there, or what kept them from it."""
+    """Return the seconds until all answers were complete, or what was missing."""
     if not found.missing:
         return f"{found.seconds:.2f}"
     return (
@@ -97,7 +97,7 @@ def done_after(found: Figures, most_seconds: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """What this service is held to: a figure of a load, set beside another design's."""
+    """A limit on one figure of a load, relative to another design's."""
 
     words: str
     load: str
@@ -107,7 +107,7 @@ class Promise:
     limit: float
 
     def row(self, measured: Measured) -> tuple[Cell, ...] | None:
-        """Return it as a table's row; None where it was not measured."""
+        """Return a table row; None if it was not measured."""
         designs = measured.get(self.load, {})
         if "ours" not in designs or (self.beside and self.beside not in designs):
             return None
@@ -200,7 +200,7 @@ PROMISES = (
 
 
 def promise_table(measured: Measured) -> Table | None:
-    """Return how this service stands to what was promised; None where nothing of it was measured."""
+    """Compare this service with its promised limits; None if nothing was measured."""
     rows = tuple(row for promise in PROMISES if (row := promise.row(measured)))
     columns = ("", "this service", "beside it", "ratio or difference", "promised", "kept")
     return Table("What was promised of this service", columns, rows) if rows else None

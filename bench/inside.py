@@ -1,9 +1,9 @@
-"""What it would be otherwise: the same work done inside a web process, beside greenlets that each say 20 words a second.
+"""The alternative: the same work inside a web process, beside greenlets at 20 words a second.
 
-Run as a program, in a process of its own with gevent, as a web worker is. All work is done in gevent's thread pool: a thread is
-what a web process would use so as not to wait itself. Chroma is called as chromadb's embedded client calls it
-(`chromadb_rust_bindings`, without the package around it), the embedder's model as our embedder runs it. Prints one
-line of JSON for each way.
+Runs in a process of its own with gevent, like a web worker. All work goes through gevent's thread
+pool, as a web process would do it. Chroma is called as chromadb's embedded client calls it
+(`chromadb_rust_bindings`, without the package around it), the embedding model as our embedder
+runs it. Prints one line of JSON for each variant.
 """
 
 import json
@@ -31,7 +31,7 @@ ADDED_AT_ONCE = 100  # vectors in one call, as our worker sends them
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """One way of doing the work, and the gaps of the greenlets beside it."""
+    """One variant of the work, and the gaps of the greenlets beside it."""
 
     name: str
     amount: str
@@ -40,7 +40,7 @@ class Way:
 
 
 def measure_inside(streams: int, rate: int, vectors: int) -> list[Way]:
-    """Measure the ways that can be measured here, in a process of its own."""
+    """Measure the variants in a process of their own."""
     with helper("inside", str(streams), str(rate), str(vectors)) as (process, said):
         ways = [json.loads(line) for line in said]
         if process.wait() != 0:
@@ -49,7 +49,7 @@ def measure_inside(streams: int, rate: int, vectors: int) -> list[Way]:
 
 
 class _Tickers:
-    """Greenlets that note when they ran, as streams note when their pieces came."""
+    """Greenlets that record when they ran, like streams that record their pieces."""
 
     def __init__(self, count: int, rate: int) -> None:
         import gevent
@@ -59,7 +59,7 @@ class _Tickers:
             gevent.spawn(self._tick, seen, 1 / rate, number / count / rate)
 
     def beside(self, name: str, amount: str, work: Callable[[], object]) -> Way:
-        """Do the work, and return what the greenlets felt meanwhile and just after."""
+        """Run the work; return the greenlets' gaps during it and just after."""
         time.sleep(CALM_SECONDS)
         start = time.monotonic()
         work()
@@ -68,7 +68,7 @@ class _Tickers:
         return Way(name, amount, seconds, gaps(self._seen, start, time.monotonic()))
 
     def _tick(self, seen: Seen, every: float, offset: float) -> None:
-        """Run at even times, and never twice to make up for one that was missed."""
+        """Run at even intervals; a missed turn is not made up for."""
         time.sleep(offset)
         due = time.monotonic()
         while True:
@@ -112,7 +112,7 @@ def _ways(tickers: _Tickers, vectors: int) -> Iterator[Way]:
 
 
 def _adder(folder: Path) -> Callable[[int, list[list[float]]], None]:
-    """Return what adds vectors to a new collection in a folder, numbered from a first one."""
+    """Return a function that adds vectors to a new collection, numbered from a first id."""
     import chromadb_rust_bindings as chroma
 
     database = chroma.SqliteDBConfig(

@@ -1,10 +1,10 @@
-"""A load generator: reads many streams in one thread, and notes when each piece of each arrived. Standard library only.
+"""A load generator: one thread reads many streams and records when each piece arrived.
 
-Run as a program it prints `ready`, takes a plan as JSON on one line of stdin, prints `streaming` when every stream has brought
-its first piece and `ended` when every one has ended or the time is over, and writes what it saw to the plan's file when its
-stdin ends.
-A piece is what one read brought, if it holds the model's TICK: what comes together is one piece of several words. Times
-are CLOCK_MONOTONIC's, which all processes share.
+Run as a program it prints `ready`, takes a plan as one line of JSON on stdin, prints `streaming`
+once every stream has its first piece and `ended` once all have ended or time is up, and writes
+what it recorded to the plan's file when stdin closes. A piece is one read that holds the model's
+TICK: words that arrive together are one piece. Times are CLOCK_MONOTONIC, which all processes
+share. Standard library only.
 """
 
 import contextlib
@@ -38,7 +38,7 @@ BUFFER = 256 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Streams that are asked for alike."""
+    """Streams with the same request."""
 
     name: str
     port: int
@@ -63,9 +63,9 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One stream: when it was asked for, when each piece came, when it ended (None while it goes on), and how many words came.
+    """One stream: start, arrival of each piece, end (None while it runs) and number of words.
 
-    `refusal` is what came instead of words, its beginning.
+    `refusal` is the start of whatever came instead of words.
     """
 
     began: float
@@ -77,7 +77,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Gaps:
-    """The waits between two pieces of a stream, of many streams: milliseconds; the largest ended at this second."""
+    """Waits between two pieces of a stream, over many streams, in milliseconds."""
 
     pieces: int
     p50: float
@@ -88,7 +88,7 @@ class Gaps:
 
 
 def gaps(streams: Sequence[Seen], start: float, end: float) -> Gaps:
-    """Return the gaps that ended between two moments, and those that had not ended by then."""
+    """Return the gaps that ended between two moments, and those still open at the second."""
     found: list[tuple[float, float]] = []
     for seen in streams:
         first, last = bisect_right(seen.arrivals, start), bisect_right(seen.arrivals, end)
@@ -109,7 +109,7 @@ def gaps(streams: Sequence[Seen], start: float, end: float) -> Gaps:
 
 
 class Load:
-    """Streams that are being read in a process of their own."""
+    """Streams that another process reads."""
 
     def __init__(self, process: subprocess.Popen[str], said: IO[str], file: Path) -> None:
         self._process = process
@@ -119,7 +119,7 @@ class Load:
         self.wait("ready")
 
     def begin(self, groups: Sequence[Group], most_seconds: float | None) -> None:
-        """Ask for streams, to be read until they end, for so long at most; None: until the end of this load."""
+        """Start the streams and read them for at most this long; None: until `end`."""
         assert self._process.stdin is not None
         plan = {
             "file": str(self._file),
@@ -130,12 +130,12 @@ class Load:
         self._process.stdin.flush()
 
     def wait(self, word: str) -> None:
-        """Wait until the generator says that it is so far."""
+        """Wait until the generator prints this word."""
         if f"{word}\n" not in iter(self._said.readline, ""):
             raise RuntimeError(f"the streams were never {word}")
 
     def end(self) -> dict[str, list[Seen]]:
-        """Close all streams; return what was seen, by group."""
+        """Close all streams; return what was recorded, by group."""
         assert self._process.stdin is not None
         self._process.stdin.close()
         self._process.wait(OPEN_SECONDS)
@@ -147,7 +147,7 @@ class Load:
 
 @contextmanager
 def load(groups: Sequence[Group], file: Path) -> Iterator[Load]:
-    """Open all streams; go on when every one has brought its first piece."""
+    """Open all streams; continue once each has its first piece."""
     with generator(file) as made:
         made.begin(groups, None)
         made.wait("streaming")
@@ -182,7 +182,7 @@ class _Stream:
 
 
 class _Reader:
-    """The loop over all streams: asks when it is time to, and reads what has come."""
+    """The event loop over all streams."""
 
     def __init__(self, groups: Sequence[Group]) -> None:
         self._poll = select.epoll()
@@ -203,11 +203,11 @@ class _Reader:
 
     @property
     def reading(self) -> bool:
-        """Say whether a stream is still to be read."""
+        """Return whether any stream is still open or planned."""
         return bool(self._plan or self._open)
 
     def step(self) -> bool:
-        """Ask and read what is due now, or wait a little for it; tell whether to go on, which is until stdin ends."""
+        """Send and read what is due, or wait briefly; return False once stdin has closed."""
         wait = WAIT_SECONDS
         if self._plan:
             wait = min(wait, max(0.0, self._plan[0][0] - time.monotonic()))
@@ -229,7 +229,7 @@ class _Reader:
         return True
 
     def _ask(self, stream: _Stream, mask: int) -> None:
-        """Send the request: the connection is there, or has failed."""
+        """Send the request once the connection is up."""
         if mask & (select.EPOLLERR | select.EPOLLHUP):
             self._end(stream, time.monotonic())
             return
@@ -238,7 +238,7 @@ class _Reader:
         self._poll.modify(stream.sock, select.EPOLLIN)
 
     def _read(self, stream: _Stream) -> None:
-        """Take what has come."""
+        """Read what has arrived."""
         buffer = self._buffer
         try:
             size = stream.sock.recv_into(buffer)
@@ -266,7 +266,7 @@ class _Reader:
 
 
 def main() -> None:
-    """Carry out the plan on stdin."""
+    """Run the plan read from stdin."""
     print("ready", flush=True)
     plan = json.loads(sys.stdin.readline())
     gc.freeze()

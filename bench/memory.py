@@ -1,8 +1,8 @@
-"""What the service takes: memory of all its processes, at rest and after work, with one web worker and more; and disk.
+"""Memory of all processes, at rest and after work, with one web worker and more; disk size.
 
-Memory is the proportional set size (PSS): pages that processes share count by share, so the figures may be added. Each row is
-a service of its own, on an empty home. Work is one PDF, uploaded and ready, and then answers from it until every web worker
-has given some.
+Memory is the proportional set size (PSS): shared pages count by share, so figures can be added.
+Each row is a service of its own on an empty home. The work is one PDF, uploaded and ready, then
+answers from it until every web worker has given some.
 """
 
 import contextlib
@@ -61,7 +61,7 @@ def measure(size: Size = Size()) -> Iterator[Table]:
 
 
 def _held(workers: int, file: Path) -> _Held:
-    """Start a service, measure, have it work, measure again."""
+    """Start a service; measure before and after work."""
     say(f"a service with {workers} web worker{'s' if workers > 1 else ''}")
     with service(workers, {"CHATAPP_ANSWERS_PER_USER": "0"}) as running:
         _wait(lambda: len(running.workers()) == workers, "all web workers run")
@@ -72,7 +72,7 @@ def _held(workers: int, file: Path) -> _Held:
 
 
 def _at_rest(running: Service) -> dict[str, float]:
-    """Return the memory once everything runs and the document worker has left: sent away, as half a minute is long to wait."""
+    """Return the memory once everything runs and the document worker has been told to leave."""
     _wait(lambda: running.get("/readyz").json["missing"] == [], "nothing is missing")
     _wait(lambda: _pids(running, LEAVES), "the document worker runs")
 
@@ -89,7 +89,7 @@ def _at_rest(running: Service) -> dict[str, float]:
 
 
 def _steady(running: Service) -> dict[str, float]:
-    """Return the memory when it has stopped changing."""
+    """Return the memory once it has stopped changing."""
     assert running.process is not None
     last = memory(running.process.pid)
     deadline = time.monotonic() + WAIT_SECONDS
@@ -161,9 +161,7 @@ def _process_table(size: Size, held: _Held) -> Table:
     ]
     rows.append(_row("together", sum(held.at_rest.values()), sum(held.after.values())))
     rows.append(("to stay below", TARGETS["at rest"], TARGETS["after work"], None))
-    notes = [
-        "The document worker leaves when it has had nothing to do for half a minute; then its memory is free again."
-    ]
+    notes = ["The document worker exits after half a minute without work and frees its memory."]
     if "embedder" not in held.after:
         notes.append("No embedder is set up here.")
     return Table(
@@ -179,7 +177,7 @@ def _row(name: str, before: float, after: float) -> tuple[Cell, ...]:
 
 
 def _worker_table(held: Sequence[_Held]) -> Table:
-    """Compare services by web workers; without the document worker, of which there is one at most however many there are."""
+    """Compare services by number of web workers, without the one document worker."""
     rows: list[tuple[Cell, ...]] = []
     first = held[0]
     for each in held:
@@ -232,14 +230,14 @@ def _disk_table() -> Table:
     rows: list[tuple[Cell, ...]] = [
         (name, size, 100 * size / whole) for name, size in parts.items()
     ]
-    note = "Without Python itself and pip; packages with the compiled files that an installation makes."
+    note = "Without Python and pip; packages include their compiled files."
     return Table(
         "Installed size", ("part", "MB", "% of all"), (*rows, ("together", whole, 100.0)), (note,)
     )
 
 
 def _packages() -> dict[str, float]:
-    """Return the MB of each distribution that requirements.txt names and that is installed."""
+    """Return the installed size in MB of each package in requirements.txt."""
     found: dict[str, float] = {}
     for name in re.findall(
         r"^([\w.-]+)(?:\[\w+\])?==", (ROOT / "requirements.txt").read_text("utf-8"), re.MULTILINE

@@ -1,9 +1,10 @@
-"""A model server that streams at an even pace: OpenAI's protocol, one thread, any number of streams. Standard library only.
+"""A model server that streams at an even pace: OpenAI's protocol, one thread, many streams.
 
-A model named `typewriter-COUNT-RATE` says COUNT words, RATE a second: the first one at once, each other at its own time after the
-request, so that one late word delays no other; words that are late go together. With RATE 0 it says all at once. Each word is
-an event of its own and holds one TICK, which nothing else does: so a reader can count words in any protocol. A word costs some
-10 µs, nearly all of it in the kernel. Run as a program it prints its port, and leaves when its stdin ends.
+A model named `typewriter-COUNT-RATE` sends COUNT words, RATE a second: the first at once, each
+other at its own time after the request, so that a late word does not delay the next; late words go
+out together. RATE 0 sends all at once. Each word is an event with exactly one TICK, so a reader can
+count words in any protocol. A word costs about 10 µs, most of it in the kernel. Run as a program it
+prints its port and ends when stdin closes. Standard library only.
 """
 
 import gc
@@ -44,13 +45,13 @@ MOST_EVENTS = 4096  # that one look takes: a look must not be long
 
 
 def model_name(words: int, rate: int) -> str:
-    """Return the name of the model that says so many words at this rate."""
+    """Return the name of the model with this many words at this rate."""
     return f"typewriter-{words}-{rate}"
 
 
 @contextmanager
 def model_server() -> Iterator[tuple[int, int]]:
-    """Start one in a process of its own; give its port and its process id."""
+    """Start a server in a process of its own; yield its port and process id."""
     with helper("model") as (process, said):
         yield int(said.readline()), process.pid
 
@@ -81,7 +82,7 @@ WHOLE = {"id": "c1", "object": "chat.completion", "created": 1, "model": "typewr
 
 @dataclass(slots=True)
 class _Client:
-    """One connection: what it has sent, what it has still to be sent, and the answer that is on its way."""
+    """One connection: bytes received, bytes to send, and the answer in progress."""
 
     sock: socket.socket
     received: bytes = b""
@@ -94,7 +95,7 @@ class _Client:
 
 
 class _Server:
-    """The loop: what has arrived is read, what is due is sent."""
+    """The event loop: read what has arrived, send what is due."""
 
     def __init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
@@ -138,7 +139,7 @@ class _Server:
                 self._say(client, until)
 
     def _say(self, client: _Client, until: int) -> None:
-        """Say the words up to one, and the end after the last."""
+        """Send the words up to `until`, and the end after the last one."""
         said, client.said = client.said, until
         data = (
             EACH[said % len(EACH)]
@@ -201,7 +202,10 @@ class _Server:
 
     def _whole(self, client: _Client, status: str, value: dict[str, object]) -> None:
         body = json.dumps(value).encode()
-        head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        head = (
+            f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n"
+        )
         self._send(client, head.encode() + body)
 
     def _send(self, client: _Client, data: bytes) -> None:

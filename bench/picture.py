@@ -1,4 +1,4 @@
-"""A picture of bars, as SVG that follows the reader's light or dark scheme; no library draws it."""
+"""Bar charts as SVG that follows the light or dark scheme; no library draws them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ STYLE = """
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One bar: its name, how long it is, what stands beside it, and whether it is ours."""
+    """One bar: name, length, label, and whether it is this product's."""
 
     name: str
     length: float
@@ -31,14 +31,14 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """Bars that are compared, on a scale of their own."""
+    """Bars on one scale."""
 
     title: str
     bars: Sequence[Bar]
 
 
 def svg(charts: Sequence[Chart]) -> str:
-    """Return the picture of charts, one below the other."""
+    """Return the charts as one picture, one below the other."""
     parts: list[str] = []
     top = 0
     for chart in charts:
@@ -46,7 +46,8 @@ def svg(charts: Sequence[Chart]) -> str:
         top += HEAD + STEP * len(chart.bars) + FOOT
     title = "; ".join(chart.title for chart in charts)
     head = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{top}" viewBox="0 0 {WIDTH} {top}" role="img">\n'
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{top}"'
+        f' viewBox="0 0 {WIDTH} {top}" role="img">\n'
         f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n"
     )
     return head + "\n".join(parts) + "\n</svg>\n"
@@ -61,7 +62,9 @@ def _chart(chart: Chart, top: int) -> list[str]:
         kind = "bar ours" if bar.ours else "bar"
         parts += [
             f'<text x="{LABELS - 10}" y="{y + 14}" text-anchor="end">{escape(bar.name)}</text>',
-            f'<rect class="{kind}" x="{LABELS}" y="{y}" width="{width:.1f}" height="{BAR}" rx="2"/>',
-            f'<text class="value" x="{LABELS + width + 8:.1f}" y="{y + 14}">{escape(bar.shown)}</text>',
+            f'<rect class="{kind}" x="{LABELS}" y="{y}" width="{width:.1f}"'
+            f' height="{BAR}" rx="2"/>',
+            f'<text class="value" x="{LABELS + width + 8:.1f}" y="{y + 14}">'
+            f"{escape(bar.shown)}</text>",
         ]
     return parts

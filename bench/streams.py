@@ -1,9 +1,10 @@
-"""Many answers at once through four designs, side by side, each in one worker process, with the same model and the same reader.
+"""Many answers at once through four designs, each in one worker, same model, same reader.
 
-CPU is that of all processes of a service, user and system, until a second after the last answer. The wait for the first
-token counts from the request; the model itself says its first word at once, and every word is an event of its own. Runs
-of the designs alternate; where there are several, figures are medians, and memory the most. The last row of each
-table has no server: the reader reads from the model, which shows what both could do.
+CPU is user and system time of all processes of a service until one second after the last answer.
+The wait for the first token starts at the request; the model sends its first word at once, and
+every word is an event of its own. Designs take turns; figures of several runs are medians, memory
+is the maximum. The last row of each table has no server: the reader reads from the model, which
+shows what both are capable of.
 """
 
 import argparse
@@ -68,7 +69,7 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """What is measured: which loads, GROWTH among them, through which designs, how often, and where the picture goes."""
+    """What to measure: loads (GROWTH among them), designs, runs, and the file for the picture."""
 
     loads: tuple[str, ...] = (*LOADS, GROWTH)
     designs: tuple[str, ...] = tuple(DESIGNS)
@@ -76,14 +77,14 @@ class Size:
     picture: Path | None = PICTURE
 
     def runs_of(self, design: str, load: str) -> int:
-        """Return how often a load goes through a design."""
+        """Return how many times a load runs through a design."""
         if self.runs is not None:
             return self.runs
         return 1 if load == REPEATED else RUNS.get(design, 1)
 
 
 def choose(arguments: Sequence[str]) -> Size:
-    """Read the options of the command line. A part does not draw the picture that stands for the whole."""
+    """Parse the command line. A partial run draws no picture."""
     whole = Size()
     parser = argparse.ArgumentParser("python -m bench streams")
     parser.add_argument("--designs", help=f"some of {','.join(whole.designs)}")
@@ -120,7 +121,7 @@ def choose(arguments: Sequence[str]) -> Size:
 
 
 def measure(size: Size = Size()) -> Iterator[Table]:
-    """Measure each load and yield its table; then what was promised, and how cost grows."""
+    """Measure each load and yield its table; then the promised limits, and how cost grows."""
     require_linux()
     _raise_file_limit()
     loads = [LOADS[name] for name in size.loads if name != GROWTH]
@@ -143,7 +144,7 @@ def measure(size: Size = Size()) -> Iterator[Table]:
 
 
 def _raise_file_limit() -> None:
-    """Allow as many files as we may, for what we start."""
+    """Raise the open-file limit for the processes that are started here."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != resource.RLIM_INFINITY and soft < FILES:
         resource.setrlimit(
@@ -153,7 +154,7 @@ def _raise_file_limit() -> None:
 
 
 def _measured(ground: Field, load: Workload, size: Size) -> dict[str, Figures]:
-    """Run a load through the designs by turns, each turn in the other order."""
+    """Run a load through the designs in turn, each round in the opposite order."""
     runs: dict[str, list[Figures]] = {name: [] for name in size.designs}
     count = {name: size.runs_of(name, load.name) for name in size.designs}
     for number in range(max(count.values())):
@@ -184,7 +185,7 @@ def _table(load: Workload, measured: dict[str, Figures]) -> Table:
 
 
 def _growth(ground: Field, designs: Sequence[str]) -> Table:
-    """Ask for more and more streams of services that have just begun."""
+    """Run more and more streams through freshly started services."""
     rows: list[tuple[Cell, ...]] = []
     rest: dict[str, float] = {}
     for name in designs:
@@ -205,12 +206,12 @@ def _growth(ground: Field, designs: Sequence[str]) -> Table:
     kinds = ("CPU a token, µs", "gap p99, ms", "done after, s", "memory a stream, kB")
     columns = [f"{DESIGNS[name].short}: {kind}" for name in designs for kind in kinds]
     words = f"How cost grows: streams at once, {GROWTH_LOADS[0].words} tokens each, 20 a second"
-    note = "Memory is what the worker held at most above what it held before the first of these runs, by stream."
+    note = "Memory is the worker's peak above its memory before the first run, per stream."
     return Table(words, ("streams", *columns), tuple(rows), (note,))
 
 
 def picture(measured: Measured) -> str:
-    """Draw what the README shows. The time of a design that was not done is the one it was given."""
+    """Draw the README's picture. A design that timed out is drawn with its time limit."""
     tokens, many = (measured[load] for load in DRAWN_LOADS)
     most = LOADS[DRAWN_LOADS[1]].most_seconds
     costs = [

@@ -1,4 +1,4 @@
-"""Tables as benchmarks yield them, and as they are printed: plain text that is Markdown too, so a README can quote it."""
+"""Tables of benchmarks: plain text that is also Markdown, so a README can quote it."""
 
 import sys
 from collections.abc import Iterator, Sequence
@@ -10,12 +10,12 @@ EXACT_BELOW = 10  # figures below it are shown with two decimals, those above wi
 
 
 class Skipped(Exception):
-    """A benchmark cannot be run here; the message is a sentence that says why, or what to do."""
+    """A benchmark cannot run here; the message says why, or what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """What was measured: a sentence, the columns with their units, the rows, and what to know when reading them."""
+    """A table: title, columns with units, rows, and notes for the reader."""
 
     title: str
     columns: tuple[str, ...]
@@ -47,7 +47,7 @@ class Table:
 
 
 def say(words: str) -> None:
-    """Tell the person who waits what is going on: on stderr, so that stdout holds the tables alone."""
+    """Print progress on stderr; stdout holds the tables only."""
     print(f"  … {words}", file=sys.stderr, flush=True)
 
 

@@ -1,4 +1,4 @@
-"""One run of one load through one design: asked, read to the end, and put into figures."""
+"""One load through one design: run it, read it to the end, summarise it."""
 
 import tempfile
 import time
@@ -21,7 +21,7 @@ CALM_WITHIN_SECONDS = 30
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """Streams to be asked for: how many, of how many words, at what rate (0: at once), how far apart, how long at most."""
+    """How many streams, of how many words, at what rate (0: at once), how far apart, how long."""
 
     name: str
     label: str
@@ -34,7 +34,7 @@ class Workload:
 
     @property
     def model(self) -> str:
-        """The name of the model that says it."""
+        """The name of the model for this load."""
         return model_name(self.words, self.rate)
 
 
@@ -44,7 +44,7 @@ WARM = Workload(
 
 
 class Field:
-    """The designs that are compared, started when first needed and kept, before one model server."""
+    """The designs under comparison, started on first use, with one model server."""
 
     def __init__(self, models: Sequence[str], port: int, model_pid: int, folder: Path) -> None:
         self._models = [*models, WARM.model]
@@ -54,7 +54,7 @@ class Field:
         self._running: dict[str, tuple[Running, ExitStack]] = {}
 
     def trial(self, name: str, load: Workload) -> Figures:
-        """Run a load through a design; one that was not done in time is started anew the next time."""
+        """Run a load through a design; a design that timed out is restarted the next time."""
         found = self._started(DESIGNS[name])
         result = self._run(found, load)
         if result.missing:
@@ -62,12 +62,12 @@ class Field:
         return result
 
     def end(self, name: str) -> None:
-        """End a design if it runs: the next trial starts it anew."""
+        """Stop a design if it runs; the next trial starts it again."""
         if name in self._running:
             self._running.pop(name)[1].close()
 
     def close(self) -> None:
-        """End all that runs."""
+        """Stop all designs."""
         self._stack.close()
 
     def _started(self, design: Design) -> Running:
@@ -116,7 +116,7 @@ class Field:
 
 @contextmanager
 def field(models: Sequence[str]) -> Iterator[Field]:
-    """Start a model server that knows these models; what is started before it ends with the block."""
+    """Start a model server that knows these models; stop everything at the end of the block."""
     with ExitStack() as stack:
         port, pid = stack.enter_context(model_server())
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="chatapp-bench-"))
@@ -126,7 +126,7 @@ def field(models: Sequence[str]) -> Iterator[Field]:
 
 
 def _wait_until_calm(pid: int) -> None:
-    """Wait until a service has done what it does at its start, in all its processes."""
+    """Wait until all processes of a service have finished their start-up work."""
     meter = CpuMeter(pid)
     deadline = time.monotonic() + CALM_WITHIN_SECONDS
     before = _spent(meter)
@@ -143,7 +143,7 @@ def _spent(meter: CpuMeter) -> float:
 
 
 def _fresh_peak(worker: int | None) -> float:
-    """Let a worker's peak count from now; return what it holds now."""
+    """Reset a worker's peak memory; return its current memory."""
     if worker is None:
         return 0.0
     reset_peak(worker)
@@ -151,16 +151,17 @@ def _fresh_peak(worker: int | None) -> float:
 
 
 def _tell_refusals(seen: Sequence[Seen]) -> None:
-    """Say what came instead of answers."""
+    """Print what came instead of answers."""
     refusals = [stream.refusal for stream in seen if stream.ended is not None and not stream.words]
     if refusals:
         say(
-            f"{len(refusals)} of {len(seen)} streams brought no word. The first began: {refusals[0]!r}"
+            f"{len(refusals)} of {len(seen)} streams brought no word."
+            f" The first began: {refusals[0]!r}"
         )
 
 
 def _worker(found: Running) -> int | None:
-    """Return the process that carries the streams: the only web worker, or the only process there is."""
+    """Return the process that carries the streams: the web worker, or the only process."""
     if found.pid is None:
         return None
     return next(

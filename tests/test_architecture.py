@@ -1,4 +1,4 @@
-"""The directions, the doors and the sizes of docs/decisions.md's design, as data, held against the code itself."""
+"""The rules of docs/architecture.md as data: layers, doors to foreign libraries, sizes."""
 
 import ast
 import re
@@ -73,7 +73,8 @@ READS_ENVIRON = (
 )  # the second hands a few variables on to its child
 BEGINS_TRANSACTIONS = ("storage/database.py",)
 CONNECTS = ("storage/database.py", "storage/migrate.py")
-READS_CHINESE = (  # these know Chinese words that occur in questions, documents or foreign errors; what people see is not here
+# These match Chinese in questions, documents or suppliers' errors; texts for people are elsewhere.
+READS_CHINESE = (
     "chains/extractive.py",
     "core/quoting.py",
     "chains/followup.py",
@@ -131,7 +132,7 @@ MODULES = {module(path): path for path in FILES}
 
 
 def own_imports(path: Path) -> set[str]:
-    """Return our modules that a file imports; `from package import module` counts as that module."""
+    """Return our modules that a file imports; `from package import x` may be a module."""
     found: set[str] = set()
     for source, names in imports(path):
         if source.partition(".")[0] == "chatapp":
@@ -322,8 +323,11 @@ def test_templates_hold_no_texts_and_no_code(path: Path) -> None:
 
 
 def test_the_arbiter_and_the_children_stay_small() -> None:
-    """gunicorn's arbiter is not patched, and its children are to cost nothing: the package must not pull in the world."""
-    code = "import sys, chatapp.processes.supervisor, chatapp.i18n; print([m for m in ('ssl', 'flask', 'gevent') if m in sys.modules])"
+    """The arbiter and the supervisor stay unpatched and small."""
+    code = (
+        "import sys, chatapp.processes.supervisor, chatapp.i18n;"
+        " print([m for m in ('ssl', 'flask', 'gevent') if m in sys.modules])"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )

@@ -1,7 +1,7 @@
-"""The ways of streaming that are compared, side by side: each a small honest app in one worker, and the product itself.
+"""The designs under comparison: each a small, honest app in one worker, beside the product.
 
-All speak to the same model server and answer the same request. What could be done once is done once in all of them: the
-client of the model is kept, no access log is written, and there is room for every stream.
+All use the same model server and answer the same request. Each one reuses its model client,
+writes no access log and has room for every stream.
 """
 
 import os
@@ -38,7 +38,7 @@ UVICORN = ("uvicorn", "--no-access-log", "--log-level", "warning")
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A design that can be asked: where, how, and what its first process is; none for the model server itself."""
+    """A running design: its address, its request, its first process (none for the model server)."""
 
     port: int
     path: str
@@ -49,7 +49,7 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class Design:
-    """One way; `command` starts its app, None is one that has no app of its own."""
+    """One design; `command` starts its app, None if it has none of its own."""
 
     name: str
     label: str
@@ -86,7 +86,7 @@ DESIGNS = {
 
 @contextmanager
 def running(design: Design, model_port: int, models: Sequence[str]) -> Iterator[Running]:
-    """Start a design, ready to be asked, before a model server that knows these models; end it at once."""
+    """Start a design with a model server that knows these models; end it at once."""
     if design.name == "direct":
         yield Running(model_port, MODELS_PATH, None, _model_body)
     elif design.command is None:
@@ -147,7 +147,7 @@ def _wait_until_it_listens(process: subprocess.Popen[bytes], port: int) -> None:
 
 
 def _answers(port: int) -> bool:
-    """Say whether an app answers, whatever it says: a listening socket alone may belong to an arbiter without a worker."""
+    """Return whether the app answers; a socket may listen before any worker runs."""
     import http.client
 
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=START_SECONDS)

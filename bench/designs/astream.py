@@ -1,4 +1,4 @@
-"""The design that this project replaces: FastAPI, `chain.astream`, one JSON for each token. The client of the model is kept."""
+"""FastAPI with `chain.astream`, one JSON object a token. The model client is reused."""
 
 import json
 import os
@@ -20,7 +20,7 @@ prompt = ChatPromptTemplate.from_messages(
 
 
 class Question(BaseModel):
-    """What is asked, and which model."""
+    """A question and the model to ask."""
 
     question: str
     model: str

@@ -1,4 +1,7 @@
-"""The floor: what gunicorn and gevent take to pass the model's bytes through, unread. This stack cannot do it for much less."""
+"""The floor: gunicorn and gevent pass the model's bytes through unread.
+
+No design on this stack can cost much less.
+"""
 
 import http.client
 import json
@@ -12,7 +15,7 @@ READ_BYTES = 65536
 
 
 def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-    """Ask the model, and hand on what comes as it comes."""
+    """Ask the model and pass on its bytes as they arrive."""
     if environ["REQUEST_METHOD"] != "POST":
         start_response("404 Not Found", [("Content-Length", "0")])
         return []

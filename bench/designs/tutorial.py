@@ -1,4 +1,7 @@
-"""Flask and gevent as in a tutorial: `chain.stream`, one JSON for each token. The client of the model is kept."""
+"""Flask and gevent as in a tutorial: `chain.stream`, one JSON object a token.
+
+The model client is reused.
+"""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""One service for each number of workers, for all rows that leave it standing; what kills it comes last, or has its own."""
+"""One service per number of workers for all rows it survives; those that kill it come last."""
 
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -22,7 +22,7 @@ ORDER = ("test_rows", "test_proxy", "test_campaigns", "test_script", "test_leavi
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the tests of this folder into an order in which they can share a service: all of one, then all of the other."""
+    """Order these tests so that they can share a service."""
     places = [
         place for place, item in enumerate(items) if item.path.parent == Path(__file__).parent
     ]
@@ -41,7 +41,7 @@ def _turn(item: pytest.Item) -> tuple[int, int]:
 def stage(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Stage]:
-    """A service whose limits are short, whose health is watched, and whose workers do not wait for long when they leave."""
+    """A service with short limits and short draining, whose health is polled."""
     home = tmp_path_factory.mktemp("faults")
     drain = str(DRAIN_SECONDS)
     with (
@@ -53,7 +53,7 @@ def stage(
 
 @pytest.fixture(scope="session", autouse=True)
 def killed(request: pytest.FixtureRequest) -> Iterator[Future[Report] | None]:
-    """The small campaign of kills, which mostly waits: it is begun before everything else, where it is asked for at all."""
+    """The short campaign of kills, which mostly waits: started first, if it was asked for."""
     wanted = any(
         item.name == "test_kills_of_workers_and_of_everything" for item in request.session.items
     )

@@ -1,8 +1,9 @@
 """The seven promises that hold after every fault, checked by one function.
 
-I1 the question is stored once. I2 it has exactly one answer, with a final status that fits what the reader was told.
-I3 what is stored is what was sent. I4 the reader has an end, or comes back to one. I5 nothing is left behind: no row of a
-live answer, no connection. I6 /healthz was answered all the time. I7 no event tells a secret, a path or a stack.
+I1 the question is stored once. I2 it has exactly one answer, whose final status fits what the
+reader was told. I3 what is stored is what was sent. I4 the reader got an end, or gets one on
+reconnect. I5 nothing is left behind: no row of a live answer, no connection. I6 /healthz was
+answered all the time. I7 no event reveals a secret, a path or a stack trace.
 """
 
 import json
@@ -34,7 +35,7 @@ ENDS = {"done": ("complete", "stopped"), "error": ("failed", "interrupted")}
 
 
 def check(stage: Stage, reader: Reader) -> dict[str, Any]:
-    """Check all seven for one answer, after letting a reader that was cut off come back; return the stored answer."""
+    """Let a cut-off reader reconnect, check all seven, and return the stored answer."""
     if reader.end is None:
         reader.follow()  # I4
     assert reader.end is not None
@@ -106,7 +107,7 @@ def _healthy(stage: Stage, reader: Reader) -> None:
 
 
 def held(stage: Stage) -> dict[int, dict[str, Any]]:
-    """Return what the workers hold beside their databases' files: counts that have to be the same before and after."""
+    """Return what the workers hold beside database files: counts that must not grow."""
     counts = {pid: {name: said[name] for name in HELD} for pid, said in stage.inside().items()}
     for pid, count in counts.items():
         ours = [each for each in stage.sockets() if each[0] == pid and each[1] == ESTABLISHED]
@@ -115,7 +116,7 @@ def held(stage: Stage) -> dict[int, dict[str, Any]]:
 
 
 def nothing_grew(stage: Stage, before: dict[int, dict[str, Any]]) -> None:
-    """I5 for the whole: wait until every worker holds no more than before."""
+    """Check I5 for the service: wait until no worker holds more than before."""
 
     def same() -> bool:
         after = held(stage)
@@ -136,7 +137,7 @@ def nothing_grew(stage: Stage, before: dict[int, dict[str, Any]]) -> None:
 
 
 def checkpoint(stage: Stage) -> tuple[int, ...]:
-    """Write the log of SQLite into its file: it says whether a reader with an old view is in the way."""
+    """Checkpoint SQLite's WAL; the result shows whether an old reader blocks it."""
     with closing(sqlite3.connect(stage.home / "chatapp.db", timeout=10)) as connection:
         found: tuple[int, ...] = connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()
         return found

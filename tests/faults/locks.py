@@ -1,10 +1,10 @@
-"""SQLite's write lock, held by another process while answers are written: what their readers feel of it.
+"""SQLite's write lock held by another process while answers stream.
 
     python -m tests.faults.locks [--times 3]
 
-Fifty answers are being written at twenty pieces a second. The promise: while the lock is held for 3 s, the largest gap
-between two pieces that a reader is given grows by less than 100 ms; what has to be stored waits for the lock. What the
-machine itself adds is in the measure before: the largest gap of the same readers in the same time with the lock free.
+Fifty answers stream at twenty pieces a second. The promise: while the lock is held for 3 s, the
+largest gap between two pieces of any reader grows by less than 100 ms; storing waits for the lock.
+The machine's own gaps are measured first: same readers, same time, lock free.
 """
 
 import select
@@ -28,7 +28,7 @@ MARGIN_SECONDS = 60  # answers outlast the measuring, and are stopped
 
 
 class Crowd:
-    """The readers of all answers, read by one thread that notes when each was given something."""
+    """The readers of all answers, read by one thread that records when each got something."""
 
     def __init__(self, stage: Stage, seconds: float) -> None:
         model = stage.config(f"numbered-{int(seconds * RATE)}-{RATE}")
@@ -42,7 +42,7 @@ class Crowd:
             heard.update(each for each in ready if b'"chunk"' in each.recv(65536))
 
     def largest_gap(self, seconds: float) -> float:
-        """Read for so long, and return the largest time in which a reader was given nothing."""
+        """Read for this long; return the longest time a reader got nothing."""
         began = time.monotonic()
         last = dict.fromkeys(self.sockets, began)
         largest = 0.0
@@ -57,15 +57,15 @@ class Crowd:
 
 
 def run(times: int, seed: int) -> Report:
-    """Take the lock so often, on a stage of its own."""
+    """Take the lock this many times, on a stage of its own."""
     with Stage(new_home("locks"), pulse=False) as stage:
         return on(stage, times)
 
 
 def on(stage: Stage, times: int) -> Report:
-    """Take the lock so often."""
+    """Take the lock this many times."""
     found = Report(
-        f"{ANSWERS} answers at {RATE} pieces a second while another process holds SQLite's write lock"
+        f"{ANSWERS} answers at {RATE} pieces a second, write lock held by another process"
     )
     crowd = Crowd(stage, times * (2 * LOCK_SECONDS + SETTLE_SECONDS) + MARGIN_SECONDS)
     crowd.largest_gap(SETTLE_SECONDS)
@@ -87,7 +87,7 @@ def on(stage: Stage, times: int) -> Report:
 
 
 def finish(stage: Stage, crowd: Crowd, found: Report) -> None:
-    """Stop the answers, and hold them against the seven promises."""
+    """Stop the answers and check the seven promises."""
     for each in crowd.sockets:
         with closing(each):
             pass

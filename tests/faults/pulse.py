@@ -1,9 +1,9 @@
-"""Ask /healthz again and again, from a process of its own, and print how long each answer took and what of it was the machine's.
+"""Poll /healthz from a process of its own; print how long each reply took, and why.
 
     python -m tests.faults.pulse URL-PORT ARBITER-PID
 
-A line is: when it began (monotonic), seconds it took, seconds of those in which the machine let the worker or this process
-wait for a core (/proc/PID/schedstat). What is left is the service's own doing, on a busy machine as on an idle one.
+A line holds: start (monotonic), seconds taken, and seconds of those that the worker or this process
+waited for a core (/proc/PID/schedstat). The rest is the service's own, on a busy machine too.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ LOOK_SECONDS = 0.5
 
 
 def waited(pid: str) -> float:
-    """Return how many seconds the threads of a process have waited for a core so far: one that holds the GIL holds all."""
+    """Return the seconds a process's threads waited for a core (the GIL's holder delays all)."""
     seconds = 0.0
     for thread in Path(f"/proc/{pid}/task").glob("*/schedstat"):
         with contextlib.suppress(OSError):
@@ -26,7 +26,7 @@ def waited(pid: str) -> float:
 
 
 def children(parent: int) -> list[int]:
-    """Return the processes that this one has started."""
+    """Return the child processes."""
     found = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -49,7 +49,7 @@ def ask(port: int) -> bool:
 
 
 def main() -> None:
-    """Beat until the reader of our output is gone."""
+    """Poll until stdout closes."""
     port, arbiter = int(sys.argv[1]), int(sys.argv[2])
     workers, looked = children(arbiter), time.monotonic()
     while True:

@@ -1,4 +1,4 @@
-"""A reader as the contract asks for one: it asks, may be cut off anywhere, comes back for the rest, keeps what it was given."""
+"""A reader as the contract describes it: asks, may be cut off, reconnects, keeps all text."""
 
 import contextlib
 import http.client
@@ -22,7 +22,7 @@ def never(_: "Reader") -> bool:
 
 
 def letters(count: int) -> Until:
-    """Read until so much text is there."""
+    """Read until this much text has arrived."""
     return lambda reader: len(reader.text) >= count
 
 
@@ -70,7 +70,7 @@ class Reader:
         )
 
     def follow(self, seconds: float = 40, until: Until = never) -> "Reader":
-        """Ask, or come back, again and again, until the answer has ended or a condition holds: whatever breaks between."""
+        """Ask or reconnect until the answer has ended or a condition holds."""
         deadline = time.monotonic() + seconds
         while self.end is None and not until(self):
             assert time.monotonic() < deadline, f"no end within {seconds} s: {self!r}"
@@ -83,7 +83,7 @@ class Reader:
         return self
 
     def another(self) -> "Reader":
-        """Return somebody else who reads the same answer, from its beginning."""
+        """Return another reader of the same answer, from its beginning."""
         other = Reader(self.service)
         other.question, other.body, other.context = self.question, self.body, self.context
         return other
@@ -157,14 +157,17 @@ class Reader:
 
     def __repr__(self) -> str:
         end = self.end and (self.end.get("code") or self.end["data"].get("finish_reason"))
-        shown = f"{self.body.get('llm_config')} status={self.status} end={end} text={self.text[:40]!r}… fault={self.fault!r}"
+        shown = (
+            f"{self.body.get('llm_config')} status={self.status} end={end}"
+            f" text={self.text[:40]!r}… fault={self.fault!r}"
+        )
         return f"<{self.context.get('message_id', 'unanswered')} {shown}>"
 
 
 def silent_connection(
     service: Service, body: dict[str, Any], receive_bytes: int = 0
 ) -> socket.socket:
-    """Send a question over a bare socket of which nothing is read; with a small buffer where one is named."""
+    """Send a question over a socket that is never read, optionally with a small buffer."""
     raw = socket.socket()
     if receive_bytes:
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)

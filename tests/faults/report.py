@@ -1,4 +1,4 @@
-"""What a campaign found: figures beside what was promised, as a short table; and the command line that all of them share."""
+"""A campaign's result: figures beside their promises as a short table; the shared command line."""
 
 import argparse
 import random
@@ -9,20 +9,20 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Report:
-    """Figures with what was promised, and every promise that was broken, in words."""
+    """Figures with their promises, and every broken promise in words."""
 
     title: str
     figures: list[tuple[str, str, str]] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
 
     def say(self, what: str, found: object, promised: str = "", kept: bool = True) -> None:
-        """Add a figure; one that breaks its promise is remembered."""
+        """Add a figure; record it if it breaks its promise."""
         self.figures.append((what, str(found), promised))
         if not kept:
             self.broken.append(f"{what}: {found}, promised {promised}")
 
     def seconds(self, what: str, values: list[float], most: float) -> None:
-        """Add the middle and the worst of some times, of which none may be over `most`."""
+        """Add the median and maximum of some times; none may exceed `most`."""
         if values:
             middle, worst = sorted(values)[len(values) // 2], max(values)
             self.say(
@@ -44,7 +44,7 @@ class Report:
 def main(
     description: str | None, run: Callable[[int, int], Report], count: str, usual: int
 ) -> None:
-    """Run a campaign so many times with a seed, print its table, and exit with 1 where a promise was broken."""
+    """Run a campaign with a seed, print its table; exit with 1 on a broken promise."""
     parser = argparse.ArgumentParser(description=(description or "").partition("\n")[0])
     parser.add_argument(f"--{count}", type=int, default=usual, dest="times")
     parser.add_argument("--seed", type=int, default=random.randrange(1_000_000))

@@ -1,10 +1,11 @@
-"""Cut off and come back at random points of one long answer of thought and text in many scripts, through two workers.
+"""Disconnect and resume at random points of one long answer, through two workers.
 
     python -m tests.faults.resumes --points 1000 [--seed N]
 
-Readers take a random number of bytes, which may end in the middle of a character, close, and come back with their last
-event's id: while the answer is written, while a worker is killed (the one that writes another copy of the answer), and when
-it has ended. The promise: what they have joined equals what is stored, every time.
+The answer holds reasoning and text in many scripts. Readers take a random number of bytes, which
+may end inside a character, close, and resume with their last event id: while the answer is written,
+while a worker is killed (the one that writes another copy of the answer), and after the end. The
+promise: the joined text equals the stored text, every time.
 """
 
 import os
@@ -42,7 +43,7 @@ class Cut:
 
 
 def come_and_go(reader: Reader, chance: random.Random, points: int, live: bool) -> int:
-    """Read an answer to its end, cut off again and again; return how often."""
+    """Read an answer to its end with random disconnects; return how many."""
     cuts = 0
     deadline = time.monotonic() + FINAL_SECONDS
     while reader.end is None:
@@ -56,7 +57,7 @@ def come_and_go(reader: Reader, chance: random.Random, points: int, live: bool) 
 
 
 def two_answers(stage: Stage) -> list[Reader]:
-    """Begin two answers that different workers write."""
+    """Start two answers that different workers write."""
     model = stage.config(f"many-tongues-{KILOBYTES}-{KILOBYTES * 1024 // 26 // SECONDS}")
     first = Reader(stage.service, "long", llm_config=model).ask(letters(10))
     for _ in range(TRIES):
@@ -68,13 +69,13 @@ def two_answers(stage: Stage) -> list[Reader]:
 
 
 def run(points: int, seed: int) -> Report:
-    """Cut readers off so often, on a stage of its own."""
+    """Disconnect readers this often, on a stage of its own."""
     with Stage(new_home("resumes"), workers=2, pulse=False) as stage:
         return on(stage, points, seed)
 
 
 def on(stage: Stage, points: int, seed: int) -> Report:
-    """Cut readers off so often, on a stage of two workers, of which one is killed."""
+    """Disconnect readers this often, on a stage of two workers, one of which is killed."""
     chance = random.Random(seed)
     found = Report(f"{points} times cut off and come back, over {KILOBYTES} KB of thought and text")
     with ThreadPoolExecutor(2 * READERS) as people:
@@ -114,7 +115,7 @@ def on(stage: Stage, points: int, seed: int) -> Report:
 
 
 def judge(stage: Stage, answers: list[Reader], readers: list[Reader], found: Report) -> None:
-    """Compare what each reader has joined with what is stored."""
+    """Compare each reader's text with the stored text."""
     stored = {answer.message_id: answer.stored(FINAL_SECONDS) for answer in answers}
     wrong = 0
     for reader in readers:

@@ -1,7 +1,7 @@
-"""The rows of the fault matrix that are one question to a model, or to a reader, that misbehaves: how they are acted and judged.
+"""Rows of the fault matrix that are one question to a misbehaving model or reader.
 
-All of them are acted at once, in threads, on one service; each is judged by itself. What a row returns are the readers
-whose answers have to keep the seven promises (invariants.py), with what else is expected of them.
+All run at once, in threads, on one service; each is judged by itself. A row returns the readers
+whose answers must keep the seven promises (invariants.py), and what else is expected of them.
 """
 
 import http.client
@@ -26,7 +26,7 @@ FIRST_SECONDS, IDLE_SECONDS = 4, 3  # as in stage.LIMITS
 
 @dataclass(frozen=True)
 class Row:
-    """One row: what is done, and what its answers end with. `requests` is how often the model is asked, at most."""
+    """One row: what to do and how answers end; the model is asked at most `requests` times."""
 
     act: Act
     status: str = "complete"
@@ -41,7 +41,7 @@ class Row:
 
 
 def asks(model: str, supplier: str = "openai") -> Act:
-    """Ask one question of one model and read the answer to its end."""
+    """Ask one model one question and read the answer to its end."""
 
     def act(stage: Stage) -> list[Reader]:
         return [
@@ -62,7 +62,7 @@ def row(name: str, **expected: Any) -> Callable[[Act], Act]:
 
 
 def model(name: str, code: str = "", *, status: str = "", **expected: Any) -> None:
-    """Register a row that is a question to a model of the model server."""
+    """Register a row that asks a model of the model server."""
     number, _, behaviour = name.partition(" ")
     row(
         f"{number.zfill(2)}-{behaviour}",
@@ -197,7 +197,7 @@ def together(count: int) -> Iterator[ThreadPoolExecutor]:
 
 @row("23-tab-closed", text=words(60))
 def tab_closed(stage: Stage) -> list[Reader]:
-    """Close in the middle, and do not come back before the answer is written."""
+    """Close halfway; reconnect only after the answer has been written."""
     reader = typewriter(stage).ask(letters(20))
     assert reader.stored()["status"] == "complete"
     return [reader]
@@ -215,7 +215,7 @@ def same_post_twice(stage: Stage) -> list[Reader]:
 
 @row("27-two-tabs-ask-at-once", text=words(60))
 def two_tabs(stage: Stage) -> list[Reader]:
-    """In one session: one is answered, the other is told that it is busy, and asks again when it is not."""
+    """Two questions in one session: one is answered, the other gets `busy` and retries."""
     first = Reader(stage.service, "first", llm_config=stage.config("echo")).ask()
     session = {"session_id": first.context["session_id"]}
     both = [
@@ -237,7 +237,7 @@ def two_tabs(stage: Stage) -> list[Reader]:
 
 @row("28-a-refresh-a-second-tab-a-second-device", text=words(60))
 def many_readers(stage: Stage) -> list[Reader]:
-    """Three come back three times each, others read from the beginning: all have the same."""
+    """Three readers reconnect three times each, others start over: all see the same text."""
     first = typewriter(stage).ask(letters(20))
     others = [first.another() for _ in range(4)]
 
@@ -255,7 +255,7 @@ def many_readers(stage: Stage) -> list[Reader]:
 
 @row("29-odd-positions", text=words(60))
 def odd_positions(stage: Stage) -> list[Reader]:
-    """Unknown, future and foreign positions: refused, or everything once more, never a gap."""
+    """Unknown, future and foreign positions: refused, or everything again; never a gap."""
     reader = typewriter(stage).ask()
     foreign = typewriter(stage, 5, 100).ask()
     end = int(reader.place.rpartition(":")[2])

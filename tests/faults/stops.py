@@ -1,10 +1,11 @@
-"""Stop at random stages, through the worker that does not write the answer, with SQLite free and with its write lock taken.
+"""Stop at random stages, through the other worker, with SQLite's write lock free and taken.
 
     python -m tests.faults.stops --times 100 [--seed N]
 
-The promise: the model server sees the close within 1 s each time; question and partial answer stay. Where no connection to
-the model is open yet (a file is being read, passages are being looked for) the answer has to end as stopped in the same
-time, and the model may never be asked. Who holds the write lock delays how an end is stored, not the stop.
+The promise: the model server sees the close within 1 s each time; question and partial answer stay.
+If no connection to the model is open yet (a file is being read, a search runs), the answer must end
+as stopped in the same time, and the model must not be asked. A held write lock may delay storing
+the end, not the stop.
 """
 
 import contextlib
@@ -32,12 +33,15 @@ TRIES = 60
 STAGES = ("reading", "rewriting", "searching", "first-token", "mid-stream")
 ASKED = ("rewriting", "first-token", "mid-stream")  # where a connection to the model is open
 SHORT = ("rewriting", "searching")  # these end by themselves after three seconds
-READ_BY_NOBODY = "UPDATE files SET status = 'queued', lease_owner = 'a test', lease_until = datetime('now', '+1 hour'), created_at = ?"
+READ_BY_NOBODY = """
+    UPDATE files SET status = 'queued', lease_owner = 'a test',
+        lease_until = datetime('now', '+1 hour'), created_at = ?
+"""
 
 
 @dataclass
 class Shelf:
-    """Two bases: one whose only file is never read, one that can be searched."""
+    """Two knowledge bases: one whose only file is never read, one that can be searched."""
 
     unread: str
     ready: str
@@ -45,7 +49,7 @@ class Shelf:
 
 @dataclass
 class Stopped:
-    """One stop: where, whether the lock was taken, and how long it took."""
+    """One stop: stage, whether the lock was held, and how long it took."""
 
     stage: str
     locked: bool
@@ -64,7 +68,7 @@ def write_lock(stage: Stage) -> Iterator[None]:
 
 
 def make_shelf(stage: Stage) -> Shelf:
-    """Fill the two bases, and take the file of one out of everybody's hands."""
+    """Fill the two bases, and keep one file from being read."""
     file = stage.home / "otters.md"
     file.write_text("# Otters\n\nThe otter Waldemar eats eleven pounds of fish a day.\n")
     ready = stage.service.add_documents("ready", file)
@@ -73,7 +77,7 @@ def make_shelf(stage: Stage) -> Shelf:
 
 
 def keep_unread(stage: Stage, shelf: Shelf) -> None:
-    """Let the unread file look as if it had just come, and as if somebody were at it."""
+    """Make the unread file look new and leased by another worker."""
     created = time.strftime("%Y-%m-%d %H:%M:%S.000000", time.gmtime())
     with closing(
         sqlite3.connect(stage.home / "chatapp.db", timeout=10, isolation_level=None)
@@ -88,7 +92,7 @@ def says(status: str) -> Callable[[Reader], bool]:
 
 
 def begin(stage: Stage, shelf: Shelf, at: str, session: str = "") -> Reader:
-    """Ask, and go away when the answer has come to a stage."""
+    """Ask, and disconnect once the answer has reached a stage."""
     question, model, base, until = {
         "reading": ("What does Waldemar eat?", "echo", shelf.unread, says("reading")),
         "searching": ("What does the otter Waldemar eat?", "echo", shelf.ready, says("searching")),
@@ -113,7 +117,7 @@ def begin(stage: Stage, shelf: Shelf, at: str, session: str = "") -> Reader:
 def begin_all(
     stage: Stage, shelf: Shelf, places: list[str], people: ThreadPoolExecutor
 ) -> list[Reader]:
-    """Bring every answer to its stage; those that stay in theirs for three seconds only come last."""
+    """Bring every answer to its stage; stages that last only three seconds come last."""
     sessions = {
         place: people.submit(begin, stage, shelf, "history")
         for place, at in enumerate(places)
@@ -135,7 +139,7 @@ def begin_all(
 
 
 def through_another(stage: Stage, reader: Reader, token: str) -> float:
-    """Send Stop over a connection that the writer's worker has not accepted; return when (monotonic) it was sent."""
+    """Send Stop to the worker that does not write; return when (monotonic) it was sent."""
     writer = stage.writer_of(reader.message_id)
     assert writer is not None, f"{reader!r} has ended before it was stopped"
     for _ in range(TRIES):
@@ -159,7 +163,7 @@ def through_another(stage: Stage, reader: Reader, token: str) -> float:
 
 
 def stop(stage: Stage, reader: Reader, at: str, locked: bool, token: str) -> Stopped:
-    """Stop one answer and see how long it takes until nothing is done for it any more."""
+    """Stop one answer; measure until no more work is done for it."""
     sent = through_another(stage, reader, token)
     if at in ASKED:
         request = stage.requests(reader.question)[-1]
@@ -181,10 +185,10 @@ def one_round(
     locked: bool,
     found: Report,
 ) -> list[Stopped]:
-    """Bring some answers to their stages and stop them at once; a promise that is broken goes into the report."""
+    """Bring answers to their stages and stop them at once; report broken promises."""
     keep_unread(stage, shelf)
     embedder.mood = "wait"
-    # one that is used for the first time: whatever is noted about its use must not make Stop wait for the lock
+    # a new token: recording its first use must not make Stop wait for the lock
     token = stage.service.post("/api/auth/tokens", {"name": "stops"}).json["token"]
     with ThreadPoolExecutor(ROUND) as people:
         readers = begin_all(stage, shelf, places, people)
@@ -210,13 +214,14 @@ def one_round(
         asked = len(stage.requests(reader.question))
         if (stored["status"], asked) != ("stopped", int(at in ASKED)):
             found.broken.append(
-                f"{at}{' under the lock' if locked else ''}: {stored['status']}, the model was asked {asked} times"
+                f"{at}{' under the lock' if locked else ''}: {stored['status']},"
+                f" the model was asked {asked} times"
             )
     return stops
 
 
 def run(times: int, seed: int) -> Report:
-    """Stop so many answers, on a stage of its own."""
+    """Stop this many answers, on a stage of its own."""
     with (
         EmbedServer() as embedder,
         Stage(new_home("stops"), workers=2, pulse=False, embedder=embedder) as stage,
@@ -225,7 +230,7 @@ def run(times: int, seed: int) -> Report:
 
 
 def on(stage: Stage, times: int, seed: int) -> Report:
-    """Stop so many answers on a stage that has two workers and an embedder."""
+    """Stop this many answers on a stage with two workers and an embedder."""
     assert stage.embedder is not None
     chance = random.Random(seed)
     found = Report(f"{times} answers stopped through the worker that does not write them")

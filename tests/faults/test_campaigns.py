@@ -1,4 +1,4 @@
-"""The campaigns at a size that every run of the tests can afford; as programs they are run a hundred times as long."""
+"""Short versions of the campaigns; run as programs they are a hundred times as long."""
 
 import random
 from concurrent.futures import Future

@@ -35,7 +35,8 @@ def read_heads(readers: list[socket.socket], seconds: float) -> dict[int, str]:
 def attach(stage: Stage, message_id: str) -> socket.socket:
     raw = socket.create_connection(("127.0.0.1", stage.service.port), timeout=20)
     raw.sendall(
-        f"GET /chat/stream/{message_id} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {TOKEN}\r\n\r\n".encode()
+        f"GET /chat/stream/{message_id} HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+        f"Authorization: Bearer {TOKEN}\r\n\r\n".encode()
     )
     return raw
 
@@ -45,7 +46,7 @@ def status(head: str) -> str:
 
 
 def test_one_stream_more_than_the_limit_is_told_when_to_come_back(tmp_path: Path) -> None:
-    """With as many as the limit allows the rest answers as before; what is refused leaves nothing; who leaves makes room."""
+    """At the limit other requests work; refused streams leave nothing; an end frees a place."""
     with (
         Stage(tmp_path, CHATAPP_MAX_STREAMS=str(STREAMS)) as stage,
         contextlib.ExitStack() as opened,
@@ -81,7 +82,7 @@ def streams(stage: Stage) -> int:
 
 
 def test_more_readers_than_files_may_be_open_are_refused_and_nothing_breaks(tmp_path: Path) -> None:
-    """Row 45: with a limit of 256 files, three hundred come: some read, the others are told when to come back."""
+    """Row 45: of 300 readers under a limit of 256 files some stream, others get Retry-After."""
     with (
         Stage(tmp_path, pulse=False, FAULTS_FILES=str(FILES), CHATAPP_IDLE_SECONDS="60") as stage,
         contextlib.ExitStack() as opened,

@@ -1,4 +1,4 @@
-"""Row 46: behind nginx as Debian ships it, with its default buffering and with gzip on, tokens come one by one."""
+"""Row 46: behind Debian's nginx, with default buffering and gzip on, tokens arrive one by one."""
 
 import contextlib
 import http.client
@@ -26,7 +26,7 @@ pytestmark = [
 ]
 FIRST_BYTE_SECONDS = 1
 WARM = 5  # pieces until the first token is out: the first question after a start takes its time
-# buffering, its sizes and its time-outs are left as they are; some have gzip on, and some for everything there is
+# buffering, sizes and time-outs keep their defaults; some have gzip on, some for all types
 GZIP = {
     "gzip-as-usual": "",
     "gzip-for-everything": "gzip_types *; gzip_min_length 0; gzip_proxied any;",
@@ -120,7 +120,7 @@ def test_behind_nginx_tokens_flow_one_by_one(stage: Stage, proxy: int) -> None:
 
 
 def test_a_tab_closed_behind_nginx_comes_back_through_it(stage: Stage, proxy: int) -> None:
-    """nginx closes its own connection to the service: the answer goes on, and everything is there for who comes back."""
+    """nginx closes its connection to the service: the answer goes on and can be resumed."""
     reader = Reader(stage.service, "proxy", llm_config=stage.config("numbered-60-30"))
     straight, stage.service.port = stage.service.port, proxy
     try:

@@ -1,15 +1,17 @@
-"""The fault matrix on real workers, one and two: every row that leaves the service alive, all acted at once, each judged alone.
+"""The fault matrix with one and two real workers: all rows run at once, each judged alone.
 
-The seven promises (invariants.py) are checked after each. Where the rows of the matrix are:
+Rows here are those that leave the service alive. The seven promises (invariants.py) are checked
+after each. Where the rows of the matrix are:
 
 1, 3 to 21, 23, 26 to 30, 41, 43   here, by their numbers (rows.py)
-2     here for a name that nobody knows; a host that swallows packets: tests/chains/test_openai_stream.py
-22    tests/knowledge/test_embedders.py and test_vectors_trouble.py: answers go on by words, and say so
+2     an unknown name: here; a host that swallows packets: tests/chains/test_openai_stream.py
+22    tests/knowledge/test_embedders.py and test_vectors_trouble.py: keyword search goes on
 24, 25   here (lost.py)
 31, 33, 44   test_leaving.py
 32, 34   kills.py, by test_campaigns.py; also tests/server/test_workers.py and test_processes.py
 45    test_limits.py
-35 to 39   not of streaming: tests/server/test_documents.py, tests/knowledge/search/test_vectors_trouble.py, tests/web/test_ops.py
+35 to 39   not about streaming: tests/server/test_documents.py, tests/web/test_ops.py,
+      tests/knowledge/search/test_vectors_trouble.py
 40, 42   tests/server/test_documents.py, tests/server/test_odd_files.py
 46    test_proxy.py
 """
@@ -32,7 +34,7 @@ WARM = 16  # questions that make the pools as large as they get
 
 
 class Acted:
-    """A stage on which all rows are being acted."""
+    """A stage on which all rows run."""
 
     def __init__(self, stage: Stage) -> None:
         self.stage = stage

@@ -1,4 +1,4 @@
-"""A random script of faults: what a day brings, in seconds. The seed is printed where a promise is broken."""
+"""A random script of faults: a day's worth in seconds. A broken promise prints the seed."""
 
 import os
 import random
@@ -60,7 +60,7 @@ class Script:
         wait_for(lambda: reader.context or self.work[-1].done(), 20, "it is asked")
 
     def stop(self) -> None:
-        """Press Stop, whether it is of use or not; who presses it in the moment of a kill presses again."""
+        """Press Stop, useful or not; pressed during a kill, it is pressed again."""
         reader = self.chance.choice(self.readers)
         if not reader.context:
             return
@@ -101,7 +101,7 @@ class Script:
 
 
 def test_a_random_script_of_faults_breaks_no_promise(stage: Stage) -> None:
-    """At its end everything is killed and started again, so that nobody has to wait until a lost answer is taken for dead."""
+    """Kill and restart everything at the end, so that lost answers need not time out."""
     seed = int(os.environ.get("FAULTS_SEED") or random.randrange(1_000_000))
     script = Script(stage, seed)
     try:

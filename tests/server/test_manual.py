@@ -1,6 +1,7 @@
-"""The manual is asked as a new user would ask it, through the real service and the built-in model; and its own commands are run.
+"""Ask the manual as a new user would, with the built-in model; run the manual's own commands.
 
-The questions, 20 in each language, were written before anything was retrieved; each names the sections that answer it.
+The questions, 20 in each language, were written before anything was retrieved; each names the
+sections that answer it.
 """
 
 import json
@@ -42,7 +43,7 @@ def manual(service: Service) -> dict[str, Any]:
 
 
 def cited_first(answer: dict[str, Any]) -> str:
-    """Return the heading above the passage that an answer cites first, nothing where it declines."""
+    """Return the heading of the passage cited first, empty if the answer declines."""
     number = re.search(r"\[(\d)\]", answer["answer"])
     if number is None or answer["answer"].startswith(DECLINED):
         return ""
@@ -67,9 +68,10 @@ def test_a_new_users_questions_are_answered_from_the_right_section(
 
 
 class Cutting:
-    """A relay before the service: it cuts its first connections, each where some bytes have passed.
+    """A relay before the service that cuts its first connections after some bytes.
 
-    The next one comes back to a service that lost what it had not stored yet: it is asked for what follows a later position.
+    The next connection reaches a service that lost its unsaved text, so the client asks for what
+    follows a later position than the service has.
     """
 
     def __init__(self, port: int, cuts: list[bytes]) -> None:

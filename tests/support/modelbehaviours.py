@@ -1,6 +1,7 @@
-"""What the model server does, by the model's name: BEHAVIOURS is a list of (pattern, function), the first match acts.
+"""Behaviours of the model server, by model name: (pattern, function), first match wins.
 
-A function answers one request on the wire, well or badly. Its arguments are the turn and the groups of the pattern.
+A function answers one request on the wire, well or badly. Its arguments are the turn and the
+groups of the pattern.
 """
 
 import json
@@ -82,7 +83,7 @@ REFUSALS: dict[str, tuple[int, dict[str, Any]]] = {
 
 
 def behaves(pattern: str) -> Callable[[Behaviour], Behaviour]:
-    """Register what a model of this name does; groups of the pattern become arguments."""
+    """Register the behaviour of models with this name; groups of the pattern become arguments."""
 
     def register(behaviour: Behaviour) -> Behaviour:
         BEHAVIOURS.append((re.compile(pattern), behaviour))
@@ -94,7 +95,7 @@ def behaves(pattern: str) -> Callable[[Behaviour], Behaviour]:
 def says(
     turn: Turn, words: Iterable[str], thought: Iterable[str] = (), name: str = "", rate: float = 0
 ) -> None:
-    """Answer with words, streamed at a rate a second or whole, as it was asked for."""
+    """Answer with words, streamed at a rate a second or whole, as requested."""
     if not turn.request.body.get("stream"):
         message = {"role": "assistant", "content": "".join(words)} | (
             {name: "".join(thought)} if name else {}
@@ -115,13 +116,13 @@ def says(
 
 @behaves("echo")
 def echo(turn: Turn) -> None:
-    """Say the question again, word by word."""
+    """Repeat the question, word by word."""
     says(turn, re.findall(r"\S+\s*|\s+", turn.question))
 
 
 @behaves("parameters")
 def parameters(turn: Turn) -> None:
-    """Say what came along, without the messages."""
+    """Answer with the request's parameters, without the messages."""
     says(
         turn,
         [
@@ -141,7 +142,7 @@ def cited(turn: Turn) -> None:
 
 @behaves("atlas-32b")
 def handbook(turn: Turn) -> None:
-    """Answer as a good model would from the handbook; about expenses it breaks off, the key `sk-hold` makes it stay half-way."""
+    """Answer from the handbook like a good model; break off about expenses; `sk-hold` pauses."""
     held = turn.request.headers.get("authorization") == "Bearer sk-hold"
     text, breaks = reply_to(turn.question, held)
     words = re.findall(r"[\u3000-\u9fff]{1,2}|\S+\s*|\s+", text)
@@ -156,19 +157,19 @@ def handbook(turn: Turn) -> None:
 
 @behaves(r"typewriter-(\d+)-(\d+)")
 def typewriter(turn: Turn, count: str, rate: str) -> None:
-    """So many tokens, so many a second."""
+    """So many tokens at so many a second."""
     says(turn, (f"{WORDS[n % len(WORDS)]} " for n in range(int(count))), rate=float(rate))
 
 
 @behaves(r"dictation-(\d+)")
 def dictation(turn: Turn, rate: str) -> None:
-    """Say the question again, letter by letter, so many a second."""
+    """Repeat the question, letter by letter, at so many a second."""
     says(turn, turn.question, rate=float(rate))
 
 
 @behaves(r"numbered-(\d+)-(\d+)")
 def numbered(turn: Turn, count: str, rate: str) -> None:
-    """So many numbers, so many a second, with a note when each was sent."""
+    """So many numbers at so many a second, each with its send time."""
 
     def numbers() -> Iterable[str]:
         for n in range(int(count)):
@@ -180,7 +181,7 @@ def numbered(turn: Turn, count: str, rate: str) -> None:
 
 @behaves(r"many-tongues-(\d+)-(\d+)")
 def many_tongues(turn: Turn, kilobytes: str, rate: str) -> None:
-    """So many KB of thought and text in many scripts, so many pieces a second."""
+    """So many KB of reasoning and text in many scripts, at so many pieces a second."""
     pieces = [
         f"{n}: {TONGUES[n % len(TONGUES)]} " for n in range(int(kilobytes) * 1024 // TONGUE_BYTES)
     ]
@@ -214,13 +215,13 @@ def flood(turn: Turn, count: str) -> None:
 
 @behaves(r"blocks-(\d+)-(\d+)-(\d+)")
 def blocks(turn: Turn, count: str, size: str, rate: str) -> None:
-    """So many pieces of so many letters, so many a second."""
+    """So many pieces of so many letters, at so many a second."""
     says(turn, ("x" * (int(size) - 1) + " " for _ in range(int(count))), rate=float(rate))
 
 
 @behaves(r"slow-first-(\d+(?:\.\d+)?)")
 def slow_first(turn: Turn, seconds: str) -> None:
-    """Think for a while before the first byte."""
+    """Wait before the first byte."""
     turn.wire.wait(float(seconds))
     says(turn, ["Sorry ", "for ", "the ", "wait."])
 
@@ -261,7 +262,7 @@ def pings_after_finish(turn: Turn) -> None:
 
 @behaves("drip-headers")
 def drip_headers(turn: Turn) -> None:
-    """A byte now and then: each is in time, the whole never comes."""
+    """A byte now and then: each in time, the whole head never."""
     turn.wire.send(b"HTTP/1.1 200 OK\r\nX-Long: ")
     while True:
         turn.wire.send(b"x")
@@ -270,7 +271,7 @@ def drip_headers(turn: Turn) -> None:
 
 @behaves("pings")
 def pings(turn: Turn) -> None:
-    """One token, then comments for ever."""
+    """One token, then comments forever."""
     turn.text("One ")
     while True:
         turn.wire.chunk(b": ping\n\n")
@@ -279,7 +280,7 @@ def pings(turn: Turn) -> None:
 
 @behaves(r"refuse-(\d+)(?:-(\d+))?(-once)?")
 def refuse(turn: Turn, status: str, retry_after: str | None, once: str | None) -> None:
-    """An HTTP status, perhaps with Retry-After, perhaps the first time only."""
+    """An HTTP status, optionally with Retry-After, optionally the first time only."""
     if once and turn.before:
         echo(turn)
         return
@@ -293,14 +294,14 @@ def refuse(turn: Turn, status: str, retry_after: str | None, once: str | None) -
 
 @behaves(r"refuse-([a-z]+)")
 def refuse_because(turn: Turn, reason: str) -> None:
-    """A status with the words of OpenAI's error bodies."""
+    """A status with one of OpenAI's error bodies."""
     status, error = REFUSALS[reason]
     turn.wire.json(status, {"error": error})
 
 
 @behaves("drop-once")
 def drop_once(turn: Turn) -> None:
-    """Close without an answer, the first time."""
+    """Close without an answer the first time."""
     if turn.before:
         echo(turn)
     else:
@@ -387,14 +388,14 @@ def reset(turn: Turn) -> None:
 
 @behaves("no-finish")
 def no_finish(turn: Turn) -> None:
-    """A clean end that says neither why nor [DONE]."""
+    """A clean end with neither finish_reason nor [DONE]."""
     turn.text("Half ", "an ")
     turn.wire.end()
 
 
 @behaves("only-done")
 def only_done(turn: Turn) -> None:
-    """[DONE] and no reason."""
+    """[DONE] without a finish_reason."""
     turn.text("All ", "said.")
     turn.wire.chunk(b"data: [DONE]\n\n")
     turn.wire.end()
@@ -417,7 +418,7 @@ def empty(turn: Turn) -> None:
 
 @behaves("null-deltas")
 def null_deltas(turn: Turn) -> None:
-    """Everything that may be null or missing, is, once."""
+    """Every field that may be null or missing is, once."""
     turn.text()
     turn.event({"choices": []})
     turn.event({"choices": [{"delta": None}]})
@@ -494,7 +495,7 @@ def huge_delta(turn: Turn, megabytes: str | None) -> None:
 
 @behaves("weird-text")
 def weird_text(turn: Turn) -> None:
-    """What JSON allows and lines, databases and UTF-8 do not; the last two are one character cut in two."""
+    """Valid JSON that breaks lines, databases or UTF-8; the last two are half a character each."""
     turn.text("a\u2028b\u0085c", "\u0000", "\r\n\r", "\ud800", "\ud83d", "\ude00")
     turn.finish()
 
@@ -522,7 +523,7 @@ def redirect(turn: Turn) -> None:
 
 @behaves("until-close")
 def until_close(turn: Turn) -> None:
-    """HTTP/1.0: the body lasts as long as the connection."""
+    """HTTP/1.0: the body ends with the connection."""
     turn.wire.send(b"HTTP/1.0 200 OK\r\nContent-Type: text/event-stream\r\n\r\n")
     for delta, reason in (({"content": "Old "}, None), ({"content": "style."}, "stop")):
         body = completion("chat.completion.chunk", "until-close", {"delta": delta}, reason)
@@ -532,7 +533,7 @@ def until_close(turn: Turn) -> None:
 
 @behaves("usage")
 def usage(turn: Turn) -> None:
-    """Usage in a last event of its own, asked for or not."""
+    """Usage in a last event of its own, requested or not."""
     turn.text("Counted.")
     turn.delta("stop")
     turn.usage()
@@ -542,7 +543,7 @@ def usage(turn: Turn) -> None:
 
 @behaves("usage-broken")
 def usage_broken(turn: Turn) -> None:
-    """Counts that are none."""
+    """Usage counts that are not numbers."""
     turn.text("Counted.")
     turn.delta("stop")
     turn.event(
@@ -557,7 +558,7 @@ def usage_broken(turn: Turn) -> None:
 
 @behaves("zen-rewrite")
 def zen_rewrite(turn: Turn) -> None:
-    """Rewrite what is to be rewritten, else echo."""
+    """Rewrite a question if asked to, else echo."""
     if is_rewriting(turn):
         says(turn, ["How many days of leave do interns get?"])
     else:
@@ -566,7 +567,7 @@ def zen_rewrite(turn: Turn) -> None:
 
 @behaves("slow-rewrite")
 def slow_rewrite(turn: Turn) -> None:
-    """Never rewrite what is to be rewritten, else echo."""
+    """Never answer a request to rewrite, else echo."""
     if is_rewriting(turn):
         turn.wire.wait()
     else:
@@ -574,12 +575,12 @@ def slow_rewrite(turn: Turn) -> None:
 
 
 def is_rewriting(turn: Turn) -> bool:
-    """Say whether a question is to be put into words that stand alone."""
+    """Return whether the request asks to rewrite a question."""
     return "Rewrite the user's last question" in str(
         turn.request.body.get("messages", [{}])[0].get("content")
     )
 
 
 def typed(count: int) -> str:
-    """Return what `typewriter-<count>-…` says."""
+    """Return the text of `typewriter-<count>-…`."""
     return " ".join(WORDS[n % len(WORDS)] for n in range(count))

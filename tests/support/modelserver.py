@@ -1,11 +1,11 @@
-"""A model server of our own that speaks OpenAI's protocol over real sockets, and misbehaves by the model's name.
+"""A model server that speaks OpenAI's protocol over real sockets and misbehaves by model name.
 
     with ModelServer() as server: … server.base_url … server.requests
     python tests/support/modelserver.py --port 0
 
-A model's name chooses what happens (BEHAVIOURS), so that it can be driven through the whole product. GET /_log returns the
-requests, with when a client closed its connection in the middle of an answer. Loopback only; the standard library only.
-A key that begins with `bad` is refused everywhere.
+The model's name chooses the behaviour (BEHAVIOURS), so tests can drive it through the whole
+product. GET /_log returns the requests, with the time a client closed its connection during an
+answer. A key that begins with `bad` is always refused. Loopback only; standard library only.
 """
 
 import argparse
@@ -40,7 +40,7 @@ MODELS = (
 
 
 class ModelServer:
-    """The server. `key` is the one key that is let in; none lets in all but those that begin with `bad`."""
+    """The server. `key` is the only accepted key; without one, all but `bad…` are accepted."""
 
     def __init__(
         self, port: int = 0, key: str = "", certificate: tuple[str, str] | None = None
@@ -68,7 +68,7 @@ class ModelServer:
         self.stop()
 
     def stop(self) -> None:
-        """Stop listening, end all connections."""
+        """Stop listening and close all connections."""
         self._stopping.set()
         self._listener.close()
         for thread in list(self._threads):
@@ -79,7 +79,7 @@ class ModelServer:
         return [request for request in list(self.requests) if request.path == path]
 
     def wait_for(self, condition: Callable[[], bool], seconds: float = 5.0) -> bool:
-        """Wait until something is so."""
+        """Wait for a condition."""
         end = time.monotonic() + seconds
         while not (true := condition()) and time.monotonic() < end:
             time.sleep(0.005)
@@ -180,7 +180,7 @@ class ModelServer:
 
 
 def main() -> None:
-    """Serve until the process is ended."""
+    """Serve until the process ends."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

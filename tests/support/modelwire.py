@@ -1,4 +1,4 @@
-"""The wire of the model server: one connection, and one turn of a chat on it. The standard library only."""
+"""The model server's wire: one connection, and one chat turn on it. Standard library only."""
 
 import json
 import socket
@@ -15,9 +15,9 @@ class Gone(Exception):
 
 @dataclass
 class Logged:
-    """One request. `closed_at` is when the client was seen to close before the answer's end; times are monotonic.
+    """One request. `closed_at` is when the client closed before the answer's end (monotonic).
 
-    `sent` says when each piece was sent, for behaviours that note it.
+    `sent` holds the send time of each piece, for behaviours that record it.
     """
 
     method: str
@@ -42,7 +42,7 @@ class Logged:
 
 
 class Wire:
-    """One connection: reads requests, writes answers, and notices at once when the client closes."""
+    """One connection: reads requests, writes answers, notices at once when the client closes."""
 
     def __init__(self, sock: socket.socket, stopping: threading.Event, number: int) -> None:
         self.sock = sock
@@ -52,7 +52,7 @@ class Wire:
         self._buffer = b""
 
     def read_request(self) -> Logged | None:
-        """Return the next request, None where the connection ends."""
+        """Return the next request, None at the end of the connection."""
         while b"\r\n\r\n" not in self._buffer:
             if not self._receive(0.2):
                 return None
@@ -78,11 +78,11 @@ class Wire:
         )
 
     def pending(self, seconds: float = 0.2) -> bool:
-        """Wait for a request, and say whether one, or the end of the connection, is there."""
+        """Wait for a request; return whether one, or the end of the connection, has come."""
         return bool(self._buffer) or not self._receive(seconds) or bool(self._buffer)
 
     def send(self, data: bytes) -> None:
-        """Send bytes as they are. Raises Gone."""
+        """Send raw bytes. Raises Gone."""
         try:
             self.sock.settimeout(30)
             self.sock.sendall(data)
@@ -90,7 +90,7 @@ class Wire:
             raise Gone from error
 
     def wait(self, seconds: float | None = None) -> None:
-        """Wait, for ever without a time. Raises Gone as soon as the client closes."""
+        """Wait, forever without a time. Raises Gone as soon as the client closes."""
         end = None if seconds is None else time.monotonic() + seconds
         while end is None or time.monotonic() < end:
             left = 0.2 if end is None else min(0.2, end - time.monotonic())
@@ -100,9 +100,12 @@ class Wire:
     def whole(
         self, status: int, body: bytes, kind: str = "application/json", **headers: str
     ) -> None:
-        """Send an answer whose length is known."""
+        """Send an answer of known length."""
         named = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
-        head = f"HTTP/1.1 {status} Status\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n{named}\r\n"
+        head = (
+            f"HTTP/1.1 {status} Status\r\nContent-Type: {kind}\r\n"
+            f"Content-Length: {len(body)}\r\n{named}\r\n"
+        )
         self.send(head.encode() + body)
 
     def json(self, status: int, body: Any, **headers: str) -> None:
@@ -112,7 +115,8 @@ class Wire:
     def begin(self, kind: str = "text/event-stream") -> None:
         """Send the head of a streamed answer."""
         self.send(
-            f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+            f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\n"
+            "Transfer-Encoding: chunked\r\n\r\n".encode()
         )
 
     def chunk(self, data: bytes) -> None:
@@ -124,14 +128,14 @@ class Wire:
         self.send(b"0\r\n\r\n")
 
     def close(self, reset: bool = False) -> None:
-        """Close the connection, with a reset in place of a goodbye."""
+        """Close the connection with a reset."""
         self.keep = False
         if reset:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.sock.close()
 
     def _receive(self, seconds: float) -> bool:
-        """Take what comes; False where the client, or this server, has ended."""
+        """Read what has arrived; False if the client or this server has ended."""
         try:
             self.sock.settimeout(seconds)
             data = self.sock.recv(65536)
@@ -145,7 +149,7 @@ class Wire:
 
 @dataclass
 class Turn:
-    """What a behaviour answers: the connection, the request, and how often this model was asked before."""
+    """A behaviour's input: connection, request, and how often this model was asked before."""
 
     wire: Wire
     request: Logged
@@ -179,7 +183,7 @@ class Turn:
         )
 
     def finish(self, reason: str = "stop", done: bool = True) -> None:
-        """Send the end of an answer: reason, usage where it was asked for, [DONE]."""
+        """Send the end of an answer: finish_reason, usage if requested, [DONE]."""
         self.delta(reason)
         if (self.request.body.get("stream_options") or {}).get("include_usage"):
             self.usage()
@@ -192,7 +196,7 @@ class Turn:
         self.event({"id": "c1", "object": "chat.completion.chunk", "choices": [], "usage": USAGE})
 
     def text(self, *words: str) -> None:
-        """Send words as deltas, the first as suppliers do, with the role."""
+        """Send words as deltas; the first carries the role, as suppliers send it."""
         self.wire.begin()
         self.delta(role="assistant", content="")
         for word in words:
@@ -203,6 +207,6 @@ USAGE = {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}
 
 
 def completion(kind: str, model: str, said: dict[str, Any], reason: str | None) -> dict[str, Any]:
-    """Return a completion, whole or a chunk of one."""
+    """Return a completion, whole or one chunk."""
     choice = {"index": 0, **said, "finish_reason": reason}
     return {"id": "c1", "object": kind, "created": 1, "model": model, "choices": [choice]}

@@ -1,4 +1,4 @@
-"""A PostgreSQL of our own on a socket, for the tests that compare with it."""
+"""A PostgreSQL server on a socket, for tests that compare with it."""
 
 import getpass
 import os
@@ -18,7 +18,7 @@ NEEDS_POSTGRES = pytest.mark.skipif(BINARIES is None, reason="no PostgreSQL on t
 
 @contextmanager
 def postgres_server() -> Iterator[str]:
-    """Start one and give its URL. It refuses to be run by root, so it is run by its own user then."""
+    """Start a server and yield its URL, as another user if run by root."""
     folder = Path(tempfile.mkdtemp(prefix="chatapp-pg-", dir="/tmp"))
     folder.chmod(0o777)
     user: dict[str, Any] = {"user": "postgres"} if os.geteuid() == 0 else {}

@@ -1,4 +1,4 @@
-"""A line between a client and the service that can be cut in the middle of an answer."""
+"""A relay between client and service that can be cut during an answer."""
 
 import contextlib
 import socket
@@ -9,7 +9,7 @@ PIECE = 4096
 
 
 class Relay:
-    """Hands everything on, and closes the first connection when it has carried so many bytes to the client."""
+    """Forwards everything, and closes the first connection after this many bytes to the client."""
 
     def __init__(self, port: int, cut_after: int) -> None:
         self._target = port
