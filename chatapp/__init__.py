@@ -28,8 +28,8 @@ def create_app(settings: Settings | None = None) -> "OpenAPI":
     from chatapp.identity.accounts import Accounts
     from chatapp.identity.secrets import Secret
     from chatapp.knowledge.bases import Knowledge
+    from chatapp.knowledge.chroma import VectorIndex
     from chatapp.knowledge.embedders import embedder_of
-    from chatapp.knowledge.index import VectorIndex
     from chatapp.storage.database import Database, prepare_engine
     from chatapp.storage.models import db
     from chatapp.web import (

@@ -15,14 +15,7 @@ from chatapp.core.prompt import Passage, Unread
 from chatapp.errors import EmbedderUnavailable, NotFound
 from chatapp.home import wake
 from chatapp.knowledge import manual
-from chatapp.knowledge.embedders import Embedder
-from chatapp.knowledge.fingerprints import start_over
-from chatapp.knowledge.index import VectorIndex
-from chatapp.knowledge.ingest.jobs import DELETING, VISIBLE, lock_content
-from chatapp.knowledge.ingest.originals import Incoming, Originals, Stored
-from chatapp.knowledge.ingest.pipeline import is_due
-from chatapp.knowledge.ingest.remove import Remover, StillThere, mark_deleting
-from chatapp.knowledge.rows import (
+from chatapp.knowledge.access import (
     base_json,
     chunk_json,
     clean_name,
@@ -34,6 +27,13 @@ from chatapp.knowledge.rows import (
     stored_of,
     unread_files,
 )
+from chatapp.knowledge.chroma import VectorIndex
+from chatapp.knowledge.embedders import Embedder
+from chatapp.knowledge.ingest.jobs import DELETING, VISIBLE, lock_content
+from chatapp.knowledge.ingest.originals import Incoming, Originals, Stored
+from chatapp.knowledge.ingest.pipeline import is_due
+from chatapp.knowledge.ingest.remove import Remover, StillThere, mark_deleting
+from chatapp.knowledge.reindex import start_over
 from chatapp.knowledge.search.dense import DenseSearch
 from chatapp.knowledge.search.lexical import index_for
 from chatapp.knowledge.search.retrieve import retrieve

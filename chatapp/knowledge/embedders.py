@@ -18,7 +18,7 @@ from chatapp.child import OwnService
 from chatapp.core.text import is_wide
 from chatapp.errors import EmbedderUnavailable
 from chatapp.home import EMBEDDER, address, helpers_run, model_folder
-from chatapp.knowledge.json_http import Away, Calls, Garbled, Refused
+from chatapp.knowledge.json_client import Away, Calls, Garbled, Refused
 from chatapp.knowledge.search.vectors import pack
 from chatapp.settings import BUILTIN, OFF, Settings
 

@@ -21,12 +21,12 @@ from chatapp.core.text import normalise
 from chatapp.errors import EmbedderUnavailable
 from chatapp.home import CHROMA, EMBEDDER, command
 from chatapp.knowledge.bases import Knowledge
+from chatapp.knowledge.chroma import VectorIndex
 from chatapp.knowledge.embedders import embedder_of
-from chatapp.knowledge.index import VectorIndex
+from chatapp.knowledge.ingest.chroma_sync import Sync
 from chatapp.knowledge.ingest.embedding import Embedding
 from chatapp.knowledge.ingest.parse import parse
 from chatapp.knowledge.ingest.pipeline import Ingest
-from chatapp.knowledge.ingest.sync import Sync
 from chatapp.knowledge.search.lexical import create_index, index_for
 from chatapp.knowledge.selection import Bases
 from chatapp.settings import BUILTIN, OFF, Settings

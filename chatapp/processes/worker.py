@@ -18,16 +18,16 @@ from chatapp import logs
 from chatapp.child import OwnService
 from chatapp.errors import DatabaseBusy
 from chatapp.home import CHROMA, EMBEDDER, command, url
+from chatapp.knowledge.chroma import VectorIndex
 from chatapp.knowledge.embedders import embedder_of
-from chatapp.knowledge.fingerprints import adopt, settle, sweep_all
-from chatapp.knowledge.index import VectorIndex
+from chatapp.knowledge.ingest.chroma_sync import Sync
 from chatapp.knowledge.ingest.embedding import Embedding
 from chatapp.knowledge.ingest.jobs import Job, write_patiently
 from chatapp.knowledge.ingest.originals import Originals
 from chatapp.knowledge.ingest.pipeline import Ingest, is_due, release_dead
 from chatapp.knowledge.ingest.remove import Remover
 from chatapp.knowledge.ingest.sandbox import parse_limited
-from chatapp.knowledge.ingest.sync import Sync
+from chatapp.knowledge.reindex import adopt, settle, sweep_all
 from chatapp.knowledge.search.lexical import index_for
 from chatapp.settings import Settings
 from chatapp.storage.database import open_database

@@ -10,7 +10,7 @@ from flask_openapi3 import APIBlueprint, OpenAPI
 from sqlalchemy import text
 
 from chatapp.home import HEALTH_PATHS, expected, helpers_run, url
-from chatapp.knowledge.json_http import Away, Calls, Refused
+from chatapp.knowledge.json_client import Away, Calls, Refused
 from chatapp.settings import Settings
 from chatapp.web.request import services
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from chatapp.home import CHROMA, address, model_folder
-from chatapp.knowledge.index import Missing, VectorIndex
-from chatapp.knowledge.json_http import Away
+from chatapp.knowledge.chroma import Missing, VectorIndex
+from chatapp.knowledge.json_client import Away
 from tests.support.service import Service, wait_for
 
 pytestmark = [

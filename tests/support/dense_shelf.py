@@ -8,12 +8,12 @@ from typing import Any
 from sqlalchemy import select, text
 
 from chatapp.knowledge.bases import Knowledge
+from chatapp.knowledge.chroma import VectorIndex
 from chatapp.knowledge.embedders import Embedder, embedder_of
-from chatapp.knowledge.fingerprints import adopt, settle, sweep_all
-from chatapp.knowledge.index import VectorIndex
+from chatapp.knowledge.ingest.chroma_sync import Sync
 from chatapp.knowledge.ingest.embedding import Embedding
 from chatapp.knowledge.ingest.pipeline import Ingest
-from chatapp.knowledge.ingest.sync import Sync
+from chatapp.knowledge.reindex import adopt, settle, sweep_all
 from chatapp.knowledge.search.lexical import index_for
 from chatapp.settings import Settings
 from chatapp.storage.models import KnowledgeBase, Vector

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chatapp.knowledge.formats.document import Builder, Document, Unreadable
+from chatapp.knowledge.formats.docx_numbering import BULLET, Numbering
+from chatapp.knowledge.formats.docx_styles import BODY_SIZE, Styles, is_on, letter_size
 from chatapp.knowledge.formats.drawings import drawn_texts
-from chatapp.knowledge.formats.numbering import BULLET, Numbering
-from chatapp.knowledge.formats.outline import Line, infer
+from chatapp.knowledge.formats.inferred_headings import Line, infer
 from chatapp.knowledge.formats.packages import Package, attribute, child, local
-from chatapp.knowledge.formats.styles import BODY_SIZE, Styles, is_on, letter_size
 from chatapp.knowledge.formats.tables import Row, paragraphs
 
 MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"

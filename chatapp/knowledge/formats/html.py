@@ -13,7 +13,7 @@ from itertools import islice
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from chatapp.knowledge.formats.document import Builder, Document
-from chatapp.knowledge.formats.markup import (
+from chatapp.knowledge.formats.html_tree import (
     BLOCKS,
     BREAK,
     ENTERS,

@@ -20,8 +20,8 @@ import pypdfium2.raw as pdfium
 
 from chatapp.core.text import joins, normalise
 from chatapp.knowledge.formats.document import Builder, Document, Unreadable
-from chatapp.knowledge.formats.outline import Line, infer
-from chatapp.knowledge.formats.printed import WIDE, drop_running_heads, full_width, width
+from chatapp.knowledge.formats.inferred_headings import Line, infer
+from chatapp.knowledge.formats.running_heads import WIDE, drop_running_heads, full_width, width
 
 MEDIA_TYPE = "application/pdf"
 LEGIBLE = 0.5  # share of characters that have to be real ones

@@ -18,7 +18,6 @@ from sqlalchemy.orm import Session
 
 from chatapp.errors import EmbedderUnavailable
 from chatapp.knowledge.embedders import Embedder
-from chatapp.knowledge.fingerprints import aim, wanted_id
 from chatapp.knowledge.ingest.jobs import (
     FREE,
     Job,
@@ -30,6 +29,7 @@ from chatapp.knowledge.ingest.jobs import (
     renewed,
     write_patiently,
 )
+from chatapp.knowledge.reindex import aim, wanted_id
 from chatapp.knowledge.search.vectors import dimension
 from chatapp.storage.database import Database
 from chatapp.storage.models import Chunk, File, KnowledgeBase, Vector, now

@@ -139,13 +139,13 @@ def _read_package(path: Path, most_pages: int) -> Document:
 
         return docx.read(package, most_pages)
     if kind == "spreadsheetml":
-        from chatapp.knowledge.formats import sheets
+        from chatapp.knowledge.formats import xlsx
 
-        return sheets.read(package, most_pages)
+        return xlsx.read(package, most_pages)
     if kind == "presentationml":
-        from chatapp.knowledge.formats import slides
+        from chatapp.knowledge.formats import pptx
 
-        return slides.read(package, most_pages)
+        return pptx.read(package, most_pages)
     if kind == "opendocument":
         from chatapp.knowledge.formats import opendocument
 
@@ -182,7 +182,7 @@ def _package_kind(package: "Package") -> str:
 
 def _read_text(path: Path, name: str, head: bytes) -> Document:
     """Read a text: by its content where that is plain to see, else by its name, else as it stands."""
-    from chatapp.knowledge.formats import code, delimited, encodings, html, mail, plain, structured
+    from chatapp.knowledge.formats import code, csv_file, encodings, html, json_file, mail, plain
 
     declared = _DECLARED.search(head)
     text = encodings.read_text(path, declared and (declared.group(1) or declared.group(2)).decode())
@@ -195,10 +195,10 @@ def _read_text(path: Path, name: str, head: bytes) -> Document:
         return html.read(text, name)
     if mail.is_mail(text):
         return mail.read(path.read_bytes())
-    if text.lstrip("\ufeff \t\r\n")[:1] in ("{", "[") and (read := structured.read(text, name)):
+    if text.lstrip("\ufeff \t\r\n")[:1] in ("{", "[") and (read := json_file.read(text, name)):
         return read
-    if delimited.is_delimited(text, name):
-        return delimited.read(text, name)
+    if csv_file.is_delimited(text, name):
+        return csv_file.read(text, name)
     return plain.read(text, name)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from sqlalchemy import delete, exists, or_, select, update
 from sqlalchemy.orm import Session
 
+from chatapp.knowledge.ingest.chroma_sync import Sync
 from chatapp.knowledge.ingest.jobs import (
     BATCH_CHUNKS,
     DELETING,
@@ -19,8 +20,7 @@ from chatapp.knowledge.ingest.jobs import (
     write_patiently,
 )
 from chatapp.knowledge.ingest.originals import Originals
-from chatapp.knowledge.ingest.sync import Sync
-from chatapp.knowledge.json_http import Away
+from chatapp.knowledge.json_client import Away
 from chatapp.knowledge.search.bm25 import Lexical
 from chatapp.storage.database import Database
 from chatapp.storage.models import Chunk, File, KnowledgeBase, now

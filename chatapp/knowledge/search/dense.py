@@ -13,9 +13,9 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from chatapp.errors import DatabaseBusy, EmbedderUnavailable
+from chatapp.knowledge.chroma import Missing, Rejected, VectorIndex
 from chatapp.knowledge.embedders import Embedder
-from chatapp.knowledge.index import Missing, Rejected, VectorIndex
-from chatapp.knowledge.json_http import Away
+from chatapp.knowledge.json_client import Away
 from chatapp.knowledge.search import exact
 from chatapp.knowledge.search.bm25 import CANDIDATES
 from chatapp.storage.database import Database

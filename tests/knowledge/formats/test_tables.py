@@ -2,7 +2,7 @@
 
 import pytest
 
-from chatapp.knowledge.formats.cellformats import plain, shows
+from chatapp.knowledge.formats.cell_formats import plain, shows
 from chatapp.knowledge.formats.tables import paragraphs
 
 

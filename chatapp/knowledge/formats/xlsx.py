@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from chatapp.knowledge.formats.cellformats import BUILT_IN, GENERAL, Show, plain, shows
+from chatapp.knowledge.formats.cell_formats import BUILT_IN, GENERAL, Show, plain, shows
 from chatapp.knowledge.formats.document import MOST_CHARACTERS, Builder, Document, Unreadable
 from chatapp.knowledge.formats.packages import Package, attribute, child, local
 from chatapp.knowledge.formats.tables import Row, paragraphs

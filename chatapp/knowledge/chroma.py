@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from chatapp.knowledge.json_http import Away, Calls, Refused
+from chatapp.knowledge.json_client import Away, Calls, Refused
 from chatapp.knowledge.search.vectors import unpack
 
 COLLECTIONS = "/api/v2/tenants/default_tenant/databases/default_database/collections"

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from chatapp.core.text import UNSPACED
-from chatapp.knowledge.formats.outline import Line
+from chatapp.knowledge.formats.inferred_headings import Line
 
 EDGE_LINES = 2  # at the top and bottom of a page may be running heads
 REPEATED = 0.3  # share of the pages on which a running head stands

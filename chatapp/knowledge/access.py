@@ -13,8 +13,8 @@ from chatapp.core.prompt import Unread
 from chatapp.core.text import normalise
 from chatapp.errors import Forbidden, NotFound
 from chatapp.knowledge.embedders import Fingerprint
-from chatapp.knowledge.fingerprints import is_made_by
 from chatapp.knowledge.ingest.jobs import DELETING, UNREAD, VISIBLE
+from chatapp.knowledge.reindex import is_made_by
 from chatapp.storage.models import Chunk, File, KnowledgeBase, now
 
 MOST_NAME_CHARACTERS = 200

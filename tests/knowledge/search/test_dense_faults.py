@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from chatapp.knowledge.chroma import VectorIndex
 from chatapp.knowledge.embedders import embedder_of
-from chatapp.knowledge.index import VectorIndex
+from chatapp.knowledge.ingest.chroma_sync import Sync
 from chatapp.knowledge.ingest.embedding import Embedding
 from chatapp.knowledge.ingest.pipeline import Ingest
 from chatapp.knowledge.ingest.remove import Remover
-from chatapp.knowledge.ingest.sync import Sync
 from chatapp.knowledge.search.dense import UNKNOWN
 from chatapp.knowledge.search.lexical import index_for
 from chatapp.settings import Settings

@@ -9,10 +9,10 @@ import pytest
 from sqlalchemy import select, update
 
 from chatapp.errors import EmbedderUnavailable, Forbidden
-from chatapp.knowledge.index import Entry
+from chatapp.knowledge.chroma import Entry
+from chatapp.knowledge.ingest.chroma_sync import Sync
 from chatapp.knowledge.ingest.pipeline import Ingest, release_dead
 from chatapp.knowledge.ingest.remove import Remover
-from chatapp.knowledge.ingest.sync import Sync
 from chatapp.knowledge.search.dense import UNKNOWN
 from chatapp.knowledge.search.lexical import index_for
 from chatapp.settings import Settings

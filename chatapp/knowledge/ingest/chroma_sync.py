@@ -17,9 +17,9 @@ from typing import Any
 from sqlalchemy import Select, func, select, update
 from sqlalchemy.orm import Session
 
-from chatapp.knowledge.index import Entry, Missing, Rejected, VectorIndex
+from chatapp.knowledge.chroma import Entry, Missing, Rejected, VectorIndex
 from chatapp.knowledge.ingest.jobs import VISIBLE, write_patiently
-from chatapp.knowledge.json_http import Away, Slow
+from chatapp.knowledge.json_client import Away, Slow
 from chatapp.knowledge.search.dense import UNKNOWN
 from chatapp.storage.database import Database
 from chatapp.storage.models import Chunk, File, KnowledgeBase, Vector
