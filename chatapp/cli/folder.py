@@ -12,7 +12,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from chatapp.knowledge.ingest.parse import HEAD_BYTES, foreign_kind
+from chatapp.knowledge.formats.refused import refused_type
+from chatapp.knowledge.formats.source import HEAD_BYTES
 
 PIECE_BYTES = 1024 * 1024
 
@@ -106,7 +107,7 @@ def _look(folder: Path, path: Path, plan: Plan) -> Iterator[Local]:
     size = 0
     with open(path, "rb") as opened:
         head = opened.read(HEAD_BYTES)
-        if kind := "empty" if not head else foreign_kind(head):
+        if kind := "empty" if not head else refused_type(head):
             plan.skipped.append((_place(folder, path), kind))
             return
         piece = head

@@ -17,8 +17,8 @@ from chatapp.knowledge.ingest.jobs import DELETING, UNREAD, VISIBLE
 from chatapp.knowledge.reindex import is_made_by
 from chatapp.storage.models import Chunk, File, KnowledgeBase, now
 
-MOST_NAME_CHARACTERS = 200
-MOST_UNREAD = 20  # of the files that are not read yet are named
+MAX_NAME_CHARACTERS = 200
+MAX_UNREAD = 20  # of the files that are not read yet are named
 LONGEST_NAME = 1000  # characters of what a sender calls a file are looked at
 
 
@@ -65,12 +65,12 @@ def find_file(t: Session, base: KnowledgeBase, file_id: str) -> File:
 def clean_name(name: str) -> str:
     """Return what a file is called, without the path some browsers send and without what cannot be shown."""
     name = " ".join(normalise(name[-LONGEST_NAME:]).replace("\\", "/").rpartition("/")[2].split())
-    if len(name) > MOST_NAME_CHARACTERS:
+    if len(name) > MAX_NAME_CHARACTERS:
         stem, dot, extension = name.rpartition(".")
         name = (
-            f"{stem[: MOST_NAME_CHARACTERS - 10]}{dot}{extension[:9]}"
+            f"{stem[: MAX_NAME_CHARACTERS - 10]}{dot}{extension[:9]}"
             if dot
-            else name[:MOST_NAME_CHARACTERS]
+            else name[:MAX_NAME_CHARACTERS]
         )
     return name or "file"
 
@@ -140,7 +140,7 @@ _UNREAD_FILES = (
     .join(KnowledgeBase, KnowledgeBase.id == File.knowledge_base_id)
     .where(KnowledgeBase.number.in_(bindparam("bases", expanding=True)), File.status.in_(UNREAD))
     .order_by(File.created_at.desc())
-    .limit(MOST_UNREAD)
+    .limit(MAX_UNREAD)
 )
 _UNREAD_OF_MD5S = _UNREAD_FILES.where(File.md5.in_(bindparam("md5s", expanding=True)))
 _DONE = select(func.sum(File.chunks)).where(File.status.in_(VISIBLE))

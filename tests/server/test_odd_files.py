@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from chatapp.knowledge.ingest.sandbox import KINDS
+from chatapp.knowledge.formats.registry import SUPPORTED
 from tests.support import documents
 from tests.support.service import Service, wait_for
 
@@ -80,7 +80,7 @@ def base(service: Service) -> str:
 
 
 def sentence(key: str, language: str, name: str) -> str:
-    params = {"name": name, "kinds": KINDS, "limit": "10,000,000"}
+    params = {"name": name, "kinds": SUPPORTED, "limit": "10,000,000"}
     return str(CATALOGUES[language][key]).format(**params)
 
 

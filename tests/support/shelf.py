@@ -13,7 +13,7 @@ from chatapp.knowledge.bases import Knowledge
 from chatapp.knowledge.formats.document import Document, Unreadable
 from chatapp.knowledge.ingest.parse import parse
 from chatapp.knowledge.ingest.pipeline import Ingest
-from chatapp.knowledge.ingest.sandbox import refusal
+from chatapp.knowledge.ingest.sandbox import error_for
 from chatapp.knowledge.search.lexical import create_index, index_for
 from chatapp.settings import Settings
 from chatapp.storage.database import Database, open_database
@@ -26,7 +26,7 @@ def parse_here(path: Path, name: str, alive: Callable[[], None]) -> Document:
     try:
         return parse(path, name, 5000)
     except Unreadable as fault:
-        raise refusal(fault.reason, fault.params, name) from fault
+        raise error_for(fault.reason, fault.params, name) from fault
 
 
 @dataclass

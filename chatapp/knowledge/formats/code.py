@@ -6,12 +6,12 @@ from itertools import islice
 from pathlib import PurePath
 
 from chatapp.core.text import HEADING_JOINT
-from chatapp.knowledge.formats.document import MOST_SECTIONS, Document, Section
-from chatapp.knowledge.formats.plain import whole
+from chatapp.knowledge.formats.document import MAX_SECTIONS, Document, Section
+from chatapp.knowledge.formats.plain import checked
 
 MEDIA_TYPE = "text/x-source"
 DEEPEST = 3  # definitions within each other
-MOST_LINE = (
+MAX_LINE = (
     400  # characters of a line that may begin a definition; longer ones were not written by hand
 )
 _EXTENSIONS = (
@@ -73,11 +73,11 @@ def is_code(name: str) -> bool:
 
 def read(text: str, name: str) -> Document:
     """Read source code; its lines stay as they are."""
-    text = whole(text)
+    text = checked(text)
     return Document(
         MEDIA_TYPE,
         text,
-        tuple(islice(code_sections(text, PurePath(name.lower()).suffix), MOST_SECTIONS)),
+        tuple(islice(code_sections(text, PurePath(name.lower()).suffix), MAX_SECTIONS)),
     )
 
 
@@ -114,7 +114,7 @@ def _definition(
     line = lines[number].expandtabs(4)
     bare = line.strip()
     indent = len(line) - len(line.lstrip())
-    if not bare or len(line) > MOST_LINE:
+    if not bare or len(line) > MAX_LINE:
         return None
     if found := _BY_KEYWORD.match(bare):
         return indent, found.group("name"), bool(found.group("container"))

@@ -4,7 +4,6 @@ import csv
 import io
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import PurePath
 from typing import Literal
 
 from chatapp.knowledge.formats import plain
@@ -13,31 +12,31 @@ from chatapp.knowledge.formats.tables import Row, is_header, paragraphs
 
 EXTENSIONS = frozenset((".csv", ".tsv", ".tab", ".psv"))
 SAMPLE_CHARACTERS = 64 * 1024
-MOST_CELL = 100_000  # characters; a longer one is a quotation mark that was never closed
-MOST_CELL_LINES = 3  # of a cell, where quotation marks are not what they should be
+MAX_CELL = 100_000  # characters; a longer one is a quotation mark that was never closed
+MAX_CELL_LINES = 3  # of a cell, where quotation marks are not what they should be
 ALIKE = 0.8  # share of the rows that have the same number of cells
 SURE_ROWS = 3  # where the name does not say that a text is a table, so many lines have to agree
 _SEPARATORS = "\t;,|"
 
 
-def read(text: str, name: str) -> Document:
+def read(text: str) -> Document:
     """Read rows of cells; what turns out to have one column only is read as text."""
     text, separator = _separator(text)
     if separator is None:
-        return plain.read(text, name)
+        return plain.read(text)
     try:
         return _read(text, separator, strict=True)
     except csv.Error:
         pass
     try:
-        return _read(text, separator, most_lines=MOST_CELL_LINES)
+        return _read(text, separator, most_lines=MAX_CELL_LINES)
     except csv.Error:  # a quotation mark that is none, or is never closed
         return _read(text, separator, quoting=csv.QUOTE_NONE)
 
 
-def is_delimited(text: str, name: str) -> bool:
+def is_csv(text: str, extension: str) -> bool:
     """Say whether a text is a table by its name, or by tabs in every line where its name says nothing."""
-    if PurePath(name.lower()).suffix in EXTENSIONS:
+    if extension in EXTENSIONS:
         return True
     lines = [line for line in _sample(text).split("\n") if line.strip()]
     return (
@@ -52,9 +51,9 @@ def _read(
     separator: str,
     strict: bool = False,
     quoting: Literal[0, 3] = csv.QUOTE_MINIMAL,
-    most_lines: int = MOST_CELL,
+    most_lines: int = MAX_CELL,
 ) -> Document:
-    csv.field_size_limit(MOST_CELL)
+    csv.field_size_limit(MAX_CELL)
     lines = io.StringIO(text, newline="")
     rows = csv.reader(
         lines, delimiter=separator, strict=strict, quoting=quoting, skipinitialspace=True
@@ -66,7 +65,7 @@ def _read(
     return builder.finish("text/tab-separated-values" if separator == "\t" else "text/csv")
 
 
-def _row(cells: list[str], most_lines: int = MOST_CELL) -> Row:
+def _row(cells: list[str], most_lines: int = MAX_CELL) -> Row:
     if any(cell.count("\n") > most_lines for cell in cells):
         raise csv.Error
     return {column: stripped for column, cell in enumerate(cells) if (stripped := cell.strip())}

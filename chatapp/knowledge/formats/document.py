@@ -9,10 +9,10 @@ from typing import Any
 
 from chatapp.core.text import HEADING_JOINT, normalise
 
-MOST_CHARACTERS = 10_000_000  # of text in one file
-MOST_HEADING_CHARACTERS = 200
-MOST_PATH_CHARACTERS = 600  # of all headings above a passage
-MOST_SECTIONS = 50_000  # in one file; what comes after belongs to the last
+MAX_CHARACTERS = 10_000_000  # of text in one file
+MAX_HEADING_CHARACTERS = 200
+MAX_PATH_CHARACTERS = 600  # of all headings above a passage
+MAX_SECTIONS = 50_000  # in one file; what comes after belongs to the last
 
 
 class Unreadable(Exception):
@@ -73,12 +73,12 @@ class Headings:
         """Come to a heading; return the path that holds from here on."""
         while self.path and self.path[-1][0] >= level:
             self.path.pop()
-        title = " ".join(title.split())[:MOST_HEADING_CHARACTERS]
+        title = " ".join(title.split())[:MAX_HEADING_CHARACTERS]
         if title and (
             not self.path or self.path[-1][1] != title
         ):  # a document's title often is its first heading, too
             self.path.append((level, title))
-        return HEADING_JOINT.join(name for _, name in self.path)[:MOST_PATH_CHARACTERS]
+        return HEADING_JOINT.join(name for _, name in self.path)[:MAX_PATH_CHARACTERS]
 
 
 class Builder:
@@ -107,8 +107,8 @@ class Builder:
             self._append(joint)
         self._begin()
         self._append(block)
-        if self._length > MOST_CHARACTERS:
-            raise Unreadable("too_long", limit=MOST_CHARACTERS)
+        if self._length > MAX_CHARACTERS:
+            raise Unreadable("too_long", limit=MAX_CHARACTERS)
 
     def page(self) -> None:
         """Begin a page; what is added next is its first text."""
@@ -137,7 +137,7 @@ class Builder:
             path = self._headings.enter(level, title)
             if self._sections and self._sections[-1].start == self._length:
                 self._sections.pop()
-            if len(self._sections) < MOST_SECTIONS:
+            if len(self._sections) < MAX_SECTIONS:
                 self._sections.append(Section(self._length, path))
         self._pages += [self._length] * self._empty_pages
         self._coming, self._empty_pages = [], 0

@@ -47,9 +47,9 @@ class _Found:
     notes: list[tuple[str, str]] = field(default_factory=list)
 
 
-def read(package: Package, most_pages: int) -> Document:
+def read(package: Package) -> Document:
     """Read a Word document; raise Unreadable where its parts do not fit together or it holds no text."""
-    main = package.main()
+    main = package.main_part()
     body = child(package.root(main), "body") if main else None
     if main is None or body is None:
         raise Unreadable("damaged")
@@ -96,7 +96,7 @@ class _Reader:
         self._notes = {kind: self._part(kind) for kind in _NOTES.values()}
 
     def _part(self, kind: str) -> Any:
-        names = self._package.of_type(self._main, kind)
+        names = self._package.parts_of_type(self._main, kind)
         return self._package.root(names[0]) if names else None
 
     def blocks(self, parent: Any, depth: int = 0) -> Iterator[_Paragraph | str]:
@@ -114,7 +114,7 @@ class _Reader:
         """Yield what stands at the top and bottom of pages, once, and without page numbers."""
         said: set[str] = set()
         for kind in ("header", "footer"):
-            for name in self._package.of_type(self._main, kind):
+            for name in self._package.parts_of_type(self._main, kind):
                 for block in self.blocks(self._package.root(name)):
                     text = block if isinstance(block, str) else block.text
                     if not _PAGE_NUMBER.match(text) and text not in said:

@@ -8,7 +8,7 @@ from chatapp.knowledge.formats.packages import attribute, child, local
 
 TITLE_LEVEL = 0
 BODY_SIZE = 20.0  # half points, where nothing says otherwise
-MOST_ANCESTORS = 20
+MAX_ANCESTORS = 20
 _HEADING = re.compile(r"(?:heading|标题)\s*([1-9])$", re.IGNORECASE)
 _CONTENTS = re.compile(r"(?:toc \d|table of figures|index \d|目录)", re.IGNORECASE)
 _OFF = ("0", "false", "off", "none")
@@ -52,7 +52,7 @@ class Styles:
 
 def _inherited(key: str, elements: dict[str, Any]) -> Style:
     style = Style()
-    for _ in range(MOST_ANCESTORS):
+    for _ in range(MAX_ANCESTORS):
         element = elements.get(key)
         if element is None:
             break

@@ -11,7 +11,9 @@ from chatapp.knowledge.formats.tables import Row, paragraphs
 def drawn_texts(package: Package, part: str, drawing: Any) -> Iterator[str]:
     """Yield what the charts and diagrams within a drawing of a part say."""
     targets = {
-        key: target for key, (_, target) in package.related(part).items() if package.has(target)
+        key: target
+        for key, (_, target) in package.relationships(part).items()
+        if package.has(target)
     }
     for element in drawing.iter():
         name = local(element.tag)

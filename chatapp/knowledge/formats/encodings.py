@@ -3,10 +3,10 @@
 import re
 from pathlib import Path
 
-from chatapp.knowledge.formats.document import MOST_CHARACTERS, Unreadable
+from chatapp.knowledge.formats.document import MAX_CHARACTERS, Unreadable
 
 SAMPLE_BYTES = 256 * 1024  # to guess an encoding from
-MOST_BYTES = 4 * MOST_CHARACTERS  # more than this is too much text in any encoding
+MAX_BYTES = 4 * MAX_CHARACTERS  # more than this is too much text in any encoding
 LONGEST = 4  # bytes of a character
 ALIKE = 0.1  # of coherence, which a guess is not to be trusted with
 # What files are really in, commonest first; the rest of the hundred that Python knows only make guessing worse.
@@ -22,8 +22,8 @@ _MEANT = {
     "shift_jis": "cp932", "shift-jis": "cp932", "x-sjis": "cp932", "ks_c_5601-1987": "cp949", "euc-kr": "cp949",
     "windows-874": "cp874", "tis-620": "cp874", "utf-16": "utf-8", "utf8": "utf-8",
 }  # fmt: skip
-MOST_ODD = 0.01  # share of replacement and control characters in what still passes for text
-MOST_BROKEN = 0.1  # of what is not ASCII may be broken in UTF-8: a log that was cut, a name pasted in another encoding
+MAX_ODD = 0.01  # share of replacement and control characters in what still passes for text
+MAX_BROKEN = 0.1  # of what is not ASCII may be broken in UTF-8: a log that was cut, a name pasted in another encoding
 _BOMS = (
     (b"\xff\xfe\x00\x00", "utf-32"),
     (b"\x00\x00\xfe\xff", "utf-32"),
@@ -49,10 +49,10 @@ _LEADS = [bytes([lead]) for lead in range(0xC3, 0xF5)]
 
 def read_text(path: Path, declared: str | None = None) -> str:
     """Return a file's text; raise Unreadable for what is no text, in no known encoding, or too much of it."""
-    if path.stat().st_size > MOST_BYTES:
+    if path.stat().st_size > MAX_BYTES:
         with open(path, "rb") as opened:
             decode(opened.read(SAMPLE_BYTES), declared)
-        raise Unreadable("too_long", limit=MOST_CHARACTERS)
+        raise Unreadable("too_long", limit=MAX_CHARACTERS)
     return decode(path.read_bytes(), declared)
 
 
@@ -101,7 +101,7 @@ def _utf8(data: bytes) -> str | None:
         text = data.decode("utf-8-sig", "replace")
     broken = text.count("\ufffd")
     whole = sum(data.count(lead) for lead in _LEADS) if broken < len(data) / 20 else 0
-    if broken > MOST_BROKEN * whole:
+    if broken > MAX_BROKEN * whole:
         return None
     _require_text(text.replace("\ufffd", ""))
     return text
@@ -112,7 +112,7 @@ def _as_text(data: bytes, encoding: str) -> str:
 
 
 def _require_text(text: str) -> str:
-    if len(_ODD.findall(text)) > max(1, len(text) * MOST_ODD):  # the last character may be cut
+    if len(_ODD.findall(text)) > max(1, len(text) * MAX_ODD):  # the last character may be cut
         raise Unreadable("unsupported")
     return text
 
@@ -123,7 +123,7 @@ def _guess(sample: bytes) -> str:
         if _is_chinese(sample, wide):
             return wide
     if (
-        len(sample) - len(sample.translate(None, _CONTROL)) > len(sample) * MOST_ODD
+        len(sample) - len(sample.translate(None, _CONTROL)) > len(sample) * MAX_ODD
         and b"\0" not in sample
     ):
         raise Unreadable("unsupported")

@@ -16,7 +16,7 @@ _PAGES = ("application/xhtml+xml", "text/html")
 _FONTS = (b"http://www.idpf.org/2008/embedding", b"http://ns.adobe.com/pdf/enc#RC")
 
 
-def read(package: Package, most_pages: int) -> Document:
+def read(package: Package) -> Document:
     """Read a book; raise Unreadable where it is locked, damaged or holds no text."""
     _require_open(package)
     rootfile = child(package.root(CONTAINER), "rootfiles", "rootfile")

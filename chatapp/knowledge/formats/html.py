@@ -34,7 +34,7 @@ EXTENSIONS = frozenset((".html", ".htm", ".xhtml", ".xht", ".shtml"))
 SAMPLE_CHARACTERS = 20_000
 DEEPEST = 3000  # tags within each other; the parser takes quadratic time for more
 FEW = 0.25  # of the page's text in its main part is too little: that part is not what it says
-MOST_COLUMNS = 1000
+MAX_COLUMNS = 1000
 LAYOUT_CELL = (
     400  # characters of an average cell: such a table arranges a page, and holds no records
 )
@@ -77,7 +77,7 @@ def is_html(text: str, extension: str) -> bool:
     return extension in EXTENSIONS and bool(_TAG.search(text))
 
 
-def read(text: str, name: str) -> Document:
+def read(text: str) -> Document:
     """Read a page; one that is nested beyond measure is read as text without structure."""
     builder = Builder()
     add_page(builder, text)
@@ -278,7 +278,7 @@ def _placed(
             column += 1
         text = inner_text(cell, dropped)
         down, across = _span(cell, "rowspan"), _span(cell, "colspan")
-        for place in range(column, min(column + across, MOST_COLUMNS)):
+        for place in range(column, min(column + across, MAX_COLUMNS)):
             shown = text if place == column or cell.tag == "th" else ""
             if shown:
                 texts[place] = shown
@@ -292,4 +292,4 @@ def _placed(
 
 def _span(cell: LexborNode, name: str) -> int:
     value = cell.attributes.get(name) or ""
-    return max(1, min(int(value), MOST_COLUMNS)) if value.isascii() and value.isdigit() else 1
+    return max(1, min(int(value), MAX_COLUMNS)) if value.isascii() and value.isdigit() else 1

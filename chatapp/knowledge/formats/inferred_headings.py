@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from chatapp.core.text import count_tokens
 
-MOST_TOKENS = 24  # of a heading: some twenty words, or as many Chinese characters
+MAX_TOKENS = 24  # of a heading: some twenty words, or as many Chinese characters
 LARGER = 1.12  # times the size of the text around it
-MOST_SHARE = 0.35  # of a document's characters may be in headings; more stand out from nothing
+MAX_SHARE = 0.35  # of a document's characters may be in headings; more stand out from nothing
 _ENDS = re.compile(r"[。．.;；,，:：!！?？、…]$")
 _NUMBER = "[一二三四五六七八九十百零〇\\d]+"
 _CHAPTERS = (  # pattern, level, and whether such a line is a heading without standing out
@@ -56,7 +56,7 @@ def infer(lines: Sequence[Line]) -> dict[int, int]:
         if level is not None:
             found[place] = level
     headed = sum(len(lines[place].text) for place in found)
-    return found if headed <= MOST_SHARE * weights.total() else {}
+    return found if headed <= MAX_SHARE * weights.total() else {}
 
 
 def _level(line: Line, body: float, sizes: Sequence[float]) -> int | None:
@@ -64,7 +64,7 @@ def _level(line: Line, body: float, sizes: Sequence[float]) -> int | None:
     if (
         not text
         or "\n" in text
-        or count_tokens(text) > MOST_TOKENS
+        or count_tokens(text) > MAX_TOKENS
         or not any(map(str.isalpha, text))
         or _ENDS.search(text)
     ):

@@ -7,9 +7,9 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 
-from chatapp.knowledge.formats import plain
+from chatapp.knowledge.formats import markdown
 from chatapp.knowledge.formats.document import Builder, Document, Unreadable
-from chatapp.knowledge.formats.tables import in_lines, paragraphs
+from chatapp.knowledge.formats.tables import Row, in_lines, paragraphs
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 
@@ -19,11 +19,11 @@ NAMING = ("name", "title", "id", "key", "label", "question")  # what a record is
 LINE_SAMPLE = 3  # lines that have to be JSON for a text to be JSON Lines
 
 
-def read(text: str, name: str) -> Document | None:
+def read(text: str) -> Document | None:
     """Read JSON or JSON Lines; None for what is neither."""
     loaded = _load(text)
     if isinstance(loaded, dict) and isinstance(loaded.get("cells"), list) and "nbformat" in loaded:
-        return plain.read_markdown("\n\n".join(_cells(loaded)))
+        return markdown.read("\n\n".join(_cells(loaded)))
     builder = Builder()
     if isinstance(loaded, dict | list) and loaded:
         try:
@@ -81,15 +81,16 @@ def _write_list(builder: Builder, values: list[Json], path: str, level: int) -> 
                 builder.add(f"- {label}{written}", "\n")
         return
     if all(isinstance(value, list) and _is_row(value) for value in values):
-        for row in paragraphs(
-            {i: text for i, cell in enumerate(row) if (text := _scalar(cell))}
-            for row in values
-            if row
-        ):  # type: ignore[arg-type]
-            builder.add(row)
+        for paragraph in paragraphs(_row(value) for value in values if value):
+            builder.add(paragraph)
         return
     for value in values:
         _write_record(builder, value, path, level)
+
+
+def _row(value: Json) -> Row:
+    cells = value if isinstance(value, list) else []
+    return {column: text for column, cell in enumerate(cells) if (text := _scalar(cell))}
 
 
 def _write_record(builder: Builder, value: Json, path: str, level: int) -> None:
@@ -176,21 +177,19 @@ def _cells(notebook: Mapping[str, Json]) -> Iterator[str]:
             yield f"```\n{source}\n```"
         outputs = cell.get("outputs")
         for output in outputs if isinstance(outputs, list) else []:
-            data = output.get("data") if isinstance(output, dict) else None
-            shown = (
-                data.get("text/plain")
-                if isinstance(data, dict)
-                else output.get("text")
-                if isinstance(output, dict)
-                else None
-            )
-            if printed := _lines(shown).strip():
+            if printed := _printed(output):
                 yield f"```\n{printed}\n```"
 
 
+def _printed(output: Json) -> str:
+    """Return what a cell's output shows as text."""
+    if not isinstance(output, dict):
+        return ""
+    data = output.get("data")
+    return _lines(data.get("text/plain") if isinstance(data, dict) else output.get("text")).strip()
+
+
 def _lines(value: Json) -> str:
-    return (
-        "".join(filter(lambda line: isinstance(line, str), value))
-        if isinstance(value, list)
-        else str(value or "")
-    )  # type: ignore[arg-type]
+    if isinstance(value, list):
+        return "".join(line for line in value if isinstance(line, str))
+    return str(value or "")

@@ -9,7 +9,7 @@ from chatapp.knowledge.formats.tables import Row, paragraphs
 
 CONTENT = "content.xml"
 MEDIA_TYPE = "application/vnd.oasis.opendocument."
-MOST_REPEATED = 100  # times that one row or cell is written
+MAX_REPEATED = 100  # times that one row or cell is written
 DEEPEST = 60  # lists, frames and tables within each other
 _GROUPS = frozenset(
     (
@@ -38,7 +38,7 @@ _HANGING = frozenset(("note", "frame"))  # on a paragraph, which comes first
 _KINDS = ("text", "spreadsheet", "presentation")
 
 
-def read(package: Package, most_pages: int) -> Document:
+def read(package: Package, max_pages: int) -> Document:
     """Read a document of any of the three kinds; raise Unreadable where it is locked, damaged or empty."""
     if package.has("META-INF/manifest.xml") and b"encryption-data" in package.read(
         "META-INF/manifest.xml"
@@ -56,7 +56,7 @@ def read(package: Package, most_pages: int) -> Document:
     elif kind == "spreadsheet":
         _add_sheets(builder, content, _hidden(root))
     else:
-        _add_slides(builder, content, most_pages)
+        _add_slides(builder, content, max_pages)
     return builder.finish(MEDIA_TYPE + kind)
 
 
@@ -79,10 +79,10 @@ def _hidden(root: Any) -> set[str]:
     }
 
 
-def _add_slides(builder: Builder, content: Any, most_pages: int) -> None:
+def _add_slides(builder: Builder, content: Any, max_pages: int) -> None:
     slides = [one for one in content if local(one.tag) == "page"]
-    if len(slides) > most_pages:
-        raise Unreadable("pages", limit=most_pages)
+    if len(slides) > max_pages:
+        raise Unreadable("pages", limit=max_pages)
     for slide in slides:
         builder.page()
         title = next((frame for frame in slide if attribute(frame, "class") == "title"), None)
@@ -140,7 +140,7 @@ def _pieces(element: Any) -> Iterator[str]:
         name = local(one.tag)
         if name == "s":
             count = attribute(one, "c", "1")
-            yield " " * min(int(count) if count.isdigit() else 1, MOST_REPEATED)
+            yield " " * min(int(count) if count.isdigit() else 1, MAX_REPEATED)
         elif name in ("tab", "line-break"):
             yield "\t" if name == "tab" else "\n"
         elif name == "p":
@@ -163,12 +163,10 @@ def _rows(table: Any) -> Iterator[Row]:
                 filter(None, (_text(one) for one in cell if local(one.tag) in ("p", "h", "list")))
             )
             repeated = _repeated(cell, "number-columns-repeated")
-            for place in range(column, column + min(repeated, MOST_REPEATED)) if text else ():
+            for place in range(column, column + min(repeated, MAX_REPEATED)) if text else ():
                 row[place] = text
             column += repeated
-        for _ in range(
-            min(_repeated(element, "number-rows-repeated"), MOST_REPEATED) if row else 1
-        ):
+        for _ in range(min(_repeated(element, "number-rows-repeated"), MAX_REPEATED) if row else 1):
             yield row
 
 

@@ -18,11 +18,11 @@ from lxml import etree
 
 from chatapp.knowledge.formats.document import Unreadable
 
-MOST_ENTRIES = 10_000
-MOST_UNPACKED_BYTES = 1024 * 1024 * 1024
-MOST_RATIO = 200  # how many times its size an archive may unpack to, once that is more than
+MAX_ENTRIES = 10_000
+MAX_UNPACKED_BYTES = 1024 * 1024 * 1024
+MAX_RATIO = 200  # how many times its size an archive may unpack to, once that is more than
 SMALL_BYTES = 50 * 1024 * 1024
-NO_MEMORY, OVER_A_LIMIT = (
+NO_MEMORY, OVER_LIMIT = (
     etree.ErrorTypes.ERR_NO_MEMORY,
     114,
 )  # of libxml2; lxml has no name for the second
@@ -56,10 +56,10 @@ class Package:
     """An Office file's parts by their name. Closed with the process."""
 
     def __init__(self, path: Path) -> None:
-        with _faults():
+        with _translated_errors():
             self._archive = zipfile.ZipFile(path)
         self.names = {entry.filename.lower(): entry.filename for entry in self._archive.infolist()}
-        self._related: dict[str, dict[str, tuple[str, str]]] = {}
+        self._relationships: dict[str, dict[str, tuple[str, str]]] = {}
 
     def has(self, name: str) -> bool:
         """Say whether there is a part of this name."""
@@ -67,24 +67,24 @@ class Package:
 
     def read(self, name: str) -> bytes:
         """Return a part's bytes; raise Unreadable where it is not there or broken."""
-        with _faults():
+        with _translated_errors():
             return self._archive.read(self._entry(name))
 
     def open(self, name: str) -> IO[bytes]:
         """Open a part to be read piece by piece."""
-        with _faults():
+        with _translated_errors():
             return self._archive.open(self._entry(name))
 
     def root(self, name: str) -> Any:
         """Return a part's root element; raise Unreadable."""
-        with _faults():
+        with _translated_errors():
             root = etree.fromstring(self.read(name), etree.XMLParser(**_STRICT))
             _require_no_dtd(root)
             return root
 
     def elements(self, name: str, *tags: str) -> Iterator[Any]:
         """Yield a large part's elements of these names as they end; what came before is forgotten."""
-        with _faults(), self.open(name) as opened:
+        with _translated_errors(), self.open(name) as opened:
             for _, element in etree.iterparse(
                 opened, tag=[f"{{*}}{tag}" for tag in tags], **_STRICT
             ):
@@ -94,11 +94,11 @@ class Package:
                 while element.getprevious() is not None:
                     del element.getparent()[0]
 
-    def related(self, name: str) -> dict[str, tuple[str, str]]:
+    def relationships(self, name: str) -> dict[str, tuple[str, str]]:
         """Return what a part refers to: the reference's id to its type's last word and the part's name."""
-        if name not in self._related:
-            self._related[name] = dict(self._references(name))
-        return self._related[name]
+        if name not in self._relationships:
+            self._relationships[name] = dict(self._references(name))
+        return self._relationships[name]
 
     def _references(self, name: str) -> Iterator[tuple[str, tuple[str, str]]]:
         folder, _, file = name.rpartition("/")
@@ -110,17 +110,17 @@ class Package:
                 )
                 yield one.get("Id") or "", ((one.get("Type") or "").rpartition("/")[2], target)
 
-    def of_type(self, name: str, kind: str) -> list[str]:
+    def parts_of_type(self, name: str, kind: str) -> list[str]:
         """Return the parts that a part refers to as `kind`."""
         return [
             target
-            for type_, target in self.related(name).values()
+            for type_, target in self.relationships(name).values()
             if type_ == kind and self.has(target)
         ]
 
-    def main(self) -> str | None:
+    def main_part(self) -> str | None:
         """Return the name of the part that is the document itself."""
-        return next(iter(self.of_type("", "officeDocument")), None)
+        return next(iter(self.parts_of_type("", "officeDocument")), None)
 
     def content_type(self, name: str) -> str:
         """Return the type that a part is declared to have; nothing where it is not."""
@@ -135,7 +135,7 @@ class Package:
             }
         return found.get("PartName") or found.get("Extension", "")
 
-    def check(self, size: int) -> None:
+    def check_limits(self, size: int) -> None:
         """Refuse an archive that unpacks to far more than its size, is locked, or whose XML brings a document type.
 
         Python reads no more of an entry than its header says, so the sizes there are a limit that holds.
@@ -143,9 +143,9 @@ class Package:
         entries = self._archive.infolist()
         unpacked = sum(entry.file_size for entry in entries)
         if (
-            len(entries) > MOST_ENTRIES
-            or unpacked > MOST_UNPACKED_BYTES
-            or unpacked > max(SMALL_BYTES, MOST_RATIO * size)
+            len(entries) > MAX_ENTRIES
+            or unpacked > MAX_UNPACKED_BYTES
+            or unpacked > max(SMALL_BYTES, MAX_RATIO * size)
         ):
             raise Unreadable("bomb")
         if any(entry.flag_bits & 1 for entry in entries):
@@ -164,7 +164,7 @@ def _require_no_dtd(element: Any) -> None:
 
 
 @contextmanager
-def _faults() -> Iterator[None]:
+def _translated_errors() -> Iterator[None]:
     """Turn what zipfile and lxml say about a broken file into our reason."""
     try:
         yield
@@ -172,7 +172,7 @@ def _faults() -> Iterator[None]:
         if fault.code == NO_MEMORY:
             raise MemoryError from fault
         limit = "nested" if "depth" in str(fault) else "unsafe"  # the other one is on entities
-        raise Unreadable(limit if fault.code == OVER_A_LIMIT else "damaged") from fault
+        raise Unreadable(limit if fault.code == OVER_LIMIT else "damaged") from fault
     except (
         zipfile.BadZipFile,
         zipfile.LargeZipFile,

@@ -25,10 +25,10 @@ from chatapp.knowledge.formats.running_heads import WIDE, drop_running_heads, fu
 
 MEDIA_TYPE = "application/pdf"
 LEGIBLE = 0.5  # share of characters that have to be real ones
-MOST_BOOKMARKS = 5000
+MAX_BOOKMARKS = 5000
 
 BOLD = 600  # weight of letters, of which 400 is plain
-MOST_BOLD = 120  # characters of a line that may be a bold heading
+MAX_BOLD = 120  # characters of a line that may be a bold heading
 NAME_BYTES = 128  # of a font's name
 SIZE_STEP = 0.5  # points; finer differences come of rounding
 
@@ -47,11 +47,11 @@ _ENDS = "。！？；….!?:：;"
 Headings: TypeAlias = dict[int, tuple[int, str]]  # number of a line to its level and title
 
 
-def read(path: Path, name: str, most_pages: int) -> Document:
-    """Read a PDF; raise Unreadable where it is locked, damaged, a scan, or has more than `most_pages`."""
+def read(path: Path, name: str, max_pages: int) -> Document:
+    """Read a PDF; raise Unreadable where it is locked, damaged, a scan, or has more than `max_pages`."""
     opened = _open(path)
-    if len(opened) > most_pages:
-        raise Unreadable("pages", limit=most_pages)
+    if len(opened) > max_pages:
+        raise Unreadable("pages", limit=max_pages)
     bookmarks = _bookmarks(opened)
     filled = opened.get_formtype() != pdfium.FORMTYPE_NONE
     pages = [_lines(opened, index, filled, looks=not bookmarks) for index in range(len(opened))]
@@ -131,7 +131,7 @@ def _look(line: str, content: pypdfium2.PdfTextPage | None, start: int) -> Line:
         return Line(line)
     first, last = start + len(line) - len(line.lstrip()), start + len(line) - 1
     _, bottom, _, top = content.get_charbox(first, loose=True)
-    bold = len(line) <= MOST_BOLD and _is_bold(content, first) and _is_bold(content, last)
+    bold = len(line) <= MAX_BOLD and _is_bold(content, first) and _is_bold(content, last)
     return Line(line, round((top - bottom) / SIZE_STEP) * SIZE_STEP, bold)
 
 
@@ -228,7 +228,7 @@ def _bookmarks(opened: pypdfium2.PdfDocument) -> dict[int, list[tuple[int, str]]
     """Return the bookmarks of each page by its index: level (from 1) and title."""
     found: dict[int, list[tuple[int, str]]] = defaultdict(list)
     for count, bookmark in enumerate(opened.get_toc(max_depth=6)):
-        if count >= MOST_BOOKMARKS:
+        if count >= MAX_BOOKMARKS:
             break
         target = bookmark.get_dest()
         index = target.get_index() if target else None

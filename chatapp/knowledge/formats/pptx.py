@@ -11,7 +11,7 @@ from chatapp.knowledge.formats.tables import Row, paragraphs
 MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
 LINE = 360_000  # of English Metric Units, a centimetre: shapes whose tops differ by less stand in one line
 DEEPEST = 40  # groups within each other
-MOST_TITLE = 120  # characters of a first text that is taken for the title of a slide without one
+MAX_TITLE = 120  # characters of a first text that is taken for the title of a slide without one
 _TITLES = ("title", "ctrTitle")
 _SURROUNDS = (
     "dt",
@@ -24,18 +24,18 @@ _SHAPES = ("sp", "grpSp", "graphicFrame", "cxnSp")
 _OPTIONAL = "AlternateContent"
 
 
-def read(package: Package, most_pages: int) -> Document:
+def read(package: Package, max_pages: int) -> Document:
     """Read a presentation; raise Unreadable where it is damaged, has too many slides or holds no text."""
-    main = package.main()
+    main = package.main_part()
     listed = child(package.root(main), "sldIdLst") if main else None
     if main is None:
         raise Unreadable("damaged")
-    related = package.related(main)
+    related = package.relationships(main)
     names = (
         [related.get(_reference(one), ("", ""))[1] for one in listed] if listed is not None else []
     )
-    if len(names) > most_pages:
-        raise Unreadable("pages", limit=most_pages)
+    if len(names) > max_pages:
+        raise Unreadable("pages", limit=max_pages)
     builder = Builder()
     reader = _Reader(package)
     for name in names:
@@ -65,7 +65,7 @@ class _Reader:
         shapes = list(_shapes(tree)) if tree is not None else []
         titles = [shape for shape in shapes if _kind(shape) in _TITLES]
         title = " ".join(" ".join(_lines(shape)) for shape in titles)
-        layout = next(iter(self._package.of_type(name, "slideLayout")), "")
+        layout = next(iter(self._package.parts_of_type(name, "slideLayout")), "")
         rest = [shape for shape in shapes if shape not in titles and _kind(shape) not in _SURROUNDS]
         texts = [
             text for shape in self._in_order(rest, layout) for text in self._texts(name, shape)
@@ -73,7 +73,7 @@ class _Reader:
         texts = [text for text in texts if text]
         texts += [
             text
-            for notes in self._package.of_type(name, "notesSlide")
+            for notes in self._package.parts_of_type(name, "notesSlide")
             for text in self._notes(notes)
         ]
         if title.strip():
@@ -81,7 +81,7 @@ class _Reader:
         else:
             builder.section(
                 1,
-                texts[0] if texts and len(texts[0]) <= MOST_TITLE and "\n" not in texts[0] else "",
+                texts[0] if texts and len(texts[0]) <= MAX_TITLE and "\n" not in texts[0] else "",
             )
         for text in texts:
             builder.add(text)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 LOOKAHEAD = 30  # rows by which a header is judged
-MOST_LABEL = 80  # characters of a header's cell
+MAX_LABEL = 80  # characters of a header's cell
 LONG_CELL = 100  # characters; such a cell gets a line of its own
 TITLE_SHARE = 0.6  # of the usual number of cells; rows above the header that have fewer are titles
 LONGER, LONG_LABELLED = (
@@ -170,7 +170,7 @@ def is_header(row: Row) -> bool:
 
 def _all_words(row: Row) -> bool:
     return all(
-        len(text) <= MOST_LABEL and (not is_figure(text) or _PERIOD.match(text))
+        len(text) <= MAX_LABEL and (not is_figure(text) or _PERIOD.match(text))
         for text in row.values()
     )
 
@@ -183,7 +183,7 @@ def _evidence(labels: Mapping[int, str], body: Sequence[Row]) -> bool:
     for column, label in labels.items():
         cells = [row[column] for row in body if column in row]
         figures = all(map(is_figure, cells)) and not is_figure(label)
-        longer = len(label) <= MOST_LABEL / 4 and all(
+        longer = len(label) <= MAX_LABEL / 4 and all(
             len(cell) > max(LONG_LABELLED, LONGER * len(label)) for cell in cells
         )
         if len(cells) > 1 and (figures or longer):

@@ -9,15 +9,15 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from chatapp.knowledge.formats.cell_formats import BUILT_IN, GENERAL, Show, plain, shows
-from chatapp.knowledge.formats.document import MOST_CHARACTERS, Builder, Document, Unreadable
+from chatapp.knowledge.formats.document import MAX_CHARACTERS, Builder, Document, Unreadable
 from chatapp.knowledge.formats.packages import Package, attribute, child, local
 from chatapp.knowledge.formats.tables import Row, paragraphs
 
 MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-MOST_ROWS = 1_048_576  # of a sheet in Excel; a file with more is none of its making
-MOST_STRINGS = 5_000_000
-MOST_MERGED = 100_000
-MOST_KEPT = 100_000  # numbers as they are shown, which repeat
+MAX_ROWS = 1_048_576  # of a sheet in Excel; a file with more is none of its making
+MAX_STRINGS = 5_000_000
+MAX_MERGED = 100_000
+MAX_KEPT = 100_000  # numbers as they are shown, which repeat
 BLOCK_BYTES = 1024 * 1024
 OVERLAP = 512  # bytes of one block that are looked at again with the next
 _MERGED = re.compile(
@@ -27,13 +27,13 @@ _VISIBLE = ("", "visible")
 _ON = ("1", "true", "on")
 
 
-def read(package: Package, most_pages: int) -> Document:
+def read(package: Package) -> Document:
     """Read a workbook; raise Unreadable where it is damaged or holds nothing."""
-    main = package.main()
+    main = package.main_part()
     if main is None:
         raise Unreadable("damaged")
     book = package.root(main)
-    related = package.related(main)
+    related = package.relationships(main)
     reader = _Reader(package, main, book)
     builder = Builder()
     sheets = child(book, "sheets")
@@ -57,8 +57,8 @@ class _Reader:
         self._package = package
         properties = child(book, "workbookPr")
         from_1904 = properties is not None and attribute(properties, "date1904") in _ON
-        self._strings = _strings(package, package.of_type(main, "sharedStrings"))
-        self._shows = _formats(package, package.of_type(main, "styles"), from_1904)
+        self._strings = _strings(package, package.parts_of_type(main, "sharedStrings"))
+        self._shows = _formats(package, package.parts_of_type(main, "styles"), from_1904)
         self._columns: dict[str, int] = {}
         self._numbers: dict[tuple[str, str | None], str] = {}
 
@@ -70,7 +70,7 @@ class _Reader:
         ] = {}  # column: the last row that a cell reaches, and its text
         above = 0
         for count, element in enumerate(self._package.elements(part, "row")):
-            if count > MOST_ROWS:
+            if count > MAX_ROWS:
                 raise Unreadable("bomb")
             given = element.get("r") or ""
             number = int(given) if given.isdigit() else above + 1
@@ -137,7 +137,7 @@ class _Reader:
                 shown = (self._shows[int(style)] if style else plain)(float(value))
             except (ValueError, IndexError, OverflowError):
                 shown = value
-            if len(self._numbers) < MOST_KEPT:
+            if len(self._numbers) < MAX_KEPT:
                 self._numbers[value, style] = shown
         return shown
 
@@ -149,8 +149,8 @@ def _strings(package: Package, parts: Sequence[str]) -> list[str]:
         for element in package.elements(part, "si"):
             strings.append(_phrase(element))
             size += len(strings[-1])
-            if size > 2 * MOST_CHARACTERS or len(strings) > MOST_STRINGS:
-                raise Unreadable("too_long", limit=MOST_CHARACTERS)
+            if size > 2 * MAX_CHARACTERS or len(strings) > MAX_STRINGS:
+                raise Unreadable("too_long", limit=MAX_CHARACTERS)
     return strings
 
 
@@ -195,7 +195,7 @@ def _merged(package: Package, part: str) -> dict[int, list[tuple[str, int]]]:
             looked = left + block
             for one in _MERGED.finditer(looked) if b"mergeCell " in looked else ():
                 first, last = int(one.group(2)), int(one.group(3))
-                if last > first and one.end() > len(left) and count < MOST_MERGED:
+                if last > first and one.end() > len(left) and count < MAX_MERGED:
                     found.setdefault(first, []).append((one.group(1).decode(), last))
                     count += 1
             left = looked[-OVERLAP:]

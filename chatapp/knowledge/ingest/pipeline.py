@@ -40,13 +40,13 @@ from chatapp.knowledge.ingest.jobs import (
 from chatapp.knowledge.ingest.originals import Originals
 from chatapp.knowledge.ingest.remove import Remover
 from chatapp.knowledge.ingest.sandbox import ParserBroken
-from chatapp.knowledge.search.bm25 import Lexical, tokens_of
+from chatapp.knowledge.search.bm25 import LexicalIndex, tokens_of
 from chatapp.storage.database import Database
 from chatapp.storage.models import Chunk, File, FileText, KnowledgeBase, now
 
 BEAT_SECONDS = 10
-MOST_ATTEMPTS = 3
-MOST_TITLE = 500  # characters of a heading with nothing below it
+MAX_ATTEMPTS = 3
+MAX_TITLE = 500  # characters of a heading with nothing below it
 PARSED = 0.1  # share of the progress bar
 
 log = logging.getLogger("chatapp.knowledge")
@@ -68,7 +68,7 @@ class Ingest:
     def __init__(
         self,
         database: Database,
-        index: Lexical,
+        index: LexicalIndex,
         originals: Originals,
         parse: Parse,
         leaving: Callable[[], bool] = lambda: False,
@@ -88,7 +88,7 @@ class Ingest:
 
         def lease(t: Session) -> Job | None:
             _give_up(t)
-            hopeful = or_(_IS_READ, File.attempts < MOST_ATTEMPTS)
+            hopeful = or_(_IS_READ, File.attempts < MAX_ATTEMPTS)
             waiting = (
                 select(File.id)
                 .where(is_waiting(), hopeful)
@@ -232,7 +232,7 @@ def _with_text(document: Document) -> list[Section]:
             if following and following.heading.startswith(section.heading + HEADING_JOINT)
             else start
         )
-        alone = 0 < until - section.start <= MOST_TITLE and is_title(
+        alone = 0 < until - section.start <= MAX_TITLE and is_title(
             document.text[section.start : until], section.heading
         )
         if not alone:
@@ -318,7 +318,7 @@ def _give_up(t: Session) -> None:
     """Fail files whose readers died too often: they are more than the limits allow."""
     t.execute(
         update(File)
-        .where(is_waiting(), File.attempts >= MOST_ATTEMPTS, ~_IS_READ)
+        .where(is_waiting(), File.attempts >= MAX_ATTEMPTS, ~_IS_READ)
         .values(
             status="failed",
             error=error_json(UnreadableFile("limits")),

@@ -21,7 +21,7 @@ from chatapp.knowledge.ingest.jobs import (
 )
 from chatapp.knowledge.ingest.originals import Originals
 from chatapp.knowledge.json_client import Away
-from chatapp.knowledge.search.bm25 import Lexical
+from chatapp.knowledge.search.bm25 import LexicalIndex
 from chatapp.storage.database import Database
 from chatapp.storage.models import Chunk, File, KnowledgeBase, now
 
@@ -40,7 +40,11 @@ class Remover:
     """Takes files and bases from marked to gone. Without `sync`, a base that has a collection is left to the worker."""
 
     def __init__(
-        self, database: Database, index: Lexical, originals: Originals, sync: Sync | None = None
+        self,
+        database: Database,
+        index: LexicalIndex,
+        originals: Originals,
+        sync: Sync | None = None,
     ) -> None:
         self._database = database
         self._index = index

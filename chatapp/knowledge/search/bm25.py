@@ -25,7 +25,7 @@ B = 0.75
 VISIBLE_CHUNKS = "SELECT c.id FROM chunks c JOIN files f ON f.id = c.file_id WHERE f.status IN ('embedding', 'ready')"
 CANDIDATES = 100
 OTHER_CHUNKS, OTHER_FREQUENCY = 200, 4
-CHANCE, MOST_CHANCE = 0.05, 0.5  # measured on bases of 10 to 1,500 chunks in both languages
+CHANCE, MAX_CHANCE = 0.05, 0.5  # measured on bases of 10 to 1,500 chunks in both languages
 ASKED_TOKENS = 400  # of a question are looked up at all,
 SEARCHED_TOKENS = 48  # and the rarest of them are searched for
 _TOTALS = select(func.sum(KnowledgeBase.chunks), func.sum(KnowledgeBase.tokens)).where(
@@ -84,10 +84,10 @@ class Statistics:
 
     def chance(self) -> float:
         """Return which share of any question some chunk covers by chance: the more chunks, the more."""
-        return min(MOST_CHANCE, CHANCE * math.log(max(self.chunks, 1)))
+        return min(MAX_CHANCE, CHANCE * math.log(max(self.chunks, 1)))
 
 
-class Lexical(Protocol):
+class LexicalIndex(Protocol):
     """What every database's index can do."""
 
     def add(self, session: Session, base: int, rows: Sequence[tuple[int, list[str]]]) -> None:
@@ -118,7 +118,11 @@ def tokens_of(title: str, heading: str, body: str) -> list[str]:
 
 
 def search(
-    index: Lexical, session: Session, scope: Scope, asked: Sequence[str], limit: int = CANDIDATES
+    index: LexicalIndex,
+    session: Session,
+    scope: Scope,
+    asked: Sequence[str],
+    limit: int = CANDIDATES,
 ) -> Found:
     """Return the best matches, best first.
 

@@ -1,106 +1,24 @@
-"""The lexical index: which chunks hold which tokens. The door to its tables, which are no models; here is SQLite's.
+"""The lexical index: which chunks hold which tokens. Picks the implementation for the database.
 
-Text arrives already cut into tokens (core/text.py). An FTS5 table finds the candidates; it keeps its own tokens, since a
-contentless one cannot delete before SQLite 3.43, and whatever is written goes through here, not through triggers. Tokens and
-totals change in the caller's transaction, and the same transaction must write the chunks.
+Text arrives tokenised (core/text.py). The index's tables are no models; its rows and the bases'
+totals change in the caller's transaction, which must also write the chunks.
 """
 
-from collections import Counter
-from collections.abc import Sequence
+from sqlalchemy import Connection
 
-from sqlalchemy import Connection, text
-from sqlalchemy.orm import Session
+from chatapp.knowledge.search import lexical_postgres, lexical_sqlite
+from chatapp.knowledge.search.bm25 import LexicalIndex
 
-from chatapp.knowledge.search import lexical_postgres
-from chatapp.knowledge.search.bm25 import (
-    CANDIDATES,
-    VISIBLE_CHUNKS,
-    Lexical,
-    Scope,
-    Statistics,
-    add_totals,
-    marked,
-    read_totals,
-    with_lists,
-)
-
-TABLES = "lexical"  # every table of the index has a name that begins so; Alembic leaves them alone
+TABLES = "lexical"  # prefix of the names of all tables of the index; Alembic ignores them
 
 
-def index_for(sqlite: bool) -> Lexical:
-    """Return the index of this kind of database."""
-    return FtsIndex() if sqlite else lexical_postgres.ArrayIndex()
+def index_for(sqlite: bool) -> LexicalIndex:
+    """Return the index for SQLite, else for PostgreSQL."""
+    return lexical_sqlite.FtsIndex() if sqlite else lexical_postgres.ArrayIndex()
 
 
 def create_index(connection: Connection) -> None:
-    """Create the index's tables where they are missing; the migration calls this, and it may be called again."""
-    for statement in (
-        _SQLITE if connection.dialect.name == "sqlite" else lexical_postgres.STATEMENTS
-    ):
+    """Create the index's tables where they are missing; called by the migration, repeatable."""
+    is_sqlite = connection.dialect.name == "sqlite"
+    for statement in lexical_sqlite.STATEMENTS if is_sqlite else lexical_postgres.STATEMENTS:
         connection.exec_driver_sql(statement)
-
-
-# The ascii tokeniser takes every non-ASCII code point for a letter: ours are tokens already, only blanks part them.
-_SQLITE = (
-    "CREATE VIRTUAL TABLE IF NOT EXISTS lexical USING fts5(tokens, tokenize = \"ascii tokenchars '_'\")",
-    "CREATE VIRTUAL TABLE IF NOT EXISTS lexical_terms USING fts5vocab(lexical, row)",
-)
-_HIDDEN_CHUNKS = "SELECT c.id FROM chunks c JOIN files f ON f.id = c.file_id WHERE f.status NOT IN ('embedding', 'ready')"
-
-
-class FtsIndex:
-    """The index in SQLite's FTS5."""
-
-    def add(self, session: Session, base: int, rows: Sequence[tuple[int, list[str]]]) -> None:
-        """Add chunks by id, each with its tokens."""
-        values = [
-            {"id": key, "tokens": " ".join(marked(base, token) for token in held)}
-            for key, held in rows
-        ]
-        if values:
-            session.execute(
-                text("INSERT INTO lexical (rowid, tokens) VALUES (:id, :tokens)"), values
-            )
-            add_totals(session, base, len(rows), sum(len(held) for _, held in rows))
-
-    def remove(self, session: Session, base: int, chunk_ids: Sequence[int]) -> None:
-        """Forget chunks."""
-        ids = {"ids": list(chunk_ids)}
-        held = (
-            session.execute(
-                with_lists("SELECT tokens FROM lexical WHERE rowid IN :ids", "ids"), ids
-            )
-            .scalars()
-            .all()
-        )
-        if held:
-            session.execute(with_lists("DELETE FROM lexical WHERE rowid IN :ids", "ids"), ids)
-            add_totals(session, base, -len(held), -sum(len(tokens.split()) for tokens in held))
-
-    def statistics(
-        self, session: Session, bases: Sequence[int], tokens: Sequence[str]
-    ) -> Statistics:
-        """Count what weighs the tokens; FTS5's own vocabulary knows in how many chunks each stands."""
-        terms = [marked(base, token) for base in bases for token in tokens]
-        query = with_lists("SELECT term, doc FROM lexical_terms WHERE term IN :terms", "terms")
-        frequencies: Counter[str] = Counter()
-        for term, chunks in session.execute(query, {"terms": terms}):
-            frequencies[term.partition("_")[2]] += chunks
-        return Statistics(*read_totals(session, bases), frequencies)
-
-    def candidates(
-        self, session: Session, scope: Scope, statistics: Statistics, tokens: Sequence[str]
-    ) -> Sequence[tuple[int, list[str]]]:
-        """Return the most promising chunks by FTS5's own rank, each with its tokens."""
-        match = " OR ".join(f'"{marked(base, token)}"' for base in scope.bases for token in tokens)
-        values: dict[str, object] = {"match": match, "limit": CANDIDATES}
-        where, expanding = "", []
-        # The unary plus keeps SQLite from asking FTS5 once for every row of the list.
-        if scope.md5s is not None:
-            where, expanding = f" AND +rowid IN ({VISIBLE_CHUNKS} AND f.md5 IN :md5s)", ["md5s"]
-            values["md5s"] = list(scope.md5s)
-        elif scope.unfinished:
-            where = f" AND +rowid NOT IN ({_HIDDEN_CHUNKS})"
-        query = f"SELECT rowid, tokens FROM lexical WHERE lexical MATCH :match{where} ORDER BY rank LIMIT :limit"
-        rows = session.execute(with_lists(query, *expanding), values).all()
-        return [(row.rowid, row.tokens.split(" ")) for row in rows]

@@ -24,7 +24,7 @@ from chatapp.knowledge.search.bm25 import (
 )
 from chatapp.storage.models import Term
 
-MOST_MATCHES = (
+MAX_MATCHES = (
     20_000  # chunks looked at for a question; beyond that its commonest tokens find nothing new
 )
 
@@ -152,7 +152,7 @@ def _rare(frequencies: Mapping[str, int], tokens: Sequence[str]) -> list[str]:
     total = 0
     for token in tokens:
         total += frequencies.get(token, 0)
-        if chosen and total > MOST_MATCHES:
+        if chosen and total > MAX_MATCHES:
             break
         chosen.append(token)
     return chosen

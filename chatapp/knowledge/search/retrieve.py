@@ -19,7 +19,7 @@ from chatapp.core.ranking import coverage, fuse, min_max
 from chatapp.core.text import index_tokens, is_wide, query_tokens, small_words
 from chatapp.knowledge.ingest.jobs import VISIBLE
 from chatapp.knowledge.ingest.pipeline import page_of
-from chatapp.knowledge.search.bm25 import CANDIDATES, Found, Lexical, Match, Scope, search
+from chatapp.knowledge.search.bm25 import CANDIDATES, Found, LexicalIndex, Match, Scope, search
 from chatapp.knowledge.search.dense import Dense
 from chatapp.stems import stem
 from chatapp.storage.models import Chunk, File, FileText, KnowledgeBase
@@ -27,7 +27,7 @@ from chatapp.storage.models import Chunk, File, FileText, KnowledgeBase
 NEAR = 0.3  # weight of proximity
 IN_ORDER = 0.2  # of words that stand as they were asked
 NEAR_CANDIDATES = 30
-MOST_JOINED = 4  # chunks in one passage
+MAX_JOINED = 4  # chunks in one passage
 OTHER_SCRIPT = 0.8  # of a passage's value is left where it is not in the question's script: of two manuals, the asker's own
 TOGETHER = 0.7  # of a question's weight has to stand in one heading where it is made of stop words
 
@@ -60,7 +60,7 @@ class _Found:
 
 def retrieve(
     session: Session,
-    index: Lexical,
+    index: LexicalIndex,
     bases: Sequence[int],
     question: str,
     k: int,
@@ -89,7 +89,7 @@ def retrieve(
     ]
 
 
-def _search(index: Lexical, session: Session, scope: Scope, question: str) -> Found:
+def _search(index: LexicalIndex, session: Session, scope: Scope, question: str) -> Found:
     """Search for what a question asks for; where that is stop words only, for headings in which they stand together."""
     if asked := query_tokens(question, stem):
         return search(index, session, scope, asked)
@@ -179,7 +179,7 @@ def _join(session: Session, found: Sequence[_Found]) -> list[_Found]:
             if (
                 same
                 and beside
-                and max(each.last, other.last) - min(each.first, other.first) < MOST_JOINED
+                and max(each.last, other.last) - min(each.first, other.first) < MAX_JOINED
             ):
                 joined[place] = _joined(session, other, each)
                 break

@@ -196,8 +196,8 @@ def test_a_pdf_without_pages_is_empty(tmp_path: Path) -> None:
 
 
 def test_a_crash_is_told_from_a_limit() -> None:
-    assert signal.SIGSEGV not in sandbox.LIMITS and {
+    assert signal.SIGSEGV not in sandbox.LIMIT_SIGNALS and {
         signal.SIGKILL,
         signal.SIGXCPU,
         signal.SIGABRT,
-    } <= set(sandbox.LIMITS)
+    } <= set(sandbox.LIMIT_SIGNALS)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from chatapp.knowledge.formats.document import Document
-from chatapp.knowledge.formats.encodings import MOST_BYTES, decode
+from chatapp.knowledge.formats.encodings import MAX_BYTES, decode
 from chatapp.knowledge.ingest.parse import main, parse
 from tests.support import documents
 from tests.support.reading import headings, outline, read, why
@@ -213,7 +213,7 @@ COMPOUND = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600
         (COMPOUND + "EncryptedPackage".encode("utf-16-le"), "encrypted"),
         (b"%PDF-1.7\nrubbish", "damaged"),
         (b"PK\x03\x04 rubbish", "damaged"),
-        (b"a," * (MOST_BYTES // 2 + 1), "too_long"),
+        (b"a," * (MAX_BYTES // 2 + 1), "too_long"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

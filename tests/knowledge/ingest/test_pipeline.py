@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 
 from chatapp.errors import UnreadableFile
 from chatapp.knowledge.formats.document import Document
-from chatapp.knowledge.ingest.pipeline import BATCH_CHUNKS, MOST_ATTEMPTS, is_due
+from chatapp.knowledge.ingest.pipeline import BATCH_CHUNKS, MAX_ATTEMPTS, is_due
 from chatapp.knowledge.ingest.sandbox import ParserBroken
 from chatapp.storage.models import Chunk, File, FileText, now
 from tests.support import documents
@@ -142,7 +142,7 @@ def test_a_reader_that_died_is_followed_by_another_and_nothing_is_twice(shelf: S
 
 def test_a_file_that_kills_its_readers_fails_in_the_end(shelf: Shelf) -> None:
     row = shelf.put("evil.txt", "evil")
-    for _ in range(MOST_ATTEMPTS):
+    for _ in range(MAX_ATTEMPTS):
         assert shelf.ingest().claim("a worker")
         expire(shelf)
     assert shelf.ingest().claim("a worker") is None
@@ -171,8 +171,8 @@ def test_a_parser_that_cannot_start_is_tried_again_but_not_for_ever(shelf: Shelf
     ingest = shelf.ingest(broken)
     job = ingest.claim("a worker")
     assert job and ingest.read(job) == "queued"
-    assert shelf.work(broken) == ["queued"] * (MOST_ATTEMPTS - 1)
-    assert starts == MOST_ATTEMPTS and not shelf.knowledge.due()
+    assert shelf.work(broken) == ["queued"] * (MAX_ATTEMPTS - 1)
+    assert starts == MAX_ATTEMPTS and not shelf.knowledge.due()
 
 
 def test_a_file_that_is_deleted_while_it_is_read_is_gone(shelf: Shelf) -> None:

@@ -1,0 +1,66 @@
+"""Markdown: the text as it stands, and a section for each heading."""
+
+import re
+from collections.abc import Iterator
+from itertools import islice
+
+from chatapp.knowledge.formats.document import MAX_SECTIONS, Document, Headings, Section
+from chatapp.knowledge.formats.plain import checked
+
+EXTENSIONS = frozenset((".md", ".markdown", ".mdown", ".mkd", ".mdx", ".rmd", ".qmd"))
+MAX_FRONT_MATTER = 5000  # characters
+_FENCE = re.compile(r"[ \t]*(?:>[ \t]*)*(?:[-*+][ \t]+|\d{1,3}[.)][ \t]+)?(`{3,}(?!.*`)|~{3,})")
+_ATX = re.compile(r" {0,3}(#{1,6})[ \t]+(.*?)(?:[ \t]+#+)?[ \t]*$")
+_SETEXT = re.compile(r" {0,3}(=+|-{2,})[ \t]*$")
+_NO_SETEXT = re.compile(r"\s{4}|\t|\s*(?:[|>#<]|[*+-]\s)")
+_FRONT_MATTER = re.compile(r"(---|\+\+\+)\n(?=[\w-]+[ \t]*[:=])[\s\S]*?\n(?:\1|\.\.\.)(?:\n|$)")
+_TITLE = re.compile(r"^title\s*[:=]\s*(.+)$", re.MULTILINE)
+# Decoration that is removed from headings: images, HTML tags, an anchor at the end; link targets;
+# marks of emphasis and code.
+_IMAGE = re.compile(r"!\[[^\]]*\]\([^)]*\)|<[^>]{0,200}>|\s*\{#[^}]*\}\s*$")
+_LINK = re.compile(r"\[([^\]]*)\](?:\([^)]*\)|\[[^\]]*\])")
+_EMPHASIS = re.compile(r"[*`]+|(?<!\w)_+|_+(?!\w)")
+
+
+def read(text: str) -> Document:
+    """Read Markdown; raise Unreadable where it is empty or too long."""
+    text = checked(text)
+    return Document("text/markdown", text, tuple(islice(markdown_sections(text), MAX_SECTIONS)))
+
+
+def markdown_sections(text: str) -> Iterator[Section]:
+    """Yield a section for each heading, except in fenced code and front matter."""
+    headings = Headings()
+    start = above_start = _front_matter_end(text)
+    if start and (title := _TITLE.search(text, 0, start)):
+        yield Section(0, headings.enter(0, title.group(1).strip("\"' ")))
+    fence = above = before = ""
+    for line in text[start:].splitlines(keepends=True):
+        bare = line.rstrip("\n")
+        fenced = _FENCE.match(bare)
+        if fence:
+            if fenced and fenced.group(1).startswith(fence) and not bare.strip(" \t>`~"):
+                fence = ""
+        elif fenced:
+            fence = fenced.group(1)
+        elif atx := _ATX.match(bare):
+            yield Section(start, headings.enter(len(atx.group(1)), _plain_heading(atx.group(2))))
+        elif (rule := _SETEXT.match(bare)) and _is_setext_heading(before, above):
+            level = 1 if rule.group(1)[0] == "=" else 2
+            yield Section(above_start, headings.enter(level, _plain_heading(above)))
+        before, above, above_start = above, "" if fence or fenced else bare, start
+        start += len(line)
+
+
+def _is_setext_heading(before: str, line: str) -> bool:
+    """Say whether an underlined line is a heading: one line of text with a blank line before it."""
+    return bool(line.strip()) and not before.strip() and not _NO_SETEXT.match(line)
+
+
+def _front_matter_end(text: str) -> int:
+    found = _FRONT_MATTER.match(text, 0, MAX_FRONT_MATTER)
+    return found.end() if found else 0
+
+
+def _plain_heading(heading: str) -> str:
+    return _EMPHASIS.sub("", _LINK.sub(r"\1", _IMAGE.sub("", heading))).strip() or heading

@@ -1,0 +1,187 @@
+"""The table of file formats that are read. To add a format:
+
+1. Write `formats/<name>.py` with a function `read` that returns a Document (document.py).
+2. Add a row to BINARY_FORMATS or TEXT_FORMATS below: the names people know it by, how it is
+   detected, and a function that calls its `read`. Rows are tried from the top. Import the module
+   inside that function, so that the parser's process loads only what its file needs.
+3. Name it in docs/manual/en.md and docs/manual/zh-CN.md; a test compares them with this table.
+
+The parser (ingest/parse.py) and the message that lists the supported formats follow the table.
+Types that are recognised only to be refused are in refused.py.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from chatapp.knowledge.formats.document import Document
+from chatapp.knowledge.formats.source import SourceFile
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A row of the table. `names` is shown to people; empty where the message says it otherwise.
+
+    `read` may return None where the content turns out to be something else: the next row is tried.
+    """
+
+    names: str
+    detect: Callable[[SourceFile], bool]
+    read: Callable[[SourceFile], Document | None]
+
+
+def find_and_read(formats: tuple[Format, ...], file: SourceFile) -> Document | None:
+    """Read a file by the first row that fits; None where none does. Raises Unreadable."""
+    for row in formats:
+        if row.detect(file) and (document := row.read(file)) is not None:
+            return document
+    return None
+
+
+# --- binary formats: detected by content alone
+
+
+def _is_pdf(file: SourceFile) -> bool:
+    return b"%PDF-" in file.head[:1024]
+
+
+def _read_pdf(file: SourceFile) -> Document:
+    from chatapp.knowledge.formats import pdf
+
+    return pdf.read(file.path, file.name, file.max_pages)
+
+
+def _is_package_of(kind: str) -> Callable[[SourceFile], bool]:
+    return lambda file: file.is_package and file.package_kind == kind
+
+
+def _read_docx(file: SourceFile) -> Document:
+    from chatapp.knowledge.formats import docx
+
+    return docx.read(file.package)
+
+
+def _read_xlsx(file: SourceFile) -> Document:
+    from chatapp.knowledge.formats import xlsx
+
+    return xlsx.read(file.package)
+
+
+def _read_pptx(file: SourceFile) -> Document:
+    from chatapp.knowledge.formats import pptx
+
+    return pptx.read(file.package, file.max_pages)
+
+
+def _read_opendocument(file: SourceFile) -> Document:
+    from chatapp.knowledge.formats import opendocument
+
+    return opendocument.read(file.package, file.max_pages)
+
+
+def _read_epub(file: SourceFile) -> Document:
+    from chatapp.knowledge.formats import epub
+
+    return epub.read(file.package)
+
+
+# --- text formats: detected by content where it is unambiguous, else by the file's name
+
+
+def _is_code(file: SourceFile) -> bool:
+    from chatapp.knowledge.formats import code
+
+    return code.is_code(file.name)
+
+
+def _read_code(file: SourceFile) -> Document:
+    from chatapp.knowledge.formats import code
+
+    return code.read(file.text, file.name)
+
+
+def _is_markdown(file: SourceFile) -> bool:
+    from chatapp.knowledge.formats import markdown
+
+    return file.extension in markdown.EXTENSIONS
+
+
+def _read_markdown(file: SourceFile) -> Document:
+    from chatapp.knowledge.formats import markdown
+
+    return markdown.read(file.text)
+
+
+def _is_html(file: SourceFile) -> bool:
+    from chatapp.knowledge.formats import html
+
+    return html.is_html(file.text, file.extension)
+
+
+def _read_html(file: SourceFile) -> Document:
+    from chatapp.knowledge.formats import html
+
+    return html.read(file.text)
+
+
+def _is_mail(file: SourceFile) -> bool:
+    from chatapp.knowledge.formats import mail
+
+    return mail.is_mail(file.text)
+
+
+def _read_mail(file: SourceFile) -> Document:
+    from chatapp.knowledge.formats import mail
+
+    return mail.read(file.path.read_bytes())
+
+
+def _may_be_json(file: SourceFile) -> bool:
+    return file.text.lstrip("\ufeff \t\r\n")[:1] in ("{", "[")
+
+
+def _read_json(file: SourceFile) -> Document | None:
+    from chatapp.knowledge.formats import json_file
+
+    return json_file.read(file.text)
+
+
+def _is_csv(file: SourceFile) -> bool:
+    from chatapp.knowledge.formats import csv_file
+
+    return csv_file.is_csv(file.text, file.extension)
+
+
+def _read_csv(file: SourceFile) -> Document:
+    from chatapp.knowledge.formats import csv_file
+
+    return csv_file.read(file.text)
+
+
+def _is_any_text(file: SourceFile) -> bool:
+    return True
+
+
+def _read_plain(file: SourceFile) -> Document:
+    from chatapp.knowledge.formats import plain
+
+    return plain.read(file.text)
+
+
+BINARY_FORMATS = (
+    Format("PDF", _is_pdf, _read_pdf),
+    Format("DOCX", _is_package_of("docx"), _read_docx),
+    Format("XLSX", _is_package_of("xlsx"), _read_xlsx),
+    Format("PPTX", _is_package_of("pptx"), _read_pptx),
+    Format("ODT, ODS, ODP", _is_package_of("opendocument"), _read_opendocument),
+    Format("EPUB", _is_package_of("epub"), _read_epub),
+)
+TEXT_FORMATS = (
+    Format("", _is_code, _read_code),  # the message says "and source code"
+    Format("MD", _is_markdown, _read_markdown),
+    Format("HTML", _is_html, _read_html),
+    Format("", _is_mail, _read_mail),
+    Format("JSON", _may_be_json, _read_json),
+    Format("CSV", _is_csv, _read_csv),
+    Format("TXT", _is_any_text, _read_plain),
+)
+SUPPORTED = ", ".join(row.names for row in BINARY_FORMATS + TEXT_FORMATS if row.names)

@@ -1,0 +1,85 @@
+"""A file to be parsed: its name and content, and what several formats ask of it. Each part is read
+once, when first needed."""
+
+import re
+from functools import cached_property
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING
+
+from chatapp.knowledge.formats.encodings import read_text
+
+if TYPE_CHECKING:
+    from chatapp.knowledge.formats.packages import Package
+
+HEAD_BYTES = 64 * 1024
+_ZIP_SIGNATURES = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
+_CHARSET = re.compile(
+    rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?([\w.:-]+)"
+    rb"|<\?xml[^>]{0,100}?encoding\s*=\s*[\"']([\w.:-]+)",
+    re.IGNORECASE,
+)
+# Part of the content type of an Office file's main part. Files with macros name their program.
+_OFFICE_TYPES = {
+    "docx": ("wordprocessingml.", "ms-word."),
+    "xlsx": (
+        "spreadsheetml.",
+        "ms-excel.sheet.macroEnabled",
+        "ms-excel.template.macroEnabled",
+    ),
+    "pptx": ("presentationml.", "ms-powerpoint."),
+}
+
+
+class SourceFile:
+    """The file that is parsed; `max_pages` is the limit for formats with pages."""
+
+    def __init__(self, path: Path, name: str, max_pages: int) -> None:
+        self.path = path
+        self.name = name
+        self.max_pages = max_pages
+        with open(path, "rb") as opened:
+            self.head = opened.read(HEAD_BYTES)
+
+    @property
+    def extension(self) -> str:
+        """The name's extension in lower case, with its dot."""
+        return PurePath(self.name.lower()).suffix
+
+    @property
+    def is_package(self) -> bool:
+        """Whether the file is a zip archive, as Office files and e-books are."""
+        return self.head.startswith(_ZIP_SIGNATURES)
+
+    @cached_property
+    def package(self) -> "Package":
+        """The zip archive, checked against its limits; raises Unreadable."""
+        from chatapp.knowledge.formats.packages import Package
+
+        package = Package(self.path)
+        package.check_limits(self.path.stat().st_size)
+        return package
+
+    @cached_property
+    def package_kind(self) -> str:
+        """docx, xlsx, pptx, opendocument or epub; else the reason why the archive is refused."""
+        if main := self.package.main_part():
+            type_ = self.package.content_type(main)
+            return next(
+                (kind for kind, parts in _OFFICE_TYPES.items() if any(p in type_ for p in parts)),
+                "unsupported",
+            )
+        declared = self.package.read("mimetype") if self.package.has("mimetype") else b""
+        if declared.startswith(b"application/vnd.oasis.opendocument."):
+            return "opendocument"
+        if declared.startswith(b"application/epub+zip"):
+            return "epub"
+        is_document = self.package.has("[Content_Types].xml") or self.package.has(
+            "Index/Document.iwa"
+        )
+        return "unsupported" if is_document else "archive"
+
+    @cached_property
+    def text(self) -> str:
+        """The decoded text; raises Unreadable where the content is not text."""
+        declared = _CHARSET.search(self.head)
+        return read_text(self.path, declared and (declared.group(1) or declared.group(2)).decode())
