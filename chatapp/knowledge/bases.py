@@ -8,31 +8,21 @@ from pathlib import Path
 from typing import IO, Any
 
 from sqlalchemy import select, update
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from chatapp.core.prompt import Passage, Unread
 from chatapp.errors import EmbedderUnavailable, NotFound
 from chatapp.home import wake
 from chatapp.knowledge import manual
-from chatapp.knowledge.access import (
-    base_json,
-    chunk_json,
-    clean_name,
-    file_json,
-    files_of,
-    find_file,
-    owned_base,
-    readable_base,
-    stored_of,
-    unread_files,
-)
+from chatapp.knowledge.access import files_of, find_file, owned_base, readable_base
 from chatapp.knowledge.chroma import VectorIndex
 from chatapp.knowledge.embedders import Embedder
-from chatapp.knowledge.ingest.jobs import DELETING, VISIBLE, lock_content
-from chatapp.knowledge.ingest.originals import Incoming, Originals, Stored
+from chatapp.knowledge.ingest.jobs import VISIBLE
+from chatapp.knowledge.ingest.originals import Incoming, Originals
 from chatapp.knowledge.ingest.pipeline import is_due
-from chatapp.knowledge.ingest.remove import Remover, StillThere, mark_deleting
+from chatapp.knowledge.ingest.remove import Remover, mark_deleting
+from chatapp.knowledge.ingest.uploads import Uploads
+from chatapp.knowledge.json_shapes import base_json, chunk_json, file_json, unread_files, usage
 from chatapp.knowledge.reindex import start_over
 from chatapp.knowledge.search.dense import DenseSearch
 from chatapp.knowledge.search.lexical import index_for
@@ -64,6 +54,7 @@ class Knowledge:
         )
         self.originals = Originals(settings.home / "originals", settings.upload_bytes)
         self._remover = Remover(database, self._index, self.originals)
+        self._uploads = Uploads(database, self.originals, self._remover)
 
     # --- bases
 
@@ -156,9 +147,9 @@ class Knowledge:
         if self._remover.due():
             self.wake()
 
-    def stored(self, user_id: str) -> dict[str, int]:
+    def usage(self, user_id: str) -> dict[str, int]:
         """Count a person's bases, their files and the files' bytes."""
-        return self._database.read(lambda t: stored_of(t, user_id))
+        return self._database.read(lambda t: usage(t, user_id))
 
     # --- files
 
@@ -172,60 +163,13 @@ class Knowledge:
         incoming = stream if isinstance(stream, Incoming) else None
         try:
             number = self._database.read(lambda t: owned_base(t, user_id, base_id).number)
-            incoming = incoming or threads.run(lambda: self.originals.take(stream))  # type: ignore[arg-type]
-            stored = threads.run(incoming.finish)
-            row = self.store_file(number, name, incoming, stored)
+            incoming = incoming or threads.run(lambda: self.originals.receive(stream))
+            row = self._uploads.add(number, name, incoming, threads.run(incoming.finish))
         finally:
             if incoming is not None:
                 incoming.discard()
         self.wake()
         return row
-
-    def store_file(
-        self, base: int, name: str, incoming: Incoming, stored: Stored
-    ) -> dict[str, Any]:
-        """Give a finished upload its row and its place."""
-        name = clean_name(name)
-
-        def add(t: Session) -> dict[str, Any]:
-            lock_content(t, stored.sha256)
-            into = t.get(KnowledgeBase, base)
-            if into is None or (into.user_id is None and into.bundled is None):
-                raise NotFound("knowledge_base")
-            there = select(File).where(
-                File.knowledge_base_id == into.id, File.sha256 == stored.sha256
-            )
-            file = t.scalars(there).first()
-            if file is not None and file.status == DELETING:
-                raise StillThere(file.id)
-            duplicate = file is not None
-            if file is None:
-                file = File(
-                    id=new_id(),
-                    knowledge_base_id=into.id,
-                    name=name,
-                    md5=stored.md5,
-                    sha256=stored.sha256,
-                )
-                file.size, file.media_type, file.created_at = (
-                    stored.size,
-                    "application/octet-stream",
-                    now(),
-                )
-                t.add(file)
-                t.flush()
-            self.originals.keep(incoming, stored.sha256)
-            return file_json(file) | {"duplicate": duplicate}
-
-        while True:
-            try:
-                return self._database.write(add)
-            except StillThere as left:
-                self._remover.remove_file(left.file_id)
-            except (
-                IntegrityError
-            ):  # two uploads of the same bytes on PostgreSQL; the second look finds the first
-                continue
 
     def files(
         self, user_id: str, base_id: str, after: str | None = None, limit: int = 200
@@ -349,8 +293,8 @@ class Knowledge:
     def _store_path(self, number: int, name: str, path: Path) -> str:
         """Store a file of ours in a base; return the SHA-256 of its bytes."""
         with open(path, "rb") as opened:
-            incoming = self.originals.take(opened)
+            incoming = self.originals.receive(opened)
         stored = incoming.finish()
-        self.store_file(number, name, incoming, stored)
+        self._uploads.add(number, name, incoming, stored)
         incoming.discard()
         return stored.sha256

@@ -77,7 +77,7 @@ class Worker:
 
     def run(self, idle_seconds: float = IDLE_SECONDS) -> None:
         """Work until asked to leave, or until there was nothing to do for a while."""
-        self._originals.sweep()
+        self._originals.delete_abandoned()
         self._take_up()
         idle_since = time.monotonic()
         while not self._leaving and time.monotonic() - idle_since < idle_seconds:

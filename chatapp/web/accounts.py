@@ -117,7 +117,7 @@ def stored() -> Any:
     kind = "sqlite" if found.database.sqlite else "postgresql"
     return jsonify(
         **found.sessions.stored(who.id),
-        **found.knowledge.stored(who.id),
+        **found.knowledge.usage(who.id),
         embedder=None if found.settings.embedder in (BUILTIN, OFF) else found.settings.embedder,
         home=str(found.settings.home) if who.is_admin else None,
         database=kind if who.is_admin else None,

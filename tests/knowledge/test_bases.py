@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import update
 
 from chatapp.errors import DiskFull, Forbidden, NotFound, TooLarge, UnreadableFile
-from chatapp.knowledge.access import clean_name
 from chatapp.knowledge.bases import Knowledge
 from chatapp.knowledge.ingest.remove import Remover, mark_deleting
+from chatapp.knowledge.ingest.uploads import clean_name
 from chatapp.settings import Settings
 from chatapp.storage.models import File, KnowledgeBase, now
 from tests.support.shelf import Shelf, add_user

@@ -124,7 +124,7 @@ class Originals:
                 raise DiskFull from error
             raise
 
-    def take(self, stream: IO[bytes]) -> Incoming:
+    def receive(self, stream: IO[bytes] | io.RawIOBase) -> Incoming:
         """Take a whole stream."""
         incoming = self.incoming()
         while piece := stream.read(PIECE_BYTES):
@@ -135,7 +135,7 @@ class Originals:
         """Return where the file with these bytes is kept."""
         return self._folder / sha256[:2] / sha256
 
-    def keep(self, incoming: Incoming, sha256: str) -> None:
+    def store(self, incoming: Incoming, sha256: str) -> None:
         """Keep a finished upload."""
         target = self.path(sha256)
         target.parent.mkdir(mode=0o700, exist_ok=True)
@@ -145,7 +145,7 @@ class Originals:
         """Remove a file; nothing happens where there is none."""
         self.path(sha256).unlink(missing_ok=True)
 
-    def sweep(self) -> None:
+    def delete_abandoned(self) -> None:
         """Clear away uploads that never ended."""
         for path in self._folder.glob("incoming-*"):
             try:

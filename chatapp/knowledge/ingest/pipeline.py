@@ -86,51 +86,7 @@ class Ingest:
     def claim(self, owner: str) -> Job | None:
         """Lease the oldest file that waits to be read, else to be embedded, or whose reader has gone; None: there is none."""
 
-        def lease(t: Session) -> Job | None:
-            _give_up(t)
-            hopeful = or_(_IS_READ, File.attempts < MAX_ATTEMPTS)
-            waiting = (
-                select(File.id)
-                .where(is_waiting(), hopeful)
-                .order_by(_IS_READ, File.created_at, File.id)
-            )
-            status, progress = (
-                case((_IS_READ, "embedding"), else_="parsing"),
-                case((_IS_READ, File.progress), else_=0.0),
-            )
-            taken = t.execute(
-                update(File)
-                .where(
-                    File.id == waiting.limit(1).with_for_update(skip_locked=True).scalar_subquery()
-                )
-                .values(lease_owner=owner, lease_until=now() + LEASE, attempts=File.attempts + 1)
-                .values(status=status, progress=progress)
-                .returning(
-                    File.id,
-                    File.knowledge_base_id,
-                    File.name,
-                    File.sha256,
-                    File.status,
-                    File.attempts,
-                )
-                .execution_options(synchronize_session=False)
-            ).first()
-            if taken is None:
-                return None
-            base = t.scalars(
-                select(KnowledgeBase.number).where(KnowledgeBase.id == taken.knowledge_base_id)
-            ).one()
-            return Job(
-                taken.id,
-                base,
-                taken.name,
-                taken.sha256,
-                owner,
-                taken.status == "embedding",
-                taken.attempts,
-            )
-
-        return write_patiently(self._database, lease)
+        return write_patiently(self._database, lambda t: _lease(t, owner))
 
     def read(self, job: Job) -> str:
         """Read a claimed file to its end and return its status; one that is lost or given back leaves nothing behind."""
@@ -312,6 +268,50 @@ def _runs(pid: int) -> bool:
     except PermissionError:
         return True
     return True
+
+
+def _lease(t: Session, owner: str) -> Job | None:
+    _give_up(t)
+    may_be_tried = or_(_IS_READ, File.attempts < MAX_ATTEMPTS)
+    waiting = (
+        select(File.id)
+        .where(is_waiting(), may_be_tried)
+        .order_by(_IS_READ, File.created_at, File.id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+    taken = t.execute(
+        update(File)
+        .where(File.id == waiting.scalar_subquery())
+        .values(
+            status=case((_IS_READ, "embedding"), else_="parsing"),
+            progress=case((_IS_READ, File.progress), else_=0.0),
+            attempts=File.attempts + 1,
+            lease_owner=owner,
+            lease_until=now() + LEASE,
+        )
+        .returning(
+            File.id,
+            File.knowledge_base_id,
+            File.name,
+            File.sha256,
+            File.status,
+            File.attempts,
+        )
+        .execution_options(synchronize_session=False)
+    ).first()
+    if taken is None:
+        return None
+    number = select(KnowledgeBase.number).where(KnowledgeBase.id == taken.knowledge_base_id)
+    return Job(
+        file_id=taken.id,
+        base=t.scalars(number).one(),
+        name=taken.name,
+        sha256=taken.sha256,
+        owner=owner,
+        is_read=taken.status == "embedding",
+        attempts=taken.attempts,
+    )
 
 
 def _give_up(t: Session) -> None:

@@ -28,14 +28,6 @@ from chatapp.storage.models import Chunk, File, KnowledgeBase, now
 FOREGROUND_SECONDS = 2  # of a removal happen while its owner waits
 
 
-class StillThere(Exception):
-    """A file is just being deleted: its bytes cannot come back yet."""
-
-    def __init__(self, file_id: str) -> None:
-        super().__init__(file_id)
-        self.file_id = file_id
-
-
 class Remover:
     """Takes files and bases from marked to gone. Without `sync`, a base that has a collection is left to the worker."""
 

@@ -1,0 +1,90 @@
+"""Add finished uploads to knowledge bases: one row and one original for the same bytes in a base."""
+
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from chatapp.core.text import normalise
+from chatapp.errors import NotFound
+from chatapp.knowledge.ingest.jobs import DELETING, lock_content
+from chatapp.knowledge.ingest.originals import Incoming, Originals, Stored
+from chatapp.knowledge.ingest.remove import Remover
+from chatapp.knowledge.json_shapes import file_json
+from chatapp.storage.database import Database
+from chatapp.storage.models import File, KnowledgeBase, new_id, now
+
+MAX_NAME_CHARACTERS = 200
+MAX_SENT_NAME = 1000  # characters of a client's file name that are used
+
+
+class _BeingDeleted(Exception):
+    """The base's file with these bytes is being deleted; it must be gone before it is added again."""
+
+    def __init__(self, file_id: str) -> None:
+        super().__init__(file_id)
+        self.file_id = file_id
+
+
+class Uploads:
+    """Adds uploads to bases as queued files."""
+
+    def __init__(self, database: Database, originals: Originals, remover: Remover) -> None:
+        self._database = database
+        self._originals = originals
+        self._remover = remover
+
+    def add(self, base: int, name: str, incoming: Incoming, stored: Stored) -> dict[str, Any]:
+        """Return the file's JSON; `duplicate` is true where the base had these bytes already.
+
+        Raises NotFound where the base has been deleted meanwhile.
+        """
+        while True:
+            try:
+                return self._database.write(lambda t: self._add(t, base, name, incoming, stored))
+            except _BeingDeleted as deletion:
+                self._remover.remove_file(deletion.file_id)
+            except IntegrityError:  # PostgreSQL: the same bytes twice at once; now they are found
+                continue
+
+    def _add(
+        self, t: Session, number: int, name: str, incoming: Incoming, stored: Stored
+    ) -> dict[str, Any]:
+        lock_content(t, stored.sha256)
+        base = t.get(KnowledgeBase, number)
+        if base is None or (base.user_id is None and base.bundled is None):
+            raise NotFound("knowledge_base")
+        same = select(File).where(File.knowledge_base_id == base.id, File.sha256 == stored.sha256)
+        file = t.scalars(same).first()
+        if file is not None and file.status == DELETING:
+            raise _BeingDeleted(file.id)
+        duplicate = file is not None
+        if file is None:
+            file = File(
+                id=new_id(),
+                knowledge_base_id=base.id,
+                name=clean_name(name),
+                md5=stored.md5,
+                sha256=stored.sha256,
+                size=stored.size,
+                media_type="application/octet-stream",
+                created_at=now(),
+            )
+            t.add(file)
+            t.flush()
+        self._originals.store(incoming, stored.sha256)
+        return file_json(file) | {"duplicate": duplicate}
+
+
+def clean_name(name: str) -> str:
+    """Return a client's file name without folders and control characters, at a displayable length."""
+    name = " ".join(normalise(name[-MAX_SENT_NAME:]).replace("\\", "/").rpartition("/")[2].split())
+    if len(name) > MAX_NAME_CHARACTERS:
+        stem, dot, extension = name.rpartition(".")
+        name = (
+            f"{stem[: MAX_NAME_CHARACTERS - 10]}{dot}{extension[:9]}"
+            if dot
+            else name[:MAX_NAME_CHARACTERS]
+        )
+    return name or "file"

@@ -1,0 +1,126 @@
+"""Bases, files and chunks as JSON, as docs/api.md describes them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import bindparam, case, func, select
+from sqlalchemy.orm import Session
+
+from chatapp.core.prompt import Unread
+from chatapp.knowledge.embedders import Fingerprint
+from chatapp.knowledge.ingest.jobs import DELETING, UNREAD, VISIBLE
+from chatapp.knowledge.reindex import is_made_by
+from chatapp.storage.models import Chunk, File, KnowledgeBase, now
+
+MAX_UNREAD = 20  # unread files that are named
+
+# Prepared once: every question to documents runs them.
+_EMBEDDED_CHUNKS = select(func.sum(File.chunks)).where(File.status.in_(VISIBLE))
+_STARTED_CHUNKS = select(func.sum(File.chunks * File.progress)).where(File.embedded.is_(None))
+_UNREAD_FILES = (
+    select(File.id, File.name, File.created_at)
+    .join(KnowledgeBase, KnowledgeBase.id == File.knowledge_base_id)
+    .where(KnowledgeBase.number.in_(bindparam("bases", expanding=True)), File.status.in_(UNREAD))
+    .order_by(File.created_at.desc())
+    .limit(MAX_UNREAD)
+)
+_UNREAD_OF_MD5S = _UNREAD_FILES.where(File.md5.in_(bindparam("md5s", expanding=True)))
+
+
+def base_json(t: Session, base: KnowledgeBase, current: Fingerprint | None) -> dict[str, Any]:
+    """Return a base with what its files add up to; state is empty, reading or ready. `current` is the embedder's."""
+    visible, failed = File.status.in_(VISIBLE), File.status == "failed"
+    counts = select(
+        func.count(),
+        func.coalesce(func.sum(case((visible, File.chunks), else_=0)), 0),
+        func.coalesce(func.sum(case((failed, 1), else_=0)), 0),
+        func.coalesce(func.sum(case((File.status.in_(UNREAD), 1), else_=0)), 0),
+    ).where(File.knowledge_base_id == base.id, File.status != DELETING)
+    files, chunks, failures, pending = t.execute(counts).one()
+    return {
+        "id": base.id,
+        "name": base.name,
+        "description": base.description,
+        "files": files,
+        "chunks": int(chunks),
+        "failed": int(failures),
+        "pending": int(pending),
+        "state": "reading" if pending else ("ready" if files else "empty"),
+        "vectors": _vectors_json(t, base, current, int(chunks)),
+        "bundled": base.bundled is not None,
+        "created_at": base.created_at,
+    }
+
+
+def _vectors_json(
+    t: Session, base: KnowledgeBase, current: Fingerprint | None, chunks: int
+) -> dict[str, Any]:
+    """Say what the base's vectors are: off, ready, building, or mismatch where another embedder is set up now."""
+    wanted, made_with = base.target or base.fingerprint, base.fingerprint
+    of_base = File.knowledge_base_id == base.id
+    done = chunks
+    if current is None or base.bundled is not None:
+        state, done = "off", 0
+    elif wanted is not None and not is_made_by(wanted, current.id):
+        state = "mismatch"
+    else:
+        is_wanted = File.embedded == (wanted or {}).get("id", "")
+        done = t.scalar(_EMBEDDED_CHUNKS.where(of_base, is_wanted)) or 0
+        started = t.scalar(_STARTED_CHUNKS.where(of_base, File.status == "embedding")) or 0
+        state = "ready" if done == chunks and base.target is None else "building"
+        done = min(chunks, done + int(started))
+    return {
+        "state": state,
+        "made_with": made_with["model"] if made_with else None,
+        "current": current.model if current else None,
+        "done": int(done),
+        "total": chunks,
+    }
+
+
+def unread_files(t: Session, bases: Sequence[int], md5s: Sequence[str] | None) -> list[Unread]:
+    """Return the files that cannot be searched yet, latest first, each with its age in seconds."""
+    at, asked = now(), {"bases": list(bases), "md5s": list(md5s or ())}
+    rows = t.execute(_UNREAD_FILES if md5s is None else _UNREAD_OF_MD5S, asked)
+    return [Unread(row.id, row.name, (at - row.created_at).total_seconds()) for row in rows]
+
+
+def usage(t: Session, user_id: str) -> dict[str, int]:
+    """Count a person's bases, their files and the files' bytes."""
+    own = KnowledgeBase.user_id == user_id
+    of_files = select(func.count(), func.coalesce(func.sum(File.size), 0)).join_from(
+        File, KnowledgeBase, File.knowledge_base_id == KnowledgeBase.id
+    )
+    files, size = t.execute(of_files.where(own, File.status != DELETING)).one()
+    bases = t.scalar(select(func.count()).select_from(KnowledgeBase).where(own)) or 0
+    return {"knowledge_bases": bases, "files": files, "file_bytes": int(size)}
+
+
+def file_json(file: File) -> dict[str, Any]:
+    """Return a file; its error is as stored, words are made from it at the exit."""
+    return {
+        "id": file.id,
+        "knowledge_base_id": file.knowledge_base_id,
+        "name": file.name,
+        "md5": file.md5,
+        "size": file.size,
+        "media_type": file.media_type,
+        "status": file.status or "queued",
+        "progress": round(file.progress or 0.0, 3),
+        "pages": file.pages,
+        "chunks": file.chunks or 0,
+        "error": file.error,
+        "created_at": file.created_at,
+    }
+
+
+def chunk_json(chunk: Chunk) -> dict[str, Any]:
+    """Return a chunk with where it stands."""
+    return {
+        "ordinal": chunk.ordinal,
+        "page": chunk.page,
+        "heading": chunk.heading,
+        "start": chunk.start,
+        "end": chunk.end,
+        "text": chunk.text,
+    }
