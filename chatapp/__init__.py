@@ -29,7 +29,7 @@ def create_app(settings: Settings | None = None) -> "OpenAPI":
     from chatapp.identity.secrets import Secret
     from chatapp.knowledge.bases import Knowledge
     from chatapp.knowledge.chroma import VectorIndex
-    from chatapp.knowledge.embedders import embedder_of
+    from chatapp.knowledge.embedders import configured_embedder
     from chatapp.storage.database import Database, prepare_engine
     from chatapp.storage.models import db
     from chatapp.web import (
@@ -66,7 +66,7 @@ def create_app(settings: Settings | None = None) -> "OpenAPI":
     pace = Pace()
     supplier_rows = Suppliers(database, settings, Secret(settings.home), Models(settings, pace))
     vectors = VectorIndex(lambda: url(settings, CHROMA), settings.ca_file)
-    bases = Knowledge(database, settings, vectors, embedder_of(settings))
+    bases = Knowledge(database, settings, vectors, configured_embedder(settings))
     app.extensions["chatapp"] = request.Services(
         settings=settings,
         database=database,

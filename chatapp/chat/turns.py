@@ -21,7 +21,7 @@ from chatapp.core.answer import State
 from chatapp.core.events import Context
 from chatapp.core.prompt import Ask, fits
 from chatapp.errors import Busy, ContextTooLong, InvalidRequest, NotFound, TooManyAnswers
-from chatapp.knowledge.selection import Bases, bundled, chosen, remaining
+from chatapp.knowledge.selection import Bases, bundled_bases, existing_bases, select_bases
 from chatapp.settings import Settings
 from chatapp.storage.database import Database
 from chatapp.storage.models import Base, new_id, now
@@ -253,11 +253,11 @@ def _bases(
     """
     found = None
     if question.bases:
-        found = chosen(t, user_id, question.bases)
+        found = select_bases(t, user_id, question.bases)
     elif question.bases is None and place.stored is None:
-        found = bundled(t) if choice.endpoint is None else None
+        found = bundled_bases(t) if choice.endpoint is None else None
     elif question.bases is None and place.stored is not None and place.stored.knowledge_base_ids:
-        found = remaining(t, user_id, place.stored.knowledge_base_ids)
+        found = existing_bases(t, user_id, place.stored.knowledge_base_ids)
     return found if found and found.ids else None
 
 

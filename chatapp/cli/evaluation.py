@@ -31,7 +31,7 @@ def evaluation(file: Path, words_only: bool) -> None:
     try:
         report = evaluate(
             file,
-            tell=lambda step, count: note(say(STEPS[step], count=count)),
+            progress=lambda step, count: note(say(STEPS[step], count=count)),
             with_embedder=not words_only,
         )
     except (KeyError, TypeError, ValueError):

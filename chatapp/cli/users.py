@@ -110,7 +110,7 @@ def delete(name: str, yes: bool, as_json: bool) -> None:
     user_id = _told(lambda: people.deletable(name), name)
     if not yes and not confirm(say("users.delete", name=name)):
         raise End(say("not_done") if may_ask() else say("say_yes"), "not_confirmed")
-    Knowledge(database, settings).forget(user_id)
+    Knowledge(database, settings).delete_all_of(user_id)
     people.delete(user_id)
     print_json({"deleted": user_id}) if as_json else out(say("users.deleted", name=name))
 

@@ -17,17 +17,17 @@ from chatapp.knowledge import manual
 from chatapp.knowledge.access import files_of, find_file, owned_base, readable_base
 from chatapp.knowledge.chroma import VectorIndex
 from chatapp.knowledge.embedders import Embedder
-from chatapp.knowledge.ingest.jobs import VISIBLE
+from chatapp.knowledge.ingest.jobs import SEARCHABLE
 from chatapp.knowledge.ingest.originals import Incoming, Originals
-from chatapp.knowledge.ingest.pipeline import is_due
+from chatapp.knowledge.ingest.pipeline import has_pending
 from chatapp.knowledge.ingest.remove import Remover, mark_deleting
 from chatapp.knowledge.ingest.uploads import Uploads
 from chatapp.knowledge.json_shapes import base_json, chunk_json, file_json, unread_files, usage
-from chatapp.knowledge.reindex import start_over
+from chatapp.knowledge.reindex import start_reindex
 from chatapp.knowledge.search.dense import DenseSearch
 from chatapp.knowledge.search.lexical import index_for
 from chatapp.knowledge.search.retrieve import retrieve
-from chatapp.knowledge.selection import Bases, chosen
+from chatapp.knowledge.selection import Bases, select_bases
 from chatapp.settings import Settings
 from chatapp.storage import threads
 from chatapp.storage.database import Database
@@ -112,7 +112,7 @@ class Knowledge:
 
         def begin(t: Session) -> dict[str, Any]:
             base = owned_base(t, user_id, base_id)
-            start_over(t, base, embedder)
+            start_reindex(t, base, embedder)
             t.flush()
             return self._shown(t, base)
 
@@ -135,7 +135,7 @@ class Knowledge:
 
         self._clear_away([self._database.write(mark)])
 
-    def forget(self, user_id: str) -> None:
+    def delete_all_of(self, user_id: str) -> None:
         """Delete all bases of a person, as `delete` does; to be called before their row goes."""
         theirs = update(KnowledgeBase).where(KnowledgeBase.user_id == user_id).values(user_id=None)
         self._clear_away(
@@ -144,7 +144,7 @@ class Knowledge:
 
     def _clear_away(self, numbers: Sequence[int]) -> None:
         self._remover.remove_bases(numbers)
-        if self._remover.due():
+        if self._remover.has_work():
             self.wake()
 
     def usage(self, user_id: str) -> dict[str, int]:
@@ -249,7 +249,9 @@ class Knowledge:
                 .limit(limit + 1)
             )
             return (
-                [chunk_json(chunk) for chunk in t.scalars(query)] if file.status in VISIBLE else []
+                [chunk_json(chunk) for chunk in t.scalars(query)]
+                if file.status in SEARCHABLE
+                else []
             )
 
         rows = self._database.read(page)
@@ -257,9 +259,9 @@ class Knowledge:
 
     # --- searching
 
-    def choose(self, user_id: str, base_ids: Sequence[str]) -> Bases:
+    def select_bases(self, user_id: str, base_ids: Sequence[str]) -> Bases:
         """Return bases to search, the asker's own or bundled; raise NotFound for any other."""
-        return self._database.read(lambda t: chosen(t, user_id, base_ids))
+        return self._database.read(lambda t: select_bases(t, user_id, base_ids))
 
     def search(
         self, bases: Bases, query: str, k: int = 5, md5s: Sequence[str] | None = None
@@ -276,9 +278,9 @@ class Knowledge:
 
     # --- the worker
 
-    def due(self) -> bool:
+    def has_work(self) -> bool:
         """Say whether the worker has anything to do."""
-        return self._database.read(is_due) or self._remover.due()
+        return self._database.read(has_pending) or self._remover.has_work()
 
     def wake(self) -> None:
         """Have the worker started, where it runs beside us; one that runs elsewhere finds the work by itself."""
@@ -287,7 +289,7 @@ class Knowledge:
     def install_manual(self, folder: Path, name: str = manual.NAME) -> None:
         """Bring the bundled base in line with a folder of files."""
         manual.install(self._database, self._store_path, self._remover, folder, name)
-        if self.due():
+        if self.has_work():
             self.wake()
 
     def _store_path(self, number: int, name: str, path: Path) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from chatapp.knowledge.json_client import Away, Calls, Refused
+from chatapp.knowledge.json_client import ErrorStatus, JsonClient, Unreachable
 from chatapp.knowledge.search.vectors import unpack
 
 COLLECTIONS = "/api/v2/tenants/default_tenant/databases/default_database/collections"
@@ -24,16 +24,16 @@ LISTED_AT_ONCE = 10_000
 T = TypeVar("T")
 
 
-class Missing(Exception):
+class CollectionMissing(Exception):
     """There is no such collection."""
 
 
-class Rejected(Exception):
+class RequestRejected(Exception):
     """The server will not take this, and asking again is no use."""
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class VectorEntry:
     """A vector to keep."""
 
     chunk_id: int
@@ -48,7 +48,7 @@ class VectorIndex:
     """
 
     def __init__(self, find: Callable[[], str | None], ca_file: str = "") -> None:
-        self._calls = Calls(find, ca_file=ca_file)
+        self._calls = JsonClient(find, ca_file=ca_file)
         self._ids: dict[str, str] = {}
 
     @property
@@ -71,7 +71,7 @@ class VectorIndex:
         self._ids.pop(name, None)
         try:
             self._call("DELETE", f"{COLLECTIONS}/{name}", None, WRITE_SECONDS)
-        except Missing:
+        except CollectionMissing:
             return
 
     def names(self, prefix: str) -> list[str]:
@@ -97,7 +97,7 @@ class VectorIndex:
         counted = self._on(name, "count", None, QUERY_SECONDS)
         return _shaped(lambda: int(counted))
 
-    def upsert(self, name: str, entries: Sequence[Entry]) -> None:
+    def upsert(self, name: str, entries: Sequence[VectorEntry]) -> None:
         """Keep vectors, at most a hundred at a time: more would hold the server's other callers; raise Missing."""
         payload = {
             "ids": [str(entry.chunk_id) for entry in entries],
@@ -137,7 +137,7 @@ class VectorIndex:
                 return self._call(
                     method, f"{COLLECTIONS}/{self._ids[name]}/{verb}", payload, seconds
                 )
-            except Missing:
+            except CollectionMissing:
                 self._ids.pop(name, None)
         there = self._call("GET", f"{COLLECTIONS}/{name}", None, seconds)
         self._ids[name] = _shaped(lambda: str(there["id"]))
@@ -148,12 +148,12 @@ class VectorIndex:
     ) -> Any:
         try:
             return self._calls.call(method, path, payload, seconds)
-        except Refused as fault:
+        except ErrorStatus as fault:
             if fault.status == 404 and path.startswith(f"{COLLECTIONS}/"):
-                raise Missing from fault
+                raise CollectionMissing from fault
             if 400 <= fault.status < 500 and fault.status not in (404, 408, 429):
-                raise Rejected(str(fault)) from fault
-            raise Away(str(fault)) from fault
+                raise RequestRejected(str(fault)) from fault
+            raise Unreachable(str(fault)) from fault
 
 
 def _ids(listed: Any) -> set[int]:
@@ -165,4 +165,4 @@ def _shaped(read: Callable[[], T]) -> T:
     try:
         return read()
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as fault:
-        raise Away("no answer of Chroma's") from fault
+        raise Unreachable("no answer of Chroma's") from fault

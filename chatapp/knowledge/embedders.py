@@ -18,7 +18,7 @@ from chatapp.child import OwnService
 from chatapp.core.text import is_wide
 from chatapp.errors import EmbedderUnavailable
 from chatapp.home import EMBEDDER, address, helpers_run, model_folder
-from chatapp.knowledge.json_client import Away, Calls, Garbled, Refused
+from chatapp.knowledge.json_client import ErrorStatus, InvalidResponse, JsonClient, Unreachable
 from chatapp.knowledge.search.vectors import pack
 from chatapp.settings import BUILTIN, OFF, Settings
 
@@ -26,10 +26,10 @@ log = logging.getLogger("chatapp.knowledge")
 
 QUERY_SECONDS = 3
 PASSAGES_SECONDS = 45  # less than a lease
-AT_ONCE = 32  # texts in one call
+BATCH_TEXTS = 32  # texts in one call
 ID_CHARACTERS = 48  # of a fingerprint
 BUILTIN_SHARE = 0.3  # of the ranking, as measured (reference/retrieval.md)
-TOO_MUCH = (400, 413, 422)  # a service that takes fewer texts at once says one of these
+BATCH_REFUSED = (400, 413, 422)  # a service that takes fewer texts at once says one of these
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,22 +49,22 @@ class Embedder:
 
     def __init__(
         self,
-        calls: Calls,
+        client: JsonClient,
         fingerprint: Fingerprint,
         share: float,
         english: bool,
         prefixes: tuple[str, str],
         compact: bool,
     ) -> None:
-        self._calls = calls
+        self._client = client
         self.fingerprint = fingerprint
         self.share = share
         self._english = english
         self._query_prefix, self._passage_prefix = prefixes
         self._compact = compact
-        self._at_once = AT_ONCE
+        self._batch_texts = BATCH_TEXTS
 
-    def takes(self, text: str) -> bool:
+    def supports(self, text: str) -> bool:
         """Say whether vectors of this text are worth anything: those of Chinese by an English model are not (R@1 12.8 %)."""
         return not (self._english and is_wide(text))
 
@@ -73,7 +73,7 @@ class Embedder:
         return self._embed([self._query_prefix + question], QUERY_SECONDS)[0]
 
     def embed_passages(
-        self, texts: Sequence[str], alive: Callable[[], None] = lambda: None
+        self, texts: Sequence[str], heartbeat: Callable[[], None] = lambda: None
     ) -> list[bytes | None]:
         """Return the vectors of passages, in their order, None for one that is refused by itself; raise EmbedderUnavailable.
 
@@ -84,55 +84,58 @@ class Embedder:
         taken = 0
         while len(made) < len(texts):
             batch = [
-                self._passage_prefix + text for text in texts[len(made) : len(made) + self._at_once]
+                self._passage_prefix + text
+                for text in texts[len(made) : len(made) + self._batch_texts]
             ]
-            vectors, most = self._embed_some(batch, alive)
+            vectors, most = self._embed_some(batch, heartbeat)
             made += vectors
             taken = max(taken, most)
-        if texts and not taken and not self._embeds_anything(alive):
+        if texts and not taken and not self._embeds_anything(heartbeat):
             raise self._unavailable("refused")
-        self._at_once = min(self._at_once, max(taken, 1)) if taken < len(texts) else self._at_once
+        self._batch_texts = (
+            min(self._batch_texts, max(taken, 1)) if taken < len(texts) else self._batch_texts
+        )
         return made
 
     def _embed_some(
-        self, texts: Sequence[str], alive: Callable[[], None]
+        self, texts: Sequence[str], heartbeat: Callable[[], None]
     ) -> tuple[list[bytes | None], int]:
         """Return vectors, and how many texts the service took at once; what it refuses is asked for in halves."""
-        alive()
+        heartbeat()
         try:
             return list(self._embed(texts, PASSAGES_SECONDS)), len(texts)
         except EmbedderUnavailable as fault:
-            if fault.status_said not in TOO_MUCH:
+            if fault.status_said not in BATCH_REFUSED:
                 raise
         if len(texts) == 1:
             return [None], 0
         half = len(texts) // 2
         (first, one), (second, other) = (
-            self._embed_some(texts[:half], alive),
-            self._embed_some(texts[half:], alive),
+            self._embed_some(texts[:half], heartbeat),
+            self._embed_some(texts[half:], heartbeat),
         )
         return first + second, max(one, other)
 
-    def _embeds_anything(self, alive: Callable[[], None]) -> bool:
+    def _embeds_anything(self, heartbeat: Callable[[], None]) -> bool:
         """Say whether it is the texts that were refused, and not every one."""
-        return self._embed_some([self._passage_prefix + "text"], alive)[1] > 0
+        return self._embed_some([self._passage_prefix + "text"], heartbeat)[1] > 0
 
     def _embed(self, texts: Sequence[str], seconds: float) -> list[bytes]:
         payload: dict[str, Any] = {"model": self.fingerprint.model, "input": list(texts)}
         if self._compact:
             payload["encoding_format"] = "base64"
         try:
-            said = self._calls.call("POST", "/embeddings", payload, seconds)
-            entries = sorted(said["data"], key=lambda entry: entry.get("index", 0))
-            vectors = [_vector(entry["embedding"]) for entry in entries]
+            reply = self._client.call("POST", "/embeddings", payload, seconds)
+            entries = sorted(reply["data"], key=lambda entry: entry.get("index", 0))
+            vectors = [_to_vector(entry["embedding"]) for entry in entries]
             if len(vectors) != len(texts) or len({len(vector) for vector in vectors}) != 1:
                 raise ValueError("another number of vectors")
             return vectors
-        except Garbled as fault:
+        except InvalidResponse as fault:
             raise self._unavailable("garbled") from fault
-        except Away as fault:
+        except Unreachable as fault:
             raise self._unavailable("away") from fault
-        except Refused as fault:
+        except ErrorStatus as fault:
             log.warning("the embedder %s refuses: %s", self.fingerprint.model, fault.status)
             raise self._unavailable(
                 "key" if fault.status in (401, 403) else "refused", fault.status
@@ -144,13 +147,13 @@ class Embedder:
         return EmbedderUnavailable(detail, status, model=self.fingerprint.model)
 
 
-def _vector(said: Any) -> bytes:
-    if isinstance(said, str):
-        return base64.b64decode(said, validate=True)
-    return pack([float(number) for number in said])
+def _to_vector(reply: Any) -> bytes:
+    if isinstance(reply, str):
+        return base64.b64decode(reply, validate=True)
+    return pack([float(number) for number in reply])
 
 
-def embedder_of(settings: Settings, own: OwnService | None = None) -> Embedder | None:
+def configured_embedder(settings: Settings, own: OwnService | None = None) -> Embedder | None:
     """Return the embedder that is set up, None where there is none.
 
     `own` starts the built-in one where no service of this home keeps it, as for a worker on a machine of its own.
@@ -161,12 +164,14 @@ def embedder_of(settings: Settings, own: OwnService | None = None) -> Embedder |
         return _builtin(settings, own)
     url = settings.embedder_url
     prefixes = settings.query_prefix, settings.passage_prefix
-    fingerprint = Fingerprint(_hash([_place(url), settings.embedder, *prefixes]), settings.embedder)
+    fingerprint = Fingerprint(
+        _hash([_service_identity(url), settings.embedder, *prefixes]), settings.embedder
+    )
     headers = {"Authorization": f"Bearer {settings.embedder_key}"} if settings.embedder_key else {}
     proxy = "" if is_loopback(url) else settings.proxy
-    calls = Calls(lambda: url, headers, proxy, settings.ca_file)
+    client = JsonClient(lambda: url, headers, proxy, settings.ca_file)
     return Embedder(
-        calls,
+        client,
         fingerprint,
         settings.embedder_share / 100,
         english=False,
@@ -191,11 +196,11 @@ def _builtin(settings: Settings, own: OwnService | None) -> Embedder | None:
         return f"http://{at}/v1" if at else None
 
     return Embedder(
-        Calls(find), fingerprint, BUILTIN_SHARE, english=True, prefixes=("", ""), compact=True
+        JsonClient(find), fingerprint, BUILTIN_SHARE, english=True, prefixes=("", ""), compact=True
     )
 
 
-def _place(url: str) -> str:
+def _service_identity(url: str) -> str:
     """Return what tells services apart: not the key, and not whether the address ends in a slash."""
     parts = urlsplit(url)
     return f"{(parts.hostname or '').lower()}:{parts.port or ''}{parts.path.rstrip('/')}"

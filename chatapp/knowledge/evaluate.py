@@ -22,8 +22,8 @@ from chatapp.errors import EmbedderUnavailable
 from chatapp.home import CHROMA, EMBEDDER, command
 from chatapp.knowledge.bases import Knowledge
 from chatapp.knowledge.chroma import VectorIndex
-from chatapp.knowledge.embedders import embedder_of
-from chatapp.knowledge.ingest.chroma_sync import Sync
+from chatapp.knowledge.embedders import configured_embedder
+from chatapp.knowledge.ingest.chroma_sync import ChromaSync
 from chatapp.knowledge.ingest.embedding import Embedding
 from chatapp.knowledge.ingest.parse import parse
 from chatapp.knowledge.ingest.pipeline import Ingest
@@ -35,12 +35,12 @@ from chatapp.storage.models import Base, User
 
 DEPTH = 30  # passages looked at for the ranks
 ANSWERED_QUESTIONS = 300
-FOREIGN_QUESTIONS = 100
+UNANSWERABLE_QUESTIONS = 100
 FOLDS = 4  # in which articles are left out
 TIMED_QUESTIONS = 500
 SHOWN = 5  # passages given to the model, as in a chat
 
-Tell = Callable[[str, int], None]
+Progress = Callable[[str, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class Report:
 
 
 def evaluate(
-    file: Path, seed: int = 1, tell: Tell = lambda *_: None, with_embedder: bool = True
+    file: Path, seed: int = 1, progress: Progress = lambda *_: None, with_embedder: bool = True
 ) -> Report:
     """Measure on one file in SQuAD's format, with the built-in embedder where there is one.
 
@@ -90,11 +90,11 @@ def evaluate(
     chance = random.Random(seed)
     chance.shuffle(articles)
     home = Path(tempfile.mkdtemp(prefix="chatapp-eval-"))
-    pipeline = _Pipeline(home, with_embedder)
+    pipeline = _EvaluatedPipeline(home, with_embedder)
     try:
-        tell("indexing", sum(len(article.files) for article in articles))
+        progress("indexing", sum(len(article.files) for article in articles))
         pipeline.add(articles)
-        return _measure(pipeline, articles, chance, tell)
+        return _measure(pipeline, articles, chance, progress)
     finally:
         pipeline.close()
         shutil.rmtree(home, ignore_errors=True)
@@ -120,7 +120,7 @@ def load(file: Path) -> list[Article]:
     return articles
 
 
-class _Pipeline:
+class _EvaluatedPipeline:
     """The product's own: upload, queue, worker's steps, search. Only the child process around the parser is spared."""
 
     def __init__(self, home: Path, with_embedder: bool) -> None:
@@ -132,17 +132,17 @@ class _Pipeline:
         self._database.write(lambda t: create_index(t.connection()))
         self._user = self._database.write(_add_user)
         index = VectorIndex(lambda: f"http://{at}" if (at := self._chroma.address()) else None)
-        self.embedder = embedder_of(settings, self._embedder_process)
+        self.embedder = configured_embedder(settings, self._embedder_process)
         self._knowledge = Knowledge(self._database, settings, index, self.embedder)
         self._embedding = Embedding(self._database, self.embedder, lambda: False)
-        self._sync = Sync(self._database, index)
+        self._sync = ChromaSync(self._database, index)
         self._base = self._knowledge.create(self._user, "evaluation")["id"]
         self._ids: dict[str, str] = {}
         self._ingest = Ingest(
             self._database,
             index_for(self._database.sqlite),
             self._knowledge.originals,
-            lambda path, name, alive: parse(path, name, settings.file_pages),
+            lambda path, name, heartbeat: parse(path, name, settings.file_pages),
             embeds=self.embedder is not None,
         )
 
@@ -161,9 +161,9 @@ class _Pipeline:
                 raise EmbedderUnavailable(
                     "away", model=self.embedder.fingerprint.model if self.embedder else ""
                 )
-        while self._sync.due() and self._sync.go_on():
+        while self._sync.has_work() and self._sync.run_step():
             pass
-        self._bases: Bases = self._knowledge.choose(self._user, [self._base])
+        self._bases: Bases = self._knowledge.select_bases(self._user, [self._base])
 
     def remove(self, articles: Sequence[Article]) -> None:
         """Delete the articles' paragraphs."""
@@ -189,11 +189,14 @@ def _add_user(t) -> str:  # type: ignore[no-untyped-def]
 
 
 def _measure(
-    pipeline: _Pipeline, articles: Sequence[Article], chance: random.Random, tell: Tell
+    pipeline: _EvaluatedPipeline,
+    articles: Sequence[Article],
+    chance: random.Random,
+    progress: Progress,
 ) -> Report:
     questions = [question for article in articles for question in article.questions]
     total = len(questions)
-    tell("asking", total)
+    progress("asking", total)
     times = sorted(
         _milliseconds(pipeline, one)
         for one in chance.sample(questions, min(TIMED_QUESTIONS, total))
@@ -201,7 +204,7 @@ def _measure(
     ranks = list(_ranks(pipeline, articles, questions))
     chosen = chance.sample(questions, min(ANSWERED_QUESTIONS, total))
     held = [_holds(pipeline.search(question.text, SHOWN), question) for question in chosen]
-    tell("foreign", min(FOREIGN_QUESTIONS, total))
+    progress("foreign", min(UNANSWERABLE_QUESTIONS, total))
     declined = [
         answer
         for fold in range(FOLDS)
@@ -223,14 +226,14 @@ def _measure(
     )
 
 
-def _milliseconds(pipeline: _Pipeline, question: Question) -> float:
+def _milliseconds(pipeline: _EvaluatedPipeline, question: Question) -> float:
     began = time.perf_counter()
     pipeline.search(question.text, SHOWN)
     return (time.perf_counter() - began) * 1000
 
 
 def _ranks(
-    pipeline: _Pipeline, articles: Sequence[Article], questions: Sequence[Question]
+    pipeline: _EvaluatedPipeline, articles: Sequence[Article], questions: Sequence[Question]
 ) -> Iterator[int | None]:
     """Yield the place (from 0) of each question's paragraph among the paragraphs found, None where it is not."""
     for name, question in _file_names(articles, questions):
@@ -240,11 +243,13 @@ def _ranks(
         yield found.index(name) if name in found else None
 
 
-def _foreign(pipeline: _Pipeline, articles: Sequence[Article], chance: random.Random) -> list[bool]:
+def _foreign(
+    pipeline: _EvaluatedPipeline, articles: Sequence[Article], chance: random.Random
+) -> list[bool]:
     """Take articles out, ask about them, put them back; whole ones, since a paragraph's neighbours are about the same."""
     questions = [question for article in articles for question in article.questions]
     pipeline.remove(articles)
-    asked = chance.sample(questions, min(FOREIGN_QUESTIONS // FOLDS, len(questions)))
+    asked = chance.sample(questions, min(UNANSWERABLE_QUESTIONS // FOLDS, len(questions)))
     declined = [
         not fits(question.text, pipeline.search(question.text, SHOWN)) for question in asked
     ]

@@ -17,28 +17,28 @@ CONNECT_SECONDS = 3
 KEPT_CONNECTIONS = 8
 
 
-class Away(Exception):
+class Unreachable(Exception):
     """Nobody answers, or not in time, or not in JSON."""
 
 
-class Slow(Away):
+class TimedOut(Unreachable):
     """It took longer than it may."""
 
 
-class Garbled(Away):
+class InvalidResponse(Unreachable):
     """What came is no JSON."""
 
 
-class Refused(Exception):
+class ErrorStatus(Exception):
     """The service answered with a status that is no success."""
 
-    def __init__(self, status: int, said: str) -> None:
-        super().__init__(f"{status}: {said}")
+    def __init__(self, status: int, body: str) -> None:
+        super().__init__(f"{status}: {body}")
         self.status = status
-        self.said = said
+        self.body = body
 
 
-class Calls:
+class JsonClient:
     """Calls of one service. `find` tells its URL at the moment, None where there is none."""
 
     def __init__(
@@ -75,15 +75,15 @@ class Calls:
         body = orjson.dumps(payload) if payload is not None else None
         try:
             return self._send(method, path, body, seconds)
-        except (Slow, Garbled):
+        except (TimedOut, InvalidResponse):
             raise
-        except Away:
+        except Unreachable:
             return self._send(method, path, body, seconds)
 
     def _send(self, method: str, path: str, body: bytes | None, seconds: float) -> Any:
         url = self._find()
         if url is None:
-            raise Away("not running")
+            raise Unreachable("not running")
         timeout = urllib3.Timeout(connect=min(CONNECT_SECONDS, seconds), read=seconds)
         try:
             response = self._pool.request(
@@ -95,12 +95,12 @@ class Calls:
                 redirect=False,
             )
             if response.status >= 300:
-                raise Refused(response.status, response.data[:300].decode(errors="replace"))
+                raise ErrorStatus(response.status, response.data[:300].decode(errors="replace"))
         except ReadTimeoutError as fault:
-            raise Slow(str(fault)) from fault
+            raise TimedOut(str(fault)) from fault
         except (HTTPError, OSError, ValueError) as fault:
-            raise Away(str(fault)) from fault
+            raise Unreachable(str(fault)) from fault
         try:
             return orjson.loads(response.data or b"null")
         except ValueError as fault:
-            raise Garbled("no JSON") from fault
+            raise InvalidResponse("no JSON") from fault

@@ -8,14 +8,14 @@ from sqlalchemy.orm import Session
 
 from chatapp.core.prompt import Unread
 from chatapp.knowledge.embedders import Fingerprint
-from chatapp.knowledge.ingest.jobs import DELETING, UNREAD, VISIBLE
+from chatapp.knowledge.ingest.jobs import DELETING, SEARCHABLE, UNREAD
 from chatapp.knowledge.reindex import is_made_by
 from chatapp.storage.models import Chunk, File, KnowledgeBase, now
 
 MAX_UNREAD = 20  # unread files that are named
 
 # Prepared once: every question to documents runs them.
-_EMBEDDED_CHUNKS = select(func.sum(File.chunks)).where(File.status.in_(VISIBLE))
+_EMBEDDED_CHUNKS = select(func.sum(File.chunks)).where(File.status.in_(SEARCHABLE))
 _STARTED_CHUNKS = select(func.sum(File.chunks * File.progress)).where(File.embedded.is_(None))
 _UNREAD_FILES = (
     select(File.id, File.name, File.created_at)
@@ -29,7 +29,7 @@ _UNREAD_OF_MD5S = _UNREAD_FILES.where(File.md5.in_(bindparam("md5s", expanding=T
 
 def base_json(t: Session, base: KnowledgeBase, current: Fingerprint | None) -> dict[str, Any]:
     """Return a base with what its files add up to; state is empty, reading or ready. `current` is the embedder's."""
-    visible, failed = File.status.in_(VISIBLE), File.status == "failed"
+    visible, failed = File.status.in_(SEARCHABLE), File.status == "failed"
     counts = select(
         func.count(),
         func.coalesce(func.sum(case((visible, File.chunks), else_=0)), 0),

@@ -25,11 +25,11 @@ def install(database: Database, store: Store, remover: Remover, folder: Path, na
     number = database.write(lambda t: _base(t, name))
     paths = sorted(path for path in folder.iterdir() if path.suffix in EXTENSIONS)
     wanted = {store(number, _file_name(path), path) for path in paths}
-    for file_id in database.write(lambda t: _mark_old(t, number, wanted)):
+    for file_id in database.write(lambda t: _mark_outdated(t, number, wanted)):
         remover.remove_file(file_id)
 
 
-def spoken(text: str, language: str) -> str:
+def translate_name(text: str, language: str) -> str:
     """Put the manual's name, where it stands in a text, into a reader's language."""
     return text.replace(NAME, say(language, "server.manual"))
 
@@ -51,7 +51,7 @@ def _base(t: Session, name: str) -> int:
     return base.number
 
 
-def _mark_old(t: Session, number: int, wanted: set[str]) -> list[str]:
+def _mark_outdated(t: Session, number: int, wanted: set[str]) -> list[str]:
     of_base = select(File.id).join(KnowledgeBase, KnowledgeBase.id == File.knowledge_base_id)
     old = of_base.where(
         KnowledgeBase.number == number, File.sha256.not_in(wanted) | (File.status == DELETING)

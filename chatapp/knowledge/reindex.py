@@ -16,15 +16,15 @@ from sqlalchemy import ColumnElement, Select, delete, exists, or_, select, updat
 from sqlalchemy.orm import Session
 
 from chatapp.knowledge.embedders import Embedder
-from chatapp.knowledge.ingest.jobs import FREE, VISIBLE, write_patiently
-from chatapp.knowledge.search.dense import UNKNOWN
+from chatapp.knowledge.ingest.jobs import NO_LEASE, SEARCHABLE, write_with_retry
+from chatapp.knowledge.search.dense import NEEDS_REBUILD
 from chatapp.storage.database import Database
 from chatapp.storage.models import Chunk, File, KnowledgeBase, Vector
 
 SWEPT = 500  # old vectors in one transaction
 
 
-def wanted_id(base: KnowledgeBase) -> str | None:
+def wanted_fingerprint(base: KnowledgeBase) -> str | None:
     """Return the id of the vectors that a base's files are to have, None where nothing has been embedded yet."""
     wanted = base.target or base.fingerprint
     return str(wanted["id"]) if wanted else None
@@ -35,7 +35,7 @@ def is_made_by(fingerprint: dict[str, Any] | None, embedder_id: str) -> bool:
     return fingerprint is not None and fingerprint["id"].partition("-")[0] == embedder_id
 
 
-def aim(t: Session, number: int, embedder: Embedder) -> str | None:
+def target_fingerprint(t: Session, number: int, embedder: Embedder) -> str | None:
     """Return the id of the vectors to make, None where this embedder's are not wanted; the first embedder decides."""
     base = t.get(KnowledgeBase, number, with_for_update=True)
     if base is None or base.bundled is not None:
@@ -43,13 +43,13 @@ def aim(t: Session, number: int, embedder: Embedder) -> str | None:
     if base.fingerprint is None and base.target is None:
         base.fingerprint = embedder.fingerprint.to_json()
     return (
-        wanted_id(base)
+        wanted_fingerprint(base)
         if is_made_by(base.target or base.fingerprint, embedder.fingerprint.id)
         else None
     )
 
 
-def start_over(t: Session, base: KnowledgeBase, embedder: Embedder) -> None:
+def start_reindex(t: Session, base: KnowledgeBase, embedder: Embedder) -> None:
     """Have all files of a base embedded anew, by this embedder."""
     before = [
         made["id"]
@@ -65,7 +65,7 @@ def start_over(t: Session, base: KnowledgeBase, embedder: Embedder) -> None:
     _queue(t, [base.id], None)
 
 
-def adopt(t: Session, embedder: Embedder) -> None:
+def queue_missing(t: Session, embedder: Embedder) -> None:
     """Have this embedder make what is missing: files that were read without it, and what was given up for another one."""
     for base in t.scalars(
         select(KnowledgeBase).where(
@@ -78,27 +78,27 @@ def adopt(t: Session, embedder: Embedder) -> None:
             )
         wanted = base.target or base.fingerprint
         if wanted is None or is_made_by(wanted, embedder.fingerprint.id):
-            _queue(t, [base.id], wanted_id(base) or "")
+            _queue(t, [base.id], wanted_fingerprint(base) or "")
 
 
-def settle(database: Database) -> bool:
+def finish_reindex(database: Database) -> bool:
     """Change over a base whose new vectors are complete, and remove the old ones; say whether there was one."""
     number = database.read(lambda t: t.scalars(_COMPLETE.limit(1)).first())
     if number is None:
         return False
-    write_patiently(database, lambda t: _change_over(t, number))
-    sweep(database, number)
+    write_with_retry(database, lambda t: _change_over(t, number))
+    delete_stale_vectors(database, number)
     return True
 
 
-def sweep_all(database: Database) -> None:
+def delete_all_stale_vectors(database: Database) -> None:
     """Remove what vectors a worker that was killed left behind a change."""
     with_vectors = select(KnowledgeBase.number).where(KnowledgeBase.changed > 0)
     for number in database.read(lambda t: t.scalars(with_vectors).all()):
-        sweep(database, number)
+        delete_stale_vectors(database, number)
 
 
-def sweep(database: Database, number: int) -> None:
+def delete_stale_vectors(database: Database, number: int) -> None:
     """Remove a base's vectors that are neither in force nor being made, in short steps."""
     while keys := database.read(lambda t: _left(t, number)):
         _remove(database, keys)
@@ -109,7 +109,7 @@ def _remove(database: Database, keys: Sequence[tuple[int, str]]) -> None:
         old = delete(Vector).where(
             Vector.chunk_id.in_([key for key, one in keys if one == fingerprint])
         )
-        write_patiently(database, _doing(old.where(Vector.fingerprint == fingerprint)))
+        write_with_retry(database, _doing(old.where(Vector.fingerprint == fingerprint)))
 
 
 def _doing(statement: Any) -> Any:
@@ -118,8 +118,8 @@ def _doing(statement: Any) -> Any:
 
 def _queue(t: Session, base_ids: Sequence[str], embedded: str | None) -> None:
     """Queue the ready files whose vectors are not these; None: all that are read, also those that wait or are in work."""
-    values = {"status": "embedding", "progress": 0.0, "attempts": 0, "error": None, **FREE}
-    files = update(File).where(File.knowledge_base_id.in_(base_ids), File.status.in_(VISIBLE))
+    values = {"status": "embedding", "progress": 0.0, "attempts": 0, "error": None, **NO_LEASE}
+    files = update(File).where(File.knowledge_base_id.in_(base_ids), File.status.in_(SEARCHABLE))
     if embedded is not None:
         files = files.where(
             File.status == "ready", or_(File.embedded.is_(None), File.embedded != embedded)
@@ -133,7 +133,7 @@ _COMPLETE: Select[int] = select(KnowledgeBase.number).where(
     _TARGET_ID.is_not(None),
     ~exists().where(
         File.knowledge_base_id == KnowledgeBase.id,
-        File.status.in_(VISIBLE),
+        File.status.in_(SEARCHABLE),
         or_(File.embedded.is_(None), File.embedded != _TARGET_ID),
     ),
 )
@@ -144,7 +144,7 @@ def _change_over(t: Session, number: int) -> None:
     if base is None or t.scalars(_COMPLETE.where(KnowledgeBase.number == number)).first() is None:
         return
     base.fingerprint, base.target = base.target, None
-    base.changed, base.indexed = base.changed + 1, UNKNOWN
+    base.changed, base.indexed = base.changed + 1, NEEDS_REBUILD
 
 
 def _left(t: Session, number: int) -> list[tuple[int, str]]:

@@ -29,20 +29,20 @@ class Bases:
     names: list[str]
 
 
-def bundled(t: Session) -> Bases:
+def bundled_bases(t: Session) -> Bases:
     """Return the bases that come with the product."""
     return _as_bases(t.execute(_BUNDLED))
 
 
-def chosen(t: Session, user_id: str, base_ids: Sequence[str]) -> Bases:
+def select_bases(t: Session, user_id: str, base_ids: Sequence[str]) -> Bases:
     """Return bases to search, the asker's own or bundled; raise NotFound for any other."""
-    found = remaining(t, user_id, base_ids)
+    found = existing_bases(t, user_id, base_ids)
     if len(found.ids) < len(set(base_ids)):
         raise NotFound("knowledge_base")
     return found
 
 
-def remaining(t: Session, user_id: str, base_ids: Sequence[str]) -> Bases:
+def existing_bases(t: Session, user_id: str, base_ids: Sequence[str]) -> Bases:
     """Return those of some bases that are there, the asker's own or bundled."""
     rows = {
         row.id: row for row in t.execute(_READABLE, {"ids": list(base_ids), "user_id": user_id})

@@ -19,15 +19,15 @@ from chatapp.child import OwnService
 from chatapp.errors import DatabaseBusy
 from chatapp.home import CHROMA, EMBEDDER, command, url
 from chatapp.knowledge.chroma import VectorIndex
-from chatapp.knowledge.embedders import embedder_of
-from chatapp.knowledge.ingest.chroma_sync import Sync
+from chatapp.knowledge.embedders import configured_embedder
+from chatapp.knowledge.ingest.chroma_sync import ChromaSync
 from chatapp.knowledge.ingest.embedding import Embedding
-from chatapp.knowledge.ingest.jobs import Job, write_patiently
+from chatapp.knowledge.ingest.jobs import Job, write_with_retry
 from chatapp.knowledge.ingest.originals import Originals
-from chatapp.knowledge.ingest.pipeline import Ingest, is_due, release_dead
+from chatapp.knowledge.ingest.pipeline import Ingest, has_pending, release_dead_leases
 from chatapp.knowledge.ingest.remove import Remover
 from chatapp.knowledge.ingest.sandbox import parse_limited
-from chatapp.knowledge.reindex import adopt, settle, sweep_all
+from chatapp.knowledge.reindex import delete_all_stale_vectors, finish_reindex, queue_missing
 from chatapp.knowledge.search.lexical import index_for
 from chatapp.settings import Settings
 from chatapp.storage.database import open_database
@@ -52,8 +52,8 @@ class Worker:
         self._own_embedder = OwnService(
             lambda host, port: command(EMBEDDER, settings.home, host, port)
         )
-        self._embedder = embedder_of(settings, self._own_embedder)
-        self._sync = Sync(
+        self._embedder = configured_embedder(settings, self._own_embedder)
+        self._sync = ChromaSync(
             self._database, VectorIndex(lambda: url(settings, CHROMA), settings.ca_file)
         )
         self._synced_at = time.monotonic()
@@ -63,7 +63,7 @@ class Worker:
             self._database,
             index,
             self._originals,
-            lambda path, name, alive: parse_limited(path, name, settings, alive),
+            lambda path, name, heartbeat: parse_limited(path, name, settings, heartbeat),
             lambda: self._leaving,
             embeds=self._embedder is not None,
         )
@@ -96,26 +96,26 @@ class Worker:
     def _take_up(self) -> None:
         """Take up at once what a worker of this machine left when it was killed, and what was read without an embedder."""
         if self._database.sqlite:  # then all workers are on this machine
-            write_patiently(self._database, lambda t: release_dead(t, HOST))
+            write_with_retry(self._database, lambda t: release_dead_leases(t, HOST))
         embedder = self._embedder
         if embedder is not None:
-            write_patiently(self._database, lambda t: adopt(t, embedder))
-        sweep_all(self._database)
+            write_with_retry(self._database, lambda t: queue_missing(t, embedder))
+        delete_all_stale_vectors(self._database)
 
     def _step(self) -> bool:
         quiet = time.monotonic() < self._quiet_until
-        if not quiet and self._remover.go_on():
+        if not quiet and self._remover.run_step():
             return True
-        job = self._ingest.claim(self._owner) if self._database.read(is_due) else None
+        job = self._ingest.claim(self._owner) if self._database.read(has_pending) else None
         if job is not None:
             self._work_on(job)
         elif quiet:
             return False
-        if (job is None or job.is_read) and settle(self._database):
+        if (job is None or job.is_read) and finish_reindex(self._database):
             return True
         if job is None or time.monotonic() - self._synced_at > SYNC_SECONDS:
             self._synced_at = time.monotonic()
-            if self._sync.go_on() or job is not None:
+            if self._sync.run_step() or job is not None:
                 return True
             self._quiet_until = time.monotonic() + QUIET_SECONDS
             return False

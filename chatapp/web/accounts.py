@@ -130,7 +130,7 @@ def delete_data() -> tuple[str, int]:
     found, who = services(), person()
     found.runs.stop_all(who.id)
     found.sessions.delete_all(who.id)
-    found.knowledge.forget(who.id)
+    found.knowledge.delete_all_of(who.id)
     found.accounts.clear(who, keep=bearer())
     return "", 204
 

@@ -204,7 +204,7 @@ def _stream(reader: Reader, live: Live, message_id: str, position: int | None) -
 
 def _spoken(event: Event, language: str) -> Event:
     return (
-        replace(event, label=manual.spoken(event.label, language))
+        replace(event, label=manual.translate_name(event.label, language))
         if type(event) is Context
         else event
     )

@@ -135,7 +135,7 @@ def delete_base(path: BasePath) -> tuple[str, int]:
 def search_base(path: BasePath, body: SearchBody) -> Any:
     """Show what retrieval returns for a question."""
     knowledge = services().knowledge
-    bases = knowledge.choose(person().id, [path.base_id])
+    bases = knowledge.select_bases(person().id, [path.base_id])
     found = knowledge.search(bases, body.query, body.k, body.filter_by_file_md5 or None)
     return jsonify(
         items=[source_json(number, passage) for number, passage in enumerate(found, 1)], next=None
@@ -270,7 +270,7 @@ def _name(name: str) -> str:
 
 
 def _named(base: dict[str, Any]) -> dict[str, Any]:
-    return {**base, "name": manual.spoken(base["name"], g.language)}
+    return {**base, "name": manual.translate_name(base["name"], g.language)}
 
 
 def _shown(row: dict[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from flask_openapi3 import APIBlueprint, OpenAPI
 from sqlalchemy import text
 
 from chatapp.home import HEALTH_PATHS, expected, helpers_run, url
-from chatapp.knowledge.json_client import Away, Calls, Refused
+from chatapp.knowledge.json_client import ErrorStatus, JsonClient, Unreachable
 from chatapp.settings import Settings
 from chatapp.web.request import services
 
@@ -66,8 +66,8 @@ def _silent(settings: Settings) -> list[str]:
     well: set[str] = set()
 
     def ask(name: str) -> None:
-        with contextlib.suppress(Away, Refused):
-            calls = Calls(lambda: url(settings, name), ca_file=settings.ca_file)
+        with contextlib.suppress(Unreachable, ErrorStatus):
+            calls = JsonClient(lambda: url(settings, name), ca_file=settings.ca_file)
             calls.call("GET", HEALTH_PATHS[name], None, ASK_SECONDS)
             well.add(name)
 

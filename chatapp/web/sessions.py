@@ -156,7 +156,7 @@ def delete_message(path: MessagePath) -> tuple[str, int]:
 def _shown(row: dict[str, Any]) -> dict[str, Any]:
     return {
         **row,
-        "knowledge": manual.spoken(row["knowledge"], g.language),
+        "knowledge": manual.translate_name(row["knowledge"], g.language),
         "error": stored_error_json(row["error"]),
     }
 
@@ -172,6 +172,6 @@ def _values(body: SessionBody) -> dict[str, Any]:
     if "knowledge_base_id" in values:
         wanted = values.pop("knowledge_base_id") or []
         values["knowledge_base_ids"] = (
-            services().knowledge.choose(person().id, wanted).ids if wanted else []
+            services().knowledge.select_bases(person().id, wanted).ids if wanted else []
         )
     return values

@@ -72,18 +72,18 @@ def test_a_deletion_that_was_interrupted_is_finished_by_the_worker(shelf: Shelf)
     shelf.database.write(lambda t: mark_deleting(t, row["id"]))
     assert shelf.search("leave") == []
     assert len(shelf.knowledge.files(shelf.user, shelf.base)[0]) == 1
-    assert not shelf.knowledge.due(), "whoever began it may be at it still"
+    assert not shelf.knowledge.has_work(), "whoever began it may be at it still"
     shelf.database.write(
         lambda t: t.execute(update(File).values(lease_until=now() - timedelta(seconds=1))) and None
     )
-    assert shelf.knowledge.due()
+    assert shelf.knowledge.has_work()
     remover = Remover(shelf.database, shelf.ingest()._index, shelf.knowledge.originals)
-    while remover.go_on():
+    while remover.run_step():
         pass
     assert shelf.count("files") == shelf.count("chunks") == shelf.count("lexical") == 1
     orphan = update(KnowledgeBase).values(user_id=None)
     shelf.database.write(lambda t: t.execute(orphan) and None)
-    while remover.go_on():
+    while remover.run_step():
         pass
     assert shelf.leftovers() == {}
 
@@ -111,9 +111,9 @@ def test_somebody_elses_is_not_there(shelf: Shelf) -> None:
         lambda: knowledge.delete_file(other, shelf.base, row["id"]),
         lambda: knowledge.retry_file(other, shelf.base, row["id"]),
         lambda: knowledge.add_file(other, shelf.base, "x.txt", BytesIO(b"x")),
-        lambda: knowledge.choose(other, [shelf.base]),
+        lambda: knowledge.select_bases(other, [shelf.base]),
         lambda: knowledge.file(shelf.user, shelf.base, "no such id"),
-        lambda: knowledge.choose(shelf.user, [shelf.base, "no such id"]),
+        lambda: knowledge.select_bases(shelf.user, [shelf.base, "no such id"]),
     ):
         with pytest.raises(NotFound):
             attempt()
@@ -123,7 +123,7 @@ def test_somebody_elses_is_not_there(shelf: Shelf) -> None:
 
 def test_a_person_is_forgotten_with_all_their_documents(shelf: Shelf) -> None:
     shelf.add("a.txt", "The leave of employees.")
-    shelf.knowledge.forget(shelf.user)
+    shelf.knowledge.delete_all_of(shelf.user)
     assert shelf.leftovers() == {}
 
 

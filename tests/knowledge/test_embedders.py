@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from chatapp.home import model_folder
-from chatapp.knowledge.embedders import embedder_of
+from chatapp.knowledge.embedders import configured_embedder
 from chatapp.knowledge.search.vectors import dimension, pack, unpack
 from chatapp.settings import Settings, SettingsError
 
@@ -13,7 +13,7 @@ CONFIGURED = {"CHATAPP_EMBEDDER": "bge-m3", "CHATAPP_EMBEDDER_URL": "http://127.
 
 
 def fingerprint(**changed: str) -> str:
-    made = embedder_of(Settings.from_env({**CONFIGURED, **changed}))
+    made = configured_embedder(Settings.from_env({**CONFIGURED, **changed}))
     assert made is not None
     return made.fingerprint.id
 
@@ -38,20 +38,20 @@ def test_a_new_key_or_weight_changes_no_vector() -> None:
 
 
 def test_no_embedder_is_one_too(tmp_path: Path) -> None:
-    assert embedder_of(Settings(home=tmp_path, embedder="off")) is None
+    assert configured_embedder(Settings(home=tmp_path, embedder="off")) is None
 
 
 @pytest.mark.skipif(model_folder() is None, reason="set-up could not make the embedder")
 def test_the_built_in_one_is_spared_what_it_cannot_read(tmp_path: Path) -> None:
-    embedder = embedder_of(Settings(home=tmp_path))
+    embedder = configured_embedder(Settings(home=tmp_path))
     assert embedder is not None and embedder.share == 0.3
-    assert embedder.takes("How much leave is there?") and not embedder.takes("年假有多少天？")
+    assert embedder.supports("How much leave is there?") and not embedder.supports("年假有多少天？")
 
 
 def test_a_configured_one_gets_every_language() -> None:
-    embedder = embedder_of(Settings.from_env(CONFIGURED))
+    embedder = configured_embedder(Settings.from_env(CONFIGURED))
     assert embedder is not None and embedder.share == 0.5
-    assert embedder.takes("How much leave is there?") and embedder.takes("年假有多少天？")
+    assert embedder.supports("How much leave is there?") and embedder.supports("年假有多少天？")
 
 
 def test_a_model_s_name_needs_an_address() -> None:

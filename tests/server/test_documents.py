@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from chatapp.home import CHROMA, address, model_folder
-from chatapp.knowledge.chroma import Missing, VectorIndex
-from chatapp.knowledge.json_client import Away
+from chatapp.knowledge.chroma import CollectionMissing, VectorIndex
+from chatapp.knowledge.json_client import Unreachable
 from tests.support.service import Service, wait_for
 
 pytestmark = [
@@ -85,7 +85,7 @@ def state(service: Service) -> dict[str, set[int]]:
     ):
         try:
             held |= index.chunk_ids(name)
-        except (Away, Missing):
+        except (Unreachable, CollectionMissing):
             held = {-1}
     return {
         "chunks": {row[0] for row in ask_sql(service, OWN_CHUNKS)},

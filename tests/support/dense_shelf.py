@@ -9,11 +9,11 @@ from sqlalchemy import select, text
 
 from chatapp.knowledge.bases import Knowledge
 from chatapp.knowledge.chroma import VectorIndex
-from chatapp.knowledge.embedders import Embedder, embedder_of
-from chatapp.knowledge.ingest.chroma_sync import Sync
+from chatapp.knowledge.embedders import Embedder, configured_embedder
+from chatapp.knowledge.ingest.chroma_sync import ChromaSync
 from chatapp.knowledge.ingest.embedding import Embedding
 from chatapp.knowledge.ingest.pipeline import Ingest
-from chatapp.knowledge.reindex import adopt, settle, sweep_all
+from chatapp.knowledge.reindex import delete_all_stale_vectors, finish_reindex, queue_missing
 from chatapp.knowledge.search.lexical import index_for
 from chatapp.settings import Settings
 from chatapp.storage.models import KnowledgeBase, Vector
@@ -26,12 +26,12 @@ class Dense(Shelf):
     """Somebody with one base whose chunks have vectors too."""
 
     index: VectorIndex = dataclasses.field(kw_only=True)
-    sync: Sync = dataclasses.field(kw_only=True)
+    sync: ChromaSync = dataclasses.field(kw_only=True)
     embedder: Embedder | None = dataclasses.field(kw_only=True)
     woken: list[bool] = dataclasses.field(default_factory=list)
 
     def work(
-        self, parser: Any = parse_here, leaving: Callable[[], bool] = lambda: False
+        self, parser: Any = parse_here, should_stop: Callable[[], bool] = lambda: False
     ) -> list[str]:
         """Do what the worker does until nothing is left."""
         index = index_for(self.database.sqlite)
@@ -40,28 +40,28 @@ class Dense(Shelf):
             index,
             self.knowledge.originals,
             parser,
-            leaving,
+            should_stop,
             embeds=self.embedder is not None,
         )
-        embedding = Embedding(self.database, self.embedder, leaving)
+        embedding = Embedding(self.database, self.embedder, should_stop)
         done = []
         while job := ingest.claim("a worker"):
             done.append(embedding.run(job) if job.is_read else ingest.read(job))
-            while settle(self.database):
+            while finish_reindex(self.database):
                 pass
-            if leaving():
+            if should_stop():
                 return done
-        while settle(self.database):
+        while finish_reindex(self.database):
             pass
-        while self.sync.due() and self.sync.go_on():
+        while self.sync.has_work() and self.sync.run_step():
             pass
         return done
 
-    def adopt(self) -> None:
+    def queue_missing(self) -> None:
         """Do what a worker does when it begins."""
         if (embedder := self.embedder) is not None:
-            self.database.write(lambda t: adopt(t, embedder))
-        sweep_all(self.database)
+            self.database.write(lambda t: queue_missing(t, embedder))
+        delete_all_stale_vectors(self.database)
 
     def row(self) -> KnowledgeBase:
         return self.database.read(
@@ -84,7 +84,7 @@ class Dense(Shelf):
     def reopened(self, **settings: Any) -> "Dense":
         """The same home with other settings, as after a restart."""
         changed = dataclasses.replace(self.settings, **settings)
-        embedder = embedder_of(changed)
+        embedder = configured_embedder(changed)
         knowledge = Knowledge(self.database, changed, self.index, embedder)
         return dataclasses.replace(self, settings=changed, knowledge=knowledge, embedder=embedder)
 
@@ -92,9 +92,9 @@ class Dense(Shelf):
 def make_dense(settings: Settings, chroma: Chroma) -> Dense:
     """Make a shelf whose vectors go to this Chroma."""
     plain = make_shelf(settings)
-    index, embedder = VectorIndex(lambda: chroma.url or None), embedder_of(settings)
+    index, embedder = VectorIndex(lambda: chroma.url or None), configured_embedder(settings)
     knowledge = Knowledge(plain.database, settings, index, embedder)
-    sync = Sync(plain.database, index)
+    sync = ChromaSync(plain.database, index)
     return Dense(
         settings,
         plain.database,

@@ -20,9 +20,9 @@ from chatapp.storage.database import Database, open_database
 from chatapp.storage.models import Base, User
 
 
-def parse_here(path: Path, name: str, alive: Callable[[], None]) -> Document:
+def parse_here(path: Path, name: str, heartbeat: Callable[[], None]) -> Document:
     """Parse without a child process."""
-    alive()
+    heartbeat()
     try:
         return parse(path, name, 5000)
     except Unreadable as fault:
@@ -40,14 +40,14 @@ class Shelf:
     base: str
 
     def ingest(
-        self, parser: Any = parse_here, leaving: Callable[[], bool] = lambda: False
+        self, parser: Any = parse_here, should_stop: Callable[[], bool] = lambda: False
     ) -> Ingest:
         return Ingest(
             self.database,
             index_for(self.database.sqlite),
             self.knowledge.originals,
             parser,
-            leaving,
+            should_stop,
         )
 
     def put(self, name: str, content: bytes | str, base: str | None = None) -> dict[str, Any]:
@@ -71,7 +71,7 @@ class Shelf:
         self, query: str, k: int = 5, md5s: list[str] | None = None, bases: list[str] | None = None
     ) -> list[Passage]:
         return self.knowledge.search(
-            self.knowledge.choose(self.user, bases or [self.base]), query, k, md5s
+            self.knowledge.select_bases(self.user, bases or [self.base]), query, k, md5s
         )
 
     def count(self, table: str) -> int:

@@ -79,7 +79,7 @@ def test_a_document_goes_in_and_comes_out(
         "年假.txt",
     )
     assert (settings.home / "wake").exists()
-    assert services.knowledge.due()
+    assert services.knowledge.has_work()
     work(services)
     row = client.get(f"/api/knowledge/{base}/files/{first['id']}").json
     assert (row["status"], row["media_type"], row["chunks"], row["error"]) == (

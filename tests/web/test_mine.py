@@ -216,7 +216,7 @@ def test_everything_of_somebody_is_deleted_and_other_people_s_things_stay(
     ).json["items"]
     assert found[0]["name"] == "shared.md"
     assert len(left(settings)) == 1 + 2
-    assert not services.knowledge.due()
+    assert not services.knowledge.has_work()
 
 
 def test_personal_tokens_go_but_the_one_that_asks_and_the_terminal_s(

@@ -30,16 +30,16 @@ _TOKEN = re.compile(
 _UNSEEN, _NAMED = re.compile(r"\[[^\]]*\]|_.|;.*"), re.compile("mmm|ddd", re.IGNORECASE)
 _FIGURES_ONLY = re.compile(r"[ymdhse\s./:,\\-]*(?:am/pm)?", re.IGNORECASE)
 
-Show = Callable[[float], str]
+Formatter = Callable[[float], str]
 
 
 @lru_cache(4096)
-def shows(code: str, from_1904: bool = False) -> Show:
+def formatter(code: str, from_1904: bool = False) -> Formatter:
     """Return what shows a number in a format code; dates count from 1900 or, in old files of a Mac, from 1904."""
     sections = _sections(code)
     if _is_date(sections[0]):
-        return _date_shows(sections[0], from_1904)
-    made = [_number_shows(section) for section in sections[:3]]
+        return _date_formatter(sections[0], from_1904)
+    made = [_number_formatter(section) for section in sections[:3]]
 
     def show(value: float) -> str:
         if len(made) > 1 and value < 0:
@@ -51,7 +51,7 @@ def shows(code: str, from_1904: bool = False) -> Show:
     return show
 
 
-def plain(value: float) -> str:
+def general(value: float) -> str:
     """Write a number without a format, as short as it can be told apart."""
     if value == int(value) and abs(value) < 1e15:
         return str(int(value))
@@ -84,13 +84,13 @@ def _is_date(section: str) -> bool:
 # --- numbers ---------------------------------------------------------------------------------------------------------
 
 
-def _number_shows(section: str) -> Show:
+def _number_formatter(section: str) -> Formatter:
     """Return what shows a number that is not negative."""
     tokens = _tokens(section)
     patterns = [text for kind, text in tokens if kind == "number"]
     others = [text for kind, text in tokens if kind == "other"]
     if "/" in others:  # a fraction
-        return plain
+        return general
     if not patterns:
         return _worded(tokens)
     pattern = patterns[0].rstrip(",")
@@ -100,29 +100,30 @@ def _number_shows(section: str) -> Show:
 
     def show(value: float) -> str:
         if scientific:
-            return _around(tokens, f"{value * scale:.{len(fraction)}E}")
+            return _insert_digits(tokens, f"{value * scale:.{len(fraction)}E}")
         figures = f"{value * scale + SHORTEST * (value > 0):{',' if ',' in whole else ''}.{len(fraction)}f}"
         before, _, behind = figures.partition(".")
         behind = behind[: fraction.count("0")] + behind[fraction.count("0") :].rstrip("0")
         before = before.zfill(whole.count("0")) if "," not in whole else before
         before = "" if before == "0" and "0" not in whole else before
-        return _around(tokens, f"{before}.{behind}" if behind else before)
+        return _insert_digits(tokens, f"{before}.{behind}" if behind else before)
 
     return show
 
 
-def _worded(tokens: list[tuple[str, str]]) -> Show:
-    general = any(kind == "general" for kind, _ in tokens)
+def _worded(tokens: list[tuple[str, str]]) -> Formatter:
+    """Return the formatter of a section without a digit: General, "@", or words alone."""
+    has_general = any(kind == "general" for kind, _ in tokens)
     has_text = any(
         kind in ("quoted", "escaped", "currency") or (kind == "other" and text != "@")
         for kind, text in tokens
     )
-    return lambda value: (
-        _around(tokens, plain(value)) if general or not has_text else _around(tokens, "")
-    )
+    if has_general or not has_text:
+        return lambda value: _insert_digits(tokens, general(value))
+    return lambda value: _insert_digits(tokens, "")
 
 
-def _around(tokens: list[tuple[str, str]], figures: str) -> str:
+def _insert_digits(tokens: list[tuple[str, str]], figures: str) -> str:
     """Put the figures where the first digits' place is, between the words of a format."""
     written, put = "", False
     exponent = False
@@ -140,8 +141,8 @@ def _around(tokens: list[tuple[str, str]], figures: str) -> str:
 # --- dates -----------------------------------------------------------------------------------------------------------
 
 
-def _date_shows(section: str, from_1904: bool) -> Show:
-    tokens = _minutes_told_apart(_tokens(section))
+def _date_formatter(section: str, from_1904: bool) -> Formatter:
+    tokens = _mark_minutes(_tokens(section))
     kinds = {text[0].lower().replace("e", "y") for kind, text in tokens if kind == "date"} | {
         "N" for kind, _ in tokens if kind == "minute"
     }
@@ -154,7 +155,7 @@ def _date_shows(section: str, from_1904: bool) -> Show:
             return _elapsed(value)
         moment = moment_of(value, from_1904)
         if moment is None:
-            return plain(value)
+            return general(value)
         if not figures_only:
             return "".join(_date_part(kind, text, moment, tokens) for kind, text in tokens).strip()
         return _in_figures(moment, kinds)
@@ -162,10 +163,10 @@ def _date_shows(section: str, from_1904: bool) -> Show:
     return show
 
 
-def _minutes_told_apart(tokens: list[tuple[str, str]]) -> list[tuple[str, str]]:
+def _mark_minutes(tokens: list[tuple[str, str]]) -> list[tuple[str, str]]:
     """Mark each m that stands for minutes: behind hours, or before seconds."""
     dates = [place for place, (kind, _) in enumerate(tokens) if kind in ("date", "elapsed")]
-    told = list(tokens)
+    tokens_with_minutes = list(tokens)
     for at, place in enumerate(dates):
         kind, text = tokens[place]
         before = tokens[dates[at - 1]][1][0].lower() if at else ""
@@ -176,8 +177,8 @@ def _minutes_told_apart(tokens: list[tuple[str, str]]) -> list[tuple[str, str]]:
             and len(text) <= 2
             and (before == "h" or behind == "s")
         ):
-            told[place] = ("minute", text)
-    return told
+            tokens_with_minutes[place] = ("minute", text)
+    return tokens_with_minutes
 
 
 def moment_of(value: float, from_1904: bool) -> datetime | None:

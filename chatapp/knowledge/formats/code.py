@@ -10,7 +10,7 @@ from chatapp.knowledge.formats.document import MAX_SECTIONS, Document, Section
 from chatapp.knowledge.formats.plain import checked
 
 MEDIA_TYPE = "text/x-source"
-DEEPEST = 3  # definitions within each other
+MAX_DEPTH = 3  # definitions within each other
 MAX_LINE = (
     400  # characters of a line that may begin a definition; longer ones were not written by hand
 )
@@ -22,9 +22,9 @@ _EXTENSIONS = (
 )
 _FILES = "makefile gnumakefile dockerfile containerfile jenkinsfile vagrantfile rakefile gemfile cmakelists.txt"
 EXTENSIONS, NAMES = frozenset(_EXTENSIONS.split()), frozenset(_FILES.split())
-_REMARKED = ".py .pyi .pyx .rb .r .sh .bash .zsh .fish .pl .pm .ex .exs .jl .nix"
-_HASHES = frozenset(_REMARKED.split())  # remarks begin with #, and /* is none
-_C = frozenset((".c", ".h", ".cc", ".cpp", ".cxx", ".hh", ".hpp", ".hxx", ".m", ".mm"))
+_HASH_COMMENT_EXTENSIONS = ".py .pyi .pyx .rb .r .sh .bash .zsh .fish .pl .pm .ex .exs .jl .nix"
+_HASH_COMMENTS = frozenset(_HASH_COMMENT_EXTENSIONS.split())  # remarks begin with #, and /* is none
+_C_EXTENSIONS = frozenset((".c", ".h", ".cc", ".cpp", ".cxx", ".hh", ".hpp", ".hxx", ".m", ".mm"))
 
 _CONTAINERS = "class|interface|enum|record|struct|union|object|trait|protocol|extension|namespace|module|impl|mod|defmodule|service"
 _FUNCTIONS = "defp|defmacro|def|func|fun|fn|function\\*?|sub|procedure|type|message"
@@ -62,7 +62,7 @@ _OTHERS = (
 _TARGET = re.compile(r"(?P<name>[\w./-]+)\s*:(?![=:]).*$")  # make's, where a tab follows
 _STATEMENTS = "if for while switch catch return else elif function new await typeof do try with using lock foreach"
 _NOT_NAMES = frozenset(_STATEMENTS.split())
-_LEADS_IN = re.compile(r"\s*(?:#(?!include|define|if|endif)|//|/\*|\*|@|--|;;|\[\w)")
+_COMMENT_OR_DECORATOR = re.compile(r"\s*(?:#(?!include|define|if|endif)|//|/\*|\*|@|--|;;|\[\w)")
 
 
 def is_code(name: str) -> bool:
@@ -85,26 +85,28 @@ def code_sections(text: str, extension: str) -> Iterator[Section]:
     """Yield a section for each definition, with the comment above it: those of the file, and those within a class."""
     above: list[tuple[int, str, bool]] = []  # indentation, name, and whether it may hold others
     lines = text.split("\n")
-    start = lead = 0
-    remark = False  # within /* and */
+    start = section_start = 0
+    in_comment = False  # within /* and */
     for number, line in enumerate(lines):
         if (
-            not remark
-            and not _LEADS_IN.match(line)
+            not in_comment
+            and not _COMMENT_OR_DECORATOR.match(line)
             and (found := _definition(lines, number, extension, above))
         ):
             indent, name, container = found
             while above and above[-1][0] >= indent:
                 above.pop()
-            if len(above) < DEEPEST and (above[-1][2] if above else indent == 0):
+            if len(above) < MAX_DEPTH and (above[-1][2] if above else indent == 0):
                 above.append((indent, name, container))
-                yield Section(lead, HEADING_JOINT.join(name for _, name, _ in above))
+                yield Section(section_start, HEADING_JOINT.join(name for _, name, _ in above))
         start += len(line) + 1
-        remark = (
-            (remark or "/*" in line) and "*/" not in line if extension not in _HASHES else False
+        in_comment = (
+            (in_comment or "/*" in line) and "*/" not in line
+            if extension not in _HASH_COMMENTS
+            else False
         )
-        if not remark and not _LEADS_IN.match(line):
-            lead = start
+        if not in_comment and not _COMMENT_OR_DECORATOR.match(line):
+            section_start = start
 
 
 def _definition(
@@ -138,7 +140,7 @@ def _patterns(
         yield _ARROW
     elif "(" in bare:
         yield _MEMBER
-    if indent == 0 and extension not in _C:
+    if indent == 0 and extension not in _C_EXTENSIONS:
         yield from _OTHERS
     elif indent == 0 and "(" in bare:
         yield _C_FUNCTION

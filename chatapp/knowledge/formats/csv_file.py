@@ -14,8 +14,8 @@ EXTENSIONS = frozenset((".csv", ".tsv", ".tab", ".psv"))
 SAMPLE_CHARACTERS = 64 * 1024
 MAX_CELL = 100_000  # characters; a longer one is a quotation mark that was never closed
 MAX_CELL_LINES = 3  # of a cell, where quotation marks are not what they should be
-ALIKE = 0.8  # share of the rows that have the same number of cells
-SURE_ROWS = 3  # where the name does not say that a text is a table, so many lines have to agree
+EVEN_SHARE = 0.8  # share of the rows that have the same number of cells
+MIN_TAB_ROWS = 3  # where the name does not say that a text is a table, so many lines have to agree
 _SEPARATORS = "\t;,|"
 
 
@@ -40,7 +40,7 @@ def is_csv(text: str, extension: str) -> bool:
         return True
     lines = [line for line in _sample(text).split("\n") if line.strip()]
     return (
-        len(lines) >= SURE_ROWS
+        len(lines) >= MIN_TAB_ROWS
         and len({line.count("\t") for line in lines}) == 1
         and lines[0].count("\t") > 0
     )
@@ -82,7 +82,7 @@ def _separator(text: str) -> tuple[str, str | None]:
         if widths:
             width, rows = max(widths.items(), key=lambda one: (one[1] * (one[0] > 1), one[0]))
             share = rows / widths.total()
-            if width > 1 and (share >= ALIKE, width) > (best[0] >= ALIKE, best[1]):
+            if width > 1 and (share >= EVEN_SHARE, width) > (best[0] >= EVEN_SHARE, best[1]):
                 best = (share, width, separator)
     return text, best[2]
 

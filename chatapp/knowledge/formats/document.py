@@ -89,8 +89,8 @@ class Builder:
         self._length = 0
         self._sections: list[Section] = []
         self._pages: list[int] = []
-        self._coming: list[tuple[int, str]] = []
-        self._empty_pages = 0
+        self._pending_sections: list[tuple[int, str]] = []
+        self._pending_pages = 0
         self._headings = Headings()
 
     @property
@@ -98,13 +98,13 @@ class Builder:
         """How many characters there are so far."""
         return self._length
 
-    def add(self, block: str, joint: str = "\n\n") -> None:
+    def add(self, block: str, separator: str = "\n\n") -> None:
         """Add a block of text, parted from the one before by `joint`; nothing happens where it is empty."""
         block = normalise(block)
         if not block:
             return
         if self._length:
-            self._append(joint)
+            self._append(separator)
         self._begin()
         self._append(block)
         if self._length > MAX_CHARACTERS:
@@ -112,11 +112,11 @@ class Builder:
 
     def page(self) -> None:
         """Begin a page; what is added next is its first text."""
-        self._empty_pages += 1
+        self._pending_pages += 1
 
     def section(self, level: int, title: str) -> None:
         """Begin a section with what is added next; the title itself need not stand in the text."""
-        self._coming.append((level, normalise(title)))
+        self._pending_sections.append((level, normalise(title)))
 
     def heading(self, level: int, title: str) -> None:
         """Begin a section with its title as its first text."""
@@ -128,19 +128,19 @@ class Builder:
         """Return the document; raise Unreadable where it holds no text."""
         if not self._length:
             raise Unreadable("no_text")
-        self._coming.clear()  # sections that came to nothing; empty pages are counted
+        self._pending_sections.clear()  # sections that came to nothing; empty pages are counted
         self._begin()
         return Document(media_type, "".join(self._parts), tuple(self._sections), tuple(self._pages))
 
     def _begin(self) -> None:
-        for level, title in self._coming:
+        for level, title in self._pending_sections:
             path = self._headings.enter(level, title)
             if self._sections and self._sections[-1].start == self._length:
                 self._sections.pop()
             if len(self._sections) < MAX_SECTIONS:
                 self._sections.append(Section(self._length, path))
-        self._pages += [self._length] * self._empty_pages
-        self._coming, self._empty_pages = [], 0
+        self._pages += [self._length] * self._pending_pages
+        self._pending_sections, self._pending_pages = [], 0
 
     def _append(self, piece: str) -> None:
         self._parts.append(piece)

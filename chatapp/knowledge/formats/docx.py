@@ -9,16 +9,16 @@ from chatapp.knowledge.formats.document import Builder, Document, Unreadable
 from chatapp.knowledge.formats.docx_numbering import BULLET, Numbering
 from chatapp.knowledge.formats.docx_styles import BODY_SIZE, Styles, is_on, letter_size
 from chatapp.knowledge.formats.drawings import drawn_texts
-from chatapp.knowledge.formats.inferred_headings import Line, infer
-from chatapp.knowledge.formats.packages import Package, attribute, child, local
+from chatapp.knowledge.formats.inferred_headings import Line, infer_headings
+from chatapp.knowledge.formats.packages import Package, attribute, child, local_name
 from chatapp.knowledge.formats.tables import Row, paragraphs
 
 MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
-LAYOUT_CELL = (
+LAYOUT_CELL_CHARACTERS = (
     400  # characters of an average cell: such a table arranges a page, and holds no records
 )
-SHORT_ITEM = 200  # characters; longer items of a list are paragraphs
-DEEPEST = 40  # tables and boxes within each other
+MAX_ITEM_CHARACTERS = 200  # characters; longer items of a list are paragraphs
+MAX_DEPTH = 40  # tables and boxes within each other
 _CONTAINERS = frozenset(("sdt", "sdtContent", "ins", "moveTo", "smartTag", "customXml"))
 _SKIPPED = frozenset(("del", "moveFrom", "pPr", "rPr", "Fallback", "rt", "instrText", "delText"))
 _WHITE = {"tab": "\t", "ptab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "-"}
@@ -78,7 +78,7 @@ def _infer_headings(blocks: Sequence[_Paragraph | str]) -> None:
     lines = [block for block in blocks if isinstance(block, _Paragraph)]
     if any((block.level or 0) > 0 for block in lines):
         return
-    levels = infer(
+    levels = infer_headings(
         [Line("" if block.item else block.text, block.size, block.bold) for block in lines]
     )
     for place, level in levels.items():
@@ -102,7 +102,7 @@ class _Reader:
     def blocks(self, parent: Any, depth: int = 0) -> Iterator[_Paragraph | str]:
         """Yield paragraphs, and rows of tables as text, those inside content controls too."""
         for element in parent:
-            name = local(element.tag)
+            name = local_name(element.tag)
             if name == "p":
                 yield from self._paragraph(element, depth)
             elif name == "tbl":
@@ -125,7 +125,7 @@ class _Reader:
         properties = child(element, "pPr")
         style = self._styles.of(properties)
         found = _Found()
-        bold, size = _gather(element, found, style.bold or False, style.size or BODY_SIZE)
+        bold, size = _collect(element, found, style.bold or False, style.size or BODY_SIZE)
         text = "".join(found.pieces).strip()
         number = ""
         if style.list_id:
@@ -137,13 +137,13 @@ class _Reader:
                 if number
                 else text
             )
-            item = level is None and number != "" and len(text) <= SHORT_ITEM
+            item = level is None and number != "" and len(text) <= MAX_ITEM_CHARACTERS
             yield _Paragraph(numbered, level, item, bold, size)
         for kind, key in found.notes:
             yield from self._note(kind, key, depth)
         for drawing in found.drawings:
             yield from drawn_texts(self._package, self._main, drawing)
-        for box in found.boxes if depth < DEEPEST else ():
+        for box in found.boxes if depth < MAX_DEPTH else ():
             yield from self.blocks(box, depth + 1)
 
     def _note(self, kind: str, key: str, depth: int) -> Iterator[_Paragraph | str]:
@@ -153,16 +153,16 @@ class _Reader:
             if notes is not None
             else None
         )
-        if note is not None and depth < DEEPEST:
+        if note is not None and depth < MAX_DEPTH:
             yield from self.blocks(note, depth + 1)
 
     # --- tables
 
     def _table(self, table: Any, depth: int) -> Iterator[_Paragraph | str]:
-        rows = list(_inner(table, "tr"))
-        cells = [list(_inner(row, "tc")) for row in rows]
-        if depth < DEEPEST and self._is_layout(cells):
-            for cell in (cell for row in cells for cell in row if not _continues(cell)):
+        rows = list(_children(table, "tr"))
+        cells = [list(_children(row, "tc")) for row in rows]
+        if depth < MAX_DEPTH and self._is_layout(cells):
+            for cell in (cell for row in cells for cell in row if not _continues_above(cell)):
                 yield from self.blocks(cell, depth + 1)
             return
         header = 0
@@ -179,14 +179,14 @@ class _Reader:
         characters = 0
         for cell in (cell for row in rows for cell in row):
             for element in cell.iter():
-                name = local(element.tag)
+                name = local_name(element.tag)
                 if name == "tbl":
                     return True
                 if name == "t":
                     characters += len(element.text or "")
                 elif name == "pPr" and (self._styles.of(element).level or 0) > 0:
                     return True
-        return characters > LAYOUT_CELL * count
+        return characters > LAYOUT_CELL_CHARACTERS * count
 
     def _filled(self, rows: Sequence[Sequence[Any]], depth: int) -> Iterator[Row]:
         """Yield rows by column; a cell that reaches down stands in each of its rows."""
@@ -195,10 +195,10 @@ class _Reader:
             row: dict[int, str] = {}
             column = 0
             for cell in cells:
-                text = above.get(column, "") if _continues(cell) else self._cell(cell, depth)
+                text = above.get(column, "") if _continues_above(cell) else self._cell(cell, depth)
                 if text:
                     row[column] = text
-                column += _across(cell)
+                column += _column_span(cell)
             above = row
             yield row
 
@@ -209,11 +209,11 @@ class _Reader:
         )
 
 
-def _gather(element: Any, found: _Found, bold: bool, size: float) -> tuple[bool, float]:
+def _collect(element: Any, found: _Found, bold: bool, size: float) -> tuple[bool, float]:
     """Put a paragraph's text and what hangs on it into `found`; return whether all of it is bold, and its letters' size."""
     all_bold, largest = True, 0.0
     for one in element:
-        name = local(one.tag)
+        name = local_name(one.tag)
         if name in _SKIPPED:
             continue
         if name == "r":
@@ -227,7 +227,7 @@ def _gather(element: Any, found: _Found, bold: bool, size: float) -> tuple[bool,
                 all_bold = all_bold and (bold if own is None else own)
                 largest = max(largest, letter_size(letters) or size)
         else:
-            inner = _gather(one, found, bold, size) if len(one) else (True, 0.0)
+            inner = _collect(one, found, bold, size) if len(one) else (True, 0.0)
             all_bold, largest = all_bold and inner[0], max(largest, inner[1])
             if name == "t":
                 found.pieces.append(one.text or "")
@@ -236,7 +236,7 @@ def _gather(element: Any, found: _Found, bold: bool, size: float) -> tuple[bool,
 
 def _pieces(run: Any, found: _Found) -> None:
     for one in run:
-        name = local(one.tag)
+        name = local_name(one.tag)
         if name == "t":
             found.pieces.append(one.text or "")
         elif name in _WHITE:
@@ -252,23 +252,23 @@ def _pieces(run: Any, found: _Found) -> None:
             _pieces(one, found)
 
 
-def _inner(parent: Any, wanted: str) -> Iterator[Any]:
+def _children(parent: Any, wanted: str) -> Iterator[Any]:
     """Yield a table's rows or a row's cells, those inside content controls too."""
     for one in parent:
-        name = local(one.tag)
+        name = local_name(one.tag)
         if name == wanted:
             yield one
         elif name in _CONTAINERS:
-            yield from _inner(one, wanted)
+            yield from _children(one, wanted)
 
 
-def _continues(cell: Any) -> bool:
+def _continues_above(cell: Any) -> bool:
     """Say whether a cell is the lower part of one that reaches down."""
     merged = child(cell, "tcPr", "vMerge")
     return merged is not None and attribute(merged, "val", "continue") == "continue"
 
 
-def _across(cell: Any) -> int:
+def _column_span(cell: Any) -> int:
     span = child(cell, "tcPr", "gridSpan")
     value = attribute(span, "val") if span is not None else ""
     return int(value) if value.isdigit() and 0 < int(value) < 1000 else 1

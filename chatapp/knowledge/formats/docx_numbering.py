@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from chatapp.knowledge.formats.packages import attribute, child, local
+from chatapp.knowledge.formats.packages import attribute, child, local_name
 
 BULLET = "-"
 _PLACEHOLDER = re.compile("%([1-9])")
@@ -40,16 +40,16 @@ class Numbering:
         shapes = {
             attribute(one, "abstractNumId"): _levels(one)
             for one in root
-            if local(one.tag) == "abstractNum"
+            if local_name(one.tag) == "abstractNum"
         }
         for one in root:
-            if local(one.tag) != "num":
+            if local_name(one.tag) != "num":
                 continue
             number, abstract = attribute(one, "numId"), child(one, "abstractNumId")
             shape = attribute(abstract, "val") if abstract is not None else ""
-            changes = [inner for inner in one if local(inner.tag) == "lvlOverride"]
-            anew = any(child(change, "startOverride") is not None for change in changes)
-            self._counted_as[number] = f"list {number}" if anew else shape
+            changes = [inner for inner in one if local_name(inner.tag) == "lvlOverride"]
+            restarts = any(child(change, "startOverride") is not None for change in changes)
+            self._counted_as[number] = f"list {number}" if restarts else shape
             self._levels[number] = dict(shapes.get(shape, {}))
             for change in changes:
                 self._levels[number] |= _levels(change)
@@ -70,7 +70,7 @@ class Numbering:
         def number(found: re.Match[str]) -> str:
             place = int(found.group(1)) - 1
             shape = levels.get(place, level)
-            return written(counts.get(place, shape.start), shape.kind)
+            return format_number(counts.get(place, shape.start), shape.kind)
 
         return _PLACEHOLDER.sub(number, level.text).strip()
 
@@ -78,7 +78,7 @@ class Numbering:
 def _levels(parent: Any) -> dict[int, _Level]:
     found: dict[int, _Level] = {}
     for one in parent:
-        if local(one.tag) != "lvl" or not attribute(one, "ilvl").isdigit():
+        if local_name(one.tag) != "lvl" or not attribute(one, "ilvl").isdigit():
             continue
         start = _value(one, "start", "1")
         kind = _value(one, "numFmt", "decimal")
@@ -93,9 +93,9 @@ def _value(level: Any, name: str, default: str) -> str:
     return default if element is None else attribute(element, "val", default)
 
 
-def written(number: int, kind: str) -> str:
+def format_number(number: int, kind: str) -> str:
     """Write a number in one of Word's ways; those that are not known are written in digits."""
-    return _WAYS.get(kind, str)(number)
+    return _FORMATS.get(kind, str)(number)
 
 
 def _letters(number: int) -> str:
@@ -131,7 +131,7 @@ def _from(names: Iterable[str]) -> Callable[[int], str]:
     return lambda number: listed[(number - 1) % len(listed)] if number > 0 else str(number)
 
 
-_WAYS: dict[str, Callable[[int], str]] = {
+_FORMATS: dict[str, Callable[[int], str]] = {
     "lowerLetter": _letters,
     "upperLetter": lambda number: _letters(number).upper(),
     "lowerRoman": _roman,

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any
 
-from chatapp.knowledge.formats.packages import attribute, child, local
+from chatapp.knowledge.formats.packages import attribute, child, local_name
 
 TITLE_LEVEL = 0
 BODY_SIZE = 20.0  # half points, where nothing says otherwise
@@ -31,7 +31,7 @@ class Styles:
 
     def __init__(self, root: Any) -> None:
         elements = (
-            {attribute(one, "styleId"): one for one in root if local(one.tag) == "style"}
+            {attribute(one, "styleId"): one for one in root if local_name(one.tag) == "style"}
             if root is not None
             else {}
         )
@@ -46,8 +46,8 @@ class Styles:
         style = self._styles.get(
             attribute(named, "val") if named is not None else self._normal, Style()
         )
-        own = _own(properties) if properties is not None else Style()
-        return _over(own, _over(style, self._plain))
+        own = _direct(properties) if properties is not None else Style()
+        return _inherit(own, _inherit(style, self._plain))
 
 
 def _inherited(key: str, elements: dict[str, Any]) -> Style:
@@ -56,7 +56,7 @@ def _inherited(key: str, elements: dict[str, Any]) -> Style:
         element = elements.get(key)
         if element is None:
             break
-        style = _over(style, _defined(element))
+        style = _inherit(style, _defined(element))
         above = child(element, "basedOn")
         if above is None:
             break
@@ -69,7 +69,7 @@ def _defined(element: Any) -> Style:
     named = child(element, "name")
     name = attribute(named, "val") if named is not None else ""
     properties, letters = child(element, "pPr"), child(element, "rPr")
-    own = _own(properties) if properties is not None else Style()
+    own = _direct(properties) if properties is not None else Style()
     found = _HEADING.match(name)
     level = int(found.group(1)) if found else TITLE_LEVEL if name.lower() == "title" else own.level
     return replace(
@@ -81,7 +81,7 @@ def _defined(element: Any) -> Style:
     )
 
 
-def _own(properties: Any) -> Style:
+def _direct(properties: Any) -> Style:
     outline, numbered = child(properties, "outlineLvl"), child(properties, "numPr")
     value = attribute(outline, "val") if outline is not None else ""
     list_id, depth = (
@@ -97,7 +97,7 @@ def _own(properties: Any) -> Style:
     )
 
 
-def _over(own: Style, above: Style) -> Style:
+def _inherit(own: Style, above: Style) -> Style:
     return Style(
         level=above.level if own.level is None else own.level,
         contents=own.contents or above.contents,

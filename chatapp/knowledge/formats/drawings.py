@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import Any
 
-from chatapp.knowledge.formats.packages import Package, attribute, child, local
+from chatapp.knowledge.formats.packages import Package, attribute, child, local_name
 from chatapp.knowledge.formats.tables import Row, paragraphs
 
 
@@ -16,7 +16,7 @@ def drawn_texts(package: Package, part: str, drawing: Any) -> Iterator[str]:
         if package.has(target)
     }
     for element in drawing.iter():
-        name = local(element.tag)
+        name = local_name(element.tag)
         if name == "chart" and (target := targets.get(attribute(element, "id"))):
             yield from _chart(package.root(target))
         elif name == "relIds" and (target := targets.get(attribute(element, "dm"))):

@@ -7,8 +7,8 @@ from chatapp.knowledge.formats.document import MAX_CHARACTERS, Unreadable
 
 SAMPLE_BYTES = 256 * 1024  # to guess an encoding from
 MAX_BYTES = 4 * MAX_CHARACTERS  # more than this is too much text in any encoding
-LONGEST = 4  # bytes of a character
-ALIKE = 0.1  # of coherence, which a guess is not to be trusted with
+MAX_CHARACTER_BYTES = 4  # bytes of a character
+COHERENCE_TOLERANCE = 0.1  # of coherence, which a guess is not to be trusted with
 # What files are really in, commonest first; the rest of the hundred that Python knows only make guessing worse.
 ENCODINGS = (
     "gb18030", "big5", "cp1252", "cp932", "cp949", "cp1251", "euc_jp", "euc_kr", "big5hkscs", "cp1250", "koi8_r", "cp1253",
@@ -16,14 +16,14 @@ ENCODINGS = (
     "utf_16", "utf_16_le", "utf_16_be", "utf_32",
 )  # fmt: skip
 # What pages name themselves, and the larger set that they mean by it (https://encoding.spec.whatwg.org/#names-and-labels).
-_MEANT = {
+_LABELS = {
     "gb2312": "gb18030", "gbk": "gb18030", "x-gbk": "gb18030", "big5": "big5hkscs", "big5-hkscs": "big5hkscs",
     "iso-8859-1": "cp1252", "latin1": "cp1252", "us-ascii": "cp1252", "ascii": "cp1252", "iso-8859-9": "cp1254",
     "shift_jis": "cp932", "shift-jis": "cp932", "x-sjis": "cp932", "ks_c_5601-1987": "cp949", "euc-kr": "cp949",
     "windows-874": "cp874", "tis-620": "cp874", "utf-16": "utf-8", "utf8": "utf-8",
 }  # fmt: skip
-MAX_ODD = 0.01  # share of replacement and control characters in what still passes for text
-MAX_BROKEN = 0.1  # of what is not ASCII may be broken in UTF-8: a log that was cut, a name pasted in another encoding
+MAX_ODD_SHARE = 0.01  # share of replacement and control characters in what still passes for text
+MAX_BROKEN_SHARE = 0.1  # of what is not ASCII may be broken in UTF-8: a log that was cut, a name pasted in another encoding
 _BOMS = (
     (b"\xff\xfe\x00\x00", "utf-32"),
     (b"\x00\x00\xfe\xff", "utf-32"),
@@ -44,7 +44,7 @@ _HAN = re.compile(
     "[\u4e00-\u7fff]"
 )  # half of the characters, and of all that is written three quarters
 _CHINESE = re.compile("[\u3000-\u303f\u4e00-\u9fff\uff00-\uff5e\t-~]")
-_LEADS = [bytes([lead]) for lead in range(0xC3, 0xF5)]
+_LEAD_BYTES = [bytes([lead]) for lead in range(0xC3, 0xF5)]
 
 
 def read_text(path: Path, declared: str | None = None) -> str:
@@ -60,24 +60,27 @@ def decode(data: bytes, declared: str | None = None) -> str:
     """Decode by byte order mark, else strict UTF-8, else as declared, else by the best guess; raise Unreadable."""
     for mark, encoding in _BOMS:
         if data.startswith(mark):
-            return _as_text(data, encoding)
-    if wide := _unmarked(data[:SAMPLE_BYTES]):
-        return _as_text(data, wide)
-    if b"\x1b$" in data[:SAMPLE_BYTES] and (text := _strictly(data, "iso2022_jp_ext")) is not None:
+            return _decode_lossy(data, encoding)
+    if wide := _utf16_without_bom(data[:SAMPLE_BYTES]):
+        return _decode_lossy(data, wide)
+    if (
+        b"\x1b$" in data[:SAMPLE_BYTES]
+        and (text := _decode_strictly(data, "iso2022_jp_ext")) is not None
+    ):
         return text
-    if (text := _utf8(data)) is not None:
+    if (text := _decode_utf8(data)) is not None:
         return text
-    if declared and (text := _strictly(data, _meant(declared))) is not None:
+    if declared and (text := _decode_strictly(data, _encoding_of_label(declared))) is not None:
         return text
-    return _as_text(data, _guess(data[:SAMPLE_BYTES]))
+    return _decode_lossy(data, _guess(data[:SAMPLE_BYTES]))
 
 
-def _meant(declared: str) -> str:
+def _encoding_of_label(declared: str) -> str:
     name = declared.strip().strip("\"'").lower()
-    return _MEANT.get(name, name)
+    return _LABELS.get(name, name)
 
 
-def _unmarked(sample: bytes) -> str | None:
+def _utf16_without_bom(sample: bytes) -> str | None:
     """Name the UTF-16 of a text without a mark, where Latin letters or blanks show it: every other byte is NUL."""
     even, odd = sample[::2].count(0), sample[1::2].count(0)
     much, little = max(even, odd), min(even, odd)
@@ -86,33 +89,33 @@ def _unmarked(sample: bytes) -> str | None:
     return "utf-16-le" if odd > even else "utf-16-be"
 
 
-def _strictly(data: bytes, encoding: str) -> str | None:
+def _decode_strictly(data: bytes, encoding: str) -> str | None:
     try:
         return _require_text(data.decode(encoding))
     except (UnicodeError, LookupError):
         return None
 
 
-def _utf8(data: bytes) -> str | None:
+def _decode_utf8(data: bytes) -> str | None:
     """Decode UTF-8, also where it was cut inside a character or holds a few broken ones; None where it is something else."""
     try:
         return _require_text(data.decode("utf-8-sig"))
     except UnicodeDecodeError:
         text = data.decode("utf-8-sig", "replace")
     broken = text.count("\ufffd")
-    whole = sum(data.count(lead) for lead in _LEADS) if broken < len(data) / 20 else 0
-    if broken > MAX_BROKEN * whole:
+    whole = sum(data.count(lead) for lead in _LEAD_BYTES) if broken < len(data) / 20 else 0
+    if broken > MAX_BROKEN_SHARE * whole:
         return None
     _require_text(text.replace("\ufffd", ""))
     return text
 
 
-def _as_text(data: bytes, encoding: str) -> str:
+def _decode_lossy(data: bytes, encoding: str) -> str:
     return _require_text(data.decode(encoding, "replace"))
 
 
 def _require_text(text: str) -> str:
-    if len(_ODD.findall(text)) > max(1, len(text) * MAX_ODD):  # the last character may be cut
+    if len(_ODD.findall(text)) > max(1, len(text) * MAX_ODD_SHARE):  # the last character may be cut
         raise Unreadable("unsupported")
     return text
 
@@ -123,14 +126,16 @@ def _guess(sample: bytes) -> str:
         if _is_chinese(sample, wide):
             return wide
     if (
-        len(sample) - len(sample.translate(None, _CONTROL)) > len(sample) * MAX_ODD
+        len(sample) - len(sample.translate(None, _CONTROL)) > len(sample) * MAX_ODD_SHARE
         and b"\0" not in sample
     ):
         raise Unreadable("unsupported")
     from charset_normalizer import from_bytes  # 20 ms that most texts do not need
 
     candidates = [name for name in ENCODINGS if b"\0" in sample or not name.startswith("utf")]
-    for cut in range(LONGEST):  # the sample may end inside a character, and so may the file
+    for cut in range(
+        MAX_CHARACTER_BYTES
+    ):  # the sample may end inside a character, and so may the file
         matches = list(from_bytes(sample[: len(sample) - cut], cp_isolation=candidates))
         if matches:
             break
@@ -139,7 +144,7 @@ def _guess(sample: bytes) -> str:
     best = matches[0]
     alike = {best.encoding}
     for match in matches:
-        if match.chaos <= best.chaos and match.coherence >= best.coherence - ALIKE:
+        if match.chaos <= best.chaos and match.coherence >= best.coherence - COHERENCE_TOLERANCE:
             alike |= {match.encoding, *match.could_be_from_charset}
     chosen = (
         best.encoding
@@ -147,8 +152,8 @@ def _guess(sample: bytes) -> str:
         else next(one for one in ENCODINGS if one in alike)
     )
     if chosen == "gb18030":
-        return _japanese(sample)
-    return _latin(sample) if chosen in _LETTERS else chosen
+        return _chinese_or_japanese(sample)
+    return _latin_code_page(sample) if chosen in _LETTERS else chosen
 
 
 def _is_chinese(sample: bytes, wide: str) -> bool:
@@ -167,7 +172,7 @@ def _is_chinese(sample: bytes, wide: str) -> bool:
     )
 
 
-def _latin(sample: bytes) -> str:
+def _latin_code_page(sample: bytes) -> str:
     """Choose among code pages that differ in a few letters only: the one whose languages use them."""
     foreign = bytes(byte for byte in sample if byte > 127)
 
@@ -178,7 +183,7 @@ def _latin(sample: bytes) -> str:
     return max(_LETTERS, key=usual)
 
 
-def _japanese(sample: bytes) -> str:
+def _chinese_or_japanese(sample: bytes) -> str:
     """Tell EUC-JP from GB18030, which keeps kana in the same places: Chinese has none."""
     text = sample.decode("gb18030", "ignore")
     kana, wide = len(_KANA.findall(text)), sum(not character.isascii() for character in text)

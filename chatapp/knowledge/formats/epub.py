@@ -7,7 +7,7 @@ from urllib.parse import unquote
 from chatapp.knowledge.formats.document import Builder, Document, Unreadable
 from chatapp.knowledge.formats.encodings import decode
 from chatapp.knowledge.formats.html import add_page
-from chatapp.knowledge.formats.packages import Package, attribute, child, local
+from chatapp.knowledge.formats.packages import Package, attribute, child, local_name
 
 MEDIA_TYPE = "application/epub+zip"
 CONTAINER = "META-INF/container.xml"
@@ -47,7 +47,7 @@ def _require_open(package: Package) -> None:
     if not package.has(RIGHTS):
         return
     methods: list[Any] = [
-        one for one in package.root(RIGHTS).iter() if local(one.tag) == "EncryptionMethod"
+        one for one in package.root(RIGHTS).iter() if local_name(one.tag) == "EncryptionMethod"
     ]
     if any(not attribute(one, "Algorithm").encode().startswith(_FONTS) for one in methods):
         raise Unreadable("encrypted")

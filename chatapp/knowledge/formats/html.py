@@ -14,31 +14,33 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from chatapp.knowledge.formats.document import Builder, Document
 from chatapp.knowledge.formats.html_tree import (
+    ATOMIC,
     BLOCKS,
     BREAK,
-    ENTERS,
+    ENTER,
     HEADINGS,
     TEXT,
-    WHOLE,
-    Dropped,
+    Excluded,
+    collapse_whitespace,
     events,
     inner_text,
-    is_read,
-    joined,
-    weigh,
+    is_visible,
+    measure,
 )
 from chatapp.knowledge.formats.tables import Row, paragraphs
 
 MEDIA_TYPE = "text/html"
 EXTENSIONS = frozenset((".html", ".htm", ".xhtml", ".xht", ".shtml"))
 SAMPLE_CHARACTERS = 20_000
-DEEPEST = 3000  # tags within each other; the parser takes quadratic time for more
-FEW = 0.25  # of the page's text in its main part is too little: that part is not what it says
+MAX_DEPTH = 3000  # tags within each other; the parser takes quadratic time for more
+MIN_MAIN_SHARE = (
+    0.25  # of the page's text in its main part is too little: that part is not what it says
+)
 MAX_COLUMNS = 1000
-LAYOUT_CELL = (
+LAYOUT_CELL_CHARACTERS = (
     400  # characters of an average cell: such a table arranges a page, and holds no records
 )
-_BEGINS = re.compile(
+_FIRST_TAG = re.compile(
     r"(?:\ufeff|\s|<\?xml[^>]*>|<!--(?:(?!-->).)*-->)*+"  # possessive: many comments must not be tried in every grouping
     r"<(?P<tag>!doctype\s+html|html|head|body|title|meta|script|style|table|div|h[1-6]|p|ul|ol|center)[\s/>]",
     re.IGNORECASE | re.DOTALL,
@@ -46,32 +48,32 @@ _BEGINS = re.compile(
 _TAG = re.compile(
     r"<(/?)([a-zA-Z][a-zA-Z0-9]*)(?=[\s/>])[^<>]*?(/?)>"
 )  # "<a <a <a" must not be looked through anew from each
-_UNENDED = (
+_UNCLOSED = (
     "area base br col embed hr img input link meta param source track wbr p li dt dd tr td th thead tbody tfoot option optgroup "
     "a rp rt"
 )
-_CLOSED_BY_OTHERS = frozenset(_UNENDED.split())
+_UNCLOSED_TAGS = frozenset(_UNCLOSED.split())
 _EMBEDDED = re.compile(r"data:[\w.+-]+/[\w.+-]+(?:;[\w=.+-]+)*;base64,[A-Za-z0-9+/=\s]+")
 
-_SURROUNDS = frozenset(("nav", "aside", "footer"))
-_SURROUNDS_MAIN = frozenset(("nav",))
-_AROUND = (
+_PAGE_FRAME = frozenset(("nav", "aside", "footer"))
+_MAIN_FRAME = frozenset(("nav",))
+_ROLE_NAMES = (
     "navigation banner contentinfo search menu menubar toolbar complementary dialog alertdialog"
 )
-_ROLES = frozenset(_AROUND.split())
+_FRAME_ROLES = frozenset(_ROLE_NAMES.split())
 _LINE_END = re.compile(
     r"</?(?:p|div|br|li|tr|h[1-6]|table|ul|ol|section|article|blockquote|pre)\b[^<>]*>", re.I
 )
-_UNREAD = re.compile(
+_INVISIBLE = re.compile(
     r"<(script|style|noscript|template)\b.*?(?:</\1\s*>|\Z)|<!--.*?(?:-->|\Z)", re.I | re.DOTALL
 )
-_ARRANGED = "table table, td h1, td h2, td h3, td pre"
-NO_NUMBERS = -1
+_LAYOUT_CONTENT = "table table, td h1, td h2, td h3, td pre"
+UNORDERED = -1
 
 
 def is_html(text: str, extension: str) -> bool:
     """Say whether a text is a page: by its first tag, or by its name where there are tags in it."""
-    begins = _BEGINS.match(text[:SAMPLE_CHARACTERS])
+    begins = _FIRST_TAG.match(text[:SAMPLE_CHARACTERS])
     if begins:
         return extension != ".xml" or "html" in begins.group("tag").lower()
     return extension in EXTENSIONS and bool(_TAG.search(text))
@@ -88,7 +90,7 @@ def add_page(builder: Builder, text: str) -> None:
     """Add a page's text to a document."""
     text = _EMBEDDED.sub("", text)
     if _is_too_deep(text):
-        for line in _LINE_END.sub("\n", _UNREAD.sub("", text)).split("\n"):
+        for line in _LINE_END.sub("\n", _INVISIBLE.sub("", text)).split("\n"):
             builder.add(" ".join(unescape(re.sub("<[^<>]*>", "", line)).split()))
         return
     parsed = LexborHTMLParser(text)
@@ -97,12 +99,14 @@ def add_page(builder: Builder, text: str) -> None:
         return
     title = parsed.css_first("head title")
     _add_title(builder, title.text() if title else "", body)
-    menus, sizes = weigh(body)
+    menus, sizes = measure(body)
     menus.discard(body.mem_id)
     root = _main(parsed, body, sizes)
-    dropped = Dropped(menus, _SURROUNDS if root.mem_id == body.mem_id else _SURROUNDS_MAIN, _ROLES)
-    if not _add_blocks(builder, root, dropped):
-        _add_blocks(builder, body, Dropped())
+    excluded = Excluded(
+        menus, _PAGE_FRAME if root.mem_id == body.mem_id else _MAIN_FRAME, _FRAME_ROLES
+    )
+    if not _add_blocks(builder, root, excluded):
+        _add_blocks(builder, body, Excluded())
 
 
 def _is_too_deep(text: str) -> bool:
@@ -111,7 +115,7 @@ def _is_too_deep(text: str) -> bool:
     depth = 0
     for found in _TAG.finditer(text):
         tag = found.group(2).lower()
-        if tag in _CLOSED_BY_OTHERS or found.group(3):
+        if tag in _UNCLOSED_TAGS or found.group(3):
             continue
         if not found.group(1):
             open_[tag] += 1
@@ -119,7 +123,7 @@ def _is_too_deep(text: str) -> bool:
         elif open_[tag]:
             open_[tag] -= 1
             depth -= 1
-        if depth > DEEPEST:
+        if depth > MAX_DEPTH:
             return True
     return False
 
@@ -137,7 +141,9 @@ def _main(parsed: LexborHTMLParser, body: LexborNode, sizes: Mapping[int, int]) 
     """Return the page's main part where it is marked and holds a good part of the text."""
     for selector in ("main", "[role=main]", "article"):
         found = parsed.css(selector)
-        if len(found) == 1 and sizes.get(found[0].mem_id, 0) >= FEW * sizes.get(body.mem_id, 0):
+        if len(found) == 1 and sizes.get(found[0].mem_id, 0) >= MIN_MAIN_SHARE * sizes.get(
+            body.mem_id, 0
+        ):
             return found[0]
     return body
 
@@ -145,17 +151,17 @@ def _main(parsed: LexborHTMLParser, body: LexborNode, sizes: Mapping[int, int]) 
 # --- blocks ----------------------------------------------------------------------------------------------------------
 
 
-def _add_blocks(builder: Builder, root: LexborNode, dropped: Dropped) -> bool:
+def _add_blocks(builder: Builder, root: LexborNode, excluded: Excluded) -> bool:
     """Add what is read below a node; say whether there was anything."""
     before = builder.length
-    writer = _Writer(builder, dropped)
-    for event, node in events(root, lambda node: is_read(node, dropped), _is_whole):
-        writer.take(event, node)
+    writer = _Writer(builder, excluded)
+    for event, node in events(root, lambda node: is_visible(node, excluded), _is_atomic):
+        writer.handle(event, node)
     writer.end_paragraph()
     return builder.length > before
 
 
-def _is_whole(node: LexborNode) -> bool:
+def _is_atomic(node: LexborNode) -> bool:
     tag = node.tag or ""
     return tag in HEADINGS or tag == "pre" or (tag == "table" and is_records(node))
 
@@ -163,9 +169,9 @@ def _is_whole(node: LexborNode) -> bool:
 class _Writer:
     """Turns what is met into blocks: text is gathered until a block begins or ends."""
 
-    def __init__(self, builder: Builder, dropped: Dropped) -> None:
+    def __init__(self, builder: Builder, excluded: Excluded) -> None:
         self._builder = builder
-        self._dropped = dropped
+        self._dropped = excluded
         self._pieces: list[str] = []
         self._counts: list[
             int
@@ -173,32 +179,32 @@ class _Writer:
         self._mark = ""  # of the item that is open
         self._follows = False  # an item of the same list
 
-    def take(self, event: int, node: LexborNode) -> None:
+    def handle(self, event: int, node: LexborNode) -> None:
         """Take the next event."""
         tag = node.tag or ""
         if event == TEXT:
             self._pieces.append(node.text_content or "")
         elif tag == "br":
-            self._pieces.append(BREAK if event == ENTERS else "")
-        elif event == WHOLE:
+            self._pieces.append(BREAK if event == ENTER else "")
+        elif event == ATOMIC:
             self.end_paragraph()
-            self._add_whole(node, tag)
+            self._add_atomic(node, tag)
         elif tag in BLOCKS:
             self.end_paragraph()
             if tag in ("ul", "ol"):
-                self._open_list(tag) if event == ENTERS else self._close_list()
-            elif tag == "li" and event == ENTERS:
+                self._open_list(tag) if event == ENTER else self._close_list()
+            elif tag == "li" and event == ENTER:
                 self._begin_item()
 
     def end_paragraph(self) -> None:
         """Add what was gathered."""
-        text = joined("".join(self._pieces))
+        text = collapse_whitespace("".join(self._pieces))
         self._pieces.clear()
         if text:
             self._builder.add(self._mark + text, "\n" if self._mark and self._follows else "\n\n")
             self._follows, self._mark = bool(self._mark), ""
 
-    def _add_whole(self, node: LexborNode, tag: str) -> None:
+    def _add_atomic(self, node: LexborNode, tag: str) -> None:
         self._follows, self._mark = False, ""
         if tag in HEADINGS:
             self._builder.heading(HEADINGS[tag], inner_text(node, self._dropped))
@@ -211,7 +217,7 @@ class _Writer:
 
     def _open_list(self, tag: str) -> None:
         self._follows = self._follows and bool(self._counts)
-        self._counts.append(0 if tag == "ol" else NO_NUMBERS)
+        self._counts.append(0 if tag == "ol" else UNORDERED)
 
     def _close_list(self) -> None:
         if self._counts:
@@ -219,7 +225,7 @@ class _Writer:
 
     def _begin_item(self) -> None:
         number = ""
-        if self._counts and self._counts[-1] != NO_NUMBERS:
+        if self._counts and self._counts[-1] != UNORDERED:
             self._counts[-1] += 1
             number = f"{self._counts[-1]}."
         self._mark = "  " * (len(self._counts) - 1) + (number or "-") + " "
@@ -231,21 +237,21 @@ class _Writer:
 def is_records(table: LexborNode) -> bool:
     """Say whether a table holds records; others arrange parts of a page."""
     if (table.attributes.get("role") or "") in ("presentation", "none") or table.css_first(
-        _ARRANGED
+        _LAYOUT_CONTENT
     ):
         return False
     cells = list(islice(table.css("td, th"), 200))
     rows = list(islice(table.css("tr"), 200))
     if len(cells) <= len(rows):  # one column
         return False
-    return sum(len(cell.text()) for cell in cells) <= LAYOUT_CELL * len(cells)
+    return sum(len(cell.text()) for cell in cells) <= LAYOUT_CELL_CHARACTERS * len(cells)
 
 
-def table_rows(table: LexborNode, dropped: Dropped) -> Iterator[str]:
+def table_rows(table: LexborNode, excluded: Excluded) -> Iterator[str]:
     """Yield a table's caption and rows as text."""
     caption = table.css_first("caption")
     if caption:
-        yield inner_text(caption, dropped)
+        yield inner_text(caption, excluded)
     rows: list[Row] = []
     header = 0
     below: dict[
@@ -253,7 +259,7 @@ def table_rows(table: LexborNode, dropped: Dropped) -> Iterator[str]:
     ] = {}  # column: rows that a cell above reaches down to, and its text
     for row in table.css("tr"):
         cells = [cell for cell in row.iter() if cell.tag in ("td", "th")]
-        texts = _placed(cells, below, dropped)
+        texts = _row_texts(cells, below, excluded)
         if not texts:
             continue
         all_heads = all(cell.tag == "th" for cell in cells) or (
@@ -264,8 +270,8 @@ def table_rows(table: LexborNode, dropped: Dropped) -> Iterator[str]:
     yield from paragraphs(rows, header if 0 < header < len(rows) else None)
 
 
-def _placed(
-    cells: Sequence[LexborNode], below: dict[int, tuple[int, str]], dropped: Dropped
+def _row_texts(
+    cells: Sequence[LexborNode], below: dict[int, tuple[int, str]], excluded: Excluded
 ) -> dict[int, str]:
     """Return a row's texts by column; cells that reach down or across stand in each place, but words only once."""
     texts = {column: text for column, (_, text) in below.items() if text}
@@ -276,7 +282,7 @@ def _placed(
     for cell in cells:
         while column in below:
             column += 1
-        text = inner_text(cell, dropped)
+        text = inner_text(cell, excluded)
         down, across = _span(cell, "rowspan"), _span(cell, "colspan")
         for place in range(column, min(column + across, MAX_COLUMNS)):
             shown = text if place == column or cell.tag == "th" else ""

@@ -14,14 +14,14 @@ MENU_LINKS, MENU_SHARE = (
 )  # a list of at least so many links, with so much of its text in them, is a menu
 MENU_WORDS = 40  # characters of an average entry of a menu
 
-_TOOLS = (
+_SKIPPED_TAGS = (
     "script style noscript template svg math iframe object embed canvas audio video map head link meta button select textarea "
     "input datalist dialog menu rp rt"
 )
-_SKIPPED = frozenset(_TOOLS.split())
+_SKIPPED = frozenset(_SKIPPED_TAGS.split())
 _ICONS = frozenset(("span", "i", "a", "svg", "sup"))
-_WEIGHED = frozenset(("ul", "ol", "div", "table", "header", "body", "main", "article", "section"))
-_DECORATION = frozenset(
+_MEASURED = frozenset(("ul", "ol", "div", "table", "header", "body", "main", "article", "section"))
+_DECORATION_CLASSES = frozenset(
     (
         "headerlink",
         "anchor",
@@ -34,21 +34,21 @@ _DECORATION = frozenset(
 )
 _ANCHORS = frozenset("#¶§🔗")  # links of headings to themselves
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
-_PARTS = (
+_BLOCK_TAGS = (
     "address article aside blockquote body center dd details dir div dl dt fieldset figcaption figure footer form header hgroup "
     "hr legend li main nav ol p section summary table tbody td tfoot th thead tr ul caption html"
 )
-BLOCKS = frozenset(_PARTS.split())
+BLOCKS = frozenset(_BLOCK_TAGS.split())
 HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _WIDE_BREAK = re.compile(
     f"(?<=[{UNSPACED}\u3000-\u303f\uff00-\uffef])[ \t]*\n\\s*(?=[{UNSPACED}\u3000-\u303f\uff00-\uffef])"
 )
 BREAK = "\x00"  # a line end that is meant, until the blanks are joined
-TEXT, ENTERS, LEAVES, WHOLE = range(4)
+TEXT, ENTER, LEAVE, ATOMIC = range(4)
 
 
 @dataclass(frozen=True, slots=True)
-class Dropped:
+class Excluded:
     """What does not belong to a page's own text: nodes by their number, tags, roles."""
 
     menus: Set[int] = frozenset()
@@ -56,21 +56,21 @@ class Dropped:
     roles: Set[str] = frozenset()
 
 
-def weigh(body: LexborNode) -> tuple[set[int], dict[int, int]]:
+def measure(body: LexborNode) -> tuple[set[int], dict[int, int]]:
     """Return the nodes that are nothing but short links, and how many characters each part holds."""
     menus: set[int] = set()
     sizes: dict[int, int] = {}
     open_: list[list[int]] = [[0, 0, 0]]  # characters, those in links, and links of every open node
-    for event, node in events(body, is_read):
+    for event, node in events(body, is_visible):
         if event == TEXT:
             open_[-1][0] += len("".join((node.text_content or "").split()))
-        elif event == ENTERS:
+        elif event == ENTER:
             open_.append([0, 0, 0])
-        elif event == LEAVES:
+        elif event == LEAVE:
             size, linked, links = open_.pop()
             if node.tag == "a":
                 linked, links = size, 1
-            if node.tag in _WEIGHED:
+            if node.tag in _MEASURED:
                 sizes[node.mem_id] = size
                 if links >= MENU_LINKS and MENU_SHARE * size <= linked <= MENU_WORDS * links:
                     menus.add(node.mem_id)
@@ -79,12 +79,12 @@ def weigh(body: LexborNode) -> tuple[set[int], dict[int, int]]:
     return menus, sizes
 
 
-def is_read(node: LexborNode, dropped: Dropped = Dropped()) -> bool:
+def is_visible(node: LexborNode, excluded: Excluded = Excluded()) -> bool:
     """Say whether a reader sees an element, and it is not dropped."""
     tag = node.tag or ""
-    if tag in _SKIPPED or tag.startswith(("-", "!")) or tag in dropped.tags:
+    if tag in _SKIPPED or tag.startswith(("-", "!")) or tag in excluded.tags:
         return False
-    if dropped.menus and node.mem_id in dropped.menus:
+    if excluded.menus and node.mem_id in excluded.menus:
         return False
     attributes = node.attributes
     if not attributes:
@@ -92,7 +92,7 @@ def is_read(node: LexborNode, dropped: Dropped = Dropped()) -> bool:
     if (
         "hidden" in attributes
         or _HIDDEN.search(attributes.get("style") or "")
-        or attributes.get("role") in dropped.roles
+        or attributes.get("role") in excluded.roles
     ):
         return False
     if tag in _ICONS and (
@@ -100,7 +100,7 @@ def is_read(node: LexborNode, dropped: Dropped = Dropped()) -> bool:
         or (tag == "a" and (node.text() or "").strip() in _ANCHORS)
     ):
         return False
-    return not _DECORATION & set((attributes.get("class") or "").split())
+    return not _DECORATION_CLASSES & set((attributes.get("class") or "").split())
 
 
 # --- walking ---------------------------------------------------------------------------------------------------------
@@ -108,8 +108,8 @@ def is_read(node: LexborNode, dropped: Dropped = Dropped()) -> bool:
 
 def events(
     root: LexborNode,
-    is_read: Callable[[LexborNode], bool],
-    is_whole: Callable[[LexborNode], bool] = lambda node: False,
+    is_visible: Callable[[LexborNode], bool],
+    is_atomic: Callable[[LexborNode], bool] = lambda node: False,
 ) -> Iterator[tuple[int, LexborNode]]:
     """Yield what is met on the way through a page; what `is_whole` is not entered. Without recursion: pages may be deep."""
     node: LexborNode | None = root
@@ -118,27 +118,27 @@ def events(
         inner: LexborNode | None = None
         if node.tag == "-text":
             yield TEXT, node
-        elif is_read(node):
-            if is_whole(node):
-                yield WHOLE, node
+        elif is_visible(node):
+            if is_atomic(node):
+                yield ATOMIC, node
             else:
-                yield ENTERS, node
+                yield ENTER, node
                 inner = node.first_child
                 if inner is None:
-                    yield LEAVES, node
+                    yield LEAVE, node
         if inner is not None:
             node = inner
             continue
         while node is not None and node.mem_id != top and node.next is None:
             node = node.parent
             if node is not None:
-                yield LEAVES, node
+                yield LEAVE, node
         if node is None or node.mem_id == top:
             return
         node = node.next
 
 
-def joined(text: str) -> str:
+def collapse_whitespace(text: str) -> str:
     """Return text as a browser shows it: blanks joined, those that part no words left out, meant line ends kept."""
     text = _WIDE_BREAK.sub("", text)
     return "\n".join(
@@ -146,12 +146,12 @@ def joined(text: str) -> str:
     )
 
 
-def inner_text(node: LexborNode, dropped: Dropped) -> str:
+def inner_text(node: LexborNode, excluded: Excluded) -> str:
     """Return all that is read below a node, in one line."""
     pieces: list[str] = []
-    for event, inner in events(node, lambda inner: is_read(inner, dropped)):
+    for event, inner in events(node, lambda inner: is_visible(inner, excluded)):
         if event == TEXT:
             pieces.append(inner.text_content or "")
         elif inner.tag == "br" or inner.tag in BLOCKS:
             pieces.append(" ")
-    return joined("".join(pieces))
+    return collapse_whitespace("".join(pieces))

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from chatapp.core.text import count_tokens
 
 MAX_TOKENS = 24  # of a heading: some twenty words, or as many Chinese characters
-LARGER = 1.12  # times the size of the text around it
-MAX_SHARE = 0.35  # of a document's characters may be in headings; more stand out from nothing
+SIZE_RATIO = 1.12  # times the size of the text around it
+MAX_HEADING_SHARE = (
+    0.35  # of a document's characters may be in headings; more stand out from nothing
+)
 _ENDS = re.compile(r"[。．.;；,，:：!！?？、…]$")
 _NUMBER = "[一二三四五六七八九十百零〇\\d]+"
 _CHAPTERS = (  # pattern, level, and whether such a line is a heading without standing out
@@ -41,14 +43,14 @@ class Line:
     bold: bool = False
 
 
-def infer(lines: Sequence[Line]) -> dict[int, int]:
+def infer_headings(lines: Sequence[Line]) -> dict[int, int]:
     """Return the level of each line that seems to be a heading, by its place."""
     weights: Counter[float] = Counter()
     for line in lines:
         weights[line.size] += len(line.text)
     body = weights.most_common(1)[0][0] if weights else 0.0
     sizes = sorted(
-        {line.size for line in lines if body and line.size >= body * LARGER}, reverse=True
+        {line.size for line in lines if body and line.size >= body * SIZE_RATIO}, reverse=True
     )
     found: dict[int, int] = {}
     for place, line in enumerate(lines):
@@ -56,7 +58,7 @@ def infer(lines: Sequence[Line]) -> dict[int, int]:
         if level is not None:
             found[place] = level
     headed = sum(len(lines[place].text) for place in found)
-    return found if headed <= MAX_SHARE * weights.total() else {}
+    return found if headed <= MAX_HEADING_SHARE * weights.total() else {}
 
 
 def _level(line: Line, body: float, sizes: Sequence[float]) -> int | None:
@@ -69,7 +71,7 @@ def _level(line: Line, body: float, sizes: Sequence[float]) -> int | None:
         or _ENDS.search(text)
     ):
         return None
-    stands_out = line.bold or (body > 0 and line.size >= body * LARGER)
+    stands_out = line.bold or (body > 0 and line.size >= body * SIZE_RATIO)
     for pattern, level, alone in _CHAPTERS:
         if pattern.match(text):
             return level if alone or stands_out else None

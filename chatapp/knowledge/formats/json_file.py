@@ -9,14 +9,14 @@ from typing import TypeAlias
 
 from chatapp.knowledge.formats import markdown
 from chatapp.knowledge.formats.document import Builder, Document, Unreadable
-from chatapp.knowledge.formats.tables import Row, in_lines, paragraphs
+from chatapp.knowledge.formats.tables import Row, paragraphs, row_text
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 
-SMALL = 500  # characters of text below a key that need no heading of their own
-DEEPEST = 12  # headings; what lies deeper is written as JSON
-NAMING = ("name", "title", "id", "key", "label", "question")  # what a record is called by
-LINE_SAMPLE = 3  # lines that have to be JSON for a text to be JSON Lines
+SMALL_VALUE = 500  # characters of text below a key that need no heading of their own
+MAX_DEPTH = 12  # headings; what lies deeper is written as JSON
+NAME_KEYS = ("name", "title", "id", "key", "label", "question")  # what a record is called by
+SAMPLE_LINES = 3  # lines that have to be JSON for a text to be JSON Lines
 
 
 def read(text: str) -> Document | None:
@@ -33,7 +33,7 @@ def read(text: str) -> Document | None:
         return builder.finish("application/json")
     lines = [line for line in text.split("\n") if line.strip()] if loaded is None else []
     if len(lines) < 2 or not all(
-        isinstance(_load(line), dict | list) for line in lines[:LINE_SAMPLE]
+        isinstance(_load(line), dict | list) for line in lines[:SAMPLE_LINES]
     ):
         return None
     for line in lines:
@@ -52,7 +52,7 @@ def _load(text: str) -> Json:
 
 def _write(builder: Builder, value: Json, path: str, level: int) -> None:
     """Write what lies at a path: labelled lines, then what is large, each under its key."""
-    if level > DEEPEST:
+    if level > MAX_DEPTH:
         builder.add(json.dumps(value, ensure_ascii=False))
         return
     if isinstance(value, list):
@@ -96,11 +96,11 @@ def _row(value: Json) -> Row:
 def _write_record(builder: Builder, value: Json, path: str, level: int) -> None:
     """Write one of many alike: in a line where it is small, else under what it is called by."""
     if isinstance(value, dict) and _is_small(value):
-        builder.add(in_lines(_fields(value, path)))
+        builder.add(row_text(_fields(value, path)))
         return
     if isinstance(value, dict):
         builder.section(
-            level, next((_scalar(value[key]) for key in NAMING if _scalar(value.get(key))), "")
+            level, next((_scalar(value[key]) for key in NAME_KEYS if _scalar(value.get(key))), "")
         )
     _write(builder, value, path, level + 1)
 
@@ -116,8 +116,8 @@ def _fields(value: Json, path: str) -> Iterator[str]:
         for key, inner in value.items():
             yield from _fields(inner, _join(path, key))
     elif isinstance(value, list) and _is_row(value):
-        if joined := ", ".join(filter(None, map(_scalar, value))):
-            yield f"{path}: {joined}" if path else joined
+        if collapse_whitespace := ", ".join(filter(None, map(_scalar, value))):
+            yield f"{path}: {collapse_whitespace}" if path else collapse_whitespace
     elif isinstance(value, list):
         for number, inner in enumerate(value, 1):
             yield from _fields(inner, f"{path}[{number}]")
@@ -141,7 +141,7 @@ def _is_row(value: list[Json]) -> bool:
 
 
 def _is_small(value: Json) -> bool:
-    return _size(value, SMALL) <= SMALL
+    return _size(value, SMALL_VALUE) <= SMALL_VALUE
 
 
 def _size(value: Json, most: int) -> int:

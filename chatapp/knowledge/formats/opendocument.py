@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from chatapp.knowledge.formats.document import Builder, Document, Unreadable
-from chatapp.knowledge.formats.packages import Package, attribute, child, local
+from chatapp.knowledge.formats.packages import Package, attribute, child, local_name
 from chatapp.knowledge.formats.tables import Row, paragraphs
 
 CONTENT = "content.xml"
 MEDIA_TYPE = "application/vnd.oasis.opendocument."
 MAX_REPEATED = 100  # times that one row or cell is written
-DEEPEST = 60  # lists, frames and tables within each other
+MAX_DEPTH = 60  # lists, frames and tables within each other
 _GROUPS = frozenset(
     (
         "section",
@@ -24,7 +24,7 @@ _GROUPS = frozenset(
         "custom-shape",
     )
 )
-_UNREAD = frozenset(
+_SKIPPED = frozenset(
     (
         "tracked-changes",
         "table-of-content",
@@ -34,7 +34,7 @@ _UNREAD = frozenset(
         "note-citation",
     )
 )
-_HANGING = frozenset(("note", "frame"))  # on a paragraph, which comes first
+_ANCHORED = frozenset(("note", "frame"))  # on a paragraph, which comes first
 _KINDS = ("text", "spreadsheet", "presentation")
 
 
@@ -61,7 +61,7 @@ def read(package: Package, max_pages: int) -> Document:
 
 
 def _add_sheets(builder: Builder, content: Any, hidden: set[str]) -> None:
-    for table in (one for one in content if local(one.tag) == "table"):
+    for table in (one for one in content if local_name(one.tag) == "table"):
         if attribute(table, "style-name") not in hidden:
             builder.section(1, attribute(table, "name"))
             for row in paragraphs(_rows(table)):
@@ -80,7 +80,7 @@ def _hidden(root: Any) -> set[str]:
 
 
 def _add_slides(builder: Builder, content: Any, max_pages: int) -> None:
-    slides = [one for one in content if local(one.tag) == "page"]
+    slides = [one for one in content if local_name(one.tag) == "page"]
     if len(slides) > max_pages:
         raise Unreadable("pages", limit=max_pages)
     for slide in slides:
@@ -89,7 +89,7 @@ def _add_slides(builder: Builder, content: Any, max_pages: int) -> None:
         said = _text(title) if title is not None else ""
         builder.section(1, said)
         for shape in slide:
-            if local(shape.tag) != "notes":
+            if local_name(shape.tag) != "notes":
                 _add_blocks(builder, [shape])
         notes = child(slide, "notes")
         if notes is not None:
@@ -98,17 +98,17 @@ def _add_slides(builder: Builder, content: Any, max_pages: int) -> None:
 
 def _add_blocks(builder: Builder, parent: Any, depth: int = 0, mark: str = "") -> None:
     """Add what stands below an element; `mark` begins the first paragraph of a list's item."""
-    if depth > DEEPEST:
+    if depth > MAX_DEPTH:
         raise Unreadable("nested")
     for element in parent:
-        name = local(element.tag)
+        name = local_name(element.tag)
         if name == "h":
             level = attribute(element, "outline-level", "1")
             builder.heading(int(level) if level.isdigit() else 1, _text(element))
         elif name == "p":
             builder.add(mark + _text(element) if _text(element) else "", "\n" if mark else "\n\n")
             mark = ""
-            for inner in _hanging(element):
+            for inner in _anchored(element):
                 _add_blocks(builder, inner, depth + 1)
         elif name == "list":
             _add_blocks(builder, element, depth + 1, mark)
@@ -121,13 +121,13 @@ def _add_blocks(builder: Builder, parent: Any, depth: int = 0, mark: str = "") -
             _add_blocks(builder, element, depth + 1)
 
 
-def _hanging(element: Any) -> Iterator[Any]:
+def _anchored(element: Any) -> Iterator[Any]:
     """Yield what hangs on a paragraph: notes and text boxes, but not those within each other."""
     for one in element:
-        if local(one.tag) in ("note-body", "text-box"):
+        if local_name(one.tag) in ("note-body", "text-box"):
             yield one
         else:
-            yield from _hanging(one)
+            yield from _anchored(one)
 
 
 def _text(element: Any) -> str:
@@ -137,7 +137,7 @@ def _text(element: Any) -> str:
 def _pieces(element: Any) -> Iterator[str]:
     yield " ".join((element.text or "").split("\n"))
     for one in element:
-        name = local(one.tag)
+        name = local_name(one.tag)
         if name == "s":
             count = attribute(one, "c", "1")
             yield " " * min(int(count) if count.isdigit() else 1, MAX_REPEATED)
@@ -146,7 +146,7 @@ def _pieces(element: Any) -> Iterator[str]:
         elif name == "p":
             yield "\n"
             yield from _pieces(one)
-        elif name and name not in _UNREAD and name not in _HANGING:
+        elif name and name not in _SKIPPED and name not in _ANCHORED:
             yield from _pieces(one)
         yield " ".join((one.tail or "").split("\n"))
 
@@ -157,10 +157,12 @@ def _rows(table: Any) -> Iterator[Row]:
         row: dict[int, str] = {}
         column = 0
         for cell in element:
-            if local(cell.tag) not in ("table-cell", "covered-table-cell"):
+            if local_name(cell.tag) not in ("table-cell", "covered-table-cell"):
                 continue
             text = "\n".join(
-                filter(None, (_text(one) for one in cell if local(one.tag) in ("p", "h", "list")))
+                filter(
+                    None, (_text(one) for one in cell if local_name(one.tag) in ("p", "h", "list"))
+                )
             )
             repeated = _repeated(cell, "number-columns-repeated")
             for place in range(column, column + min(repeated, MAX_REPEATED)) if text else ():

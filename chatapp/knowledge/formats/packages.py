@@ -26,11 +26,16 @@ NO_MEMORY, OVER_LIMIT = (
     etree.ErrorTypes.ERR_NO_MEMORY,
     114,
 )  # of libxml2; lxml has no name for the second
-_STRICT = {"resolve_entities": False, "no_network": True, "load_dtd": False, "huge_tree": False}
+_PARSER_OPTIONS = {
+    "resolve_entities": False,
+    "no_network": True,
+    "load_dtd": False,
+    "huge_tree": False,
+}
 
 
 @cache
-def local(tag: object) -> str:
+def local_name(tag: object) -> str:
     """Return an element's name without its namespace; nothing for comments and the like."""
     return str(tag).rpartition("}")[2] if isinstance(tag, str) else ""
 
@@ -39,14 +44,14 @@ def attribute(element: Any, name: str, default: str = "") -> str:
     """Return an attribute, whatever its namespace."""
     found = element.get(name)
     if found is None:
-        found = next((value for key, value in element.items() if local(key) == name), default)
+        found = next((value for key, value in element.items() if local_name(key) == name), default)
     return str(found)
 
 
 def child(element: Any, *path: str) -> Any:
     """Return the first element at a path of names below this one, None where there is none."""
     for name in path:
-        element = next((one for one in element if local(one.tag) == name), None)
+        element = next((one for one in element if local_name(one.tag) == name), None)
         if element is None:
             return None
     return element
@@ -78,7 +83,7 @@ class Package:
     def root(self, name: str) -> Any:
         """Return a part's root element; raise Unreadable."""
         with _translated_errors():
-            root = etree.fromstring(self.read(name), etree.XMLParser(**_STRICT))
+            root = etree.fromstring(self.read(name), etree.XMLParser(**_PARSER_OPTIONS))
             _require_no_dtd(root)
             return root
 
@@ -86,7 +91,7 @@ class Package:
         """Yield a large part's elements of these names as they end; what came before is forgotten."""
         with _translated_errors(), self.open(name) as opened:
             for _, element in etree.iterparse(
-                opened, tag=[f"{{*}}{tag}" for tag in tags], **_STRICT
+                opened, tag=[f"{{*}}{tag}" for tag in tags], **_PARSER_OPTIONS
             ):
                 _require_no_dtd(element)
                 yield element

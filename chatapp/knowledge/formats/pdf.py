@@ -20,11 +20,11 @@ import pypdfium2.raw as pdfium
 
 from chatapp.core.text import joins, normalise
 from chatapp.knowledge.formats.document import Builder, Document, Unreadable
-from chatapp.knowledge.formats.inferred_headings import Line, infer
+from chatapp.knowledge.formats.inferred_headings import Line, infer_headings
 from chatapp.knowledge.formats.running_heads import WIDE, drop_running_heads, full_width, width
 
 MEDIA_TYPE = "application/pdf"
-LEGIBLE = 0.5  # share of characters that have to be real ones
+MAX_ILLEGIBLE_SHARE = 0.5  # share of characters that have to be real ones
 MAX_BOOKMARKS = 5000
 
 BOLD = 600  # weight of letters, of which 400 is plain
@@ -36,13 +36,13 @@ SIZE_STEP = 0.5  # points; finer differences come of rounding
 _SOFT_HYPHEN = "\ufffe\x02"
 _HYPHEN = re.compile(f"[{_SOFT_HYPHEN}]\\s*")
 # Letters drawn as one, and radicals that some fonts give for the characters they look like: ﬁ for fi, ⽅ for 方.
-_FORMS = re.compile("[\ufb00-\ufb06\u2e9f\u2ef3\u2f00-\u2fd5]")
+_LIGATURES = re.compile("[\ufb00-\ufb06\u2e9f\u2ef3\u2f00-\u2fd5]")
 _BOLD = re.compile(rb"bold|black|heavy|demi|cmbx|simhei", re.IGNORECASE)
-_ITEM = re.compile(
+_LIST_ITEM = re.compile(
     r"\s*(?:[•●▪◦■□*–—-]\s|\(?\d{1,3}[.)、]\s?\S|[(（]?[一二三四五六七八九十]{1,3}[)）、]|第[一二三四五六七八九十百\d]+[章节条款])"
 )
 _ILLEGIBLE = re.compile("[\ufffd\ue000-\uf8ff]")
-_ENDS = "。！？；….!?:：;"
+_SENTENCE_ENDS = "。！？；….!?:：;"
 
 Headings: TypeAlias = dict[int, tuple[int, str]]  # number of a line to its level and title
 
@@ -54,11 +54,13 @@ def read(path: Path, name: str, max_pages: int) -> Document:
         raise Unreadable("pages", limit=max_pages)
     bookmarks = _bookmarks(opened)
     filled = opened.get_formtype() != pdfium.FORMTYPE_NONE
-    pages = [_lines(opened, index, filled, looks=not bookmarks) for index in range(len(opened))]
+    pages = [
+        _lines(opened, index, filled, appearance=not bookmarks) for index in range(len(opened))
+    ]
     _require_text(pages)
     drop_running_heads(pages)
     found = (
-        [_place(bookmarks.get(index, []), lines) for index, lines in enumerate(pages)]
+        [_locate_bookmarks(bookmarks.get(index, []), lines) for index, lines in enumerate(pages)]
         if bookmarks
         else _inferred(pages)
     )
@@ -84,7 +86,7 @@ def _open(path: Path) -> pypdfium2.PdfDocument:
         raise Unreadable(reasons.get(fault.err_code, "damaged")) from fault
 
 
-def _lines(opened: pypdfium2.PdfDocument, index: int, filled: bool, looks: bool) -> list[Line]:
+def _lines(opened: pypdfium2.PdfDocument, index: int, filled: bool, appearance: bool) -> list[Line]:
     """Return the lines of a page, with what stands in the fields of a form; a page that cannot be read has none.
 
     `looks`: how their letters look is wanted, too.
@@ -98,10 +100,10 @@ def _lines(opened: pypdfium2.PdfDocument, index: int, filled: bool, looks: bool)
         content = page.get_textpage()
         text = content.get_text_range()
         if len(text) != content.count_chars():  # characters cannot be told by their place
-            looks = False
+            appearance = False
         lines = [
             replace(line, text=_clean(line.text))
-            for line in _split(text, content if looks else None)
+            for line in _split(text, content if appearance else None)
         ]
         page.close()
     except (pypdfium2.PdfiumError, ctypes.ArgumentError):
@@ -119,13 +121,13 @@ def _split(text: str, content: pypdfium2.PdfTextPage | None) -> list[Line]:
         if hyphened:
             lines[-1] = replace(lines[-1], text=lines[-1].text + bare.lstrip().rstrip(_SOFT_HYPHEN))
         elif bare:
-            lines.append(_look(bare.rstrip(_SOFT_HYPHEN), content, start))
+            lines.append(_with_appearance(bare.rstrip(_SOFT_HYPHEN), content, start))
         hyphened = bare.endswith(tuple(_SOFT_HYPHEN)) if bare else hyphened
         start += len(piece) + 1
     return lines
 
 
-def _look(line: str, content: pypdfium2.PdfTextPage | None, start: int) -> Line:
+def _with_appearance(line: str, content: pypdfium2.PdfTextPage | None, start: int) -> Line:
     """Tell how a line's letters look by its first and last, the second being bold only where all seem to be."""
     if content is None or not line.strip():
         return Line(line)
@@ -146,7 +148,9 @@ def _clean(line: str) -> str:
     if not line.isprintable():
         line = normalise(_HYPHEN.sub("", line))
     if not line.isascii():
-        line = _FORMS.sub(lambda form: unicodedata.normalize("NFKC", form.group()), normalise(line))
+        line = _LIGATURES.sub(
+            lambda form: unicodedata.normalize("NFKC", form.group()), normalise(line)
+        )
     return " ".join(line.split())
 
 
@@ -155,7 +159,7 @@ def _require_text(pages: Sequence[Sequence[Line]]) -> None:
     text = "".join(line.text for lines in pages for line in lines)
     needed = 1 if len(pages) < 3 else 4 * len(pages)
     words = len(list(islice(filter(str.isalnum, text), needed)))
-    if words < needed or len(_ILLEGIBLE.findall(text)) > LEGIBLE * len(text):
+    if words < needed or len(_ILLEGIBLE.findall(text)) > MAX_ILLEGIBLE_SHARE * len(text):
         raise Unreadable("no_text")
 
 
@@ -165,29 +169,37 @@ def _require_text(pages: Sequence[Sequence[Line]]) -> None:
 def _add_page(builder: Builder, lines: Sequence[str], above: str, headings: Headings) -> str:
     """Add a page's lines, joined where they belong together; return its last line."""
     full = full_width(lines)
-    block, joint = "", "\n\n"
+    block, separator = "", "\n\n"
     for number, line in enumerate(lines):
-        how = None if number in headings or number - 1 in headings else _joint(above, line, full)
+        how = (
+            None
+            if number in headings or number - 1 in headings
+            else _line_separator(above, line, full)
+        )
         if block and (how is None or number in headings):
-            builder.add(block, joint)
+            builder.add(block, separator)
             block = ""
         if not block:
-            joint = (
+            separator = (
                 how
                 if how is not None
-                else ("\n\n" if not above or above[-1] in _ENDS or number in headings else "\n")
+                else (
+                    "\n\n"
+                    if not above or above[-1] in _SENTENCE_ENDS or number in headings
+                    else "\n"
+                )
             )
             how = ""
         if number in headings:
             builder.section(*headings[number])
         block, above = f"{block}{how}{line}", line
-    builder.add(block, joint)
+    builder.add(block, separator)
     return above
 
 
-def _joint(above: str, below: str, full: float) -> str | None:
+def _line_separator(above: str, below: str, full: float) -> str | None:
     """Say what joins two lines: nothing, a blank, or None where the break was meant."""
-    if not above or _ITEM.match(below):
+    if not above or _LIST_ITEM.match(below):
         return None
     first = below[:2] if WIDE.match(below[0]) else below.split(" ", 1)[0]
     if full < 20 or width(above) + width(first) < full * 0.97:
@@ -200,7 +212,7 @@ def _joint(above: str, below: str, full: float) -> str | None:
 
 def _inferred(pages: Sequence[Sequence[Line]]) -> list[tuple[Headings, list[tuple[int, str]]]]:
     """Find the headings of a PDF without an outline: what stands out. Lines of one that follow each other are one."""
-    levels = infer([line for lines in pages for line in lines])
+    levels = infer_headings([line for lines in pages for line in lines])
     found: list[tuple[Headings, list[tuple[int, str]]]] = []
     place = 0
     for lines in pages:
@@ -237,7 +249,7 @@ def _bookmarks(opened: pypdfium2.PdfDocument) -> dict[int, list[tuple[int, str]]
     return found
 
 
-def _place(
+def _locate_bookmarks(
     bookmarks: Sequence[tuple[int, str]], lines: Sequence[Line]
 ) -> tuple[Headings, list[tuple[int, str]]]:
     """Find the line of each bookmark; those without one hold from the top of the page on."""

@@ -5,15 +5,15 @@ from typing import Any
 
 from chatapp.knowledge.formats.document import Builder, Document, Unreadable
 from chatapp.knowledge.formats.drawings import drawn_texts
-from chatapp.knowledge.formats.packages import Package, attribute, child, local
+from chatapp.knowledge.formats.packages import Package, attribute, child, local_name
 from chatapp.knowledge.formats.tables import Row, paragraphs
 
 MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
-LINE = 360_000  # of English Metric Units, a centimetre: shapes whose tops differ by less stand in one line
-DEEPEST = 40  # groups within each other
+LINE_HEIGHT = 360_000  # of English Metric Units, a centimetre: shapes whose tops differ by less stand in one line
+MAX_DEPTH = 40  # groups within each other
 MAX_TITLE = 120  # characters of a first text that is taken for the title of a slide without one
 _TITLES = ("title", "ctrTitle")
-_SURROUNDS = (
+_FOOTER_TYPES = (
     "dt",
     "ftr",
     "sldNum",
@@ -48,7 +48,7 @@ def read(package: Package, max_pages: int) -> Document:
 def _reference(element: Any) -> str:
     """Return an element's r:id, which stands beside an id of its own."""
     return next(
-        (str(value) for key, value in element.items() if "}" in key and local(key) == "id"), ""
+        (str(value) for key, value in element.items() if "}" in key and local_name(key) == "id"), ""
     )
 
 
@@ -66,7 +66,9 @@ class _Reader:
         titles = [shape for shape in shapes if _kind(shape) in _TITLES]
         title = " ".join(" ".join(_lines(shape)) for shape in titles)
         layout = next(iter(self._package.parts_of_type(name, "slideLayout")), "")
-        rest = [shape for shape in shapes if shape not in titles and _kind(shape) not in _SURROUNDS]
+        rest = [
+            shape for shape in shapes if shape not in titles and _kind(shape) not in _FOOTER_TYPES
+        ]
         texts = [
             text for shape in self._in_order(rest, layout) for text in self._texts(name, shape)
         ]
@@ -93,9 +95,9 @@ class _Reader:
                 yield text
 
     def _texts(self, part: str, shape: Any, depth: int = 0) -> Iterator[str]:
-        name = local(shape.tag)
+        name = local_name(shape.tag)
         if name == "grpSp":
-            if depth < DEEPEST:
+            if depth < MAX_DEPTH:
                 for inner in self._in_order(list(_shapes(shape)), ""):
                     yield from self._texts(part, inner, depth + 1)
         elif name == "graphicFrame":
@@ -123,7 +125,7 @@ class _Reader:
         for (y, x), _, shape in sorted(
             (place, order, shape) for place, order, shape in placed if place is not None
         ):
-            top = y if not lines or y - top > LINE else top
+            top = y if not lines or y - top > LINE_HEIGHT else top
             lines.append((top, x, shape))
         return [shape for _, _, shape in sorted(lines, key=lambda one: one[:2])]
 
@@ -149,7 +151,7 @@ class _Reader:
 
 def _shapes(parent: Any) -> Iterator[Any]:
     for one in parent:
-        name = local(one.tag)
+        name = local_name(one.tag)
         if name in _SHAPES:
             yield one
         elif name == _OPTIONAL and len(one):
@@ -172,7 +174,7 @@ def _offset(shape: Any) -> tuple[int, int] | None:
 
 def _placeholder(shape: Any) -> Any:
     return next(
-        (child(one, "nvPr", "ph") for one in shape if local(one.tag).startswith("nv")), None
+        (child(one, "nvPr", "ph") for one in shape if local_name(one.tag).startswith("nv")), None
     )
 
 
@@ -187,14 +189,14 @@ def _kind(shape: Any) -> str:
 def _lines(shape: Any) -> Iterator[str]:
     body = child(shape, "txBody")
     for paragraph in body if body is not None else ():
-        if local(paragraph.tag) == "p" and (text := _text(paragraph)):
+        if local_name(paragraph.tag) == "p" and (text := _text(paragraph)):
             yield text
 
 
 def _bulleted(shape: Any) -> Iterator[str]:
     """Yield a shape's paragraphs as items of a list, as deep as they stand."""
     for paragraph in child(shape, "txBody"):
-        if local(paragraph.tag) == "p" and (text := _text(paragraph)):
+        if local_name(paragraph.tag) == "p" and (text := _text(paragraph)):
             properties = child(paragraph, "pPr")
             level = attribute(properties, "lvl", "0") if properties is not None else "0"
             plain = properties is not None and child(properties, "buNone") is not None
@@ -206,7 +208,7 @@ def _bulleted(shape: Any) -> Iterator[str]:
 def _text(paragraph: Any) -> str:
     pieces: list[str] = []
     for one in paragraph:
-        name = local(one.tag)
+        name = local_name(one.tag)
         if name == "br":
             pieces.append(" ")
         elif name != "fld" or attribute(one, "type") != "slidenum":
@@ -217,9 +219,9 @@ def _text(paragraph: Any) -> str:
 def _rows(table: Any) -> Iterator[Row]:
     """Yield a table's rows; a cell that reaches down stands in each of its rows."""
     above: dict[int, str] = {}
-    for line in (one for one in table if local(one.tag) == "tr"):
+    for line in (one for one in table if local_name(one.tag) == "tr"):
         row: dict[int, str] = {}
-        for column, cell in enumerate(one for one in line if local(one.tag) == "tc"):
+        for column, cell in enumerate(one for one in line if local_name(one.tag) == "tc"):
             text = (
                 above.get(column, "")
                 if attribute(cell, "vMerge") in ("1", "true")

@@ -8,8 +8,8 @@ from chatapp.core.text import UNSPACED
 from chatapp.knowledge.formats.inferred_headings import Line
 
 EDGE_LINES = 2  # at the top and bottom of a page may be running heads
-REPEATED = 0.3  # share of the pages on which a running head stands
-TYPICAL = 0.9  # quantile of line widths that counts as the full width
+MIN_PAGE_SHARE = 0.3  # share of the pages on which a running head stands
+FULL_WIDTH_QUANTILE = 0.9  # quantile of line widths that counts as the full width
 _NUMBER = re.compile(r"^\D{0,12}?(\d{1,5})\b|\b(\d{1,5})\D{0,8}$")
 WIDE = re.compile(f"[{UNSPACED}\u3000-\u303f\uff00-\uffef]")
 
@@ -25,29 +25,29 @@ def drop_running_heads(pages: list[list[Line]]) -> None:
         for line in {lines[place] for place in _edges(lines)}:
             seen[line] += 1
             numbered[_numbering(line, index)] += 1
-    enough = max(3, REPEATED * len(pages))
+    enough = max(3, MIN_PAGE_SHARE * len(pages))
     kept: set[str] = set()
     for index, lines in enumerate(texts):
         full = full_width(lines)
         heads: set[int] = set()
-        dropped: set[int] = set()
+        excluded: set[int] = set()
         for place in _edges(lines):
             line = lines[place]
             outermost = place in (0, len(lines) - 1) or {place - 1, place + 1} & heads
-            if outermost and _like_a_head(line, full):
+            if outermost and _may_be_head(line, full):
                 is_number = (
                     _page_number(line) is not None and numbered[_numbering(line, index)] >= enough
                 )
                 if is_number or seen[line] >= enough:
                     heads.add(place)
                     if is_number or line in kept:
-                        dropped.add(place)
+                        excluded.add(place)
             kept.add(line)
         # The first of its kind stays, but however it looks it is no heading.
         looked = [
             Line(line.text) if place in heads else line for place, line in enumerate(pages[index])
         ]
-        pages[index] = [line for place, line in enumerate(looked) if place not in dropped]
+        pages[index] = [line for place, line in enumerate(looked) if place not in excluded]
 
 
 def _edges(lines: Sequence[str]) -> list[int]:
@@ -56,7 +56,7 @@ def _edges(lines: Sequence[str]) -> list[int]:
     return list(dict.fromkeys([*top, *reversed(bottom)]))
 
 
-def _like_a_head(line: str, full: float) -> bool:
+def _may_be_head(line: str, full: float) -> bool:
     """Say whether a line could be a running head: no end of a sentence, and not as wide as the text."""
     return line[-1] not in "。！？；，.!?;," and (width(line) < full * 0.9 or len(line) < 20)
 
@@ -72,7 +72,7 @@ def _page_number(line: str) -> int | None:
 
 def full_width(lines: Sequence[str]) -> float:
     widths = sorted(width(line) for line in lines)
-    return widths[int(len(widths) * TYPICAL)] if widths else 0
+    return widths[int(len(widths) * FULL_WIDTH_QUANTILE)] if widths else 0
 
 
 def width(line: str) -> int:

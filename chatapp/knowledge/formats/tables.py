@@ -13,7 +13,7 @@ LOOKAHEAD = 30  # rows by which a header is judged
 MAX_LABEL = 80  # characters of a header's cell
 LONG_CELL = 100  # characters; such a cell gets a line of its own
 TITLE_SHARE = 0.6  # of the usual number of cells; rows above the header that have fewer are titles
-LONGER, LONG_LABELLED = (
+TEXT_COLUMN_RATIO, TEXT_COLUMN_CHARACTERS = (
     3,
     20,
 )  # times as long as its header, and characters, is the cell of a column of texts
@@ -32,7 +32,7 @@ def paragraphs(rows: Iterable[Row], header: int | None = None) -> Iterator[str]:
     An empty row ends a table: what follows may have a header of its own, else goes on under the one above.
     """
     labels: dict[int, str] = {}
-    coming: list[Row] = []
+    pending: list[Row] = []
     known = False
     for row in rows:
         if known:
@@ -42,18 +42,18 @@ def paragraphs(rows: Iterable[Row], header: int | None = None) -> Iterator[str]:
                 known = False
             continue
         if row:
-            coming.append(row)
-        if len(coming) >= LOOKAHEAD or (coming and not row):
-            yield from _begin(coming, labels, header)
-            coming, known, header = [], bool(row), None
-    if coming:
-        yield from _begin(coming, labels, header)
+            pending.append(row)
+        if len(pending) >= LOOKAHEAD or (pending and not row):
+            yield from _begin_table(pending, labels, header)
+            pending, known, header = [], bool(row), None
+    if pending:
+        yield from _begin_table(pending, labels, header)
 
 
-def _begin(rows: Sequence[Row], labels: dict[int, str], header: int | None) -> Iterator[str]:
+def _begin_table(rows: Sequence[Row], labels: dict[int, str], header: int | None) -> Iterator[str]:
     """Find the header of a table's first rows, put it into `labels`, and yield the paragraphs."""
     found = (
-        _find(rows)
+        _find_header(rows)
         if header is None
         else (_Header(header - 1, _labels(rows[:header])) if header else None)
     )
@@ -73,16 +73,16 @@ def _begin(rows: Sequence[Row], labels: dict[int, str], header: int | None) -> I
     pairs = not labels and len({column for row in rows for column in row}) == 2
     for row in rows[first:]:
         if pairs and len(row) == 2 and not is_figure(row[min(row)]):
-            yield _field(*(row[column] for column in sorted(row)))
+            yield _labelled(*(row[column] for column in sorted(row)))
         else:
             yield _paragraph(row, labels)
 
 
 def _paragraph(row: Row, labels: Mapping[int, str]) -> str:
-    return in_lines(_field(labels.get(column, ""), row[column]) for column in sorted(row))
+    return row_text(_labelled(labels.get(column, ""), row[column]) for column in sorted(row))
 
 
-def in_lines(fields: Iterable[str]) -> str:
+def row_text(fields: Iterable[str]) -> str:
     """Write a row: its short fields in a line, its long ones in lines of their own."""
     lines: list[str] = []
     short: list[str] = []
@@ -99,7 +99,7 @@ def in_lines(fields: Iterable[str]) -> str:
     return "\n".join(lines)
 
 
-def _field(label: str, text: str) -> str:
+def _labelled(label: str, text: str) -> str:
     return f"{label}: {text}" if label else text
 
 
@@ -113,7 +113,7 @@ class _Header:
     titles: int = field(default=0)  # rows above it
 
 
-def _find(rows: Sequence[Row]) -> _Header | None:
+def _find_header(rows: Sequence[Row]) -> _Header | None:
     """Find the header: the first row as wide as most, where it is made of words and what stands below fits it."""
     widths = sorted(len(row) for row in rows)
     usual = widths[len(widths) // 2]
@@ -131,7 +131,7 @@ def _find(rows: Sequence[Row]) -> _Header | None:
     body = rows[place + 1 :]
     wide = len(labels) > 2
     if len(set(labels.values())) < TITLE_SHARE * len(labels) or not (
-        wide or _evidence(labels, body)
+        wide or _body_confirms(labels, body)
     ):
         return None
     return _Header(place, labels, titles)
@@ -175,7 +175,7 @@ def _all_words(row: Row) -> bool:
     )
 
 
-def _evidence(labels: Mapping[int, str], body: Sequence[Row]) -> bool:
+def _body_confirms(labels: Mapping[int, str], body: Sequence[Row]) -> bool:
     """Say whether there are only figures or only long texts below a word; a form of two columns has both or neither.
 
     Where in doubt there is none: "Bonn: 27" without its header can be read, "Supplier: Price" cannot.
@@ -184,7 +184,8 @@ def _evidence(labels: Mapping[int, str], body: Sequence[Row]) -> bool:
         cells = [row[column] for row in body if column in row]
         figures = all(map(is_figure, cells)) and not is_figure(label)
         longer = len(label) <= MAX_LABEL / 4 and all(
-            len(cell) > max(LONG_LABELLED, LONGER * len(label)) for cell in cells
+            len(cell) > max(TEXT_COLUMN_CHARACTERS, TEXT_COLUMN_RATIO * len(label))
+            for cell in cells
         )
         if len(cells) > 1 and (figures or longer):
             return True

@@ -8,16 +8,16 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from chatapp.knowledge.formats.cell_formats import BUILT_IN, GENERAL, Show, plain, shows
+from chatapp.knowledge.formats.cell_formats import BUILT_IN, GENERAL, Formatter, formatter, general
 from chatapp.knowledge.formats.document import MAX_CHARACTERS, Builder, Document, Unreadable
-from chatapp.knowledge.formats.packages import Package, attribute, child, local
+from chatapp.knowledge.formats.packages import Package, attribute, child, local_name
 from chatapp.knowledge.formats.tables import Row, paragraphs
 
 MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 MAX_ROWS = 1_048_576  # of a sheet in Excel; a file with more is none of its making
 MAX_STRINGS = 5_000_000
 MAX_MERGED = 100_000
-MAX_KEPT = 100_000  # numbers as they are shown, which repeat
+MAX_CACHED_NUMBERS = 100_000  # numbers as they are shown, which repeat
 BLOCK_BYTES = 1024 * 1024
 OVERLAP = 512  # bytes of one block that are looked at again with the next
 _MERGED = re.compile(
@@ -47,7 +47,7 @@ def read(package: Package) -> Document:
 
 
 def _reference(sheet: Any) -> str:
-    return next((str(value) for key, value in sheet.items() if local(key) == "id"), "")
+    return next((str(value) for key, value in sheet.items() if local_name(key) == "id"), "")
 
 
 class _Reader:
@@ -58,7 +58,7 @@ class _Reader:
         properties = child(book, "workbookPr")
         from_1904 = properties is not None and attribute(properties, "date1904") in _ON
         self._strings = _strings(package, package.parts_of_type(main, "sharedStrings"))
-        self._shows = _formats(package, package.parts_of_type(main, "styles"), from_1904)
+        self._formatters = _formats(package, package.parts_of_type(main, "styles"), from_1904)
         self._columns: dict[str, int] = {}
         self._numbers: dict[tuple[str, str | None], str] = {}
 
@@ -99,7 +99,7 @@ class _Reader:
                 continue
             value = formula = ""
             for one in cell:
-                name = local(one.tag)
+                name = local_name(one.tag)
                 if name == "v":
                     value = one.text or ""
                 elif name == "is":
@@ -107,7 +107,7 @@ class _Reader:
                 elif name == "f":
                     formula = one.text or ""
             if value:
-                cells[column] = self._shown(value, cell.get("t") or "n", cell.get("s"))
+                cells[column] = self._cell_text(value, cell.get("t") or "n", cell.get("s"))
             elif formula:  # never calculated
                 cells[column] = f"={formula}"
         return {column: text for column, text in cells.items() if text}
@@ -120,7 +120,7 @@ class _Reader:
             self._columns[letters] = number - 1
         return self._columns[letters]
 
-    def _shown(self, value: str, kind: str, style: str | None) -> str:
+    def _cell_text(self, value: str, kind: str, style: str | None) -> str:
         if kind == "s":
             return (
                 self._strings[int(value)].strip()
@@ -134,10 +134,10 @@ class _Reader:
         shown = self._numbers.get((value, style))
         if shown is None:
             try:
-                shown = (self._shows[int(style)] if style else plain)(float(value))
+                shown = (self._formatters[int(style)] if style else general)(float(value))
             except (ValueError, IndexError, OverflowError):
                 shown = value
-            if len(self._numbers) < MAX_KEPT:
+            if len(self._numbers) < MAX_CACHED_NUMBERS:
                 self._numbers[value, style] = shown
         return shown
 
@@ -158,15 +158,15 @@ def _phrase(element: Any) -> str:
     """Return a string's text in all its letters' formats, without how it is pronounced."""
     pieces: list[str] = []
     for one in element:
-        name = local(one.tag)
+        name = local_name(one.tag)
         if name == "t":
             pieces.append(one.text or "")
         elif name == "r":
-            pieces += (inner.text or "" for inner in one if local(inner.tag) == "t")
+            pieces += (inner.text or "" for inner in one if local_name(inner.tag) == "t")
     return "".join(pieces)
 
 
-def _formats(package: Package, parts: Sequence[str], from_1904: bool) -> list[Show]:
+def _formats(package: Package, parts: Sequence[str], from_1904: bool) -> list[Formatter]:
     """Return what shows a number, for each style of a cell."""
     if not parts:
         return []
@@ -177,11 +177,11 @@ def _formats(package: Package, parts: Sequence[str], from_1904: bool) -> list[Sh
         if own is not None
         else {}
     )
-    made: list[Show] = []
+    made: list[Formatter] = []
     for style in styles if styles is not None else ():
         number = attribute(style, "numFmtId", "0")
         code = codes.get(number) or BUILT_IN.get(int(number) if number.isdigit() else 0, GENERAL)
-        made.append(plain if code == GENERAL else shows(code, from_1904))
+        made.append(general if code == GENERAL else formatter(code, from_1904))
     return made
 
 

@@ -17,20 +17,20 @@ from typing import Any
 from sqlalchemy import Select, func, select, update
 from sqlalchemy.orm import Session
 
-from chatapp.knowledge.chroma import Entry, Missing, Rejected, VectorIndex
-from chatapp.knowledge.ingest.jobs import VISIBLE, write_patiently
-from chatapp.knowledge.json_client import Away, Slow
-from chatapp.knowledge.search.dense import UNKNOWN
+from chatapp.knowledge.chroma import CollectionMissing, RequestRejected, VectorEntry, VectorIndex
+from chatapp.knowledge.ingest.jobs import SEARCHABLE, write_with_retry
+from chatapp.knowledge.json_client import TimedOut, Unreachable
+from chatapp.knowledge.search.dense import NEEDS_REBUILD
 from chatapp.storage.database import Database
 from chatapp.storage.models import Chunk, File, KnowledgeBase, Vector
 
 log = logging.getLogger("chatapp.knowledge")
 
-BATCH = 100  # vectors in one call: more hold the server's other callers
+BATCH_VECTORS = 100  # vectors in one call: more hold the server's other callers
 NEIGHBOURS = 10  # equal vectors of equal texts may come first
-EQUAL = 0.999  # of a similarity
-AWAY_SECONDS = 3  # after nobody listened
-AGAIN_SECONDS = 30  # after it kept silent, or after a collection could not be made
+EQUAL_SIMILARITY = 0.999  # of a similarity
+UNREACHABLE_SECONDS = 3  # after nobody listened
+RETRY_SECONDS = 30  # after it kept silent, or after a collection could not be made
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class _Sample:
     keys: frozenset[int]
 
 
-class Sync:
+class ChromaSync:
     """Brings one collection after the other in line."""
 
     def __init__(self, database: Database, index: VectorIndex) -> None:
@@ -64,13 +64,13 @@ class Sync:
         self._checked = ""
         self._wait_until = 0.0
 
-    def due(self) -> bool:
+    def has_work(self) -> bool:
         """Say whether a collection has to follow, or the server is another than the one that was checked."""
         return time.monotonic() >= self._wait_until and (
             self._unchecked() is not None or self._next() is not None
         )
 
-    def go_on(self) -> bool:
+    def run_step(self) -> bool:
         """Check, or bring one base in line; say whether anything was done."""
         if time.monotonic() < self._wait_until:
             return False
@@ -80,30 +80,30 @@ class Sync:
                 self._checked = url
                 return True
             base = self._next()
-            return base is not None and self._bring_in_line(base)
-        except Away as fault:
+            return base is not None and self._synchronise(base)
+        except Unreachable as fault:
             log.warning("Chroma does not answer, its index waits: %s", fault)
-            self._rest(fault)
-        except Rejected as fault:
+            self._back_off(fault)
+        except RequestRejected as fault:
             log.warning("Chroma does not take what it is given, its index waits: %s", fault)
-            self._wait_until = time.monotonic() + 10 * AGAIN_SECONDS
+            self._wait_until = time.monotonic() + 10 * RETRY_SECONDS
         return False
 
     def drop(self, base_id: str) -> None:
         """Remove all collections of a base; raise Away, and for a while at once after that."""
         if time.monotonic() < self._wait_until:
-            raise Away("a moment ago")
+            raise Unreachable("a moment ago")
         try:
             for name in self._index.names(_Base(0, base_id, 0, 0, None, "").prefix):
                 self._index.drop(name)
-        except (Away, Rejected) as fault:
-            self._rest(fault)
-            raise Away(str(fault)) from fault
+        except (Unreachable, RequestRejected) as fault:
+            self._back_off(fault)
+            raise Unreachable(str(fault)) from fault
 
-    def _rest(self, fault: Exception) -> None:
+    def _back_off(self, fault: Exception) -> None:
         """Leave Chroma alone for a while: the longer, the longer it kept us waiting."""
         self._wait_until = time.monotonic() + (
-            AWAY_SECONDS if not isinstance(fault, Slow) else AGAIN_SECONDS
+            UNREACHABLE_SECONDS if not isinstance(fault, TimedOut) else RETRY_SECONDS
         )
 
     def _unchecked(self) -> str | None:
@@ -133,7 +133,9 @@ class Sync:
 
     def _check_all(self) -> None:
         for base in self._bases(
-            _BASES.where(KnowledgeBase.collection.is_not(None), KnowledgeBase.indexed != UNKNOWN)
+            _BASES.where(
+                KnowledgeBase.collection.is_not(None), KnowledgeBase.indexed != NEEDS_REBUILD
+            )
         ):
             if base.indexed == base.changed and not self._is_right(
                 base, base.collection or "", self._sample(base)
@@ -142,19 +144,19 @@ class Sync:
                     "Chroma's collection of base %d is not what SQL says; it is made again",
                     base.number,
                 )
-                self._mark(base, UNKNOWN)
+                self._mark(base, NEEDS_REBUILD)
 
-    def _bring_in_line(self, base: _Base) -> bool:
+    def _synchronise(self, base: _Base) -> bool:
         """Make the base's collection hold what SQL holds; a new one where the present one is in doubt or lost."""
         name = base.collection
-        if name is None or base.indexed == UNKNOWN:
+        if name is None or base.indexed == NEEDS_REBUILD:
             name = self._new_name(base)
             self._index.create(name)
         try:
             right = self._is_right(base, name, self._fill(base, name))
-        except Missing:
+        except CollectionMissing:
             right = False
-        except Rejected:
+        except RequestRejected:
             self._drop_new(base, name)
             raise
         if right:
@@ -167,9 +169,9 @@ class Sync:
             base.number,
         )
         self._drop_new(base, name)
-        self._mark(base, UNKNOWN)
-        if base.indexed == UNKNOWN:  # a new one was wrong too
-            self._wait_until = time.monotonic() + AGAIN_SECONDS
+        self._mark(base, NEEDS_REBUILD)
+        if base.indexed == NEEDS_REBUILD:  # a new one was wrong too
+            self._wait_until = time.monotonic() + RETRY_SECONDS
         return False
 
     def _drop_new(self, base: _Base, name: str) -> None:
@@ -204,19 +206,19 @@ class Sync:
 
     def _push(self, name: str, md5s: Mapping[int, str], fingerprint: str) -> None:
         vectors = self._database.read(lambda t: _vectors(t, list(md5s), fingerprint))
-        entries = [Entry(key, md5s[key], vector) for key, vector in vectors.items()]
+        entries = [VectorEntry(key, md5s[key], vector) for key, vector in vectors.items()]
         if entries:
             self._index.upsert(name, entries)
 
     def _wanted(self, base: _Base) -> dict[int, str]:
         """Return the chunks that have a vector, each with its file's md5."""
-        query = _of(base, select(Vector.chunk_id, File.md5))
+        query = _of_base(base, select(Vector.chunk_id, File.md5))
         return self._database.read(lambda t: {row.chunk_id: row.md5 for row in t.execute(query)})
 
     def _sample(self, base: _Base) -> "_Sample":
         count, low, high = func.count(), func.min(Vector.chunk_id), func.max(Vector.chunk_id)
         row = self._database.read(
-            lambda t: t.execute(_of(base, select(count, low, high).select_from(Vector))).one()
+            lambda t: t.execute(_of_base(base, select(count, low, high).select_from(Vector))).one()
         )
         return _Sample(row[0], frozenset(row[1:]) - {None})
 
@@ -229,10 +231,10 @@ class Sync:
                 lambda t: _vectors(t, sorted(sample.keys), base.fingerprint)
             )
             return all(
-                _finds(self._index.query(name, vector, NEIGHBOURS), key)
+                _finds_itself(self._index.query(name, vector, NEIGHBOURS), key)
                 for key, vector in vectors.items()
             )
-        except Missing:
+        except CollectionMissing:
             return False
 
     def _mark(self, base: _Base, indexed: int, collection: str | None = None) -> bool:
@@ -249,7 +251,7 @@ class Sync:
         changed = (
             update(KnowledgeBase).where(*same).values(**values).returning(KnowledgeBase.number)
         )
-        return write_patiently(self._database, lambda t: bool(t.scalars(changed).all()))
+        return write_with_retry(self._database, lambda t: bool(t.scalars(changed).all()))
 
 
 _COLLECTION = select(KnowledgeBase.collection)
@@ -265,7 +267,7 @@ _BASES = (
 )
 
 
-def _of(base: _Base, query: Any) -> Any:
+def _of_base(base: _Base, query: Any) -> Any:
     """Narrow a query to the vectors of a base that should be in Chroma."""
     return (
         query.join(Chunk, Chunk.id == Vector.chunk_id)
@@ -273,18 +275,20 @@ def _of(base: _Base, query: Any) -> Any:
         .where(
             File.knowledge_base_id == base.id,
             Vector.fingerprint == base.fingerprint,
-            File.status.in_(VISIBLE),
+            File.status.in_(SEARCHABLE),
         )
     )
 
 
-def _finds(scores: Mapping[int, float], key: int) -> bool:
+def _finds_itself(scores: Mapping[int, float], key: int) -> bool:
     """Say whether a chunk is among its own neighbours, or stands behind ten that are equal to it."""
-    return key in scores or (len(scores) == NEIGHBOURS and min(scores.values()) > EQUAL)
+    return key in scores or (len(scores) == NEIGHBOURS and min(scores.values()) > EQUAL_SIMILARITY)
 
 
 def _batches(keys: Sequence[int]) -> list[list[int]]:
-    return [list(keys[first : first + BATCH]) for first in range(0, len(keys), BATCH)]
+    return [
+        list(keys[first : first + BATCH_VECTORS]) for first in range(0, len(keys), BATCH_VECTORS)
+    ]
 
 
 def _vectors(t: Session, keys: Sequence[int], fingerprint: str) -> dict[int, bytes]:

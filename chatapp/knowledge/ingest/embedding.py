@@ -19,25 +19,25 @@ from sqlalchemy.orm import Session
 from chatapp.errors import EmbedderUnavailable
 from chatapp.knowledge.embedders import Embedder
 from chatapp.knowledge.ingest.jobs import (
-    FREE,
+    NO_LEASE,
     Job,
     LeaseLost,
-    Leaving,
+    Stopping,
     error_json,
-    give_back,
-    hold,
-    renewed,
-    write_patiently,
+    lease_renewal,
+    release,
+    update_leased,
+    write_with_retry,
 )
-from chatapp.knowledge.reindex import aim, wanted_id
+from chatapp.knowledge.reindex import target_fingerprint, wanted_fingerprint
 from chatapp.knowledge.search.vectors import dimension
 from chatapp.storage.database import Database
 from chatapp.storage.models import Chunk, File, KnowledgeBase, Vector, now
 
 log = logging.getLogger("chatapp.knowledge")
 
-BATCH = 32  # chunks in one transaction
-AGAIN_SECONDS = (
+BATCH_CHUNKS = 32  # chunks in one transaction
+RETRY_SECONDS = (
     5,
     600,
 )  # after an embedder did not answer: the first wait, doubled each time, and the longest
@@ -47,42 +47,44 @@ class Embedding:
     """Takes files from embedding to ready. `leaving` says when this process has to end."""
 
     def __init__(
-        self, database: Database, embedder: Embedder | None, leaving: Callable[[], bool]
+        self, database: Database, embedder: Embedder | None, should_stop: Callable[[], bool]
     ) -> None:
         self._database = database
         self._embedder = embedder
-        self._leaving = leaving
+        self._should_stop = should_stop
 
     def run(self, job: Job) -> str:
         """Give a claimed file its vectors; return its status."""
         try:
             embedder = self._embedder
             fingerprint = (
-                write_patiently(self._database, lambda t: aim(t, job.base, embedder))
+                write_with_retry(
+                    self._database, lambda t: target_fingerprint(t, job.base, embedder)
+                )
                 if embedder
                 else None
             )
             if embedder is not None and fingerprint is not None:
                 self._embed(job, embedder, fingerprint)
-            over = {"status": "ready", "progress": 1.0, "error": None, **FREE}
-            hold(
+            over = {"status": "ready", "progress": 1.0, "error": None, **NO_LEASE}
+            update_leased(
                 self._database,
                 job,
                 over if fingerprint is None else {**over, "embedded": fingerprint},
             )
         except LeaseLost:
             return "lost"
-        except Leaving:
-            return give_back(self._database, job, File.attempts - 1)
+        except Stopping:
+            return release(self._database, job, File.attempts - 1)
         except EmbedderUnavailable as fault:
-            return self._wait(job, fault)
+            return self._postpone(job, fault)
         return "ready"
 
     def _embed(self, job: Job, embedder: Embedder, fingerprint: str) -> None:
         after = -1
         while rows := self._next(job, after):
-            if self._leaving() or self._database.read(_others_wait):
-                raise Leaving
+            if self._should_stop() or self._database.read(_files_are_queued):
+                raise Stopping
             vectors = self._vectors(job, rows, embedder, fingerprint)
             after = rows[-1].ordinal
             self._store(job, vectors, (after + 1) / max(rows[0].total, 1))
@@ -95,9 +97,10 @@ class Embedding:
     ) -> list[dict[str, Any]]:
         """Make the vectors of these chunks that are missing and worth it; what the embedder refuses alone stays without."""
         held = self._database.read(lambda t: _held(t, [row.id for row in rows], fingerprint))
-        missing = [row for row in rows if row.id not in held and embedder.takes(row.text)]
+        missing = [row for row in rows if row.id not in held and embedder.supports(row.text)]
         made = embedder.embed_passages(
-            [_said(job, row) for row in missing], lambda: hold(self._database, job, renewed())
+            [_embedded_text(job, row) for row in missing],
+            lambda: update_leased(self._database, job, lease_renewal()),
         )
         if None in made:
             log.warning(
@@ -112,18 +115,18 @@ class Embedding:
         ]
 
     def _store(self, job: Job, vectors: Sequence[dict[str, Any]], progress: float) -> None:
-        hold(
+        update_leased(
             self._database,
             job,
-            {**renewed(progress), "error": None},
+            {**lease_renewal(progress), "error": None},
             lambda t: _add(t, job, vectors),
         )
 
-    def _wait(self, job: Job, fault: EmbedderUnavailable) -> str:
-        first, longest = AGAIN_SECONDS
+    def _postpone(self, job: Job, fault: EmbedderUnavailable) -> str:
+        first, longest = RETRY_SECONDS
         until = now() + timedelta(seconds=min(first * 2 ** min(job.attempts - 1, 10), longest))
         try:
-            hold(
+            update_leased(
                 self._database,
                 job,
                 {"error": error_json(fault), "lease_owner": None, "lease_until": until},
@@ -133,7 +136,7 @@ class Embedding:
         return "embedding"
 
 
-def _others_wait(t: Session) -> bool:
+def _files_are_queued(t: Session) -> bool:
     return bool(t.scalar(select(exists().where(File.status == "queued"))))
 
 
@@ -143,7 +146,7 @@ def _chunks(t: Session, job: Job, after: int) -> Sequence[Any]:
     return t.execute(
         query.where(Chunk.file_id == job.file_id, Chunk.ordinal > after)
         .order_by(Chunk.ordinal)
-        .limit(BATCH)
+        .limit(BATCH_CHUNKS)
     ).all()
 
 
@@ -157,7 +160,7 @@ def _held(t: Session, chunk_ids: Sequence[int], fingerprint: str) -> set[int]:
     )
 
 
-def _said(job: Job, row: Any) -> str:
+def _embedded_text(job: Job, row: Any) -> str:
     """Return what is embedded: title and headings stand before the text, as in the lexical index."""
     return "\n".join(filter(None, [Path(job.name).stem, row.heading, row.text]))
 
@@ -167,7 +170,9 @@ def _add(t: Session, job: Job, vectors: Sequence[dict[str, Any]]) -> None:
     if not vectors:
         return
     base = t.get_one(KnowledgeBase, job.base, with_for_update=True)
-    if wanted_id(base) != vectors[0]["fingerprint"]:  # somebody has begun to index anew meanwhile
+    if (
+        wanted_fingerprint(base) != vectors[0]["fingerprint"]
+    ):  # somebody has begun to index anew meanwhile
         raise LeaseLost
     made = dict(base.target or base.fingerprint or {})
     length = dimension(vectors[0]["embedding"])

@@ -19,13 +19,13 @@ from chatapp.storage.models import File, now
 
 LEASE = timedelta(seconds=60)
 BATCH_CHUNKS = 48  # 30 to 50 ms of SQLite's write lock
-PATIENCE_SECONDS = 60  # with a database that others keep busy
+BUSY_RETRY_SECONDS = 60  # with a database that others keep busy
 UNREAD = ("queued", "parsing", "indexing")
-IN_WORK = ("parsing", "indexing", "embedding")
-VISIBLE = ("embedding", "ready")
+IN_PROGRESS = ("parsing", "indexing", "embedding")
+SEARCHABLE = ("embedding", "ready")
 DELETING = "deleting"
 
-FREE: Mapping[str, object] = {"lease_owner": None, "lease_until": None}
+NO_LEASE: Mapping[str, object] = {"lease_owner": None, "lease_until": None}
 
 T = TypeVar("T")
 
@@ -34,7 +34,7 @@ class LeaseLost(Exception):
     """The file is gone, or somebody else's to work on."""
 
 
-class Leaving(Exception):
+class Stopping(Exception):
     """This process was asked to end."""
 
 
@@ -51,7 +51,7 @@ class Job:
     attempts: int
 
 
-def hold(
+def update_leased(
     database: Database,
     job: Job,
     values: Mapping[str, object],
@@ -60,36 +60,36 @@ def hold(
     """Change the file's row and do `more`, in one transaction; raise LeaseLost where it is not ours any more."""
 
     def change(t: Session) -> None:
-        ours = (File.id == job.file_id, File.lease_owner == job.owner, File.status.in_(IN_WORK))
+        ours = (File.id == job.file_id, File.lease_owner == job.owner, File.status.in_(IN_PROGRESS))
         changed = update(File).where(*ours).values(**values).returning(File.id)
         if t.scalars(changed.execution_options(synchronize_session=False)).first() is None:
             raise LeaseLost
         if more is not None:
             more(t)
 
-    write_patiently(database, change)
+    write_with_retry(database, change)
 
 
-def give_back(
+def release(
     database: Database, job: Job, attempts: ColumnElement[int] | InstrumentedAttribute[int]
 ) -> str:
     """Let somebody go on with a file at once; return its status."""
     status = "embedding" if job.is_read else "queued"
     try:
-        hold(database, job, {"status": status, "attempts": attempts, **FREE})
+        update_leased(database, job, {"status": status, "attempts": attempts, **NO_LEASE})
     except LeaseLost:
         return "lost"
     return status
 
 
-def renewed(progress: float | None = None) -> dict[str, object]:
+def lease_renewal(progress: float | None = None) -> dict[str, object]:
     """Return the values that keep a lease for its time, and say how far it is (0..1)."""
     return {"lease_until": now() + LEASE} | ({} if progress is None else {"progress": progress})
 
 
-def write_patiently(database: Database, fn: Callable[[Session], T]) -> T:
+def write_with_retry(database: Database, fn: Callable[[Session], T]) -> T:
     """Write, and wait for a database that others keep busy: a file must not fail for it."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + BUSY_RETRY_SECONDS
     while True:
         try:
             return database.write(fn)

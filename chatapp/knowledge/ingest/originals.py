@@ -18,8 +18,8 @@ from chatapp.errors import ChatAppError, DiskFull, TooLarge, UnreadableFile
 from chatapp.settings import MB
 
 PIECE_BYTES = 256 * 1024
-FORGOTTEN_SECONDS = 24 * 3600  # after which an upload that never ended is cleared away
-_FULL = (errno.ENOSPC, errno.EDQUOT)
+ABANDONED_SECONDS = 24 * 3600  # after which an upload that never ended is cleared away
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Incoming(io.RawIOBase):
             try:
                 self._file.write(data)
             except OSError as error:
-                if error.errno not in _FULL:
+                if error.errno not in _DISK_FULL:
                     raise
                 self._fault = DiskFull()
             self._sha256.update(data)
@@ -93,7 +93,7 @@ class Incoming(io.RawIOBase):
         try:
             self._file.close()
         except OSError as error:
-            if error.errno not in _FULL:
+            if error.errno not in _DISK_FULL:
                 raise
             self._fault = self._fault or DiskFull()
 
@@ -120,7 +120,7 @@ class Originals:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             return Incoming(self._folder / f"incoming-{uuid.uuid4().hex}", self._limit)
         except OSError as error:
-            if error.errno in _FULL:
+            if error.errno in _DISK_FULL:
                 raise DiskFull from error
             raise
 
@@ -149,7 +149,7 @@ class Originals:
         """Clear away uploads that never ended."""
         for path in self._folder.glob("incoming-*"):
             try:
-                if path.stat().st_mtime < time.time() - FORGOTTEN_SECONDS:
+                if path.stat().st_mtime < time.time() - ABANDONED_SECONDS:
                     path.unlink()
             except FileNotFoundError:
                 continue

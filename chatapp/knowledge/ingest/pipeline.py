@@ -25,17 +25,17 @@ from chatapp.errors import ChatAppError, DatabaseBusy, UnreadableFile
 from chatapp.knowledge.formats.document import Document, Section
 from chatapp.knowledge.ingest.jobs import (
     BATCH_CHUNKS,
-    FREE,
-    IN_WORK,
+    IN_PROGRESS,
     LEASE,
+    NO_LEASE,
     Job,
     LeaseLost,
-    Leaving,
+    Stopping,
     error_json,
-    give_back,
-    hold,
-    renewed,
-    write_patiently,
+    lease_renewal,
+    release,
+    update_leased,
+    write_with_retry,
 )
 from chatapp.knowledge.ingest.originals import Originals
 from chatapp.knowledge.ingest.remove import Remover
@@ -44,10 +44,10 @@ from chatapp.knowledge.search.bm25 import LexicalIndex, tokens_of
 from chatapp.storage.database import Database
 from chatapp.storage.models import Chunk, File, FileText, KnowledgeBase, now
 
-BEAT_SECONDS = 10
+HEARTBEAT_SECONDS = 10
 MAX_ATTEMPTS = 3
 MAX_TITLE = 500  # characters of a heading with nothing below it
-PARSED = 0.1  # share of the progress bar
+PARSED_PROGRESS = 0.1  # share of the progress bar
 
 log = logging.getLogger("chatapp.knowledge")
 
@@ -71,33 +71,33 @@ class Ingest:
         index: LexicalIndex,
         originals: Originals,
         parse: Parse,
-        leaving: Callable[[], bool] = lambda: False,
+        should_stop: Callable[[], bool] = lambda: False,
         embeds: bool = False,
     ) -> None:
         self._database = database
         self._index = index
         self._originals = originals
         self._parse = parse
-        self._leaving = leaving
+        self._should_stop = should_stop
         self._embeds = embeds
         self._remover = Remover(database, index, originals)
-        self._beat_at = 0.0
+        self._heartbeat_at = 0.0
 
     def claim(self, owner: str) -> Job | None:
         """Lease the oldest file that waits to be read, else to be embedded, or whose reader has gone; None: there is none."""
 
-        return write_patiently(self._database, lambda t: _lease(t, owner))
+        return write_with_retry(self._database, lambda t: _lease(t, owner))
 
     def read(self, job: Job) -> str:
         """Read a claimed file to its end and return its status; one that is lost or given back leaves nothing behind."""
         try:
             document = self._parse(
-                self._originals.path(job.sha256), job.name, lambda: self._beat(job)
+                self._originals.path(job.sha256), job.name, lambda: self._heartbeat(job)
             )
             self._remover.remove_chunks(job.file_id)
             chunks = self._index_document(job, document)
             status, progress = ("embedding", 0.0) if self._embeds else ("ready", 1.0)
-            hold(
+            update_leased(
                 self._database,
                 job,
                 {
@@ -106,15 +106,15 @@ class Ingest:
                     "chunks": chunks,
                     "attempts": 0,
                     "error": None,
-                    **FREE,
+                    **NO_LEASE,
                 },
             )
         except LeaseLost:
             return "lost"
-        except Leaving:
-            return give_back(self._database, job, File.attempts - 1)
+        except Stopping:
+            return release(self._database, job, File.attempts - 1)
         except ParserBroken:
-            return give_back(self._database, job, File.attempts)
+            return release(self._database, job, File.attempts)
         except DatabaseBusy:
             raise
         except FileNotFoundError:
@@ -133,9 +133,13 @@ class Ingest:
             )
 
         pages = len(document.pages) or None
-        read: dict[str, object] = {"status": "indexing", "progress": PARSED, "embedded": None}
+        read: dict[str, object] = {
+            "status": "indexing",
+            "progress": PARSED_PROGRESS,
+            "embedded": None,
+        }
         read |= {"media_type": document.media_type, "pages": pages}
-        hold(self._database, job, read, keep_text)
+        update_leased(self._database, job, read, keep_text)
         sections = _with_text(document)
         spans = split(
             document.text,
@@ -144,10 +148,10 @@ class Ingest:
         rows = _rows(job, document, sections, spans)
         written = 0
         while batch := list(islice(rows, BATCH_CHUNKS)):
-            if self._leaving():
-                raise Leaving
+            if self._should_stop():
+                raise Stopping
             written += len(batch)
-            self._add(job, batch, PARSED + (1 - PARSED) * written / len(spans))
+            self._add(job, batch, PARSED_PROGRESS + (1 - PARSED_PROGRESS) * written / len(spans))
         return written
 
     def _add(self, job: Job, batch: Sequence[_Row], progress: float) -> None:
@@ -158,19 +162,21 @@ class Ingest:
                 t, job.base, [(key, row.tokens) for key, row in zip(ids, batch, strict=True)]
             )
 
-        hold(self._database, job, renewed(progress), add)
+        update_leased(self._database, job, lease_renewal(progress), add)
 
-    def _beat(self, job: Job) -> None:
-        if self._leaving():
-            raise Leaving
-        if time.monotonic() - self._beat_at > BEAT_SECONDS:
-            hold(self._database, job, renewed())
-            self._beat_at = time.monotonic()
+    def _heartbeat(self, job: Job) -> None:
+        if self._should_stop():
+            raise Stopping
+        if time.monotonic() - self._heartbeat_at > HEARTBEAT_SECONDS:
+            update_leased(self._database, job, lease_renewal())
+            self._heartbeat_at = time.monotonic()
 
     def _fail(self, job: Job, error: ChatAppError) -> str:
         self._remover.remove_chunks(job.file_id)
         try:
-            hold(self._database, job, {"status": "failed", "error": error_json(error), **FREE})
+            update_leased(
+                self._database, job, {"status": "failed", "error": error_json(error), **NO_LEASE}
+            )
         except LeaseLost:
             return "lost"
         log.info("file %s cannot be read: %s", job.file_id, error.key)
@@ -234,21 +240,23 @@ def page_of(pages: Sequence[int], offset: int) -> int | None:
 _IS_READ = File.status == "embedding"
 
 
-def is_waiting() -> ColumnElement[bool]:
+def is_claimable() -> ColumnElement[bool]:
     """Return the condition for a file to be worked on: queued, read and not yet embedded, or left by a worker that is gone."""
     free = or_(File.lease_until.is_(None), File.lease_until < now())
-    return or_(File.status == "queued", and_(File.status.in_(IN_WORK), free))
+    return or_(File.status == "queued", and_(File.status.in_(IN_PROGRESS), free))
 
 
-def is_due(t: Session) -> bool:
+def has_pending(t: Session) -> bool:
     """Say whether any file has to be read."""
-    return bool(t.scalar(select(exists().where(is_waiting()))))
+    return bool(t.scalar(select(exists().where(is_claimable()))))
 
 
-def release_dead(t: Session, host: str) -> None:
+def release_dead_leases(t: Session, host: str) -> None:
     """Free the files whose worker ran on this machine and runs no more."""
     for owner in t.scalars(
-        select(File.lease_owner).where(File.status.in_(IN_WORK), File.lease_owner.like(f"{host}:%"))
+        select(File.lease_owner).where(
+            File.status.in_(IN_PROGRESS), File.lease_owner.like(f"{host}:%")
+        )
     ).all():
         pid = (owner or "").split(":")[1]
         if pid.isdigit() and not _runs(int(pid)):
@@ -271,11 +279,11 @@ def _runs(pid: int) -> bool:
 
 
 def _lease(t: Session, owner: str) -> Job | None:
-    _give_up(t)
+    _fail_exhausted(t)
     may_be_tried = or_(_IS_READ, File.attempts < MAX_ATTEMPTS)
     waiting = (
         select(File.id)
-        .where(is_waiting(), may_be_tried)
+        .where(is_claimable(), may_be_tried)
         .order_by(_IS_READ, File.created_at, File.id)
         .limit(1)
         .with_for_update(skip_locked=True)
@@ -314,11 +322,11 @@ def _lease(t: Session, owner: str) -> Job | None:
     )
 
 
-def _give_up(t: Session) -> None:
+def _fail_exhausted(t: Session) -> None:
     """Fail files whose readers died too often: they are more than the limits allow."""
     t.execute(
         update(File)
-        .where(is_waiting(), File.attempts >= MAX_ATTEMPTS, ~_IS_READ)
+        .where(is_claimable(), File.attempts >= MAX_ATTEMPTS, ~_IS_READ)
         .values(
             status="failed",
             error=error_json(UnreadableFile("limits")),

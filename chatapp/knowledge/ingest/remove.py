@@ -11,16 +11,16 @@ from collections.abc import Callable, Iterable
 from sqlalchemy import delete, exists, or_, select, update
 from sqlalchemy.orm import Session
 
-from chatapp.knowledge.ingest.chroma_sync import Sync
+from chatapp.knowledge.ingest.chroma_sync import ChromaSync
 from chatapp.knowledge.ingest.jobs import (
     BATCH_CHUNKS,
     DELETING,
     LEASE,
     lock_content,
-    write_patiently,
+    write_with_retry,
 )
 from chatapp.knowledge.ingest.originals import Originals
-from chatapp.knowledge.json_client import Away
+from chatapp.knowledge.json_client import Unreachable
 from chatapp.knowledge.search.bm25 import LexicalIndex
 from chatapp.storage.database import Database
 from chatapp.storage.models import Chunk, File, KnowledgeBase, now
@@ -36,18 +36,18 @@ class Remover:
         database: Database,
         index: LexicalIndex,
         originals: Originals,
-        sync: Sync | None = None,
+        sync: ChromaSync | None = None,
     ) -> None:
         self._database = database
         self._index = index
         self._originals = originals
         self._sync = sync
 
-    def due(self) -> bool:
+    def has_work(self) -> bool:
         """Say whether a removal was begun and left."""
         return self._database.read(lambda t: _left_file(t) is not None or _left_base(t) is not None)
 
-    def go_on(self) -> bool:
+    def run_step(self) -> bool:
         """Finish one removal that was left; say whether there was one."""
         file_id = self._database.read(_left_file)
         if file_id is not None:
@@ -72,7 +72,7 @@ class Remover:
             if not t.scalar(select(exists().where(File.sha256 == sha256))):
                 self._originals.remove(sha256)
 
-        write_patiently(self._database, finish)
+        write_with_retry(self._database, finish)
 
     def remove_bases(self, numbers: Iterable[int]) -> None:
         """Remove marked bases, as far as their owner waits for it."""
@@ -83,7 +83,7 @@ class Remover:
     def remove_base(self, number: int, enough: Callable[[], bool] = lambda: False) -> bool:
         """Remove a marked base file by file; `enough` may end this early, the worker does the rest. Say whether it is gone."""
         while not enough():
-            file_id = write_patiently(self._database, lambda t: _mark_one_of(t, number))
+            file_id = write_with_retry(self._database, lambda t: _mark_one_of(t, number))
             if file_id is None:
                 return self._drop_base(number)
             self.remove_file(file_id)
@@ -99,9 +99,9 @@ class Remover:
                 return False
             try:
                 self._sync.drop(base_id)
-            except Away:
+            except Unreachable:
                 return False
-        write_patiently(
+        write_with_retry(
             self._database,
             lambda t: (
                 t.execute(delete(KnowledgeBase).where(KnowledgeBase.number == number)) and None
@@ -111,7 +111,7 @@ class Remover:
 
     def remove_chunks(self, file_id: str) -> None:
         """Remove a file's chunks and lexical rows, batch by batch."""
-        while write_patiently(self._database, lambda t: self._remove_batch(t, file_id)):
+        while write_with_retry(self._database, lambda t: self._remove_batch(t, file_id)):
             pass
 
     def _remove_batch(self, t: Session, file_id: str) -> bool:

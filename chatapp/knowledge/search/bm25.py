@@ -22,12 +22,15 @@ from chatapp.storage.models import KnowledgeBase
 
 K1 = 1.2
 B = 0.75
-VISIBLE_CHUNKS = "SELECT c.id FROM chunks c JOIN files f ON f.id = c.file_id WHERE f.status IN ('embedding', 'ready')"
+SEARCHABLE_CHUNKS = "SELECT c.id FROM chunks c JOIN files f ON f.id = c.file_id WHERE f.status IN ('embedding', 'ready')"
 CANDIDATES = 100
-OTHER_CHUNKS, OTHER_FREQUENCY = 200, 4
-CHANCE, MAX_CHANCE = 0.05, 0.5  # measured on bases of 10 to 1,500 chunks in both languages
-ASKED_TOKENS = 400  # of a question are looked up at all,
-SEARCHED_TOKENS = 48  # and the rarest of them are searched for
+SMOOTHING_CHUNKS, SMOOTHING_FREQUENCY = 200, 4
+CHANCE_PER_LOG_CHUNK, MAX_CHANCE = (
+    0.05,
+    0.5,
+)  # measured on bases of 10 to 1,500 chunks in both languages
+MAX_QUERY_TOKENS = 400  # of a question are looked up at all,
+MAX_SEARCHED_TOKENS = 48  # and the rarest of them are searched for
 _TOTALS = select(func.sum(KnowledgeBase.chunks), func.sum(KnowledgeBase.tokens)).where(
     KnowledgeBase.number.in_(bindparam("bases", expanding=True))
 )
@@ -44,7 +47,7 @@ class Match:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class SearchResult:
     """What a search brought: matches, best first; what each token of the question tells; what chance would have found."""
 
     matches: list[Match]
@@ -80,11 +83,11 @@ class Statistics:
         In a base of a few pages about one thing, the words for that thing stand everywhere and would tell nothing.
         """
         frequency = min(self.frequencies.get(token, 0), self.chunks)
-        return math.log((self.chunks + OTHER_CHUNKS) / (frequency + OTHER_FREQUENCY))
+        return math.log((self.chunks + SMOOTHING_CHUNKS) / (frequency + SMOOTHING_FREQUENCY))
 
     def chance(self) -> float:
         """Return which share of any question some chunk covers by chance: the more chunks, the more."""
-        return min(MAX_CHANCE, CHANCE * math.log(max(self.chunks, 1)))
+        return min(MAX_CHANCE, CHANCE_PER_LOG_CHUNK * math.log(max(self.chunks, 1)))
 
 
 class LexicalIndex(Protocol):
@@ -123,14 +126,14 @@ def search(
     scope: Scope,
     asked: Sequence[str],
     limit: int = CANDIDATES,
-) -> Found:
+) -> SearchResult:
     """Return the best matches, best first.
 
     BM25 with k1 1.2 and b .75 (Robertson and Zaragoza, 2009); ties go to the earlier chunk.
     """
-    tokens = list(dict.fromkeys(asked))[:ASKED_TOKENS]
+    tokens = list(dict.fromkeys(asked))[:MAX_QUERY_TOKENS]
     if not tokens or not scope.bases:
-        return Found([], {}, 0.0)
+        return SearchResult([], {}, 0.0)
     statistics = index.statistics(session, scope.bases, tokens)
     evidence, chance = {token: statistics.evidence(token) for token in tokens}, statistics.chance()
     weights = {token: statistics.weight(token) for token in tokens}
@@ -139,14 +142,14 @@ def search(
         key=lambda token: -weights[token],
     )
     if not known or not statistics.chunks:
-        return Found([], evidence, chance)
-    rows = index.candidates(session, scope, statistics, known[:SEARCHED_TOKENS])
-    plain = {marked(base, token): token for base in scope.bases for token in weights}
+        return SearchResult([], evidence, chance)
+    rows = index.candidates(session, scope, statistics, known[:MAX_SEARCHED_TOKENS])
+    plain = {prefixed(base, token): token for base in scope.bases for token in weights}
     mean = statistics.tokens / statistics.chunks
     order = [token for token in asked if token in weights]
     matches = [_match(key, held, plain, weights, order, mean) for key, held in rows]
     matches.sort(key=lambda match: (-match.score, match.chunk_id))
-    return Found(matches[:limit], evidence, chance)
+    return SearchResult(matches[:limit], evidence, chance)
 
 
 def _match(
@@ -164,13 +167,13 @@ def _match(
     return Match(key, score, proximity(weights, places), in_order(weights, order, places))
 
 
-def marked(base: int, token: str) -> str:
+def prefixed(base: int, token: str) -> str:
     """Return a token as it stands in the index."""
     return f"k{base}_{token}"
 
 
 @lru_cache
-def with_lists(query: str, *names: str) -> Any:
+def expanding_text(query: str, *names: str) -> Any:
     """Return a query in which the named parameters are lists."""
     return text(query).bindparams(*(bindparam(name, expanding=True) for name in names))
 

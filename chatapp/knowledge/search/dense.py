@@ -13,9 +13,9 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from chatapp.errors import DatabaseBusy, EmbedderUnavailable
-from chatapp.knowledge.chroma import Missing, Rejected, VectorIndex
+from chatapp.knowledge.chroma import CollectionMissing, RequestRejected, VectorIndex
 from chatapp.knowledge.embedders import Embedder
-from chatapp.knowledge.json_client import Away
+from chatapp.knowledge.json_client import Unreachable
 from chatapp.knowledge.search import exact
 from chatapp.knowledge.search.bm25 import CANDIDATES
 from chatapp.storage.database import Database
@@ -23,12 +23,12 @@ from chatapp.storage.models import KnowledgeBase
 
 log = logging.getLogger("chatapp.knowledge")
 
-UNKNOWN = -1  # of KnowledgeBase.indexed: Chroma's collection has to be made again
-REST_SECONDS = 10  # after Chroma did not answer, nobody waits for it
+NEEDS_REBUILD = -1  # of KnowledgeBase.indexed: Chroma's collection has to be made again
+BACKOFF_SECONDS = 10  # after Chroma did not answer, nobody waits for it
 
 
 @dataclass(frozen=True, slots=True)
-class Dense:
+class DenseRanking:
     """Chunks near a question with their similarity, and the share (0..1) this ranking has in the whole."""
 
     scores: Mapping[int, float]
@@ -36,7 +36,7 @@ class Dense:
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class _StoredVectors:
     """Where a base's vectors are: their fingerprint, and their collection, None while that cannot be relied upon."""
 
     base: int
@@ -58,16 +58,16 @@ class DenseSearch:
         self._index = index
         self._embedder = embedder
         self._wake = wake
-        self._resting_until = 0.0
+        self._backoff_until = 0.0
 
     def search(
         self, bases: Sequence[int], question: str, md5s: Sequence[str] | None = None
-    ) -> Dense | None:
+    ) -> DenseRanking | None:
         """Return the ranking; None where there is none: no embedder, none for this language, or other vectors in the bases."""
         embedder = self._embedder
-        if embedder is None or not embedder.share or not embedder.takes(question):
+        if embedder is None or not embedder.share or not embedder.supports(question):
             return None
-        places = self._database.read(lambda t: _places(t, bases, embedder.fingerprint.id))
+        places = self._database.read(lambda t: _stored_vectors(t, bases, embedder.fingerprint.id))
         if not places:
             return None
         try:
@@ -76,38 +76,38 @@ class DenseSearch:
             log.warning("searching by words only: %s", fault.key)
             return None
         scores: dict[int, float] = {}
-        unasked: dict[str, list[int]] = {}
+        left: dict[str, list[int]] = {}
         for place in places:
-            found = self._ask(place, vector, md5s)
+            found = self._query_chroma(place, vector, md5s)
             if found is None:
-                unasked.setdefault(place.fingerprint, []).append(place.base)
+                left.setdefault(place.fingerprint, []).append(place.base)
             else:
                 scores |= found
-        for fingerprint, numbers in unasked.items():
-            scores |= self._compare(numbers, fingerprint, vector, md5s)
+        for fingerprint, numbers in left.items():
+            scores |= self._search_exactly(numbers, fingerprint, vector, md5s)
         best = sorted(scores, key=lambda one: -scores[one])[:CANDIDATES]
-        return Dense({one: scores[one] for one in best}, embedder.share)
+        return DenseRanking({one: scores[one] for one in best}, embedder.share)
 
-    def _ask(
-        self, place: _Place, vector: bytes, md5s: Sequence[str] | None
+    def _query_chroma(
+        self, place: _StoredVectors, vector: bytes, md5s: Sequence[str] | None
     ) -> Mapping[int, float] | None:
         """Ask Chroma; None where the base has to be searched exactly."""
-        if place.collection is None or time.monotonic() < self._resting_until:
+        if place.collection is None or time.monotonic() < self._backoff_until:
             return None
         try:
             found = self._index.query(place.collection, vector, CANDIDATES, md5s)
-        except Away as fault:
+        except Unreachable as fault:
             log.warning("Chroma does not answer, searching exactly: %s", fault)
-            self._resting_until = time.monotonic() + REST_SECONDS
+            self._backoff_until = time.monotonic() + BACKOFF_SECONDS
             return None
-        except Rejected as fault:
+        except RequestRejected as fault:
             log.warning("Chroma does not take the question, searching exactly: %s", fault)
             return None
-        except Missing:
-            return self._doubt(place)
-        return found if found or md5s is not None else self._doubt(place)
+        except CollectionMissing:
+            return self._request_rebuild(place)
+        return found if found or md5s is not None else self._request_rebuild(place)
 
-    def _doubt(self, place: _Place) -> Mapping[int, float] | None:
+    def _request_rebuild(self, place: _StoredVectors) -> Mapping[int, float] | None:
         """Have a collection made again that is gone or empty; nothing is wrong where there are no vectors at all."""
         if not self._database.read(lambda t: exact.holds_any(t, place.base, place.fingerprint)):
             return {}
@@ -116,7 +116,8 @@ class DenseSearch:
         try:
             self._database.write(
                 lambda t: (
-                    t.execute(update(KnowledgeBase).where(*same).values(indexed=UNKNOWN)) and None
+                    t.execute(update(KnowledgeBase).where(*same).values(indexed=NEEDS_REBUILD))
+                    and None
                 )
             )
         except DatabaseBusy:
@@ -124,16 +125,16 @@ class DenseSearch:
         self._wake()
         return None
 
-    def _compare(
+    def _search_exactly(
         self, bases: Sequence[int], fingerprint: str, vector: bytes, md5s: Sequence[str] | None
     ) -> Mapping[int, float]:
         try:
             return exact.search(self._database, bases, fingerprint, vector, CANDIDATES, md5s)
-        except exact.Occupied:
+        except exact.Busy:
             return {}
 
 
-def _places(t: Session, bases: Sequence[int], embedder: str) -> list[_Place]:
+def _stored_vectors(t: Session, bases: Sequence[int], embedder: str) -> list[_StoredVectors]:
     rows = t.execute(
         select(
             KnowledgeBase.number,
@@ -144,7 +145,9 @@ def _places(t: Session, bases: Sequence[int], embedder: str) -> list[_Place]:
     )
     made = [(row, str((row.fingerprint or {}).get("id", ""))) for row in rows]
     return [
-        _Place(row.number, fingerprint, row.collection if row.indexed != UNKNOWN else None)
+        _StoredVectors(
+            row.number, fingerprint, row.collection if row.indexed != NEEDS_REBUILD else None
+        )
         for row, fingerprint in made
         if fingerprint.partition("-")[0] == embedder
     ]

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
-from chatapp.knowledge.ingest.jobs import VISIBLE
+from chatapp.knowledge.ingest.jobs import SEARCHABLE
 from chatapp.storage import threads
 from chatapp.storage.database import Database
 from chatapp.storage.models import Chunk, File, KnowledgeBase, Vector
@@ -21,11 +21,11 @@ from chatapp.storage.models import Chunk, File, KnowledgeBase, Vector
 Best: TypeAlias = list[tuple[float, int]]
 Run: TypeAlias = Callable[[Callable[[], Best]], Best]
 
-AT_ONCE = 1000  # rows
-_one_at_a_time = threading.Semaphore()
+ROWS_PER_READ = 1000  # rows
+_search_lock = threading.Semaphore()
 
 
-class Occupied(Exception):
+class Busy(Exception):
     """Another such search is going on."""
 
 
@@ -38,8 +38,8 @@ def search(
     md5s: Sequence[str] | None = None,
 ) -> dict[int, float]:
     """Return the nearest chunks of the bases with their similarity (cosine, -1..1); raise Occupied."""
-    if not _one_at_a_time.acquire(blocking=False):
-        raise Occupied
+    if not _search_lock.acquire(blocking=False):
+        raise Busy
     try:
         # SQLite is read in a thread already; elsewhere the rows arrive here, and the arithmetic goes to one.
         run: Run = (lambda fn: fn()) if database.sqlite else threads.run
@@ -47,7 +47,7 @@ def search(
             lambda t: _nearest(t, _vectors(bases, fingerprint, md5s), vector, most, run)
         )
     finally:
-        _one_at_a_time.release()
+        _search_lock.release()
 
 
 def holds_any(session: Session, base: int, fingerprint: str) -> bool:
@@ -57,7 +57,7 @@ def holds_any(session: Session, base: int, fingerprint: str) -> bool:
 
 def _nearest(session: Session, query: Any, vector: bytes, most: int, run: Run) -> dict[int, float]:
     best: Best = []
-    for rows in session.execute(query.execution_options(yield_per=AT_ONCE)).partitions():
+    for rows in session.execute(query.execution_options(yield_per=ROWS_PER_READ)).partitions():
         best = heapq.nlargest(most, [*best, *run(functools.partial(_best_of, rows, vector, most))])
     return {chunk_id: score for score, chunk_id in best}
 
@@ -87,7 +87,7 @@ def _vectors(
         .where(
             KnowledgeBase.number.in_(bases),
             Vector.fingerprint == fingerprint,
-            File.status.in_(VISIBLE),
+            File.status.in_(SEARCHABLE),
         )
     )
     return query if md5s is None else query.where(File.md5.in_(md5s))

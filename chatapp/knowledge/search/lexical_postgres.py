@@ -14,12 +14,12 @@ from sqlalchemy.orm import Session
 from chatapp.knowledge.search.bm25 import (
     CANDIDATES,
     K1,
-    VISIBLE_CHUNKS,
+    SEARCHABLE_CHUNKS,
     B,
     Scope,
     Statistics,
     add_totals,
-    marked,
+    prefixed,
     read_totals,
 )
 from chatapp.storage.models import Term
@@ -54,9 +54,9 @@ class ArrayIndex:
         frequencies: Counter[str] = Counter()
         values = []
         for key, held in rows:
-            counts = Counter(marked(base, token) for token in held)
+            counts = Counter(prefixed(base, token) for token in held)
             frequencies.update(token.partition("_")[2] for token in counts)
-            tokens = " ".join(marked(base, token) for token in held)
+            tokens = " ".join(prefixed(base, token) for token in held)
             values.append(
                 {
                     "id": key,
@@ -102,18 +102,18 @@ class ArrayIndex:
     ) -> Sequence[tuple[int, list[str]]]:
         """Return the most promising chunks, each with its tokens, base's number before each."""
         where = (
-            f"AND chunk_id IN ({VISIBLE_CHUNKS})"
+            f"AND chunk_id IN ({SEARCHABLE_CHUNKS})"
             if scope.md5s is not None or scope.unfinished
             else ""
         )
         if scope.md5s is not None:
-            where = f"AND chunk_id IN ({VISIBLE_CHUNKS} AND f.md5 = ANY (:md5s))"
-        terms = [marked(base, token) for base in scope.bases for token in tokens]
+            where = f"AND chunk_id IN ({SEARCHABLE_CHUNKS} AND f.md5 = ANY (:md5s))"
+        terms = [prefixed(base, token) for base in scope.bases for token in tokens]
         values = {
             "terms": terms,
             "weights": [statistics.weight(token) for _ in scope.bases for token in tokens],
             "rare": [
-                marked(base, token)
+                prefixed(base, token)
                 for base in scope.bases
                 for token in _rare(statistics.frequencies, tokens)
             ],

@@ -12,13 +12,13 @@ from sqlalchemy.orm import Session
 
 from chatapp.knowledge.search.bm25 import (
     CANDIDATES,
-    VISIBLE_CHUNKS,
+    SEARCHABLE_CHUNKS,
     Scope,
     Statistics,
     add_totals,
-    marked,
+    expanding_text,
+    prefixed,
     read_totals,
-    with_lists,
 )
 
 # The ascii tokeniser takes every non-ASCII code point for a letter: ours are tokens already, only blanks part them.
@@ -35,7 +35,7 @@ class FtsIndex:
     def add(self, session: Session, base: int, rows: Sequence[tuple[int, list[str]]]) -> None:
         """Add chunks by id, each with its tokens."""
         values = [
-            {"id": key, "tokens": " ".join(marked(base, token) for token in held)}
+            {"id": key, "tokens": " ".join(prefixed(base, token) for token in held)}
             for key, held in rows
         ]
         if values:
@@ -49,21 +49,21 @@ class FtsIndex:
         ids = {"ids": list(chunk_ids)}
         held = (
             session.execute(
-                with_lists("SELECT tokens FROM lexical WHERE rowid IN :ids", "ids"), ids
+                expanding_text("SELECT tokens FROM lexical WHERE rowid IN :ids", "ids"), ids
             )
             .scalars()
             .all()
         )
         if held:
-            session.execute(with_lists("DELETE FROM lexical WHERE rowid IN :ids", "ids"), ids)
+            session.execute(expanding_text("DELETE FROM lexical WHERE rowid IN :ids", "ids"), ids)
             add_totals(session, base, -len(held), -sum(len(tokens.split()) for tokens in held))
 
     def statistics(
         self, session: Session, bases: Sequence[int], tokens: Sequence[str]
     ) -> Statistics:
         """Count what weighs the tokens; FTS5's own vocabulary knows in how many chunks each stands."""
-        terms = [marked(base, token) for base in bases for token in tokens]
-        query = with_lists("SELECT term, doc FROM lexical_terms WHERE term IN :terms", "terms")
+        terms = [prefixed(base, token) for base in bases for token in tokens]
+        query = expanding_text("SELECT term, doc FROM lexical_terms WHERE term IN :terms", "terms")
         frequencies: Counter[str] = Counter()
         for term, chunks in session.execute(query, {"terms": terms}):
             frequencies[term.partition("_")[2]] += chunks
@@ -73,15 +73,17 @@ class FtsIndex:
         self, session: Session, scope: Scope, statistics: Statistics, tokens: Sequence[str]
     ) -> Sequence[tuple[int, list[str]]]:
         """Return the most promising chunks by FTS5's own rank, each with its tokens."""
-        match = " OR ".join(f'"{marked(base, token)}"' for base in scope.bases for token in tokens)
+        match = " OR ".join(
+            f'"{prefixed(base, token)}"' for base in scope.bases for token in tokens
+        )
         values: dict[str, object] = {"match": match, "limit": CANDIDATES}
         where, expanding = "", []
         # The unary plus keeps SQLite from asking FTS5 once for every row of the list.
         if scope.md5s is not None:
-            where, expanding = f" AND +rowid IN ({VISIBLE_CHUNKS} AND f.md5 IN :md5s)", ["md5s"]
+            where, expanding = f" AND +rowid IN ({SEARCHABLE_CHUNKS} AND f.md5 IN :md5s)", ["md5s"]
             values["md5s"] = list(scope.md5s)
         elif scope.unfinished:
             where = f" AND +rowid NOT IN ({_HIDDEN_CHUNKS})"
         query = f"SELECT rowid, tokens FROM lexical WHERE lexical MATCH :match{where} ORDER BY rank LIMIT :limit"
-        rows = session.execute(with_lists(query, *expanding), values).all()
+        rows = session.execute(expanding_text(query, *expanding), values).all()
         return [(row.rowid, row.tokens.split(" ")) for row in rows]

@@ -17,19 +17,28 @@ from chatapp.core.prompt import Passage
 from chatapp.core.quoting import best_quote
 from chatapp.core.ranking import coverage, fuse, min_max
 from chatapp.core.text import index_tokens, is_wide, query_tokens, small_words
-from chatapp.knowledge.ingest.jobs import VISIBLE
+from chatapp.knowledge.ingest.jobs import SEARCHABLE
 from chatapp.knowledge.ingest.pipeline import page_of
-from chatapp.knowledge.search.bm25 import CANDIDATES, Found, LexicalIndex, Match, Scope, search
-from chatapp.knowledge.search.dense import Dense
+from chatapp.knowledge.search.bm25 import (
+    CANDIDATES,
+    LexicalIndex,
+    Match,
+    Scope,
+    SearchResult,
+    search,
+)
+from chatapp.knowledge.search.dense import DenseRanking
 from chatapp.stems import stem
 from chatapp.storage.models import Chunk, File, FileText, KnowledgeBase
 
-NEAR = 0.3  # weight of proximity
-IN_ORDER = 0.2  # of words that stand as they were asked
-NEAR_CANDIDATES = 30
+PROXIMITY_WEIGHT = 0.3  # weight of proximity
+ORDER_WEIGHT = 0.2  # of words that stand as they were asked
+BONUS_CANDIDATES = 30
 MAX_JOINED = 4  # chunks in one passage
-OTHER_SCRIPT = 0.8  # of a passage's value is left where it is not in the question's script: of two manuals, the asker's own
-TOGETHER = 0.7  # of a question's weight has to stand in one heading where it is made of stop words
+OTHER_SCRIPT_FACTOR = 0.8  # of a passage's value is left where it is not in the question's script: of two manuals, the asker's own
+MIN_HEADING_PROXIMITY = (
+    0.7  # of a question's weight has to stand in one heading where it is made of stop words
+)
 
 # Built once: every question asks them, and building one costs as much as asking it.
 _BASES: BindParameter[list[int]] = bindparam("bases", expanding=True)
@@ -37,12 +46,12 @@ _IDS: BindParameter[list[Any]] = bindparam("ids", expanding=True)
 _OF_BASES = exists().where(
     File.knowledge_base_id == KnowledgeBase.id, KnowledgeBase.number.in_(_BASES)
 )
-_UNFINISHED = select(_OF_BASES.where(File.status.not_in(VISIBLE)))
+_UNFINISHED = select(_OF_BASES.where(File.status.not_in(SEARCHABLE)))
 _THERE = (
     select(Chunk.id)
     .join(File, File.id == Chunk.file_id)
     .join(KnowledgeBase, KnowledgeBase.id == File.knowledge_base_id)
-    .where(Chunk.id.in_(_IDS), File.status.in_(VISIBLE), KnowledgeBase.number.in_(_BASES))
+    .where(Chunk.id.in_(_IDS), File.status.in_(SEARCHABLE), KnowledgeBase.number.in_(_BASES))
 )
 _THERE_IN_FILES = _THERE.where(File.md5.in_(bindparam("md5s", expanding=True)))
 _CHOSEN = select(Chunk, File).join(File, File.id == Chunk.file_id).where(Chunk.id.in_(_IDS))
@@ -50,7 +59,7 @@ _PAGES = select(FileText.file_id, FileText.pages).where(FileText.file_id.in_(_ID
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class _Hit:
     """A chunk that was chosen, or several that follow each other."""
 
     passage: Passage
@@ -65,7 +74,7 @@ def retrieve(
     question: str,
     k: int,
     md5s: Sequence[str] | None = None,
-    dense: Dense | None = None,
+    dense: DenseRanking | None = None,
 ) -> list[Passage]:
     """Return the best passages for a question, at most `k`, best first."""
     scope = Scope(
@@ -73,35 +82,42 @@ def retrieve(
     )
     searched = _search(index, session, scope, question)
     ranked = rank(searched.matches, dense)[:CANDIDATES]
-    by = _By({match.chunk_id: match.score for match in searched.matches}, dense)
-    found = _join(session, _load(session, scope, dict(ranked), k, is_wide(question), by))
+    ranking_scores = _RankingScores(
+        {match.chunk_id: match.score for match in searched.matches}, dense
+    )
+    found = _join(
+        session, _load(session, scope, dict(ranked), k, is_wide(question), ranking_scores)
+    )
     pages = _pages(session, {each.passage.file_id for each in found})
-    told = [
-        _tell(each.passage, searched.evidence, pages.get(each.passage.file_id, []))
+    quoted = [
+        _with_quote(each.passage, searched.evidence, pages.get(each.passage.file_id, []))
         for each in found
     ]
-    best = max((covered for _, covered in told), default=0.0)
+    best = max((covered for _, covered in quoted), default=0.0)
     worth = max(0.0, (best - searched.chance) / (1 - searched.chance))
-    top = told[0][0].score if told else 0.0
+    top = quoted[0][0].score if quoted else 0.0
     return [
         replace(passage, score=round(worth * passage.score / top, 4) if top else 0.0)
-        for passage, _ in told
+        for passage, _ in quoted
     ]
 
 
-def _search(index: LexicalIndex, session: Session, scope: Scope, question: str) -> Found:
+def _search(index: LexicalIndex, session: Session, scope: Scope, question: str) -> SearchResult:
     """Search for what a question asks for; where that is stop words only, for headings in which they stand together."""
     if asked := query_tokens(question, stem):
         return search(index, session, scope, asked)
     small = small_words(question, stem)
     found = search(index, session, scope, small if len(small) > 1 else ())
-    return replace(found, matches=[match for match in found.matches if match.proximity >= TOGETHER])
+    return replace(
+        found,
+        matches=[match for match in found.matches if match.proximity >= MIN_HEADING_PROXIMITY],
+    )
 
 
-class _By:
+class _RankingScores:
     """What each ranking gave a chunk (0..1), None where it did not find it."""
 
-    def __init__(self, words: Mapping[int, float], dense: Dense | None) -> None:
+    def __init__(self, words: Mapping[int, float], dense: DenseRanking | None) -> None:
         self._words, self._vectors = min_max(words), dense.scores if dense is not None else {}
 
     def of(self, chunk_id: int) -> dict[str, float | None]:
@@ -112,7 +128,7 @@ class _By:
         }
 
 
-def rank(matches: Sequence[Match], dense: Dense | None = None) -> list[tuple[int, float]]:
+def rank(matches: Sequence[Match], dense: DenseRanking | None = None) -> list[tuple[int, float]]:
     """Return (chunk id, value) of all candidates, best first."""
     lexical = {match.chunk_id: match.score for match in matches}
     values = (
@@ -121,9 +137,10 @@ def rank(matches: Sequence[Match], dense: Dense | None = None) -> list[tuple[int
         else min_max(lexical)
     )
     nearness = {
-        match.chunk_id: NEAR * match.proximity + IN_ORDER * match.in_order for match in matches
+        match.chunk_id: PROXIMITY_WEIGHT * match.proximity + ORDER_WEIGHT * match.in_order
+        for match in matches
     }
-    first = sorted(values, key=lambda key: (-values[key], key))[:NEAR_CANDIDATES]
+    first = sorted(values, key=lambda key: (-values[key], key))[:BONUS_CANDIDATES]
     for key in first:
         values[key] += nearness.get(key, 0.0)
     return sorted(values.items(), key=lambda item: (-item[1], item[0]))
@@ -135,8 +152,13 @@ def _has_unfinished(session: Session, bases: Sequence[int]) -> bool:
 
 
 def _load(
-    session: Session, scope: Scope, values: Mapping[int, float], k: int, wide: bool, by: _By
-) -> list[_Found]:
+    session: Session,
+    scope: Scope,
+    values: Mapping[int, float],
+    k: int,
+    wide: bool,
+    ranking_scores: _RankingScores,
+) -> list[_Hit]:
     """Return the best chunks that are there: Chroma may name some that are gone, and only SQL says whose they are."""
     asked = {"ids": list(values), "bases": list(scope.bases)}
     there, more = (
@@ -146,7 +168,7 @@ def _load(
         :k
     ]
     found = [
-        _Found(
+        _Hit(
             Passage(
                 chunk_id=chunk.id,
                 knowledge_base_id=file.knowledge_base_id,
@@ -158,8 +180,9 @@ def _load(
                 start=chunk.start,
                 end=chunk.end,
                 text=chunk.text,
-                score=values[chunk.id] * (1 if is_wide(chunk.text) == wide else OTHER_SCRIPT),
-                by=by.of(chunk.id),
+                score=values[chunk.id]
+                * (1 if is_wide(chunk.text) == wide else OTHER_SCRIPT_FACTOR),
+                by=ranking_scores.of(chunk.id),
             ),
             chunk.ordinal,
             chunk.ordinal,
@@ -169,9 +192,9 @@ def _load(
     return sorted(found, key=lambda each: (-each.passage.score, each.passage.chunk_id))
 
 
-def _join(session: Session, found: Sequence[_Found]) -> list[_Found]:
+def _join(session: Session, found: Sequence[_Hit]) -> list[_Hit]:
     """Join chunks that follow each other under one heading and on one page; the joined one has the place of its best chunk."""
-    joined: list[_Found] = []
+    joined: list[_Hit] = []
     for each in found:
         for place, other in enumerate(joined):
             same = _place(other.passage) == _place(each.passage)
@@ -192,7 +215,7 @@ def _place(passage: Passage) -> tuple[str, str, int | None]:
     return passage.file_id, passage.heading, passage.page
 
 
-def _joined(session: Session, one: _Found, other: _Found) -> _Found:
+def _joined(session: Session, one: _Hit, other: _Hit) -> _Hit:
     start, end = (
         min(one.passage.start, other.passage.start),
         max(one.passage.end, other.passage.end),
@@ -201,14 +224,14 @@ def _joined(session: Session, one: _Found, other: _Found) -> _Found:
     text = session.scalars(select(part).where(FileText.file_id == one.passage.file_id)).one()
     page = min(one.passage, other.passage, key=lambda passage: passage.start).page
     passage = replace(one.passage, start=start, end=end, text=text, page=page)
-    return _Found(passage, min(one.first, other.first), max(one.last, other.last))
+    return _Hit(passage, min(one.first, other.first), max(one.last, other.last))
 
 
 def _pages(session: Session, file_ids: set[str]) -> dict[str, list[int]]:
     return {row.file_id: row.pages for row in session.execute(_PAGES, {"ids": list(file_ids)})}
 
 
-def _tell(
+def _with_quote(
     passage: Passage, weights: Mapping[str, float], pages: Sequence[int]
 ) -> tuple[Passage, float]:
     """Add the sentence that covers the question best and its page; say also how well passage and sentence cover it (0..1)."""

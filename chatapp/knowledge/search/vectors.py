@@ -11,14 +11,14 @@ def pack(numbers: Sequence[float]) -> bytes:
     length = math.sqrt(sum(number * number for number in numbers))
     if not numbers or not math.isfinite(length) or length == 0:
         raise ValueError("not a direction")
-    return _little(array("f", [number / length for number in numbers])).tobytes()
+    return _little_endian(array("f", [number / length for number in numbers])).tobytes()
 
 
 def unpack(vector: bytes) -> list[float]:
     """Return the numbers of a stored vector."""
     numbers = array("f")
     numbers.frombytes(vector)
-    return _little(numbers).tolist()
+    return _little_endian(numbers).tolist()
 
 
 def dimension(vector: bytes) -> int:
@@ -26,7 +26,7 @@ def dimension(vector: bytes) -> int:
     return len(vector) // 4
 
 
-def _little(numbers: "array[float]") -> "array[float]":
+def _little_endian(numbers: "array[float]") -> "array[float]":
     if sys.byteorder == "big":
         numbers.byteswap()
     return numbers

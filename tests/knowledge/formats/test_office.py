@@ -147,13 +147,13 @@ def test_a_form_of_two_columns_is_read_as_one(tmp_path: Path) -> None:
 
 
 def test_a_cell_that_reaches_down_counts_for_each_of_its_rows(tmp_path: Path) -> None:
-    begin, go_on = (
+    begin, run_step = (
         "<w:tcPr><w:vMerge" + value + "/></w:tcPr>" for value in (' w:val="restart"', "")
     )
     body = tbl(
         ("Region", "Town", "Days"),
         (begin + p("North"), "Kiel", "27"),
-        (go_on + p(""), "Bremen", "28"),
+        (run_step + p(""), "Bremen", "28"),
     )
     assert "Region: North · Town: Bremen · Days: 28" in read(tmp_path, written_word(body)).text
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from chatapp.knowledge.formats.cell_formats import plain, shows
+from chatapp.knowledge.formats.cell_formats import formatter, general
 from chatapp.knowledge.formats.tables import paragraphs
 
 
@@ -107,12 +107,12 @@ def test_a_header_alone_is_kept() -> None:
     ],
 )
 def test_a_number_is_shown_as_its_cell_shows_it(code: str, value: float, shown: str) -> None:
-    assert shows(code)(value) == shown
+    assert formatter(code)(value) == shown
 
 
 def test_old_files_of_a_mac_count_from_1904() -> None:
-    assert shows("yyyy-mm-dd", True)(43894) == "2024-03-05"
+    assert formatter("yyyy-mm-dd", True)(43894) == "2024-03-05"
 
 
 def test_a_number_without_a_format_is_short() -> None:
-    assert [plain(value) for value in (3.0, -2.5, 1 / 3)] == ["3", "-2.5", "0.333333333333"]
+    assert [general(value) for value in (3.0, -2.5, 1 / 3)] == ["3", "-2.5", "0.333333333333"]

@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 
 from chatapp.errors import UnreadableFile
 from chatapp.knowledge.formats.document import Document
-from chatapp.knowledge.ingest.pipeline import BATCH_CHUNKS, MAX_ATTEMPTS, is_due
+from chatapp.knowledge.ingest.pipeline import BATCH_CHUNKS, MAX_ATTEMPTS, has_pending
 from chatapp.knowledge.ingest.sandbox import ParserBroken
 from chatapp.storage.models import Chunk, File, FileText, now
 from tests.support import documents
@@ -61,7 +61,7 @@ def test_nothing_is_found_before_all_of_it_is(shelf: Shelf) -> None:
             seen.append((shelf.count("chunks"), len(shelf.search("leave of employees", 50))))
         return False
 
-    ingest = shelf.ingest(leaving=count)
+    ingest = shelf.ingest(should_stop=count)
     job = ingest.claim("a worker")
     assert job and ingest.read(job) == "ready"
     assert len(seen) >= 2 and all(chunks >= BATCH_CHUNKS and found == 1 for chunks, found in seen)
@@ -87,7 +87,7 @@ def test_a_failure_has_its_reason_and_leaves_no_chunks(
 def test_a_retry_reads_it_again(shelf: Shelf) -> None:
     row = shelf.put("a.txt", "The leave of employees.")
 
-    def broken(path: Path, name: str, alive: Callable[[], None]) -> Document:
+    def broken(path: Path, name: str, heartbeat: Callable[[], None]) -> Document:
         raise UnreadableFile("limits")
 
     assert shelf.work(broken) == ["failed"]
@@ -109,7 +109,7 @@ def test_two_workers_never_read_the_same_file(shelf: Shelf) -> None:
 
 def test_a_reader_that_died_is_followed_by_another_and_nothing_is_twice(shelf: Shelf) -> None:
     row = shelf.put("long.txt", LONG)
-    dead = shelf.ingest(leaving=lambda: False)
+    dead = shelf.ingest(should_stop=lambda: False)
     job = dead.claim("dead")
     assert job
     calls = 0
@@ -121,14 +121,14 @@ def test_a_reader_that_died_is_followed_by_another_and_nothing_is_twice(shelf: S
             raise KeyboardInterrupt
         return False
 
-    half = shelf.ingest(leaving=dies)
+    half = shelf.ingest(should_stop=dies)
     with pytest.raises(KeyboardInterrupt):
         half.read(job)
     left = shelf.count("chunks")
     assert left > 0
     assert shelf.ingest().claim("next") is None, "the lease holds"
     expire(shelf)
-    assert shelf.database.read(is_due)
+    assert shelf.database.read(has_pending)
     assert shelf.work() == ["ready"]
     ready = shelf.knowledge.file(shelf.user, shelf.base, row["id"])
     assert ready["chunks"] == shelf.count("chunks") == shelf.count("lexical") > left
@@ -148,12 +148,12 @@ def test_a_file_that_kills_its_readers_fails_in_the_end(shelf: Shelf) -> None:
     assert shelf.ingest().claim("a worker") is None
     failed = shelf.knowledge.file(shelf.user, shelf.base, row["id"])
     assert (failed["status"], failed["error"]["key"]) == ("failed", "error.unreadable_file.limits")
-    assert not shelf.knowledge.due()
+    assert not shelf.knowledge.has_work()
 
 
 def test_a_worker_that_is_asked_to_leave_gives_its_file_back(shelf: Shelf) -> None:
     shelf.put("a.txt", "The leave of employees.")
-    ingest = shelf.ingest(leaving=lambda: True)
+    ingest = shelf.ingest(should_stop=lambda: True)
     job = ingest.claim("a worker")
     assert job and ingest.read(job) == "queued"
     assert shelf.work() == ["ready"]
@@ -163,7 +163,7 @@ def test_a_parser_that_cannot_start_is_tried_again_but_not_for_ever(shelf: Shelf
     shelf.put("a.txt", "The leave of employees.")
     starts = 0
 
-    def broken(path: Path, name: str, alive: Callable[[], None]) -> Document:
+    def broken(path: Path, name: str, heartbeat: Callable[[], None]) -> Document:
         nonlocal starts
         starts += 1
         raise ParserBroken
@@ -172,7 +172,7 @@ def test_a_parser_that_cannot_start_is_tried_again_but_not_for_ever(shelf: Shelf
     job = ingest.claim("a worker")
     assert job and ingest.read(job) == "queued"
     assert shelf.work(broken) == ["queued"] * (MAX_ATTEMPTS - 1)
-    assert starts == MAX_ATTEMPTS and not shelf.knowledge.due()
+    assert starts == MAX_ATTEMPTS and not shelf.knowledge.has_work()
 
 
 def test_a_file_that_is_deleted_while_it_is_read_is_gone(shelf: Shelf) -> None:
@@ -186,7 +186,7 @@ def test_a_file_that_is_deleted_while_it_is_read_is_gone(shelf: Shelf) -> None:
             shelf.knowledge.delete_file(shelf.user, shelf.base, row["id"])
         return False
 
-    ingest = shelf.ingest(leaving=deletes)
+    ingest = shelf.ingest(should_stop=deletes)
     job = ingest.claim("a worker")
     assert job and ingest.read(job) == "lost"
     assert shelf.leftovers() == {}

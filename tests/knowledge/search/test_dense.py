@@ -9,11 +9,11 @@ import pytest
 from sqlalchemy import select, update
 
 from chatapp.errors import EmbedderUnavailable, Forbidden
-from chatapp.knowledge.chroma import Entry
-from chatapp.knowledge.ingest.chroma_sync import Sync
-from chatapp.knowledge.ingest.pipeline import Ingest, release_dead
+from chatapp.knowledge.chroma import VectorEntry
+from chatapp.knowledge.ingest.chroma_sync import ChromaSync
+from chatapp.knowledge.ingest.pipeline import Ingest, release_dead_leases
 from chatapp.knowledge.ingest.remove import Remover
-from chatapp.knowledge.search.dense import UNKNOWN
+from chatapp.knowledge.search.dense import NEEDS_REBUILD
 from chatapp.knowledge.search.lexical import index_for
 from chatapp.settings import Settings
 from chatapp.storage.models import File, KnowledgeBase, Vector, now
@@ -139,7 +139,7 @@ def test_a_worker_that_was_killed_goes_on_where_it_had_come_to(
     )
     steps = iter([False] * 6)  # the seventh look finds that it has to leave
 
-    assert dense.work(leaving=lambda: next(steps, True))[-1] in ("queued", "embedding")
+    assert dense.work(should_stop=lambda: next(steps, True))[-1] in ("queued", "embedding")
     before = len(embed_server.texts())
     assert 0 < before < 120
     dense.work()
@@ -155,7 +155,7 @@ def test_what_a_dead_worker_of_this_machine_held_is_free_at_once(dense: Dense) -
     ingest = Ingest(dense.database, index, dense.knowledge.originals, parse_here)
     assert ingest.claim("here:999999999:abc") is not None
     assert ingest.claim("a worker") is None
-    dense.database.write(lambda t: release_dead(t, "here"))
+    dense.database.write(lambda t: release_dead_leases(t, "here"))
     job = ingest.claim("a worker")
     assert job is not None and job.file_id == row["id"]
 
@@ -165,7 +165,7 @@ def test_files_read_without_an_embedder_get_their_vectors_when_there_is_one(dens
     assert without.add("rules.txt", LEAVE)["status"] == "ready"
     assert without.knowledge.base(dense.user, dense.base)["vectors"]["state"] == "off"
     assert without.search(SYNONYM) == []
-    dense.adopt()
+    dense.queue_missing()
     dense.work()
     assert names(dense.search(SYNONYM)) == ["rules.txt"]
 
@@ -183,8 +183,8 @@ def test_deleting_leaves_no_vector_anywhere(dense: Dense) -> None:
     assert dense.is_exact() and len(dense.in_sql()) == 1
     dense.knowledge.delete(dense.user, dense.base)
     remover = Remover(dense.database, index_for(True), dense.knowledge.originals, dense.sync)
-    assert remover.due()
-    while remover.go_on():
+    assert remover.has_work()
+    while remover.run_step():
         pass
     assert dense.leftovers() == {} and dense.in_sql() == set()
     assert dense.index.names("kb_") == [] and collection
@@ -195,15 +195,15 @@ def test_a_base_is_not_forgotten_while_chroma_is_away(dense: Dense, chroma: Chro
     chroma.kill()
     dense.knowledge.delete(dense.user, dense.base)
     remover = Remover(dense.database, index_for(True), dense.knowledge.originals, dense.sync)
-    assert not remover.go_on() and remover.due()
+    assert not remover.run_step() and remover.has_work()
     chroma.start()
     remover = Remover(
         dense.database,
         index_for(True),
         dense.knowledge.originals,
-        Sync(dense.database, dense.index),
+        ChromaSync(dense.database, dense.index),
     )
-    assert remover.go_on() and not remover.due()
+    assert remover.run_step() and not remover.has_work()
     assert dense.index.names("kb_") == []
 
 
@@ -218,7 +218,7 @@ def test_a_chunk_that_chroma_names_is_shown_to_nobody_else(dense: Dense) -> None
     vector = dense.database.read(
         lambda t: t.scalars(select(Vector.embedding).where(Vector.chunk_id == stranger)).one()
     )
-    dense.index.upsert(theirs.collection or "", [Entry(stranger, "0" * 32, vector)])
+    dense.index.upsert(theirs.collection or "", [VectorEntry(stranger, "0" * 32, vector)])
     assert names(dense.search(SYNONYM, bases=[other])) == ["car.txt"]
 
 
@@ -252,7 +252,7 @@ def test_chroma_s_folder_deleted_answers_go_on_and_the_index_is_made_again(
     shutil.rmtree(chroma.folder)
     chroma.start()
     assert dense.search(SYNONYM)[0].name == "rules.txt"
-    assert dense.row().indexed == UNKNOWN
+    assert dense.row().indexed == NEEDS_REBUILD
     dense.work()
     assert dense.is_exact()
     assert dense.search(SYNONYM)[0].name == "rules.txt"
@@ -293,7 +293,7 @@ def test_what_somebody_else_put_into_or_took_out_of_a_collection_is_put_right(de
     vector = dense.database.read(lambda t: t.scalars(select(Vector.embedding)).one())
     name = dense.row().collection or ""
     dense.index.delete(name, [one])
-    dense.index.upsert(name, [Entry(one + 1000, "0" * 32, vector)])
+    dense.index.upsert(name, [VectorEntry(one + 1000, "0" * 32, vector)])
     dense.add("car.txt", CAR)
     assert dense.is_exact()
 
@@ -305,7 +305,7 @@ def test_every_step_may_be_cut_by_a_kill_of_chroma(dense: Dense, chroma: Chroma)
             chroma.kill()
             dense.work()
             chroma.start()
-            dense.sync = Sync(dense.database, dense.index)
+            dense.sync = ChromaSync(dense.database, dense.index)
     dense.work()
     assert dense.is_exact() and len(dense.in_sql()) == 20
 
@@ -344,7 +344,7 @@ def test_an_index_made_anew_changes_over_with_its_last_file(
     other = dense.reopened(embedder="other-meanings")
     other.knowledge.reindex(dense.user, dense.base)
     looks = iter([False] * 3)
-    other.work(leaving=lambda: next(looks, True))
+    other.work(should_stop=lambda: next(looks, True))
     assert (other.row().fingerprint or {})["model"] == "meanings"
     other.work()
     assert (other.row().fingerprint or {})["model"] == "other-meanings"

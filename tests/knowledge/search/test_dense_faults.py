@@ -10,12 +10,12 @@ import pytest
 from sqlalchemy import select
 
 from chatapp.knowledge.chroma import VectorIndex
-from chatapp.knowledge.embedders import embedder_of
-from chatapp.knowledge.ingest.chroma_sync import Sync
+from chatapp.knowledge.embedders import configured_embedder
+from chatapp.knowledge.ingest.chroma_sync import ChromaSync
 from chatapp.knowledge.ingest.embedding import Embedding
 from chatapp.knowledge.ingest.pipeline import Ingest
 from chatapp.knowledge.ingest.remove import Remover
-from chatapp.knowledge.search.dense import UNKNOWN
+from chatapp.knowledge.search.dense import NEEDS_REBUILD
 from chatapp.knowledge.search.lexical import index_for
 from chatapp.settings import Settings
 from chatapp.storage.models import File, KnowledgeBase
@@ -88,13 +88,13 @@ def test_a_server_that_is_no_chroma_stops_no_search_and_no_worker(
     index = VectorIndex(lambda: stranger)
     dense.knowledge._dense._index = index  # type: ignore[union-attr]
     assert dense.search(SYNONYM)[0].name == "rules.txt", "found exactly"
-    sync = Sync(dense.database, index)
+    sync = ChromaSync(dense.database, index)
     dense.put("more.txt", LEAVE + " Really.")
-    while sync.go_on():
+    while sync.run_step():
         pass
     dense.knowledge.delete(dense.user, dense.base)
     remover = Remover(dense.database, index_for(True), dense.knowledge.originals, sync)
-    assert not remover.go_on() and remover.due()
+    assert not remover.run_step() and remover.has_work()
 
 
 def test_embedding_gives_way_to_a_file_that_waits_to_be_read(dense: Dense) -> None:
@@ -149,7 +149,7 @@ def test_what_was_added_without_an_embedder_is_embedded_when_it_is_back(dense: D
     assert dense.knowledge.base(dense.user, dense.base)["vectors"] == {
         "state": "building", "made_with": "meanings", "current": "meanings", "done": 1, "total": 2,
     }  # fmt: skip
-    dense.adopt()
+    dense.queue_missing()
     dense.work()
     assert dense.is_exact() and len(dense.in_sql()) == 2
     assert dense.knowledge.base(dense.user, dense.base)["vectors"]["state"] == "ready"
@@ -165,7 +165,7 @@ def test_who_goes_back_before_a_change_is_complete_keeps_the_old_vectors(dense: 
         dense.database, index_for(True), dense.knowledge.originals, parse_here, embeds=True
     ).claim("a worker")
     assert job and Embedding(dense.database, other.embedder, lambda: False).run(job) == "ready"
-    dense.adopt()
+    dense.queue_missing()
     dense.work()
     shown = dense.knowledge.base(dense.user, dense.base)["vectors"]
     assert (shown["state"], shown["made_with"]) == ("ready", "meanings")
@@ -178,7 +178,7 @@ def test_a_worker_without_an_embedder_ends_no_change(dense: Dense) -> None:
     other.knowledge.reindex(dense.user, dense.base)
     dense.reopened(embedder="off").work()
     assert (dense.row().fingerprint or {})["model"] == "meanings" and dense.row().target is not None
-    other.adopt()
+    other.queue_missing()
     other.work()
     assert (dense.row().fingerprint or {})["model"] == "other-meanings" and other.is_exact()
 
@@ -216,12 +216,12 @@ def test_a_file_of_nothing_but_refused_texts_is_ready_too(
 
 def test_two_workers_that_make_a_collection_anew_keep_one(dense: Dense) -> None:
     dense.add("rules.txt", LEAVE)
-    one, other = Sync(dense.database, dense.index), Sync(dense.database, dense.index)
+    one, other = ChromaSync(dense.database, dense.index), ChromaSync(dense.database, dense.index)
     dense.database.write(
-        lambda t: setattr(t.scalars(select(KnowledgeBase)).one(), "indexed", UNKNOWN)
+        lambda t: setattr(t.scalars(select(KnowledgeBase)).one(), "indexed", NEEDS_REBUILD)
     )
     [base] = one._bases(select(KnowledgeBase).where(KnowledgeBase.changed > 0))
-    assert one._bring_in_line(base) and other._bring_in_line(base)
+    assert one._synchronise(base) and other._synchronise(base)
     assert dense.is_exact() and dense.row().collection in dense.index.names("kb_")
 
 
@@ -241,7 +241,7 @@ def test_an_embedder_on_this_machine_is_not_asked_through_a_proxy(
     settings = Settings(
         home=tmp_path, embedder="m", embedder_url=embed_server.base_url, proxy="http://127.0.0.1:9"
     )
-    embedder = embedder_of(settings)
+    embedder = configured_embedder(settings)
     assert embedder is not None and embedder.embed_query("leave")
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from chatapp.knowledge.search.bm25 import Match
-from chatapp.knowledge.search.dense import Dense
+from chatapp.knowledge.search.dense import DenseRanking
 from chatapp.knowledge.search.retrieve import rank
 from tests.support import documents
 from tests.support.shelf import Shelf
@@ -142,6 +142,6 @@ def test_odd_questions_find_nothing_and_break_nothing(shelf: Shelf, query: str) 
 def test_a_dense_ranking_is_blended_in_when_there_is_one() -> None:
     matches = [Match(1, 10.0, 0.0), Match(2, 9.0, 1.0), Match(3, 1.0, 0.0)]
     assert [key for key, _ in rank(matches, None)] == [2, 1, 3]
-    blended = dict(rank(matches, Dense({3: 0.9, 4: 0.5}, 0.3)))
+    blended = dict(rank(matches, DenseRanking({3: 0.9, 4: 0.5}, 0.3)))
     assert set(blended) == {1, 2, 3, 4}
     assert blended[3] == pytest.approx(0.3)
