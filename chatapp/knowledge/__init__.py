@@ -1,1 +1,1 @@
-"""Knowledge bases: files in, passages out."""
+"""Knowledge bases: from uploaded files to the passages that answer a question."""

@@ -12,7 +12,7 @@ from chatapp.storage.models import File, KnowledgeBase
 
 
 def readable_base(t: Session, user_id: str, base_id: str) -> KnowledgeBase:
-    """Return the asker's or a bundled base; raise NotFound."""
+    """Return the user's own or a bundled base; raise NotFound."""
     base = t.scalars(select(KnowledgeBase).where(KnowledgeBase.id == base_id)).first()
     if base is None or (base.user_id != user_id and base.bundled is None):
         raise NotFound("knowledge_base")
@@ -20,7 +20,7 @@ def readable_base(t: Session, user_id: str, base_id: str) -> KnowledgeBase:
 
 
 def owned_base(t: Session, user_id: str, base_id: str) -> KnowledgeBase:
-    """Return the asker's base; raise NotFound, Forbidden for a bundled one."""
+    """Return the user's own base; raise NotFound, or Forbidden for a bundled one."""
     base = readable_base(t, user_id, base_id)
     if base.bundled is not None:
         raise Forbidden("bundled")
@@ -28,7 +28,7 @@ def owned_base(t: Session, user_id: str, base_id: str) -> KnowledgeBase:
 
 
 def files_of(base: KnowledgeBase) -> Select[File]:
-    """Select the files of a base but those that are being deleted."""
+    """Select a base's files, except those being deleted."""
     return select(File).where(File.knowledge_base_id == base.id, File.status != DELETING)
 
 

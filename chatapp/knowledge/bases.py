@@ -1,6 +1,7 @@
-"""Knowledge bases and their files, as their owner sees them, and the search over them.
+"""Knowledge bases and their files as their owner sees them, and the search over them.
 
-Every method takes who asks, and finds what is theirs or raises NotFound (rows.py).
+Methods take the id of the user who asks and raise NotFound for anything that is not theirs
+(access.py).
 """
 
 from collections.abc import Sequence
@@ -36,7 +37,7 @@ from chatapp.storage.paging import place
 
 
 class Knowledge:
-    """Documents in, passages out."""
+    """The knowledge bases of all users: files, search, and what the document worker has to do."""
 
     def __init__(
         self,
@@ -59,7 +60,7 @@ class Knowledge:
     # --- bases
 
     def bases(self, user_id: str) -> list[dict[str, Any]]:
-        """Return a person's bases, then the bundled ones."""
+        """Return a user's bases, then the bundled ones."""
         mine = (KnowledgeBase.user_id == user_id) | KnowledgeBase.bundled.is_not(None)
         query = (
             select(KnowledgeBase)
@@ -69,7 +70,7 @@ class Knowledge:
         return self._database.read(lambda t: [self._shown(t, base) for base in t.scalars(query)])
 
     def create(self, user_id: str, name: str, description: str = "") -> dict[str, Any]:
-        """Make an empty base."""
+        """Create an empty base."""
         base = KnowledgeBase(
             id=new_id(), user_id=user_id, name=name, description=description, created_at=now()
         )
@@ -86,11 +87,11 @@ class Knowledge:
         return self._database.read(lambda t: self._shown(t, readable_base(t, user_id, base_id)))
 
     def require_owned(self, user_id: str, base_id: str) -> None:
-        """Raise NotFound or Forbidden unless a person may put files into a base."""
+        """Raise NotFound or Forbidden unless the user may add files to a base."""
         self._database.read(lambda t: owned_base(t, user_id, base_id) and None)
 
     def change(self, user_id: str, base_id: str, values: dict[str, Any]) -> dict[str, Any]:
-        """Change a base's name or description; raise NotFound, Forbidden for a bundled one."""
+        """Change a base's name or description; raise NotFound, or Forbidden for a bundled one."""
 
         def save(t: Session) -> dict[str, Any]:
             base = owned_base(t, user_id, base_id)
@@ -102,9 +103,10 @@ class Knowledge:
         return self._database.write(save)
 
     def reindex(self, user_id: str, base_id: str) -> dict[str, Any]:
-        """Have a base's vectors made anew by the embedder that is set up; raise EmbedderUnavailable where there is none.
+        """Start to re-embed a base with the configured embedder; raise EmbedderUnavailable without
+        one.
 
-        Its words are found all the while; the new vectors take the old ones' place when they are complete.
+        Keyword search keeps working; the new vectors replace the old ones when they are complete.
         """
         embedder = self._embedder
         if embedder is None:
@@ -126,7 +128,8 @@ class Knowledge:
         )
 
     def delete(self, user_id: str, base_id: str) -> None:
-        """Delete a base and all in it. It is gone for its owner at once; a large one is cleared away by the worker."""
+        """Delete a base and everything in it. Its owner stops seeing it at once; the worker
+        finishes large deletions."""
 
         def mark(t: Session) -> int:
             base = owned_base(t, user_id, base_id)
@@ -136,7 +139,7 @@ class Knowledge:
         self._clear_away([self._database.write(mark)])
 
     def delete_all_of(self, user_id: str) -> None:
-        """Delete all bases of a person, as `delete` does; to be called before their row goes."""
+        """Delete all of a user's bases; call it before the user's row is deleted."""
         theirs = update(KnowledgeBase).where(KnowledgeBase.user_id == user_id).values(user_id=None)
         self._clear_away(
             self._database.write(lambda t: list(t.scalars(theirs.returning(KnowledgeBase.number))))
@@ -148,7 +151,7 @@ class Knowledge:
             self.wake()
 
     def usage(self, user_id: str) -> dict[str, int]:
-        """Count a person's bases, their files and the files' bytes."""
+        """Count a user's bases, their files and the files' bytes."""
         return self._database.read(lambda t: usage(t, user_id))
 
     # --- files
@@ -156,7 +159,8 @@ class Knowledge:
     def add_file(
         self, user_id: str, base_id: str, name: str, stream: IO[bytes] | Incoming
     ) -> dict[str, Any]:
-        """Take a file into a base and queue it; the same bytes again answer with the file that is there, as `duplicate`.
+        """Add a file to a base and queue it. For bytes the base already has, return that file with
+        `duplicate`.
 
         Raises NotFound, Forbidden, TooLarge, DiskFull, and UnreadableFile for an empty file.
         """
@@ -197,7 +201,8 @@ class Knowledge:
         )
 
     def delete_file(self, user_id: str, base_id: str, file_id: str) -> None:
-        """Delete a file with all that came of it; raise NotFound, Forbidden for a bundled one."""
+        """Delete a file and everything derived from it; raise NotFound, or Forbidden for a
+        bundled one."""
 
         def mark(t: Session) -> None:
             mark_deleting(t, find_file(t, owned_base(t, user_id, base_id), file_id).id)
@@ -206,7 +211,7 @@ class Knowledge:
         self._remover.remove_file(file_id)
 
     def retry_file(self, user_id: str, base_id: str, file_id: str) -> dict[str, Any]:
-        """Queue a file that failed once more, or that waits for an embedder; any other stays as it is."""
+        """Queue a failed file again, or one that waits for an embedder; others stay unchanged."""
 
         def again(t: Session) -> dict[str, Any]:
             file = find_file(t, owned_base(t, user_id, base_id), file_id)
@@ -222,7 +227,7 @@ class Knowledge:
         return row
 
     def content(self, user_id: str, base_id: str, file_id: str) -> tuple[Path, str]:
-        """Return where the original lies and what it is called; raise NotFound."""
+        """Return the original's path and the file's name; raise NotFound."""
 
         def find(t: Session) -> tuple[str, str]:
             file = find_file(t, readable_base(t, user_id, base_id), file_id)
@@ -237,7 +242,7 @@ class Knowledge:
     def chunks(
         self, user_id: str, base_id: str, file_id: str, after: str | None = None, limit: int = 50
     ) -> tuple[list[dict[str, Any]], str | None]:
-        """Return a page of a file's chunks in the order of reading, and the cursor of the next page."""
+        """Return a page of a file's chunks in reading order, and the cursor of the next page."""
         first = place(after)
 
         def page(t: Session) -> list[dict[str, Any]]:
@@ -260,13 +265,14 @@ class Knowledge:
     # --- searching
 
     def select_bases(self, user_id: str, base_ids: Sequence[str]) -> Bases:
-        """Return bases to search, the asker's own or bundled; raise NotFound for any other."""
+        """Return bases to search, the user's own or bundled; raise NotFound for any other."""
         return self._database.read(lambda t: select_bases(t, user_id, base_ids))
 
     def search(
         self, bases: Bases, query: str, k: int = 5, md5s: Sequence[str] | None = None
     ) -> list[Passage]:
-        """Return the passages that fit a question best; `md5s` narrows the search to files with these bytes."""
+        """Return the best passages for a question; `md5s` restricts the search to files with
+        these hashes."""
         dense = self._dense.search(bases.numbers, query, md5s) if self._dense is not None else None
         return self._database.read(
             lambda t: retrieve(t, self._index, bases.numbers, query, k, md5s, dense)
@@ -279,21 +285,21 @@ class Knowledge:
     # --- the worker
 
     def has_work(self) -> bool:
-        """Say whether the worker has anything to do."""
+        """Say whether the document worker has anything to do."""
         return self._database.read(has_pending) or self._remover.has_work()
 
     def wake(self) -> None:
-        """Have the worker started, where it runs beside us; one that runs elsewhere finds the work by itself."""
+        """Wake this machine's document worker; workers on other machines poll."""
         wake(self._home)
 
     def install_manual(self, folder: Path, name: str = manual.NAME) -> None:
-        """Bring the bundled base in line with a folder of files."""
+        """Make the bundled base match a folder of files."""
         manual.install(self._database, self._store_path, self._remover, folder, name)
         if self.has_work():
             self.wake()
 
     def _store_path(self, number: int, name: str, path: Path) -> str:
-        """Store a file of ours in a base; return the SHA-256 of its bytes."""
+        """Store a bundled file in a base; return the SHA-256 of its bytes."""
         with open(path, "rb") as opened:
             incoming = self.originals.receive(opened)
         stored = incoming.finish()

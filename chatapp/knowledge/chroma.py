@@ -1,8 +1,9 @@
-"""Chroma: collections of vectors, each under its chunk's number and with its file's md5. No text ever goes there.
+"""Chroma: collections of vectors, by chunk id and with the file's md5. No text is stored there.
 
-Its REST interface is spoken here, version 2, and nothing of the chromadb package is loaded: that costs 68 MB and 0.7 s in
-every process (docs/decisions.md). A collection is created with cosine distance and never with a function that embeds: the
-default one would download a model. What is kept here can be made again from SQL at any moment.
+This module speaks version 2 of Chroma's REST API and does not load the chromadb package, which
+costs 68 MB and 0.7 s in every process (docs/decisions.md). Collections are created with cosine
+distance and without an embedding function: the default one would download a model. Everything
+stored here can be rebuilt from SQL at any time.
 """
 
 import base64
@@ -29,12 +30,12 @@ class CollectionMissing(Exception):
 
 
 class RequestRejected(Exception):
-    """The server will not take this, and asking again is no use."""
+    """The server rejects the request; retrying is useless."""
 
 
 @dataclass(frozen=True, slots=True)
 class VectorEntry:
-    """A vector to keep."""
+    """A vector to store."""
 
     chunk_id: int
     md5: str
@@ -44,7 +45,8 @@ class VectorEntry:
 class VectorIndex:
     """The collections of one server.
 
-    Every method raises Away where it does not answer, or with something that is no answer of Chroma's, and Rejected.
+    Every method raises Unreachable where the server does not answer, or with something that is not
+    Chroma's reply, and RequestRejected.
     """
 
     def __init__(self, find: Callable[[], str | None], ca_file: str = "") -> None:
@@ -53,11 +55,11 @@ class VectorIndex:
 
     @property
     def url(self) -> str | None:
-        """Where the server is at the moment."""
+        """The server's current URL."""
         return self._calls.url
 
     def create(self, name: str) -> None:
-        """Make a collection, where there is none of that name."""
+        """Create a collection unless one of that name exists."""
         payload = {
             "name": name,
             "get_or_create": True,
@@ -67,7 +69,7 @@ class VectorIndex:
         self._ids[name] = _shaped(lambda: str(made["id"]))
 
     def drop(self, name: str) -> None:
-        """Remove a collection; nothing happens where there is none."""
+        """Delete a collection; a missing one is ignored."""
         self._ids.pop(name, None)
         try:
             self._call("DELETE", f"{COLLECTIONS}/{name}", None, WRITE_SECONDS)
@@ -75,14 +77,14 @@ class VectorIndex:
             return
 
     def names(self, prefix: str) -> list[str]:
-        """Return the collections whose name begins so."""
+        """Return the names of the collections that begin with `prefix`."""
         listed = self._call("GET", f"{COLLECTIONS}?limit={LISTED_AT_ONCE}", None, NAMES_SECONDS)
         return _shaped(
             lambda: [entry["name"] for entry in listed if entry["name"].startswith(prefix)]
         )
 
     def chunk_ids(self, name: str) -> set[int]:
-        """Return the chunks whose vectors are kept; raise Missing."""
+        """Return the ids of the chunks whose vectors are stored; raise CollectionMissing."""
         found: set[int] = set()
         while True:
             payload = {"include": [], "limit": LISTED_AT_ONCE, "offset": len(found)}
@@ -93,12 +95,13 @@ class VectorIndex:
             found |= page
 
     def count(self, name: str) -> int:
-        """Return how many vectors are kept; raise Missing."""
+        """Return the number of stored vectors; raise CollectionMissing."""
         counted = self._on(name, "count", None, QUERY_SECONDS)
         return _shaped(lambda: int(counted))
 
     def upsert(self, name: str, entries: Sequence[VectorEntry]) -> None:
-        """Keep vectors, at most a hundred at a time: more would hold the server's other callers; raise Missing."""
+        """Store at most a hundred vectors: more would block the server's other clients. Raises
+        CollectionMissing."""
         payload = {
             "ids": [str(entry.chunk_id) for entry in entries],
             "embeddings": [base64.b64encode(entry.embedding).decode() for entry in entries],
@@ -107,13 +110,16 @@ class VectorIndex:
         self._on(name, "upsert", payload, WRITE_SECONDS)
 
     def delete(self, name: str, chunk_ids: Sequence[int]) -> None:
-        """Forget vectors; raise Missing."""
+        """Delete vectors; raise CollectionMissing."""
         self._on(name, "delete", {"ids": [str(one) for one in chunk_ids]}, WRITE_SECONDS)
 
     def query(
         self, name: str, vector: bytes, most: int, md5s: Sequence[str] | None = None
     ) -> Mapping[int, float]:
-        """Return the nearest chunks with their similarity (cosine, -1..1), `md5s` being the files to look at; raise Missing."""
+        """Return the nearest chunks with their similarity (cosine, -1..1); raise CollectionMissing.
+
+        `md5s` restricts the query to these files.
+        """
         payload: dict[str, Any] = {
             "query_embeddings": [unpack(vector)],
             "n_results": most,
@@ -130,7 +136,8 @@ class VectorIndex:
         )
 
     def _on(self, name: str, verb: str, payload: Mapping[str, Any] | None, seconds: float) -> Any:
-        """Call a verb of a collection; one that was made anew meanwhile has another id."""
+        """Call an operation on a collection. A collection that was recreated has a new id, so
+        look it up again."""
         method = "GET" if payload is None else "POST"
         if name in self._ids:
             try:
@@ -161,7 +168,7 @@ def _ids(listed: Any) -> set[int]:
 
 
 def _shaped(read: Callable[[], T]) -> T:
-    """Read what the server said; raise Away where somebody else has answered."""
+    """Extract a value from the server's reply; raise Unreachable where it has another shape."""
     try:
         return read()
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as fault:

@@ -1,7 +1,8 @@
-"""Texts in, vectors out: the embedder that is set up, be it the built-in one or a service that speaks OpenAI's protocol.
+"""The configured embedder: the built-in one, or a service that speaks OpenAI's protocol.
 
-Both are asked in the same way; the built-in one is a process beside ours (embedder.py). Every embedder has a fingerprint:
-vectors under different fingerprints must never be compared, even where they are equally long.
+Both are called the same way; the built-in one is a process of its own (processes/embedder.py).
+Every embedder has a fingerprint: vectors with different fingerprints must never be compared, even
+where they have the same dimension.
 """
 
 import base64
@@ -25,16 +26,17 @@ from chatapp.settings import BUILTIN, OFF, Settings
 log = logging.getLogger("chatapp.knowledge")
 
 QUERY_SECONDS = 3
-PASSAGES_SECONDS = 45  # less than a lease
-BATCH_TEXTS = 32  # texts in one call
-ID_CHARACTERS = 48  # of a fingerprint
-BUILTIN_SHARE = 0.3  # of the ranking, as measured (reference/retrieval.md)
-BATCH_REFUSED = (400, 413, 422)  # a service that takes fewer texts at once says one of these
+PASSAGES_SECONDS = 45  # shorter than a lease
+BATCH_TEXTS = 32  # texts per request
+ID_CHARACTERS = 48  # length of a fingerprint's id
+BUILTIN_SHARE = 0.3  # weight in the ranking; measured, see docs/measurements.md
+BATCH_REFUSED = (400, 413, 422)  # statuses by which a service rejects too large a batch
 
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """What made a vector: `id` differs wherever vectors cannot be compared, `model` is what people call it."""
+    """Identifies what made a vector. `id` differs wherever vectors cannot be compared; `model`
+    is the name shown to people."""
 
     id: str
     model: str
@@ -45,7 +47,8 @@ class Fingerprint:
 
 
 class Embedder:
-    """Makes vectors. `share` is the weight (0..1) of their ranking; an English one leaves CJK texts and questions out."""
+    """Computes vectors. `share` is the weight (0..1) of their ranking; an English embedder skips
+    CJK texts and questions."""
 
     def __init__(
         self,
@@ -65,7 +68,8 @@ class Embedder:
         self._batch_texts = BATCH_TEXTS
 
     def supports(self, text: str) -> bool:
-        """Say whether vectors of this text are worth anything: those of Chinese by an English model are not (R@1 12.8 %)."""
+        """Say whether this text's vectors are useful: an English model's vectors of Chinese are
+        not (R@1 12.8 %)."""
         return not (self._english and is_wide(text))
 
     def embed_query(self, question: str) -> bytes:
@@ -75,10 +79,10 @@ class Embedder:
     def embed_passages(
         self, texts: Sequence[str], heartbeat: Callable[[], None] = lambda: None
     ) -> list[bytes | None]:
-        """Return the vectors of passages, in their order, None for one that is refused by itself; raise EmbedderUnavailable.
+        """Return the vectors of passages in order, None for a passage that is refused on its own.
 
-        `alive` is called before each request and may raise. A service that takes fewer texts at once is asked with fewer from
-        then on.
+        `heartbeat` is called before each request and may raise. Where the service accepts only
+        smaller batches, later calls use them. Raises EmbedderUnavailable.
         """
         made: list[bytes | None] = []
         taken = 0
@@ -100,7 +104,8 @@ class Embedder:
     def _embed_some(
         self, texts: Sequence[str], heartbeat: Callable[[], None]
     ) -> tuple[list[bytes | None], int]:
-        """Return vectors, and how many texts the service took at once; what it refuses is asked for in halves."""
+        """Return vectors, and the largest batch the service accepted; a refused batch is split
+        in half."""
         heartbeat()
         try:
             return list(self._embed(texts, PASSAGES_SECONDS)), len(texts)
@@ -117,7 +122,8 @@ class Embedder:
         return first + second, max(one, other)
 
     def _embeds_anything(self, heartbeat: Callable[[], None]) -> bool:
-        """Say whether it is the texts that were refused, and not every one."""
+        """Say whether the service embeds at all: then the passages were refused, not every
+        request."""
         return self._embed_some([self._passage_prefix + "text"], heartbeat)[1] > 0
 
     def _embed(self, texts: Sequence[str], seconds: float) -> list[bytes]:
@@ -154,9 +160,10 @@ def _to_vector(reply: Any) -> bytes:
 
 
 def configured_embedder(settings: Settings, own: OwnService | None = None) -> Embedder | None:
-    """Return the embedder that is set up, None where there is none.
+    """Return the configured embedder, None where there is none.
 
-    `own` starts the built-in one where no service of this home keeps it, as for a worker on a machine of its own.
+    `own` starts the built-in one where this home's helpers do not run it, as for a worker on its
+    own machine.
     """
     if settings.embedder == OFF:
         return None
@@ -201,7 +208,7 @@ def _builtin(settings: Settings, own: OwnService | None) -> Embedder | None:
 
 
 def _service_identity(url: str) -> str:
-    """Return what tells services apart: not the key, and not whether the address ends in a slash."""
+    """Return what identifies a service: not its key, nor a slash at the end of its address."""
     parts = urlsplit(url)
     return f"{(parts.hostname or '').lower()}:{parts.port or ''}{parts.path.rstrip('/')}"
 

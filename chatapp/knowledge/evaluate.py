@@ -1,7 +1,9 @@
-"""`chatapp eval FILE`: how well answers are found, on any file in SQuAD's format, through the real pipeline.
+"""`chatapp eval FILE`: measure retrieval and answers on a file in SQuAD's format, with the real
+pipeline.
 
-Every paragraph becomes a file of a base in a database of its own, and all questions are asked. Then, a quarter of the articles
-at a time, articles are deleted and questions about them asked: the built-in model should decline those.
+Each paragraph becomes a file of a base in a temporary database, and all questions are asked. Then a
+quarter of the articles at a time is deleted and questions about them are asked: the built-in model
+should decline those.
 """
 
 import json
@@ -33,10 +35,10 @@ from chatapp.settings import BUILTIN, OFF, Settings
 from chatapp.storage.database import Database, open_database
 from chatapp.storage.models import Base, User
 
-DEPTH = 30  # passages looked at for the ranks
+DEPTH = 30  # passages examined for the ranks
 ANSWERED_QUESTIONS = 300
 UNANSWERABLE_QUESTIONS = 100
-FOLDS = 4  # in which articles are left out
+FOLDS = 4  # parts in which articles are left out
 TIMED_QUESTIONS = 500
 SHOWN = 5  # passages given to the model, as in a chat
 
@@ -45,7 +47,7 @@ Progress = Callable[[str, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question, the texts that answer it, and the file that holds one of them."""
+    """A question, its reference answers, and the file that contains one of them."""
 
     text: str
     answers: tuple[str, ...]
@@ -62,7 +64,7 @@ class Article:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What was measured; shares are 0..1, times are milliseconds."""
+    """The results; shares are 0..1, times are milliseconds."""
 
     embedder: str | None
     paragraphs: int
@@ -81,8 +83,9 @@ def evaluate(
 ) -> Report:
     """Measure on one file in SQuAD's format, with the built-in embedder where there is one.
 
-    `tell` hears of every step as it begins (indexing, asking, foreign), and of how many it has to do with. Questions
-    without an answer are left out. Raises ValueError where none is left, EmbedderUnavailable.
+    `progress` is called as each step begins (indexing, asking, foreign), with its number of items.
+    Questions without an answer are skipped. Raises ValueError where none is left, and
+    EmbedderUnavailable.
     """
     articles = load(file)
     if not any(article.questions for article in articles):
@@ -121,7 +124,8 @@ def load(file: Path) -> list[Article]:
 
 
 class _EvaluatedPipeline:
-    """The product's own: upload, queue, worker's steps, search. Only the child process around the parser is spared."""
+    """The product's own upload, queue, worker steps and search; only the parser runs in this
+    process."""
 
     def __init__(self, home: Path, with_embedder: bool) -> None:
         settings = Settings(home=home, embedder=BUILTIN if with_embedder else OFF)
@@ -147,7 +151,7 @@ class _EvaluatedPipeline:
         )
 
     def add(self, articles: Sequence[Article]) -> None:
-        """Upload the articles' paragraphs and read them."""
+        """Upload the articles' paragraphs and process them."""
         for article in articles:
             for name, text in article.files.items():
                 row = self._knowledge.add_file(self._user, self._base, name, BytesIO(text.encode()))
@@ -171,11 +175,10 @@ class _EvaluatedPipeline:
             self._knowledge.delete_file(self._user, self._base, file_id)
 
     def search(self, question: str, k: int) -> list[Passage]:
-        """Ask."""
         return self._knowledge.search(self._bases, question, k)
 
     def close(self) -> None:
-        """Give the database back and end the services."""
+        """Close the database and end the services."""
         self._chroma.close()
         self._embedder_process.close()
         self._database.close()
@@ -235,7 +238,8 @@ def _milliseconds(pipeline: _EvaluatedPipeline, question: Question) -> float:
 def _ranks(
     pipeline: _EvaluatedPipeline, articles: Sequence[Article], questions: Sequence[Question]
 ) -> Iterator[int | None]:
-    """Yield the place (from 0) of each question's paragraph among the paragraphs found, None where it is not."""
+    """Yield the rank (from 0) of each question's paragraph, None where it is not among the
+    results."""
     for name, question in _file_names(articles, questions):
         found = list(
             dict.fromkeys(passage.name for passage in pipeline.search(question.text, DEPTH))
@@ -246,7 +250,8 @@ def _ranks(
 def _foreign(
     pipeline: _EvaluatedPipeline, articles: Sequence[Article], chance: random.Random
 ) -> list[bool]:
-    """Take articles out, ask about them, put them back; whole ones, since a paragraph's neighbours are about the same."""
+    """Delete whole articles, ask about them, add them again. A paragraph's neighbours could
+    answer, so single paragraphs are not enough."""
     questions = [question for article in articles for question in article.questions]
     pipeline.remove(articles)
     asked = chance.sample(questions, min(UNANSWERABLE_QUESTIONS // FOLDS, len(questions)))
@@ -260,7 +265,8 @@ def _foreign(
 def _file_names(
     articles: Sequence[Article], questions: Sequence[Question]
 ) -> Iterator[tuple[str, Question]]:
-    """Yield under which name each question's paragraph is kept: of equal paragraphs, the first one's."""
+    """Yield each question with the file that holds its paragraph: of equal paragraphs, the first
+    one's."""
     first: dict[str, str] = {}
     texts = {name: text for article in articles for name, text in article.files.items()}
     for article in articles:

@@ -1,7 +1,7 @@
-"""JSON over HTTP to a service that keeps or makes vectors: Chroma, an embedder.
+"""JSON over HTTP to a service that stores or computes vectors: Chroma, an embedder.
 
-No redirect is followed and no proxy is read from the environment. Every call may be repeated, and is once: where the
-service was restarted meanwhile, it has another address.
+Redirects are not followed, and no proxy is read from the environment. Every call is idempotent and
+is repeated once: a service that was restarted has a new address.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,19 +18,19 @@ KEPT_CONNECTIONS = 8
 
 
 class Unreachable(Exception):
-    """Nobody answers, or not in time, or not in JSON."""
+    """The service does not answer, or not in time, or not in JSON."""
 
 
 class TimedOut(Unreachable):
-    """It took longer than it may."""
+    """The service took longer than allowed."""
 
 
 class InvalidResponse(Unreachable):
-    """What came is no JSON."""
+    """The response is not JSON."""
 
 
 class ErrorStatus(Exception):
-    """The service answered with a status that is no success."""
+    """The service answered with an error status."""
 
     def __init__(self, status: int, body: str) -> None:
         super().__init__(f"{status}: {body}")
@@ -39,7 +39,7 @@ class ErrorStatus(Exception):
 
 
 class JsonClient:
-    """Calls of one service. `find` tells its URL at the moment, None where there is none."""
+    """A client of one service. `find` returns its current URL, None where it does not run."""
 
     def __init__(
         self,
@@ -55,9 +55,8 @@ class JsonClient:
             **(headers or {}),
         }
         options: dict[str, Any] = {"maxsize": KEPT_CONNECTIONS, "retries": False}
-        if proxy or (find() or "").startswith(
-            "https"
-        ):  # to load certificates takes time and memory
+        # Loading certificates takes time and memory.
+        if proxy or (find() or "").startswith("https"):
             options["ssl_context"] = trust(ca_file)
         self._pool = (
             urllib3.ProxyManager(proxy, **options) if proxy else urllib3.PoolManager(**options)
@@ -65,13 +64,13 @@ class JsonClient:
 
     @property
     def url(self) -> str | None:
-        """Where the service is at the moment."""
+        """The service's current URL."""
         return self._find()
 
     def call(
         self, method: str, path: str, payload: Mapping[str, Any] | None, seconds: float
     ) -> Any:
-        """Return what the service says; raise Away or Refused."""
+        """Return the decoded response; raise Unreachable or ErrorStatus."""
         body = orjson.dumps(payload) if payload is not None else None
         try:
             return self._send(method, path, body, seconds)

@@ -12,7 +12,7 @@ from chatapp.knowledge.ingest.jobs import DELETING, SEARCHABLE, UNREAD
 from chatapp.knowledge.reindex import is_made_by
 from chatapp.storage.models import Chunk, File, KnowledgeBase, now
 
-MAX_UNREAD = 20  # unread files that are named
+MAX_UNREAD = 20  # files listed at most
 
 # Prepared once: every question to documents runs them.
 _EMBEDDED_CHUNKS = select(func.sum(File.chunks)).where(File.status.in_(SEARCHABLE))
@@ -28,7 +28,10 @@ _UNREAD_OF_MD5S = _UNREAD_FILES.where(File.md5.in_(bindparam("md5s", expanding=T
 
 
 def base_json(t: Session, base: KnowledgeBase, current: Fingerprint | None) -> dict[str, Any]:
-    """Return a base with what its files add up to; state is empty, reading or ready. `current` is the embedder's."""
+    """Return a base with its files' totals; state is empty, reading or ready.
+
+    `current` is the configured embedder's fingerprint.
+    """
     visible, failed = File.status.in_(SEARCHABLE), File.status == "failed"
     counts = select(
         func.count(),
@@ -55,7 +58,8 @@ def base_json(t: Session, base: KnowledgeBase, current: Fingerprint | None) -> d
 def _vectors_json(
     t: Session, base: KnowledgeBase, current: Fingerprint | None, chunks: int
 ) -> dict[str, Any]:
-    """Say what the base's vectors are: off, ready, building, or mismatch where another embedder is set up now."""
+    """Return the state of a base's vectors: off, ready, building, or mismatch for another
+    embedder's."""
     wanted, made_with = base.target or base.fingerprint, base.fingerprint
     of_base = File.knowledge_base_id == base.id
     done = chunks
@@ -86,7 +90,7 @@ def unread_files(t: Session, bases: Sequence[int], md5s: Sequence[str] | None) -
 
 
 def usage(t: Session, user_id: str) -> dict[str, int]:
-    """Count a person's bases, their files and the files' bytes."""
+    """Count a user's bases, their files and the files' bytes."""
     own = KnowledgeBase.user_id == user_id
     of_files = select(func.count(), func.coalesce(func.sum(File.size), 0)).join_from(
         File, KnowledgeBase, File.knowledge_base_id == KnowledgeBase.id
@@ -97,7 +101,7 @@ def usage(t: Session, user_id: str) -> dict[str, int]:
 
 
 def file_json(file: File) -> dict[str, Any]:
-    """Return a file; its error is as stored, words are made from it at the exit."""
+    """Return a file. Its error is as stored; web/ turns it into a sentence."""
     return {
         "id": file.id,
         "knowledge_base_id": file.knowledge_base_id,
@@ -115,7 +119,7 @@ def file_json(file: File) -> dict[str, Any]:
 
 
 def chunk_json(chunk: Chunk) -> dict[str, Any]:
-    """Return a chunk with where it stands."""
+    """Return a chunk with its position."""
     return {
         "ordinal": chunk.ordinal,
         "page": chunk.page,

@@ -1,4 +1,4 @@
-"""The name under which migration 0001 imports `create_index`; a landed migration is never edited."""
+"""Where migration 0001 imports `create_index` from; a landed migration is never edited."""
 
 from chatapp.knowledge.search.lexical import create_index
 

@@ -1,4 +1,5 @@
-"""The product's own manual as a bundled knowledge base: read by all, changed by nobody, renewed with the product."""
+"""The product's manual as a bundled knowledge base: readable by all, changed by no user, updated
+with the product."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -13,15 +14,16 @@ from chatapp.knowledge.ingest.remove import Remover, mark_deleting
 from chatapp.storage.database import Database
 from chatapp.storage.models import File, KnowledgeBase, new_id, now
 
-# Stores a file of ours in a base (its number), under a name; returns the SHA-256 of its bytes.
+# Stores a file in a base (by number) under a name; returns the SHA-256 of its bytes.
 Store: TypeAlias = Callable[[int, str, Path], str]
 KEY = "manual"
-NAME = "Manual · 使用手册"  # as it is stored; everybody reads it in their own language
+NAME = "Manual · 使用手册"  # as stored; shown in each reader's language
 EXTENSIONS = (".md", ".txt", ".pdf", ".docx")
 
 
 def install(database: Database, store: Store, remover: Remover, folder: Path, name: str) -> None:
-    """Add the folder's files that are missing and remove those that are gone, by their content."""
+    """Make the base match the folder: add missing files, delete outdated ones, compared by
+    content."""
     number = database.write(lambda t: _base(t, name))
     paths = sorted(path for path in folder.iterdir() if path.suffix in EXTENSIONS)
     wanted = {store(number, _file_name(path), path) for path in paths}
@@ -30,12 +32,12 @@ def install(database: Database, store: Store, remover: Remover, folder: Path, na
 
 
 def translate_name(text: str, language: str) -> str:
-    """Put the manual's name, where it stands in a text, into a reader's language."""
+    """Replace the manual's stored name in a text by its name in a reader's language."""
     return text.replace(NAME, say(language, "server.manual"))
 
 
 def _file_name(path: Path) -> str:
-    """Return what a file is called where it is cited: its title, and not "en.md"."""
+    """Return the name a file is cited by: its title instead of "en.md"."""
     with open(path, encoding="utf-8") as text:
         title = text.readline() if path.suffix == ".md" else ""
     return title.removeprefix("# ").strip() + path.suffix if title.startswith("# ") else path.name

@@ -1,12 +1,12 @@
-"""Which vectors a base wants, and how it changes from one kind to another.
+"""Which vectors a base should have, and how it moves from one embedder to another.
 
-A base's vectors have one fingerprint; a file says under which one its chunks have theirs (`embedded`). Where another embedder
-is set up than the one that made them, new files get none until somebody has the base indexed anew: then all chunks get
-vectors of the new kind beside the old, and when every file has them the base changes over in one transaction. To go back to
-the old embedder meanwhile is to give the new kind up.
+A base's vectors have one fingerprint; each file records under which one its chunks are embedded
+(`embedded`). Where another embedder is configured, new files get no vectors until the base is
+re-indexed: then all chunks get new vectors beside the old ones, and when every file has them the
+base switches in one transaction. Going back to the old embedder before that discards the new ones.
 
-A fingerprint's id is the embedder's, and behind a dash the number of the attempt: to index anew with the same embedder
-makes vectors of their own, too.
+A fingerprint's id is the embedder's, followed from the second attempt on by a dash and the
+attempt's number, so that re-indexing with the same embedder makes separate vectors too.
 """
 
 from collections.abc import Sequence
@@ -21,22 +21,26 @@ from chatapp.knowledge.search.dense import NEEDS_REBUILD
 from chatapp.storage.database import Database
 from chatapp.storage.models import Chunk, File, KnowledgeBase, Vector
 
-SWEPT = 500  # old vectors in one transaction
+SWEPT = 500  # old vectors deleted in one transaction
 
 
 def wanted_fingerprint(base: KnowledgeBase) -> str | None:
-    """Return the id of the vectors that a base's files are to have, None where nothing has been embedded yet."""
+    """Return the fingerprint id that a base's files should have, None before the first
+    embedding."""
     wanted = base.target or base.fingerprint
     return str(wanted["id"]) if wanted else None
 
 
 def is_made_by(fingerprint: dict[str, Any] | None, embedder_id: str) -> bool:
-    """Say whether vectors were made by an embedder, at whichever attempt."""
+    """Say whether vectors were made by an embedder, in any attempt."""
     return fingerprint is not None and fingerprint["id"].partition("-")[0] == embedder_id
 
 
 def target_fingerprint(t: Session, number: int, embedder: Embedder) -> str | None:
-    """Return the id of the vectors to make, None where this embedder's are not wanted; the first embedder decides."""
+    """Return the fingerprint id to embed with, None where this embedder does not match the base.
+
+    The first embedder of a base decides its fingerprint.
+    """
     base = t.get(KnowledgeBase, number, with_for_update=True)
     if base is None or base.bundled is not None:
         return None
@@ -50,7 +54,7 @@ def target_fingerprint(t: Session, number: int, embedder: Embedder) -> str | Non
 
 
 def start_reindex(t: Session, base: KnowledgeBase, embedder: Embedder) -> None:
-    """Have all files of a base embedded anew, by this embedder."""
+    """Queue all files of a base to be embedded again, by this embedder."""
     before = [
         made["id"]
         for made in (base.fingerprint, base.target)
@@ -66,7 +70,8 @@ def start_reindex(t: Session, base: KnowledgeBase, embedder: Embedder) -> None:
 
 
 def queue_missing(t: Session, embedder: Embedder) -> None:
-    """Have this embedder make what is missing: files that were read without it, and what was given up for another one."""
+    """Queue what this embedder has to embed: files read without one, and re-indexing abandoned
+    for it."""
     for base in t.scalars(
         select(KnowledgeBase).where(
             KnowledgeBase.bundled.is_(None), KnowledgeBase.user_id.is_not(None)
@@ -82,7 +87,8 @@ def queue_missing(t: Session, embedder: Embedder) -> None:
 
 
 def finish_reindex(database: Database) -> bool:
-    """Change over a base whose new vectors are complete, and remove the old ones; say whether there was one."""
+    """Switch one base whose new vectors are complete, and delete its old ones; say whether there
+    was one."""
     number = database.read(lambda t: t.scalars(_COMPLETE.limit(1)).first())
     if number is None:
         return False
@@ -92,14 +98,14 @@ def finish_reindex(database: Database) -> bool:
 
 
 def delete_all_stale_vectors(database: Database) -> None:
-    """Remove what vectors a worker that was killed left behind a change."""
+    """Delete the old vectors that a killed worker left behind after a switch."""
     with_vectors = select(KnowledgeBase.number).where(KnowledgeBase.changed > 0)
     for number in database.read(lambda t: t.scalars(with_vectors).all()):
         delete_stale_vectors(database, number)
 
 
 def delete_stale_vectors(database: Database, number: int) -> None:
-    """Remove a base's vectors that are neither in force nor being made, in short steps."""
+    """Delete a base's vectors that are neither current nor being built, in short transactions."""
     while keys := database.read(lambda t: _left(t, number)):
         _remove(database, keys)
 
@@ -117,7 +123,7 @@ def _doing(statement: Any) -> Any:
 
 
 def _queue(t: Session, base_ids: Sequence[str], embedded: str | None) -> None:
-    """Queue the ready files whose vectors are not these; None: all that are read, also those that wait or are in work."""
+    """Queue the ready files whose vectors are not these; None: all files that were read."""
     values = {"status": "embedding", "progress": 0.0, "attempts": 0, "error": None, **NO_LEASE}
     files = update(File).where(File.knowledge_base_id.in_(base_ids), File.status.in_(SEARCHABLE))
     if embedded is not None:
@@ -128,7 +134,7 @@ def _queue(t: Session, base_ids: Sequence[str], embedded: str | None) -> None:
 
 
 _TARGET_ID: ColumnElement[str] = KnowledgeBase.target["id"].as_string()
-# Bases on the way to new vectors of which every file has its own.
+# Bases being re-indexed whose files all have their new vectors.
 _COMPLETE: Select[int] = select(KnowledgeBase.number).where(
     _TARGET_ID.is_not(None),
     ~exists().where(

@@ -1,4 +1,5 @@
-"""Which bases a question searches. Functions over a transaction: a turn is stored in the one that chooses them."""
+"""Which bases a question searches. Takes a transaction: storing a turn selects its bases in the
+same one."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from sqlalchemy.orm import Session
 from chatapp.errors import NotFound
 from chatapp.storage.models import Base
 
-# Built once: a turn waits for them.
+# Prepared once: storing a turn waits for them.
 _bases = Base.metadata.tables["knowledge_bases"]
 _SHOWN = select(_bases.c.id, _bases.c.number, _bases.c.name)
 _BUNDLED = _SHOWN.where(_bases.c.bundled.is_not(None)).order_by(_bases.c.number)
@@ -22,7 +23,7 @@ _READABLE = _SHOWN.where(
 
 @dataclass(frozen=True, slots=True)
 class Bases:
-    """Bases that somebody may search, in the order in which they were named."""
+    """Bases that a user may search, in the order in which they were requested."""
 
     ids: list[str]
     numbers: list[int]
@@ -35,7 +36,7 @@ def bundled_bases(t: Session) -> Bases:
 
 
 def select_bases(t: Session, user_id: str, base_ids: Sequence[str]) -> Bases:
-    """Return bases to search, the asker's own or bundled; raise NotFound for any other."""
+    """Return bases to search, the user's own or bundled; raise NotFound for any other."""
     found = existing_bases(t, user_id, base_ids)
     if len(found.ids) < len(set(base_ids)):
         raise NotFound("knowledge_base")
@@ -43,7 +44,7 @@ def select_bases(t: Session, user_id: str, base_ids: Sequence[str]) -> Bases:
 
 
 def existing_bases(t: Session, user_id: str, base_ids: Sequence[str]) -> Bases:
-    """Return those of some bases that are there, the asker's own or bundled."""
+    """Return those of some bases that still exist, the user's own or bundled."""
     rows = {
         row.id: row for row in t.execute(_READABLE, {"ids": list(base_ids), "user_id": user_id})
     }
