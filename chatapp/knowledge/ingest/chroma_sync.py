@@ -1,11 +1,13 @@
-"""Keeps Chroma's collections in line with SQL, which is the truth. The document worker alone writes there, and through here.
+"""Keeps Chroma's collections in step with SQL, which is the truth. Only the document worker writes
+to Chroma, and only through this module.
 
-`changed` of a base goes up with each change of its vectors, `indexed` follows when its collection holds exactly those. A
-collection that cannot be trusted is made anew beside the old one, and takes its place in one statement of SQL.
+`changed` of a base is raised with each change of its vectors; `indexed` follows when its collection
+holds exactly those. A collection in doubt is rebuilt beside the old one and replaces it in one SQL
+statement.
 
-What Chroma does when its files suffer is seldom an error (reference/reliability.md, A4): a lost folder is an empty store,
-a lost graph finds nothing while the count is right. So a collection is believed when it holds as many vectors as SQL,
-and a few of them find themselves.
+Chroma seldom reports damage to its files: a lost folder is an empty store, and with a lost graph a
+query finds nothing although the count is right. So a collection counts as right when it holds as
+many vectors as SQL, and a query for some of them finds them.
 """
 
 import logging
@@ -26,11 +28,11 @@ from chatapp.storage.models import Chunk, File, KnowledgeBase, Vector
 
 log = logging.getLogger("chatapp.knowledge")
 
-BATCH_VECTORS = 100  # vectors in one call: more hold the server's other callers
-NEIGHBOURS = 10  # equal vectors of equal texts may come first
-EQUAL_SIMILARITY = 0.999  # of a similarity
-UNREACHABLE_SECONDS = 3  # after nobody listened
-RETRY_SECONDS = 30  # after it kept silent, or after a collection could not be made
+BATCH_VECTORS = 100  # vectors per call; more would block the server's other clients
+NEIGHBOURS = 10  # results in which a vector must find itself: equal texts may rank before it
+EQUAL_SIMILARITY = 0.999
+UNREACHABLE_SECONDS = 3  # pause after a refused connection
+RETRY_SECONDS = 30  # pause after a time-out, or after a collection could not be built
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +51,14 @@ class _Base:
 
 @dataclass(frozen=True, slots=True)
 class _Sample:
-    """How many vectors there should be, and the chunks of a few of them."""
+    """How many vectors a collection should hold, and the chunk ids of a few of them."""
 
     count: int
     keys: frozenset[int]
 
 
 class ChromaSync:
-    """Brings one collection after the other in line."""
+    """Synchronises one collection after another."""
 
     def __init__(self, database: Database, index: VectorIndex) -> None:
         self._database = database
@@ -65,13 +67,14 @@ class ChromaSync:
         self._wait_until = 0.0
 
     def has_work(self) -> bool:
-        """Say whether a collection has to follow, or the server is another than the one that was checked."""
+        """Say whether a base has changed, or the server is not the one that was checked."""
         return time.monotonic() >= self._wait_until and (
             self._unchecked() is not None or self._next() is not None
         )
 
     def run_step(self) -> bool:
-        """Check, or bring one base in line; say whether anything was done."""
+        """Check all collections of a new server, or synchronise one base; say whether anything
+        was done."""
         if time.monotonic() < self._wait_until:
             return False
         try:
@@ -90,7 +93,8 @@ class ChromaSync:
         return False
 
     def drop(self, base_id: str) -> None:
-        """Remove all collections of a base; raise Away, and for a while at once after that."""
+        """Delete all collections of a base; raise Unreachable, without trying again for a while
+        after a failure."""
         if time.monotonic() < self._wait_until:
             raise Unreachable("a moment ago")
         try:
@@ -101,13 +105,14 @@ class ChromaSync:
             raise Unreachable(str(fault)) from fault
 
     def _back_off(self, fault: Exception) -> None:
-        """Leave Chroma alone for a while: the longer, the longer it kept us waiting."""
+        """Pause: longer after a time-out than after a refused connection."""
         self._wait_until = time.monotonic() + (
             UNREACHABLE_SECONDS if not isinstance(fault, TimedOut) else RETRY_SECONDS
         )
 
     def _unchecked(self) -> str | None:
-        """Return the server's address where it has not been checked there: a new one may have lost everything."""
+        """Return the server's URL if its collections have not been checked: a new one may have
+        lost all."""
         url = self._index.url
         return url if url is not None and url != self._checked else None
 
@@ -147,7 +152,8 @@ class ChromaSync:
                 self._mark(base, NEEDS_REBUILD)
 
     def _synchronise(self, base: _Base) -> bool:
-        """Make the base's collection hold what SQL holds; a new one where the present one is in doubt or lost."""
+        """Make the base's collection hold what SQL holds; build a new one where it is missing or
+        in doubt."""
         name = base.collection
         if name is None or base.indexed == NEEDS_REBUILD:
             name = self._new_name(base)
@@ -170,12 +176,12 @@ class ChromaSync:
         )
         self._drop_new(base, name)
         self._mark(base, NEEDS_REBUILD)
-        if base.indexed == NEEDS_REBUILD:  # a new one was wrong too
+        if base.indexed == NEEDS_REBUILD:  # a new collection was wrong too
             self._wait_until = time.monotonic() + RETRY_SECONDS
         return False
 
     def _drop_new(self, base: _Base, name: str) -> None:
-        """Remove a collection that has come to nothing, unless another worker has put it in force."""
+        """Delete a collection that could not be built, unless another worker has put it to use."""
         if name not in self._database.read(
             lambda t: t.scalars(_COLLECTION.where(KnowledgeBase.number == base.number)).all()
         ):
@@ -190,9 +196,10 @@ class ChromaSync:
         )
 
     def _fill(self, base: _Base, name: str) -> "_Sample":
-        """Add what is missing, remove what is too much; say what should be there.
+        """Add missing vectors, delete surplus ones; return what should be there.
 
-        Chroma is listed before SQL: what another worker added in between is then known to SQL, and stays.
+        Chroma is listed before SQL, so vectors that another worker adds in between are in SQL's
+        list and stay.
         """
         held = self._index.chunk_ids(name)
         wanted = self._wanted(base)
@@ -223,7 +230,8 @@ class ChromaSync:
         return _Sample(row[0], frozenset(row[1:]) - {None})
 
     def _is_right(self, base: _Base, name: str, sample: "_Sample") -> bool:
-        """Say whether a collection holds so many vectors, and finds the oldest and the newest chunk by their own."""
+        """Say whether a collection has the right count, and queries find its first and last
+        chunk by their own vectors."""
         try:
             if self._index.count(name) != sample.count:
                 return False
@@ -238,7 +246,8 @@ class ChromaSync:
             return False
 
     def _mark(self, base: _Base, indexed: int, collection: str | None = None) -> bool:
-        """Say how far Chroma has followed, unless another worker or a search has said something else meanwhile."""
+        """Record how far Chroma has followed, unless another worker or a search has changed it
+        meanwhile."""
         values: dict[str, object] = {"indexed": indexed} | (
             {"collection": collection} if collection else {}
         )
@@ -255,7 +264,7 @@ class ChromaSync:
 
 
 _COLLECTION = select(KnowledgeBase.collection)
-# Bases that have, or had, vectors and still belong to somebody.
+# Bases that have, or had, vectors and still have an owner.
 _BASES = (
     select(KnowledgeBase)
     .where(
@@ -268,7 +277,7 @@ _BASES = (
 
 
 def _of_base(base: _Base, query: Any) -> Any:
-    """Narrow a query to the vectors of a base that should be in Chroma."""
+    """Restrict a query to the vectors of a base that should be in Chroma."""
     return (
         query.join(Chunk, Chunk.id == Vector.chunk_id)
         .join(File, File.id == Chunk.file_id)
@@ -281,7 +290,7 @@ def _of_base(base: _Base, query: Any) -> Any:
 
 
 def _finds_itself(scores: Mapping[int, float], key: int) -> bool:
-    """Say whether a chunk is among its own neighbours, or stands behind ten that are equal to it."""
+    """Say whether a chunk is among its own neighbours, or as many equal ones fill all places."""
     return key in scores or (len(scores) == NEIGHBOURS and min(scores.values()) > EQUAL_SIMILARITY)
 
 

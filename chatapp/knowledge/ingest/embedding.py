@@ -1,10 +1,11 @@
-"""The last step of a file: the vectors of its chunks, stored in SQL in small steps. Chroma follows by itself (sync.py).
+"""The last step of a file: the vectors of its chunks, stored in SQL in small transactions. Chroma
+follows (chroma_sync.py).
 
     embedding → ready
 
-What is there already is not made again, so this goes on where a worker that was killed had come to, and it gives way at
-once to a file that waits to be read. An embedder that does not answer makes the file wait, and it is found by its words
-meanwhile. Which vectors a base wants is said in fingerprints.py.
+Existing vectors are not computed again, so work resumes where a killed worker stopped. It yields to
+files that wait to be parsed. While the embedder does not answer, the file waits and keyword search
+finds it. Which vectors a base should have is decided in reindex.py.
 """
 
 import logging
@@ -37,14 +38,15 @@ from chatapp.storage.models import Chunk, File, KnowledgeBase, Vector, now
 log = logging.getLogger("chatapp.knowledge")
 
 BATCH_CHUNKS = 32  # chunks in one transaction
+# After the embedder failed: the first pause, which doubles each time, and the longest.
 RETRY_SECONDS = (
     5,
     600,
-)  # after an embedder did not answer: the first wait, doubled each time, and the longest
+)
 
 
 class Embedding:
-    """Takes files from embedding to ready. `leaving` says when this process has to end."""
+    """Takes files from embedding to ready. `should_stop` says whether this process has to end."""
 
     def __init__(
         self, database: Database, embedder: Embedder | None, should_stop: Callable[[], bool]
@@ -54,7 +56,7 @@ class Embedding:
         self._should_stop = should_stop
 
     def run(self, job: Job) -> str:
-        """Give a claimed file its vectors; return its status."""
+        """Compute the vectors of a claimed file; return its status."""
         try:
             embedder = self._embedder
             fingerprint = (
@@ -95,7 +97,8 @@ class Embedding:
     def _vectors(
         self, job: Job, rows: Sequence[Any], embedder: Embedder, fingerprint: str
     ) -> list[dict[str, Any]]:
-        """Make the vectors of these chunks that are missing and worth it; what the embedder refuses alone stays without."""
+        """Compute the missing vectors of these chunks; a chunk that the embedder refuses stays
+        without."""
         held = self._database.read(lambda t: _held(t, [row.id for row in rows], fingerprint))
         missing = [row for row in rows if row.id not in held and embedder.supports(row.text)]
         made = embedder.embed_passages(
@@ -161,18 +164,18 @@ def _held(t: Session, chunk_ids: Sequence[int], fingerprint: str) -> set[int]:
 
 
 def _embedded_text(job: Job, row: Any) -> str:
-    """Return what is embedded: title and headings stand before the text, as in the lexical index."""
+    """Return the text to embed: title and headings before the text, as in the lexical index."""
     return "\n".join(filter(None, [Path(job.name).stem, row.heading, row.text]))
 
 
 def _add(t: Session, job: Job, vectors: Sequence[dict[str, Any]]) -> None:
-    """Store vectors; raise EmbedderUnavailable where they are not as long as those that are there."""
+    """Store vectors; raise EmbedderUnavailable where their dimension differs from the stored
+    ones'."""
     if not vectors:
         return
     base = t.get_one(KnowledgeBase, job.base, with_for_update=True)
-    if (
-        wanted_fingerprint(base) != vectors[0]["fingerprint"]
-    ):  # somebody has begun to index anew meanwhile
+    # Re-indexing has begun meanwhile.
+    if wanted_fingerprint(base) != vectors[0]["fingerprint"]:
         raise LeaseLost
     made = dict(base.target or base.fingerprint or {})
     length = dimension(vectors[0]["embedding"])

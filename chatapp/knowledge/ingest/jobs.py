@@ -1,7 +1,8 @@
-"""What reading, embedding and removing files have in common: the states of a file's row, its lease, and patience.
+"""What parsing, embedding and deleting share: the states of a file's row, its lease, and writing to
+a busy database.
 
-Who holds the lease names itself in every write, so one that has lost it (the file was deleted, or another took it over)
-changes nothing more.
+Every write names the lease's owner, so a worker that has lost its lease (the file was deleted, or
+another worker took it over) changes nothing more.
 """
 
 import time
@@ -18,8 +19,8 @@ from chatapp.storage.database import Database
 from chatapp.storage.models import File, now
 
 LEASE = timedelta(seconds=60)
-BATCH_CHUNKS = 48  # 30 to 50 ms of SQLite's write lock
-BUSY_RETRY_SECONDS = 60  # with a database that others keep busy
+BATCH_CHUNKS = 48  # hold SQLite's write lock for 30 to 50 ms
+BUSY_RETRY_SECONDS = 60  # of retries while the database is busy
 UNREAD = ("queued", "parsing", "indexing")
 IN_PROGRESS = ("parsing", "indexing", "embedding")
 SEARCHABLE = ("embedding", "ready")
@@ -31,7 +32,7 @@ T = TypeVar("T")
 
 
 class LeaseLost(Exception):
-    """The file is gone, or somebody else's to work on."""
+    """The file was deleted, or another worker holds its lease."""
 
 
 class Stopping(Exception):
@@ -40,7 +41,7 @@ class Stopping(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A claimed file. What is left to do is to read it, or where that is done, to embed it."""
+    """A claimed file: to be parsed, or where `is_read`, to be embedded."""
 
     file_id: str
     base: int
@@ -57,7 +58,8 @@ def update_leased(
     values: Mapping[str, object],
     more: Callable[[Session], None] | None = None,
 ) -> None:
-    """Change the file's row and do `more`, in one transaction; raise LeaseLost where it is not ours any more."""
+    """Change the file's row and run `more` in one transaction; raise LeaseLost without a valid
+    lease."""
 
     def change(t: Session) -> None:
         ours = (File.id == job.file_id, File.lease_owner == job.owner, File.status.in_(IN_PROGRESS))
@@ -73,7 +75,7 @@ def update_leased(
 def release(
     database: Database, job: Job, attempts: ColumnElement[int] | InstrumentedAttribute[int]
 ) -> str:
-    """Let somebody go on with a file at once; return its status."""
+    """Give up the lease so that any worker may continue at once; return the file's status."""
     status = "embedding" if job.is_read else "queued"
     try:
         update_leased(database, job, {"status": status, "attempts": attempts, **NO_LEASE})
@@ -83,12 +85,12 @@ def release(
 
 
 def lease_renewal(progress: float | None = None) -> dict[str, object]:
-    """Return the values that keep a lease for its time, and say how far it is (0..1)."""
+    """Return the values that renew a lease, and optionally report progress (0..1)."""
     return {"lease_until": now() + LEASE} | ({} if progress is None else {"progress": progress})
 
 
 def write_with_retry(database: Database, fn: Callable[[Session], T]) -> T:
-    """Write, and wait for a database that others keep busy: a file must not fail for it."""
+    """Write, retrying while the database is busy: a file must not fail for that."""
     deadline = time.monotonic() + BUSY_RETRY_SECONDS
     while True:
         try:
@@ -99,7 +101,7 @@ def write_with_retry(database: Database, fn: Callable[[Session], T]) -> T:
 
 
 def error_json(error: ChatAppError) -> dict[str, object]:
-    """Return an error as it is stored: its words are made when it is read."""
+    """Return an error as it is stored; it becomes a sentence when it is read."""
     return {
         "code": error.code,
         "key": error.key,
@@ -109,6 +111,9 @@ def error_json(error: ChatAppError) -> dict[str, object]:
 
 
 def lock_content(t: Session, sha256: str) -> None:
-    """Keep others from adding or removing a file with these bytes until the transaction ends; on SQLite it is alone anyway."""
+    """Block concurrent adding and removing of a file with these bytes until the transaction ends.
+
+    SQLite needs no lock: it has one writer at a time.
+    """
     if t.get_bind().dialect.name == "postgresql":
         t.execute(text("SELECT pg_advisory_xact_lock(hashtext(:sha256))"), {"sha256": sha256})

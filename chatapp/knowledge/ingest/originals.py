@@ -1,7 +1,8 @@
-"""Uploaded files as they came: one folder, each file under the SHA-256 of its bytes. Nobody else touches that folder.
+"""The folder of uploaded files, each under the SHA-256 of its bytes. Only this module touches it.
 
-An upload is written once, while it arrives, under a name of ours; what the sender called it never becomes a path. It gets
-its final name in the same transaction that stores its row, and loses it in the one that removes the last row.
+An upload is written once, while it arrives, under a generated name; the client's file name never
+becomes a path. It gets its final name in the transaction that stores its row, and is deleted in the
+one that deletes the last row.
 """
 
 import errno
@@ -18,13 +19,13 @@ from chatapp.errors import ChatAppError, DiskFull, TooLarge, UnreadableFile
 from chatapp.settings import MB
 
 PIECE_BYTES = 256 * 1024
-ABANDONED_SECONDS = 24 * 3600  # after which an upload that never ended is cleared away
+ABANDONED_SECONDS = 24 * 3600  # after which an unfinished upload is deleted
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What an upload turned out to be."""
+    """The hashes and size of a finished upload."""
 
     sha256: str
     md5: str
@@ -32,7 +33,10 @@ class Stored:
 
 
 class Incoming(io.RawIOBase):
-    """A file while it arrives: written, counted and hashed in one go. A fault is kept until the end, so that others go on."""
+    """A file while it arrives: written, counted and hashed in one pass.
+
+    An error is kept until `finish`, so that the request's other files still arrive.
+    """
 
     def __init__(self, path: Path, limit: int) -> None:
         super().__init__()
@@ -44,8 +48,8 @@ class Incoming(io.RawIOBase):
         self._file: IO[bytes] = open(path, "xb")  # noqa: SIM115  closed by finish or discard
 
     def write(self, data: bytes | bytearray | memoryview) -> int:  # type: ignore[override]
-        """Take the next bytes; those over the limit are only counted."""
-        time.sleep(0)  # lets others run: a fast sender would keep the hub for the whole upload
+        """Write the next bytes; beyond the limit they are only counted."""
+        time.sleep(0)  # yields: a fast upload would otherwise block the hub until its end
         self.size += len(data)
         if self.size > self._limit:
             self._fault = self._fault or TooLarge(limit=f"{self._limit // MB} MB")
@@ -61,19 +65,20 @@ class Incoming(io.RawIOBase):
         return len(data)
 
     def writable(self) -> bool:
-        """Say yes."""
         return True
 
     def seek(self, offset: int, whence: int = 0) -> int:
-        """Close the file: who wrote it rewinds it at its end, and it is read by its final name only.
+        """Close the file. The form parser rewinds each file at its end; from then on it is only
+        read by its final name.
 
-        A request may bring a thousand files; they must not stay open until the last has come.
+        A request may bring a thousand files, which must not stay open until the last has arrived.
         """
         self._close()
         return 0
 
     def finish(self) -> Stored:
-        """Make what arrived durable; raise TooLarge, DiskFull, or UnreadableFile for an empty file."""
+        """Flush the upload to disk; raise TooLarge, DiskFull, or UnreadableFile for an empty
+        file."""
         try:
             if self._fault is not None:
                 raise self._fault
@@ -102,7 +107,7 @@ class Incoming(io.RawIOBase):
         os.replace(self._path, target)
 
     def discard(self) -> None:
-        """Remove what arrived; nothing happens where it has been moved."""
+        """Delete the upload; nothing happens where it has been moved."""
         self._file.close()
         self._path.unlink(missing_ok=True)
 
@@ -115,7 +120,7 @@ class Originals:
         self._limit = limit
 
     def incoming(self) -> Incoming:
-        """Begin to take a file; raise DiskFull."""
+        """Open a new upload; raise DiskFull."""
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             return Incoming(self._folder / f"incoming-{uuid.uuid4().hex}", self._limit)
@@ -125,28 +130,28 @@ class Originals:
             raise
 
     def receive(self, stream: IO[bytes] | io.RawIOBase) -> Incoming:
-        """Take a whole stream."""
+        """Write a whole stream to a new upload."""
         incoming = self.incoming()
         while piece := stream.read(PIECE_BYTES):
             incoming.write(piece)
         return incoming
 
     def path(self, sha256: str) -> Path:
-        """Return where the file with these bytes is kept."""
+        """Return the path of the file with these bytes."""
         return self._folder / sha256[:2] / sha256
 
     def store(self, incoming: Incoming, sha256: str) -> None:
-        """Keep a finished upload."""
+        """Move a finished upload to its final name."""
         target = self.path(sha256)
         target.parent.mkdir(mode=0o700, exist_ok=True)
         incoming.move_to(target)
 
     def remove(self, sha256: str) -> None:
-        """Remove a file; nothing happens where there is none."""
+        """Delete a file; a missing one is ignored."""
         self.path(sha256).unlink(missing_ok=True)
 
     def delete_abandoned(self) -> None:
-        """Clear away uploads that never ended."""
+        """Delete uploads that were never finished."""
         for path in self._folder.glob("incoming-*"):
             try:
                 if path.stat().st_mtime < time.time() - ABANDONED_SECONDS:

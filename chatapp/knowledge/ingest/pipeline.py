@@ -1,10 +1,11 @@
-"""A file row is its job: claimed by lease, read in a child process, written in small steps, and safe to repeat.
+"""A file's row is its job: claimed by lease, parsed in a child process, written in small
+transactions; every step is repeatable.
 
     queued → parsing → indexing → embedding → ready | failed
 
-Chunks are written in batches short enough that nobody else waits for SQLite's write lock. From `embedding` on the file is
-found by its words, all at once; its vectors follow (embedding.py), when no other file waits to be read. A step that is
-repeated begins by removing what was there.
+Chunks are written in batches, so that SQLite's write lock is held briefly. From `embedding` on
+keyword search finds the whole file; its vectors follow (embedding.py) when no other file waits to
+be parsed. A repeated step first deletes what an earlier attempt left.
 """
 
 import logging
@@ -46,8 +47,8 @@ from chatapp.storage.models import Chunk, File, FileText, KnowledgeBase, now
 
 HEARTBEAT_SECONDS = 10
 MAX_ATTEMPTS = 3
-MAX_TITLE = 500  # characters of a heading with nothing below it
-PARSED_PROGRESS = 0.1  # share of the progress bar
+MAX_TITLE = 500  # characters; a longer heading without text below it stays a section
+PARSED_PROGRESS = 0.1  # of the progress bar, when parsing is done
 
 log = logging.getLogger("chatapp.knowledge")
 
@@ -56,14 +57,17 @@ Parse = Callable[[Path, str, Callable[[], None]], Document]
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """A chunk to be written, and its tokens."""
+    """A chunk to be inserted, and its tokens."""
 
     values: dict[str, object]
     tokens: list[str]
 
 
 class Ingest:
-    """Takes files from queued to embedding, or to ready where nothing embeds. `leaving` says when this process has to end."""
+    """Takes files from queued to embedding, or to ready without an embedder.
+
+    `should_stop` says whether this process has to end.
+    """
 
     def __init__(
         self,
@@ -84,12 +88,17 @@ class Ingest:
         self._heartbeat_at = 0.0
 
     def claim(self, owner: str) -> Job | None:
-        """Lease the oldest file that waits to be read, else to be embedded, or whose reader has gone; None: there is none."""
+        """Lease the next file, None where there is none: oldest first, files to parse before files
+        to embed.
+
+        Files whose worker has died are included.
+        """
 
         return write_with_retry(self._database, lambda t: _lease(t, owner))
 
     def read(self, job: Job) -> str:
-        """Read a claimed file to its end and return its status; one that is lost or given back leaves nothing behind."""
+        """Parse and index a claimed file and return its status; a lost or released file leaves
+        no rows."""
         try:
             document = self._parse(
                 self._originals.path(job.sha256), job.name, lambda: self._heartbeat(job)
@@ -184,7 +193,8 @@ class Ingest:
 
 
 def _with_text(document: Document) -> list[Section]:
-    """Return the sections, a heading with nothing below it being part of the section below it: it answers nothing."""
+    """Return the sections; a heading without text is merged into the section below, since it
+    answers nothing."""
     kept: list[Section] = []
     start: int | None = None
     for section, following in zip_longest(document.sections, document.sections[1:]):
@@ -204,9 +214,9 @@ def _with_text(document: Document) -> list[Section]:
 
 
 def _page_breaks(document: Document) -> list[int]:
-    """Return where a page begins with a block of its own: a passage ends there, so that its page is the page of all it says.
+    """Return the pages' offsets at which a passage ends, so that it lies on one page.
 
-    A sentence that goes on over the page stays whole.
+    A sentence that continues on the next page stays whole.
     """
     return [start for start in document.pages[1:] if document.text.endswith("\n\n", 0, start)]
 
@@ -233,7 +243,7 @@ def _rows(
 
 
 def page_of(pages: Sequence[int], offset: int) -> int | None:
-    """Return the number, from 1, of the page on which an offset lies; None where the format has no pages."""
+    """Return the number, from 1, of the page at an offset; None for formats without pages."""
     return max(1, bisect_right(pages, offset)) if pages else None
 
 
@@ -241,18 +251,19 @@ _IS_READ = File.status == "embedding"
 
 
 def is_claimable() -> ColumnElement[bool]:
-    """Return the condition for a file to be worked on: queued, read and not yet embedded, or left by a worker that is gone."""
+    """Return the SQL condition for a file to work on: queued, or in progress without a valid
+    lease."""
     free = or_(File.lease_until.is_(None), File.lease_until < now())
     return or_(File.status == "queued", and_(File.status.in_(IN_PROGRESS), free))
 
 
 def has_pending(t: Session) -> bool:
-    """Say whether any file has to be read."""
+    """Say whether any file waits for a worker."""
     return bool(t.scalar(select(exists().where(is_claimable()))))
 
 
 def release_dead_leases(t: Session, host: str) -> None:
-    """Free the files whose worker ran on this machine and runs no more."""
+    """Release the leases of workers on this machine that no longer run."""
     for owner in t.scalars(
         select(File.lease_owner).where(
             File.status.in_(IN_PROGRESS), File.lease_owner.like(f"{host}:%")
@@ -323,7 +334,7 @@ def _lease(t: Session, owner: str) -> Job | None:
 
 
 def _fail_exhausted(t: Session) -> None:
-    """Fail files whose readers died too often: they are more than the limits allow."""
+    """Fail files whose workers died too often: parsing them exceeds the limits."""
     t.execute(
         update(File)
         .where(is_claimable(), File.attempts >= MAX_ATTEMPTS, ~_IS_READ)

@@ -1,8 +1,9 @@
-"""Removing: chunks, vectors, lexical rows, text, row and original of a file, in steps short enough that nobody waits.
+"""Deletes a file's chunks, vectors, lexical rows, text, row and original, in short transactions.
 
-A file is marked first, which takes it out of every list and search at once; what follows may be interrupted anywhere, and
-the worker takes it up again. A base that was deleted belongs to nobody and is not bundled: that is its mark. What Chroma
-holds of a base that stays is removed by sync.py; the collections of one that goes, here, by the worker.
+A file is marked first, which removes it from all lists and searches at once. Deletion may be
+interrupted anywhere; the worker resumes it. A deleted base has no owner and is not bundled, which
+marks it. Vectors in the collection of a remaining base are deleted by chroma_sync.py; the
+collections of a deleted base are deleted here, by the worker.
 """
 
 import time
@@ -25,11 +26,12 @@ from chatapp.knowledge.search.bm25 import LexicalIndex
 from chatapp.storage.database import Database
 from chatapp.storage.models import Chunk, File, KnowledgeBase, now
 
-FOREGROUND_SECONDS = 2  # of a removal happen while its owner waits
+FOREGROUND_SECONDS = 2  # of a deletion that run within the request; the worker does the rest
 
 
 class Remover:
-    """Takes files and bases from marked to gone. Without `sync`, a base that has a collection is left to the worker."""
+    """Deletes marked files and bases. Without `sync`, bases that have a collection are left to
+    the worker."""
 
     def __init__(
         self,
@@ -44,11 +46,11 @@ class Remover:
         self._sync = sync
 
     def has_work(self) -> bool:
-        """Say whether a removal was begun and left."""
+        """Say whether an unfinished deletion remains."""
         return self._database.read(lambda t: _left_file(t) is not None or _left_base(t) is not None)
 
     def run_step(self) -> bool:
-        """Finish one removal that was left; say whether there was one."""
+        """Finish one unfinished deletion; say whether there was one."""
         file_id = self._database.read(_left_file)
         if file_id is not None:
             self.remove_file(file_id)
@@ -59,7 +61,7 @@ class Remover:
         return self._clear_failed()
 
     def remove_file(self, file_id: str) -> None:
-        """Remove a marked file; its original goes with the last file that has these bytes."""
+        """Delete a marked file, and its original with the last file that has these bytes."""
         self.remove_chunks(file_id)
 
         def finish(t: Session) -> None:
@@ -75,13 +77,16 @@ class Remover:
         write_with_retry(self._database, finish)
 
     def remove_bases(self, numbers: Iterable[int]) -> None:
-        """Remove marked bases, as far as their owner waits for it."""
+        """Delete marked bases for at most FOREGROUND_SECONDS."""
         until = time.monotonic() + FOREGROUND_SECONDS
         for number in numbers:
             self.remove_base(number, lambda: time.monotonic() > until)
 
     def remove_base(self, number: int, enough: Callable[[], bool] = lambda: False) -> bool:
-        """Remove a marked base file by file; `enough` may end this early, the worker does the rest. Say whether it is gone."""
+        """Delete a marked base file by file; say whether it is gone.
+
+        `enough` may end this early; the worker does the rest.
+        """
         while not enough():
             file_id = write_with_retry(self._database, lambda t: _mark_one_of(t, number))
             if file_id is None:
@@ -90,7 +95,8 @@ class Remover:
         return False
 
     def _drop_base(self, number: int) -> bool:
-        """Remove a base's collections, then its row: while Chroma is away, that it has to be removed stays known."""
+        """Delete a base's collections, then its row: while Chroma is away the row stays, so that
+        deletion is retried."""
         base_id = self._database.read(
             lambda t: t.scalars(_WITH_COLLECTION.where(KnowledgeBase.number == number)).first()
         )
@@ -110,7 +116,7 @@ class Remover:
         return True
 
     def remove_chunks(self, file_id: str) -> None:
-        """Remove a file's chunks and lexical rows, batch by batch."""
+        """Delete a file's chunks and lexical rows in batches."""
         while write_with_retry(self._database, lambda t: self._remove_batch(t, file_id)):
             pass
 
@@ -131,7 +137,8 @@ class Remover:
         ).all()
         if ids:
             self._index.remove(t, base, ids)
-            t.execute(delete(Chunk).where(Chunk.id.in_(ids)))  # and their vectors with them
+            # their vectors are deleted by cascade
+            t.execute(delete(Chunk).where(Chunk.id.in_(ids)))
             touched = update(KnowledgeBase).where(
                 KnowledgeBase.number == base, KnowledgeBase.changed > 0
             )
@@ -143,7 +150,7 @@ class Remover:
         return bool(ids)
 
     def _clear_failed(self) -> bool:
-        """Remove what a reader that died for good left behind."""
+        """Delete the chunks that failed files left behind."""
         failed = (
             select(File.id)
             .where(File.status == "failed", exists().where(Chunk.file_id == File.id))
@@ -156,7 +163,8 @@ class Remover:
 
 
 def mark_deleting(t: Session, file_id: str) -> None:
-    """Take a file out of every list and search. Its removal is ours until the lease ends, then the worker's."""
+    """Hide a file from all lists and searches; the caller has one lease's time to delete it,
+    then the worker does."""
     values = {"status": DELETING, "lease_owner": None, "lease_until": now() + LEASE}
     t.execute(
         update(File)

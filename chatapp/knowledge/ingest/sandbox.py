@@ -1,4 +1,4 @@
-"""Runs a parser in a child process that has limits of time and memory, no open files of ours, and may die."""
+"""Runs the parser in a child process with limits of time and memory and without inherited files."""
 
 import json
 import logging
@@ -24,7 +24,7 @@ log = logging.getLogger("chatapp.knowledge")
 
 POLL_SECONDS = 0.02
 MAX_OUTPUT_BYTES = 256 * 1024 * 1024
-# By which a parser ends that was stopped for its time or memory; any other signal is a crash over a broken file.
+# Signals that end a parser over its time or memory limit; any other is a crash on a broken file.
 LIMIT_SIGNALS = (
     signal.SIGKILL,
     signal.SIGXCPU,
@@ -37,15 +37,17 @@ LOGGED_CHARACTERS = 300
 
 
 class ParserBroken(Exception):
-    """The parser's process did not get as far as the file; the log says why. Not the file's fault."""
+    """The parser's process failed before it read the file; the log has the reason. Not the
+    file's fault."""
 
 
 def parse_limited(
     path: Path, name: str, settings: Settings, heartbeat: Callable[[], None]
 ) -> Document:
-    """Parse a file in a child; raise UnreadableFile, UnsupportedFile, TooLarge or ParserBroken.
+    """Parse a file in a child process.
 
-    `heartbeat` is called while the child runs; what it raises ends the child.
+    `heartbeat` is called while the child runs; if it raises, the child is killed. Raises
+    UnreadableFile, UnsupportedFile, TooLarge or ParserBroken.
     """
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         status = _run(
@@ -101,7 +103,7 @@ def _run(child: subprocess.Popen[bytes], seconds: int, heartbeat: Callable[[], N
 
 
 def _environment() -> dict[str, str]:
-    """Return what the child may know of our environment: nothing that is secret."""
+    """Return the child's environment, which holds no secrets."""
     kept = {
         name: os.environ[name]
         for name in ("PATH", "LANG", "LC_ALL", "TMPDIR")
@@ -111,7 +113,7 @@ def _environment() -> dict[str, str]:
 
 
 def _limits(settings: Settings) -> Callable[[], None]:
-    """Return what the child does before it becomes the parser."""
+    """Return the function that sets the child's limits before it starts the parser."""
     seconds, memory = settings.parse_seconds, settings.parse_bytes
 
     def begin() -> None:
@@ -132,7 +134,7 @@ def _outcome(loaded: dict[str, dict[str, object]], name: str) -> Document:
 
 
 def error_for(reason: str, params: dict[str, int], name: str) -> ChatAppError:
-    """Return our error for a parser's reason."""
+    """Return the error for a parser's reason."""
     if reason == "unsupported":
         return UnsupportedFile(name=name, kinds=SUPPORTED)
     if reason in ("picture", "sound", "archive", "old_office"):

@@ -41,11 +41,12 @@ class Uploads:
         Raises NotFound where the base has been deleted meanwhile.
         """
         while True:
+            # PostgreSQL: a concurrent upload of the same bytes; retry finds it
             try:
                 return self._database.write(lambda t: self._add(t, base, name, incoming, stored))
             except _BeingDeleted as deletion:
                 self._remover.remove_file(deletion.file_id)
-            except IntegrityError:  # PostgreSQL: the same bytes twice at once; now they are found
+            except IntegrityError:
                 continue
 
     def _add(

@@ -1,8 +1,10 @@
-"""What the lexical indexes of all databases share: what they can do, and BM25 over what they find.
+"""What the lexical indexes of both databases share: their interface, and BM25 over their
+candidates.
 
-Every token carries its base's number (`k12_leave`): that is eight times faster than joining the base in, and lets each base
-keep its own frequencies. FTS5 counts all rows of all bases as one collection, so whichever index found the candidates, they
-are scored here with the frequencies of the bases that were asked: alike results everywhere.
+Every token is prefixed with its base's number (`k12_leave`): eight times faster than a join, and
+each base keeps its own frequencies. FTS5 treats the rows of all bases as one collection, so
+candidates are always scored here with the frequencies of the searched bases: both databases rank
+alike.
 """
 
 import math
@@ -25,12 +27,13 @@ B = 0.75
 SEARCHABLE_CHUNKS = "SELECT c.id FROM chunks c JOIN files f ON f.id = c.file_id WHERE f.status IN ('embedding', 'ready')"
 CANDIDATES = 100
 SMOOTHING_CHUNKS, SMOOTHING_FREQUENCY = 200, 4
+# Measured on bases of 10 to 1,500 chunks in both languages.
 CHANCE_PER_LOG_CHUNK, MAX_CHANCE = (
     0.05,
     0.5,
-)  # measured on bases of 10 to 1,500 chunks in both languages
-MAX_QUERY_TOKENS = 400  # of a question are looked up at all,
-MAX_SEARCHED_TOKENS = 48  # and the rarest of them are searched for
+)
+MAX_QUERY_TOKENS = 400  # of a question, looked up in the index
+MAX_SEARCHED_TOKENS = 48  # the rarest of them, searched for
 _TOTALS = select(func.sum(KnowledgeBase.chunks), func.sum(KnowledgeBase.tokens)).where(
     KnowledgeBase.number.in_(bindparam("bases", expanding=True))
 )
@@ -38,7 +41,8 @@ _TOTALS = select(func.sum(KnowledgeBase.chunks), func.sum(KnowledgeBase.tokens))
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A chunk that holds tokens of the question: its BM25 score; how near they stand, and how many as they were asked (0..1)."""
+    """A chunk with tokens of the question: BM25 score, how close they stand and how many in
+    order (0..1)."""
 
     chunk_id: int
     score: float
@@ -48,7 +52,7 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """What a search brought: matches, best first; what each token of the question tells; what chance would have found."""
+    """Matches, best first; the evidence of each query token; the share that chance would cover."""
 
     matches: list[Match]
     evidence: dict[str, float]
@@ -57,7 +61,8 @@ class SearchResult:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Where to search: numbers of bases; None or the md5s of files; whether files in work have to be kept out."""
+    """What to search: base numbers, file md5s or None for all, and whether unfinished files must
+    be excluded."""
 
     bases: tuple[int, ...]
     md5s: tuple[str, ...] | None = None
@@ -66,54 +71,59 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """What the asked bases hold: chunks, tokens, and in how many chunks each token of the question stands."""
+    """Counts for the searched bases: chunks, tokens, and the document frequency of each query
+    token."""
 
     chunks: int
     tokens: int
     frequencies: Mapping[str, int]
 
     def weight(self, token: str) -> float:
-        """Return a token's idf, as Lucene writes it: never negative."""
+        """Return a token's idf in Lucene's form, which is never negative."""
         frequency = min(self.frequencies.get(token, 0), self.chunks)
         return math.log(1 + (self.chunks - frequency + 0.5) / (frequency + 0.5))
 
     def evidence(self, token: str) -> float:
-        """Return how much it tells that a text holds a token: its idf, were there some more chunks about other things.
+        """Return how much a token tells: its idf, smoothed as if there were more chunks about other
+        topics.
 
-        In a base of a few pages about one thing, the words for that thing stand everywhere and would tell nothing.
+        In a base of a few pages about one topic, that topic's words are everywhere and would count
+        nothing.
         """
         frequency = min(self.frequencies.get(token, 0), self.chunks)
         return math.log((self.chunks + SMOOTHING_CHUNKS) / (frequency + SMOOTHING_FREQUENCY))
 
     def chance(self) -> float:
-        """Return which share of any question some chunk covers by chance: the more chunks, the more."""
+        """Return the share of any question that some chunk covers by chance; grows with the
+        chunks."""
         return min(MAX_CHANCE, CHANCE_PER_LOG_CHUNK * math.log(max(self.chunks, 1)))
 
 
 class LexicalIndex(Protocol):
-    """What every database's index can do."""
+    """The interface of each database's index."""
 
     def add(self, session: Session, base: int, rows: Sequence[tuple[int, list[str]]]) -> None:
         """Add chunks by id, each with its tokens."""
 
     def remove(self, session: Session, base: int, chunk_ids: Sequence[int]) -> None:
-        """Forget chunks."""
+        """Remove chunks."""
 
     def statistics(
         self, session: Session, bases: Sequence[int], tokens: Sequence[str]
     ) -> Statistics:
-        """Count what weighs the tokens."""
+        """Return the counts needed to weigh the tokens."""
 
     def candidates(
         self, session: Session, scope: Scope, statistics: Statistics, tokens: Sequence[str]
     ) -> Sequence[tuple[int, list[str]]]:
-        """Return the most promising chunks, each with its tokens, base's number before each."""
+        """Return the most promising chunks, each with its prefixed tokens."""
 
 
 def tokens_of(title: str, heading: str, body: str) -> list[str]:
-    """Return the tokens a chunk is found by: those of its text, its headings and its file's name.
+    """Return the tokens that find a chunk: of its text, its headings and its file's name.
 
-    The heading just above keeps its stop words, since some consist of nothing else: "What can you do?"
+    The innermost heading keeps its stop words, since some consist of nothing else: "What can you
+    do?"
     """
     above, _, title_of = heading.rpartition(HEADING_JOINT)
     of_heading = [*index_tokens(above, stem), *index_tokens(title_of, stem, frozenset())]
@@ -127,9 +137,9 @@ def search(
     asked: Sequence[str],
     limit: int = CANDIDATES,
 ) -> SearchResult:
-    """Return the best matches, best first.
+    """Return the best matches, best first; ties go to the earlier chunk.
 
-    BM25 with k1 1.2 and b .75 (Robertson and Zaragoza, 2009); ties go to the earlier chunk.
+    BM25 with k1 1.2 and b .75 (Robertson and Zaragoza, 2009).
     """
     tokens = list(dict.fromkeys(asked))[:MAX_QUERY_TOKENS]
     if not tokens or not scope.bases:
@@ -168,18 +178,18 @@ def _match(
 
 
 def prefixed(base: int, token: str) -> str:
-    """Return a token as it stands in the index."""
+    """Return a token as it is stored in the index."""
     return f"k{base}_{token}"
 
 
 @lru_cache
 def expanding_text(query: str, *names: str) -> Any:
-    """Return a query in which the named parameters are lists."""
+    """Return a query whose named parameters are expanded as lists."""
     return text(query).bindparams(*(bindparam(name, expanding=True) for name in names))
 
 
 def add_totals(session: Session, base: int, chunks: int, tokens: int) -> None:
-    """Move a base's totals by what came or went."""
+    """Add to a base's totals; negative for removals."""
     session.execute(
         update(KnowledgeBase)
         .where(KnowledgeBase.number == base)
@@ -188,6 +198,6 @@ def add_totals(session: Session, base: int, chunks: int, tokens: int) -> None:
 
 
 def read_totals(session: Session, bases: Iterable[int]) -> tuple[int, int]:
-    """Return how many chunks and tokens the bases hold together."""
+    """Return the total chunks and tokens of the bases."""
     row = session.execute(_TOTALS, {"bases": list(bases)}).one()
     return int(row[0] or 0), int(row[1] or 0)

@@ -1,7 +1,8 @@
-"""The dense ranking of a question: its vector, then the chunks nearest to it, by Chroma or, where that fails, exactly.
+"""The dense ranking of a question: its vector, then the nearest chunks from Chroma, or by exact
+search where Chroma fails.
 
-All of this happens before the search's own transaction, since two services are asked. It never fails a search: whatever is
-away, the words remain.
+This runs before the search's own transaction, since two services are called. It never fails a
+search: without them, keyword search remains.
 """
 
 import logging
@@ -23,13 +24,13 @@ from chatapp.storage.models import KnowledgeBase
 
 log = logging.getLogger("chatapp.knowledge")
 
-NEEDS_REBUILD = -1  # of KnowledgeBase.indexed: Chroma's collection has to be made again
-BACKOFF_SECONDS = 10  # after Chroma did not answer, nobody waits for it
+NEEDS_REBUILD = -1  # value of KnowledgeBase.indexed: the collection must be rebuilt
+BACKOFF_SECONDS = 10  # without queries after Chroma did not answer
 
 
 @dataclass(frozen=True, slots=True)
 class DenseRanking:
-    """Chunks near a question with their similarity, and the share (0..1) this ranking has in the whole."""
+    """The chunks nearest to a question with their similarity, and this ranking's share (0..1)."""
 
     scores: Mapping[int, float]
     share: float
@@ -37,7 +38,7 @@ class DenseRanking:
 
 @dataclass(frozen=True, slots=True)
 class _StoredVectors:
-    """Where a base's vectors are: their fingerprint, and their collection, None while that cannot be relied upon."""
+    """A base's vectors: their fingerprint and collection, None while that cannot be trusted."""
 
     base: int
     fingerprint: str
@@ -45,7 +46,7 @@ class _StoredVectors:
 
 
 class DenseSearch:
-    """Asks for the dense ranking; `wake` has the worker look after an index that is not what it should be."""
+    """Computes the dense ranking; `wake` wakes the worker to repair a damaged collection."""
 
     def __init__(
         self,
@@ -63,7 +64,11 @@ class DenseSearch:
     def search(
         self, bases: Sequence[int], question: str, md5s: Sequence[str] | None = None
     ) -> DenseRanking | None:
-        """Return the ranking; None where there is none: no embedder, none for this language, or other vectors in the bases."""
+        """Return the ranking.
+
+        None without an embedder, for a language it does not support, or where the bases' vectors
+        are another embedder's.
+        """
         embedder = self._embedder
         if embedder is None or not embedder.share or not embedder.supports(question):
             return None
@@ -91,7 +96,7 @@ class DenseSearch:
     def _query_chroma(
         self, place: _StoredVectors, vector: bytes, md5s: Sequence[str] | None
     ) -> Mapping[int, float] | None:
-        """Ask Chroma; None where the base has to be searched exactly."""
+        """Query Chroma; None where the base must be searched exactly."""
         if place.collection is None or time.monotonic() < self._backoff_until:
             return None
         try:
@@ -108,7 +113,8 @@ class DenseSearch:
         return found if found or md5s is not None else self._request_rebuild(place)
 
     def _request_rebuild(self, place: _StoredVectors) -> Mapping[int, float] | None:
-        """Have a collection made again that is gone or empty; nothing is wrong where there are no vectors at all."""
+        """Request that a missing or empty collection be rebuilt; return no results if there are
+        no vectors."""
         if not self._database.read(lambda t: exact.holds_any(t, place.base, place.fingerprint)):
             return {}
         log.warning("Chroma has lost the vectors of base %d; they are written again", place.base)

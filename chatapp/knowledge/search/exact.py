@@ -1,7 +1,8 @@
-"""Search by comparing with every stored vector: what stands in for Chroma while it is away or being filled.
+"""Exact search: compares with every stored vector while Chroma is away or being filled.
 
-100,000 vectors of 384 numbers take about 0.8 s of a core, nearly all of it reading, so one process does one such search at a
-time: others are told that there is none, and go by their words. numpy is loaded at the first.
+100,000 vectors of 384 numbers take about 0.8 s of a core, nearly all of it reading. So each process
+runs one such search at a time; others return no vectors and rank by keywords. numpy is loaded at
+first use.
 """
 
 import functools
@@ -21,12 +22,12 @@ from chatapp.storage.models import Chunk, File, KnowledgeBase, Vector
 Best: TypeAlias = list[tuple[float, int]]
 Run: TypeAlias = Callable[[Callable[[], Best]], Best]
 
-ROWS_PER_READ = 1000  # rows
+ROWS_PER_READ = 1000
 _search_lock = threading.Semaphore()
 
 
 class Busy(Exception):
-    """Another such search is going on."""
+    """Another exact search is running."""
 
 
 def search(
@@ -37,11 +38,12 @@ def search(
     most: int,
     md5s: Sequence[str] | None = None,
 ) -> dict[int, float]:
-    """Return the nearest chunks of the bases with their similarity (cosine, -1..1); raise Occupied."""
+    """Return the bases' nearest chunks with their similarity (cosine, -1..1); raise Busy."""
     if not _search_lock.acquire(blocking=False):
         raise Busy
     try:
-        # SQLite is read in a thread already; elsewhere the rows arrive here, and the arithmetic goes to one.
+        # SQLite is read in a thread already. On PostgreSQL the rows are read on the hub, so the
+        # arithmetic goes to a thread.
         run: Run = (lambda fn: fn()) if database.sqlite else threads.run
         return database.read(
             lambda t: _nearest(t, _vectors(bases, fingerprint, md5s), vector, most, run)
@@ -51,7 +53,7 @@ def search(
 
 
 def holds_any(session: Session, base: int, fingerprint: str) -> bool:
-    """Say whether a base has any vector that may be found."""
+    """Say whether a base has any searchable vector."""
     return session.execute(_vectors([base], fingerprint, None).limit(1)).first() is not None
 
 

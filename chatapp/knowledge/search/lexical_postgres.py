@@ -1,7 +1,8 @@
-"""The lexical index on PostgreSQL: an array of tokens per chunk under a GIN index, scored with `terms` and the base's totals.
+"""The lexical index on PostgreSQL: an array of tokens per chunk under a GIN index, scored with
+`terms` and the base's totals.
 
-What FTS5 gives for nothing has to be kept here: in how many chunks of a base each token stands. Candidates are the chunks
-that hold any of the question's rarer tokens; BM25 is summed over them in the database, and the best hundred come out.
+FTS5 counts document frequencies by itself; here `terms` stores them. Candidates are the chunks that
+contain any of the question's rarer tokens; the database sums BM25 over them and returns the best.
 """
 
 from collections import Counter
@@ -24,9 +25,8 @@ from chatapp.knowledge.search.bm25 import (
 )
 from chatapp.storage.models import Term
 
-MAX_MATCHES = (
-    20_000  # chunks looked at for a question; beyond that its commonest tokens find nothing new
-)
+# Chunks examined for a question; beyond that, its most common tokens find nothing new.
+MAX_MATCHES = 20_000
 
 STATEMENTS = (
     "CREATE TABLE IF NOT EXISTS lexical (chunk_id bigint PRIMARY KEY, terms text[] NOT NULL, counts int[] NOT NULL, "
@@ -47,7 +47,7 @@ SELECT lexical.chunk_id, lexical.tokens FROM best JOIN lexical ON lexical.chunk_
 
 
 class ArrayIndex:
-    """The index in arrays."""
+    """The index as arrays of tokens."""
 
     def add(self, session: Session, base: int, rows: Sequence[tuple[int, list[str]]]) -> None:
         """Add chunks by id, each with its tokens."""
@@ -69,12 +69,13 @@ class ArrayIndex:
         if values:
             into = "INSERT INTO lexical (chunk_id, terms, counts, length, tokens) VALUES (:id, :terms, :counts, :length, :tokens)"
             session.execute(text(into), values)
-            # The base's row first: it is the lock that keeps two writers from taking terms in different orders.
+            # Update the base's row first: its lock keeps two writers from locking terms in
+            # different orders.
             add_totals(session, base, len(rows), sum(len(held) for _, held in rows))
             self._count(session, base, frequencies)
 
     def remove(self, session: Session, base: int, chunk_ids: Sequence[int]) -> None:
-        """Forget chunks."""
+        """Remove chunks."""
         gone = text("DELETE FROM lexical WHERE chunk_id = ANY (:ids) RETURNING terms, length")
         rows = session.execute(gone, {"ids": list(chunk_ids)}).all()
         if rows:
@@ -90,7 +91,7 @@ class ArrayIndex:
     def statistics(
         self, session: Session, bases: Sequence[int], tokens: Sequence[str]
     ) -> Statistics:
-        """Count what weighs the tokens."""
+        """Return the counts needed to weigh the tokens."""
         query = text(
             "SELECT term, sum(df) AS df FROM terms WHERE base = ANY (:bases) AND term = ANY (:terms) GROUP BY term"
         )
@@ -100,7 +101,7 @@ class ArrayIndex:
     def candidates(
         self, session: Session, scope: Scope, statistics: Statistics, tokens: Sequence[str]
     ) -> Sequence[tuple[int, list[str]]]:
-        """Return the most promising chunks, each with its tokens, base's number before each."""
+        """Return the most promising chunks, each with its prefixed tokens."""
         where = (
             f"AND chunk_id IN ({SEARCHABLE_CHUNKS})"
             if scope.md5s is not None or scope.unfinished
@@ -125,7 +126,7 @@ class ArrayIndex:
         return [(row.chunk_id, row.tokens.split(" ")) for row in rows]
 
     def _count(self, session: Session, base: int, frequencies: Mapping[str, int]) -> None:
-        """Move the counts of terms, in one order for all writers."""
+        """Add to the document frequencies, in the same order for all writers."""
         values = [
             {"base": base, "term": term, "df": change}
             for term, change in sorted(frequencies.items())
@@ -147,7 +148,7 @@ def _frequencies(rows: Iterable[Sequence[str]]) -> Counter[str]:
 
 
 def _rare(frequencies: Mapping[str, int], tokens: Sequence[str]) -> list[str]:
-    """Return the rarest tokens, rarest first, as long as they find no more chunks than we look at; one at least."""
+    """Return the rarest tokens, at least one, that match no more than MAX_MATCHES chunks."""
     chosen: list[str] = []
     total = 0
     for token in tokens:

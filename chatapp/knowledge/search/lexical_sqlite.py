@@ -21,7 +21,8 @@ from chatapp.knowledge.search.bm25 import (
     read_totals,
 )
 
-# The ascii tokeniser takes every non-ASCII code point for a letter: ours are tokens already, only blanks part them.
+# The ascii tokeniser treats every non-ASCII code point as a letter, so only spaces separate our
+# tokens.
 STATEMENTS = (
     "CREATE VIRTUAL TABLE IF NOT EXISTS lexical USING fts5(tokens, tokenize = \"ascii tokenchars '_'\")",
     "CREATE VIRTUAL TABLE IF NOT EXISTS lexical_terms USING fts5vocab(lexical, row)",
@@ -45,7 +46,7 @@ class FtsIndex:
             add_totals(session, base, len(rows), sum(len(held) for _, held in rows))
 
     def remove(self, session: Session, base: int, chunk_ids: Sequence[int]) -> None:
-        """Forget chunks."""
+        """Remove chunks."""
         ids = {"ids": list(chunk_ids)}
         held = (
             session.execute(
@@ -61,7 +62,7 @@ class FtsIndex:
     def statistics(
         self, session: Session, bases: Sequence[int], tokens: Sequence[str]
     ) -> Statistics:
-        """Count what weighs the tokens; FTS5's own vocabulary knows in how many chunks each stands."""
+        """Return the counts needed to weigh the tokens, from FTS5's own vocabulary."""
         terms = [prefixed(base, token) for base in bases for token in tokens]
         query = expanding_text("SELECT term, doc FROM lexical_terms WHERE term IN :terms", "terms")
         frequencies: Counter[str] = Counter()
@@ -72,13 +73,13 @@ class FtsIndex:
     def candidates(
         self, session: Session, scope: Scope, statistics: Statistics, tokens: Sequence[str]
     ) -> Sequence[tuple[int, list[str]]]:
-        """Return the most promising chunks by FTS5's own rank, each with its tokens."""
+        """Return the most promising chunks by FTS5's rank, each with its prefixed tokens."""
         match = " OR ".join(
             f'"{prefixed(base, token)}"' for base in scope.bases for token in tokens
         )
         values: dict[str, object] = {"match": match, "limit": CANDIDATES}
         where, expanding = "", []
-        # The unary plus keeps SQLite from asking FTS5 once for every row of the list.
+        # The unary plus keeps SQLite from querying FTS5 once for every row of the list.
         if scope.md5s is not None:
             where, expanding = f" AND +rowid IN ({SEARCHABLE_CHUNKS} AND f.md5 IN :md5s)", ["md5s"]
             values["md5s"] = list(scope.md5s)

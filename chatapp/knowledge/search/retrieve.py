@@ -1,9 +1,11 @@
-"""A question in, passages out: words and vectors, near words first, neighbours joined, each with its best-covering sentence.
+"""Retrieval: from a question to passages. Fuses keyword and dense rankings, rewards proximity,
+joins neighbouring chunks and picks the best-covering sentence of each.
 
-Measured on both languages: 100 candidates of each ranking, min-max, .7 of words and .3 of the built-in embedder's vectors; over
-the best 30, + .3 of proximity and .2 of words that stand in the asked order. A score means the same in every search: 1 where
-a passage and one sentence of it cover all that the question asks, 0 where they cover no more than chance does in a base of that
-size. It is the best passage's; the others' are in proportion to what ranked them.
+Measured in both languages: 100 candidates of each ranking, min-max fused, .7 keywords and .3 the
+built-in embedder; for the best 30, + .3 of proximity and .2 of tokens in the question's order. A
+score means the same in every search: 1 where a passage and one sentence of it cover all of the
+question, 0 where they cover no more than chance does in a base of that size. That holds for the
+best passage; the others' scores are proportional to their rank values.
 """
 
 from collections.abc import Mapping, Sequence
@@ -31,16 +33,17 @@ from chatapp.knowledge.search.dense import DenseRanking
 from chatapp.stems import stem
 from chatapp.storage.models import Chunk, File, FileText, KnowledgeBase
 
-PROXIMITY_WEIGHT = 0.3  # weight of proximity
-ORDER_WEIGHT = 0.2  # of words that stand as they were asked
+PROXIMITY_WEIGHT = 0.3
+ORDER_WEIGHT = 0.2  # tokens in the question's order
 BONUS_CANDIDATES = 30
 MAX_JOINED = 4  # chunks in one passage
-OTHER_SCRIPT_FACTOR = 0.8  # of a passage's value is left where it is not in the question's script: of two manuals, the asker's own
-MIN_HEADING_PROXIMITY = (
-    0.7  # of a question's weight has to stand in one heading where it is made of stop words
-)
+# Applied to passages not in the question's script, so that of two manuals the reader's own wins.
+OTHER_SCRIPT_FACTOR = 0.8
+# Share of the question's weight that one heading must contain where the question is all stop
+# words.
+MIN_HEADING_PROXIMITY = 0.7
 
-# Built once: every question asks them, and building one costs as much as asking it.
+# Prepared once: every question runs these, and building a query costs as much as running it.
 _BASES: BindParameter[list[int]] = bindparam("bases", expanding=True)
 _IDS: BindParameter[list[Any]] = bindparam("ids", expanding=True)
 _OF_BASES = exists().where(
@@ -60,7 +63,7 @@ _PAGES = select(FileText.file_id, FileText.pages).where(FileText.file_id.in_(_ID
 
 @dataclass(frozen=True, slots=True)
 class _Hit:
-    """A chunk that was chosen, or several that follow each other."""
+    """A retrieved chunk, or several adjacent ones."""
 
     passage: Passage
     first: int
@@ -103,7 +106,7 @@ def retrieve(
 
 
 def _search(index: LexicalIndex, session: Session, scope: Scope, question: str) -> SearchResult:
-    """Search for what a question asks for; where that is stop words only, for headings in which they stand together."""
+    """Search for the question; if it is all stop words, for headings that contain them together."""
     if asked := query_tokens(question, stem):
         return search(index, session, scope, asked)
     small = small_words(question, stem)
@@ -115,7 +118,7 @@ def _search(index: LexicalIndex, session: Session, scope: Scope, question: str) 
 
 
 class _RankingScores:
-    """What each ranking gave a chunk (0..1), None where it did not find it."""
+    """Each ranking's score of a chunk (0..1), None where it did not find it."""
 
     def __init__(self, words: Mapping[int, float], dense: DenseRanking | None) -> None:
         self._words, self._vectors = min_max(words), dense.scores if dense is not None else {}
@@ -147,7 +150,7 @@ def rank(matches: Sequence[Match], dense: DenseRanking | None = None) -> list[tu
 
 
 def _has_unfinished(session: Session, bases: Sequence[int]) -> bool:
-    """Say whether files in work could show up in the index before they are whole."""
+    """Say whether unfinished files could appear in the index."""
     return bool(session.scalar(_UNFINISHED, {"bases": list(bases)}))
 
 
@@ -159,7 +162,7 @@ def _load(
     wide: bool,
     ranking_scores: _RankingScores,
 ) -> list[_Hit]:
-    """Return the best chunks that are there: Chroma may name some that are gone, and only SQL says whose they are."""
+    """Load the best chunks; Chroma may return deleted ones, and only SQL knows whose they are."""
     asked = {"ids": list(values), "bases": list(scope.bases)}
     there, more = (
         (_THERE, {}) if scope.md5s is None else (_THERE_IN_FILES, {"md5s": list(scope.md5s)})
@@ -193,7 +196,8 @@ def _load(
 
 
 def _join(session: Session, found: Sequence[_Hit]) -> list[_Hit]:
-    """Join chunks that follow each other under one heading and on one page; the joined one has the place of its best chunk."""
+    """Join adjacent chunks under one heading and on one page; the result ranks as its best
+    chunk."""
     joined: list[_Hit] = []
     for each in found:
         for place, other in enumerate(joined):
@@ -234,7 +238,7 @@ def _pages(session: Session, file_ids: set[str]) -> dict[str, list[int]]:
 def _with_quote(
     passage: Passage, weights: Mapping[str, float], pages: Sequence[int]
 ) -> tuple[Passage, float]:
-    """Add the sentence that covers the question best and its page; say also how well passage and sentence cover it (0..1)."""
+    """Add the best-covering sentence and its page; return also the coverage of both (0..1)."""
     span, by_sentence = best_quote(passage.text, passage.heading, weights, stem)
     said = index_tokens(f"{passage.name}\n{passage.heading}\n{passage.text}", stem, frozenset())
     quote, page = passage.text[span.start : span.end], page_of(pages, passage.start + span.start)

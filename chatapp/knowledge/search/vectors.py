@@ -1,4 +1,4 @@
-"""Vectors as they are stored: little-endian float32, of length 1."""
+"""The stored form of vectors: little-endian float32, normalised to length 1."""
 
 import math
 import sys
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 
 def pack(numbers: Sequence[float]) -> bytes:
-    """Return a vector of length 1 in this direction; raise ValueError where it has none."""
+    """Normalise and pack a vector; raise ValueError where it has no direction."""
     length = math.sqrt(sum(number * number for number in numbers))
     if not numbers or not math.isfinite(length) or length == 0:
         raise ValueError("not a direction")
