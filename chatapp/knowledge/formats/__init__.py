@@ -1,1 +1,2 @@
-"""File formats: one module a kind, each makes a `Document` of a file."""
+"""File formats: one module per format, each reads a file into a Document. The table is
+registry.py."""

@@ -1,7 +1,9 @@
-"""What a person sees in a cell: a number in the cell's format. 45000 may be a date, an amount in euros or a share of 1.
+"""Cell formats of workbooks: shows a number as its cell does. 45000 may be a date, an amount or a
+percentage.
 
-Excel's format codes (ECMA-376 part 1, 18.8.31), as far as files use them. Dates in figures become 2024-03-05 in whatever
-order the code says, since 3/5/2024 can be read in two ways; those with names of months or Chinese signs stay as they are.
+Excel's format codes (ECMA-376 part 1, 18.8.31), as far as files use them. Numeric dates become
+2024-03-05 whatever the code's order, since 3/5/2024 is ambiguous; dates with names of months or
+Chinese characters keep their form.
 """
 
 import re
@@ -10,15 +12,19 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 
 GENERAL = "General"
-SHORTEST = 1e-9  # what is smaller is noise of binary fractions
+SHORTEST = 1e-9  # added before rounding; smaller differences are binary noise
 _MONTHS = "January February March April May June July August September October November December"
 _DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday"
 MONTHS, DAYS = _MONTHS.split(), _DAYS.split()
 BUILT_IN = {
-    1: "0", 2: "0.00", 3: "#,##0", 4: "#,##0.00", 9: "0%", 10: "0.00%", 11: "0.00E+00", 12: "# ?/?", 13: "# ??/??",
-    14: "yyyy-mm-dd", 15: "d-mmm-yy", 16: "d-mmm", 17: "mmm-yy", 18: "h:mm AM/PM", 19: "h:mm:ss AM/PM", 20: "h:mm", 21: "h:mm:ss",
-    22: "yyyy-mm-dd h:mm", 27: 'yyyy"年"m"月"', 31: 'yyyy"年"m"月"d"日"', 37: "#,##0;(#,##0)", 38: "#,##0;(#,##0)",
-    39: "#,##0.00;(#,##0.00)", 40: "#,##0.00;(#,##0.00)", 45: "mm:ss", 46: "[h]:mm:ss", 47: "mm:ss", 48: "0.0E+0", 49: "@",
+    1: "0", 2: "0.00", 3: "#,##0", 4: "#,##0.00", 9: "0%", 10: "0.00%", 11: "0.00E+00",
+    12: "# ?/?", 13: "# ??/??",
+    14: "yyyy-mm-dd", 15: "d-mmm-yy", 16: "d-mmm", 17: "mmm-yy", 18: "h:mm AM/PM",
+    19: "h:mm:ss AM/PM", 20: "h:mm", 21: "h:mm:ss",
+    22: "yyyy-mm-dd h:mm", 27: 'yyyy"年"m"月"', 31: 'yyyy"年"m"月"d"日"', 37: "#,##0;(#,##0)",
+    38: "#,##0;(#,##0)",
+    39: "#,##0.00;(#,##0.00)", 40: "#,##0.00;(#,##0.00)", 45: "mm:ss", 46: "[h]:mm:ss",
+    47: "mm:ss", 48: "0.0E+0", 49: "@",
     57: 'yyyy"年"m"月"', 58: 'm"月"d"日"',
 }  # fmt: skip
 _TOKEN = re.compile(
@@ -35,7 +41,8 @@ Formatter = Callable[[float], str]
 
 @lru_cache(4096)
 def formatter(code: str, from_1904: bool = False) -> Formatter:
-    """Return what shows a number in a format code; dates count from 1900 or, in old files of a Mac, from 1904."""
+    """Return the formatter of a format code. Dates count from 1900 or, in old files from a Mac,
+    1904."""
     sections = _sections(code)
     if _is_date(sections[0]):
         return _date_formatter(sections[0], from_1904)
@@ -52,7 +59,7 @@ def formatter(code: str, from_1904: bool = False) -> Formatter:
 
 
 def general(value: float) -> str:
-    """Write a number without a format, as short as it can be told apart."""
+    """Format a number without a format code, as short as possible."""
     if value == int(value) and abs(value) < 1e15:
         return str(int(value))
     return f"{value:.12g}"
@@ -81,11 +88,11 @@ def _is_date(section: str) -> bool:
     return bool(kinds & {"date", "elapsed"}) and not kinds & {"number", "general"}
 
 
-# --- numbers ---------------------------------------------------------------------------------------------------------
+# --- numbers
 
 
 def _number_formatter(section: str) -> Formatter:
-    """Return what shows a number that is not negative."""
+    """Return the formatter of non-negative numbers."""
     tokens = _tokens(section)
     patterns = [text for kind, text in tokens if kind == "number"]
     others = [text for kind, text in tokens if kind == "other"]
@@ -101,7 +108,10 @@ def _number_formatter(section: str) -> Formatter:
     def show(value: float) -> str:
         if scientific:
             return _insert_digits(tokens, f"{value * scale:.{len(fraction)}E}")
-        figures = f"{value * scale + SHORTEST * (value > 0):{',' if ',' in whole else ''}.{len(fraction)}f}"
+        figures = (
+            f"{value * scale + SHORTEST * (value > 0):{',' if ',' in whole else "
+            f"''}.{len(fraction)}f}"
+        )
         before, _, behind = figures.partition(".")
         behind = behind[: fraction.count("0")] + behind[fraction.count("0") :].rstrip("0")
         before = before.zfill(whole.count("0")) if "," not in whole else before
@@ -124,7 +134,8 @@ def _worded(tokens: list[tuple[str, str]]) -> Formatter:
 
 
 def _insert_digits(tokens: list[tuple[str, str]], figures: str) -> str:
-    """Put the figures where the first digits' place is, between the words of a format."""
+    """Put the digits in the place of the first digit placeholder, between the format's literal
+    text."""
     written, put = "", False
     exponent = False
     for kind, text in tokens:
@@ -138,7 +149,7 @@ def _insert_digits(tokens: list[tuple[str, str]], figures: str) -> str:
     return (written if put else written + figures).strip()
 
 
-# --- dates -----------------------------------------------------------------------------------------------------------
+# --- dates
 
 
 def _date_formatter(section: str, from_1904: bool) -> Formatter:
@@ -164,7 +175,7 @@ def _date_formatter(section: str, from_1904: bool) -> Formatter:
 
 
 def _mark_minutes(tokens: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Mark each m that stands for minutes: behind hours, or before seconds."""
+    """Mark each m that means minutes: after hours or before seconds."""
     dates = [place for place, (kind, _) in enumerate(tokens) if kind in ("date", "elapsed")]
     tokens_with_minutes = list(tokens)
     for at, place in enumerate(dates):
@@ -182,10 +193,10 @@ def _mark_minutes(tokens: list[tuple[str, str]]) -> list[tuple[str, str]]:
 
 
 def moment_of(value: float, from_1904: bool) -> datetime | None:
-    """Return the moment that a serial number means; None for one beyond the calendar."""
+    """Return the date and time of a serial number; None for one beyond the calendar."""
     if not -1 < value < 2_958_466:
         return None
-    # Excel knows a 29th of February 1900, as Lotus 1-2-3 did.
+    # Excel has a 29 February 1900, as Lotus 1-2-3 did.
     from_1900 = datetime(1899, 12, 30) if value >= 60 else datetime(1899, 12, 31)
     return (datetime(1904, 1, 1) if from_1904 else from_1900) + timedelta(
         seconds=round(value * 86_400)
@@ -199,7 +210,7 @@ def _elapsed(value: float) -> str:
 
 
 def _in_figures(moment: datetime, kinds: set[str]) -> str:
-    """Write the parts that a format shows, the largest first."""
+    """Format the parts that a format shows, the largest first."""
     date = "-".join(
         f"{moment:{part}}"
         for kind, part in (("y", "%Y"), ("m", "%m"), ("d", "%d"))

@@ -1,4 +1,5 @@
-"""Source code: its lines as they stand, and a section for each definition, by simple rules that fit most languages."""
+"""Source code: the lines as they stand, and a section for each definition, by simple rules for
+most languages."""
 
 import re
 from collections.abc import Iterator
@@ -10,23 +11,33 @@ from chatapp.knowledge.formats.document import MAX_SECTIONS, Document, Section
 from chatapp.knowledge.formats.plain import checked
 
 MEDIA_TYPE = "text/x-source"
-MAX_DEPTH = 3  # definitions within each other
-MAX_LINE = (
-    400  # characters of a line that may begin a definition; longer ones were not written by hand
-)
+MAX_DEPTH = 3  # nested definitions
+# Longest line that may begin a definition; longer ones were not written by hand.
+MAX_LINE = 400
 _EXTENSIONS = (
-    ".py .pyi .pyx .js .mjs .cjs .jsx .ts .mts .cts .tsx .vue .svelte .astro .java .kt .kts .scala .groovy .gradle .cs .fs .vb "
-    ".swift .dart .php .c .h .cc .cpp .cxx .hh .hpp .hxx .m .mm .go .rs .rb .lua .pl .pm .r .jl .ex .exs .erl .hs .ml .clj .el "
-    ".lisp .scm .sh .bash .zsh .fish .ps1 .psm1 .bat .cmd .sql .css .scss .sass .less .proto .thrift .graphql .tf .hcl .nix "
-    ".zig .nim .v .sv .vhd .asm .s .f90 .pas .cmake .mk .sol .jsp .asp .aspx .cshtml .erb .ejs .hbs .j2 .jinja .twig .tmpl"
+    ".py .pyi .pyx .js .mjs .cjs .jsx .ts .mts .cts .tsx .vue .svelte .astro .java .kt .kts "
+    ".scala .groovy .gradle .cs .fs .vb "
+    ".swift .dart .php .c .h .cc .cpp .cxx .hh .hpp .hxx .m .mm .go .rs .rb .lua .pl .pm .r .jl "
+    ".ex .exs .erl .hs .ml .clj .el "
+    ".lisp .scm .sh .bash .zsh .fish .ps1 .psm1 .bat .cmd .sql .css .scss .sass .less .proto "
+    ".thrift .graphql .tf .hcl .nix "
+    ".zig .nim .v .sv .vhd .asm .s .f90 .pas .cmake .mk .sol .jsp .asp .aspx .cshtml .erb .ejs "
+    ".hbs .j2 .jinja .twig .tmpl"
 )
-_FILES = "makefile gnumakefile dockerfile containerfile jenkinsfile vagrantfile rakefile gemfile cmakelists.txt"
+_FILES = (
+    "makefile gnumakefile dockerfile containerfile jenkinsfile vagrantfile rakefile gemfile "
+    "cmakelists.txt"
+)
 EXTENSIONS, NAMES = frozenset(_EXTENSIONS.split()), frozenset(_FILES.split())
 _HASH_COMMENT_EXTENSIONS = ".py .pyi .pyx .rb .r .sh .bash .zsh .fish .pl .pm .ex .exs .jl .nix"
-_HASH_COMMENTS = frozenset(_HASH_COMMENT_EXTENSIONS.split())  # remarks begin with #, and /* is none
+# comments begin with #, and /* does not begin one
+_HASH_COMMENTS = frozenset(_HASH_COMMENT_EXTENSIONS.split())
 _C_EXTENSIONS = frozenset((".c", ".h", ".cc", ".cpp", ".cxx", ".hh", ".hpp", ".hxx", ".m", ".mm"))
 
-_CONTAINERS = "class|interface|enum|record|struct|union|object|trait|protocol|extension|namespace|module|impl|mod|defmodule|service"
+_CONTAINERS = (
+    "class|interface|enum|record|struct|union|object|trait|protocol|extension|namespace|module|"
+    "impl|mod|defmodule|service"
+)
 _FUNCTIONS = "defp|defmacro|def|func|fun|fn|function\\*?|sub|procedure|type|message"
 _MODIFIERS = (
     "export|default|declare|abstract|async|public|protected|private|internal|static|final|sealed|partial|override|virtual|open|data|"
@@ -37,7 +48,7 @@ _BY_KEYWORD = re.compile(
     r"(?P<name>[\w$][\w$.]*(?:::~?\w+)*[?!]?)(?=\s*[({:<\[=;,\"]|\s*$|\s+(?:extends|implements|for|where|with|do|is|as|from|struct|interface))",
     re.IGNORECASE,
 )
-_MEMBER = re.compile(  # of a class: words such as public in front, or a body behind
+_MEMBER = re.compile(  # of a class: modifiers before it, or a body after it
     rf"(?:(?:{_MODIFIERS})\s+)+(?:[\w<>\[\],.?*&]+\s+)*?(?P<name>[\w$#~]+)\s*\(|"
     r"(?:(?:static|async|get|set)\s+)*[*#]?(?P<method>[\w$]+)\s*\([^;]*\)\s*(?::\s*[^{;]+)?\{\s*$"
 )
@@ -48,8 +59,8 @@ _C_FUNCTION = re.compile(
     r"(?!typedef|return|else)[A-Za-z_][\w\s*&:<>,~\[\]]*?\b(?P<name>[A-Za-z_][\w:~]*)\s*\([^;]*$"
 )
 _OTHERS = (
-    re.compile(r"(?P<name>[\w-]+)\s*\(\)\s*\{?\s*$"),  # a shell's
-    re.compile(r"(?P<name>[\w.]+)\s*(?:<-|=)\s*function\b"),  # R's, Lua's
+    re.compile(r"(?P<name>[\w-]+)\s*\(\)\s*\{?\s*$"),  # shell
+    re.compile(r"(?P<name>[\w.]+)\s*(?:<-|=)\s*function\b"),  # R, Lua
     re.compile(
         r"create\s+(?:or\s+replace\s+)?(?:\w+\s+)?(?:table|view|function|procedure|trigger|index|type)\s+(?:if\s+not\s+exists\s+)?"
         r"(?P<name>[\w.\"`\[\]]+)",
@@ -57,22 +68,26 @@ _OTHERS = (
     ),
     re.compile(
         r"(?P<name>(?:resource|data|module|variable|output|provider)(?:\s+\"[^\"]+\")+)\s*\{"
-    ),  # Terraform's
+    ),  # Terraform
 )
-_TARGET = re.compile(r"(?P<name>[\w./-]+)\s*:(?![=:]).*$")  # make's, where a tab follows
-_STATEMENTS = "if for while switch catch return else elif function new await typeof do try with using lock foreach"
+# make; a line that begins with a tab follows
+_TARGET = re.compile(r"(?P<name>[\w./-]+)\s*:(?![=:]).*$")
+_STATEMENTS = (
+    "if for while switch catch return else elif function new await typeof do try with using lock "
+    "foreach"
+)
 _NOT_NAMES = frozenset(_STATEMENTS.split())
 _COMMENT_OR_DECORATOR = re.compile(r"\s*(?:#(?!include|define|if|endif)|//|/\*|\*|@|--|;;|\[\w)")
 
 
 def is_code(name: str) -> bool:
-    """Say whether a file of this name is source code."""
+    """Say whether a file's name is that of source code."""
     path = PurePath(name.lower())
     return path.suffix in EXTENSIONS or path.name in NAMES
 
 
 def read(text: str, name: str) -> Document:
-    """Read source code; its lines stay as they are."""
+    """Read source code; its lines are kept."""
     text = checked(text)
     return Document(
         MEDIA_TYPE,
@@ -82,11 +97,13 @@ def read(text: str, name: str) -> Document:
 
 
 def code_sections(text: str, extension: str) -> Iterator[Section]:
-    """Yield a section for each definition, with the comment above it: those of the file, and those within a class."""
-    above: list[tuple[int, str, bool]] = []  # indentation, name, and whether it may hold others
+    """Yield a section for each definition, of the file or within a class, with the comment above
+    it."""
+    # indentation, name, and whether it may contain definitions
+    above: list[tuple[int, str, bool]] = []
     lines = text.split("\n")
     start = section_start = 0
-    in_comment = False  # within /* and */
+    in_comment = False  # between /* and */
     for number, line in enumerate(lines):
         if (
             not in_comment
@@ -112,7 +129,8 @@ def code_sections(text: str, extension: str) -> Iterator[Section]:
 def _definition(
     lines: list[str], number: int, extension: str, above: list[tuple[int, str, bool]]
 ) -> tuple[int, str, bool] | None:
-    """Return the indentation and name of what a line defines, and whether that may hold other definitions."""
+    """Return the indentation and name of what a line defines, and whether that may contain
+    definitions."""
     line = lines[number].expandtabs(4)
     bare = line.strip()
     indent = len(line) - len(line.lstrip())
@@ -135,7 +153,8 @@ def _definition(
 def _patterns(
     bare: str, indent: int, extension: str, outer: bool, recipe: bool
 ) -> Iterator[re.Pattern[str]]:
-    """Yield what a definition without a keyword may look like here: in a class, at the top, before a recipe."""
+    """Yield the patterns of definitions without a keyword: in a class, at the top level, of a
+    make target."""
     if not outer:
         yield _ARROW
     elif "(" in bare:

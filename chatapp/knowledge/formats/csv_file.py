@@ -1,4 +1,4 @@
-"""CSV and its kin: which character parts the cells, whether the first line is a header, and the rows (see tables.py)."""
+"""CSV and similar: detects the separator and the header; rows are written by tables.py."""
 
 import csv
 import io
@@ -12,15 +12,15 @@ from chatapp.knowledge.formats.tables import Row, is_header, paragraphs
 
 EXTENSIONS = frozenset((".csv", ".tsv", ".tab", ".psv"))
 SAMPLE_CHARACTERS = 64 * 1024
-MAX_CELL = 100_000  # characters; a longer one is a quotation mark that was never closed
-MAX_CELL_LINES = 3  # of a cell, where quotation marks are not what they should be
-EVEN_SHARE = 0.8  # share of the rows that have the same number of cells
-MIN_TAB_ROWS = 3  # where the name does not say that a text is a table, so many lines have to agree
+MAX_CELL = 100_000  # characters; a longer cell is a quotation mark that was never closed
+MAX_CELL_LINES = 3  # of a cell, where quotation marks are malformed
+EVEN_SHARE = 0.8  # share of the rows with the same number of cells
+MIN_TAB_ROWS = 3  # rows with equal tabs, for a text whose name does not say that it is a table
 _SEPARATORS = "\t;,|"
 
 
 def read(text: str) -> Document:
-    """Read rows of cells; what turns out to have one column only is read as text."""
+    """Read rows of cells; a file with one column only is read as text."""
     text, separator = _separator(text)
     if separator is None:
         return plain.read(text)
@@ -30,12 +30,13 @@ def read(text: str) -> Document:
         pass
     try:
         return _read(text, separator, most_lines=MAX_CELL_LINES)
-    except csv.Error:  # a quotation mark that is none, or is never closed
+    except csv.Error:  # a quotation mark that is literal or never closed
         return _read(text, separator, quoting=csv.QUOTE_NONE)
 
 
 def is_csv(text: str, extension: str) -> bool:
-    """Say whether a text is a table by its name, or by tabs in every line where its name says nothing."""
+    """Say whether a text is a table: by its extension, or by the same number of tabs in every
+    line."""
     if extension in EXTENSIONS:
         return True
     lines = [line for line in _sample(text).split("\n") if line.strip()]
@@ -72,7 +73,8 @@ def _row(cells: list[str], most_lines: int = MAX_CELL) -> Row:
 
 
 def _separator(text: str) -> tuple[str, str | None]:
-    """Return the text without Excel's first line `sep=;`, and the character that most evenly parts its lines."""
+    """Return the text without Excel's first line `sep=;`, and the separator that splits it most
+    evenly."""
     first = text[:8].split("\n")[0].strip()
     if first.lower().startswith("sep=") and len(first) == 5:
         return text.partition("\n")[2], first[4]
@@ -95,7 +97,7 @@ def _begins_with_header(text: str, separator: str) -> bool:
 
 
 def _sampled(text: str, separator: str) -> Iterator[list[str]]:
-    """Yield the rows at the beginning; the last may be cut and is left out where there are others."""
+    """Yield the first rows, without the last one if the sample may have cut it."""
     try:
         rows = list(
             csv.reader(

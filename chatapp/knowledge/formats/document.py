@@ -1,7 +1,8 @@
-"""What every reader of a format returns, and how it is built up. These modules run in the limited child process only.
+"""Document, which every format's reader returns, and its builder. Used in the parser's process
+only.
 
-A document is one normalised text, which all offsets count in, the places where sections begin (each with its heading
-path), and the places where pages begin. A reader never decides about chunks.
+A document is one normalised text, to which all offsets refer, the offsets of its sections, each
+with its heading path, and the offsets of its pages. Readers do not split it into chunks.
 """
 
 from dataclasses import dataclass, field
@@ -12,11 +13,11 @@ from chatapp.core.text import HEADING_JOINT, normalise
 MAX_CHARACTERS = 10_000_000  # of text in one file
 MAX_HEADING_CHARACTERS = 200
 MAX_PATH_CHARACTERS = 600  # of all headings above a passage
-MAX_SECTIONS = 50_000  # in one file; what comes after belongs to the last
+MAX_SECTIONS = 50_000  # in one file; later text belongs to the last section
 
 
 class Unreadable(Exception):
-    """Why a file cannot be read: `reason` is one that `sandbox.refusal` knows."""
+    """Why a file cannot be read; `sandbox.error_for` knows the reasons."""
 
     def __init__(self, reason: str, **params: int) -> None:
         super().__init__(reason)
@@ -26,7 +27,7 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """From `start` to the next section's start; the headings above it, outermost first, in one line."""
+    """A section reaches to the next one's start; `heading` is the path of headings above it."""
 
     start: int
     heading: str
@@ -34,7 +35,8 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """What was read. `pages` are the offsets at which pages begin; empty where the format has none."""
+    """A parsed file. `pages` are the offsets at which pages begin; empty for formats without
+    pages."""
 
     media_type: str
     text: str
@@ -42,7 +44,7 @@ class Document:
     pages: tuple[int, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as the child process hands it over."""
+        """Return the document as the child process prints it."""
         sections = [[section.start, section.heading] for section in self.sections]
         return {
             "media_type": self.media_type,
@@ -53,7 +55,7 @@ class Document:
 
     @classmethod
     def from_json(cls, loaded: dict[str, Any]) -> "Document":
-        """Take it as the child process handed it over."""
+        """Return the document from what the child process printed."""
         sections = tuple(Section(int(start), str(heading)) for start, heading in loaded["sections"])
         return cls(
             str(loaded["media_type"]),
@@ -65,24 +67,23 @@ class Document:
 
 @dataclass
 class Headings:
-    """The path of headings in force while a document is walked."""
+    """The path of headings at the current place of a document."""
 
     path: list[tuple[int, str]] = field(default_factory=list)
 
     def enter(self, level: int, title: str) -> str:
-        """Come to a heading; return the path that holds from here on."""
+        """Enter a heading; return the path from here on."""
         while self.path and self.path[-1][0] >= level:
             self.path.pop()
         title = " ".join(title.split())[:MAX_HEADING_CHARACTERS]
-        if title and (
-            not self.path or self.path[-1][1] != title
-        ):  # a document's title often is its first heading, too
+        # A document's title is often repeated as its first heading.
+        if title and (not self.path or self.path[-1][1] != title):
             self.path.append((level, title))
         return HEADING_JOINT.join(name for _, name in self.path)[:MAX_PATH_CHARACTERS]
 
 
 class Builder:
-    """Puts a document together block by block, and knows at which offset everything begins."""
+    """Builds a document block by block and records the offsets."""
 
     def __init__(self) -> None:
         self._parts: list[str] = []
@@ -95,11 +96,11 @@ class Builder:
 
     @property
     def length(self) -> int:
-        """How many characters there are so far."""
+        """The number of characters so far."""
         return self._length
 
     def add(self, block: str, separator: str = "\n\n") -> None:
-        """Add a block of text, parted from the one before by `joint`; nothing happens where it is empty."""
+        """Add a block of text after `separator`; an empty block is ignored."""
         block = normalise(block)
         if not block:
             return
@@ -111,15 +112,15 @@ class Builder:
             raise Unreadable("too_long", limit=MAX_CHARACTERS)
 
     def page(self) -> None:
-        """Begin a page; what is added next is its first text."""
+        """Begin a page with the next block."""
         self._pending_pages += 1
 
     def section(self, level: int, title: str) -> None:
-        """Begin a section with what is added next; the title itself need not stand in the text."""
+        """Begin a section with the next block; its title need not be part of the text."""
         self._pending_sections.append((level, normalise(title)))
 
     def heading(self, level: int, title: str) -> None:
-        """Begin a section with its title as its first text."""
+        """Begin a section whose title is its first block."""
         if normalise(title):
             self.section(level, title)
             self.add(title)
@@ -128,7 +129,7 @@ class Builder:
         """Return the document; raise Unreadable where it holds no text."""
         if not self._length:
             raise Unreadable("no_text")
-        self._pending_sections.clear()  # sections that came to nothing; empty pages are counted
+        self._pending_sections.clear()  # drop sections without text, count empty pages
         self._begin()
         return Document(media_type, "".join(self._parts), tuple(self._sections), tuple(self._pages))
 

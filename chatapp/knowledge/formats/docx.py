@@ -1,4 +1,4 @@
-"""Word documents in the order of reading: paragraphs with their numbers, headings, tables, text boxes, notes."""
+"""Word documents in reading order: numbered paragraphs, headings, tables, text boxes, notes."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -14,11 +14,10 @@ from chatapp.knowledge.formats.packages import Package, attribute, child, local_
 from chatapp.knowledge.formats.tables import Row, paragraphs
 
 MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
-LAYOUT_CELL_CHARACTERS = (
-    400  # characters of an average cell: such a table arranges a page, and holds no records
-)
-MAX_ITEM_CHARACTERS = 200  # characters; longer items of a list are paragraphs
-MAX_DEPTH = 40  # tables and boxes within each other
+# Average characters of a cell, above which a table is layout and not data.
+LAYOUT_CELL_CHARACTERS = 400
+MAX_ITEM_CHARACTERS = 200  # of a list item; longer ones are paragraphs
+MAX_DEPTH = 40  # nested tables and text boxes
 _CONTAINERS = frozenset(("sdt", "sdtContent", "ins", "moveTo", "smartTag", "customXml"))
 _SKIPPED = frozenset(("del", "moveFrom", "pPr", "rPr", "Fallback", "rt", "instrText", "delText"))
 _WHITE = {"tab": "\t", "ptab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "-"}
@@ -28,7 +27,7 @@ _PAGE_NUMBER = re.compile(r"[\W\d_]*(?:(?:page|seite|of|von|第|页|頁|共)[\W\
 
 @dataclass(slots=True)
 class _Paragraph:
-    """A paragraph of the text; level None: no heading."""
+    """A paragraph of the text; `level` is None unless it is a heading."""
 
     text: str
     level: int | None
@@ -39,7 +38,7 @@ class _Paragraph:
 
 @dataclass(slots=True)
 class _Found:
-    """What a paragraph holds beside its own text."""
+    """A paragraph's text and what is attached to it."""
 
     pieces: list[str] = field(default_factory=list)
     boxes: list[Any] = field(default_factory=list)
@@ -48,7 +47,7 @@ class _Found:
 
 
 def read(package: Package) -> Document:
-    """Read a Word document; raise Unreadable where its parts do not fit together or it holds no text."""
+    """Read a Word document; raise Unreadable where it is damaged or has no text."""
     main = package.main_part()
     body = child(package.root(main), "body") if main else None
     if main is None or body is None:
@@ -74,7 +73,7 @@ def read(package: Package) -> Document:
 
 
 def _infer_headings(blocks: Sequence[_Paragraph | str]) -> None:
-    """Find the headings of a document that marks none."""
+    """Infer the headings of a document that marks none."""
     lines = [block for block in blocks if isinstance(block, _Paragraph)]
     if any((block.level or 0) > 0 for block in lines):
         return
@@ -86,7 +85,7 @@ def _infer_headings(blocks: Sequence[_Paragraph | str]) -> None:
 
 
 class _Reader:
-    """Walks through one document."""
+    """Reads one document."""
 
     def __init__(self, package: Package, main: str) -> None:
         self._package = package
@@ -100,7 +99,7 @@ class _Reader:
         return self._package.root(names[0]) if names else None
 
     def blocks(self, parent: Any, depth: int = 0) -> Iterator[_Paragraph | str]:
-        """Yield paragraphs, and rows of tables as text, those inside content controls too."""
+        """Yield paragraphs, and table rows as text, including those in content controls."""
         for element in parent:
             name = local_name(element.tag)
             if name == "p":
@@ -111,7 +110,7 @@ class _Reader:
                 yield from self.blocks(element, depth)
 
     def page_texts(self) -> Iterator[str]:
-        """Yield what stands at the top and bottom of pages, once, and without page numbers."""
+        """Yield the text of headers and footers, once and without page numbers."""
         said: set[str] = set()
         for kind in ("header", "footer"):
             for name in self._package.parts_of_type(self._main, kind):
@@ -172,7 +171,7 @@ class _Reader:
         yield from paragraphs([row for row in filled if row], header or None)
 
     def _is_layout(self, rows: Sequence[Sequence[Any]]) -> bool:
-        """Say whether a table arranges a page, as forms and letters do, rather than holding records."""
+        """Say whether a table is page layout, as in forms and letters, rather than data."""
         if max(map(len, rows), default=0) < 2:
             return True
         count = sum(map(len, rows))
@@ -189,7 +188,7 @@ class _Reader:
         return characters > LAYOUT_CELL_CHARACTERS * count
 
     def _filled(self, rows: Sequence[Sequence[Any]], depth: int) -> Iterator[Row]:
-        """Yield rows by column; a cell that reaches down stands in each of its rows."""
+        """Yield rows by column; a vertically merged cell is repeated in each of its rows."""
         above: dict[int, str] = {}
         for cells in rows:
             row: dict[int, str] = {}
@@ -210,7 +209,7 @@ class _Reader:
 
 
 def _collect(element: Any, found: _Found, bold: bool, size: float) -> tuple[bool, float]:
-    """Put a paragraph's text and what hangs on it into `found`; return whether all of it is bold, and its letters' size."""
+    """Collect a paragraph's text and attachments; return whether all is bold, and its font size."""
     all_bold, largest = True, 0.0
     for one in element:
         name = local_name(one.tag)
@@ -253,7 +252,7 @@ def _pieces(run: Any, found: _Found) -> None:
 
 
 def _children(parent: Any, wanted: str) -> Iterator[Any]:
-    """Yield a table's rows or a row's cells, those inside content controls too."""
+    """Yield a table's rows or a row's cells, including those in content controls."""
     for one in parent:
         name = local_name(one.tag)
         if name == wanted:
@@ -263,7 +262,7 @@ def _children(parent: Any, wanted: str) -> Iterator[Any]:
 
 
 def _continues_above(cell: Any) -> bool:
-    """Say whether a cell is the lower part of one that reaches down."""
+    """Say whether a cell continues a vertically merged one."""
     merged = child(cell, "tcPr", "vMerge")
     return merged is not None and attribute(merged, "val", "continue") == "continue"
 
@@ -275,6 +274,7 @@ def _column_span(cell: Any) -> int:
 
 
 def _is_contents(element: Any) -> bool:
-    """Say whether a content control is a table of contents: it names everything and answers nothing."""
+    """Say whether a content control is a table of contents, which names everything and answers
+    nothing."""
     gallery = child(element, "sdtPr", "docPartObj", "docPartGallery")
     return gallery is not None and "contents" in attribute(gallery, "val").lower()

@@ -1,4 +1,4 @@
-"""The numbers that Word writes before paragraphs and keeps apart from their text: "3.2", "Article 5", "（一）"."""
+"""Word's automatic paragraph numbers, not part of the text: "3.2", "Article 5", "（一）"."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -11,15 +11,20 @@ BULLET = "-"
 _PLACEHOLDER = re.compile("%([1-9])")
 _DIGITS, _PLACES = "〇一二三四五六七八九", ("", "十", "百", "千")
 _ROMAN = (
-    (1000, "m"), (900, "cm"), (500, "d"), (400, "cd"), (100, "c"), (90, "xc"), (50, "l"), (40, "xl"), (10, "x"), (9, "ix"),
+    (1000, "m"), (900, "cm"), (500, "d"), (400, "cd"), (100, "c"), (90, "xc"), (50, "l"), (40,
+    "xl"), (10, "x"), (9, "ix"),
     (5, "v"), (4, "iv"), (1, "i"),
 )  # fmt: skip
-_CHINESE = "chineseCounting chineseCountingThousand taiwaneseCounting taiwaneseCountingThousand japaneseCounting ideographDigital"
+_CHINESE = (
+    "chineseCounting chineseCountingThousand taiwaneseCounting taiwaneseCountingThousand "
+    "japaneseCounting ideographDigital"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class _Level:
-    """How the numbers of a level look: their kind, the text around them (%1 is the first level's number), the first number."""
+    """A level's number format, its text (%1 stands for the first level's number) and first
+    number."""
 
     kind: str
     text: str
@@ -27,13 +32,12 @@ class _Level:
 
 
 class Numbering:
-    """Counts the numbered paragraphs of a document as they come."""
+    """Counts the numbered paragraphs of a document in order."""
 
     def __init__(self, root: Any) -> None:
-        self._levels: dict[str, dict[int, _Level]] = {}  # of each list
-        self._counted_as: dict[
-            str, str
-        ] = {}  # lists of one shape go on counting, unless one begins anew
+        self._levels: dict[str, dict[int, _Level]] = {}  # by list
+        # Lists of the same definition continue each other's count, unless one restarts.
+        self._counted_as: dict[str, str] = {}
         self._counts: dict[str, dict[int, int]] = {}
         if root is None:
             return
@@ -55,7 +59,8 @@ class Numbering:
                 self._levels[number] |= _levels(change)
 
     def next(self, list_id: str, depth: int) -> str:
-        """Count a paragraph of a list at a depth (from 0) and return what stands before it; nothing for an unknown list."""
+        """Count a paragraph at a depth (from 0) of a list and return its number; "" for an
+        unknown list."""
         levels = self._levels.get(list_id, {})
         level = levels.get(depth)
         if level is None or level.kind == "none":
@@ -94,7 +99,7 @@ def _value(level: Any, name: str, default: str) -> str:
 
 
 def format_number(number: int, kind: str) -> str:
-    """Write a number in one of Word's ways; those that are not known are written in digits."""
+    """Format a number in one of Word's number formats; unknown ones as decimal."""
     return _FORMATS.get(kind, str)(number)
 
 
@@ -117,9 +122,8 @@ def _chinese(number: int) -> str:
     for place, digit in zip(range(len(str(number)) - 1, -1, -1), str(number), strict=True):
         text += _DIGITS[int(digit)] + _PLACES[place] if digit != "0" else "〇"
     text = re.sub("〇+", "零", text.rstrip("〇"))
-    return (
-        text[1:] if 10 <= number < 20 else text
-    )  # eleven is 十一, a hundred and eleven 一百一十一
+    # 11 is 十一, 111 is 一百一十一.
+    return text[1:] if 10 <= number < 20 else text
 
 
 def _circled(number: int) -> str:

@@ -1,4 +1,4 @@
-"""Word's styles: which paragraphs are headings and at which level, which are lists, and how letters stand out."""
+"""Word's styles: heading levels, lists, bold text and font sizes."""
 
 import re
 from dataclasses import dataclass, replace
@@ -7,7 +7,7 @@ from typing import Any
 from chatapp.knowledge.formats.packages import attribute, child, local_name
 
 TITLE_LEVEL = 0
-BODY_SIZE = 20.0  # half points, where nothing says otherwise
+BODY_SIZE = 20.0  # default font size in half points
 MAX_ANCESTORS = 20
 _HEADING = re.compile(r"(?:heading|标题)\s*([1-9])$", re.IGNORECASE)
 _CONTENTS = re.compile(r"(?:toc \d|table of figures|index \d|目录)", re.IGNORECASE)
@@ -16,18 +16,18 @@ _OFF = ("0", "false", "off", "none")
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """What a paragraph takes from its style; None where the style above it decides."""
+    """A paragraph's properties; None where the parent style decides."""
 
     level: int | None = None
-    contents: bool = False  # of a table of contents
+    contents: bool = False  # part of a table of contents
     list_id: str | None = None
-    depth: int | None = None  # within the list
+    depth: int | None = None  # in the list
     bold: bool | None = None
     size: float | None = None
 
 
 class Styles:
-    """A document's styles, each with what it inherits."""
+    """A document's styles with what they inherit."""
 
     def __init__(self, root: Any) -> None:
         elements = (
@@ -41,7 +41,7 @@ class Styles:
         self._normal = next((key for key, one in elements.items() if _is_default(one)), "")
 
     def of(self, properties: Any) -> Style:
-        """Return how a paragraph with these properties (w:pPr, or None) is to be taken."""
+        """Return the style of a paragraph with these properties (w:pPr, or None)."""
         named = child(properties, "pStyle") if properties is not None else None
         style = self._styles.get(
             attribute(named, "val") if named is not None else self._normal, Style()
@@ -65,7 +65,8 @@ def _inherited(key: str, elements: dict[str, Any]) -> Style:
 
 
 def _defined(element: Any) -> Style:
-    """Return what a style itself says; a built-in heading is named in English in every language's Word."""
+    """Return a style's own properties; built-in headings have English names in every language's
+    Word."""
     named = child(element, "name")
     name = attribute(named, "val") if named is not None else ""
     properties, letters = child(element, "pPr"), child(element, "rPr")
@@ -109,13 +110,14 @@ def _inherit(own: Style, above: Style) -> Style:
 
 
 def is_on(properties: Any, name: str) -> bool | None:
-    """Return whether letters' properties (w:rPr, or None) switch something on; None where they do not say."""
+    """Return whether run properties (w:rPr, or None) switch something on; None where they do not
+    say."""
     element = child(properties, name) if properties is not None else None
     return None if element is None else attribute(element, "val", "1").lower() not in _OFF
 
 
 def letter_size(properties: Any) -> float | None:
-    """Return the size of letters in half points; None where it is not said."""
+    """Return a font size in half points; None where it is not given."""
     element = child(properties, "sz") if properties is not None else None
     value = attribute(element, "val") if element is not None else ""
     return float(value) if re.fullmatch(r"\d{1,4}(\.\d+)?", value) else None

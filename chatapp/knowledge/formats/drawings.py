@@ -1,4 +1,4 @@
-"""What Office documents draw from data of their own: charts as rows of figures, diagrams as lists."""
+"""Charts as rows of numbers and diagrams as lists, from Office documents."""
 
 from collections.abc import Iterator
 from itertools import chain
@@ -9,7 +9,7 @@ from chatapp.knowledge.formats.tables import Row, paragraphs
 
 
 def drawn_texts(package: Package, part: str, drawing: Any) -> Iterator[str]:
-    """Yield what the charts and diagrams within a drawing of a part say."""
+    """Yield the text of the charts and diagrams within a part's drawing."""
     targets = {
         key: target
         for key, (_, target) in package.relationships(part).items()

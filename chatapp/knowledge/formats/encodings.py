@@ -1,29 +1,37 @@
-"""Bytes to text: by mark, by what the file says of itself, else by what fits. Never guessed where nothing does."""
+"""Decodes text: by byte order mark, declaration, or the best guess; refuses what fits no
+encoding."""
 
 import re
 from pathlib import Path
 
 from chatapp.knowledge.formats.document import MAX_CHARACTERS, Unreadable
 
-SAMPLE_BYTES = 256 * 1024  # to guess an encoding from
-MAX_BYTES = 4 * MAX_CHARACTERS  # more than this is too much text in any encoding
-MAX_CHARACTER_BYTES = 4  # bytes of a character
-COHERENCE_TOLERANCE = 0.1  # of coherence, which a guess is not to be trusted with
-# What files are really in, commonest first; the rest of the hundred that Python knows only make guessing worse.
+SAMPLE_BYTES = 256 * 1024  # from which an encoding is guessed
+MAX_BYTES = 4 * MAX_CHARACTERS  # more is too much text in any encoding
+MAX_CHARACTER_BYTES = 4
+COHERENCE_TOLERANCE = 0.1  # differences in coherence below this do not decide
+# Encodings that occur in practice, commonest first. Python's others only make guesses worse.
 ENCODINGS = (
-    "gb18030", "big5", "cp1252", "cp932", "cp949", "cp1251", "euc_jp", "euc_kr", "big5hkscs", "cp1250", "koi8_r", "cp1253",
-    "cp1254", "cp1255", "cp1256", "cp1257", "cp1258", "cp874", "cp437", "cp850", "cp866", "mac_roman",
+    "gb18030", "big5", "cp1252", "cp932", "cp949", "cp1251", "euc_jp", "euc_kr", "big5hkscs",
+    "cp1250", "koi8_r", "cp1253",
+    "cp1254", "cp1255", "cp1256", "cp1257", "cp1258", "cp874", "cp437", "cp850", "cp866",
+    "mac_roman",
     "utf_16", "utf_16_le", "utf_16_be", "utf_32",
 )  # fmt: skip
-# What pages name themselves, and the larger set that they mean by it (https://encoding.spec.whatwg.org/#names-and-labels).
+# Labels that pages declare, and the superset that is meant by them
+# (https://encoding.spec.whatwg.org/#names-and-labels).
 _LABELS = {
-    "gb2312": "gb18030", "gbk": "gb18030", "x-gbk": "gb18030", "big5": "big5hkscs", "big5-hkscs": "big5hkscs",
-    "iso-8859-1": "cp1252", "latin1": "cp1252", "us-ascii": "cp1252", "ascii": "cp1252", "iso-8859-9": "cp1254",
-    "shift_jis": "cp932", "shift-jis": "cp932", "x-sjis": "cp932", "ks_c_5601-1987": "cp949", "euc-kr": "cp949",
+    "gb2312": "gb18030", "gbk": "gb18030", "x-gbk": "gb18030", "big5": "big5hkscs",
+    "big5-hkscs": "big5hkscs",
+    "iso-8859-1": "cp1252", "latin1": "cp1252", "us-ascii": "cp1252", "ascii": "cp1252",
+    "iso-8859-9": "cp1254",
+    "shift_jis": "cp932", "shift-jis": "cp932", "x-sjis": "cp932", "ks_c_5601-1987": "cp949",
+    "euc-kr": "cp949",
     "windows-874": "cp874", "tis-620": "cp874", "utf-16": "utf-8", "utf8": "utf-8",
 }  # fmt: skip
-MAX_ODD_SHARE = 0.01  # share of replacement and control characters in what still passes for text
-MAX_BROKEN_SHARE = 0.1  # of what is not ASCII may be broken in UTF-8: a log that was cut, a name pasted in another encoding
+MAX_ODD_SHARE = 0.01  # of replacement and control characters in text
+# of the non-ASCII characters in UTF-8: a log cut short, a name pasted in another encoding
+MAX_BROKEN_SHARE = 0.1
 _BOMS = (
     (b"\xff\xfe\x00\x00", "utf-32"),
     (b"\x00\x00\xfe\xff", "utf-32"),
@@ -31,7 +39,8 @@ _BOMS = (
     (b"\xfe\xff", "utf-16"),
 )
 _ODD = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\ufffd]")
-# Letters that the languages of a Western, two Central European and a Turkish code page use, the commonest page first.
+# Letters used by the languages of a Western, two Central European and a Turkish code page,
+# commonest page first.
 _LETTERS = {
     "cp1252": "äöüßéèêëàâáãåçñíîïóôõøúûæœÄÖÜÉÀÁÂÅÇÍÓÚØ¿¡ªº°§«»–—‘’“”„…€·",
     "cp1250": "ąćęłńóśźżáčďéěíňřšťúůýžőűăâîşţöüäßôĄĆĘŁŃÓŚŹŻÁČĎÉĚÍŇŘŠŤÚŮÝŽŐŰŞŢÖÜ°§«»–—‘’“”„…€·",
@@ -40,15 +49,15 @@ _LETTERS = {
 }
 _CONTROL = bytes(range(9)) + bytes(range(14, 27)) + bytes(range(28, 32))
 _KANA = re.compile("[\u3041-\u30f6]")
-_HAN = re.compile(
-    "[\u4e00-\u7fff]"
-)  # half of the characters, and of all that is written three quarters
+# Half of all CJK characters, and three quarters of those in use.
+_HAN = re.compile("[\u4e00-\u7fff]")
 _CHINESE = re.compile("[\u3000-\u303f\u4e00-\u9fff\uff00-\uff5e\t-~]")
 _LEAD_BYTES = [bytes([lead]) for lead in range(0xC3, 0xF5)]
 
 
 def read_text(path: Path, declared: str | None = None) -> str:
-    """Return a file's text; raise Unreadable for what is no text, in no known encoding, or too much of it."""
+    """Return a file's text; raise Unreadable for binary content, an unknown encoding or too much
+    text."""
     if path.stat().st_size > MAX_BYTES:
         with open(path, "rb") as opened:
             decode(opened.read(SAMPLE_BYTES), declared)
@@ -57,7 +66,10 @@ def read_text(path: Path, declared: str | None = None) -> str:
 
 
 def decode(data: bytes, declared: str | None = None) -> str:
-    """Decode by byte order mark, else strict UTF-8, else as declared, else by the best guess; raise Unreadable."""
+    """Decode by byte order mark, else strict UTF-8, else as declared, else the best guess.
+
+    Raises Unreadable.
+    """
     for mark, encoding in _BOMS:
         if data.startswith(mark):
             return _decode_lossy(data, encoding)
@@ -81,7 +93,8 @@ def _encoding_of_label(declared: str) -> str:
 
 
 def _utf16_without_bom(sample: bytes) -> str | None:
-    """Name the UTF-16 of a text without a mark, where Latin letters or blanks show it: every other byte is NUL."""
+    """Return the UTF-16 of a text without a byte order mark: Latin letters make every other byte
+    NUL."""
     even, odd = sample[::2].count(0), sample[1::2].count(0)
     much, little = max(even, odd), min(even, odd)
     if much < len(sample) / 8 or little > much / 20:
@@ -97,7 +110,8 @@ def _decode_strictly(data: bytes, encoding: str) -> str | None:
 
 
 def _decode_utf8(data: bytes) -> str | None:
-    """Decode UTF-8, also where it was cut inside a character or holds a few broken ones; None where it is something else."""
+    """Decode UTF-8, tolerating a cut or a few broken characters; None where it is something
+    else."""
     try:
         return _require_text(data.decode("utf-8-sig"))
     except UnicodeDecodeError:
@@ -121,7 +135,8 @@ def _require_text(text: str) -> str:
 
 
 def _guess(sample: bytes) -> str:
-    """Name the encoding that looks best; of those that look alike the commonest, since a few words fit many."""
+    """Return the most likely encoding; of equally likely ones the commonest, since a few words
+    fit many."""
     for wide in ("utf-16-le", "utf-16-be"):
         if _is_chinese(sample, wide):
             return wide
@@ -130,12 +145,11 @@ def _guess(sample: bytes) -> str:
         and b"\0" not in sample
     ):
         raise Unreadable("unsupported")
-    from charset_normalizer import from_bytes  # 20 ms that most texts do not need
+    from charset_normalizer import from_bytes  # 20 ms, not needed for most texts
 
     candidates = [name for name in ENCODINGS if b"\0" in sample or not name.startswith("utf")]
-    for cut in range(
-        MAX_CHARACTER_BYTES
-    ):  # the sample may end inside a character, and so may the file
+    # The sample, and the file itself, may end within a character.
+    for cut in range(MAX_CHARACTER_BYTES):
         matches = list(from_bytes(sample[: len(sample) - cut], cp_isolation=candidates))
         if matches:
             break
@@ -157,9 +171,10 @@ def _guess(sample: bytes) -> str:
 
 
 def _is_chinese(sample: bytes, wide: str) -> bool:
-    """Say whether UTF-16 without a mark, and without a blank or line end to give it away, makes Chinese of these bytes.
+    """Say whether these bytes are Chinese in UTF-16 without a byte order mark, space or line end.
 
-    Latin letters read in pairs do too, and Shift JIS, but those have few high bytes, and this only the later characters.
+    Latin letters and Shift JIS read in pairs look Chinese too. Latin has few high bytes, and Shift
+    JIS yields rarely used characters.
     """
     text = sample.decode(wide, "ignore")
     high = len(sample.translate(None, bytes(range(128))))
@@ -173,7 +188,7 @@ def _is_chinese(sample: bytes, wide: str) -> bool:
 
 
 def _latin_code_page(sample: bytes) -> str:
-    """Choose among code pages that differ in a few letters only: the one whose languages use them."""
+    """Choose among code pages that differ in a few letters: the one whose languages use them."""
     foreign = bytes(byte for byte in sample if byte > 127)
 
     def usual(encoding: str) -> float:
@@ -184,7 +199,7 @@ def _latin_code_page(sample: bytes) -> str:
 
 
 def _chinese_or_japanese(sample: bytes) -> str:
-    """Tell EUC-JP from GB18030, which keeps kana in the same places: Chinese has none."""
+    """Tell EUC-JP from GB18030, which has kana in the same places: Chinese has none."""
     text = sample.decode("gb18030", "ignore")
     kana, wide = len(_KANA.findall(text)), sum(not character.isascii() for character in text)
     if kana > wide * 0.15 and "\ufffd" not in sample.decode("euc_jp", "replace")[:-1]:

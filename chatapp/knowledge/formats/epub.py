@@ -1,4 +1,4 @@
-"""E-books: the pages of an EPUB in the order of reading, each read as a page of HTML."""
+"""E-books: an EPUB's pages in reading order, each read as HTML."""
 
 import posixpath
 from typing import Any
@@ -17,7 +17,7 @@ _FONTS = (b"http://www.idpf.org/2008/embedding", b"http://ns.adobe.com/pdf/enc#R
 
 
 def read(package: Package) -> Document:
-    """Read a book; raise Unreadable where it is locked, damaged or holds no text."""
+    """Read a book; raise Unreadable where it is encrypted, damaged or has no text."""
     _require_open(package)
     rootfile = child(package.root(CONTAINER), "rootfiles", "rootfile")
     main = unquote(attribute(rootfile, "full-path")) if rootfile is not None else ""
@@ -43,7 +43,7 @@ def read(package: Package) -> Document:
 
 
 def _require_open(package: Package) -> None:
-    """Raise Unreadable for a book whose pages, and not only its fonts, are encrypted."""
+    """Raise Unreadable for a book whose pages are encrypted; encrypted fonts do not matter."""
     if not package.has(RIGHTS):
         return
     methods: list[Any] = [

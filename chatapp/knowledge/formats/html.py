@@ -1,7 +1,7 @@
-"""HTML: what a page says, without what surrounds it: headings, paragraphs, lists, tables row by row, code.
+"""HTML: a page's own text as headings, paragraphs, lists, table rows and code.
 
-Nothing is run and nothing fetched. What a reader would not see is left out (it may be there for models only), and so are menus,
-banners and footers, as far as the page marks them or they are nothing but links.
+Scripts do not run and nothing is fetched. Invisible text is left out (it may be aimed at models),
+and so are menus, banners and footers where the page marks them or they consist of links.
 """
 
 import re
@@ -32,24 +32,23 @@ from chatapp.knowledge.formats.tables import Row, paragraphs
 MEDIA_TYPE = "text/html"
 EXTENSIONS = frozenset((".html", ".htm", ".xhtml", ".xht", ".shtml"))
 SAMPLE_CHARACTERS = 20_000
-MAX_DEPTH = 3000  # tags within each other; the parser takes quadratic time for more
-MIN_MAIN_SHARE = (
-    0.25  # of the page's text in its main part is too little: that part is not what it says
-)
+MAX_DEPTH = 3000  # nested tags; the parser takes quadratic time for more
+# Share of the page's text below which a part marked as main is not believed.
+MIN_MAIN_SHARE = 0.25
 MAX_COLUMNS = 1000
-LAYOUT_CELL_CHARACTERS = (
-    400  # characters of an average cell: such a table arranges a page, and holds no records
-)
+# Average characters of a cell, above which a table is layout and not data.
+LAYOUT_CELL_CHARACTERS = 400
+# possessive, so that comments are not tried in every grouping
 _FIRST_TAG = re.compile(
-    r"(?:\ufeff|\s|<\?xml[^>]*>|<!--(?:(?!-->).)*-->)*+"  # possessive: many comments must not be tried in every grouping
+    r"(?:\ufeff|\s|<\?xml[^>]*>|<!--(?:(?!-->).)*-->)*+"
     r"<(?P<tag>!doctype\s+html|html|head|body|title|meta|script|style|table|div|h[1-6]|p|ul|ol|center)[\s/>]",
     re.IGNORECASE | re.DOTALL,
 )
-_TAG = re.compile(
-    r"<(/?)([a-zA-Z][a-zA-Z0-9]*)(?=[\s/>])[^<>]*?(/?)>"
-)  # "<a <a <a" must not be looked through anew from each
+# [^<>] keeps "<a <a <a" from being scanned again from each tag.
+_TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)(?=[\s/>])[^<>]*?(/?)>")
 _UNCLOSED = (
-    "area base br col embed hr img input link meta param source track wbr p li dt dd tr td th thead tbody tfoot option optgroup "
+    "area base br col embed hr img input link meta param source track wbr p li dt dd tr td th "
+    "thead tbody tfoot option optgroup "
     "a rp rt"
 )
 _UNCLOSED_TAGS = frozenset(_UNCLOSED.split())
@@ -72,7 +71,7 @@ UNORDERED = -1
 
 
 def is_html(text: str, extension: str) -> bool:
-    """Say whether a text is a page: by its first tag, or by its name where there are tags in it."""
+    """Say whether a text is HTML: by its first tag, or by its extension if it contains tags."""
     begins = _FIRST_TAG.match(text[:SAMPLE_CHARACTERS])
     if begins:
         return extension != ".xml" or "html" in begins.group("tag").lower()
@@ -80,7 +79,7 @@ def is_html(text: str, extension: str) -> bool:
 
 
 def read(text: str) -> Document:
-    """Read a page; one that is nested beyond measure is read as text without structure."""
+    """Read a page; one that is nested too deeply is read as text without structure."""
     builder = Builder()
     add_page(builder, text)
     return builder.finish(MEDIA_TYPE)
@@ -110,7 +109,7 @@ def add_page(builder: Builder, text: str) -> None:
 
 
 def _is_too_deep(text: str) -> bool:
-    """Say whether so many tags are open at once, whatever others are closed, that the parser would take for ever."""
+    """Say whether so many tags are open at once that the parser would take too long."""
     open_: Counter[str] = Counter()
     depth = 0
     for found in _TAG.finditer(text):
@@ -129,7 +128,7 @@ def _is_too_deep(text: str) -> bool:
 
 
 def _add_title(builder: Builder, title: str, body: LexborNode) -> None:
-    """Put the page's title above its headings, unless the first of them says the same."""
+    """Put the page's title above its headings, unless the first one repeats it."""
     first = body.css_first("h1")
     said = " ".join(first.text().split()).casefold() if first else ""
     title = " ".join(title.split())
@@ -138,7 +137,7 @@ def _add_title(builder: Builder, title: str, body: LexborNode) -> None:
 
 
 def _main(parsed: LexborHTMLParser, body: LexborNode, sizes: Mapping[int, int]) -> LexborNode:
-    """Return the page's main part where it is marked and holds a good part of the text."""
+    """Return the page's main part, where it is marked and holds enough of the text."""
     for selector in ("main", "[role=main]", "article"):
         found = parsed.css(selector)
         if len(found) == 1 and sizes.get(found[0].mem_id, 0) >= MIN_MAIN_SHARE * sizes.get(
@@ -148,11 +147,11 @@ def _main(parsed: LexborHTMLParser, body: LexborNode, sizes: Mapping[int, int]) 
     return body
 
 
-# --- blocks ----------------------------------------------------------------------------------------------------------
+# --- blocks
 
 
 def _add_blocks(builder: Builder, root: LexborNode, excluded: Excluded) -> bool:
-    """Add what is read below a node; say whether there was anything."""
+    """Add the visible blocks below a node; say whether there were any."""
     before = builder.length
     writer = _Writer(builder, excluded)
     for event, node in events(root, lambda node: is_visible(node, excluded), _is_atomic):
@@ -167,20 +166,19 @@ def _is_atomic(node: LexborNode) -> bool:
 
 
 class _Writer:
-    """Turns what is met into blocks: text is gathered until a block begins or ends."""
+    """Writes blocks: text is collected until a block begins or ends."""
 
     def __init__(self, builder: Builder, excluded: Excluded) -> None:
         self._builder = builder
         self._dropped = excluded
         self._pieces: list[str] = []
-        self._counts: list[
-            int
-        ] = []  # of the lists that are open: items so far, None for those without numbers
-        self._mark = ""  # of the item that is open
-        self._follows = False  # an item of the same list
+        # Number of items of each open list; UNORDERED for bullets.
+        self._counts: list[int] = []
+        self._mark = ""  # of the open item
+        self._follows = False  # whether the next item continues the same list
 
     def handle(self, event: int, node: LexborNode) -> None:
-        """Take the next event."""
+        """Process the next event."""
         tag = node.tag or ""
         if event == TEXT:
             self._pieces.append(node.text_content or "")
@@ -197,7 +195,7 @@ class _Writer:
                 self._begin_item()
 
     def end_paragraph(self) -> None:
-        """Add what was gathered."""
+        """Add the collected text as a block."""
         text = collapse_whitespace("".join(self._pieces))
         self._pieces.clear()
         if text:
@@ -231,11 +229,11 @@ class _Writer:
         self._mark = "  " * (len(self._counts) - 1) + (number or "-") + " "
 
 
-# --- tables ----------------------------------------------------------------------------------------------------------
+# --- tables
 
 
 def is_records(table: LexborNode) -> bool:
-    """Say whether a table holds records; others arrange parts of a page."""
+    """Say whether a table holds data rather than page layout."""
     if (table.attributes.get("role") or "") in ("presentation", "none") or table.css_first(
         _LAYOUT_CONTENT
     ):
@@ -254,9 +252,8 @@ def table_rows(table: LexborNode, excluded: Excluded) -> Iterator[str]:
         yield inner_text(caption, excluded)
     rows: list[Row] = []
     header = 0
-    below: dict[
-        int, tuple[int, str]
-    ] = {}  # column: rows that a cell above reaches down to, and its text
+    # Column → remaining rows of a cell that spans rows, and its text.
+    below: dict[int, tuple[int, str]] = {}
     for row in table.css("tr"):
         cells = [cell for cell in row.iter() if cell.tag in ("td", "th")]
         texts = _row_texts(cells, below, excluded)
@@ -273,7 +270,8 @@ def table_rows(table: LexborNode, excluded: Excluded) -> Iterator[str]:
 def _row_texts(
     cells: Sequence[LexborNode], below: dict[int, tuple[int, str]], excluded: Excluded
 ) -> dict[int, str]:
-    """Return a row's texts by column; cells that reach down or across stand in each place, but words only once."""
+    """Return a row's texts by column. A cell spanning rows is repeated; one spanning columns is
+    not, unless it is a header."""
     texts = {column: text for column, (_, text) in below.items() if text}
     column = 0
     reaching: dict[int, tuple[int, str]] = {

@@ -1,4 +1,4 @@
-"""The tree of a page: walking through it, and what of it a reader sees."""
+"""Walks the tree of an HTML page and decides what is visible."""
 
 import re
 from collections.abc import Callable, Iterator, Set
@@ -8,14 +8,16 @@ from selectolax.lexbor import LexborNode
 
 from chatapp.core.text import UNSPACED
 
+# A list with at least so many links, which hold so much of its text, is a menu.
 MENU_LINKS, MENU_SHARE = (
     4,
     0.85,
-)  # a list of at least so many links, with so much of its text in them, is a menu
-MENU_WORDS = 40  # characters of an average entry of a menu
+)
+MENU_WORDS = 40  # average characters of a menu's entry
 
 _SKIPPED_TAGS = (
-    "script style noscript template svg math iframe object embed canvas audio video map head link meta button select textarea "
+    "script style noscript template svg math iframe object embed canvas audio video map head "
+    "link meta button select textarea "
     "input datalist dialog menu rp rt"
 )
 _SKIPPED = frozenset(_SKIPPED_TAGS.split())
@@ -35,21 +37,23 @@ _DECORATION_CLASSES = frozenset(
 _ANCHORS = frozenset("#¶§🔗")  # links of headings to themselves
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 _BLOCK_TAGS = (
-    "address article aside blockquote body center dd details dir div dl dt fieldset figcaption figure footer form header hgroup "
+    "address article aside blockquote body center dd details dir div dl dt fieldset figcaption "
+    "figure footer form header hgroup "
     "hr legend li main nav ol p section summary table tbody td tfoot th thead tr ul caption html"
 )
 BLOCKS = frozenset(_BLOCK_TAGS.split())
 HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _WIDE_BREAK = re.compile(
-    f"(?<=[{UNSPACED}\u3000-\u303f\uff00-\uffef])[ \t]*\n\\s*(?=[{UNSPACED}\u3000-\u303f\uff00-\uffef])"
+    f"(?<=[{UNSPACED}\u3000-\u303f\uff00-\uffef])[ "
+    f"\t]*\n\\s*(?=[{UNSPACED}\u3000-\u303f\uff00-\uffef])"
 )
-BREAK = "\x00"  # a line end that is meant, until the blanks are joined
+BREAK = "\x00"  # marks a <br> until whitespace is collapsed
 TEXT, ENTER, LEAVE, ATOMIC = range(4)
 
 
 @dataclass(frozen=True, slots=True)
 class Excluded:
-    """What does not belong to a page's own text: nodes by their number, tags, roles."""
+    """What is not a page's own text: node ids, tags, roles."""
 
     menus: Set[int] = frozenset()
     tags: Set[str] = frozenset()
@@ -57,10 +61,10 @@ class Excluded:
 
 
 def measure(body: LexborNode) -> tuple[set[int], dict[int, int]]:
-    """Return the nodes that are nothing but short links, and how many characters each part holds."""
+    """Return the nodes that consist of short links, and the number of characters in each block."""
     menus: set[int] = set()
     sizes: dict[int, int] = {}
-    open_: list[list[int]] = [[0, 0, 0]]  # characters, those in links, and links of every open node
+    open_: list[list[int]] = [[0, 0, 0]]  # characters, those in links, and links of each open node
     for event, node in events(body, is_visible):
         if event == TEXT:
             open_[-1][0] += len("".join((node.text_content or "").split()))
@@ -80,7 +84,7 @@ def measure(body: LexborNode) -> tuple[set[int], dict[int, int]]:
 
 
 def is_visible(node: LexborNode, excluded: Excluded = Excluded()) -> bool:
-    """Say whether a reader sees an element, and it is not dropped."""
+    """Say whether an element is visible and not excluded."""
     tag = node.tag or ""
     if tag in _SKIPPED or tag.startswith(("-", "!")) or tag in excluded.tags:
         return False
@@ -103,7 +107,7 @@ def is_visible(node: LexborNode, excluded: Excluded = Excluded()) -> bool:
     return not _DECORATION_CLASSES & set((attributes.get("class") or "").split())
 
 
-# --- walking ---------------------------------------------------------------------------------------------------------
+# --- walking
 
 
 def events(
@@ -111,9 +115,12 @@ def events(
     is_visible: Callable[[LexborNode], bool],
     is_atomic: Callable[[LexborNode], bool] = lambda node: False,
 ) -> Iterator[tuple[int, LexborNode]]:
-    """Yield what is met on the way through a page; what `is_whole` is not entered. Without recursion: pages may be deep."""
+    """Yield a page's nodes in order; the inside of an `is_atomic` node is skipped.
+
+    No recursion, since pages may be deeply nested.
+    """
     node: LexborNode | None = root
-    top = root.mem_id  # nodes are not compared: that would compare their HTML
+    top = root.mem_id  # comparing nodes would compare their HTML
     while node is not None:
         inner: LexborNode | None = None
         if node.tag == "-text":
@@ -139,7 +146,8 @@ def events(
 
 
 def collapse_whitespace(text: str) -> str:
-    """Return text as a browser shows it: blanks joined, those that part no words left out, meant line ends kept."""
+    """Return text as a browser shows it: whitespace collapsed, none between CJK lines, <br>
+    kept."""
     text = _WIDE_BREAK.sub("", text)
     return "\n".join(
         line for line in (" ".join(part.split()) for part in text.split(BREAK)) if line
@@ -147,7 +155,7 @@ def collapse_whitespace(text: str) -> str:
 
 
 def inner_text(node: LexborNode, excluded: Excluded) -> str:
-    """Return all that is read below a node, in one line."""
+    """Return all visible text below a node in one line."""
     pieces: list[str] = []
     for event, inner in events(node, lambda inner: is_visible(inner, excluded)):
         if event == TEXT:

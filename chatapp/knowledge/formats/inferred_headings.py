@@ -1,7 +1,8 @@
-"""Headings that nobody marked as such: lines that are numbered like chapters, or that stand out by size or weight.
+"""Infers headings that are not marked: lines that are numbered like chapters, or that stand out by
+size or weight.
 
-Only asked where a document has no marked heading at all. In doubt a line is none: a wrong heading misleads more than a missing
-one.
+Used only for documents without any marked heading. In doubt a line is no heading: a wrong one
+misleads more than a missing one.
 """
 
 import re
@@ -12,13 +13,12 @@ from dataclasses import dataclass
 from chatapp.core.text import count_tokens
 
 MAX_TOKENS = 24  # of a heading: some twenty words, or as many Chinese characters
-SIZE_RATIO = 1.12  # times the size of the text around it
-MAX_HEADING_SHARE = (
-    0.35  # of a document's characters may be in headings; more stand out from nothing
-)
+SIZE_RATIO = 1.12  # of a heading's size to the body text's
+# Headings may hold this share of the characters; otherwise nothing stands out.
+MAX_HEADING_SHARE = 0.35
 _ENDS = re.compile(r"[。．.;；,，:：!！?？、…]$")
 _NUMBER = "[一二三四五六七八九十百零〇\\d]+"
-_CHAPTERS = (  # pattern, level, and whether such a line is a heading without standing out
+_CHAPTERS = (  # pattern, level, and whether the pattern alone makes a heading
     (re.compile(f"第{_NUMBER}[编編部篇]"), 1, True),
     (re.compile(f"第{_NUMBER}章"), 2, True),
     (re.compile(f"第{_NUMBER}[节節]"), 3, True),
@@ -36,7 +36,7 @@ _DECIMAL = re.compile(r"(\d{1,2}(?:\.\d{1,2}){0,4})[.、\s]\s*\S")
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A paragraph or line, and how its letters look. Size 0: not known."""
+    """A paragraph or line and its appearance; size 0 is unknown."""
 
     text: str
     size: float = 0.0
@@ -44,7 +44,7 @@ class Line:
 
 
 def infer_headings(lines: Sequence[Line]) -> dict[int, int]:
-    """Return the level of each line that seems to be a heading, by its place."""
+    """Return the level of each likely heading, by the line's index."""
     weights: Counter[float] = Counter()
     for line in lines:
         weights[line.size] += len(line.text)

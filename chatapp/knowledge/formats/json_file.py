@@ -1,6 +1,8 @@
-"""JSON and JSON Lines as text: keys become headings where much stands below them, else labels; records become rows.
+"""JSON and JSON Lines as text: keys become headings above much text, else labels; records become
+rows.
 
-`{"office": {"town": "Bonn", "rooms": [{"no": 1, "seats": 4}]}}` says "office.town: Bonn" and "no: 1 · seats: 4".
+`{"office": {"town": "Bonn", "rooms": [{"no": 1, "seats": 4}]}}` becomes "office.town: Bonn" and
+"no: 1 · seats: 4".
 """
 
 import json
@@ -13,14 +15,14 @@ from chatapp.knowledge.formats.tables import Row, paragraphs, row_text
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 
-SMALL_VALUE = 500  # characters of text below a key that need no heading of their own
-MAX_DEPTH = 12  # headings; what lies deeper is written as JSON
-NAME_KEYS = ("name", "title", "id", "key", "label", "question")  # what a record is called by
-SAMPLE_LINES = 3  # lines that have to be JSON for a text to be JSON Lines
+SMALL_VALUE = 500  # characters below a key, up to which it gets no heading
+MAX_DEPTH = 12  # heading levels; deeper values are written as JSON
+NAME_KEYS = ("name", "title", "id", "key", "label", "question")  # keys whose value names a record
+SAMPLE_LINES = 3  # lines that must be JSON for JSON Lines
 
 
 def read(text: str) -> Document | None:
-    """Read JSON or JSON Lines; None for what is neither."""
+    """Read JSON or JSON Lines; return None for anything else."""
     loaded = _load(text)
     if isinstance(loaded, dict) and isinstance(loaded.get("cells"), list) and "nbformat" in loaded:
         return markdown.read("\n\n".join(_cells(loaded)))
@@ -51,7 +53,7 @@ def _load(text: str) -> Json:
 
 
 def _write(builder: Builder, value: Json, path: str, level: int) -> None:
-    """Write what lies at a path: labelled lines, then what is large, each under its key."""
+    """Write the value at a path: small values as labelled lines, large ones each under its key."""
     if level > MAX_DEPTH:
         builder.add(json.dumps(value, ensure_ascii=False))
         return
@@ -94,7 +96,7 @@ def _row(value: Json) -> Row:
 
 
 def _write_record(builder: Builder, value: Json, path: str, level: int) -> None:
-    """Write one of many alike: in a line where it is small, else under what it is called by."""
+    """Write one of many records: as one line where it is small, else under its name."""
     if isinstance(value, dict) and _is_small(value):
         builder.add(row_text(_fields(value, path)))
         return
@@ -130,7 +132,7 @@ def _join(path: str, key: str) -> str:
 
 
 def _scalar(value: Json) -> str:
-    """Return a scalar as it is written; nothing for null, a list or an object."""
+    """Return a scalar as text; "" for null, a list or an object."""
     if isinstance(value, str):
         return value.strip()
     return "" if value is None or isinstance(value, dict | list) else json.dumps(value)
@@ -145,7 +147,7 @@ def _is_small(value: Json) -> bool:
 
 
 def _size(value: Json, most: int) -> int:
-    """Count the characters below a value, and stop at `most`."""
+    """Count the characters below a value, up to `most`."""
     size = 0
     waiting: list[Json] = [value]
     while waiting and size <= most:
@@ -161,11 +163,11 @@ def _size(value: Json, most: int) -> int:
     return size
 
 
-# --- notebooks -------------------------------------------------------------------------------------------------------
+# --- notebooks
 
 
 def _cells(notebook: Mapping[str, Json]) -> Iterator[str]:
-    """Yield a Jupyter notebook's cells as Markdown: texts as they are, code and what it printed in fences."""
+    """Yield a Jupyter notebook's cells as Markdown: code and its output in fences."""
     cells = notebook["cells"]
     for cell in cells if isinstance(cells, list) else []:
         if not isinstance(cell, dict):
@@ -182,7 +184,7 @@ def _cells(notebook: Mapping[str, Json]) -> Iterator[str]:
 
 
 def _printed(output: Json) -> str:
-    """Return what a cell's output shows as text."""
+    """Return a cell output's text."""
     if not isinstance(output, dict):
         return ""
     data = output.get("data")

@@ -1,4 +1,4 @@
-"""What travels as MIME: web pages saved in one file (MHTML), and e-mails: who, when, about what, and the text."""
+"""MIME messages: e-mails, and web pages saved in one file (MHTML)."""
 
 import re
 from typing import TYPE_CHECKING
@@ -28,7 +28,7 @@ def is_mail(text: str) -> bool:
 
 def read(data: bytes) -> Document:
     """Read an e-mail or a saved page."""
-    from email import message_from_bytes, policy  # 30 ms that other texts do not need
+    from email import message_from_bytes, policy  # 30 ms, not needed for other texts
 
     message = message_from_bytes(data, policy=policy.default)
     builder = Builder()

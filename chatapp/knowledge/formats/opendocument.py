@@ -1,4 +1,4 @@
-"""OpenDocument: texts, workbooks and presentations, which are one XML part in three shapes."""
+"""OpenDocument texts, spreadsheets and presentations: one XML part in three forms."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -9,8 +9,8 @@ from chatapp.knowledge.formats.tables import Row, paragraphs
 
 CONTENT = "content.xml"
 MEDIA_TYPE = "application/vnd.oasis.opendocument."
-MAX_REPEATED = 100  # times that one row or cell is written
-MAX_DEPTH = 60  # lists, frames and tables within each other
+MAX_REPEATED = 100  # repetitions of a row or cell that are written
+MAX_DEPTH = 60  # nested lists, frames and tables
 _GROUPS = frozenset(
     (
         "section",
@@ -34,12 +34,12 @@ _SKIPPED = frozenset(
         "note-citation",
     )
 )
-_ANCHORED = frozenset(("note", "frame"))  # on a paragraph, which comes first
+_ANCHORED = frozenset(("note", "frame"))  # anchored to a paragraph, and read after it
 _KINDS = ("text", "spreadsheet", "presentation")
 
 
 def read(package: Package, max_pages: int) -> Document:
-    """Read a document of any of the three kinds; raise Unreadable where it is locked, damaged or empty."""
+    """Read any of the three kinds; raise Unreadable where it is encrypted, damaged or empty."""
     if package.has("META-INF/manifest.xml") and b"encryption-data" in package.read(
         "META-INF/manifest.xml"
     ):
@@ -69,7 +69,7 @@ def _add_sheets(builder: Builder, content: Any, hidden: set[str]) -> None:
 
 
 def _hidden(root: Any) -> set[str]:
-    """Return the styles of sheets that are not shown."""
+    """Return the styles of hidden sheets."""
     styles = child(root, "automatic-styles")
     return {
         attribute(style, "name")
@@ -97,7 +97,7 @@ def _add_slides(builder: Builder, content: Any, max_pages: int) -> None:
 
 
 def _add_blocks(builder: Builder, parent: Any, depth: int = 0, mark: str = "") -> None:
-    """Add what stands below an element; `mark` begins the first paragraph of a list's item."""
+    """Add the blocks below an element; `mark` begins a list item's first paragraph."""
     if depth > MAX_DEPTH:
         raise Unreadable("nested")
     for element in parent:
@@ -122,7 +122,7 @@ def _add_blocks(builder: Builder, parent: Any, depth: int = 0, mark: str = "") -
 
 
 def _anchored(element: Any) -> Iterator[Any]:
-    """Yield what hangs on a paragraph: notes and text boxes, but not those within each other."""
+    """Yield the notes and text boxes anchored to a paragraph, except nested ones."""
     for one in element:
         if local_name(one.tag) in ("note-body", "text-box"):
             yield one
@@ -152,7 +152,7 @@ def _pieces(element: Any) -> Iterator[str]:
 
 
 def _rows(table: Any) -> Iterator[Row]:
-    """Yield a table's rows, an empty one for any number of empty ones."""
+    """Yield a table's rows, and one empty row for any number of empty ones."""
     for element in table.iter("{*}table-row"):
         row: dict[int, str] = {}
         column = 0

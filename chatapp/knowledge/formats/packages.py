@@ -1,8 +1,8 @@
-"""Office files are zip archives of XML parts that name each other; this opens them, and nothing that they should not hold.
+"""Office files: zip archives of XML parts that refer to each other, opened within limits.
 
-Read by lxml directly: python-docx, python-pptx and openpyxl are made for changing files, so they load all pictures and stop at
-a style they do not know, and openpyxl knows no merged cells when it reads large sheets. Names are compared without their
-namespaces, of which "strict" files use others.
+Parsed by lxml directly. python-docx, python-pptx and openpyxl are made for editing: they load all
+pictures and fail on unknown styles, and openpyxl has no merged cells when it streams large sheets.
+Names are compared without namespaces, since "strict" files use other ones.
 """
 
 import posixpath
@@ -20,12 +20,13 @@ from chatapp.knowledge.formats.document import Unreadable
 
 MAX_ENTRIES = 10_000
 MAX_UNPACKED_BYTES = 1024 * 1024 * 1024
-MAX_RATIO = 200  # how many times its size an archive may unpack to, once that is more than
+MAX_RATIO = 200  # unpacked to packed size, for archives that unpack to more than
 SMALL_BYTES = 50 * 1024 * 1024
+# Error codes of libxml2; lxml has no name for the second.
 NO_MEMORY, OVER_LIMIT = (
     etree.ErrorTypes.ERR_NO_MEMORY,
     114,
-)  # of libxml2; lxml has no name for the second
+)
 _PARSER_OPTIONS = {
     "resolve_entities": False,
     "no_network": True,
@@ -36,12 +37,13 @@ _PARSER_OPTIONS = {
 
 @cache
 def local_name(tag: object) -> str:
-    """Return an element's name without its namespace; nothing for comments and the like."""
+    """Return an element's name without its namespace; "" for comments and processing
+    instructions."""
     return str(tag).rpartition("}")[2] if isinstance(tag, str) else ""
 
 
 def attribute(element: Any, name: str, default: str = "") -> str:
-    """Return an attribute, whatever its namespace."""
+    """Return an attribute by its name without namespace."""
     found = element.get(name)
     if found is None:
         found = next((value for key, value in element.items() if local_name(key) == name), default)
@@ -58,7 +60,7 @@ def child(element: Any, *path: str) -> Any:
 
 
 class Package:
-    """An Office file's parts by their name. Closed with the process."""
+    """An Office file's parts by name. The process's end closes it."""
 
     def __init__(self, path: Path) -> None:
         with _translated_errors():
@@ -71,12 +73,12 @@ class Package:
         return name.lower().lstrip("/") in self.names
 
     def read(self, name: str) -> bytes:
-        """Return a part's bytes; raise Unreadable where it is not there or broken."""
+        """Return a part's bytes; raise Unreadable where it is missing or broken."""
         with _translated_errors():
             return self._archive.read(self._entry(name))
 
     def open(self, name: str) -> IO[bytes]:
-        """Open a part to be read piece by piece."""
+        """Open a part for streaming."""
         with _translated_errors():
             return self._archive.open(self._entry(name))
 
@@ -88,7 +90,7 @@ class Package:
             return root
 
     def elements(self, name: str, *tags: str) -> Iterator[Any]:
-        """Yield a large part's elements of these names as they end; what came before is forgotten."""
+        """Stream a large part's elements of these names; each is freed after use."""
         with _translated_errors(), self.open(name) as opened:
             for _, element in etree.iterparse(
                 opened, tag=[f"{{*}}{tag}" for tag in tags], **_PARSER_OPTIONS
@@ -100,7 +102,7 @@ class Package:
                     del element.getparent()[0]
 
     def relationships(self, name: str) -> dict[str, tuple[str, str]]:
-        """Return what a part refers to: the reference's id to its type's last word and the part's name."""
+        """Return a part's relationships: id → last word of the type, name of the target."""
         if name not in self._relationships:
             self._relationships[name] = dict(self._references(name))
         return self._relationships[name]
@@ -116,7 +118,7 @@ class Package:
                 yield one.get("Id") or "", ((one.get("Type") or "").rpartition("/")[2], target)
 
     def parts_of_type(self, name: str, kind: str) -> list[str]:
-        """Return the parts that a part refers to as `kind`."""
+        """Return the targets of a part's relationships of one type."""
         return [
             target
             for type_, target in self.relationships(name).values()
@@ -124,11 +126,11 @@ class Package:
         ]
 
     def main_part(self) -> str | None:
-        """Return the name of the part that is the document itself."""
+        """Return the name of the document's main part."""
         return next(iter(self.parts_of_type("", "officeDocument")), None)
 
     def content_type(self, name: str) -> str:
-        """Return the type that a part is declared to have; nothing where it is not."""
+        """Return a part's declared content type, "" where there is none."""
         declared = self.root("[Content_Types].xml") if self.has("[Content_Types].xml") else ()
         wanted = {"PartName": f"/{name}".lower(), "Extension": name.rpartition(".")[2].lower()}
         found: dict[str, str] = {}
@@ -141,9 +143,10 @@ class Package:
         return found.get("PartName") or found.get("Extension", "")
 
     def check_limits(self, size: int) -> None:
-        """Refuse an archive that unpacks to far more than its size, is locked, or whose XML brings a document type.
+        """Refuse an archive with too many entries, that unpacks to too much, or that is encrypted.
 
-        Python reads no more of an entry than its header says, so the sizes there are a limit that holds.
+        Python reads no more of an entry than its header says, so the declared sizes are a safe
+        limit.
         """
         entries = self._archive.infolist()
         unpacked = sum(entry.file_size for entry in entries)
@@ -170,13 +173,13 @@ def _require_no_dtd(element: Any) -> None:
 
 @contextmanager
 def _translated_errors() -> Iterator[None]:
-    """Turn what zipfile and lxml say about a broken file into our reason."""
+    """Turn the errors of zipfile and lxml into Unreadable."""
     try:
         yield
     except etree.XMLSyntaxError as fault:
         if fault.code == NO_MEMORY:
             raise MemoryError from fault
-        limit = "nested" if "depth" in str(fault) else "unsafe"  # the other one is on entities
+        limit = "nested" if "depth" in str(fault) else "unsafe"  # the other limit is on entities
         raise Unreadable(limit if fault.code == OVER_LIMIT else "damaged") from fault
     except (
         zipfile.BadZipFile,

@@ -1,8 +1,9 @@
-"""PDF: the text of every page, with its broken lines made whole again.
+"""PDF: the text of every page, with wrapped lines joined again.
 
-A PDF knows glyphs and places, not paragraphs. A line that had no room left for the next word was broken by its width and is
-joined; any other break was meant. Running heads and page numbers are left out, since they would stand in the middle of
-sentences that go on over the page. Headings are what the outline names; without one, what stands out by its letters.
+A PDF contains glyphs and positions, not paragraphs. A line that had no room for the next word was
+wrapped and is joined; any other break was meant. Running heads and page numbers are dropped, since
+they would interrupt sentences that continue on the next page. Headings come from the outline;
+without one they are inferred from the lines' appearance.
 """
 
 import ctypes
@@ -24,18 +25,19 @@ from chatapp.knowledge.formats.inferred_headings import Line, infer_headings
 from chatapp.knowledge.formats.running_heads import WIDE, drop_running_heads, full_width, width
 
 MEDIA_TYPE = "application/pdf"
-MAX_ILLEGIBLE_SHARE = 0.5  # share of characters that have to be real ones
+# share of characters without a meaning, above which a PDF counts as a scan
+MAX_ILLEGIBLE_SHARE = 0.5
 MAX_BOOKMARKS = 5000
 
-BOLD = 600  # weight of letters, of which 400 is plain
+BOLD = 600  # font weight; 400 is regular
 MAX_BOLD = 120  # characters of a line that may be a bold heading
 NAME_BYTES = 128  # of a font's name
-SIZE_STEP = 0.5  # points; finer differences come of rounding
+SIZE_STEP = 0.5  # points; finer differences are rounding
 
-# PDFium writes U+FFFE (older ones U+0002) for a hyphen that it takes for a line's, not a word's.
+# PDFium writes U+FFFE (older versions U+0002) for a hyphen at a line break.
 _SOFT_HYPHEN = "\ufffe\x02"
 _HYPHEN = re.compile(f"[{_SOFT_HYPHEN}]\\s*")
-# Letters drawn as one, and radicals that some fonts give for the characters they look like: ﬁ for fi, ⽅ for 方.
+# Ligatures, and radicals that some fonts use for the characters they resemble: ﬁ for fi, ⽅ for 方.
 _LIGATURES = re.compile("[\ufb00-\ufb06\u2e9f\u2ef3\u2f00-\u2fd5]")
 _BOLD = re.compile(rb"bold|black|heavy|demi|cmbx|simhei", re.IGNORECASE)
 _LIST_ITEM = re.compile(
@@ -44,11 +46,12 @@ _LIST_ITEM = re.compile(
 _ILLEGIBLE = re.compile("[\ufffd\ue000-\uf8ff]")
 _SENTENCE_ENDS = "。！？；….!?:：;"
 
-Headings: TypeAlias = dict[int, tuple[int, str]]  # number of a line to its level and title
+Headings: TypeAlias = dict[int, tuple[int, str]]  # line number → level, title
 
 
 def read(path: Path, name: str, max_pages: int) -> Document:
-    """Read a PDF; raise Unreadable where it is locked, damaged, a scan, or has more than `max_pages`."""
+    """Read a PDF; raise Unreadable where it is encrypted, damaged, a scan, or has more than
+    `max_pages`."""
     opened = _open(path)
     if len(opened) > max_pages:
         raise Unreadable("pages", limit=max_pages)
@@ -87,9 +90,9 @@ def _open(path: Path) -> pypdfium2.PdfDocument:
 
 
 def _lines(opened: pypdfium2.PdfDocument, index: int, filled: bool, appearance: bool) -> list[Line]:
-    """Return the lines of a page, with what stands in the fields of a form; a page that cannot be read has none.
+    """Return a page's lines, with the contents of form fields; a page that cannot be read has none.
 
-    `looks`: how their letters look is wanted, too.
+    `appearance` asks for font sizes and weights, too.
     """
     try:
         page = opened[index]
@@ -99,7 +102,7 @@ def _lines(opened: pypdfium2.PdfDocument, index: int, filled: bool, appearance: 
             page = opened[index]
         content = page.get_textpage()
         text = content.get_text_range()
-        if len(text) != content.count_chars():  # characters cannot be told by their place
+        if len(text) != content.count_chars():  # then offsets do not identify characters
             appearance = False
         lines = [
             replace(line, text=_clean(line.text))
@@ -112,7 +115,7 @@ def _lines(opened: pypdfium2.PdfDocument, index: int, filled: bool, appearance: 
 
 
 def _split(text: str, content: pypdfium2.PdfTextPage | None) -> list[Line]:
-    """Return the lines as they are drawn; one that ends in a line's hyphen goes on with the next."""
+    """Return the lines as drawn; a line that ends with a soft hyphen continues in the next."""
     lines: list[Line] = []
     start = 0
     hyphened = False
@@ -128,7 +131,7 @@ def _split(text: str, content: pypdfium2.PdfTextPage | None) -> list[Line]:
 
 
 def _with_appearance(line: str, content: pypdfium2.PdfTextPage | None, start: int) -> Line:
-    """Tell how a line's letters look by its first and last, the second being bold only where all seem to be."""
+    """Return a line with its font size, and bold if its first and last letters are."""
     if content is None or not line.strip():
         return Line(line)
     first, last = start + len(line) - len(line.lstrip()), start + len(line) - 1
@@ -138,7 +141,7 @@ def _with_appearance(line: str, content: pypdfium2.PdfTextPage | None, start: in
 
 
 def _is_bold(content: pypdfium2.PdfTextPage, place: int) -> bool:
-    """Say whether a letter is bold: by its font's name, or by a weight that is made up of its stems."""
+    """Say whether a letter is bold: by its font's name or weight."""
     name = ctypes.create_string_buffer(NAME_BYTES)
     pdfium.FPDFText_GetFontInfo(content, place, name, NAME_BYTES, ctypes.c_int())
     return bool(_BOLD.search(name.value)) or pdfium.FPDFText_GetFontWeight(content, place) >= BOLD
@@ -155,7 +158,7 @@ def _clean(line: str) -> str:
 
 
 def _require_text(pages: Sequence[Sequence[Line]]) -> None:
-    """Raise Unreadable for a scan: no text at all, or next to none, or characters without a meaning."""
+    """Raise Unreadable for a scan: hardly any text, or characters without a meaning."""
     text = "".join(line.text for lines in pages for line in lines)
     needed = 1 if len(pages) < 3 else 4 * len(pages)
     words = len(list(islice(filter(str.isalnum, text), needed)))
@@ -163,7 +166,7 @@ def _require_text(pages: Sequence[Sequence[Line]]) -> None:
         raise Unreadable("no_text")
 
 
-# --- lines to paragraphs ---------------------------------------------------------------------------------------------
+# --- lines to paragraphs
 
 
 def _add_page(builder: Builder, lines: Sequence[str], above: str, headings: Headings) -> str:
@@ -198,7 +201,7 @@ def _add_page(builder: Builder, lines: Sequence[str], above: str, headings: Head
 
 
 def _line_separator(above: str, below: str, full: float) -> str | None:
-    """Say what joins two lines: nothing, a blank, or None where the break was meant."""
+    """Return what joins two lines: "", a space, or None where the break was meant."""
     if not above or _LIST_ITEM.match(below):
         return None
     first = below[:2] if WIDE.match(below[0]) else below.split(" ", 1)[0]
@@ -207,11 +210,12 @@ def _line_separator(above: str, below: str, full: float) -> str | None:
     return "" if WIDE.match(above[-1]) or WIDE.match(below[0]) or above[-1] == "-" else " "
 
 
-# --- headings --------------------------------------------------------------------------------------------------------
+# --- headings
 
 
 def _inferred(pages: Sequence[Sequence[Line]]) -> list[tuple[Headings, list[tuple[int, str]]]]:
-    """Find the headings of a PDF without an outline: what stands out. Lines of one that follow each other are one."""
+    """Infer the headings of a PDF without an outline; adjacent lines of the same level are one
+    heading."""
     levels = infer_headings([line for lines in pages for line in lines])
     found: list[tuple[Headings, list[tuple[int, str]]]] = []
     place = 0
@@ -237,7 +241,7 @@ def _inferred(pages: Sequence[Sequence[Line]]) -> list[tuple[Headings, list[tupl
 
 
 def _bookmarks(opened: pypdfium2.PdfDocument) -> dict[int, list[tuple[int, str]]]:
-    """Return the bookmarks of each page by its index: level (from 1) and title."""
+    """Return the bookmarks by page index: level (from 1) and title."""
     found: dict[int, list[tuple[int, str]]] = defaultdict(list)
     for count, bookmark in enumerate(opened.get_toc(max_depth=6)):
         if count >= MAX_BOOKMARKS:
@@ -252,7 +256,7 @@ def _bookmarks(opened: pypdfium2.PdfDocument) -> dict[int, list[tuple[int, str]]
 def _locate_bookmarks(
     bookmarks: Sequence[tuple[int, str]], lines: Sequence[Line]
 ) -> tuple[Headings, list[tuple[int, str]]]:
-    """Find the line of each bookmark; those without one hold from the top of the page on."""
+    """Find the line of each bookmark; those without a line apply from the top of the page."""
     placed: Headings = {}
     unplaced: list[tuple[int, str]] = []
     begin = 0

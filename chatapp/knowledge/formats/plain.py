@@ -10,7 +10,7 @@ def read(text: str) -> Document:
 
 
 def checked(text: str) -> str:
-    """Normalise a text that is kept as it stands; raise Unreadable where it is empty or too long."""
+    """Normalise text that is kept as it stands; raise Unreadable where it is empty or too long."""
     if len(text) > 2 * MAX_CHARACTERS:
         raise Unreadable("too_long", limit=MAX_CHARACTERS)
     text = normalise(text)

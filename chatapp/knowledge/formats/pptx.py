@@ -1,4 +1,5 @@
-"""Presentations: each slide is a page and a section of its title; its texts in the order of reading, tables, charts, notes."""
+"""Presentations: each slide is a page and a section; its texts in reading order, tables, charts,
+notes."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -9,23 +10,25 @@ from chatapp.knowledge.formats.packages import Package, attribute, child, local_
 from chatapp.knowledge.formats.tables import Row, paragraphs
 
 MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
-LINE_HEIGHT = 360_000  # of English Metric Units, a centimetre: shapes whose tops differ by less stand in one line
-MAX_DEPTH = 40  # groups within each other
-MAX_TITLE = 120  # characters of a first text that is taken for the title of a slide without one
+# In English Metric Units (a centimetre): shapes whose tops differ by less are in one line.
+LINE_HEIGHT = 360_000
+MAX_DEPTH = 40  # nested groups
+MAX_TITLE = 120  # characters of a first text that serves as the title of a slide without one
 _TITLES = ("title", "ctrTitle")
+# Date, footer and number: the same on every slide.
 _FOOTER_TYPES = (
     "dt",
     "ftr",
     "sldNum",
     "hdr",
     "sldImg",
-)  # date, footer, number: the same on every slide
+)
 _SHAPES = ("sp", "grpSp", "graphicFrame", "cxnSp")
 _OPTIONAL = "AlternateContent"
 
 
 def read(package: Package, max_pages: int) -> Document:
-    """Read a presentation; raise Unreadable where it is damaged, has too many slides or holds no text."""
+    """Read a presentation; raise Unreadable where it is damaged, has too many slides or no text."""
     main = package.main_part()
     listed = child(package.root(main), "sldIdLst") if main else None
     if main is None:
@@ -46,7 +49,7 @@ def read(package: Package, max_pages: int) -> Document:
 
 
 def _reference(element: Any) -> str:
-    """Return an element's r:id, which stands beside an id of its own."""
+    """Return an element's r:id, which is not its own id."""
     return next(
         (str(value) for key, value in element.items() if "}" in key and local_name(key) == "id"), ""
     )
@@ -57,10 +60,10 @@ class _Reader:
 
     def __init__(self, package: Package) -> None:
         self._package = package
-        self._places: dict[str, dict[str, tuple[int, int]]] = {}  # of each layout's placeholders
+        self._places: dict[str, dict[str, tuple[int, int]]] = {}  # by layout and placeholder
 
     def add_slide(self, builder: Builder, name: str) -> None:
-        """Add what a slide says, and the notes below it."""
+        """Add a slide's texts and notes."""
         tree = child(self._package.root(name), "cSld", "spTree")
         shapes = list(_shapes(tree)) if tree is not None else []
         titles = [shape for shape in shapes if _kind(shape) in _TITLES]
@@ -116,7 +119,10 @@ class _Reader:
     # --- where shapes stand
 
     def _in_order(self, shapes: list[Any], layout: str) -> list[Any]:
-        """Sort shapes from the top, those in one line from the left; one without a place takes its placeholder's."""
+        """Sort shapes by line from the top, then from the left.
+
+        A shape without a position takes its placeholder's; the order is kept where one has none.
+        """
         placed = [(self._place(shape, layout), order, shape) for order, shape in enumerate(shapes)]
         if any(place is None for place, _, _ in placed):
             return shapes
@@ -155,13 +161,12 @@ def _shapes(parent: Any) -> Iterator[Any]:
         if name in _SHAPES:
             yield one
         elif name == _OPTIONAL and len(one):
-            yield from _shapes(
-                one[0]
-            )  # the first choice; the others say the same to older programs
+            # The first choice; the others repeat it for older programs.
+            yield from _shapes(one[0])
 
 
 def _offset(shape: Any) -> tuple[int, int] | None:
-    """Return a shape's own (top, left)."""
+    """Return a shape's own position (top, left)."""
     for path in (("spPr", "xfrm", "off"), ("grpSpPr", "xfrm", "off"), ("xfrm", "off")):
         place = child(shape, *path)
         if place is not None:
@@ -183,7 +188,7 @@ def _kind(shape: Any) -> str:
     return "" if placeholder is None else attribute(placeholder, "type", "obj")
 
 
-# --- texts -----------------------------------------------------------------------------------------------------------
+# --- texts
 
 
 def _lines(shape: Any) -> Iterator[str]:
@@ -194,7 +199,7 @@ def _lines(shape: Any) -> Iterator[str]:
 
 
 def _bulleted(shape: Any) -> Iterator[str]:
-    """Yield a shape's paragraphs as items of a list, as deep as they stand."""
+    """Yield a shape's paragraphs as nested list items."""
     for paragraph in child(shape, "txBody"):
         if local_name(paragraph.tag) == "p" and (text := _text(paragraph)):
             properties = child(paragraph, "pPr")
@@ -217,7 +222,7 @@ def _text(paragraph: Any) -> str:
 
 
 def _rows(table: Any) -> Iterator[Row]:
-    """Yield a table's rows; a cell that reaches down stands in each of its rows."""
+    """Yield a table's rows; a vertically merged cell is repeated in each of its rows."""
     above: dict[int, str] = {}
     for line in (one for one in table if local_name(one.tag) == "tr"):
         row: dict[int, str] = {}

@@ -14,7 +14,8 @@ _SIGNATURES: dict[str, tuple[bytes, ...]] = {
     "archive": (b"\x1f\x8b", b"7z\xbc\xaf", b"Rar!", b"BZh", b"\xfd7zXZ", b"(\xb5/\xfd"),
     "old_office": (b"{\\rtf",),
     "unsupported": (
-        b"\x7fELF", b"MZ\x90\0", b"SQLite format 3", b"\xca\xfe\xba\xbe", b"%!PS", b"wOFF", b"\0asm",
+        b"\x7fELF", b"MZ\x90\0", b"SQLite format 3", b"\xca\xfe\xba\xbe", b"%!PS", b"wOFF",
+        b"\0asm",
     ),
 }  # fmt: skip
 _RIFF_TYPES = {b"WEBP": "picture", b"WAVE": "sound", b"AVI ": "sound"}

@@ -1,4 +1,4 @@
-"""Lines as they are printed: how wide they are, and which of them are running heads and page numbers."""
+"""Running heads and page numbers: finds and drops them by repetition at the pages' edges."""
 
 import re
 from collections import Counter
@@ -7,15 +7,16 @@ from collections.abc import Sequence
 from chatapp.core.text import UNSPACED
 from chatapp.knowledge.formats.inferred_headings import Line
 
-EDGE_LINES = 2  # at the top and bottom of a page may be running heads
-MIN_PAGE_SHARE = 0.3  # share of the pages on which a running head stands
-FULL_WIDTH_QUANTILE = 0.9  # quantile of line widths that counts as the full width
+EDGE_LINES = 2  # at the top and bottom of a page that may be running heads
+MIN_PAGE_SHARE = 0.3  # share of the pages on which a line must repeat
+FULL_WIDTH_QUANTILE = 0.9  # of the line widths: the full width
 _NUMBER = re.compile(r"^\D{0,12}?(\d{1,5})\b|\b(\d{1,5})\D{0,8}$")
 WIDE = re.compile(f"[{UNSPACED}\u3000-\u303f\uff00-\uffef]")
 
 
 def drop_running_heads(pages: list[list[Line]]) -> None:
-    """Remove what repeats at the edges of pages; of a repeated line the first one stays, page numbers all go."""
+    """Drop what repeats at the pages' edges: all page numbers, and all but the first of equal
+    lines."""
     if len(pages) < 3:
         return
     seen: Counter[str] = Counter()
@@ -43,7 +44,7 @@ def drop_running_heads(pages: list[list[Line]]) -> None:
                     if is_number or line in kept:
                         excluded.add(place)
             kept.add(line)
-        # The first of its kind stays, but however it looks it is no heading.
+        # The first one stays, but without the appearance of a heading.
         looked = [
             Line(line.text) if place in heads else line for place, line in enumerate(pages[index])
         ]
@@ -51,13 +52,14 @@ def drop_running_heads(pages: list[list[Line]]) -> None:
 
 
 def _edges(lines: Sequence[str]) -> list[int]:
-    """Return where running heads may stand, from the outside in."""
+    """Return the indices of a page's edge lines, from the outside in."""
     top, bottom = range(len(lines))[:EDGE_LINES], range(len(lines))[-EDGE_LINES:]
     return list(dict.fromkeys([*top, *reversed(bottom)]))
 
 
 def _may_be_head(line: str, full: float) -> bool:
-    """Say whether a line could be a running head: no end of a sentence, and not as wide as the text."""
+    """Say whether a line may be a running head: not the end of a sentence, and narrower than the
+    text."""
     return line[-1] not in "。！？；，.!?;," and (width(line) < full * 0.9 or len(line) < 20)
 
 

@@ -1,5 +1,4 @@
-"""A file to be parsed: its name and content, and what several formats ask of it. Each part is read
-once, when first needed."""
+"""A file to parse: its name, content, and what several formats need of it, read once on demand."""
 
 import re
 from functools import cached_property

@@ -1,35 +1,37 @@
-"""Tables as text: each row says by itself what it is about.
+"""Tables as text: each row repeats its header.
 
-A row becomes "Town: Bonn · Days: 27", a paragraph of its own. A passage may be any few rows of a large table, and a quotation
-is one row: with the header repeated in each, both say what a figure means, a question that names column and row finds them
-standing together, and a cut can never part a row from its header. The header is found, since few files tell it apart.
+A row becomes the paragraph "Town: Bonn · Days: 27". A passage may be any few rows of a large table,
+and a quotation is one row: with the header repeated, each number says what it means, a question
+that names column and row finds both together, and splitting never separates a row from its header.
+The header is detected, since few files mark it.
 """
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-LOOKAHEAD = 30  # rows by which a header is judged
-MAX_LABEL = 80  # characters of a header's cell
-LONG_CELL = 100  # characters; such a cell gets a line of its own
-TITLE_SHARE = 0.6  # of the usual number of cells; rows above the header that have fewer are titles
+LOOKAHEAD = 30  # rows examined to find a header
+MAX_LABEL = 80  # characters of a header cell
+LONG_CELL = 100  # characters, above which a cell gets a line of its own
+TITLE_SHARE = 0.6  # of the usual number of cells; rows above the header with fewer are titles
+# A column holds texts where its cells are so many times as long as the label, and so long.
 TEXT_COLUMN_RATIO, TEXT_COLUMN_CHARACTERS = (
     3,
     20,
-)  # times as long as its header, and characters, is the cell of a column of texts
+)
 JOINT = " · "
 
-Row = Mapping[int, str]  # column from 0 to text; only cells that hold some
-_PERIOD = re.compile(
-    r"(?:[QH][1-4][ -]?)?(?:19|20)\d\d(?:\s*年|[-/.]\d\d|[ -]?[QH][1-4])?$"
-)  # figures that head columns
+Row = Mapping[int, str]  # column (from 0) → text; empty cells are absent
+# Periods, which may head columns although they are numbers.
+_PERIOD = re.compile(r"(?:[QH][1-4][ -]?)?(?:19|20)\d\d(?:\s*年|[-/.]\d\d|[ -]?[QH][1-4])?$")
 _WHITE = re.compile(r"\s*\n\s*")
 
 
 def paragraphs(rows: Iterable[Row], header: int | None = None) -> Iterator[str]:
-    """Yield a paragraph for each row. `header` is how many rows are the header; None where that has to be found.
+    """Yield a paragraph for each row.
 
-    An empty row ends a table: what follows may have a header of its own, else goes on under the one above.
+    `header` is the number of header rows; None if it has to be detected. An empty row ends a table:
+    what follows has its own header, or else continues under the one above.
     """
     labels: dict[int, str] = {}
     pending: list[Row] = []
@@ -83,7 +85,7 @@ def _paragraph(row: Row, labels: Mapping[int, str]) -> str:
 
 
 def row_text(fields: Iterable[str]) -> str:
-    """Write a row: its short fields in a line, its long ones in lines of their own."""
+    """Join a row's fields: short ones in one line, long ones each in its own."""
     lines: list[str] = []
     short: list[str] = []
     for written in fields:
@@ -103,18 +105,19 @@ def _labelled(label: str, text: str) -> str:
     return f"{label}: {text}" if label else text
 
 
-# --- which row is the header -----------------------------------------------------------------------------------------
+# --- which row is the header
 
 
 @dataclass(frozen=True, slots=True)
 class _Header:
     place: int
     labels: dict[int, str]
-    titles: int = field(default=0)  # rows above it
+    titles: int = field(default=0)  # rows above the header
 
 
 def _find_header(rows: Sequence[Row]) -> _Header | None:
-    """Find the header: the first row as wide as most, where it is made of words and what stands below fits it."""
+    """Find the header: the first row of usual width, if it consists of words and the rows below
+    fit it."""
     widths = sorted(len(row) for row in rows)
     usual = widths[len(widths) // 2]
     place = next(
@@ -138,7 +141,7 @@ def _find_header(rows: Sequence[Row]) -> _Header | None:
 
 
 def _is_below(row: Row, groups: Row) -> bool:
-    """Say whether a row repeats its words under a row of groups: Q1 | Q2 | Q1 | Q2 under 2023 | | 2024 |."""
+    """Say whether a row repeats its words below groups: Q1 | Q2 | Q1 | Q2 below 2023 | | 2024 |."""
     repeats = len(set(row.values())) < len(row)
     return (
         repeats
@@ -150,7 +153,7 @@ def _is_below(row: Row, groups: Row) -> bool:
 
 
 def _labels(head: Sequence[Row]) -> dict[int, str]:
-    """Return the columns' labels; a group's holds to the right until the next group."""
+    """Return the columns' labels; a group applies to the columns up to the next group."""
     labels = dict(head[-1]) if head else {}
     for above in reversed(head[:-1]):
         group = ""
@@ -164,7 +167,7 @@ def _labels(head: Sequence[Row]) -> dict[int, str]:
 
 
 def is_header(row: Row) -> bool:
-    """Say whether a row is made of different words, as the first line of a file of records is."""
+    """Say whether a row consists of distinct words, as a file's header does."""
     return len(row) > 1 and _all_words(row) and len(set(row.values())) == len(row)
 
 
@@ -176,9 +179,9 @@ def _all_words(row: Row) -> bool:
 
 
 def _body_confirms(labels: Mapping[int, str], body: Sequence[Row]) -> bool:
-    """Say whether there are only figures or only long texts below a word; a form of two columns has both or neither.
+    """Say whether a column below a word holds only numbers or only long texts.
 
-    Where in doubt there is none: "Bonn: 27" without its header can be read, "Supplier: Price" cannot.
+    In doubt there is no header: "Bonn: 27" is readable without one, "Supplier: Price" is wrong.
     """
     for column, label in labels.items():
         cells = [row[column] for row in body if column in row]

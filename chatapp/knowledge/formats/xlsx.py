@@ -1,7 +1,8 @@
-"""Workbooks: each visible sheet is a section, each row a paragraph (see tables.py), each cell what a person sees in it.
+"""Workbooks: each visible sheet is a section, each row a paragraph (tables.py), each cell as
+displayed.
 
-Formulas stand as their last result. Large sheets are read row by row; merged cells are looked up first, since they are
-listed last.
+Formulas appear as their last result. Sheets are streamed row by row; merged cells are collected
+first, since they are listed at the end.
 """
 
 import re
@@ -14,12 +15,12 @@ from chatapp.knowledge.formats.packages import Package, attribute, child, local_
 from chatapp.knowledge.formats.tables import Row, paragraphs
 
 MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-MAX_ROWS = 1_048_576  # of a sheet in Excel; a file with more is none of its making
+MAX_ROWS = 1_048_576  # Excel's limit for a sheet; a file with more is malicious
 MAX_STRINGS = 5_000_000
 MAX_MERGED = 100_000
-MAX_CACHED_NUMBERS = 100_000  # numbers as they are shown, which repeat
+MAX_CACHED_NUMBERS = 100_000  # formatted numbers, which repeat
 BLOCK_BYTES = 1024 * 1024
-OVERLAP = 512  # bytes of one block that are looked at again with the next
+OVERLAP = 512  # bytes of a block that are scanned again with the next
 _MERGED = re.compile(
     rb'mergeCell [^>]*?ref="\$?([A-Z]{1,3})\$?(\d{1,7}):\$?[A-Z]{1,3}\$?(\d{1,7})"'
 )
@@ -28,7 +29,7 @@ _ON = ("1", "true", "on")
 
 
 def read(package: Package) -> Document:
-    """Read a workbook; raise Unreadable where it is damaged or holds nothing."""
+    """Read a workbook; raise Unreadable where it is damaged or empty."""
     main = package.main_part()
     if main is None:
         raise Unreadable("damaged")
@@ -51,7 +52,7 @@ def _reference(sheet: Any) -> str:
 
 
 class _Reader:
-    """Knows what the sheets of a workbook share: its strings and formats."""
+    """Reads sheets with the workbook's shared strings and formats."""
 
     def __init__(self, package: Package, main: str, book: Any) -> None:
         self._package = package
@@ -63,11 +64,13 @@ class _Reader:
         self._numbers: dict[tuple[str, str | None], str] = {}
 
     def rows(self, part: str) -> Iterator[Row]:
-        """Yield a sheet's rows, and an empty one where some are left out; a cell that reaches down stands in each row."""
+        """Yield a sheet's rows, with an empty one for a gap.
+
+        A vertically merged cell is repeated in each row.
+        """
         merged = _merged(self._package, part)
-        reaching: dict[
-            int, tuple[int, str]
-        ] = {}  # column: the last row that a cell reaches, and its text
+        # Column → last row of a vertically merged cell, and its text.
+        reaching: dict[int, tuple[int, str]] = {}
         above = 0
         for count, element in enumerate(self._package.elements(part, "row")):
             if count > MAX_ROWS:
@@ -155,7 +158,7 @@ def _strings(package: Package, parts: Sequence[str]) -> list[str]:
 
 
 def _phrase(element: Any) -> str:
-    """Return a string's text in all its letters' formats, without how it is pronounced."""
+    """Return a string's text in all its formats, without phonetic hints."""
     pieces: list[str] = []
     for one in element:
         name = local_name(one.tag)
@@ -167,7 +170,7 @@ def _phrase(element: Any) -> str:
 
 
 def _formats(package: Package, parts: Sequence[str], from_1904: bool) -> list[Formatter]:
-    """Return what shows a number, for each style of a cell."""
+    """Return the number formatter of each cell style."""
     if not parts:
         return []
     root = package.root(parts[0])
@@ -186,7 +189,7 @@ def _formats(package: Package, parts: Sequence[str], from_1904: bool) -> list[Fo
 
 
 def _merged(package: Package, part: str) -> dict[int, list[tuple[str, int]]]:
-    """Return the cells that reach down, by their first row: their column's letters and their last row."""
+    """Return vertically merged cells by first row: column letters and last row."""
     found: dict[int, list[tuple[str, int]]] = {}
     left = b""
     count = 0

@@ -1,4 +1,4 @@
-"""Add finished uploads to knowledge bases: one row and one original for the same bytes in a base."""
+"""Adds finished uploads to knowledge bases: the same bytes once in a base."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ MAX_SENT_NAME = 1000  # characters of a client's file name that are used
 
 
 class _BeingDeleted(Exception):
-    """The base's file with these bytes is being deleted; it must be gone before it is added again."""
+    """The base's file with these bytes is being deleted and must be gone first."""
 
     def __init__(self, file_id: str) -> None:
         super().__init__(file_id)
@@ -79,7 +79,8 @@ class Uploads:
 
 
 def clean_name(name: str) -> str:
-    """Return a client's file name without folders and control characters, at a displayable length."""
+    """Return a client's file name without folders and control characters, cut to a displayable
+    length."""
     name = " ".join(normalise(name[-MAX_SENT_NAME:]).replace("\\", "/").rpartition("/")[2].split())
     if len(name) > MAX_NAME_CHARACTERS:
         stem, dot, extension = name.rpartition(".")

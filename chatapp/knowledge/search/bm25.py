@@ -24,7 +24,10 @@ from chatapp.storage.models import KnowledgeBase
 
 K1 = 1.2
 B = 0.75
-SEARCHABLE_CHUNKS = "SELECT c.id FROM chunks c JOIN files f ON f.id = c.file_id WHERE f.status IN ('embedding', 'ready')"
+SEARCHABLE_CHUNKS = (
+    "SELECT c.id FROM chunks c JOIN files f ON f.id = c.file_id WHERE f.status IN ('embedding', "
+    "'ready')"
+)
 CANDIDATES = 100
 SMOOTHING_CHUNKS, SMOOTHING_FREQUENCY = 200, 4
 # Measured on bases of 10 to 1,500 chunks in both languages.

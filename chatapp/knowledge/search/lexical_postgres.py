@@ -29,7 +29,8 @@ from chatapp.storage.models import Term
 MAX_MATCHES = 20_000
 
 STATEMENTS = (
-    "CREATE TABLE IF NOT EXISTS lexical (chunk_id bigint PRIMARY KEY, terms text[] NOT NULL, counts int[] NOT NULL, "
+    "CREATE TABLE IF NOT EXISTS lexical (chunk_id bigint PRIMARY KEY, terms text[] NOT NULL, "
+    "counts int[] NOT NULL, "
     "length int NOT NULL, tokens text NOT NULL)",
     "CREATE INDEX IF NOT EXISTS ix_lexical_terms ON lexical USING gin (terms)",
 )
@@ -67,7 +68,10 @@ class ArrayIndex:
                 }
             )
         if values:
-            into = "INSERT INTO lexical (chunk_id, terms, counts, length, tokens) VALUES (:id, :terms, :counts, :length, :tokens)"
+            into = (
+                "INSERT INTO lexical (chunk_id, terms, counts, length, tokens) VALUES (:id, "
+                ":terms, :counts, :length, :tokens)"
+            )
             session.execute(text(into), values)
             # Update the base's row first: its lock keeps two writers from locking terms in
             # different orders.
@@ -93,7 +97,8 @@ class ArrayIndex:
     ) -> Statistics:
         """Return the counts needed to weigh the tokens."""
         query = text(
-            "SELECT term, sum(df) AS df FROM terms WHERE base = ANY (:bases) AND term = ANY (:terms) GROUP BY term"
+            "SELECT term, sum(df) AS df FROM terms WHERE base = ANY (:bases) AND term = ANY "
+            "(:terms) GROUP BY term"
         )
         rows = session.execute(query, {"bases": list(bases), "terms": list(tokens)})
         return Statistics(*read_totals(session, bases), {row.term: int(row.df) for row in rows})

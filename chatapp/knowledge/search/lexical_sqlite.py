@@ -24,10 +24,14 @@ from chatapp.knowledge.search.bm25 import (
 # The ascii tokeniser treats every non-ASCII code point as a letter, so only spaces separate our
 # tokens.
 STATEMENTS = (
-    "CREATE VIRTUAL TABLE IF NOT EXISTS lexical USING fts5(tokens, tokenize = \"ascii tokenchars '_'\")",
+    'CREATE VIRTUAL TABLE IF NOT EXISTS lexical USING fts5(tokens, tokenize = "ascii tokenchars '
+    "'_'\")",
     "CREATE VIRTUAL TABLE IF NOT EXISTS lexical_terms USING fts5vocab(lexical, row)",
 )
-_HIDDEN_CHUNKS = "SELECT c.id FROM chunks c JOIN files f ON f.id = c.file_id WHERE f.status NOT IN ('embedding', 'ready')"
+_HIDDEN_CHUNKS = (
+    "SELECT c.id FROM chunks c JOIN files f ON f.id = c.file_id WHERE f.status NOT IN "
+    "('embedding', 'ready')"
+)
 
 
 class FtsIndex:
@@ -85,6 +89,9 @@ class FtsIndex:
             values["md5s"] = list(scope.md5s)
         elif scope.unfinished:
             where = f" AND +rowid NOT IN ({_HIDDEN_CHUNKS})"
-        query = f"SELECT rowid, tokens FROM lexical WHERE lexical MATCH :match{where} ORDER BY rank LIMIT :limit"
+        query = (
+            f"SELECT rowid, tokens FROM lexical WHERE lexical MATCH :match{where} ORDER BY rank "
+            f"LIMIT :limit"
+        )
         rows = session.execute(expanding_text(query, *expanding), values).all()
         return [(row.rowid, row.tokens.split(" ")) for row in rows]
