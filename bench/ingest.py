@@ -1,7 +1,9 @@
-"""What live answers feel of an upload: the gaps between the pieces of 50 answers, before, during and after five 300-page PDFs.
+"""How ingestion affects live answers: gaps between the pieces of 50 answers before, during and
+after the upload of five 300-page PDFs.
 
-One service as `make run` starts it, one run. The model says 20 words a second in each answer. A few more streams come from
-the model directly, read by the same reader: what they feel is the machine, the model and the reader, not the service.
+One run of the service as `make run` starts it. The model sends 20 words a second to each answer. A
+few more streams read from the model directly: their gaps are those of the machine, the model and
+the reader.
 """
 
 import tempfile
@@ -23,30 +25,30 @@ from tests.support.service import TOKEN, Service
 WORDS = 1_000_000  # more than a run takes: the answers are cut off at the end
 POLL_SECONDS = 0.25
 REPORT_SECONDS = 15
-FOUND = ("embedding", "ready")  # states in which words are found
+FOUND = ("embedding", "ready")  # states in which keyword search finds a file
 KINDS = ("web", "document worker", "embedder", "chroma", "keeper", "arbiter")
 BACKGROUND = ("document worker", "embedder", "chroma")
-CALM_SHARE = 0.05  # of a core: less than this, and the background has nothing left to do
+CALM_SHARE = 0.05  # of a core; below this the background is idle
 CHUNKS_A_PAGE = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much is measured."""
+    """The size of the measurement."""
 
     streams: int = 50
     direct: int = 5  # streams from the model itself
-    rate: int = 20  # words a second in each
+    rate: int = 20  # words a second per stream
     files: int = 5
     pages: int = 300
     quiet_seconds: float = 30
-    settle_seconds: float = 3  # after the start, and before quiet again
-    most_seconds: float = 180  # for ingesting; it is cut off then
+    settle_seconds: float = 3  # after the start, and before the second quiet phase
+    most_seconds: float = 180  # limit for ingestion
 
 
 @dataclass(frozen=True, slots=True)
 class _Phase:
-    """A part of the run, by the clock, with the CPU seconds by kind of process that it took."""
+    """A phase of the run: start, end, and CPU seconds by process."""
 
     name: str
     start: float
@@ -56,7 +58,7 @@ class _Phase:
 
 @dataclass
 class _Files:
-    """How far the files have come, and when; by the clock."""
+    """The files' progress with its times."""
 
     began: float = 0.0
     sent: float = 0.0
@@ -68,7 +70,7 @@ class _Files:
 
 
 def measure(size: Size = Size()) -> Iterator[Table]:
-    """Measure once; yield the tables of gaps, times, costs, and of what it would be otherwise."""
+    """Measure once; yield the tables of gaps, times, costs and alternatives."""
     require_linux()
     paths = pdfs(size.files, size.pages, say)
     with ExitStack() as stack:
@@ -108,9 +110,8 @@ def _model(size: Size) -> str:
 
 
 def _groups(size: Size, running: Service, port: int) -> list[Group]:
-    apart = (
-        1 / size.rate / size.streams
-    )  # so that their words come one after the other, not all at once
+    # Spaces the streams' words evenly.
+    apart = 1 / size.rate / size.streams
     ask: dict[str, Any] = {
         "question": "Tell me.",
         "llm_config": {"supplier": "openai", "model": _model(size)},
@@ -156,7 +157,7 @@ def _phase(name: str, meter: CpuMeter, phases: list[_Phase]) -> Iterator[None]:
 
 
 def _ingest(size: Size, running: Service, meter: CpuMeter, paths: Sequence[Path]) -> _Files:
-    """Upload the files and follow them until all are ready and nothing is left to do, or the time is over."""
+    """Upload the files and wait until all are ready and the background is idle, or time is up."""
     base = running.post("/api/knowledge", {"name": "Benchmark"}).json["id"]
     files = _Files(began=time.monotonic())
     reply = running.upload(base, *paths)
@@ -186,7 +187,7 @@ def _ingest(size: Size, running: Service, meter: CpuMeter, paths: Sequence[Path]
 
 
 def _look(running: Service, base: str, missing: dict[str, str], files: _Files) -> list[str]:
-    """Note which files a search has begun to find; return the states of all."""
+    """Record which files a search now finds; return the states of all."""
     items = running.get(f"/api/knowledge/{base}/files").json["items"]
     for item in items:
         if item["status"] == "failed":
@@ -209,7 +210,7 @@ def _is_found(running: Service, base: str, file_id: str, name: str) -> bool:
 
 
 def _vectors(running: Service, base: str, files: _Files) -> str:
-    """Note and return what the base says of its vectors."""
+    """Record and return the state of the base's vectors."""
     kept = running.get(f"/api/knowledge/{base}").json
     files.chunks = kept["chunks"]
     files.vectors = (kept.get("vectors") or {"state": "off"})["state"]
@@ -272,11 +273,13 @@ def _gap_table(
         "largest from the model itself",
     )
     notes = [
-        "Added: ingesting less the larger of the two quiet times. The aim is less than 100 ms added to the largest gap."
+        "Added: ingesting less the larger of the two quiet times. The aim is less than 100 ms "
+        "added to the largest gap."
     ]
     if files.done is None:
         notes.append(
-            "The files were not done by then: quiet again was not quiet, and what was added does not count."
+            "The files were not done by then: quiet again was not quiet, and what was added does "
+            "not count."
         )
     return Table(title, columns, tuple(rows), tuple(notes))
 
@@ -307,7 +310,10 @@ def _time_table(size: Size, files: _Files) -> Table:
         notes.append("No embedder is set up here: this is the work for words alone.")
     if files.done is None:
         notes.append(f"Cut off after {size.most_seconds:.0f} s.")
-    title = f"{size.files} PDFs of {size.pages} pages, uploaded together while {size.streams} answers are written"
+    title = (
+        f"{size.files} PDFs of {size.pages} pages, uploaded together while {size.streams} "
+        f"answers are written"
+    )
     return Table(
         title,
         ("", "seconds after the upload began", "pages a second"),
@@ -352,7 +358,10 @@ def _inside_table(size: Size) -> Table:
         )
         for way in ways
     ]
-    title = f"What it would be otherwise: {size.streams} greenlets, {size.rate} words a second, in a process that does the work (ms)"
+    title = (
+        f"What it would be otherwise: {size.streams} greenlets, {size.rate} words a second, in a "
+        f"process that does the work (ms)"
+    )
     columns = (
         "work",
         "amount",

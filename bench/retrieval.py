@@ -1,7 +1,8 @@
-"""How well and how fast passages are found, by words only and by words and vectors: `chatapp eval` on the files of BENCH_DATA.
+"""Quality and speed of retrieval, by keywords only and with vectors: `chatapp eval` on the files of
+BENCH_DATA.
 
-BENCH_DATA names a folder of files in SQuAD's format. Both ways are measured on the same questions, a random part of those of each
-file, among all its paragraphs: `chatapp eval` itself asks them all.
+BENCH_DATA names a folder of files in SQuAD's format. Both ways are measured on the same random
+sample of each file's questions, among all its paragraphs; `chatapp eval` itself asks all questions.
 """
 
 import json
@@ -21,7 +22,7 @@ from bench.tables import Cell, Skipped, Table, say
 
 VARIABLE = "BENCH_DATA"
 WAYS = ("words only", "words and vectors")
-MARKS = (  # what is compared: its name, its field, and what it is multiplied by
+MARKS = (  # compared figures: name, field, factor
     ("mean reciprocal rank", "mrr", 1),
     ("a search, p50, ms", "p50_ms", 1),
     ("a search, p95, ms", "p95_ms", 1),
@@ -32,19 +33,20 @@ MARKS = (  # what is compared: its name, its field, and what it is multiplied by
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """What is measured: the files of a folder, that of BENCH_DATA where none is given, and how many questions of each."""
+    """The folder of files (BENCH_DATA by default) and the number of questions from each."""
 
     folder: Path | None = None
     questions: int = 500
 
 
 def measure(size: Size = Size()) -> Iterator[Table]:
-    """Measure each file in both ways; yield a table for each file."""
+    """Measure each file both ways; yield one table per file."""
     folder = size.folder or Path(os.environ.get(VARIABLE) or os.devnull)
     files = [file for file in sorted(folder.glob("*.json")) if _is_squad(file)]
     if not files:
         raise Skipped(
-            f"Set {VARIABLE} to a folder of files in SQuAD's format (*.json) to measure how well passages are found."
+            f"Set {VARIABLE} to a folder of files in SQuAD's format (*.json) to measure how well "
+            f"passages are found."
         )
     with tempfile.TemporaryDirectory(prefix="chatapp-bench-") as sampled:
         for file in files:
@@ -62,7 +64,8 @@ def _is_squad(file: Path) -> bool:
 
 
 def _sample(file: Path, part: Path, most: int) -> int:
-    """Write a file with all paragraphs and so many of the questions that have an answer; return how many there are."""
+    """Write a file with all paragraphs and a sample of the answerable questions; return their
+    total."""
     whole = json.loads(file.read_text("utf-8"))
     paragraphs = [paragraph for entry in whole["data"] for paragraph in entry["paragraphs"]]
     for paragraph in paragraphs:
@@ -86,7 +89,7 @@ def _sample(file: Path, part: Path, most: int) -> int:
 
 
 def _evaluated(file: Path, way: str) -> dict[str, Any]:
-    """Evaluate in a process of its own, which can be ended at any moment."""
+    """Evaluate in a process of its own, which can be killed at any moment."""
     say(f"{file.name}, {way}")
     with helper("retrieval", str(file), way, TMPDIR=str(file.parent)) as (_, said):
         line = said.readline()
@@ -128,17 +131,18 @@ def _table(file: Path, total: int, words: dict[str, Any], vectors: dict[str, Any
 
 
 def main(file: Path, way: str) -> None:
-    """Evaluate one file and print the report as JSON; leave when stdin ends."""
+    """Evaluate one file and print the report as JSON; exit when stdin closes."""
     from chatapp.knowledge.evaluate import evaluate
 
     def leave_with_parent() -> None:
         sys.stdin.read()
         os.kill(os.getpid(), signal.SIGTERM)
 
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # unwinds, so that nothing is left behind
+    # unwinds, so that temporary files are deleted
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     threading.Thread(target=leave_with_parent, daemon=True).start()
     report = evaluate(file, with_embedder=way != WAYS[0])
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # what has begun to leave is not disturbed
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # do not interrupt the exit
     print(json.dumps(asdict(report)), flush=True)
 
 

@@ -1,4 +1,4 @@
-"""A knowledge side of its own: database, folder and index, without the web around it; and documents made for the tests."""
+"""Fixtures: a knowledge base without the web around it, and documents made for the tests."""
 
 from collections.abc import Iterator
 from pathlib import Path

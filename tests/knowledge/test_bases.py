@@ -1,4 +1,4 @@
-"""Bases and files as their owner sees them; deleting leaves nothing; nobody sees what is another's."""
+"""Bases and files as their owner sees them; deletion leaves nothing; other users see nothing."""
 
 import hashlib
 import threading
@@ -88,7 +88,7 @@ def test_a_deletion_that_was_interrupted_is_finished_by_the_worker(shelf: Shelf)
     assert shelf.leftovers() == {}
 
 
-def test_what_is_being_deleted_can_be_uploaded_again(shelf: Shelf) -> None:
+def test_a_file_being_deleted_can_be_uploaded_again(shelf: Shelf) -> None:
     row = shelf.add("a.txt", "The leave of employees.")
     shelf.database.write(lambda t: mark_deleting(t, row["id"]))
     again = shelf.add("a.txt", "The leave of employees.")
@@ -96,7 +96,7 @@ def test_what_is_being_deleted_can_be_uploaded_again(shelf: Shelf) -> None:
     assert len(shelf.search("leave")) == 1
 
 
-def test_somebody_elses_is_not_there(shelf: Shelf) -> None:
+def test_another_user_s_base_is_not_found(shelf: Shelf) -> None:
     row = shelf.add("a.txt", "text")
     other = add_user(shelf.database, "other")
     knowledge = shelf.knowledge
@@ -121,7 +121,7 @@ def test_somebody_elses_is_not_there(shelf: Shelf) -> None:
     assert list((shelf.settings.home / "originals").glob("incoming-*")) == []
 
 
-def test_a_person_is_forgotten_with_all_their_documents(shelf: Shelf) -> None:
+def test_deleting_all_of_a_user_leaves_nothing(shelf: Shelf) -> None:
     shelf.add("a.txt", "The leave of employees.")
     shelf.knowledge.delete_all_of(shelf.user)
     assert shelf.leftovers() == {}
@@ -149,9 +149,7 @@ def test_files_and_chunks_come_in_pages(shelf: Shelf) -> None:
 # --- uploads
 
 
-def test_what_is_too_large_or_empty_is_refused_and_leaves_nothing(
-    tmp_path: Path, shelf: Shelf
-) -> None:
+def test_too_large_and_empty_files_leave_nothing(tmp_path: Path, shelf: Shelf) -> None:
     small = Knowledge(shelf.database, Settings(home=tmp_path, upload_bytes=1000))
     with pytest.raises(TooLarge):
         small.add_file(shelf.user, shelf.base, "a.txt", BytesIO(b"x" * 1001))
@@ -162,7 +160,7 @@ def test_what_is_too_large_or_empty_is_refused_and_leaves_nothing(
     assert small.add_file(shelf.user, shelf.base, "a.txt", BytesIO(b"x" * 1000))["size"] == 1000
 
 
-def test_a_full_disk_is_said(shelf: Shelf) -> None:
+def test_a_full_disk_is_reported(shelf: Shelf) -> None:
     incoming = shelf.knowledge.originals.incoming()
     incoming._file.close()
     incoming._file = open("/dev/full", "wb", buffering=0)  # noqa: SIM115  closed by discard
@@ -184,7 +182,7 @@ def test_a_full_disk_is_said(shelf: Shelf) -> None:
         ("x" * 500 + ".pdf", "x" * 190 + ".pdf"),
     ],
 )
-def test_names_are_names_and_never_paths(sent: str, kept: str) -> None:
+def test_file_names_lose_their_paths(sent: str, kept: str) -> None:
     assert clean_name(sent) == kept
 
 
@@ -193,7 +191,7 @@ def test_a_name_never_reaches_the_file_system(shelf: Shelf) -> None:
     assert list(shelf.settings.home.parent.rglob("*evil*")) == []
 
 
-def test_many_at_once_are_all_kept_once(shelf: Shelf) -> None:
+def test_concurrent_uploads_are_stored_once(shelf: Shelf) -> None:
     def upload(number: int) -> None:
         shelf.put(f"{number}.txt", f"Text number {number % 4}.")
 
@@ -209,9 +207,7 @@ def test_many_at_once_are_all_kept_once(shelf: Shelf) -> None:
 # --- the manual
 
 
-def test_the_manual_is_everybodys_to_read_and_nobodys_to_change(
-    shelf: Shelf, tmp_path: Path
-) -> None:
+def test_the_manual_is_readable_by_all_and_changeable_by_none(shelf: Shelf, tmp_path: Path) -> None:
     folder = tmp_path / "manual"
     folder.mkdir()
     (folder / "en.md").write_text("# Stop\n\nA click on Stop ends the answer.", "utf-8")

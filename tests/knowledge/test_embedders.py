@@ -1,4 +1,4 @@
-"""Which embedder is set up, what tells its vectors from others, and what it is not given."""
+"""Which embedder is configured, what its fingerprint depends on, and which texts it supports."""
 
 from pathlib import Path
 
@@ -37,24 +37,24 @@ def test_a_new_key_or_weight_changes_no_vector() -> None:
     )
 
 
-def test_no_embedder_is_one_too(tmp_path: Path) -> None:
+def test_the_embedder_can_be_off(tmp_path: Path) -> None:
     assert configured_embedder(Settings(home=tmp_path, embedder="off")) is None
 
 
 @pytest.mark.skipif(model_folder() is None, reason="set-up could not make the embedder")
-def test_the_built_in_one_is_spared_what_it_cannot_read(tmp_path: Path) -> None:
+def test_the_built_in_embedder_skips_chinese(tmp_path: Path) -> None:
     embedder = configured_embedder(Settings(home=tmp_path))
     assert embedder is not None and embedder.share == 0.3
     assert embedder.supports("How much leave is there?") and not embedder.supports("年假有多少天？")
 
 
-def test_a_configured_one_gets_every_language() -> None:
+def test_a_configured_embedder_gets_every_language() -> None:
     embedder = configured_embedder(Settings.from_env(CONFIGURED))
     assert embedder is not None and embedder.share == 0.5
     assert embedder.supports("How much leave is there?") and embedder.supports("年假有多少天？")
 
 
-def test_a_model_s_name_needs_an_address() -> None:
+def test_a_model_needs_a_url() -> None:
     with pytest.raises(SettingsError, match="CHATAPP_EMBEDDER_URL"):
         Settings.from_env({"CHATAPP_EMBEDDER": "bge-m3"})
     with pytest.raises(SettingsError, match="CHATAPP_EMBEDDER_SHARE"):

@@ -1,4 +1,4 @@
-"""`chatapp eval` measures what it says, on a file so small that every number can be counted by hand."""
+"""`chatapp eval` reports correct figures, on a file small enough to count by hand."""
 
 import json
 from pathlib import Path
@@ -13,7 +13,7 @@ TOWNS = ("Bonn", "Ulm", "Jena", "Kiel", "Trier", "Essen", "Hagen", "Celle")
 THINGS = ("stamps", "coins", "shoes", "maps", "hats", "books", "cups", "rugs")
 
 
-def test_it_counts_what_is_found_answered_and_declined(tmp_path: Path) -> None:
+def test_the_report_counts_found_answered_and_declined_questions(tmp_path: Path) -> None:
     data = []
     for town, thing in zip(TOWNS, THINGS, strict=True):
         context = f"The mayor of {town} collects {thing} at home."
@@ -61,7 +61,7 @@ def test_the_command_prints_the_report(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"data": []}', '{"data": [{"title": "a"}]}'])
-def test_a_file_of_another_format_is_named_in_a_sentence(tmp_path: Path, content: str) -> None:
+def test_a_file_in_another_format_is_reported(tmp_path: Path, content: str) -> None:
     file = tmp_path / "other.json"
     file.write_text(content, "utf-8")
     done = CliRunner().invoke(commands, ["eval", str(file)])

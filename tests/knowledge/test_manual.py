@@ -1,7 +1,8 @@
-"""The bundled manual answers what a newcomer asks, with the built-in model, in both languages.
+"""The built-in model answers a new user's questions from the bundled manual, in both languages.
 
-The questions were written before anything was retrieved, in a newcomer's words; where a section was then hard to find because
-its wording was unclear, the manual was reworded. Each comes with the section that answers it and what the answer has to say.
+The questions were written before any retrieval, in a new user's words. Where a section was hard to
+find because its wording was unclear, the manual was reworded. Each question comes with the section
+that answers it and what the answer must contain.
 """
 
 import re
@@ -131,7 +132,9 @@ def ask(manual: Shelf, question: str) -> tuple[list[Passage], str]:
 
 
 @pytest.mark.parametrize("asked", [ENGLISH, CHINESE], ids=["en", "zh-CN"])
-def test_a_newcomer_is_answered(manual: Shelf, asked: tuple[tuple[str, str, str], ...]) -> None:
+def test_questions_of_a_new_user_are_answered(
+    manual: Shelf, asked: tuple[tuple[str, str, str], ...]
+) -> None:
     elsewhere, unsaid = [], []
     for question, section, phrase in asked:
         passages, said = ask(manual, question)
@@ -143,7 +146,7 @@ def test_a_newcomer_is_answered(manual: Shelf, asked: tuple[tuple[str, str, str]
     assert len(unsaid) <= (1 - ANSWERED) * len(asked), unsaid
 
 
-def test_every_heading_finds_its_own_section_and_is_not_the_answer(manual: Shelf) -> None:
+def test_each_heading_finds_its_section_and_is_not_quoted_itself(manual: Shelf) -> None:
     headings = [
         line
         for name in ("en.md", "zh-CN.md")
@@ -160,7 +163,7 @@ def test_every_heading_finds_its_own_section_and_is_not_the_answer(manual: Shelf
 
 
 @pytest.mark.parametrize("question", ["Who are you?", "你是谁？"])
-def test_it_says_what_it_is(manual: Shelf, question: str) -> None:
+def test_it_introduces_itself(manual: Shelf, question: str) -> None:
     _, said = ask(manual, question)
     assert "chatapp" in said and is_wide(said) == is_wide(question)
 
@@ -168,6 +171,6 @@ def test_it_says_what_it_is(manual: Shelf, question: str) -> None:
 @pytest.mark.parametrize(
     ("question", "words"), [("hello", "or connect a model"), ("你好", "或者连接一个模型")]
 )
-def test_a_greeting_is_told_what_to_do(manual: Shelf, question: str, words: str) -> None:
+def test_a_greeting_gets_instructions(manual: Shelf, question: str, words: str) -> None:
     passages, said = ask(manual, question)
     assert passages == [] and words in said

@@ -1,4 +1,5 @@
-"""The same on PostgreSQL, where one is installed: found alike, scored alike, claimed once, deleted without a trace."""
+"""The same on PostgreSQL, where it is installed: equal results, exclusive claims, complete
+deletion."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,7 +32,7 @@ def other(tmp_path: Path, postgres: str) -> Iterator[Shelf]:
     made.database.close()
 
 
-def test_answers_are_the_same_on_both(
+def test_results_equal_those_on_sqlite(
     shelf: Shelf, other: Shelf, tmp_path: Path, english_pdf: bytes, chinese_pdf: bytes
 ) -> None:
     for each in (shelf, other):
@@ -74,7 +75,7 @@ def test_files_are_claimed_once_and_deleted_without_a_trace(
     assert other.leftovers() == {}
 
 
-def test_vectors_are_made_found_made_anew_and_removed(tmp_path: Path, postgres: str) -> None:
+def test_vectors_are_created_found_rebuilt_and_deleted(tmp_path: Path, postgres: str) -> None:
     with EmbedServer() as server, Chroma(tmp_path / "vectors") as chroma:
         settings = Settings(
             home=tmp_path, database_url=postgres, embedder="meanings", embedder_url=server.base_url

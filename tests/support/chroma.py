@@ -1,4 +1,4 @@
-"""A real Chroma server on a free port with a folder of its own, which can be killed and started again."""
+"""A real Chroma server on a free port with its own folder, which can be killed and restarted."""
 
 import subprocess
 import sys
@@ -13,7 +13,7 @@ RUN = "import sys; from chromadb_rust_bindings import cli; cli(['chroma', 'run',
 
 
 class Chroma:
-    """`with Chroma(folder) as chroma:` runs one; `url` says where."""
+    """`with Chroma(folder) as chroma:` runs a server at `chroma.url`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

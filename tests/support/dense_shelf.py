@@ -1,4 +1,5 @@
-"""A shelf with vectors: an embedder that is a real service, a real Chroma, and the worker's further steps at hand."""
+"""A shelf with vectors: an embedding service over HTTP, a real Chroma, and the worker's steps
+for both."""
 
 import dataclasses
 from collections.abc import Callable
@@ -23,7 +24,7 @@ from tests.support.shelf import Shelf, make_shelf, parse_here
 
 @dataclass
 class Dense(Shelf):
-    """Somebody with one base whose chunks have vectors too."""
+    """A user with one base whose chunks have vectors."""
 
     index: VectorIndex = dataclasses.field(kw_only=True)
     sync: ChromaSync = dataclasses.field(kw_only=True)
@@ -33,7 +34,7 @@ class Dense(Shelf):
     def work(
         self, parser: Any = parse_here, should_stop: Callable[[], bool] = lambda: False
     ) -> list[str]:
-        """Do what the worker does until nothing is left."""
+        """Do the worker's steps until nothing is left."""
         index = index_for(self.database.sqlite)
         ingest = Ingest(
             self.database,
@@ -58,7 +59,7 @@ class Dense(Shelf):
         return done
 
     def queue_missing(self) -> None:
-        """Do what a worker does when it begins."""
+        """Do what a worker does when it starts."""
         if (embedder := self.embedder) is not None:
             self.database.write(lambda t: queue_missing(t, embedder))
         delete_all_stale_vectors(self.database)
@@ -75,14 +76,14 @@ class Dense(Shelf):
         return set(self.database.read(lambda t: t.scalars(select(Vector.chunk_id)).all()))
 
     def is_exact(self) -> bool:
-        """Say whether SQL and Chroma hold one vector for each chunk."""
+        """Say whether SQL and Chroma hold exactly one vector for each chunk."""
         chunks = set(self.database.read(lambda t: t.scalars(text("SELECT id FROM chunks")).all()))
         return (
             chunks == self.in_sql() == self.in_chroma() and self.row().indexed == self.row().changed
         )
 
     def reopened(self, **settings: Any) -> "Dense":
-        """The same home with other settings, as after a restart."""
+        """Return the same home with other settings, as after a restart."""
         changed = dataclasses.replace(self.settings, **settings)
         embedder = configured_embedder(changed)
         knowledge = Knowledge(self.database, changed, self.index, embedder)
@@ -90,7 +91,7 @@ class Dense(Shelf):
 
 
 def make_dense(settings: Settings, chroma: Chroma) -> Dense:
-    """Make a shelf whose vectors go to this Chroma."""
+    """Make a shelf whose vectors are stored in this Chroma."""
     plain = make_shelf(settings)
     index, embedder = VectorIndex(lambda: chroma.url or None), configured_embedder(settings)
     knowledge = Knowledge(plain.database, settings, index, embedder)

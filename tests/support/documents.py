@@ -1,4 +1,4 @@
-"""Documents made for the tests: real files of every kind, and broken ones."""
+"""Documents for the tests: real files of every format, and broken ones."""
 
 import json
 import warnings
@@ -30,8 +30,10 @@ with warnings.catch_warnings():
 
 PAGES = 30
 _TOWNS = (
-    "Aachen Berlin Coburg Dresden Erfurt Freiburg Goslar Hamburg Ilmenau Jena Kassel Lindau Marburg Nuremberg Oldenburg "
-    "Potsdam Quedlinburg Rostock Schwerin Tuebingen Ulm Verden Weimar Xanten Ypern Zwickau Bonn Celle Dachau Emden"
+    "Aachen Berlin Coburg Dresden Erfurt Freiburg Goslar Hamburg Ilmenau Jena Kassel Lindau "
+    "Marburg Nuremberg Oldenburg "
+    "Potsdam Quedlinburg Rostock Schwerin Tuebingen Ulm Verden Weimar Xanten Ypern Zwickau Bonn "
+    "Celle Dachau Emden"
 )
 _CHINESE_TOWNS = (
     "北京 上海 广州 深圳 杭州 南京 苏州 成都 重庆 武汉 西安 天津 长沙 郑州 青岛 "
@@ -41,7 +43,8 @@ TOWNS, CHINESE_TOWNS = _TOWNS.split(), _CHINESE_TOWNS.split()
 
 
 def english_pdf() -> bytes:
-    """Thirty pages, one town each, with a running head and page numbers, sentences broken over lines and pages."""
+    """Thirty pages, one town each, with running heads, page numbers and sentences across lines
+    and pages."""
     body = getSampleStyleSheet()["Normal"]
     story: list[Any] = []
     for number, town in enumerate(TOWNS, 1):
@@ -49,8 +52,10 @@ def english_pdf() -> bytes:
         for topic in ("bicycles", "laptops", "parking places"):
             story.append(
                 Paragraph(
-                    f"Everybody who works in the office of {town} may borrow one of the {topic} that belong to the Company, "
-                    f"provided that the Head of Administration was asked {number + 2} working days before and that nobody "
+                    f"Everybody who works in the office of {town} may borrow one of the {topic} "
+                    f"that belong to the Company, "
+                    f"provided that the Head of Administration was asked {number + 2} working "
+                    f"days before and that nobody "
                     "else needs it. ",
                     body,
                 )
@@ -112,7 +117,7 @@ def pdf(*pages: str, encrypt: str | None = None, bookmarks: tuple[str, ...] = ()
 
 
 def scan(pages: int = 3) -> bytes:
-    """Return a PDF that holds pictures only."""
+    """Return a PDF that contains only pictures."""
     made = BytesIO()
     page = canvas.Canvas(made, pagesize=A4)
     for _ in range(pages):
@@ -145,7 +150,10 @@ def word() -> bytes:
             f"<w:del {space} w:id='2' w:author='a'><w:r><w:delText>seven</w:delText></w:r></w:del>"
         )
     )
-    control = f"<w:sdt {space}><w:sdtContent><w:p><w:r><w:t>Inside a control.</w:t></w:r></w:p></w:sdtContent></w:sdt>"
+    control = (
+        f"<w:sdt {space}><w:sdtContent><w:p><w:r><w:t>Inside a "
+        f"control.</w:t></w:r></w:p></w:sdtContent></w:sdt>"
+    )
     made.element.body.insert(len(made.element.body) - 1, parse_xml(control))
     file = BytesIO()
     made.save(file)
@@ -177,7 +185,7 @@ def bomb() -> bytes:
 
 
 def archive(parts: Mapping[str, bytes | str | Iterable[bytes]]) -> bytes:
-    """Return a zip archive; a part may come in pieces."""
+    """Return a zip archive; a part may be given in pieces."""
     made = BytesIO()
     with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as packed:
         for name, content in parts.items():
@@ -200,7 +208,7 @@ def parts_of(document: bytes) -> dict[str, bytes]:
 
 
 def locked(document: bytes) -> bytes:
-    """Return an archive whose entries say that they are encrypted."""
+    """Return an archive whose entries are marked as encrypted."""
     changed = bytearray(document)
     with zipfile.ZipFile(BytesIO(document)) as packed:
         for entry in packed.infolist():
@@ -219,7 +227,7 @@ _RELATED = "http://schemas.openxmlformats.org/package/2006/relationships"
 
 
 def written_word(body: str, space: str = WORD, **parts: str) -> bytes:
-    """Return a Word document with this body; `styles`, `numbering` and so on are further parts."""
+    """Return a Word document with this body and parts such as `styles` and `numbering`."""
     type_ = "application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml"
     roots = {
         "styles": "styles",
@@ -253,7 +261,7 @@ def p(text: str, properties: str = "", letters: str = "") -> str:
 
 
 def tbl(*rows: Iterable[str], header: bool = False) -> str:
-    """Return a table of Word's XML; its cells are XML or plain words."""
+    """Return a table of Word's XML; its cells are XML or text."""
     lines = ""
     for number, row in enumerate(rows):
         cells = "".join(f"<w:tc>{cell if cell.startswith('<') else p(cell)}</w:tc>" for cell in row)
@@ -266,7 +274,8 @@ def tbl(*rows: Iterable[str], header: bool = False) -> str:
 
 
 def workbook() -> bytes:
-    """Return a workbook as Excel leaves it: shared strings, formats, results of formulas, merged cells, a hidden sheet."""
+    """Return a workbook as Excel writes it: shared strings, formats, formula results, merged
+    cells, a hidden sheet."""
     made = BytesIO()
     book = xlsxwriter.Workbook(made, {"default_date_format": "dd.mm.yyyy"})
     sheet = book.add_worksheet("Sales")
@@ -301,7 +310,7 @@ def workbook() -> bytes:
 
 
 def plain_workbook(rows: Iterable[Iterable[Any]], title: str = "Sheet1") -> bytes:
-    """Return a workbook of one sheet, written by another program."""
+    """Return a workbook of one sheet, written by openpyxl."""
     book = openpyxl.Workbook(write_only=True)
     sheet = book.create_sheet(title)
     for row in rows:
@@ -328,7 +337,8 @@ def sheet_of(rows: Iterable[bytes]) -> bytes:
 
 
 def slides() -> bytes:
-    """Return a presentation: bullets, boxes out of order, a table, a group, a chart, notes, and a slide without a title."""
+    """Return a presentation: bullets, boxes out of order, a table, a group, a chart, notes, an
+    untitled slide."""
     made = pptx.Presentation()
     first = made.slides.add_slide(made.slide_layouts[1])
     first.shapes.title.text = "Leave"
@@ -381,7 +391,7 @@ def opendocument(kind: str, content: str, before: str = "") -> bytes:
 
 
 def epub(*pages: str, **more: str) -> bytes:
-    """Return a book of these pages."""
+    """Return an e-book with these pages."""
     items = "".join(
         f'<item id="p{n}" href="page%20{n}.xhtml" media-type="application/xhtml+xml"/>'
         for n in range(len(pages))
@@ -402,7 +412,7 @@ def epub(*pages: str, **more: str) -> bytes:
 
 
 def form() -> bytes:
-    """Return a PDF whose text stands in the fields of a form."""
+    """Return a PDF whose text is in form fields."""
     made = BytesIO()
     page = canvas.Canvas(made, pagesize=A4)
     page.drawString(72, 700, "Name of the applicant:")
@@ -413,7 +423,7 @@ def form() -> bytes:
 
 
 def printed(*lines: tuple[str, float, bool]) -> bytes:
-    """Return a PDF of one page without an outline; each line has a size and may be bold."""
+    """Return a one-page PDF without an outline; each line has a size and may be bold."""
     made = BytesIO()
     page = canvas.Canvas(made, pagesize=A4)
     height = 800.0
@@ -434,11 +444,12 @@ def no_page() -> bytes:
 
 
 def written_pdf(content: bytes, filters: str = "") -> bytes:
-    """Return a PDF of one page written by hand."""
+    """Return a one-page PDF written by hand."""
     objects = [
         b"<</Type/Catalog/Pages 2 0 R>>",
         b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
-        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 600 800]/Contents 4 0 R/Resources<</Font<</F1 5 0 R>>>>>>",
+        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 600 800]/Contents 4 0 R/Resources<</Font<</F1 5 "
+        b"0 R>>>>>>",
         f"<</Length {len(content)}{filters}>>\nstream\n".encode() + content + b"\nendstream",
         b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
     ]
@@ -449,7 +460,7 @@ def written_pdf(content: bytes, filters: str = "") -> bytes:
 
 
 def nested_pdf() -> bytes:
-    """Return a PDF whose only page unpacks, in three steps, to 100 MB."""
+    """Return a PDF whose page decompresses, in three steps, to 100 MB."""
     content = b"BT /F1 12 Tf 72 720 Td (Twenty days.) Tj ET " + b" " * 100_000_000
     for _ in range(3):
         content = zlib.compress(content, 9)

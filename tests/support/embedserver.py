@@ -1,4 +1,5 @@
-"""A real HTTP service that embeds, by OpenAI's protocol: texts with the same words are near each other. It can misbehave."""
+"""A real embedding service over HTTP with OpenAI's protocol; texts with equal words get near
+vectors. It can fail on demand."""
 
 import contextlib
 import hashlib
@@ -10,12 +11,12 @@ from types import TracebackType
 from typing import Any
 
 DIMENSION = 256
-# Words that mean the same here, so that there is something which only vectors find.
+# Synonyms, which only vectors find.
 MEANINGS = {"holiday": "leave", "vacation": "leave", "automobile": "car", "假期": "年假"}
 
 
 def embedding(text: str, dimension: int = DIMENSION) -> list[float]:
-    """Return a vector of the words' meanings, whatever their order."""
+    """Return a vector of the words' meanings, regardless of their order."""
     numbers = [1e-6] * dimension
     for word in re.findall(r"[a-z]+|[\u4e00-\u9fff]{2}", text.lower()):
         digest = hashlib.sha256(MEANINGS.get(word, word).encode()).digest()
@@ -24,13 +25,16 @@ def embedding(text: str, dimension: int = DIMENSION) -> list[float]:
 
 
 class EmbedServer:
-    """`with EmbedServer() as server:` serves on `base_url`. `most` texts at once are taken; `mood` picks a way to misbehave."""
+    """`with EmbedServer() as server:` serves on `base_url`.
+
+    `most` is its batch limit; `mood` selects a failure.
+    """
 
     def __init__(self) -> None:
         self.mood = ""
         self.most = 1000
         self.dimension = DIMENSION
-        self.refused = ""  # a word that it does not take
+        self.refused = ""  # a word whose texts it refuses
         self.asked: list[dict[str, Any]] = []
         self.keys: list[str | None] = []
         self.gate = threading.Event()  # what mood "wait" waits for
@@ -55,7 +59,7 @@ class EmbedServer:
         self._server.server_close()
 
     def texts(self) -> list[str]:
-        """Everything that was embedded."""
+        """Return all texts that were embedded."""
         return [text for payload in self.asked for text in payload["input"]]
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
@@ -68,9 +72,8 @@ class EmbedServer:
                 payload = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 owner.keys.append(self.headers["Authorization"])
                 status, body = owner.answer(self.path, payload)
-                with contextlib.suppress(
-                    ConnectionError
-                ):  # whoever asked may have gone while the gate was shut
+                # The client may have disconnected while the gate was closed.
+                with contextlib.suppress(ConnectionError):
                     self.send_response(status)
                     self.send_header("Content-Type", "application/json")
                     self.send_header("Content-Length", str(len(body)))

@@ -1,4 +1,4 @@
-"""Reading a document in a test, and what holds for every document whatever its kind."""
+"""Parses a document in a test and checks what holds for every format."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ from chatapp.knowledge.ingest.parse import parse
 def read(
     tmp_path: Path, content: bytes | str, name: str = "file.bin", most_pages: int = 100
 ) -> Document:
-    """Read a file, and see that all its offsets fit its text."""
+    """Parse a file and check its offsets."""
     path = tmp_path / "original"
     path.write_bytes(content.encode() if isinstance(content, str) else content)
     document = parse(path, name, most_pages)
@@ -21,15 +21,18 @@ def read(
     return document
 
 
-def why(tmp_path: Path, content: bytes | str, name: str = "file.bin", most_pages: int = 100) -> str:
-    """Return why a file is not read."""
+def refusal_reason(
+    tmp_path: Path, content: bytes | str, name: str = "file.bin", most_pages: int = 100
+) -> str:
+    """Return why a file is refused."""
     with pytest.raises(Unreadable) as refused:
         read(tmp_path, content, name, most_pages)
     return refused.value.reason
 
 
 def check(document: Document) -> None:
-    """See that sections and pages begin within the text, in its order, and that chunks made of it hold all that it says."""
+    """Check that sections and pages begin within the text and in order, and that its chunks lose
+    no text."""
     text = document.text
     starts = [section.start for section in document.sections]
     assert text and normalise(text) == text
@@ -45,7 +48,7 @@ def check(document: Document) -> None:
 
 
 def outline(document: Document) -> list[tuple[str, str]]:
-    """Return the heading path of every section, and the line that it begins with."""
+    """Return each section's heading path and its first line."""
     return [
         (section.heading, document.text[section.start :].split("\n")[0])
         for section in document.sections
@@ -57,7 +60,7 @@ def headings(document: Document) -> list[str]:
 
 
 def in_order(text: str, parts: Sequence[str]) -> bool:
-    """Say whether all parts stand in a text, one after the other."""
+    """Say whether all parts occur in a text, in this order."""
     place = 0
     for part in parts:
         place = text.find(part, place)

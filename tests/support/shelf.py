@@ -1,4 +1,5 @@
-"""A knowledge base of its own: database, folder and index, without the web around it."""
+"""A shelf: a user with one knowledge base, its database, folder and index, without the web
+around it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from chatapp.storage.models import Base, User
 
 
 def parse_here(path: Path, name: str, heartbeat: Callable[[], None]) -> Document:
-    """Parse without a child process."""
+    """Parse in this process instead of a child."""
     heartbeat()
     try:
         return parse(path, name, 5000)
@@ -31,7 +32,7 @@ def parse_here(path: Path, name: str, heartbeat: Callable[[], None]) -> Document
 
 @dataclass
 class Shelf:
-    """Somebody with one base, and the worker's steps at hand."""
+    """A user with one base, and the worker's steps as methods."""
 
     settings: Settings
     database: Database
@@ -55,7 +56,7 @@ class Shelf:
         return self.knowledge.add_file(self.user, base or self.base, name, BytesIO(data))
 
     def add(self, name: str, content: bytes | str, base: str | None = None) -> dict[str, Any]:
-        """Put a file and read everything that waits."""
+        """Add a file and process everything that waits."""
         row = self.put(name, content, base)
         self.work()
         return self.knowledge.file(self.user, base or self.base, row["id"])
@@ -80,7 +81,7 @@ class Shelf:
         )
 
     def leftovers(self) -> dict[str, int]:
-        """Return what is not empty of all that files leave behind."""
+        """Return the non-empty ones of all tables and folders that files use."""
         tables = ["files", "file_texts", "chunks", "lexical", "terms"]
         counts = {table: self.count(table) for table in tables}
         counts["totals"] = int(

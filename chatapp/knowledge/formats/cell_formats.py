@@ -108,10 +108,9 @@ def _number_formatter(section: str) -> Formatter:
     def show(value: float) -> str:
         if scientific:
             return _insert_digits(tokens, f"{value * scale:.{len(fraction)}E}")
-        figures = (
-            f"{value * scale + SHORTEST * (value > 0):{',' if ',' in whole else "
-            f"''}.{len(fraction)}f}"
-        )
+        grouping = "," if "," in whole else ""
+        rounded = value * scale + SHORTEST * (value > 0)
+        figures = f"{rounded:{grouping}.{len(fraction)}f}"
         before, _, behind = figures.partition(".")
         behind = behind[: fraction.count("0")] + behind[fraction.count("0") :].rstrip("0")
         before = before.zfill(whole.count("0")) if "," not in whole else before

@@ -36,12 +36,20 @@ STATEMENTS = (
 )
 
 _CANDIDATES = f"""
-WITH asked AS (SELECT unnest(CAST(:terms AS text[])) AS term, unnest(CAST(:weights AS float8[])) AS weight),
-     found AS (SELECT chunk_id, terms, counts, length FROM lexical WHERE terms && CAST(:rare AS text[]) {{where}}),
+WITH asked AS (
+        SELECT unnest(CAST(:terms AS text[])) AS term,
+               unnest(CAST(:weights AS float8[])) AS weight),
+     found AS (
+        SELECT chunk_id, terms, counts, length FROM lexical
+        WHERE terms && CAST(:rare AS text[]) {{where}}),
      best AS (
-        SELECT f.chunk_id, sum(a.weight * n.count * ({K1} + 1) / (n.count + {K1} * (1 - {B} + {B} * f.length / :mean))) AS score
+        SELECT f.chunk_id, sum(
+            a.weight * n.count * ({K1} + 1)
+            / (n.count + {K1} * (1 - {B} + {B} * f.length / :mean))
+        ) AS score
         FROM found f JOIN asked a ON a.term = ANY (f.terms)
-        CROSS JOIN LATERAL (SELECT f.counts[array_position(f.terms, a.term)] AS count) n
+        CROSS JOIN LATERAL (
+            SELECT f.counts[array_position(f.terms, a.term)] AS count) n
         GROUP BY f.chunk_id ORDER BY score DESC, f.chunk_id LIMIT :limit)
 SELECT lexical.chunk_id, lexical.tokens FROM best JOIN lexical ON lexical.chunk_id = best.chunk_id
 """

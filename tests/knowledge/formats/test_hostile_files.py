@@ -1,4 +1,5 @@
-"""Files made to hurt, read as the worker reads them: in a child with limits. Each ends with its own reason or with its text."""
+"""Hostile files, parsed as the worker does: in a limited child process. Each yields its text or
+its own reason."""
 
 import json
 import os
@@ -24,7 +25,7 @@ ROOT = Path(__file__).parents[3]
 def outcome(
     tmp_path: Path, content: bytes | str | Iterable[bytes], name: str, **limits: int
 ) -> Document | str:
-    """Return the document, or the key of the sentence that says why there is none."""
+    """Return the document, or the key of the error message."""
     path = tmp_path / "original"
     with open(path, "wb") as file:
         pieces = (
@@ -53,7 +54,7 @@ def text_of(found: Document | str) -> str:
 
 
 def padded(document: bytes, part: str, content: Iterable[bytes], padding: int = 0) -> bytes:
-    """Return an Office file with a part that comes in pieces, and something beside it that does not get smaller."""
+    """Return an Office file with a part given in pieces and an incompressible one beside it."""
     parts: dict[str, Any] = documents.parts_of(document)
     return documents.archive(
         {**parts, part: content, **({"x.bin": os.urandom(padding)} if padding else {})}
@@ -64,7 +65,7 @@ def padded(document: bytes, part: str, content: Iterable[bytes], padding: int = 
 
 
 @pytest.mark.parametrize("name", ["a.txt", "a.csv", "a.html", "a.json", "a.py", "a.md"])
-def test_a_text_of_nearly_the_limit_is_refused_before_it_is_read(tmp_path: Path, name: str) -> None:
+def test_a_text_near_the_upload_limit_is_refused_before_parsing(tmp_path: Path, name: str) -> None:
     pieces = (b"words, and words " * 65536 for _ in range(190))
     assert outcome(tmp_path, pieces, name, parse_bytes=256 * MB) == "error.too_large.too_long"
 
@@ -73,7 +74,7 @@ def test_a_pdf_of_ten_thousand_pages_is_refused(tmp_path: Path) -> None:
     assert outcome(tmp_path, documents.pdf(*["page"] * 10_000), "a.pdf") == "error.too_large.pages"
 
 
-def test_a_table_of_millions_of_characters_is_refused_as_such(tmp_path: Path) -> None:
+def test_a_sheet_of_millions_of_characters_is_too_long(tmp_path: Path) -> None:
     row = b"<row>" + b"<c><v>1234567890</v></c>" * 10 + b"</row>"
     assert (
         outcome(tmp_path, sheet_of(row * 1000 for _ in range(110)), "a.xlsx")
@@ -84,7 +85,7 @@ def test_a_table_of_millions_of_characters_is_refused_as_such(tmp_path: Path) ->
 # --- bombs
 
 
-def test_zip_archives_that_unpack_to_gigabytes_are_refused_unread(tmp_path: Path) -> None:
+def test_zip_bombs_are_refused_before_parsing(tmp_path: Path) -> None:
     row = b"<row><c><v>1</v></c></row>" * 40_000
     assert outcome(tmp_path, documents.bomb(), "a.docx") == "error.unreadable_file.bomb"
     assert (
@@ -118,7 +119,7 @@ def test_a_workbook_of_a_million_shared_strings_is_refused(tmp_path: Path) -> No
     assert outcome(tmp_path, content, "a.xlsx") == "error.too_large.too_long"
 
 
-def test_entities_that_grow_are_refused(tmp_path: Path) -> None:
+def test_expanding_entities_are_refused(tmp_path: Path) -> None:
     entities = "".join(f'<!ENTITY a{n} "{f"&a{n - 1};" * 10}">' for n in range(1, 10))
     laughs = f'<!DOCTYPE x [<!ENTITY a0 "ha">{entities}]><w:document {WORD}><w:body>{p("&a9;")}</w:body></w:document>'
     content = documents.with_part(documents.word(), "word/document.xml", laughs.encode())
@@ -129,7 +130,7 @@ def test_entities_that_grow_are_refused(tmp_path: Path) -> None:
     assert text_of(outcome(tmp_path, outside, "a.xml")) == outside, "as plain text it does nothing"
 
 
-def test_a_page_of_a_pdf_that_unpacks_step_by_step_ends_within_the_limits(tmp_path: Path) -> None:
+def test_a_pdf_with_nested_compression_stays_within_the_limits(tmp_path: Path) -> None:
     assert text_of(outcome(tmp_path, documents.nested_pdf(), "a.pdf")) == "Twenty days."
     assert (
         outcome(tmp_path, documents.nested_pdf(), "a.pdf", parse_bytes=160 * MB)
@@ -140,7 +141,7 @@ def test_a_page_of_a_pdf_that_unpacks_step_by_step_ends_within_the_limits(tmp_pa
 # --- depth
 
 
-def test_tags_within_tags_lose_their_structure_only(tmp_path: Path) -> None:
+def test_deeply_nested_html_is_read_without_structure(tmp_path: Path) -> None:
     assert (
         text_of(outcome(tmp_path, "<html><body>" + "<div>" * 1_000_000 + "Twenty days.", "a.html"))
         == "Twenty days."
@@ -150,12 +151,12 @@ def test_tags_within_tags_lose_their_structure_only(tmp_path: Path) -> None:
     )
 
 
-def test_lists_within_lists_are_text(tmp_path: Path) -> None:
+def test_deeply_nested_json_is_read_as_text(tmp_path: Path) -> None:
     assert text_of(outcome(tmp_path, "[" * 1_000_000, "a.json")) == "[" * 1_000_000
     assert "Twenty" in text_of(outcome(tmp_path, '{"a":' * 900 + '"Twenty"' + "}" * 900, "a.json"))
 
 
-def test_word_tables_within_tables_are_read_or_refused_as_too_deep(tmp_path: Path) -> None:
+def test_nested_word_tables_are_read_or_refused(tmp_path: Path) -> None:
     def nested(times: int) -> str:
         body = "Twenty days."
         for _ in range(times):
@@ -169,7 +170,7 @@ def test_word_tables_within_tables_are_read_or_refused_as_too_deep(tmp_path: Pat
 # --- long
 
 
-def test_lines_without_an_end_are_read_or_too_long(tmp_path: Path) -> None:
+def test_very_long_lines_are_read_or_too_long(tmp_path: Path) -> None:
     assert len(text_of(outcome(tmp_path, "x" * 9_000_000, "a.csv"))) == 9_000_000
     assert outcome(tmp_path, '"' + "x" * 12_000_000, "a.csv") == "error.too_large.too_long"
     assert len(text_of(outcome(tmp_path, "<a " * 3_000_000 + "<p>Twenty days.", "a.html"))) >= len(
@@ -180,7 +181,7 @@ def test_lines_without_an_end_are_read_or_too_long(tmp_path: Path) -> None:
 # --- what happens to the child
 
 
-def test_a_file_that_takes_longer_than_allowed_is_given_up(tmp_path: Path) -> None:
+def test_a_parser_over_its_time_limit_is_killed(tmp_path: Path) -> None:
     row = b"<row>" + b"<c/>" * 10 + b"</row>"
     content = padded(
         documents.plain_workbook([]),
@@ -195,7 +196,7 @@ def test_a_pdf_without_pages_is_empty(tmp_path: Path) -> None:
     assert outcome(tmp_path, documents.no_page(), "a.pdf") == "error.unreadable_file.empty"
 
 
-def test_a_crash_is_told_from_a_limit() -> None:
+def test_a_crash_is_distinguished_from_a_limit() -> None:
     assert signal.SIGSEGV not in sandbox.LIMIT_SIGNALS and {
         signal.SIGKILL,
         signal.SIGXCPU,

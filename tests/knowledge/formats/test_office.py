@@ -1,4 +1,4 @@
-"""Word, Excel, PowerPoint, OpenDocument and EPUB: what is read of them, and in which order."""
+"""Word, Excel, PowerPoint, OpenDocument and EPUB: what is read, and in which order."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import pytest
 
 from tests.support import documents
 from tests.support.documents import p, tbl, written_word
-from tests.support.reading import headings, in_order, outline, read, why
+from tests.support.reading import headings, in_order, outline, read, refusal_reason
 
 SMALL_TABLE = (("Town", "Days", "Head"), ("Bonn", "27", "Ada"), ("Ulm", "28", "Bob"))
 ROWS = "Town: Bonn · Days: 27 · Head: Ada\n\nTown: Ulm · Days: 28 · Head: Bob"
@@ -36,7 +36,7 @@ def test_word_keeps_headings_tables_and_order(tmp_path: Path) -> None:
     )
 
 
-def test_a_heading_is_known_by_its_style_s_ancestors_and_by_its_outline_level(
+def test_headings_come_from_inherited_styles_and_outline_levels(
     tmp_path: Path,
 ) -> None:
     styles = (
@@ -60,10 +60,11 @@ def test_a_heading_is_known_by_its_style_s_ancestors_and_by_its_outline_level(
     ]
 
 
-def test_a_document_without_heading_styles_has_those_that_stand_out(tmp_path: Path) -> None:
+def test_headings_are_inferred_without_heading_styles(tmp_path: Path) -> None:
     text = (
         p(
-            "Employees get twenty days of leave a year, and they have to ask for them three days before."
+            "Employees get twenty days of leave a year, and they have to ask for them three days "
+            "before."
         )
         * 3
     )
@@ -95,7 +96,7 @@ def test_a_document_without_heading_styles_has_those_that_stand_out(tmp_path: Pa
     )
 
 
-def test_the_numbers_that_word_counts_stand_in_the_text(tmp_path: Path) -> None:
+def test_automatic_numbers_are_written_into_the_text(tmp_path: Path) -> None:
     numbering = (
         '<w:abstractNum w:abstractNumId="0">'
         + level(0, "decimal", "%1.")
@@ -130,7 +131,7 @@ def test_the_numbers_that_word_counts_stand_in_the_text(tmp_path: Path) -> None:
     )
 
 
-def test_a_table_says_in_every_row_what_its_columns_are(tmp_path: Path) -> None:
+def test_each_table_row_repeats_its_header(tmp_path: Path) -> None:
     assert read(tmp_path, written_word(tbl(*SMALL_TABLE))).text == ROWS
     two = read(
         tmp_path, written_word(tbl(("Town", "Head"), ("Bonn", "Ada"), ("Ulm", "Bob"), header=True))
@@ -138,7 +139,7 @@ def test_a_table_says_in_every_row_what_its_columns_are(tmp_path: Path) -> None:
     assert two == "Town: Bonn · Head: Ada\n\nTown: Ulm · Head: Bob"
 
 
-def test_a_form_of_two_columns_is_read_as_one(tmp_path: Path) -> None:
+def test_a_two_column_form_becomes_labelled_lines(tmp_path: Path) -> None:
     form = tbl(("Supplier", "ACME"), ("Price", "100"), ("Date", "2024-05-01"), ("Contact", "Ada"))
     assert (
         read(tmp_path, written_word(form)).text
@@ -146,7 +147,7 @@ def test_a_form_of_two_columns_is_read_as_one(tmp_path: Path) -> None:
     )
 
 
-def test_a_cell_that_reaches_down_counts_for_each_of_its_rows(tmp_path: Path) -> None:
+def test_a_merged_cell_is_repeated_in_each_row(tmp_path: Path) -> None:
     begin, run_step = (
         "<w:tcPr><w:vMerge" + value + "/></w:tcPr>" for value in (' w:val="restart"', "")
     )
@@ -158,7 +159,7 @@ def test_a_cell_that_reaches_down_counts_for_each_of_its_rows(tmp_path: Path) ->
     assert "Region: North · Town: Bremen · Days: 28" in read(tmp_path, written_word(body)).text
 
 
-def test_a_table_that_arranges_the_page_is_read_as_text_each_cell_once(tmp_path: Path) -> None:
+def test_a_layout_table_is_read_as_text_each_cell_once(tmp_path: Path) -> None:
     body = tbl((p("Left") + tbl(*SMALL_TABLE), p("Right. " * 100)))
     text = read(tmp_path, written_word(body)).text
     assert in_order(text, ["Left", ROWS, "Right."])
@@ -166,7 +167,7 @@ def test_a_table_that_arranges_the_page_is_read_as_text_each_cell_once(tmp_path:
     assert read(tmp_path, written_word(tbl((p("One") + p("column"),)))).text == "One\n\ncolumn"
 
 
-def test_text_boxes_notes_and_page_heads_are_read_once_and_what_is_hidden_or_a_contents_list_is_not(
+def test_text_boxes_notes_and_headers_are_read_once_hidden_text_is_not(
     tmp_path: Path,
 ) -> None:
     box = f"<w:r><w:pict><txbxContent>{p('In the box.')}</txbxContent></w:pict></w:r>"
@@ -200,7 +201,7 @@ def test_text_boxes_notes_and_page_heads_are_read_once_and_what_is_hidden_or_a_c
     )
 
 
-def test_a_diagram_is_a_list_of_what_stands_in_it(tmp_path: Path) -> None:
+def test_a_diagram_becomes_a_list(tmp_path: Path) -> None:
     drawn = '<w:p><w:r><w:drawing><graphicData><relIds dm="rdiagramData"/></graphicData></w:drawing></w:r></w:p>'
     points = "".join(
         f"<w:pt><w:t><w:p><w:r><w:t>{text}</w:t></w:r></w:p></w:t></w:pt>"
@@ -212,7 +213,7 @@ def test_a_diagram_is_a_list_of_what_stands_in_it(tmp_path: Path) -> None:
     )
 
 
-def test_the_strict_kind_of_word_is_read_too(tmp_path: Path) -> None:
+def test_strict_ooxml_is_read(tmp_path: Path) -> None:
     assert (
         read(tmp_path, written_word(p("Twenty days."), documents.STRICT_WORD)).text
         == "Twenty days."
@@ -222,7 +223,7 @@ def test_the_strict_kind_of_word_is_read_too(tmp_path: Path) -> None:
 # --- Excel
 
 
-def test_a_workbook_shows_what_a_person_sees(tmp_path: Path) -> None:
+def test_a_workbook_is_read_as_displayed(tmp_path: Path) -> None:
     document = read(tmp_path, documents.workbook(), "sales.xlsx")
     assert document.text == "\n\n".join(
         [
@@ -241,18 +242,18 @@ def test_a_workbook_shows_what_a_person_sees(tmp_path: Path) -> None:
     ]
 
 
-def test_every_row_of_a_long_sheet_carries_its_header(tmp_path: Path) -> None:
+def test_each_row_of_a_long_sheet_repeats_its_header(tmp_path: Path) -> None:
     rows = [("Id", "Name", "Amount"), *((n, f"Name {n}", n / 4) for n in range(2000))]
     text = read(tmp_path, documents.plain_workbook(rows), "long.xlsx").text
     assert text.count("Name: Name ") == 2000
     assert text.endswith("Id: 1999 · Name: Name 1999 · Amount: 499.75")
 
 
-def test_a_formula_without_a_result_is_shown_itself(tmp_path: Path) -> None:
+def test_a_formula_without_a_result_is_shown(tmp_path: Path) -> None:
     assert read(tmp_path, documents.plain_workbook([["Total"], ["=A1*2"]])).text == "Total\n\n=A1*2"
 
 
-def test_a_sheet_with_a_cell_at_its_far_end_is_no_trouble(tmp_path: Path) -> None:
+def test_a_cell_in_the_last_row_and_column_is_read(tmp_path: Path) -> None:
     content = documents.sheet_of([b'<row r="1048576"><c r="XFD1048576"><v>7</v></c></row>'])
     assert read(tmp_path, content).text == "7"
 
@@ -275,7 +276,7 @@ def test_each_slide_is_a_page_and_a_section(tmp_path: Path) -> None:
     assert in_order(parts[1], ["Towns", "upper left", "upper right", "in a group", "last", ROWS])
     assert in_order(parts[2], ["No title here", "2023 · Sales: 11", "2024 · Sales: 12"])
     assert parts[3] == ""
-    assert why(tmp_path, documents.slides(), most_pages=3) == "pages"
+    assert refusal_reason(tmp_path, documents.slides(), most_pages=3) == "pages"
 
 
 # --- OpenDocument and EPUB
@@ -289,7 +290,8 @@ def test_an_opendocument_text_is_read(tmp_path: Path) -> None:
     )
     content = (
         '<text:h text:outline-level="1">Leave</text:h><text:p>Twenty<text:s text:c="2"/>days<text:note><text:note-citation>1'
-        "</text:note-citation><text:note-body><text:p>A note.</text:p></text:note-body></text:note>.</text:p>"
+        "</text:note-citation><text:note-body><text:p>A "
+        "note.</text:p></text:note-body></text:note>.</text:p>"
         "<text:list><text:list-item><text:p>one</text:p></text:list-item><text:list-item><text:p>two</text:p></text:list-item></text:list>"
         "<table:table>" + "".join(row.format(*cells) for cells in SMALL_TABLE) + "</table:table>"
     )
@@ -322,13 +324,14 @@ def test_an_opendocument_presentation_has_pages(tmp_path: Path) -> None:
         return f'<draw:frame presentation:class="{kind}"><draw:text-box><text:p>{text}</text:p></draw:text-box></draw:frame>'
 
     notes = f"<presentation:notes>{frame('Say it.', 'notes')}</presentation:notes>"
-    content = f"<draw:page>{frame('Leave', 'title')}{frame('Twenty days.')}{notes}</draw:page><draw:page/>"
+    page = frame("Leave", "title") + frame("Twenty days.") + notes
+    content = f"<draw:page>{page}</draw:page><draw:page/>"
     document = read(tmp_path, documents.opendocument("presentation", content))
     assert document.text == "Leave\n\nTwenty days.\n\nSay it."
     assert (headings(document), len(document.pages)) == (["Leave"], 2)
 
 
-def test_a_book_is_read_in_its_order(tmp_path: Path) -> None:
+def test_an_epub_is_read_in_spine_order(tmp_path: Path) -> None:
     document = read(
         tmp_path,
         documents.epub("<h1>One</h1><p>Once.</p>", "<h1>Two</h1><p>Twice.</p>"),
@@ -338,7 +341,7 @@ def test_a_book_is_read_in_its_order(tmp_path: Path) -> None:
     rights = {
         "META-INF/encryption.xml": '<e><EncryptionMethod Algorithm="http://www.w3.org/2001/04/xmlenc#aes128-cbc"/></e>'
     }
-    assert why(tmp_path, documents.epub("<p>x</p>", **rights)) == "encrypted"
+    assert refusal_reason(tmp_path, documents.epub("<p>x</p>", **rights)) == "encrypted"
 
 
 # --- what cannot be read
@@ -347,28 +350,32 @@ def test_a_book_is_read_in_its_order(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "made", [documents.word, documents.workbook, documents.slides], ids=["docx", "xlsx", "pptx"]
 )
-def test_a_broken_office_file_says_so(tmp_path: Path, made: object) -> None:
+def test_broken_office_files_have_a_reason(tmp_path: Path, made: object) -> None:
     content: bytes = made()  # type: ignore[operator]
-    assert why(tmp_path, content[: len(content) // 2]) == "damaged"
-    assert why(tmp_path, documents.locked(content)) == "encrypted"
+    assert refusal_reason(tmp_path, content[: len(content) // 2]) == "damaged"
+    assert refusal_reason(tmp_path, documents.locked(content)) == "encrypted"
     main = next(
         name
         for name in documents.parts_of(content)
         if name.endswith(("document.xml", "workbook.xml", "presentation.xml"))
     )
-    assert why(tmp_path, documents.with_part(content, main, b"<not-xml")) == "damaged"
+    assert refusal_reason(tmp_path, documents.with_part(content, main, b"<not-xml")) == "damaged"
     evil = b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><x>&b;</x>'
-    assert why(tmp_path, documents.with_part(content, main, evil)) == "unsafe"
+    assert refusal_reason(tmp_path, documents.with_part(content, main, evil)) == "unsafe"
     late = b"<!--" + b" " * 200_000 + b"-->" + evil[21:]
-    assert why(tmp_path, documents.with_part(content, main, late)) == "unsafe", (
+    assert refusal_reason(tmp_path, documents.with_part(content, main, late)) == "unsafe", (
         "however late the document type comes"
     )
 
 
-def test_what_a_zip_archive_holds_decides(tmp_path: Path) -> None:
+def test_a_zip_archive_is_classified_by_its_content(tmp_path: Path) -> None:
     assert read(tmp_path, documents.word(), "rules.zip").text.startswith("Leave")
-    assert why(tmp_path, documents.archive({"a.txt": "text"}), "letter.docx") == "archive"
-    assert why(tmp_path, documents.bomb()) == "bomb"
-    assert why(tmp_path, documents.archive({f"{n}": "" for n in range(10_001)})) == "bomb"
+    assert (
+        refusal_reason(tmp_path, documents.archive({"a.txt": "text"}), "letter.docx") == "archive"
+    )
+    assert refusal_reason(tmp_path, documents.bomb()) == "bomb"
+    assert (
+        refusal_reason(tmp_path, documents.archive({f"{n}": "" for n in range(10_001)})) == "bomb"
+    )
     binary = documents.with_part(documents.workbook(), "[Content_Types].xml", b"<Types/>")
-    assert why(tmp_path, binary) == "unsupported"
+    assert refusal_reason(tmp_path, binary) == "unsupported"

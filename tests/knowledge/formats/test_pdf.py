@@ -1,10 +1,10 @@
-"""PDF: pages, headings with and without an outline, broken lines, forms; and what cannot be read."""
+"""PDF: pages, headings with and without an outline, wrapped lines, forms, and unreadable files."""
 
 from pathlib import Path
 
 from chatapp.core.text import sentences
 from tests.support import documents
-from tests.support.reading import headings, outline, read, why
+from tests.support.reading import headings, outline, read, refusal_reason
 
 
 def test_a_pdf_keeps_its_pages_and_loses_running_heads(tmp_path: Path, english_pdf: bytes) -> None:
@@ -20,7 +20,7 @@ def test_a_pdf_keeps_its_pages_and_loses_running_heads(tmp_path: Path, english_p
         )
 
 
-def test_the_sentences_of_a_pdf_are_whole(
+def test_wrapped_sentences_of_a_pdf_are_joined(
     tmp_path: Path, english_pdf: bytes, chinese_pdf: bytes
 ) -> None:
     english = read(tmp_path, english_pdf).text
@@ -41,7 +41,7 @@ def test_the_sentences_of_a_pdf_are_whole(
     )
 
 
-def test_a_sentence_may_go_on_over_the_page(tmp_path: Path) -> None:
+def test_a_sentence_continues_on_the_next_page(tmp_path: Path) -> None:
     first = "\n".join(
         f"Line {n} of the first page is as long as all the others on it, and ends."
         for n in range(20)
@@ -63,7 +63,7 @@ def test_bookmarks_are_headings(tmp_path: Path) -> None:
     assert outline(document) == [("Leave", "Leave"), ("Travel", "Travel")]
 
 
-def test_without_bookmarks_headings_are_what_stands_out(tmp_path: Path, english_pdf: bytes) -> None:
+def test_without_bookmarks_headings_are_inferred(tmp_path: Path, english_pdf: bytes) -> None:
     assert headings(read(tmp_path, english_pdf)) == [
         f"The office in {town}" for town in documents.TOWNS
     ]
@@ -103,7 +103,7 @@ def test_an_empty_page_is_counted(tmp_path: Path) -> None:
     assert document.text[document.pages[2] :] == "Third page."
 
 
-def test_what_was_filled_into_a_form_is_read(tmp_path: Path) -> None:
+def test_form_fields_are_read(tmp_path: Path) -> None:
     assert read(tmp_path, documents.form()).text.split() == [
         "Name",
         "of",
@@ -118,7 +118,7 @@ def test_an_encrypted_pdf_that_opens_without_a_password_is_read(tmp_path: Path) 
     assert read(tmp_path, documents.pdf("Twenty days.", encrypt="")).text == "Twenty days."
 
 
-def test_letters_drawn_as_one_are_letters_again(tmp_path: Path) -> None:
+def test_ligatures_are_expanded(tmp_path: Path) -> None:
     assert read(tmp_path, "The ﬁrst oﬃce: ⽅法".encode(), "a.txt").text == "The ﬁrst oﬃce: ⽅法", (
         "a text stays as it is"
     )
@@ -129,8 +129,8 @@ def test_letters_drawn_as_one_are_letters_again(tmp_path: Path) -> None:
     )
 
 
-def test_reasons_of_pdf(tmp_path: Path, english_pdf: bytes) -> None:
-    assert why(tmp_path, documents.scan()) == "no_text"
-    assert why(tmp_path, documents.pdf("secret", encrypt="word")) == "encrypted"
-    assert why(tmp_path, english_pdf, most_pages=29) == "pages"
-    assert why(tmp_path, english_pdf[: len(english_pdf) // 3]) == "damaged"
+def test_unreadable_pdfs_have_a_reason(tmp_path: Path, english_pdf: bytes) -> None:
+    assert refusal_reason(tmp_path, documents.scan()) == "no_text"
+    assert refusal_reason(tmp_path, documents.pdf("secret", encrypt="word")) == "encrypted"
+    assert refusal_reason(tmp_path, english_pdf, most_pages=29) == "pages"
+    assert refusal_reason(tmp_path, english_pdf[: len(english_pdf) // 3]) == "damaged"

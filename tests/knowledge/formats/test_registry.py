@@ -1,4 +1,4 @@
-"""The table of formats is complete where people read about it."""
+"""The table of formats and the manual agree."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Rows as text: which row is the header, and what a number looks like in a cell."""
+"""Tables as text: which row is the header, and how a cell shows a number."""
 
 import pytest
 
@@ -14,7 +14,7 @@ def rows(*lines: tuple[str, ...], header: int | None = None) -> list[str]:
     )
 
 
-def test_a_header_of_two_lines_is_put_together() -> None:
+def test_a_header_of_two_rows_is_merged() -> None:
     expected = ["Region: North · 2023 Q1: 1 · 2023 Q2: 2 · 2024 Q1: 3 · 2024 Q2: 4"]
     assert (
         rows(
@@ -40,7 +40,7 @@ def test_years_may_head_columns() -> None:
     ]
 
 
-def test_after_a_gap_a_table_goes_on_or_another_begins() -> None:
+def test_after_a_gap_a_table_continues_or_another_begins() -> None:
     more = rows(
         ("Town", "Days", "Head"),
         ("Bonn", "27", "Ada"),
@@ -63,7 +63,7 @@ def test_after_a_gap_a_table_goes_on_or_another_begins() -> None:
     ]
 
 
-def test_a_table_of_figures_alone_has_no_header() -> None:
+def test_a_table_of_numbers_has_no_header() -> None:
     assert rows(("1", "2", "3"), ("4", "5", "6")) == ["1 · 2 · 3", "4 · 5 · 6"]
 
 
@@ -106,11 +106,11 @@ def test_a_header_alone_is_kept() -> None:
         ("yyyy-mm-dd", 9e9, "9000000000"),
     ],
 )
-def test_a_number_is_shown_as_its_cell_shows_it(code: str, value: float, shown: str) -> None:
+def test_a_number_is_formatted_as_in_its_cell(code: str, value: float, shown: str) -> None:
     assert formatter(code)(value) == shown
 
 
-def test_old_files_of_a_mac_count_from_1904() -> None:
+def test_dates_of_old_mac_files_count_from_1904() -> None:
     assert formatter("yyyy-mm-dd", True)(43894) == "2024-03-05"
 
 

@@ -1,4 +1,4 @@
-"""Web pages, tables of text, JSON, source code, e-mails and Markdown: their structure, and what is left out."""
+"""HTML, CSV, JSON, source code, e-mails and Markdown: their structure, and what is left out."""
 
 import json
 from pathlib import Path
@@ -26,12 +26,14 @@ of leave.<br>Really.</p>
 换行继续</p><footer>Imprint</footer></body></html>"""
 
 
-def test_a_page_says_what_its_reader_sees(tmp_path: Path) -> None:
+def test_a_page_is_read_as_displayed(tmp_path: Path) -> None:
     document = read(tmp_path, PAGE, "leave.html")
     assert document.media_type == "text/html"
     assert document.text == (
-        "Leave\n\nEmployees get 25 days of leave.\nReally.\n\nHow to\n\n1. Ask\n2. Wait\n  - long\n\nDays by town\n\n"
-        "Town: Bonn · Days: 27\n\nTown: Bonn · Days: 28\n\n```\ndef f():\n    return 1\n```\n\n中文段落换行继续"
+        "Leave\n\nEmployees get 25 days of leave.\nReally.\n\nHow to\n\n1. Ask\n2. Wait\n  - "
+        "long\n\nDays by town\n\n"
+        "Town: Bonn · Days: 27\n\nTown: Bonn · Days: 28\n\n```\ndef f():\n    return "
+        "1\n```\n\n中文段落换行继续"
     )
     assert outline(document) == [("Leave", "Leave"), ("Leave › How to", "How to")]
 
@@ -44,7 +46,7 @@ def test_the_title_of_a_page_stands_above_headings_that_do_not_repeat_it(tmp_pat
     ]
 
 
-def test_a_page_of_nothing_but_its_menu_is_read_all_the_same(tmp_path: Path) -> None:
+def test_a_page_with_only_a_menu_is_read(tmp_path: Path) -> None:
     assert (
         read(tmp_path, "<html><body><nav><a href=1>Leave</a></nav></body></html>").text == "Leave"
     )
@@ -62,7 +64,7 @@ def test_a_marked_main_part_is_the_page(tmp_path: Path) -> None:
     assert "Twenty days" in read(tmp_path, stub, "a.html").text
 
 
-def test_a_table_that_arranges_a_page_is_read_as_text(tmp_path: Path) -> None:
+def test_a_layout_table_is_read_as_text(tmp_path: Path) -> None:
     page = "<table><tr><td><h1>Leave</h1><p>Twenty days.</p></td><td>Beside it.</td></tr></table>"
     assert read(tmp_path, page).text == "Leave\n\nTwenty days.\n\nBeside it."
 
@@ -82,14 +84,14 @@ def test_a_table_that_arranges_a_page_is_read_as_text(tmp_path: Path) -> None:
         ("<p>员工每年享有十五天带薪年假，病假需要证明。</p>", "gb18030"),
     ],
 )
-def test_the_encoding_that_a_page_names_is_believed_where_it_fits(
+def test_a_declared_encoding_is_used_where_it_fits(
     tmp_path: Path, page: str, encoding: str
 ) -> None:
     expected = page.partition("<p>")[2].partition("</p>")[0]
     assert read(tmp_path, page.encode(encoding), "a.html").text == expected
 
 
-def test_a_page_nested_beyond_measure_loses_its_structure_only(tmp_path: Path) -> None:
+def test_a_very_deep_page_is_read_without_structure(tmp_path: Path) -> None:
     assert (
         read(tmp_path, "<p>Twenty&amp;days.</p>" + "<div>" * 100_000 + "the end").text
         == "Twenty&days.\n\nthe end"
@@ -100,16 +102,20 @@ def test_a_page_saved_in_one_file_is_read(tmp_path: Path) -> None:
     saved = (
         b"From: <Saved by Blink>\r\nSubject: Leave\r\nMIME-Version: 1.0\r\n"
         b'Content-Type: multipart/related; type="text/html"; boundary="B"\r\n\r\n--B\r\nContent-Type: text/html\r\n'
-        b"Content-Transfer-Encoding: quoted-printable\r\n\r\n<html><body><h1>Caf=C3=A9</h1><p>Twenty days.</p></body>\r\n--B\r\n"
-        b"Content-Type: image/png\r\nContent-Transfer-Encoding: base64\r\n\r\niVBORw0KGgo=\r\n--B--\r\n"
+        b"Content-Transfer-Encoding: "
+        b"quoted-printable\r\n\r\n<html><body><h1>Caf=C3=A9</h1><p>Twenty "
+        b"days.</p></body>\r\n--B\r\n"
+        b"Content-Type: image/png\r\nContent-Transfer-Encoding: "
+        b"base64\r\n\r\niVBORw0KGgo=\r\n--B--\r\n"
     )
     assert read(tmp_path, saved, "leave.mhtml").text == "Café\n\nTwenty days."
 
 
-def test_an_e_mail_says_who_and_when_and_what(tmp_path: Path) -> None:
+def test_an_e_mail_is_read_with_its_headers(tmp_path: Path) -> None:
     mail = (
         "From: Ada <ada@example.org>\r\nTo: bob@example.org\r\nSubject: =?utf-8?b?5bm05YGH?=\r\n"
-        "Date: Tue, 05 Mar 2024 10:00:00 +0100\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=gb2312\r\n"
+        "Date: Tue, 05 Mar 2024 10:00:00 +0100\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; "
+        "charset=gb2312\r\n"
         "Content-Transfer-Encoding: 8bit\r\n\r\n每年十五天。\r\n"
     )
     document = read(tmp_path, mail.encode("gb18030"), "leave.eml")
@@ -123,9 +129,7 @@ def test_an_e_mail_says_who_and_when_and_what(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
-def test_the_cells_of_a_table_are_told_apart_whatever_parts_them(
-    tmp_path: Path, separator: str
-) -> None:
+def test_the_separator_of_a_table_is_detected(tmp_path: Path, separator: str) -> None:
     lines = [
         ("Town", "Days", "Note"),
         ("Bonn", "27", '"a, b; c| d\te"'),
@@ -148,24 +152,27 @@ def test_a_table_in_excel_s_own_dialect_is_read(tmp_path: Path) -> None:
     )
 
 
-def test_rows_of_different_lengths_keep_all_they_hold(tmp_path: Path) -> None:
+def test_rows_of_different_lengths_keep_all_cells(tmp_path: Path) -> None:
     text = read(tmp_path, "Town,Days\nBonn,27,more\nUlm\n\nJena,3\n", "a.csv").text
     assert text == "Town: Bonn · Days: 27 · more\n\nTown: Ulm\n\nTown: Jena · Days: 3"
 
 
-def test_a_table_without_a_header_has_none_made_up(tmp_path: Path) -> None:
+def test_a_table_without_a_header_gets_none(tmp_path: Path) -> None:
     assert read(tmp_path, "1,Bonn,27\n2,Ulm,28\n", "a.csv").text == "1 · Bonn · 27\n\n2 · Ulm · 28"
 
 
 def test_lines_above_the_header_are_titles(tmp_path: Path) -> None:
-    content = "Account statement\nIBAN,DE02\n\nDate,Text,Amount\n2024-01-02,Rent,-700\n2024-01-03,Wage,2000\n"
+    content = (
+        "Account "
+        "statement\nIBAN,DE02\n\nDate,Text,Amount\n2024-01-02,Rent,-700\n2024-01-03,Wage,2000\n"
+    )
     assert read(tmp_path, content, "a.csv").text == (
         "Account statement\n\nIBAN: DE02\n\nDate: 2024-01-02 · Text: Rent · Amount: -700\n\n"
         "Date: 2024-01-03 · Text: Wage · Amount: 2000"
     )
 
 
-def test_a_quotation_mark_that_is_never_closed_swallows_nothing(tmp_path: Path) -> None:
+def test_an_unclosed_quotation_mark_loses_no_rows(tmp_path: Path) -> None:
     content = 'Name,Size,Days\nscreen,"15 inch,3\n' + "".join(
         f"desk {n},wide,{n}\n" for n in range(20)
     )
@@ -173,7 +180,7 @@ def test_a_quotation_mark_that_is_never_closed_swallows_nothing(tmp_path: Path) 
     assert text.count("Size: wide") == 20
 
 
-def test_long_cells_stand_in_lines_of_their_own(tmp_path: Path) -> None:
+def test_long_cells_get_their_own_line(tmp_path: Path) -> None:
     answer = "Employees get twenty five days of leave in every calendar year, " * 3
     text = read(tmp_path, f'Question,Answer\nHow many?,"{answer}"\nWhy?,Because.\n', "faq.csv").text
     assert (
@@ -182,7 +189,7 @@ def test_long_cells_stand_in_lines_of_their_own(tmp_path: Path) -> None:
     )
 
 
-def test_a_table_of_tabs_is_told_by_its_lines_and_one_of_commas_by_its_name_only(
+def test_tab_separated_text_is_detected_by_content_comma_separated_by_name(
     tmp_path: Path,
 ) -> None:
     assert (
@@ -234,14 +241,14 @@ def test_records_become_rows(tmp_path: Path) -> None:
     ), "whatever it is called"
 
 
-def test_what_is_no_json_after_all_is_text(tmp_path: Path) -> None:
+def test_invalid_json_is_read_as_text(tmp_path: Path) -> None:
     assert read(tmp_path, "{curly} text", "a.json").text == "{curly} text"
     assert read(tmp_path, "[" * 200_000, "a.json").media_type == "text/plain"
     deep = '{"a":' * 500 + "1" + "}" * 500
     assert read(tmp_path, deep, "a.json").text.count('{"a":') > 400
 
 
-def test_a_notebook_is_its_cells(tmp_path: Path) -> None:
+def test_a_notebook_is_read_cell_by_cell(tmp_path: Path) -> None:
     content = documents.notebook(
         {"cell_type": "markdown", "source": ["# Leave\n", "How many days?"]},
         {
@@ -299,16 +306,19 @@ CODE = {
         ["start", "stop", "Shelf", "Shelf › add"],
     ),
     "a.ts": (
-        "export interface Book {\n  title: string;\n}\nexport type Id = string;\nexport enum Kind { A }",
+        "export interface Book {\n  title: string;\n}\nexport type Id = string;\nexport enum "
+        "Kind { A }",
         ["Book", "Id", "Kind"],
     ),
     "A.java": (
-        "package x;\npublic final class Shelf<T> extends Base {\n    private int count;\n    @Override\n"
+        "package x;\npublic final class Shelf<T> extends Base {\n    private int count;\n    "
+        "@Override\n"
         "    public List<T> all(int most) {\n        return books;\n    }\n}",
         ["Shelf", "Shelf › all"],
     ),
     "a.go": (
-        "package a\n\nfunc (s *Shelf) Add(b Book) error {\n}\n\ntype Shelf struct {\n}\n\nfunc main() {\n}",
+        "package a\n\nfunc (s *Shelf) Add(b Book) error {\n}\n\ntype Shelf struct {\n}\n\nfunc "
+        "main() {\n}",
         ["Add", "Shelf", "main"],
     ),
     "a.rs": (
@@ -316,18 +326,21 @@ CODE = {
         ["Shelf", "Shelf › add", "main"],
     ),
     "a.c": (
-        "#include <a.h>\nstatic int add(int a,\n               int b)\n{\n    if (a) {\n    }\n}\nstruct shelf {\n};\n"
+        "#include <a.h>\nstatic int add(int a,\n               int b)\n{\n    if (a) {\n    "
+        "}\n}\nstruct shelf {\n};\n"
         "int total(void) {\n}\nint declared(int a);",
         ["add", "shelf", "total"],
     ),
     "a.rb": ("class Shelf\n  def add(book)\n  end\nend\n", ["Shelf", "Shelf › add"]),
     "a.sh": ("start() {\n  echo hi\n}\nfunction stop {\n}\n", ["start", "stop"]),
     "a.sql": (
-        "CREATE TABLE IF NOT EXISTS books (\n  id int\n);\ncreate or replace function all_books() returns int as $$\n$$;",
+        "CREATE TABLE IF NOT EXISTS books (\n  id int\n);\ncreate or replace function "
+        "all_books() returns int as $$\n$$;",
         ["books", "all_books"],
     ),
     "a.cs": (
-        "namespace X\n{\n    public class Shelf\n    {\n        public void Add(Book b)\n        {\n        }\n    }\n}",
+        "namespace X\n{\n    public class Shelf\n    {\n        public void Add(Book b)\n        "
+        "{\n        }\n    }\n}",
         ["X", "X › Shelf", "X › Shelf › Add"],
     ),
     "a.php": (
@@ -341,7 +354,7 @@ CODE = {
 
 
 @pytest.mark.parametrize("name", CODE)
-def test_other_languages_do_too(tmp_path: Path, name: str) -> None:
+def test_definitions_of_other_languages_make_sections(tmp_path: Path, name: str) -> None:
     code, expected = CODE[name]
     headed = [
         heading.replace("Shelf › Shelf", "Shelf")
@@ -350,7 +363,7 @@ def test_other_languages_do_too(tmp_path: Path, name: str) -> None:
     assert list(dict.fromkeys(headed)) == expected
 
 
-def test_the_lines_of_code_stay_whole_and_indented_when_it_is_split(tmp_path: Path) -> None:
+def test_splitting_keeps_lines_of_code_whole_and_indented(tmp_path: Path) -> None:
     code = "def long():\n" + "".join(
         f"    value_{n} = compute_something(value_{n - 1})\n" for n in range(1, 200)
     )
@@ -364,7 +377,7 @@ def test_the_lines_of_code_stay_whole_and_indented_when_it_is_split(tmp_path: Pa
     )
 
 
-def test_code_is_told_by_its_name_and_by_being_text(tmp_path: Path) -> None:
+def test_code_is_detected_by_name_and_must_be_text(tmp_path: Path) -> None:
     page = (
         "<template>\n  <div>{{ name }}</div>\n</template>\n<script>\nexport default {}\n</script>"
     )
@@ -386,7 +399,8 @@ def test_front_matter_gives_the_title_and_is_no_heading(tmp_path: Path) -> None:
 
 def test_headings_lose_their_decoration(tmp_path: Path) -> None:
     text = (
-        "## [Leave](#leave) of `staff` {#x}\n\ntext\n\n**Bold** and __strong__ snake_case\n---\n\nend\n\n"
+        "## [Leave](#leave) of `staff` {#x}\n\ntext\n\n**Bold** and __strong__ "
+        "snake_case\n---\n\nend\n\n"
         "two lines\nof text\n---\n\n- item\n---\n"
     )
     assert headings(read(tmp_path, text, "a.md")) == [
@@ -395,6 +409,9 @@ def test_headings_lose_their_decoration(tmp_path: Path) -> None:
     ]
 
 
-def test_fences_hold_no_headings_wherever_they_stand(tmp_path: Path) -> None:
-    text = "# One\n\n- item:\n\n    ```sh\n    # no heading\n    ```\n\n> ~~~\n> # none\n> ~~~\n\n```a``` is code\n\n# Two"
+def test_fenced_code_has_no_headings_wherever_it_is(tmp_path: Path) -> None:
+    text = (
+        "# One\n\n- item:\n\n    ```sh\n    # no heading\n    ```\n\n> ~~~\n> # none\n> "
+        "~~~\n\n```a``` is code\n\n# Two"
+    )
     assert headings(read(tmp_path, text, "a.md")) == ["One", "Two"]

@@ -1,4 +1,4 @@
-"""Which kind a file is, told by its content; in which encoding a text is; and why a file cannot be read."""
+"""Detection of formats by content, of encodings, and the reasons why a file cannot be read."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,7 @@ from chatapp.knowledge.formats.document import Document
 from chatapp.knowledge.formats.encodings import MAX_BYTES, decode
 from chatapp.knowledge.ingest.parse import main, parse
 from tests.support import documents
-from tests.support.reading import headings, outline, read, why
+from tests.support.reading import headings, outline, read, refusal_reason
 
 CHINESE = (
     "员工每年享有十五天带薪年假。请假须提前三个工作日向主管申请，并在系统中登记。病假需要医院证明。"
@@ -45,23 +45,28 @@ def test_text_is_read_in_every_encoding(tmp_path: Path, encoding: str) -> None:
         ),
         (
             "cp1252",
-            "Les employés ont droit à quinze jours de congés payés par an, après accord du supérieur.",
+            "Les employés ont droit à quinze jours de congés payés par an, après accord du "
+            "supérieur.",
         ),
         (
             "cp1250",
-            "Zaměstnanci mají nárok na patnáct dní placené dovolené ročně. Žádost je třeba podat tři dny předem.",
+            "Zaměstnanci mají nárok na patnáct dní placené dovolené ročně. Žádost je třeba podat "
+            "tři dny předem.",
         ),
         (
             "iso8859_2",
-            "Pracownicy mają prawo do piętnastu dni płatnego urlopu rocznie. Wniosek należy złożyć wcześniej.",
+            "Pracownicy mają prawo do piętnastu dni płatnego urlopu rocznie. Wniosek należy "
+            "złożyć wcześniej.",
         ),
         (
             "cp1254",
-            "Çalışanlar yılda on beş gün ücretli izin hakkına sahiptir. Başvuru üç gün önceden yapılmalıdır.",
+            "Çalışanlar yılda on beş gün ücretli izin hakkına sahiptir. Başvuru üç gün önceden "
+            "yapılmalıdır.",
         ),
         (
             "cp1251",
-            "Сотрудники имеют право на пятнадцать дней отпуска в год. Заявление подаётся за три дня.",
+            "Сотрудники имеют право на пятнадцать дней отпуска в год. Заявление подаётся за три "
+            "дня.",
         ),
         ("cp932", JAPANESE),
         ("euc_jp", JAPANESE),
@@ -69,12 +74,14 @@ def test_text_is_read_in_every_encoding(tmp_path: Path, encoding: str) -> None:
         ("cp949", "직원은 매년 십오 일의 유급 휴가를 받습니다. 휴가는 사흘 전에 신청해야 합니다."),
     ],
 )
-def test_other_languages_are_read_in_theirs(tmp_path: Path, encoding: str, text: str) -> None:
+def test_encodings_of_other_languages_are_detected(
+    tmp_path: Path, encoding: str, text: str
+) -> None:
     assert read(tmp_path, text.encode(encoding), "a.txt").text == text
 
 
 @pytest.mark.parametrize("encoding", ["gb18030", "big5", "cp932"])
-def test_a_long_text_is_told_wherever_its_sample_ends(encoding: str) -> None:
+def test_a_long_text_is_detected_wherever_its_sample_ends(encoding: str) -> None:
     line = {"gb18030": CHINESE, "big5": TRADITIONAL, "cp932": JAPANESE}[encoding]
     for before in ("", "a"):
         text = before + line * 10_000
@@ -86,7 +93,7 @@ def test_a_few_chinese_words_in_gb18030_are_not_taken_for_korean(tmp_path: Path)
     assert read(tmp_path, "年假十五天".encode("gb18030"), "a.txt").text == "年假十五天"
 
 
-def test_a_text_in_utf_8_that_was_cut_or_has_a_broken_character_is_still_utf_8(
+def test_truncated_or_slightly_broken_utf_8_is_still_utf_8(
     tmp_path: Path,
 ) -> None:
     whole = CHINESE.encode()
@@ -97,14 +104,14 @@ def test_a_text_in_utf_8_that_was_cut_or_has_a_broken_character_is_still_utf_8(
     )
 
 
-def test_what_fits_no_encoding_is_never_shown_garbled(tmp_path: Path) -> None:
+def test_text_in_no_known_encoding_is_refused(tmp_path: Path) -> None:
     letters = bytes(0x80 + n * 37 % 128 for n in range(3000))
-    assert why(tmp_path, letters, "a.txt") in ("encoding", "unsupported")
+    assert refusal_reason(tmp_path, letters, "a.txt") in ("encoding", "unsupported")
     with_blanks = b" ".join(letters[n : n + 5] for n in range(0, 3000, 5))
-    assert why(tmp_path, with_blanks, "a.txt") == "encoding"
+    assert refusal_reason(tmp_path, with_blanks, "a.txt") == "encoding"
 
 
-def test_an_encoding_that_is_declared_wrongly_is_not_believed() -> None:
+def test_a_wrongly_declared_encoding_is_ignored() -> None:
     assert decode("年假".encode(), "gbk") == "年假"
     assert decode("Überstunden für alle Beschäftigten".encode("cp1252"), "utf-8").startswith(
         "Überstunden"
@@ -118,7 +125,10 @@ def test_an_encoding_that_is_declared_wrongly_is_not_believed() -> None:
 
 
 def test_markdown_headings_make_sections_but_not_inside_code(tmp_path: Path) -> None:
-    text = "Intro\n\n# One\n\ntext\n\n```sh\n# no heading\n```\n\n## Two ##\n\nmore\n\nSetext\n======\n\nend"
+    text = (
+        "Intro\n\n# One\n\ntext\n\n```sh\n# no heading\n```\n\n## Two "
+        "##\n\nmore\n\nSetext\n======\n\nend"
+    )
     document = read(tmp_path, text, "a.md")
     assert outline(document) == [("One", "# One"), ("One › Two", "## Two ##"), ("Setext", "Setext")]
     assert document.media_type == "text/markdown"
@@ -164,9 +174,7 @@ def test_a_wrong_extension_does_not_matter(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["leave.txt", "leave.pdf", "leave.xls", "leave"])
-def test_kinds_of_text_are_told_by_their_content_where_it_is_plain_to_see(
-    tmp_path: Path, name: str
-) -> None:
+def test_text_formats_are_detected_by_unambiguous_content(tmp_path: Path, name: str) -> None:
     assert (
         read(tmp_path, "<!-- saved --><html><body><p>Twenty days.</p></body></html>", name).text
         == "Twenty days."
@@ -217,11 +225,11 @@ COMPOUND = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_each_has_its_own_reason(tmp_path: Path, content: bytes, reason: str) -> None:
-    assert why(tmp_path, content) == reason
+def test_each_unreadable_file_has_its_reason(tmp_path: Path, content: bytes, reason: str) -> None:
+    assert refusal_reason(tmp_path, content) == reason
 
 
-def test_a_text_may_begin_like_a_picture(tmp_path: Path) -> None:
+def test_text_that_begins_like_a_bitmap_is_read(tmp_path: Path) -> None:
     assert read(tmp_path, "BMW pays for it.").text == "BMW pays for it."
 
 

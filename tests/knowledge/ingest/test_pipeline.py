@@ -1,4 +1,4 @@
-"""From queued to ready: claims, leases, repeats, and what is left when it goes wrong."""
+"""From queued to ready: claims, leases, repetition, and what remains after failures."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -40,7 +40,7 @@ def test_a_file_becomes_searchable_with_offsets_that_fit(shelf: Shelf, english_p
     assert chunks[0].page == 1 and chunks[-1].page in (documents.PAGES - 1, documents.PAGES)
 
 
-def test_headings_go_with_their_chunks(shelf: Shelf) -> None:
+def test_chunks_carry_their_headings(shelf: Shelf) -> None:
     shelf.add("rules.md", "# Leave\n\ntwenty days\n\n## Sickness\n\ncall at nine")
     rows = shelf.database.read(
         lambda t: [(chunk.heading, chunk.text) for chunk in t.scalars(select(Chunk))]
@@ -51,7 +51,7 @@ def test_headings_go_with_their_chunks(shelf: Shelf) -> None:
     ]
 
 
-def test_nothing_is_found_before_all_of_it_is(shelf: Shelf) -> None:
+def test_a_file_is_found_only_once_it_is_complete(shelf: Shelf) -> None:
     shelf.add("other.txt", "The leave of pupils.")
     row = shelf.put("long.txt", LONG)
     seen: list[tuple[int, int]] = []
@@ -72,7 +72,7 @@ def test_nothing_is_found_before_all_of_it_is(shelf: Shelf) -> None:
     )
 
 
-def test_a_failure_has_its_reason_and_leaves_no_chunks(
+def test_a_failed_file_has_a_reason_and_no_chunks(
     shelf: Shelf, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", "chatapp")
@@ -84,7 +84,7 @@ def test_a_failure_has_its_reason_and_leaves_no_chunks(
     assert shelf.count("chunks") == 0
 
 
-def test_a_retry_reads_it_again(shelf: Shelf) -> None:
+def test_a_retry_parses_the_file_again(shelf: Shelf) -> None:
     row = shelf.put("a.txt", "The leave of employees.")
 
     def broken(path: Path, name: str, heartbeat: Callable[[], None]) -> Document:
@@ -97,7 +97,7 @@ def test_a_retry_reads_it_again(shelf: Shelf) -> None:
     assert shelf.knowledge.retry_file(shelf.user, shelf.base, row["id"])["status"] == "ready"
 
 
-def test_two_workers_never_read_the_same_file(shelf: Shelf) -> None:
+def test_two_workers_never_claim_the_same_file(shelf: Shelf) -> None:
     for number in range(3):
         shelf.put(f"{number}.txt", f"Text number {number}.")
     one, other = shelf.ingest(), shelf.ingest()
@@ -107,7 +107,7 @@ def test_two_workers_never_read_the_same_file(shelf: Shelf) -> None:
     assert [job.name for job in jobs if job] == ["0.txt", "1.txt", "2.txt"], "oldest first"
 
 
-def test_a_reader_that_died_is_followed_by_another_and_nothing_is_twice(shelf: Shelf) -> None:
+def test_after_a_worker_dies_another_takes_over_without_duplicates(shelf: Shelf) -> None:
     row = shelf.put("long.txt", LONG)
     dead = shelf.ingest(should_stop=lambda: False)
     job = dead.claim("dead")
@@ -140,7 +140,7 @@ def test_a_reader_that_died_is_followed_by_another_and_nothing_is_twice(shelf: S
     assert shelf.knowledge.file(shelf.user, shelf.base, row["id"]) == ready
 
 
-def test_a_file_that_kills_its_readers_fails_in_the_end(shelf: Shelf) -> None:
+def test_a_file_that_kills_its_workers_finally_fails(shelf: Shelf) -> None:
     row = shelf.put("evil.txt", "evil")
     for _ in range(MAX_ATTEMPTS):
         assert shelf.ingest().claim("a worker")
@@ -151,7 +151,7 @@ def test_a_file_that_kills_its_readers_fails_in_the_end(shelf: Shelf) -> None:
     assert not shelf.knowledge.has_work()
 
 
-def test_a_worker_that_is_asked_to_leave_gives_its_file_back(shelf: Shelf) -> None:
+def test_a_stopping_worker_releases_its_file(shelf: Shelf) -> None:
     shelf.put("a.txt", "The leave of employees.")
     ingest = shelf.ingest(should_stop=lambda: True)
     job = ingest.claim("a worker")
@@ -159,7 +159,7 @@ def test_a_worker_that_is_asked_to_leave_gives_its_file_back(shelf: Shelf) -> No
     assert shelf.work() == ["ready"]
 
 
-def test_a_parser_that_cannot_start_is_tried_again_but_not_for_ever(shelf: Shelf) -> None:
+def test_a_parser_that_cannot_start_is_retried_a_few_times(shelf: Shelf) -> None:
     shelf.put("a.txt", "The leave of employees.")
     starts = 0
 
@@ -175,7 +175,7 @@ def test_a_parser_that_cannot_start_is_tried_again_but_not_for_ever(shelf: Shelf
     assert starts == MAX_ATTEMPTS and not shelf.knowledge.has_work()
 
 
-def test_a_file_that_is_deleted_while_it_is_read_is_gone(shelf: Shelf) -> None:
+def test_a_file_deleted_while_it_is_parsed_leaves_nothing(shelf: Shelf) -> None:
     row = shelf.put("long.txt", LONG)
     asked = 0
 
@@ -192,7 +192,7 @@ def test_a_file_that_is_deleted_while_it_is_read_is_gone(shelf: Shelf) -> None:
     assert shelf.leftovers() == {}
 
 
-def test_a_lost_original_is_a_damaged_file(shelf: Shelf) -> None:
+def test_a_missing_original_fails_the_file(shelf: Shelf) -> None:
     row = shelf.put("a.txt", "text")
     shelf.knowledge.originals.remove(
         shelf.database.read(lambda t: t.get_one(File, row["id"]).sha256)
@@ -201,7 +201,7 @@ def test_a_lost_original_is_a_damaged_file(shelf: Shelf) -> None:
 
 
 def expire(shelf: Shelf) -> None:
-    """Let the lease of every file end."""
+    """Expire the lease of every file."""
 
     def change(t: Any) -> None:
         t.execute(

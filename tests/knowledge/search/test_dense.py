@@ -1,4 +1,5 @@
-"""Vectors beside words: made in steps, kept in SQL, followed by a real Chroma, asked by the search, and all that may go wrong."""
+"""Vectors: computed in steps, stored in SQL, mirrored in a real Chroma, used by search; and
+failures of each."""
 
 import shutil
 from collections.abc import Iterator
@@ -24,7 +25,8 @@ from tests.support.shelf import parse_here
 
 LEAVE = "Everybody gets thirty days of leave a year."
 CAR = "The car is washed on Fridays by the caretaker."
-SYNONYM = "holiday entitlement"  # no word of LEAVE, but "holiday" is "leave" to the test's embedder
+# shares no word with LEAVE, but the test's embedder maps "holiday" to "leave"
+SYNONYM = "holiday entitlement"
 
 
 @pytest.fixture
@@ -55,7 +57,7 @@ def names(found: list[Any]) -> list[str]:
 # --- the road of a file
 
 
-def test_a_question_in_other_words_finds_what_only_vectors_know(dense: Dense) -> None:
+def test_a_paraphrased_question_finds_passages_by_vectors(dense: Dense) -> None:
     dense.add("rules.txt", LEAVE)
     dense.add("car.txt", CAR)
     found = dense.search(SYNONYM)
@@ -67,7 +69,7 @@ def test_a_question_in_other_words_finds_what_only_vectors_know(dense: Dense) ->
     }  # fmt: skip
 
 
-def test_words_are_found_before_vectors_are_there(dense: Dense, embed_server: EmbedServer) -> None:
+def test_keyword_search_works_before_vectors_exist(dense: Dense, embed_server: EmbedServer) -> None:
     embed_server.mood = "down"
     row = dense.add("rules.txt", LEAVE)
     assert row["status"] == "embedding"
@@ -76,7 +78,7 @@ def test_words_are_found_before_vectors_are_there(dense: Dense, embed_server: Em
     assert dense.knowledge.base(dense.user, dense.base)["vectors"]["state"] == "building"
 
 
-def test_a_file_that_waited_for_its_embedder_goes_on_by_itself_or_when_asked(
+def test_a_file_waiting_for_the_embedder_resumes_by_itself_or_on_retry(
     dense: Dense, embed_server: EmbedServer
 ) -> None:
     embed_server.mood = "key"
@@ -96,7 +98,7 @@ def test_a_file_that_waited_for_its_embedder_goes_on_by_itself_or_when_asked(
 
 
 @pytest.mark.parametrize("mood", ["html", "nan", "short", "down", "key"])
-def test_no_answer_of_an_embedder_breaks_a_search_or_a_file(
+def test_no_embedder_failure_breaks_search_or_ingestion(
     dense: Dense, embed_server: EmbedServer, mood: str
 ) -> None:
     dense.add("rules.txt", LEAVE)
@@ -105,7 +107,7 @@ def test_no_answer_of_an_embedder_breaks_a_search_or_a_file(
     assert dense.add("car.txt", CAR)["status"] == "embedding"
 
 
-def test_a_service_that_takes_few_texts_at_once_gets_few(
+def test_a_service_with_a_small_batch_limit_gets_small_batches(
     dense: Dense, embed_server: EmbedServer
 ) -> None:
     embed_server.most = 3
@@ -118,7 +120,7 @@ def test_a_service_that_takes_few_texts_at_once_gets_few(
     assert max(len(payload["input"]) for payload in embed_server.asked) <= 3
 
 
-def test_the_title_and_the_headings_are_embedded_with_the_text_and_prefixes_stand_before(
+def test_title_headings_and_prefixes_are_embedded_with_the_text(
     dense: Dense, embed_server: EmbedServer
 ) -> None:
     shelf = dense.reopened(query_prefix="query: ", passage_prefix="passage: ")
@@ -130,14 +132,14 @@ def test_the_title_and_the_headings_are_embedded_with_the_text_and_prefixes_stan
     assert embed_server.texts()[-1] == "query: How much leave?"
 
 
-def test_a_worker_that_was_killed_goes_on_where_it_had_come_to(
+def test_a_killed_worker_resumes_without_embedding_twice(
     dense: Dense, embed_server: EmbedServer
 ) -> None:
     dense.put(
         "long.txt",
         "\n\n".join(f"Number {n} of leave. " + "It says more than that. " * 40 for n in range(120)),
     )
-    steps = iter([False] * 6)  # the seventh look finds that it has to leave
+    steps = iter([False] * 6)  # the seventh call asks it to stop
 
     assert dense.work(should_stop=lambda: next(steps, True))[-1] in ("queued", "embedding")
     before = len(embed_server.texts())
@@ -149,7 +151,7 @@ def test_a_worker_that_was_killed_goes_on_where_it_had_come_to(
     )
 
 
-def test_what_a_dead_worker_of_this_machine_held_is_free_at_once(dense: Dense) -> None:
+def test_leases_of_a_dead_local_worker_are_released(dense: Dense) -> None:
     row = dense.put("rules.txt", LEAVE)
     index = index_for(True)
     ingest = Ingest(dense.database, index, dense.knowledge.originals, parse_here)
@@ -160,7 +162,7 @@ def test_what_a_dead_worker_of_this_machine_held_is_free_at_once(dense: Dense) -
     assert job is not None and job.file_id == row["id"]
 
 
-def test_files_read_without_an_embedder_get_their_vectors_when_there_is_one(dense: Dense) -> None:
+def test_files_parsed_without_an_embedder_are_embedded_once_one_is_configured(dense: Dense) -> None:
     without = dense.reopened(embedder="off")
     assert without.add("rules.txt", LEAVE)["status"] == "ready"
     assert without.knowledge.base(dense.user, dense.base)["vectors"]["state"] == "off"
@@ -173,7 +175,7 @@ def test_files_read_without_an_embedder_get_their_vectors_when_there_is_one(dens
 # --- deleting
 
 
-def test_deleting_leaves_no_vector_anywhere(dense: Dense) -> None:
+def test_deletion_leaves_no_vectors(dense: Dense) -> None:
     row = dense.add("rules.txt", LEAVE)
     dense.add("car.txt", CAR)
     collection = dense.row().collection
@@ -190,7 +192,7 @@ def test_deleting_leaves_no_vector_anywhere(dense: Dense) -> None:
     assert dense.index.names("kb_") == [] and collection
 
 
-def test_a_base_is_not_forgotten_while_chroma_is_away(dense: Dense, chroma: Chroma) -> None:
+def test_deleting_a_base_is_retried_while_chroma_is_down(dense: Dense, chroma: Chroma) -> None:
     dense.add("rules.txt", LEAVE)
     chroma.kill()
     dense.knowledge.delete(dense.user, dense.base)
@@ -207,7 +209,7 @@ def test_a_base_is_not_forgotten_while_chroma_is_away(dense: Dense, chroma: Chro
     assert dense.index.names("kb_") == []
 
 
-def test_a_chunk_that_chroma_names_is_shown_to_nobody_else(dense: Dense) -> None:
+def test_another_base_s_chunk_in_chroma_is_not_returned(dense: Dense) -> None:
     dense.add("rules.txt", LEAVE)
     other = dense.knowledge.create(dense.user, "Other")["id"]
     dense.add("car.txt", CAR, base=other)
@@ -222,7 +224,7 @@ def test_a_chunk_that_chroma_names_is_shown_to_nobody_else(dense: Dense) -> None
     assert names(dense.search(SYNONYM, bases=[other])) == ["car.txt"]
 
 
-def test_a_filter_by_md5_holds_for_vectors_too(dense: Dense) -> None:
+def test_an_md5_filter_applies_to_vectors(dense: Dense) -> None:
     dense.add("rules.txt", LEAVE)
     car = dense.add("car.txt", CAR)
     assert names(dense.search(SYNONYM, md5s=[car["md5"]])) == ["car.txt"]
@@ -243,7 +245,7 @@ def test_without_chroma_the_search_is_exact_and_finds_the_same(
     assert [passage.by for passage in before] == [passage.by for passage in after]
 
 
-def test_chroma_s_folder_deleted_answers_go_on_and_the_index_is_made_again(
+def test_the_index_is_rebuilt_after_chroma_s_folder_was_deleted(
     dense: Dense, chroma: Chroma
 ) -> None:
     dense.add("rules.txt", LEAVE)
@@ -258,7 +260,9 @@ def test_chroma_s_folder_deleted_answers_go_on_and_the_index_is_made_again(
     assert dense.search(SYNONYM)[0].name == "rules.txt"
 
 
-def test_a_new_chroma_is_checked_before_anybody_asks(dense: Dense, chroma: Chroma) -> None:
+def test_a_new_chroma_server_is_checked_before_the_first_search(
+    dense: Dense, chroma: Chroma
+) -> None:
     dense.add("rules.txt", LEAVE)
     chroma.kill()
     shutil.rmtree(chroma.folder)
@@ -267,9 +271,7 @@ def test_a_new_chroma_is_checked_before_anybody_asks(dense: Dense, chroma: Chrom
     assert dense.is_exact()
 
 
-def test_a_graph_that_is_lost_while_the_count_is_right_is_noticed(
-    dense: Dense, chroma: Chroma
-) -> None:
+def test_a_lost_graph_is_detected_although_the_count_is_right(dense: Dense, chroma: Chroma) -> None:
     for n in range(3):
         dense.put(
             f"{n}.txt",
@@ -287,7 +289,7 @@ def test_a_graph_that_is_lost_while_the_count_is_right_is_noticed(
     assert dense.search(SYNONYM), "vectors are found again"
 
 
-def test_what_somebody_else_put_into_or_took_out_of_a_collection_is_put_right(dense: Dense) -> None:
+def test_foreign_changes_to_a_collection_are_reverted(dense: Dense) -> None:
     dense.add("rules.txt", LEAVE)
     [one] = dense.in_chroma()
     vector = dense.database.read(lambda t: t.scalars(select(Vector.embedding)).one())
@@ -298,7 +300,7 @@ def test_what_somebody_else_put_into_or_took_out_of_a_collection_is_put_right(de
     assert dense.is_exact()
 
 
-def test_every_step_may_be_cut_by_a_kill_of_chroma(dense: Dense, chroma: Chroma) -> None:
+def test_synchronisation_survives_kills_of_chroma(dense: Dense, chroma: Chroma) -> None:
     for n in range(20):
         dense.put(f"{n}.txt", f"{LEAVE} Number {n}.")
         if n % 5 == 0:
@@ -313,7 +315,7 @@ def test_every_step_may_be_cut_by_a_kill_of_chroma(dense: Dense, chroma: Chroma)
 # --- another embedder
 
 
-def test_another_embedder_keeps_words_and_offers_to_index_anew(
+def test_another_embedder_keeps_keyword_search_and_offers_reindexing(
     dense: Dense, embed_server: EmbedServer
 ) -> None:
     dense.add("rules.txt", LEAVE)
@@ -336,9 +338,7 @@ def test_another_embedder_keeps_words_and_offers_to_index_anew(
     assert other.knowledge.base(dense.user, dense.base)["vectors"]["state"] == "ready"
 
 
-def test_an_index_made_anew_changes_over_with_its_last_file(
-    dense: Dense, embed_server: EmbedServer
-) -> None:
+def test_reindexing_switches_with_the_last_file(dense: Dense, embed_server: EmbedServer) -> None:
     for n in range(3):
         dense.add(f"{n}.txt", f"{LEAVE} Number {n}.")
     other = dense.reopened(embedder="other-meanings")
@@ -353,7 +353,7 @@ def test_an_index_made_anew_changes_over_with_its_last_file(
     assert other.is_exact()
 
 
-def test_indexing_anew_needs_an_embedder_and_one_s_own_base(dense: Dense, tmp_path: Path) -> None:
+def test_reindexing_needs_an_embedder_and_an_own_base(dense: Dense, tmp_path: Path) -> None:
     with pytest.raises(EmbedderUnavailable) as refused:
         dense.reopened(embedder="off").knowledge.reindex(dense.user, dense.base)
     assert refused.value.key == "error.knowledge_unavailable.embedder_none"

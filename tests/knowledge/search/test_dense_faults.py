@@ -1,4 +1,5 @@
-"""What a second look found: strange servers, abandoned changes, refused texts, two workers at once."""
+"""Vectors in rarer cases: foreign servers, abandoned re-indexing, refused texts, concurrent
+workers."""
 
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -46,7 +47,7 @@ def dense(tmp_path: Path, embed_server: EmbedServer) -> Iterator[Dense]:
 
 @pytest.fixture
 def stranger(request: pytest.FixtureRequest) -> Iterator[str]:
-    """A server that is no Chroma and answers everything in one way."""
+    """A server other than Chroma that answers every request alike."""
     status, body = request.param
 
     class Handler(BaseHTTPRequestHandler):
@@ -81,7 +82,7 @@ def stranger(request: pytest.FixtureRequest) -> Iterator[str]:
     ],
     indirect=True,
 )
-def test_a_server_that_is_no_chroma_stops_no_search_and_no_worker(
+def test_a_server_other_than_chroma_breaks_neither_search_nor_worker(
     dense: Dense, stranger: str
 ) -> None:
     dense.add("rules.txt", LEAVE)
@@ -97,7 +98,7 @@ def test_a_server_that_is_no_chroma_stops_no_search_and_no_worker(
     assert not remover.run_step() and remover.has_work()
 
 
-def test_embedding_gives_way_to_a_file_that_waits_to_be_read(dense: Dense) -> None:
+def test_embedding_yields_to_a_queued_file(dense: Dense) -> None:
     dense.put(
         "long.txt",
         "\n\n".join(f"Number {n} of leave. " + "It says more than that. " * 40 for n in range(100)),
@@ -119,13 +120,13 @@ def test_embedding_gives_way_to_a_file_that_waits_to_be_read(dense: Dense) -> No
     assert dense.is_exact()
 
 
-def test_indexing_an_empty_base_anew_is_soon_done(dense: Dense) -> None:
+def test_reindexing_an_empty_base_completes(dense: Dense) -> None:
     assert dense.knowledge.reindex(dense.user, dense.base)["vectors"]["state"] == "building"
     dense.work()
     assert dense.knowledge.base(dense.user, dense.base)["vectors"]["state"] == "ready"
 
 
-def test_deleting_the_file_that_holds_a_change_up_lets_it_end(
+def test_deleting_the_file_that_blocks_reindexing_completes_it(
     dense: Dense, embed_server: EmbedServer
 ) -> None:
     dense.add("rules.txt", LEAVE)
@@ -143,7 +144,7 @@ def test_deleting_the_file_that_holds_a_change_up_lets_it_end(
     assert again.knowledge.base(dense.user, dense.base)["vectors"]["state"] == "ready"
 
 
-def test_what_was_added_without_an_embedder_is_embedded_when_it_is_back(dense: Dense) -> None:
+def test_files_added_without_the_embedder_are_embedded_later(dense: Dense) -> None:
     dense.add("rules.txt", LEAVE)
     dense.reopened(embedder="off").add("more.txt", LEAVE + " Really.")
     assert dense.knowledge.base(dense.user, dense.base)["vectors"] == {
@@ -155,7 +156,7 @@ def test_what_was_added_without_an_embedder_is_embedded_when_it_is_back(dense: D
     assert dense.knowledge.base(dense.user, dense.base)["vectors"]["state"] == "ready"
 
 
-def test_who_goes_back_before_a_change_is_complete_keeps_the_old_vectors(dense: Dense) -> None:
+def test_returning_to_the_old_embedder_before_completion_keeps_its_vectors(dense: Dense) -> None:
     for n in range(2):
         dense.add(f"{n}.txt", f"{LEAVE} Number {n}.")
     before = dense.in_sql()
@@ -172,7 +173,7 @@ def test_who_goes_back_before_a_change_is_complete_keeps_the_old_vectors(dense: 
     assert dense.in_sql() == before and dense.is_exact()
 
 
-def test_a_worker_without_an_embedder_ends_no_change(dense: Dense) -> None:
+def test_a_worker_without_an_embedder_completes_no_reindexing(dense: Dense) -> None:
     dense.add("rules.txt", LEAVE)
     other = dense.reopened(embedder="other-meanings")
     other.knowledge.reindex(dense.user, dense.base)
@@ -183,7 +184,7 @@ def test_a_worker_without_an_embedder_ends_no_change(dense: Dense) -> None:
     assert (dense.row().fingerprint or {})["model"] == "other-meanings" and other.is_exact()
 
 
-def test_indexing_anew_with_the_same_embedder_makes_all_vectors_again(
+def test_reindexing_with_the_same_embedder_rebuilds_all_vectors(
     dense: Dense, embed_server: EmbedServer
 ) -> None:
     dense.add("rules.txt", LEAVE)
@@ -198,7 +199,7 @@ def test_indexing_anew_with_the_same_embedder_makes_all_vectors_again(
     assert len(dense.index.names("kb_")) == 1
 
 
-def test_a_text_that_is_refused_holds_nothing_up(dense: Dense, embed_server: EmbedServer) -> None:
+def test_a_refused_text_does_not_block_its_file(dense: Dense, embed_server: EmbedServer) -> None:
     parts = [f"Number {n} of leave. " + "It says more than that. " * 40 for n in range(40)]
     parts[17] = "POISON " + parts[17]
     embed_server.refused = "POISON"
@@ -207,14 +208,14 @@ def test_a_text_that_is_refused_holds_nothing_up(dense: Dense, embed_server: Emb
     assert len(dense.in_sql()) == dense.count("chunks") - 1
 
 
-def test_a_file_of_nothing_but_refused_texts_is_ready_too(
+def test_a_file_with_only_refused_texts_becomes_ready(
     dense: Dense, embed_server: EmbedServer
 ) -> None:
     embed_server.refused = "POISON"
     assert dense.add("poison.txt", "This is POISON.")["status"] == "ready"
 
 
-def test_two_workers_that_make_a_collection_anew_keep_one(dense: Dense) -> None:
+def test_two_workers_that_rebuild_a_collection_keep_one(dense: Dense) -> None:
     dense.add("rules.txt", LEAVE)
     one, other = ChromaSync(dense.database, dense.index), ChromaSync(dense.database, dense.index)
     dense.database.write(
@@ -225,7 +226,7 @@ def test_two_workers_that_make_a_collection_anew_keep_one(dense: Dense) -> None:
     assert dense.is_exact() and dense.row().collection in dense.index.names("kb_")
 
 
-def test_a_base_without_any_vector_is_not_taken_for_lost(dense: Dense) -> None:
+def test_a_base_without_vectors_is_not_rebuilt(dense: Dense) -> None:
     row = dense.add("rules.txt", LEAVE)
     dense.knowledge.delete_file(dense.user, dense.base, row["id"])
     dense.work()
@@ -235,7 +236,7 @@ def test_a_base_without_any_vector_is_not_taken_for_lost(dense: Dense) -> None:
     assert dense.row().indexed == dense.row().changed and not woken.exists()
 
 
-def test_an_embedder_on_this_machine_is_not_asked_through_a_proxy(
+def test_a_local_embedder_is_called_without_the_proxy(
     tmp_path: Path, embed_server: EmbedServer
 ) -> None:
     settings = Settings(
@@ -245,7 +246,7 @@ def test_an_embedder_on_this_machine_is_not_asked_through_a_proxy(
     assert embedder is not None and embedder.embed_query("leave")
 
 
-def test_a_file_that_was_read_again_is_not_taken_for_embedded(dense: Dense) -> None:
+def test_a_file_parsed_again_is_embedded_again(dense: Dense) -> None:
     row = dense.add("rules.txt", LEAVE)
 
     def again(t: Any) -> None:

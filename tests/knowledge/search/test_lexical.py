@@ -1,4 +1,4 @@
-"""What the index finds, how it scores, and that it forgets."""
+"""What the lexical index finds, how it scores, and that it removes."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +18,7 @@ class Index:
     def __init__(self, url: str) -> None:
         self.database = open_database(url)
         Base.metadata.create_all(self.database.engine)
-        for _ in range(2):  # twice is safe
+        for _ in range(2):  # repeatable
             self.database.write(lambda t: lexical.create_index(t.connection()))
         self.index = lexical.index_for(self.database.sqlite)
         self.bases = [self.database.write(_add_base) for _ in range(2)]
@@ -57,7 +57,7 @@ def index(tmp_path: Path) -> Iterator[Index]:
     made.database.close()
 
 
-def test_words_are_found_by_their_stems_and_chinese_by_pairs(index: Index) -> None:
+def test_words_match_by_stem_and_chinese_by_bigrams(index: Index) -> None:
     english, chinese = index.add("Employees are travelling to Bonn.", "员工每年享有带薪年假。")
     assert [key for key, _ in index.find("travel", "bonn")] == [english]
     assert [key for key, _ in index.find("年假")] == [chinese]
@@ -65,7 +65,7 @@ def test_words_are_found_by_their_stems_and_chinese_by_pairs(index: Index) -> No
     assert index.find("员假") == []
 
 
-def test_rare_words_weigh_more_and_long_chunks_less(index: Index) -> None:
+def test_rare_words_score_higher_and_long_chunks_lower(index: Index) -> None:
     common, rare = index.add("leave leave office", "leave bonn office")
     index.add("leave office one", "leave office two")
     assert [key for key, _ in index.find("leave", "bonn")][0] == rare
@@ -83,7 +83,7 @@ def test_a_base_sees_neither_chunks_nor_frequencies_of_another(index: Index) -> 
     assert len(index.find("bonn", bases=(0, 1))) == 51
 
 
-def test_what_is_removed_is_gone_from_rows_frequencies_and_totals(index: Index) -> None:
+def test_removed_chunks_leave_rows_frequencies_and_totals(index: Index) -> None:
     keys = index.add("leave in bonn", "leave in ulm", "年假规定")
     assert index.totals()[0] == 3
     before = index.find("leave")
@@ -91,7 +91,7 @@ def test_what_is_removed_is_gone_from_rows_frequencies_and_totals(index: Index) 
     index.remove(*more)
     assert index.find("leave") == before
     index.remove(*keys)
-    index.remove(*keys)  # again changes nothing
+    index.remove(*keys)  # repeating it changes nothing
     assert index.totals() == (0, 0)
     assert index.find("leave") == []
 
@@ -99,7 +99,7 @@ def test_what_is_removed_is_gone_from_rows_frequencies_and_totals(index: Index) 
 @pytest.mark.parametrize(
     "evil", ['" OR 1', "k1_ulm", "NEAR(ulm)", "*", "ul*", "ulm AND bonn", "'; DROP TABLE lexical"]
 )
-def test_a_question_is_never_a_query(index: Index, evil: str) -> None:
+def test_a_question_is_never_parsed_as_a_query(index: Index, evil: str) -> None:
     index.add("leave in bonn", "office in ulm")
     asked = tokens_of("", "", evil)
     assert {key for key, _ in index.find(*asked)} == {
@@ -108,7 +108,7 @@ def test_a_question_is_never_a_query(index: Index, evil: str) -> None:
     assert index.find(evil.replace('"', "")) == [], "nor is a token"
 
 
-def test_endless_questions_and_many_bases_are_no_trouble(index: Index) -> None:
+def test_long_and_empty_questions_are_searched(index: Index) -> None:
     (key,) = index.add("leave in bonn")
     assert [found for found, _ in index.find(*[f"word{n}" for n in range(300)], "bonn")] == [key]
     assert index.find() == []

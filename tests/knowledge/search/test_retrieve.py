@@ -1,4 +1,4 @@
-"""What a question brings up, in which order, and what a passage says about itself."""
+"""Which passages a question finds, in which order, and with which quote."""
 
 import pytest
 
@@ -28,7 +28,7 @@ def test_the_right_page_and_sentence_are_found_in_both_languages(
         assert found.quote == f"{chinese}办事处的员工每年享有{number + 10}天带薪年假。"
 
 
-def test_a_filter_by_md5_keeps_to_those_files(shelf: Shelf) -> None:
+def test_an_md5_filter_restricts_the_search(shelf: Shelf) -> None:
     one = shelf.add("one.txt", "The leave of employees is long.")
     two = shelf.add("two.txt", "The leave of employees is short.")
     assert {passage.name for passage in shelf.search("leave of employees")} == {
@@ -82,7 +82,7 @@ def test_a_heading_is_not_the_quote_of_its_passage(shelf: Shelf, question: str) 
     assert shelf.search(question)[0].quote == "In the folder beside the program."
 
 
-def test_of_two_languages_the_askers_comes_first(shelf: Shelf) -> None:
+def test_passages_in_the_question_s_language_rank_first(shelf: Shelf) -> None:
     shelf.add("en.md", "# PostgreSQL\n\nSet up well.")
     shelf.add("zh.md", "# PostgreSQL\n\n设置好。")
     shelf.add("long.txt", "PostgreSQL. " + "Words about something else. " * 15)
@@ -134,12 +134,12 @@ def test_scores_are_between_0_and_1_and_fall(shelf: Shelf) -> None:
     "query",
     ["", "   ", "?!", "the of and", "什么", "\0", "x" * 100_000, "年" * 5000, '"', "(" * 50],
 )
-def test_odd_questions_find_nothing_and_break_nothing(shelf: Shelf, query: str) -> None:
+def test_malformed_questions_find_nothing(shelf: Shelf, query: str) -> None:
     shelf.add("a.txt", "Leave is granted.")
     assert shelf.search(query) == []
 
 
-def test_a_dense_ranking_is_blended_in_when_there_is_one() -> None:
+def test_a_dense_ranking_is_fused() -> None:
     matches = [Match(1, 10.0, 0.0), Match(2, 9.0, 1.0), Match(3, 1.0, 0.0)]
     assert [key for key, _ in rank(matches, None)] == [2, 1, 3]
     blended = dict(rank(matches, DenseRanking({3: 0.9, 4: 0.5}, 0.3)))
