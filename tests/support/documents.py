@@ -89,7 +89,8 @@ def chinese_pdf() -> bytes:
         for topic in ("自行车", "笔记本电脑", "停车位"):
             story.append(
                 Paragraph(
-                    f"凡在{town}办事处工作的员工均可借用公司的{topic}，但须提前{number + 2}个工作日向行政部负责人提出申请，"
+                    f"凡在{town}办事处工作的员工均可借用公司的{topic}，但须"
+                    f"提前{number + 2}个工作日向行政部负责人提出申请，"
                     "并且确认没有其他同事需要使用。借用期间如有损坏，由借用人负责维修并承担相应的费用。",
                     style,
                 )
@@ -241,12 +242,19 @@ def written_word(body: str, space: str = WORD, **parts: str) -> bytes:
         f'<Relationship Id="r{name}" Type="http://x/relationships/{name}" Target="{name}.xml"/>'
         for name in parts
     )
-    main = '<Relationship Id="r1" Type="http://x/relationships/officeDocument" Target="word/document.xml"/>'
+    main = (
+        '<Relationship Id="r1" Type="http://x/relationships/officeDocument" '
+        'Target="word/document.xml"/>'
+    )
     made = {
-        "[Content_Types].xml": f'<Types><Override PartName="/word/document.xml" ContentType="{type_}"/></Types>',
+        "[Content_Types].xml": (
+            f'<Types><Override PartName="/word/document.xml" ContentType="{type_}"/></Types>'
+        ),
         "_rels/.rels": f'<Relationships xmlns="{_RELATED}">{main}</Relationships>',
         "word/document.xml": f"<w:document {space}><w:body>{body}</w:body></w:document>",
-        "word/_rels/document.xml.rels": f'<Relationships xmlns="{_RELATED}">{links}</Relationships>',
+        "word/_rels/document.xml.rels": (
+            f'<Relationships xmlns="{_RELATED}">{links}</Relationships>'
+        ),
     }
     for name, content in parts.items():
         made[f"word/{name}.xml"] = f"<w:{roots[name]} {space}>{content}</w:{roots[name]}>"
@@ -385,7 +393,8 @@ def opendocument(kind: str, content: str, before: str = "") -> bytes:
     return archive(
         {
             "mimetype": f"application/vnd.oasis.opendocument.{kind}",
-            "content.xml": f"<office:document-content {_OPEN}>{before}{body}</office:document-content>",
+            "content.xml": f"<office:document-content {_OPEN}>{before}{body}"
+            "</office:document-content>",
         }
     )
 
@@ -399,7 +408,9 @@ def epub(*pages: str, **more: str) -> bytes:
     spine = "".join(f'<itemref idref="p{n}"/>' for n in range(len(pages)))
     parts = {
         "mimetype": "application/epub+zip",
-        "META-INF/container.xml": '<container><rootfiles><rootfile full-path="OEBPS/book.opf"/></rootfiles></container>',
+        "META-INF/container.xml": (
+            '<container><rootfiles><rootfile full-path="OEBPS/book.opf"/></rootfiles></container>'
+        ),
         "OEBPS/book.opf": f"<package><manifest>{items}</manifest><spine>{spine}</spine></package>",
     }
     for number, page in enumerate(pages):

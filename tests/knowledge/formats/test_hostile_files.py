@@ -121,10 +121,16 @@ def test_a_workbook_of_a_million_shared_strings_is_refused(tmp_path: Path) -> No
 
 def test_expanding_entities_are_refused(tmp_path: Path) -> None:
     entities = "".join(f'<!ENTITY a{n} "{f"&a{n - 1};" * 10}">' for n in range(1, 10))
-    laughs = f'<!DOCTYPE x [<!ENTITY a0 "ha">{entities}]><w:document {WORD}><w:body>{p("&a9;")}</w:body></w:document>'
+    laughs = (
+        f'<!DOCTYPE x [<!ENTITY a0 "ha">{entities}]>'
+        f"<w:document {WORD}><w:body>{p('&a9;')}</w:body></w:document>"
+    )
     content = documents.with_part(documents.word(), "word/document.xml", laughs.encode())
     assert outcome(tmp_path, content, "a.docx") == "error.unreadable_file.unsafe"
-    outside = f'<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]><w:document {WORD}><w:body/></w:document>'
+    outside = (
+        f'<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]>'
+        f"<w:document {WORD}><w:body/></w:document>"
+    )
     content = documents.with_part(documents.word(), "word/document.xml", outside.encode())
     assert outcome(tmp_path, content, "a.docx") == "error.unreadable_file.unsafe"
     assert text_of(outcome(tmp_path, outside, "a.xml")) == outside, "as plain text it does nothing"

@@ -21,7 +21,10 @@ def numbered(list_id: int, depth: int = 0) -> str:
 
 
 def level(depth: int, kind: str, text: str) -> str:
-    return f'<w:lvl w:ilvl="{depth}"><w:start w:val="1"/><w:numFmt w:val="{kind}"/><w:lvlText w:val="{text}"/></w:lvl>'
+    return (
+        f'<w:lvl w:ilvl="{depth}"><w:start w:val="1"/>'
+        f'<w:numFmt w:val="{kind}"/><w:lvlText w:val="{text}"/></w:lvl>'
+    )
 
 
 # --- Word
@@ -126,8 +129,8 @@ def test_automatic_numbers_are_written_into_the_text(tmp_path: Path) -> None:
     )
     text = read(tmp_path, written_word(body, numbering=numbering)).text
     assert (
-        text
-        == "1. Leave\n1.1 of staff\n1.2 of trainees\n2. Travel\n2.1 of all\n第一条 公司\n第二条 员工\n- apples\na) green ones"
+        text == "1. Leave\n1.1 of staff\n1.2 of trainees\n2. Travel\n2.1 of all\n"
+        "第一条 公司\n第二条 员工\n- apples\na) green ones"
     )
 
 
@@ -202,7 +205,10 @@ def test_text_boxes_notes_and_headers_are_read_once_hidden_text_is_not(
 
 
 def test_a_diagram_becomes_a_list(tmp_path: Path) -> None:
-    drawn = '<w:p><w:r><w:drawing><graphicData><relIds dm="rdiagramData"/></graphicData></w:drawing></w:r></w:p>'
+    drawn = (
+        "<w:p><w:r><w:drawing><graphicData>"
+        '<relIds dm="rdiagramData"/></graphicData></w:drawing></w:r></w:p>'
+    )
     points = "".join(
         f"<w:pt><w:t><w:p><w:r><w:t>{text}</w:t></w:r></w:p></w:t></w:pt>"
         for text in ("Ask", "Wait")
@@ -289,7 +295,8 @@ def test_an_opendocument_text_is_read(tmp_path: Path) -> None:
         + "</table:table-row>"
     )
     content = (
-        '<text:h text:outline-level="1">Leave</text:h><text:p>Twenty<text:s text:c="2"/>days<text:note><text:note-citation>1'
+        '<text:h text:outline-level="1">Leave</text:h><text:p>Twenty<text:s text:c="2"/>'
+        "days<text:note><text:note-citation>1"
         "</text:note-citation><text:note-body><text:p>A "
         "note.</text:p></text:note-body></text:note>.</text:p>"
         "<text:list><text:list-item><text:p>one</text:p></text:list-item><text:list-item><text:p>two</text:p></text:list-item></text:list>"
@@ -302,7 +309,10 @@ def test_an_opendocument_text_is_read(tmp_path: Path) -> None:
 
 def test_an_opendocument_workbook_shows_its_visible_sheets(tmp_path: Path) -> None:
     def sheet(name: str, *rows: str, looks: str = "seen") -> str:
-        return f'<table:table table:name="{name}" table:style-name="{looks}">{"".join(rows)}</table:table>'
+        return (
+            f'<table:table table:name="{name}" table:style-name="{looks}">'
+            f"{''.join(rows)}</table:table>"
+        )
 
     def row(*cells: str, times: int = 1) -> str:
         inner = "".join(
@@ -310,7 +320,10 @@ def test_an_opendocument_workbook_shows_its_visible_sheets(tmp_path: Path) -> No
         )
         return f'<table:table-row table:number-rows-repeated="{times}">{inner}</table:table-row>'
 
-    gone = '<style:style style:name="gone"><style:table-properties table:display="false"/></style:style>'
+    gone = (
+        '<style:style style:name="gone">'
+        '<style:table-properties table:display="false"/></style:style>'
+    )
     hidden = f"<office:automatic-styles>{gone}</office:automatic-styles>"
     content = sheet("Days", *(row(*cells) for cells in SMALL_TABLE), row(times=1_048_000)) + sheet(
         "Secret", row("hidden"), looks="gone"
@@ -321,7 +334,10 @@ def test_an_opendocument_workbook_shows_its_visible_sheets(tmp_path: Path) -> No
 
 def test_an_opendocument_presentation_has_pages(tmp_path: Path) -> None:
     def frame(text: str, kind: str = "") -> str:
-        return f'<draw:frame presentation:class="{kind}"><draw:text-box><text:p>{text}</text:p></draw:text-box></draw:frame>'
+        return (
+            f'<draw:frame presentation:class="{kind}">'
+            f"<draw:text-box><text:p>{text}</text:p></draw:text-box></draw:frame>"
+        )
 
     notes = f"<presentation:notes>{frame('Say it.', 'notes')}</presentation:notes>"
     page = frame("Leave", "title") + frame("Twenty days.") + notes

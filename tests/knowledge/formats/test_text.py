@@ -11,8 +11,10 @@ from tests.support.reading import headings, in_order, outline, read
 
 # --- HTML
 
-PAGE = """<!DOCTYPE html><html><head><title>Leave – ACME</title><style>p{}</style><script>var a = "run";</script></head><body>
-<div><ul><li><a href=1>Home</a></li><li><a href=2>News</a></li><li><a href=3>Jobs</a></li><li><a href=4>Map</a></li></ul></div>
+PAGE = """<!DOCTYPE html><html>
+<head><title>Leave – ACME</title><style>p{}</style><script>var a = "run";</script></head>
+<body><div><ul><li><a href=1>Home</a></li><li><a href=2>News</a></li>
+<li><a href=3>Jobs</a></li><li><a href=4>Map</a></li></ul></div>
 <nav>Menu</nav><div hidden>unseen</div><div style="color:red; display: none">unseen</div>
 <h1>Leave</h1><p>Employees get <b>25</b> days
 of leave.<br>Really.</p>
@@ -74,7 +76,8 @@ def test_a_layout_table_is_read_as_text(tmp_path: Path) -> None:
     [
         ('<meta charset="gb2312"><p>员工每年享有十五天带薪年假</p>', "gb18030"),
         (
-            '<meta http-equiv="Content-Type" content="text/html; charset=big5"><p>員工每年享有十五天帶薪年假</p>',
+            '<meta http-equiv="Content-Type" content="text/html; charset=big5">'
+            "<p>員工每年享有十五天帶薪年假</p>",
             "big5",
         ),
         ('<meta charset="shift_jis"><p>年次有給休暇は十五日です</p>', "cp932"),
@@ -101,7 +104,8 @@ def test_a_very_deep_page_is_read_without_structure(tmp_path: Path) -> None:
 def test_a_page_saved_in_one_file_is_read(tmp_path: Path) -> None:
     saved = (
         b"From: <Saved by Blink>\r\nSubject: Leave\r\nMIME-Version: 1.0\r\n"
-        b'Content-Type: multipart/related; type="text/html"; boundary="B"\r\n\r\n--B\r\nContent-Type: text/html\r\n'
+        b'Content-Type: multipart/related; type="text/html"; boundary="B"\r\n\r\n'
+        b"--B\r\nContent-Type: text/html\r\n"
         b"Content-Transfer-Encoding: "
         b"quoted-printable\r\n\r\n<html><body><h1>Caf=C3=A9</h1><p>Twenty "
         b"days.</p></body>\r\n--B\r\n"

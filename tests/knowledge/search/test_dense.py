@@ -322,7 +322,8 @@ def test_another_embedder_keeps_keyword_search_and_offers_reindexing(
     old = dense.row().collection
     other = dense.reopened(embedder="other-meanings")
     assert other.knowledge.base(dense.user, dense.base)["vectors"] | {"done": 0, "total": 0} == {
-        "state": "mismatch", "made_with": "meanings", "current": "other-meanings", "done": 0, "total": 0,
+        "state": "mismatch", "made_with": "meanings", "current": "other-meanings",
+        "done": 0, "total": 0,
     }  # fmt: skip
     assert other.search(SYNONYM) == [] and names(other.search("days of leave")) == ["rules.txt"]
     assert other.add("car.txt", CAR)["status"] == "ready", "found by its words, like the others"
