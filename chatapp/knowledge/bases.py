@@ -285,7 +285,7 @@ class Knowledge:
     # --- the worker
 
     def has_work(self) -> bool:
-        """Say whether the document worker has anything to do."""
+        """Return whether the document worker has anything to do."""
         return self._database.read(has_pending) or self._remover.has_work()
 
     def wake(self) -> None:

@@ -172,4 +172,4 @@ def _shaped(read: Callable[[], T]) -> T:
     try:
         return read()
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as fault:
-        raise Unreachable("no answer of Chroma's") from fault
+        raise Unreachable("not a reply of Chroma") from fault

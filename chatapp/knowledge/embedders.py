@@ -68,7 +68,7 @@ class Embedder:
         self._batch_texts = BATCH_TEXTS
 
     def supports(self, text: str) -> bool:
-        """Say whether this text's vectors are useful: an English model's vectors of Chinese are
+        """Return whether this text's vectors are useful: an English model's vectors of Chinese are
         not (R@1 12.8 %)."""
         return not (self._english and is_wide(text))
 
@@ -122,7 +122,7 @@ class Embedder:
         return first + second, max(one, other)
 
     def _embeds_anything(self, heartbeat: Callable[[], None]) -> bool:
-        """Say whether the service embeds at all: then the passages were refused, not every
+        """Return whether the service embeds at all: then the passages were refused, not every
         request."""
         return self._embed_some([self._passage_prefix + "text"], heartbeat)[1] > 0
 
@@ -135,14 +135,16 @@ class Embedder:
             entries = sorted(reply["data"], key=lambda entry: entry.get("index", 0))
             vectors = [_to_vector(entry["embedding"]) for entry in entries]
             if len(vectors) != len(texts) or len({len(vector) for vector in vectors}) != 1:
-                raise ValueError("another number of vectors")
+                raise ValueError("wrong number of vectors")
             return vectors
         except InvalidResponse as fault:
             raise self._unavailable("garbled") from fault
         except Unreachable as fault:
             raise self._unavailable("away") from fault
         except ErrorStatus as fault:
-            log.warning("the embedder %s refuses: %s", self.fingerprint.model, fault.status)
+            log.warning(
+                "the embedder %s answered with status %s", self.fingerprint.model, fault.status
+            )
             raise self._unavailable(
                 "key" if fault.status in (401, 403) else "refused", fault.status
             ) from fault

@@ -102,4 +102,4 @@ class JsonClient:
         try:
             return orjson.loads(response.data or b"null")
         except ValueError as fault:
-            raise InvalidResponse("no JSON") from fault
+            raise InvalidResponse("not JSON") from fault

@@ -32,7 +32,7 @@ def wanted_fingerprint(base: KnowledgeBase) -> str | None:
 
 
 def is_made_by(fingerprint: dict[str, Any] | None, embedder_id: str) -> bool:
-    """Say whether vectors were made by an embedder, in any attempt."""
+    """Return whether vectors were made by an embedder, in any attempt."""
     return fingerprint is not None and fingerprint["id"].partition("-")[0] == embedder_id
 
 
@@ -87,7 +87,7 @@ def queue_missing(t: Session, embedder: Embedder) -> None:
 
 
 def finish_reindex(database: Database) -> bool:
-    """Switch one base whose new vectors are complete, and delete its old ones; say whether there
+    """Switch one base whose new vectors are complete, and delete its old ones; return whether there
     was one."""
     number = database.read(lambda t: t.scalars(_COMPLETE.limit(1)).first())
     if number is None:

@@ -72,7 +72,7 @@ def test_a_deletion_that_was_interrupted_is_finished_by_the_worker(shelf: Shelf)
     shelf.database.write(lambda t: mark_deleting(t, row["id"]))
     assert shelf.search("leave") == []
     assert len(shelf.knowledge.files(shelf.user, shelf.base)[0]) == 1
-    assert not shelf.knowledge.has_work(), "whoever began it may be at it still"
+    assert not shelf.knowledge.has_work(), "its deletion may still be running"
     shelf.database.write(
         lambda t: t.execute(update(File).values(lease_until=now() - timedelta(seconds=1))) and None
     )

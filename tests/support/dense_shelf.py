@@ -76,7 +76,7 @@ class Dense(Shelf):
         return set(self.database.read(lambda t: t.scalars(select(Vector.chunk_id)).all()))
 
     def is_exact(self) -> bool:
-        """Say whether SQL and Chroma hold exactly one vector for each chunk."""
+        """Return whether SQL and Chroma hold exactly one vector for each chunk."""
         chunks = set(self.database.read(lambda t: t.scalars(text("SELECT id FROM chunks")).all()))
         return (
             chunks == self.in_sql() == self.in_chroma() and self.row().indexed == self.row().changed

@@ -220,7 +220,7 @@ def locked(document: bytes) -> bytes:
     return bytes(changed)
 
 
-# --- Office files of parts written by hand, for what the libraries do not write
+# --- Office files from XML, for what the libraries cannot write
 
 WORD = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
 STRICT_WORD = 'xmlns:w="http://purl.oclc.org/ooxml/wordprocessingml/main"'
@@ -419,7 +419,7 @@ def epub(*pages: str, **more: str) -> bytes:
     return archive({**parts, **more})
 
 
-# --- further PDFs
+# --- more PDFs
 
 
 def form() -> bytes:

@@ -60,7 +60,7 @@ def headings(document: Document) -> list[str]:
 
 
 def in_order(text: str, parts: Sequence[str]) -> bool:
-    """Say whether all parts occur in a text, in this order."""
+    """Return whether all parts occur in a text, in this order."""
     place = 0
     for part in parts:
         place = text.find(part, place)

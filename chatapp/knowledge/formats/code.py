@@ -81,7 +81,7 @@ _COMMENT_OR_DECORATOR = re.compile(r"\s*(?:#(?!include|define|if|endif)|//|/\*|\
 
 
 def is_code(name: str) -> bool:
-    """Say whether a file's name is that of source code."""
+    """Return whether a file's name is that of source code."""
     path = PurePath(name.lower())
     return path.suffix in EXTENSIONS or path.name in NAMES
 

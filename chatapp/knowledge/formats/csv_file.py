@@ -35,7 +35,7 @@ def read(text: str) -> Document:
 
 
 def is_csv(text: str, extension: str) -> bool:
-    """Say whether a text is a table: by its extension, or by the same number of tabs in every
+    """Return whether a text is a table: by its extension, or by the same number of tabs in every
     line."""
     if extension in EXTENSIONS:
         return True

@@ -171,7 +171,7 @@ class _Reader:
         yield from paragraphs([row for row in filled if row], header or None)
 
     def _is_layout(self, rows: Sequence[Sequence[Any]]) -> bool:
-        """Say whether a table is page layout, as in forms and letters, rather than data."""
+        """Return whether a table is page layout, as in forms and letters, rather than data."""
         if max(map(len, rows), default=0) < 2:
             return True
         count = sum(map(len, rows))
@@ -262,7 +262,7 @@ def _children(parent: Any, wanted: str) -> Iterator[Any]:
 
 
 def _continues_above(cell: Any) -> bool:
-    """Say whether a cell continues a vertically merged one."""
+    """Return whether a cell continues a vertically merged one."""
     merged = child(cell, "tcPr", "vMerge")
     return merged is not None and attribute(merged, "val", "continue") == "continue"
 
@@ -274,7 +274,7 @@ def _column_span(cell: Any) -> int:
 
 
 def _is_contents(element: Any) -> bool:
-    """Say whether a content control is a table of contents, which names everything and answers
+    """Return whether a content control is a table of contents, which names everything and answers
     nothing."""
     gallery = child(element, "sdtPr", "docPartObj", "docPartGallery")
     return gallery is not None and "contents" in attribute(gallery, "val").lower()

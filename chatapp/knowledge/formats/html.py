@@ -71,7 +71,7 @@ UNORDERED = -1
 
 
 def is_html(text: str, extension: str) -> bool:
-    """Say whether a text is HTML: by its first tag, or by its extension if it contains tags."""
+    """Return whether a text is HTML: by its first tag, or by its extension if it contains tags."""
     begins = _FIRST_TAG.match(text[:SAMPLE_CHARACTERS])
     if begins:
         return extension != ".xml" or "html" in begins.group("tag").lower()
@@ -109,7 +109,7 @@ def add_page(builder: Builder, text: str) -> None:
 
 
 def _is_too_deep(text: str) -> bool:
-    """Say whether so many tags are open at once that the parser would take too long."""
+    """Return whether so many tags are open at once that the parser would take too long."""
     open_: Counter[str] = Counter()
     depth = 0
     for found in _TAG.finditer(text):
@@ -151,7 +151,7 @@ def _main(parsed: LexborHTMLParser, body: LexborNode, sizes: Mapping[int, int]) 
 
 
 def _add_blocks(builder: Builder, root: LexborNode, excluded: Excluded) -> bool:
-    """Add the visible blocks below a node; say whether there were any."""
+    """Add the visible blocks below a node; return whether there were any."""
     before = builder.length
     writer = _Writer(builder, excluded)
     for event, node in events(root, lambda node: is_visible(node, excluded), _is_atomic):
@@ -233,7 +233,7 @@ class _Writer:
 
 
 def is_records(table: LexborNode) -> bool:
-    """Say whether a table holds data rather than page layout."""
+    """Return whether a table holds data rather than page layout."""
     if (table.attributes.get("role") or "") in ("presentation", "none") or table.css_first(
         _LAYOUT_CONTENT
     ):

@@ -84,7 +84,7 @@ def measure(body: LexborNode) -> tuple[set[int], dict[int, int]]:
 
 
 def is_visible(node: LexborNode, excluded: Excluded = Excluded()) -> bool:
-    """Say whether an element is visible and not excluded."""
+    """Return whether an element is visible and not excluded."""
     tag = node.tag or ""
     if tag in _SKIPPED or tag.startswith(("-", "!")) or tag in excluded.tags:
         return False

@@ -20,7 +20,7 @@ _SHOWN = ("From", "To", "Cc", "Date")
 
 
 def is_mail(text: str) -> bool:
-    """Say whether a text begins with the headers of an e-mail or a saved page."""
+    """Return whether a text begins with the headers of an e-mail or a saved page."""
     return bool(_HEADER.match(text)) and bool(
         _NEEDED.search(text[:SAMPLE_CHARACTERS].partition("\n\n")[0])
     )

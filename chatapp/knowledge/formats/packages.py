@@ -69,7 +69,7 @@ class Package:
         self._relationships: dict[str, dict[str, tuple[str, str]]] = {}
 
     def has(self, name: str) -> bool:
-        """Say whether there is a part of this name."""
+        """Return whether there is a part of this name."""
         return name.lower().lstrip("/") in self.names
 
     def read(self, name: str) -> bytes:

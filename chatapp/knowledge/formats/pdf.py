@@ -141,7 +141,7 @@ def _with_appearance(line: str, content: pypdfium2.PdfTextPage | None, start: in
 
 
 def _is_bold(content: pypdfium2.PdfTextPage, place: int) -> bool:
-    """Say whether a letter is bold: by its font's name or weight."""
+    """Return whether a letter is bold: by its font's name or weight."""
     name = ctypes.create_string_buffer(NAME_BYTES)
     pdfium.FPDFText_GetFontInfo(content, place, name, NAME_BYTES, ctypes.c_int())
     return bool(_BOLD.search(name.value)) or pdfium.FPDFText_GetFontWeight(content, place) >= BOLD
@@ -166,7 +166,7 @@ def _require_text(pages: Sequence[Sequence[Line]]) -> None:
         raise Unreadable("no_text")
 
 
-# --- lines to paragraphs
+# --- joining lines into paragraphs
 
 
 def _add_page(builder: Builder, lines: Sequence[str], above: str, headings: Headings) -> str:

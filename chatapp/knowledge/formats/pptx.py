@@ -116,7 +116,7 @@ class _Reader:
                 lines if len(lines) == 1 or _kind(shape) == "subTitle" else _bulleted(shape)
             )
 
-    # --- where shapes stand
+    # --- positions of shapes
 
     def _in_order(self, shapes: list[Any], layout: str) -> list[Any]:
         """Sort shapes by line from the top, then from the left.

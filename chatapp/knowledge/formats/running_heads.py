@@ -58,7 +58,7 @@ def _edges(lines: Sequence[str]) -> list[int]:
 
 
 def _may_be_head(line: str, full: float) -> bool:
-    """Say whether a line may be a running head: not the end of a sentence, and narrower than the
+    """Return whether a line may be a running head: not the end of a sentence, and narrower than the
     text."""
     return line[-1] not in "。！？；，.!?;," and (width(line) < full * 0.9 or len(line) < 20)
 

@@ -105,7 +105,7 @@ def _labelled(label: str, text: str) -> str:
     return f"{label}: {text}" if label else text
 
 
-# --- which row is the header
+# --- header detection
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +141,7 @@ def _find_header(rows: Sequence[Row]) -> _Header | None:
 
 
 def _is_below(row: Row, groups: Row) -> bool:
-    """Say whether a row repeats its words below groups: Q1 | Q2 | Q1 | Q2 below 2023 | | 2024 |."""
+    """Return whether a row repeats its words below groups: Q1 | Q2 | Q1 | Q2 below 2023 | | 2024 |."""
     repeats = len(set(row.values())) < len(row)
     return (
         repeats
@@ -167,7 +167,7 @@ def _labels(head: Sequence[Row]) -> dict[int, str]:
 
 
 def is_header(row: Row) -> bool:
-    """Say whether a row consists of distinct words, as a file's header does."""
+    """Return whether a row consists of distinct words, as a file's header does."""
     return len(row) > 1 and _all_words(row) and len(set(row.values())) == len(row)
 
 
@@ -179,7 +179,7 @@ def _all_words(row: Row) -> bool:
 
 
 def _body_confirms(labels: Mapping[int, str], body: Sequence[Row]) -> bool:
-    """Say whether a column below a word holds only numbers or only long texts.
+    """Return whether a column below a word holds only numbers or only long texts.
 
     In doubt there is no header: "Bonn: 27" is readable without one, "Supplier: Price" is wrong.
     """
@@ -196,6 +196,6 @@ def _body_confirms(labels: Mapping[int, str], body: Sequence[Row]) -> bool:
 
 
 def is_figure(text: str) -> bool:
-    """Say whether a cell holds a number, an amount, a date or a time rather than words."""
+    """Return whether a cell holds a number, an amount, a date or a time rather than words."""
     digits = sum(map(str.isdigit, text))
     return digits * 2 > sum(map(str.isalnum, text))

@@ -67,13 +67,13 @@ class ChromaSync:
         self._wait_until = 0.0
 
     def has_work(self) -> bool:
-        """Say whether a base has changed, or the server is not the one that was checked."""
+        """Return whether a base has changed, or the server is not the one that was checked."""
         return time.monotonic() >= self._wait_until and (
             self._unchecked() is not None or self._next() is not None
         )
 
     def run_step(self) -> bool:
-        """Check all collections of a new server, or synchronise one base; say whether anything
+        """Check all collections of a new server, or synchronise one base; return whether anything
         was done."""
         if time.monotonic() < self._wait_until:
             return False
@@ -85,10 +85,10 @@ class ChromaSync:
             base = self._next()
             return base is not None and self._synchronise(base)
         except Unreachable as fault:
-            log.warning("Chroma does not answer, its index waits: %s", fault)
+            log.warning("Chroma is unreachable, synchronisation is paused: %s", fault)
             self._back_off(fault)
         except RequestRejected as fault:
-            log.warning("Chroma does not take what it is given, its index waits: %s", fault)
+            log.warning("Chroma rejected a request, synchronisation is paused: %s", fault)
             self._wait_until = time.monotonic() + 10 * RETRY_SECONDS
         return False
 
@@ -96,7 +96,7 @@ class ChromaSync:
         """Delete all collections of a base; raise Unreachable, without trying again for a while
         after a failure."""
         if time.monotonic() < self._wait_until:
-            raise Unreachable("a moment ago")
+            raise Unreachable("paused after a failure")
         try:
             for name in self._index.names(_Base(0, base_id, 0, 0, None, "").prefix):
                 self._index.drop(name)
@@ -146,7 +146,7 @@ class ChromaSync:
                 base, base.collection or "", self._sample(base)
             ):
                 log.warning(
-                    "Chroma's collection of base %d is not what SQL says; it is made again",
+                    "Chroma's collection of base %d differs from SQL; rebuilding it",
                     base.number,
                 )
                 self._mark(base, NEEDS_REBUILD)
@@ -171,7 +171,7 @@ class ChromaSync:
                     self._index.drop(old)
             return True
         log.warning(
-            "Chroma's collection of base %d does not hold what it was given; it is made again",
+            "Chroma's collection of base %d is incomplete; rebuilding it",
             base.number,
         )
         self._drop_new(base, name)
@@ -230,7 +230,7 @@ class ChromaSync:
         return _Sample(row[0], frozenset(row[1:]) - {None})
 
     def _is_right(self, base: _Base, name: str, sample: "_Sample") -> bool:
-        """Say whether a collection has the right count, and queries find its first and last
+        """Return whether a collection has the right count, and queries find its first and last
         chunk by their own vectors."""
         try:
             if self._index.count(name) != sample.count:
@@ -290,7 +290,7 @@ def _of_base(base: _Base, query: Any) -> Any:
 
 
 def _finds_itself(scores: Mapping[int, float], key: int) -> bool:
-    """Say whether a chunk is among its own neighbours, or as many equal ones fill all places."""
+    """Return whether a chunk is among its own neighbours, or as many equal ones fill all places."""
     return key in scores or (len(scores) == NEIGHBOURS and min(scores.values()) > EQUAL_SIMILARITY)
 
 

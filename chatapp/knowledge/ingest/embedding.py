@@ -107,7 +107,7 @@ class Embedding:
         )
         if None in made:
             log.warning(
-                "file %s: %d passages are found by their words only, the embedder refuses them",
+                "file %s: the embedder refused %d passages; only keyword search finds them",
                 job.file_id,
                 made.count(None),
             )

@@ -258,7 +258,7 @@ def is_claimable() -> ColumnElement[bool]:
 
 
 def has_pending(t: Session) -> bool:
-    """Say whether any file waits for a worker."""
+    """Return whether any file waits for a worker."""
     return bool(t.scalar(select(exists().where(is_claimable()))))
 
 

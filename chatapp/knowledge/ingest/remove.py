@@ -46,11 +46,11 @@ class Remover:
         self._sync = sync
 
     def has_work(self) -> bool:
-        """Say whether an unfinished deletion remains."""
+        """Return whether an unfinished deletion remains."""
         return self._database.read(lambda t: _left_file(t) is not None or _left_base(t) is not None)
 
     def run_step(self) -> bool:
-        """Finish one unfinished deletion; say whether there was one."""
+        """Finish one unfinished deletion; return whether there was one."""
         file_id = self._database.read(_left_file)
         if file_id is not None:
             self.remove_file(file_id)
@@ -83,7 +83,7 @@ class Remover:
             self.remove_base(number, lambda: time.monotonic() > until)
 
     def remove_base(self, number: int, enough: Callable[[], bool] = lambda: False) -> bool:
-        """Delete a marked base file by file; say whether it is gone.
+        """Delete a marked base file by file; return whether it is gone.
 
         `enough` may end this early; the worker does the rest.
         """
@@ -180,8 +180,8 @@ def _left_file(t: Session) -> str | None:
 
 
 def _left_base(t: Session) -> int | None:
-    nobodys = (KnowledgeBase.user_id.is_(None), KnowledgeBase.bundled.is_(None))
-    return t.scalars(select(KnowledgeBase.number).where(*nobodys).limit(1)).first()
+    ownerless = (KnowledgeBase.user_id.is_(None), KnowledgeBase.bundled.is_(None))
+    return t.scalars(select(KnowledgeBase.number).where(*ownerless).limit(1)).first()
 
 
 def _mark_one_of(t: Session, number: int) -> str | None:

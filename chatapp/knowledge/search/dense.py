@@ -78,7 +78,7 @@ class DenseSearch:
         try:
             vector = embedder.embed_query(question)
         except EmbedderUnavailable as fault:
-            log.warning("searching by words only: %s", fault.key)
+            log.warning("dense search failed, using keyword search only: %s", fault.key)
             return None
         scores: dict[int, float] = {}
         left: dict[str, list[int]] = {}
@@ -102,11 +102,11 @@ class DenseSearch:
         try:
             found = self._index.query(place.collection, vector, CANDIDATES, md5s)
         except Unreachable as fault:
-            log.warning("Chroma does not answer, searching exactly: %s", fault)
+            log.warning("Chroma is unreachable, using exact search: %s", fault)
             self._backoff_until = time.monotonic() + BACKOFF_SECONDS
             return None
         except RequestRejected as fault:
-            log.warning("Chroma does not take the question, searching exactly: %s", fault)
+            log.warning("Chroma rejected the query, using exact search: %s", fault)
             return None
         except CollectionMissing:
             return self._request_rebuild(place)
@@ -117,7 +117,7 @@ class DenseSearch:
         no vectors."""
         if not self._database.read(lambda t: exact.holds_any(t, place.base, place.fingerprint)):
             return {}
-        log.warning("Chroma has lost the vectors of base %d; they are written again", place.base)
+        log.warning("Chroma has lost the vectors of base %d; rebuilding its collection", place.base)
         same = (KnowledgeBase.number == place.base, KnowledgeBase.collection == place.collection)
         try:
             self._database.write(

@@ -53,7 +53,7 @@ def search(
 
 
 def holds_any(session: Session, base: int, fingerprint: str) -> bool:
-    """Say whether a base has any searchable vector."""
+    """Return whether a base has any searchable vector."""
     return session.execute(_vectors([base], fingerprint, None).limit(1)).first() is not None
 
 

@@ -150,7 +150,7 @@ def rank(matches: Sequence[Match], dense: DenseRanking | None = None) -> list[tu
 
 
 def _has_unfinished(session: Session, bases: Sequence[int]) -> bool:
-    """Say whether unfinished files could appear in the index."""
+    """Return whether unfinished files could appear in the index."""
     return bool(session.scalar(_UNFINISHED, {"bases": list(bases)}))
 
 

@@ -10,7 +10,7 @@ def pack(numbers: Sequence[float]) -> bytes:
     """Normalise and pack a vector; raise ValueError where it has no direction."""
     length = math.sqrt(sum(number * number for number in numbers))
     if not numbers or not math.isfinite(length) or length == 0:
-        raise ValueError("not a direction")
+        raise ValueError("the vector has no direction")
     return _little_endian(array("f", [number / length for number in numbers])).tobytes()
 
 

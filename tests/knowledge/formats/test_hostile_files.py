@@ -61,7 +61,7 @@ def padded(document: bytes, part: str, content: Iterable[bytes], padding: int = 
     )
 
 
-# --- too much
+# --- too large
 
 
 @pytest.mark.parametrize("name", ["a.txt", "a.csv", "a.html", "a.json", "a.py", "a.md"])
@@ -133,7 +133,7 @@ def test_expanding_entities_are_refused(tmp_path: Path) -> None:
     )
     content = documents.with_part(documents.word(), "word/document.xml", outside.encode())
     assert outcome(tmp_path, content, "a.docx") == "error.unreadable_file.unsafe"
-    assert text_of(outcome(tmp_path, outside, "a.xml")) == outside, "as plain text it does nothing"
+    assert text_of(outcome(tmp_path, outside, "a.xml")) == outside, "harmless as plain text"
 
 
 def test_a_pdf_with_nested_compression_stays_within_the_limits(tmp_path: Path) -> None:
@@ -144,7 +144,7 @@ def test_a_pdf_with_nested_compression_stays_within_the_limits(tmp_path: Path) -
     )
 
 
-# --- depth
+# --- deep nesting
 
 
 def test_deeply_nested_html_is_read_without_structure(tmp_path: Path) -> None:
@@ -173,7 +173,7 @@ def test_nested_word_tables_are_read_or_refused(tmp_path: Path) -> None:
     assert outcome(tmp_path, written_word(nested(120)), "a.docx") == "error.unreadable_file.nested"
 
 
-# --- long
+# --- long lines
 
 
 def test_very_long_lines_are_read_or_too_long(tmp_path: Path) -> None:
@@ -184,7 +184,7 @@ def test_very_long_lines_are_read_or_too_long(tmp_path: Path) -> None:
     )
 
 
-# --- what happens to the child
+# --- the child process
 
 
 def test_a_parser_over_its_time_limit_is_killed(tmp_path: Path) -> None:

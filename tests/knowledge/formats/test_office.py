@@ -269,7 +269,7 @@ def test_a_cell_in_the_last_row_and_column_is_read(tmp_path: Path) -> None:
 
 def test_each_slide_is_a_page_and_a_section(tmp_path: Path) -> None:
     document = read(tmp_path, documents.slides(), "leave.pptx")
-    assert len(document.pages) == 4, "the empty one counts"
+    assert len(document.pages) == 4, "including the empty one"
     assert headings(document) == ["Leave", "Towns", "No title here"]
     parts = [
         document.text[start:end].strip()
@@ -360,7 +360,7 @@ def test_an_epub_is_read_in_spine_order(tmp_path: Path) -> None:
     assert refusal_reason(tmp_path, documents.epub("<p>x</p>", **rights)) == "encrypted"
 
 
-# --- what cannot be read
+# --- unreadable files
 
 
 @pytest.mark.parametrize(

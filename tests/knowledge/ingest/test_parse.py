@@ -144,7 +144,7 @@ def test_any_other_text_is_read_as_it_stands(tmp_path: Path, name: str) -> None:
     assert (document.media_type, document.text) == ("text/plain", text)
 
 
-# --- what a file is, is told by its content
+# --- detection by content
 
 
 @pytest.mark.parametrize(
@@ -233,7 +233,7 @@ def test_text_that_begins_like_a_bitmap_is_read(tmp_path: Path) -> None:
     assert read(tmp_path, "BMW pays for it.").text == "BMW pays for it."
 
 
-# --- the child's side of the pipe
+# --- the child's output
 
 
 def test_the_outcome_is_one_line_of_json(

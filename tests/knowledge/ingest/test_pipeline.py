@@ -126,7 +126,7 @@ def test_after_a_worker_dies_another_takes_over_without_duplicates(shelf: Shelf)
         half.read(job)
     left = shelf.count("chunks")
     assert left > 0
-    assert shelf.ingest().claim("next") is None, "the lease holds"
+    assert shelf.ingest().claim("next") is None, "the lease is still valid"
     expire(shelf)
     assert shelf.database.read(has_pending)
     assert shelf.work() == ["ready"]
@@ -136,7 +136,7 @@ def test_after_a_worker_dies_another_takes_over_without_duplicates(shelf: Shelf)
         lambda t: list(t.scalars(select(Chunk.ordinal).order_by(Chunk.ordinal)))
     )
     assert ordinals == list(range(ready["chunks"]))
-    assert dead.read(job) == "lost", "the first one comes back from the dead and changes nothing"
+    assert dead.read(job) == "lost", "the first worker has lost its lease and changes nothing"
     assert shelf.knowledge.file(shelf.user, shelf.base, row["id"]) == ready
 
 

@@ -54,7 +54,7 @@ def names(found: list[Any]) -> list[str]:
     return [passage.name for passage in found]
 
 
-# --- the road of a file
+# --- from file to vectors
 
 
 def test_a_paraphrased_question_finds_passages_by_vectors(dense: Dense) -> None:
@@ -85,7 +85,7 @@ def test_a_file_waiting_for_the_embedder_resumes_by_itself_or_on_retry(
     row = dense.add("rules.txt", LEAVE)
     assert row["error"]["key"] == "error.knowledge_unavailable.embedder_key"
     embed_server.mood = ""
-    assert dense.work() == [], "its time has not come yet"
+    assert dense.work() == [], "the pause is not over"
     dense.database.write(lambda t: t.execute(update(File).values(lease_until=now())) and None)
     assert dense.work() == ["ready"]
     embed_server.mood = "html"
@@ -180,7 +180,7 @@ def test_deletion_leaves_no_vectors(dense: Dense) -> None:
     dense.add("car.txt", CAR)
     collection = dense.row().collection
     dense.knowledge.delete_file(dense.user, dense.base, row["id"])
-    assert names(dense.search(SYNONYM)) == ["car.txt"], "gone at once, whatever Chroma still holds"
+    assert names(dense.search(SYNONYM)) == ["car.txt"], "at once, even before Chroma is updated"
     dense.work()
     assert dense.is_exact() and len(dense.in_sql()) == 1
     dense.knowledge.delete(dense.user, dense.base)
@@ -230,7 +230,7 @@ def test_an_md5_filter_applies_to_vectors(dense: Dense) -> None:
     assert names(dense.search(SYNONYM, md5s=[car["md5"]])) == ["car.txt"]
 
 
-# --- Chroma in trouble
+# --- Chroma fails
 
 
 def test_without_chroma_the_search_is_exact_and_finds_the_same(
@@ -326,7 +326,7 @@ def test_another_embedder_keeps_keyword_search_and_offers_reindexing(
         "done": 0, "total": 0,
     }  # fmt: skip
     assert other.search(SYNONYM) == [] and names(other.search("days of leave")) == ["rules.txt"]
-    assert other.add("car.txt", CAR)["status"] == "ready", "found by its words, like the others"
+    assert other.add("car.txt", CAR)["status"] == "ready", "by keyword search, like the others"
     assert len(dense.in_sql()) == 1
     embed_server.dimension = 128
     shown = other.knowledge.reindex(dense.user, dense.base)

@@ -105,7 +105,7 @@ def test_a_question_is_never_parsed_as_a_query(index: Index, evil: str) -> None:
     assert {key for key, _ in index.find(*asked)} == {
         n for n, word in ((1, "bonn"), (2, "ulm")) if word in asked
     }
-    assert index.find(evil.replace('"', "")) == [], "nor is a token"
+    assert index.find(evil.replace('"', "")) == [], "neither is a token"
 
 
 def test_long_and_empty_questions_are_searched(index: Index) -> None:

@@ -63,8 +63,8 @@ def test_a_question_of_stop_words_finds_the_heading_that_asks_it(shelf: Shelf) -
         assert [passage.text for passage in shelf.search(question)] == [sections[1]]
     assert [passage.text for passage in shelf.search("你是谁？")] == ["# 你是谁？\n\n一个助手。"]
     assert shelf.search("What can you do?")[0].score == 1.0
-    assert shelf.search("Who were they?") == [], "not a heading's"
-    assert shelf.search("What?") == shelf.search("你") == [], "one word asks for nothing"
+    assert shelf.search("Who were they?") == [], "not a heading"
+    assert shelf.search("What?") == shelf.search("你") == [], "a single stop word is no question"
 
 
 def test_stop_words_do_not_count_beside_others(shelf: Shelf) -> None:
