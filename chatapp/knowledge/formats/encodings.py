@@ -171,7 +171,7 @@ def _guess(sample: bytes) -> str:
 
 
 def _is_chinese(sample: bytes, wide: str) -> bool:
-    """Return whether these bytes are Chinese in UTF-16 without a byte order mark, space or line end.
+    """Return whether bytes are Chinese in UTF-16 without a byte order mark, space or line end.
 
     Latin letters and Shift JIS read in pairs look Chinese too. Latin has few high bytes, and Shift
     JIS yields rarely used characters.

@@ -53,7 +53,7 @@ def markdown_sections(text: str) -> Iterator[Section]:
 
 
 def _is_setext_heading(before: str, line: str) -> bool:
-    """Return whether an underlined line is a heading: one line of text with a blank line before it."""
+    """Return whether an underlined line is a heading: one line of text after a blank line."""
     return bool(line.strip()) and not before.strip() and not _NO_SETEXT.match(line)
 
 

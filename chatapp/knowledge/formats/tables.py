@@ -141,7 +141,7 @@ def _find_header(rows: Sequence[Row]) -> _Header | None:
 
 
 def _is_below(row: Row, groups: Row) -> bool:
-    """Return whether a row repeats its words below groups: Q1 | Q2 | Q1 | Q2 below 2023 | | 2024 |."""
+    """Return whether a row repeats words below groups: Q1 | Q2 | Q1 | Q2 below 2023 | | 2024 |."""
     repeats = len(set(row.values())) < len(row)
     return (
         repeats

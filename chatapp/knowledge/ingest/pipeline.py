@@ -93,7 +93,6 @@ class Ingest:
 
         Files whose worker has died are included.
         """
-
         return write_with_retry(self._database, lambda t: _lease(t, owner))
 
     def read(self, job: Job) -> str:
