@@ -11,19 +11,16 @@ be parsed. A repeated step first deletes what an earlier attempt left.
 import logging
 import os
 import time
-from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import islice, zip_longest
+from collections.abc import Callable, Sequence
+from itertools import islice
 from pathlib import Path
 
 from sqlalchemy import ColumnElement, and_, case, delete, exists, insert, or_, select, update
 from sqlalchemy.orm import Session
 
-from chatapp.core.quoting import is_title
-from chatapp.core.text import HEADING_JOINT, Span, split
 from chatapp.errors import ChatAppError, DatabaseBusy, UnreadableFile
-from chatapp.knowledge.formats.document import Document, Section
+from chatapp.knowledge.formats.document import Document
+from chatapp.knowledge.ingest.chunking import Row, chunk_rows, chunk_spans
 from chatapp.knowledge.ingest.jobs import (
     BATCH_CHUNKS,
     IN_PROGRESS,
@@ -41,26 +38,17 @@ from chatapp.knowledge.ingest.jobs import (
 from chatapp.knowledge.ingest.originals import Originals
 from chatapp.knowledge.ingest.remove import Remover
 from chatapp.knowledge.ingest.sandbox import ParserBroken
-from chatapp.knowledge.search.bm25 import LexicalIndex, tokens_of
+from chatapp.knowledge.search.bm25 import LexicalIndex
 from chatapp.storage.database import Database
 from chatapp.storage.models import Chunk, File, FileText, KnowledgeBase, now
 
 HEARTBEAT_SECONDS = 10
 MAX_ATTEMPTS = 3
-MAX_TITLE = 500  # characters; a longer heading without text below it stays a section
 PARSED_PROGRESS = 0.1  # of the progress bar, when parsing is done
 
 log = logging.getLogger("chatapp.knowledge")
 
 Parse = Callable[[Path, str, Callable[[], None]], Document]
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """A chunk to be inserted, and its tokens."""
-
-    values: dict[str, object]
-    tokens: list[str]
 
 
 class Ingest:
@@ -148,12 +136,8 @@ class Ingest:
         }
         read |= {"media_type": document.media_type, "pages": pages}
         update_leased(self._database, job, read, keep_text)
-        sections = _with_text(document)
-        spans = split(
-            document.text,
-            sorted({*(section.start for section in sections), *_page_breaks(document)}),
-        )
-        rows = _rows(job, document, sections, spans)
+        spans = chunk_spans(document)
+        rows = chunk_rows(document, spans, job.file_id, job.name)
         written = 0
         while batch := list(islice(rows, BATCH_CHUNKS)):
             if self._should_stop():
@@ -162,7 +146,7 @@ class Ingest:
             self._add(job, batch, PARSED_PROGRESS + (1 - PARSED_PROGRESS) * written / len(spans))
         return written
 
-    def _add(self, job: Job, batch: Sequence[_Row], progress: float) -> None:
+    def _add(self, job: Job, batch: Sequence[Row], progress: float) -> None:
         def add(t: Session) -> None:
             rows = insert(Chunk).returning(Chunk.id, sort_by_parameter_order=True)
             ids = t.scalars(rows, [row.values for row in batch]).all()
@@ -189,61 +173,6 @@ class Ingest:
             return "lost"
         log.info("file %s cannot be read: %s", job.file_id, error.key)
         return "failed"
-
-
-def _with_text(document: Document) -> list[Section]:
-    """Return the sections; a heading without text is merged into the section below, since it
-    answers nothing."""
-    kept: list[Section] = []
-    start: int | None = None
-    for section, following in zip_longest(document.sections, document.sections[1:]):
-        start = section.start if start is None else start
-        until = (
-            following.start
-            if following and following.heading.startswith(section.heading + HEADING_JOINT)
-            else start
-        )
-        alone = 0 < until - section.start <= MAX_TITLE and is_title(
-            document.text[section.start : until], section.heading
-        )
-        if not alone:
-            kept.append(Section(start, section.heading))
-            start = None
-    return kept
-
-
-def _page_breaks(document: Document) -> list[int]:
-    """Return the pages' offsets at which a passage ends, so that it lies on one page.
-
-    A sentence that continues on the next page stays whole.
-    """
-    return [start for start in document.pages[1:] if document.text.endswith("\n\n", 0, start)]
-
-
-def _rows(
-    job: Job, document: Document, sections: Sequence[Section], spans: Sequence[Span]
-) -> Iterator[_Row]:
-    """Yield the chunks in order, each with its page, heading path and tokens."""
-    starts = [section.start for section in sections]
-    for ordinal, span in enumerate(spans):
-        section = bisect_right(starts, span.start) - 1
-        heading = sections[section].heading if section >= 0 else ""
-        body = document.text[span.start : span.end]
-        values: dict[str, object] = {
-            "file_id": job.file_id,
-            "ordinal": ordinal,
-            "start": span.start,
-            "end": span.end,
-            "page": page_of(document.pages, span.start),
-            "heading": heading,
-            "text": body,
-        }
-        yield _Row(values, tokens_of(Path(job.name).stem, heading, body))
-
-
-def page_of(pages: Sequence[int], offset: int) -> int | None:
-    """Return the number, from 1, of the page at an offset; None for formats without pages."""
-    return max(1, bisect_right(pages, offset)) if pages else None
 
 
 _IS_READ = File.status == "embedding"

@@ -19,8 +19,8 @@ from chatapp.core.prompt import Passage
 from chatapp.core.quoting import best_quote
 from chatapp.core.ranking import coverage, fuse, min_max
 from chatapp.core.text import index_tokens, is_wide, query_tokens, small_words
+from chatapp.knowledge.ingest.chunking import page_of
 from chatapp.knowledge.ingest.jobs import SEARCHABLE
-from chatapp.knowledge.ingest.pipeline import page_of
 from chatapp.knowledge.search.bm25 import (
     CANDIDATES,
     LexicalIndex,

@@ -1,0 +1,82 @@
+"""Splits a document into chunks: never across headings, nor across a page that begins a block."""
+
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from pathlib import Path
+
+from chatapp.core.quoting import is_title
+from chatapp.core.text import HEADING_JOINT, Span, split
+from chatapp.knowledge.formats.document import Document, Section
+from chatapp.knowledge.search.bm25 import tokens_of
+
+MAX_TITLE = 500  # characters; a longer heading without text below it stays a section
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A chunk to be inserted, and its tokens."""
+
+    values: dict[str, object]
+    tokens: list[str]
+
+
+def chunk_spans(document: Document) -> list[Span]:
+    """Return where the document's chunks begin and end."""
+    starts = {section.start for section in _sections_with_text(document)}
+    return split(document.text, sorted({*starts, *_page_breaks(document)}))
+
+
+def chunk_rows(document: Document, spans: Sequence[Span], file_id: str, name: str) -> Iterator[Row]:
+    """Yield the chunks in order, each with its page, heading path and tokens."""
+    sections = _sections_with_text(document)
+    starts = [section.start for section in sections]
+    for ordinal, span in enumerate(spans):
+        section = bisect_right(starts, span.start) - 1
+        heading = sections[section].heading if section >= 0 else ""
+        body = document.text[span.start : span.end]
+        values: dict[str, object] = {
+            "file_id": file_id,
+            "ordinal": ordinal,
+            "start": span.start,
+            "end": span.end,
+            "page": page_of(document.pages, span.start),
+            "heading": heading,
+            "text": body,
+        }
+        yield Row(values, tokens_of(Path(name).stem, heading, body))
+
+
+def page_of(pages: Sequence[int], offset: int) -> int | None:
+    """Return the number, from 1, of the page at an offset; None for formats without pages."""
+    return max(1, bisect_right(pages, offset)) if pages else None
+
+
+def _sections_with_text(document: Document) -> list[Section]:
+    """Return the sections; a heading without text is merged into the section below, since it
+    answers nothing."""
+    kept: list[Section] = []
+    start: int | None = None
+    for section, following in zip_longest(document.sections, document.sections[1:]):
+        start = section.start if start is None else start
+        until = (
+            following.start
+            if following and following.heading.startswith(section.heading + HEADING_JOINT)
+            else start
+        )
+        alone = 0 < until - section.start <= MAX_TITLE and is_title(
+            document.text[section.start : until], section.heading
+        )
+        if not alone:
+            kept.append(Section(start, section.heading))
+            start = None
+    return kept
+
+
+def _page_breaks(document: Document) -> list[int]:
+    """Return the pages' offsets at which a passage ends, so that it lies on one page.
+
+    A sentence that continues on the next page stays whole.
+    """
+    return [start for start in document.pages[1:] if document.text.endswith("\n\n", 0, start)]
