@@ -81,14 +81,14 @@ class DenseSearch:
             log.warning("dense search failed, using keyword search only: %s", fault.key)
             return None
         scores: dict[int, float] = {}
-        left: dict[str, list[int]] = {}
+        unsearched: dict[str, list[int]] = {}
         for place in places:
             found = self._query_chroma(place, vector, md5s)
             if found is None:
-                left.setdefault(place.fingerprint, []).append(place.base)
+                unsearched.setdefault(place.fingerprint, []).append(place.base)
             else:
                 scores |= found
-        for fingerprint, numbers in left.items():
+        for fingerprint, numbers in unsearched.items():
             scores |= self._search_exactly(numbers, fingerprint, vector, md5s)
         best = sorted(scores, key=lambda one: -scores[one])[:CANDIDATES]
         return DenseRanking({one: scores[one] for one in best}, embedder.share)
@@ -113,8 +113,7 @@ class DenseSearch:
         return found if found or md5s is not None else self._request_rebuild(place)
 
     def _request_rebuild(self, place: _StoredVectors) -> Mapping[int, float] | None:
-        """Request that a missing or empty collection be rebuilt; return no results if there are
-        no vectors."""
+        """Request the rebuild of a lost collection; return {} if the base has no vectors."""
         if not self._database.read(lambda t: exact.holds_any(t, place.base, place.fingerprint)):
             return {}
         log.warning("Chroma has lost the vectors of base %d; rebuilding its collection", place.base)
