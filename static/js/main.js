@@ -6,7 +6,7 @@ import { mountPickers } from './chat/pickers.js';
 import { readConfig } from './core/config.js';
 import { delegate, find } from './core/dom.js';
 import { t } from './core/i18n.js';
-import { once } from './core/later.js';
+import { once, readStyle } from './core/later.js';
 import { saidBefore } from './core/storage.js';
 import { mountKnowledge } from './knowledge/mount.js';
 import { api } from './net/api.js';
@@ -37,10 +37,20 @@ async function start() {
     },
   });
   const knowledge = mountKnowledge({ api, library, limit: limits.upload_bytes ?? null });
-  const page = new ChatPage({ api, library, sessions, connect, files: knowledge.files, show: knowledge.open });
+  const page = new ChatPage({
+    api,
+    library,
+    sessions,
+    connect,
+    files: knowledge.files,
+    show: knowledge.open,
+  });
   mountAccount({ api, user, defaults, accounts: auth !== 'off' });
   mountPickers(find(document, '[data-composer]'), {
-    library, connect: () => connect(), manage: () => knowledge.open(), mayConnect: () => user.role === 'admin',
+    library,
+    connect: () => connect(),
+    manage: () => knowledge.open(),
+    mayConnect: () => user.role === 'admin',
   });
   delegate(document, 'click', '[data-use-from-code]', () => useFromCode(page.sessionId));
   delegate(document, 'click', '[data-new-chat]', (_link, event) => {
@@ -50,7 +60,9 @@ async function start() {
     void page.go(null);
   });
   document.addEventListener('keydown', (event) => {
-    if (!(event.shiftKey && (event.ctrlKey || event.metaKey) && event.key.toLowerCase() === 'o')) return;
+    if (!(event.shiftKey && (event.ctrlKey || event.metaKey) && event.key.toLowerCase() === 'o')) {
+      return;
+    }
     event.preventDefault();
     void page.go(null);
   });
@@ -63,11 +75,21 @@ async function start() {
 
 /** @param {Library} library @param {boolean} allowed @returns {(reason?: string) => void} */
 function mountConnect(library, allowed) {
-  const load = once(async () => new (await import('./suppliers/connect.js')).ConnectDialog({ api, library }));
+  const load = once(async () => {
+    const [{ ConnectDialog }] = await Promise.all([
+      import('./suppliers/connect.js'),
+      readStyle('connect'),
+    ]);
+    return new ConnectDialog({ api, library });
+  });
   /** @param {string} [reason] */
   const connect = (reason) => {
-    if (allowed) void load().then((dialog) => dialog.open(reason), () => toast(t('net.unreachable'), { stays: true }));
-    else toast(t('connect.ask_admin'), { stays: true });
+    if (allowed) {
+      void load().then(
+        (dialog) => dialog.open(reason),
+        () => toast(t('net.unreachable'), { stays: true }),
+      );
+    } else toast(t('connect.ask_admin'), { stays: true });
   };
   for (const button of document.querySelectorAll('[data-connect]')) {
     if (!(button instanceof HTMLElement)) continue;
@@ -77,10 +99,19 @@ function mountConnect(library, allowed) {
   return connect;
 }
 
-/** @param {Library} library @param {boolean} accounts @returns {(id: string|null) => void} for a chat, null for a new one */
+/**
+ * @param {Library} library
+ * @param {boolean} accounts
+ * @returns {(id: string|null) => void} for a chat, null for a new one
+ */
 function mountCode(library, accounts) {
-  const load = once(async () => new (await import('./chat/code.js')).CodeDialog({ api, library, accounts }));
-  return (id) => void load().then((dialog) => dialog.open(id)).catch(toastError);
+  const load = once(
+    async () => new (await import('./chat/code.js')).CodeDialog({ api, library, accounts }),
+  );
+  return (id) =>
+    void load()
+      .then((dialog) => dialog.open(id))
+      .catch(toastError);
 }
 
 start().catch(toastError);

@@ -1,6 +1,7 @@
 /**
- * Wires everything by which documents come to the page. What sends them and the dialog that shows them are read later: the
- * first when the page has nothing else to do, the second when it is wanted.
+ * Wires everything by which documents come to the page. What sends them and the dialog that shows
+ * them are read later: the first when the page has nothing else to do, the second when it is
+ * wanted.
  */
 import { delegate, find, findAs } from '../core/dom.js';
 import { t } from '../core/i18n.js';
@@ -8,14 +9,23 @@ import { once, readStyle, whenIdle } from '../core/later.js';
 import { toastError } from '../ui/toast.js';
 import { chosen, mountDrop, mountPaste } from './drop.js';
 
+const STYLES = ['knowledge', 'knowledge-files', 'knowledge-search'];
+
 /** @typedef {import('./dialog.js').KnowledgeDialog} KnowledgeDialog */
 /** @typedef {import('./intake.js').Intake} Intake */
 /** @typedef {import('./drop.js').Found} Found */
-/** @typedef {(base?: string, file?: string, at?: import('../types.js').Source) => void} Open shows a base, a file of it, a passage of that */
-/** @typedef {{unsent: (base: string) => number, tidy: () => void, subscribe: (listener: () => void) => void}} OnTheWay files that are being added */
+/**
+ * @typedef {(base?: string, file?: string, at?: import('../types.js').Source) => void} Open shows a
+ *   base, a file of it, a passage of that
+ */
+/**
+ * @typedef {{unsent: (base: string) => number, tidy: () => void,
+ *   subscribe: (listener: () => void) => void}} OnTheWay files that are being added
+ */
 
 /**
- * @param {{api: import('../net/api.js').Api, library: import('../chat/library.js').Library, limit: number|null}} deps
+ * @param {{api: import('../net/api.js').Api, library: import('../chat/library.js').Library,
+ *   limit: number|null}} deps
  * @returns {{files: OnTheWay, open: Open}}
  */
 export function mountKnowledge({ api, library, limit }) {
@@ -29,17 +39,29 @@ export function mountKnowledge({ api, library, limit }) {
     return intake;
   });
   const load = once(async () => {
-    const [{ KnowledgeDialog: Dialog }, { queue }] = await Promise.all([import('./dialog.js'), takeIn(), readStyle('knowledge')]);
+    const [{ KnowledgeDialog: Dialog }, { queue }] = await Promise.all([
+      import('./dialog.js'),
+      takeIn(),
+      ...STYLES.map(readStyle),
+    ]);
     dialog = new Dialog({ api, library, queue, pick });
     return dialog;
   });
   /** @type {Open} */
-  const open = (base, file, at) => void load().then((shown) => shown.open(base, file, at), unreachable);
-  const pick = mountPicker((files, base) => void takeIn().then((into) => (base ? into.addTo(base, files) : into.addToChat(files)), unreachable));
+  const open = (base, file, at) =>
+    void load().then((shown) => shown.open(base, file, at), unreachable);
+  const pick = mountPicker(
+    (files, base) =>
+      void takeIn().then(
+        (into) => (base ? into.addTo(base, files) : into.addToChat(files)),
+        unreachable,
+      ),
+  );
   delegate(document, 'click', '[data-add-documents], [data-empty-add]', () => pick(null, false));
   delegate(document, 'click', '[data-open-knowledge]', () => open());
   delegate(document, 'pointerover', '[data-open-knowledge]', () => void load().catch(() => {}));
-  const add = (/** @type {Found[]} */ files, /** @type {string|null} */ base) => void takeIn().then((into) => take(into, dialog, files, base), unreachable);
+  const add = (/** @type {Found[]} */ files, /** @type {string|null} */ base) =>
+    void takeIn().then((into) => take(into, dialog, files, base), unreachable);
   mountDrop({ add, words: (base) => dropWords(library, base) });
   mountPaste((files) => add(files, null));
   whenIdle(takeIn);
@@ -48,12 +70,19 @@ export function mountKnowledge({ api, library, limit }) {
     files: {
       unsent: (base) => intake?.queue.unsent(base) ?? 0,
       tidy: () => intake?.queue.tidy(),
-      subscribe: (listener) => void (intake ? intake.queue.subscribe(listener) : listeners.push(listener)),
+      subscribe: (listener) =>
+        void (intake ? intake.queue.subscribe(listener) : listeners.push(listener)),
     },
   };
 }
 
-/** Files that were dropped or pasted. @param {Intake} intake @param {KnowledgeDialog|null} dialog @param {Found[]} files @param {string|null} base that they were dropped on */
+/**
+ * Files that were dropped or pasted.
+ * @param {Intake} intake
+ * @param {KnowledgeDialog|null} dialog
+ * @param {Found[]} files
+ * @param {string|null} base that they were dropped on
+ */
 async function take(intake, dialog, files, base) {
   const target = base ?? dialog?.shown ?? null;
   if (target) {
@@ -69,15 +98,21 @@ async function take(intake, dialog, files, base) {
 /** What is read later could not be read. */
 const unreachable = () => toastError(new Error(t('net.unreachable')));
 
-/** @param {import('../chat/library.js').Library} library @param {string|null} base what the files are above */
+/**
+ * @param {import('../chat/library.js').Library} library
+ * @param {string|null} base what the files are above
+ */
 function dropWords(library, base) {
   const target = library.base(base ?? library.choice.get().base);
-  return target && !target.bundled ? t('documents.drop.base', { name: target.name }) : t('documents.drop.new');
+  return target && !target.bundled
+    ? t('documents.drop.base', { name: target.name })
+    : t('documents.drop.new');
 }
 
 /**
  * The browser's own choosing of files.
- * @param {(files: Found[], base: string|null) => void} add @returns {(base: string|null, folder: boolean) => void}
+ * @param {(files: Found[], base: string|null) => void} add
+ * @returns {(base: string|null, folder: boolean) => void}
  */
 function mountPicker(add) {
   const files = findAs(document, '[data-file-input]', HTMLInputElement);
