@@ -86,7 +86,7 @@ READS_CHINESE = (
     "web/pages.py",  # the languages' own names
 )
 BAD_NAMES = {"utils", "util", "helper", "manager", "base", "common", "misc"}
-MOST_LINES, MOST_FUNCTION_LINES = 350, 60
+MOST_LINES, MOST_FUNCTION_LINES, MOST_COLUMNS = 350, 60, 100
 BEGINS = re.compile(r"\b(engine|connection|session|t|transaction)\.begin(_nested)?$", re.IGNORECASE)
 HAN = re.compile(r"[\u3400-\u9fff]")
 MARKUP = re.compile(
@@ -95,6 +95,12 @@ MARKUP = re.compile(
 CODE_FROM_TEXT = re.compile(r"\beval\(|\bnew Function\(|\bset(Timeout|Interval)\(\s*[\"'`]")
 
 FILES = sorted(PACKAGE.rglob("*.py"))
+PAGE_FILES = sorted(
+    path
+    for folder in ("static/js", "static/css", "tests/js")
+    for path in (ROOT / folder).rglob("*")
+    if path.suffix in (".js", ".css")
+)
 
 
 def name(path: Path) -> str:
@@ -310,7 +316,23 @@ def test_markup_enters_the_page_through_one_door(path: Path) -> None:
         assert not MARKUP.search(text)
     assert not CODE_FROM_TEXT.search(text)
     assert not HAN.search(re.sub(r"//.*|/\*[\s\S]*?\*/", "", text)), "texts belong into static/i18n"
-    assert len(text.splitlines()) <= MOST_LINES
+
+
+@pytest.mark.parametrize("path", PAGE_FILES, ids=lambda path: path.name)
+def test_scripts_and_style_sheets_are_short(path: Path) -> None:
+    lines_of = path.read_text(encoding="utf-8").splitlines()
+    wide = [number for number, line in enumerate(lines_of, 1) if len(line) > MOST_COLUMNS]
+    assert not wide, f"{path.name}: lines {wide} are longer than {MOST_COLUMNS} columns"
+    assert len(lines_of) <= MOST_LINES or "tests" in path.parts
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in PAGE_FILES if path.suffix == ".css"], ids=lambda path: path.name
+)
+def test_style_sheets_hold_one_declaration_a_line(path: Path) -> None:
+    text = re.sub(r"\"[^\"]*\"|/\*[\s\S]*?\*/", "", path.read_text(encoding="utf-8"))
+    packed = [number for number, line in enumerate(text.splitlines(), 1) if line.count(";") > 1]
+    assert not packed, f"{path.name}: lines {packed}"
 
 
 @pytest.mark.parametrize(

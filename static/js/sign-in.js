@@ -1,4 +1,7 @@
-/** The sign-in page: a one-time link from the address, or name and password; then, once, the offer of a password. */
+/**
+ * The sign-in page: a one-time link from the address, or name and password; then, once, the offer
+ * of a password.
+ */
 import { setLanguage } from './account/settings.js';
 import { readConfig } from './core/config.js';
 import { delegate, find, findAs, showText } from './core/dom.js';
@@ -52,13 +55,20 @@ function start() {
   readConfig();
   mountReveal();
   const link = decodeURIComponent(location.hash.slice(1));
-  if (!link && 'signedIn' in document.body.dataset) return enter(); // a fresh link may be for another account
+  // A signed-in user with a link still sees this page: the link may be for another account.
+  if (!link && 'signedIn' in document.body.dataset) return enter();
   show(link ? 'link' : 'form');
-  find(document, '[data-link-go]').addEventListener('click', () => void attempt(() => useLink(link)));
+  find(document, '[data-link-go]').addEventListener(
+    'click',
+    () => void attempt(() => useLink(link)),
+  );
   find(document, '[data-login]').addEventListener('submit', (event) => {
     event.preventDefault();
     void attempt(async () => {
-      await api.post('/api/auth/login', { name: field('[data-name]').value.trim(), password: field('[data-login-password]').value });
+      await api.post('/api/auth/login', {
+        name: field('[data-name]').value.trim(),
+        password: field('[data-login-password]').value,
+      });
       enter();
     });
   });
@@ -70,7 +80,9 @@ function start() {
     });
   });
   find(document, '[data-skip]').addEventListener('click', enter);
-  delegate(document, 'click', '[data-set-language]', (button) => setLanguage(button.dataset.setLanguage ?? 'en'));
+  delegate(document, 'click', '[data-set-language]', (button) =>
+    setLanguage(button.dataset.setLanguage ?? 'en'),
+  );
   window.addEventListener('hashchange', () => location.reload());
   if (!link) field('[data-login-password]').focus();
   document.body.dataset.ready = '';

@@ -3,51 +3,70 @@
  *
  * @typedef {{code: string, message: string, retryable?: boolean}} Problem
  * @typedef {{id: string, title: string, pinned?: boolean, updated_at: string, created_at?: string,
- *   knowledge_base_id?: string|string[]|null, filter_by_file_md5?: string[], search_k?: number|null,
- *   supplier?: string|null, model?: string|null, leaf_id?: string|null}} Session
- * @typedef {{n: number, file_id: string, md5: string, name: string, page?: number|null, heading?: string|null,
- *   start: number, end: number, quote?: string, text?: string, score?: number, knowledge_base_id?: string,
- *   by?: {words?: number|null, vectors?: number|null}}} Source
- * @typedef {{ordinal: number, page: number|null, heading: string, start: number, end: number, text: string}} Chunk
- * @typedef {{file_id: string, name: string}} Unread a file that was not read yet when an answer was written
- * @typedef {'sending'|'unsent'|'queued'|'running'|'complete'|'stopped'|'failed'|'interrupted'} Status
- * @typedef {{id: string, session_id: string|null, parent_id: string|null, role: 'user'|'assistant', content: string,
- *   status: Status, reasoning?: string|null, sources?: Source[]|null, citations?: number[]|null, knowledge?: string|null,
- *   unread?: Unread[]|null, finish_reason?: string|null, model?: string|null, supplier?: string|null, error?: Problem|null,
+ *   knowledge_base_id?: string|string[]|null, filter_by_file_md5?: string[],
+ *   search_k?: number|null, supplier?: string|null, model?: string|null, leaf_id?: string|null}}
+ *   Session
+ * @typedef {{n: number, file_id: string, md5: string, name: string, page?: number|null,
+ *   heading?: string|null, start: number, end: number, quote?: string, text?: string,
+ *   score?: number, knowledge_base_id?: string, by?: {words?: number|null, vectors?: number|null}}}
+ *   Source
+ * @typedef {{ordinal: number, page: number|null, heading: string, start: number, end: number,
+ *   text: string}} Chunk
+ * @typedef {{file_id: string, name: string}} Unread a file that was not read yet when an answer was
+ *   written
+ * @typedef {'sending'|'unsent'|'queued'|'running'|'complete'|'stopped'|'failed'|'interrupted'}
+ *   Status
+ * @typedef {{id: string, session_id: string|null, parent_id: string|null, role: 'user'|'assistant',
+ *   content: string, status: Status, reasoning?: string|null, sources?: Source[]|null,
+ *   citations?: number[]|null, knowledge?: string|null, unread?: Unread[]|null,
+ *   finish_reason?: string|null, model?: string|null, supplier?: string|null, error?: Problem|null,
  *   timings?: Record<string, number>|null, created_at?: string}} Message
  * @typedef {{supplier: string, model: string, name?: string, builtin?: boolean}} Model
- * @typedef {{state: string, made_with?: string|null, current?: string|null, done?: number, total?: number}} Vectors
- * @typedef {{id: string, name: string, description?: string, files: number, chunks: number, state?: string,
- *   bundled?: boolean, failed?: number, pending?: number, vectors?: Vectors|null}} Base
- * @typedef {{id: string, name: string, size: number, status: string, progress?: number|null, pages?: number|null,
- *   media_type?: string, chunks?: number, error?: Problem|null, knowledge_base_id?: string, created_at?: string,
- *   duplicate?: boolean}} StoredFile
- * @typedef {{name: string, label: string, base_url: string, needs_key: boolean, local: boolean, models: string[]}} Preset
- * @typedef {{id: string, name: string, preset?: string|null, base_url: string, has_key: boolean, models: string[],
- *   enabled: boolean, source?: string}} Supplier
+ * @typedef {{state: string, made_with?: string|null, current?: string|null, done?: number,
+ *   total?: number}} Vectors
+ * @typedef {{id: string, name: string, description?: string, files: number, chunks: number,
+ *   state?: string, bundled?: boolean, failed?: number, pending?: number, vectors?: Vectors|null}}
+ *   Base
+ * @typedef {{id: string, name: string, size: number, status: string, progress?: number|null,
+ *   pages?: number|null, media_type?: string, chunks?: number, error?: Problem|null,
+ *   knowledge_base_id?: string, created_at?: string, duplicate?: boolean}} StoredFile
+ * @typedef {{name: string, label: string, base_url: string, needs_key: boolean, local: boolean,
+ *   models: string[]}} Preset
+ * @typedef {{id: string, name: string, preset?: string|null, base_url: string, has_key: boolean,
+ *   models: string[], enabled: boolean, source?: string, options?: Record<string, unknown>}}
+ *   Supplier
  * @typedef {{preset: string, label: string, base_url: string, models: string[]}} LocalServer
  * @typedef {{ok: boolean, models: string[], error?: Problem, ms?: number}} TestResult
- * @typedef {{id: string, name: string, role: string, has_password: boolean, language: string|null}} User
- * @typedef {{id: string, kind: 'personal'|'terminal'|'environment', name: string, created_at: string, used_at: string|null, token?: string}} Token
- * @typedef {{temperature: number|null, system_prompt: string, max_length: number, documents_only: boolean}} Defaults how questions are asked
- * @typedef {{chats: number, messages: number, knowledge_bases: number, files: number, file_bytes: number,
- *   embedder: string|null, home: string|null, database: 'sqlite'|'postgresql'|null}} Stored what is there of somebody's
+ * @typedef {{id: string, name: string, role: string, has_password: boolean, language: string|null}}
+ *   User
+ * @typedef {{id: string, kind: 'personal'|'terminal'|'environment', name: string,
+ *   created_at: string, used_at: string|null, token?: string}} Token
+ * @typedef {{temperature: number|null, system_prompt: string, max_length: number,
+ *   documents_only: boolean}} Defaults how questions are asked
+ * @typedef {{chats: number, messages: number, knowledge_bases: number, files: number,
+ *   file_bytes: number, embedder: string|null, home: string|null,
+ *   database: 'sqlite'|'postgresql'|null}} Stored what is there of somebody's
  *
  * @typedef {object} View what shows messages
- * @property {(path: Message[], tree: import('./chat/tree.js').MessageTree) => void} show the whole path
+ * @property {(path: Message[], tree: import('./chat/tree.js').MessageTree) => void} show the whole
+ *   path
  * @property {(message: Message) => void} update one message, all but its streamed text
  * @property {(message: Message, event: import('./net/events.js').WireEvent) => void} stream
- * @property {(message: Message, gap: import('./net/run.js').Gap) => void} gap the connection is gone, or there again
+ * @property {(message: Message, gap: import('./net/run.js').Gap) => void} gap the connection is
+ *   gone, or there again
  * @property {(message: Message, state: import('./net/stop.js').StopState) => void} stopping
  * @property {(message: Message) => void} finish no more text will come
  *
  * @typedef {object} Hooks what the rest of the page wants to know
- * @property {() => {llm_config: {supplier: string, model: string}, knowledge_config: object|null}} choice
+ * @property {() => {llm_config: {supplier: string, model: string}, knowledge_config: object|null}}
+ *   choice
  * @property {(live: boolean) => void} live
- * @property {(sessionId: string, asked: boolean) => void} accepted what was sent has arrived at the server; whether that was a question
+ * @property {(sessionId: string, asked: boolean) => void} accepted what was sent has arrived at the
+ *   server; whether that was a question
  * @property {(outcome: import('./net/run.js').Outcome) => void} ended
  * @property {() => void} signedOut
- * @property {(text: string, problem: Problem) => boolean} refused back to the composer; false when there is no room
+ * @property {(text: string, problem: Problem) => boolean} refused back to the composer; false when
+ *   there is no room
  * @property {(problem: Problem) => void} problem
  */
 export {};

@@ -9,12 +9,50 @@ const env = () => ({ cited: new Set([1, 2, 3]) });
 const DOCUMENTS = 150;
 
 const PARTS = [
-  '# Title\n', 'A heading\n===\n', '## 小结\n\n', 'Plain words with **bold** and `code`.\n', '含**“中文”**后文，见 https://example.com。后文\n',
-  '- one\n- two\n', '- one\n\n  second paragraph\n\n- two\n', '1. a\n2. b\n   - c\n', '* star\n', '10) ten\n', '> quote\n> more\n', '> lazy\ncontinued\n',
-  '```js\nlet a = 1;\n\nlet b;\n```\n', '```\nnever closed\n\n', '~~~text\n```\n~~~\n', '    indented\n\n    more\n', '  ```\n  indented fence\n  ```\n',
-  '| a | b |\n|:--|--:|\n| 1 | 2 |\n', '| not a table\n', '---\n', '***\n', 'See [1], [2, 3] and [9].\n', '[1]: file.pdf\n', '[ref]: https://example.com "t"\n\n[ref]\n',
-  '![pic](https://example.com/a.png)\n', '<div>\nraw\n</div>\n', '<!-- comment\n', '\\\n', '&amp; &copy;\n', '~~gone~~\n', 'line one  \nline two\n',
-  '\n', '\n\n', ' \n', '\t\n', '- \n', '1.\n', '>\n', '#\n', '[^1]: foot\n', 'tail without end', '- [ ] task\n', '   three\n', '日本語。한국어。\n',
+  '# Title\n',
+  'A heading\n===\n',
+  '## 小结\n\n',
+  'Plain words with **bold** and `code`.\n',
+  '含**“中文”**后文，见 https://example.com。后文\n',
+  '- one\n- two\n',
+  '- one\n\n  second paragraph\n\n- two\n',
+  '1. a\n2. b\n   - c\n',
+  '* star\n',
+  '10) ten\n',
+  '> quote\n> more\n',
+  '> lazy\ncontinued\n',
+  '```js\nlet a = 1;\n\nlet b;\n```\n',
+  '```\nnever closed\n\n',
+  '~~~text\n```\n~~~\n',
+  '    indented\n\n    more\n',
+  '  ```\n  indented fence\n  ```\n',
+  '| a | b |\n|:--|--:|\n| 1 | 2 |\n',
+  '| not a table\n',
+  '---\n',
+  '***\n',
+  'See [1], [2, 3] and [9].\n',
+  '[1]: file.pdf\n',
+  '[ref]: https://example.com "t"\n\n[ref]\n',
+  '![pic](https://example.com/a.png)\n',
+  '<div>\nraw\n</div>\n',
+  '<!-- comment\n',
+  '\\\n',
+  '&amp; &copy;\n',
+  '~~gone~~\n',
+  'line one  \nline two\n',
+  '\n',
+  '\n\n',
+  ' \n',
+  '\t\n',
+  '- \n',
+  '1.\n',
+  '>\n',
+  '#\n',
+  '[^1]: foot\n',
+  'tail without end',
+  '- [ ] task\n',
+  '   three\n',
+  '日本語。한국어。\n',
 ];
 
 /** @param {number} seed a small generator, so that a failure can be seen again */
@@ -28,7 +66,10 @@ function random(seed) {
 /** @param {number} seed */
 function documentOf(seed) {
   const next = random(seed);
-  const parts = Array.from({ length: 2 + Math.floor(next() * 9) }, () => PARTS[Math.floor(next() * PARTS.length)]);
+  const parts = Array.from(
+    { length: 2 + Math.floor(next() * 9) },
+    () => PARTS[Math.floor(next() * PARTS.length)],
+  );
   return parts.map((part) => (next() < 0.55 ? `${part}\n` : part)).join('');
 }
 
@@ -42,11 +83,15 @@ function stream(text, step) {
     committed += engine.render(tail.slice(0, cut), env());
     tail = tail.slice(cut);
     const shown = committed + engine.render(tail, env());
-    assert.equal(shown, engine.render(text.slice(0, at + step), env()), JSON.stringify(text.slice(0, at + step)));
+    assert.equal(
+      shown,
+      engine.render(text.slice(0, at + step), env()),
+      JSON.stringify(text.slice(0, at + step)),
+    );
   }
 }
 
-test('every prefix of many documents looks like the whole rendering', () => {
+test('every prefix renders like the whole document', () => {
   for (let seed = 1; seed <= DOCUMENTS; seed += 1) stream(documentOf(seed), 1 + (seed % 4));
 });
 
@@ -56,19 +101,30 @@ test('finished blocks are committed, the last two are not', () => {
   assert.equal(split(engine, 'one\n\ntwo').cut, 0);
 });
 
-test('an open code fence is seen, a closed or indented one is not', () => {
+test('an open code fence is detected, a closed or indented one is not', () => {
   assert.deepEqual(split(engine, 'a\n\n```js\nlet a').fence, { marker: '`', size: 3 });
   assert.deepEqual(split(engine, '~~~~\nx\n~~~\n').fence, { marker: '~', size: 4 });
-  for (const text of ['```js\na\n```', '```js\na\n```\n', '  ```\na', 'text', '```js', '- ```\n  a']) assert.equal(split(engine, text).fence, null, text);
+  for (const text of [
+    '```js\na\n```',
+    '```js\na\n```\n',
+    '  ```\na',
+    'text',
+    '```js',
+    '- ```\n  a',
+  ]) {
+    assert.equal(split(engine, text).fence, null, text);
+  }
 });
 
-test('a line that can become the end of a fence is taken for one', () => {
+test('a line that may become a closing fence counts as one', () => {
   const fence = { marker: '`', size: 3 };
   for (const line of ['`', '``', '```', '   ```', '````  ']) assert.ok(mayClose(line, fence), line);
-  for (const line of ['a', '```js', '    ```', '~~~', '` `']) assert.ok(!mayClose(line, fence), line);
+  for (const line of ['a', '```js', '    ```', '~~~', '` `']) {
+    assert.ok(!mayClose(line, fence), line);
+  }
 });
 
-test('marks that are open at the end are closed while they are typed, and nowhere else', () => {
+test('open marks in the last line are closed while it is typed', () => {
   const cases = {
     'plain text': 'plain text',
     'a **bold': 'a **bold**',

@@ -4,11 +4,27 @@ import { test } from 'node:test';
 import { Conversation } from '../../static/js/chat/conversation.js';
 import { block, chunk, CONTEXT, DONE, until } from './scene.js';
 
-const question = (/** @type {string} */ id, /** @type {string|null} */ parent) => ({ id, parent_id: parent, role: 'user', content: id, status: 'complete', session_id: 's1' });
-const answer = (/** @type {string} */ id, /** @type {string} */ parent, more = {}) => ({ id, parent_id: parent, role: 'assistant', content: id, status: 'complete', session_id: 's1', ...more });
+const question = (/** @type {string} */ id, /** @type {string|null} */ parent) => ({
+  id,
+  parent_id: parent,
+  role: 'user',
+  content: id,
+  status: 'complete',
+  session_id: 's1',
+});
+const answer = (/** @type {string} */ id, /** @type {string} */ parent, more = {}) => ({
+  id,
+  parent_id: parent,
+  role: 'assistant',
+  content: id,
+  status: 'complete',
+  session_id: 's1',
+  ...more,
+});
 
 /**
- * A chat on a server that is a list of messages and a list of streams; `null` is a network that does not answer.
+ * A chat on a server that is a list of messages and a list of streams; `null` is a network that
+ * does not answer.
  * @param {any[]} stored @param {(string|null)[]} streams
  */
 async function chat(stored, streams) {
@@ -20,18 +36,26 @@ async function chat(stored, streams) {
   const server = { messages: stored, reads: 0 };
   const get = async (/** @type {string} */ address) => {
     server.reads += 1;
-    return address.includes('/messages') ? { items: structuredClone(server.messages), next: null } : { id: 's1', leaf_id: server.messages.at(-1).id };
+    return address.includes('/messages')
+      ? { items: structuredClone(server.messages), next: null }
+      : { id: 's1', leaf_id: server.messages.at(-1).id };
   };
   const conversation = new Conversation({
     api: { get, patch: async () => null },
     view: {
       show: (messages) => (path = messages),
-      update: () => {}, gap: () => {}, stopping: () => {}, finish: () => {},
+      update: () => {},
+      gap: () => {},
+      stopping: () => {},
+      finish: () => {},
       stream: (message) => void shown.push(message.content),
     },
     hooks: {
       choice: () => ({ llm_config: { supplier: 'openai', model: 'echo' }, knowledge_config: null }),
-      live: () => {}, accepted: () => {}, refused: () => false, signedOut: () => {},
+      live: () => {},
+      accepted: () => {},
+      refused: () => false,
+      signedOut: () => {},
       ended: () => (ended += 1),
       problem: (problem) => problems.push(problem),
     },
@@ -42,17 +66,30 @@ async function chat(stored, streams) {
         if (stream === null || stream === undefined) throw new TypeError('Failed to fetch');
         return new Response(stream, { headers: { 'Content-Type': 'text/event-stream' } });
       },
-      hidden: () => false, random: () => 1,
+      hidden: () => false,
+      random: () => 1,
       wait: async () => {},
       watch: () => () => {},
     },
   });
   await conversation.open('s1');
-  return { conversation, sent, problems, server, shown, ids: () => path.map((message) => message.id), last: () => path.at(-1), over: (/** @type {number} */ n) => until(() => ended === n) };
+  return {
+    conversation,
+    sent,
+    problems,
+    server,
+    shown,
+    ids: () => path.map((message) => message.id),
+    last: () => path.at(-1),
+    over: (/** @type {number} */ n) => until(() => ended === n),
+  };
 }
 
-test('a wish for another answer that seemed to fail keeps its name, so it is fulfilled once', async () => {
-  const { conversation, sent, problems, ids, last, over } = await chat([question('q1', null), answer('a1', 'q1')], [null, CONTEXT + chunk('b', 2) + DONE]);
+test('a repeated request for another answer keeps its id', async () => {
+  const { conversation, sent, problems, ids, last, over } = await chat(
+    [question('q1', null), answer('a1', 'q1')],
+    [null, CONTEXT + chunk('b', 2) + DONE],
+  );
   conversation.regenerate(last());
   await over(1);
   assert.equal(problems.length, 1);
@@ -64,9 +101,12 @@ test('a wish for another answer that seemed to fail keeps its name, so it is ful
   assert.equal(sent[1].client_message_id, sent[0].client_message_id);
 });
 
-test('an answer that goes on shows what it goes on with, until the whole comes', async () => {
+test('a continued answer shows the earlier text until its own arrives', async () => {
   const partial = answer('a1', 'q1', { status: 'stopped', content: 'One two ' });
-  const { conversation, sent, shown, last, over } = await chat([question('q1', null), partial], [CONTEXT + chunk('One two ', 9) + chunk('three', 14) + DONE]);
+  const { conversation, sent, shown, last, over } = await chat(
+    [question('q1', null), partial],
+    [CONTEXT + chunk('One two ', 9) + chunk('three', 14) + DONE],
+  );
   conversation.continue(last());
   assert.equal(last().content, 'One two ');
   await over(1);
@@ -75,24 +115,36 @@ test('an answer that goes on shows what it goes on with, until the whole comes',
   assert.equal(last().content, 'One two three');
 });
 
-test('an answer that was stopped before it could go on has no text', async () => {
+test('a continued answer that is stopped before its first text is empty', async () => {
   const partial = answer('a1', 'q1', { status: 'interrupted', content: 'One two ' });
-  const { conversation, ids, last, over } = await chat([question('q1', null), partial], [CONTEXT + block({ type: 'done', data: { finish_reason: 'stopped' } }, 2)]);
+  const { conversation, ids, last, over } = await chat(
+    [question('q1', null), partial],
+    [CONTEXT + block({ type: 'done', data: { finish_reason: 'stopped' } }, 2)],
+  );
   conversation.continue(last());
   await over(1);
   assert.deepEqual(ids(), ['q1', 'm1']);
   assert.equal(last().content, '');
 });
 
-test('what was asked elsewhere is shown and read along; where nothing happened one look is all', async () => {
-  const { conversation, sent, server, ids, last, over } = await chat([question('q1', null), answer('a1', 'q1')], [CONTEXT.replaceAll('m1', 'a2') + chunk('all', 4) + DONE]);
+test('refresh shows an answer from another tab and costs one request otherwise', async () => {
+  const { conversation, sent, server, ids, last, over } = await chat(
+    [question('q1', null), answer('a1', 'q1')],
+    [CONTEXT.replaceAll('m1', 'a2') + chunk('all', 4) + DONE],
+  );
   assert.equal(server.reads, 2);
   assert.equal(await conversation.refresh(), false);
   assert.equal(server.reads, 3);
-  server.messages.push(question('q2', 'a1'), answer('a2', 'q2', { status: 'running', content: '' }));
+  server.messages.push(
+    question('q2', 'a1'),
+    answer('a2', 'q2', { status: 'running', content: '' }),
+  );
   assert.equal(await conversation.refresh(), true);
   assert.deepEqual(ids(), ['q1', 'a1', 'q2', 'a2']);
-  assert.deepEqual(sent.map((request) => request.url), ['/chat/stream/a2']);
+  assert.deepEqual(
+    sent.map((request) => request.url),
+    ['/chat/stream/a2'],
+  );
   await over(1);
   assert.deepEqual([last().status, last().content], ['complete', 'all']);
 });

@@ -5,34 +5,43 @@ import { Delivery } from '../../static/js/net/delivery.js';
 import { block, chunk, CONTEXT, scene } from './scene.js';
 
 /**
- * @param {{first: number, last: number, pieces?: number}} arrived ms after asking @param {Record<string, number>|null} timings
+ * @param {{first: number, last: number, pieces?: number}} arrived ms after asking
+ * @param {Record<string, number>|null} timings
  */
 function judged({ first, last, pieces = 40 }, timings) {
   const delivery = new Delivery(5_000);
   delivery.note('context', 5_000 + first);
-  for (let piece = 0; piece < pieces; piece += 1) delivery.note('chunk', 5_000 + first + ((last - first) * piece) / pieces);
+  for (let piece = 0; piece < pieces; piece += 1) {
+    delivery.note('chunk', 5_000 + first + ((last - first) * piece) / pieces);
+  }
   delivery.note('done', 5_000 + last);
   return delivery.verdict(timings);
 }
 
 const SLOWLY = { ttft_ms: 400, total_ms: 6_000 };
 
-test('what was written for seconds and came in one piece at the end was held back', () => {
+test('an answer written over seconds that arrives in one burst is buffered', () => {
   assert.equal(judged({ first: 6_010, last: 6_040 }, SLOWLY), 'held');
 });
 
-test('two seconds of silence may be the network’s', () => {
-  assert.equal(judged({ first: 2_310, last: 2_340 }, { ttft_ms: 200, total_ms: 2_300 }), 'doubtful');
+test('a burst after two seconds is only suspicious', () => {
+  assert.equal(
+    judged({ first: 2_310, last: 2_340 }, { ttft_ms: 200, total_ms: 2_300 }),
+    'doubtful',
+  );
 });
 
-test('what came as it was written flows', () => {
+test('an answer that arrives as it is written is flowing', () => {
   assert.equal(judged({ first: 30, last: 6_040 }, SLOWLY), 'flows');
   assert.equal(judged({ first: 1_500, last: 6_040 }, SLOWLY), 'flows');
 });
 
-test('nothing is said of what is quick, short, read later or without times', () => {
+test('quick, short, resumed or untimed answers are not judged', () => {
   assert.equal(judged({ first: 900, last: 940 }, { ttft_ms: 100, total_ms: 900 }), 'unknown');
-  assert.equal(judged({ first: 8_010, last: 8_040 }, { ttft_ms: 7_900, total_ms: 8_000 }), 'unknown');
+  assert.equal(
+    judged({ first: 8_010, last: 8_040 }, { ttft_ms: 7_900, total_ms: 8_000 }),
+    'unknown',
+  );
   assert.equal(judged({ first: 6_010, last: 6_040, pieces: 3 }, SLOWLY), 'unknown');
   assert.equal(judged({ first: 20, last: 40 }, SLOWLY), 'unknown');
   assert.equal(judged({ first: 6_010, last: 6_040 }, null), 'unknown');
@@ -42,7 +51,11 @@ test('nothing is said of what is quick, short, read later or without times', () 
 const PIECES = Array.from({ length: 20 }, (_, n) => chunk('a', n + 2)).join('');
 const END = block({ type: 'done', data: { finish_reason: 'stop', timings: SLOWLY } }, 99);
 
-/** @param {import('./scene.js').Reply[]} replies @param {object} [options] @param {(run: import('../../static/js/net/run.js').Run) => void} [meanwhile] */
+/**
+ * @param {import('./scene.js').Reply[]} replies
+ * @param {object} [options]
+ * @param {(run: import('../../static/js/net/run.js').Run) => void} [meanwhile]
+ */
 async function verdict(replies, options, meanwhile) {
   const { run, outcomes, pass } = scene(replies, options);
   const over = run.start();
@@ -52,7 +65,7 @@ async function verdict(replies, options, meanwhile) {
   return outcomes[0].delivery;
 }
 
-test('a reader judges what it asked for itself and read in one go, in sight', async () => {
+test('only an answer read in one go on a visible page is judged', async () => {
   const whole = { body: CONTEXT + PIECES + END };
   assert.equal(await verdict([whole]), 'held');
   assert.equal(await verdict([whole], { target: { attach: 'm1' } }), 'unknown');

@@ -1,4 +1,7 @@
-/** The two catalogues say the same things, the page says nothing that is not in them, and they hold nothing unsaid. */
+/**
+ * The two catalogues say the same things, the page says nothing that is not in them, and they hold
+ * nothing unsaid.
+ */
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
@@ -7,33 +10,49 @@ import { count, setWords, t } from '../../static/js/core/i18n.js';
 const ROOT = new URL('../../', import.meta.url);
 const read = (/** @type {string} */ path) => readFileSync(new URL(path, ROOT), 'utf8');
 /** @param {string} folder @param {string} ending @returns {string[]} */
-const files = (folder, ending) => readdirSync(new URL(folder, ROOT), { recursive: true })
-  .map((name) => `${folder}${name}`).filter((name) => name.endsWith(ending));
+const files = (folder, ending) =>
+  readdirSync(new URL(folder, ROOT), { recursive: true })
+    .map((name) => `${folder}${name}`)
+    .filter((name) => name.endsWith(ending));
 
 const english = JSON.parse(read('static/i18n/en.json'));
 const chinese = JSON.parse(read('static/i18n/zh-CN.json'));
 const SERVER = ['error.', 'server.', 'builtin.', 'cli.'];
-const pageKeys = Object.keys(english).filter((key) => !SERVER.some((prefix) => key.startsWith(prefix)));
-const sources = [...files('static/js/', '.js'), ...files('templates/', '.html')].map((path) => ({ path, text: read(path) }));
+const pageKeys = Object.keys(english).filter(
+  (key) => !SERVER.some((prefix) => key.startsWith(prefix)),
+);
+const sources = [...files('static/js/', '.js'), ...files('templates/', '.html')].map((path) => ({
+  path,
+  text: read(path),
+}));
 const holes = (/** @type {string} */ text) => [...text.matchAll(/\{\w+\}/g)].map(String).sort();
 
 /** Keys that are put together at run time: where they are, and the beginnings they have. */
-const BUILT = ['phase.', 'file.', 'answer.', 'settings.theme.', 'empty.suggestion.', 'knowledge.vectors.'];
+const BUILT = [
+  'phase.',
+  'file.',
+  'answer.',
+  'settings.theme.',
+  'empty.suggestion.',
+  'knowledge.vectors.',
+];
 
 test('both catalogues have the same keys', () => {
   assert.deepEqual(Object.keys(english).sort(), Object.keys(chinese).sort());
 });
 
-test('both have the same placeholders, and no sentence is empty', () => {
+test('both have the same placeholders and no empty texts', () => {
   for (const key of Object.keys(english)) {
     assert.deepEqual(holes(english[key]), holes(chinese[key]), key);
     assert.ok(english[key].trim() && chinese[key].trim(), key);
   }
 });
 
-test('every key that the page uses exists', () => {
+test('every key used by the page exists', () => {
   for (const { path, text } of sources) {
-    for (const [, key] of text.matchAll(/\bt\(\s*'([\w.]+)'\s*[,)]/g)) assert.ok(key in english, `${path}: ${key}`);
+    for (const [, key] of text.matchAll(/\bt\(\s*'([\w.]+)'\s*[,)]/g)) {
+      assert.ok(key in english, `${path}: ${key}`);
+    }
     for (const [, key] of text.matchAll(/\bcount\(\s*'([\w.]+)'\s*,/g)) {
       assert.ok(`${key}.one` in english && `${key}.other` in english, `${path}: ${key}`);
     }
@@ -44,16 +63,24 @@ test('every key of the page is used', () => {
   const all = sources.map(({ text }) => text).join('\n');
   for (const key of pageKeys) {
     const stem = key.replace(/\.(one|other)$/, '');
-    assert.ok(all.includes(`'${key}'`) || all.includes(`'${stem}'`) || BUILT.some((prefix) => key.startsWith(prefix)), key);
+    assert.ok(
+      all.includes(`'${key}'`) ||
+        all.includes(`'${stem}'`) ||
+        BUILT.some((prefix) => key.startsWith(prefix)),
+      key,
+    );
   }
 });
 
-test('no Chinese stands outside the catalogue', () => {
+test('no Chinese text outside the catalogue', () => {
   for (const { path, text } of sources) assert.doesNotMatch(text, /\p{Script=Han}/u, path);
 });
 
-test('words are filled and counted in the reader’s language', () => {
-  setWords({ greet: 'Hello {name}, {name}{unknown}', 'file.one': '{n} file', 'file.other': '{n} files' }, 'en');
+test('texts are filled and counted in the user’s language', () => {
+  setWords(
+    { greet: 'Hello {name}, {name}{unknown}', 'file.one': '{n} file', 'file.other': '{n} files' },
+    'en',
+  );
   assert.equal(t('greet', { name: 'Li' }), 'Hello Li, Li{unknown}');
   assert.equal(t('missing.key'), 'missing.key');
   assert.deepEqual([count('file', 1), count('file', 1200)], ['1 file', '1,200 files']);

@@ -8,17 +8,28 @@ import { Library } from '../../static/js/chat/library.js';
 const BASES = ['a', 'b', 'c'].map((id) => ({ id, name: id.toUpperCase(), files: 1 }));
 const MODEL = { supplier: 'builtin', model: 'extractive' };
 
-/** @param {string|string[]|null} knowledge_base_id @returns {Promise<Library>} in a chat that was asked from these */
+/**
+ * @param {string|string[]|null} knowledge_base_id
+ * @returns {Promise<Library>} in a chat that was asked from these
+ */
 async function entered(knowledge_base_id) {
-  const answers = { '/api/models': { items: [], default: MODEL }, '/api/knowledge': { items: BASES } };
-  const api = { get: async (/** @type {keyof typeof answers} */ path) => answers[path], patch: async () => ({}) };
+  const answers = {
+    '/api/models': { items: [], default: MODEL },
+    '/api/knowledge': { items: BASES },
+  };
+  const api = {
+    get: async (/** @type {keyof typeof answers} */ path) => answers[path],
+    patch: async () => ({}),
+  };
   const library = new Library(/** @type {any} */ (api));
   await library.load();
-  library.enter(/** @type {Session} */ (/** @type {unknown} */ ({ id: 's', ...MODEL, knowledge_base_id })));
+  library.enter(
+    /** @type {Session} */ (/** @type {unknown} */ ({ id: 's', ...MODEL, knowledge_base_id })),
+  );
   return library;
 }
 
-test('a chat that was asked from several bases goes on with all of them', async () => {
+test('a chat with several knowledge bases keeps all of them', async () => {
   const library = await entered(['a', 'c', 'gone']);
   assert.equal(library.chosenNames, 'A · C');
   assert.deepEqual(library.request().knowledge_config, { knowledge_base_id: ['a', 'c'] });
@@ -26,7 +37,7 @@ test('a chat that was asked from several bases goes on with all of them', async 
   assert.deepEqual(library.request().knowledge_config, { knowledge_base_id: ['a', 'c'] });
 });
 
-test('one base, or none, is what is chosen', async () => {
+test('a chat with one base or none has that choice', async () => {
   const library = await entered(['a', 'c']);
   await library.chooseBase('b');
   assert.equal(library.chosenNames, 'B');

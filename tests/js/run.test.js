@@ -4,14 +4,16 @@ import { test } from 'node:test';
 import { block, chunk, CONTEXT, DONE, MESSAGE, scene, until } from './scene.js';
 
 test('an answer is read to its end', async () => {
-  const { run, outcomes, text, requests } = scene([{ body: CONTEXT + chunk('Hello ', 7) + chunk('you', 10) + DONE }]);
+  const { run, outcomes, text, requests } = scene([
+    { body: CONTEXT + chunk('Hello ', 7) + chunk('you', 10) + DONE },
+  ]);
   await run.start();
   assert.equal(outcomes[0].state, 'done');
   assert.equal(text(), 'Hello you');
   assert.equal(requests.length, 1);
 });
 
-test('a drop is no stop: what was missed follows by position, and nothing twice', async () => {
+test('a dropped connection resumes from its position without repeating text', async () => {
   const { run, outcomes, text, requests } = scene([
     { body: CONTEXT + chunk('Hello ', 7), then: 'drop' },
     { body: chunk('dear ', 12) },
@@ -20,9 +22,14 @@ test('a drop is no stop: what was missed follows by position, and nothing twice'
   ]);
   await run.start();
   assert.equal(text(), 'Hello dear you');
-  assert.deepEqual(requests.slice(1).map((request) => [request.url, request.after]), [
-    ['/chat/stream/m1', 'm1:7'], ['/chat/stream/m1', 'm1:12'], ['/chat/stream/m1', 'm1:12'],
-  ]);
+  assert.deepEqual(
+    requests.slice(1).map((request) => [request.url, request.after]),
+    [
+      ['/chat/stream/m1', 'm1:7'],
+      ['/chat/stream/m1', 'm1:12'],
+      ['/chat/stream/m1', 'm1:12'],
+    ],
+  );
   assert.equal(requests.filter((request) => request.method === 'POST').length, 1);
   assert.equal(outcomes[0].state, 'done');
 });
@@ -36,14 +43,24 @@ test('events without an id do not move the position', async () => {
   assert.equal(requests[1].after, 'm1:2');
 });
 
-test('waiting grows, and starts small again after progress', async () => {
-  const { run, waits } = scene([{ body: CONTEXT }, null, null, { body: chunk('a', 2) }, { body: DONE }]);
+test('the back-off grows and starts small again after progress', async () => {
+  const { run, waits } = scene([
+    { body: CONTEXT },
+    null,
+    null,
+    { body: chunk('a', 2) },
+    { body: DONE },
+  ]);
   await run.start();
   assert.deepEqual(waits, [500, 1000, 2000, 500]);
 });
 
-test('a server that stays away is waited for, with a word to the reader once it takes long', async () => {
-  const { run, outcomes, gaps, waits, pass } = scene([{ body: CONTEXT + chunk('a', 2) }, ...Array(9).fill(null), { body: chunk('b', 3) + DONE }]);
+test('the page retries a missing server and reports a long gap', async () => {
+  const { run, outcomes, gaps, waits, pass } = scene([
+    { body: CONTEXT + chunk('a', 2) },
+    ...Array(9).fill(null),
+    { body: chunk('b', 3) + DONE },
+  ]);
   const over = run.start();
   await until(() => waits.length > 6);
   assert.deepEqual(gaps, ['short']);
@@ -54,15 +71,17 @@ test('a server that stays away is waited for, with a word to the reader once it 
   assert.equal(outcomes[0].state, 'done');
   assert.deepEqual(gaps, ['short', 'long', '']);
 });
-test('a question that reaches nobody is unsent', async () => {
+test('a question that does not reach a server is unsent', async () => {
   const { run, outcomes, requests } = scene([null]);
   await run.start();
   assert.deepEqual(outcomes, [{ state: 'unsent' }]);
   assert.equal(requests.length, 1);
 });
 
-test('a refusal before the stream carries the server’s sentence', async () => {
-  const body = JSON.stringify({ error: { code: 'no_model', message: 'Please choose a model first.' } });
+test('a refusal before the stream carries the server’s message', async () => {
+  const body = JSON.stringify({
+    error: { code: 'no_model', message: 'Please choose a model first.' },
+  });
   const { run, outcomes } = scene([{ status: 409, body }]);
   await run.start();
   assert.equal(outcomes[0].state, 'refused');
@@ -70,31 +89,42 @@ test('a refusal before the stream carries the server’s sentence', async () => 
   assert.equal(outcomes[0].error.message, 'Please choose a model first.');
 });
 
-test('a proxy’s page is a refusal too', async () => {
+test('a proxy’s HTML page is a refusal', async () => {
   const { run, outcomes } = scene([{ status: 502, body: '<html>Bad gateway</html>' }]);
   await run.start();
   assert.equal(outcomes[0].error.code, 'unexpected');
 });
 
-test('a stream cut before its first event is asked for again under the same name', async () => {
-  const { run, outcomes, requests } = scene([{ body: '' }, { body: CONTEXT + DONE }], { target: { ask: { question: 'x', client_message_id: 'c' } } });
+test('a stream cut before its first event is requested again with the same id', async () => {
+  const { run, outcomes, requests } = scene([{ body: '' }, { body: CONTEXT + DONE }], {
+    target: { ask: { question: 'x', client_message_id: 'c' } },
+  });
   await run.start();
-  assert.deepEqual(requests.map((request) => request.method), ['POST', 'POST']);
+  assert.deepEqual(
+    requests.map((request) => request.method),
+    ['POST', 'POST'],
+  );
   assert.equal(outcomes[0].state, 'done');
 });
 
-test('while coming back, a busy server is waited for as long as it says, and a missing answer is the end', async () => {
+test('reconnecting respects Retry-After and ends at a missing answer', async () => {
   const gone = JSON.stringify({ error: { code: 'not_found', message: 'gone' } });
   const { run, outcomes, waits } = scene([
-    { body: CONTEXT }, { status: 503, body: '{}', headers: { 'Retry-After': '7' } }, { status: 502, body: '<html>' }, { status: 404, body: gone },
+    { body: CONTEXT },
+    { status: 503, body: '{}', headers: { 'Retry-After': '7' } },
+    { status: 502, body: '<html>' },
+    { status: 404, body: gone },
   ]);
   await run.start();
   assert.deepEqual(waits, [500, 7500, 2000]);
   assert.deepEqual([outcomes[0].state, outcomes[0].error.code], ['refused', 'not_found']);
 });
 
-test('only somebody who asks for it cuts short what the server wants to be waited for', async () => {
-  const { run, requests, waits } = scene([{ body: CONTEXT }, { status: 503, headers: { 'Retry-After': '60' } }, { body: DONE }], { held: true });
+test('only an explicit retry cuts Retry-After short', async () => {
+  const { run, requests, waits } = scene(
+    [{ body: CONTEXT }, { status: 503, headers: { 'Retry-After': '60' } }, { body: DONE }],
+    { held: true },
+  );
   const over = run.start();
   await until(() => waits.length === 1);
   run.nudge('seen');
@@ -108,22 +138,30 @@ test('only somebody who asks for it cuts short what the server wants to be waite
   assert.equal(run.state, 'done');
 });
 
-test('a network’s sign-in page that answers everything is no answer', async () => {
+test('a captive portal’s sign-in page is not taken for an answer', async () => {
   const portal = { body: '<html>Welcome to the hotel', headers: { 'Content-Type': 'text/html' } };
-  const { run, outcomes, text } = scene([{ body: CONTEXT + chunk('a', 2) }, portal, portal, { body: chunk('b', 3) + DONE }]);
+  const { run, outcomes, text } = scene([
+    { body: CONTEXT + chunk('a', 2) },
+    portal,
+    portal,
+    { body: chunk('b', 3) + DONE },
+  ]);
   await run.start();
   assert.equal(text(), 'ab');
   assert.equal(outcomes[0].state, 'done');
 });
 
-test('who is not signed in any more is told so, not that the answer failed', async () => {
+test('a lost login is a refusal, not a failed answer', async () => {
   const { run, outcomes } = scene([{ body: CONTEXT + chunk('a', 2) }, { status: 401, body: '{}' }]);
   await run.start();
   assert.deepEqual([outcomes[0].state, outcomes[0].error.status], ['refused', 401]);
 });
-test('an event that cannot be read: the stream is taken up again once, then it is said', async () => {
+test('an unreadable event is retried once, then reported', async () => {
   const broken = 'data: {"type":"chunk",\n\n';
-  const once = scene([{ body: CONTEXT + chunk('a', 2) + broken + chunk('lost', 6) }, { body: chunk('b', 3) + DONE }]);
+  const once = scene([
+    { body: CONTEXT + chunk('a', 2) + broken + chunk('lost', 6) },
+    { body: chunk('b', 3) + DONE },
+  ]);
   await once.run.start();
   assert.equal(once.text(), 'ab');
   assert.equal(once.requests[1].after, 'm1:2');
@@ -136,32 +174,48 @@ test('an event that cannot be read: the stream is taken up again once, then it i
   }
 });
 
-test('events of a newer server are passed over', async () => {
-  const { run, events, outcomes } = scene([{ body: CONTEXT + block({ type: 'mood', data: 1 }) + DONE }]);
+test('unknown event types are ignored', async () => {
+  const { run, events, outcomes } = scene([
+    { body: CONTEXT + block({ type: 'mood', data: 1 }) + DONE },
+  ]);
   await run.start();
-  assert.deepEqual(events.map((event) => event.type), ['context', 'done']);
+  assert.deepEqual(
+    events.map((event) => event.type),
+    ['context', 'done'],
+  );
   assert.equal(outcomes[0].state, 'done');
 });
 
-test('an error event ends the reading', async () => {
-  const { run, outcomes, events } = scene([{ body: CONTEXT + chunk('a', 2) + block({ type: 'error', data: 'No.', code: 'upstream_auth' }, 3) }]);
+test('an error event ends the run', async () => {
+  const { run, outcomes, events } = scene([
+    {
+      body:
+        CONTEXT + chunk('a', 2) + block({ type: 'error', data: 'No.', code: 'upstream_auth' }, 3),
+    },
+  ]);
   await run.start();
   assert.deepEqual(outcomes, [{ state: 'failed' }]);
   assert.equal(events.at(-1).code, 'upstream_auth');
 });
 
-test('after a reset everything follows again', async () => {
+test('after a reset the text starts again from the beginning', async () => {
   const { run, text } = scene([
     { body: CONTEXT + chunk('lost in a crash', 16), then: 'drop' },
-    { body: 'event: reset\ndata: {"type":"reset","data":{}}\n\n' + CONTEXT + chunk('kept', 5) + DONE },
+    {
+      body:
+        'event: reset\ndata: {"type":"reset","data":{}}\n\n' + CONTEXT + chunk('kept', 5) + DONE,
+    },
   ]);
   await run.start();
   assert.equal(text(), 'kept');
 });
 
-test('silence longer than three pings is a drop, and a ping is no silence', async () => {
+test('silence longer than three pings is a drop; a ping is not silence', async () => {
   const ping = 'event: ping\ndata: {"type":"ping","data":{}}\n\n';
-  const { run, pass, requests, outcomes } = scene([{ body: CONTEXT + chunk('a', 2) + ping, then: 'hang' }, { body: DONE }]);
+  const { run, pass, requests, outcomes } = scene([
+    { body: CONTEXT + chunk('a', 2) + ping, then: 'hang' },
+    { body: DONE },
+  ]);
   const over = run.start();
   await until(() => run.state === 'streaming');
   pass(29_000);
@@ -172,8 +226,12 @@ test('silence longer than three pings is a drop, and a ping is no silence', asyn
   assert.equal(outcomes[0].state, 'done');
 });
 
-test('a server that takes the connection and says nothing is left for another try', async () => {
-  const { run, pass, requests, gaps } = scene([{ body: CONTEXT }, { then: 'hang' }, { body: DONE }]);
+test('a server that accepts the connection and stays silent is retried', async () => {
+  const { run, pass, requests, gaps } = scene([
+    { body: CONTEXT },
+    { then: 'hang' },
+    { body: DONE },
+  ]);
   const over = run.start();
   await until(() => requests.length === 2);
   assert.deepEqual(gaps, ['short']);
@@ -181,7 +239,7 @@ test('a server that takes the connection and says nothing is left for another tr
   await over;
   assert.equal(requests.length, 3);
 });
-test('a page that comes to the front does not trust a silent connection', async () => {
+test('a page that becomes visible reopens a silent connection', async () => {
   const { run, pass, outcomes } = scene([{ body: CONTEXT, then: 'hang' }, { body: DONE }]);
   const over = run.start();
   await until(() => run.state === 'streaming');
@@ -193,8 +251,11 @@ test('a page that comes to the front does not trust a silent connection', async 
   assert.equal(outcomes[0].state, 'done');
 });
 
-test('a network that has changed has ended the connection, whatever it seems', async () => {
-  const { run, requests, waits } = scene([{ body: CONTEXT + chunk('a', 2), then: 'hang' }, { body: DONE }]);
+test('a network change reopens the connection', async () => {
+  const { run, requests, waits } = scene([
+    { body: CONTEXT + chunk('a', 2), then: 'hang' },
+    { body: DONE },
+  ]);
   const over = run.start();
   await until(() => run.state === 'streaming');
   run.nudge('online');
@@ -203,7 +264,7 @@ test('a network that has changed has ended the connection, whatever it seems', a
   assert.deepEqual(waits, [500]);
 });
 
-test('leaving is no stop', async () => {
+test('closing the page does not stop the answer', async () => {
   const { run, requests, outcomes } = scene([{ body: CONTEXT, then: 'hang' }]);
   const over = run.start();
   await until(() => run.state === 'streaming');
@@ -214,8 +275,13 @@ test('leaving is no stop', async () => {
 });
 
 test('attaching reads from the beginning', async () => {
-  const { run, requests, text } = scene([{ body: CONTEXT + chunk('all', 4) + DONE }], { target: { attach: MESSAGE } });
+  const { run, requests, text } = scene([{ body: CONTEXT + chunk('all', 4) + DONE }], {
+    target: { attach: MESSAGE },
+  });
   await run.start();
-  assert.deepEqual(requests.map((request) => [request.method, request.url, request.after]), [['GET', '/chat/stream/m1', null]]);
+  assert.deepEqual(
+    requests.map((request) => [request.method, request.url, request.after]),
+    [['GET', '/chat/stream/m1', null]],
+  );
   assert.equal(text(), 'all');
 });

@@ -1,15 +1,26 @@
-/** A reader of one answer against a network that misbehaves on request, under a clock that goes when it is told to. */
+/**
+ * A reader of one answer against a network that misbehaves on request, under a clock that goes when
+ * it is told to.
+ */
 import assert from 'node:assert/strict';
 import { Run } from '../../static/js/net/run.js';
 
-/** @typedef {{status?: number, body?: string, headers?: Record<string, string>, then?: 'end'|'drop'|'hang'}} Reply */
+/**
+ * @typedef {{status?: number, body?: string, headers?: Record<string, string>,
+ *   then?: 'end'|'drop'|'hang'}} Reply
+ */
 
 export const MESSAGE = 'm1';
-export const block = (/** @type {object} */ event, /** @type {number|null} */ at = null) => `${at === null ? '' : `id: ${MESSAGE}:${at}\n`}data: ${JSON.stringify(event)}\n\n`;
-export const CONTEXT = block({ type: 'context', data: 'Handbook', session_id: 's1', message_id: MESSAGE, question_id: 'q1' }, 1);
+export const block = (/** @type {object} */ event, /** @type {number|null} */ at = null) =>
+  `${at === null ? '' : `id: ${MESSAGE}:${at}\n`}data: ${JSON.stringify(event)}\n\n`;
+export const CONTEXT = block(
+  { type: 'context', data: 'Handbook', session_id: 's1', message_id: MESSAGE, question_id: 'q1' },
+  1,
+);
 export const DONE = block({ type: 'done', data: { finish_reason: 'stop' } }, 99);
 export const STOPPED = block({ type: 'done', data: { finish_reason: 'stopped' } }, 99);
-export const chunk = (/** @type {string} */ data, /** @type {number} */ at) => block({ type: 'chunk', data }, at);
+export const chunk = (/** @type {string} */ data, /** @type {number} */ at) =>
+  block({ type: 'chunk', data }, at);
 
 /** @param {Reply} reply @param {AbortSignal|null|undefined} signal */
 function respond({ status = 200, body = '', headers = {}, then = 'end' }, signal) {
@@ -18,10 +29,17 @@ function respond({ status = 200, body = '', headers = {}, then = 'end' }, signal
       if (body) controller.enqueue(new TextEncoder().encode(body));
       if (then === 'end') controller.close();
       if (then === 'drop') setTimeout(() => controller.error(new TypeError('Load failed')));
-      if (then === 'hang') signal?.addEventListener('abort', () => controller.error(new DOMException('', 'AbortError')));
+      if (then === 'hang') {
+        signal?.addEventListener('abort', () =>
+          controller.error(new DOMException('', 'AbortError')),
+        );
+      }
     },
   });
-  return new Response(stream, { status, headers: { 'Content-Type': 'text/event-stream; charset=utf-8', ...headers } });
+  return new Response(stream, {
+    status,
+    headers: { 'Content-Type': 'text/event-stream; charset=utf-8', ...headers },
+  });
 }
 
 /** Timers that go off when `pass` comes to them. */
@@ -45,12 +63,17 @@ function clock() {
 }
 
 /**
- * A run against a list of replies, one for each request; `null` is a network that does not answer, and what the list does
- * not hold neither. `stops` are the statuses that DELETE gets; 204 where it holds none. Waiting takes no time, unless `held`.
+ * A run against a list of replies, one for each request; `null` is a network that does not answer,
+ * and what the list does not hold neither. `stops` are the statuses that DELETE gets; 204 where it
+ * holds none. Waiting takes no time, unless `held`.
  * @param {(Reply|null)[]} replies
- * @param {{target?: import('../../static/js/net/run.js').Target, stops?: (number|null)[], held?: boolean, hidden?: boolean}} [options]
+ * @param {{target?: import('../../static/js/net/run.js').Target, stops?: (number|null)[],
+ *   held?: boolean, hidden?: boolean}} [options]
  */
-export function scene(replies, { target = { ask: { question: 'x' } }, stops = [], held = false, hidden = false } = {}) {
+export function scene(
+  replies,
+  { target = { ask: { question: 'x' } }, stops = [], held = false, hidden = false } = {},
+) {
   /** @type {{url: string, method: string, after: string|null}[]} */ const requests = [];
   /** @type {any[]} */ const events = [];
   /** @type {any[]} */ const outcomes = [];
@@ -58,29 +81,44 @@ export function scene(replies, { target = { ask: { question: 'x' } }, stops = []
   /** @type {string[]} */ const gaps = [];
   /** @type {string[]} */ const told = [];
   const { now, watch, pass } = clock();
-  const run = new Run(target, {
-    event: (event) => events.push(event),
-    gap: (gap) => gaps.push(gap),
-    stop: (state) => told.push(state),
-    end: (outcome) => outcomes.push(outcome),
-  }, {
-    fetch: async (url, init = {}) => {
-      requests.push({ url: String(url), method: init.method ?? 'GET', after: new Headers(init.headers).get('Last-Event-ID') });
-      const reply = init.method === 'DELETE' ? stopped(stops) : replies.shift();
-      if (!reply) throw new TypeError('Failed to fetch');
-      return reply instanceof Response ? reply : respond(reply, init.signal);
+  const run = new Run(
+    target,
+    {
+      event: (event) => events.push(event),
+      gap: (gap) => gaps.push(gap),
+      stop: (state) => told.push(state),
+      end: (outcome) => outcomes.push(outcome),
     },
-    random: () => 1,
-    now,
-    hidden: () => hidden,
-    wait: (ms, signal) => {
-      waits.push(ms);
-      if (!held) return new Promise((resolve) => setTimeout(resolve));
-      return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+    {
+      fetch: async (url, init = {}) => {
+        requests.push({
+          url: String(url),
+          method: init.method ?? 'GET',
+          after: new Headers(init.headers).get('Last-Event-ID'),
+        });
+        const reply = init.method === 'DELETE' ? stopped(stops) : replies.shift();
+        if (!reply) throw new TypeError('Failed to fetch');
+        return reply instanceof Response ? reply : respond(reply, init.signal);
+      },
+      random: () => 1,
+      now,
+      hidden: () => hidden,
+      wait: (ms, signal) => {
+        waits.push(ms);
+        if (!held) return new Promise((resolve) => setTimeout(resolve));
+        return new Promise((resolve) =>
+          signal.addEventListener('abort', () => resolve(), { once: true }),
+        );
+      },
+      watch,
     },
-    watch,
-  });
-  const text = () => events.reduce((all, event) => (event.type === 'reset' ? '' : event.type === 'chunk' ? all + event.data : all), '');
+  );
+  const text = () =>
+    events.reduce(
+      (all, event) =>
+        event.type === 'reset' ? '' : event.type === 'chunk' ? all + event.data : all,
+      '',
+    );
   return { run, requests, events, outcomes, waits, gaps, told, text, pass };
 }
 
@@ -91,6 +129,8 @@ function stopped(stops) {
 }
 
 export const until = async (/** @type {() => boolean} */ met) => {
-  for (let turn = 0; turn < 200 && !met(); turn += 1) await new Promise((resolve) => setTimeout(resolve, 1));
+  for (let turn = 0; turn < 200 && !met(); turn += 1) {
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
   assert.ok(met());
 };

@@ -1,12 +1,20 @@
-/** The decoder against our table of byte streams (also read by the Python side), whole and cut at every byte. */
+/**
+ * The decoder against our table of byte streams (also read by the Python side), whole and cut at
+ * every byte.
+ */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { SseDecoder } from '../../static/js/net/sse.js';
 
-const vectors = JSON.parse(readFileSync(new URL('../fixtures/sse_vectors.json', import.meta.url), 'utf8'));
+const vectors = JSON.parse(
+  readFileSync(new URL('../fixtures/sse_vectors.json', import.meta.url), 'utf8'),
+);
 
-const bytesOf = ({ text, hex }) => (hex ? Uint8Array.from(hex.split(' '), (byte) => parseInt(byte, 16)) : new TextEncoder().encode(text));
+const bytesOf = ({ text, hex }) =>
+  hex
+    ? Uint8Array.from(hex.split(' '), (byte) => parseInt(byte, 16))
+    : new TextEncoder().encode(text);
 
 /** @param {Uint8Array[]} parts */
 function decode(parts) {
@@ -27,16 +35,21 @@ for (const vector of vectors) {
   test(vector.name, () => {
     check([bytes]);
     check(Array.from(bytes, (byte) => Uint8Array.of(byte)));
-    for (let cut = 0; cut <= bytes.length; cut += 1) check([bytes.subarray(0, cut), bytes.subarray(cut)]);
-    for (let cut = 0; cut <= bytes.length; cut += 1) check([bytes.subarray(0, cut), new Uint8Array(), bytes.subarray(cut)]);
+    for (let cut = 0; cut <= bytes.length; cut += 1) {
+      check([bytes.subarray(0, cut), bytes.subarray(cut)]);
+    }
+    for (let cut = 0; cut <= bytes.length; cut += 1) {
+      check([bytes.subarray(0, cut), new Uint8Array(), bytes.subarray(cut)]);
+    }
   });
 }
 
-test('there are 22 of them', () => assert.equal(vectors.length, 22));
+test('there are 22 vectors', () => assert.equal(vectors.length, 22));
 
-test('an event is given out at its empty line, not later', () => {
+test('an event is dispatched at its empty line', () => {
   const decoder = new SseDecoder();
-  const push = (/** @type {string} */ text) => decoder.push(new TextEncoder().encode(text)).map((event) => event.data);
+  const push = (/** @type {string} */ text) =>
+    decoder.push(new TextEncoder().encode(text)).map((event) => event.data);
   assert.deepEqual(push('data: a\r\n\r'), ['a']);
   assert.deepEqual(push('\ndata: b\n'), []);
   assert.deepEqual(push('\n'), ['b']);

@@ -3,11 +3,15 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { chunk, CONTEXT, DONE, MESSAGE, scene, STOPPED, until } from './scene.js';
 
-const deletes = (/** @type {{method: string, url: string}[]} */ requests) => requests.filter((request) => request.method === 'DELETE').map((request) => request.url);
+const deletes = (/** @type {{method: string, url: string}[]} */ requests) =>
+  requests.filter((request) => request.method === 'DELETE').map((request) => request.url);
 const ADDRESS = `/chat/stream/${MESSAGE}`;
 
-test('Stop goes to the server once, however often it is pressed, and the server says how it ended', async () => {
-  const { run, requests, told, outcomes, pass } = scene([{ body: CONTEXT + chunk('a', 2), then: 'hang' }, { body: STOPPED }]);
+test('Stop is sent once and the stream says how the answer ended', async () => {
+  const { run, requests, told, outcomes, pass } = scene([
+    { body: CONTEXT + chunk('a', 2), then: 'hang' },
+    { body: STOPPED },
+  ]);
   const over = run.start();
   await until(() => run.state === 'streaming');
   const pressed = run.stop();
@@ -23,8 +27,11 @@ test('Stop goes to the server once, however often it is pressed, and the server 
   assert.equal(requests.at(-1)?.after, 'm1:2');
 });
 
-test('a stopped answer that had ended meanwhile is shown as it ended', async () => {
-  const { run, pass, outcomes } = scene([{ body: CONTEXT, then: 'hang' }, { body: chunk('all', 4) + DONE }]);
+test('an answer that completed before Stop arrived is complete', async () => {
+  const { run, pass, outcomes } = scene([
+    { body: CONTEXT, then: 'hang' },
+    { body: chunk('all', 4) + DONE },
+  ]);
   const over = run.start();
   await until(() => run.state === 'streaming');
   await run.stop();
@@ -33,8 +40,11 @@ test('a stopped answer that had ended meanwhile is shown as it ended', async () 
   assert.equal(outcomes[0].state, 'done');
 });
 
-test('Stop that does not get through says so, and is given again until it does', async () => {
-  const { run, requests, told, outcomes, pass } = scene([{ body: CONTEXT, then: 'hang' }, { body: STOPPED }], { stops: [null, 502, 204] });
+test('a Stop that does not get through is reported and retried', async () => {
+  const { run, requests, told, outcomes, pass } = scene(
+    [{ body: CONTEXT, then: 'hang' }, { body: STOPPED }],
+    { stops: [null, 502, 204] },
+  );
   const over = run.start();
   await until(() => run.state === 'streaming');
   await run.stop();
@@ -46,8 +56,11 @@ test('Stop that does not get through says so, and is given again until it does',
   assert.equal(outcomes[0].state, 'stopped');
 });
 
-test('pressed again while it does not get through, Stop goes out at once', async () => {
-  const { run, requests, told, waits } = scene([{ body: CONTEXT, then: 'hang' }], { stops: [null, 204], held: true });
+test('pressing Stop again retries it immediately', async () => {
+  const { run, requests, told, waits } = scene([{ body: CONTEXT, then: 'hang' }], {
+    stops: [null, 204],
+    held: true,
+  });
   const over = run.start();
   await until(() => run.state === 'streaming');
   const pressed = run.stop();
@@ -60,7 +73,7 @@ test('pressed again while it does not get through, Stop goes out at once', async
   await over;
 });
 
-test('Stop before the answer has a name is sent as soon as it has one', async () => {
+test('Stop before the answer has an id is sent when it gets one', async () => {
   const { run, requests, told } = scene([{ body: CONTEXT + STOPPED }]);
   const over = run.start();
   await run.stop();
@@ -70,7 +83,7 @@ test('Stop before the answer has a name is sent as soon as it has one', async ()
   assert.equal(run.state, 'stopped');
 });
 
-test('Stop of a question that the server does not take says that it waits', async () => {
+test('Stop of a question that the server has not accepted is reported', async () => {
   const { run, told, pass, outcomes } = scene([{ then: 'hang' }]);
   const over = run.start();
   await run.stop();
@@ -82,7 +95,7 @@ test('Stop of a question that the server does not take says that it waits', asyn
   assert.equal(outcomes[0].state, 'closed');
 });
 
-test('Stop by somebody who is not signed in any more leads to signing in', async () => {
+test('Stop without a login ends in a refusal', async () => {
   const { run, outcomes } = scene([{ body: CONTEXT, then: 'hang' }], { stops: [401] });
   const over = run.start();
   await until(() => run.state === 'streaming');

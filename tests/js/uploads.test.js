@@ -1,4 +1,7 @@
-/** Files on their way into a knowledge base, without a page and without a network: nothing is lost, whatever goes wrong. */
+/**
+ * Files on their way into a knowledge base, without a page and without a network: nothing is lost,
+ * whatever goes wrong.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { filesOf, MOST_FILES } from '../../static/js/knowledge/drop.js';
@@ -9,7 +12,10 @@ import { ApiError } from '../../static/js/net/api.js';
 
 const settled = () => new Promise((resolve) => setImmediate(resolve));
 
-/** A server of one base, and a queue that sends to it. The clock stands still until a test lets it go on. */
+/**
+ * A server of one base, and a queue that sends to it. The clock stands still until a test lets it
+ * go on.
+ */
 class World {
   /** @type {any[]} */ stored = [];
   /** @type {string[]} */ asked = [];
@@ -22,21 +28,31 @@ class World {
   constructor() {
     this.queue = new UploadQueue({
       send: (base, file, progress, signal) => this.#send(file, progress, signal),
-      api: { get: (path) => this.#get(path), post: (path) => this.#retry(path), delete: (path) => this.#delete(path) },
+      api: {
+        get: (path) => this.#get(path),
+        post: (path) => this.#retry(path),
+        delete: (path) => this.#delete(path),
+      },
       refuse: (file) => (file.size > 1000 ? { code: 'too_large', message: 'too large' } : null),
-      wait: (ms, signal) => new Promise((resolve) => {
-        this.waiting.push(resolve);
-        signal.addEventListener('abort', () => resolve());
-      }),
+      wait: (ms, signal) =>
+        new Promise((resolve) => {
+          this.waiting.push(resolve);
+          signal.addEventListener('abort', () => resolve());
+        }),
       visible: async () => {},
       moved: () => {},
-      complain: () => { this.complaints += 1; },
+      complain: () => {
+        this.complaints += 1;
+      },
     });
   }
 
   /** @param {...string} names */
   add(...names) {
-    this.queue.add('base', names.map((name) => ({ file: /** @type {any} */ ({ name, size: 10 }), path: '' })));
+    this.queue.add(
+      'base',
+      names.map((name) => ({ file: /** @type {any} */ ({ name, size: 10 }), path: '' })),
+    );
   }
 
   /** Let time pass once, and what follows from it happen. */
@@ -100,7 +116,7 @@ class World {
 const offline = () => new ApiError('offline', 'no');
 const refused = (code, status) => new ApiError(code, `${code}!`, { status });
 
-test('many files are sent a few at a time, and watched by one list until all are ready', async () => {
+test('many files are sent a few at a time and polled by one list', async () => {
   const world = new World();
   world.add(...Array.from({ length: 200 }, (_, n) => `${n}.txt`));
   assert.equal(world.sending.length, 3);
@@ -116,7 +132,7 @@ test('many files are sent a few at a time, and watched by one list until all are
   assert.equal(world.asked.length, 1, 'nobody asks any more');
 });
 
-test('a refused file keeps its reason and can be sent again; the others go on', async () => {
+test('a refused file keeps its reason and can be retried; others continue', async () => {
   const world = new World();
   world.faults['b.txt'] = refused('too_large', 413);
   world.add('a.txt', 'b.txt', 'c.txt');
@@ -129,15 +145,17 @@ test('a refused file keeps its reason and can be sent again; the others go on', 
   assert.deepEqual(world.statuses(), ['queued', 'queued', 'queued']);
 });
 
-test('what is too large to be taken is not sent at all', () => {
+test('a file over the size limit is not sent', () => {
   const world = new World();
-  world.queue.add('base', [{ file: /** @type {any} */ ({ name: 'film.mp4', size: 5000 }), path: '' }]);
+  world.queue.add('base', [
+    { file: /** @type {any} */ ({ name: 'film.mp4', size: 5000 }), path: '' },
+  ]);
   assert.deepEqual(world.statuses(), ['failed']);
   assert.equal(world.sending.length, 0);
   assert.equal(counts(world.queue.jobs).retryable, 0);
 });
 
-test('without a connection all files wait, and go on by themselves when the server answers', async () => {
+test('without a connection all files wait and resume automatically', async () => {
   const world = new World();
   for (const name of ['a.txt', 'b.txt', 'c.txt', 'd.txt']) world.faults[name] = offline();
   world.reachable = false;
@@ -156,7 +174,7 @@ test('without a connection all files wait, and go on by themselves when the serv
   assert.deepEqual(world.statuses(), ['queued', 'queued', 'queued', 'queued']);
 });
 
-test('a file that breaks off again and again fails in the end, while the server answers', async () => {
+test('a file that breaks off repeatedly fails in the end', async () => {
   const world = new World();
   world.faults['a.txt'] = offline();
   world.add('a.txt', 'b.txt');
@@ -170,8 +188,11 @@ test('a file that breaks off again and again fails in the end, while the server 
   assert.equal(world.queue.held, null);
 });
 
-test('a full disk or a lost login holds what waits until somebody says go', async () => {
-  for (const [code, status] of [['disk_full', 507], ['unauthorized', 401]]) {
+test('a full disk or a lost login holds the queue until it is resumed', async () => {
+  for (const [code, status] of [
+    ['disk_full', 507],
+    ['unauthorized', 401],
+  ]) {
     const world = new World();
     world.faults['a.txt'] = refused(code, status);
     world.add('a.txt', 'b.txt', 'c.txt', 'd.txt', 'e.txt');
@@ -188,7 +209,7 @@ test('a full disk or a lost login holds what waits until somebody says go', asyn
   }
 });
 
-test('a file is taken back at every stage, and never one that was there before', async () => {
+test('a file can be cancelled at every stage, a duplicate is not deleted', async () => {
   const world = new World();
   world.stored = [{ id: 'f-old.txt', name: 'old.txt', size: 10, status: 'queued' }];
   world.add('old.txt', 'sending.txt', 'sent.txt', 'waiting.txt');
@@ -201,15 +222,22 @@ test('a file is taken back at every stage, and never one that was there before',
   assert.ok(sent.leaving, 'too late to abort');
   world.sending = world.sending.filter((one) => one.file.name !== 'sending.txt');
   await world.arrive();
-  assert.deepEqual(world.stored.map((file) => file.name), ['old.txt'], 'what had arrived is deleted');
+  assert.deepEqual(
+    world.stored.map((file) => file.name),
+    ['old.txt'],
+    'what had arrived is deleted',
+  );
   assert.ok(old.duplicate);
   await world.queue.cancel(old);
-  assert.deepEqual(world.stored.map((file) => file.name), ['old.txt']);
+  assert.deepEqual(
+    world.stored.map((file) => file.name),
+    ['old.txt'],
+  );
   assert.equal(world.queue.jobs.length, 0);
   assert.equal(world.complaints, 0);
 });
 
-test('what is being read is deleted when it is cancelled, what is ready is only hidden', async () => {
+test('cancelling deletes a file being read and hides a ready one', async () => {
   const world = new World();
   world.add('reading.txt', 'ready.txt');
   await world.arriveAll();
@@ -217,38 +245,59 @@ test('what is being read is deleted when it is cancelled, what is ready is only 
   world.stored.find((file) => file.name === 'reading.txt').status = 'parsing';
   await world.tick();
   for (const job of [...world.queue.jobs]) await world.queue.cancel(job);
-  assert.deepEqual(world.stored.map((file) => file.name), ['ready.txt']);
+  assert.deepEqual(
+    world.stored.map((file) => file.name),
+    ['ready.txt'],
+  );
 });
 
-test('a file deleted elsewhere leaves the list, one that the list does not reach is asked for', async () => {
+test('a deleted file leaves the list; an unlisted one is requested alone', async () => {
   const world = new World();
   world.add('a.txt', 'b.txt');
   await world.arriveAll();
-  const [first] = world.stored.splice(world.stored.findIndex((file) => file.name === 'a.txt'), 1);
-  world.stored = [...Array.from({ length: 60 }, (_, n) => ({ id: `new-${n}`, name: `${n}`, status: 'ready' })), ...world.stored];
+  const [first] = world.stored.splice(
+    world.stored.findIndex((file) => file.name === 'a.txt'),
+    1,
+  );
+  world.stored = [
+    ...Array.from({ length: 60 }, (_, n) => ({ id: `new-${n}`, name: `${n}`, status: 'ready' })),
+    ...world.stored,
+  ];
   world.stored.at(-1).status = 'ready';
   await world.tick();
   assert.equal(first.name, 'a.txt');
-  assert.deepEqual(world.queue.jobs.map((job) => [job.name, job.status]), [['b.txt', 'ready']]);
+  assert.deepEqual(
+    world.queue.jobs.map((job) => [job.name, job.status]),
+    [['b.txt', 'ready']],
+  );
 });
 
-test('a file that failed in reading is read again, not sent again', async () => {
+test('a file that failed in parsing is parsed again, not sent again', async () => {
   const world = new World();
   world.add('a.pdf');
   await world.arriveAll();
-  Object.assign(world.stored[0], { status: 'failed', error: { code: 'unreadable_file', message: 'damaged' } });
+  Object.assign(world.stored[0], {
+    status: 'failed',
+    error: { code: 'unreadable_file', message: 'damaged' },
+  });
   await world.tick();
-  assert.deepEqual(world.queue.jobs.map((job) => job.problem?.message), ['damaged']);
+  assert.deepEqual(
+    world.queue.jobs.map((job) => job.problem?.message),
+    ['damaged'],
+  );
   await world.queue.retryAll();
   assert.deepEqual(world.statuses(), ['queued']);
   assert.equal(world.sending.length, 0);
 });
 
-test('vectors that wait for their embedder are not waited for, and can be tried again', async () => {
+test('a file whose vectors wait for an embedder counts as found', async () => {
   const world = new World();
   world.add('a.pdf');
   await world.arriveAll();
-  Object.assign(world.stored[0], { status: 'embedding', error: { code: 'embedder_unavailable', message: 'away' } });
+  Object.assign(world.stored[0], {
+    status: 'embedding',
+    error: { code: 'embedder_unavailable', message: 'away' },
+  });
   await world.tick();
   await world.tick();
   const asked = world.asked.length;
@@ -261,17 +310,25 @@ test('vectors that wait for their embedder are not waited for, and can be tried 
   assert.equal(world.queue.jobs[0].problem, null);
 });
 
-test('of many files those that need somebody are shown first, and those that are ready not at all', () => {
+test('of many files failed ones come first and ready ones are hidden', () => {
   /** @type {any[]} */
-  const jobs = Array.from({ length: 100 }, (_, id) => ({ id, status: id < 50 ? 'ready' : 'waiting', stored: null, duplicate: false }));
+  const jobs = Array.from({ length: 100 }, (_, id) => ({
+    id,
+    status: id < 50 ? 'ready' : 'waiting',
+    stored: null,
+    duplicate: false,
+  }));
   jobs[80].status = 'failed';
   const { shown, more } = worthShowing(jobs, 10);
-  assert.deepEqual(shown.map((job) => job.id), [80, 50, 51, 52, 53, 54, 55, 56, 57, 58]);
+  assert.deepEqual(
+    shown.map((job) => job.id),
+    [80, 50, 51, 52, 53, 54, 55, 56, 57, 58],
+  );
   assert.equal(more, 40);
   assert.equal(worthShowing(jobs.slice(0, 5), 10).shown.length, 5);
 });
 
-test('a base is called after its first file, or after the folder', () => {
+test('a base is named after its first file or its folder', () => {
   const named = (/** @type {string} */ name, path = '') => baseName([{ file: { name }, path }]);
   assert.equal(named('Employee Handbook 2026.pdf'), 'Employee Handbook 2026');
   assert.equal(named('员工手册 2026.pdf'), '员工手册 2026');
@@ -280,7 +337,10 @@ test('a base is called after its first file, or after the folder', () => {
   assert.equal(named('.env'), '.env');
   assert.equal(named('LICENSE'), 'LICENSE');
   assert.equal(named('a.pdf', 'Contracts 2026/north/a.pdf'), 'Contracts 2026');
-  assert.equal(named('A very long title of a report that nobody would ever read to its end.docx'), 'A very long title of a report that nobody would…');
+  assert.equal(
+    named('A very long title of a report that nobody would ever read to its end.docx'),
+    'A very long title of a report that nobody would…',
+  );
   assert.equal(named(`${'手'.repeat(40)}.pdf`), `${'手'.repeat(24)}…`);
 });
 
@@ -289,23 +349,42 @@ function entry(fullPath, children = null) {
   const name = fullPath.split('/').at(-1);
   const batches = children ? [children.slice(0, 100), children.slice(100), []] : [];
   return {
-    name, fullPath, isFile: !children, isDirectory: Boolean(children),
+    name,
+    fullPath,
+    isFile: !children,
+    isDirectory: Boolean(children),
     file: (/** @type {(file: any) => void} */ done) => done({ name }),
-    createReader: () => ({ readEntries: (/** @type {(some: any[]) => void} */ done) => done(batches.shift() ?? []) }),
+    createReader: () => ({
+      readEntries: (/** @type {(some: any[]) => void} */ done) => done(batches.shift() ?? []),
+    }),
   };
 }
 
-test('folders are walked whole, without what is hidden in them', async () => {
+test('folders are walked recursively without hidden files', async () => {
   const inner = entry('/docs/inner', [entry('/docs/inner/c.txt')]);
-  const clutter = ['/docs/.DS_Store', '/docs/Thumbs.db', '/docs/~$a.docx'].map((path) => entry(path));
-  const files = await filesOf([entry('/top.txt'), entry('/docs', [entry('/docs/b10.txt'), entry('/docs/b2.txt'), inner, ...clutter]), entry('/.env')]);
-  assert.deepEqual(files.map(({ file, path }) => [file.name, path]), [
-    ['top.txt', ''], ['b2.txt', 'docs/b2.txt'], ['b10.txt', 'docs/b10.txt'], ['c.txt', 'docs/inner/c.txt'], ['.env', ''],
+  const clutter = ['/docs/.DS_Store', '/docs/Thumbs.db', '/docs/~$a.docx'].map((path) =>
+    entry(path),
+  );
+  const files = await filesOf([
+    entry('/top.txt'),
+    entry('/docs', [entry('/docs/b10.txt'), entry('/docs/b2.txt'), inner, ...clutter]),
+    entry('/.env'),
   ]);
+  assert.deepEqual(
+    files.map(({ file, path }) => [file.name, path]),
+    [
+      ['top.txt', ''],
+      ['b2.txt', 'docs/b2.txt'],
+      ['b10.txt', 'docs/b10.txt'],
+      ['c.txt', 'docs/inner/c.txt'],
+      ['.env', ''],
+    ],
+  );
 });
 
-test('a folder of more files than a reader hands out at once is read whole, a disk is not', async () => {
-  const many = (/** @type {number} */ n) => Array.from({ length: n }, (_, i) => entry(`/d/${i}.txt`));
+test('a folder of several batches is read whole, up to the limit', async () => {
+  const many = (/** @type {number} */ n) =>
+    Array.from({ length: n }, (_, i) => entry(`/d/${i}.txt`));
   assert.equal((await filesOf([entry('/d', many(180))])).length, 180);
   assert.equal((await filesOf([entry('/d', many(MOST_FILES + 500))])).length, MOST_FILES + 1);
 });

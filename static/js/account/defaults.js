@@ -1,9 +1,14 @@
-/** Settings, Answers: how questions are asked that do not say so themselves. Each field is saved when it has changed. */
+/**
+ * Settings, Answers: how questions are asked that do not say so themselves. Each field is saved
+ * when it has changed.
+ */
 import { find, showText } from '../core/dom.js';
 import { t } from '../core/i18n.js';
 
 /** @typedef {import('../types.js').Defaults} Defaults */
-/** @typedef {HTMLInputElement|HTMLTextAreaElement} Field its `data-default` is the name of the value */
+/**
+ * @typedef {HTMLInputElement|HTMLTextAreaElement} Field its `data-default` is the name of the value
+ */
 
 const SAVED_MS = 2500;
 
@@ -17,7 +22,10 @@ export function mountDefaults(root, { api, defaults }) {
   const fault = find(root, '[data-defaults-fault]');
   let timer = 0;
   let saving = Promise.resolve();
-  /** A click on something else ends a field: nothing moves until it is done. @type {Promise<void>} */
+  /**
+   * A click on something else ends a field: nothing moves until it is done.
+   * @type {Promise<void>}
+   */
   let clicked = Promise.resolve();
 
   /** @param {Field} field @param {string} text */
@@ -35,7 +43,9 @@ export function mountDefaults(root, { api, defaults }) {
 
   /** @param {Defaults} values */
   const show = (values) => {
-    for (const field of fields) if (field !== document.activeElement) put(field, valueIn(values, field));
+    for (const field of fields) {
+      if (field !== document.activeElement) put(field, valueIn(values, field));
+    }
     check();
   };
 
@@ -61,7 +71,9 @@ export function mountDefaults(root, { api, defaults }) {
   };
 
   root.addEventListener('pointerdown', () => {
-    clicked = new Promise((done) => window.addEventListener('pointerup', () => setTimeout(done), { once: true }));
+    clicked = new Promise((done) =>
+      window.addEventListener('pointerup', () => setTimeout(done), { once: true }),
+    );
   });
   for (const field of fields) {
     field.addEventListener('change', () => {
@@ -73,7 +85,8 @@ export function mountDefaults(root, { api, defaults }) {
 }
 
 /** @param {Element} element @returns {element is Field} */
-const isField = (element) => element instanceof HTMLInputElement || element instanceof HTMLTextAreaElement;
+const isField = (element) =>
+  element instanceof HTMLInputElement || element instanceof HTMLTextAreaElement;
 
 /** @param {Field} field @returns {string} */
 const nameOf = (field) => field.dataset.default ?? '';
@@ -81,7 +94,10 @@ const nameOf = (field) => field.dataset.default ?? '';
 /** @param {Defaults} values @param {Field} field */
 const valueIn = (values, field) => values[/** @type {keyof Defaults} */ (nameOf(field))];
 
-/** @param {Field} field @returns {Defaults[keyof Defaults]} null, where nothing stands there, for the product's own */
+/**
+ * @param {Field} field
+ * @returns {Defaults[keyof Defaults]} null, where nothing stands there, for the product's own
+ */
 function valueOf(field) {
   if (field instanceof HTMLInputElement && field.type === 'checkbox') return field.checked;
   if (!field.value.trim()) return null;
@@ -90,8 +106,9 @@ function valueOf(field) {
 
 /** @param {Field} field @param {Defaults[keyof Defaults]} value */
 function put(field, value) {
-  if (field instanceof HTMLInputElement && field.type === 'checkbox') field.checked = Boolean(value);
-  else field.value = String(value ?? '');
+  if (field instanceof HTMLInputElement && field.type === 'checkbox') {
+    field.checked = Boolean(value);
+  } else field.value = String(value ?? '');
 }
 
 /** @param {Field} field @returns {string} what it takes; empty where that stands there */
@@ -101,5 +118,9 @@ function outOfRange(field) {
   const whole = field.step === '1';
   if (!(badInput || rangeOverflow || rangeUnderflow || (whole && stepMismatch))) return '';
   const { min, max } = field;
-  return t(whole ? 'settings.range.whole' : 'settings.range', { name: t(`settings.${nameOf(field)}`), min, max });
+  return t(whole ? 'settings.range.whole' : 'settings.range', {
+    name: t(`settings.${nameOf(field)}`),
+    min,
+    max,
+  });
 }

@@ -8,7 +8,10 @@ import { toastError } from '../ui/toast.js';
 
 /** @typedef {import('../types.js').Stored} Stored */
 
-const WHERE = { sqlite: 'settings.data.where.sqlite', postgresql: 'settings.data.where.postgresql' };
+const WHERE = {
+  sqlite: 'settings.data.where.sqlite',
+  postgresql: 'settings.data.where.postgresql',
+};
 
 /**
  * @param {HTMLElement} root @param {{api: import('../net/api.js').Api, accounts: boolean}} deps
@@ -21,13 +24,28 @@ export function mountMyData(root, { api, accounts }) {
     /** @type {Stored} */
     const stored = await api.get('/api/auth/me/stored');
     const what = parts(stored);
-    find(root, '[data-stored]').textContent = what.length ? t('settings.data.stored', { what: listed(what) }) : t('settings.data.none');
-    showText(find(root, '[data-home]'), stored.home && t(WHERE[stored.database ?? 'sqlite'], { home: stored.home }));
-    showText(find(root, '[data-embedder]'), stored.embedder && t('settings.data.embedder', { name: stored.embedder }));
+    find(root, '[data-stored]').textContent = what.length
+      ? t('settings.data.stored', { what: listed(what) })
+      : t('settings.data.none');
+    showText(
+      find(root, '[data-home]'),
+      stored.home && t(WHERE[stored.database ?? 'sqlite'], { home: stored.home }),
+    );
+    showText(
+      find(root, '[data-embedder]'),
+      stored.embedder && t('settings.data.embedder', { name: stored.embedder }),
+    );
   };
 
   const remove = async () => {
-    if (!(await confirm(warning(await api.get('/api/auth/me/stored'), accounts), t('settings.data.yes')))) return;
+    if (
+      !(await confirm(
+        warning(await api.get('/api/auth/me/stored'), accounts),
+        t('settings.data.yes'),
+      ))
+    ) {
+      return;
+    }
     await api.delete('/api/auth/me/data');
     startAnew();
   };
@@ -40,7 +58,10 @@ export function mountMyData(root, { api, accounts }) {
   return show;
 }
 
-/** Nothing that this page still holds is to come back, neither as a draft nor by the browser's way back. */
+/**
+ * Nothing that this page still holds is to come back, neither as a draft nor by the browser's way
+ * back.
+ */
 function startAnew() {
   forgetAll();
   sayNext(t('settings.data.deleted'));
@@ -50,7 +71,11 @@ function startAnew() {
 
 /** @param {Stored} stored @param {boolean} accounts @returns {string} */
 function warning(stored, accounts) {
-  const what = listed([...parts(stored), t('settings.data.ask.tokens'), t('settings.data.ask.answers')]);
+  const what = listed([
+    ...parts(stored),
+    t('settings.data.ask.tokens'),
+    t('settings.data.ask.answers'),
+  ]);
   return t(accounts ? 'settings.data.ask' : 'settings.data.ask.shared', { what });
 }
 
@@ -59,10 +84,16 @@ function parts({ chats, messages, knowledge_bases, files, file_bytes }) {
   const bases = count('settings.data.bases', knowledge_bases);
   const read = { bases, files: count('settings.data.files', files), size: size(file_bytes) };
   return [
-    chats ? t('settings.data.chats', { chats: count('settings.data.chats', chats), messages: count('settings.data.messages', messages) }) : '',
+    chats
+      ? t('settings.data.chats', {
+          chats: count('settings.data.chats', chats),
+          messages: count('settings.data.messages', messages),
+        })
+      : '',
     knowledge_bases ? (files ? t('settings.data.bases', read) : bases) : '',
   ].filter(Boolean);
 }
 
 /** @param {string[]} what @returns {string} */
-const listed = (what) => new Intl.ListFormat(currentLanguage(), { type: 'conjunction' }).format(what);
+const listed = (what) =>
+  new Intl.ListFormat(currentLanguage(), { type: 'conjunction' }).format(what);

@@ -1,4 +1,7 @@
-/** Settings: language, theme, password and personal tokens; and the account menu. Other sections have modules of their own. */
+/**
+ * Settings: language, theme, password and personal tokens; and the account menu. Other sections
+ * have modules of their own.
+ */
 import { clone, delegate, fill, find, findAs, showText } from '../core/dom.js';
 import { day } from '../core/format.js';
 import { t } from '../core/i18n.js';
@@ -35,7 +38,10 @@ export function mountAccount({ api, user, defaults, accounts }) {
   find(root, '[data-account-name]').textContent = accounts ? user.name : t('account.title');
   const signOut = find(root, '[data-sign-out]');
   signOut.hidden = !accounts;
-  signOut.addEventListener('click', () => void api.post('/api/auth/logout').then(() => location.assign('/sign-in'), toastError));
+  signOut.addEventListener(
+    'click',
+    () => void api.post('/api/auth/logout').then(() => location.assign('/sign-in'), toastError),
+  );
   mountSettings({ api, user, defaults, accounts });
 }
 
@@ -44,8 +50,12 @@ function mountSettings({ api, user, defaults, accounts }) {
   const root = dialog('settings');
   const language = findAs(root, '[data-language]', HTMLSelectElement);
   language.addEventListener('change', () => setLanguage(language.value));
-  delegate(root, 'change', '[name="theme"]', (input) => setTheme(/** @type {HTMLInputElement} */ (input).value));
-  for (const section of root.querySelectorAll('[data-account-only]')) if (section instanceof HTMLElement) section.hidden = !accounts;
+  delegate(root, 'change', '[name="theme"]', (input) =>
+    setTheme(/** @type {HTMLInputElement} */ (input).value),
+  );
+  for (const section of root.querySelectorAll('[data-account-only]')) {
+    if (section instanceof HTMLElement) section.hidden = !accounts;
+  }
   find(root, '[data-admin-only]').hidden = user.role !== 'admin';
   delegate(root, 'click', '[data-connect]', () => root.close());
   const showDefaults = mountDefaults(root, { api, defaults });
@@ -56,7 +66,10 @@ function mountSettings({ api, user, defaults, accounts }) {
   }
   delegate(document, 'click', '[data-open-settings]', () => {
     open(root);
-    void api.get('/api/auth/me').then((me) => showDefaults(me.defaults)).catch(toastError);
+    void api
+      .get('/api/auth/me')
+      .then((me) => showDefaults(me.defaults))
+      .catch(toastError);
     void showData().catch(toastError);
     if (accounts) void showTokens(root, api).catch(toastError);
   });
@@ -73,7 +86,12 @@ function mountPassword(root, api, user) {
   form.addEventListener('submit', async (event) => {
     event.preventDefault();
     const known = user.has_password ? { current: current.value } : {};
-    const problem = await api.put('/api/auth/password', { ...known, password: password.value }).then(() => null, (error) => error);
+    const problem = await api
+      .put('/api/auth/password', { ...known, password: password.value })
+      .then(
+        () => null,
+        (error) => error,
+      );
     result.dataset.passwordResult = problem ? 'failed' : 'ok';
     showText(result, problem ? problem.message : t('settings.password.saved'));
     if (problem) return;
@@ -89,16 +107,28 @@ function mountTokens(root, api) {
   const fresh = find(root, '[data-new-token]');
   find(root, '[data-token-form]').addEventListener('submit', (event) => {
     event.preventDefault();
-    void api.post('/api/auth/tokens', { name: name.value.trim() }).then((made) => {
-      fresh.hidden = false;
-      find(fresh, '[data-token-value]').textContent = made.token;
-      name.value = '';
-      return showTokens(root, api).then(() => fresh.scrollIntoView({ block: 'nearest' })); // it is shown this once
-    }).catch(toastError);
+    void api
+      .post('/api/auth/tokens', { name: name.value.trim() })
+      .then((made) => {
+        fresh.hidden = false;
+        find(fresh, '[data-token-value]').textContent = made.token;
+        name.value = '';
+        // The token is shown only once, so scroll to it.
+        return showTokens(root, api).then(() => fresh.scrollIntoView({ block: 'nearest' }));
+      })
+      .catch(toastError);
   });
   const copy = find(fresh, '[data-token-copy]');
-  copy.addEventListener('click', () => void copied(copy, find(fresh, '[data-token-value]').textContent ?? ''));
-  delegate(root, 'click', '[data-token-delete]', (button) => void revoke(root, api, button).catch(toastError));
+  copy.addEventListener(
+    'click',
+    () => void copied(copy, find(fresh, '[data-token-value]').textContent ?? ''),
+  );
+  delegate(
+    root,
+    'click',
+    '[data-token-delete]',
+    (button) => void revoke(root, api, button).catch(toastError),
+  );
   dialog('settings').addEventListener('close', () => {
     fresh.hidden = true;
     find(fresh, '[data-token-value]').textContent = '';
@@ -116,14 +146,18 @@ async function revoke(root, api, button) {
 /** @param {HTMLElement} root @param {Api} api */
 async function showTokens(root, api) {
   const { items } = await api.get('/api/auth/tokens');
-  find(root, '[data-tokens]').replaceChildren(...items.map((/** @type {Token} */ token) => {
-    const used = token.used_at ? t('settings.token.used', { date: day(token.used_at) }) : t('settings.token.unused');
-    const name = token.kind === 'terminal' ? t('settings.token.terminal') : token.name;
-    const row = fill(clone('token'), { name, note: used });
-    const button = find(row, '[data-token-delete]');
-    button.dataset.tokenDelete = token.id;
-    button.dataset.tokenName = name;
-    button.ariaLabel = t('settings.token.revoke_name', { name });
-    return row;
-  }));
+  find(root, '[data-tokens]').replaceChildren(
+    ...items.map((/** @type {Token} */ token) => {
+      const used = token.used_at
+        ? t('settings.token.used', { date: day(token.used_at) })
+        : t('settings.token.unused');
+      const name = token.kind === 'terminal' ? t('settings.token.terminal') : token.name;
+      const row = fill(clone('token'), { name, note: used });
+      const button = find(row, '[data-token-delete]');
+      button.dataset.tokenDelete = token.id;
+      button.dataset.tokenName = name;
+      button.ariaLabel = t('settings.token.revoke_name', { name });
+      return row;
+    }),
+  );
 }

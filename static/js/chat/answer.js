@@ -1,4 +1,7 @@
-/** One answer of the thread: what it stands on, what it is doing, its text as it comes, its sources, and how it ended. */
+/**
+ * One answer of the thread: what it stands on, what it is doing, its text as it comes, its sources,
+ * and how it ended.
+ */
 import { clone, find, showText } from '../core/dom.js';
 import { seconds } from '../core/format.js';
 import { t } from '../core/i18n.js';
@@ -16,7 +19,10 @@ import { showUnread } from './unread.js';
 
 const NOTES = ['stopped', 'length', 'content_filter'];
 const MODEL_CODES = ['no_model', 'model_gone', 'upstream_auth'];
-/** @type {Record<string, string>} what the button beside an error is called where it does something else than to ask again */
+/**
+ * @type {Record<string, string>} what the button beside an error is called where it does something
+ *   else than to ask again
+ */
 const LABELS = { lost: 'thread.reconnect', interrupted: 'thread.regenerate' };
 const BROKEN = ['stopped', 'failed', 'interrupted'];
 /** Errors after which there is nothing to go on with, or no use in it. */
@@ -37,7 +43,11 @@ export class AnswerView {
   /** @type {import('../net/run.js').Gap} */ #gap = '';
   /** @type {import('../net/stop.js').StopState|null} */ #stop = null;
 
-  /** @param {Message} message @param {import('../markdown/engine.js').Engine} engine @param {() => void} grown called when it got longer */
+  /**
+   * @param {Message} message
+   * @param {import('../markdown/engine.js').Engine} engine
+   * @param {() => void} grown called when it got longer
+   */
   constructor(message, engine, grown) {
     this.#message = message;
     this.#engine = engine;
@@ -65,7 +75,7 @@ export class AnswerView {
     find(this.root, '[data-copy]').hidden = !message.content;
     this.#showEnd(live);
     showBranch(this.root, message, siblings);
-    showUnread(this.root, live ? [] : message.unread ?? []);
+    showUnread(this.root, live ? [] : (message.unread ?? []));
     if (!live) showSources(this.root, message);
     else if (isLocal(message)) this.#is('connecting');
     else if (!this.#begun && ['', 'connecting'].includes(this.#status)) this.#is('writing');
@@ -92,7 +102,10 @@ export class AnswerView {
     this.#grown();
   }
 
-  /** The connection is gone, for a moment or for long, or there again. @param {import('../net/run.js').Gap} gap */
+  /**
+   * The connection is gone, for a moment or for long, or there again.
+   * @param {import('../net/run.js').Gap} gap
+   */
   gap(gap) {
     this.#gap = gap;
     this.#showPhase();
@@ -129,7 +142,10 @@ export class AnswerView {
     this.#showPhase();
   }
 
-  /** What a person waits for comes first: the end that he asked for, then the connection, then the work. */
+  /**
+   * What a person waits for comes first: the end that he asked for, then the connection, then the
+   * work.
+   */
   #showPhase() {
     const stop = this.#stop === 'unreached' ? 'unreached' : this.#stop && 'stopping';
     const name = stop || (this.#gap ? 'reconnecting' : this.#status);
@@ -139,7 +155,11 @@ export class AnswerView {
 
   #stream() {
     if (!this.#renderer) {
-      this.#renderer = new StreamRenderer(find(this.root, '[data-text]'), this.#engine, this.#grown);
+      this.#renderer = new StreamRenderer(
+        find(this.root, '[data-text]'),
+        this.#engine,
+        this.#grown,
+      );
       this.#renderer.cite((this.#message.sources ?? []).map((source) => source.n));
       if (this.#message.content) this.#renderer.append(this.#message.content);
     }
@@ -148,14 +168,19 @@ export class AnswerView {
 
   #whole() {
     const { content, reasoning, sources, timings } = this.#message;
-    renderWhole(find(this.root, '[data-text]'), this.#engine, content, (sources ?? []).map((source) => source.n));
+    renderWhole(
+      find(this.root, '[data-text]'),
+      this.#engine,
+      content,
+      (sources ?? []).map((source) => source.n),
+    );
     this.#thinking.show(reasoning ?? '', timings?.reasoning_ms);
   }
 
   /** @param {boolean} live */
   #showEnd(live) {
     const { status, finish_reason: reason, timings, content } = this.#message;
-    const note = status === 'stopped' ? 'stopped' : reason ?? '';
+    const note = status === 'stopped' ? 'stopped' : (reason ?? '');
     const element = find(this.root, '[data-note]');
     showText(element, !live && NOTES.includes(note) ? t(`answer.${note}`) : '');
     element.dataset.note = NOTES.includes(note) ? note : '';
@@ -164,7 +189,9 @@ export class AnswerView {
     this.#showProblem(problem, goesOn);
     find(this.root, '[data-continue]').hidden = !goesOn || problem !== null;
     const took = timings?.total_ms ? t('answer.took', { seconds: seconds(timings.total_ms) }) : '';
-    find(this.root, '[data-meta]').textContent = content ? [modelName(this.#message), took].filter(Boolean).join(' · ') : '';
+    find(this.root, '[data-meta]').textContent = content
+      ? [modelName(this.#message), took].filter(Boolean).join(' · ')
+      : '';
   }
 
   /** @param {Problem|null} problem @param {boolean} goesOn */
@@ -186,16 +213,25 @@ export class AnswerView {
   }
 }
 
-/** @param {Message} message @returns {Problem|null} what went wrong with an answer that has ended, in a sentence */
+/**
+ * @param {Message} message
+ * @returns {Problem|null} what went wrong with an answer that has ended, in a sentence
+ */
 function problemOf({ status, error }) {
-  if (status === 'interrupted') return { code: 'interrupted', message: error?.message || t('answer.interrupted') };
+  if (status === 'interrupted') {
+    return { code: 'interrupted', message: error?.message || t('answer.interrupted') };
+  }
   if (error?.message) return error;
   return status === 'failed' ? { code: error?.code ?? '', message: t('answer.failed') } : null;
 }
 
 /** @param {Message} message @returns {boolean} whether there is a text that can be gone on with */
 function goesOnFrom({ content, status, finish_reason: reason, error }) {
-  return Boolean(content) && (BROKEN.includes(status) || reason === 'length') && !FINAL.includes(error?.code ?? '');
+  return (
+    Boolean(content) &&
+    (BROKEN.includes(status) || reason === 'length') &&
+    !FINAL.includes(error?.code ?? '')
+  );
 }
 
 /** @param {Message} message */

@@ -1,4 +1,7 @@
-/** The dialog that shows how a chat's questions are asked by a program: with its model, from its documents, with a token. */
+/**
+ * The dialog that shows how a chat's questions are asked by a program: with its model, from its
+ * documents, with a token.
+ */
 import { delegate, find, findAs } from '../core/dom.js';
 import { currentLanguage, t } from '../core/i18n.js';
 import { copied } from '../ui/copied.js';
@@ -27,7 +30,10 @@ export class CodeDialog {
   /** @type {string|null} */ #sessionId = null;
   /** @type {Record<string, unknown>} */ #body = {};
 
-  /** @param {{api: import('../net/api.js').Api, library: import('./library.js').Library, accounts: boolean}} deps */
+  /**
+   * @param {{api: import('../net/api.js').Api, library: import('./library.js').Library,
+   *   accounts: boolean}} deps
+   */
   constructor({ api, library, accounts }) {
     this.#api = api;
     this.#library = library;
@@ -36,7 +42,10 @@ export class CodeDialog {
     this.#goOn.addEventListener('change', () => this.#show());
     this.#make.addEventListener('click', () => void this.#makeToken().catch(toastError));
     delegate(this.#root, 'click', '[data-code-copy]', (button) => {
-      void copied(button, find(button.closest('[data-code-block]') ?? button, 'code').textContent ?? '');
+      void copied(
+        button,
+        find(button.closest('[data-code-block]') ?? button, 'code').textContent ?? '',
+      );
     });
     this.#root.addEventListener('close', () => this.#showToken(''));
   }
@@ -46,10 +55,16 @@ export class CodeDialog {
     const session = id ? await this.#api.get(`/api/sessions/${id}`) : null;
     const question = await this.#lastQuestion(session);
     const model = modelOf(session) ?? this.#library.choice.get().model;
-    const chosen = session ? [session.knowledge_base_id ?? []].flat() : [this.#library.choice.get().base ?? []].flat();
+    const chosen = session
+      ? [session.knowledge_base_id ?? []].flat()
+      : [this.#library.choice.get().base ?? []].flat();
     const bases = chosen.filter((base) => this.#library.base(base));
     this.#sessionId = id;
-    this.#body = { question, ...(model && { llm_config: model }), knowledge_config: knowledge(bases, session) };
+    this.#body = {
+      question,
+      ...(model && { llm_config: model }),
+      knowledge_config: knowledge(bases, session),
+    };
     this.#goOn.checked = false;
     find(this.#root, '[data-code-go-on-row]').hidden = !id;
     find(this.#root, '[data-code-lead]').textContent = this.#lead(model, bases);
@@ -69,14 +84,22 @@ export class CodeDialog {
     const name = model ? modelName(this.#library, model) : t('composer.choose_model');
     if (!bases.length) return t('code.lead.alone', { model: name });
     const names = bases.map((base) => this.#library.base(base)?.name ?? base);
-    return t('code.lead', { model: name, documents: new Intl.ListFormat(currentLanguage()).format(names) });
+    return t('code.lead', {
+      model: name,
+      documents: new Intl.ListFormat(currentLanguage()).format(names),
+    });
   }
 
-  /** What was asked last makes the best example. @param {Session|null} session @returns {Promise<string>} */
+  /**
+   * What was asked last makes the best example.
+   * @param {Session|null} session
+   * @returns {Promise<string>}
+   */
   async #lastQuestion(session) {
     if (!session?.leaf_id) return t('code.question');
     const leaf = await this.#api.get(`/api/messages/${session.leaf_id}`);
-    const asked = leaf.role === 'user' ? leaf : await this.#api.get(`/api/messages/${leaf.parent_id}`);
+    const asked =
+      leaf.role === 'user' ? leaf : await this.#api.get(`/api/messages/${leaf.parent_id}`);
     return asked.content.length <= LONGEST_QUESTION ? asked.content : t('code.question');
   }
 
@@ -96,10 +119,16 @@ export class CodeDialog {
 
 /** @param {Session|null} session @returns {Model} what it was last asked with */
 function modelOf(session) {
-  return session?.supplier && session.model ? { supplier: session.supplier, model: session.model } : null;
+  return session?.supplier && session.model
+    ? { supplier: session.supplier, model: session.model }
+    : null;
 }
 
-/** @param {string[]} bases @param {Session|null} session @returns {object|null} from which documents, and how they are searched */
+/**
+ * @param {string[]} bases
+ * @param {Session|null} session
+ * @returns {object|null} from which documents, and how they are searched
+ */
 function knowledge(bases, session) {
   if (!bases.length) return null;
   const { filter_by_file_md5: md5s = [], search_k: count } = session ?? {};

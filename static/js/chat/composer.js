@@ -1,6 +1,6 @@
 /**
- * Where questions are written. What is typed is never lost: it is kept as a draft until the server has accepted it, and
- * stays here while another answer is being written.
+ * Where questions are written. What is typed is never lost: it is kept as a draft until the server
+ * has accepted it, and stays here while another answer is being written.
  */
 import { find, findAs, isComposing, showText } from '../core/dom.js';
 import { newId } from '../core/format.js';
@@ -17,13 +17,20 @@ export class Composer {
   #send;
   #stop;
   #notice;
-  /** @type {string|null} null until the page has entered one: nothing typed yet is no reason to forget a draft */ #chat = null;
+  /**
+   * @type {string|null} null until the page has entered one: nothing typed yet is no reason to
+   *   forget a draft
+   */
+  #chat = null;
   #live = false;
   #timer = 0;
   /** @type {(() => void)|null} */ #action = null;
   #ask;
 
-  /** @param {HTMLElement} dock @param {{ask: (text: string, id: string) => boolean, stop: () => void}} actions */
+  /**
+   * @param {HTMLElement} dock
+   * @param {{ask: (text: string, id: string) => boolean, stop: () => void}} actions
+   */
   constructor(dock, { ask, stop }) {
     this.#ask = ask;
     this.#form = findAs(dock, '[data-composer]', HTMLFormElement);
@@ -53,14 +60,21 @@ export class Composer {
     if (!touch.matches) this.#input.focus();
   }
 
-  /** The question has arrived: only what was typed since is still a draft. @param {string} sessionId */
+  /**
+   * The question has arrived: only what was typed since is still a draft.
+   * @param {string} sessionId
+   */
   accepted(sessionId) {
     drafts.write(this.#chat ?? NEW, { text: '', id: null });
     this.#chat = sessionId;
     this.#keep();
   }
 
-  /** Put a refused question back. @param {string} text @returns {boolean} false when something else stands here by now */
+  /**
+   * Put a refused question back.
+   * @param {string} text
+   * @returns {boolean} false when something else stands here by now
+   */
   restore(text) {
     if (this.#input.value.trim()) return false;
     this.#set(text);
@@ -99,7 +113,7 @@ export class Composer {
 
   /** The kind of notice that is shown; empty for none. */
   get noticed() {
-    return this.#notice.hidden ? '' : this.#notice.dataset.notice ?? '';
+    return this.#notice.hidden ? '' : (this.#notice.dataset.notice ?? '');
   }
 
   get text() {

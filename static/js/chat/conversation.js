@@ -1,23 +1,23 @@
 /**
- * One chat: its messages, and the one answer that is being written here. It decides what happens to questions and answers;
- * the view shows it, the composer feeds it. It touches no document.
+ * One chat: its messages, and the one answer that is being written here. It decides what happens to
+ * questions and answers; the view shows them. It does not use the DOM.
  *
  * @typedef {import('../types.js').Message} Message
  * @typedef {import('../types.js').Session} Session
  * @typedef {import('../types.js').View} View
  * @typedef {import('../types.js').Hooks} Hooks
  * @typedef {import('../net/run.js').Outcome} Outcome
- * @typedef {import('../net/events.js').WireEvent} WireEvent
- * @typedef {{parent?: string|null, id?: string}} AskOptions `parent` makes a branch; `id` is the client_message_id
+ * @typedef {{parent?: string|null, id?: string}} AskOptions `parent` makes a branch; `id` is the
+ *   client_message_id
  */
 import { newId } from '../core/format.js';
 import { t } from '../core/i18n.js';
-import { Run } from '../net/run.js';
 import { merge, readMessages } from './history.js';
-import { READ_AGAIN, settle, take } from './outcome.js';
+import { LiveAnswer } from './live-answer.js';
+import { READ_AGAIN } from './outcome.js';
 import { isLive, isLocal, localMessage, MessageTree } from './tree.js';
 
-/** Refusals that put the question back into the composer, since it is not the question's fault. */
+/** Refusals that are not the question's fault: it goes back into the composer. */
 const BACK_TO_COMPOSER = ['no_model', 'model_gone', 'busy', 'unauthorized'];
 
 export class Conversation {
@@ -28,13 +28,18 @@ export class Conversation {
   #tree = new MessageTree();
   /** @type {string|null} */ #leaf = null;
   /** @type {string|null} */ #sessionId = null;
-  /** @type {Run|null} */ #run = null;
-  /** @type {Message|null} the answer that the run writes */ #answer = null;
-  /** The answer goes on with another one, and shows its text until its own comes. */
-  #carried = false;
-  /** @type {Map<string, string>} the names of wishes that may not have arrived */ #wishes = new Map();
+  /** @type {LiveAnswer|null} */ #live = null;
+  /**
+   * The client_message_id of each request for another answer that may not have arrived: a repeated
+   * request is answered once.
+   * @type {Map<string, string>}
+   */
+  #requestIds = new Map();
 
-  /** @param {{api: Pick<import('../net/api.js').Api, 'get'|'patch'>, view: View, hooks: Hooks, network?: Partial<import('../net/run.js').Deps>}} deps */
+  /**
+   * @param {{api: Pick<import('../net/api.js').Api, 'get'|'patch'>, view: View, hooks: Hooks,
+   *   network?: Partial<import('../net/run.js').Deps>}} deps
+   */
   constructor({ api, view, hooks, network }) {
     this.#api = api;
     this.#view = view;
@@ -47,21 +52,27 @@ export class Conversation {
   }
 
   get live() {
-    return Boolean(this.#run?.live);
+    return Boolean(this.#live?.live);
   }
 
   /**
-   * Show another chat, or an empty one. What is being written here goes on at the server.
+   * Show another chat, or an empty one. The server goes on with an answer that is being written.
    * @param {string|null} sessionId @returns {Promise<Session|null>}
    */
   async open(sessionId) {
-    this.#run?.close();
+    this.#live?.close();
     this.#sessionId = sessionId;
     const empty = new MessageTree();
     this.#tree = empty;
     this.#leaf = null;
-    if (!sessionId) return this.#showPath(), null;
-    const [session, messages] = await Promise.all([this.#api.get(`/api/sessions/${sessionId}`), readMessages(this.#api, sessionId)]);
+    if (!sessionId) {
+      this.#showPath();
+      return null;
+    }
+    const [session, messages] = await Promise.all([
+      this.#api.get(`/api/sessions/${sessionId}`),
+      readMessages(this.#api, sessionId),
+    ]);
     if (empty !== this.#tree) return session;
     this.#tree = new MessageTree(messages);
     this.#leaf = (this.#tree.get(session.leaf_id) ?? messages.at(-1) ?? null)?.id ?? null;
@@ -71,8 +82,8 @@ export class Conversation {
   }
 
   /**
-   * See whether something was asked in this chat elsewhere, in another tab or on another device, and show it.
-   * @returns {Promise<boolean>} whether there was
+   * Show what was asked in this chat in another tab or on another device.
+   * @returns {Promise<boolean>} whether there was anything new
    */
   async refresh() {
     const [sessionId, tree, options] = [this.#sessionId, this.#tree, { stay: true }];
@@ -90,20 +101,25 @@ export class Conversation {
   }
 
   /**
-   * Ask a new question. False when this chat is still being answered: then nothing has happened.
+   * Ask a new question.
    * @param {string} text @param {AskOptions} [options]
+   * @returns {boolean} false, and nothing done, while this chat is being answered
    */
   ask(text, options = {}) {
     if (this.live) return false;
     const id = options.id ?? newId();
     const unsent = this.#tree.get(`question-${id}`);
-    if (unsent) return this.resend(unsent), true;
+    if (unsent) {
+      this.resend(unsent);
+      return true;
+    }
     const parent = options.parent === undefined ? this.#leaf : options.parent;
-    this.#send(this.#local('user', `question-${id}`, parent, text, 'sending'), id, options.parent !== undefined);
+    const question = this.#local('user', `question-${id}`, parent, text, 'sending');
+    this.#send(question, id, options.parent !== undefined);
     return true;
   }
 
-  /** Send a question that never arrived, under the name it had. @param {Message} question */
+  /** Send an unsent question again with its id. @param {Message} question */
   resend(question) {
     if (this.live) return;
     question.status = 'sending';
@@ -113,18 +129,28 @@ export class Conversation {
     this.#send(question, question.id.replace('question-', ''), false);
   }
 
-  /** Ask for another answer to the same question. @param {Message} message the question or one of its answers */
+  /**
+   * Ask for another answer to the same question.
+   * @param {Message} message the question or one of its answers
+   */
   regenerate(message) {
     const question = message.role === 'user' ? message : this.#tree.get(message.parent_id);
-    if (question) this.#another(question.id, { question_id: question.id }, null);
+    if (question) this.#requestAnswer(question.id, { question_id: question.id }, null);
   }
 
-  /** Go on with an answer that was stopped, cut or failed: a new one that begins with its text. @param {Message} answer */
+  /**
+   * Continue an answer that was stopped, cut or failed: a new answer begins with its text.
+   * @param {Message} answer
+   */
   continue(answer) {
-    this.#another(answer.parent_id, { continue_id: answer.id }, answer);
+    this.#requestAnswer(answer.parent_id, { continue_id: answer.id }, answer);
   }
 
-  /** What the button beside an error does: read the answer again if only the connection was at fault. @param {Message} answer */
+  /**
+   * The button beside an error: read the answer again if only the connection failed, else ask for
+   * another answer.
+   * @param {Message} answer
+   */
   retry(answer) {
     if (this.live) return this.nudge('asked');
     if (!READ_AGAIN.includes(answer.error?.code ?? '')) return this.regenerate(answer);
@@ -133,21 +159,24 @@ export class Conversation {
     this.#attach(answer);
   }
 
-  /** End the answer. */
   stop() {
-    void this.#run?.stop();
+    this.#live?.stop();
   }
 
-  /** The network or the page is back, or somebody does not want to wait. @param {'seen'|'online'|'asked'} why */
+  /**
+   * Reconnect without waiting.
+   * @param {import('../net/run.js').NudgeReason} why
+   */
   nudge(why) {
-    this.#run?.nudge(why);
+    this.#live?.nudge(why);
   }
 
-  /** The page is being left; a page that comes back from the browser's cache attaches again. */
+  /** Close the stream when the page is left; see `attachAgain`. */
   detach() {
-    this.#run?.close();
+    this.#live?.close();
   }
 
+  /** Read on after the page has come back from the browser's back/forward cache. */
   attachAgain() {
     if (!this.live) this.#attachIfLive();
   }
@@ -160,37 +189,58 @@ export class Conversation {
     this.#showPath();
     this.#attachIfLive();
     if (!this.#sessionId) return;
-    this.#api.patch(`/api/sessions/${this.#sessionId}`, { leaf_id: this.#leaf }).catch((error) => this.#hooks.problem(error));
+    this.#api
+      .patch(`/api/sessions/${this.#sessionId}`, { leaf_id: this.#leaf })
+      .catch((error) => this.#hooks.problem(error));
   }
 
-  /** Also sent twice, it is fulfilled once. @param {string|null} questionId @param {Record<string, string>} wish @param {Message|null} before what it goes on with */
-  #another(questionId, wish, before) {
+  /**
+   * Ask for another answer.
+   * @param {string|null} questionId
+   * @param {Record<string, string>} fields of the request
+   * @param {Message|null} earlier the answer that is continued
+   */
+  #requestAnswer(questionId, fields, earlier) {
     if (this.live) return;
-    const key = JSON.stringify(wish);
-    const id = this.#wishes.get(key) ?? newId();
-    this.#wishes.set(key, id);
-    const answer = this.#local('assistant', `answer-${id}`, questionId, before?.content ?? '', 'queued');
-    if (before) answer.sources = before.sources;
+    const key = JSON.stringify(fields);
+    const id = this.#requestIds.get(key) ?? newId();
+    this.#requestIds.set(key, id);
+    const text = earlier?.content ?? '';
+    const answer = this.#local('assistant', `answer-${id}`, questionId, text, 'queued');
+    if (earlier) answer.sources = earlier.sources;
     this.#showPath();
-    this.#begin({ ask: this.#body({ ...wish, client_message_id: id }) }, answer, null);
-    this.#carried = before !== null;
+    const ask = this.#body({ ...fields, client_message_id: id });
+    this.#begin({ target: { ask }, answer, question: null, continued: earlier !== null });
   }
 
-  /** @param {Message} question @param {string} id client_message_id: sent twice, it is answered once @param {boolean} branch */
+  /**
+   * @param {Message} question
+   * @param {string} id client_message_id: a question sent twice is answered once
+   * @param {boolean} branch
+   */
   #send(question, id, branch) {
     const parent = this.#tree.stored(question.parent_id);
     const names = branch || parent !== this.#tree.newest() ? { parent_id: parent } : {};
     const answer = this.#local('assistant', `answer-${id}`, question.id, '', 'queued');
     this.#showPath();
-    this.#begin({ ask: this.#body({ question: question.content, client_message_id: id, ...names }) }, answer, question);
+    const ask = this.#body({ question: question.content, client_message_id: id, ...names });
+    this.#begin({ target: { ask }, answer, question, continued: false });
   }
 
   /** @param {Record<string, unknown>} fields */
   #body(fields) {
-    return { ...fields, ...(this.#sessionId && { session_id: this.#sessionId }), ...this.#hooks.choice() };
+    return {
+      ...fields,
+      ...(this.#sessionId && { session_id: this.#sessionId }),
+      ...this.#hooks.choice(),
+    };
   }
 
-  /** @param {'user'|'assistant'} role @param {string} id @param {string|null} parent @param {string} content @param {Message['status']} status */
+  /**
+   * Add a message that the server does not know yet.
+   * @param {'user'|'assistant'} role @param {string} id @param {string|null} parent
+   * @param {string} content @param {Message['status']} status
+   */
   #local(role, id, parent, content, status) {
     const message = localMessage(role, id, parent, content, status);
     message.session_id = this.#sessionId;
@@ -215,37 +265,28 @@ export class Conversation {
     answer.reasoning = '';
     this.#view.update(answer);
     this.#view.stream(answer, { type: 'reset', data: {} });
-    this.#begin({ attach: answer.id }, answer, null);
+    const target = { attach: answer.id };
+    this.#begin({ target, answer, question: null, continued: false });
   }
 
-  /** @param {import('../net/run.js').Target} target @param {Message} answer @param {Message|null} question sent with it */
-  #begin(target, answer, question) {
-    this.#answer = answer;
-    this.#carried = false;
-    const run = new Run(target, {
-      event: (event) => this.#take(run, event, question),
-      gap: (gap) => this.#view.gap(answer, gap),
-      stop: (state) => this.#view.stopping(answer, state),
-      end: (outcome) => this.#ended(run, outcome, answer, question),
-    }, this.#network);
-    this.#run = run;
+  /** @param {import('./live-answer.js').Start} start */
+  #begin(start) {
+    const live = new LiveAnswer(start, {
+      view: this.#view,
+      network: this.#network,
+      accepted: (begun, event) => this.#accepted(begun, event),
+      ended: (over, outcome) => this.#ended(over, outcome),
+    });
+    this.#live = live;
     this.#hooks.live(true);
-    void run.start();
+    live.start();
   }
 
-  /** @param {Run} run @param {WireEvent} event @param {Message|null} question */
-  #take(run, event, question) {
-    const answer = this.#answer;
-    if (!answer || run !== this.#run) return;
-    if (event.type === 'context') this.#accepted(event, answer, question);
-    if (event.type === 'chunk' && this.#carried) this.#take(run, { type: 'reset', data: {} }, question);
-    if (event.type === 'chunk' || event.type === 'reset') this.#carried = false;
-    take(answer, event);
-    this.#view.stream(answer, event);
-  }
-
-  /** @param {import('../net/events.js').ContextEvent} event @param {Message} answer @param {Message|null} question */
-  #accepted(event, answer, question) {
+  /**
+   * The server has stored the question and the answer: they get their ids.
+   * @param {LiveAnswer} live @param {import('../net/events.js').ContextEvent} event
+   */
+  #accepted({ answer, question }, event) {
     if (question && event.question_id) {
       this.#tree.rename(question, event.question_id);
       question.status = 'complete';
@@ -253,7 +294,7 @@ export class Conversation {
     const own = isLocal(answer);
     if (this.#leaf === answer.id) this.#leaf = event.message_id;
     this.#tree.rename(answer, event.message_id);
-    this.#wishes.clear();
+    this.#requestIds.clear();
     answer.status = 'running';
     answer.knowledge = event.data;
     this.#sessionId ??= event.session_id;
@@ -263,17 +304,17 @@ export class Conversation {
     if (own) this.#hooks.accepted(event.session_id, question !== null);
   }
 
-  /** @param {Run} run @param {Outcome} outcome @param {Message} answer @param {Message|null} question */
-  #ended(run, outcome, answer, question) {
-    if (run !== this.#run) return;
-    this.#run = null;
+  /** @param {LiveAnswer} live @param {Outcome} outcome */
+  #ended(live, outcome) {
+    if (live !== this.#live) return;
+    this.#live = null;
+    const { answer } = live;
     const signedOut = outcome.error?.status === 401;
-    if (isLocal(answer) && ['refused', 'unsent'].includes(outcome.state)) this.#notAccepted(outcome, answer, question);
-    else if (outcome.state === 'closed' || signedOut) answer.status = 'running';
+    if (isLocal(answer) && ['refused', 'unsent'].includes(outcome.state)) {
+      this.#notAccepted(live, outcome);
+    } else if (outcome.state === 'closed' || signedOut) answer.status = 'running';
     else {
-      if (this.#carried) answer.content = '';
-      settle(answer, outcome);
-      this.#view.finish(answer);
+      live.finish(outcome);
       this.#showPath();
     }
     this.#hooks.live(false);
@@ -281,13 +322,17 @@ export class Conversation {
     else if (outcome.state !== 'closed') this.#hooks.ended(outcome);
   }
 
-  /** No empty answer stays behind; the question is marked, or goes back to where it can be sent from. @param {Outcome} outcome @param {Message} answer @param {Message|null} question */
-  #notAccepted(outcome, answer, question) {
-    const problem = { code: outcome.error?.code ?? 'unsent', message: outcome.error?.message ?? '' };
+  /**
+   * Remove the empty answer. The question goes back into the composer or is marked as unsent.
+   * @param {LiveAnswer} live @param {Outcome} outcome
+   */
+  #notAccepted({ answer, question }, { error }) {
+    const problem = { code: error?.code ?? 'unsent', message: error?.message ?? '' };
     this.#tree.remove(answer);
     this.#leaf = this.#tree.leafBelow(answer.parent_id)?.id ?? null;
-    if (!question) this.#hooks.problem({ ...problem, message: problem.message || t('net.unreachable') });
-    else if (BACK_TO_COMPOSER.includes(problem.code) && this.#hooks.refused(question.content, problem)) {
+    if (!question) {
+      this.#hooks.problem({ ...problem, message: problem.message || t('net.unreachable') });
+    } else if (this.#backToComposer(question, problem)) {
       this.#tree.remove(question);
       this.#leaf = question.parent_id;
     } else {
@@ -295,5 +340,10 @@ export class Conversation {
       question.error = problem.message ? problem : null;
     }
     this.#showPath();
+  }
+
+  /** @param {Message} question @param {import('../types.js').Problem} problem */
+  #backToComposer({ content }, problem) {
+    return BACK_TO_COMPOSER.includes(problem.code) && this.#hooks.refused(content, problem);
   }
 }

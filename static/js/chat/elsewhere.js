@@ -1,13 +1,17 @@
 /**
- * Hears of what happens in other tabs and on other devices: the tabs of one browser tell each other, and for the rest it
- * is time to look when the page comes to the front, and now and then while it is seen.
+ * Hears of what happens in other tabs and on other devices: the tabs of one browser tell each
+ * other, and for the rest it is time to look when the page comes to the front, and now and then
+ * while it is seen.
  */
 const CHANNEL = 'chatapp.chats';
 const PACE_MS = 10_000;
 const SLOWER = 1.5;
 const PACE_MAX_MS = 45_000;
 
-/** @typedef {{session?: string, seen?: boolean}} News the chat in which something was asked; whether the page has just come to the front */
+/**
+ * @typedef {{session?: string, seen?: boolean}} News the chat in which something was asked; whether
+ *   the page has just come to the front
+ */
 
 export class Elsewhere {
   #look;
@@ -18,7 +22,9 @@ export class Elsewhere {
   /** @param {(news: News) => void} look called when something may have happened */
   constructor(look) {
     this.#look = look;
-    this.#channel?.addEventListener('message', (event) => look({ session: String(event.data?.session ?? '') }));
+    this.#channel?.addEventListener('message', (event) =>
+      look({ session: String(event.data?.session ?? '') }),
+    );
     document.addEventListener('visibilitychange', () => this.#seen());
     window.addEventListener('focus', () => this.soon());
     window.addEventListener('online', () => this.#seen());

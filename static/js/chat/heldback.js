@@ -1,4 +1,7 @@
-/** Says once, below the answer that showed it, that something on the way holds answers back, and how that is mended. */
+/**
+ * Says once, below the answer that showed it, that something on the way holds answers back, and how
+ * that is mended.
+ */
 import { find } from '../core/dom.js';
 import { t } from '../core/i18n.js';
 import { recall, remember } from '../core/storage.js';
@@ -11,8 +14,10 @@ const DOUBTS = 'heldback.doubts';
 const ENOUGH = 2;
 
 /**
- * @param {{manual: (question: string) => void, grown: () => void}} deps manual: show what the manual says of it
- * @returns {{arrived: (verdict: import('../net/delivery.js').Verdict|undefined) => void, hide: () => void}} arrived: how an answer did
+ * @param {{manual: (question: string) => void, grown: () => void}} deps manual: show what the
+ *   manual says of it
+ * @returns {{arrived: (verdict: import('../net/delivery.js').Verdict|undefined) => void,
+ *   hide: () => void}} arrived: how an answer did
  */
 export function mountHeldBack({ manual, grown }) {
   const root = find(document, '[data-heldback]');
@@ -22,7 +27,9 @@ export function mountHeldBack({ manual, grown }) {
     hide();
     remember(DISMISSED, true);
   });
-  find(root, '[data-heldback-manual]').addEventListener('click', () => manual(t('heldback.question')));
+  find(root, '[data-heldback-manual]').addEventListener('click', () =>
+    manual(t('heldback.question')),
+  );
   const copy = find(root, '[data-heldback-copy]');
   copy.addEventListener('click', () => void copied(copy, lines.textContent ?? ''));
   /** @param {import('../net/delivery.js').Verdict|undefined} verdict */

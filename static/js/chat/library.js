@@ -1,12 +1,14 @@
 /**
- * What can be chosen for a question, and what is chosen: models and knowledge bases. A new chat starts with what was
- * chosen last in this browser; at the very first with the bundled manual, so that the first question gets a cited answer.
+ * What can be chosen for a question, and what is chosen: models and knowledge bases. A new chat
+ * starts with what was chosen last in this browser; at the very first with the bundled manual, so
+ * that the first question gets a cited answer.
  *
  * @typedef {import('../types.js').Model} Model
  * @typedef {import('../types.js').Base} Base
  * @typedef {import('../types.js').Session} Session
- * @typedef {{model: {supplier: string, model: string}|null, base: string|null, bases?: string[]}} Choice
- *   bases: where a chat was asked from several, as a program may; until another is chosen they stay
+ * @typedef {{model: {supplier: string, model: string}|null, base: string|null, bases?: string[]}}
+ *   Choice bases: where a chat was asked from several, as a program may; until another is chosen
+ *   they stay
  */
 import { recall, remember } from '../core/storage.js';
 import { Value } from '../core/value.js';
@@ -16,7 +18,8 @@ const NONE = 'none';
 export class Library {
   /** @type {Value<Model[]>} */ models = new Value(/** @type {Model[]} */ ([]));
   /** @type {Value<Base[]>} */ bases = new Value(/** @type {Base[]} */ ([]));
-  /** @type {Value<Choice>} */ choice = new Value(/** @type {Choice} */ ({ model: null, base: null }));
+  /** @type {Value<Choice>} */
+  choice = new Value(/** @type {Choice} */ ({ model: null, base: null }));
   #api;
   /** @type {Choice['model']} */ #standard = null;
   /** @type {Session|null} */ #session = null;
@@ -58,10 +61,13 @@ export class Library {
     this.#visits += 1;
     this.#session = session;
     const last = recall('choice') ?? {};
-    const own = session?.supplier && session.model ? { supplier: session.supplier, model: session.model } : null;
+    const own =
+      session?.supplier && session.model
+        ? { supplier: session.supplier, model: session.model }
+        : null;
     const model = own ?? (this.#offers(last.model) ? last.model : this.#standard);
     const bases = session ? [session.knowledge_base_id ?? []].flat() : [];
-    const base = session ? bases[0] ?? null : this.#firstBase(last.base);
+    const base = session ? (bases[0] ?? null) : this.#firstBase(last.base);
     this.choice.set({ model, base, ...(bases.length > 1 && { bases }) });
   }
 
@@ -73,13 +79,17 @@ export class Library {
   /** @param {{supplier: string, model: string}} model */
   async chooseModel({ supplier, model }) {
     this.#choose({ ...this.choice.get(), model: { supplier, model } });
-    if (this.#session) await this.#api.patch(`/api/sessions/${this.#session.id}`, { supplier, model });
+    if (this.#session) {
+      await this.#api.patch(`/api/sessions/${this.#session.id}`, { supplier, model });
+    }
   }
 
   /** @param {string|null} base */
   async chooseBase(base) {
     this.#choose({ model: this.choice.get().model, base });
-    if (this.#session) await this.#api.patch(`/api/sessions/${this.#session.id}`, { knowledge_base_id: base });
+    if (this.#session) {
+      await this.#api.patch(`/api/sessions/${this.#session.id}`, { knowledge_base_id: base });
+    }
   }
 
   /** The part of a request that says with what to answer. */
@@ -87,14 +97,19 @@ export class Library {
     const { model, base, bases } = this.choice.get();
     return {
       llm_config: model ?? { supplier: '', model: '' },
-      knowledge_config: base ? { knowledge_base_id: bases?.filter((id) => this.base(id)) ?? base } : null,
+      knowledge_config: base
+        ? { knowledge_base_id: bases?.filter((id) => this.base(id)) ?? base }
+        : null,
     };
   }
 
   /** @returns {string} what is chosen to answer from, by name; empty for nothing */
   get chosenNames() {
     const { base, bases = [base] } = this.choice.get();
-    return bases.map((id) => this.base(id)?.name).filter(Boolean).join(' · ');
+    return bases
+      .map((id) => this.base(id)?.name)
+      .filter(Boolean)
+      .join(' · ');
   }
 
   /** @param {string|null} id @returns {Base|null} */
@@ -110,7 +125,9 @@ export class Library {
 
   /** @param {Choice['model']} model */
   #offers(model) {
-    return this.models.get().some((offer) => offer.supplier === model?.supplier && offer.model === model?.model);
+    return this.models
+      .get()
+      .some((offer) => offer.supplier === model?.supplier && offer.model === model?.model);
   }
 
   /** @param {string|undefined} last */

@@ -9,13 +9,14 @@ export const READ_AGAIN = ['unreadable'];
 export const GONE = 'gone';
 
 /** @param {Message} answer @param {import('../net/events.js').WireEvent} event */
-export function take(answer, event) {
+export function applyEvent(answer, event) {
   if (event.type === 'chunk') answer.content += event.data;
   else if (event.type === 'reasoning') answer.reasoning = (answer.reasoning ?? '') + event.data;
   else if (event.type === 'sources') answer.sources = event.data;
   else if (event.type === 'reset') Object.assign(answer, { content: '', reasoning: '' });
-  else if (event.type === 'error') answer.error = { code: event.code ?? 'internal', message: event.data };
-  else if (event.type === 'done') {
+  else if (event.type === 'error') {
+    answer.error = { code: event.code ?? 'internal', message: event.data };
+  } else if (event.type === 'done') {
     answer.finish_reason = event.data.finish_reason ?? 'stop';
     answer.citations = event.data.citations ?? [];
     answer.timings = event.data.timings ?? null;
@@ -24,7 +25,7 @@ export function take(answer, event) {
 }
 
 /** @param {Message} answer @param {import('../net/run.js').Outcome} outcome */
-export function settle(answer, outcome) {
+export function applyOutcome(answer, outcome) {
   if (outcome.state === 'done') answer.status = 'complete';
   else if (outcome.state === 'stopped') answer.status = 'stopped';
   else {
@@ -33,7 +34,10 @@ export function settle(answer, outcome) {
   }
 }
 
-/** @param {import('../net/run.js').Outcome} outcome @returns {import('../types.js').Problem|null} null where the stream has said it */
+/**
+ * @param {import('../net/run.js').Outcome} outcome
+ * @returns {import('../types.js').Problem|null} null where the stream has said it
+ */
 function problemOf({ error, unreadable }) {
   if (unreadable) return { code: 'unreadable', message: t('answer.unreadable') };
   if (error?.status === 404) return { code: GONE, message: t('answer.gone') };

@@ -1,4 +1,7 @@
-/** The chat as a whole: which one is shown, under which address, and how its parts hear of each other. */
+/**
+ * The chat as a whole: which one is shown, under which address, and how its parts hear of each
+ * other.
+ */
 import { delegate, find } from '../core/dom.js';
 import { count, t } from '../core/i18n.js';
 import { goToSignIn, signedOut } from '../net/api.js';
@@ -32,9 +35,10 @@ export class ChatPage {
   /**
    * @param {{api: import('../net/api.js').Api, library: import('./library.js').Library,
    *   sessions: import('../sessions/list.js').SessionList, connect: (reason?: string) => void,
-   *   files: {unsent: (base: string) => number, tidy: () => void, subscribe: (listener: () => void) => void},
-   *   show: (base?: string, file?: string, at?: import('../types.js').Source) => void}} deps
-   *   files: those on their way, which a question about them waits for; show: a passage in its document
+   *   files: {unsent: (base: string) => number, tidy: () => void,
+   *   subscribe: (listener: () => void) => void}, show: (base?: string, file?: string,
+   *   at?: import('../types.js').Source) => void}} deps files: those on their way, which a question
+   *   about them waits for; show: a passage in its document
    */
   constructor(deps) {
     this.#deps = deps;
@@ -42,13 +46,25 @@ export class ChatPage {
     const root = find(document, '[data-thread]');
     this.#follower = new Follower(scroll, root, find(document, '[data-latest]'));
     this.#thread = new Thread(root, this.#actions(), () => this.#follower.follow());
-    this.#composer = new Composer(find(document, '.dock'), { ask: (text, id) => this.#askOrWait(text, id), stop: () => this.#conversation.stop() });
-    this.#conversation = new Conversation({ api: deps.api, view: this.#view(), hooks: this.#hooks() });
+    this.#composer = new Composer(find(document, '.dock'), {
+      ask: (text, id) => this.#askOrWait(text, id),
+      stop: () => this.#conversation.stop(),
+    });
+    this.#conversation = new Conversation({
+      api: deps.api,
+      view: this.#view(),
+      hooks: this.#hooks(),
+    });
     this.#elsewhere = new Elsewhere((news) => void this.#hear(news));
-    this.#heldBack = mountHeldBack({ manual: (question) => void this.#showManual(question), grown: () => this.#follower.follow() });
+    this.#heldBack = mountHeldBack({
+      manual: (question) => void this.#showManual(question),
+      grown: () => this.#follower.follow(),
+    });
     deps.library.bases.subscribe(() => this.#showEmpty());
     deps.library.choice.subscribe(() => this.#showEmpty());
-    delegate(this.#empty, 'click', '[data-suggestion]', (button) => this.#ask(button.textContent?.trim() ?? ''));
+    delegate(this.#empty, 'click', '[data-suggestion]', (button) =>
+      this.#ask(button.textContent?.trim() ?? ''),
+    );
     deps.files.subscribe(() => this.#askWhenSent());
     this.#watchTheWorld();
   }
@@ -137,7 +153,11 @@ export class ChatPage {
     return true;
   }
 
-  /** A question about files that are still being sent stays in the composer until they have arrived. @param {string} text @param {string} id */
+  /**
+   * A question about files that are still being sent stays in the composer until they have arrived.
+   * @param {string} text
+   * @param {string} id
+   */
   #askOrWait(text, id) {
     const unsent = this.#unsent();
     if (!unsent || this.#waiting === text) {
@@ -145,13 +165,19 @@ export class ChatPage {
       return this.#ask(text, { id });
     }
     this.#waiting = text;
-    this.#composer.notice(count('composer.sending', unsent), { kind: 'sending', action: t('composer.ask_now'), run: () => this.#composer.submit() });
+    this.#composer.notice(count('composer.sending', unsent), {
+      kind: 'sending',
+      action: t('composer.ask_now'),
+      run: () => this.#composer.submit(),
+    });
     return false;
   }
 
   #askWhenSent() {
     if (!this.#waiting || this.#unsent()) return;
-    if (this.#composer.text === this.#waiting && this.#composer.noticed === 'sending') this.#composer.submit();
+    if (this.#composer.text === this.#waiting && this.#composer.noticed === 'sending') {
+      this.#composer.submit();
+    }
     this.#waiting = '';
   }
 
@@ -177,16 +203,25 @@ export class ChatPage {
   /** @param {import('../net/run.js').Outcome} outcome */
   #ended({ delivery }) {
     this.#heldBack.arrived(delivery);
-    this.#deps.sessions.load().then(() => this.#renamed(), () => {}); // an old list is no news, and what went wrong stands in the thread
+    this.#deps.sessions.load().then(
+      () => this.#renamed(),
+      () => {},
+    ); // an old list is no news, and what went wrong stands in the thread
   }
 
-  /** Something may have happened in another tab or on another device. @param {import('./elsewhere.js').News} news */
+  /**
+   * Something may have happened in another tab or on another device.
+   * @param {import('./elsewhere.js').News} news
+   */
   async #hear({ session, seen }) {
     const here = session === undefined || session === this.sessionId;
     const found = here && (await this.#conversation.refresh().catch(() => false));
     if (found) this.#follower.follow();
     if (document.hidden || !(found || seen || session)) return;
-    await this.#deps.sessions.load({ stay: true }).then(() => this.#renamed(), () => {});
+    await this.#deps.sessions.load({ stay: true }).then(
+      () => this.#renamed(),
+      () => {},
+    );
   }
 
   #renamed() {
@@ -230,7 +265,11 @@ export class ChatPage {
   /** What is typed is kept; a page that may not be left says where to sign in. */
   #signedOut() {
     if (signedOut()) return;
-    this.#composer.notice(t('net.signed_out'), { kind: 'unauthorized', action: t('sign_in.go'), run: goToSignIn });
+    this.#composer.notice(t('net.signed_out'), {
+      kind: 'unauthorized',
+      action: t('sign_in.go'),
+      run: goToSignIn,
+    });
   }
 
   /** Open the product's own manual where it speaks of something. @param {string} question */
@@ -238,7 +277,10 @@ export class ChatPage {
     const manual = this.#deps.library.bases.get().find((base) => base.bundled);
     if (!manual) return;
     try {
-      const { items } = await this.#deps.api.post(`/api/knowledge/${manual.id}/search`, { query: question, k: 1 });
+      const { items } = await this.#deps.api.post(`/api/knowledge/${manual.id}/search`, {
+        query: question,
+        k: 1,
+      });
       this.#deps.show(manual.id, items[0]?.file_id, items[0]);
     } catch (error) {
       toastError(error);
@@ -266,9 +308,15 @@ export class ChatPage {
     };
     window.addEventListener('online', network);
     window.addEventListener('offline', network);
-    document.addEventListener('visibilitychange', () => document.hidden || this.#conversation.nudge('seen'));
+    document.addEventListener(
+      'visibilitychange',
+      () => document.hidden || this.#conversation.nudge('seen'),
+    );
     window.addEventListener('pagehide', () => this.#conversation.detach());
-    window.addEventListener('pageshow', (event) => event.persisted && this.#conversation.attachAgain());
+    window.addEventListener(
+      'pageshow',
+      (event) => event.persisted && this.#conversation.attachAgain(),
+    );
     window.addEventListener('popstate', () => void this.go(sessionInAddress(), { push: false }));
   }
 }

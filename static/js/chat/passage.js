@@ -1,9 +1,14 @@
-/** A passage of a document on the page: its text as it stands, tables as tables, what was quoted marked. */
+/**
+ * A passage of a document on the page: its text as it stands, tables as tables, what was quoted
+ * marked.
+ */
 import { blocksOf } from './quote.js';
 
 /** @param {string} text @param {string[]} quotes @returns {Node[]} */
 export function passageNodes(text, quotes) {
-  return blocksOf(text, quotes).flatMap((block) => (block.kind === 'table' ? [table(block.rows)] : pieceNodes(block.pieces)));
+  return blocksOf(text, quotes).flatMap((block) =>
+    block.kind === 'table' ? [table(block.rows)] : pieceNodes(block.pieces),
+  );
 }
 
 /** @param {import('./quote.js').Piece[][][]} rows */

@@ -4,7 +4,16 @@ import { t } from '../core/i18n.js';
 
 const TICK_MS = 1000;
 const PATIENCE_S = 3;
-const KNOWN = ['connecting', 'reading', 'rewriting', 'searching', 'writing', 'reconnecting', 'stopping', 'unreached'];
+const KNOWN = [
+  'connecting',
+  'reading',
+  'rewriting',
+  'searching',
+  'writing',
+  'reconnecting',
+  'stopping',
+  'unreached',
+];
 
 export class Phase {
   #root;
@@ -19,7 +28,10 @@ export class Phase {
     this.#text = find(answer, '[data-phase-text]');
   }
 
-  /** @param {string} name of wire.md, or connecting, reconnecting, stopping, unreached; one from a newer server is shown as writing */
+  /**
+   * @param {string} name of wire.md, or connecting, reconnecting, stopping, unreached; one from a
+   *   newer server is shown as writing
+   */
   show(name) {
     const known = KNOWN.includes(name) ? name : 'writing';
     if (this.#timer && known === this.#name) return;

@@ -4,25 +4,38 @@ import { count, t } from '../core/i18n.js';
 import { mountMenu } from '../ui/menu.js';
 import { toastError } from '../ui/toast.js';
 
-/** @typedef {{value: string, label: string, note: string, chosen: boolean, pick: () => void}} Option */
+/**
+ * @typedef {{value: string, label: string, note: string, chosen: boolean, pick: () => void}} Option
+ */
 /** @typedef {{hook: string, label: string, run: () => void}} Command */
 
 /**
  * @param {HTMLElement} form
- * @param {{library: import('./library.js').Library, connect: () => void, manage: () => void, mayConnect: () => boolean}} deps
+ * @param {{library: import('./library.js').Library, connect: () => void, manage: () => void,
+ *   mayConnect: () => boolean}} deps
  */
 export function mountPickers(form, { library, connect, manage, mayConnect }) {
   const model = find(form, '[data-model-picker]');
   const base = find(form, '[data-knowledge-picker]');
   /** @param {Promise<void>} work */
   const quietly = (work) => void work.catch(toastError);
-  mountPicker(model, () => modelOptions(library, (offer) => quietly(library.chooseModel(offer))),
-    () => (mayConnect() ? [{ hook: 'connect', label: t('connect.title'), run: connect }] : []));
-  mountPicker(base, () => baseOptions(library, (id) => quietly(library.chooseBase(id))),
-    () => [{ hook: 'manage', label: t('knowledge.manage'), run: manage }]);
+  mountPicker(
+    model,
+    () => modelOptions(library, (offer) => quietly(library.chooseModel(offer))),
+    () => (mayConnect() ? [{ hook: 'connect', label: t('connect.title'), run: connect }] : []),
+  );
+  mountPicker(
+    base,
+    () => baseOptions(library, (id) => quietly(library.chooseBase(id))),
+    () => [{ hook: 'manage', label: t('knowledge.manage'), run: manage }],
+  );
   const label = () => {
     showChosen(model, t('composer.model'), modelLabel(library));
-    showChosen(base, t('composer.picker.knowledge'), library.chosenNames || t('composer.no_documents'));
+    showChosen(
+      base,
+      t('composer.picker.knowledge'),
+      library.chosenNames || t('composer.no_documents'),
+    );
   };
   for (const value of [library.choice, library.models, library.bases]) value.subscribe(label);
 }
@@ -31,7 +44,8 @@ export function mountPickers(form, { library, connect, manage, mayConnect }) {
 function mountPicker(root, options, commands) {
   const list = find(root, '[role="menu"]');
   mountMenu(find(root, '[data-picker-button]'), list, {
-    before: () => list.replaceChildren(...options().map(optionElement), ...commands().map(commandElement)),
+    before: () =>
+      list.replaceChildren(...options().map(optionElement), ...commands().map(commandElement)),
   });
 }
 
@@ -58,7 +72,11 @@ function commandElement({ hook, label, run }) {
   return element;
 }
 
-/** @param {import('./library.js').Library} library @param {(model: import('../types.js').Model) => void} pick @returns {Option[]} */
+/**
+ * @param {import('./library.js').Library} library
+ * @param {(model: import('../types.js').Model) => void} pick
+ * @returns {Option[]}
+ */
 function modelOptions(library, pick) {
   const chosen = library.choice.get().model;
   return library.models.get().map((offer) => ({
@@ -70,10 +88,20 @@ function modelOptions(library, pick) {
   }));
 }
 
-/** @param {import('./library.js').Library} library @param {(id: string|null) => void} pick @returns {Option[]} */
+/**
+ * @param {import('./library.js').Library} library
+ * @param {(id: string|null) => void} pick
+ * @returns {Option[]}
+ */
 function baseOptions(library, pick) {
   const { base: chosen, bases: several = [chosen] } = library.choice.get();
-  const none = { value: '', label: t('composer.no_documents'), note: t('composer.no_documents.note'), chosen: !chosen, pick: () => pick(null) };
+  const none = {
+    value: '',
+    label: t('composer.no_documents'),
+    note: t('composer.no_documents.note'),
+    chosen: !chosen,
+    pick: () => pick(null),
+  };
   const bases = library.bases.get().map((base) => ({
     value: base.id,
     label: base.name,
@@ -90,8 +118,14 @@ function modelLabel(library) {
   return model ? modelName(library, model) : t('composer.choose_model');
 }
 
-/** @param {import('./library.js').Library} library @param {{supplier: string, model: string}} model @returns {string} */
+/**
+ * @param {import('./library.js').Library} library
+ * @param {{supplier: string, model: string}} model
+ * @returns {string}
+ */
 export function modelName(library, model) {
-  const offer = library.models.get().find((one) => one.supplier === model.supplier && one.model === model.model);
+  const offer = library.models
+    .get()
+    .find((one) => one.supplier === model.supplier && one.model === model.model);
   return offer?.builtin ? t('model.builtin') : model.model;
 }

@@ -27,7 +27,12 @@ export class QuestionView {
     if (text.textContent !== content) text.textContent = content;
     const unsent = status === 'unsent';
     find(this.root, '[data-unsent]').hidden = !unsent;
-    if (unsent) showText(find(this.root, '[data-unsent-text]'), [t('thread.unsent'), error?.message].filter(Boolean).join(' · '));
+    if (unsent) {
+      showText(
+        find(this.root, '[data-unsent-text]'),
+        [t('thread.unsent'), error?.message].filter(Boolean).join(' · '),
+      );
+    }
     find(this.root, '[data-edit]').hidden = status !== 'complete';
     find(this.root, '[data-ask-again]').hidden = status !== 'complete' || answered;
     showBranch(this.root, this.#message, siblings);

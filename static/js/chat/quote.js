@@ -1,6 +1,7 @@
 /**
- * Which parts of a passage an answer has used: quoted sentences are found also where line breaks and blanks differ. And how
- * a passage is divided into running text and table rows, which documents are full of. Pure.
+ * Which parts of a passage an answer has used: quoted sentences are found also where line breaks
+ * and blanks differ. And how a passage is divided into running text and table rows, which documents
+ * are full of. Pure.
  *
  * @typedef {{text: string, marked: boolean}} Piece
  * @typedef {{kind: 'text', pieces: Piece[]} | {kind: 'table', rows: Piece[][][]}} Block
@@ -24,10 +25,16 @@ export function quotesFor(answer, n) {
   for (const line of answer.split('\n')) {
     for (const [, said, numbers] of line.matchAll(CITED)) {
       if (!numbers.includes(`[${n}]`)) continue;
-      quotes.push(...said.split(SENTENCE_END).map((sentence) => sentence.replace(/^[\s>*\-–•“"]+|[\s*”"]+$/gu, '')));
+      quotes.push(
+        ...said
+          .split(SENTENCE_END)
+          .map((sentence) => sentence.replace(/^[\s>*\-–•“"]+|[\s*”"]+$/gu, '')),
+      );
     }
   }
-  return quotes.filter((quote) => quote.length >= (/\p{Script=Han}/u.test(quote) ? SHORTEST_CHINESE : SHORTEST_QUOTE));
+  return quotes.filter(
+    (quote) => quote.length >= (/\p{Script=Han}/u.test(quote) ? SHORTEST_CHINESE : SHORTEST_QUOTE),
+  );
 }
 
 /**
@@ -44,16 +51,25 @@ export function blocksOf(text, quotes) {
     at += line.length;
     const last = blocks.at(-1);
     if (ROW.test(line.replace(/\n$/, ''))) {
-      const cells = RULE.test(line.trimEnd()) ? null : cellsOf(line, from).map(([start, end]) => cut(text, start, end, ranges));
+      const cells = RULE.test(line.trimEnd())
+        ? null
+        : cellsOf(line, from).map(([start, end]) => cut(text, start, end, ranges));
       if (last?.kind === 'table') last.rows.push(...(cells ? [cells] : []));
       else blocks.push({ kind: 'table', rows: cells ? [cells] : [] });
     } else if (last?.kind === 'text') last.pieces.push(...cut(text, from, at, ranges));
     else blocks.push({ kind: 'text', pieces: cut(text, from, at, ranges) });
   }
-  return blocks.map((block) => (block.kind === 'text' ? { kind: 'text', pieces: joined(block.pieces) } : block));
+  return blocks.map((block) =>
+    block.kind === 'text' ? { kind: 'text', pieces: joined(block.pieces) } : block,
+  );
 }
 
-/** Where the quotes stand, in order and without overlaps. @param {string} text @param {string[]} quotes @returns {[number, number][]} */
+/**
+ * Where the quotes stand, in order and without overlaps.
+ * @param {string} text
+ * @param {string[]} quotes
+ * @returns {[number, number][]}
+ */
 function rangesOf(text, quotes) {
   const found = quotes.flatMap((quote) => rangeOf(text, quote)).sort((a, b) => a[0] - b[0]);
   /** @type {[number, number][]} */
@@ -75,29 +91,49 @@ function rangeOf(text, quote) {
   return match ? [[match.index, match.index + match[0].length]] : [];
 }
 
-/** A line may end anywhere in Chinese, and an answer joins it without a blank. @param {string} word @returns {string} */
+/**
+ * A line may end anywhere in Chinese, and an answer joins it without a blank.
+ * @param {string} word
+ * @returns {string}
+ */
 function patternOf(word) {
   const characters = [...word];
-  return characters.map((c, i) => {
-    const joint = i && (WIDE.test(c) || WIDE.test(characters[i - 1])) ? '\\s*' : '';
-    return joint + c.replace(/[.*+?^${}()|[\]\\]/, '\\$&');
-  }).join('');
+  return characters
+    .map((c, i) => {
+      const joint = i && (WIDE.test(c) || WIDE.test(characters[i - 1])) ? '\\s*' : '';
+      return joint + c.replace(/[.*+?^${}()|[\]\\]/, '\\$&');
+    })
+    .join('');
 }
 
-/** @param {string} text @param {number} from @param {number} to @param {[number, number][]} ranges @returns {Piece[]} */
+/**
+ * @param {string} text
+ * @param {number} from
+ * @param {number} to
+ * @param {[number, number][]} ranges
+ * @returns {Piece[]}
+ */
 function cut(text, from, to, ranges) {
   const pieces = [];
   let at = from;
   for (const [start, end] of ranges) {
     const [first, last] = [Math.max(start, from), Math.min(end, to)];
     if (first >= last) continue;
-    pieces.push({ text: text.slice(at, first), marked: false }, { text: text.slice(first, last), marked: true });
+    pieces.push(
+      { text: text.slice(at, first), marked: false },
+      { text: text.slice(first, last), marked: true },
+    );
     at = last;
   }
   return [...pieces, { text: text.slice(at, to), marked: false }].filter((piece) => piece.text);
 }
 
-/** Where the cells of a row stand, without the blanks around them. @param {string} line @param {number} from @returns {[number, number][]} */
+/**
+ * Where the cells of a row stand, without the blanks around them.
+ * @param {string} line
+ * @param {number} from
+ * @returns {[number, number][]}
+ */
 function cellsOf(line, from) {
   /** @type {[number, number][]} */
   const cells = [];

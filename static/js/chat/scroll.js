@@ -1,6 +1,6 @@
 /**
- * Follows the end of the thread while the reader is there, and leaves it alone once he scrolls up. This class owns the
- * scroll position; nobody else sets it.
+ * Follows the end of the thread while the reader is there, and leaves it alone once he scrolls up.
+ * This class owns the scroll position; nobody else sets it.
  */
 const NEAR_PX = 80;
 
@@ -11,7 +11,11 @@ export class Follower {
   #frame = 0;
   #top = 0;
 
-  /** @param {HTMLElement} box what scrolls @param {HTMLElement} content what grows @param {HTMLElement} button jumps to the end */
+  /**
+   * @param {HTMLElement} box what scrolls
+   * @param {HTMLElement} content what grows
+   * @param {HTMLElement} button jumps to the end
+   */
   constructor(box, content, button) {
     this.#box = box;
     this.#button = button;

@@ -47,17 +47,31 @@ function quoted(text) {
   return PLAIN.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
 
-/** @param {Record<string, unknown>} fields @param {string} nothing @param {string} indent @returns {string} a line for each field */
+/**
+ * @param {Record<string, unknown>} fields
+ * @param {string} nothing
+ * @param {string} indent
+ * @returns {string} a line for each field
+ */
 function object(fields, nothing, indent) {
   const inner = `${indent}${indent ? '  ' : '    '}`;
-  const lines = Object.entries(fields).map(([name, value]) => `${inner}${JSON.stringify(name)}: ${literal(value, nothing)}`);
+  const lines = Object.entries(fields).map(
+    ([name, value]) => `${inner}${JSON.stringify(name)}: ${literal(value, nothing)}`,
+  );
   return `{\n${lines.join(',\n')}\n${indent}}`;
 }
 
-/** JSON's strings and numbers are Python's too. @param {unknown} value @param {string} nothing the word for null @returns {string} */
+/**
+ * JSON's strings and numbers are Python's too.
+ * @param {unknown} value
+ * @param {string} nothing the word for null
+ * @returns {string}
+ */
 function literal(value, nothing) {
   if (value === null) return nothing;
   if (Array.isArray(value)) return `[${value.map((one) => literal(one, nothing)).join(', ')}]`;
   if (typeof value !== 'object') return JSON.stringify(value);
-  return `{${Object.entries(value).map(([name, one]) => `${JSON.stringify(name)}: ${literal(one, nothing)}`).join(', ')}}`;
+  return `{${Object.entries(value)
+    .map(([name, one]) => `${JSON.stringify(name)}: ${literal(one, nothing)}`)
+    .join(', ')}}`;
 }

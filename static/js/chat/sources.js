@@ -1,4 +1,7 @@
-/** Where an answer comes from: the list below it, and the panel that opens a passage at the sentence that was used. */
+/**
+ * Where an answer comes from: the list below it, and the panel that opens a passage at the sentence
+ * that was used.
+ */
 import { clone, delegate, fill, find, findAs, showText } from '../core/dom.js';
 import { place } from '../core/format.js';
 import { count, t } from '../core/i18n.js';
@@ -9,7 +12,11 @@ import { quotesFor } from './quote.js';
 /** @typedef {import('../types.js').Message} Message */
 /** @typedef {import('../types.js').Source} Source */
 
-/** Fill the list below an answer: what it cites first, the rest on request. @param {HTMLElement} root @param {Message} message */
+/**
+ * Fill the list below an answer: what it cites first, the rest on request.
+ * @param {HTMLElement} root
+ * @param {Message} message
+ */
 export function showSources(root, message) {
   const sources = message.sources ?? [];
   const cited = citedBy(message);
@@ -18,16 +25,24 @@ export function showSources(root, message) {
   const rest = sources.filter((source) => !cited.has(source.n));
   const more = find(root, '[data-sources-more]');
   find(root, '[data-sources]').hidden = !sources.length;
-  find(root, '[data-sources-title]').textContent = shown.length ? t('sources.title') : t('sources.uncited');
+  find(root, '[data-sources-title]').textContent = shown.length
+    ? t('sources.title')
+    : t('sources.uncited');
   list.replaceChildren(...shown.map(item));
-  showText(more, rest.length ? count(shown.length ? 'sources.more' : 'sources.show', rest.length) : '');
+  showText(
+    more,
+    rest.length ? count(shown.length ? 'sources.more' : 'sources.show', rest.length) : '',
+  );
   more.onclick = () => {
     more.hidden = true;
     list.append(...rest.map(item));
   };
 }
 
-/** What the server has checked; for an answer that broke off, what stands in its text. @param {Message} message */
+/**
+ * What the server has checked; for an answer that broke off, what stands in its text.
+ * @param {Message} message
+ */
 function citedBy({ citations, content }) {
   if (citations?.length) return new Set(citations);
   return new Set([...content.matchAll(/\[(\d{1,3})\]/g)].map((match) => Number(match[1])));
@@ -35,7 +50,11 @@ function citedBy({ citations, content }) {
 
 /** @param {Source} source */
 function item(source) {
-  const element = fill(clone('source'), { n: String(source.n), name: source.name, place: place(source, { brief: true }) });
+  const element = fill(clone('source'), {
+    n: String(source.n),
+    name: source.name,
+    place: place(source, { brief: true }),
+  });
   find(element, '[data-source]').dataset.source = String(source.n);
   return element;
 }
@@ -51,7 +70,8 @@ export class SourcePanel {
 
   /** @param {(source: Source) => void} show shows a passage in its document */
   constructor(show) {
-    const on = (/** @type {string} */ hook, /** @type {() => void} */ run) => find(this.#root, hook).addEventListener('click', run);
+    const on = (/** @type {string} */ hook, /** @type {() => void} */ run) =>
+      find(this.#root, hook).addEventListener('click', run);
     on('[data-source-close]', () => this.close());
     on('[data-source-in-document]', () => this.#sources[this.#at] && show(this.#sources[this.#at]));
     on('[data-source-previous]', () => this.#show(this.#at - 1));
@@ -63,7 +83,11 @@ export class SourcePanel {
     });
   }
 
-  /** @param {Message|null} message the answer @param {number} n @param {HTMLElement} opener gets the focus back */
+  /**
+   * @param {Message|null} message the answer
+   * @param {number} n
+   * @param {HTMLElement} opener gets the focus back
+   */
   open(message, n, opener) {
     const sources = message?.sources ?? [];
     const at = sources.findIndex((source) => source.n === n);
@@ -83,7 +107,9 @@ export class SourcePanel {
     this.#root.hidden = true;
     this.#endBack();
     delete document.body.dataset.source;
-    for (const chip of document.querySelectorAll('[data-current]')) chip.removeAttribute('data-current');
+    for (const chip of document.querySelectorAll('[data-current]')) {
+      chip.removeAttribute('data-current');
+    }
     if (this.#opener?.isConnected) this.#opener.focus({ preventScroll: true });
   }
 
@@ -101,10 +127,14 @@ export class SourcePanel {
     const original = find(root, '[data-source-original]');
     original.hidden = !source.knowledge_base_id;
     find(root, '[data-source-in-document]').hidden = original.hidden;
-    original.setAttribute('href', `/api/knowledge/${source.knowledge_base_id}/files/${source.file_id}/content`);
+    original.setAttribute(
+      'href',
+      `/api/knowledge/${source.knowledge_base_id}/files/${source.file_id}/content`,
+    );
     find(root, '[data-source-count]').textContent = `${at + 1} / ${this.#sources.length}`;
     findAs(root, '[data-source-previous]', HTMLButtonElement).disabled = at === 0;
-    findAs(root, '[data-source-next]', HTMLButtonElement).disabled = at === this.#sources.length - 1;
+    findAs(root, '[data-source-next]', HTMLButtonElement).disabled =
+      at === this.#sources.length - 1;
     root.querySelector('mark')?.scrollIntoView({ block: 'center' });
     this.#markChips(source.n);
   }
@@ -112,17 +142,34 @@ export class SourcePanel {
   /** @param {number} n */
   #markChips(n) {
     const article = this.#opener?.closest('[data-message]');
-    for (const chip of document.querySelectorAll('[data-current]')) chip.removeAttribute('data-current');
-    for (const chip of article?.querySelectorAll(`.cite[data-n="${n}"], [data-source="${n}"]`) ?? []) chip.setAttribute('data-current', '');
+    for (const chip of document.querySelectorAll('[data-current]')) {
+      chip.removeAttribute('data-current');
+    }
+    for (const chip of article?.querySelectorAll(`.cite[data-n="${n}"], [data-source="${n}"]`) ??
+      []) {
+      chip.setAttribute('data-current', '');
+    }
   }
 }
 
-/** The passage with what the answer took from it marked: the sentence that the server names, and all that are quoted word for word. @param {Source} source @param {string} answer */
+/**
+ * The passage with what the answer took from it marked: the sentence that the server names, and all
+ * that are quoted word for word.
+ * @param {Source} source
+ * @param {string} answer
+ */
 function passage(source, answer) {
-  return passageNodes(source.text ?? source.quote ?? '', [source.quote ?? '', ...quotesFor(answer, source.n)]);
+  return passageNodes(source.text ?? source.quote ?? '', [
+    source.quote ?? '',
+    ...quotesFor(answer, source.n),
+  ]);
 }
 
-/** @param {HTMLElement} thread @param {(element: HTMLElement) => Message|null} messageOf @param {(source: Source) => void} show */
+/**
+ * @param {HTMLElement} thread
+ * @param {(element: HTMLElement) => Message|null} messageOf
+ * @param {(source: Source) => void} show
+ */
 export function mountSources(thread, messageOf, show) {
   const panel = new SourcePanel(show);
   delegate(thread, 'click', '.cite, [data-source]', (button) => {

@@ -19,11 +19,17 @@ export class Thinking {
     find(answer, '[data-reasoning-text]').append(this.#text);
   }
 
-  /** Show thinking that is over. @param {string} text @param {number} [ms] how long it took, where that is known */
+  /**
+   * Show thinking that is over.
+   * @param {string} text
+   * @param {number} [ms] how long it took, where that is known
+   */
   show(text, ms) {
     this.#root.hidden = !text;
     this.#text.data = text;
-    this.#label.textContent = ms ? t('thinking.took', { seconds: seconds(ms) }) : t('thinking.title');
+    this.#label.textContent = ms
+      ? t('thinking.took', { seconds: seconds(ms) })
+      : t('thinking.title');
   }
 
   /** @param {string} piece */
@@ -42,7 +48,9 @@ export class Thinking {
     if (!this.#timer) return;
     clearInterval(this.#timer);
     this.#timer = 0;
-    this.#label.textContent = t('thinking.took', { seconds: seconds(performance.now() - this.#began) });
+    this.#label.textContent = t('thinking.took', {
+      seconds: seconds(performance.now() - this.#began),
+    });
   }
 
   reset() {
@@ -52,6 +60,8 @@ export class Thinking {
   }
 
   #tick() {
-    this.#label.textContent = t('thinking.now', { seconds: Math.round((performance.now() - this.#began) / 1000) });
+    this.#label.textContent = t('thinking.now', {
+      seconds: Math.round((performance.now() - this.#began) / 1000),
+    });
   }
 }

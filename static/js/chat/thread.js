@@ -1,6 +1,6 @@
 /**
- * Shows one path of messages, and hands on what the reader does with them. Every message keeps its element for as long as
- * it is on the path.
+ * Shows one path of messages, and hands on what the reader does with them. Every message keeps its
+ * element for as long as it is on the path.
  *
  * @typedef {import('../types.js').Message} Message
  * @typedef {import('./tree.js').MessageTree} MessageTree
@@ -32,7 +32,11 @@ export class Thread {
   /** @type {MessageTree} */ #tree = new Tree();
   #panel;
 
-  /** @param {HTMLElement} root @param {Actions} actions @param {() => void} grown called when there is more to see */
+  /**
+   * @param {HTMLElement} root
+   * @param {Actions} actions
+   * @param {() => void} grown called when there is more to see
+   */
   constructor(root, actions, grown) {
     this.#root = root;
     this.#grown = grown;
@@ -47,11 +51,15 @@ export class Thread {
     const shown = path.filter((message) => !isEmptyAnswer(message));
     /** @type {Map<Message, QuestionView|AnswerView>} */
     const views = new Map();
-    for (const message of shown) views.set(message, this.#views.get(message) ?? this.#create(message));
+    for (const message of shown) {
+      views.set(message, this.#views.get(message) ?? this.#create(message));
+    }
     for (const [message, view] of this.#views) if (!views.has(message)) view.root.remove();
     this.#views = views;
     [...views.values()].forEach((view, place) => {
-      if (this.#root.children[place] !== view.root) this.#root.insertBefore(view.root, this.#root.children[place] ?? null);
+      if (this.#root.children[place] !== view.root) {
+        this.#root.insertBefore(view.root, this.#root.children[place] ?? null);
+      }
     });
     for (const message of shown) this.update(message);
     this.#grown();
@@ -60,8 +68,9 @@ export class Thread {
   /** @param {Message} message */
   update(message) {
     const view = this.#views.get(message);
-    if (view instanceof QuestionView) view.update(this.#tree.siblings(message), this.#isAnswered(message));
-    else view?.update(this.#tree.siblings(message));
+    if (view instanceof QuestionView) {
+      view.update(this.#tree.siblings(message), this.#isAnswered(message));
+    } else view?.update(this.#tree.siblings(message));
   }
 
   /** @param {Message} message @param {import('../net/events.js').WireEvent} event */
@@ -76,7 +85,11 @@ export class Thread {
     if (gap === 'long') alarm(t('answer.lost'));
   }
 
-  /** The reader wants the answer to end. @param {Message} message @param {import('../net/stop.js').StopState} state */
+  /**
+   * The reader wants the answer to end.
+   * @param {Message} message
+   * @param {import('../net/stop.js').StopState} state
+   */
   stopping(message, state) {
     this.#answer(message)?.stopping(state);
     if (state === 'unreached') alarm(t('phase.unreached'));
@@ -86,12 +99,20 @@ export class Thread {
   finish(message) {
     this.#answer(message)?.finish();
     if (message.error) alarm(message.error.message);
-    else announce(message.status === 'stopped' ? t('say.stopped') : count('say.ended', message.citations?.length ?? 0));
+    else {
+      announce(
+        message.status === 'stopped'
+          ? t('say.stopped')
+          : count('say.ended', message.citations?.length ?? 0),
+      );
+    }
   }
 
   /** @param {Message} message */
   #create(message) {
-    return message.role === 'user' ? new QuestionView(message) : new AnswerView(message, this.#engine, this.#grown);
+    return message.role === 'user'
+      ? new QuestionView(message)
+      : new AnswerView(message, this.#engine, this.#grown);
   }
 
   /** @param {Message} message */
@@ -116,10 +137,11 @@ export class Thread {
   /** @param {Actions} actions */
   #listen(actions) {
     /** @param {string} hook @param {(message: Message, button: HTMLElement) => void} run */
-    const on = (hook, run) => delegate(this.#root, 'click', hook, (button) => {
-      const message = this.#messageOf(button);
-      if (message) run(message, button);
-    });
+    const on = (hook, run) =>
+      delegate(this.#root, 'click', hook, (button) => {
+        const message = this.#messageOf(button);
+        if (message) run(message, button);
+      });
     on('[data-resend]', actions.resend);
     on('[data-ask-again]', actions.regenerate);
     on('[data-regenerate], [data-unread-again]', actions.regenerate);
@@ -134,7 +156,9 @@ export class Thread {
     delegate(this.#root, 'click', '[data-copy-code]', (button) => {
       void copied(button, find(button.closest('figure') ?? button, 'code').textContent ?? '');
     });
-    delegate(this.#root, 'submit', '[data-edit-form]', (form, event) => this.#submitEdit(form, event, actions));
+    delegate(this.#root, 'submit', '[data-edit-form]', (form, event) =>
+      this.#submitEdit(form, event, actions),
+    );
     delegate(this.#root, 'keydown', '[data-edit-field]', (field, event) => {
       const key = /** @type {KeyboardEvent} */ (event);
       if (key.key === 'Escape') {

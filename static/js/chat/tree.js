@@ -1,28 +1,51 @@
 /**
- * The messages of one chat as a tree: every answer hangs on its question, every question on the answer before it. What is
- * shown is one path, from the root to a leaf. Pure.
+ * The messages of one chat as a tree: every answer hangs on its question, every question on the
+ * answer before it. What is shown is one path, from the root to a leaf. Pure.
  *
  * @typedef {import('../types.js').Message} Message
  */
 const ENDED = ['stopped', 'failed', 'interrupted'];
 
-/** @param {Message} message @returns {boolean} an answer that ended without a word: it is kept, but not shown */
+/**
+ * @param {Message} message
+ * @returns {boolean} an answer that ended without a word: it is kept, but not shown
+ */
 export function isEmptyAnswer(message) {
-  return message.role === 'assistant' && !message.content && !message.reasoning && !message.error && ENDED.includes(message.status);
+  return (
+    message.role === 'assistant' &&
+    !message.content &&
+    !message.reasoning &&
+    !message.error &&
+    ENDED.includes(message.status)
+  );
 }
 
 /** @param {Message} message @returns {boolean} being written, as far as this page knows */
-export const isLive = (message) => message.role === 'assistant' && (message.status === 'queued' || message.status === 'running');
+export const isLive = (message) =>
+  message.role === 'assistant' && (message.status === 'queued' || message.status === 'running');
 
 /** @param {Message} message @returns {boolean} known to this page only */
-export const isLocal = (message) => message.status === 'sending' || message.status === 'unsent' || message.id.startsWith('answer-');
+export const isLocal = (message) =>
+  message.status === 'sending' || message.status === 'unsent' || message.id.startsWith('answer-');
 
 /**
- * @param {Message['role']} role @param {string} id @param {string|null} parent @param {string} content @param {Message['status']} status
+ * @param {Message['role']} role
+ * @param {string} id
+ * @param {string|null} parent
+ * @param {string} content
+ * @param {Message['status']} status
  * @returns {Message} that only this page knows, until the server has it
  */
 export function localMessage(role, id, parent, content, status) {
-  return { id, role, parent_id: parent, session_id: null, content, status, created_at: new Date().toISOString() };
+  return {
+    id,
+    role,
+    parent_id: parent,
+    session_id: null,
+    content,
+    status,
+    created_at: new Date().toISOString(),
+  };
 }
 
 export class MessageTree {
@@ -48,11 +71,17 @@ export class MessageTree {
     return (id && this.#messages.get(id)) || null;
   }
 
-  /** Give a message the name that the server knows it by. @param {Message} message @param {string} id */
+  /**
+   * Give a message the name that the server knows it by.
+   * @param {Message} message
+   * @param {string} id
+   */
   rename(message, id) {
     if (message.id === id) return;
     this.#messages.delete(message.id);
-    for (const child of this.#messages.values()) if (child.parent_id === message.id) child.parent_id = id;
+    for (const child of this.#messages.values()) {
+      if (child.parent_id === message.id) child.parent_id = id;
+    }
     message.id = id;
     this.#messages.set(id, message);
   }
@@ -68,13 +97,24 @@ export class MessageTree {
     return path;
   }
 
-  /** Put a question that never arrived behind everything else. @param {Message} message @param {string|null} parent */
+  /**
+   * Put a question that never arrived behind everything else.
+   * @param {Message} message
+   * @param {string|null} parent
+   */
   moveBelow(message, parent) {
-    for (const child of this.#messages.values()) if (child.parent_id === message.id) child.parent_id = message.parent_id;
+    for (const child of this.#messages.values()) {
+      if (child.parent_id === message.id) child.parent_id = message.parent_id;
+    }
     message.parent_id = parent;
   }
 
-  /** Put what never arrived on the way to `leaf` behind another leaf. @param {string|null} leaf @param {string} other @returns {string} where the path ends then */
+  /**
+   * Put what never arrived on the way to `leaf` behind another leaf.
+   * @param {string|null} leaf
+   * @param {string} other
+   * @returns {string} where the path ends then
+   */
   moveUnsent(leaf, other) {
     const unsent = this.path(leaf).find((message) => message.status === 'unsent');
     if (!unsent) return other;
@@ -82,13 +122,18 @@ export class MessageTree {
     return unsent.id;
   }
 
-  /** @param {string|null} id @returns {string|null} the nearest message at or above it that the server knows */
+  /**
+   * @param {string|null} id
+   * @returns {string|null} the nearest message at or above it that the server knows
+   */
   stored(id) {
     const message = this.get(id);
     return message && isLocal(message) ? this.stored(message.parent_id) : id;
   }
 
-  /** @returns {boolean} whether an answer of any branch is being written, as far as this page knows */
+  /**
+   * @returns {boolean} whether an answer of any branch is being written, as far as this page knows
+   */
   hasLive() {
     return [...this.#messages.values()].some(isLive);
   }
@@ -98,17 +143,28 @@ export class MessageTree {
     return [...this.#messages.values()].findLast((message) => !isLocal(message))?.id ?? null;
   }
 
-  /** @param {Message} message @returns {Message[]} the message and its alternatives worth showing, oldest first */
+  /**
+   * @param {Message} message
+   * @returns {Message[]} the message and its alternatives worth showing, oldest first
+   */
   siblings(message) {
-    return [...this.#messages.values()].filter((other) => other.parent_id === message.parent_id
-      && other.role === message.role && (other === message || !isEmptyAnswer(other)));
+    return [...this.#messages.values()].filter(
+      (other) =>
+        other.parent_id === message.parent_id &&
+        other.role === message.role &&
+        (other === message || !isEmptyAnswer(other)),
+    );
   }
 
-  /** @param {Message} message @param {number} step @returns {Message|null} the leaf of the alternative so many places away */
+  /**
+   * @param {Message} message
+   * @param {number} step
+   * @returns {Message|null} the leaf of the alternative so many places away
+   */
   leafBeside(message, step) {
     const siblings = this.siblings(message);
     const other = siblings[siblings.indexOf(message) + step];
-    return other ? this.leafBelow(other.id) ?? other : null;
+    return other ? (this.leafBelow(other.id) ?? other) : null;
   }
 
   /** @param {string|null} id @returns {Message|null} the newest leaf below */

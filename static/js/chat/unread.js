@@ -1,4 +1,7 @@
-/** The quiet notice below an answer that could not wait for all documents: which ones, and the way to ask again. */
+/**
+ * The quiet notice below an answer that could not wait for all documents: which ones, and the way
+ * to ask again.
+ */
 import { find } from '../core/dom.js';
 import { count, currentLanguage, t } from '../core/i18n.js';
 
@@ -11,9 +14,13 @@ const NAMED = 3;
 export function showUnread(root, files) {
   find(root, '[data-unread]').hidden = !files.length;
   if (!files.length) return;
-  const names = files.slice(0, files.length > NAMED + 1 ? NAMED : NAMED + 1).map(({ name }) => t('answer.unread.name', { name }));
+  const names = files
+    .slice(0, files.length > NAMED + 1 ? NAMED : NAMED + 1)
+    .map(({ name }) => t('answer.unread.name', { name }));
   const more = files.length - names.length;
   const parts = more ? [...names, count('answer.unread.more', more)] : names;
   const list = new Intl.ListFormat(currentLanguage(), { type: 'conjunction' }).format(parts);
-  find(root, '[data-unread-text]').textContent = count('answer.unread', files.length, { names: list });
+  find(root, '[data-unread-text]').textContent = count('answer.unread', files.length, {
+    names: list,
+  });
 }

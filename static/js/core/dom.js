@@ -21,7 +21,10 @@ export function findAs(root, selector, kind) {
   return found;
 }
 
-/** @param {string} name @returns {HTMLElement} a fresh copy of the only element of `<template id="t-name">` */
+/**
+ * @param {string} name
+ * @returns {HTMLElement} a fresh copy of the only element of `<template id="t-name">`
+ */
 export function clone(name) {
   const template = findAs(document, `#t-${name}`, HTMLTemplateElement);
   const copy = template.content.firstElementChild?.cloneNode(true);
@@ -29,13 +32,22 @@ export function clone(name) {
   return copy;
 }
 
-/** @param {HTMLElement} root @param {Record<string, string>} slots texts for `[data-slot]` @returns {HTMLElement} */
+/**
+ * @param {HTMLElement} root
+ * @param {Record<string, string>} slots texts for `[data-slot]`
+ * @returns {HTMLElement}
+ */
 export function fill(root, slots) {
-  for (const [name, text] of Object.entries(slots)) find(root, `[data-slot="${name}"]`).textContent = text;
+  for (const [name, text] of Object.entries(slots)) {
+    find(root, `[data-slot="${name}"]`).textContent = text;
+  }
   return root;
 }
 
-/** @param {HTMLElement} element @param {string|null|undefined} text shown when there is any, hidden when not */
+/**
+ * @param {HTMLElement} element
+ * @param {string|null|undefined} text shown when there is any, hidden when not
+ */
 export function showText(element, text) {
   element.textContent = text ?? '';
   element.hidden = !text;
@@ -47,13 +59,20 @@ export function showText(element, text) {
  * @param {(target: HTMLElement, event: Event) => void} handle @param {AbortSignal} [signal]
  */
 export function delegate(root, type, selector, handle, signal) {
-  root.addEventListener(type, (event) => {
-    const target = event.target instanceof Element ? event.target.closest(selector) : null;
-    if (target instanceof HTMLElement) handle(target, event);
-  }, { signal });
+  root.addEventListener(
+    type,
+    (event) => {
+      const target = event.target instanceof Element ? event.target.closest(selector) : null;
+      if (target instanceof HTMLElement) handle(target, event);
+    },
+    { signal },
+  );
 }
 
-/** @param {KeyboardEvent} event @returns {boolean} whether an input method is composing; Safari says so by 229 only */
+/**
+ * @param {KeyboardEvent} event
+ * @returns {boolean} whether an input method is composing; Safari says so by 229 only
+ */
 export const isComposing = (event) => event.isComposing || event.keyCode === 229;
 
 /** @param {string} text @returns {Promise<boolean>} whether the text is in the clipboard now */

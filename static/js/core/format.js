@@ -15,7 +15,9 @@ export function size(bytes) {
 
 /** @param {number} ms @returns {string} never none at all */
 export function seconds(ms) {
-  return Math.max(ms / 1000, 0.1).toLocaleString(currentLanguage(), { maximumFractionDigits: ms < 10_000 ? 1 : 0 });
+  return Math.max(ms / 1000, 0.1).toLocaleString(currentLanguage(), {
+    maximumFractionDigits: ms < 10_000 ? 1 : 0,
+  });
 }
 
 /** @param {string|null|undefined} time @returns {string} */
@@ -40,7 +42,8 @@ export function dateGroup(time, now) {
 
 /**
  * Where in its document a source stands: "Page 3 · Leave › Parents".
- * @param {{page?: number|null, heading?: string|null}} source @param {{brief?: boolean}} [options] brief: the last heading only
+ * @param {{page?: number|null, heading?: string|null}} source
+ * @param {{brief?: boolean}} [options] brief: the last heading only
  * @returns {string}
  */
 export function place(source, { brief = false } = {}) {
@@ -57,5 +60,11 @@ export function newId() {
   bytes[6] = (bytes[6] & 0x0f) | 0x40;
   bytes[8] = (bytes[8] & 0x3f) | 0x80;
   const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
-  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
+  return [
+    hex.slice(0, 8),
+    hex.slice(8, 12),
+    hex.slice(12, 16),
+    hex.slice(16, 20),
+    hex.slice(20),
+  ].join('-');
 }

@@ -1,5 +1,6 @@
 /**
- * The page's words. They come with the page, in one language; `t` looks one up and fills its `{placeholders}`.
+ * The page's words. They come with the page, in one language; `t` looks one up and fills its
+ * `{placeholders}`.
  */
 
 /** @type {Readonly<Record<string, string>>} */
@@ -23,12 +24,17 @@ export const currentLanguage = () => language;
  * @param {string} key @param {Record<string, string|number>} [params] @returns {string}
  */
 export function t(key, params = {}) {
-  return (words[key] ?? key).replace(/\{(\w+)\}/g, (hole, name) => (name in params ? String(params[name]) : hole));
+  return (words[key] ?? key).replace(/\{(\w+)\}/g, (hole, name) =>
+    name in params ? String(params[name]) : hole,
+  );
 }
 
 /**
  * Say `key.one` or `key.other`, as the language counts.
- * @param {string} key @param {number} n @param {Record<string, string|number>} [params] @returns {string}
+ * @param {string} key
+ * @param {number} n
+ * @param {Record<string, string|number>} [params]
+ * @returns {string}
  */
 export function count(key, n, params = {}) {
   const form = plural.select(n) === 'one' ? 'one' : 'other';

@@ -1,4 +1,6 @@
-/** Parts of the page that are read when they are first wanted, or when there is nothing else to do. */
+/**
+ * Parts of the page that are read when they are first wanted, or when there is nothing else to do.
+ */
 
 /** How long a browser without idle callbacks is left alone. */
 const IDLE_MS = 2000;

@@ -29,7 +29,9 @@ export function remember(key, value) {
 export function forgetAll() {
   closed = true;
   try {
-    for (const key of Object.keys(localStorage).filter((name) => name.startsWith(PREFIX))) localStorage.removeItem(key);
+    for (const key of Object.keys(localStorage).filter((name) => name.startsWith(PREFIX))) {
+      localStorage.removeItem(key);
+    }
   } catch {
     // Nothing was remembered.
   }
@@ -61,7 +63,10 @@ export function setCookie(name, value) {
   document.cookie = `${name}=${value}; path=/; max-age=${age}; samesite=lax`;
 }
 
-/** @typedef {{text: string, id: string|null}} Draft text not yet accepted, and the name under which it was sent if it was */
+/**
+ * @typedef {{text: string, id: string|null}} Draft text not yet accepted, and the name under which
+ *   it was sent if it was
+ */
 
 /**
  * Unsent text, one for each chat, the least recently used forgotten first.

@@ -21,7 +21,10 @@ export class Value {
     for (const listener of this.#listeners) listener(next);
   }
 
-  /** @param {(now: T) => void} listener called now and after every change @returns {() => void} what undoes it */
+  /**
+   * @param {(now: T) => void} listener called now and after every change
+   * @returns {() => void} what undoes it
+   */
   subscribe(listener) {
     this.#listeners.add(listener);
     listener(this.#now);

@@ -10,7 +10,11 @@ export class BaseForm {
   #description;
   /** @type {Base|null} */ #base = null;
 
-  /** @param {HTMLElement} root @param {{save: (values: {name: string, description: string}) => Promise<void>, cancel: () => void}} actions */
+  /**
+   * @param {HTMLElement} root
+   * @param {{save: (values: {name: string, description: string}) => Promise<void>,
+   *   cancel: () => void}} actions
+   */
   constructor(root, { save, cancel }) {
     this.#root = root;
     this.#name = findAs(root, '[data-base-name]', HTMLInputElement);
@@ -40,8 +44,12 @@ export class BaseForm {
     this.#base = base;
     this.#name.value = base?.name ?? '';
     this.#description.value = base?.description ?? '';
-    find(this.#root, '[data-base-form-title]').textContent = t(base ? 'knowledge.edit' : 'knowledge.new');
-    find(this.#root, '[data-base-save]').textContent = t(base ? 'knowledge.save' : 'knowledge.create');
+    find(this.#root, '[data-base-form-title]').textContent = t(
+      base ? 'knowledge.edit' : 'knowledge.new',
+    );
+    find(this.#root, '[data-base-save]').textContent = t(
+      base ? 'knowledge.save' : 'knowledge.create',
+    );
     showText(find(this.#root, '[data-base-problem]'), '');
     this.#name.focus();
     this.#name.select();
@@ -57,7 +65,10 @@ export class BaseForm {
     try {
       await save({ name, description: this.#description.value.trim() });
     } catch (error) {
-      showText(find(this.#root, '[data-base-problem]'), error instanceof Error ? error.message : String(error));
+      showText(
+        find(this.#root, '[data-base-problem]'),
+        error instanceof Error ? error.message : String(error),
+      );
     }
     button.disabled = false;
   }

@@ -10,7 +10,9 @@ const lists = new WeakMap();
 
 /** @param {HTMLElement} root @param {readonly Base[]} bases @param {string|null} current */
 export function showBases(root, bases, current) {
-  const rows = lists.get(root) ?? new Rows(root, { key: ({ base }) => base.id, make: () => clone('base'), update: updateRow });
+  const rows =
+    lists.get(root) ??
+    new Rows(root, { key: ({ base }) => base.id, make: () => clone('base'), update: updateRow });
   lists.set(root, rows);
   rows.show(bases.map((base) => ({ base, current: base.id === current })));
 }
@@ -22,7 +24,10 @@ function updateRow(row, { base, current }) {
   button.dataset.base = base.id;
   if (current) button.setAttribute('aria-current', 'true');
   else button.removeAttribute('aria-current');
-  button.toggleAttribute('data-troubled', Boolean(base.failed) || base.vectors?.state === 'mismatch');
+  button.toggleAttribute(
+    'data-troubled',
+    Boolean(base.failed) || base.vectors?.state === 'mismatch',
+  );
   if (!base.bundled) button.dataset.dropBase = base.id;
 }
 
@@ -35,15 +40,26 @@ function briefly(base) {
   return parts.join(' · ');
 }
 
-/** @param {HTMLElement} panel @param {Base} base @param {boolean} used whether the chat answers from it */
+/**
+ * @param {HTMLElement} panel
+ * @param {Base} base
+ * @param {boolean} used whether the chat answers from it
+ */
 export function showHead(panel, base, used) {
-  const facts = base.files ? [count('knowledge.files', base.files), count('knowledge.passages', base.chunks)] : [t('knowledge.empty')];
+  const facts = base.files
+    ? [count('knowledge.files', base.files), count('knowledge.passages', base.chunks)]
+    : [t('knowledge.empty')];
   if (base.pending) facts.push(count('knowledge.pending', base.pending));
   if (base.failed) facts.push(count('knowledge.failed', base.failed));
   find(panel, '[data-base-title]').textContent = base.name;
   find(panel, '[data-base-note]').textContent = facts.join(' · ');
-  showText(find(panel, '[data-base-description]'), base.bundled ? t('knowledge.bundled.note') : base.description);
-  for (const hook of ['[data-base-edit]', '[data-base-delete]', '[data-files-add]']) find(panel, hook).hidden = Boolean(base.bundled);
+  showText(
+    find(panel, '[data-base-description]'),
+    base.bundled ? t('knowledge.bundled.note') : base.description,
+  );
+  for (const hook of ['[data-base-edit]', '[data-base-delete]', '[data-files-add]']) {
+    find(panel, hook).hidden = Boolean(base.bundled);
+  }
   if (base.bundled) delete panel.dataset.dropBase;
   else panel.dataset.dropBase = base.id;
   find(panel, '[data-base-use]').hidden = used;

@@ -1,6 +1,6 @@
 /**
- * The knowledge dialog: bases on one side; on the other one of them, with its files, one file, or a search in it. On a
- * narrow screen one side is seen at a time. Read when it is first opened.
+ * The knowledge dialog: bases on one side; on the other one of them, with its files, one file, or a
+ * search in it. On a narrow screen one side is seen at a time. Read when it is first opened.
  */
 import { delegate, find } from '../core/dom.js';
 import { count, t } from '../core/i18n.js';
@@ -48,13 +48,30 @@ export class KnowledgeDialog {
     const root = this.#root;
     this.#api = api;
     this.#library = library;
-    this.#files = new Files(find(root, '[data-files-panel]'), { api, open: (id) => this.#showFile(id), changed: () => this.#soon() });
-    this.#file = new FileView(find(root, '[data-file-panel]'), { api, back: () => this.#toFiles(), changed: () => this.#soon() });
-    this.#search = new Search(find(root, '[data-search-panel]'), { api, open: (id, at) => this.#showFile(id, at) });
-    this.#form = new BaseForm(find(root, '[data-base-form]'), { save: (values) => this.#save(values), cancel: () => this.#leaveForm() });
-    this.#tabs = mountTabs(find(root, '[data-base-tabs]'), (name) => this.#show(name === 'search' ? 'search' : 'files'));
+    this.#files = new Files(find(root, '[data-files-panel]'), {
+      api,
+      open: (id) => this.#showFile(id),
+      changed: () => this.#soon(),
+    });
+    this.#file = new FileView(find(root, '[data-file-panel]'), {
+      api,
+      back: () => this.#toFiles(),
+      changed: () => this.#soon(),
+    });
+    this.#search = new Search(find(root, '[data-search-panel]'), {
+      api,
+      open: (id, at) => this.#showFile(id, at),
+    });
+    this.#form = new BaseForm(find(root, '[data-base-form]'), {
+      save: (values) => this.#save(values),
+      cancel: () => this.#leaveForm(),
+    });
+    this.#tabs = mountTabs(find(root, '[data-base-tabs]'), (name) =>
+      this.#show(name === 'search' ? 'search' : 'files'),
+    );
     this.#uploads = new UploadList(find(root, '[data-uploads-here]'), {
-      queue, open: (_base, file) => this.#showFile(file),
+      queue,
+      open: (_base, file) => this.#showFile(file),
       only: (job) => job.base === this.#base && (!job.stored || job.duplicate),
     });
     library.bases.subscribe(() => root.open && this.#basesChanged());
@@ -68,11 +85,18 @@ export class KnowledgeDialog {
 
   /** The base that is shown and may take files; null where there is none. */
   get shown() {
-    const base = this.#view !== 'form' && find(this.#root, '[data-base-panel]').checkVisibility() ? this.#current() : null;
+    const base =
+      this.#view !== 'form' && find(this.#root, '[data-base-panel]').checkVisibility()
+        ? this.#current()
+        : null;
     return base && !base.bundled ? base.id : null;
   }
 
-  /** @param {string} [base] the one to show first @param {string} [file] of it @param {import('../types.js').Source} [at] a passage of that */
+  /**
+   * @param {string} [base] the one to show first
+   * @param {string} [file] of it
+   * @param {import('../types.js').Source} [at] a passage of that
+   */
   async open(base, file, at) {
     if (base && !this.#library.base(base)) await this.#library.loadBases().catch(toastError);
     if (base && !this.#library.base(base)) return toast(t('knowledge.gone'), { stays: true });
@@ -101,7 +125,8 @@ export class KnowledgeDialog {
   /** @param {(base: string, folder: boolean) => void} pick */
   #listen(pick) {
     const root = this.#root;
-    const on = (/** @type {string} */ hook, /** @type {() => unknown} */ run) => delegate(root, 'click', hook, () => void run());
+    const on = (/** @type {string} */ hook, /** @type {() => unknown} */ run) =>
+      delegate(root, 'click', hook, () => void run());
     delegate(root, 'click', '[data-base]', (button) => {
       this.show(button.dataset.base ?? '');
       if (!find(root, '[data-bases]').checkVisibility()) find(root, '[data-base-title]').focus();
@@ -149,7 +174,9 @@ export class KnowledgeDialog {
     this.#view = view;
     this.#root.dataset.view = view;
     this.#tabs.select(view === 'search' ? 'search' : 'files');
-    for (const name of ['files', 'search', 'file']) find(this.#root, `[data-${name}-panel]`).hidden = name !== view;
+    for (const name of ['files', 'search', 'file']) {
+      find(this.#root, `[data-${name}-panel]`).hidden = name !== view;
+    }
     find(this.#root, '[data-base-form]').hidden = view !== 'form';
     find(this.#root, '[data-base-tabs]').hidden = view === 'file' || view === 'form';
   }
@@ -158,7 +185,10 @@ export class KnowledgeDialog {
   #showFile(id, at) {
     const base = this.#current();
     if (!base) return;
-    this.#file.enter(base, id, { at, from: this.#view === 'search' ? () => this.#show('search') : null });
+    this.#file.enter(base, id, {
+      at,
+      from: this.#view === 'search' ? () => this.#show('search') : null,
+    });
     this.#show('file');
   }
 
@@ -168,7 +198,11 @@ export class KnowledgeDialog {
       this.#base = bases[0]?.id ?? null;
       if (this.#view === 'file') this.#show('files');
     }
-    showBases(find(this.#root, '[data-bases]'), bases, this.#view === 'form' && !this.#form.base ? null : this.#base);
+    showBases(
+      find(this.#root, '[data-bases]'),
+      bases,
+      this.#view === 'form' && !this.#form.base ? null : this.#base,
+    );
     this.#drawBase();
     const base = this.#current();
     if (base) {
@@ -186,7 +220,11 @@ export class KnowledgeDialog {
     find(this.#root, '[data-base-panel]').hidden = !base && !form;
     find(this.#root, '[data-base-head]').hidden = !base || form;
     if (!base) return;
-    showHead(find(this.#root, '[data-base-panel]'), base, this.#library.choice.get().base === base.id);
+    showHead(
+      find(this.#root, '[data-base-panel]'),
+      base,
+      this.#library.choice.get().base === base.id,
+    );
     showVectors(find(this.#root, '[data-vectors]'), form ? { ...base, vectors: null } : base);
   }
 
@@ -237,7 +275,9 @@ export class KnowledgeDialog {
   /** @param {{name: string, description: string}} values */
   async #save(values) {
     const { base } = this.#form;
-    const saved = base ? await this.#api.patch(`/api/knowledge/${base.id}`, values) : await this.#api.post('/api/knowledge', values);
+    const saved = base
+      ? await this.#api.patch(`/api/knowledge/${base.id}`, values)
+      : await this.#api.post('/api/knowledge', values);
     if (!base) this.#library.addBase(saved);
     await this.#library.loadBases().catch(toastError);
     this.show(saved.id);
@@ -246,7 +286,15 @@ export class KnowledgeDialog {
 
   async #delete() {
     const base = this.#current();
-    if (!base || !(await confirm(count('knowledge.delete.ask', base.files, { name: base.name }), t('knowledge.delete')))) return;
+    if (
+      !base ||
+      !(await confirm(
+        count('knowledge.delete.ask', base.files, { name: base.name }),
+        t('knowledge.delete'),
+      ))
+    ) {
+      return;
+    }
     await this.#try(async () => {
       await this.#api.delete(`/api/knowledge/${base.id}`);
       if (this.#library.choice.get().base === base.id) await this.#library.chooseBase(null);

@@ -1,12 +1,16 @@
-/** How files come to the page: dropped anywhere on it, as single files or whole folders, and pasted. */
+/**
+ * How files come to the page: dropped anywhere on it, as single files or whole folders, and pasted.
+ */
 import { find } from '../core/dom.js';
 import { toastError } from '../ui/toast.js';
 
 /**
- * @typedef {{file: File, path: string}} Found a file, and where it lay in a dropped folder; empty when it lay in none
+ * @typedef {{file: File, path: string}} Found a file, and where it lay in a dropped folder; empty
+ *   when it lay in none
  * @typedef {{isFile: boolean, isDirectory: boolean, name: string, fullPath: string,
  *   file?: (done: (file: File) => void, failed: (error: unknown) => void) => void,
- *   createReader?: () => {readEntries: (done: (entries: Entry[]) => void, failed: (error: unknown) => void) => void}}} Entry
+ *   createReader?: () => {readEntries: (done: (entries: Entry[]) => void,
+ *   failed: (error: unknown) => void) => void}}} Entry
  */
 
 /** What systems and editors leave in folders. */
@@ -16,8 +20,8 @@ export const MOST_FILES = 5000;
 
 /**
  * Accept files dropped anywhere on the page.
- * @param {{add: (files: Found[], base: string|null) => void, words: (base: string|null) => string}} deps
- *   `base` is the `data-drop-base` that they were dropped on
+ * @param {{add: (files: Found[], base: string|null) => void, words: (base: string|null) => string}}
+ *   deps `base` is the `data-drop-base` that they were dropped on
  */
 export function mountDrop({ add, words }) {
   const veil = find(document, '[data-drop-veil]');
@@ -31,7 +35,8 @@ export function mountDrop({ add, words }) {
     if (!carriesFiles(event)) return;
     event.preventDefault();
     if (event.dataTransfer) event.dataTransfer.dropEffect = 'copy';
-    const target = event.target instanceof Element ? event.target.closest('[data-drop-base]') : null;
+    const target =
+      event.target instanceof Element ? event.target.closest('[data-drop-base]') : null;
     if (target === over && (over || !veil.hidden)) return;
     leave();
     over = target instanceof HTMLElement ? target : null;
@@ -55,16 +60,23 @@ const baseOf = (element) => element?.dataset.dropBase || null;
 /** @param {DragEvent} event */
 const carriesFiles = (event) => event.dataTransfer?.types.includes('Files') ?? false;
 
-/** Read what was dropped: the list is only there until the event is over. @param {DataTransfer|null} data @returns {Promise<Found[]>} */
+/**
+ * Read what was dropped: the list is only there until the event is over.
+ * @param {DataTransfer|null} data
+ * @returns {Promise<Found[]>}
+ */
 async function dropped(data) {
   const entries = [...(data?.items ?? [])].map((item) => item.webkitGetAsEntry?.() ?? null);
   const plain = [...(data?.files ?? [])];
-  if (!entries.some((entry) => entry?.isDirectory)) return plain.map((file) => ({ file, path: '' }));
+  if (!entries.some((entry) => entry?.isDirectory)) {
+    return plain.map((file) => ({ file, path: '' }));
+  }
   return filesOf(/** @type {Entry[]} */ (entries.filter((entry) => entry !== null)));
 }
 
 /**
- * Walk entries and give out the files, without what is hidden in folders; at most one more than MOST_FILES.
+ * Walk entries and give out the files, without what is hidden in folders; at most one more than
+ * MOST_FILES.
  * @param {Entry[]} entries @returns {Promise<Found[]>}
  */
 export async function filesOf(entries) {
@@ -74,8 +86,14 @@ export async function filesOf(entries) {
   for (let next = open.shift(); next && files.length <= MOST_FILES; next = open.shift()) {
     const { entry, inside } = next;
     if (inside && CLUTTER.test(entry.name)) continue;
-    if (entry.isDirectory) open.unshift(...(await children(entry)).map((child) => ({ entry: child, inside: true })));
-    else files.push({ file: await fileOf(entry), path: inside ? entry.fullPath.replace(/^\/+/, '') : '' });
+    if (entry.isDirectory) {
+      open.unshift(...(await children(entry)).map((child) => ({ entry: child, inside: true })));
+    } else {
+      files.push({
+        file: await fileOf(entry),
+        path: inside ? entry.fullPath.replace(/^\/+/, '') : '',
+      });
+    }
   }
   return files;
 }
@@ -83,25 +101,47 @@ export async function filesOf(entries) {
 /** @param {Entry} entry @returns {Promise<File>} */
 const fileOf = (entry) => new Promise((resolve, reject) => entry.file?.(resolve, reject));
 
-/** A reader hands out some at a time, until there are none. @param {Entry} folder @returns {Promise<Entry[]>} */
+/**
+ * A reader hands out some at a time, until there are none.
+ * @param {Entry} folder
+ * @returns {Promise<Entry[]>}
+ */
 async function children(folder) {
   const reader = folder.createReader?.();
   /** @type {Entry[]} */
   const all = [];
   for (;;) {
-    const some = await new Promise((/** @type {(entries: Entry[]) => void} */ resolve, reject) => reader?.readEntries(resolve, reject));
-    if (!some.length || all.length > MOST_FILES) return all.sort((a, b) => a.name.localeCompare(b.name, undefined, { numeric: true }));
+    const some = await new Promise((/** @type {(entries: Entry[]) => void} */ resolve, reject) =>
+      reader?.readEntries(resolve, reject),
+    );
+    if (!some.length || all.length > MOST_FILES) {
+      return all.sort((a, b) => a.name.localeCompare(b.name, undefined, { numeric: true }));
+    }
     all.push(...some);
   }
 }
 
-/** Files of an input; a folder's come with their path. @param {Iterable<File>} files @returns {Found[]} */
+/**
+ * Files of an input; a folder's come with their path.
+ * @param {Iterable<File>} files
+ * @returns {Found[]}
+ */
 export function chosen(files) {
-  return [...files].map((file) => ({ file, path: file.webkitRelativePath ?? '' }))
-    .filter(({ path }) => !path.split('/').slice(1).some((part) => CLUTTER.test(part)));
+  return [...files]
+    .map((file) => ({ file, path: file.webkitRelativePath ?? '' }))
+    .filter(
+      ({ path }) =>
+        !path
+          .split('/')
+          .slice(1)
+          .some((part) => CLUTTER.test(part)),
+    );
 }
 
-/** Accept files pasted anywhere; text that comes with a picture of itself stays text. @param {(files: Found[]) => void} add */
+/**
+ * Accept files pasted anywhere; text that comes with a picture of itself stays text.
+ * @param {(files: Found[]) => void} add
+ */
 export function mountPaste(add) {
   document.addEventListener('paste', (event) => {
     const data = event.clipboardData;

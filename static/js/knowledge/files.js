@@ -1,4 +1,7 @@
-/** The files of one base: page by page, filtered, retried, deleted; the rows stay while their states change. */
+/**
+ * The files of one base: page by page, filtered, retried, deleted; the rows stay while their states
+ * change.
+ */
 import { clone, delegate, fill, find, findAs, showText } from '../core/dom.js';
 import { count, currentLanguage, t } from '../core/i18n.js';
 import { confirm } from '../ui/dialog.js';
@@ -31,7 +34,8 @@ export class Files {
 
   /**
    * @param {HTMLElement} root
-   * @param {{api: import('../net/api.js').Api, open: (id: string) => void, changed: () => void}} deps changed: look at the server again
+   * @param {{api: import('../net/api.js').Api, open: (id: string) => void, changed: () => void}}
+   *   deps changed: look at the server again
    */
   constructor(root, { api, open, changed }) {
     this.#root = root;
@@ -40,7 +44,9 @@ export class Files {
     this.#words = findAs(root, '[data-file-filter]', HTMLInputElement);
     this.#onlyFailed = find(root, '[data-only-failed]');
     this.#rows = new Rows(find(root, '[data-files]'), {
-      key: (file) => file.id, make: (file) => this.#make(file), update: (row, file) => update(row, file, Boolean(this.#base?.bundled)),
+      key: (file) => file.id,
+      make: (file) => this.#make(file),
+      update: (row, file) => update(row, file, Boolean(this.#base?.bundled)),
     });
     delegate(root, 'click', '[data-file-open]', (button) => open(idOf(button)));
     delegate(root, 'click', '[data-file-delete]', (button) => void this.#delete(idOf(button)));
@@ -92,7 +98,10 @@ export class Files {
       const fresh = [];
       let next = '';
       do {
-        const page = await this.#page(next, Math.max(PAGE, Math.min(PAGE_MOST, this.#files.length - fresh.length)));
+        const page = await this.#page(
+          next,
+          Math.max(PAGE, Math.min(PAGE_MOST, this.#files.length - fresh.length)),
+        );
         if (visit !== this.#visit) return;
         fresh.push(...page.items);
         next = page.next ?? '';
@@ -115,7 +124,9 @@ export class Files {
   async #more() {
     const before = this.#matching().length;
     this.#shown += PAGE;
-    if (this.#next && this.#files.length < this.#shown && !this.#filtering) await this.#read(PAGE).catch(toastError);
+    if (this.#next && this.#files.length < this.#shown && !this.#filtering) {
+      await this.#read(PAGE).catch(toastError);
+    }
     this.#draw();
     const first = this.#rows.row(this.#matching()[Math.min(before, this.#shown - PAGE)]?.id ?? '');
     if (first) find(first, '[data-file-open]').focus();
@@ -155,7 +166,10 @@ export class Files {
     const words = this.#words.value.trim().toLocaleLowerCase().split(/\s+/);
     return this.#files.filter((file) => {
       const name = file.name.toLocaleLowerCase();
-      return (!this.#failedOnly || file.status === 'failed') && words.every((word) => name.includes(word));
+      return (
+        (!this.#failedOnly || file.status === 'failed') &&
+        words.every((word) => name.includes(word))
+      );
     });
   }
 
@@ -167,14 +181,31 @@ export class Files {
     this.#rows.show(matching.slice(0, this.#shown));
     find(this.#root, '[data-files-tools]').hidden = total < 2 && !failed;
     this.#onlyFailed.hidden = !failed && !this.#failedOnly && !base?.failed;
-    find(this.#root, '[data-retry-failed]').hidden = !this.#failedOnly || !matching.length || Boolean(base?.bundled);
+    find(this.#root, '[data-retry-failed]').hidden =
+      !this.#failedOnly || !matching.length || Boolean(base?.bundled);
     find(this.#root, '[data-files-empty]').hidden = !this.#loaded || total > 0;
     const partly = this.#filtering || matching.length > this.#shown || this.#next !== null;
     const looking = this.#filtering && this.#next !== null;
-    showText(find(this.#root, '[data-files-note]'), !partly || !this.#loaded ? '' : looking
-      ? t('knowledge.filter.looking', { read: number(this.#files.length), total: number(total) })
-      : this.#filtering ? count('knowledge.filter.found', matching.length) : t('knowledge.files.shown', { shown: number(Math.min(this.#shown, matching.length)), total: number(total) }));
-    find(this.#root, '[data-files-more]').hidden = !(matching.length > this.#shown || (this.#next !== null && !this.#filtering));
+    showText(
+      find(this.#root, '[data-files-note]'),
+      !partly || !this.#loaded
+        ? ''
+        : looking
+          ? t('knowledge.filter.looking', {
+              read: number(this.#files.length),
+              total: number(total),
+            })
+          : this.#filtering
+            ? count('knowledge.filter.found', matching.length)
+            : t('knowledge.files.shown', {
+                shown: number(Math.min(this.#shown, matching.length)),
+                total: number(total),
+              }),
+    );
+    find(this.#root, '[data-files-more]').hidden = !(
+      matching.length > this.#shown ||
+      (this.#next !== null && !this.#filtering)
+    );
     this.#root.ariaBusy = String(!this.#loaded);
   }
 
@@ -182,8 +213,13 @@ export class Files {
   #make(file) {
     const row = fill(clone('file'), { name: file.name });
     row.dataset.file = file.id;
-    find(row, '[data-file-download]').setAttribute('href', `/api/knowledge/${this.#base?.id}/files/${file.id}/content`);
-    for (const [hook, key] of Object.entries(LABELS)) find(row, hook).setAttribute('aria-label', t(key, { name: file.name }));
+    find(row, '[data-file-download]').setAttribute(
+      'href',
+      `/api/knowledge/${this.#base?.id}/files/${file.id}/content`,
+    );
+    for (const [hook, key] of Object.entries(LABELS)) {
+      find(row, hook).setAttribute('aria-label', t(key, { name: file.name }));
+    }
     find(row, '[data-progress]').setAttribute('aria-label', file.name);
     return row;
   }
@@ -191,7 +227,15 @@ export class Files {
   /** @param {string} id */
   async #delete(id) {
     const file = this.#files.find((one) => one.id === id);
-    if (!file || !(await confirm(t('knowledge.file.delete.ask', { name: file.name }), t('knowledge.file.delete')))) return;
+    if (
+      !file ||
+      !(await confirm(
+        t('knowledge.file.delete.ask', { name: file.name }),
+        t('knowledge.file.delete'),
+      ))
+    ) {
+      return;
+    }
     try {
       await this.#api.delete(`/api/knowledge/${this.#base?.id}/files/${id}`);
       this.#files = this.#files.filter((one) => one.id !== id);
@@ -242,12 +286,15 @@ function update(row, file, bundled) {
   const { text, percent, bad } = stateOf(file);
   const ended = file.status === 'ready' || bad;
   row.dataset.status = file.status;
-  const note = [facts(file), file.status === 'ready' || bad ? '' : text].filter(Boolean).join(' · ');
+  const note = [facts(file), file.status === 'ready' || bad ? '' : text]
+    .filter(Boolean)
+    .join(' · ');
   fill(row, { note });
   showText(find(row, '[data-file-reason]'), bad ? text : '');
   const bar = findAs(row, '[data-progress]', HTMLProgressElement);
   bar.hidden = ended || percent === null;
   bar.value = percent ?? 0;
   find(row, '[data-file-delete]').hidden = bundled;
-  find(row, '[data-file-retry]').hidden = bundled || !(bad || (file.status === 'embedding' && file.error));
+  find(row, '[data-file-retry]').hidden =
+    bundled || !(bad || (file.status === 'embedding' && file.error));
 }

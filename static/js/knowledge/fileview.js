@@ -1,4 +1,6 @@
-/** One file: what is known of it, and the passages that were made of it, in the order of reading. */
+/**
+ * One file: what is known of it, and the passages that were made of it, in the order of reading.
+ */
 import { clone, fill, find, showText } from '../core/dom.js';
 import { day, place } from '../core/format.js';
 import { t } from '../core/i18n.js';
@@ -29,20 +31,29 @@ export class FileView {
   /** @type {Source|null} */ #at = null;
   #visit = 0;
 
-  /** @param {HTMLElement} root @param {{api: import('../net/api.js').Api, back: () => void, changed: () => void}} deps */
+  /**
+   * @param {HTMLElement} root
+   * @param {{api: import('../net/api.js').Api, back: () => void, changed: () => void}} deps
+   */
   constructor(root, { api, back, changed }) {
     this.#root = root;
     this.#api = api;
     this.#back = back;
     this.#changed = changed;
-    const on = (/** @type {string} */ hook, /** @type {() => unknown} */ run) => find(root, hook).addEventListener('click', () => void run());
+    const on = (/** @type {string} */ hook, /** @type {() => unknown} */ run) =>
+      find(root, hook).addEventListener('click', () => void run());
     on('[data-file-back]', () => (this.#from ?? this.#back)());
     on('[data-chunks-more]', () => this.#more());
     on('[data-this-delete]', () => this.#delete());
     on('[data-this-retry]', () => this.#retry());
   }
 
-  /** @param {Base} base @param {string} id @param {{at?: Source, from: (() => void)|null}} options at: the passage to go to; from: the way back */
+  /**
+   * @param {Base} base
+   * @param {string} id
+   * @param {{at?: Source, from: (() => void)|null}} options at: the passage to go to; from: the way
+   *   back
+   */
   enter(base, id, { at, from }) {
     this.#visit += 1;
     this.#base = base;
@@ -56,7 +67,9 @@ export class FileView {
     find(this.#root, '[data-this-facts]').textContent = '';
     find(this.#root, '[data-chunks-more]').hidden = true;
     find(this.#root, '[data-this-download]').setAttribute('href', `${this.#address()}/content`);
-    void this.refresh().then(() => find(this.#root, '[data-this-name]').focus({ preventScroll: Boolean(at) }));
+    void this.refresh().then(() =>
+      find(this.#root, '[data-this-name]').focus({ preventScroll: Boolean(at) }),
+    );
   }
 
   /** Read the file's state, and its first passages once there are any. */
@@ -84,9 +97,16 @@ export class FileView {
     const { text, bad } = stateOf(file);
     const bundled = Boolean(this.#base?.bundled);
     find(this.#root, '[data-this-name]').textContent = file.name;
-    find(this.#root, '[data-this-facts]').textContent = [facts(file), day(file.created_at), bad || file.status === 'ready' ? '' : text].filter(Boolean).join(' · ');
+    find(this.#root, '[data-this-facts]').textContent = [
+      facts(file),
+      day(file.created_at),
+      bad || file.status === 'ready' ? '' : text,
+    ]
+      .filter(Boolean)
+      .join(' · ');
     showText(find(this.#root, '[data-this-reason]'), bad ? text : '');
-    find(this.#root, '[data-this-retry]').hidden = bundled || !(bad || (file.status === 'embedding' && file.error));
+    find(this.#root, '[data-this-retry]').hidden =
+      bundled || !(bad || (file.status === 'embedding' && file.error));
     find(this.#root, '[data-this-delete]').hidden = bundled;
     find(this.#root, '[data-chunks-empty]').hidden = FOUND.includes(file.status) || bad;
   }
@@ -103,7 +123,8 @@ export class FileView {
       if (visit !== this.#visit) return;
       this.#next = page.next ?? null;
       for (const chunk of page.items) {
-        const here = this.#at !== null && chunk.start <= this.#at.start && this.#at.start < chunk.end;
+        const here =
+          this.#at !== null && chunk.start <= this.#at.start && this.#at.start < chunk.end;
         const row = chunkRow(chunk, here ? this.#at : null);
         list.append(row);
         if (here) found ??= row;
@@ -115,7 +136,15 @@ export class FileView {
   }
 
   async #delete() {
-    if (!this.#file || !(await confirm(t('knowledge.file.delete.ask', { name: this.#file.name }), t('knowledge.file.delete')))) return;
+    if (
+      !this.#file ||
+      !(await confirm(
+        t('knowledge.file.delete.ask', { name: this.#file.name }),
+        t('knowledge.file.delete'),
+      ))
+    ) {
+      return;
+    }
     try {
       await this.#api.delete(this.#address());
       this.#back();
@@ -139,6 +168,8 @@ export class FileView {
 function chunkRow(chunk, at) {
   const row = fill(clone('chunk'), { n: String(chunk.ordinal + 1), place: place(chunk) });
   row.toggleAttribute('data-found', at !== null);
-  find(row, '[data-chunk-text]').replaceChildren(...passageNodes(chunk.text, at?.quote ? [at.quote] : []));
+  find(row, '[data-chunk-text]').replaceChildren(
+    ...passageNodes(chunk.text, at?.quote ? [at.quote] : []),
+  );
   return row;
 }

@@ -1,6 +1,7 @@
 /**
- * Into which knowledge base files go that come to the page, and how they are sent there. Files of a chat go into the base
- * that it answers from; where that cannot take any, a new one is made, named after the first file, and chosen.
+ * Into which knowledge base files go that come to the page, and how they are sent there. Files of a
+ * chat go into the base that it answers from; where that cannot take any, a new one is made, named
+ * after the first file, and chosen.
  */
 import { size } from '../core/format.js';
 import { count, t } from '../core/i18n.js';
@@ -20,8 +21,9 @@ const PICTURE_NAME = /\.(png|jpe?g|gif|webp|bmp|tiff?|heic|heif|avif|ico)$/i;
 
 /**
  * @param {HTMLElement} host shows all files on their way
- * @param {{api: import('../net/api.js').Api, library: import('../chat/library.js').Library, limit: number|null,
- *   open: (base: string, file: string) => void}} deps open shows a file in its base
+ * @param {{api: import('../net/api.js').Api, library: import('../chat/library.js').Library,
+ *   limit: number|null, open: (base: string, file: string) => void}} deps open shows a file in its
+ *   base
  */
 export function mountIntake(host, { open, ...deps }) {
   const intake = new Intake(deps);
@@ -34,12 +36,20 @@ export class Intake {
   #library;
   /** @type {Promise<string>|null} */ #making = null;
 
-  /** @param {{api: import('../net/api.js').Api, library: import('../chat/library.js').Library, limit: number|null}} deps limit: bytes of a file */
+  /**
+   * @param {{api: import('../net/api.js').Api, library: import('../chat/library.js').Library,
+   *   limit: number|null}} deps limit: bytes of a file
+   */
   constructor({ api, library, limit }) {
     this.#api = api;
     this.#library = library;
     this.queue = new UploadQueue({
-      api, send: upload, refuse: (file) => refusal(file, limit), wait, visible, complain: toastError,
+      api,
+      send: upload,
+      refuse: (file) => refusal(file, limit),
+      wait,
+      visible,
+      complain: toastError,
       moved: rarely(() => void library.loadBases().catch(() => {}), MOVED_MS),
     });
     guardLeaving(this.queue);
@@ -63,7 +73,11 @@ export class Intake {
     this.queue.add(base, some(files));
   }
 
-  /** Make a base of files, and leave the chat as it is. @param {Found[]} files @returns {Promise<string|null>} */
+  /**
+   * Make a base of files, and leave the chat as it is.
+   * @param {Found[]} files
+   * @returns {Promise<string|null>}
+   */
   async addToNew(files) {
     const taken = some(files);
     if (!taken.length) return null;
@@ -92,7 +106,9 @@ export class Intake {
 
   /** @param {Found[]} files @returns {Promise<import('../types.js').Base>} */
   async #make(files) {
-    const made = await this.#api.post('/api/knowledge', { name: baseName(files) || t('documents.unnamed') });
+    const made = await this.#api.post('/api/knowledge', {
+      name: baseName(files) || t('documents.unnamed'),
+    });
     this.#library.addBase(made);
     return made;
   }
@@ -105,14 +121,27 @@ function some(files) {
   return files.slice(0, MOST_FILES);
 }
 
-/** What need not be sent to be refused. @param {File} file @param {number|null} limit @returns {import('../types.js').Problem|null} */
+/**
+ * What need not be sent to be refused.
+ * @param {File} file
+ * @param {number|null} limit
+ * @returns {import('../types.js').Problem|null}
+ */
 function refusal(file, limit) {
-  if (PICTURE.test(file.type) || PICTURE_NAME.test(file.name)) return { code: 'unsupported_file', message: t('documents.picture') };
-  if (limit && file.size > limit) return { code: 'too_large', message: t('documents.too_large', { limit: size(limit) }) };
+  if (PICTURE.test(file.type) || PICTURE_NAME.test(file.name)) {
+    return { code: 'unsupported_file', message: t('documents.picture') };
+  }
+  if (limit && file.size > limit) {
+    return { code: 'too_large', message: t('documents.too_large', { limit: size(limit) }) };
+  }
   return null;
 }
 
-/** Ask before the page is left with files that only it has; otherwise stay out of the way of the browser's cache of pages. @param {UploadQueue} queue */
+/**
+ * Ask before the page is left with files that only it has; otherwise stay out of the way of the
+ * browser's cache of pages.
+ * @param {UploadQueue} queue
+ */
 function guardLeaving(queue) {
   let guarding = false;
   const ask = (/** @type {BeforeUnloadEvent} */ event) => event.preventDefault();
@@ -129,10 +158,14 @@ function guardLeaving(queue) {
 function wait(ms, signal) {
   return new Promise((resolve) => {
     const timer = setTimeout(resolve, ms);
-    signal.addEventListener('abort', () => {
-      clearTimeout(timer);
-      resolve();
-    }, { once: true });
+    signal.addEventListener(
+      'abort',
+      () => {
+        clearTimeout(timer);
+        resolve();
+      },
+      { once: true },
+    );
   });
 }
 
@@ -144,7 +177,12 @@ function visible() {
   });
 }
 
-/** Call at once, and then at most every `ms`, the last time not lost. @param {() => void} call @param {number} ms @returns {() => void} */
+/**
+ * Call at once, and then at most every `ms`, the last time not lost.
+ * @param {() => void} call
+ * @param {number} ms
+ * @returns {() => void}
+ */
 function rarely(call, ms) {
   let timer = 0;
   let again = false;

@@ -24,9 +24,12 @@ const SERVERS = ['queued', 'parsing', 'indexing', 'embedding'];
 /** Only this page has it. @param {Job} job */
 export const isUnsent = ({ status }) => status === 'waiting' || status === 'sending';
 
-/** The server has it and is still at it; vectors that wait for their embedder are not waited for. @param {Job} job */
-export const isStoredOpen = ({ stored, status, problem }) => stored !== null && SERVERS.includes(status)
-  && !(status === 'embedding' && problem);
+/**
+ * The server has it and is still at it; vectors that wait for their embedder are not waited for.
+ * @param {Job} job
+ */
+export const isStoredOpen = ({ stored, status, problem }) =>
+  stored !== null && SERVERS.includes(status) && !(status === 'embedding' && problem);
 
 /** It can be asked about: by its words at least. @param {Job} job */
 export const isFound = ({ status }) => status === 'ready' || status === 'embedding';
@@ -34,34 +37,64 @@ export const isFound = ({ status }) => status === 'ready' || status === 'embeddi
 /** Nothing more happens that has to be waited for. @param {Job} job */
 export const isEnded = (job) => isFound(job) || job.status === 'failed';
 
-/** Whether trying again makes sense: not for what was refused before it was sent, but for vectors that wait. @param {Job} job */
-export const isRetryable = ({ status, stored, file, problem }) => (status === 'failed' && (stored !== null || file !== null))
-  || (status === 'embedding' && problem !== null);
+/**
+ * Whether trying again makes sense: not for what was refused before it was sent, but for vectors
+ * that wait.
+ * @param {Job} job
+ */
+export const isRetryable = ({ status, stored, file, problem }) =>
+  (status === 'failed' && (stored !== null || file !== null)) ||
+  (status === 'embedding' && problem !== null);
 
 /**
  * @param {readonly Job[]} jobs
- * @returns {{total: number, found: number, failed: number, retryable: number, open: number, share: number}} share: how much is done, 0 to 1
+ * @returns {{total: number, found: number, failed: number, retryable: number, open: number,
+ *   share: number}} share: how much is done, 0 to 1
  */
 export function counts(jobs) {
   const found = jobs.filter(isFound).length;
   const failed = jobs.filter((job) => job.status === 'failed').length;
-  const part = (/** @type {Job} */ job) => (job.status === 'sending' ? job.percent / 400 : job.stored ? 0.25 + 0.75 * (job.stored.progress ?? 0) : 0);
-  const done = jobs.reduce((sum, job) => sum + (isFound(job) || job.status === 'failed' ? 1 : part(job)), 0);
+  const part = (/** @type {Job} */ job) =>
+    job.status === 'sending'
+      ? job.percent / 400
+      : job.stored
+        ? 0.25 + 0.75 * (job.stored.progress ?? 0)
+        : 0;
+  const done = jobs.reduce(
+    (sum, job) => sum + (isFound(job) || job.status === 'failed' ? 1 : part(job)),
+    0,
+  );
   return {
-    total: jobs.length, found, failed, retryable: jobs.filter(isRetryable).length,
-    open: jobs.length - found - failed, share: jobs.length ? done / jobs.length : 0,
+    total: jobs.length,
+    found,
+    failed,
+    retryable: jobs.filter(isRetryable).length,
+    open: jobs.length - found - failed,
+    share: jobs.length ? done / jobs.length : 0,
   };
 }
 
 /**
- * The jobs worth a row, what needs somebody first; where there are many, those that are ready are only counted.
+ * The jobs worth a row, what needs somebody first; where there are many, those that are ready are
+ * only counted.
  * @param {readonly Job[]} jobs @param {number} most @returns {{shown: Job[], more: number}}
  */
 export function worthShowing(jobs, most) {
-  const rank = (/** @type {Job} */ job) => (job.status === 'failed' ? 0 : job.status === 'sending' ? 1 : job.stored && !isFound(job) ? 2 : isFound(job) ? 4 : 3);
+  const rank = (/** @type {Job} */ job) =>
+    job.status === 'failed'
+      ? 0
+      : job.status === 'sending'
+        ? 1
+        : job.stored && !isFound(job)
+          ? 2
+          : isFound(job)
+            ? 4
+            : 3;
   const few = jobs.length <= most;
   if (few) return { shown: [...jobs], more: 0 };
-  const ranked = jobs.filter((job) => !isFound(job) || job.duplicate).sort((a, b) => rank(a) - rank(b) || a.id - b.id);
+  const ranked = jobs
+    .filter((job) => !isFound(job) || job.duplicate)
+    .sort((a, b) => rank(a) - rank(b) || a.id - b.id);
   return { shown: ranked.slice(0, most), more: Math.max(0, ranked.length - most) };
 }
 

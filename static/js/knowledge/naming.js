@@ -1,17 +1,29 @@
 /** What a knowledge base is called that was made of dropped files. Pure. */
 
 const WIDTH = 48; // Latin letters; a Chinese character counts two
+/** Characters that take the space of two Latin ones: East Asian scripts and full-width forms. */
+const WIDE = new RegExp(
+  '[\\u1100-\\u115f\\u2e80-\\ua4cf\\uac00-\\ud7a3\\uf900-\\ufaff\\ufe30-\\ufe4f\\uff00-\\uff60]' +
+    '|[\\u{20000}-\\u{3fffd}]',
+  'u',
+);
 const EXTENSION = /(?<=.)(\.tar)?\.[\p{L}\p{N}]{1,8}$/u;
 
 /**
- * The name of the first file without its ending, or of the folder that it lay in; cut at a word where it is long.
+ * The name of the first file without its ending, or of the folder that it lay in; cut at a word
+ * where it is long.
  * @param {{file: {name: string}, path: string}[]} files @returns {string}
  */
 export function baseName(files) {
   const [first] = files;
   const folder = first?.path.split('/').filter(Boolean).slice(0, -1)[0];
   const stem = folder ?? first?.file.name.replace(EXTENSION, '') ?? '';
-  return cut(stem.normalize('NFC').replace(/[\s_]+/g, ' ').trim());
+  return cut(
+    stem
+      .normalize('NFC')
+      .replace(/[\s_]+/g, ' ')
+      .trim(),
+  );
 }
 
 /** @param {string} text @returns {string} */
@@ -19,7 +31,7 @@ function cut(text) {
   let width = 0;
   let kept = '';
   for (const character of text) {
-    width += /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff00-\uff60]|[\u{20000}-\u{3fffd}]/u.test(character) ? 2 : 1;
+    width += WIDE.test(character) ? 2 : 1;
     if (width > WIDTH) return `${atWord(kept)}…`;
     kept += character;
   }

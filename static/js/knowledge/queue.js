@@ -1,19 +1,24 @@
 /**
- * Files on their way into knowledge bases: sent a few at a time, then watched until they can be searched. It decides what
- * happens on every kind of fault, so that nothing is lost; it touches no document, and all from outside is passed in.
+ * Files on their way into knowledge bases: sent a few at a time, then watched until they can be
+ * searched. It decides what happens on every kind of fault, so that nothing is lost; it touches no
+ * document, and all from outside is passed in.
  *
- *   waiting → sending → (queued → parsing → indexing → embedding → ready) | failed        the middle is the server's
+ *   waiting → sending → (queued → parsing → indexing → embedding → ready) | failed
  *
- * A fault that every file would meet (no connection, signed out, disk full) holds the whole queue: the files wait. One that
- * passes by itself is watched for, the others wait for the person.
+ * The states in parentheses are the server's.
+ *
+ * A fault that every file would meet (no connection, signed out, disk full) holds the whole queue:
+ * the files wait. One that passes by itself is watched for, the others wait for the person.
  *
  * @typedef {import('../types.js').StoredFile} StoredFile
  * @typedef {import('../types.js').Problem} Problem
  * @typedef {import('../net/api.js').ApiError} ApiError
  * @typedef {import('./job.js').Job} Job
- * @typedef {Problem & {passing: boolean}} Held why nothing is sent just now; `passing`: it goes on by itself
+ * @typedef {Problem & {passing: boolean}} Held why nothing is sent just now; `passing`: it goes on
+ *   by itself
  * @typedef {object} Deps
- * @property {(base: string, file: File, progress: (percent: number) => void, signal: AbortSignal) => Promise<StoredFile>} send
+ * @property {(base: string, file: File, progress: (percent: number) => void,
+ *   signal: AbortSignal) => Promise<StoredFile>} send
  * @property {Pick<import('../net/api.js').Api, 'get'|'post'|'delete'>} api
  * @property {(file: File) => Problem|null} refuse what need not be sent at all, and why
  * @property {(ms: number, signal: AbortSignal) => Promise<void>} wait
@@ -63,7 +68,10 @@ export class UploadQueue {
     return this.#jobs.filter((job) => isUnsent(job) && (!base || job.base === base)).length;
   }
 
-  /** Whether leaving the page would lose files: those on their way, and those that were told to wait. */
+  /**
+   * Whether leaving the page would lose files: those on their way, and those that were told to
+   * wait.
+   */
   get keeps() {
     return this.#jobs.some((job) => isUnsent(job) || (this.#held !== null && job.file !== null));
   }
@@ -79,8 +87,20 @@ export class UploadQueue {
     for (const { file, path } of files) {
       const problem = this.#deps.refuse(file);
       this.#jobs.push({
-        id: (this.#number += 1), base, name: file.name, path, size: file.size, file: problem ? null : file, percent: 0,
-        status: problem ? 'failed' : 'waiting', stored: null, duplicate: false, problem, broken: 0, leaving: false, abort: null,
+        id: (this.#number += 1),
+        base,
+        name: file.name,
+        path,
+        size: file.size,
+        file: problem ? null : file,
+        percent: 0,
+        status: problem ? 'failed' : 'waiting',
+        stored: null,
+        duplicate: false,
+        problem,
+        broken: 0,
+        leaving: false,
+        abort: null,
       });
     }
     this.#changed();
@@ -117,7 +137,11 @@ export class UploadQueue {
     for (const job of failed) if (job.stored) await this.retry(job);
   }
 
-  /** Take a file back: what is sent is aborted, what cannot be searched yet is deleted. All else is only hidden. @param {Job} job */
+  /**
+   * Take a file back: what is sent is aborted, what cannot be searched yet is deleted. All else is
+   * only hidden.
+   * @param {Job} job
+   */
   async cancel(job) {
     if (job.stored && !isEnded(job) && !job.duplicate) return this.#delete(job, job.stored);
     if (job.status === 'sending' && job.percent >= 100) {
@@ -174,7 +198,12 @@ export class UploadQueue {
       this.#changed();
     };
     try {
-      const stored = await this.#deps.send(job.base, file, progress, /** @type {AbortController} */ (job.abort).signal);
+      const stored = await this.#deps.send(
+        job.base,
+        file,
+        progress,
+        /** @type {AbortController} */ (job.abort).signal,
+      );
       take(job, stored);
       Object.assign(job, { file: null, duplicate: Boolean(stored.duplicate) });
       if (job.leaving && !job.duplicate) await this.#delete(job, stored);
@@ -215,7 +244,10 @@ export class UploadQueue {
     for (let ms = first; this.#held?.passing; ms = Math.min(ms * 2, PROBE_MAX_MS)) {
       this.#probe = new AbortController();
       await this.#deps.wait(ms, this.#probe.signal);
-      const there = await this.#deps.api.get('/api/knowledge').then(() => true, (error) => error.status === 401);
+      const there = await this.#deps.api.get('/api/knowledge').then(
+        () => true,
+        (error) => error.status === 401,
+      );
       if (there && this.#held?.passing) return this.resume();
     }
   }

@@ -10,14 +10,24 @@ const BROKEN_MOST = 2;
 
 /**
  * @param {import('../net/api.js').ApiError} error @param {{broken: number}} job
- * @returns {{kind: 'again'|'hold'|'fail', problem: import('../types.js').Problem}}
- *   again: this file waits for the line; hold: it failed, and the others wait; fail: it failed, the others go on
+ * @returns {{kind: 'again'|'hold'|'fail', problem: import('../types.js').Problem}} again: this file
+ *   waits for the line; hold: it failed, and the others wait; fail: it failed, the others go on
  */
 export function reaction({ code, message, status }, job) {
   const problem = { code, message };
-  if (status === 401) return { kind: 'hold', problem: { code: 'unauthorized', message: t('documents.signed_out') } };
+  if (status === 401) {
+    return { kind: 'hold', problem: { code: 'unauthorized', message: t('documents.signed_out') } };
+  }
   if (FOR_ALL.includes(status)) return { kind: 'hold', problem };
   if (!PASSING.includes(status ?? 0)) return { kind: 'fail', problem };
-  if (job.broken >= BROKEN_MOST) return { kind: 'fail', problem: status ? problem : { code: 'interrupted', message: t('documents.interrupted') } };
-  return { kind: 'again', problem: status ? problem : { code: 'offline', message: t('documents.offline') } };
+  if (job.broken >= BROKEN_MOST) {
+    return {
+      kind: 'fail',
+      problem: status ? problem : { code: 'interrupted', message: t('documents.interrupted') },
+    };
+  }
+  return {
+    kind: 'again',
+    problem: status ? problem : { code: 'offline', message: t('documents.offline') },
+  };
 }

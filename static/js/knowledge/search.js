@@ -16,7 +16,10 @@ export class Search {
   /** @type {Source[]} */ #found = [];
   #asked = 0;
 
-  /** @param {HTMLElement} root @param {{api: import('../net/api.js').Api, open: (file: string, at: Source) => void}} deps */
+  /**
+   * @param {HTMLElement} root
+   * @param {{api: import('../net/api.js').Api, open: (file: string, at: Source) => void}} deps
+   */
   constructor(root, { api, open }) {
     this.#root = root;
     this.#api = api;
@@ -28,7 +31,9 @@ export class Search {
     });
     this.#k.addEventListener('change', () => this.#found.length && void this.#search());
     delegate(root, 'click', '[data-hit-open]', (button) => {
-      const passage = this.#found.find((one) => String(one.n) === button.closest('[data-hit]')?.getAttribute('data-hit'));
+      const passage = this.#found.find(
+        (one) => String(one.n) === button.closest('[data-hit]')?.getAttribute('data-hit'),
+      );
       if (passage) open(passage.file_id, passage);
     });
     delegate(root, 'click', '[data-hit-more]', (button) => {
@@ -55,11 +60,22 @@ export class Search {
     this.#root.ariaBusy = 'true';
     find(this.#root, '[data-search-note]').textContent = t('phase.searching');
     try {
-      const { items } = await this.#api.post(`/api/knowledge/${this.#base.id}/search`, { query, k: Number(this.#k.value) });
+      const { items } = await this.#api.post(`/api/knowledge/${this.#base.id}/search`, {
+        query,
+        k: Number(this.#k.value),
+      });
       if (asked !== this.#asked) return;
-      this.#show(items, items.length ? count('knowledge.search.found', items.length) : t('knowledge.search.nothing'), items.length ? '' : 'nothing');
+      this.#show(
+        items,
+        items.length
+          ? count('knowledge.search.found', items.length)
+          : t('knowledge.search.nothing'),
+        items.length ? '' : 'nothing',
+      );
     } catch (error) {
-      if (asked === this.#asked) this.#show([], error instanceof Error ? error.message : String(error), 'failed');
+      if (asked === this.#asked) {
+        this.#show([], error instanceof Error ? error.message : String(error), 'failed');
+      }
     }
     this.#root.ariaBusy = 'false';
   }
@@ -83,20 +99,43 @@ export class Search {
   }
 }
 
-/** @param {Source} passage @param {number} best the highest score @param {boolean} meaning whether any was found by its meaning */
+/**
+ * @param {Source} passage
+ * @param {number} best the highest score
+ * @param {boolean} meaning whether any was found by its meaning
+ */
 function foundRow(passage, best, meaning) {
   const { n, name, score = 0, by } = passage;
-  const row = fill(clone('hit'), { n: String(n), name, place: place(passage), score: number(score) });
+  const row = fill(clone('hit'), {
+    n: String(n),
+    name,
+    place: place(passage),
+    score: number(score),
+  });
   row.dataset.hit = String(n);
-  find(row, '[data-score-bar]').style.inlineSize = `${Math.round(Math.max(0, Math.min(1, score / best)) * 100)}%`;
-  showBy(find(row, '[data-by-words]'), by?.words, (share) => t('knowledge.search.by_words', { score: share }), t('knowledge.search.by_words.not'));
-  showBy(find(row, '[data-by-vectors]'), meaning ? by?.vectors : undefined, (share) => t('knowledge.search.by_vectors', { score: share }), t('knowledge.search.by_vectors.not'));
-  find(row, '[data-hit-text]').replaceChildren(...passageNodes(passage.text ?? passage.quote ?? '', [passage.quote ?? '']));
+  find(row, '[data-score-bar]').style.inlineSize =
+    `${Math.round(Math.max(0, Math.min(1, score / best)) * 100)}%`;
+  showBy(
+    find(row, '[data-by-words]'),
+    by?.words,
+    (share) => t('knowledge.search.by_words', { score: share }),
+    t('knowledge.search.by_words.not'),
+  );
+  showBy(
+    find(row, '[data-by-vectors]'),
+    meaning ? by?.vectors : undefined,
+    (share) => t('knowledge.search.by_vectors', { score: share }),
+    t('knowledge.search.by_vectors.not'),
+  );
+  find(row, '[data-hit-text]').replaceChildren(
+    ...passageNodes(passage.text ?? passage.quote ?? '', [passage.quote ?? '']),
+  );
   return row;
 }
 
 /**
- * @param {HTMLElement} element @param {number|null|undefined} share null: not found so; undefined: nobody says
+ * @param {HTMLElement} element
+ * @param {number|null|undefined} share null: not found so; undefined: nobody says
  * @param {(share: string) => string} words @param {string} otherwise
  */
 function showBy(element, share, words, otherwise) {
@@ -106,4 +145,5 @@ function showBy(element, share, words, otherwise) {
 }
 
 /** @param {number} value */
-const number = (value) => value.toLocaleString(currentLanguage(), { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+const number = (value) =>
+  value.toLocaleString(currentLanguage(), { minimumFractionDigits: 2, maximumFractionDigits: 2 });

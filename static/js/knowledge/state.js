@@ -3,33 +3,58 @@ import { size } from '../core/format.js';
 import { t } from '../core/i18n.js';
 import { isFound } from './job.js';
 
-/** @typedef {{text: string, percent: number|null, bad: boolean}} State percent is null where there is nothing to wait for or nobody knows */
+/**
+ * @typedef {{text: string, percent: number|null, bad: boolean}} State percent is null where there
+ *   is nothing to wait for or nobody knows
+ */
 
 const STATES = ['queued', 'parsing', 'indexing', 'embedding', 'ready', 'failed'];
 const GOING = ['parsing', 'indexing', 'embedding'];
 
-/** @param {{status: string, progress?: number|null, error?: {message: string}|null}} file @returns {State} */
+/**
+ * @param {{status: string, progress?: number|null, error?: {message: string}|null}} file
+ * @returns {State}
+ */
 export function stateOf({ status, progress, error }) {
   const known = STATES.includes(status) ? status : 'queued';
   const percent = GOING.includes(known) ? Math.round((progress ?? 0) * 100) || null : null;
-  if (known === 'failed') return { text: error?.message || t('file.failed'), percent: null, bad: true };
-  if (known === 'embedding' && error) return { text: t('file.vectors_wait', { reason: error.message }), percent: null, bad: false };
-  return { text: percent ? t('file.percent', { state: t(`file.${known}`), percent }) : t(`file.${known}`), percent, bad: false };
+  if (known === 'failed') {
+    return { text: error?.message || t('file.failed'), percent: null, bad: true };
+  }
+  if (known === 'embedding' && error) {
+    return { text: t('file.vectors_wait', { reason: error.message }), percent: null, bad: false };
+  }
+  return {
+    text: percent ? t('file.percent', { state: t(`file.${known}`), percent }) : t(`file.${known}`),
+    percent,
+    bad: false,
+  };
 }
 
 /** @param {import('./job.js').Job} job @returns {State} */
 export function stateOfJob(job) {
   const { status, percent, stored, duplicate, problem, leaving } = job;
   if (leaving) return { text: t('file.leaving'), percent: null, bad: false };
-  if (duplicate && stored && isFound(job)) return { text: sameAs(job.name, stored.name), percent: null, bad: false };
+  if (duplicate && stored && isFound(job)) {
+    return { text: sameAs(job.name, stored.name), percent: null, bad: false };
+  }
   if (stored) return stateOf({ ...stored, status, error: problem });
-  if (status === 'failed') return { text: problem?.message || t('file.failed'), percent: null, bad: true };
-  if (status === 'sending' && percent >= 100) return { text: t('file.storing'), percent, bad: false };
-  return { text: t(`file.${status}`, { percent }), percent: status === 'sending' ? percent : null, bad: false };
+  if (status === 'failed') {
+    return { text: problem?.message || t('file.failed'), percent: null, bad: true };
+  }
+  if (status === 'sending' && percent >= 100) {
+    return { text: t('file.storing'), percent, bad: false };
+  }
+  return {
+    text: t(`file.${status}`, { percent }),
+    percent: status === 'sending' ? percent : null,
+    bad: false,
+  };
 }
 
 /** @param {string} name @param {string} there */
-const sameAs = (name, there) => (name === there ? t('documents.duplicate') : t('documents.duplicate.as', { name: there }));
+const sameAs = (name, there) =>
+  name === there ? t('documents.duplicate') : t('documents.duplicate.as', { name: there });
 
 /** @param {import('./job.js').Job} job @returns {string} size and state */
 export function describe(job) {

@@ -4,13 +4,18 @@ import { ApiError } from '../net/api.js';
 
 /** @typedef {import('../types.js').StoredFile} StoredFile */
 
-/** After so long without a byte moving the connection is taken for dead; the server may take a while over a large file. */
+/**
+ * After so long without a byte moving the connection is taken for dead; the server may take a while
+ * over a large file.
+ */
 const STALLED_MS = 60_000;
 const STORING_MS = 300_000;
 
 /**
  * Fails with an ApiError: `aborted`, `offline`, or what the server said.
- * @param {string} baseId @param {File} file @param {(percent: number) => void} progress 100 when the last byte has left
+ * @param {string} baseId
+ * @param {File} file
+ * @param {(percent: number) => void} progress 100 when the last byte has left
  * @param {AbortSignal} signal @returns {Promise<StoredFile>}
  */
 export function upload(baseId, file, progress, signal) {
@@ -26,10 +31,17 @@ export function upload(baseId, file, progress, signal) {
   signal.addEventListener('abort', abort);
   /** @type {Promise<StoredFile>} */
   const answered = new Promise((resolve, reject) => {
-    const broken = () => reject(signal.aborted ? new ApiError('aborted', '') : new ApiError('offline', t('net.unreachable')));
+    const broken = () =>
+      reject(
+        signal.aborted
+          ? new ApiError('aborted', '')
+          : new ApiError('offline', t('net.unreachable')),
+      );
     request.upload.addEventListener('progress', (event) => {
       watched(STALLED_MS);
-      if (event.lengthComputable) progress(Math.min(99, Math.floor((100 * event.loaded) / event.total)));
+      if (event.lengthComputable) {
+        progress(Math.min(99, Math.floor((100 * event.loaded) / event.total)));
+      }
     });
     request.upload.addEventListener('load', () => {
       watched(STORING_MS);
@@ -63,10 +75,17 @@ function parsed(text) {
   }
 }
 
-/** What a refusal says; a proxy's page in between has no words of ours. @param {any} answer @param {XMLHttpRequest} request */
+/**
+ * What a refusal says; a proxy's page in between has no words of ours.
+ * @param {any} answer
+ * @param {XMLHttpRequest} request
+ */
 function problem(answer, request) {
   const { status } = request;
-  const rest = { status, retryAfter: Number(request.getResponseHeader('Retry-After')) || undefined };
+  const rest = {
+    status,
+    retryAfter: Number(request.getResponseHeader('Retry-After')) || undefined,
+  };
   const error = answer?.error ?? answer?.items?.[0]?.error;
   if (error) return new ApiError(String(error.code), String(error.message), rest);
   if (status === 413) return new ApiError('too_large', t('documents.too_large.unknown'), rest);

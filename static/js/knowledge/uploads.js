@@ -1,6 +1,6 @@
 /**
- * Shows files on their way: a row for each that somebody may want to see, and above many of them how far all are. Used in
- * the composer for all, and in the knowledge dialog for one base.
+ * Shows files on their way: a row for each that somebody may want to see, and above many of them
+ * how far all are. Used in the composer for all, and in the knowledge dialog for one base.
  */
 import { clone, delegate, fill, find, findAs, showText } from '../core/dom.js';
 import { count, t } from '../core/i18n.js';
@@ -28,8 +28,8 @@ export class UploadList {
 
   /**
    * @param {HTMLElement} host
-   * @param {{queue: import('./queue.js').UploadQueue, only?: (job: Job) => boolean, open: (base: string, file: string) => void}} deps
-   *   `open` shows a file in its base
+   * @param {{queue: import('./queue.js').UploadQueue, only?: (job: Job) => boolean,
+   *   open: (base: string, file: string) => void}} deps `open` shows a file in its base
    */
   constructor(host, { queue, only = () => true, open }) {
     this.#root = clone('uploads');
@@ -37,7 +37,11 @@ export class UploadList {
     this.#queue = queue;
     this.#only = only;
     this.#open = open;
-    this.#rows = new Rows(find(this.#root, '[data-upload-rows]'), { key: (job) => job.id, make, update });
+    this.#rows = new Rows(find(this.#root, '[data-upload-rows]'), {
+      key: (job) => job.id,
+      make,
+      update,
+    });
     this.#listen();
     queue.subscribe(() => this.#soon());
     this.draw();
@@ -52,7 +56,10 @@ export class UploadList {
     find(this.#root, '[data-uploads-head]').hidden = jobs.length < 2;
     find(this.#root, '[data-upload-rows]').hidden = this.#folded && jobs.length > 1;
     this.#rows.show(shown);
-    showText(find(this.#root, '[data-uploads-more]'), more && !this.#folded ? count('documents.more', more) : '');
+    showText(
+      find(this.#root, '[data-uploads-more]'),
+      more && !this.#folded ? count('documents.more', more) : '',
+    );
     this.#drawHead(all);
     this.#drawHeld();
     this.#say(jobs, all);
@@ -81,14 +88,22 @@ export class UploadList {
 
   #drawHeld() {
     const { held } = this.#queue;
-    const waits = held && this.#jobs().some((job) => job.status === 'waiting' || (job.status === 'failed' && isRetryable(job)));
+    const waits =
+      held &&
+      this.#jobs().some(
+        (job) => job.status === 'waiting' || (job.status === 'failed' && isRetryable(job)),
+      );
     find(this.#root, '[data-uploads-held]').hidden = !waits;
     if (!held) return;
     find(this.#root, '[data-held-text]').textContent = held.message;
     find(this.#root, '[data-held-sign-in]').hidden = held.code !== 'unauthorized';
   }
 
-  /** Tell those who cannot see it when all has ended. @param {Job[]} jobs @param {ReturnType<typeof counts>} all */
+  /**
+   * Tell those who cannot see it when all has ended.
+   * @param {Job[]} jobs
+   * @param {ReturnType<typeof counts>} all
+   */
   #say(jobs, all) {
     const text = jobs.length && !all.open ? summary(all) : '';
     if (text && text !== this.#said) announce(text);
@@ -98,15 +113,17 @@ export class UploadList {
   #listen() {
     const root = this.#root;
     /** @param {string} hook @param {(job: Job) => unknown} run */
-    const onRow = (hook, run) => delegate(root, 'click', hook, (button) => {
-      const id = Number(button.closest('[data-upload]')?.getAttribute('data-upload'));
-      const job = this.#queue.jobs.find((one) => one.id === id);
-      if (job) run(job);
-    });
+    const onRow = (hook, run) =>
+      delegate(root, 'click', hook, (button) => {
+        const id = Number(button.closest('[data-upload]')?.getAttribute('data-upload'));
+        const job = this.#queue.jobs.find((one) => one.id === id);
+        if (job) run(job);
+      });
     onRow('[data-upload-cancel]', (job) => this.#queue.cancel(job));
     onRow('[data-upload-retry]', (job) => this.#queue.retry(job));
     onRow('[data-upload-show]', (job) => job.stored && this.#open(job.base, job.stored.id));
-    const on = (/** @type {string} */ hook, /** @type {() => unknown} */ run) => find(root, hook).addEventListener('click', run);
+    const on = (/** @type {string} */ hook, /** @type {() => unknown} */ run) =>
+      find(root, hook).addEventListener('click', run);
     on('[data-uploads-retry]', () => this.#queue.retryAll(this.#jobs()));
     on('[data-held-go]', () => this.#goOn());
     on('[data-uploads-close]', () => this.#close());
@@ -127,7 +144,12 @@ export class UploadList {
     const jobs = this.#jobs();
     const open = jobs.filter((job) => !isEnded(job));
     if (!open.length) return this.#queue.tidy(jobs);
-    if (open.length > MANY && !(await confirm(count('documents.cancel_all.ask', open.length), t('documents.cancel_all')))) return;
+    if (
+      open.length > MANY &&
+      !(await confirm(count('documents.cancel_all.ask', open.length), t('documents.cancel_all')))
+    ) {
+      return;
+    }
     await this.#queue.cancelAll(open);
   }
 
@@ -150,7 +172,10 @@ function make(job) {
   find(row, '[data-progress]').setAttribute('aria-label', job.name);
   const again = find(row, '[data-upload-retry]');
   again.setAttribute('aria-label', t('documents.retry_file', { name: job.name }));
-  find(row, '[data-upload-show]').setAttribute('aria-label', t('documents.show_file', { name: job.name }));
+  find(row, '[data-upload-show]').setAttribute(
+    'aria-label',
+    t('documents.show_file', { name: job.name }),
+  );
   return row;
 }
 
@@ -171,5 +196,8 @@ function update(row, job) {
   const close = find(row, '[data-upload-cancel]');
   const hides = isEnded(job) || job.duplicate;
   close.title = t(hides ? 'documents.hide' : 'documents.cancel');
-  close.setAttribute('aria-label', t(hides ? 'documents.hide_file' : 'documents.cancel_file', { name: job.name }));
+  close.setAttribute(
+    'aria-label',
+    t(hides ? 'documents.hide_file' : 'documents.cancel_file', { name: job.name }),
+  );
 }

@@ -6,7 +6,10 @@ import { currentLanguage, t } from '../core/i18n.js';
 
 const STATES = ['off', 'ready', 'building', 'mismatch'];
 
-/** @param {HTMLElement} root @param {Base} base whose `vectors` may be missing: then nothing is said */
+/**
+ * @param {HTMLElement} root
+ * @param {Base} base whose `vectors` may be missing: then nothing is said
+ */
 export function showVectors(root, base) {
   const { vectors } = base;
   const known = vectors && STATES.includes(vectors.state) && base.files > 0;
@@ -14,10 +17,19 @@ export function showVectors(root, base) {
   if (!known) return;
   const { state, made_with: made, current, done = 0, total = 0 } = vectors;
   root.dataset.vectors = state;
-  const names = { made: made ?? '?', current: current ?? '?', done: number(done), total: number(total) };
-  const silent = state === 'ready' || (state === 'off' && Boolean(current)); // off with an embedder: its turn has not come
+  const names = {
+    made: made ?? '?',
+    current: current ?? '?',
+    done: number(done),
+    total: number(total),
+  };
+  // Off although there is an embedder: this base's turn has not come yet.
+  const silent = state === 'ready' || (state === 'off' && Boolean(current));
   find(root, '[data-vectors-text]').textContent = t(`knowledge.vectors.${state}`, names);
-  showText(find(root, '[data-vectors-why]'), silent ? '' : t(`knowledge.vectors.${state}.why`, names));
+  showText(
+    find(root, '[data-vectors-why]'),
+    silent ? '' : t(`knowledge.vectors.${state}.why`, names),
+  );
   const bar = findAs(root, '[data-vectors-progress]', HTMLProgressElement);
   bar.hidden = state !== 'building';
   bar.max = Math.max(total, 1);

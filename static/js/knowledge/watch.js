@@ -1,6 +1,6 @@
 /**
- * Looks after what the server does with files that have arrived: one list for each base in a round, less and less often
- * while nothing changes, and not at all while nobody sees the page.
+ * Looks after what the server does with files that have arrived: one list for each base in a round,
+ * less and less often while nothing changes, and not at all while nobody sees the page.
  */
 import { address, isStoredOpen, take } from './job.js';
 
@@ -61,7 +61,10 @@ export class Watch {
   /** @param {string} base */
   async #look(base) {
     const mine = this.#open().filter((job) => job.base === base);
-    const limit = Math.min(this.#queue.jobs().filter((job) => job.base === base).length + LIST_SPARE, LIST_MOST);
+    const limit = Math.min(
+      this.#queue.jobs().filter((job) => job.base === base).length + LIST_SPARE,
+      LIST_MOST,
+    );
     try {
       const { items } = await this.#deps.api.get(`/api/knowledge/${base}/files?limit=${limit}`);
       const listed = new Map(items.map((/** @type {StoredFile} */ item) => [item.id, item]));
@@ -73,7 +76,11 @@ export class Watch {
     }
   }
 
-  /** @param {Job} job @param {Map<string, StoredFile>} listed @returns {boolean} whether it is in the list */
+  /**
+   * @param {Job} job
+   * @param {Map<string, StoredFile>} listed
+   * @returns {boolean} whether it is in the list
+   */
   #takeListed(job, listed) {
     const now = listed.get(job.stored?.id ?? '');
     if (!now) return false;
@@ -85,7 +92,8 @@ export class Watch {
   /** @param {Job} job */
   async #lookAtOne(job) {
     if (!job.stored) return;
-    const found = await this.#deps.api.get(address(job.base, job.stored))
+    const found = await this.#deps.api
+      .get(address(job.base, job.stored))
       .catch((error) => (statusOf(error) === 404 ? null : job.stored));
     if (found) take(job, found);
     else this.#queue.drop(job);

@@ -1,37 +1,51 @@
 /**
- * Where a growing Markdown text can be cut so that the part before the cut will never look different again. Pure.
+ * Where a growing Markdown text can be cut so that the part before the cut will never look
+ * different again. Pure.
  *
- * Blocks are independent of each other here because link references and footnotes, the only constructs that reach across
- * blocks, are switched off (`engine.js`). The next characters can still change the last block, and a cut is only safe
- * after an empty line; so the last two blocks always stay uncut.
+ * Blocks are independent of each other here because link references and footnotes, the only
+ * constructs that reach across blocks, are switched off (`engine.js`). The next characters can
+ * still change the last block, and a cut is only safe after an empty line; so the last two blocks
+ * always stay uncut.
  */
 
-/** @typedef {{block: {parse(src: string, md: any, env: object, tokens: any[]): void}}} BlockParser */
-/** @typedef {{marker: string, size: number}} Fence an open code fence at the end of the text, not indented */
+/**
+ * @typedef {{block: {parse(src: string, md: any, env: object, tokens: any[]): void}}} BlockParser
+ */
+/**
+ * @typedef {{marker: string, size: number}} Fence an open code fence at the end of the text, not
+ *   indented
+ */
 
 const UNCUT_BLOCKS = 2;
 
 /**
  * @param {BlockParser} md @param {string} tail text since the last cut, with LF line ends
- * @returns {{cut: number, fence: Fence|null, prose: boolean}} how many characters are final, the code fence that is open at
- *   the end, and whether the end is text and not code
+ * @returns {{cut: number, fence: Fence|null, prose: boolean}} how many characters are final, the
+ *   code fence that is open at the end, and whether the end is text and not code
  */
 export function split(md, tail) {
-  /** @type {{type: string, level: number, nesting: number, map: [number, number]|null, markup: string}[]} */
+  /**
+   * @type {{type: string, level: number, nesting: number, map: [number, number]|null,
+   *   markup: string}[]}
+   */
   const tokens = [];
   md.block.parse(tail, md, {}, tokens);
   const blocks = tokens.filter((token) => token.level === 0 && token.nesting >= 0 && token.map);
   const lines = tail.split('\n');
   const last = tokens.findLast((token) => ['inline', 'fence', 'code_block'].includes(token.type));
   return {
-    cut: cutAt(blocks.map((block) => block.map?.[0] ?? 0), lines),
+    cut: cutAt(
+      blocks.map((block) => block.map?.[0] ?? 0),
+      lines,
+    ),
     fence: openFence(blocks.at(-1), lines),
     prose: last?.type === 'inline',
   };
 }
 
 /**
- * Close the bold words or the code that are open in the last line, so that their marks do not flicker while they are typed.
+ * Close the bold words or the code that are open in the last line, so that their marks do not
+ * flicker while they are typed.
  * @param {string} tail that ends in prose
  */
 export function closeMarks(tail) {
@@ -40,7 +54,9 @@ export function closeMarks(tail) {
   if (/^\s*\*{3,}\s*$/.test(line)) return tail; // a rule
   const ticks = line.split('`').length - 1;
   const mark = ticks % 2 ? '`' : '**';
-  if (ticks % 2 === 0 && (line.replace(/`[^`]*`/g, '').split('**').length - 1) % 2 === 0) return tail;
+  if (ticks % 2 === 0 && (line.replace(/`[^`]*`/g, '').split('**').length - 1) % 2 === 0) {
+    return tail;
+  }
   if (line.endsWith(mark)) return tail.slice(0, -mark.length);
   const half = mark === '**' && line.endsWith('*') ? '*' : mark;
   return tail.trimEnd() + half;
@@ -55,7 +71,11 @@ function cutAt(starts, lines) {
   return 0;
 }
 
-/** @param {{type: string, map: [number, number]|null, markup: string}|undefined} block @param {string[]} lines @returns {Fence|null} */
+/**
+ * @param {{type: string, map: [number, number]|null, markup: string}|undefined} block
+ * @param {string[]} lines
+ * @returns {Fence|null}
+ */
 function openFence(block, lines) {
   if (block?.type !== 'fence' || !block.map) return null;
   const [first, end] = block.map;

@@ -1,6 +1,7 @@
 /**
- * Markdown to HTML text: CommonMark with tables and strikethrough, emphasis that works in Chinese, `[n]` as citations.
- * Safe by itself (no raw HTML, allow-listed links, no images), and sanitised once more by `safe.js`. Pure.
+ * Markdown to HTML text: CommonMark with tables and strikethrough, emphasis that works in Chinese,
+ * `[n]` as citations. Safe by itself (no raw HTML, allow-listed links, no images), and sanitised
+ * once more by `safe.js`. Pure.
  */
 import MarkdownIt from 'markdown-it';
 import cjkFriendly from 'markdown-it-cjk-friendly';
@@ -41,9 +42,19 @@ function readCitation(state, silent) {
   return true;
 }
 
-/** @param {Labels} labels @param {(text: string) => string} escape @returns {Record<string, any>} */
+/**
+ * @param {Labels} labels
+ * @param {(text: string) => string} escape
+ * @returns {Record<string, any>}
+ */
 function rules(labels, escape) {
-  /** @param {any[]} tokens @param {number} index @param {any} options @param {any} _env @param {any} self */
+  /**
+   * @param {any[]} tokens
+   * @param {number} index
+   * @param {any} options
+   * @param {any} _env
+   * @param {any} self
+   */
   const aligned = (tokens, index, options, _env, self) => {
     const align = ALIGN.exec(tokens[index].attrGet('style') ?? '')?.[1];
     tokens[index].attrs = align ? [['class', `align-${align}`]] : null;
@@ -52,9 +63,10 @@ function rules(labels, escape) {
   /** @param {any[]} tokens @param {number} index */
   const code = (tokens, index) => {
     const language = (tokens[index].info ?? '').trim().split(/\s+/)[0];
-    const head = `<span>${escape(language)}</span><button type="button" data-copy-code>${escape(labels.copy)}</button>`;
+    const name = `<span>${escape(language)}</span>`;
+    const copy = `<button type="button" data-copy-code>${escape(labels.copy)}</button>`;
     const body = `<pre tabindex="0"><code>${escape(tokens[index].content)}</code></pre>`;
-    return `<figure class="code"><figcaption>${head}</figcaption>${body}</figure>\n`;
+    return `<figure class="code"><figcaption>${name}${copy}</figcaption>${body}</figure>\n`;
   };
   return {
     fence: code,
@@ -63,22 +75,31 @@ function rules(labels, escape) {
     td_open: aligned,
     table_open: () => '<div class="table" tabindex="0"><table>\n',
     table_close: () => '</table></div>\n',
-    image: (/** @type {any[]} */ tokens, /** @type {number} */ index) => imageAsLink(tokens[index], escape),
+    image: (/** @type {any[]} */ tokens, /** @type {number} */ index) =>
+      imageAsLink(tokens[index], escape),
     /** @type {any} */
-    link_open(/** @type {any[]} */ tokens, /** @type {number} */ index, /** @type {any} */ options, /** @type {any} */ _env, /** @type {any} */ self) {
+    link_open(
+      /** @type {any[]} */ tokens,
+      /** @type {number} */ index,
+      /** @type {any} */ options,
+      /** @type {any} */ _env,
+      /** @type {any} */ self,
+    ) {
       tokens[index].attrSet('rel', 'noopener noreferrer');
       tokens[index].attrSet('target', '_blank');
       return self.renderToken(tokens, index, options);
     },
     citation(/** @type {any[]} */ tokens, /** @type {number} */ index) {
       const n = tokens[index].meta;
-      return `<button type="button" class="cite" data-n="${n}" aria-label="${escape(labels.citation(n))}">${n}</button>`;
+      const label = escape(labels.citation(n));
+      return `<button type="button" class="cite" data-n="${n}" aria-label="${label}">${n}</button>`;
     },
   };
 }
 
 /**
- * A picture is never fetched, since its address can carry what the documents say to a stranger: its text and host stand there.
+ * A picture is never fetched, since its address can carry what the documents say to a stranger: its
+ * text and host stand there.
  * @param {any} token @param {(text: string) => string} escape
  */
 function imageAsLink(token, escape) {

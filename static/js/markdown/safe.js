@@ -1,15 +1,58 @@
 /**
- * The only place where HTML text becomes nodes: sanitised, as a fragment, under the Trusted Types policy of DOMPurify.
+ * The only place where HTML text becomes nodes: sanitised, as a fragment, under the Trusted Types
+ * policy of DOMPurify.
  */
 import 'dompurify';
 
 /** @type {import('dompurify').DOMPurify} */
 const purify = /** @type {any} */ (globalThis).DOMPurify;
 
-const TAGS = ['a', 'blockquote', 'br', 'button', 'code', 'del', 'div', 'em', 'figcaption', 'figure', 'h1', 'h2', 'h3', 'h4', 'h5',
-  'h6', 'hr', 'li', 'ol', 'p', 'pre', 's', 'span', 'strong', 'table', 'tbody', 'td', 'th', 'thead', 'tr', 'ul'];
+const TAGS = [
+  'a',
+  'blockquote',
+  'br',
+  'button',
+  'code',
+  'del',
+  'div',
+  'em',
+  'figcaption',
+  'figure',
+  'h1',
+  'h2',
+  'h3',
+  'h4',
+  'h5',
+  'h6',
+  'hr',
+  'li',
+  'ol',
+  'p',
+  'pre',
+  's',
+  'span',
+  'strong',
+  'table',
+  'tbody',
+  'td',
+  'th',
+  'thead',
+  'tr',
+  'ul',
+];
 /** Attributes that hold no address: their values are not measured by the rule for addresses. */
-const PLAIN = ['title', 'rel', 'target', 'class', 'type', 'start', 'tabindex', 'aria-label', 'data-n', 'data-copy-code'];
+const PLAIN = [
+  'title',
+  'rel',
+  'target',
+  'class',
+  'type',
+  'start',
+  'tabindex',
+  'aria-label',
+  'data-n',
+  'data-copy-code',
+];
 
 /** @param {string} html from `engine.js` @returns {DocumentFragment} */
 export function toFragment(html) {

@@ -1,6 +1,7 @@
 /**
- * Renders a growing Markdown text. Finished blocks are rendered once and never touched again, so that selecting and
- * reading stay possible; only the tail is rendered anew, once a frame, and less often where that is expensive.
+ * Renders a growing Markdown text. Finished blocks are rendered once and never touched again, so
+ * that selecting and reading stay possible; only the tail is rendered anew, once a frame, and less
+ * often where that is expensive.
  */
 import { closeMarks, mayClose, split } from './blocks.js';
 import { toFragment } from './safe.js';
@@ -84,7 +85,13 @@ export class StreamRenderer {
   /** @param {number} from where the first line that changed begins */
   #closesFence(from) {
     const fence = this.#fence;
-    return fence !== null && this.#tail.slice(from).split('\n').some((line) => line !== '' && mayClose(line, fence));
+    return (
+      fence !== null &&
+      this.#tail
+        .slice(from)
+        .split('\n')
+        .some((line) => line !== '' && mayClose(line, fence))
+    );
   }
 
   #schedule() {
@@ -147,7 +154,10 @@ export class StreamRenderer {
 
 /**
  * Render a finished text into `root`.
- * @param {HTMLElement} root @param {Engine} engine @param {string} text @param {Iterable<number>} cited
+ * @param {HTMLElement} root
+ * @param {Engine} engine
+ * @param {string} text
+ * @param {Iterable<number>} cited
  */
 export function renderWhole(root, engine, text, cited) {
   root.replaceChildren(toFragment(engine.render(text, { cited: new Set(cited) })));

@@ -1,5 +1,6 @@
 /**
- * The JSON API. Failures are `ApiError`s with the server's sentence, which is already in the reader's language.
+ * The JSON API. Failures are `ApiError`s with the server's sentence, which is already in the
+ * reader's language.
  */
 import { t } from '../core/i18n.js';
 
@@ -7,7 +8,11 @@ import { t } from '../core/i18n.js';
 const SECRETS = ['/api/auth/login', '/api/auth/password'];
 
 export class ApiError extends Error {
-  /** @param {string} code @param {string} message @param {{status?: number, retryAfter?: number, fields?: Record<string, string>}} [rest] */
+  /**
+   * @param {string} code
+   * @param {string} message
+   * @param {{status?: number, retryAfter?: number, fields?: Record<string, string>}} [rest]
+   */
   constructor(code, message, { status = 0, retryAfter, fields } = {}) {
     super(message);
     this.name = 'ApiError';
@@ -22,7 +27,8 @@ export class ApiError extends Error {
 
 /**
  * Make the error that a refused response carries; a proxy's page in between is named by its status.
- * @param {{status: number, headers: {get(name: string): string|null}, text(): Promise<string>}} response
+ * @param {{status: number, headers: {get(name: string): string|null}, text(): Promise<string>}}
+ *   response
  * @returns {Promise<ApiError>}
  */
 export async function refusal(response) {
@@ -30,7 +36,10 @@ export async function refusal(response) {
   const rest = { status: response.status, retryAfter };
   try {
     const { error } = JSON.parse(await response.text());
-    return new ApiError(String(error.code), String(error.message), { ...rest, fields: error.fields });
+    return new ApiError(String(error.code), String(error.message), {
+      ...rest,
+      fields: error.fields,
+    });
   } catch {
     return new ApiError('unexpected', t('net.unexpected', { status: response.status }), rest);
   }
@@ -45,25 +54,37 @@ export function goToSignIn() {
 /** Whether this page holds something that leaving it would lose. */
 let keepsSomething = () => false;
 
-/** Nobody is signed in any more. @returns {boolean} whether the page is being left for the sign-in page */
+/**
+ * Nobody is signed in any more.
+ * @returns {boolean} whether the page is being left for the sign-in page
+ */
 export function signedOut() {
   if (keepsSomething()) return false;
   goToSignIn();
   return true;
 }
 
-/** Do not go to the sign-in page by itself while `check` says that something would be lost. @param {() => boolean} check */
+/**
+ * Do not go to the sign-in page by itself while `check` says that something would be lost.
+ * @param {() => boolean} check
+ */
 export function stayWhile(check) {
   keepsSomething = check;
 }
 
 /**
- * @param {string} method @param {string} path @param {unknown} [body] @param {{signal?: AbortSignal, keepalive?: boolean, stay?: boolean}} [options]
- *   stay: nobody has asked for this, so it leads nowhere
+ * @param {string} method
+ * @param {string} path
+ * @param {unknown} [body]
+ * @param {{signal?: AbortSignal, keepalive?: boolean, stay?: boolean}} [options] stay: nobody has
+ *   asked for this, so it leads nowhere
  * @returns {Promise<any>} the parsed body, null when there is none
  */
 async function call(method, path, body, { stay = false, ...options } = {}) {
-  const init = body === undefined ? {} : { body: JSON.stringify(body), headers: { 'Content-Type': 'application/json' } };
+  const init =
+    body === undefined
+      ? {}
+      : { body: JSON.stringify(body), headers: { 'Content-Type': 'application/json' } };
   const response = await fetch(path, { method, ...init, ...options }).catch((cause) => {
     if (options.signal?.aborted) throw cause;
     throw new ApiError('offline', t('net.unreachable'));

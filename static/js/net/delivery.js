@@ -1,6 +1,7 @@
 /**
- * Whether something on the way holds an answer back and hands it over in one piece: a proxy that buffers. The server says
- * how long it wrote; the page knows when the events came. Only what cannot be anything else counts. Pure.
+ * Whether something on the way holds an answer back and hands it over in one piece: a proxy that
+ * buffers. The server says how long it wrote; the page knows when the events came. Only what cannot
+ * be anything else counts. Pure.
  */
 
 /** What is written faster than this may well come in one piece. */
@@ -8,7 +9,10 @@ const WRITTEN_MS = 1_500;
 const PIECES = 8;
 /** All of it within so little, from its first event to its last, was not written just then. */
 const BURST_MS = 250;
-/** A network may swallow a second or two; so long a silence, that ends with the answer, it does not make. */
+/**
+ * A network may swallow a second or two; so long a silence, that ends with the answer, it does not
+ * make.
+ */
 const CERTAIN_MS = 4_000;
 
 /** @typedef {'held'|'doubtful'|'flows'|'unknown'} Verdict */
@@ -32,12 +36,15 @@ export class Delivery {
   }
 
   /**
-   * Judge by what the server says of its own time; nothing is said of an answer that was written before it was asked for.
+   * Judge by what the server says of its own time; nothing is said of an answer that was written
+   * before it was asked for.
    * @param {Record<string, number>|null|undefined} timings @returns {Verdict}
    */
   verdict(timings) {
     const { total_ms: total, ttft_ms: begun } = timings ?? {};
-    if (!total || begun === undefined || total - begun < WRITTEN_MS || this.#pieces < PIECES) return 'unknown';
+    if (!total || begun === undefined || total - begun < WRITTEN_MS || this.#pieces < PIECES) {
+      return 'unknown';
+    }
     if (this.#last - this.#asked < total * 0.9) return 'unknown';
     if (this.#last - this.#first > BURST_MS) return 'flows';
     return total >= CERTAIN_MS ? 'held' : 'doubtful';

@@ -2,12 +2,14 @@
  * One block of the stream as an event of `wire.md`, or a refusal to guess. Pure.
  *
  * @typedef {import('../types.js').Source} Source
- * @typedef {{type: 'context', data: string, session_id: string, message_id: string, question_id: string}} ContextEvent
+ * @typedef {{type: 'context', data: string, session_id: string, message_id: string,
+ *   question_id: string}} ContextEvent
  * @typedef {{type: 'chunk'|'reasoning'|'status', data: string}} TextEvent
  * @typedef {{type: 'sources', data: Source[]}} SourcesEvent
- * @typedef {{type: 'error', data: string, code?: string, retryable?: boolean, retry_after?: number}} ErrorEvent
- * @typedef {{type: 'done', data: {finish_reason?: string, citations?: number[], timings?: Record<string, number>,
- *   unread?: import('../types.js').Unread[]}}} DoneEvent
+ * @typedef {{type: 'error', data: string, code?: string, retryable?: boolean,
+ *   retry_after?: number}} ErrorEvent
+ * @typedef {{type: 'done', data: {finish_reason?: string, citations?: number[],
+ *   timings?: Record<string, number>, unread?: import('../types.js').Unread[]}}} DoneEvent
  * @typedef {{type: 'reset'|'ping'|'other', data: unknown}} PlainEvent
  * @typedef {ContextEvent|TextEvent|SourcesEvent|ErrorEvent|DoneEvent|PlainEvent} WireEvent
  */
@@ -17,7 +19,11 @@ export class UnreadableEvent extends Error {}
 
 /** @type {Record<string, (data: any) => boolean>} */
 const SHAPES = {
-  context: isText, chunk: isText, error: isText, reasoning: isText, status: isText,
+  context: isText,
+  chunk: isText,
+  error: isText,
+  reasoning: isText,
+  status: isText,
   sources: Array.isArray,
   done: (data) => typeof data === 'object' && data !== null,
   reset: () => true,

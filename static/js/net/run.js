@@ -1,22 +1,28 @@
 /**
- * One reader of one answer: asks or attaches, reads the stream, and comes back when the connection drops, for as long as
- * the page is there. A drop is never a stop: the answer goes on at the server, and what was missed follows by position
- * (`Last-Event-ID`).
+ * One reader of one answer: asks or attaches, reads the stream, and comes back when the connection
+ * drops, for as long as the page is there. A drop is never a stop: the answer goes on at the
+ * server, and what was missed follows by position (`Last-Event-ID`).
  *
- *   idle → connecting → streaming ⇄ reconnecting → done | stopped | failed | refused | unsent | closed
+ *   idle → connecting → streaming ⇄ reconnecting
+ *        → done | stopped | failed | refused | unsent | closed
  *
- * Text goes straight to the sink. Everything from outside (fetch, clock, chance) is passed in, so that tests need no network.
+ * Text goes straight to the sink. Everything from outside (fetch, clock, chance) is passed in, so
+ * that tests need no network.
  *
  * @typedef {import('./events.js').WireEvent} WireEvent
- * @typedef {'idle'|'connecting'|'streaming'|'reconnecting'|'done'|'stopped'|'failed'|'refused'|'unsent'|'closed'} State
+ * @typedef {'idle'|'connecting'|'streaming'|'reconnecting'} LiveState
+ * @typedef {LiveState|'done'|'stopped'|'failed'|'refused'|'unsent'|'closed'} State
  * @typedef {{state: State, error?: import('./api.js').ApiError|null, unreadable?: boolean,
  *   delivery?: import('./delivery.js').Verdict}} Outcome
  * @typedef {''|'short'|'long'} Gap whether the connection is gone, and for long
- * @typedef {{event(event: WireEvent): void, gap(gap: Gap): void, stop(state: import('./stop.js').StopState): void,
- *   end(outcome: Outcome): void}} Sink
- * @typedef {{fetch: typeof fetch, random: () => number, wait: (ms: number, signal: AbortSignal) => Promise<void>,
- *   now: () => number, watch: (ms: number, call: () => void) => () => void, hidden: () => boolean}} Deps
+ * @typedef {{event(event: WireEvent): void, gap(gap: Gap): void,
+ *   stop(state: import('./stop.js').StopState): void, end(outcome: Outcome): void}} Sink
+ * @typedef {{fetch: typeof fetch, random: () => number, wait: (ms: number,
+ *   signal: AbortSignal) => Promise<void>, now: () => number, watch: (ms: number,
+ *   call: () => void) => () => void, hidden: () => boolean}} Deps
  * @typedef {{ask: Record<string, unknown>} | {attach: string}} Target
+ * @typedef {'seen'|'online'|'asked'} NudgeReason the page became visible, the network changed, or
+ *   the user asked for it
  */
 import { refusal } from './api.js';
 import { Delivery } from './delivery.js';
@@ -45,7 +51,12 @@ const MOVES = {
   connecting: ['streaming', 'reconnecting', 'refused', 'unsent', 'failed', 'closed'],
   streaming: ['reconnecting', 'done', 'stopped', 'failed', 'refused', 'closed'],
   reconnecting: ['streaming', 'refused', 'unsent', 'failed', 'closed'],
-  done: [], stopped: [], failed: [], refused: [], unsent: [], closed: [],
+  done: [],
+  stopped: [],
+  failed: [],
+  refused: [],
+  unsent: [],
+  closed: [],
 };
 
 /** @type {Deps} */
@@ -53,13 +64,18 @@ const REAL = {
   fetch: (...args) => fetch(...args),
   random: Math.random,
   now: () => Date.now(),
-  wait: (ms, signal) => new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    signal.addEventListener('abort', () => {
-      clearTimeout(timer);
-      resolve();
-    }, { once: true });
-  }),
+  wait: (ms, signal) =>
+    new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      signal.addEventListener(
+        'abort',
+        () => {
+          clearTimeout(timer);
+          resolve();
+        },
+        { once: true },
+      );
+    }),
   watch: (ms, call) => {
     const timer = setTimeout(call, ms);
     return () => clearTimeout(timer);
@@ -83,14 +99,18 @@ export class Run {
   #attempt = new AbortController();
   #pause = new AbortController();
   #unwatchGap = () => {};
-  /** @type {Delivery|null} of an answer that was asked for here and read in one go */ #delivery = null;
+  /** @type {Delivery|null} of an answer that was asked for here and read in one go */
+  #delivery = null;
 
   /** @param {Target} target @param {Sink} sink @param {Partial<Deps>} [deps] */
   constructor(target, sink, deps = {}) {
     this.#target = target;
     this.#sink = sink;
     this.#deps = { ...REAL, ...deps };
-    this.#stop = new StopOrder(this.#deps, { wanted: () => this.live, told: (state) => sink.stop(state) });
+    this.#stop = new StopOrder(this.#deps, {
+      wanted: () => this.live,
+      told: (state) => sink.stop(state),
+    });
     if ('attach' in target) this.#messageId = target.attach;
   }
 
@@ -116,12 +136,20 @@ export class Run {
     }
   }
 
-  /** End the answer at the server; what has arrived stays. Before the answer has a name, this waits for it. */
+  /**
+   * End the answer at the server; what has arrived stays. Before the answer has a name, this waits
+   * for it.
+   */
   async stop() {
     if (!this.live) return;
     if (this.#messageId) return this.#sendStop(this.#messageId);
     this.#sink.stop('asked');
-    if (!this.#stopping) this.#deps.watch(STOP_GRACE_MS, () => this.live && !this.#messageId && this.#sink.stop('unreached'));
+    if (!this.#stopping) {
+      this.#deps.watch(
+        STOP_GRACE_MS,
+        () => this.live && !this.#messageId && this.#sink.stop('unreached'),
+      );
+    }
     this.#stopping = true;
   }
 
@@ -132,7 +160,7 @@ export class Run {
 
   /**
    * Do not wait any longer, and do not trust a silent connection.
-   * @param {'seen'|'online'|'asked'} why the page came to the front, the network changed, or somebody asked for it
+   * @param {NudgeReason} why
    */
   nudge(why = 'seen') {
     if (!this.live) return;
@@ -173,7 +201,9 @@ export class Run {
   /** @param {AbortSignal} signal @returns {[string, RequestInit]} */
   #request(signal) {
     if (this.#messageId) {
-      const headers = this.#position ? { ...STREAM_HEADERS, 'Last-Event-ID': this.#position } : STREAM_HEADERS;
+      const headers = this.#position
+        ? { ...STREAM_HEADERS, 'Last-Event-ID': this.#position }
+        : STREAM_HEADERS;
       return [`${PATH}/${this.#messageId}`, { headers, signal, cache: 'no-store' }];
     }
     const body = JSON.stringify('ask' in this.#target ? this.#target.ask : {});
@@ -212,13 +242,19 @@ export class Run {
     if (event.type === 'error') this.#end({ state: 'failed' });
     if (event.type !== 'done') return;
     if (event.data.finish_reason === 'stopped') this.#end({ state: 'stopped' });
-    else this.#end({ state: 'done', delivery: this.#delivery?.verdict(event.data.timings) ?? 'unknown' });
+    else {
+      this.#end({
+        state: 'done',
+        delivery: this.#delivery?.verdict(event.data.timings) ?? 'unknown',
+      });
+    }
   }
 
   /** @param {Response} response */
   async #refused(response) {
     const error = await refusal(response);
-    const passing = error.status >= 500 || error.status === 429 || error.status === 408 || response.ok;
+    const passing =
+      error.status >= 500 || error.status === 429 || error.status === 408 || response.ok;
     if (!this.live) return;
     if (this.#messageId === null || !passing) this.#end({ state: 'refused', error });
     else this.#told = (error.retryAfter ?? 0) * 1000;
@@ -232,7 +268,9 @@ export class Run {
       this.#misread = true;
       return;
     }
-    if (!this.#messageId && !reached && this.#state === 'connecting') this.#end({ state: 'unsent' });
+    if (!this.#messageId && !reached && this.#state === 'connecting') {
+      this.#end({ state: 'unsent' });
+    }
   }
 
   async #pauseBeforeNext() {
@@ -245,7 +283,10 @@ export class Run {
     await this.#deps.wait(this.#told + full * (0.5 + this.#deps.random() / 2), this.#pause.signal);
   }
 
-  /** Once it has arrived, the stream says how it ended; one that does not is read again. @param {string} messageId */
+  /**
+   * Once it has arrived, the stream says how it ended; one that does not is read again.
+   * @param {string} messageId
+   */
   async #sendStop(messageId) {
     const answered = await this.#stop.give(`${PATH}/${messageId}`);
     if (!answered || !this.live) return;

@@ -1,9 +1,11 @@
 /**
- * Bytes to server-sent events, as the WHATWG specification says: LF, CR and CRLF end lines, also cut between two reads;
- * one byte order mark is dropped; comments are ignored; a block is given out at its empty line, and only with data.
- * Pure: no network, no retrying. https://html.spec.whatwg.org/multipage/server-sent-events.html
+ * Bytes to server-sent events, as the WHATWG specification says: LF, CR and CRLF end lines, also
+ * cut between two reads; one byte order mark is dropped; comments are ignored; a block is given out
+ * at its empty line, and only with data. Pure: no network, no retrying.
+ * https://html.spec.whatwg.org/multipage/server-sent-events.html
  *
- * @typedef {{type: string, data: string, id: string}} SseEvent `id` is the last event id at that moment
+ * @typedef {{type: string, data: string, id: string}} SseEvent `id` is the last event id at that
+ *   moment
  */
 const LINE_END = /\r\n|\n|\r/;
 
@@ -62,7 +64,9 @@ export class SseDecoder {
 
   /** @param {SseEvent[]} events */
   #dispatch(events) {
-    if (this.#data.length) events.push({ type: this.#type || 'message', data: this.#data.join('\n'), id: this.#id });
+    if (this.#data.length) {
+      events.push({ type: this.#type || 'message', data: this.#data.join('\n'), id: this.#id });
+    }
     this.#type = '';
     this.#data = [];
   }

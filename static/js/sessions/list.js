@@ -1,4 +1,6 @@
-/** The side bar's list of chats: grouped by date, renamed in place, pinned, deleted with a way back. */
+/**
+ * The side bar's list of chats: grouped by date, renamed in place, pinned, deleted with a way back.
+ */
 import { clone, delegate, fill, find, isComposing } from '../core/dom.js';
 import { dateGroup } from '../core/format.js';
 import { t } from '../core/i18n.js';
@@ -19,15 +21,22 @@ export class SessionList {
   /** @type {Session[]} */ #sessions = [];
   /** @type {string|null} */ #next = null;
   /** @type {string|null} */ #current = null;
-  /** @type {Map<string, () => void>} deletions that can still be taken back */ #leaving = new Map();
+  /** @type {Map<string, () => void>} deletions that can still be taken back */
+  #leaving = new Map();
 
-  /** @param {HTMLElement} root @param {{api: import('../net/api.js').Api, go: (id: string|null) => void, code: (id: string) => void}} deps */
+  /**
+   * @param {HTMLElement} root
+   * @param {{api: import('../net/api.js').Api, go: (id: string|null) => void,
+   *   code: (id: string) => void}} deps
+   */
   constructor(root, { api, go, code }) {
     this.#root = root;
     this.#api = api;
     this.#go = go;
     this.#code = code;
-    delegate(root, 'click', '[data-session-open]', (link, event) => this.#follow(link, /** @type {MouseEvent} */ (event)));
+    delegate(root, 'click', '[data-session-open]', (link, event) =>
+      this.#follow(link, /** @type {MouseEvent} */ (event)),
+    );
     window.addEventListener('pagehide', () => this.#leaving.forEach((leave) => leave()));
   }
 
@@ -51,7 +60,9 @@ export class SessionList {
   }
 
   async #more() {
-    const page = await this.#api.get(`/api/sessions?limit=${PAGE}&after=${encodeURIComponent(this.#next ?? '')}`);
+    const page = await this.#api.get(
+      `/api/sessions?limit=${PAGE}&after=${encodeURIComponent(this.#next ?? '')}`,
+    );
     this.#sessions.push(...page.items);
     this.#next = page.next ?? null;
     this.#draw();
@@ -63,11 +74,15 @@ export class SessionList {
     /** @type {Map<string, Session[]>} */
     const groups = new Map();
     const shown = this.#sessions.filter((session) => !this.#leaving.has(session.id));
-    for (const session of [...shown].sort((a, b) => Number(b.pinned ?? false) - Number(a.pinned ?? false))) {
+    for (const session of [...shown].sort(
+      (a, b) => Number(b.pinned ?? false) - Number(a.pinned ?? false),
+    )) {
       const name = session.pinned ? t('date.pinned') : dateGroup(session.updated_at, now);
       groups.set(name, [...(groups.get(name) ?? []), session]);
     }
-    this.#root.replaceChildren(...[...groups].map(([name, sessions]) => this.#group(name, sessions)));
+    this.#root.replaceChildren(
+      ...[...groups].map(([name, sessions]) => this.#group(name, sessions)),
+    );
     if (this.#next) this.#root.append(this.#moreButton());
     if (!groups.size) this.#root.append(emptyLine());
   }
@@ -100,7 +115,9 @@ export class SessionList {
 
   /** @param {Session} session */
   #row(session) {
-    const row = fill(clone('session'), { pin: t(session.pinned ? 'session.unpin' : 'session.pin') });
+    const row = fill(clone('session'), {
+      pin: t(session.pinned ? 'session.unpin' : 'session.pin'),
+    });
     row.dataset.session = session.id;
     const link = find(row, '[data-session-open]');
     link.textContent = session.title || t('session.untitled');
@@ -111,7 +128,10 @@ export class SessionList {
     menu.ariaLabel = t('session.menu_of', { title: link.textContent });
     mountMenu(menu, find(row, '[role="menu"]'));
     find(row, '[data-rename]').addEventListener('click', () => this.#rename(session, row));
-    find(row, '[data-pin]').addEventListener('click', () => void this.#change(session, { pinned: !session.pinned }));
+    find(row, '[data-pin]').addEventListener(
+      'click',
+      () => void this.#change(session, { pinned: !session.pinned }),
+    );
     find(row, '[data-session-code]').addEventListener('click', () => this.#code(session.id));
     find(row, '[data-delete]').addEventListener('click', () => this.#delete(session));
     return row;
@@ -187,8 +207,9 @@ export class SessionList {
 /** @param {Element} row @param {string|null} current */
 function markCurrent(row, current) {
   const link = row.querySelector('[data-session-open]');
-  if (row instanceof HTMLElement && row.dataset.session === current) link?.setAttribute('aria-current', 'page');
-  else link?.removeAttribute('aria-current');
+  if (row instanceof HTMLElement && row.dataset.session === current) {
+    link?.setAttribute('aria-current', 'page');
+  } else link?.removeAttribute('aria-current');
 }
 
 function emptyLine() {

@@ -4,7 +4,10 @@
  * @typedef {{onclose: (() => void)|null, destroy: () => void}} Watcher
  */
 
-/** @param {() => void} close @returns {() => void} to be called when it is closed by anything else */
+/**
+ * @param {() => void} close
+ * @returns {() => void} to be called when it is closed by anything else
+ */
 export function closeOnBack(close) {
   const { CloseWatcher } = /** @type {Window & {CloseWatcher?: new () => Watcher}} */ (window);
   if (!CloseWatcher) return () => {};

@@ -13,7 +13,8 @@ export async function copied(button, text) {
   const drawing = button.querySelector('use');
   const before = drawing ? drawing.getAttribute('href') : button.textContent;
   /** @param {string|null} shape */
-  const show = (shape) => (drawing ? drawing.setAttribute('href', shape ?? '') : (button.textContent = shape));
+  const show = (shape) =>
+    drawing ? drawing.setAttribute('href', shape ?? '') : (button.textContent = shape);
   button.dataset.done = '';
   show(drawing ? '#i-check' : t('app.copied'));
   setTimeout(() => {

@@ -1,4 +1,7 @@
-/** Native dialogs: opening, closing by button and by a click beside them, and the one that asks to confirm. */
+/**
+ * Native dialogs: opening, closing by button and by a click beside them, and the one that asks to
+ * confirm.
+ */
 import { delegate, find, findAs } from '../core/dom.js';
 
 /** @param {string} name @returns {HTMLDialogElement} */

@@ -13,7 +13,8 @@ let closeOpen = null;
  * @returns {{close: () => void}}
  */
 export function mountMenu(button, list, { before } = {}) {
-  const entries = () => [...list.querySelectorAll('button:not([hidden])')].filter((e) => e instanceof HTMLElement);
+  const entries = () =>
+    [...list.querySelectorAll('button:not([hidden])')].filter((e) => e instanceof HTMLElement);
   const close = () => {
     if (list.hidden) return;
     const inside = list.contains(document.activeElement);
@@ -25,7 +26,13 @@ export function mountMenu(button, list, { before } = {}) {
   };
   /** @param {Event} event */
   const outside = (event) => {
-    if (event.target instanceof Node && !list.contains(event.target) && !button.contains(event.target)) close();
+    if (
+      event.target instanceof Node &&
+      !list.contains(event.target) &&
+      !button.contains(event.target)
+    ) {
+      close();
+    }
   };
   const show = () => {
     closeOpen?.();
@@ -35,26 +42,37 @@ export function mountMenu(button, list, { before } = {}) {
     button.setAttribute('aria-expanded', 'true');
     document.addEventListener('pointerdown', outside, true);
     closeOpen = close;
-    const chosen = entries().find((entry) => entry.getAttribute('aria-checked') === 'true') ?? entries()[0];
+    const chosen =
+      entries().find((entry) => entry.getAttribute('aria-checked') === 'true') ?? entries()[0];
     chosen?.focus();
   };
   button.addEventListener('click', () => (list.hidden ? show() : close()));
-  list.addEventListener('click', (event) => {
-    if (event.target instanceof Element && event.target.closest('button')) close();
-  }, { capture: true });
+  list.addEventListener(
+    'click',
+    (event) => {
+      if (event.target instanceof Element && event.target.closest('button')) close();
+    },
+    { capture: true },
+  );
   list.addEventListener('keydown', (event) => moveBy(event, entries(), close));
   return { close };
 }
 
-/** Put a list beside its button, above everything that scrolls. @param {HTMLElement} list @param {HTMLElement} button */
+/**
+ * Put a list beside its button, above everything that scrolls.
+ * @param {HTMLElement} list
+ * @param {HTMLElement} button
+ */
 function place(list, button) {
   const { top, bottom, right } = button.getBoundingClientRect();
   const { offsetHeight: height, offsetWidth: width } = list;
   const below = bottom + GAP_PX + height < innerHeight;
   list.style.position = 'fixed';
-  list.style.insetBlockStart = `${below ? bottom + GAP_PX : Math.max(GAP_PX, top - height - GAP_PX)}px`;
+  const blockStart = below ? bottom + GAP_PX : Math.max(GAP_PX, top - height - GAP_PX);
+  const inlineStart = Math.max(GAP_PX, Math.min(right - width, innerWidth - width - GAP_PX));
+  list.style.insetBlockStart = `${blockStart}px`;
   list.style.insetInlineEnd = 'auto';
-  list.style.insetInlineStart = `${Math.max(GAP_PX, Math.min(right - width, innerWidth - width - GAP_PX))}px`;
+  list.style.insetInlineStart = `${inlineStart}px`;
 }
 
 /** @param {KeyboardEvent} event @param {HTMLElement[]} entries @param {() => void} close */

@@ -3,11 +3,17 @@ import { delegate } from '../core/dom.js';
 
 /** Wire every `[data-reveal]` of the page. */
 export function mountReveal() {
-  delegate(document, 'click', '[data-reveal]', (button) => set(button, button.getAttribute('aria-pressed') !== 'true'));
-  document.addEventListener('submit', (event) => {
-    if (!(event.target instanceof HTMLElement)) return;
-    for (const button of event.target.querySelectorAll('[data-reveal]')) set(button, false);
-  }, { capture: true });
+  delegate(document, 'click', '[data-reveal]', (button) =>
+    set(button, button.getAttribute('aria-pressed') !== 'true'),
+  );
+  document.addEventListener(
+    'submit',
+    (event) => {
+      if (!(event.target instanceof HTMLElement)) return;
+      for (const button of event.target.querySelectorAll('[data-reveal]')) set(button, false);
+    },
+    { capture: true },
+  );
 }
 
 /** @param {Element} button @param {boolean} shown */

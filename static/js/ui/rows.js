@@ -1,6 +1,7 @@
 /**
- * The rows of a list, kept by key: a row stays the same element while its item is there, so that focus, selection and a
- * screen reader's place survive every refresh. Where the row with the focus goes, its neighbour gets it.
+ * The rows of a list, kept by key: a row stays the same element while its item is there, so that
+ * focus, selection and a screen reader's place survive every refresh. Where the row with the focus
+ * goes, its neighbour gets it.
  * @template T
  */
 export class Rows {
@@ -12,7 +13,8 @@ export class Rows {
 
   /**
    * @param {HTMLElement} root
-   * @param {{key: (item: T) => string|number, make: (item: T) => HTMLElement, update: (row: HTMLElement, item: T) => void}} how
+   * @param {{key: (item: T) => string|number, make: (item: T) => HTMLElement,
+   *   update: (row: HTMLElement, item: T) => void}} how
    */
   constructor(root, { key, make, update }) {
     this.#root = root;
@@ -38,7 +40,9 @@ export class Rows {
     this.#rows = rows;
     let place = 0;
     for (const row of rows.values()) {
-      if (this.#root.children[place] !== row) this.#root.insertBefore(row, this.#root.children[place] ?? null);
+      if (this.#root.children[place] !== row) {
+        this.#root.insertBefore(row, this.#root.children[place] ?? null);
+      }
       place += 1;
     }
     if (focused && document.activeElement !== focused) this.#refocus(focused, at);
@@ -51,9 +55,13 @@ export class Rows {
 
   /** @param {HTMLElement} focused @param {number} at its row's place */
   #refocus(focused, at) {
-    if (focused.isConnected && focused.checkVisibility()) return focused.focus({ preventScroll: true });
+    if (focused.isConnected && focused.checkVisibility()) {
+      return focused.focus({ preventScroll: true });
+    }
     const row = this.#root.children[Math.min(at, this.#root.children.length - 1)];
-    const next = [...(row?.querySelectorAll('button, a[href]') ?? [])].find((one) => one instanceof HTMLElement && one.checkVisibility());
+    const next = [...(row?.querySelectorAll('button, a[href]') ?? [])].find(
+      (one) => one instanceof HTMLElement && one.checkVisibility(),
+    );
     if (next instanceof HTMLElement) next.focus({ preventScroll: true });
   }
 }

@@ -1,4 +1,7 @@
-/** What a screen reader is told, at boundaries only: streamed text is never announced piece by piece. */
+/**
+ * What a screen reader is told, at boundaries only: streamed text is never announced piece by
+ * piece.
+ */
 import { find } from '../core/dom.js';
 
 /** @param {string} text */

@@ -16,7 +16,12 @@ export class Sidebar {
 
   constructor() {
     delegate(document, 'click', '[data-toggle-sidebar]', () => this.#set(!this.#open));
-    delegate(this.#side, 'click', '[data-open-knowledge], [data-open-settings], [data-connect]', () => this.leave());
+    delegate(
+      this.#side,
+      'click',
+      '[data-open-knowledge], [data-open-settings], [data-connect]',
+      () => this.leave(),
+    );
     this.#scrim.addEventListener('click', () => this.#set(false));
     this.#side.addEventListener('keydown', (event) => {
       if (event.key !== 'Escape' || !this.#narrow.matches) return;
@@ -46,7 +51,9 @@ export class Sidebar {
     this.#main.inert = open && drawer;
     this.#endBack();
     this.#endBack = open && drawer ? closeOnBack(() => this.#set(false)) : () => {};
-    for (const button of document.querySelectorAll('[data-toggle-sidebar]')) button.setAttribute('aria-expanded', String(open));
+    for (const button of document.querySelectorAll('[data-toggle-sidebar]')) {
+      button.setAttribute('aria-expanded', String(open));
+    }
     if (keepFocus) return;
     if (!drawer) remember('sidebar', open);
     const target = open ? '[data-sidebar] [data-toggle-sidebar]' : '.topbar [data-toggle-sidebar]';

@@ -5,7 +5,9 @@
  * @returns {{select: (name: string) => void}}
  */
 export function mountTabs(list, chosen) {
-  const tabs = [...list.querySelectorAll('[role="tab"]')].filter((tab) => tab instanceof HTMLElement);
+  const tabs = [...list.querySelectorAll('[role="tab"]')].filter(
+    (tab) => tab instanceof HTMLElement,
+  );
   const select = (/** @type {string} */ name) => {
     for (const tab of tabs) {
       const on = tab.dataset.tab === name;
