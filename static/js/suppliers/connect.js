@@ -1,15 +1,20 @@
 /**
- * Connect a model: a server found on this machine by one click, a known supplier by its key, anything else by its address.
- * Saving tests first, takes the models that the supplier names, and chooses the first of them for this chat. One that is
- * connected opens in the same fields to be changed; what stands at an address already is changed and not connected twice.
+ * Connect a model: a server found on this machine by one click, a known supplier by its key,
+ * anything else by its address. Saving tests first, takes the models that the supplier lists, and
+ * chooses the first of them for this chat. A connected supplier is edited in the same fields; an
+ * address that is connected already is updated, not added twice.
  */
-import { clone, fill, find, findAs, showText } from '../core/dom.js';
+import { find, findAs, showText } from '../core/dom.js';
 import { count, t } from '../core/i18n.js';
 import { ApiError } from '../net/api.js';
 import { dialog, open } from '../ui/dialog.js';
 import { toast, toastError } from '../ui/toast.js';
+import { withScheme } from './address.js';
 import { Connected } from './connected.js';
+import { FoundServers } from './found.js';
 import { ModelChoice } from './models.js';
+import { OptionsForm } from './options.js';
+import { refusalText } from './refusal.js';
 
 /** @typedef {import('../types.js').Preset} Preset */
 /** @typedef {import('../types.js').Supplier} Supplier */
@@ -17,14 +22,15 @@ import { ModelChoice } from './models.js';
 /** @typedef {import('../types.js').TestResult} TestResult */
 
 const CUSTOM = '';
-/** Up to so many models of a server of one's own all are taken: somebody has put them there. */
+/** Up to this many models of a local server are all ticked: its owner has installed them. */
 const ALL_TICKED = 12;
-/** Addresses that no certificate is to be expected of: numbers, and names without a dot. A key goes nowhere else in plain text. */
-const NEARBY = /^(\[|\d+(\.\d+){3}|[^./]+(:|\/|$))/;
-/** After these a model's name would not help. */
-const NOT_ABOUT_MODELS = ['upstream_auth', 'upstream_unreachable', 'upstream_timeout', 'upstream_quota'];
-/** What a refused field is called here. */
-const LABELS = { base_url: 'connect.base_url', api_key: 'connect.key', models: 'connect.models', name: 'connect.preset' };
+/** Errors that entering a model's name does not solve. */
+const NOT_ABOUT_MODELS = [
+  'upstream_auth',
+  'upstream_unreachable',
+  'upstream_timeout',
+  'upstream_quota',
+];
 
 export class ConnectDialog {
   #root = dialog('connect');
@@ -36,23 +42,36 @@ export class ConnectDialog {
   #url = findAs(this.#root, '[data-base-url]', HTMLInputElement);
   #key = findAs(this.#root, '[data-key]', HTMLInputElement);
   #models = new ModelChoice(this.#root);
+  #options = new OptionsForm(this.#root, () => this.#result('', null));
   #connected;
+  #found;
 
-  /** @param {{api: import('../net/api.js').Api, library: import('../chat/library.js').Library}} deps */
+  /**
+   * @param {{api: import('../net/api.js').Api, library: import('../chat/library.js').Library}} deps
+   */
   constructor({ api, library }) {
     this.#api = api;
     this.#library = library;
     this.#preset.addEventListener('change', () => this.#presetChosen());
     this.#url.addEventListener('input', () => this.#urlChanged());
     this.#key.addEventListener('input', () => this.#forget());
-    find(this.#root, '[data-test]').addEventListener('click', () => void this.#busy(() => this.#test()));
+    find(this.#root, '[data-test]').addEventListener(
+      'click',
+      () => void this.#busy(() => this.#test()),
+    );
     find(this.#root, '[data-connect-form]').addEventListener('submit', (event) => {
       event.preventDefault();
       void this.#busy(() => this.#save());
     });
     find(this.#root, '[data-connect-cancel]').addEventListener('click', () => this.#endEdit());
     this.#connected = new Connected(this.#root, {
-      api, edit: (supplier) => this.#edit(supplier), remove: (supplier) => void this.#busy(() => this.#remove(supplier)),
+      api,
+      edit: (supplier) => this.#edit(supplier),
+      remove: (supplier) => void this.#busy(() => this.#remove(supplier)),
+    });
+    this.#found = new FoundServers(this.#root, {
+      api,
+      use: (server) => void this.#busy(() => this.#useFound(server)),
     });
   }
 
@@ -61,38 +80,28 @@ export class ConnectDialog {
     if (this.#edited) this.#endEdit();
     showText(find(this.#root, '[data-reason]'), reason);
     this.#result('', null);
-    find(this.#root, '[data-found]').hidden = true;
+    this.#found.hide();
     open(this.#root);
     const quietly = (/** @type {Promise<unknown>} */ work) => work.catch(toastError);
-    await Promise.all([quietly(this.#loadPresets().then(() => this.#connected.load())), this.#findLocal().catch(() => {})]);
+    await Promise.all([
+      quietly(this.#loadPresets().then(() => this.#connected.load())),
+      this.#found.load(),
+    ]);
   }
 
   async #loadPresets() {
     if (this.#presets.length) return;
     this.#presets = (await this.#api.get('/api/suppliers/presets')).items;
-    const options = [...this.#presets.map((preset) => new Option(preset.label, preset.name)), new Option(t('connect.custom'), CUSTOM)];
+    const options = [
+      ...this.#presets.map((preset) => new Option(preset.label, preset.name)),
+      new Option(t('connect.custom'), CUSTOM),
+    ];
     this.#preset.replaceChildren(...options);
     if (!this.#url.value && document.activeElement !== this.#url) return this.#presetChosen();
-    this.#preset.value = CUSTOM; // somebody was faster than the list
+    this.#preset.value = CUSTOM; // an address was typed before the list arrived
   }
 
-  async #findLocal() {
-    const { items } = await this.#api.get('/api/suppliers/local');
-    find(this.#root, '[data-found]').hidden = !items.length || this.#edited !== null;
-    find(this.#root, '[data-found-list]').replaceChildren(...items.map((/** @type {LocalServer} */ server) => this.#foundRow(server)));
-  }
-
-  /** @param {LocalServer} server */
-  #foundRow(server) {
-    const note = server.models.length ? count('connect.found.models', server.models.length) : server.base_url;
-    const row = fill(clone('found'), { label: server.label, note });
-    const button = find(row, '[data-found-server]');
-    button.dataset.foundServer = server.preset;
-    button.addEventListener('click', () => void this.#busy(() => this.#useFound(server)));
-    return row;
-  }
-
-  /** One click takes it all. @param {LocalServer} server */
+  /** Connect a server with all its models. @param {LocalServer} server */
   async #useFound(server) {
     this.#preset.value = server.preset;
     this.#presetChosen();
@@ -102,7 +111,10 @@ export class ConnectDialog {
     else await this.#test();
   }
 
-  /** Open one that is connected in the fields; which kind it is stays. @param {Supplier} supplier */
+  /**
+   * Edit a connected supplier in the form; its preset cannot be changed.
+   * @param {Supplier} supplier
+   */
   #edit(supplier) {
     this.#edited = supplier;
     this.#preset.value = supplier.preset ?? CUSTOM;
@@ -113,6 +125,7 @@ export class ConnectDialog {
     this.#models.clear();
     this.#models.show(supplier.models, supplier.models);
     this.#models.offerName(true, true);
+    this.#options.show(supplier.options);
     this.#showMode();
     find(this.#root, '#connect-title').focus();
     this.#root.scrollTop = 0;
@@ -124,16 +137,19 @@ export class ConnectDialog {
     this.#key.value = '';
     this.#presetChosen();
     this.#showMode();
-    void this.#findLocal().catch(() => {});
+    this.#options.show(null);
+    void this.#found.load();
   }
 
   #showMode() {
     const edited = this.#edited;
-    find(this.#root, '#connect-title').textContent = edited ? t('connect.edit', { name: edited.name }) : t('connect.title');
+    find(this.#root, '#connect-title').textContent = edited
+      ? t('connect.edit', { name: edited.name })
+      : t('connect.title');
     this.#preset.disabled = edited !== null;
     find(this.#root, '[data-connect-cancel]').hidden = !edited;
-    for (const hook of ['[data-lead]', '[data-found]']) if (edited) find(this.#root, hook).hidden = true;
-    if (!edited) find(this.#root, '[data-lead]').hidden = false;
+    find(this.#root, '[data-lead]').hidden = edited !== null;
+    if (edited) this.#found.hide();
   }
 
   #presetChosen() {
@@ -144,19 +160,28 @@ export class ConnectDialog {
     this.#forget();
   }
 
-  /** Whether a key is needed; one that is kept goes to no other address. */
+  /** Say whether a key is needed. A saved key is not sent to another address. */
   #keyNote() {
     const kept = this.#edited?.has_key ?? false;
     const moved = kept && this.#address() !== this.#edited?.base_url;
     this.#key.placeholder = kept && !moved ? t('connect.key.kept') : '';
-    const note = moved ? 'connect.key.again' : kept || this.#chosen()?.needs_key ? '' : 'connect.key.optional';
+    const note = moved
+      ? 'connect.key.again'
+      : kept || this.#chosen()?.needs_key
+        ? ''
+        : 'connect.key.optional';
     find(this.#root, '[data-key-note]').textContent = note && t(note);
   }
 
-  /** Another address than a preset's own is no preset any more; a local kind of server may stand on another machine. */
+  /**
+   * With another address than its own a preset becomes a custom supplier, unless it is a kind of
+   * local server, which may run on another machine.
+   */
   #urlChanged() {
     const preset = this.#chosen();
-    if (preset && !preset.local && !this.#edited && this.#url.value.trim() !== preset.base_url) this.#preset.value = CUSTOM;
+    if (preset && !preset.local && !this.#edited && this.#url.value.trim() !== preset.base_url) {
+      this.#preset.value = CUSTOM;
+    }
     this.#keyNote();
     this.#forget();
   }
@@ -165,7 +190,7 @@ export class ConnectDialog {
     return this.#presets.find((preset) => preset.name === this.#preset.value) ?? null;
   }
 
-  /** What was tested is not what stands here any more. */
+  /** The form has changed: what was tested is out of date. */
   #forget() {
     if (!this.#edited) this.#models.clear();
     this.#result('', null);
@@ -177,28 +202,41 @@ export class ConnectDialog {
     this.#result(t('connect.testing'), null);
     const saved = this.#saved();
     /** @type {TestResult} */
-    const found = await this.#api.post('/api/suppliers/test', { ...this.#target(), ...(saved && { supplier_id: saved.id }) });
-    if (!this.#edited) this.#models.offerName(!NOT_ABOUT_MODELS.includes(found.error?.code ?? ''), found.models.length > 0);
-    if (!found.ok) return this.#result(found.error?.message ?? t('connect.failed'), 'failed'), false;
+    const found = await this.#api.post('/api/suppliers/test', {
+      ...this.#target(),
+      ...(saved && { supplier_id: saved.id }),
+    });
+    if (!this.#edited) {
+      this.#models.offerName(
+        !NOT_ABOUT_MODELS.includes(found.error?.code ?? ''),
+        found.models.length > 0,
+      );
+    }
+    if (!found.ok) {
+      this.#result(found.error?.message ?? t('connect.failed'), 'failed');
+      return false;
+    }
     this.#showModels(found.models);
-    const text = found.models.length ? count('connect.ok', found.models.length) : t('connect.ok.none');
+    const text = found.models.length
+      ? count('connect.ok', found.models.length)
+      : t('connect.ok.none');
     this.#result(text, 'ok');
     return true;
   }
 
   #target() {
     const url = this.#address();
+    const options = this.#options.changes();
     return {
       ...(this.#preset.value && { preset: this.#preset.value }),
       ...(url && { base_url: url }),
       ...(this.#key.value.trim() && { api_key: this.#key.value.trim() }),
+      ...(Object.keys(options).length > 0 && { options }),
     };
   }
 
-  /** What stands in the field, with a scheme and as it is stored. @returns {string} */
   #address() {
-    const url = this.#url.value.trim().replace(/\/+$/, '');
-    return !url || url.includes('://') ? url : `${NEARBY.test(url) ? 'http' : 'https'}://${url}`;
+    return withScheme(this.#url.value);
   }
 
   /** @returns {Supplier|null} what Save changes */
@@ -206,10 +244,12 @@ export class ConnectDialog {
     return this.#edited ?? this.#connected.at(this.#preset.value, this.#address());
   }
 
-  /** An address without a preset is called after its host. @returns {{name?: string}} */
+  /** A custom supplier is named after its host. @returns {{name?: string}} */
   #name() {
     const url = this.#address();
-    return this.#chosen() || !URL.canParse(url) ? {} : { name: this.#connected.nameFor(new URL(url).host) };
+    return this.#chosen() || !URL.canParse(url)
+      ? {}
+      : { name: this.#connected.nameFor(new URL(url).host) };
   }
 
   async #save() {
@@ -237,24 +277,41 @@ export class ConnectDialog {
     const model = this.#chosen()?.models.find((name) => picked.includes(name)) ?? picked[0];
     await this.#library.chooseModel({ supplier: saved.name, model });
     this.#key.value = '';
+    this.#options.show(null);
     this.#forget();
     toast(t('connect.saved', { model }));
   }
 
-  /** What answers here stays, unless it has just been taken away. @param {Supplier} saved */
+  /** Keep the chosen model, unless it has just been removed. @param {Supplier} saved */
   async #changed({ name, models }) {
     const { model } = this.#library.choice.get();
-    if (model?.supplier === name && !models.includes(model.model)) await this.#library.chooseModel({ supplier: name, model: models[0] });
+    if (model?.supplier === name && !models.includes(model.model)) {
+      await this.#library.chooseModel({ supplier: name, model: models[0] });
+    }
     this.#endEdit();
     toast(t('connect.changed', { name }));
   }
 
-  /** Tick what is likely to be wanted: all of a server of one's own, else what the preset suggests, else the first. @param {string[]} models */
+  /**
+   * Tick the models that are likely to be used: all of a local server, else those that the preset
+   * suggests, else the first.
+   * @param {string[]} models
+   */
   #showModels(models) {
-    if (this.#edited) return this.#models.show([...new Set([...models, ...this.#models.ticked()])], this.#models.ticked());
+    if (this.#edited) {
+      return this.#models.show(
+        [...new Set([...models, ...this.#models.ticked()])],
+        this.#models.ticked(),
+      );
+    }
     const preset = this.#chosen();
     const suggested = preset?.models.filter((name) => models.includes(name)) ?? [];
-    const ticked = preset?.local && models.length <= ALL_TICKED ? models : suggested.length ? suggested : models.slice(0, 1);
+    const ticked =
+      preset?.local && models.length <= ALL_TICKED
+        ? models
+        : suggested.length
+          ? suggested
+          : models.slice(0, 1);
     this.#models.show(models, [...ticked, ...(this.#saved()?.models ?? [])]);
   }
 
@@ -272,7 +329,7 @@ export class ConnectDialog {
     await this.#library.loadModels();
   }
 
-  /** Do one thing at a time, and say what went wrong. @param {() => Promise<unknown>} work */
+  /** Run one action at a time and show its error. @param {() => Promise<unknown>} work */
   async #busy(work) {
     const form = find(this.#root, '[data-connect-form]');
     if (form.ariaBusy === 'true') return;
@@ -280,17 +337,9 @@ export class ConnectDialog {
     try {
       await work();
     } catch (error) {
-      this.#result(sentence(error), 'failed');
+      this.#result(refusalText(error), 'failed');
       if (error instanceof ApiError && error.fields?.base_url) this.#url.focus();
     }
     form.ariaBusy = 'false';
   }
-}
-
-/** A refused field is called by its own label. @param {unknown} error @returns {string} */
-function sentence(error) {
-  if (!(error instanceof Error)) return String(error);
-  const [name, reason] = Object.entries((error instanceof ApiError && error.fields) || {})[0] ?? [];
-  const label = LABELS[/** @type {keyof typeof LABELS} */ (name)];
-  return label ? t('connect.fault', { field: t(label), reason: reason ?? '' }) : error.message;
 }

@@ -2,6 +2,7 @@
 import { clone, delegate, fill, find, findAs } from '../core/dom.js';
 import { t } from '../core/i18n.js';
 import { confirm } from '../ui/dialog.js';
+import { withoutSlash } from './address.js';
 
 /** @typedef {import('../types.js').Supplier} Supplier */
 
@@ -12,16 +13,20 @@ export class Connected {
 
   /**
    * @param {HTMLElement} root
-   * @param {{api: import('../net/api.js').Api, edit: (supplier: Supplier) => void, remove: (supplier: Supplier) => void}} deps
+   * @param {{api: import('../net/api.js').Api, edit: (supplier: Supplier) => void,
+   *   remove: (supplier: Supplier) => void}} deps
    */
   constructor(root, { api, edit, remove }) {
     this.#root = root;
     this.#api = api;
-    const on = (/** @type {string} */ hook, /** @type {(supplier: Supplier) => void} */ run) => delegate(root, 'click', hook, (button) => {
-      const row = button.closest('[data-supplier]');
-      const supplier = this.#items.find(({ id }) => row instanceof HTMLElement && id === row.dataset.supplier);
-      if (supplier) run(supplier);
-    });
+    const on = (/** @type {string} */ hook, /** @type {(supplier: Supplier) => void} */ run) =>
+      delegate(root, 'click', hook, (button) => {
+        const row = button.closest('[data-supplier]');
+        const supplier = this.#items.find(
+          ({ id }) => row instanceof HTMLElement && id === row.dataset.supplier,
+        );
+        if (supplier) run(supplier);
+      });
     on('[data-edit-supplier]', edit);
     on('[data-remove-supplier]', remove);
   }
@@ -32,15 +37,24 @@ export class Connected {
     find(this.#root, '[data-suppliers]').replaceChildren(...this.#items.map(supplierRow));
   }
 
-  /** @param {string} preset @param {string} url @returns {Supplier|null} what stands at that address already */
+  /**
+   * @param {string} preset
+   * @param {string} url
+   * @returns {Supplier|null} what stands at that address already
+   */
   at(preset, url) {
-    const same = (/** @type {Supplier} */ one) => (one.preset ?? '') === preset && bare(one.base_url) === bare(url) && isOurs(one);
+    const same = (/** @type {Supplier} */ one) =>
+      (one.preset ?? '') === preset &&
+      withoutSlash(one.base_url) === withoutSlash(url) &&
+      isOurs(one);
     return this.#items.find(same) ?? null;
   }
 
   /** @param {string} host @returns {string} a name after it that is free */
   nameFor(host) {
-    const taken = this.#items.filter(({ name }) => name === host || name.startsWith(`${host} `)).length;
+    const taken = this.#items.filter(
+      ({ name }) => name === host || name.startsWith(`${host} `),
+    ).length;
     return taken ? `${host} ${taken + 1}` : host;
   }
 
@@ -55,9 +69,6 @@ export class Connected {
 
 /** The one of the environment is changed there. @param {Supplier} supplier */
 const isOurs = ({ source }) => source !== 'environment';
-
-/** @param {string} url */
-const bare = (url) => url.replace(/\/+$/, '');
 
 /** @param {Supplier} supplier */
 function supplierRow(supplier) {

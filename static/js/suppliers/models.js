@@ -1,4 +1,7 @@
-/** Which models of a service are offered here: the ones it names, to be ticked, and others by their name. */
+/**
+ * Which models of a service are offered here: the ones it names, to be ticked, and others by their
+ * name.
+ */
 import { clone, fill, find, findAs } from '../core/dom.js';
 import { t } from '../core/i18n.js';
 
@@ -20,13 +23,15 @@ export class ModelChoice {
   show(models, ticked) {
     find(this.#root, '[data-models-row]').hidden = !models.length;
     find(this.#root, '[data-tick-all]').hidden = models.length < MANY;
-    find(this.#root, '[data-models]').replaceChildren(...models.map((name) => {
-      const row = fill(clone('model-check'), { name });
-      const box = findAs(row, '[data-model]', HTMLInputElement);
-      box.dataset.model = name;
-      box.checked = ticked.includes(name);
-      return row;
-    }));
+    find(this.#root, '[data-models]').replaceChildren(
+      ...models.map((name) => {
+        const row = fill(clone('model-check'), { name });
+        const box = findAs(row, '[data-model]', HTMLInputElement);
+        box.dataset.model = name;
+        box.checked = ticked.includes(name);
+        return row;
+      }),
+    );
   }
 
   clear() {
@@ -35,10 +40,15 @@ export class ModelChoice {
     this.offerName(false);
   }
 
-  /** @param {boolean} offered whether a name can be typed @param {boolean} [besides] whether there are others to tick */
+  /**
+   * @param {boolean} offered whether a name can be typed
+   * @param {boolean} [besides] whether there are others to tick
+   */
   offerName(offered, besides = false) {
     find(this.#root, '[data-typed-row]').hidden = !offered;
-    find(this.#root, '[data-typed-label]').textContent = t(besides ? 'connect.typed.more' : 'connect.typed');
+    find(this.#root, '[data-typed-label]').textContent = t(
+      besides ? 'connect.typed.more' : 'connect.typed',
+    );
   }
 
   askName() {
@@ -54,11 +64,15 @@ export class ModelChoice {
 
   /** @returns {string[]} */
   ticked() {
-    return this.#boxes().filter((box) => box.checked).map((box) => box.dataset.model ?? '');
+    return this.#boxes()
+      .filter((box) => box.checked)
+      .map((box) => box.dataset.model ?? '');
   }
 
   #boxes() {
-    return [...this.#root.querySelectorAll('[data-model]')].filter((box) => box instanceof HTMLInputElement);
+    return [...this.#root.querySelectorAll('[data-model]')].filter(
+      (box) => box instanceof HTMLInputElement,
+    );
   }
 
   /** All, or none if all are ticked. */

@@ -1,0 +1,16 @@
+/** Addresses of suppliers as people type them. Pure. */
+
+/**
+ * Addresses that have no certificate as a rule: numbers, and names without a dot. Anything else
+ * gets https, so that a key is not sent in plain text.
+ */
+const LOCAL = /^(\[|\d+(\.\d+){3}|[^./]+(:|\/|$))/;
+
+/** @param {string} url @returns {string} */
+export const withoutSlash = (url) => url.replace(/\/+$/, '');
+
+/** Add the scheme where it is missing. @param {string} typed @returns {string} */
+export function withScheme(typed) {
+  const url = withoutSlash(typed.trim());
+  return !url || url.includes('://') ? url : `${LOCAL.test(url) ? 'http' : 'https'}://${url}`;
+}
