@@ -6,9 +6,9 @@ import { mountPickers } from './chat/pickers.js';
 import { readConfig } from './core/config.js';
 import { delegate, find } from './core/dom.js';
 import { t } from './core/i18n.js';
-import { once, readStyle } from './core/later.js';
-import { saidBefore } from './core/storage.js';
-import { mountKnowledge } from './knowledge/mount.js';
+import { once, loadStyle } from './core/lazy.js';
+import { takeMessage } from './core/storage.js';
+import { mountKnowledge } from './knowledge/documents.js';
 import { api } from './net/api.js';
 import { SessionList } from './sessions/list.js';
 import { mountDialogs } from './ui/dialog.js';
@@ -68,7 +68,7 @@ async function start() {
   });
   await Promise.all([library.load().catch(toastError), sessions.load().catch(toastError)]);
   await page.go(sessionInAddress(), { push: false });
-  const said = saidBefore();
+  const said = takeMessage();
   if (said) toast(said);
   document.body.dataset.ready = '';
 }
@@ -78,7 +78,7 @@ function mountConnect(library, allowed) {
   const load = once(async () => {
     const [{ ConnectDialog }] = await Promise.all([
       import('./suppliers/connect.js'),
-      readStyle('connect'),
+      loadStyle('connect'),
     ]);
     return new ConnectDialog({ api, library });
   });

@@ -61,7 +61,7 @@ def test_options_are_saved_sent_and_removed(
     chat.send.click()
     chat.expect_complete(chat.answers.last)
     asked = model_server.asked()[-1]
-    assert asked.headers["X-Secret"] == "s3cret"
+    assert asked.headers["x-secret"] == "s3cret"
     assert asked.body["enable_thinking"] is False
 
     edit(chat)
@@ -78,7 +78,7 @@ def test_options_are_saved_sent_and_removed(
     chat.send.click()
     expect(chat.answers).to_have_count(2)
     chat.expect_complete(chat.answers.last)
-    assert model_server.asked()[-1].headers["X-Secret"] == "s3cret"
+    assert model_server.asked()[-1].headers["x-secret"] == "s3cret"
 
 
 INVALID = {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Conversation } from '../../static/js/chat/conversation.js';
-import { block, chunk, CONTEXT, DONE, until } from './scene.js';
+import { block, chunk, CONTEXT, DONE, until } from './stream-fixture.js';
 
 const question = (/** @type {string} */ id, /** @type {string|null} */ parent) => ({
   id,

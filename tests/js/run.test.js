@@ -1,10 +1,10 @@
 /** The reader of one answer, with a network that misbehaves on request. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { block, chunk, CONTEXT, DONE, MESSAGE, scene, until } from './scene.js';
+import { block, chunk, CONTEXT, DONE, MESSAGE, streamFixture, until } from './stream-fixture.js';
 
 test('an answer is read to its end', async () => {
-  const { run, outcomes, text, requests } = scene([
+  const { run, outcomes, text, requests } = streamFixture([
     { body: CONTEXT + chunk('Hello ', 7) + chunk('you', 10) + DONE },
   ]);
   await run.start();
@@ -14,7 +14,7 @@ test('an answer is read to its end', async () => {
 });
 
 test('a dropped connection resumes from its position without repeating text', async () => {
-  const { run, outcomes, text, requests } = scene([
+  const { run, outcomes, text, requests } = streamFixture([
     { body: CONTEXT + chunk('Hello ', 7), then: 'drop' },
     { body: chunk('dear ', 12) },
     null,
@@ -35,7 +35,7 @@ test('a dropped connection resumes from its position without repeating text', as
 });
 
 test('events without an id do not move the position', async () => {
-  const { run, requests } = scene([
+  const { run, requests } = streamFixture([
     { body: CONTEXT + chunk('a', 2) + 'event: ping\ndata: {"type":"ping","data":{}}\n\n' },
     { body: DONE },
   ]);
@@ -44,7 +44,7 @@ test('events without an id do not move the position', async () => {
 });
 
 test('the back-off grows and starts small again after progress', async () => {
-  const { run, waits } = scene([
+  const { run, waits } = streamFixture([
     { body: CONTEXT },
     null,
     null,
@@ -56,7 +56,7 @@ test('the back-off grows and starts small again after progress', async () => {
 });
 
 test('the page retries a missing server and reports a long gap', async () => {
-  const { run, outcomes, gaps, waits, pass } = scene([
+  const { run, outcomes, gaps, waits, pass } = streamFixture([
     { body: CONTEXT + chunk('a', 2) },
     ...Array(9).fill(null),
     { body: chunk('b', 3) + DONE },
@@ -72,7 +72,7 @@ test('the page retries a missing server and reports a long gap', async () => {
   assert.deepEqual(gaps, ['short', 'long', '']);
 });
 test('a question that does not reach a server is unsent', async () => {
-  const { run, outcomes, requests } = scene([null]);
+  const { run, outcomes, requests } = streamFixture([null]);
   await run.start();
   assert.deepEqual(outcomes, [{ state: 'unsent' }]);
   assert.equal(requests.length, 1);
@@ -82,7 +82,7 @@ test('a refusal before the stream carries the server’s message', async () => {
   const body = JSON.stringify({
     error: { code: 'no_model', message: 'Please choose a model first.' },
   });
-  const { run, outcomes } = scene([{ status: 409, body }]);
+  const { run, outcomes } = streamFixture([{ status: 409, body }]);
   await run.start();
   assert.equal(outcomes[0].state, 'refused');
   assert.equal(outcomes[0].error.code, 'no_model');
@@ -90,13 +90,13 @@ test('a refusal before the stream carries the server’s message', async () => {
 });
 
 test('a proxy’s HTML page is a refusal', async () => {
-  const { run, outcomes } = scene([{ status: 502, body: '<html>Bad gateway</html>' }]);
+  const { run, outcomes } = streamFixture([{ status: 502, body: '<html>Bad gateway</html>' }]);
   await run.start();
   assert.equal(outcomes[0].error.code, 'unexpected');
 });
 
 test('a stream cut before its first event is requested again with the same id', async () => {
-  const { run, outcomes, requests } = scene([{ body: '' }, { body: CONTEXT + DONE }], {
+  const { run, outcomes, requests } = streamFixture([{ body: '' }, { body: CONTEXT + DONE }], {
     target: { ask: { question: 'x', client_message_id: 'c' } },
   });
   await run.start();
@@ -109,7 +109,7 @@ test('a stream cut before its first event is requested again with the same id', 
 
 test('reconnecting respects Retry-After and ends at a missing answer', async () => {
   const gone = JSON.stringify({ error: { code: 'not_found', message: 'gone' } });
-  const { run, outcomes, waits } = scene([
+  const { run, outcomes, waits } = streamFixture([
     { body: CONTEXT },
     { status: 503, body: '{}', headers: { 'Retry-After': '7' } },
     { status: 502, body: '<html>' },
@@ -121,7 +121,7 @@ test('reconnecting respects Retry-After and ends at a missing answer', async () 
 });
 
 test('only an explicit retry cuts Retry-After short', async () => {
-  const { run, requests, waits } = scene(
+  const { run, requests, waits } = streamFixture(
     [{ body: CONTEXT }, { status: 503, headers: { 'Retry-After': '60' } }, { body: DONE }],
     { held: true },
   );
@@ -140,7 +140,7 @@ test('only an explicit retry cuts Retry-After short', async () => {
 
 test('a captive portal’s sign-in page is not taken for an answer', async () => {
   const portal = { body: '<html>Welcome to the hotel', headers: { 'Content-Type': 'text/html' } };
-  const { run, outcomes, text } = scene([
+  const { run, outcomes, text } = streamFixture([
     { body: CONTEXT + chunk('a', 2) },
     portal,
     portal,
@@ -152,13 +152,16 @@ test('a captive portal’s sign-in page is not taken for an answer', async () =>
 });
 
 test('a lost login is a refusal, not a failed answer', async () => {
-  const { run, outcomes } = scene([{ body: CONTEXT + chunk('a', 2) }, { status: 401, body: '{}' }]);
+  const { run, outcomes } = streamFixture([
+    { body: CONTEXT + chunk('a', 2) },
+    { status: 401, body: '{}' },
+  ]);
   await run.start();
   assert.deepEqual([outcomes[0].state, outcomes[0].error.status], ['refused', 401]);
 });
 test('an unreadable event is retried once, then reported', async () => {
   const broken = 'data: {"type":"chunk",\n\n';
-  const once = scene([
+  const once = streamFixture([
     { body: CONTEXT + chunk('a', 2) + broken + chunk('lost', 6) },
     { body: chunk('b', 3) + DONE },
   ]);
@@ -167,7 +170,7 @@ test('an unreadable event is retried once, then reported', async () => {
   assert.equal(once.requests[1].after, 'm1:2');
   assert.equal(once.outcomes[0].state, 'done');
   for (const bad of [broken, 'data: 5\n\n', 'data: {"type":"chunk","data":7}\n\n', 'data:\n\n']) {
-    const twice = scene([{ body: CONTEXT + chunk('a', 2) + bad }, { body: bad }]);
+    const twice = streamFixture([{ body: CONTEXT + chunk('a', 2) + bad }, { body: bad }]);
     await twice.run.start();
     assert.deepEqual(twice.outcomes, [{ state: 'failed', unreadable: true }]);
     assert.equal(twice.text(), 'a');
@@ -175,7 +178,7 @@ test('an unreadable event is retried once, then reported', async () => {
 });
 
 test('unknown event types are ignored', async () => {
-  const { run, events, outcomes } = scene([
+  const { run, events, outcomes } = streamFixture([
     { body: CONTEXT + block({ type: 'mood', data: 1 }) + DONE },
   ]);
   await run.start();
@@ -187,7 +190,7 @@ test('unknown event types are ignored', async () => {
 });
 
 test('an error event ends the run', async () => {
-  const { run, outcomes, events } = scene([
+  const { run, outcomes, events } = streamFixture([
     {
       body:
         CONTEXT + chunk('a', 2) + block({ type: 'error', data: 'No.', code: 'upstream_auth' }, 3),
@@ -199,7 +202,7 @@ test('an error event ends the run', async () => {
 });
 
 test('after a reset the text starts again from the beginning', async () => {
-  const { run, text } = scene([
+  const { run, text } = streamFixture([
     { body: CONTEXT + chunk('lost in a crash', 16), then: 'drop' },
     {
       body:
@@ -212,7 +215,7 @@ test('after a reset the text starts again from the beginning', async () => {
 
 test('silence longer than three pings is a drop; a ping is not silence', async () => {
   const ping = 'event: ping\ndata: {"type":"ping","data":{}}\n\n';
-  const { run, pass, requests, outcomes } = scene([
+  const { run, pass, requests, outcomes } = streamFixture([
     { body: CONTEXT + chunk('a', 2) + ping, then: 'hang' },
     { body: DONE },
   ]);
@@ -227,7 +230,7 @@ test('silence longer than three pings is a drop; a ping is not silence', async (
 });
 
 test('a server that accepts the connection and stays silent is retried', async () => {
-  const { run, pass, requests, gaps } = scene([
+  const { run, pass, requests, gaps } = streamFixture([
     { body: CONTEXT },
     { then: 'hang' },
     { body: DONE },
@@ -240,7 +243,7 @@ test('a server that accepts the connection and stays silent is retried', async (
   assert.equal(requests.length, 3);
 });
 test('a page that becomes visible reopens a silent connection', async () => {
-  const { run, pass, outcomes } = scene([{ body: CONTEXT, then: 'hang' }, { body: DONE }]);
+  const { run, pass, outcomes } = streamFixture([{ body: CONTEXT, then: 'hang' }, { body: DONE }]);
   const over = run.start();
   await until(() => run.state === 'streaming');
   run.nudge();
@@ -252,7 +255,7 @@ test('a page that becomes visible reopens a silent connection', async () => {
 });
 
 test('a network change reopens the connection', async () => {
-  const { run, requests, waits } = scene([
+  const { run, requests, waits } = streamFixture([
     { body: CONTEXT + chunk('a', 2), then: 'hang' },
     { body: DONE },
   ]);
@@ -265,7 +268,7 @@ test('a network change reopens the connection', async () => {
 });
 
 test('closing the page does not stop the answer', async () => {
-  const { run, requests, outcomes } = scene([{ body: CONTEXT, then: 'hang' }]);
+  const { run, requests, outcomes } = streamFixture([{ body: CONTEXT, then: 'hang' }]);
   const over = run.start();
   await until(() => run.state === 'streaming');
   run.close();
@@ -275,7 +278,7 @@ test('closing the page does not stop the answer', async () => {
 });
 
 test('attaching reads from the beginning', async () => {
-  const { run, requests, text } = scene([{ body: CONTEXT + chunk('all', 4) + DONE }], {
+  const { run, requests, text } = streamFixture([{ body: CONTEXT + chunk('all', 4) + DONE }], {
     target: { attach: MESSAGE },
   });
   await run.start();

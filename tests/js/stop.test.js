@@ -1,14 +1,14 @@
 /** Stop: given until it arrives, once, and never pretended. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { chunk, CONTEXT, DONE, MESSAGE, scene, STOPPED, until } from './scene.js';
+import { chunk, CONTEXT, DONE, MESSAGE, streamFixture, STOPPED, until } from './stream-fixture.js';
 
 const deletes = (/** @type {{method: string, url: string}[]} */ requests) =>
   requests.filter((request) => request.method === 'DELETE').map((request) => request.url);
 const ADDRESS = `/chat/stream/${MESSAGE}`;
 
 test('Stop is sent once and the stream says how the answer ended', async () => {
-  const { run, requests, told, outcomes, pass } = scene([
+  const { run, requests, told, outcomes, pass } = streamFixture([
     { body: CONTEXT + chunk('a', 2), then: 'hang' },
     { body: STOPPED },
   ]);
@@ -28,7 +28,7 @@ test('Stop is sent once and the stream says how the answer ended', async () => {
 });
 
 test('an answer that completed before Stop arrived is complete', async () => {
-  const { run, pass, outcomes } = scene([
+  const { run, pass, outcomes } = streamFixture([
     { body: CONTEXT, then: 'hang' },
     { body: chunk('all', 4) + DONE },
   ]);
@@ -41,7 +41,7 @@ test('an answer that completed before Stop arrived is complete', async () => {
 });
 
 test('a Stop that does not get through is reported and retried', async () => {
-  const { run, requests, told, outcomes, pass } = scene(
+  const { run, requests, told, outcomes, pass } = streamFixture(
     [{ body: CONTEXT, then: 'hang' }, { body: STOPPED }],
     { stops: [null, 502, 204] },
   );
@@ -57,7 +57,7 @@ test('a Stop that does not get through is reported and retried', async () => {
 });
 
 test('pressing Stop again retries it immediately', async () => {
-  const { run, requests, told, waits } = scene([{ body: CONTEXT, then: 'hang' }], {
+  const { run, requests, told, waits } = streamFixture([{ body: CONTEXT, then: 'hang' }], {
     stops: [null, 204],
     held: true,
   });
@@ -74,7 +74,7 @@ test('pressing Stop again retries it immediately', async () => {
 });
 
 test('Stop before the answer has an id is sent when it gets one', async () => {
-  const { run, requests, told } = scene([{ body: CONTEXT + STOPPED }]);
+  const { run, requests, told } = streamFixture([{ body: CONTEXT + STOPPED }]);
   const over = run.start();
   await run.stop();
   assert.deepEqual(told, ['asked']);
@@ -84,7 +84,7 @@ test('Stop before the answer has an id is sent when it gets one', async () => {
 });
 
 test('Stop of a question that the server has not accepted is reported', async () => {
-  const { run, told, pass, outcomes } = scene([{ then: 'hang' }]);
+  const { run, told, pass, outcomes } = streamFixture([{ then: 'hang' }]);
   const over = run.start();
   await run.stop();
   await run.stop();
@@ -96,7 +96,7 @@ test('Stop of a question that the server has not accepted is reported', async ()
 });
 
 test('Stop without a login ends in a refusal', async () => {
-  const { run, outcomes } = scene([{ body: CONTEXT, then: 'hang' }], { stops: [401] });
+  const { run, outcomes } = streamFixture([{ body: CONTEXT, then: 'hang' }], { stops: [401] });
   const over = run.start();
   await until(() => run.state === 'streaming');
   await run.stop();

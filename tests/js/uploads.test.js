@@ -5,9 +5,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { filesOf, MOST_FILES } from '../../static/js/knowledge/drop.js';
-import { counts, worthShowing } from '../../static/js/knowledge/job.js';
-import { baseName } from '../../static/js/knowledge/naming.js';
-import { UploadQueue } from '../../static/js/knowledge/queue.js';
+import { counts, worthShowing } from '../../static/js/knowledge/upload-job.js';
+import { baseName } from '../../static/js/knowledge/base-name.js';
+import { UploadQueue } from '../../static/js/knowledge/upload-queue.js';
 import { ApiError } from '../../static/js/net/api.js';
 
 const settled = () => new Promise((resolve) => setImmediate(resolve));
@@ -40,8 +40,8 @@ class World {
           signal.addEventListener('abort', () => resolve());
         }),
       visible: async () => {},
-      moved: () => {},
-      complain: () => {
+      basesChanged: () => {},
+      reportError: () => {
         this.complaints += 1;
       },
     });

@@ -6,12 +6,12 @@ import { clone, delegate, fill, find, findAs, showText } from '../core/dom.js';
 import { day } from '../core/format.js';
 import { t } from '../core/i18n.js';
 import { setCookie } from '../core/storage.js';
-import { copied } from '../ui/copied.js';
+import { copyWithFeedback } from '../ui/copy-button.js';
 import { confirm, dialog, open } from '../ui/dialog.js';
 import { mountMenu } from '../ui/menu.js';
 import { toastError } from '../ui/toast.js';
 import { mountDefaults } from './defaults.js';
-import { mountMyData } from './mydata.js';
+import { mountStoredData } from './stored-data.js';
 
 /** @typedef {import('../types.js').User} User */
 /** @typedef {import('../types.js').Defaults} Defaults */
@@ -59,7 +59,7 @@ function mountSettings({ api, user, defaults, accounts }) {
   find(root, '[data-admin-only]').hidden = user.role !== 'admin';
   delegate(root, 'click', '[data-connect]', () => root.close());
   const showDefaults = mountDefaults(root, { api, defaults });
-  const showData = mountMyData(root, { api, accounts });
+  const showData = mountStoredData(root, { api, accounts });
   if (accounts) {
     mountPassword(root, api, user);
     mountTokens(root, api);
@@ -121,7 +121,7 @@ function mountTokens(root, api) {
   const copy = find(fresh, '[data-token-copy]');
   copy.addEventListener(
     'click',
-    () => void copied(copy, find(fresh, '[data-token-value]').textContent ?? ''),
+    () => void copyWithFeedback(copy, find(fresh, '[data-token-value]').textContent ?? ''),
   );
   delegate(
     root,

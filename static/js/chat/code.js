@@ -4,9 +4,9 @@
  */
 import { delegate, find, findAs } from '../core/dom.js';
 import { currentLanguage, t } from '../core/i18n.js';
-import { copied } from '../ui/copied.js';
+import { copyWithFeedback } from '../ui/copy-button.js';
 import { dialog, open } from '../ui/dialog.js';
-import { announce } from '../ui/say.js';
+import { announce } from '../ui/announce.js';
 import { toastError } from '../ui/toast.js';
 import { modelName } from './pickers.js';
 import { curl, python } from './snippets.js';
@@ -42,7 +42,7 @@ export class CodeDialog {
     this.#goOn.addEventListener('change', () => this.#show());
     this.#make.addEventListener('click', () => void this.#makeToken().catch(toastError));
     delegate(this.#root, 'click', '[data-code-copy]', (button) => {
-      void copied(
+      void copyWithFeedback(
         button,
         find(button.closest('[data-code-block]') ?? button, 'code').textContent ?? '',
       );

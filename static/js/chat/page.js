@@ -8,8 +8,8 @@ import { goToSignIn, signedOut } from '../net/api.js';
 import { toast, toastError } from '../ui/toast.js';
 import { Composer } from './composer.js';
 import { Conversation } from './conversation.js';
-import { Elsewhere } from './elsewhere.js';
-import { mountHeldBack } from './heldback.js';
+import { OtherTabs } from './other-tabs.js';
+import { mountBufferingNotice } from './buffering-notice.js';
 import { Follower } from './scroll.js';
 import { Thread } from './thread.js';
 
@@ -24,8 +24,8 @@ export class ChatPage {
   #thread;
   #follower;
   #conversation;
-  #elsewhere;
-  #heldBack;
+  #otherTabs;
+  #bufferingNotice;
   #empty = find(document, '[data-empty]');
   #title = find(document, '[data-title]');
   #name = '';
@@ -55,8 +55,8 @@ export class ChatPage {
       view: this.#view(),
       hooks: this.#hooks(),
     });
-    this.#elsewhere = new Elsewhere((news) => void this.#hear(news));
-    this.#heldBack = mountHeldBack({
+    this.#otherTabs = new OtherTabs((news) => void this.#hear(news));
+    this.#bufferingNotice = mountBufferingNotice({
       manual: (question) => void this.#showManual(question),
       grown: () => this.#follower.follow(),
     });
@@ -78,7 +78,7 @@ export class ChatPage {
     if (push) history.pushState(null, '', id ? `/c/${id}` : '/');
     this.#deps.sessions.setCurrent(id);
     this.#composer.enter(id);
-    this.#heldBack.hide();
+    this.#bufferingNotice.hide();
     this.#setName('');
     try {
       const session = await this.#conversation.open(id);
@@ -189,7 +189,7 @@ export class ChatPage {
   /** @param {string} sessionId @param {boolean} asked */
   async #accepted(sessionId, asked) {
     if (asked) this.#composer.accepted(sessionId);
-    this.#elsewhere.tell(sessionId);
+    this.#otherTabs.tell(sessionId);
     this.#deps.files.tidy();
     if (this.#deps.sessions.get(sessionId)) return;
     if (location.pathname !== `/c/${sessionId}`) history.replaceState(null, '', `/c/${sessionId}`);
@@ -202,7 +202,7 @@ export class ChatPage {
 
   /** @param {import('../net/run.js').Outcome} outcome */
   #ended({ delivery }) {
-    this.#heldBack.arrived(delivery);
+    this.#bufferingNotice.arrived(delivery);
     this.#deps.sessions.load().then(
       () => this.#renamed(),
       () => {},
@@ -211,7 +211,7 @@ export class ChatPage {
 
   /**
    * Something may have happened in another tab or on another device.
-   * @param {import('./elsewhere.js').News} news
+   * @param {import('./other-tabs.js').News} news
    */
   async #hear({ session, seen }) {
     const here = session === undefined || session === this.sessionId;

@@ -5,7 +5,7 @@
 import { clone, delegate, fill, find, findAs, showText } from '../core/dom.js';
 import { place } from '../core/format.js';
 import { count, t } from '../core/i18n.js';
-import { closeOnBack } from '../ui/back.js';
+import { closeOnBack } from '../ui/close-on-back.js';
 import { passageNodes } from './passage.js';
 import { quotesFor } from './quote.js';
 

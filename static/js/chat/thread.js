@@ -17,8 +17,8 @@
 import { delegate, find, findAs, isComposing } from '../core/dom.js';
 import { count, t } from '../core/i18n.js';
 import { createEngine } from '../markdown/engine.js';
-import { copied } from '../ui/copied.js';
-import { alarm, announce } from '../ui/say.js';
+import { copyWithFeedback } from '../ui/copy-button.js';
+import { alarm, announce } from '../ui/announce.js';
 import { AnswerView } from './answer.js';
 import { QuestionView } from './question.js';
 import { mountSources } from './sources.js';
@@ -150,11 +150,14 @@ export class Thread {
     on('[data-error-connect]', actions.connect);
     on('[data-branch-previous]', (message) => actions.branch(message, -1));
     on('[data-branch-next]', (message) => actions.branch(message, 1));
-    on('[data-copy]', (message, button) => void copied(button, message.content));
+    on('[data-copy]', (message, button) => void copyWithFeedback(button, message.content));
     on('[data-edit]', (message) => this.#question(message)?.edit());
     on('[data-edit-cancel]', (message) => this.#question(message)?.endEdit());
     delegate(this.#root, 'click', '[data-copy-code]', (button) => {
-      void copied(button, find(button.closest('figure') ?? button, 'code').textContent ?? '');
+      void copyWithFeedback(
+        button,
+        find(button.closest('figure') ?? button, 'code').textContent ?? '',
+      );
     });
     delegate(this.#root, 'submit', '[data-edit-form]', (form, event) =>
       this.#submitEdit(form, event, actions),

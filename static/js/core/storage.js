@@ -38,7 +38,7 @@ export function forgetAll() {
 }
 
 /** Leave a sentence for the page that comes next in this tab. @param {string} text */
-export function sayNext(text) {
+export function leaveMessage(text) {
   try {
     sessionStorage.setItem(`${PREFIX}said`, text);
   } catch {
@@ -47,7 +47,7 @@ export function sayNext(text) {
 }
 
 /** @returns {string} what the page before has left; once */
-export function saidBefore() {
+export function takeMessage() {
   try {
     const text = sessionStorage.getItem(`${PREFIX}said`) ?? '';
     sessionStorage.removeItem(`${PREFIX}said`);

@@ -7,12 +7,12 @@ import { count, t } from '../core/i18n.js';
 import { confirm, dialog, open } from '../ui/dialog.js';
 import { mountTabs } from '../ui/tabs.js';
 import { toast, toastError } from '../ui/toast.js';
-import { BaseForm } from './baseform.js';
+import { BaseForm } from './base-form.js';
 import { showBases, showHead } from './bases.js';
-import { FileView } from './fileview.js';
+import { FileView } from './file-view.js';
 import { Files } from './files.js';
 import { Search } from './search.js';
-import { UploadList } from './uploads.js';
+import { UploadList } from './upload-list.js';
 import { showVectors } from './vectors.js';
 
 /** @typedef {import('../types.js').Base} Base */
@@ -41,8 +41,8 @@ export class KnowledgeDialog {
 
   /**
    * @param {{api: import('../net/api.js').Api, library: import('../chat/library.js').Library,
-   *   queue: import('./queue.js').UploadQueue, pick: (base: string, folder: boolean) => void}} deps
-   *   `pick` lets the reader choose files, or a folder, for a base
+   *   queue: import('./upload-queue.js').UploadQueue, pick: (base: string,
+   *   folder: boolean) => void}} deps `pick` lets the reader choose files, or a folder, for a base
    */
   constructor({ api, library, queue, pick }) {
     const root = this.#root;

@@ -6,10 +6,10 @@ import { clone, delegate, fill, find, findAs, showText } from '../core/dom.js';
 import { count, currentLanguage, t } from '../core/i18n.js';
 import { confirm } from '../ui/dialog.js';
 import { Rows } from '../ui/rows.js';
-import { announce } from '../ui/say.js';
+import { announce } from '../ui/announce.js';
 import { toastError } from '../ui/toast.js';
-import { facts } from './facts.js';
-import { stateOf } from './state.js';
+import { facts } from './file-facts.js';
+import { stateOf } from './file-state.js';
 
 /** @typedef {import('../types.js').Base} Base */
 /** @typedef {import('../types.js').StoredFile} StoredFile */

@@ -8,10 +8,10 @@ import { count, t } from '../core/i18n.js';
 import { stayWhile } from '../net/api.js';
 import { toast, toastError } from '../ui/toast.js';
 import { MOST_FILES } from './drop.js';
-import { baseName } from './naming.js';
-import { UploadQueue } from './queue.js';
-import { upload } from './upload.js';
-import { UploadList } from './uploads.js';
+import { baseName } from './base-name.js';
+import { UploadQueue } from './upload-queue.js';
+import { upload } from './send-file.js';
+import { UploadList } from './upload-list.js';
 
 /** @typedef {import('./drop.js').Found} Found */
 
@@ -49,8 +49,8 @@ export class Intake {
       refuse: (file) => refusal(file, limit),
       wait,
       visible,
-      complain: toastError,
-      moved: rarely(() => void library.loadBases().catch(() => {}), MOVED_MS),
+      reportError: toastError,
+      basesChanged: rarely(() => void library.loadBases().catch(() => {}), MOVED_MS),
     });
     guardLeaving(this.queue);
     stayWhile(() => this.queue.keeps);

@@ -13,7 +13,7 @@
  * @typedef {'idle'|'connecting'|'streaming'|'reconnecting'} LiveState
  * @typedef {LiveState|'done'|'stopped'|'failed'|'refused'|'unsent'|'closed'} State
  * @typedef {{state: State, error?: import('./api.js').ApiError|null, unreadable?: boolean,
- *   delivery?: import('./delivery.js').Verdict}} Outcome
+ *   delivery?: import('./buffering.js').Verdict}} Outcome
  * @typedef {''|'short'|'long'} Gap whether the connection is gone, and for long
  * @typedef {{event(event: WireEvent): void, gap(gap: Gap): void,
  *   stop(state: import('./stop.js').StopState): void, end(outcome: Outcome): void}} Sink
@@ -25,7 +25,7 @@
  *   the user asked for it
  */
 import { refusal } from './api.js';
-import { Delivery } from './delivery.js';
+import { DeliveryTiming } from './buffering.js';
 import { readEvent, UnreadableEvent } from './events.js';
 import { SseDecoder } from './sse.js';
 import { StopOrder } from './stop.js';
@@ -99,7 +99,7 @@ export class Run {
   #attempt = new AbortController();
   #pause = new AbortController();
   #unwatchGap = () => {};
-  /** @type {Delivery|null} of an answer that was asked for here and read in one go */
+  /** @type {DeliveryTiming|null} of an answer that was asked for here and read in one go */
   #delivery = null;
 
   /** @param {Target} target @param {Sink} sink @param {Partial<Deps>} [deps] */
@@ -128,7 +128,9 @@ export class Run {
 
   /** Read until the end, through as many connections as it takes. @returns {Promise<void>} */
   async start() {
-    if (!this.#messageId && !this.#deps.hidden()) this.#delivery = new Delivery(this.#deps.now());
+    if (!this.#messageId && !this.#deps.hidden()) {
+      this.#delivery = new DeliveryTiming(this.#deps.now());
+    }
     this.#move('connecting');
     while (this.live) {
       await this.#connect();

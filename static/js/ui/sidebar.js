@@ -1,7 +1,7 @@
 /** The side bar: folded away on wide screens by choice, a drawer on narrow ones. */
 import { delegate, find } from '../core/dom.js';
 import { recall, remember } from '../core/storage.js';
-import { closeOnBack } from './back.js';
+import { closeOnBack } from './close-on-back.js';
 
 /** Also a phone that lies on its side. */
 const NARROW = '(max-width: 52rem), (max-width: 60rem) and (max-height: 31rem)';

@@ -2,7 +2,7 @@
 import { find, findAs, showText } from '../core/dom.js';
 import { size } from '../core/format.js';
 import { count, currentLanguage, t } from '../core/i18n.js';
-import { forgetAll, sayNext } from '../core/storage.js';
+import { forgetAll, leaveMessage } from '../core/storage.js';
 import { confirm } from '../ui/dialog.js';
 import { toastError } from '../ui/toast.js';
 
@@ -17,7 +17,7 @@ const WHERE = {
  * @param {HTMLElement} root @param {{api: import('../net/api.js').Api, accounts: boolean}} deps
  * @returns {() => Promise<void>} looks how much there is now, and says so
  */
-export function mountMyData(root, { api, accounts }) {
+export function mountStoredData(root, { api, accounts }) {
   const button = findAs(root, '[data-delete-all]', HTMLButtonElement);
 
   const show = async () => {
@@ -64,7 +64,7 @@ export function mountMyData(root, { api, accounts }) {
  */
 function startAnew() {
   forgetAll();
-  sayNext(t('settings.data.deleted'));
+  leaveMessage(t('settings.data.deleted'));
   window.addEventListener('pageshow', (event) => event.persisted && location.reload());
   location.assign('/');
 }

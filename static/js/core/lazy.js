@@ -23,7 +23,7 @@ export function once(work) {
 }
 
 /** @param {string} name of a style sheet @returns {Promise<void>} when it is in force */
-export function readStyle(name) {
+export function loadStyle(name) {
   const link = document.createElement('link');
   link.rel = 'stylesheet';
   link.href = new URL(`../../css/${name}.css`, import.meta.url).href;

@@ -1,7 +1,7 @@
 /** The state of a file in words: of one that is stored, and of one that is on its way. */
 import { size } from '../core/format.js';
 import { t } from '../core/i18n.js';
-import { isFound } from './job.js';
+import { isFound } from './upload-job.js';
 
 /**
  * @typedef {{text: string, percent: number|null, bad: boolean}} State percent is null where there
@@ -31,7 +31,7 @@ export function stateOf({ status, progress, error }) {
   };
 }
 
-/** @param {import('./job.js').Job} job @returns {State} */
+/** @param {import('./upload-job.js').Job} job @returns {State} */
 export function stateOfJob(job) {
   const { status, percent, stored, duplicate, problem, leaving } = job;
   if (leaving) return { text: t('file.leaving'), percent: null, bad: false };
@@ -56,7 +56,7 @@ export function stateOfJob(job) {
 const sameAs = (name, there) =>
   name === there ? t('documents.duplicate') : t('documents.duplicate.as', { name: there });
 
-/** @param {import('./job.js').Job} job @returns {string} size and state */
+/** @param {import('./upload-job.js').Job} job @returns {string} size and state */
 export function describe(job) {
   const { text } = stateOfJob(job);
   return job.status === 'failed' ? text : `${size(job.size)} · ${text}`;

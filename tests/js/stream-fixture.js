@@ -70,7 +70,7 @@ function clock() {
  * @param {{target?: import('../../static/js/net/run.js').Target, stops?: (number|null)[],
  *   held?: boolean, hidden?: boolean}} [options]
  */
-export function scene(
+export function streamFixture(
   replies,
   { target = { ask: { question: 'x' } }, stops = [], held = false, hidden = false } = {},
 ) {

@@ -2,9 +2,9 @@
  * Looks after what the server does with files that have arrived: one list for each base in a round,
  * less and less often while nothing changes, and not at all while nobody sees the page.
  */
-import { address, isStoredOpen, take } from './job.js';
+import { address, isStoredOpen, take } from './upload-job.js';
 
-/** @typedef {import('./job.js').Job} Job */
+/** @typedef {import('./upload-job.js').Job} Job */
 /** @typedef {import('../types.js').StoredFile} StoredFile */
 
 const PACE_MS = 700;
@@ -26,7 +26,7 @@ export class Watch {
   #going = false;
 
   /**
-   * @param {Pick<import('./queue.js').Deps, 'api'|'wait'|'visible'|'moved'>} deps
+   * @param {Pick<import('./upload-queue.js').Deps, 'api'|'wait'|'visible'|'basesChanged'>} deps
    * @param {{jobs: () => readonly Job[], drop: (job: Job) => void, changed: () => void}} queue
    */
   constructor(deps, queue) {
@@ -51,7 +51,7 @@ export class Watch {
       this.#queue.changed();
     }
     this.#going = false;
-    this.#deps.moved();
+    this.#deps.basesChanged();
   }
 
   #open() {

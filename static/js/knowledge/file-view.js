@@ -7,8 +7,8 @@ import { t } from '../core/i18n.js';
 import { passageNodes } from '../chat/passage.js';
 import { confirm } from '../ui/dialog.js';
 import { toastError } from '../ui/toast.js';
-import { facts } from './facts.js';
-import { stateOf } from './state.js';
+import { facts } from './file-facts.js';
+import { stateOf } from './file-state.js';
 
 /** @typedef {import('../types.js').Base} Base */
 /** @typedef {import('../types.js').Chunk} Chunk */

@@ -6,11 +6,11 @@ import { clone, delegate, fill, find, findAs, showText } from '../core/dom.js';
 import { count, t } from '../core/i18n.js';
 import { confirm } from '../ui/dialog.js';
 import { Rows } from '../ui/rows.js';
-import { announce } from '../ui/say.js';
-import { counts, isEnded, isFound, isRetryable, worthShowing } from './job.js';
-import { describe, stateOfJob } from './state.js';
+import { announce } from '../ui/announce.js';
+import { counts, isEnded, isFound, isRetryable, worthShowing } from './upload-job.js';
+import { describe, stateOfJob } from './file-state.js';
 
-/** @typedef {import('./job.js').Job} Job */
+/** @typedef {import('./upload-job.js').Job} Job */
 
 const ROWS = 30;
 /** From here on taking all back is asked about. */
@@ -28,7 +28,7 @@ export class UploadList {
 
   /**
    * @param {HTMLElement} host
-   * @param {{queue: import('./queue.js').UploadQueue, only?: (job: Job) => boolean,
+   * @param {{queue: import('./upload-queue.js').UploadQueue, only?: (job: Job) => boolean,
    *   open: (base: string, file: string) => void}} deps `open` shows a file in its base
    */
   constructor(host, { queue, only = () => true, open }) {

@@ -13,7 +13,7 @@
  * @typedef {import('../types.js').StoredFile} StoredFile
  * @typedef {import('../types.js').Problem} Problem
  * @typedef {import('../net/api.js').ApiError} ApiError
- * @typedef {import('./job.js').Job} Job
+ * @typedef {import('./upload-job.js').Job} Job
  * @typedef {Problem & {passing: boolean}} Held why nothing is sent just now; `passing`: it goes on
  *   by itself
  * @typedef {object} Deps
@@ -23,12 +23,12 @@
  * @property {(file: File) => Problem|null} refuse what need not be sent at all, and why
  * @property {(ms: number, signal: AbortSignal) => Promise<void>} wait
  * @property {() => Promise<void>} visible resolves when somebody can see the page
- * @property {() => void} moved a file has arrived, is gone, or can be searched now
- * @property {(error: ApiError) => void} complain
+ * @property {() => void} basesChanged a file has arrived, is gone, or can be searched now
+ * @property {(error: ApiError) => void} reportError
  */
-import { address, isEnded, isFound, isRetryable, isUnsent, take } from './job.js';
-import { reaction } from './reaction.js';
-import { Watch } from './watch.js';
+import { address, isEnded, isFound, isRetryable, isUnsent, take } from './upload-job.js';
+import { reaction } from './upload-faults.js';
+import { Watch } from './upload-poll.js';
 
 const AT_ONCE = 3;
 const PROBE_MS = 1_000;
@@ -124,7 +124,7 @@ export class UploadQueue {
       take(job, await this.#deps.api.post(`${address(job.base, stored)}/retry`));
     } catch (error) {
       Object.assign(job, { status, problem });
-      this.#deps.complain(/** @type {ApiError} */ (error));
+      this.#deps.reportError(/** @type {ApiError} */ (error));
     }
     this.#changed();
     this.#watch.begin();
@@ -208,7 +208,7 @@ export class UploadQueue {
       Object.assign(job, { file: null, duplicate: Boolean(stored.duplicate) });
       if (job.leaving && !job.duplicate) await this.#delete(job, stored);
       else if (job.leaving) this.#drop(job);
-      this.#deps.moved();
+      this.#deps.basesChanged();
       this.#watch.begin();
     } catch (error) {
       this.#failed(job, /** @type {ApiError} */ (error));
@@ -261,11 +261,11 @@ export class UploadQueue {
       this.#drop(job);
     } catch (error) {
       if (/** @type {ApiError} */ (error).status === 404) this.#drop(job);
-      else this.#deps.complain(/** @type {ApiError} */ (error));
+      else this.#deps.reportError(/** @type {ApiError} */ (error));
     }
     job.leaving = false;
     this.#changed();
-    this.#deps.moved();
+    this.#deps.basesChanged();
   }
 
   /** @param {Job} job */

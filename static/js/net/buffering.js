@@ -15,9 +15,9 @@ const BURST_MS = 250;
  */
 const CERTAIN_MS = 4_000;
 
-/** @typedef {'held'|'doubtful'|'flows'|'unknown'} Verdict */
+/** @typedef {'buffered'|'suspicious'|'flowing'|'unknown'} Verdict */
 
-export class Delivery {
+export class DeliveryTiming {
   #asked;
   #first = 0;
   #last = 0;
@@ -46,7 +46,7 @@ export class Delivery {
       return 'unknown';
     }
     if (this.#last - this.#asked < total * 0.9) return 'unknown';
-    if (this.#last - this.#first > BURST_MS) return 'flows';
-    return total >= CERTAIN_MS ? 'held' : 'doubtful';
+    if (this.#last - this.#first > BURST_MS) return 'flowing';
+    return total >= CERTAIN_MS ? 'buffered' : 'suspicious';
   }
 }

@@ -5,8 +5,8 @@
 import { find } from '../core/dom.js';
 import { t } from '../core/i18n.js';
 import { recall, remember } from '../core/storage.js';
-import { copied } from '../ui/copied.js';
-import { announce } from '../ui/say.js';
+import { copyWithFeedback } from '../ui/copy-button.js';
+import { announce } from '../ui/announce.js';
 
 const DISMISSED = 'heldback.dismissed';
 const DOUBTS = 'heldback.doubts';
@@ -16,10 +16,10 @@ const ENOUGH = 2;
 /**
  * @param {{manual: (question: string) => void, grown: () => void}} deps manual: show what the
  *   manual says of it
- * @returns {{arrived: (verdict: import('../net/delivery.js').Verdict|undefined) => void,
+ * @returns {{arrived: (verdict: import('../net/buffering.js').Verdict|undefined) => void,
  *   hide: () => void}} arrived: how an answer did
  */
-export function mountHeldBack({ manual, grown }) {
+export function mountBufferingNotice({ manual, grown }) {
   const root = find(document, '[data-heldback]');
   const lines = find(root, '[data-heldback-lines]');
   const hide = () => void (root.hidden = true);
@@ -31,13 +31,13 @@ export function mountHeldBack({ manual, grown }) {
     manual(t('heldback.question')),
   );
   const copy = find(root, '[data-heldback-copy]');
-  copy.addEventListener('click', () => void copied(copy, lines.textContent ?? ''));
-  /** @param {import('../net/delivery.js').Verdict|undefined} verdict */
+  copy.addEventListener('click', () => void copyWithFeedback(copy, lines.textContent ?? ''));
+  /** @param {import('../net/buffering.js').Verdict|undefined} verdict */
   const arrived = (verdict) => {
-    if (verdict === 'flows') hide();
-    const doubts = verdict === 'doubtful' ? Number(recall(DOUBTS) ?? 0) + 1 : 0;
-    if (verdict === 'doubtful' || verdict === 'flows') remember(DOUBTS, doubts || null);
-    if ((verdict !== 'held' && doubts < ENOUGH) || recall(DISMISSED)) return;
+    if (verdict === 'flowing') hide();
+    const doubts = verdict === 'suspicious' ? Number(recall(DOUBTS) ?? 0) + 1 : 0;
+    if (verdict === 'suspicious' || verdict === 'flowing') remember(DOUBTS, doubts || null);
+    if ((verdict !== 'buffered' && doubts < ENOUGH) || recall(DISMISSED)) return;
     root.hidden = false;
     announce(t('heldback.title'));
     grown();

@@ -1,12 +1,12 @@
 /** Copying, and saying so at the button itself: its drawing is a check mark for a moment. */
 import { copyText } from '../core/dom.js';
 import { t } from '../core/i18n.js';
-import { announce } from './say.js';
+import { announce } from './announce.js';
 
 const COPIED_MS = 1500;
 
 /** @param {HTMLElement} button @param {string} text */
-export async function copied(button, text) {
+export async function copyWithFeedback(button, text) {
   if (!(await copyText(text))) return;
   announce(t('app.copied'));
   if ('done' in button.dataset) return;

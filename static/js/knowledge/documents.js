@@ -5,7 +5,7 @@
  */
 import { delegate, find, findAs } from '../core/dom.js';
 import { t } from '../core/i18n.js';
-import { once, readStyle, whenIdle } from '../core/later.js';
+import { once, loadStyle, whenIdle } from '../core/lazy.js';
 import { toastError } from '../ui/toast.js';
 import { chosen, mountDrop, mountPaste } from './drop.js';
 
@@ -42,7 +42,7 @@ export function mountKnowledge({ api, library, limit }) {
     const [{ KnowledgeDialog: Dialog }, { queue }] = await Promise.all([
       import('./dialog.js'),
       takeIn(),
-      ...STYLES.map(readStyle),
+      ...STYLES.map(loadStyle),
     ]);
     dialog = new Dialog({ api, library, queue, pick });
     return dialog;

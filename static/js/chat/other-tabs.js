@@ -13,7 +13,7 @@ const PACE_MAX_MS = 45_000;
  *   the page has just come to the front
  */
 
-export class Elsewhere {
+export class OtherTabs {
   #look;
   #channel = 'BroadcastChannel' in window ? new BroadcastChannel(CHANNEL) : null;
   #pace = PACE_MS;
