@@ -1,6 +1,5 @@
 /**
- * The sign-in page: a one-time link from the address, or name and password; then, once, the offer
- * of a password.
+ * The sign-in page: a one-time link or name and password; after the first link, a password form.
  */
 import { setLanguage } from './account/settings.js';
 import { readConfig } from './core/config.js';

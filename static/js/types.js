@@ -1,5 +1,5 @@
 /**
- * The shapes of `wire.md` as the page sees them. Types only: no browser ever loads this file.
+ * The types of the API (docs/api.md) as the page uses them. Types only: never loaded by a browser.
  *
  * @typedef {{code: string, message: string, retryable?: boolean}} Problem
  * @typedef {{id: string, title: string, pinned?: boolean, updated_at: string, created_at?: string,
@@ -45,7 +45,7 @@
  *   documents_only: boolean}} Defaults how questions are asked
  * @typedef {{chats: number, messages: number, knowledge_bases: number, files: number,
  *   file_bytes: number, embedder: string|null, home: string|null,
- *   database: 'sqlite'|'postgresql'|null}} Stored what is there of somebody's
+ *   database: 'sqlite'|'postgresql'|null}} Stored the data of a user
  *
  * @typedef {object} View what shows messages
  * @property {(path: Message[], tree: import('./chat/tree.js').MessageTree) => void} show the whole
@@ -57,7 +57,7 @@
  * @property {(message: Message, state: import('./net/stop.js').StopState) => void} stopping
  * @property {(message: Message) => void} finish no more text will come
  *
- * @typedef {object} Hooks what the rest of the page wants to know
+ * @typedef {object} Hooks callbacks to the rest of the page
  * @property {() => {llm_config: {supplier: string, model: string}, knowledge_config: object|null}}
  *   choice
  * @property {(live: boolean) => void} live

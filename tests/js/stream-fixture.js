@@ -1,6 +1,5 @@
 /**
- * A reader of one answer against a network that misbehaves on request, under a clock that goes when
- * it is told to.
+ * A run against a simulated network with faults, and a clock that tests advance.
  */
 import assert from 'node:assert/strict';
 import { Run } from '../../static/js/net/run.js';

@@ -1,6 +1,5 @@
 /**
- * Settings, Answers: how questions are asked that do not say so themselves. Each field is saved
- * when it has changed.
+ * Settings, Answers: the chat defaults of a user. Each field is saved when it changes.
  */
 import { find, showText } from '../core/dom.js';
 import { t } from '../core/i18n.js';
@@ -14,7 +13,7 @@ const SAVED_MS = 2500;
 
 /**
  * @param {HTMLElement} root @param {{api: import('../net/api.js').Api, defaults: Defaults}} deps
- * @returns {(defaults: Defaults) => void} shows others, but where somebody is just writing
+ * @returns {(defaults: Defaults) => void} shows new values, except in a field being edited
  */
 export function mountDefaults(root, { api, defaults }) {
   const fields = [...root.querySelectorAll('[data-default]')].filter(isField);
@@ -23,7 +22,7 @@ export function mountDefaults(root, { api, defaults }) {
   let timer = 0;
   let saving = Promise.resolve();
   /**
-   * A click on something else ends a field: nothing moves until it is done.
+   * A click elsewhere ends editing: nothing may move until it is done.
    * @type {Promise<void>}
    */
   let clicked = Promise.resolve();
@@ -77,7 +76,7 @@ export function mountDefaults(root, { api, defaults }) {
   });
   for (const field of fields) {
     field.addEventListener('change', () => {
-      saving = saving.then(() => save(field)); // one after the other, so that the last word stays
+      saving = saving.then(() => save(field)); // in order, so that the last value wins
     });
   }
   show(defaults);

@@ -1,4 +1,4 @@
-/** Settings, Your data: how much of it is stored, and where; and all of it deleted. */
+/** Settings, Your data: how much is stored and where, and deleting all of it. */
 import { find, findAs, showText } from '../core/dom.js';
 import { size } from '../core/format.js';
 import { count, currentLanguage, t } from '../core/i18n.js';
@@ -15,7 +15,7 @@ const WHERE = {
 
 /**
  * @param {HTMLElement} root @param {{api: import('../net/api.js').Api, accounts: boolean}} deps
- * @returns {() => Promise<void>} looks how much there is now, and says so
+ * @returns {() => Promise<void>} loads and shows the amounts
  */
 export function mountStoredData(root, { api, accounts }) {
   const button = findAs(root, '[data-delete-all]', HTMLButtonElement);
@@ -59,8 +59,7 @@ export function mountStoredData(root, { api, accounts }) {
 }
 
 /**
- * Nothing that this page still holds is to come back, neither as a draft nor by the browser's way
- * back.
+ * Reload without drafts and without the browser's back/forward cache.
  */
 function startAnew() {
   forgetAll();

@@ -1,6 +1,5 @@
 /**
- * One answer of the thread: what it stands on, what it is doing, its text as it comes, its sources,
- * and how it ended.
+ * One answer of the thread: its documents, phase, streamed text, sources and end.
  */
 import { clone, find, showText } from '../core/dom.js';
 import { seconds } from '../core/format.js';
@@ -20,12 +19,11 @@ import { showUnread } from './unread.js';
 const NOTES = ['stopped', 'length', 'content_filter'];
 const MODEL_CODES = ['no_model', 'model_gone', 'upstream_auth'];
 /**
- * @type {Record<string, string>} what the button beside an error is called where it does something
- *   else than to ask again
+ * @type {Record<string, string>} labels of the button beside an error, where it does not ask again
  */
 const LABELS = { lost: 'thread.reconnect', interrupted: 'thread.regenerate' };
 const BROKEN = ['stopped', 'failed', 'interrupted'];
-/** Errors after which there is nothing to go on with, or no use in it. */
+/** Errors after which an answer cannot be continued. */
 const FINAL = ['answer_too_long', 'unreadable', GONE];
 
 export class AnswerView {
@@ -36,9 +34,9 @@ export class AnswerView {
   #phase;
   #thinking;
   /** @type {StreamRenderer|null} */ #renderer = null;
-  /** Its own text or thinking has come. */
+  /** Text or reasoning has arrived. */
   #begun = false;
-  /** What it is doing until then. */
+  /** The phase until then. */
   #status = '';
   /** @type {import('../net/run.js').Gap} */ #gap = '';
   /** @type {import('../net/stop.js').StopState|null} */ #stop = null;
@@ -46,7 +44,7 @@ export class AnswerView {
   /**
    * @param {Message} message
    * @param {import('../markdown/engine.js').Engine} engine
-   * @param {() => void} grown called when it got longer
+   * @param {() => void} grown called when it has grown
    */
   constructor(message, engine, grown) {
     this.#message = message;
@@ -103,7 +101,7 @@ export class AnswerView {
   }
 
   /**
-   * The connection is gone, for a moment or for long, or there again.
+   * The connection is lost or restored.
    * @param {import('../net/run.js').Gap} gap
    */
   gap(gap) {
@@ -143,8 +141,7 @@ export class AnswerView {
   }
 
   /**
-   * What a person waits for comes first: the end that he asked for, then the connection, then the
-   * work.
+   * Stop comes first, then the connection, then the work.
    */
   #showPhase() {
     const stop = this.#stop === 'unreached' ? 'unreached' : this.#stop && 'stopping';

@@ -1,6 +1,5 @@
 /**
- * Says once, below the answer that showed it, that something on the way holds answers back, and how
- * that is mended.
+ * The notice that a proxy buffers answers, and how to fix it; shown until it is dismissed.
  */
 import { find } from '../core/dom.js';
 import { t } from '../core/i18n.js';
@@ -10,12 +9,12 @@ import { announce } from '../ui/announce.js';
 
 const DISMISSED = 'heldback.dismissed';
 const DOUBTS = 'heldback.doubts';
-/** So many doubtful answers in a row are no accident of the network. */
+/** Suspicious answers in a row before the notice is shown. */
 const ENOUGH = 2;
 
 /**
  * @param {{manual: (question: string) => void, grown: () => void}} deps manual: show what the
- *   manual says of it
+ *   manual says about it
  * @returns {{arrived: (verdict: import('../net/buffering.js').Verdict|undefined) => void,
  *   hide: () => void}} arrived: how an answer did
  */

@@ -1,6 +1,5 @@
 /**
- * The dialog that shows how a chat's questions are asked by a program: with its model, from its
- * documents, with a token.
+ * The dialog with code that asks a chat's questions from a program: its model, documents and token.
  */
 import { delegate, find, findAs } from '../core/dom.js';
 import { currentLanguage, t } from '../core/i18n.js';
@@ -14,9 +13,9 @@ import { curl, python } from './snippets.js';
 /** @typedef {import('../types.js').Session} Session */
 /** @typedef {{supplier: string, model: string}|null} Model */
 
-/** What the service takes where a request says nothing. */
+/** The API's default. */
 const SEARCH_K = 5;
-/** A longer question would be all that is seen. */
+/** A longer question would fill the snippet. */
 const LONGEST_QUESTION = 200;
 
 export class CodeDialog {
@@ -91,7 +90,7 @@ export class CodeDialog {
   }
 
   /**
-   * What was asked last makes the best example.
+   * Use the last question as the example.
    * @param {Session|null} session
    * @returns {Promise<string>}
    */

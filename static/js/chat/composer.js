@@ -1,6 +1,6 @@
 /**
- * Where questions are written. What is typed is never lost: it is kept as a draft until the server
- * has accepted it, and stays here while another answer is being written.
+ * The question field. Text is kept as a draft until the server has accepted it, and stays in the
+ * field while another answer is being written.
  */
 import { find, findAs, isComposing, showText } from '../core/dom.js';
 import { newId } from '../core/format.js';
@@ -18,8 +18,8 @@ export class Composer {
   #stop;
   #notice;
   /**
-   * @type {string|null} null until the page has entered one: nothing typed yet is no reason to
-   *   forget a draft
+   * @type {string|null} null until a chat is shown, so that the empty field does not overwrite a
+   *   draft
    */
   #chat = null;
   #live = false;
@@ -61,7 +61,7 @@ export class Composer {
   }
 
   /**
-   * The question has arrived: only what was typed since is still a draft.
+   * The server has the question: only text typed since then remains a draft.
    * @param {string} sessionId
    */
   accepted(sessionId) {
@@ -73,7 +73,7 @@ export class Composer {
   /**
    * Put a refused question back.
    * @param {string} text
-   * @returns {boolean} false when something else stands here by now
+   * @returns {boolean} false when the field is not empty
    */
   restore(text) {
     if (this.#input.value.trim()) return false;
@@ -93,7 +93,7 @@ export class Composer {
     if (!live && this.#notice.dataset.notice === 'kept') this.hideNotice();
   }
 
-  /** @param {boolean} asked nothing more to press until it turns out that it did not get through */
+  /** @param {boolean} asked Stop is being sent: disable the button */
   stopping(asked) {
     this.#stop.disabled = asked;
   }
@@ -132,15 +132,15 @@ export class Composer {
     this.submit();
   }
 
-  /** Escape ends the answer, where nothing else was closed by it. @param {KeyboardEvent} event */
+  /** Escape stops the answer, unless it closed something else. @param {KeyboardEvent} event */
   #escape(event) {
     if (event.key !== 'Escape' || event.defaultPrevented || isComposing(event)) return;
     if (!this.#live || document.querySelector('dialog[open]')) return;
-    event.preventDefault(); // nor is anything else closed by it
+    event.preventDefault(); // so that nothing else handles it
     this.#stop.click();
   }
 
-  /** Ask what stands here. */
+  /** Ask the question in the field. */
   submit() {
     const { text } = this;
     if (!text) return;
@@ -161,7 +161,7 @@ export class Composer {
     this.#timer = window.setTimeout(() => this.#keep(), DRAFT_MS);
   }
 
-  /** Remember what is typed; nothing typed leaves a sent but not yet accepted question alone. */
+  /** Save the draft. An empty field keeps a question that was sent but not accepted yet. */
   #keep() {
     clearTimeout(this.#timer);
     if (this.#chat === null) return;

@@ -1,6 +1,5 @@
 /**
- * The messages of a chat as the server has them, and how they come into a tree that is shown
- * already.
+ * Reads the messages of a chat from the server and merges them into a tree.
  */
 
 /** @typedef {import('../types.js').Message} Message */
@@ -28,8 +27,7 @@ export async function readMessages(api, sessionId, options) {
 }
 
 /**
- * Take in what is new or has ended since; what has not changed stays the object that it is, and so
- * keeps its element.
+ * Add messages that are new or have ended. Unchanged ones keep their object, and so their element.
  * @param {import('./tree.js').MessageTree} tree @param {Message[]} messages
  */
 export function merge(tree, messages) {

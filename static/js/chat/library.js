@@ -1,7 +1,7 @@
 /**
- * What can be chosen for a question, and what is chosen: models and knowledge bases. A new chat
- * starts with what was chosen last in this browser; at the very first with the bundled manual, so
- * that the first question gets a cited answer.
+ * The models and knowledge bases on offer, and which are chosen. A new chat starts with the last
+ * choice in this browser, the first one with the bundled manual, so that the first question gets a
+ * cited answer.
  *
  * @typedef {import('../types.js').Model} Model
  * @typedef {import('../types.js').Base} Base
@@ -44,7 +44,7 @@ export class Library {
     this.bases.set((await this.#api.get('/api/knowledge')).items);
   }
 
-  /** A base that was just made is there before the list says so. @param {Base} base */
+  /** Add a new base without loading the list again. @param {Base} base */
   addBase(base) {
     const others = this.bases.get().filter((other) => other.id !== base.id);
     const bundled = others.findIndex((other) => other.bundled);
@@ -56,7 +56,7 @@ export class Library {
     return this.#visits;
   }
 
-  /** Take over what a chat was last asked with, or start anew. @param {Session|null} session */
+  /** Use the choice of a chat, or start a new one. @param {Session|null} session */
   enter(session) {
     this.#visits += 1;
     this.#session = session;
@@ -71,7 +71,7 @@ export class Library {
     this.choice.set({ model, base, ...(bases.length > 1 && { bases }) });
   }
 
-  /** The chat that was new has a name now; its choice stays as it is. @param {Session} session */
+  /** The new chat has an id now; its choice stays. @param {Session} session */
   adopt(session) {
     this.#session = session;
   }
@@ -92,7 +92,7 @@ export class Library {
     }
   }
 
-  /** The part of a request that says with what to answer. */
+  /** The part of a request that names model and knowledge base. */
   request() {
     const { model, base, bases } = this.choice.get();
     return {

@@ -1,7 +1,6 @@
 /**
- * Hears of what happens in other tabs and on other devices: the tabs of one browser tell each
- * other, and for the rest it is time to look when the page comes to the front, and now and then
- * while it is seen.
+ * Reports changes from other tabs and devices: tabs of one browser send messages; for other devices
+ * the page polls when it becomes visible and, less and less often, while it stays visible.
  */
 const CHANNEL = 'chatapp.chats';
 const PACE_MS = 10_000;
@@ -19,7 +18,7 @@ export class OtherTabs {
   #pace = PACE_MS;
   #timer = 0;
 
-  /** @param {(news: News) => void} look called when something may have happened */
+  /** @param {(news: News) => void} look called when something may have changed */
   constructor(look) {
     this.#look = look;
     this.#channel?.addEventListener('message', (event) =>
@@ -36,7 +35,7 @@ export class OtherTabs {
     this.#channel?.postMessage({ session });
   }
 
-  /** Somebody is here: look more often again. */
+  /** The user is active: poll more often again. */
   soon() {
     this.#pace = PACE_MS;
     this.#later();

@@ -1,11 +1,11 @@
-/** What the events of a stream, and the end of its reading, mean for the answer. */
+/** Applies the events of a stream, and its end, to an answer. */
 import { t } from '../core/i18n.js';
 
 /** @typedef {import('../types.js').Message} Message */
 
-/** Errors of the connection, not of the answer: it is read again, not asked again. */
+/** Errors of the connection: the answer is read again, not asked again. */
 export const READ_AGAIN = ['unreadable'];
-/** There is nothing any more that could be read or asked again. */
+/** The answer no longer exists. */
 export const GONE = 'gone';
 
 /** @param {Message} answer @param {import('../net/events.js').WireEvent} event */
@@ -36,7 +36,7 @@ export function applyOutcome(answer, outcome) {
 
 /**
  * @param {import('../net/run.js').Outcome} outcome
- * @returns {import('../types.js').Problem|null} null where the stream has said it
+ * @returns {import('../types.js').Problem|null} null where the stream has reported it
  */
 function problemOf({ error, unreadable }) {
   if (unreadable) return { code: 'unreadable', message: t('answer.unreadable') };

@@ -1,6 +1,5 @@
 /**
- * The chat as a whole: which one is shown, under which address, and how its parts hear of each
- * other.
+ * The chat page: which chat is shown, its URL, and the wiring between its parts.
  */
 import { delegate, find } from '../core/dom.js';
 import { count, t } from '../core/i18n.js';
@@ -29,7 +28,7 @@ export class ChatPage {
   #empty = find(document, '[data-empty]');
   #title = find(document, '[data-title]');
   #name = '';
-  /** What is asked once the files that it is about have arrived. */
+  /** A question that is sent when the uploads it waits for are done. */
   #waiting = '';
 
   /**
@@ -37,8 +36,8 @@ export class ChatPage {
    *   sessions: import('../sessions/list.js').SessionList, connect: (reason?: string) => void,
    *   files: {unsent: (base: string) => number, tidy: () => void,
    *   subscribe: (listener: () => void) => void}, show: (base?: string, file?: string,
-   *   at?: import('../types.js').Source) => void}} deps files: those on their way, which a question
-   *   about them waits for; show: a passage in its document
+   *   at?: import('../types.js').Source) => void}} deps files: uploads, which a question waits for;
+   *   show: a passage in its document
    */
   constructor(deps) {
     this.#deps = deps;
@@ -154,7 +153,7 @@ export class ChatPage {
   }
 
   /**
-   * A question about files that are still being sent stays in the composer until they have arrived.
+   * Keep a question in the composer while files of its knowledge base are uploading.
    * @param {string} text
    * @param {string} id
    */
@@ -206,11 +205,11 @@ export class ChatPage {
     this.#deps.sessions.load().then(
       () => this.#renamed(),
       () => {},
-    ); // an old list is no news, and what went wrong stands in the thread
+    ); // a stale list is harmless
   }
 
   /**
-   * Something may have happened in another tab or on another device.
+   * Check for changes from other tabs and devices.
    * @param {import('./other-tabs.js').News} news
    */
   async #hear({ session, seen }) {
@@ -248,7 +247,7 @@ export class ChatPage {
     return true;
   }
 
-  /** Another tab asks in this chat: show its answer. */
+  /** Another tab is asking in this chat: show its answer. */
   async #joinLiveAnswer() {
     await this.#conversation.open(this.sessionId).catch(toastError);
     this.#follower.toEnd();
@@ -262,7 +261,7 @@ export class ChatPage {
     if (problem.code === 'busy') queueMicrotask(() => void this.#joinLiveAnswer());
   }
 
-  /** What is typed is kept; a page that may not be left says where to sign in. */
+  /** Go to the sign-in page, or offer a link where leaving would lose data. */
   #signedOut() {
     if (signedOut()) return;
     this.#composer.notice(t('net.signed_out'), {
@@ -272,7 +271,7 @@ export class ChatPage {
     });
   }
 
-  /** Open the product's own manual where it speaks of something. @param {string} question */
+  /** Open the built-in manual at the passage about a question. @param {string} question */
   async #showManual(question) {
     const manual = this.#deps.library.bases.get().find((base) => base.bundled);
     if (!manual) return;

@@ -1,6 +1,5 @@
 /**
- * A passage of a document on the page: its text as it stands, tables as tables, what was quoted
- * marked.
+ * A passage of a document on the page: its text, tables as tables, quotes marked.
  */
 import { blocksOf } from './quote.js';
 

@@ -1,4 +1,4 @@
-/** What an answer is doing before its first word, with the seconds once that takes long. */
+/** What an answer is doing before its first word, with the elapsed seconds after a while. */
 import { find } from '../core/dom.js';
 import { t } from '../core/i18n.js';
 
@@ -29,8 +29,8 @@ export class Phase {
   }
 
   /**
-   * @param {string} name of wire.md, or connecting, reconnecting, stopping, unreached; one from a
-   *   newer server is shown as writing
+   * @param {string} name a status of the API, or connecting, reconnecting, stopping, unreached;
+   *   unknown ones are shown as writing
    */
   show(name) {
     const known = KNOWN.includes(name) ? name : 'writing';

@@ -1,4 +1,4 @@
-/** The two pickers of the composer: with which model, and from which documents. */
+/** The pickers of the composer: model and knowledge base. */
 import { clone, fill, find } from '../core/dom.js';
 import { count, t } from '../core/i18n.js';
 import { mountMenu } from '../ui/menu.js';

@@ -1,13 +1,12 @@
 /**
- * Which parts of a passage an answer has used: quoted sentences are found also where line breaks
- * and blanks differ. And how a passage is divided into running text and table rows, which documents
- * are full of. Pure.
+ * Finds the sentences of a passage that an answer quotes, also where line breaks and blanks differ,
+ * and divides a passage into running text and tables. Pure.
  *
  * @typedef {{text: string, marked: boolean}} Piece
  * @typedef {{kind: 'text', pieces: Piece[]} | {kind: 'table', rows: Piece[][][]}} Block
  */
 
-/** Shorter ones stand everywhere. */
+/** Shorter quotes match by accident. */
 const SHORTEST_QUOTE = 8;
 const SHORTEST_CHINESE = 4;
 const SENTENCE_END = /(?<=[。！？!?])|(?<=\.)\s+/u;
@@ -17,7 +16,7 @@ const ROW = /^[ \t]*\|.*\|[ \t]*$/;
 const RULE = /^[ \t]*\|[ \t:|-]+\|[ \t]*$/;
 
 /**
- * The sentences that an answer gives `[n]` for; those that were rewritten will simply not be found.
+ * The sentences that cite `[n]`; rewritten ones are not found in the passage.
  * @param {string} answer @param {number} n @returns {string[]}
  */
 export function quotesFor(answer, n) {
@@ -65,7 +64,7 @@ export function blocksOf(text, quotes) {
 }
 
 /**
- * Where the quotes stand, in order and without overlaps.
+ * The ranges of the quotes, in order and without overlaps.
  * @param {string} text
  * @param {string[]} quotes
  * @returns {[number, number][]}
@@ -146,7 +145,7 @@ function cellsOf(line, from) {
   return cells;
 }
 
-/** @param {Piece[]} pieces @returns {Piece[]} neighbours alike are one */
+/** @param {Piece[]} pieces @returns {Piece[]} with equal neighbours merged */
 function joined(pieces) {
   /** @type {Piece[]} */
   const all = [];

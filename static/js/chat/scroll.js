@@ -1,6 +1,6 @@
 /**
- * Follows the end of the thread while the reader is there, and leaves it alone once he scrolls up.
- * This class owns the scroll position; nobody else sets it.
+ * Keeps the end of the thread in view until the reader scrolls up. Only this class sets the scroll
+ * position.
  */
 const NEAR_PX = 80;
 

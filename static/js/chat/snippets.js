@@ -1,11 +1,11 @@
 /**
- * What asks the service from a terminal or a program, ready to be pasted. Pure.
+ * Code snippets that ask a question from a terminal or a program. Pure.
  *
  * @typedef {{url: string, token: boolean, body: Record<string, unknown>}} Request
  *   token: whether the service wants one, in CHATAPP_TOKEN; body: what POST /chat/stream takes
  */
 
-/** What no shell takes for anything but itself. */
+/** Characters without a meaning for shells. */
 const PLAIN = /^[\w@%+=:,./-]+$/;
 
 /** @param {Request} request @returns {string} for bash, zsh and their like */

@@ -1,6 +1,6 @@
 /**
- * Where an answer comes from: the list below it, and the panel that opens a passage at the sentence
- * that was used.
+ * The sources of an answer: the list below it, and the panel that shows a passage at the quoted
+ * sentence.
  */
 import { clone, delegate, fill, find, findAs, showText } from '../core/dom.js';
 import { place } from '../core/format.js';
@@ -13,7 +13,7 @@ import { quotesFor } from './quote.js';
 /** @typedef {import('../types.js').Source} Source */
 
 /**
- * Fill the list below an answer: what it cites first, the rest on request.
+ * Fill the list below an answer: cited sources, then the rest on request.
  * @param {HTMLElement} root
  * @param {Message} message
  */
@@ -40,7 +40,7 @@ export function showSources(root, message) {
 }
 
 /**
- * What the server has checked; for an answer that broke off, what stands in its text.
+ * Citations checked by the server, or those in the text of an answer that broke off.
  * @param {Message} message
  */
 function citedBy({ citations, content }) {
@@ -86,7 +86,7 @@ export class SourcePanel {
   /**
    * @param {Message|null} message the answer
    * @param {number} n
-   * @param {HTMLElement} opener gets the focus back
+   * @param {HTMLElement} opener focused again on close
    */
   open(message, n, opener) {
     const sources = message?.sources ?? [];
@@ -153,8 +153,7 @@ export class SourcePanel {
 }
 
 /**
- * The passage with what the answer took from it marked: the sentence that the server names, and all
- * that are quoted word for word.
+ * The passage, with the sentence that the server names and all literal quotes marked.
  * @param {Source} source
  * @param {string} answer
  */

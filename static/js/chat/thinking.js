@@ -1,4 +1,4 @@
-/** A model's thinking: folded, with the time it takes, and as open as the reader leaves it. */
+/** A model's reasoning: collapsed by default, with the time it takes. */
 import { find, findAs } from '../core/dom.js';
 import { seconds } from '../core/format.js';
 import { t } from '../core/i18n.js';
@@ -20,7 +20,7 @@ export class Thinking {
   }
 
   /**
-   * Show thinking that is over.
+   * Show finished reasoning.
    * @param {string} text
    * @param {number} [ms] how long it took, where that is known
    */
@@ -43,7 +43,7 @@ export class Thinking {
     this.#text.appendData(piece);
   }
 
-  /** The answer begins, or nothing more comes. */
+  /** The answer begins or the stream has ended. */
   end() {
     if (!this.#timer) return;
     clearInterval(this.#timer);

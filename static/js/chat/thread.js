@@ -1,6 +1,6 @@
 /**
- * Shows one path of messages, and hands on what the reader does with them. Every message keeps its
- * element for as long as it is on the path.
+ * Shows one path of messages and reports the user's actions. A message keeps its element while it
+ * is on the path.
  *
  * @typedef {import('../types.js').Message} Message
  * @typedef {import('./tree.js').MessageTree} MessageTree
@@ -35,7 +35,7 @@ export class Thread {
   /**
    * @param {HTMLElement} root
    * @param {Actions} actions
-   * @param {() => void} grown called when there is more to see
+   * @param {() => void} grown called when the thread has grown
    */
   constructor(root, actions, grown) {
     this.#root = root;
@@ -86,7 +86,7 @@ export class Thread {
   }
 
   /**
-   * The reader wants the answer to end.
+   * The user has pressed Stop.
    * @param {Message} message
    * @param {import('../net/stop.js').StopState} state
    */

@@ -1,6 +1,6 @@
 /**
- * The messages of one chat as a tree: every answer hangs on its question, every question on the
- * answer before it. What is shown is one path, from the root to a leaf. Pure.
+ * The messages of one chat as a tree: an answer's parent is its question, a question's parent the
+ * answer before it. The page shows one path, from the root to a leaf. Pure.
  *
  * @typedef {import('../types.js').Message} Message
  */
@@ -8,7 +8,7 @@ const ENDED = ['stopped', 'failed', 'interrupted'];
 
 /**
  * @param {Message} message
- * @returns {boolean} an answer that ended without a word: it is kept, but not shown
+ * @returns {boolean} an answer that ended without text: kept, but not shown
  */
 export function isEmptyAnswer(message) {
   return (
@@ -34,7 +34,7 @@ export const isLocal = (message) =>
  * @param {string|null} parent
  * @param {string} content
  * @param {Message['status']} status
- * @returns {Message} that only this page knows, until the server has it
+ * @returns {Message} a message that the server does not know yet
  */
 export function localMessage(role, id, parent, content, status) {
   return {
@@ -72,7 +72,7 @@ export class MessageTree {
   }
 
   /**
-   * Give a message the name that the server knows it by.
+   * Give a message its server id.
    * @param {Message} message
    * @param {string} id
    */
@@ -98,7 +98,7 @@ export class MessageTree {
   }
 
   /**
-   * Put a question that never arrived behind everything else.
+   * Move an unsent question below another message.
    * @param {Message} message
    * @param {string|null} parent
    */
@@ -110,7 +110,7 @@ export class MessageTree {
   }
 
   /**
-   * Put what never arrived on the way to `leaf` behind another leaf.
+   * Move the unsent part of the path to `leaf` below another leaf.
    * @param {string|null} leaf
    * @param {string} other
    * @returns {string} where the path ends then
@@ -159,7 +159,7 @@ export class MessageTree {
   /**
    * @param {Message} message
    * @param {number} step
-   * @returns {Message|null} the leaf of the alternative so many places away
+   * @returns {Message|null} the leaf of the alternative `step` places away
    */
   leafBeside(message, step) {
     const siblings = this.siblings(message);

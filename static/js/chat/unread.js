@@ -1,13 +1,12 @@
 /**
- * The quiet notice below an answer that could not wait for all documents: which ones, and the way
- * to ask again.
+ * The notice below an answer that was written before all documents were read.
  */
 import { find } from '../core/dom.js';
 import { count, currentLanguage, t } from '../core/i18n.js';
 
 /** @typedef {import('../types.js').Unread} Unread */
 
-/** So many are named, the others counted. */
+/** The number of files that are named; the rest is counted. */
 const NAMED = 3;
 
 /** @param {HTMLElement} root @param {Unread[]} files */

@@ -1,10 +1,9 @@
-/** What the server wrote into the page. */
+/** The configuration that the server embeds in the page. */
 import { setWords } from './i18n.js';
 
 /**
- * Read the page's data block and make its words current.
- * @returns {{limits: {upload_bytes?: number}}} what the server says of its limits; nothing where it
- *   does not
+ * Read the page's data block and set its texts.
+ * @returns {{limits: {upload_bytes?: number}}} the server's limits, as far as it names them
  */
 export function readConfig() {
   const block = document.getElementById('app-config');

@@ -1,9 +1,9 @@
 /**
- * Small tools for the document: find, clone, fill, listen. No HTML strings anywhere.
+ * DOM helpers: find, clone, fill, listen. No HTML strings.
  */
 
 /**
- * Find the element or fail at once: a missing hook is a fault of ours.
+ * Find the element or throw: a missing hook is a bug.
  * @param {ParentNode} root @param {string} selector @returns {HTMLElement}
  */
 export function find(root, selector) {
@@ -23,7 +23,7 @@ export function findAs(root, selector, kind) {
 
 /**
  * @param {string} name
- * @returns {HTMLElement} a fresh copy of the only element of `<template id="t-name">`
+ * @returns {HTMLElement} a copy of the only element of `<template id="t-name">`
  */
 export function clone(name) {
   const template = findAs(document, `#t-${name}`, HTMLTemplateElement);
@@ -54,7 +54,7 @@ export function showText(element, text) {
 }
 
 /**
- * Listen on `root` for events from whatever matches `selector` inside it.
+ * Listen on `root` for events from elements inside it that match `selector`.
  * @param {EventTarget} root @param {string} type @param {string} selector
  * @param {(target: HTMLElement, event: Event) => void} handle @param {AbortSignal} [signal]
  */
@@ -71,11 +71,11 @@ export function delegate(root, type, selector, handle, signal) {
 
 /**
  * @param {KeyboardEvent} event
- * @returns {boolean} whether an input method is composing; Safari says so by 229 only
+ * @returns {boolean} whether an input method is composing; Safari only sets keyCode 229
  */
 export const isComposing = (event) => event.isComposing || event.keyCode === 229;
 
-/** @param {string} text @returns {Promise<boolean>} whether the text is in the clipboard now */
+/** @param {string} text @returns {Promise<boolean>} whether it was copied */
 export async function copyText(text) {
   try {
     await navigator.clipboard.writeText(text);

@@ -1,5 +1,5 @@
 /**
- * Numbers, sizes, times and names for people.
+ * Numbers, sizes, times and names as shown to people.
  */
 import { currentLanguage, t } from './i18n.js';
 
@@ -13,7 +13,7 @@ export function size(bytes) {
   return `${Math.max(value, unit === 'KB' ? 1 : 0).toFixed(digits)} ${unit}`;
 }
 
-/** @param {number} ms @returns {string} never none at all */
+/** @param {number} ms @returns {string} at least 0.1 */
 export function seconds(ms) {
   return Math.max(ms / 1000, 0.1).toLocaleString(currentLanguage(), {
     maximumFractionDigits: ms < 10_000 ? 1 : 0,
@@ -26,7 +26,7 @@ export function day(time) {
 }
 
 /**
- * The heading under which a chat last changed at `time` stands.
+ * The date heading of a chat that last changed at `time`.
  * @param {string} time RFC 3339 @param {Date} now @returns {string}
  */
 export function dateGroup(time, now) {
@@ -41,7 +41,7 @@ export function dateGroup(time, now) {
 }
 
 /**
- * Where in its document a source stands: "Page 3 · Leave › Parents".
+ * A source's place in its document: "Page 3 · Leave › Parents".
  * @param {{page?: number|null, heading?: string|null}} source
  * @param {{brief?: boolean}} [options] brief: the last heading only
  * @returns {string}
@@ -53,7 +53,7 @@ export function place(source, { brief = false } = {}) {
   return parts.join(' · ');
 }
 
-/** @returns {string} a UUID, also where `crypto.randomUUID` is missing: on plain http it is */
+/** @returns {string} a UUID, also on plain http, where `crypto.randomUUID` is missing */
 export function newId() {
   if (crypto.randomUUID) return crypto.randomUUID();
   const bytes = crypto.getRandomValues(new Uint8Array(16));

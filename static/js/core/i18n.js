@@ -1,5 +1,5 @@
 /**
- * The page's words. They come with the page, in one language; `t` looks one up and fills its
+ * The page's texts, delivered with the page in one language. `t` looks one up and fills its
  * `{placeholders}`.
  */
 
@@ -20,7 +20,7 @@ export function setWords(messages, code) {
 export const currentLanguage = () => language;
 
 /**
- * Say `key` in the reader's language.
+ * Return the text for `key`.
  * @param {string} key @param {Record<string, string|number>} [params] @returns {string}
  */
 export function t(key, params = {}) {
@@ -30,7 +30,7 @@ export function t(key, params = {}) {
 }
 
 /**
- * Say `key.one` or `key.other`, as the language counts.
+ * Return `key.one` or `key.other` by the language's plural rules.
  * @param {string} key
  * @param {number} n
  * @param {Record<string, string|number>} [params]

@@ -1,12 +1,12 @@
 /**
- * Parts of the page that are read when they are first wanted, or when there is nothing else to do.
+ * Lazy loading: parts of the page that load at first use or when the browser is idle.
  */
 
-/** How long a browser without idle callbacks is left alone. */
+/** Delay in browsers without idle callbacks. */
 const IDLE_MS = 2000;
 
 /**
- * Do the work once, however often it is asked for; after a failure it is done again.
+ * Run the work once and share its result; after a failure the next call runs it again.
  * @template T
  * @param {() => Promise<T>} work @returns {() => Promise<T>}
  */
@@ -22,7 +22,7 @@ export function once(work) {
   };
 }
 
-/** @param {string} name of a style sheet @returns {Promise<void>} when it is in force */
+/** @param {string} name of a style sheet @returns {Promise<void>} resolves when it is applied */
 export function loadStyle(name) {
   const link = document.createElement('link');
   link.rel = 'stylesheet';
@@ -37,7 +37,7 @@ export function loadStyle(name) {
   });
 }
 
-/** @param {() => Promise<unknown>} work may fail: whoever needs it asks again */
+/** @param {() => Promise<unknown>} work may fail: it runs again where it is needed */
 export function whenIdle(work) {
   const run = () => void work().catch(() => {});
   if ('requestIdleCallback' in window) requestIdleCallback(run);

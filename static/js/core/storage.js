@@ -1,5 +1,5 @@
 /**
- * What this browser remembers. It never throws: private windows and full disks only forget.
+ * Local storage. Never throws: where storage is blocked or full, nothing is kept.
  */
 const PREFIX = 'chatapp.';
 const DRAFTS_KEPT = 50;
@@ -14,18 +14,18 @@ export function recall(key) {
   }
 }
 
-/** @param {string} key @param {unknown} value null forgets */
+/** @param {string} key @param {unknown} value null removes it */
 export function remember(key, value) {
   if (closed) return;
   try {
     if (value === null) localStorage.removeItem(PREFIX + key);
     else localStorage.setItem(PREFIX + key, JSON.stringify(value));
   } catch {
-    // Only comfort is lost.
+    // A lost preference is harmless.
   }
 }
 
-/** Forget everything, and take no more notes: the page is about to be left. */
+/** Remove everything and store nothing more: the page is about to be left. */
 export function forgetAll() {
   closed = true;
   try {
@@ -33,20 +33,20 @@ export function forgetAll() {
       localStorage.removeItem(key);
     }
   } catch {
-    // Nothing was remembered.
+    // Nothing was stored.
   }
 }
 
-/** Leave a sentence for the page that comes next in this tab. @param {string} text */
+/** Leave a message for the next page in this tab. @param {string} text */
 export function leaveMessage(text) {
   try {
     sessionStorage.setItem(`${PREFIX}said`, text);
   } catch {
-    // Nobody hears of it.
+    // The message is only a courtesy.
   }
 }
 
-/** @returns {string} what the page before has left; once */
+/** @returns {string} the message left by the previous page; only the first call returns it */
 export function takeMessage() {
   try {
     const text = sessionStorage.getItem(`${PREFIX}said`) ?? '';
@@ -64,12 +64,12 @@ export function setCookie(name, value) {
 }
 
 /**
- * @typedef {{text: string, id: string|null}} Draft text not yet accepted, and the name under which
- *   it was sent if it was
+ * @typedef {{text: string, id: string|null}} Draft text not yet accepted, and its client_message_id
+ *   if it was sent
  */
 
 /**
- * Unsent text, one for each chat, the least recently used forgotten first.
+ * Unsent text of each chat; the least recently used are dropped.
  */
 export const drafts = {
   /** @param {string} chat @returns {Draft} */
@@ -78,7 +78,7 @@ export const drafts = {
     return { text: String(found?.text ?? ''), id: found?.id ?? null };
   },
 
-  /** @param {string} chat @param {Draft} draft empty text forgets */
+  /** @param {string} chat @param {Draft} draft empty text removes it */
   write(chat, draft) {
     const all = recall('drafts') ?? {};
     delete all[chat];

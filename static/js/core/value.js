@@ -1,5 +1,5 @@
 /**
- * One observable value. Views subscribe and patch their own nodes.
+ * An observable value. Views subscribe and update their own nodes.
  * @template T
  */
 export class Value {

@@ -1,4 +1,4 @@
-/** The form in which a knowledge base is made, named and described. */
+/** The form to create or edit a knowledge base. */
 import { findAs, find, isComposing, showText } from '../core/dom.js';
 import { t } from '../core/i18n.js';
 
@@ -34,7 +34,7 @@ export class BaseForm {
     });
   }
 
-  /** The base that is being changed; null while one is being made. */
+  /** The base being edited; null for a new one. */
   get base() {
     return this.#base;
   }

@@ -1,4 +1,4 @@
-/** What a knowledge base is called that was made of dropped files. Pure. */
+/** The name of a knowledge base made from dropped files. Pure. */
 
 const WIDTH = 48; // Latin letters; a Chinese character counts two
 /** Characters that take the space of two Latin ones: East Asian scripts and full-width forms. */
@@ -10,8 +10,7 @@ const WIDE = new RegExp(
 const EXTENSION = /(?<=.)(\.tar)?\.[\p{L}\p{N}]{1,8}$/u;
 
 /**
- * The name of the first file without its ending, or of the folder that it lay in; cut at a word
- * where it is long.
+ * The first file's name without extension, or its folder's name; a long one is cut at a word.
  * @param {{file: {name: string}, path: string}[]} files @returns {string}
  */
 export function baseName(files) {

@@ -1,7 +1,6 @@
 /**
- * Wires everything by which documents come to the page. What sends them and the dialog that shows
- * them are read later: the first when the page has nothing else to do, the second when it is
- * wanted.
+ * Wires uploads and the knowledge dialog. Both are loaded lazily: uploads when the browser is idle,
+ * the dialog at first use.
  */
 import { delegate, find, findAs } from '../core/dom.js';
 import { t } from '../core/i18n.js';
@@ -95,7 +94,7 @@ async function take(intake, dialog, files, base) {
   }
 }
 
-/** What is read later could not be read. */
+/** A lazy module could not be loaded. */
 const unreachable = () => toastError(new Error(t('net.unreachable')));
 
 /**

@@ -1,5 +1,5 @@
 /**
- * How files come to the page: dropped anywhere on it, as single files or whole folders, and pasted.
+ * Files dropped on the page, single or in folders, and pasted files.
  */
 import { find } from '../core/dom.js';
 import { toastError } from '../ui/toast.js';
@@ -13,9 +13,9 @@ import { toastError } from '../ui/toast.js';
  *   failed: (error: unknown) => void) => void}}} Entry
  */
 
-/** What systems and editors leave in folders. */
+/** Files that systems and editors leave in folders. */
 const CLUTTER = /^(\..*|~\$.*|thumbs\.db|desktop\.ini|__macosx|node_modules)$/i;
-/** Of one drop; a whole disk is a mistake. */
+/** The limit of one drop; a whole disk is a mistake. */
 export const MOST_FILES = 5000;
 
 /**
@@ -75,8 +75,7 @@ async function dropped(data) {
 }
 
 /**
- * Walk entries and give out the files, without what is hidden in folders; at most one more than
- * MOST_FILES.
+ * Return the files of entries, without hidden ones in folders; at most MOST_FILES + 1.
  * @param {Entry[]} entries @returns {Promise<Found[]>}
  */
 export async function filesOf(entries) {
@@ -102,7 +101,7 @@ export async function filesOf(entries) {
 const fileOf = (entry) => new Promise((resolve, reject) => entry.file?.(resolve, reject));
 
 /**
- * A reader hands out some at a time, until there are none.
+ * A directory reader returns batches until one is empty.
  * @param {Entry} folder
  * @returns {Promise<Entry[]>}
  */
@@ -139,7 +138,7 @@ export function chosen(files) {
 }
 
 /**
- * Accept files pasted anywhere; text that comes with a picture of itself stays text.
+ * Accept pasted files; text that is pasted with a picture of itself stays text.
  * @param {(files: Found[]) => void} add
  */
 export function mountPaste(add) {

@@ -1,4 +1,4 @@
-/** What is known of a file, in one line. */
+/** A file's kind, size and length in one line. */
 import { size } from '../core/format.js';
 import { count } from '../core/i18n.js';
 
@@ -12,5 +12,5 @@ export function facts(file) {
   return parts.filter(Boolean).join(' · ');
 }
 
-/** Its ending, which people know it by. @param {string} name */
+/** The file extension. @param {string} name */
 const kind = (name) => /[^.]\.([a-z0-9]{1,5})$/i.exec(name)?.[1].toUpperCase() ?? '';

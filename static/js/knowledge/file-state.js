@@ -1,4 +1,4 @@
-/** The state of a file in words: of one that is stored, and of one that is on its way. */
+/** The state of a stored file or an upload, as text. */
 import { size } from '../core/format.js';
 import { t } from '../core/i18n.js';
 import { isFound } from './upload-job.js';

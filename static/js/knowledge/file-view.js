@@ -1,5 +1,5 @@
 /**
- * One file: what is known of it, and the passages that were made of it, in the order of reading.
+ * One file: its facts and its passages in reading order.
  */
 import { clone, fill, find, showText } from '../core/dom.js';
 import { day, place } from '../core/format.js';
@@ -111,7 +111,7 @@ export class FileView {
     find(this.#root, '[data-chunks-empty]').hidden = FOUND.includes(file.status) || bad;
   }
 
-  /** Read on; up to the passage that is looked for, if one is. */
+  /** Load the next passages, up to the one to show if there is one. */
   async #more() {
     const visit = this.#visit;
     const list = find(this.#root, '[data-chunks]');

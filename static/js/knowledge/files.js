@@ -68,12 +68,12 @@ export class Files {
     return this.#failedOnly || this.#words.value.trim() !== '';
   }
 
-  /** Whether the server is still at one of them. */
+  /** Whether the server is still processing a file. */
   get busy() {
     return this.#files.some((file) => file.status !== 'ready' && file.status !== 'failed');
   }
 
-  /** Show a base, perhaps the same one with other numbers. @param {Base} base */
+  /** Show a base; the same base only updates its numbers. @param {Base} base */
   enter(base) {
     const same = base.id === this.#base?.id;
     this.#base = base;
@@ -89,7 +89,7 @@ export class Files {
     this.#draw();
   }
 
-  /** Read again what has been read. */
+  /** Load the loaded files again. */
   async refresh() {
     const visit = this.#visit;
     if (!this.#base) return;
@@ -142,7 +142,7 @@ export class Files {
     this.#next = page.next ?? null;
   }
 
-  /** A filter looks through all files, so they are all read. */
+  /** A filter applies to all files, so load them all. */
   #filter() {
     this.#shown = PAGE;
     this.#draw();

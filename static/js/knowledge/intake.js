@@ -1,7 +1,6 @@
 /**
- * Into which knowledge base files go that come to the page, and how they are sent there. Files of a
- * chat go into the base that it answers from; where that cannot take any, a new one is made, named
- * after the first file, and chosen.
+ * Adds files to knowledge bases. Files of a chat go into the chosen base; where that cannot take
+ * files, a new base is created, named after the first file, and chosen.
  */
 import { size } from '../core/format.js';
 import { count, t } from '../core/i18n.js';
@@ -74,7 +73,7 @@ export class Intake {
   }
 
   /**
-   * Make a base of files, and leave the chat as it is.
+   * Create a base from files without choosing it for the chat.
    * @param {Found[]} files
    * @returns {Promise<string|null>}
    */
@@ -122,7 +121,7 @@ function some(files) {
 }
 
 /**
- * What need not be sent to be refused.
+ * Refuse a file without sending it.
  * @param {File} file
  * @param {number|null} limit
  * @returns {import('../types.js').Problem|null}

@@ -1,4 +1,4 @@
-/** Try a search: the passages that a question finds in a base, with how each was found. */
+/** Search a base: the passages found for a question, with their scores. */
 import { clone, delegate, fill, find, findAs, showText } from '../core/dom.js';
 import { place } from '../core/format.js';
 import { count, currentLanguage, t } from '../core/i18n.js';

@@ -1,12 +1,11 @@
-/** Sends one file, with progress, which only XMLHttpRequest reports. */
+/** Sends one file with XMLHttpRequest, the only API that reports progress. */
 import { t } from '../core/i18n.js';
 import { ApiError } from '../net/api.js';
 
 /** @typedef {import('../types.js').StoredFile} StoredFile */
 
 /**
- * After so long without a byte moving the connection is taken for dead; the server may take a while
- * over a large file.
+ * Without progress for this long the connection is dead; storing a large file may take longer.
  */
 const STALLED_MS = 60_000;
 const STORING_MS = 300_000;
@@ -76,7 +75,7 @@ function parsed(text) {
 }
 
 /**
- * What a refusal says; a proxy's page in between has no words of ours.
+ * The error of a refusal; a proxy's page has none of ours.
  * @param {any} answer
  * @param {XMLHttpRequest} request
  */

@@ -1,17 +1,18 @@
-/** What a fault in sending means for the other files. Pure. */
+/** Decides what an upload error means for the other files. Pure. */
 import { t } from '../core/i18n.js';
 
-/** The server, or a proxy in front of it, is away or busy for a moment. */
+/** The server, or a proxy in front of it, is unavailable for a moment. */
 const PASSING = [0, 429, 502, 503, 504];
-/** Every other file would meet the same, until somebody does something. */
+/** Every other file would fail too until the user acts. */
 const FOR_ALL = [401, 507];
-/** How often sending may break off before the file itself is suspected. */
+/** Broken transfers before the file itself is suspected. */
 const BROKEN_MOST = 2;
 
 /**
  * @param {import('../net/api.js').ApiError} error @param {{broken: number}} job
  * @returns {{kind: 'again'|'hold'|'fail', problem: import('../types.js').Problem}} again: this file
- *   waits for the line; hold: it failed, and the others wait; fail: it failed, the others go on
+ *   waits for the connection; hold: it failed, and the others wait; fail: it failed, the others go
+ *   on
  */
 export function reaction({ code, message, status }, job) {
   const problem = { code, message };

@@ -1,5 +1,5 @@
 /**
- * A file that is being added, and what can be said of it. Pure.
+ * An upload and its states. Pure.
  *
  * @typedef {import('../types.js').StoredFile} StoredFile
  * @typedef {object} Job
@@ -21,20 +21,20 @@
 
 const SERVERS = ['queued', 'parsing', 'indexing', 'embedding'];
 
-/** Only this page has it. @param {Job} job */
+/** The server does not have it yet. @param {Job} job */
 export const isUnsent = ({ status }) => status === 'waiting' || status === 'sending';
 
 /**
- * The server has it and is still at it; vectors that wait for their embedder are not waited for.
+ * The server is processing it; vectors waiting for an embedder do not count.
  * @param {Job} job
  */
 export const isStoredOpen = ({ stored, status, problem }) =>
   stored !== null && SERVERS.includes(status) && !(status === 'embedding' && problem);
 
-/** It can be asked about: by its words at least. @param {Job} job */
+/** It can be searched, by its words at least. @param {Job} job */
 export const isFound = ({ status }) => status === 'ready' || status === 'embedding';
 
-/** Nothing more happens that has to be waited for. @param {Job} job */
+/** Nothing is left to wait for. @param {Job} job */
 export const isEnded = (job) => isFound(job) || job.status === 'failed';
 
 /**
@@ -75,8 +75,7 @@ export function counts(jobs) {
 }
 
 /**
- * The jobs worth a row, what needs somebody first; where there are many, those that are ready are
- * only counted.
+ * The jobs worth a row, failed ones first; with many jobs, ready ones are only counted.
  * @param {readonly Job[]} jobs @param {number} most @returns {{shown: Job[], more: number}}
  */
 export function worthShowing(jobs, most) {
@@ -98,7 +97,7 @@ export function worthShowing(jobs, most) {
   return { shown: ranked.slice(0, most), more: Math.max(0, ranked.length - most) };
 }
 
-/** Take over what the server says. @param {Job} job @param {StoredFile} stored */
+/** Apply the server's state. @param {Job} job @param {StoredFile} stored */
 export function take(job, stored) {
   Object.assign(job, { stored, status: stored.status, problem: stored.error ?? null });
 }

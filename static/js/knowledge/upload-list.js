@@ -1,6 +1,6 @@
 /**
- * Shows files on their way: a row for each that somebody may want to see, and above many of them
- * how far all are. Used in the composer for all, and in the knowledge dialog for one base.
+ * The list of uploads: a row for each one worth showing, and a summary above. Used in the composer
+ * for all uploads, and in the knowledge dialog for one base.
  */
 import { clone, delegate, fill, find, findAs, showText } from '../core/dom.js';
 import { count, t } from '../core/i18n.js';
@@ -13,7 +13,7 @@ import { describe, stateOfJob } from './file-state.js';
 /** @typedef {import('./upload-job.js').Job} Job */
 
 const ROWS = 30;
-/** From here on taking all back is asked about. */
+/** Above this, cancelling all is confirmed. */
 const MANY = 3;
 
 export class UploadList {
@@ -100,7 +100,7 @@ export class UploadList {
   }
 
   /**
-   * Tell those who cannot see it when all has ended.
+   * Announce when all uploads have ended.
    * @param {Job[]} jobs
    * @param {ReturnType<typeof counts>} all
    */
@@ -133,7 +133,7 @@ export class UploadList {
     });
   }
 
-  /** What failed for the reason that held all goes along. */
+  /** Resume, and retry uploads that failed for the same reason. */
   #goOn() {
     const code = this.#queue.held?.code;
     for (const job of this.#jobs()) if (job.problem?.code === code) void this.#queue.retry(job);

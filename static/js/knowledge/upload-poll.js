@@ -1,6 +1,6 @@
 /**
- * Looks after what the server does with files that have arrived: one list for each base in a round,
- * less and less often while nothing changes, and not at all while nobody sees the page.
+ * Polls the state of uploaded files: one list for each base a round, less and less often while
+ * nothing changes, and never while the page is hidden.
  */
 import { address, isStoredOpen, take } from './upload-job.js';
 
@@ -12,11 +12,11 @@ const SLOWER = 1.25;
 /** The slowest, for a few files and for many. */
 const PACE_SLOW_MS = 2_000;
 const PACE_SLOWEST_MS = 5_000;
-/** A list of many files is asked for less often. */
+/** Lists of many files are polled less often. */
 const PACE_MS_PER_FILE = 20;
 const LIST_SPARE = 20;
 const LIST_MOST = 1000;
-/** Files that the list does not show are asked for one by one, so many in a round. */
+/** Files missing from the list are requested one by one, at most this many a round. */
 const SINGLES = 5;
 
 export class Watch {
@@ -34,7 +34,7 @@ export class Watch {
     this.#queue = queue;
   }
 
-  /** There is something new to look after. */
+  /** There is a new file to poll. */
   begin() {
     this.#pace = PACE_MS;
     if (!this.#going) void this.#go();

@@ -1,28 +1,28 @@
 /**
- * Files on their way into knowledge bases: sent a few at a time, then watched until they can be
- * searched. It decides what happens on every kind of fault, so that nothing is lost; it touches no
- * document, and all from outside is passed in.
+ * The upload queue: sends files a few at a time, then polls them until they can be searched.
+ * Decides what happens on every kind of error, so that nothing is lost. Does not use the DOM;
+ * network and clock are passed in.
  *
  *   waiting → sending → (queued → parsing → indexing → embedding → ready) | failed
  *
  * The states in parentheses are the server's.
  *
- * A fault that every file would meet (no connection, signed out, disk full) holds the whole queue:
- * the files wait. One that passes by itself is watched for, the others wait for the person.
+ * An error that would hit every file (no connection, signed out, disk full) holds the whole queue.
+ * A temporary one ends by itself, the others need the user.
  *
  * @typedef {import('../types.js').StoredFile} StoredFile
  * @typedef {import('../types.js').Problem} Problem
  * @typedef {import('../net/api.js').ApiError} ApiError
  * @typedef {import('./upload-job.js').Job} Job
- * @typedef {Problem & {passing: boolean}} Held why nothing is sent just now; `passing`: it goes on
- *   by itself
+ * @typedef {Problem & {passing: boolean}} Held why the queue is held; `passing`: it resumes by
+ *   itself
  * @typedef {object} Deps
  * @property {(base: string, file: File, progress: (percent: number) => void,
  *   signal: AbortSignal) => Promise<StoredFile>} send
  * @property {Pick<import('../net/api.js').Api, 'get'|'post'|'delete'>} api
- * @property {(file: File) => Problem|null} refuse what need not be sent at all, and why
+ * @property {(file: File) => Problem|null} refuse the reason not to send a file, or null
  * @property {(ms: number, signal: AbortSignal) => Promise<void>} wait
- * @property {() => Promise<void>} visible resolves when somebody can see the page
+ * @property {() => Promise<void>} visible resolves when the page is visible
  * @property {() => void} basesChanged a file has arrived, is gone, or can be searched now
  * @property {(error: ApiError) => void} reportError
  */
@@ -69,8 +69,7 @@ export class UploadQueue {
   }
 
   /**
-   * Whether leaving the page would lose files: those on their way, and those that were told to
-   * wait.
+   * Whether leaving the page would lose files that are not sent yet.
    */
   get keeps() {
     return this.#jobs.some((job) => isUnsent(job) || (this.#held !== null && job.file !== null));
@@ -107,7 +106,7 @@ export class UploadQueue {
     this.#next();
   }
 
-  /** Send again, or have the server read it again. @param {Job} job */
+  /** Send a file again, or have the server parse it again. @param {Job} job */
   async retry(job) {
     if (!isRetryable(job)) return;
     if (job.stored) return this.#readAgain(job, job.stored);
@@ -138,8 +137,7 @@ export class UploadQueue {
   }
 
   /**
-   * Take a file back: what is sent is aborted, what cannot be searched yet is deleted. All else is
-   * only hidden.
+   * Cancel an upload: abort sending, delete a file that cannot be searched yet, hide any other.
    * @param {Job} job
    */
   async cancel(job) {
@@ -154,20 +152,20 @@ export class UploadQueue {
     this.#next();
   }
 
-  /** Take back all that is not ready. @param {readonly Job[]} jobs */
+  /** Cancel all that are not ready. @param {readonly Job[]} jobs */
   async cancelAll(jobs) {
     const open = jobs.filter((job) => !isEnded(job)).reverse(); // the waiting ones first
     for (const job of open) await this.cancel(job);
   }
 
-  /** Hide what has ended. @param {readonly Job[]} [jobs] */
+  /** Remove ended uploads from the list. @param {readonly Job[]} [jobs] */
   tidy(jobs = this.#jobs.filter(isFound)) {
     const ended = new Set(jobs.filter(isEnded));
     this.#jobs = this.#jobs.filter((job) => !ended.has(job));
     this.#changed();
   }
 
-  /** Go on with what waits. */
+  /** Resume a held queue. */
   resume() {
     this.#held = null;
     this.#probe.abort();
@@ -175,7 +173,7 @@ export class UploadQueue {
     this.#next();
   }
 
-  /** The network is back, they say. */
+  /** The browser reports that the network is back. */
   nudge() {
     if (this.#held?.passing) this.#probe.abort();
   }
@@ -239,7 +237,7 @@ export class UploadQueue {
     if (held.passing && !watched) void this.#waitForServer(seconds ? seconds * 1000 : PROBE_MS);
   }
 
-  /** Ask until the server answers. @param {number} first ms */
+  /** Poll until the server answers. @param {number} first ms */
   async #waitForServer(first) {
     for (let ms = first; this.#held?.passing; ms = Math.min(ms * 2, PROBE_MAX_MS)) {
       this.#probe = new AbortController();

@@ -1,4 +1,4 @@
-/** What a base's search can do just now: by words only, by meaning too, or on the way there. */
+/** Shows whether a base can be searched by words only or by meaning too. */
 import { find, findAs, showText } from '../core/dom.js';
 import { currentLanguage, t } from '../core/i18n.js';
 

@@ -1,6 +1,5 @@
 /**
- * Where a growing Markdown text can be cut so that the part before the cut will never look
- * different again. Pure.
+ * Finds where a growing Markdown text can be cut so that the part before the cut is final. Pure.
  *
  * Blocks are independent of each other here because link references and footnotes, the only
  * constructs that reach across blocks, are switched off (`engine.js`). The next characters can

@@ -98,8 +98,8 @@ function rules(labels, escape) {
 }
 
 /**
- * A picture is never fetched, since its address can carry what the documents say to a stranger: its
- * text and host stand there.
+ * Images are never fetched, since a URL can leak the content of documents: show text and host as a
+ * link.
  * @param {any} token @param {(text: string) => string} escape
  */
 function imageAsLink(token, escape) {

@@ -1,5 +1,5 @@
 /**
- * The only place where HTML text becomes nodes: sanitised, as a fragment, under the Trusted Types
+ * The only place where HTML becomes nodes: sanitised, as a fragment, under the Trusted Types
  * policy of DOMPurify.
  */
 import 'dompurify';
@@ -40,7 +40,7 @@ const TAGS = [
   'tr',
   'ul',
 ];
-/** Attributes that hold no address: their values are not measured by the rule for addresses. */
+/** Attributes without URLs: their values are exempt from ALLOWED_URI_REGEXP. */
 const PLAIN = [
   'title',
   'rel',

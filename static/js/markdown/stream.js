@@ -1,18 +1,18 @@
 /**
- * Renders a growing Markdown text. Finished blocks are rendered once and never touched again, so
- * that selecting and reading stay possible; only the tail is rendered anew, once a frame, and less
- * often where that is expensive.
+ * Renders a growing Markdown text. Finished blocks are rendered once and then left alone, so that
+ * text can be selected; only the tail is rendered again, at most once a frame and less often where
+ * rendering is slow.
  */
 import { closeMarks, mayClose, split } from './blocks.js';
 import { toFragment } from './safe.js';
 
 /** @typedef {import('./engine.js').Engine} Engine */
 
-/** The next rendering comes no sooner than this many times what the last ones cost. */
+/** The pause between renderings, as a multiple of their recent cost. */
 const PACE = 4;
 const PACE_MAX_MS = 500;
 const HIDDEN_MS = 500;
-/** A reader's selection in the tail holds its rendering back for so long. */
+/** A selection in the tail delays rendering for at most this long. */
 const SELECTION_MS = 2000;
 
 export class StreamRenderer {
@@ -59,7 +59,7 @@ export class StreamRenderer {
     if (!this.#frame && !this.#timer) this.#afterFlush();
   }
 
-  /** Forget everything: it follows again. */
+  /** Clear the text: it will be sent again. */
   reset() {
     this.#cancel();
     this.#tail = '';
@@ -68,14 +68,14 @@ export class StreamRenderer {
     this.#root.replaceChildren(this.#live);
   }
 
-  /** Render what is left. The text stays; nothing is live any more. */
+  /** Render the rest; the text is final. */
   finish() {
     this.#cancel();
     this.#root.insertBefore(this.#render(this.#tail), this.#live);
     this.#live.remove();
   }
 
-  /** Also when CR and LF come in two pieces. @param {string} text */
+  /** Normalise line ends, also where CR and LF arrive in two pieces. @param {string} text */
   #withLf(text) {
     const rest = this.#afterCr && text.startsWith('\n') ? text.slice(1) : text;
     if (text) this.#afterCr = text.endsWith('\r');

@@ -1,10 +1,9 @@
 /**
- * The JSON API. Failures are `ApiError`s with the server's sentence, which is already in the
- * reader's language.
+ * The JSON API. Failures are `ApiError`s with the server's message, in the user's language.
  */
 import { t } from '../core/i18n.js';
 
-/** Where 401 means a wrong secret, not that nobody is signed in. */
+/** Here 401 means a wrong secret, not a missing login. */
 const SECRETS = ['/api/auth/login', '/api/auth/password'];
 
 export class ApiError extends Error {
@@ -18,15 +17,15 @@ export class ApiError extends Error {
     this.name = 'ApiError';
     this.code = code;
     this.status = status;
-    /** Seconds to wait, where the server says so. */
+    /** Seconds to wait (Retry-After). */
     this.retryAfter = retryAfter;
-    /** What each refused field takes. */
+    /** Why each field was refused. */
     this.fields = fields;
   }
 }
 
 /**
- * Make the error that a refused response carries; a proxy's page in between is named by its status.
+ * Read the error from a refused response; a proxy's page becomes an error with its status.
  * @param {{status: number, headers: {get(name: string): string|null}, text(): Promise<string>}}
  *   response
  * @returns {Promise<ApiError>}
@@ -45,17 +44,17 @@ export async function refusal(response) {
   }
 }
 
-/** What to do when nobody is signed in any more. */
+/** Go to the sign-in page and come back afterwards. */
 export function goToSignIn() {
   const next = location.pathname === '/' ? '' : `?next=${encodeURIComponent(location.pathname)}`;
   location.assign(`/sign-in${next}`);
 }
 
-/** Whether this page holds something that leaving it would lose. */
+/** Whether leaving this page would lose data. */
 let keepsSomething = () => false;
 
 /**
- * Nobody is signed in any more.
+ * Handle a lost login.
  * @returns {boolean} whether the page is being left for the sign-in page
  */
 export function signedOut() {
@@ -65,7 +64,7 @@ export function signedOut() {
 }
 
 /**
- * Do not go to the sign-in page by itself while `check` says that something would be lost.
+ * Do not leave for the sign-in page while `check` returns true.
  * @param {() => boolean} check
  */
 export function stayWhile(check) {
@@ -76,8 +75,8 @@ export function stayWhile(check) {
  * @param {string} method
  * @param {string} path
  * @param {unknown} [body]
- * @param {{signal?: AbortSignal, keepalive?: boolean, stay?: boolean}} [options] stay: nobody has
- *   asked for this, so it leads nowhere
+ * @param {{signal?: AbortSignal, keepalive?: boolean, stay?: boolean}} [options] stay: a background
+ *   request, which must not leave the page
  * @returns {Promise<any>} the parsed body, null when there is none
  */
 async function call(method, path, body, { stay = false, ...options } = {}) {

@@ -1,17 +1,15 @@
 /**
- * Whether something on the way holds an answer back and hands it over in one piece: a proxy that
- * buffers. The server says how long it wrote; the page knows when the events came. Only what cannot
- * be anything else counts. Pure.
+ * Detects a proxy that buffers answers: compares the time the server took to write an answer with
+ * the arrival times of its events. Only clear cases count. Pure.
  */
 
-/** What is written faster than this may well come in one piece. */
+/** Faster answers may arrive in one piece without a proxy. */
 const WRITTEN_MS = 1_500;
 const PIECES = 8;
-/** All of it within so little, from its first event to its last, was not written just then. */
+/** Events that all arrive within this time were not sent as they were written. */
 const BURST_MS = 250;
 /**
- * A network may swallow a second or two; so long a silence, that ends with the answer, it does not
- * make.
+ * A network may stall for a second or two, but not this long.
  */
 const CERTAIN_MS = 4_000;
 
@@ -28,7 +26,7 @@ export class DeliveryTiming {
     this.#asked = now;
   }
 
-  /** An event has come. @param {string} type @param {number} now ms */
+  /** Record an event. @param {string} type @param {number} now ms */
   note(type, now) {
     this.#first ||= now;
     this.#last = now;
@@ -36,8 +34,7 @@ export class DeliveryTiming {
   }
 
   /**
-   * Judge by what the server says of its own time; nothing is said of an answer that was written
-   * before it was asked for.
+   * Judge by the server's timings. An answer written before it was requested is not judged.
    * @param {Record<string, number>|null|undefined} timings @returns {Verdict}
    */
   verdict(timings) {

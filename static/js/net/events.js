@@ -1,5 +1,5 @@
 /**
- * One block of the stream as an event of `wire.md`, or a refusal to guess. Pure.
+ * Parse one block of the stream into an event (docs/api.md). Pure.
  *
  * @typedef {import('../types.js').Source} Source
  * @typedef {{type: 'context', data: string, session_id: string, message_id: string,
@@ -14,7 +14,7 @@
  * @typedef {ContextEvent|TextEvent|SourcesEvent|ErrorEvent|DoneEvent|PlainEvent} WireEvent
  */
 
-/** What came is not an event that this page can read. */
+/** A block that is not a valid event. */
 export class UnreadableEvent extends Error {}
 
 /** @type {Record<string, (data: any) => boolean>} */
@@ -36,7 +36,7 @@ function isText(data) {
 }
 
 /**
- * Read one block's data. A type from a newer server is `other`, and ignored.
+ * Parse one block's data. An unknown type, from a newer server, becomes `other`.
  * @param {string} text @returns {WireEvent}
  */
 export function readEvent(text) {

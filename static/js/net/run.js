@@ -1,20 +1,20 @@
 /**
- * One reader of one answer: asks or attaches, reads the stream, and comes back when the connection
- * drops, for as long as the page is there. A drop is never a stop: the answer goes on at the
- * server, and what was missed follows by position (`Last-Event-ID`).
+ * Reads one answer: sends the question or attaches to an answer, reads the stream and reconnects
+ * when the connection drops. A dropped connection does not stop the answer; reading resumes from
+ * the last position (`Last-Event-ID`).
  *
  *   idle → connecting → streaming ⇄ reconnecting
  *        → done | stopped | failed | refused | unsent | closed
  *
- * Text goes straight to the sink. Everything from outside (fetch, clock, chance) is passed in, so
- * that tests need no network.
+ * Events go to the sink. Fetch, clock and random numbers are passed in, so that tests need no
+ * network.
  *
  * @typedef {import('./events.js').WireEvent} WireEvent
  * @typedef {'idle'|'connecting'|'streaming'|'reconnecting'} LiveState
  * @typedef {LiveState|'done'|'stopped'|'failed'|'refused'|'unsent'|'closed'} State
  * @typedef {{state: State, error?: import('./api.js').ApiError|null, unreadable?: boolean,
  *   delivery?: import('./buffering.js').Verdict}} Outcome
- * @typedef {''|'short'|'long'} Gap whether the connection is gone, and for long
+ * @typedef {''|'short'|'long'} Gap whether the connection is lost, and for how long
  * @typedef {{event(event: WireEvent): void, gap(gap: Gap): void,
  *   stop(state: import('./stop.js').StopState): void, end(outcome: Outcome): void}} Sink
  * @typedef {{fetch: typeof fetch, random: () => number, wait: (ms: number,
@@ -31,17 +31,17 @@ import { SseDecoder } from './sse.js';
 import { StopOrder } from './stop.js';
 
 const PATH = '/chat/stream';
-/** Three missed pings, which come every 10 s. */
+/** Three missed pings; the server sends one every 10 s. */
 const SILENCE_MS = 30_000;
-/** After this much silence a page that comes to the front does not trust its connection. */
+/** After this much silence a page that becomes visible reconnects. */
 const DOUBT_MS = 12_000;
 const BACKOFF_MS = 500;
 const BACKOFF_MAX_MS = 10_000;
-/** When a person is told what to check. */
+/** After this the page tells the user what to check. */
 const LONG_MS = 20_000;
-/** A question whose answer has no name yet is sent so many times again. */
+/** Retries of a question whose answer has no id yet. */
 const TRIES = 7;
-/** How long a stopped answer may take to say so before its connection is not trusted any more. */
+/** A stopped answer that does not end within this time is read over a new connection. */
 const STOP_GRACE_MS = 3_000;
 const STREAM_HEADERS = { Accept: 'text/event-stream' };
 
@@ -95,11 +95,11 @@ export class Run {
   #stop;
   #tries = 0;
   #heard = 0;
-  /** What the server asked to wait, in ms. */ #told = 0;
+  /** The server's Retry-After, in ms. */ #told = 0;
   #attempt = new AbortController();
   #pause = new AbortController();
   #unwatchGap = () => {};
-  /** @type {DeliveryTiming|null} of an answer that was asked for here and read in one go */
+  /** @type {DeliveryTiming|null} only for an answer requested here and read in one go */
   #delivery = null;
 
   /** @param {Target} target @param {Sink} sink @param {Partial<Deps>} [deps] */
@@ -126,7 +126,7 @@ export class Run {
     return MOVES[this.#state].length > 0;
   }
 
-  /** Read until the end, through as many connections as it takes. @returns {Promise<void>} */
+  /** Read to the end, reconnecting as needed. @returns {Promise<void>} */
   async start() {
     if (!this.#messageId && !this.#deps.hidden()) {
       this.#delivery = new DeliveryTiming(this.#deps.now());
@@ -139,8 +139,7 @@ export class Run {
   }
 
   /**
-   * End the answer at the server; what has arrived stays. Before the answer has a name, this waits
-   * for it.
+   * Stop the answer at the server and keep its text. Waits until the answer has an id.
    */
   async stop() {
     if (!this.live) return;
@@ -155,13 +154,13 @@ export class Run {
     this.#stopping = true;
   }
 
-  /** Leave without stopping: the answer goes on at the server. */
+  /** Close the connection without stopping the answer. */
   close() {
     if (this.live) this.#end({ state: 'closed' });
   }
 
   /**
-   * Do not wait any longer, and do not trust a silent connection.
+   * Reconnect now instead of waiting; replace a silent connection.
    * @param {NudgeReason} why
    */
   nudge(why = 'seen') {
@@ -262,7 +261,7 @@ export class Run {
     else this.#told = (error.retryAfter ?? 0) * 1000;
   }
 
-  /** @param {unknown} error @param {boolean} reached whether the server had begun to answer */
+  /** @param {unknown} error @param {boolean} reached whether the server had responded */
   #dropped(error, reached) {
     if (!this.live) return;
     if (error instanceof UnreadableEvent) {
@@ -286,7 +285,7 @@ export class Run {
   }
 
   /**
-   * Once it has arrived, the stream says how it ended; one that does not is read again.
+   * After Stop has arrived, the stream reports the end; if it does not, reconnect.
    * @param {string} messageId
    */
   async #sendStop(messageId) {
@@ -318,7 +317,10 @@ export class Run {
   }
 }
 
-/** Not so is the sign-in page of a network, which answers everything. @param {Response} response */
+/**
+ * False for a captive portal, which answers every request with a page.
+ * @param {Response} response
+ */
 function isStream(response) {
   return (response.headers.get('Content-Type') ?? '').startsWith('text/event-stream');
 }

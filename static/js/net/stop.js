@@ -1,14 +1,13 @@
 /**
- * The order to end an answer, on its way to the server: given again until it has arrived, and
- * honest about it. Time and network are passed in.
+ * Sends Stop to the server, retries until it arrives, and reports its state. Clock and network are
+ * passed in.
  *
  * @typedef {import('./run.js').Deps} Deps
- * @typedef {'asked'|'unreached'} StopState whether Stop is on its way, or has not got through so
- *   far
+ * @typedef {'asked'|'unreached'} StopState Stop is being sent, or has not reached the server so far
  */
 const AGAIN_MS = 500;
 const AGAIN_MAX_MS = 8_000;
-/** A server that says nothing for so long has not been reached. */
+/** A server that is silent for this long counts as not reached. */
 const PATIENCE_MS = 4_000;
 
 export class StopOrder {
@@ -22,8 +21,8 @@ export class StopOrder {
 
   /**
    * @param {Deps} deps
-   * @param {{wanted: () => boolean, told: (state: StopState) => void}} owner wanted: whether there
-   *   is still something to stop
+   * @param {{wanted: () => boolean, told: (state: StopState) => void}} owner wanted: whether the
+   *   answer is still live
    */
   constructor(deps, { wanted, told }) {
     this.#deps = deps;
@@ -32,10 +31,10 @@ export class StopOrder {
   }
 
   /**
-   * Give the order until it arrives; asked again meanwhile, it goes out at once.
+   * Send Stop until it arrives. A second call retries immediately.
    * @param {string} path
-   * @returns {Promise<Response|null>} what the server said; null where it is not wanted any more,
-   *   or given already
+   * @returns {Promise<Response|null>} the server's response; null if Stop is no longer wanted or
+   *   was sent already
    */
   async give(path) {
     if (this.#answered) return null;

@@ -87,7 +87,7 @@ export class SessionList {
     if (!groups.size) this.#root.append(emptyLine());
   }
 
-  /** A name is being typed or a menu is open: nothing moves under the reader's hand. */
+  /** A title is being edited or a menu is open: do not redraw. */
   #isInUse() {
     return this.#root.querySelector('[data-rename-field], [aria-expanded="true"]') !== null;
   }
@@ -186,7 +186,7 @@ export class SessionList {
     field.select();
   }
 
-  /** Hide it now, delete it when nobody took it back. @param {Session} session */
+  /** Hide the chat now and delete it unless the user undoes it. @param {Session} session */
   #delete(session) {
     const leave = () => {
       this.#leaving.delete(session.id);

@@ -1,4 +1,4 @@
-/** The services that are connected: a row for each, which opens it to be changed, or removes it. */
+/** The connected suppliers: a row for each, to edit or remove it. */
 import { clone, delegate, fill, find, findAs } from '../core/dom.js';
 import { t } from '../core/i18n.js';
 import { confirm } from '../ui/dialog.js';
@@ -40,7 +40,7 @@ export class Connected {
   /**
    * @param {string} preset
    * @param {string} url
-   * @returns {Supplier|null} what stands at that address already
+   * @returns {Supplier|null} the supplier at that address
    */
   at(preset, url) {
     const same = (/** @type {Supplier} */ one) =>
@@ -67,7 +67,7 @@ export class Connected {
   }
 }
 
-/** The one of the environment is changed there. @param {Supplier} supplier */
+/** A supplier from the environment cannot be edited here. @param {Supplier} supplier */
 const isOurs = ({ source }) => source !== 'environment';
 
 /** @param {Supplier} supplier */

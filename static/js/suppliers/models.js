@@ -1,11 +1,10 @@
 /**
- * Which models of a service are offered here: the ones it names, to be ticked, and others by their
- * name.
+ * The models of a supplier to offer: ticked from its list, or entered by name.
  */
 import { clone, fill, find, findAs } from '../core/dom.js';
 import { t } from '../core/i18n.js';
 
-/** From here on ticking them one by one is work. */
+/** From this many models on, a button ticks all. */
 const MANY = 4;
 
 export class ModelChoice {

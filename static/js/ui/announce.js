@@ -1,6 +1,5 @@
 /**
- * What a screen reader is told, at boundaries only: streamed text is never announced piece by
- * piece.
+ * Screen reader announcements. Streamed text is never announced piece by piece.
  */
 import { find } from '../core/dom.js';
 

@@ -1,12 +1,12 @@
 /**
- * What lies over the page is closed by the phone's Back, where the browser tells of it.
+ * Close an overlay with the phone's Back button, where the browser supports CloseWatcher.
  *
  * @typedef {{onclose: (() => void)|null, destroy: () => void}} Watcher
  */
 
 /**
  * @param {() => void} close
- * @returns {() => void} to be called when it is closed by anything else
+ * @returns {() => void} call it when the overlay is closed in another way
  */
 export function closeOnBack(close) {
   const { CloseWatcher } = /** @type {Window & {CloseWatcher?: new () => Watcher}} */ (window);

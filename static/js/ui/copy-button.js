@@ -1,4 +1,4 @@
-/** Copying, and saying so at the button itself: its drawing is a check mark for a moment. */
+/** Copy to the clipboard and show a check mark on the button for a moment. */
 import { copyText } from '../core/dom.js';
 import { t } from '../core/i18n.js';
 import { announce } from './announce.js';

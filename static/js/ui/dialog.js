@@ -1,6 +1,5 @@
 /**
- * Native dialogs: opening, closing by button and by a click beside them, and the one that asks to
- * confirm.
+ * Native dialogs: open, close by button or a click outside, and confirm.
  */
 import { delegate, find, findAs } from '../core/dom.js';
 
@@ -23,8 +22,8 @@ export function mountDialogs() {
 }
 
 /**
- * Ask before something that cannot be undone.
- * @param {string} text @param {string} yes the button's words @returns {Promise<boolean>}
+ * Confirm an action that cannot be undone.
+ * @param {string} text @param {string} yes the button's label @returns {Promise<boolean>}
  */
 export function confirm(text, yes) {
   const element = dialog('confirm');

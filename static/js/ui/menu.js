@@ -1,5 +1,5 @@
 /**
- * A button and the list it opens: arrow keys, Escape, a click elsewhere, focus back to the button.
+ * Menu buttons: arrow keys, Escape and clicks outside; focus returns to the button.
  */
 
 const GAP_PX = 4;
@@ -9,7 +9,7 @@ let closeOpen = null;
 
 /**
  * @param {HTMLElement} button @param {HTMLElement} list
- * @param {{before?: () => void}} [options] `before` fills the list just in time
+ * @param {{before?: () => void}} [options] `before` fills the list before it opens
  * @returns {{close: () => void}}
  */
 export function mountMenu(button, list, { before } = {}) {
@@ -59,7 +59,7 @@ export function mountMenu(button, list, { before } = {}) {
 }
 
 /**
- * Put a list beside its button, above everything that scrolls.
+ * Position the list beside its button, outside of scrolling containers.
  * @param {HTMLElement} list
  * @param {HTMLElement} button
  */

@@ -1,4 +1,4 @@
-/** The eye beside a secret: shows what is typed, until it is sent. */
+/** The button that reveals a typed secret until the form is submitted. */
 import { delegate } from '../core/dom.js';
 
 /** Wire every `[data-reveal]` of the page. */

@@ -1,7 +1,7 @@
 /**
- * The rows of a list, kept by key: a row stays the same element while its item is there, so that
- * focus, selection and a screen reader's place survive every refresh. Where the row with the focus
- * goes, its neighbour gets it.
+ * A keyed list: a row keeps its element while its item exists, so that focus, selection and a
+ * screen reader's position survive every refresh. When the focused row is removed, focus moves to
+ * its neighbour.
  * @template T
  */
 export class Rows {

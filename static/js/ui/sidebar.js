@@ -1,9 +1,9 @@
-/** The side bar: folded away on wide screens by choice, a drawer on narrow ones. */
+/** The side bar: collapsible on wide screens, a drawer on narrow ones. */
 import { delegate, find } from '../core/dom.js';
 import { recall, remember } from '../core/storage.js';
 import { closeOnBack } from './close-on-back.js';
 
-/** Also a phone that lies on its side. */
+/** Includes a phone in landscape. */
 const NARROW = '(max-width: 52rem), (max-width: 60rem) and (max-height: 31rem)';
 
 export class Sidebar {
@@ -32,7 +32,7 @@ export class Sidebar {
     this.#start();
   }
 
-  /** Something was chosen: a drawer gives the page back. */
+  /** Close the drawer after a choice. */
   leave() {
     if (this.#narrow.matches) this.#set(false, true);
   }

@@ -1,4 +1,4 @@
-/** A row of tabs: arrow keys move, as the ARIA practices say; who shows the panels is told. */
+/** Tabs with arrow keys, as in the ARIA practices. The caller shows the panels. */
 
 /**
  * @param {HTMLElement} list with `[role=tab][data-tab]` @param {(name: string) => void} chosen

@@ -1,4 +1,4 @@
-/** Short messages at the lower edge, at most one action each. Errors stay until they are closed. */
+/** Toasts: short messages with at most one action. Errors stay until they are closed. */
 import { clone, find, fill } from '../core/dom.js';
 
 const TOAST_MS = 5000;
@@ -6,7 +6,7 @@ const TOAST_MS = 5000;
 /**
  * @param {string} text
  * @param {{action?: string, run?: () => void, gone?: () => void, stays?: boolean}} [options]
- *   `gone` is called when the toast leaves without its action.
+ *   `gone` is called when the toast closes without its action.
  */
 export function toast(text, { action, run, gone, stays = false } = {}) {
   const element = fill(clone('toast'), { text });
