@@ -1,4 +1,4 @@
-"""A browser on the real product. Any complaint of a page fails its test, unless the test has said that it will come."""
+"""A browser on the real product. An error in a page fails its test unless the test expects it."""
 
 import os
 from collections.abc import Iterator
@@ -21,8 +21,9 @@ from tests.support.modelserver import ModelServer
 from tests.support.service import Service
 
 MODELS = (
-    "echo cited cut refuse-401 refuse-429-5 refuse-500 html broken-json drop hang-before-headers hang-mid slow-first-1 "
-    "typewriter-40-200 typewriter-120-60 typewriter-400-40 reasoning length dictation-150"
+    "echo cited cut refuse-401 refuse-429-5 refuse-500 html broken-json drop hang-before-headers "
+    "hang-mid slow-first-1 typewriter-40-200 typewriter-120-60 typewriter-400-40 reasoning "
+    "length dictation-150"
 )
 
 
@@ -36,7 +37,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason=missing))
 
 
-# for the package and not the session: the driver keeps an event loop running that other tests must not meet
+# Package scope, not session: the driver keeps an event loop running, which breaks other tests.
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     assert not missing_browser(), missing_browser()
@@ -51,7 +52,7 @@ def browser() -> Iterator[Browser]:
 def service(
     tmp_path_factory: pytest.TempPathFactory, model_server: ModelServer
 ) -> Iterator[Service]:
-    """The product with the model server as its supplier, each of whose models behaves as it is called."""
+    """The product with the model server as its supplier; a model's name is its behaviour."""
     supplier = {
         "OPENAI_BASE_URL": model_server.base_url,
         "OPENAI_API_KEY": "sk-test",
@@ -92,7 +93,7 @@ def faults() -> Iterator[Faults]:
 
 @pytest.fixture(scope="package")
 def windows(browser: Browser, service: Service, cookies: list) -> Iterator[Windows]:
-    """Windows by language, theme and size: kept, so that scripts are read from the browser's cache."""
+    """Windows by language, theme and size, kept so that scripts come from the browser's cache."""
     made = Windows(browser, service, cookies)
     yield made
     made.close()
@@ -110,7 +111,7 @@ def context(
 
 @pytest.fixture
 def line(service: Service) -> Iterator[Line]:
-    """A line to the service that can be cut; nothing goes over it unless a page is opened by its address."""
+    """A connection to the service that can be cut; only pages opened by its address use it."""
     with Line(service.port) as laid:
         yield laid
 

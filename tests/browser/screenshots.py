@@ -1,7 +1,7 @@
 """Take pictures of the real page into docs/screenshots: `make screenshots`.
 
-Four states, each in four looks that together show both themes, both languages, a desk's width and a phone's; and the
-documents' own pages in one look each.
+Four states, each in four looks that together show both themes, both languages, desktop and phone;
+and the knowledge pages in one or two looks each.
 """
 
 import re
@@ -118,7 +118,8 @@ def finished(chat: Chat, look: Look) -> None:
         look.device == "phone"
     ):  # the panel covers the lower part: show the sentence that was tapped above it
         cited.evaluate(
-            "chip => { document.querySelector('[data-scroll]').scrollTop += chip.getBoundingClientRect().top - 260 }"
+            "chip => { document.querySelector('[data-scroll]').scrollTop"
+            " += chip.getBoundingClientRect().top - 260 }"
         )
     else:
         answer.locator("[data-actions]").scroll_into_view_if_needed()
@@ -147,7 +148,7 @@ def knowledge(chat: Chat, look: Look) -> None:
 
 
 def upload(chat: Chat, look: Look) -> None:
-    """Files on their way into a base: some found already, some being read, one refused, some still to be sent."""
+    """Uploads into a base: some ready, one being read, one refused, some still to be sent."""
     _choose_base(chat, look)
     sent: list[Route] = []
     chat.page.route(re.compile(r"/files$"), lambda route: _take(route, sent, look))
@@ -166,7 +167,7 @@ def upload(chat: Chat, look: Look) -> None:
 
 
 def _stored(number: int, look: Look) -> dict[str, object]:
-    """A file as the server has it: the first two found, the third refused, the fourth being read."""
+    """A stored file: the first two ready, the third refused, the fourth being read."""
     status = ("ready", "ready", "failed", "parsing")[number]
     error = (
         {

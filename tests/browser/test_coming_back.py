@@ -1,4 +1,4 @@
-"""Answers over a line that breaks, to a service that restarts, in several tabs and on several devices: no letter is lost."""
+"""Answers over broken connections and restarts, in several tabs and devices: no text is lost."""
 
 import re
 import signal

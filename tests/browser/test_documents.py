@@ -56,7 +56,8 @@ def test_all_that_an_answer_took_is_marked_tables_are_tables_and_the_original_is
 ) -> None:
     file = tmp_path / "hotels.md"
     file.write_text(
-        "# Hotels\n\nHotels in Rotterdam cost at most 140 euros. Hotels in Rotterdam are booked by the office.\n\n"
+        "# Hotels\n\nHotels in Rotterdam cost at most 140 euros. "
+        "Hotels in Rotterdam are booked by the office.\n\n"
         "| City | Night |\n| --- | --- |\n| Gdansk | 95 euros |\n",
         "utf-8",
     )

@@ -1,4 +1,4 @@
-"""The first minutes of somebody new, on a service of its own: sign in by the link, connect a model, set a password."""
+"""A new user's first minutes: sign in by the link, connect a model, set a password."""
 
 import re
 import subprocess

@@ -1,4 +1,4 @@
-"""The knowledge dialog: bases made and described, files looked after by the thousand, passages read, searches tried."""
+"""The knowledge dialog: create and edit bases, manage thousands of files, read and search them."""
 
 import re
 from collections.abc import Iterator
@@ -110,7 +110,10 @@ def harbour(service: Service, tmp_path: Path) -> str:
 
 
 def test_the_dialog_is_read_when_it_is_first_wanted(chat: Chat, knowledge: Knowledge) -> None:
-    loaded = "performance.getEntriesByType('resource').map((entry) => entry.name).filter((name) => name.includes('/knowledge/'))"
+    loaded = (
+        "performance.getEntriesByType('resource').map((entry) => entry.name)"
+        ".filter((name) => name.includes('/knowledge/'))"
+    )
     assert not any("dialog.js" in name for name in chat.page.evaluate(loaded))
     requested: list[str] = []  # the browser's own list takes no more than 250 entries
     chat.page.on("request", lambda request: requested.append(request.url))

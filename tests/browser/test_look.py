@@ -1,4 +1,4 @@
-"""How the page stands: accessible in both themes, on a phone, in two languages; and the list of chats."""
+"""Layout and accessibility in both themes and languages, on a phone; and the list of chats."""
 
 import os
 import re
@@ -15,7 +15,8 @@ WIDE = """A table and code that are wider than any phone:
 
 | one | two | three | four | five | six | seven |
 | - | - | - | - | - | - | - |
-| Donaudampfschifffahrt | Donaudampfschifffahrt | Donaudampfschifffahrt | Donaudampfschifffahrt | x | y | z |
+| Donaudampfschifffahrt | Donaudampfschifffahrt | Donaudampfschifffahrt | Donaudampfschifffahrt \
+| x | y | z |
 
 ```
 {0}
@@ -54,7 +55,10 @@ def test_nothing_stands_in_the_way_of_assistive_technology(chat: Chat, theme: st
 @pytest.mark.parametrize("window", [PHONE_WINDOW], ids=["phone"])
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_phone_scrolls_one_way_only_and_has_a_drawer(chat: Chat, language: str) -> None:
-    width = "Math.max(document.documentElement.scrollWidth, document.querySelector('[data-scroll]').scrollWidth)"
+    width = (
+        "Math.max(document.documentElement.scrollWidth, "
+        "document.querySelector('[data-scroll]').scrollWidth)"
+    )
     sidebar = chat.page.locator("aside[data-sidebar]")
     expect(sidebar).to_be_hidden()
     assert chat.page.evaluate(width) <= PHONE["width"]

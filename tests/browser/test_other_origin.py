@@ -1,4 +1,4 @@
-"""A page of another origin, in a real browser: with a token where its origin is named, and not at all elsewhere."""
+"""A page of another origin in a real browser: only an allowed origin with a token gets through."""
 
 import threading
 from collections.abc import Iterator

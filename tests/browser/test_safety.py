@@ -1,4 +1,4 @@
-"""What models, documents and names say is data: it never runs, and nothing is fetched because of it."""
+"""Text from models, documents and names is data: it never runs, and it causes no requests."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,11 +10,14 @@ from tests.support.browser import Chat
 from tests.support.modelserver import ModelServer
 from tests.support.service import Service
 
-HOSTILE = """<img src=x onerror="window.owned=1"><script>window.owned=1</script><svg onload="window.owned=1">
+HOSTILE = """<img src=x onerror="window.owned=1"><script>window.owned=1</script>\
+<svg onload="window.owned=1">
 <iframe src="javascript:parent.owned=1"></iframe> <style>body{display:none}</style>
 
-[click](javascript:window.owned=1) [data](data:text/html,<script>parent.owned=1</script>) <javascript:window.owned=1>
-![beacon](BEACON/beacon.png) ![x](x"onerror="window.owned=1) [vb](vbscript:x) [ref]: javascript:window.owned=1
+[click](javascript:window.owned=1) [data](data:text/html,<script>parent.owned=1</script>) \
+<javascript:window.owned=1>
+![beacon](BEACON/beacon.png) ![x](x"onerror="window.owned=1) \
+[vb](vbscript:x) [ref]: javascript:window.owned=1
 
 | a | b |
 | :-: | - |
@@ -23,7 +26,8 @@ HOSTILE = """<img src=x onerror="window.owned=1"><script>window.owned=1</script>
 ```html
 <script>window.owned=1</script>
 ```
-[good](https://example.org/page "a title") [1](BEACON) <a href="BEACON" ping="BEACON">x</a> \u202e\u0000 &lt;script&gt;
+[good](https://example.org/page "a title") [1](BEACON) \
+<a href="BEACON" ping="BEACON">x</a> \u202e\u0000 &lt;script&gt;
 """
 NAME = "<img src=x onerror=window.owned=1>.txt"
 

@@ -1,4 +1,4 @@
-"""What a person sees when something goes wrong or is ended: every row of the table, in both languages."""
+"""What the page shows when something fails or is stopped: every case, in both languages."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Files on their way into a knowledge base: how they come, what is shown of them, and that none is lost by any fault."""
+"""Uploads: how files are added, what the page shows of them, and that no error loses one."""
 
 import json
 import re
@@ -237,7 +237,7 @@ def mark_duplicate(route: Route) -> None:
 
 
 class Many:
-    """A server that takes any number of files and reads them one after another; it counts what it is asked."""
+    """A server that accepts any number of files, reads one after another and counts requests."""
 
     def __init__(self, page: Page, failing: int) -> None:
         self.files: list[dict] = []
@@ -505,11 +505,13 @@ STREAM = """() => {
     if (path !== '/chat/stream' || !window.scripted) return real(path, init);
     const body = new ReadableStream({ start: (controller) => {
       const encoder = new TextEncoder();
-      window.push = (event) => controller.enqueue(encoder.encode(`event: ${event.type}\\ndata: ${JSON.stringify(event)}\\n\\n`));
+      window.push = (event) => controller.enqueue(
+        encoder.encode(`event: ${event.type}\\ndata: ${JSON.stringify(event)}\\n\\n`));
       window.end = () => controller.close();
     } });
     window.asked = [...(window.asked ?? []), JSON.parse(init.body)];
-    return Promise.resolve(new Response(body, { headers: { 'Content-Type': 'text/event-stream' } }));
+    const headers = { 'Content-Type': 'text/event-stream' };
+    return Promise.resolve(new Response(body, { headers }));
   };
 }"""
 NAMES = ("leave.pdf", "travel.docx", "budget.xlsx", "hotels.pdf", "phones.md")

@@ -1,4 +1,4 @@
-"""The page as a person handles it: one object that asks, chooses, reads; and the words of the catalogue."""
+"""The page object of the browser tests, and the texts of the catalogue."""
 
 import json
 import re
@@ -35,7 +35,10 @@ PHONE = {"width": 390, "height": 844}
 EXPECT_MS = 8_000
 READ_MS = 20_000  # for the worker to start and to read a document
 LANGUAGES = {"en-US": "en", "zh-CN": "zh-CN"}
-WATCH = "document.addEventListener('securitypolicyviolation', (e) => console.error(`CSP: ${e.violatedDirective} ${e.blockedURI}`))"
+WATCH = (
+    "document.addEventListener('securitypolicyviolation', (e) =>"
+    " console.error(`CSP: ${e.violatedDirective} ${e.blockedURI}`))"
+)
 CATALOGUES = {
     name: json.loads((ROOT / "static/i18n" / f"{name}.json").read_text("utf-8"))
     for name in ("en", "zh-CN")
@@ -145,14 +148,16 @@ DROP = """(target, [files, end]) => {
   const data = new DataTransfer();
   for (const [name, text, type] of files) data.items.add(new File([text], name, { type }));
   for (const kind of end ? ['dragover', 'drop'] : ['dragover']) {
-    target.dispatchEvent(new DragEvent(kind, { dataTransfer: data, bubbles: true, cancelable: true }));
+    const init = { dataTransfer: data, bubbles: true, cancelable: true };
+    target.dispatchEvent(new DragEvent(kind, init));
   }
 }"""
 PASTE = """(target, [files, text]) => {
   const data = new DataTransfer();
   for (const [name, content, type] of files) data.items.add(new File([content], name, { type }));
   if (text) data.setData('text/plain', text);
-  const event = new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true });
+  const init = { clipboardData: data, bubbles: true, cancelable: true };
+  const event = new ClipboardEvent('paste', init);
   target.dispatchEvent(event);
   return event.defaultPrevented;
 }"""
@@ -216,7 +221,7 @@ class Chat:
         expect(root.locator("[role=menu]")).to_be_hidden()
 
     def ask(self, text: str, model: str | None = None) -> Locator:
-        """Ask, perhaps with another model and without documents, and return the answer's element."""
+        """Ask and return the answer's element; with a model, choose it and no documents first."""
         if model:
             self.choose_base("")
             self.choose_model(f"openai/{model}")

@@ -1,4 +1,4 @@
-"""The line between a browser and the service, with real sockets: it can be cut, go down, go deaf, and hold answers back."""
+"""A TCP proxy between browser and service that can cut, drop, stall or buffer connections."""
 
 import contextlib
 import socket

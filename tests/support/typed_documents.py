@@ -1,4 +1,4 @@
-"""PDFs for the page: a handbook of some pages, and one of thirty with a sentence in each language that stands nowhere else."""
+"""PDFs for the page: a short handbook, and thirty pages with one unique sentence a language."""
 
 import warnings
 from collections.abc import Sequence
@@ -37,7 +37,8 @@ def write_long_pdf(folder: Path) -> Path:
     chapters: list[Chapter] = []
     for number in range(1, PAGES + 1):
         filler = (
-            f"On page {number} of the logbook the harbour master notes wind, tide and the ships that came in. "
+            f"On page {number} of the logbook the harbour master notes wind, tide "
+            "and the ships that came in. "
             "Nothing else of importance happened on that day, and the bell was rung at noon."
         )
         more = {ENGLISH_PAGE: (ENGLISH_SENTENCE,), CHINESE_PAGE: (CHINESE_SENTENCE,)}.get(
