@@ -179,6 +179,10 @@ def test_compose_names_settings_that_there_are_and_listens_on_this_machine_only(
     )
     assert named <= settings().keys()
     assert composed()["ports"] == ["127.0.0.1:8000:8000"]
+    assert composed()["env_file"] == [{"path": ".env", "required": False}]
+    image = variables(stages()[-1])
+    for name in ("CHATAPP_HOME", "CHATAPP_BIND"):  # whatever a copied .env.example says
+        assert f"{name}={image[name]}" in composed()["environment"]
     yaml.safe_load(
         re.sub(r"^( *)# (?=( *[\w-]+:| *- \w+[:=]|[a-z]+:$))", r"\1", text, flags=re.MULTILINE)
     )

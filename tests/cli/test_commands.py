@@ -150,7 +150,7 @@ def test_the_doctor_says_what_is_not(run: Run, tmp_path: Path) -> None:
     assert "warn  openai is not reached" in done.stdout
     assert "warn  HTTPS_PROXY: set here, but not used" in done.stdout
     wrong = run("doctor", WEB_CONCURRENCY="many")
-    assert wrong.exit_code == 1 and "WEB_CONCURRENCY takes a number" in wrong.stdout
+    assert wrong.exit_code == 1 and "WEB_CONCURRENCY must be a whole number" in wrong.stdout
 
 
 def test_before_the_first_start_the_doctor_makes_nothing(run: Run, tmp_path: Path) -> None:

@@ -9,11 +9,18 @@ from pathlib import Path
 from chatapp.cli.checks.finding import FAIL, OK, WARN, Finding
 from chatapp.cli.terminal import say
 from chatapp.home import model_folder
-from chatapp.settings import BUILTIN, OFF, Settings
+from chatapp.settings import (
+    BUILTIN,
+    FILES_PER_STREAM,
+    OFF,
+    OTHER_FILES,
+    OTHER_REQUESTS,
+    Settings,
+    files_needed,
+)
 
 OLDEST = (3, 11)
 VENDOR = Path(__file__).parents[3] / "static" / "vendor"
-FILES_A_STREAM, OTHER_REQUESTS, OTHER_FILES = 2, 200, 256  # as in gunicorn.conf.py
 
 
 def python(_: Settings) -> Iterator[Finding]:
@@ -55,12 +62,12 @@ def model(settings: Settings) -> Iterator[Finding]:
 
 def file_limit(settings: Settings) -> Iterator[Finding]:
     """How many files and connections the system allows; the service raises its own limit as far as that."""
-    wanted = (settings.max_streams + OTHER_REQUESTS) * FILES_A_STREAM + OTHER_FILES
+    wanted = files_needed(settings.max_streams)
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     if hard == resource.RLIM_INFINITY or hard >= wanted:
         yield Finding("files", OK, say("doctor.files", streams=settings.max_streams))
     else:
-        streams = max(0, (hard - OTHER_FILES) // FILES_A_STREAM - OTHER_REQUESTS)
+        streams = max(0, (hard - OTHER_FILES) // FILES_PER_STREAM - OTHER_REQUESTS)
         yield Finding(
             "files", WARN, say("doctor.files_few", limit=hard, streams=streams, wanted=wanted)
         )
