@@ -12,7 +12,7 @@ const files = (folder, ending) => readdirSync(new URL(folder, ROOT), { recursive
 
 const english = JSON.parse(read('static/i18n/en.json'));
 const chinese = JSON.parse(read('static/i18n/zh-CN.json'));
-const SERVER = ['error.', 'server.', 'builtin.', 'cli.'];
+const SERVER = ['error.', 'server.', 'builtin.', 'cli.', 'setup.'];
 const pageKeys = Object.keys(english).filter((key) => !SERVER.some((prefix) => key.startsWith(prefix)));
 const sources = [...files('static/js/', '.js'), ...files('templates/', '.html')].map((path) => ({ path, text: read(path) }));
 const holes = (/** @type {string} */ text) => [...text.matchAll(/\{\w+\}/g)].map(String).sort();

@@ -166,7 +166,7 @@ def test_a_python_that_is_too_old(tmp_path: Path) -> None:
     old.chmod(0o755)
     for command in (str(old), "scripts/setup.py", "run"), (str(old), "app.py"):
         english, chinese = said(tmp_path, *command, PATH=str(tmp_path))
-        assert one_line(english).startswith("Python 3.11 or newer is needed, this is 3.8.")
+        assert one_line(english).startswith("Python 3.11 or newer is needed; this is 3.8.")
         assert one_line(chinese).startswith("需要 Python 3.11 或更新的版本，当前是 3.8。")
 
 
