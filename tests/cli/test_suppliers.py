@@ -12,17 +12,10 @@ pytestmark = pytest.mark.server
 
 def test_options_are_set_changed_and_removed(run: Run, model_server: ModelServer) -> None:
     add = ["suppliers", "add", "--base-url", model_server.base_url, "--name", "with-options"]
-    options = [
-        "-o",
-        "idle_seconds=120",
-        "-o",
-        'headers={"X-Team": "blue"}',
-        "-o",
-        "stream_usage=no",
-    ]
-    refused = run(*add, *options, "--json", input="sk-options\n")
-    assert refused.exit_code == 1  # stream_usage must be true or false
-    options[-1] = "stream_usage=false"
+    refused = run(*add, "-o", "idle_seconds=soon", input="sk-options\n")
+    assert refused.exit_code == 1 and "idle_seconds" in refused.stderr
+    options = ["-o", "idle_seconds=120", "-o", 'headers={"X-Team": "blue"}']
+    options += ["-o", "stream_usage=false"]
     added = run(*add, *options, "--json", input="sk-options\n")
     assert added.exit_code == 0, added.output
     expected = {"idle_seconds": 120, "headers": {"X-Team": "***"}, "stream_usage": False}
