@@ -12,8 +12,8 @@
     └── AnswerTooLong, Interrupted, NotSaved, Internal
 
 An error has a code for programs, a catalogue key with parameters for people, and an HTTP status.
-Its text is made in two places only: the JSON handler and the `error` event. Text of foreign errors is
-never a parameter.
+Its text is made in two places only: the JSON handler and the `error` event. Text of foreign errors
+is never a parameter.
 """
 
 from collections.abc import Mapping

@@ -122,7 +122,10 @@ def test_a_home_that_cannot_be_written(tmp_path: Path) -> None:
 
 def test_settings_that_are_wrong(tmp_path: Path) -> None:
     english, chinese = said(tmp_path, CHATAPP_AUTH="maybe", CHATAPP_MAX_STREAMS="many")
-    assert english == "CHATAPP_AUTH must be accounts or off.\nCHATAPP_MAX_STREAMS must be a whole number.\n"
+    assert (
+        english
+        == "CHATAPP_AUTH must be accounts or off.\nCHATAPP_MAX_STREAMS must be a whole number.\n"
+    )
     assert chinese == "CHATAPP_AUTH 应为 accounts 或 off。\nCHATAPP_MAX_STREAMS 应为整数。\n"
 
 
