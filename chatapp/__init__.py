@@ -7,7 +7,7 @@ from chatapp.settings import MB, Settings
 if TYPE_CHECKING:  # gunicorn's arbiter and chatapp.processes.supervisor import this package and must stay small and unpatched
     from flask_openapi3 import OpenAPI
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 JSON_BYTES = (
     2 * MB
 )  # a question of 100,000 characters, escaped, and room; uploads have a limit of their own

@@ -1,18 +1,19 @@
-"""Every error the product can name, drawn as one tree. A leaf: it imports nothing of ours.
+"""All errors of the product as one tree. This module imports nothing of ours.
 
     ChatAppError
     ├── InvalidRequest, Unauthorized, Forbidden, NotFound, MethodNotAllowed, OriginRefused
     ├── Busy, TooManyAnswers, DatabaseBusy, DatabaseNewer
     ├── TooLarge, UnsupportedFile, UnreadableFile, DiskFull
     ├── NoModel, ModelGone, ContextTooLong
-    ├── UpstreamError          (a supplier's own fault; the next are more precise)
+    ├── UpstreamError          (any error of a supplier; the next are more specific)
     │   ├── UpstreamUnreachable, UpstreamTimeout, UpstreamProtocol
     │   └── UpstreamAuth, UpstreamRateLimit, UpstreamQuota, UpstreamRefused
     ├── KnowledgeUnavailable, EmbedderUnavailable
     └── AnswerTooLong, Interrupted, NotSaved, Internal
 
-An error carries a code for programs, a catalogue key with parameters for people, and the HTTP status to suggest. It
-becomes words at two exits only: the JSON handler and the `error` event. Foreign error text is never a parameter.
+An error has a code for programs, a catalogue key with parameters for people, and an HTTP status.
+Its text is made in two places only: the JSON handler and the `error` event. Text of foreign errors
+is never a parameter.
 """
 
 from collections.abc import Mapping
@@ -21,7 +22,7 @@ Param = str | int
 
 
 class ChatAppError(Exception):
-    """The root. `detail` picks a more precise sentence (`error.<code>.<detail>`); `retry_after` is in seconds."""
+    """The root. `detail` selects the text `error.<code>.<detail>`; `retry_after` is in seconds."""
 
     code = "internal"
     status = 500
@@ -37,12 +38,12 @@ class ChatAppError(Exception):
 
     @property
     def key(self) -> str:
-        """The catalogue key of the sentence a person reads."""
+        """The catalogue key of the text."""
         return f"error.{self.code}.{self.detail}" if self.detail else f"error.{self.code}"
 
 
 class InvalidRequest(ChatAppError):
-    """A field is wrong: its name and the key of what it takes (`server.reason.<reason>`). What was sent is never repeated."""
+    """A field is invalid. The text `server.reason.<reason>` says why, without the value."""
 
     code, status = "invalid_request", 422
 
@@ -53,31 +54,31 @@ class InvalidRequest(ChatAppError):
 
 
 class Unauthorized(ChatAppError):
-    """Nobody is signed in, or what was shown does not match."""
+    """Not signed in, or invalid credentials."""
 
     code, status = "unauthorized", 401
 
 
 class Forbidden(ChatAppError):
-    """Signed in, but not allowed."""
+    """The current user is not allowed to do this."""
 
     code, status = "forbidden", 403
 
 
 class NotFound(ChatAppError):
-    """Not there, or somebody else's: the two are never told apart."""
+    """Missing, or another user's: deliberately indistinguishable."""
 
     code, status = "not_found", 404
 
 
 class MethodNotAllowed(ChatAppError):
-    """The address exists, the verb does not."""
+    """The path exists, the method does not."""
 
     code, status = "method_not_allowed", 405
 
 
 class OriginRefused(ChatAppError):
-    """A page of another origin asked."""
+    """The request comes from a page of another origin."""
 
     code, status = "origin_refused", 403
 
@@ -89,7 +90,7 @@ class Busy(ChatAppError):
 
 
 class TooManyAnswers(ChatAppError):
-    """The person's limit of live answers is reached."""
+    """The user's limit of live answers is reached."""
 
     code, status, retryable = "too_many_answers", 429, True
 
@@ -104,7 +105,7 @@ class Overloaded(TooManyAnswers):
 
 
 class Restarting(TooManyAnswers):
-    """The worker that was asked is about to leave; another one answers in a moment."""
+    """This worker is shutting down; another one will accept the request."""
 
     status = 503
 
@@ -113,133 +114,136 @@ class Restarting(TooManyAnswers):
 
 
 class DatabaseBusy(ChatAppError):
-    """Another process held the database for longer than the time-out."""
+    """Another process locked the database for longer than the time-out."""
 
     code, status, retryable = "database_busy", 503, True
 
 
 class DatabaseNewer(ChatAppError):
-    """The database was made by a newer version of this program."""
+    """A newer version of the product created the database."""
 
     code, status = "database_newer", 503
 
 
 class TooLarge(ChatAppError):
-    """A body, a file or a field is over its limit."""
+    """A body, file or field exceeds its limit."""
 
     code, status = "too_large", 413
 
 
 class UnsupportedFile(ChatAppError):
-    """Of a kind that no parser reads."""
+    """No parser reads this kind of file."""
 
     code, status = "unsupported_file", 415
 
 
 class UnreadableFile(ChatAppError):
-    """Of a known kind, but it cannot be read; `detail` says why."""
+    """A file of a supported kind cannot be read; `detail` says why."""
 
     code, status = "unreadable_file", 422
 
 
 class DiskFull(ChatAppError):
-    """No room to keep what was sent."""
+    """The disk is full."""
 
     code, status = "disk_full", 507
 
 
 class NoModel(ChatAppError):
-    """No model was chosen and there is no default."""
+    """No model is selected and there is no default."""
 
     code, status = "no_model", 409
 
 
 class ModelGone(ChatAppError):
-    """The chosen model is not offered any more."""
+    """The selected model is no longer offered."""
 
     code, status = "model_gone", 409
 
 
 class ContextTooLong(ChatAppError):
-    """The question does not fit into what the model can read."""
+    """The question exceeds the model's context."""
 
     code, status = "context_too_long", 413
 
 
 class UpstreamError(ChatAppError):
-    """A supplier answered with a fault of its own."""
+    """The supplier responded with an error."""
 
     code, status, retryable = "upstream_error", 502, True
 
 
 class UpstreamUnreachable(UpstreamError):
-    """No connection to the supplier."""
+    """The supplier cannot be reached."""
 
     code = "upstream_unreachable"
 
 
 class UpstreamTimeout(UpstreamError):
-    """The supplier did not go on in time."""
+    """The supplier exceeded a time limit."""
 
     code, status = "upstream_timeout", 504
 
 
 class UpstreamProtocol(UpstreamError):
-    """What came is not a chat answer."""
+    """The response is not a chat completion."""
 
     code = "upstream_protocol"
 
 
 class UpstreamAuth(UpstreamError):
-    """The key is refused."""
+    """The supplier rejects the key."""
 
     code, retryable = "upstream_auth", False
 
 
 class UpstreamRateLimit(UpstreamError):
-    """Too many requests; `retry_after` says when again."""
+    """Too many requests; `retry_after` is the supplier's."""
 
     code, status = "upstream_rate_limit", 429
 
 
 class UpstreamQuota(UpstreamError):
-    """The account is empty."""
+    """The account at the supplier has no credit."""
 
     code, status, retryable = "upstream_quota", 402, False
 
 
 class UpstreamRefused(UpstreamError):
-    """The supplier declined this request."""
+    """The supplier rejected this request."""
 
     code, status, retryable = "upstream_refused", 422, False
 
 
 class AnswerTooLong(ChatAppError):
-    """The answer grew over its limit."""
+    """The answer exceeds its limit."""
 
     code, retryable = "answer_too_long", True
 
 
 class Interrupted(ChatAppError):
-    """The process that wrote the answer is gone."""
+    """The process that wrote the answer has ended."""
 
     code, retryable = "interrupted", True
 
 
 class NotSaved(ChatAppError):
-    """The final state could not be committed."""
+    """The final state of the answer could not be committed."""
 
     code, retryable = "not_saved", True
 
 
 class KnowledgeUnavailable(ChatAppError):
-    """The documents cannot be searched."""
+    """The knowledge base cannot be searched."""
 
     code, status, retryable = "knowledge_unavailable", 503, True
 
 
 class EmbedderUnavailable(KnowledgeUnavailable):
-    """No vectors can be had: away, key, refused, garbled, dimension, none. `status_said` is the service's HTTP status, or 0."""
+    """The embedding service fails: away, key, refused, garbled, dimension or none.
+
+    `status_said` is its HTTP status, or 0.
+    """
 
     def __init__(self, detail: str, status_said: int = 0, model: str = "") -> None:
         super().__init__(f"embedder_{detail}", model=model)
@@ -247,13 +251,13 @@ class EmbedderUnavailable(KnowledgeUnavailable):
 
 
 class Internal(ChatAppError):
-    """A fault of ours; the log has the rest under the request id."""
+    """An error of the product; the log has the details under the request id."""
 
     retryable = True
 
 
 def status_of(code: str) -> int:
-    """Return the HTTP status that belongs to a code."""
+    """Return the HTTP status of a code."""
     return next(
         (kind.status for kind in _tree(ChatAppError) if kind.code == code), ChatAppError.status
     )

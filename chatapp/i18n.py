@@ -1,4 +1,4 @@
-"""The sentences people read: one catalogue per language, shared by the page, the API and the terminal."""
+"""Texts for people: one catalogue per language for page, API, terminal and set-up."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -13,24 +13,24 @@ DEFAULT = "en"
 
 @lru_cache
 def catalogue(language: str) -> Mapping[str, str]:
-    """Return all sentences of one language."""
+    """Return all texts of one language."""
     loaded: dict[str, str] = json.loads((FOLDER / f"{language}.json").read_text("utf-8"))
     return loaded
 
 
 def say(language: str, key: str, params: Mapping[str, Any] | None = None) -> str:
-    """Put a key into words; a more precise key without a sentence falls back to the one it refines."""
-    words = catalogue(language if language in LANGUAGES else DEFAULT)
-    while key not in words and key.count(".") > 1:
+    """Return the text of a key; a key without a text falls back to its prefix."""
+    texts = catalogue(language if language in LANGUAGES else DEFAULT)
+    while key not in texts and key.count(".") > 1:
         key = key.rpartition(".")[0]
-    sentence = words.get(key, words["error.internal"])
+    text = texts.get(key, texts["error.internal"])
     for name, value in (params or {}).items():
-        sentence = sentence.replace("{" + name + "}", str(value))
-    return sentence
+        text = text.replace("{" + name + "}", str(value))
+    return text
 
 
 def choose_language(wanted: Iterable[str]) -> str:
-    """Return the first language of ours in a list of tags, best first."""
+    """Return the first supported language of a list of tags, best first."""
     for tag in wanted:
         if tag.lower().startswith("zh"):
             return "zh-CN"

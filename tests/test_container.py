@@ -1,10 +1,11 @@
-"""The container's own steps, without a container engine: what goes in, what is run, as whom, and how it ends.
+"""The steps of the Dockerfile, executed without a container engine.
 
-Executed here: the copying of what .dockerignore lets through, every RUN of the build stage, and CMD and HEALTHCHECK of the image
-with its ENV, in a folder that cannot be written and, where the tests run as root, as `nobody`. /app and /data are folders of the
-test, port 8000 is a free one. What the network would bring is taken from this checkout (Python's packages, the embedding model,
-npm's packages), so set-up finds that done; the page's libraries are put into place anew. Not executed: pulling the base image,
-and the RUN of the last stage, which adds a user and the command `chatapp` to the system.
+Executed: copying the files that .dockerignore lets through, every RUN of the build stage, and CMD
+and HEALTHCHECK of the image with its ENV, in a read-only folder and, if the tests run as root, as
+`nobody`. /app and /data are folders of the test, port 8000 is a free one. Python's packages, the
+embedding model and npm's packages come from this checkout instead of the network, so set-up finds
+them done; the page's libraries are copied again. Not executed: pulling the base image, and the RUN
+of the last stage, which adds a user and the command `chatapp` to the system.
 """
 
 import http.client
@@ -75,7 +76,7 @@ def variables(stage: list[Step]) -> dict[str, str]:
 
 
 def context() -> list[str]:
-    """What `docker build` sends: files, by .dockerignore's rules (the last that fits decides; a folder's rule is its files')."""
+    """Return the files that `docker build` sends: .dockerignore's last matching rule decides."""
     rules = [
         line
         for line in (ROOT / ".dockerignore").read_text("utf-8").splitlines()
@@ -107,7 +108,7 @@ def context() -> list[str]:
     return found
 
 
-def test_the_image_gets_the_program_and_nothing_private() -> None:
+def test_the_build_context_has_the_program_and_nothing_private() -> None:
     sent = context()
     first = {path.partition("/")[0] for path in sent}
     assert {
@@ -148,7 +149,7 @@ def test_the_image_gets_the_program_and_nothing_private() -> None:
             ), source
 
 
-def test_the_image_runs_as_nobody_special_and_is_given_time_to_end() -> None:
+def test_the_image_runs_as_an_ordinary_user_with_time_to_stop() -> None:
     build, image = stages()
     assert build[0].rest.split()[0] == image[0].rest == "${PYTHON_IMAGE}"
     assert one(image, "USER").isdigit() and int(one(image, "USER")) > 0
@@ -170,7 +171,7 @@ def composed() -> dict[str, Any]:
     return service
 
 
-def test_compose_names_settings_that_there_are_and_listens_on_this_machine_only() -> None:
+def test_compose_names_existing_settings_and_listens_on_this_machine_only() -> None:
     text = (ROOT / "compose.yaml").read_text("utf-8")
     named = set(
         re.findall(
@@ -179,6 +180,10 @@ def test_compose_names_settings_that_there_are_and_listens_on_this_machine_only(
     )
     assert named <= settings().keys()
     assert composed()["ports"] == ["127.0.0.1:8000:8000"]
+    assert composed()["env_file"] == [{"path": ".env", "required": False}]
+    image = variables(stages()[-1])
+    for name in ("CHATAPP_HOME", "CHATAPP_BIND"):  # whatever a copied .env.example says
+        assert f"{name}={image[name]}" in composed()["environment"]
     yaml.safe_load(
         re.sub(r"^( *)# (?=( *[\w-]+:| *- \w+[:=]|[a-z]+:$))", r"\1", text, flags=re.MULTILINE)
     )
@@ -220,7 +225,7 @@ def made() -> Iterator[Path]:
 
 
 def take_what_the_network_brings(app: Path) -> None:
-    """Put this checkout's packages and model where set-up would, with an interpreter that nobody may run, too."""
+    """Link this checkout's packages and model, with an interpreter that `nobody` may run."""
     subprocess.run(
         [interpreter(), "-m", "venv", "--without-pip", app / ".venv"],
         check=True,
@@ -239,7 +244,7 @@ def take_what_the_network_brings(app: Path) -> None:
 
 
 def interpreter() -> str:
-    """Return a Python of our version that `nobody` may run, else ours."""
+    """Return a Python of this version that `nobody` may run, else this one."""
     own = os.path.realpath(sys.executable)
     system = shutil.which(
         f"python{sys.version_info[0]}.{sys.version_info[1]}", path="/usr/local/bin:/usr/bin"
@@ -262,7 +267,7 @@ def may_run(python: str) -> bool:
 
 
 def nobody() -> dict[str, Any]:
-    """How to become nobody, where that is allowed."""
+    """Return the arguments of Popen that run as `nobody`, if that is allowed."""
     if os.getuid() != 0:
         return {}
     entry = pwd.getpwnam("nobody")

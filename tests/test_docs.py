@@ -213,7 +213,7 @@ def test_every_python_package_is_pinned() -> None:
 
 
 def test_what_our_code_imports_stands_in_the_first_part_of_the_requirements() -> None:
-    own = read(ROOT / "requirements.txt").partition("# what those need")[0]
+    own = read(ROOT / "requirements.txt").partition("# required by these packages")[0]
     listed = {re.split(r"[=\[]", line)[0].lower() for line in own.splitlines() if "==" in line}
     code = "".join(read(path) for path in [*(ROOT / "chatapp").rglob("*.py"), ROOT / "wsgi.py"])
     imported = (

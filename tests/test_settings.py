@@ -1,5 +1,6 @@
-"""The environment is read once, and every fault is named at once."""
+"""The environment and `.env` are read once, and every fault is reported at once."""
 
+from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 
@@ -8,19 +9,36 @@ import pytest
 from chatapp.i18n import LANGUAGES, catalogue
 from chatapp.settings import Settings, SettingsError
 
+EnvFile = Callable[[str], Path]
 
-def test_nothing_has_to_be_set() -> None:
+
+@pytest.fixture
+def env_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> EnvFile:
+    """Write a settings file that is then read; no setting comes from the environment."""
+    for setting in fields(Settings):
+        monkeypatch.delenv(setting.metadata["name"], raising=False)
+    path = tmp_path / "settings"
+    monkeypatch.setenv("CHATAPP_ENV_FILE", str(path))
+
+    def write(text: str) -> Path:
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write
+
+
+def test_no_setting_is_required() -> None:
     settings = Settings.from_env({})
     assert settings.bind == "127.0.0.1:8000"
     assert settings.sql_url == f"sqlite:///{settings.home / 'chatapp.db'}"
     assert settings.sqlite_file == settings.home / "chatapp.db"
 
 
-def test_blank_is_unset() -> None:
+def test_blank_values_are_unset() -> None:
     assert Settings.from_env({"CHATAPP_BIND": " ", "OPENAI_API_KEY": ""}) == Settings.from_env({})
 
 
-def test_all_faults_are_named_together_and_no_value_is_repeated() -> None:
+def test_all_faults_are_reported_together_without_the_values() -> None:
     wrong = {
         "CHATAPP_HOME": "~nobody-of-that-name/data",
         "CHATAPP_CA_FILE": "no-such-file.pem",
@@ -40,7 +58,7 @@ def test_all_faults_are_named_together_and_no_value_is_repeated() -> None:
     assert "secret" not in str(caught.value) and "short" not in str(caught.value)
 
 
-def test_secrets_are_not_shown() -> None:
+def test_repr_hides_secrets() -> None:
     given = {
         "OPENAI_API_KEY": "sk-canary",
         "CHATAPP_TOKEN": "canary-canary-canary",
@@ -49,7 +67,7 @@ def test_secrets_are_not_shown() -> None:
     assert "canary" not in repr(Settings.from_env(given))
 
 
-def test_values_are_read_as_what_they_are() -> None:
+def test_values_get_their_types() -> None:
     settings = Settings.from_env(
         {
             "CHATAPP_HOME": "some/where",
@@ -67,28 +85,96 @@ def test_values_are_read_as_what_they_are() -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_setting_says_what_it_takes(language: str) -> None:
-    assert {f"cli.{setting.metadata['takes']}" for setting in fields(Settings)} <= catalogue(
-        language
-    ).keys()
+def test_every_setting_has_a_sentence_about_its_values(language: str) -> None:
+    sentences = {f"cli.{setting.metadata['expects']}" for setting in fields(Settings)}
+    assert sentences <= catalogue(language).keys()
 
 
-def test_faults_are_said_in_the_terminal_s_language(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_faults_are_in_the_language_of_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LC_ALL", "zh_CN.UTF-8")
     with pytest.raises(SettingsError, match="^CHATAPP_AUTH 应为 accounts 或 off。$"):
         Settings.from_env({"CHATAPP_AUTH": "maybe"})
 
 
-def test_a_settings_file_is_read_also_as_windows_writes_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("line", "value"),
+    [
+        # https://docs.docker.com/compose/how-tos/environment-variables/variable-interpolation/
+        ("X=VAL", "VAL"),
+        ('X="VAL"', "VAL"),
+        ("X='VAL'", "VAL"),
+        ("X=VAL # comment", "VAL"),
+        ("X=VAL# not a comment", "VAL# not a comment"),
+        ('X="VAL # not a comment"', "VAL # not a comment"),
+        ('X="VAL" # comment', "VAL"),
+        ("X='$OTHER'", "$OTHER"),
+        ("X='${OTHER}'", "${OTHER}"),
+        (r"X='Let\'s go!'", "Let's go!"),
+        (r'X="{\"hello\": \"json\"}"', '{"hello": "json"}'),
+        (r'X="some\tvalue"', "some\tvalue"),
+        (r"X='some\tvalue'", r"some\tvalue"),
+        (r"X=some\tvalue", r"some\tvalue"),
+        ('X=\'{\n  "hello": "json"\n}\'', '{\n  "hello": "json"\n}'),
+        # what Compose's documentation does not show
+        ("export X=VAL", "VAL"),
+        ("\n\n  X = VAL  \n\n", "VAL"),
+        ("X=VAL\t# comment", "VAL"),
+        ("X=it's", "it's"),
+        ("X=first\nX=second", "second"),
+    ],
+)
+def test_a_settings_file_means_the_same_as_in_compose(
+    env_file: EnvFile, line: str, value: str
 ) -> None:
-    file = tmp_path / "settings"
-    monkeypatch.setenv("CHATAPP_ENV_FILE", str(file))
+    env_file(line.replace("X", "CHATAPP_EMBEDDER_QUERY_PREFIX"))
+    assert Settings.from_env().query_prefix == value
+
+
+def test_comments_and_empty_values_leave_the_default(env_file: EnvFile) -> None:
+    env_file("# CHATAPP_AUTH=off\n\nCHATAPP_REWRITE=\nCHATAPP_BIND= # the default\nCHATAPP_URL\n")
+    assert Settings.from_env() == Settings.from_env({})
+
+
+def test_a_dollar_sign_is_never_interpolated(
+    env_file: EnvFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTHER", "interpolated")
+    for value in ("a$OTHER-b", '"a$OTHER-b"', "'a$OTHER-b'"):
+        env_file(f"CHATAPP_ADMIN_PASSWORD={value}\n")
+        assert Settings.from_env().admin_password == "a$OTHER-b"
+
+
+def test_a_settings_file_may_be_written_on_windows(env_file: EnvFile) -> None:
+    file = env_file("")
     file.write_bytes("CHATAPP_LOG_LEVEL=debug\r\nOPENAI_MODELS=模型\r\n".encode("utf-8-sig"))
-    assert (Settings.from_env().log_level, Settings.from_env().openai_models) == (
-        "debug",
-        ("模型",),
-    )
+    settings = Settings.from_env()
+    assert (settings.log_level, settings.openai_models) == ("debug", ("模型",))
     file.write_bytes("OPENAI_MODELS=模型\n".encode("gb18030"))
     with pytest.raises(SettingsError, match=str(file)):
         Settings.from_env()
+
+
+def test_the_environment_wins_over_the_file(
+    env_file: EnvFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    env_file("CHATAPP_AUTH=off\nWEB_CONCURRENCY=3\n")
+    monkeypatch.setenv("CHATAPP_AUTH", "accounts")
+    assert (Settings.from_env().auth, Settings.from_env().workers) == ("accounts", 3)
+
+
+def test_faults_of_the_file_name_their_lines(
+    env_file: EnvFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = env_file(
+        "# a comment\n\nCHATAPP_PROXY http://proxy:3128\nCHATAPP_AUTH=maybe\n"
+        "WEB_CONCURRENCY=many\nCHATAPP_TOKEN='unclosed\n"
+    )
+    monkeypatch.setenv("WEB_CONCURRENCY", "few")
+    monkeypatch.setenv("CHATAPP_BIND", "nowhere")
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_env()
+    third, sixth, bind, workers, auth = str(caught.value).splitlines()
+    assert f"Line 3 of {file} is invalid." in third and f"Line 6 of {file}" in sixth
+    assert bind.startswith("CHATAPP_BIND must be") and bind.endswith(".")
+    assert workers.startswith("WEB_CONCURRENCY must be") and workers.endswith(".")
+    assert auth == f"CHATAPP_AUTH must be accounts or off. ({file}:4)"

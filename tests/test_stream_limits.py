@@ -1,4 +1,4 @@
-"""How many streams and other requests there is room for, under real limits of open files."""
+"""Streams and other requests allowed under real limits of open files."""
 
 import subprocess
 import sys
@@ -20,12 +20,7 @@ print(streams_allowed(streams), other_requests_allowed(streams))
 @pytest.mark.parametrize(
     ("soft", "hard", "streams", "expected"),
     [
-        (
-            1024,
-            16384,
-            2000,
-            (2000, 200),
-        ),  # the usual machine: the limit is raised to what is needed
+        (1024, 16384, 2000, (2000, 200)),  # a usual machine: the limit is raised
         (8192, 16384, 2000, (2000, 200)),
         (256, 256, 2000, (64, 64)),
         (1024, 1024, 2000, (384, 128)),

@@ -1,7 +1,8 @@
-"""One answer, read to its end through as many connections as it takes, as the page does it (static/js/net/run.js).
+"""Read one answer to its end, across as many connections as necessary, as the page does it.
 
-A drop is never a stop: the answer goes on at the service, and what was missed follows by position (`Last-Event-ID`). A question
-whose answer has no name yet is sent again under its own number (`client_message_id`), which attaches to the first.
+A dropped connection does not stop the answer: the next one continues at the last position
+(`Last-Event-ID`). Until the message id is known, the question is sent again with the same
+`client_message_id`, which attaches to the first request.
 """
 
 import http.client
@@ -17,9 +18,9 @@ from chatapp.cli.terminal import End, say
 from chatapp.core.sse import Decoder
 
 PATH = "/chat/stream"
-SILENCE_SECONDS = 30  # three missed pings, which come every 10 s
+SILENCE_SECONDS = 30  # three missed pings
 BACKOFF_SECONDS = (0.5, 10)
-TRIES = 7  # of a question whose answer has no name yet
+TRIES = 7  # while the message id is unknown
 GIVE_UP_SECONDS = 300
 STOP_SECONDS = 5
 PIECE_BYTES = 65536
@@ -28,7 +29,7 @@ Event = dict[str, Any]
 
 
 class Answer:
-    """An answer that was asked for here. `on_gap` is told when its connection is gone."""
+    """An answer and its connection; `on_gap` is called when the connection is lost."""
 
     def __init__(
         self, service: Service, question: dict[str, Any], on_gap: Callable[[], None]
@@ -39,13 +40,16 @@ class Answer:
         self._position = ""
         self._connected = False
         self._tries = 0
-        self._heard = time.monotonic()
+        self._last_event = time.monotonic()
         self.message_id: str | None = None
 
     def events(self) -> Iterator[Event]:
-        """Yield the events as they come, the terminal one last. Raises Unreachable, Refused; End where it was lost for long."""
+        """Yield events until the terminal one.
+
+        Raises Unreachable, Refused, or End if the connection is lost for too long.
+        """
         while True:
-            told = 0
+            retry_after = 0
             try:
                 for event in self._connect(SILENCE_SECONDS):
                     yield event
@@ -55,13 +59,13 @@ class Answer:
                 if not self._connected:
                     raise Unreachable(self._service.url) from fault
             except Refused as refused:
-                if self.message_id is None or not refused.passing:
+                if self.message_id is None or not refused.temporary:
                     raise
-                told = refused.retry_after
-            self._pause(told)
+                retry_after = refused.retry_after
+            self._pause(retry_after)
 
     def stop(self) -> bool:
-        """End the answer at the service; say whether it has ended. One that has no name yet is waited for."""
+        """Stop the answer at the service and return whether that worked; wait for its id first."""
         try:
             if self.message_id is None:
                 for _ in self._connect(STOP_SECONDS):
@@ -107,7 +111,7 @@ class Answer:
             for message in decoder.feed(data):
                 event = self._event(message.data)
                 self._position = message.last_id or self._position
-                self._tries, self._heard = 0, time.monotonic()
+                self._tries, self._last_event = 0, time.monotonic()
                 if event["type"] == "context":
                     self.message_id = str(event["message_id"])
                 yield event
@@ -115,23 +119,21 @@ class Answer:
     def _event(self, data: str) -> Event:
         try:
             event: Event = json.loads(data)
-            event[
-                "message_id" if event["type"] == "context" else "data"
-            ]  # what nobody can do without
+            event["message_id" if event["type"] == "context" else "data"]  # required
             return event
         except (ValueError, KeyError, TypeError) as fault:
             raise End(
                 say("service.unexpected", url=self._service.url, status=200), "unexpected"
             ) from fault
 
-    def _pause(self, told: int) -> None:
-        """Wait before the next connection; end where it makes no sense any more."""
+    def _pause(self, retry_after: int) -> None:
+        """Wait before the next connection; raise if further attempts make no sense."""
         if self.message_id is None and self._tries >= TRIES:
             raise Unreachable(self._service.url)
-        if time.monotonic() - self._heard > GIVE_UP_SECONDS:
+        if time.monotonic() - self._last_event > GIVE_UP_SECONDS:
             raise End(say("ask.lost"), "lost")
         self._on_gap()
         first, longest = BACKOFF_SECONDS
-        full = first if told else min(first * 2**self._tries, longest)
+        full = first if retry_after else min(first * 2**self._tries, longest)
         self._tries += 1
-        time.sleep(told + full * (0.5 + random.random() / 2))
+        time.sleep(retry_after + full * (0.5 + random.random() / 2))

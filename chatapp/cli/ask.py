@@ -1,4 +1,4 @@
-"""`ask`: a question, its answer as it is written, and its sources."""
+"""`ask`: ask a question, stream the answer, print its sources."""
 
 import json
 import sys
@@ -26,9 +26,9 @@ from chatapp.cli.terminal import (
 )
 from chatapp.settings import Settings
 
-LAST = "terminal.json"  # in the home folder: which session the terminal was in, by service
+LAST = "terminal.json"  # in the home folder: the last session for each service
 QUOTE_LINES = 2
-LONG_GAP = 3  # attempts to connect, after which a person is told
+LONG_GAP = 3  # attempts to reconnect before a message is printed
 STAGES = {
     "reading": "ask.reading",
     "rewriting": "ask.rewriting",
@@ -54,33 +54,33 @@ def ask(
     go_on: bool,
     as_json: bool,
 ) -> None:
-    """Ask, and read the answer as it is written."""
+    """Ask, and print the answer as it streams."""
     settings = Settings.from_env()
     service = Service.from_settings(settings)
     text = sys.stdin.buffer.read().decode("utf-8", "replace") if question == "-" else question
     if not text.strip():
         raise End(say("ask.blank"), "blank")
     if go_on and not session:
-        session = _last(settings, service)
+        session = _last_session(settings, service)
     body: dict[str, Any] = {"question": text} | ({"session_id": session} if session else {})
-    if chosen := _chosen(service, bases, session):
-        body["knowledge_config"] = {"knowledge_base_id": chosen}
+    if base_ids := _base_ids(service, bases, session):
+        body["knowledge_config"] = {"knowledge_base_id": base_ids}
     if model:
         supplier, slash, name = model.partition("/")
         body["llm_config"] = {"supplier": supplier, "model": name} if slash else {"model": model}
-    shown = Shown(quiet=as_json)
+    shown = Printer(quiet=as_json)
     answer = Answer(service, body, shown.gap)
     try:
         for event in answer.events():
             shown.event(event)
             if event["type"] == "context":
-                _remember(settings, service, str(event["session_id"]))
+                _remember_session(settings, service, str(event["session_id"]))
     except KeyboardInterrupt:
         shown.end_line()
         raise End(
             say("ask.stopped" if answer.stop() else "ask.not_stopped"), "stopped", INTERRUPTED
         ) from None
-    except BrokenPipeError:  # the reader has gone, as in “ask … | head”
+    except BrokenPipeError:  # the reader closed the pipe, as in “ask … | head”
         answer.stop()
         raise
     finally:
@@ -88,15 +88,15 @@ def ask(
     _end(shown, as_json)
 
 
-def _chosen(service: Service, names: tuple[str, ...], session: str | None) -> list[str]:
-    """Return the bases to ask: those that are named, else the session's own, else all that hold something of one's own."""
+def _base_ids(service: Service, names: tuple[str, ...], session: str | None) -> list[str]:
+    """Return the named bases; the session's own if none; without a session all that have files."""
     if names or session:
         return [find_base(service, name)["id"] for name in names]
     return [base["id"] for base in list_of(service) if base["files"] and not base["bundled"]]
 
 
-class Shown:
-    """The answer as it stands on the terminal. What follows a `reset` is printed only from where it differs."""
+class Printer:
+    """The answer on the terminal. After a `reset` only text that differs is printed."""
 
     def __init__(self, quiet: bool) -> None:
         self._quiet = quiet
@@ -111,7 +111,7 @@ class Shown:
         self.error: dict[str, Any] | None = None
 
     def event(self, event: dict[str, Any]) -> None:
-        """Take one event of the wire."""
+        """Handle one event of the stream."""
         kind, data = event["type"], event["data"]
         self._gaps = 0
         if kind == "context":
@@ -131,14 +131,14 @@ class Shown:
             self.stage(STAGES.get(data if kind == "status" else kind, ""))
 
     def stage(self, key: str | None) -> None:
-        """Say what is being done, on a line that goes away again; only to a person, and not in the middle of the text."""
+        """Show the stage on a line that is erased later; only on a terminal and before the text."""
         if not key or self._quiet or self._open_line or not sys.stderr.isatty():
             return
         click.echo(f"\r\x1b[K{say(key)}", nl=False, err=True)
         self._staged = True
 
     def gap(self) -> None:
-        """Say that the connection is gone; in the middle of the text only when it takes a while."""
+        """Show that the connection is lost; within the text only after several attempts."""
         self._gaps += 1
         self.stage("ask.gap")
         if self._open_line and self._gaps == LONG_GAP:
@@ -146,7 +146,7 @@ class Shown:
             note(say("ask.gap"))
 
     def end_line(self) -> None:
-        """Leave the cursor at the beginning of a line."""
+        """Move the cursor to the beginning of a line."""
         self._clear_stage()
         if self._open_line:
             self._open_line = False
@@ -158,7 +158,7 @@ class Shown:
             return
         new = self.text[len(self._printed) :]
         if not self.text.startswith(self._printed):
-            if self._printed.startswith(self.text):  # after a reset: this much stands there already
+            if self._printed.startswith(self.text):  # after a reset: printed already
                 return
             self.end_line()
             note(say("ask.again"))
@@ -175,8 +175,8 @@ class Shown:
             click.echo("\r\x1b[K", nl=False, err=True)
 
 
-def _end(shown: Shown, as_json: bool) -> None:
-    """Print what follows the text: the sources, or what went wrong."""
+def _end(shown: Printer, as_json: bool) -> None:
+    """Print the sources, or the error, after the text."""
     if as_json:
         result: dict[str, Any] = {"answer": shown.text, "sources": shown.sources}
         result |= {name: shown.context.get(name) for name in ("session_id", "message_id")}
@@ -196,7 +196,7 @@ def _end(shown: Shown, as_json: bool) -> None:
         raise End(plain(shown.error["data"]), shown.error["code"])
 
 
-def _print_sources(shown: Shown) -> None:
+def _print_sources(shown: Printer) -> None:
     cited = [source for source in shown.sources if source["n"] in shown.done.get("citations", [])]
     if not cited and shown.error is None:
         note(say("ask.nothing_cited", of=plain(shown.context.get("data") or "")))
@@ -213,21 +213,21 @@ def _print_sources(shown: Shown) -> None:
 # the terminal's last session
 
 
-def _last(settings: Settings, service: Service) -> str:
+def _last_session(settings: Settings, service: Service) -> str:
     found = _sessions(settings).get(service.url)
     if not found:
         raise End(say("ask.no_session"), "no_session")
     return found
 
 
-def _remember(settings: Settings, service: Service, session_id: str) -> None:
+def _remember_session(settings: Settings, service: Service, session_id: str) -> None:
     try:
         settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
         file = Path(settings.home / LAST)
         file.write_text(
             json.dumps({**_sessions(settings), service.url: session_id}) + "\n", encoding="utf-8"
         )
-    except OSError:  # somebody else's home: --continue has nothing to go on with, that is all
+    except OSError:  # another user's home: only --continue does not work
         return
 
 

@@ -1,7 +1,7 @@
-"""The command line, `python -m chatapp …`. Texts come from the catalogue, in the terminal's language.
+"""The command line, `python -m chatapp …`. Texts come from the catalogue.
 
-A command's module is loaded when the command is called: the service itself runs `prepare` at every start, and that must not
-wait for the others.
+A command's module is loaded when the command is called: the service runs `prepare` at every start,
+and must not wait for the other modules.
 """
 
 import sys
@@ -9,11 +9,11 @@ import sys
 import click
 
 from chatapp.cli.forms import Group, run
-from chatapp.cli.terminal import put, say
+from chatapp.cli.terminal import error_text, say
 from chatapp.errors import ChatAppError
 from chatapp.settings import SettingsError
 
-# command: where it is, and its line in the list; without one it is not listed
+# command: its module and object, and the key of its help; without a help it is not listed
 PLACES = {
     "ask": ("chatapp.cli.ask:ask", "cli.help.ask"),
     "sync": ("chatapp.cli.sync:sync", "cli.help.sync"),
@@ -34,12 +34,12 @@ def commands() -> None:
 
 
 def main() -> None:
-    """Run a command; what goes wrong is one sentence and exit code 1."""
+    """Run a command; report an error in one sentence and exit with 1."""
     try:
         run(commands)
     except SettingsError as fault:
         sys.exit(str(fault))
     except ChatAppError as fault:
-        sys.exit(put(fault))
+        sys.exit(error_text(fault))
     except PermissionError as fault:
         sys.exit(say("home_unwritable", home=fault.filename))

@@ -1,4 +1,4 @@
-"""`doctor`: looks at everything the service needs, and says what to do. It changes nothing and starts nothing."""
+"""`doctor`: check everything the service needs. It changes and starts nothing."""
 
 from collections.abc import Callable, Iterable
 
@@ -30,10 +30,10 @@ CHECKS: tuple[Callable[[Settings], Iterable[Finding]], ...] = (
 @click.command(cls=Command, help=say("help.doctor.long"))
 @as_json
 def doctor(as_json: bool) -> None:
-    """Check everything, and say what to do."""
+    """Run all checks and print what to do."""
     findings: list[Finding] = []
 
-    def tell(finding: Finding) -> None:
+    def report(finding: Finding) -> None:
         findings.append(finding)
         if not as_json:
             word = {OK: say("doctor.ok"), WARN: say("doctor.warn"), FAIL: say("doctor.fail")}[
@@ -45,11 +45,11 @@ def doctor(as_json: bool) -> None:
         settings = Settings.from_env()
     except SettingsError as fault:
         for line in str(fault).splitlines():
-            tell(Finding("settings", FAIL, line))
+            report(Finding("settings", FAIL, line))
     else:
         for check in CHECKS:
             for finding in check(settings):
-                tell(finding)
+                report(finding)
     failed = sum(finding.state == FAIL for finding in findings)
     warned = sum(finding.state == WARN for finding in findings)
     if as_json:

@@ -1,4 +1,4 @@
-"""Measuring how well answers are found."""
+"""`eval`: measure retrieval and the built-in model."""
 
 from __future__ import annotations
 
@@ -23,10 +23,9 @@ STEPS = {"indexing": "eval.indexing", "asking": "eval.asking", "foreign": "eval.
 )
 @click.option("--words-only", is_flag=True, help=say("option.words_only"))
 def evaluation(file: Path, words_only: bool) -> None:
-    """Measure how well answers are found, on questions in SQuAD's format; what is stored here is not touched."""
-    from chatapp.knowledge.evaluate import (
-        evaluate,
-    )  # it needs the built-in model, which no other command does
+    """Measure on questions in SQuAD's format, without touching stored data."""
+    # imported here: no other command needs the built-in model
+    from chatapp.knowledge.evaluate import evaluate
 
     try:
         report = evaluate(

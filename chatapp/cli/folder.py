@@ -1,6 +1,6 @@
-"""A folder on disk, held against the files of a knowledge base: what to upload, replace, remove. Nothing is sent here.
+"""Compare a folder with the files of a knowledge base: what to upload, replace and remove.
 
-Files are told apart by their content and their name, as a base keeps them: a file's name is its last part, without folders.
+Files are identified by content and name; a name has no folders. Nothing is sent here.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ PIECE_BYTES = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Local:
-    """A file of the folder; `place` is its path within it."""
+    """A file of the folder; `place` is its path in the folder."""
 
     path: Path
     place: str
@@ -29,13 +29,17 @@ class Local:
 
     @property
     def name(self) -> str:
-        """What the base calls it: in one Unicode form, blanks as one."""
-        return shown_name(self.path.name)
+        """The name in the knowledge base: normalised Unicode and spaces."""
+        return normalised_name(self.path.name)
 
 
 @dataclass(slots=True)
 class Plan:
-    """What makes a base hold what the folder holds. `change`: a file and the row it replaces; the last two: place, and why."""
+    """The changes that make a base match a folder.
+
+    `change` pairs a file with the row it replaces; `skipped` and `unreadable` pair a place with the
+    reason.
+    """
 
     upload: list[Local] = field(default_factory=list)
     change: list[tuple[Local, dict[str, Any]]] = field(default_factory=list)
@@ -53,14 +57,14 @@ def make_plan(folder: Path, there: Sequence[Mapping[str, Any]]) -> Plan:
     for file in here:
         names.setdefault(file.md5, set()).add(file.name)
     for row in there:
-        known = shown_name(row["name"]) in names.get(row["md5"], ())
+        known = normalised_name(row["name"]) in names.get(row["md5"], ())
         (plan.keep if known else plan.remove).append(dict(row))
     kept = {row["md5"] for row in plan.keep}
     for file in here:
-        if file.md5 in kept:  # two files with the same bytes are one in a base
+        if file.md5 in kept:  # files with the same bytes are one file in a base
             continue
         kept.add(file.md5)
-        old = next((row for row in plan.remove if shown_name(row["name"]) == file.name), None)
+        old = next((row for row in plan.remove if normalised_name(row["name"]) == file.name), None)
         if old is None:
             plan.upload.append(file)
         else:
@@ -70,19 +74,19 @@ def make_plan(folder: Path, there: Sequence[Mapping[str, Any]]) -> Plan:
 
 
 def without_removing(plan: Plan) -> Plan:
-    """Return a plan that leaves everything in the base: what has changed then stands beside what it was."""
+    """Return a plan that removes nothing: changed files are added beside their old versions."""
     return replace(
         plan, upload=[*plan.upload, *(file for file, _ in plan.change)], change=[], remove=[]
     )
 
 
-def shown_name(name: str) -> str:
-    """Return a name as it can be compared: file systems and services differ in how they compose letters."""
+def normalised_name(name: str) -> str:
+    """Normalise a name for comparison: file systems compose letters differently."""
     return " ".join(unicodedata.normalize("NFC", name.encode("utf-8", "replace").decode()).split())
 
 
 def _read(folder: Path, plan: Plan) -> Iterator[Local]:
-    """Yield the files of a folder and its sub-folders, by name; hidden ones and links are left out unsaid."""
+    """Yield the files of a folder and its subfolders by name, without hidden files and links."""
 
     def unreadable(fault: OSError) -> None:
         plan.unreadable.append((_place(folder, Path(str(fault.filename))), fault.strerror or ""))
@@ -91,18 +95,16 @@ def _read(folder: Path, plan: Plan) -> Iterator[Local]:
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
             path = Path(place, name)
-            if name.startswith(".") or name.startswith(
-                "~$"
-            ):  # the second: what Office leaves beside an open file
+            if name.startswith(".") or name.startswith("~$"):  # the second: lock files of Office
                 continue
             try:
                 if stat.S_ISREG(path.lstat().st_mode):
-                    yield from _look(folder, path, plan)
+                    yield from _examine(folder, path, plan)
             except OSError as fault:
                 plan.unreadable.append((_place(folder, path), fault.strerror or ""))
 
 
-def _look(folder: Path, path: Path, plan: Plan) -> Iterator[Local]:
+def _examine(folder: Path, path: Path, plan: Plan) -> Iterator[Local]:
     md5 = hashlib.md5(usedforsecurity=False)
     size = 0
     with open(path, "rb") as opened:

@@ -1,7 +1,7 @@
-"""Commands as click knows them, in the reader's language: help, usage and what was written wrongly.
+"""click commands with help, usage and errors in the terminal's language.
 
-click's own words are English; here they come from the catalogue. A command that ends early (`End`) or meets one of our errors
-says so in a sentence, or as `{"error": …}` under --json.
+click's own texts are English; here they come from the catalogue. A command that ends early (`End`)
+or with one of our errors prints a sentence, or `{"error": …}` with --json.
 """
 
 import importlib
@@ -13,7 +13,16 @@ import click
 from click.core import ParameterSource
 
 from chatapp import i18n
-from chatapp.cli.terminal import INTERRUPTED, MISUSED, End, note, print_json, program, put, say
+from chatapp.cli.terminal import (
+    INTERRUPTED,
+    MISUSED,
+    End,
+    error_text,
+    note,
+    print_json,
+    program,
+    say,
+)
 from chatapp.errors import ChatAppError
 from chatapp.settings import terminal_language
 
@@ -24,7 +33,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Command(click.Command):
-    """A command that speaks the reader's language."""
+    """A command in the terminal's language."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(
@@ -33,34 +42,34 @@ class Command(click.Command):
         )
 
     def get_help_option(self, ctx: click.Context) -> click.Option | None:
-        """Explain --help in the reader's language."""
-        return _explained(super().get_help_option(ctx))
+        """Translate the help of --help."""
+        return _translated(super().get_help_option(ctx))
 
     def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the line that shows how the command is written."""
+        """Write the usage line."""
         formatter.write_usage(
             ctx.command_path, " ".join(self.collect_usage_pieces(ctx)), say("form.usage") + " "
         )
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write what can be added."""
+        """Write the options."""
         _write_options(self, ctx, formatter)
 
     def format_arguments(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write nothing: what an argument is stands in the command's help."""
+        """Write nothing: the help of the command describes its arguments."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run it; what ends it early is said here."""
+        """Run the command and report an error."""
         try:
             return super().invoke(ctx)
         except ChatAppError as fault:
-            _finish(ctx, End(put(fault), fault.code))
+            _finish(ctx, End(error_text(fault), fault.code))
         except End as end:
             _finish(ctx, end)
 
 
 class Group(click.Group):
-    """A group of commands that speaks the reader's language; `places` says in which modules some of them are."""
+    """A group of commands in the terminal's language; `places` are commands in other modules."""
 
     command_class = Command
 
@@ -75,28 +84,28 @@ class Group(click.Group):
         self._places = dict(places or {})
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Name all commands, in the order in which they were written down."""
+        """Return the names of all commands in the order of definition."""
         return [*self._places, *(name for name in self.commands if name not in self._places)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Load a command when it is asked for: `prepare` runs at every start and must not wait for the others."""
+        """Return a command, importing its module now."""
         if cmd_name in self._places and cmd_name not in self.commands:
             module, _, attribute = self._places[cmd_name][0].partition(":")
             self.add_command(getattr(importlib.import_module(module), attribute), cmd_name)
         return super().get_command(ctx, cmd_name)
 
     def get_help_option(self, ctx: click.Context) -> click.Option | None:
-        """Explain --help in the reader's language."""
-        return _explained(super().get_help_option(ctx))
+        """Translate the help of --help."""
+        return _translated(super().get_help_option(ctx))
 
     def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the line that shows how the command is written."""
+        """Write the usage line."""
         formatter.write_usage(
             ctx.command_path, " ".join(self.collect_usage_pieces(ctx)), say("form.usage") + " "
         )
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write what can be added, then the commands; those of other modules without loading them."""
+        """Write the options, then the commands, without importing their modules."""
         _write_options(self, ctx, formatter)
         loaded = {name: command for name, command in self.commands.items() if not command.hidden}
         helps = {
@@ -116,11 +125,11 @@ class Group(click.Group):
 
 
 def run(group: click.Group) -> None:
-    """Run what the command line says; end with 0 done, 1 not done, 2 written wrongly, 130 for a Ctrl-C."""
+    """Run the command line; exit with 0 for success, 1 failure, 2 invalid usage, 130 Ctrl-C."""
     try:
         status = group.main(prog_name=program(), standalone_mode=False)
     except click.UsageError as fault:
-        _show(fault)
+        _report_usage(fault)
         sys.exit(MISUSED)
     except (click.Abort, KeyboardInterrupt):
         note("")
@@ -129,7 +138,7 @@ def run(group: click.Group) -> None:
 
 
 def as_json(command: F) -> F:
-    """Give a command --json."""
+    """Add --json to a command."""
     option: Callable[[F], F] = click.option(
         "--json", "as_json", is_flag=True, help=say("option.json")
     )
@@ -137,7 +146,7 @@ def as_json(command: F) -> F:
 
 
 def given(name: str) -> bool:
-    """Tell whether an option of the running command was written on the command line."""
+    """Return whether an option was given on the command line."""
     return click.get_current_context().get_parameter_source(name) == ParameterSource.COMMANDLINE
 
 
@@ -149,7 +158,7 @@ def _finish(ctx: click.Context, end: End) -> None:
     ctx.exit(end.status)
 
 
-def _explained(option: click.Option | None) -> click.Option | None:
+def _translated(option: click.Option | None) -> click.Option | None:
     if option is not None:
         option.help = say("form.help")
     return option
@@ -170,17 +179,17 @@ def _write_options(
             )
 
 
-def _show(fault: click.UsageError) -> None:
-    """Say what was written wrongly, and where to read how it is written."""
+def _report_usage(fault: click.UsageError) -> None:
+    """Report invalid usage and how to show the help."""
     if isinstance(fault, click.exceptions.NoArgsIsHelpError):
         note(fault.message)
         return
-    note(_wrong(fault))
+    note(_usage_error(fault))
     if fault.ctx is not None:
         note(say("form.see", command=f"{fault.ctx.command_path} --help"))
 
 
-def _wrong(fault: click.UsageError) -> str:
+def _usage_error(fault: click.UsageError) -> str:
     if isinstance(fault, click.NoSuchOption):
         return say("form.no_option", name=fault.option_name)
     if isinstance(fault, click.exceptions.NoSuchCommand):

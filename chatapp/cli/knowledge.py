@@ -1,4 +1,4 @@
-"""`knowledge`: knowledge bases of the running service, listed, made, searched, deleted."""
+"""`knowledge`: list, create, search and delete knowledge bases of the running service."""
 
 from typing import Any
 
@@ -32,7 +32,7 @@ def knowledge() -> None:
 @knowledge.command("list", help=say("help.knowledge.list"))
 @as_json
 def list_bases(as_json: bool) -> None:
-    """List your knowledge bases, then the bundled manual."""
+    """List the user's knowledge bases, then the bundled manual."""
     bases = Service.from_settings().call("GET", PATH)["items"]
     if as_json:
         print_json(bases)
@@ -55,7 +55,7 @@ def list_bases(as_json: bool) -> None:
 @click.option("--description", metavar="TEXT", default="", help=say("option.description"))
 @as_json
 def create(name: str, description: str, as_json: bool) -> None:
-    """Make an empty knowledge base."""
+    """Create an empty knowledge base."""
     service = Service.from_settings()
     if any(base["name"] == " ".join(name.split()) for base in list_of(service)):
         raise End(say("knowledge.taken", name=name), "taken")
@@ -92,7 +92,7 @@ def delete(name: str, yes: bool, as_json: bool) -> None:
 )
 @as_json
 def search(query: str, name: str, count: int, as_json: bool) -> None:
-    """Show what a question finds."""
+    """Search a knowledge base and print the passages."""
     service = Service.from_settings()
     base = find_base(service, name)
     found = service.call("POST", f"{PATH}/{base['id']}/search", {"query": query, "k": count})[
@@ -109,14 +109,14 @@ def search(query: str, name: str, count: int, as_json: bool) -> None:
 
 
 def place_of(passage: dict[str, Any]) -> str:
-    """Return where a passage stands: file, page, heading."""
+    """Return the place of a passage: file, page, heading."""
     file = plain(passage["name"])
     place = say("ask.page", name=file, page=passage["page"]) if passage["page"] else file
     return f"{place} · {plain(passage['heading'])}" if passage["heading"] else place
 
 
 def find_base(service: Service, name: str) -> dict[str, Any]:
-    """Return the base of a name or id, or the only one whose name begins so; end with the names that there are."""
+    """Return the base with this name or id, or the only one whose name starts with it."""
     bases = list_of(service)
     if exact := named(bases, name):
         return exact
@@ -127,7 +127,7 @@ def find_base(service: Service, name: str) -> dict[str, Any]:
 
 
 def require_base(service: Service, name: str) -> dict[str, Any]:
-    """Return the base of a name or id, written in full: for what cannot be undone."""
+    """Return the base with this exact name or id, for commands that cannot be undone."""
     bases = list_of(service)
     found = named(bases, name)
     if found is None:
@@ -136,13 +136,13 @@ def require_base(service: Service, name: str) -> dict[str, Any]:
 
 
 def list_of(service: Service) -> list[dict[str, Any]]:
-    """Return all bases."""
+    """Return all knowledge bases."""
     bases: list[dict[str, Any]] = service.call("GET", PATH)["items"]
     return bases
 
 
 def named(bases: list[dict[str, Any]], name: str) -> dict[str, Any] | None:
-    """Return the base of a name or id, None where there is none; end where several have the name."""
+    """Return the base with this name or id, None if there is none; End if there are several."""
     found = [base for base in bases if name in (base["name"], base["id"])]
     if len(found) > 1:
         raise _unclear(name, found, "many")

@@ -1,7 +1,7 @@
-"""The running service, over HTTP: where it is, who asks, and its refusals as sentences.
+"""A client of the running service over HTTP: its address, the token, errors as sentences.
 
-On this machine the token lies in the home folder, and so does the address of the service that runs from it. A service
-elsewhere is named by CHATAPP_URL, with a token from its page in CHATAPP_TOKEN.
+For a service on this machine, address and token are in the home folder. CHATAPP_URL names a service
+on another machine, and CHATAPP_TOKEN a token made on its page.
 """
 
 import http.client
@@ -22,21 +22,18 @@ CONNECT_SECONDS = 10
 ANSWER_SECONDS = 60
 MOST_BYTES = 64 * 1024 * 1024
 PAGE = 1000
-PASSING = (
-    408,
-    429,
-)  # and all from 500 on, and what a network between answers to everything: worth another attempt
+TEMPORARY = (408, 429)  # and 500 and above, and a redirect or page of a network in between
 
 
 class Unreachable(End):
-    """Nothing answers there."""
+    """No service answers at this URL."""
 
     def __init__(self, url: str) -> None:
         super().__init__(say("service.away", url=url), "not_running")
 
 
 class Refused(End):
-    """The service says no, in the reader's language."""
+    """The service responded with an error, in the terminal's language."""
 
     def __init__(self, message: str, code: str, http_status: int, retry_after: int = 0) -> None:
         super().__init__(message, code)
@@ -44,13 +41,13 @@ class Refused(End):
         self.retry_after = retry_after
 
     @property
-    def passing(self) -> bool:
-        """Whether it may be another in a moment."""
-        return self.http_status in PASSING or self.http_status >= 500 or self.http_status < 300
+    def temporary(self) -> bool:
+        """Whether another attempt may succeed."""
+        return self.http_status in TEMPORARY or self.http_status >= 500 or self.http_status < 300
 
 
 def address_here(settings: Settings) -> str:
-    """Return where this home folder's service listens: as CHATAPP_BIND says, else where one runs, else where one would."""
+    """Return the address of this home's service: CHATAPP_BIND, a running one, the default."""
     return settings.bind if bind_is_set() else running(settings.home) or settings.bind
 
 
@@ -61,7 +58,7 @@ def url_here(settings: Settings) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """Where the service is, and what is shown to it."""
+    """The service's URL and credentials."""
 
     url: str
     token: str
@@ -69,17 +66,20 @@ class Service:
 
     @classmethod
     def from_settings(cls, settings: Settings | None = None) -> "Service":
-        """Return the service of this home folder, or the one that CHATAPP_URL names."""
+        """Return the service of this home folder, or the one at CHATAPP_URL."""
         settings = settings or Settings.from_env()
         url = settings.url or url_here(settings)
-        # The home's own token is never shown to another machine.
+        # The home's own token is never sent to another machine.
         own = _token(settings) if is_loopback(url) else ""
         return cls(url, own or settings.token, settings.ca_file)
 
     def call(
         self, method: str, path: str, body: Any = None, seconds: float = ANSWER_SECONDS
     ) -> Any:
-        """Send a request with a body of JSON, and return the answer's; None where it has none. Raises Unreachable, Refused."""
+        """Send a JSON request and return the JSON response, None if it is empty.
+
+        Raises Unreachable, Refused.
+        """
         data = None if body is None else json.dumps(body).encode()
         headers = {} if body is None else {"Content-Type": "application/json"}
         try:
@@ -91,7 +91,7 @@ class Service:
             raise Unreachable(self.url) from fault
 
     def items(self, path: str) -> list[dict[str, Any]]:
-        """Return a whole list, through as many pages as it has."""
+        """Return all items of a paged list."""
         found: list[dict[str, Any]] = []
         after = None
         while True:
@@ -104,7 +104,7 @@ class Service:
                 return found
 
     def read(self, response: http.client.HTTPResponse) -> Any:
-        """Read an answer of JSON; raise Refused for what is none, or is a refusal."""
+        """Read a JSON response; raise Refused for an error or anything else."""
         data = response.read(MOST_BYTES)
         if response.status == 204:
             return None
@@ -122,7 +122,7 @@ class Service:
 
     @contextmanager
     def connection(self, seconds: float) -> Iterator[http.client.HTTPConnection]:
-        """Connect, and close in the end. Proxies of the environment are not used."""
+        """Connect, and close at the end. Proxy variables are ignored."""
         parts = urlsplit(self.url)
         host = parts.hostname or ""
         made: http.client.HTTPConnection
@@ -142,12 +142,12 @@ class Service:
             made.close()
 
     def headers(self) -> dict[str, str]:
-        """Return what goes along with every request."""
+        """Return the headers of every request."""
         who = {"Authorization": f"Bearer {self.token}"} if self.token else {}
         return {"Accept-Language": terminal_language(), **who}
 
     def path(self, path: str) -> str:
-        """Return a path as it stands in a request."""
+        """Return the path of a request, below the path of the URL."""
         return quote(urlsplit(self.url).path, safe="/%") + path
 
     def _refused(self, response: http.client.HTTPResponse, error: Any) -> Refused:

@@ -15,7 +15,7 @@ from sqlalchemy.exc import ArgumentError, OperationalError
 from chatapp.chat.answers import heartbeats, reap
 from chatapp.cli.forms import Command, as_json
 from chatapp.cli.service import url_here
-from chatapp.cli.terminal import End, out, print_json, put, say
+from chatapp.cli.terminal import End, error_text, out, print_json, say
 from chatapp.errors import ChatAppError, DiskFull
 from chatapp.home import model_folder, url_of
 from chatapp.identity.accounts import LINK_HOURS, Accounts
@@ -150,7 +150,7 @@ def _explain(settings: Settings, fault: Exception) -> str:
         os.chmod(file, 0o600)
     except OSError as another:
         return (
-            put(DiskFull())
+            error_text(DiskFull())
             if another.errno == errno.ENOSPC
             else say("home_unwritable", home=settings.home)
         )

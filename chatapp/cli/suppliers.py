@@ -1,7 +1,12 @@
-"""`suppliers`: where models are had, of the running service. Keys are asked for and never shown."""
+"""`suppliers`: connect, change, test and delete the running service's suppliers of models.
 
+Keys are asked for and never shown.
+"""
+
+import json
 import sys
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import click
 
@@ -24,8 +29,23 @@ from chatapp.cli.terminal import (
 PATH = "/api/suppliers"
 KEY_VARIABLE = "CHATAPP_SUPPLIER_KEY"
 TEST_SECONDS = 90
-MODELS_PLACES = 60
-OWN_NAME = "builtin"  # of the built-in model, which no supplier may have
+MODELS_WIDTH = 60
+OWN_NAME = "builtin"  # the built-in model's supplier; no other may have this name
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _options(command: F) -> F:
+    """Add --option NAME=VALUE to a command."""
+    option: Callable[[F], F] = click.option(
+        "--option",
+        "-o",
+        "options",
+        multiple=True,
+        metavar="NAME=VALUE",
+        help=say("option.supplier_option"),
+    )
+    return option(command)
 
 
 @click.group(cls=Group, help=say("help.suppliers"))
@@ -53,7 +73,7 @@ def list_suppliers(as_json: bool) -> None:
                 r["name"],
                 r["base_url"],
                 yes if r["has_key"] else no,
-                cut(", ".join(r["models"]), MODELS_PLACES),
+                cut(", ".join(r["models"]), MODELS_WIDTH),
             ]
             for r in rows
         ],
@@ -63,7 +83,7 @@ def list_suppliers(as_json: bool) -> None:
 @suppliers.command(help=say("help.suppliers.presets"))
 @as_json
 def presets(as_json: bool) -> None:
-    """List the suppliers whose address is known."""
+    """List the suppliers with a known address."""
     rows = Service.from_settings().call("GET", f"{PATH}/presets")["items"]
     if as_json:
         print_json(rows)
@@ -88,6 +108,7 @@ def presets(as_json: bool) -> None:
 @click.option(
     "--model", "-m", "models", multiple=True, metavar="MODEL", help=say("option.supplier_model")
 )
+@_options
 @click.option("--key", "key", envvar=KEY_VARIABLE, hidden=True)
 @click.option("--untested", is_flag=True, help=say("option.untested"))
 @as_json
@@ -96,11 +117,13 @@ def add(
     base_url: str | None,
     name: str | None,
     models: tuple[str, ...],
+    options: tuple[str, ...],
     key: str | None,
     untested: bool,
     as_json: bool,
 ) -> None:
-    """Connect a supplier: ask for its key, try it, and save it."""
+    """Ask for a supplier's key, test the supplier and save it."""
+    parsed = _parse_options(options)
     if not preset and not base_url:
         raise End(say("suppliers.which"), "invalid_request")
     service = Service.from_settings()
@@ -113,10 +136,9 @@ def add(
     if preset and known is None:
         raise End(say("suppliers.no_preset", name=preset), "invalid_request")
     key = _key(key, str(known["label"] if known else base_url), known is None or known["needs_key"])
-    given = {"preset": preset, "base_url": base_url, "name": name}
-    body: dict[str, Any] = {field: value for field, value in given.items() if value} | (
-        {"api_key": key} if key else {}
-    )
+    given: dict[str, Any] = {"preset": preset, "base_url": base_url, "name": name}
+    given |= {"api_key": key, "options": parsed}
+    body: dict[str, Any] = {field: value for field, value in given.items() if value}
     offered: list[str] = []
     if not untested:
         tested = service.call(
@@ -138,11 +160,37 @@ def add(
         note(say("suppliers.no_models"))
 
 
+@suppliers.command("set", help=say("help.suppliers.set"))
+@click.argument("name", metavar="NAME")
+@click.option(
+    "--model", "-m", "models", multiple=True, metavar="MODEL", help=say("option.supplier_model")
+)
+@_options
+@as_json
+def change(name: str, models: tuple[str, ...], options: tuple[str, ...], as_json: bool) -> None:
+    """Change a supplier's models or options."""
+    parsed = _parse_options(options)
+    service = Service.from_settings()
+    row = _find(service, name)
+    if row["source"] == "environment":
+        raise End(say("suppliers.environment"), "forbidden")
+    if not models and not parsed:
+        raise End(say("not_done"), "invalid_request")
+    body: dict[str, Any] = {"models": list(models)} if models else {}
+    if parsed:
+        body["options"] = parsed
+    changed = service.call("PATCH", f"{PATH}/{row['id']}", body)
+    if as_json:
+        print_json(changed)
+        return
+    out(say("suppliers.changed", name=plain(changed["name"])))
+
+
 @suppliers.command(help=say("help.suppliers.test"))
 @click.argument("name", metavar="NAME")
 @as_json
 def test(name: str, as_json: bool) -> None:
-    """Try a saved supplier."""
+    """Test a saved supplier."""
     service = Service.from_settings()
     tested = service.call("POST", f"{PATH}/{_find(service, name)['id']}/test", {}, TEST_SECONDS)
     if as_json:
@@ -174,9 +222,23 @@ def delete(name: str, yes: bool, as_json: bool) -> None:
     out(say("suppliers.deleted", name=plain(name)))
 
 
-def _key(given: str | None, label: str, wanted: bool) -> str:
-    """Return the key: from the environment, else from the person, else from what is piped in."""
-    if given or not wanted:
+def _parse_options(written: tuple[str, ...]) -> dict[str, Any]:
+    """Parse NAME=VALUE pairs: the value is JSON if it can be read as such, else text."""
+    parsed: dict[str, Any] = {}
+    for pair in written:
+        name, equals, value = pair.partition("=")
+        if not (name.strip() and equals):
+            raise End(say("suppliers.bad_option", option=pair), "invalid_request")
+        try:
+            parsed[name.strip()] = json.loads(value)
+        except ValueError:
+            parsed[name.strip()] = value
+    return parsed
+
+
+def _key(given: str | None, label: str, required: bool) -> str:
+    """Return the key: from the environment, else from a prompt, else from standard input."""
+    if given or not required:
         return given or ""
     if may_ask():
         return str(
@@ -192,7 +254,7 @@ def _key(given: str | None, label: str, wanted: bool) -> str:
 
 
 def _choose(suggested: list[str], offered: list[str]) -> list[str]:
-    """Return the models to save: those that the preset suggests and the supplier has, else all that it has."""
+    """Return the models to save: the suggested ones that are offered, else all that are offered."""
     return [model for model in suggested if model in offered] or offered or suggested
 
 

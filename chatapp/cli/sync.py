@@ -1,7 +1,7 @@
-"""`sync`: a knowledge base that holds what a folder holds. What changed is uploaded, what went is removed.
+"""`sync`: make a knowledge base match a folder by uploading and removing files.
 
-The folder is the truth: also a file that somebody uploaded to the base by hand is removed when the folder does not have it. That
-is told and, on a terminal, asked; --keep removes nothing, --dry-run changes nothing.
+The folder decides: a file uploaded by hand is removed too if the folder does not have it. On a
+terminal, removing needs a confirmation; --keep removes nothing, --dry-run changes nothing.
 """
 
 from contextlib import nullcontext
@@ -37,7 +37,7 @@ KINDS = {
     "old_office": "sync.kind.old_office",
     "unsupported": "sync.kind.unsupported",
 }
-SHOWN = 20  # names in a list, before only their number is told
+MAX_NAMES = 20  # printed of a list
 
 
 @click.command(cls=Command, help=say("help.sync.long"))
@@ -48,7 +48,7 @@ SHOWN = 20  # names in a list, before only their number is told
 @click.option("--yes", "-y", is_flag=True, help=say("option.yes"))
 @as_json
 def sync(folder: Path, name: str, keep: bool, dry_run: bool, yes: bool, as_json: bool) -> None:
-    """Make a base hold what a folder holds."""
+    """Make a base match a folder."""
     if not folder.is_dir():
         raise End(
             say("sync.is_file" if folder.exists() else "sync.no_folder", folder=folder),
@@ -60,7 +60,7 @@ def sync(folder: Path, name: str, keep: bool, dry_run: bool, yes: bool, as_json:
     plan = make_plan(folder, service.items(f"{PATH}/{base['id']}/files") if base else [])
     if plan.unreadable and (plan.change or plan.remove) and not keep:
         note(say("sync.not_removed"))
-    if keep or plan.unreadable:  # what cannot be seen has not gone
+    if keep or plan.unreadable:  # an unreadable file is not a removed one
         plan = without_removing(plan)
     if dry_run:
         _print_plan(plan, as_json)
@@ -75,7 +75,7 @@ def sync(folder: Path, name: str, keep: bool, dry_run: bool, yes: bool, as_json:
 
 
 def _check(plan: Plan, folder: Path, yes: bool) -> None:
-    """Ask before anything is removed; a folder without files looks like a disk that is not there."""
+    """Confirm removals; refuse an empty folder, which may be a disk that is not mounted."""
     if not plan.remove or yes:
         return
     if not (plan.upload or plan.change or plan.keep or may_ask()):
@@ -88,12 +88,12 @@ def _check(plan: Plan, folder: Path, yes: bool) -> None:
 
 
 def _carry_out(service: Service, base_id: str, plan: Plan, quiet: bool) -> list[dict[str, Any]]:
-    """Upload, wait, remove; return what failed, by name and reason, and take it out of the plan."""
+    """Upload, wait, remove; return failures by name and reason, and drop them from the plan."""
     failed = [{"name": place, "message": why} for place, why in plan.unreadable]
     files = [*plan.upload, *(file for file, _ in plan.change)]
     old = [*plan.remove, *(row for _, row in plan.change)]
     sent: dict[str, Local] = {}
-    # The same bytes under another name are one file to the service: the old name has to go first.
+    # The service keeps one file for the same bytes, so a renamed file is removed first.
     wanted = {file.md5 for file in files}
     renamed = [row for row in old if row["md5"] in wanted]
     for row in renamed:
@@ -123,7 +123,7 @@ def _carry_out(service: Service, base_id: str, plan: Plan, quiet: bool) -> list[
 
 
 def _take_out(plan: Plan, done: set[Local], unread: set[str]) -> None:
-    """Leave in the plan what was done: of the files those that are in the base and were read."""
+    """Keep in the plan only files that were uploaded and read."""
     plan.upload = [file for file in plan.upload if file in done]
     plan.change = [(file, row) for file, row in plan.change if file in done]
     plan.keep = [row for row in plan.keep if row["id"] not in unread]
@@ -133,7 +133,7 @@ def _remove(service: Service, base_id: str, row: dict[str, Any]) -> None:
     try:
         service.call("DELETE", f"{PATH}/{base_id}/files/{row['id']}")
     except Refused as refused:
-        if refused.http_status != 404:  # gone is gone
+        if refused.http_status != 404:  # removed already
             raise
 
 
@@ -185,13 +185,18 @@ def _print_plan(plan: Plan, as_json: bool) -> None:
 def _print_skipped(plan: Plan) -> None:
     if plan.skipped:
         note(say("sync.skipped", files=len(plan.skipped)))
-        lines = [f"  {plain(place)}: {say(KINDS[kind])}" for place, kind in plan.skipped[:SHOWN]]
-        note("\n".join([*lines, *(["  …"] if len(plan.skipped) > SHOWN else [])]))
+        lines = [
+            f"  {plain(place)}: {say(KINDS[kind])}" for place, kind in plan.skipped[:MAX_NAMES]
+        ]
+        note("\n".join([*lines, *(["  …"] if len(plan.skipped) > MAX_NAMES else [])]))
 
 
 def _names(names: list[str]) -> str:
     return "\n".join(
-        [*(f"  {plain(name)}" for name in names[:SHOWN]), *(["  …"] if len(names) > SHOWN else [])]
+        [
+            *(f"  {plain(name)}" for name in names[:MAX_NAMES]),
+            *(["  …"] if len(names) > MAX_NAMES else []),
+        ]
     )
 
 

@@ -1,4 +1,4 @@
-"""Files on their way to a knowledge base: sent piece by piece, then waited for until they are read."""
+"""Upload files in pieces and wait until they have been read."""
 
 import http.client
 import os
@@ -12,29 +12,26 @@ from chatapp.cli.service import Refused, Service, Unreachable
 from chatapp.cli.terminal import End, say
 
 PIECE_BYTES = 256 * 1024
-TAKE_SECONDS = 120  # for the service to take what was sent
-LOOK_SECONDS = 0.5
-STALL_SECONDS = (
-    900  # without any file getting on, before waiting ends; one file may take CHATAPP_PARSE_SECONDS
-)
+SEND_SECONDS = 120  # for the service to accept a piece
+POLL_SECONDS = 0.5
+STALL_SECONDS = 900  # without progress; one file may take CHATAPP_PARSE_SECONDS
 
 Row = dict[str, Any]
 
 
 def upload(service: Service, base_id: str, file: Local, on_bytes: Callable[[int], None]) -> Row:
-    """Send one file and return its row. Raises Refused, Unreachable, OSError where it cannot be read here."""
+    """Upload a file and return its row. Raises Refused, Unreachable, or OSError of the file."""
     boundary = f"chatapp-{uuid.uuid4().hex}"
     name = "".join(
         {'"': "%22", "\r": "%0D", "\n": "%0A"}.get(sign, sign) for sign in file.path.name
     )
-    head = f'--{boundary}\r\nContent-Disposition: form-data; name="files"; filename="{name}"\r\n\r\n'.encode(
-        "utf-8", "replace"
-    )
+    disposition = f'form-data; name="files"; filename="{name}"'
+    head = f"--{boundary}\r\nContent-Disposition: {disposition}\r\n\r\n".encode("utf-8", "replace")
     tail = f"\r\n--{boundary}--\r\n".encode()
     with open(file.path, "rb") as opened:
         size = os.fstat(opened.fileno()).st_size
         try:
-            with service.connection(TAKE_SECONDS) as connection:
+            with service.connection(SEND_SECONDS) as connection:
                 connection.putrequest("POST", service.path(f"/api/knowledge/{base_id}/files"))
                 for header, value in service.headers().items():
                     connection.putheader(header, value)
@@ -55,7 +52,7 @@ def _send(
     size: int,
     on_bytes: Callable[[int], None],
 ) -> None:
-    """Send exactly so many bytes: what a file gains meanwhile comes with the next sync, what it loses ends this one."""
+    """Send exactly `size` bytes, even if the file grows; raise OSError if it has shrunk."""
     left = size
     while left:
         piece = read(min(left, PIECE_BYTES))
@@ -69,7 +66,10 @@ def _send(
 def wait_until_read(
     service: Service, base_id: str, ids: set[str], on_done: Callable[[int], None]
 ) -> Mapping[str, Row]:
-    """Wait until files are ready or have failed; return their rows. A file that lacks only its vectors is found by its words."""
+    """Wait until files are ready or failed; return their rows.
+
+    A file that only lacks vectors counts as ready: keyword search finds it.
+    """
     rows: dict[str, Row] = {}
     seen: Any = None
     since = time.monotonic()
@@ -90,16 +90,16 @@ def wait_until_read(
             seen, since = state, time.monotonic()
         elif time.monotonic() - since > STALL_SECONDS:
             raise End(say("sync.stalled"), "stalled")
-        time.sleep(LOOK_SECONDS)
+        time.sleep(POLL_SECONDS)
 
 
 def is_read(row: Row) -> bool:
-    """Tell whether a file will get no further by waiting."""
+    """Return whether waiting longer would change nothing."""
     return row["status"] in ("ready", "failed") or (
         row["status"] == "embedding" and bool(row["error"])
     )
 
 
 def reason(fault: Refused | Unreachable | OSError) -> str:
-    """Say why a file was not taken."""
+    """Return why a file could not be uploaded."""
     return fault.message if isinstance(fault, End) else fault.strerror or ""

@@ -1,4 +1,4 @@
-"""`users`: other people's accounts, on the database of this machine's service, which may run or not."""
+"""`users`: accounts, in the database of this machine's service, running or not."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -20,13 +20,13 @@ T = TypeVar("T")
 
 @click.group(cls=Group, help=say("help.users"))
 def users() -> None:
-    """Accounts."""
+    """Manage accounts."""
 
 
 @users.command("list", help=say("help.users.list"))
 @as_json
 def list_users(as_json: bool) -> None:
-    """List everybody who has an account."""
+    """List the accounts."""
     rows = _open().all()
     if as_json:
         print_json(rows)
@@ -40,15 +40,15 @@ def list_users(as_json: bool) -> None:
 @click.option("--url", metavar="URL", help=say("option.url"))
 @as_json
 def add(name: str, url: str | None, as_json: bool) -> None:
-    """Make an account, and a link that signs its owner in."""
+    """Create an account and a sign-in link."""
     people = _open()
-    user = _told(lambda: people.add(name), name)
+    user = _run(lambda: people.add(name), name)
     link = _link(people, user["name"], url)
     if as_json:
         print_json({**user, "link": link})
         return
     out(say("users.added", name=plain(user["name"])))
-    _tell_link(user["name"], link)
+    _print_link(user["name"], link)
 
 
 @users.command(help=say("help.users.link"))
@@ -56,12 +56,12 @@ def add(name: str, url: str | None, as_json: bool) -> None:
 @click.option("--url", metavar="URL", help=say("option.url"))
 @as_json
 def link(name: str, url: str | None, as_json: bool) -> None:
-    """Print a new sign-in link for somebody."""
+    """Print a new sign-in link for an account."""
     made = _link(_open(), name, url)
     if as_json:
         print_json({"link": made})
         return
-    _tell_link(name, made)
+    _print_link(name, made)
 
 
 @users.command(help=say("help.users.reset"))
@@ -69,23 +69,23 @@ def link(name: str, url: str | None, as_json: bool) -> None:
 @click.option("--url", metavar="URL", help=say("option.url"))
 @as_json
 def reset(name: str, url: str | None, as_json: bool) -> None:
-    """Take a password away, and print a link that lets its owner choose another."""
+    """Remove a password and print a link to choose another."""
     people = _open()
-    _told(lambda: people.forget_password(name), name)
+    _run(lambda: people.forget_password(name), name)
     made = _link(people, name, url)
     if as_json:
         print_json({"link": made})
         return
     out(say("users.reset", name=name))
-    _tell_link(name, made)
+    _print_link(name, made)
 
 
 @users.command(help=say("help.users.disable"))
 @click.argument("name", metavar="NAME")
 @as_json
 def disable(name: str, as_json: bool) -> None:
-    """Shut somebody out."""
-    _told(lambda: _open().set_disabled(name, True), name)
+    """Disable an account."""
+    _run(lambda: _open().set_disabled(name, True), name)
     print_json({"disabled": name}) if as_json else out(say("users.disabled", name=name))
 
 
@@ -93,8 +93,8 @@ def disable(name: str, as_json: bool) -> None:
 @click.argument("name", metavar="NAME")
 @as_json
 def enable(name: str, as_json: bool) -> None:
-    """Let somebody in again."""
-    _told(lambda: _open().set_disabled(name, False), name)
+    """Enable an account."""
+    _run(lambda: _open().set_disabled(name, False), name)
     print_json({"enabled": name}) if as_json else out(say("users.enabled", name=name))
 
 
@@ -103,11 +103,11 @@ def enable(name: str, as_json: bool) -> None:
 @click.option("--yes", "-y", is_flag=True, help=say("option.yes"))
 @as_json
 def delete(name: str, yes: bool, as_json: bool) -> None:
-    """Delete an account with all that belongs to it."""
+    """Delete an account with all its data."""
     settings = Settings.from_env()
     database = existing_database(settings)
     people = Users(database)
-    user_id = _told(lambda: people.deletable(name), name)
+    user_id = _run(lambda: people.deletable(name), name)
     if not yes and not confirm(say("users.delete", name=name)):
         raise End(say("not_done") if may_ask() else say("say_yes"), "not_confirmed")
     Knowledge(database, settings).delete_all_of(user_id)
@@ -119,8 +119,8 @@ def _open() -> Users:
     return Users(existing_database(Settings.from_env()))
 
 
-def _told(do: Callable[[], T], name: str) -> T:
-    """Do it; put what is wrong into words."""
+def _run(do: Callable[[], T], name: str) -> T:
+    """Run `do`; turn its errors into sentences."""
     try:
         return do()
     except InvalidRequest as fault:
@@ -136,10 +136,10 @@ def _told(do: Callable[[], T], name: str) -> T:
 
 def _link(people: Users, name: str, url: str | None) -> str:
     address = (url or url_here(Settings.from_env())).rstrip("/")
-    return f"{address}/sign-in#{_told(lambda: people.new_link(name), name)}"
+    return f"{address}/sign-in#{_run(lambda: people.new_link(name), name)}"
 
 
-def _tell_link(name: str, link: str) -> None:
+def _print_link(name: str, link: str) -> None:
     out(say("users.sign_in", name=plain(name), hours=LINK_HOURS))
     out(f"  {link}")
 

@@ -27,7 +27,7 @@ from chatapp.web.request import services
 ROOT = Path(__file__).resolve().parents[2]
 STATIC = ROOT / "static"
 LANGUAGES = {"en": "English", "zh-CN": "简体中文"}
-SERVER_KEYS = ("error.", "server.", "builtin.", "cli.")
+SERVER_KEYS = ("error.", "server.", "builtin.", "cli.", "setup.")
 THEMES = ("light", "dark")
 PROGRAMS = ("/api/", "/chat", "/v1/", "/static/")  # addresses that no reader types
 YEAR_SECONDS = 31_536_000

@@ -1,4 +1,4 @@
-"""The command line against a real service: in this process where that tells the same, else in one of its own."""
+"""The command line against a real service, in this process where possible."""
 
 from pathlib import Path
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from chatapp.cli.ask import Shown
+from chatapp.cli.ask import Printer
 from tests.support.modelserver import ModelServer
 from tests.support.relay import Relay
 from tests.support.service import ROOT, TOKEN, Service, free_port, wait_for
@@ -46,7 +46,7 @@ def test_without_a_base_all_of_ones_own_are_asked_and_what_cites_nothing_says_so
     )
     assert "27 days" in done.stdout and "leave.md" in done.stdout
     plain = run("ask", "say it back", "--model", "openai/typewriter-3-100")
-    assert "No source is cited. Asked: " in plain.stderr and handbook in plain.stderr
+    assert "The answer cites no source. Searched: " in plain.stderr and handbook in plain.stderr
 
 
 def test_as_json_and_on_in_the_same_chat(run: Run, handbook: str) -> None:
@@ -69,11 +69,11 @@ def test_what_is_wrong_is_a_sentence_in_the_terminals_language(run: Run, tmp_pat
         (nothing | {"LC_ALL": "zh_CN.UTF-8"}, ["ask", "x"], "没有响应"),
         ({}, ["ask", "x", "-b", "no such base"], "There is no knowledge base “no such base”"),
         ({}, ["ask", " "], "The question is empty"),
-        ({"CHATAPP_HOME": str(tmp_path)}, ["ask", "x"], "does not take this token"),
+        ({"CHATAPP_HOME": str(tmp_path)}, ["ask", "x"], "rejects this token"),
         (
             {"CHATAPP_HOME": str(tmp_path), "CHATAPP_TOKEN": TOKEN},
             ["ask", "x", "-c"],
-            "not asked this service anything yet",
+            "no previous chat with this service",
         ),
         ({}, ["ask", "x", "-s", "nobody's"], "This chat does not exist"),
     ):
@@ -93,7 +93,7 @@ def test_an_error_in_the_answer_is_told_and_is_the_exit_code(run: Run) -> None:
 def test_the_tokens_of_this_machine_are_shown_to_no_other(run: Run, service: Service) -> None:
     """A name for this machine that is not known as one: its service is asked without a token."""
     done = run("knowledge", "list", CHATAPP_URL=f"http://0.0.0.0:{service.port}")
-    assert done.exit_code == 1 and "does not take this token" in done.stderr
+    assert done.exit_code == 1 and "rejects this token" in done.stderr
     assert (
         run(
             "knowledge", "list", CHATAPP_URL=f"http://0.0.0.0:{service.port}", CHATAPP_TOKEN=TOKEN
@@ -164,7 +164,7 @@ def chunk(text: str) -> dict[str, str]:
 
 
 def test_after_a_reset_only_what_is_new_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
-    shown = Shown(quiet=False)
+    shown = Printer(quiet=False)
     for event in (
         chunk("one two "),
         {"type": "reset", "data": {}},
@@ -178,12 +178,12 @@ def test_after_a_reset_only_what_is_new_is_printed(capsys: pytest.CaptureFixture
         shown.event(event)
     shown.end_line()
     printed = capsys.readouterr()
-    assert printed.out == "one other\n" and "from its beginning" in printed.err
+    assert printed.out == "one other\n" and "The complete answer again" in printed.err
 
 
 def test_what_a_model_says_does_not_command_the_terminal(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    shown = Shown(quiet=False)
+    shown = Printer(quiet=False)
     shown.event(chunk("a\x1b]0;title\x07b\x9b2Jc\u202ed\te\n"))
     assert capsys.readouterr().out == "a]0;titleb2Jcd\te\n"

@@ -1,4 +1,4 @@
-"""The other commands: knowledge bases, suppliers, accounts, the check of everything, and how they are written."""
+"""The commands knowledge, suppliers, users and doctor; help and usage errors."""
 
 import json
 import re
@@ -51,9 +51,9 @@ def test_a_supplier_is_tried_before_it_is_saved(run: Run, model_server: ModelSer
     assert added.exit_code == 0 and "mine is connected" in added.stdout and "echo" in added.stdout
     assert "sk-secret-of-mine" not in added.output
     taken = run(*add, CHATAPP_SUPPLIER_KEY="sk-x")
-    assert taken.exit_code == 1 and taken.stderr == "The name “mine” is taken.\n"
+    assert taken.exit_code == 1 and taken.stderr == "The name “mine” is already in use.\n"
     assert "mine" in run("suppliers", "list").stdout
-    assert "mine answers" in run("suppliers", "test", "mine").stdout
+    assert "mine responds" in run("suppliers", "test", "mine").stdout
     assert json.loads(run("suppliers", "test", "mine", "--json").stdout)["ok"]
     assert run("suppliers", "delete", "mine", "-y").exit_code == 0
     assert "There is no supplier “mine”" in run("suppliers", "test", "mine").stderr
@@ -68,10 +68,11 @@ def test_a_service_is_found_by_what_it_left_in_its_home(
     assert (
         run("link", CHATAPP_BIND="").stdout.splitlines()[1].startswith(f"  {service.url}/sign-in#")
     )
-    assert f"answers at 127.0.0.1:{service.port}." in run("doctor", CHATAPP_BIND="").stdout
+    assert f"responds at 127.0.0.1:{service.port}." in run("doctor", CHATAPP_BIND="").stdout
     told = f"127.0.0.1:{free_port()}"
     assert (
-        f"Nothing answers at http://{told}." in run("knowledge", "list", CHATAPP_BIND=told).stderr
+        f"No service responds at http://{told}."
+        in run("knowledge", "list", CHATAPP_BIND=told).stderr
     )
     assert run("knowledge", "list", CHATAPP_BIND=told, CHATAPP_URL=service.url).exit_code == 0
     write_address(
@@ -94,7 +95,7 @@ def test_somebody_is_given_an_account_and_loses_it(run: Run, service: Service) -
         return bool(wait_for(lambda: status() == 401, 5))
 
     assert status() == 200 and status("/api/suppliers") == 403
-    assert "taken" in run("users", "add", "ada").stderr
+    assert "already in use" in run("users", "add", "ada").stderr
     assert run("users", "disable", "Ada").exit_code == 0 and shut_out()
     assert "disabled" in run("users", "list").stdout
     assert run("users", "link", "Ada").exit_code == 1
@@ -146,11 +147,11 @@ def test_the_doctor_says_what_is_not(run: Run, tmp_path: Path) -> None:
         other.shutdown()
     assert done.exit_code == 1
     assert "FAIL  " + str(home / "chatapp.db") in done.stdout and "backups" in done.stdout
-    assert "Another program answers" in done.stdout
-    assert "warn  openai is not reached" in done.stdout
-    assert "warn  HTTPS_PROXY: set here, but not used" in done.stdout
+    assert "Another program responds" in done.stdout
+    assert "warn  openai (" in done.stdout
+    assert "warn  HTTPS_PROXY: set, but not used" in done.stdout
     wrong = run("doctor", WEB_CONCURRENCY="many")
-    assert wrong.exit_code == 1 and "WEB_CONCURRENCY takes a number" in wrong.stdout
+    assert wrong.exit_code == 1 and "WEB_CONCURRENCY must be a whole number" in wrong.stdout
 
 
 def test_before_the_first_start_the_doctor_makes_nothing(run: Run, tmp_path: Path) -> None:
@@ -172,10 +173,10 @@ def test_help_and_what_was_written_wrongly_are_in_the_readers_language(service: 
     words = re.sub(r"[^\s]*python.*? sync|--?[a-z-]+|JSON|DIR|NAME|OpenAI", "", said)
     assert status == 0 and not re.search("[a-zA-Z]", words), words
     assert written(service, "zh_CN.UTF-8", "sync", "--nothing")[2].startswith(
-        "没有选项 --nothing。\n查看写法："
+        "未知选项：--nothing\n查看帮助："
     )
     status, _, said = written(service, "C", "ask")
-    assert status == 2 and said.startswith("QUESTION is missing.\nHow it is written: ")
+    assert status == 2 and said.startswith("QUESTION is required.\nFor help: ")
 
 
 def options(command: click.Command) -> set[str]:
@@ -210,7 +211,12 @@ def test_the_documents_write_commands_that_there_are() -> None:
 
 
 def test_a_start_loads_no_other_command(service: Service) -> None:
-    code = "import sys, chatapp.cli.commands as cli; cli.commands.get_command(None, 'prepare'); print(*sys.modules)"
+    code = """
+import sys
+import chatapp.cli.commands as cli
+cli.commands.get_command(None, "prepare")
+print(*sys.modules)
+"""
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=ROOT,

@@ -85,12 +85,10 @@ def test_a_folder_that_is_none_is_named(run: Run, folder: Path) -> None:
     nowhere = run("sync", "/nope", "-b", "None")
     assert nowhere.exit_code == 2 and nowhere.stderr == "“/nope” does not exist.\n"
     file = folder / "leave.md"
-    assert (
-        run("sync", str(file), "-b", "None").stderr == f"“{file}” is a file; a folder is needed.\n"
-    )
+    assert run("sync", str(file), "-b", "None").stderr == f"“{file}” is a file, not a folder.\n"
     assert (
         run("sync", str(file), "-b", "None", LC_ALL="zh_CN.UTF-8").stderr
-        == f"“{file}”是文件，这里需要文件夹。\n"
+        == f"“{file}”是文件，不是文件夹。\n"
     )
 
 
@@ -100,7 +98,7 @@ def test_an_empty_folder_empties_no_base_unasked(
     run("sync", str(folder), "-b", "Mounted")
     (tmp_path / "unmounted").mkdir()
     refused = run("sync", str(tmp_path / "unmounted"), "-b", "Mounted")
-    assert refused.exit_code == 1 and "Is the disk there? Add --yes" in refused.stderr
+    assert refused.exit_code == 1 and "Is the disk mounted? Add --yes" in refused.stderr
     assert len(files(service, "Mounted")) == 2
     assert run("sync", str(tmp_path / "unmounted"), "-b", "Mounted", "--yes").exit_code == 0
     assert files(service, "Mounted") == {}

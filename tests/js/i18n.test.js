@@ -17,7 +17,7 @@ const files = (folder, ending) =>
 
 const english = JSON.parse(read('static/i18n/en.json'));
 const chinese = JSON.parse(read('static/i18n/zh-CN.json'));
-const SERVER = ['error.', 'server.', 'builtin.', 'cli.'];
+const SERVER = ['error.', 'server.', 'builtin.', 'cli.', 'setup.'];
 const pageKeys = Object.keys(english).filter(
   (key) => !SERVER.some((prefix) => key.startsWith(prefix)),
 );

@@ -658,7 +658,7 @@ def test_faulty_settings_are_named_all_at_once(service: Service) -> None:
     assert service.begin(CHATAPP_AUTH="maybe", CHATAPP_MAX_STREAMS="many").wait(30) == 1
     assert (
         service.said()
-        == "CHATAPP_AUTH takes accounts or off.\nCHATAPP_MAX_STREAMS takes a number.\n"
+        == "CHATAPP_AUTH must be accounts or off.\nCHATAPP_MAX_STREAMS must be a whole number.\n"
     )
 
 

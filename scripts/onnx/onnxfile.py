@@ -1,7 +1,8 @@
-"""Writes ONNX files: nodes and constants in, bytes out. Knows the format and no model; numpy and the standard library.
+"""Write ONNX files: nodes and constants in, bytes out. Contains the format and no model.
 
-The format is protobuf's; the field numbers are those of onnx.proto3 (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto3).
-The `onnx` package does the same and more, but would have to be fetched for it, with what it needs.
+The encoding is protobuf's; the field numbers are those of onnx.proto3
+(https://github.com/onnx/onnx/blob/main/onnx/onnx.proto3). The `onnx` package could do this, but is
+a download of its own with further requirements.
 """
 
 import struct
@@ -19,7 +20,7 @@ Number = int | float
 
 
 class Graph:
-    """A model in the making. Values are known by their names; every method that makes one returns it."""
+    """A model under construction. Methods that add a value return its name."""
 
     def __init__(self) -> None:
         self._nodes = bytearray()
@@ -29,7 +30,7 @@ class Graph:
         self._count = 0
 
     def input(self, name: str, element: int, shape: list[int | str]) -> str:
-        """Declare an input; a word stands for a size that varies."""
+        """Declare an input; a name in the shape is a variable size."""
         self._inputs += _field(11, _value(name, element, shape))
         return name
 
@@ -51,7 +52,7 @@ class Graph:
     def node(
         self, kind: str, *inputs: str, domain: str = "", **attributes: Number | list[int]
     ) -> str:
-        """Add an operator with one output; an input that is left out is the empty text."""
+        """Add an operator with one output; an empty name is an omitted input."""
         return self.nodes(kind, *inputs, outputs=1, domain=domain, **attributes)[0]
 
     def nodes(

@@ -1,12 +1,14 @@
-"""`minilm.py WEIGHTS TOKENIZER MODEL` writes the built-in embedding model: all-MiniLM-L6-v2 in 8-bit integers.
+"""`minilm.py WEIGHTS TOKENIZER MODEL` converts all-MiniLM-L6-v2 to ONNX in 8-bit integers.
 
-Run by set-up in `.venv`. The model takes the tokens of one text and returns its vector, of length 1. Weights are rounded to
-seven bits, one scale for each column: processors without VNNI add two products in 16 bits, which eight bits overflow
-(https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html). Activations are rounded on the fly, one
-scale for each text, which is why texts are never computed together: a vector must not depend on its neighbours.
+Set-up runs it with the packages of `.venv`. The model takes the tokens of one text and returns its
+vector of length 1. Weights are rounded to seven bits with a scale for each column: processors
+without VNNI add two products in 16 bits, which overflow with eight bits
+(https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html). Activations are
+rounded at run time with one scale for each text. So texts are never computed together: a vector
+must not depend on other texts.
 
-The model is checked before it is written: in float32 it has to give the published similarities, and in 8 bits the same
-vectors as in float32.
+The model is checked before it is written: in float32 it must give the published similarities, in
+8 bits nearly the same vectors as in float32.
 """
 
 import json
@@ -27,25 +29,27 @@ LAYERS, HEADS, WIDTH, MOST_TOKENS = 6, 12, 384, 256
 EPSILON = 1e-12
 SEVEN_BITS, EIGHT_BITS = 63, 127
 
-# what sentence-transformers' own documentation shows for this model, and how far off float32 may be
+# similarities published for this model by sentence-transformers, and the tolerance in float32
 SENTENCES = ("The weather is lovely today.", "It's so sunny outside!", "He drove to the stadium.")
 SIMILARITIES = ((0, 1, 0.6660), (0, 2, 0.1046), (1, 2, 0.1411))
 TOLERANCE = 0.001
-# to compare 8 bits with 32: ordinary text, longer than a sentence
+# ordinary text, longer than a sentence, to compare 8 bits with 32
 PASSAGES = (
     "How long do I have to return something that I bought?",
-    "Employees are entitled to 25 days of paid leave in each calendar year. Up to five unused days may be carried over into "
-    "the next year, but they lapse at the end of March. Leave has to be agreed with the team two weeks ahead.",
-    "The pump must be switched off and disconnected from the mains before the cover is removed. Check the seal for cracks, "
-    "replace it every 2,000 hours of operation, and tighten the four screws crosswise with a torque of 12 Nm. Afterwards let "
-    "it run for ten minutes without load and look for leaks at the flange.",
+    "Employees are entitled to 25 days of paid leave in each calendar year. Up to five unused days "
+    "may be carried over into the next year, but they lapse at the end of March. Leave has to be "
+    "agreed with the team two weeks ahead.",
+    "The pump must be switched off and disconnected from the mains before the cover is removed. "
+    "Check the seal for cracks, replace it every 2,000 hours of operation, and tighten the four "
+    "screws crosswise with a torque of 12 Nm. Afterwards let it run for ten minutes without load "
+    "and look for leaks at the flange.",
 )
 LEAST_COSINE = 0.98
 OFF_STATUS = 3
 
 
 class Float32:
-    """Layers as they were trained."""
+    """Layers in the precision they were trained in."""
 
     @staticmethod
     def look_up(graph: Graph, tokens: str, table: Array) -> str:
@@ -59,7 +63,7 @@ class Float32:
 
     @staticmethod
     def attention(graph: Graph, source: str, weight: Array, bias: Array) -> str:
-        """Let every token look at all others."""
+        """Compute attention."""
         inputs = (source, graph.constant(weight), graph.constant(bias))
         return graph.node("Attention", *inputs, domain=MICROSOFT, num_heads=HEADS)
 
@@ -85,7 +89,7 @@ class Int8:
 
     @staticmethod
     def attention(graph: Graph, source: str, weight: Array, bias: Array) -> str:
-        """Let every token look at all others."""
+        """Compute attention."""
         rounded, scales = _rounded(weight, SEVEN_BITS)
         values, scale, zero = graph.nodes("DynamicQuantizeLinear", source, outputs=3)
         weights, biases, weight_scales, zeros = map(
@@ -162,7 +166,7 @@ def _layer(graph: Graph, x: str, own: Weights, layers: type[Float32] | type[Int8
 
 
 def _added(graph: Graph, new: str, x: str, own: Weights, part: str) -> str:
-    """Add what a part of a layer has found to what went in, and normalise."""
+    """Add the output of a part of a layer to its input, and normalise."""
     names = (f"{part}.LayerNorm.weight", f"{part}.LayerNorm.bias", f"{part}.dense.bias")
     constants = [graph.constant(own[name]) for name in names]
     return graph.node(
@@ -201,7 +205,7 @@ def embed(model: bytes, tokenizer: "tokenizers.Tokenizer", texts: tuple[str, ...
 
 
 def fault(float32: Array, int8: Array) -> str:
-    """Say what is wrong with the vectors of SENTENCES + PASSAGES, nothing where all is well."""
+    """Return what is wrong with the vectors of SENTENCES + PASSAGES, empty if nothing is."""
     off = max(
         abs(float(float32[one] @ float32[other]) - known) for one, other, known in SIMILARITIES
     )
