@@ -2,13 +2,13 @@
 
 import functools
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from time import monotonic
 from typing import Any
 
-from flask import Response, g, jsonify, request
+from flask import Response, g, jsonify, request, stream_with_context
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import BaseModel, Field
 
@@ -181,44 +181,34 @@ def _job(opened: Opened) -> Job:
 
 
 def _stream(reader: Reader, live: Live, message_id: str, position: int | None) -> Response:
-    """Send what follows a position; where it could not be read, everything, and that what came before is to be forgotten."""
+    """Return the events after a position as a stream. None means an unreadable position.
+
+    The response tails the answer's log, so its end is the end of the reader, never of the answer.
+    """
+    blocks = _blocks(reader, live, message_id, position)
+    response = Response(stream_with_context(blocks), headers=HEADERS)
+    response.call_on_close(functools.partial(services().runs.dismiss, reader))
+    return response
+
+
+def _blocks(reader: Reader, live: Live, message_id: str, position: int | None) -> Iterator[bytes]:
+    """Yield SSE blocks: `reset` and everything where the position is unreadable."""
     language = g.language
-
-    def speak(key: str, params: dict[str, Any]) -> str:
-        return say(language, key, params)
-
-    def body() -> Iterator[bytes]:
-        if position is None:
-            yield sse.encode(Reset(), message_id, 0, speak)
-        for place, event in live.tail(position or 0):
-            block = sse.encode(_spoken(event, language), message_id, place, speak)
-            reader.given = monotonic()
-            yield block
-            reader.given = 0.0
-
-    blocks = _Blocks(body(), functools.partial(services().runs.dismiss, reader))
-    return Response(
-        blocks, headers=HEADERS, direct_passthrough=True
-    )  # Werkzeug would look at every block again
+    say_to_reader = functools.partial(say, language)
+    if position is None:
+        yield sse.encode(Reset(), message_id, 0, say_to_reader)
+    for place, event in live.tail(position or 0):
+        block = sse.encode(_localized(event, language), message_id, place, say_to_reader)
+        reader.given = monotonic()
+        yield block
+        reader.given = 0.0
 
 
-def _spoken(event: Event, language: str) -> Event:
-    return (
-        replace(event, label=manual.translate_name(event.label, language))
-        if type(event) is Context
-        else event
-    )
-
-
-class _Blocks:
-    """What WSGI iterates over, and closes in any case: a generator that was never begun would not learn of it."""
-
-    def __init__(self, blocks: Iterator[bytes], close: Callable[[], None]) -> None:
-        self._blocks = blocks
-        self.close = close
-
-    def __iter__(self) -> Iterator[bytes]:
-        return self._blocks
+def _localized(event: Event, language: str) -> Event:
+    """Put the bundled manual's name into the reader's language."""
+    if type(event) is not Context:
+        return event
+    return replace(event, label=manual.spoken(event.label, language))
 
 
 def _failed(event: Error) -> tuple[Response, int]:
