@@ -43,6 +43,7 @@ def create_app(settings: Settings | None = None) -> "OpenAPI":
         sessions,
         suppliers,
     )
+    from chatapp.web.services import EXTENSION, Services
     from chatapp.web.shapes import ErrorBody
 
     settings = settings or Settings.from_env()
@@ -66,8 +67,8 @@ def create_app(settings: Settings | None = None) -> "OpenAPI":
     pace = Pace()
     supplier_rows = Suppliers(database, settings, Secret(settings.home), Models(settings, pace))
     vectors = VectorIndex(lambda: url(settings, CHROMA), settings.ca_file)
-    bases = Knowledge(database, settings, vectors, configured_embedder(settings))
-    app.extensions["chatapp"] = request.Services(
+    bases = Knowledge(database, settings, vectors, embedder_of(settings))
+    app.extensions[EXTENSION] = Services(
         settings=settings,
         database=database,
         accounts=Accounts(database),

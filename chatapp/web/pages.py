@@ -22,7 +22,7 @@ from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as BaseResponse
 
 from chatapp.web.refusals import refuse_http
-from chatapp.web.request import services
+from chatapp.web.services import services
 
 ROOT = Path(__file__).resolve().parents[2]
 STATIC = ROOT / "static"

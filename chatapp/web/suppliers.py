@@ -14,15 +14,19 @@ from chatapp.chains.models import preset as find_preset
 from chatapp.chat.suppliers import Wish
 from chatapp.errors import ChatAppError, UpstreamAuth
 from chatapp.i18n import catalogue
+from chatapp.web.fields import Input
+from chatapp.web.openapi import operation_id
 from chatapp.web.refusals import error_json
-from chatapp.web.request import Input, person, require_admin, services
-from chatapp.web.shapes import Fault, ModelShape, Page, SupplierShape
+from chatapp.web.request import current_user, require_admin
+from chatapp.web.services import services
+from chatapp.web.shapes import ErrorDetails, OfferedModel, Page, Supplier
 
 bp = APIBlueprint(
     "suppliers",
     __name__,
     url_prefix="/api",
-    abp_tags=[Tag(name="suppliers", description="Models.")],
+    abp_tags=[Tag(name="suppliers", description="Models and suppliers.")],
+    operation_id_callback=operation_id,
 )
 
 Models = list[str]
@@ -73,22 +77,22 @@ class SupplierPath(Input):
     supplier_id: str
 
 
-class ChosenShape(BaseModel):
+class ChosenModel(BaseModel):
     """A model, by its two names."""
 
     supplier: str
     model: str
 
 
-class ModelsShape(Page[ModelShape]):
+class ModelList(Page[OfferedModel]):
     """The models that can be chosen."""
 
-    default: ChosenShape = Field(
+    default: ChosenModel = Field(
         description="what answers in a new chat where none is named: the last one you used, else the first"
     )
 
 
-class PresetShape(BaseModel):
+class SupplierPreset(BaseModel):
     """A supplier whose address is known here."""
 
     name: str
@@ -99,7 +103,7 @@ class PresetShape(BaseModel):
     models: list[str]
 
 
-class LocalShape(BaseModel):
+class LocalServer(BaseModel):
     """A model server that was found on this machine."""
 
     preset: str
@@ -108,41 +112,44 @@ class LocalShape(BaseModel):
     models: list[str]
 
 
-class TrialShape(BaseModel):
+class SupplierTest(BaseModel):
     """Whether a supplier answers: its models, or what is wrong."""
 
     ok: bool
     models: list[str]
     ms: int | None = None
-    error: Fault | None = None
+    error: ErrorDetails | None = None
 
 
-@bp.get("/models", responses={200: ModelsShape})
+@bp.get("/models", responses={200: ModelList})
 def list_models() -> Any:
-    """List the models that can be chosen, and the one that is used where none is."""
-    suppliers, user_id = services().suppliers, person().id
+    """List the models that can be chosen, and the default for a new session."""
+    suppliers, user_id = services().suppliers, current_user().id
     choice = services().database.read(lambda t: suppliers.choose(t, user_id, Wish(), Wish()))
     default = {"supplier": choice.supplier, "model": choice.model}
     return jsonify(items=suppliers.offered(), default=default, next=None)
 
 
-@bp.get("/suppliers", responses={200: Page[SupplierShape]})
+@bp.get("/suppliers", responses={200: Page[Supplier]})
 def list_suppliers() -> Any:
     """List suppliers, without their keys."""
     require_admin()
     return jsonify(items=services().suppliers.all(), next=None)
 
 
-@bp.post("/suppliers", responses={201: SupplierShape})
+@bp.post("/suppliers", responses={201: Supplier})
 def create_supplier(body: SupplierBody) -> Any:
-    """Save a supplier."""
+    """Create a supplier."""
     require_admin()
     return jsonify(services().suppliers.create(body.values(), body.api_key or "")), 201
 
 
-@bp.patch("/suppliers/<supplier_id>", responses={200: SupplierShape})
-def change_supplier(path: SupplierPath, body: SupplierBody) -> Any:
-    """Change a supplier; a new address needs its key again."""
+@bp.patch("/suppliers/<supplier_id>", responses={200: Supplier})
+def update_supplier(path: SupplierPath, body: SupplierBody) -> Any:
+    """Update a supplier.
+
+    A new `base_url` requires `api_key` and secret headers again.
+    """
     require_admin()
     return jsonify(services().suppliers.change(path.supplier_id, body.values(), body.api_key))
 
@@ -155,9 +162,9 @@ def delete_supplier(path: SupplierPath) -> tuple[str, int]:
     return "", 204
 
 
-@bp.get("/suppliers/presets", responses={200: Page[PresetShape]})
-def list_presets() -> Any:
-    """List the suppliers whose address is known here."""
+@bp.get("/suppliers/presets", responses={200: Page[SupplierPreset]})
+def list_supplier_presets() -> Any:
+    """List the suppliers whose address is known."""
     return jsonify(
         items=[
             {
@@ -174,9 +181,9 @@ def list_presets() -> Any:
     )
 
 
-@bp.get("/suppliers/local", responses={200: Page[LocalShape]})
-def find_local() -> Any:
-    """Look for model servers on this machine, for at most half a second."""
+@bp.get("/suppliers/local", responses={200: Page[LocalServer]})
+def find_local_suppliers() -> Any:
+    """Find model servers on this machine."""
     require_admin()
     found = services().suppliers.models.find_local()
     return jsonify(
@@ -193,9 +200,12 @@ def find_local() -> Any:
     )
 
 
-@bp.post("/suppliers/test", responses={200: TrialShape})
-def test_unsaved(body: TestBody) -> Any:
-    """Try a supplier that is being entered."""
+@bp.post("/suppliers/test", responses={200: SupplierTest})
+def test_new_supplier(body: TestBody) -> Any:
+    """Test a supplier that is not saved yet.
+
+    With `supplier_id` and no key, the saved key is used, at its own address only.
+    """
     require_admin()
 
     def endpoint() -> Endpoint:
@@ -213,16 +223,19 @@ def test_unsaved(body: TestBody) -> Any:
     return _tested(endpoint)
 
 
-@bp.post("/suppliers/<supplier_id>/test", responses={200: TrialShape})
-def test_saved(path: SupplierPath) -> Any:
-    """Try a saved supplier."""
+@bp.post("/suppliers/<supplier_id>/test", responses={200: SupplierTest})
+def test_supplier(path: SupplierPath) -> Any:
+    """Test address and key of a supplier."""
     require_admin()
     return _tested(lambda: services().suppliers.endpoint(path.supplier_id))
 
 
-@bp.get("/suppliers/<supplier_id>/models", responses={200: TrialShape})
-def supplier_models(path: SupplierPath) -> Any:
-    """Ask a saved supplier which models it has."""
+@bp.get("/suppliers/<supplier_id>/models", responses={200: SupplierTest})
+def list_supplier_models(path: SupplierPath) -> Any:
+    """List the models that a supplier offers.
+
+    The list is fetched from the supplier.
+    """
     require_admin()
     return _tested(lambda: services().suppliers.endpoint(path.supplier_id))
 

@@ -10,7 +10,8 @@ from werkzeug.routing import Rule
 from chatapp.identity.accounts import Person
 from chatapp.settings import Settings
 from chatapp.storage.models import User, new_id
-from chatapp.web.request import LOGIN_COOKIE, OPEN, Services
+from chatapp.web.request import LOGIN_COOKIE, OPEN
+from chatapp.web.services import Services
 from tests.support.administrator import TOKEN
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
@@ -76,7 +77,7 @@ def test_a_reader_is_told_in_words_that_there_is_nothing_and_a_program_in_json(
 
 
 def test_no_get_changes_state(app: Flask) -> None:
-    verbs = ("delete", "create", "stop", "logout", "change", "upload", "retry")
+    verbs = ("delete", "create", "stop", "logout", "update", "set_", "upload", "retry", "reindex")
     for method, path, rule in rules(app):
         if method == "GET":
             assert not any(verb in str(rule.endpoint).rpartition(".")[2] for verb in verbs), path

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from chatapp import create_app
 from chatapp.identity.accounts import Person
 from chatapp.settings import MB, Settings
-from chatapp.web.request import Services
+from chatapp.web.services import Services
 from tests.support.administrator import TOKEN
 from tests.support.shelf import add_user
 from tests.support.uploads import TEXT, left, upload, work

@@ -7,7 +7,7 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy.pool import QueuePool
 
-from chatapp.web.request import Services
+from chatapp.web.services import Services
 from tests.support.modelserver import ModelServer
 
 

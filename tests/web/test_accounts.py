@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from chatapp.core.prompt import DOCUMENTS_ONLY, OPEN_END
 from chatapp.identity.users import Users
 from chatapp.settings import Settings
-from chatapp.web.request import Services
+from chatapp.web.services import Services
 from tests.support.administrator import TOKEN
 from tests.support.modelserver import ModelServer
 from tests.support.uploads import TEXT, left, upload, work
