@@ -225,7 +225,10 @@ class Supplier(BaseModel):
     has_key: bool
     models: list[str]
     enabled: bool
-    source: str
+    options: dict[str, Any] = Field(
+        description="see SupplierOptions; header values and proxy credentials are ***"
+    )
+    source: str = Field(description="database, or environment for OPENAI_* variables")
 
 
 class User(BaseModel):

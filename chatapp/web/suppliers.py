@@ -1,16 +1,17 @@
-"""/api/suppliers for administrators, /api/models for everybody."""
+"""/api/suppliers for administrators, /api/models for all users."""
 
 import time
-from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
-from flask import g, jsonify
+from flask import Response, g, jsonify
 from flask_openapi3 import APIBlueprint, Tag
-from pydantic import BaseModel, Field, field_validator
+from pydantic import BaseModel, Field
 
 from chatapp.chains.endpoint import Endpoint
 from chatapp.chains.models import PRESETS, Preset
 from chatapp.chains.models import preset as find_preset
+from chatapp.chat.supplier_options import merge
 from chatapp.chat.suppliers import Wish
 from chatapp.errors import ChatAppError, UpstreamAuth
 from chatapp.i18n import catalogue
@@ -20,6 +21,7 @@ from chatapp.web.refusals import error_json
 from chatapp.web.request import current_user, require_admin
 from chatapp.web.services import services
 from chatapp.web.shapes import ErrorDetails, OfferedModel, Page, Supplier
+from chatapp.web.supplier_body import NewSupplier, SupplierBody, TestBody
 
 bp = APIBlueprint(
     "suppliers",
@@ -29,56 +31,15 @@ bp = APIBlueprint(
     operation_id_callback=operation_id,
 )
 
-Models = list[str]
-
-
-class SupplierBody(Input):
-    """A supplier: a preset's name, or an address."""
-
-    preset: str | None = Field(default=None, max_length=40)
-    name: str | None = Field(default=None, min_length=1, max_length=80, pattern=r"^[^/@]+$")
-    base_url: str | None = Field(default=None, max_length=500)
-    api_key: str | None = Field(default=None, max_length=500, repr=False)
-    models: Models | None = Field(default=None, max_length=1000)
-    enabled: bool | None = None
-
-    @field_validator("base_url")
-    @classmethod
-    def _is_an_address(cls, value: str | None) -> str | None:
-        if value and (not value.startswith(("http://", "https://")) or "@" in value):
-            raise ValueError("url")
-        return value.strip() if value else None
-
-    @field_validator("preset")
-    @classmethod
-    def _is_known(cls, value: str | None) -> str | None:
-        if value and find_preset(value) is None:
-            raise ValueError("no_such_preset")
-        return value or None
-
-    def values(self) -> dict[str, Any]:
-        """Return what was given, without the key."""
-        return {
-            name: value
-            for name, value in self.model_dump(exclude={"api_key"}).items()
-            if value is not None
-        }
-
-
-class TestBody(SupplierBody):
-    """A supplier that is being entered; with `supplier_id` and no key, the saved key is used at its own address."""
-
-    supplier_id: str | None = Field(default=None, max_length=80)
-
 
 class SupplierPath(Input):
-    """A supplier's id."""
+    """The id of a supplier."""
 
     supplier_id: str
 
 
 class ChosenModel(BaseModel):
-    """A model, by its two names."""
+    """A supplier and one of its models."""
 
     supplier: str
     model: str
@@ -88,12 +49,12 @@ class ModelList(Page[OfferedModel]):
     """The models that can be chosen."""
 
     default: ChosenModel = Field(
-        description="what answers in a new chat where none is named: the last one you used, else the first"
+        description="the model of a new session: the last one you used, else the first"
     )
 
 
 class SupplierPreset(BaseModel):
-    """A supplier whose address is known here."""
+    """A supplier whose address is known."""
 
     name: str
     label: str
@@ -104,7 +65,7 @@ class SupplierPreset(BaseModel):
 
 
 class LocalServer(BaseModel):
-    """A model server that was found on this machine."""
+    """A model server found on this machine."""
 
     preset: str
     label: str
@@ -112,8 +73,15 @@ class LocalServer(BaseModel):
     models: list[str]
 
 
+class SupplierModels(BaseModel):
+    """The names of the models that a supplier offers for chatting."""
+
+    items: list[str]
+    next: None
+
+
 class SupplierTest(BaseModel):
-    """Whether a supplier answers: its models, or what is wrong."""
+    """The result of a test: the supplier's models, or an error."""
 
     ok: bool
     models: list[str]
@@ -138,7 +106,7 @@ def list_suppliers() -> Any:
 
 
 @bp.post("/suppliers", responses={201: Supplier})
-def create_supplier(body: SupplierBody) -> Any:
+def create_supplier(body: NewSupplier) -> Any:
     """Create a supplier."""
     require_admin()
     return jsonify(services().suppliers.create(body.values(), body.api_key or "")), 201
@@ -165,39 +133,34 @@ def delete_supplier(path: SupplierPath) -> tuple[str, int]:
 @bp.get("/suppliers/presets", responses={200: Page[SupplierPreset]})
 def list_supplier_presets() -> Any:
     """List the suppliers whose address is known."""
-    return jsonify(
-        items=[
-            {
-                "name": row.name,
-                "label": _label(row),
-                "base_url": row.base_url,
-                "needs_key": row.needs_key,
-                "local": row.local,
-                "models": list(row.models),
-            }
-            for row in PRESETS
-        ],
-        next=None,
-    )
+    items = [
+        {
+            "name": preset.name,
+            "label": _label(preset),
+            "base_url": preset.base_url,
+            "needs_key": preset.needs_key,
+            "local": preset.local,
+            "models": list(preset.models),
+        }
+        for preset in PRESETS
+    ]
+    return jsonify(items=items, next=None)
 
 
 @bp.get("/suppliers/local", responses={200: Page[LocalServer]})
 def find_local_suppliers() -> Any:
     """Find model servers on this machine."""
     require_admin()
-    found = services().suppliers.models.find_local()
-    return jsonify(
-        items=[
-            {
-                "preset": row.preset,
-                "label": row.label,
-                "base_url": row.base_url,
-                "models": list(row.models),
-            }
-            for row in found
-        ],
-        next=None,
-    )
+    items = [
+        {
+            "preset": server.preset,
+            "label": server.label,
+            "base_url": server.base_url,
+            "models": list(server.models),
+        }
+        for server in services().suppliers.models.find_local()
+    ]
+    return jsonify(items=items, next=None)
 
 
 @bp.post("/suppliers/test", responses={200: SupplierTest})
@@ -207,50 +170,56 @@ def test_new_supplier(body: TestBody) -> Any:
     With `supplier_id` and no key, the saved key is used, at its own address only.
     """
     require_admin()
-
-    def endpoint() -> Endpoint:
-        if body.supplier_id and not body.api_key:
-            saved = services().suppliers.endpoint(body.supplier_id)
-            if not body.base_url or body.base_url.rstrip("/") == saved.base_url:
-                return saved
-        return services().suppliers.unsaved(body.values(), body.api_key or "")
-
     known = find_preset(body.preset or "")
     if known and known.needs_key and not body.api_key and not body.supplier_id:
-        return jsonify(
-            ok=False, models=[], error=error_json(UpstreamAuth("missing", supplier=_label(known)))
-        )
-    return _tested(endpoint)
+        error = UpstreamAuth("missing", supplier=_label(known))
+        return jsonify(ok=False, models=[], error=error_json(error))
+    return _test(_endpoint_to_test(body))
 
 
 @bp.post("/suppliers/<supplier_id>/test", responses={200: SupplierTest})
 def test_supplier(path: SupplierPath) -> Any:
     """Test address and key of a supplier."""
     require_admin()
-    return _tested(lambda: services().suppliers.endpoint(path.supplier_id))
+    return _test(services().suppliers.endpoint(path.supplier_id))
 
 
-@bp.get("/suppliers/<supplier_id>/models", responses={200: SupplierTest})
+@bp.get("/suppliers/<supplier_id>/models", responses={200: SupplierModels})
 def list_supplier_models(path: SupplierPath) -> Any:
     """List the models that a supplier offers.
 
-    The list is fetched from the supplier.
+    The list is fetched from the supplier, and an error of the supplier is the response's. With the
+    option `provider` it is the saved list, because other protocols have no common list.
     """
     require_admin()
-    return _tested(lambda: services().suppliers.endpoint(path.supplier_id))
+    suppliers = services().suppliers
+    endpoint = suppliers.endpoint(path.supplier_id)
+    if endpoint.options.get("provider"):
+        [names] = [row["models"] for row in suppliers.all() if row["id"] == path.supplier_id]
+    else:
+        names = suppliers.models.list(endpoint)
+    return jsonify(items=names, next=None)
 
 
-def _label(row: Preset) -> str:
-    """Return what a preset's service is called in the reader's language."""
-    return catalogue(g.language).get(f"server.preset.{row.name}", row.label)
+def _label(preset: Preset) -> str:
+    """Return the name of a preset in the reader's language."""
+    return catalogue(g.language).get(f"server.preset.{preset.name}", preset.label)
 
 
-def _tested(endpoint: Callable[[], Endpoint]) -> Any:
-    """Answer 200 with what was found or with what is wrong, in words."""
-    target = endpoint()
+def _endpoint_to_test(body: TestBody) -> Endpoint:
+    values = body.values()
+    if body.supplier_id and not body.api_key:
+        saved = services().suppliers.endpoint(body.supplier_id)
+        if not body.base_url or body.base_url.rstrip("/") == saved.base_url:
+            return replace(saved, options=merge(saved.options, values.get("options", {})))
+    return services().suppliers.unsaved(values, body.api_key or "")
+
+
+def _test(endpoint: Endpoint) -> Response:
+    """Respond 200 with the supplier's models or with its error."""
     started = time.monotonic()
     try:
-        models = services().suppliers.models.test(target)
-    except ChatAppError as fault:
-        return jsonify(ok=False, models=[], error=error_json(fault))
+        models = services().suppliers.models.test(endpoint)
+    except ChatAppError as error:
+        return jsonify(ok=False, models=[], error=error_json(error))
     return jsonify(ok=True, models=models, ms=round((time.monotonic() - started) * 1000))
