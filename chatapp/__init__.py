@@ -1,20 +1,20 @@
-"""A self-hosted chat over your own documents. `create_app` knows all parts and does nothing but put them together."""
+"""A self-hosted chat over your own documents. `create_app` connects all parts."""
 
 from typing import TYPE_CHECKING, Any
 
 from chatapp.settings import MB, Settings
 
-if TYPE_CHECKING:  # gunicorn's arbiter and chatapp.processes.supervisor import this package and must stay small and unpatched
+# gunicorn's arbiter and the supervisor import this package: it must stay small and unpatched.
+if TYPE_CHECKING:
     from flask_openapi3 import OpenAPI
 
 __version__ = "0.1.0"
-JSON_BYTES = (
-    2 * MB
-)  # a question of 100,000 characters, escaped, and room; uploads have a limit of their own
+# A question of 100,000 characters, escaped, with room to spare. Uploads have their own limit.
+JSON_BYTES = 2 * MB
 
 
 def create_app(settings: Settings | None = None) -> "OpenAPI":
-    """Make the app from its settings, the environment's where none are given."""
+    """Create the app from its settings; without any, from those of the environment."""
     from flask_openapi3 import Info, OpenAPI
 
     from chatapp import logs

@@ -1,4 +1,4 @@
-"""Uploads through the test client, read in this process."""
+"""Uploads through the test client, processed in this process."""
 
 from io import BytesIO
 from pathlib import Path
