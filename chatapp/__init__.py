@@ -15,8 +15,6 @@ JSON_BYTES = 2 * MB
 
 def create_app(settings: Settings | None = None) -> "OpenAPI":
     """Create the app from its settings; without any, from those of the environment."""
-    from flask_openapi3 import Info, OpenAPI
-
     from chatapp import logs
     from chatapp.chains.http.read_delay import Pace
     from chatapp.chains.models import Models
@@ -38,27 +36,15 @@ def create_app(settings: Settings | None = None) -> "OpenAPI":
         knowledge,
         ops,
         pages,
-        refusals,
         request,
         sessions,
         suppliers,
     )
     from chatapp.web.services import EXTENSION, Services
-    from chatapp.web.shapes import ErrorBody
 
     settings = settings or Settings.from_env()
     logs.set_up(settings.log_level)
-    app = OpenAPI(
-        "chatapp",
-        info=Info(title="Chat over your own documents", version=__version__),
-        validation_error_callback=refusals.invalid,
-        validation_error_model=ErrorBody,
-        doc_ui=False,
-        security_schemes={"token": {"type": "http", "scheme": "bearer"}},
-        template_folder="../templates",
-        static_folder="../static",
-    )
-    app.config.update(_flask_config(settings))
+    app = _new_app(settings)
     db.init_app(app)
     with app.app_context():
         prepare_engine(db.engine)
@@ -82,6 +68,26 @@ def create_app(settings: Settings | None = None) -> "OpenAPI":
     for blueprint in (chat.bp, sessions.bp, knowledge.bp, suppliers.bp, accounts.bp, ops.bp):
         app.register_api(blueprint)
     app.register_blueprint(pages.bp)
+    return app
+
+
+def _new_app(settings: Settings) -> "OpenAPI":
+    from flask_openapi3 import Info, OpenAPI
+
+    from chatapp.web import refusals
+    from chatapp.web.shapes import ErrorBody
+
+    app = OpenAPI(
+        "chatapp",
+        info=Info(title="Chat over your own documents", version=__version__),
+        validation_error_callback=refusals.invalid,
+        validation_error_model=ErrorBody,
+        doc_ui=False,
+        security_schemes={"token": {"type": "http", "scheme": "bearer"}},
+        template_folder="../templates",
+        static_folder="../static",
+    )
+    app.config.update(_flask_config(settings))
     return app
 
 

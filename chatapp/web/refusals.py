@@ -182,7 +182,6 @@ _REASONS = {
     "greater_than_equal": "at_least",
     "less_than_equal": "at_most",
     "literal_error": "one_of",
-    "unknown_option": "unknown_option",
 }
 
 

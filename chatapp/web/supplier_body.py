@@ -4,9 +4,9 @@ import re
 from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
-from pydantic_core import PydanticCustomError
 
 from chatapp.chains.models import preset as find_preset
+from chatapp.errors import InvalidRequest
 from chatapp.web.fields import Input
 
 HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")  # RFC 9110, token
@@ -66,7 +66,7 @@ class SupplierOptions(Input):
     def _has_known_names(cls, value: Any) -> Any:
         if isinstance(value, dict) and not value.keys() <= cls.model_fields.keys():
             known = ", ".join(cls.model_fields)
-            raise PydanticCustomError("unknown_option", "{known}", {"known": known})
+            raise InvalidRequest("options", "unknown_option", known=known)
         return value
 
     @field_validator("proxy")
