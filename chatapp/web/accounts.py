@@ -139,7 +139,7 @@ def get_storage_usage() -> Any:
     kind = "sqlite" if app.database.sqlite else "postgresql"
     return jsonify(
         **app.sessions.stored(user.id),
-        **app.knowledge.stored(user.id),
+        **app.knowledge.usage(user.id),
         embedder=None if app.settings.embedder in (BUILTIN, OFF) else app.settings.embedder,
         home=str(app.settings.home) if user.is_admin else None,
         database=kind if user.is_admin else None,
@@ -156,7 +156,7 @@ def delete_my_data() -> tuple[str, int]:
     app, user = services(), current_user()
     app.runs.stop_all(user.id)
     app.sessions.delete_all(user.id)
-    app.knowledge.forget(user.id)
+    app.knowledge.delete_all_of(user.id)
     app.accounts.clear(user, keep=bearer())
     return "", 204
 

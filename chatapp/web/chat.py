@@ -229,4 +229,4 @@ def _localized(event: Event, language: str) -> Event:
     """Put the bundled manual's name into the reader's language."""
     if type(event) is not Context:
         return event
-    return replace(event, label=manual.spoken(event.label, language))
+    return replace(event, label=manual.translate_name(event.label, language))

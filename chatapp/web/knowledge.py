@@ -144,7 +144,7 @@ def delete_knowledge_base(path: BasePath) -> tuple[str, int]:
 def search_knowledge_base(path: BasePath, body: SearchBody) -> Any:
     """Search a knowledge base: the passages that a question would retrieve."""
     knowledge = services().knowledge
-    bases = knowledge.choose(current_user().id, [path.base_id])
+    bases = knowledge.select_bases(current_user().id, [path.base_id])
     found = knowledge.search(bases, body.query, body.k, body.filter_by_file_md5 or None)
     return jsonify(
         items=[source_json(number, passage) for number, passage in enumerate(found, 1)], next=None
@@ -287,7 +287,7 @@ def _clean_name(name: str) -> str:
 
 
 def _localized_base(base: dict[str, Any]) -> dict[str, Any]:
-    return {**base, "name": manual.spoken(base["name"], g.language)}
+    return {**base, "name": manual.translate_name(base["name"], g.language)}
 
 
 def _localized_file(row: dict[str, Any]) -> dict[str, Any]:

@@ -49,8 +49,8 @@ def _unhealthy(settings: Settings) -> list[str]:
     healthy: set[str] = set()
 
     def check(name: str) -> None:
-        with contextlib.suppress(Away, Refused):
-            calls = Calls(lambda: url(settings, name), ca_file=settings.ca_file)
+        with contextlib.suppress(Unreachable, ErrorStatus):
+            calls = JsonClient(lambda: url(settings, name), ca_file=settings.ca_file)
             calls.call("GET", HEALTH_PATHS[name], None, HEALTH_SECONDS)
             healthy.add(name)
 

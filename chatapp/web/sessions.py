@@ -188,6 +188,6 @@ def _values(body: SessionBody) -> dict[str, Any]:
     if "knowledge_base_id" in values:
         wanted = values.pop("knowledge_base_id") or []
         values["knowledge_base_ids"] = (
-            services().knowledge.choose(current_user().id, wanted).ids if wanted else []
+            services().knowledge.select_bases(current_user().id, wanted).ids if wanted else []
         )
     return values
