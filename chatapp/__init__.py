@@ -1,22 +1,20 @@
-"""A self-hosted chat over your own documents. `create_app` knows all parts and does nothing but put them together."""
+"""A self-hosted chat over your own documents. `create_app` connects all parts."""
 
 from typing import TYPE_CHECKING, Any
 
 from chatapp.settings import MB, Settings
 
-if TYPE_CHECKING:  # gunicorn's arbiter and chatapp.processes.supervisor import this package and must stay small and unpatched
+# gunicorn's arbiter and the supervisor import this package: it must stay small and unpatched.
+if TYPE_CHECKING:
     from flask_openapi3 import OpenAPI
 
 __version__ = "0.2.0"
-JSON_BYTES = (
-    2 * MB
-)  # a question of 100,000 characters, escaped, and room; uploads have a limit of their own
+# A question of 100,000 characters, escaped, with room to spare. Uploads have their own limit.
+JSON_BYTES = 2 * MB
 
 
 def create_app(settings: Settings | None = None) -> "OpenAPI":
-    """Make the app from its settings, the environment's where none are given."""
-    from flask_openapi3 import Info, OpenAPI
-
+    """Create the app from its settings; without any, from those of the environment."""
     from chatapp import logs
     from chatapp.chains.http.read_delay import Pace
     from chatapp.chains.models import Models
@@ -38,26 +36,15 @@ def create_app(settings: Settings | None = None) -> "OpenAPI":
         knowledge,
         ops,
         pages,
-        refusals,
         request,
         sessions,
         suppliers,
     )
-    from chatapp.web.shapes import ErrorBody
+    from chatapp.web.services import EXTENSION, Services
 
     settings = settings or Settings.from_env()
     logs.set_up(settings.log_level)
-    app = OpenAPI(
-        "chatapp",
-        info=Info(title="Chat over your own documents", version=__version__),
-        validation_error_callback=refusals.invalid,
-        validation_error_model=ErrorBody,
-        doc_ui=False,
-        security_schemes={"token": {"type": "http", "scheme": "bearer"}},
-        template_folder="../templates",
-        static_folder="../static",
-    )
-    app.config.update(_flask_config(settings))
+    app = _new_app(settings)
     db.init_app(app)
     with app.app_context():
         prepare_engine(db.engine)
@@ -67,7 +54,7 @@ def create_app(settings: Settings | None = None) -> "OpenAPI":
     supplier_rows = Suppliers(database, settings, Secret(settings.home), Models(settings, pace))
     vectors = VectorIndex(lambda: url(settings, CHROMA), settings.ca_file)
     bases = Knowledge(database, settings, vectors, configured_embedder(settings))
-    app.extensions["chatapp"] = request.Services(
+    app.extensions[EXTENSION] = Services(
         settings=settings,
         database=database,
         accounts=Accounts(database),
@@ -81,6 +68,26 @@ def create_app(settings: Settings | None = None) -> "OpenAPI":
     for blueprint in (chat.bp, sessions.bp, knowledge.bp, suppliers.bp, accounts.bp, ops.bp):
         app.register_api(blueprint)
     app.register_blueprint(pages.bp)
+    return app
+
+
+def _new_app(settings: Settings) -> "OpenAPI":
+    from flask_openapi3 import Info, OpenAPI
+
+    from chatapp.web import refusals
+    from chatapp.web.shapes import ErrorBody
+
+    app = OpenAPI(
+        "chatapp",
+        info=Info(title="Chat over your own documents", version=__version__),
+        validation_error_callback=refusals.invalid,
+        validation_error_model=ErrorBody,
+        doc_ui=False,
+        security_schemes={"token": {"type": "http", "scheme": "bearer"}},
+        template_folder="../templates",
+        static_folder="../static",
+    )
+    app.config.update(_flask_config(settings))
     return app
 
 

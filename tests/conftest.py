@@ -15,7 +15,7 @@ from chatapp import create_app
 from chatapp.identity.accounts import Person
 from chatapp.settings import Settings
 from chatapp.storage.migrate import migrate
-from chatapp.web.request import Services
+from chatapp.web.services import Services
 from tests.support.administrator import TOKEN
 from tests.support.modelserver import ModelServer
 from tests.support.postgres import postgres_server

@@ -16,6 +16,7 @@ from chatapp.chains.build import Model
 from chatapp.chains.endpoint import Endpoint, Parameters
 from chatapp.chains.extractive import Extractive
 from chatapp.chains.models import Models, context_tokens, preset
+from chatapp.chat import supplier_options
 from chatapp.chat.sessions import last_model
 from chatapp.errors import InvalidRequest, ModelGone, NoModel, NotFound
 from chatapp.identity.secrets import Secret
@@ -72,7 +73,7 @@ class Suppliers:
         """Return all suppliers as administrators see them; the key is never among what is shown."""
         rows = self._database.read(
             lambda t: [
-                _json(row) for row in t.scalars(select(Supplier).order_by(Supplier.created_at))
+                self._json(row) for row in t.scalars(select(Supplier).order_by(Supplier.created_at))
             ]
         )
         return [*self._environment(), *rows]
@@ -102,6 +103,7 @@ class Suppliers:
         if not base_url:
             raise InvalidRequest("base_url", "url")
         name = values.get("name") or (known.name if known else "custom")
+        options = supplier_options.change({}, values.get("options") or {}, self._secret)
 
         def add(t: Transaction) -> dict[str, Any]:
             taken = {
@@ -119,24 +121,28 @@ class Suppliers:
                 base_url=base_url.rstrip("/"),
                 key=self._secret.encrypt(api_key) if api_key else None,
                 models=values.get("models") or [],
+                options=options,
                 enabled=values.get("enabled", True),
             )
             t.add(row)
             t.flush()
-            return _json(row)
+            return self._json(row)
 
         return self._database.write(add)
 
     def change(
         self, supplier_id: str, values: dict[str, Any], api_key: str | None
     ) -> dict[str, Any]:
-        """Change a supplier; a new address without a new key drops the old key, so that it never travels elsewhere."""
+        """Change a supplier. A new address drops the stored key and headers, unless given anew."""
 
         def save(t: Transaction) -> dict[str, Any]:
             row = _saved(t, supplier_id)
-            base_url = values.get("base_url")
-            if base_url and base_url.rstrip("/") != row.base_url:
-                row.base_url, row.key = base_url.rstrip("/"), None
+            base_url = (values.get("base_url") or row.base_url).rstrip("/")
+            if base_url != row.base_url:
+                row.base_url, row.key = base_url, None
+                row.options = supplier_options.change(row.options, {"headers": None}, self._secret)
+            if options := values.get("options"):
+                row.options = supplier_options.change(row.options, options, self._secret)
             if values.get("name") and values["name"] != row.name:
                 if values["name"] in {*t.scalars(select(Supplier.name)), BUILTIN, ENVIRONMENT}:
                     raise InvalidRequest("name", "taken")
@@ -146,7 +152,7 @@ class Suppliers:
             if api_key is not None:
                 row.key = self._secret.encrypt(api_key) if api_key else None
             t.flush()
-            return _json(row)
+            return self._json(row)
 
         return self._database.write(save)
 
@@ -173,7 +179,7 @@ class Suppliers:
             base_url.rstrip("/"),
             api_key,
             name if known else None,
-            {},
+            supplier_options.merge({}, values.get("options") or {}),
         )
 
     def choose(self, t: Transaction, user_id: str, asked: Wish, session: Wish) -> Choice:
@@ -268,7 +274,23 @@ class Suppliers:
         key = self._secret.decrypt(row.key) if row.key else ""
         known = preset(row.preset or "")
         label = known.label if known and row.name.startswith(known.name) else row.name
-        return Endpoint(row.name, label, row.base_url, key, row.preset, dict(row.options))
+        options = supplier_options.unseal(row.options, self._secret)
+        return Endpoint(row.name, label, row.base_url, key, row.preset, options)
+
+    def _json(self, row: Supplier) -> dict[str, Any]:
+        known = preset(row.preset or "")
+        return {
+            "id": row.id,
+            "name": row.name,
+            "label": known.label if known and row.name.startswith(known.name) else row.name,
+            "preset": row.preset,
+            "base_url": row.base_url,
+            "has_key": row.key is not None,
+            "models": list(row.models),
+            "enabled": row.enabled,
+            "options": supplier_options.mask(supplier_options.unseal(row.options, self._secret)),
+            "source": "database",
+        }
 
     def _environment(self) -> list[dict[str, Any]]:
         return [_own_json(self._own, self._own_models)] if self._own is not None else []
@@ -309,21 +331,6 @@ def _host(url: str) -> str:
     return urlsplit(url).netloc.rpartition("@")[2]
 
 
-def _json(row: Supplier) -> dict[str, Any]:
-    known = preset(row.preset or "")
-    return {
-        "id": row.id,
-        "name": row.name,
-        "label": known.label if known and row.name.startswith(known.name) else row.name,
-        "preset": row.preset,
-        "base_url": row.base_url,
-        "has_key": row.key is not None,
-        "models": list(row.models),
-        "enabled": row.enabled,
-        "source": "database",
-    }
-
-
 def _own_json(own: Endpoint, models: Sequence[str]) -> dict[str, Any]:
     return {
         "id": ENVIRONMENT,
@@ -334,5 +341,6 @@ def _own_json(own: Endpoint, models: Sequence[str]) -> dict[str, Any]:
         "has_key": bool(own.api_key),
         "models": list(models),
         "enabled": True,
+        "options": {},
         "source": "environment",
     }

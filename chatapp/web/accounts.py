@@ -1,25 +1,36 @@
-"""/api/auth: sign in and out, who I am and how I ask, what is stored of mine, password, personal tokens."""
+"""/api/auth: sign-in and sign-out, the current user and their data, password, personal tokens."""
 
 from dataclasses import asdict
 from typing import Any
 
 from flask import Response, g, jsonify, make_response, request
 from flask_openapi3 import APIBlueprint, Tag
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from chatapp.identity.accounts import ADMIN, LOGIN_DAYS, Person
 from chatapp.settings import BUILTIN, OFF
+from chatapp.web.fields import Input
+from chatapp.web.openapi import operation_id
 from chatapp.web.question import MaxLength, SystemPrompt, Temperature
-from chatapp.web.request import LOGIN_COOKIE, Input, bearer, person, services
-from chatapp.web.shapes import MeShape, Page, StoredShape, TokenMadeShape, TokenShape
+from chatapp.web.request import LOGIN_COOKIE, bearer, current_user
+from chatapp.web.services import services
+from chatapp.web.shapes import CurrentUser, NewToken, Page, SignedIn, StorageUsage, Token
 
 bp = APIBlueprint(
-    "auth", __name__, url_prefix="/api/auth", abp_tags=[Tag(name="auth", description="Accounts.")]
+    "accounts",
+    __name__,
+    url_prefix="/api/auth",
+    abp_tags=[Tag(name="accounts", description="Sign-in, the current user, personal tokens.")],
+    operation_id_callback=operation_id,
 )
 
 
 class LoginBody(Input):
-    """A name and password, or a one-time link's secret."""
+    """A name and password, or the secret of a one-time link."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"anyOf": [{"required": ["password"]}, {"required": ["link"]}]}
+    )
 
     name: str = Field(default=ADMIN, min_length=1, max_length=80)
     password: str | None = Field(default=None, max_length=1000, repr=False)
@@ -33,14 +44,14 @@ class LoginBody(Input):
 
 
 class PasswordBody(Input):
-    """A new password; the current one where there is one."""
+    """A new password, and the current one where one is set."""
 
     current: str | None = Field(default=None, max_length=1000, repr=False)
     password: str = Field(min_length=8, max_length=1000, repr=False)
 
 
 class DefaultsBody(Input):
-    """How to ask where a question does not say so; null is the product's own again, what is left out stays."""
+    """Chat defaults. null restores the built-in default; omitted fields stay."""
 
     temperature: Temperature | None = None
     system_prompt: SystemPrompt | None = None
@@ -49,32 +60,35 @@ class DefaultsBody(Input):
 
 
 class MeBody(Input):
-    """What of oneself can be changed."""
+    """The fields of the current user that can be updated."""
 
     defaults: DefaultsBody
 
 
 class TokenBody(Input):
-    """What a token is called."""
+    """The name of a token."""
 
     name: str = Field(default="token", min_length=1, max_length=80)
 
 
 class TokenPath(Input):
-    """A token's id."""
+    """The id of a token."""
 
     token_id: str
 
 
-@bp.post("/login")
+@bp.post("/login", responses={200: SignedIn})
 def login(body: LoginBody) -> Response:
-    """Sign this browser in."""
+    """Sign in with a password or a one-time link.
+
+    Sets the session cookie.
+    """
     accounts = services().accounts
     if body.link:
-        who, secret = accounts.use_link(body.link)
+        user, secret = accounts.use_link(body.link)
     else:
-        who, secret = accounts.sign_in(body.name, body.password or "", _client())
-    response = make_response(jsonify(user=_user(who)))
+        user, secret = accounts.sign_in(body.name, body.password or "", _client_address())
+    response = make_response(jsonify(user=_user(user)))
     response.set_cookie(
         LOGIN_COOKIE,
         secret,
@@ -88,7 +102,7 @@ def login(body: LoginBody) -> Response:
 
 @bp.post("/logout")
 def logout() -> Response:
-    """Sign this browser out."""
+    """Sign out."""
     if secret := request.cookies.get(LOGIN_COOKIE):
         services().accounts.sign_out(secret)
     response = make_response("", 204)
@@ -96,42 +110,54 @@ def logout() -> Response:
     return response
 
 
-@bp.get("/me", responses={200: MeShape})
-def me() -> Any:
-    """Say who asks, and how."""
-    return _me(person())
+@bp.get("/me", responses={200: CurrentUser})
+def get_current_user() -> Any:
+    """Get the current user."""
+    return _me(current_user())
 
 
-@bp.patch("/me", responses={200: MeShape})
-def change_me(body: MeBody) -> Any:
-    """Set how to ask where a question does not say so."""
+@bp.patch("/me", responses={200: CurrentUser})
+def update_chat_defaults(body: MeBody) -> Any:
+    """Update chat defaults.
+
+    They apply to questions that do not set these values. null restores the built-in default.
+    """
     return _me(
-        services().accounts.set_defaults(person(), body.defaults.model_dump(exclude_unset=True))
+        services().accounts.set_defaults(
+            current_user(), body.defaults.model_dump(exclude_unset=True)
+        )
     )
 
 
-@bp.get("/me/stored", responses={200: StoredShape})
-def stored() -> Any:
-    """Say how much of the asker's is stored, and administrators where."""
-    found, who = services(), person()
-    kind = "sqlite" if found.database.sqlite else "postgresql"
+@bp.get("/me/stored", responses={200: StorageUsage})
+def get_storage_usage() -> Any:
+    """Get how much data of the current user is stored.
+
+    Administrators also see where.
+    """
+    app, user = services(), current_user()
+    kind = "sqlite" if app.database.sqlite else "postgresql"
     return jsonify(
-        **found.sessions.stored(who.id),
-        **found.knowledge.usage(who.id),
-        embedder=None if found.settings.embedder in (BUILTIN, OFF) else found.settings.embedder,
-        home=str(found.settings.home) if who.is_admin else None,
-        database=kind if who.is_admin else None,
+        **app.sessions.stored(user.id),
+        **app.knowledge.usage(user.id),
+        embedder=None if app.settings.embedder in (BUILTIN, OFF) else app.settings.embedder,
+        home=str(app.settings.home) if user.is_admin else None,
+        database=kind if user.is_admin else None,
     )
 
 
 @bp.delete("/me/data")
-def delete_data() -> tuple[str, int]:
-    """Delete all chats, knowledge bases, defaults and personal tokens of the asker but the one that asks; the account stays."""
-    found, who = services(), person()
-    found.runs.stop_all(who.id)
-    found.sessions.delete_all(who.id)
-    found.knowledge.delete_all_of(who.id)
-    found.accounts.clear(who, keep=bearer())
+def delete_my_data() -> tuple[str, int]:
+    """Delete all data of the current user.
+
+    Deletes sessions, knowledge bases, defaults and personal tokens, except the token of this
+    request. The account stays.
+    """
+    app, user = services(), current_user()
+    app.runs.stop_all(user.id)
+    app.sessions.delete_all(user.id)
+    app.knowledge.delete_all_of(user.id)
+    app.accounts.clear(user, keep=bearer())
     return "", 204
 
 
@@ -139,52 +165,52 @@ def delete_data() -> tuple[str, int]:
 def set_password(body: PasswordBody) -> tuple[str, int]:
     """Set the password and sign all other browsers out."""
     services().accounts.set_password(
-        person(), body.current, body.password, request.cookies.get(LOGIN_COOKIE)
+        current_user(), body.current, body.password, request.cookies.get(LOGIN_COOKIE)
     )
     return "", 204
 
 
-@bp.get("/tokens", responses={200: Page[TokenShape]})
+@bp.get("/tokens", responses={200: Page[Token]})
 def list_tokens() -> Any:
     """List personal tokens, without their secrets."""
-    return jsonify(items=services().accounts.tokens(person()), next=None)
+    return jsonify(items=services().accounts.tokens(current_user()), next=None)
 
 
-@bp.post("/tokens", responses={201: TokenMadeShape})
+@bp.post("/tokens", responses={201: NewToken})
 def create_token(body: TokenBody) -> Any:
-    """Make a personal token; its secret is shown this once."""
-    return jsonify(services().accounts.create_token(person(), body.name)), 201
+    """Create a personal token; its secret is returned only once."""
+    return jsonify(services().accounts.create_token(current_user(), body.name)), 201
 
 
 @bp.delete("/tokens/<token_id>")
 def delete_token(path: TokenPath) -> tuple[str, int]:
     """Revoke a personal token."""
-    services().accounts.delete_token(person(), path.token_id)
+    services().accounts.delete_token(current_user(), path.token_id)
     return "", 204
 
 
-def _client() -> str:
-    """Return where a request comes from; only a proxy on this machine is believed when it names somebody else."""
+def _client_address() -> str:
+    """Return the client's address. X-Forwarded-For is trusted from a proxy on this machine only."""
     address = request.remote_addr or ""
     if address in ("127.0.0.1", "::1"):
         return request.headers.get("X-Forwarded-For", address).rpartition(",")[2].strip()
     return address
 
 
-def _me(who: Person) -> Response:
+def _me(user: Person) -> Response:
     return jsonify(
-        user=_user(who),
+        user=_user(user),
         auth=services().settings.auth,
         language=g.language,
-        defaults=asdict(who.defaults),
+        defaults=asdict(user.defaults),
     )
 
 
-def _user(who: Person) -> dict[str, Any]:
+def _user(user: Person) -> dict[str, Any]:
     return {
-        "id": who.id,
-        "name": who.name,
-        "role": who.role,
-        "has_password": who.has_password,
-        "language": who.language,
+        "id": user.id,
+        "name": user.name,
+        "role": user.role,
+        "has_password": user.has_password,
+        "language": user.language,
     }

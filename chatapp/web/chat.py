@@ -1,14 +1,13 @@
-"""The turn over HTTP: ask, come back, stop; as a stream and as one JSON answer. The contract is wire.md."""
+"""/chat: ask, resume and stop an answer, as a stream or as one JSON body (docs/api.md)."""
 
 import functools
-import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from time import monotonic
 from typing import Any
 
-from flask import Response, g, jsonify, request
+from flask import Response, g, jsonify, request, stream_with_context
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import BaseModel, Field
 
@@ -17,18 +16,23 @@ from chatapp.chat.runs.runs import Job, Live, Reader
 from chatapp.chat.turns import Opened
 from chatapp.core import sse
 from chatapp.core.events import Context, Done, Error, Event, Reset
-from chatapp.errors import NotFound, Overloaded, Restarting, status_of
+from chatapp.errors import NotFound, Overloaded, Restarting
 from chatapp.i18n import say
 from chatapp.knowledge import manual
 from chatapp.web.connection import bound, close_after_this
+from chatapp.web.fields import Input
+from chatapp.web.openapi import operation_id
 from chatapp.web.question import ChatBody
-from chatapp.web.refusals import stored_turn
-from chatapp.web.request import Input, person, services
-from chatapp.web.shapes import SourceShape
+from chatapp.web.refusals import note_stored_turn, refuse_failed
+from chatapp.web.request import current_user
+from chatapp.web.services import services
+from chatapp.web.shapes import Source
 
-log = logging.getLogger("chatapp.web")
 bp = APIBlueprint(
-    "chat", __name__, abp_tags=[Tag(name="chat", description="Ask, come back, stop.")]
+    "chat",
+    __name__,
+    abp_tags=[Tag(name="chat", description="Ask questions; resume and stop answers.")],
+    operation_id_callback=operation_id,
 )
 
 HEADERS = {
@@ -39,49 +43,56 @@ HEADERS = {
 
 
 class ChatAnswer(BaseModel):
-    """A whole answer."""
+    """A complete answer."""
 
     answer: str
-    sources: list[SourceShape]
-    citations: list[int] = Field(description="the numbers of the sources that the answer names")
-    session_id: str = Field(description="sent with the next question, it continues this chat")
+    sources: list[Source]
+    citations: list[int] = Field(description="numbers of the sources that the answer cites")
+    session_id: str = Field(description="send it with the next question to continue this session")
     message_id: str
     finish_reason: str = Field(description="stop, length, content_filter or stopped")
     usage: dict[str, Any]
 
 
 class MessagePath(Input):
-    """An answer's id."""
+    """The id of an answer."""
 
     message_id: str
 
 
 class AfterQuery(Input):
-    """The position to go on from."""
+    """Where to resume."""
 
     after: str | None = Field(
         default=None,
-        description="the id of the last event you have; the header Last-Event-ID goes before it",
+        description="id of the last event received; the header Last-Event-ID takes precedence",
     )
 
 
-@bp.post("/chat/stream", summary="Ask, and read the answer as it is written")
+@bp.post("/chat/stream")
 def ask_stream(body: ChatBody) -> Response:
-    """Answer with `text/event-stream`; a Last-Event-ID of an own answer attaches to it instead of asking again.
+    """Ask a question and stream the answer.
 
-    Event sources keep an id from whatever they read before, so one that is none of ours is ignored here.
+    A `Last-Event-ID` of one of your own answers resumes that answer and asks nothing. An id that
+    cannot be read is ignored: event source clients also send ids of other streams.
     """
-    place = sse.parse_event_id(request.headers.get("Last-Event-ID", ""))
+    resumed = sse.parse_event_id(request.headers.get("Last-Event-ID", ""))
     with _admitted() as reader:
-        if place is not None:
-            return _stream(reader, services().runs.attach(person().id, place[0]), *place)
+        if resumed is not None:
+            message_id, position = resumed
+            live = services().runs.attach(current_user().id, message_id)
+            return _stream(reader, live, message_id, position)
         message_id, live = _ask(body)
         return _stream(reader, live, message_id, 0)
 
 
-@bp.post("/chat", summary="Ask, and get the whole answer", responses={200: ChatAnswer})
+@bp.post("/chat", responses={200: ChatAnswer})
 def ask(body: ChatBody) -> Any:
-    """Answer with JSON when the answer is complete; an error has the status of its code."""
+    """Ask a question and get the complete answer.
+
+    Responds when the answer is complete. A failed answer responds with the HTTP status of its
+    error code.
+    """
     with _admitted() as reader:
         message_id, live = _ask(body)
         end = next((event for _, event in live.tail() if isinstance(event, Done | Error)), None)
@@ -89,60 +100,70 @@ def ask(body: ChatBody) -> Any:
     if end is None:
         raise Restarting
     if isinstance(end, Error):
-        return _failed(end)
-    shown = services().sessions.message(person().id, message_id)
+        return refuse_failed(end)
+    message = services().sessions.message(current_user().id, message_id)
     return jsonify(
-        answer=shown["content"],
-        sources=shown["sources"],
-        citations=shown["citations"],
-        session_id=shown["session_id"],
+        answer=message["content"],
+        sources=message["sources"],
+        citations=message["citations"],
+        session_id=message["session_id"],
         message_id=message_id,
-        finish_reason=shown["finish_reason"],
-        usage=shown["usage"],
+        finish_reason=message["finish_reason"],
+        usage=message["usage"],
     )
 
 
-@bp.get("/chat/stream/<message_id>", summary="Come back to an answer")
-def come_back(path: MessagePath, query: AfterQuery) -> Response:
-    """Send what follows a position, then the live rest; without one, everything."""
-    position = _position(path.message_id, query.after)
+@bp.get("/chat/stream/<message_id>")
+def resume_stream(path: MessagePath, query: AfterQuery) -> Response:
+    """Resume the stream of an answer.
+
+    Sends everything after the given position, then what is still being written; without a
+    position, everything.
+    """
+    position = _resume_position(path.message_id, query.after)
     with _admitted() as reader:
-        live = services().runs.attach(person().id, path.message_id)
+        live = services().runs.attach(current_user().id, path.message_id)
         return _stream(reader, live, path.message_id, position)
 
 
-@bp.delete("/chat/stream/<message_id>", summary="Stop an answer")
-def stop(path: MessagePath) -> tuple[str, int]:
-    """Stop an answer and close the connection to its model; what had arrived stays."""
-    services().runs.stop(person().id, path.message_id)
+@bp.delete("/chat/stream/<message_id>")
+def stop_answer(path: MessagePath) -> tuple[str, int]:
+    """Stop an answer.
+
+    Closes the connection to the model and keeps the text received so far. May be repeated.
+    """
+    services().runs.stop(current_user().id, path.message_id)
     return "", 204
 
 
-def _position(message_id: str, after: str | None) -> int | None:
-    """Return where to go on from: 0 where nothing says so, None where that cannot be read. NotFound for another answer's."""
+def _resume_position(message_id: str, after: str | None) -> int | None:
+    """Return where to resume: 0 without a position, None where it cannot be read.
+
+    Raises NotFound for a position in another answer.
+    """
     value = request.headers.get("Last-Event-ID") or after
     if not value:
         return 0
-    place = sse.parse_event_id(value)
-    if place is None:
+    resumed = sse.parse_event_id(value)
+    if resumed is None:
         return None
-    if place[0] != message_id:
+    if resumed[0] != message_id:
         raise NotFound("message")
-    return place[1]
+    return resumed[1]
 
 
 def _ask(body: ChatBody) -> tuple[str, Live]:
-    found = services()
-    opened = found.turns.open(person().id, body.to_question(person().defaults))
-    g.stored_turn = {"session_id": opened.session_id, "message_id": opened.message_id}
+    app, user = services(), current_user()
+    opened = app.turns.open(user.id, body.to_question(user.defaults))
+    note_stored_turn(opened.session_id, opened.message_id)
     if opened.ask is None:
-        return opened.message_id, found.runs.attach(person().id, opened.message_id)
-    return opened.message_id, found.runs.start(_job(opened))
+        return opened.message_id, app.runs.attach(user.id, opened.message_id)
+    return opened.message_id, app.runs.start(_job(opened))
 
 
 @contextmanager
 def _admitted() -> Iterator[Reader]:
-    """Take a place among the streams before anything is stored; it is given back here only where the request fails."""
+    """Reserve a stream before anything is stored; release it here only if the request fails."""
     runs = services().runs
     try:
         reader = runs.admit(bound(request.environ, services().settings.reader_seconds))
@@ -157,21 +178,21 @@ def _admitted() -> Iterator[Reader]:
 
 
 def _job(opened: Opened) -> Job:
-    found = services()
+    app = services()
     choice, bases = opened.choice, opened.bases
     assert choice is not None and opened.context is not None and opened.ask is not None
 
     def build() -> Any:
-        model = found.suppliers.runnable(choice)
+        model = app.suppliers.runnable(choice)
         if bases is None:
             return build_chain(model, None, None)
-        rewrite = leans_on_history if found.settings.rewrite and choice.endpoint else None
+        rewrite = leans_on_history if app.settings.rewrite and choice.endpoint else None
         md5s = list(opened.md5s) or None
         return build_chain(
             model,
-            lambda query: found.knowledge.search(bases, query, opened.search_k, md5s),
+            lambda query: app.knowledge.search(bases, query, opened.search_k, md5s),
             rewrite,
-            lambda: found.knowledge.unread(bases, md5s),
+            lambda: app.knowledge.unread(bases, md5s),
         )
 
     names = ",".join(bases.ids) if bases else "-"
@@ -181,56 +202,31 @@ def _job(opened: Opened) -> Job:
 
 
 def _stream(reader: Reader, live: Live, message_id: str, position: int | None) -> Response:
-    """Send what follows a position; where it could not be read, everything, and that what came before is to be forgotten."""
+    """Return the events after a position as a stream. None means an unreadable position.
+
+    The response tails the answer's log, so its end is the end of the reader, never of the answer.
+    """
+    blocks = _blocks(reader, live, message_id, position)
+    response = Response(stream_with_context(blocks), headers=HEADERS)
+    response.call_on_close(functools.partial(services().runs.dismiss, reader))
+    return response
+
+
+def _blocks(reader: Reader, live: Live, message_id: str, position: int | None) -> Iterator[bytes]:
+    """Yield SSE blocks: `reset` and everything where the position is unreadable."""
     language = g.language
-
-    def speak(key: str, params: dict[str, Any]) -> str:
-        return say(language, key, params)
-
-    def body() -> Iterator[bytes]:
-        if position is None:
-            yield sse.encode(Reset(), message_id, 0, speak)
-        for place, event in live.tail(position or 0):
-            block = sse.encode(_spoken(event, language), message_id, place, speak)
-            reader.given = monotonic()
-            yield block
-            reader.given = 0.0
-
-    blocks = _Blocks(body(), functools.partial(services().runs.dismiss, reader))
-    return Response(
-        blocks, headers=HEADERS, direct_passthrough=True
-    )  # Werkzeug would look at every block again
+    say_to_reader = functools.partial(say, language)
+    if position is None:
+        yield sse.encode(Reset(), message_id, 0, say_to_reader)
+    for place, event in live.tail(position or 0):
+        block = sse.encode(_localized(event, language), message_id, place, say_to_reader)
+        reader.given = monotonic()
+        yield block
+        reader.given = 0.0
 
 
-def _spoken(event: Event, language: str) -> Event:
-    return (
-        replace(event, label=manual.translate_name(event.label, language))
-        if type(event) is Context
-        else event
-    )
-
-
-class _Blocks:
-    """What WSGI iterates over, and closes in any case: a generator that was never begun would not learn of it."""
-
-    def __init__(self, blocks: Iterator[bytes], close: Callable[[], None]) -> None:
-        self._blocks = blocks
-        self.close = close
-
-    def __iter__(self) -> Iterator[bytes]:
-        return self._blocks
-
-
-def _failed(event: Error) -> tuple[Response, int]:
-    body = {
-        "code": event.code,
-        "message": say(g.language, event.key, dict(event.params)),
-        "retryable": event.retryable,
-        "fields": {},
-        "request_id": g.request_id,
-        **stored_turn(),
-    }
-    response = jsonify(error=body)
-    if event.retry_after is not None:
-        response.headers["Retry-After"] = str(event.retry_after)
-    return response, status_of(event.code)
+def _localized(event: Event, language: str) -> Event:
+    """Put the bundled manual's name into the reader's language."""
+    if type(event) is not Context:
+        return event
+    return replace(event, label=manual.translate_name(event.label, language))

@@ -1,7 +1,8 @@
-"""The connection that a stream is sent on: how much waits there for a reader, for how long, and how it is cut.
+"""The connection that a stream is sent on: its send buffer, its timeout, and closing it.
 
-A reader that takes nothing, or whose machine is gone, must not hold megabytes in the kernel or a greenlet for ever. gunicorn's
-gevent worker sets no limit to sending, so the socket gets one, and `Runs` cuts off who has not taken the last chunk in time.
+A client that does not read, or is disconnected, must not hold megabytes in the kernel or a greenlet
+forever. gunicorn's gevent worker sets no send timeout, so the socket gets one, and `Runs` closes
+the connection of a client that has not read the last chunk in time.
 """
 
 import contextlib
@@ -11,13 +12,13 @@ from typing import Any
 
 from gevent.socket import socket as GeventSocket
 
-SEND_BYTES = 128 * 1024  # what the kernel keeps for one reader; it would take up to 4 MB by itself
+SEND_BYTES = 128 * 1024  # send buffer of one stream; the kernel's default grows to 4 MB
 
 
 def bound(environ: Mapping[str, Any], seconds: int) -> Callable[[], None]:
-    """Limit what waits for the reader of this request, and how long the kernel tries; return what cuts the connection."""
+    """Limit the send buffer and the send timeout; return a function that closes the connection."""
     sock: socket.socket | None = environ.get("gunicorn.socket")
-    if sock is None:  # no gunicorn: Flask's own server, or a test's client
+    if sock is None:  # not under gunicorn: Flask's development server or a test client
         return lambda: None
     if type(sock) is GeventSocket:
         sock.__class__ = _Sending
@@ -34,7 +35,7 @@ def bound(environ: Mapping[str, Any], seconds: int) -> Callable[[], None]:
 
 
 def close_after_this(environ: Mapping[str, Any]) -> None:
-    """Let the connection end with this answer: who is refused for want of room must not take any by staying connected."""
+    """Close the connection after this response: a refused client must not occupy one."""
     sock: socket.socket | None = environ.get("gunicorn.socket")
     if sock is not None:
         with contextlib.suppress(OSError):
@@ -42,12 +43,12 @@ def close_after_this(environ: Mapping[str, Any]) -> None:
 
 
 class _Sending(GeventSocket):  # type: ignore[misc]
-    """A socket that sends what fits at once: gevent asks for the buffer's size before every sendall, a system call a token."""
+    """A socket that sends directly: gevent's sendall makes one more system call, a token."""
 
     __slots__ = ()
 
     def sendall(self, data: bytes, flags: int = 0) -> None:
-        """Send all of it, and wait only for what the kernel does not take at once."""
+        """Send all data; wait only if the send buffer is full."""
         try:
             sent = self._sock.send(data, flags)
         except BlockingIOError:

@@ -1,4 +1,4 @@
-"""/api/knowledge: bases, their files, and the search over them."""
+"""/api/knowledge: knowledge bases, their files, and searching them."""
 
 import time
 from collections.abc import Callable
@@ -17,148 +17,158 @@ from chatapp.errors import ChatAppError, InvalidRequest, TooLarge
 from chatapp.knowledge import manual
 from chatapp.knowledge.ingest.originals import Incoming
 from chatapp.settings import MB
-from chatapp.web.question import Id, Md5s
+from chatapp.web.fields import Id, Input, Md5s
+from chatapp.web.openapi import operation_id
 from chatapp.web.refusals import error_json, stored_error_json
-from chatapp.web.request import Input, person, services
+from chatapp.web.request import current_user
+from chatapp.web.services import services
 from chatapp.web.shapes import (
-    ChunkShape,
-    FileShape,
-    KnowledgeBaseShape,
+    FileChunk,
+    KnowledgeBase,
+    KnowledgeFile,
     Page,
-    SourceShape,
-    UploadedShape,
+    Source,
+    UploadResult,
 )
 
 bp = APIBlueprint(
     "knowledge",
     __name__,
     url_prefix="/api/knowledge",
-    abp_tags=[Tag(name="knowledge", description="Documents.")],
+    abp_tags=[Tag(name="knowledge", description="Knowledge bases and their files.")],
+    operation_id_callback=operation_id,
 )
 
-FORM_BYTES = MB  # what a form may hold beside its files
-MOST_FILES = 1000  # in one request
-DRAINED = 4  # times the limit are read and thrown away, so that the sender gets to read why
-PIECE_BYTES = 256 * 1024
+FORM_BYTES = MB  # of a form beside its files
+MAX_FORM_PARTS = 1000
+DRAIN_FACTOR = 4  # a body up to this many times the limit is read and discarded
+READ_BYTES = 256 * 1024
 
 
 class BasePath(Input):
-    """A base's id."""
+    """The id of a knowledge base."""
 
     base_id: str
 
 
 class FilePath(BasePath):
-    """A file of a base."""
+    """The ids of a knowledge base and one of its files."""
 
     file_id: str
 
 
 class BaseBody(Input):
-    """What a base is called."""
+    """The name and description of a knowledge base."""
 
     name: str = Field(min_length=1, max_length=200)
     description: str = Field("", max_length=10_000)
 
 
 class BaseChange(Input):
-    """The same; what is left out stays."""
+    """The fields of a knowledge base that can be updated; omitted ones stay."""
 
     name: str | None = Field(None, min_length=1, max_length=200)
     description: str | None = Field(None, max_length=10_000)
 
 
 class PageQuery(Input):
-    """Which page of a list."""
+    """Which page of the list."""
 
     after: Id | None = None
     limit: int = Field(200, ge=1, le=1000)
 
 
 class SearchBody(Input):
-    """What to look for; in some files only where their md5s are named."""
+    """What to search for, optionally limited to some files by their MD5 sums."""
 
     query: str = Field(min_length=1, max_length=100_000)
     k: int = Field(5, ge=1, le=50)
     filter_by_file_md5: Md5s | None = None
 
 
-@bp.get("", responses={200: Page[KnowledgeBaseShape]})
-def list_bases() -> Any:
+@bp.get("", responses={200: Page[KnowledgeBase]})
+def list_knowledge_bases() -> Any:
     """List your knowledge bases, then the bundled ones."""
     return jsonify(
-        items=[_named(base) for base in services().knowledge.bases(person().id)], next=None
+        items=[_localized_base(base) for base in services().knowledge.bases(current_user().id)],
+        next=None,
     )
 
 
-@bp.post("", responses={201: KnowledgeBaseShape})
-def create_base(body: BaseBody) -> Any:
-    """Make an empty knowledge base."""
+@bp.post("", responses={201: KnowledgeBase})
+def create_knowledge_base(body: BaseBody) -> Any:
+    """Create an empty knowledge base."""
     return jsonify(
-        services().knowledge.create(person().id, _name(body.name), body.description.strip())
+        services().knowledge.create(
+            current_user().id, _clean_name(body.name), body.description.strip()
+        )
     ), 201
 
 
-@bp.get("/<base_id>", responses={200: KnowledgeBaseShape})
-def read_base(path: BasePath) -> Any:
-    """Read one knowledge base."""
-    return jsonify(_named(services().knowledge.base(person().id, path.base_id)))
+@bp.get("/<base_id>", responses={200: KnowledgeBase})
+def get_knowledge_base(path: BasePath) -> Any:
+    """Get a knowledge base."""
+    return jsonify(_localized_base(services().knowledge.base(current_user().id, path.base_id)))
 
 
-@bp.patch("/<base_id>", responses={200: KnowledgeBaseShape})
-def change_base(path: BasePath, body: BaseChange) -> Any:
-    """Rename or describe a knowledge base."""
+@bp.patch("/<base_id>", responses={200: KnowledgeBase})
+def update_knowledge_base(path: BasePath, body: BaseChange) -> Any:
+    """Update the name or description of a knowledge base."""
     values = {
         name: value
         for name, value in body.model_dump(exclude_unset=True).items()
         if value is not None
     }
     if "name" in values:
-        values["name"] = _name(values["name"])
-    return jsonify(services().knowledge.change(person().id, path.base_id, values))
+        values["name"] = _clean_name(values["name"])
+    return jsonify(services().knowledge.change(current_user().id, path.base_id, values))
 
 
-@bp.post("/<base_id>/reindex", responses={202: KnowledgeBaseShape})
-def reindex_base(path: BasePath) -> Any:
-    """Make a base's vectors anew with the embedding model that is set up; its words are found all the while."""
-    return jsonify(services().knowledge.reindex(person().id, path.base_id)), 202
+@bp.post("/<base_id>/reindex", responses={202: KnowledgeBase})
+def reindex_knowledge_base(path: BasePath) -> Any:
+    """Recreate all vectors of a knowledge base with the current embedding model.
+
+    Keyword search keeps working meanwhile.
+    """
+    return jsonify(services().knowledge.reindex(current_user().id, path.base_id)), 202
 
 
 @bp.delete("/<base_id>")
-def delete_base(path: BasePath) -> tuple[str, int]:
-    """Delete a knowledge base with all its files."""
-    services().knowledge.delete(person().id, path.base_id)
+def delete_knowledge_base(path: BasePath) -> tuple[str, int]:
+    """Delete a knowledge base and all its files."""
+    services().knowledge.delete(current_user().id, path.base_id)
     return "", 204
 
 
-@bp.post("/<base_id>/search", responses={200: Page[SourceShape]})
-def search_base(path: BasePath, body: SearchBody) -> Any:
-    """Show what retrieval returns for a question."""
+@bp.post("/<base_id>/search", responses={200: Page[Source]})
+def search_knowledge_base(path: BasePath, body: SearchBody) -> Any:
+    """Search a knowledge base: the passages that a question would retrieve."""
     knowledge = services().knowledge
-    bases = knowledge.select_bases(person().id, [path.base_id])
+    bases = knowledge.select_bases(current_user().id, [path.base_id])
     found = knowledge.search(bases, body.query, body.k, body.filter_by_file_md5 or None)
     return jsonify(
         items=[source_json(number, passage) for number, passage in enumerate(found, 1)], next=None
     )
 
 
-@bp.get("/<base_id>/files", responses={200: Page[FileShape]})
-def list_files(path: BasePath, query: PageQuery) -> Any:
-    """List a base's files, latest first."""
+@bp.get("/<base_id>/files", responses={200: Page[KnowledgeFile]})
+def list_knowledge_files(path: BasePath, query: PageQuery) -> Any:
+    """List the files of a knowledge base, latest first."""
     rows, following = services().knowledge.files(
-        person().id, path.base_id, query.after, query.limit
+        current_user().id, path.base_id, query.after, query.limit
     )
-    return jsonify(items=[_shown(row) for row in rows], next=following)
+    return jsonify(items=[_localized_file(row) for row in rows], next=following)
 
 
-@bp.post("/<base_id>/files", responses={202: UploadedShape})
-def upload_files(path: BasePath) -> Any:
-    """Upload files (multipart, field `files`, repeated): each becomes a file or says why not, in the order sent.
+@bp.post("/<base_id>/files", responses={202: UploadResult})
+def upload_knowledge_files(path: BasePath) -> Any:
+    """Upload files (multipart, field `files`, repeated).
 
-    Answers 202; where not one was taken, the status of the first refusal.
+    Each item of the response is a file or an error, in the order sent. Responds 202; where no file
+    was accepted, with the status of the first error.
     """
     knowledge = services().knowledge
-    knowledge.require_owned(person().id, path.base_id)
+    knowledge.require_owned(current_user().id, path.base_id)
     items: list[dict[str, Any]] = []
     refusals: list[ChatAppError] = []
     with ExitStack() as arrived:
@@ -167,7 +177,9 @@ def upload_files(path: BasePath) -> Any:
             name = file.filename or ""
             try:
                 items.append(
-                    _shown(knowledge.add_file(person().id, path.base_id, name, file.stream))
+                    _localized_file(
+                        knowledge.add_file(current_user().id, path.base_id, name, file.stream)
+                    )
                 )
             except ChatAppError as error:
                 refusals.append(error)
@@ -179,32 +191,36 @@ def upload_files(path: BasePath) -> Any:
     return jsonify(items=items), refusals[0].status if len(refusals) == len(files) else 202
 
 
-@bp.get("/<base_id>/files/<file_id>", responses={200: FileShape})
-def read_file(path: FilePath) -> Any:
-    """Read one file's state."""
-    return jsonify(_shown(services().knowledge.file(person().id, path.base_id, path.file_id)))
+@bp.get("/<base_id>/files/<file_id>", responses={200: KnowledgeFile})
+def get_knowledge_file(path: FilePath) -> Any:
+    """Get a file and its processing status."""
+    return jsonify(
+        _localized_file(services().knowledge.file(current_user().id, path.base_id, path.file_id))
+    )
 
 
 @bp.delete("/<base_id>/files/<file_id>")
-def delete_file(path: FilePath) -> tuple[str, int]:
+def delete_knowledge_file(path: FilePath) -> tuple[str, int]:
     """Delete a file with its text, chunks and original."""
-    services().knowledge.delete_file(person().id, path.base_id, path.file_id)
+    services().knowledge.delete_file(current_user().id, path.base_id, path.file_id)
     return "", 204
 
 
-@bp.post("/<base_id>/files/<file_id>/retry", responses={202: FileShape})
-def retry_file(path: FilePath) -> Any:
-    """Read a file again that failed."""
+@bp.post("/<base_id>/files/<file_id>/retry", responses={202: KnowledgeFile})
+def retry_knowledge_file(path: FilePath) -> Any:
+    """Process a failed file again."""
     return jsonify(
-        _shown(services().knowledge.retry_file(person().id, path.base_id, path.file_id))
+        _localized_file(
+            services().knowledge.retry_file(current_user().id, path.base_id, path.file_id)
+        )
     ), 202
 
 
 @bp.get("/<base_id>/files/<file_id>/content")
-def read_content(path: FilePath) -> Any:
-    """Download the original."""
-    original, name = services().knowledge.content(person().id, path.base_id, path.file_id)
-    # Never as what it says it is: a document must not become a page of ours.
+def download_knowledge_file(path: FilePath) -> Any:
+    """Download the original file."""
+    original, name = services().knowledge.content(current_user().id, path.base_id, path.file_id)
+    # Never with its own media type: a document must not run as a page of this origin.
     return send_file(
         original,
         mimetype="application/octet-stream",
@@ -214,19 +230,20 @@ def read_content(path: FilePath) -> Any:
     )
 
 
-@bp.get("/<base_id>/files/<file_id>/chunks", responses={200: Page[ChunkShape]})
-def list_chunks(path: FilePath, query: PageQuery) -> Any:
-    """List a file's chunks in the order of reading."""
+@bp.get("/<base_id>/files/<file_id>/chunks", responses={200: Page[FileChunk]})
+def list_knowledge_file_chunks(path: FilePath, query: PageQuery) -> Any:
+    """List the chunks of a file in reading order."""
     rows, following = services().knowledge.chunks(
-        person().id, path.base_id, path.file_id, query.after, query.limit
+        current_user().id, path.base_id, path.file_id, query.after, query.limit
     )
     return jsonify(items=rows, next=following)
 
 
 def _receive(arrived: ExitStack, begin: Callable[[], Incoming]) -> list[FileStorage]:
-    """Take the files of the request, written while they come in; what is not kept by then goes when `arrived` closes.
+    """Return the uploaded files, which are written to disk while they arrive.
 
-    Raises TooLarge before anything is written, and InvalidRequest for a form that was cut or is none.
+    Files that were not stored are removed when `arrived` closes. Raises TooLarge before anything is
+    written, and InvalidRequest for a form that is incomplete or not a form.
     """
     limit = services().settings.upload_bytes + FORM_BYTES
     request.max_content_length = limit
@@ -240,7 +257,7 @@ def _receive(arrived: ExitStack, begin: Callable[[], Incoming]) -> list[FileStor
         return incoming
 
     parser = FormDataParser(
-        start, max_form_memory_size=FORM_BYTES, max_form_parts=MOST_FILES, silent=False
+        start, max_form_memory_size=FORM_BYTES, max_form_parts=MAX_FORM_PARTS, silent=False
     )
     try:
         form = parser.parse(
@@ -254,24 +271,24 @@ def _receive(arrived: ExitStack, begin: Callable[[], Incoming]) -> list[FileStor
 
 
 def _drain(limit: int) -> None:
-    """Read a body that is refused to its end: a sender that is cut off in the middle reports a broken line, not the reason."""
-    left = min(request.content_length or 0, DRAINED * limit)
+    """Read and discard a refused body: a client cut off while sending never reads the response."""
+    left = min(request.content_length or 0, DRAIN_FACTOR * limit)
     source = request.environ["wsgi.input"]
-    while left > 0 and (piece := source.read(min(left, PIECE_BYTES))):
+    while left > 0 and (piece := source.read(min(left, READ_BYTES))):
         left -= len(piece)
-        time.sleep(0)  # lets others run
+        time.sleep(0)  # yield to other greenlets
 
 
-def _name(name: str) -> str:
+def _clean_name(name: str) -> str:
     name = " ".join(name.split())
     if not name:
         raise InvalidRequest("name", "blank")
     return name
 
 
-def _named(base: dict[str, Any]) -> dict[str, Any]:
+def _localized_base(base: dict[str, Any]) -> dict[str, Any]:
     return {**base, "name": manual.translate_name(base["name"], g.language)}
 
 
-def _shown(row: dict[str, Any]) -> dict[str, Any]:
+def _localized_file(row: dict[str, Any]) -> dict[str, Any]:
     return {**row, "error": stored_error_json(row["error"])}

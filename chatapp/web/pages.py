@@ -1,6 +1,6 @@
-"""The page: its shell, its import map and security headers, and the static files under a path that names their build.
+"""The page: its HTML, import map and security headers, and static files under a path per build.
 
-It renders `templates/`, and knows nothing of chats, models or documents: all data comes to the page by the API.
+It renders `templates/` only; the page reads all data from the API.
 """
 
 import base64
@@ -22,14 +22,14 @@ from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as BaseResponse
 
 from chatapp.web.refusals import refuse_http
-from chatapp.web.request import services
+from chatapp.web.services import services
 
 ROOT = Path(__file__).resolve().parents[2]
 STATIC = ROOT / "static"
 LANGUAGES = {"en": "English", "zh-CN": "简体中文"}
 SERVER_KEYS = ("error.", "server.", "builtin.", "cli.", "setup.")
 THEMES = ("light", "dark")
-PROGRAMS = ("/api/", "/chat", "/v1/", "/static/")  # addresses that no reader types
+PROGRAMMATIC = ("/api/", "/chat", "/v1/", "/static/")  # not found: always JSON
 YEAR_SECONDS = 31_536_000
 GZIP_MIN_BYTES = 1_000
 COMPRESSIBLE = ("text/", "application/json", "image/svg+xml")
@@ -46,28 +46,32 @@ bp = Blueprint("pages", __name__, template_folder=str(ROOT / "templates"))
 @bp.get("/", defaults={"session_id": None})
 @bp.get("/c/<uuid:session_id>")
 def chat(session_id: UUID | None) -> BaseResponse:
-    """Show the chat; the page itself reads from the address which one."""
+    """Show the chat; the page reads the session id from its address."""
     return _page("index.html")
 
 
 @bp.get("/sign-in")
 def sign_in() -> BaseResponse:
-    """Show the sign-in page; somebody who is signed in is led on by it, unless a fresh link comes along."""
+    """Show the sign-in page, which redirects signed-in users unless they follow a new link."""
     return _page("sign-in.html")
 
 
 @bp.app_errorhandler(HTTPStatus.NOT_FOUND)
-def nothing_here(fault: NotFound) -> Any:
-    """Tell a reader that there is nothing here; a program gets JSON, as everywhere."""
-    reader = request.accept_mimetypes.best_match(("application/json", "text/html")) == "text/html"
-    if request.method not in ("GET", "HEAD") or not reader or request.path.startswith(PROGRAMS):
+def not_found(fault: NotFound) -> Any:
+    """Show the not-found page to browsers; respond with JSON to programs."""
+    browser = request.accept_mimetypes.best_match(("application/json", "text/html")) == "text/html"
+    if (
+        request.method not in ("GET", "HEAD")
+        or not browser
+        or request.path.startswith(PROGRAMMATIC)
+    ):
         return refuse_http(fault)
     return _page("not-found.html"), HTTPStatus.NOT_FOUND
 
 
 @bp.get("/static/v-<build>/<path:name>")
 def static_file(build: str, name: str) -> BaseResponse:
-    """Serve a static file; under the present build it may be kept for ever."""
+    """Serve a static file; under the current build it may be cached forever."""
     known = shell()
     if name not in known.files:
         abort(404)
@@ -82,7 +86,7 @@ def static_file(build: str, name: str) -> BaseResponse:
 
 @dataclass(frozen=True, slots=True)
 class Shell:
-    """What is the same in every answer of this process, worked out once."""
+    """What is the same in every response of this process, computed once."""
 
     build: str
     files: Mapping[str, Path]
@@ -93,7 +97,7 @@ class Shell:
 
 @functools.cache
 def shell() -> Shell:
-    """Read the static files' names and contents, and derive the build, the import map and the policy."""
+    """Derive build, import map and policy from the names and contents of the static files."""
     files = {
         path.relative_to(STATIC).as_posix(): path
         for path in sorted(STATIC.rglob("*"))
@@ -114,7 +118,7 @@ def _is_public(path: Path) -> bool:
 
 
 def _policy(import_map: str) -> str:
-    """Write the Content-Security-Policy; the only inline script it lets run is the import map."""
+    """Return the Content-Security-Policy; the only inline script it allows is the import map."""
     digest = base64.b64encode(hashlib.sha256(import_map.encode()).digest()).decode()
     return "; ".join(
         (
@@ -134,7 +138,7 @@ def _policy(import_map: str) -> str:
 
 
 def _catalogue(language: str) -> Mapping[str, str]:
-    """Read the page's part of a catalogue."""
+    """Return the entries of a catalogue that the page uses."""
     entries: dict[str, str] = json.loads(
         (STATIC / "i18n" / f"{language}.json").read_text(encoding="utf-8")
     )
@@ -142,7 +146,7 @@ def _catalogue(language: str) -> Mapping[str, str]:
 
 
 def _page(template: str) -> Response:
-    """Render a page in the reader's language and theme, with the headers that guard it."""
+    """Render a page in the reader's language and theme, with its security headers."""
     known = shell()
     language = g.language if g.language in LANGUAGES else "en"
     messages = known.catalogues[language]
@@ -171,7 +175,7 @@ def _page(template: str) -> Response:
 
 
 def _data_block(value: Mapping[str, Any]) -> Markup:
-    """Write JSON that can stand in a `<script type="application/json">`: it cannot close the element."""
+    """Return JSON for a `<script type="application/json">`, which it cannot close."""
     return Markup(
         json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
     )
@@ -187,14 +191,14 @@ def _gzipped(name: str) -> bytes:
     return gzip.compress(_file(name), 9, mtime=0)
 
 
-def _compressed(body: bytes, kind: str, packed: bytes | None) -> Response:
-    """Answer with the packed form where there is one, it is worth it and the client reads it."""
+def _compressed(body: bytes, kind: str, gzipped: bytes | None) -> Response:
+    """Respond with the gzipped body if there is one, it is worth it and the client accepts it."""
     smaller = (
-        packed is not None and len(body) >= GZIP_MIN_BYTES and request.accept_encodings["gzip"] > 0
+        gzipped is not None and len(body) >= GZIP_MIN_BYTES and request.accept_encodings["gzip"] > 0
     )
-    response = make_response(packed if smaller else body)
+    response = make_response(gzipped if smaller else body)
     response.headers["Content-Type"] = kind
-    if packed is not None:
+    if gzipped is not None:
         response.vary.add("Accept-Encoding")
     if smaller:
         response.headers["Content-Encoding"] = "gzip"

@@ -1,6 +1,7 @@
-"""The one JSON exit of every error: ours, HTTP's, pydantic's and the unexpected, in the reader's language."""
+"""Errors as JSON in the reader's language: ours, HTTP's, pydantic's and unexpected ones."""
 
 import logging
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -9,6 +10,7 @@ from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.exceptions import MethodNotAllowed as WrongMethod
 
+from chatapp.core.events import Error
 from chatapp.errors import (
     ChatAppError,
     Internal,
@@ -16,6 +18,7 @@ from chatapp.errors import (
     MethodNotAllowed,
     NotFound,
     TooLarge,
+    status_of,
 )
 from chatapp.i18n import say
 from chatapp.settings import MB
@@ -23,11 +26,11 @@ from chatapp.settings import MB
 log = logging.getLogger("chatapp.web")
 
 API = ("/api", "/chat")
-UNSAID = ("HEAD", "OPTIONS")  # every address takes them
+IMPLIED_METHODS = ("HEAD", "OPTIONS")  # every address accepts them
 
 
 def init_app(app: Flask) -> None:
-    """Answer all errors of an app here."""
+    """Register the error handlers."""
     app.register_error_handler(ChatAppError, _refuse)
     app.register_error_handler(HTTPException, refuse_http)
     app.register_error_handler(
@@ -37,46 +40,62 @@ def init_app(app: Flask) -> None:
 
 
 def _refuse(error: ChatAppError) -> tuple[Response, int]:
-    body: dict[str, Any] = error_json(error)
-    response = jsonify(error=body | {"request_id": g.get("request_id", "-")} | stored_turn())
+    response = _respond(error_json(error), error.retry_after)
     if error.status == HTTPStatus.UNAUTHORIZED:
         response.headers["WWW-Authenticate"] = "Bearer"
-    if error.retry_after is not None:
-        response.headers["Retry-After"] = str(error.retry_after)
     return response, error.status
 
 
-def stored_turn() -> dict[str, str]:
-    """Return where this request's question was stored, nothing where it was not: an error tells its asker."""
-    found: dict[str, str] = g.get("stored_turn", {})
-    return found
+def refuse_failed(event: Error) -> tuple[Response, int]:
+    """Answer a request whose answer failed: the stream's `error` event as an HTTP error."""
+    body = _details(event.code, event.key, event.params, event.retryable)
+    return _respond(body, event.retry_after), status_of(event.code)
+
+
+def _respond(details: dict[str, Any], retry_after: int | None) -> Response:
+    details = {"fields": {}} | details | {"request_id": g.get("request_id", "-")}
+    response = jsonify(error=details | g.get("stored_turn", {}))
+    if retry_after is not None:
+        response.headers["Retry-After"] = str(retry_after)
+    return response
+
+
+def note_stored_turn(session_id: str, message_id: str) -> None:
+    """Include where the question was stored in every later error of this request."""
+    g.stored_turn = {"session_id": session_id, "message_id": message_id}
 
 
 def error_json(error: ChatAppError) -> dict[str, Any]:
-    """Put an error into the reader's words."""
-    params = {"request_id": g.get("request_id", "-"), **error.params}
-    body: dict[str, Any] = {"code": error.code, "retryable": error.retryable}
-    if isinstance(error, InvalidRequest):
-        language = g.get("language", "en")
-        body["fields"] = {
-            name: say(language, f"server.reason.{why}", more)
-            for name, (why, more) in error.reasons.items()
-        }
-        field, reason = next(iter(body["fields"].items()))
-        params |= {"field": field, "reason": reason}
-    return {"message": say(g.get("language", "en"), error.key, params), **body}
+    """Return an error as JSON, in the reader's language."""
+    params: dict[str, Any] = {"request_id": g.get("request_id", "-"), **error.params}
+    if not isinstance(error, InvalidRequest):
+        return _details(error.code, error.key, params, error.retryable)
+    fields = {
+        name: say(g.get("language", "en"), f"server.reason.{why}", more)
+        for name, (why, more) in error.reasons.items()
+    }
+    field, reason = next(iter(fields.items()))
+    params |= {"field": field, "reason": reason}
+    return _details(error.code, error.key, params, error.retryable) | {"fields": fields}
 
 
 def stored_error_json(stored: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Put an error that was stored with a message or file into the reader's words."""
+    """Return an error that was stored with a message or file, in the reader's language."""
     if not stored:
         return None
-    message = say(g.language, stored["key"], stored.get("params"))
-    return {"code": stored["code"], "message": message, "retryable": stored.get("retryable", False)}
+    retryable = stored.get("retryable", False)
+    return _details(stored["code"], stored["key"], stored.get("params"), retryable)
+
+
+def _details(
+    code: str, key: str, params: Mapping[str, Any] | None, retryable: bool
+) -> dict[str, Any]:
+    message = say(g.get("language", "en"), key, params)
+    return {"code": code, "message": message, "retryable": retryable}
 
 
 def refuse_http(fault: HTTPException) -> Any:
-    """Answer an error of HTTP's own as JSON."""
+    """Answer an HTTP error of Flask or Werkzeug as JSON."""
     if fault.response is not None or (fault.code or 500) < 400:
         return fault.get_response()
     if isinstance(fault, RequestEntityTooLarge):
@@ -91,8 +110,8 @@ def refuse_http(fault: HTTPException) -> Any:
 
 
 def _refuse_method(allowed: list[str]) -> tuple[Response, int]:
-    said = ", ".join(method for method in allowed if method not in UNSAID)
-    response, status = _refuse(MethodNotAllowed(method=request.method, allowed=said))
+    listed = ", ".join(method for method in allowed if method not in IMPLIED_METHODS)
+    response, status = _refuse(MethodNotAllowed(method=request.method, allowed=listed))
     response.headers["Allow"] = ", ".join(allowed)
     return response, status
 
@@ -109,14 +128,17 @@ def _refuse_unexpected(fault: Exception) -> tuple[Response, int]:
 
 
 def invalid(fault: ValidationError) -> Response:
-    """Turn pydantic's findings into our error: each field and what it takes, never what was sent."""
+    """Raise InvalidRequest for validation errors: each field and what it accepts.
+
+    The input is never repeated.
+    """
     if request.method in ("POST", "PUT", "PATCH") and request.get_json(silent=True) is None:
-        raise InvalidRequest("body", _fault_of_body())
+        raise InvalidRequest("body", _reason_for_body())
     error: InvalidRequest | None = None
     for finding in fault.errors(include_input=False, include_url=False):
         name = ".".join(str(part) for part in finding["loc"]) or "body"
         reason, params = _reason(finding["type"], finding.get("ctx", {}))
-        if ":" in reason:  # a rule over several fields names the one to look at
+        if ":" in reason:  # a rule over several fields names one of them
             name, _, reason = reason.partition(":")
         found = InvalidRequest(name, reason, **params)
         if error is None:
@@ -125,8 +147,8 @@ def invalid(fault: ValidationError) -> Response:
     raise error or InvalidRequest("body", "wrong")
 
 
-def _fault_of_body() -> str:
-    """Say why a body brings nothing to validate."""
+def _reason_for_body() -> str:
+    """Return why a body cannot be validated."""
     body = request.get_data()
     if not body:
         return "body_empty"

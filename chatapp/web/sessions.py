@@ -1,4 +1,4 @@
-"""/api/sessions and /api/messages."""
+"""/api/sessions and /api/messages: list, search, export, update and delete."""
 
 from typing import Any, Literal
 
@@ -9,60 +9,63 @@ from pydantic import Field
 from chatapp.chat.sessions import as_markdown, branch
 from chatapp.errors import InvalidRequest
 from chatapp.knowledge import manual
-from chatapp.web.question import Id, Ids
+from chatapp.web.fields import Id, Ids, Input
+from chatapp.web.openapi import operation_id
 from chatapp.web.refusals import stored_error_json
-from chatapp.web.request import Input, person, services
-from chatapp.web.shapes import ExportShape, FoundShape, MessageShape, Page, SessionShape
+from chatapp.web.request import current_user
+from chatapp.web.services import services
+from chatapp.web.shapes import FoundSession, Message, Page, Session, SessionExport
 
 bp = APIBlueprint(
     "sessions",
     __name__,
     url_prefix="/api",
-    abp_tags=[Tag(name="sessions", description="Conversations.")],
+    abp_tags=[Tag(name="sessions", description="Sessions and their messages.")],
+    operation_id_callback=operation_id,
 )
 
 
 class ListQuery(Input):
-    """Which page of a list."""
+    """Which page of the list."""
 
     after: str | None = Field(default=None, max_length=80)
     limit: int = Field(default=50, ge=1, le=200)
 
 
 class MessagesQuery(Input):
-    """Which messages; all of them where nothing is said."""
+    """Which page of the messages; all of them without a limit."""
 
     after: Id | None = None
     limit: int | None = Field(default=None, ge=1, le=1000)
 
 
 class SearchQuery(Input):
-    """What to look for."""
+    """What to search for."""
 
     q: str = Field(min_length=1, max_length=200)
     limit: int = Field(default=50, ge=1, le=200)
 
 
 class ExportQuery(Input):
-    """As what."""
+    """The format of the export."""
 
     format: Literal["md", "json"] = "md"
 
 
 class SessionPath(Input):
-    """A session's id."""
+    """The id of a session."""
 
     session_id: str
 
 
 class MessagePath(Input):
-    """A message's id."""
+    """The id of a message."""
 
     message_id: str
 
 
 class SessionBody(Input):
-    """What of a session can be set; what is left out stays."""
+    """The fields of a session; omitted ones stay as they are."""
 
     title: str | None = Field(default=None, max_length=200)
     pinned: bool | None = None
@@ -72,37 +75,45 @@ class SessionBody(Input):
 
 
 class SessionChange(SessionBody):
-    """The same, and the branch that is looked at."""
+    """The fields of a session that can be updated; omitted ones stay as they are."""
 
     leaf_id: Id | None = None
 
 
-@bp.get("/sessions", responses={200: Page[SessionShape]})
+@bp.get("/sessions", responses={200: Page[Session]})
 def list_sessions(query: ListQuery) -> Any:
-    """List sessions, pinned ones first, then the latest."""
-    items, following = services().sessions.page(person().id, query.after, query.limit)
+    """List sessions: pinned ones first, then by latest activity."""
+    items, following = services().sessions.page(current_user().id, query.after, query.limit)
     return jsonify(items=items, next=following)
 
 
-@bp.post("/sessions", responses={201: SessionShape})
+@bp.post("/sessions", responses={201: Session})
 def create_session(body: SessionBody) -> Any:
-    """Make an empty session."""
-    return jsonify(services().sessions.create(person().id, _values(body))), 201
+    """Create an empty session."""
+    return jsonify(services().sessions.create(current_user().id, _values(body))), 201
 
 
-@bp.get("/sessions/search", responses={200: Page[FoundShape]})
+@bp.get("/sessions/search", responses={200: Page[FoundSession]})
 def search_sessions(query: SearchQuery) -> Any:
-    """Find sessions by what their title or messages say; the latest first, each with a snippet."""
-    return jsonify(items=services().sessions.search(person().id, query.q, query.limit), next=None)
+    """Search titles and messages of sessions.
+
+    Latest session first, each with a snippet of the match.
+    """
+    return jsonify(
+        items=services().sessions.search(current_user().id, query.q, query.limit), next=None
+    )
 
 
-@bp.get("/sessions/<session_id>/export", responses={200: ExportShape})
+@bp.get("/sessions/<session_id>/export", responses={200: SessionExport})
 def export_session(path: SessionPath, query: ExportQuery) -> Any:
-    """Download a session: the branch last looked at as Markdown, or all of it as JSON."""
-    session = services().sessions.read(person().id, path.session_id)
-    rows = services().sessions.messages(person().id, path.session_id, None, None)
+    """Export a session.
+
+    The branch last shown as Markdown, or all branches as JSON.
+    """
+    session = services().sessions.read(current_user().id, path.session_id)
+    rows = services().sessions.messages(current_user().id, path.session_id, None, None)
     if query.format == "json":
-        response = jsonify(session=session, messages=[_shown(row) for row in rows])
+        response = jsonify(session=session, messages=[_localized(row) for row in rows])
     else:
         response = make_response(as_markdown(session, branch(rows, session["leaf_id"])))
         response.headers["Content-Type"] = "text/markdown; charset=utf-8"
@@ -112,48 +123,53 @@ def export_session(path: SessionPath, query: ExportQuery) -> Any:
     return response
 
 
-@bp.get("/sessions/<session_id>", responses={200: SessionShape})
-def read_session(path: SessionPath) -> Any:
-    """Read one session."""
-    return jsonify(services().sessions.read(person().id, path.session_id))
+@bp.get("/sessions/<session_id>", responses={200: Session})
+def get_session(path: SessionPath) -> Any:
+    """Get a session."""
+    return jsonify(services().sessions.read(current_user().id, path.session_id))
 
 
-@bp.patch("/sessions/<session_id>", responses={200: SessionShape})
-def change_session(path: SessionPath, body: SessionChange) -> Any:
-    """Rename, pin, choose model and documents, or look at another branch."""
-    return jsonify(services().sessions.change(person().id, path.session_id, _values(body)))
+@bp.patch("/sessions/<session_id>", responses={200: Session})
+def update_session(path: SessionPath, body: SessionChange) -> Any:
+    """Update a session: title, pin, model, knowledge bases, or branch shown."""
+    return jsonify(services().sessions.change(current_user().id, path.session_id, _values(body)))
 
 
 @bp.delete("/sessions/<session_id>")
 def delete_session(path: SessionPath) -> tuple[str, int]:
-    """Delete a session and its messages; its live answers are stopped first."""
-    services().runs.stop_session(person().id, path.session_id)
-    services().sessions.delete(person().id, path.session_id)
+    """Delete a session and its messages.
+
+    Its live answers are stopped first.
+    """
+    services().runs.stop_session(current_user().id, path.session_id)
+    services().sessions.delete(current_user().id, path.session_id)
     return "", 204
 
 
-@bp.get("/sessions/<session_id>/messages", responses={200: Page[MessageShape]})
+@bp.get("/sessions/<session_id>/messages", responses={200: Page[Message]})
 def list_messages(path: SessionPath, query: MessagesQuery) -> Any:
     """List the messages of all branches, oldest first."""
-    rows = services().sessions.messages(person().id, path.session_id, query.after, query.limit)
+    rows = services().sessions.messages(
+        current_user().id, path.session_id, query.after, query.limit
+    )
     following = rows[-1]["id"] if query.limit and len(rows) == query.limit else None
-    return jsonify(items=[_shown(row) for row in rows], next=following)
+    return jsonify(items=[_localized(row) for row in rows], next=following)
 
 
-@bp.get("/messages/<message_id>", responses={200: MessageShape})
-def read_message(path: MessagePath) -> Any:
-    """Read one message."""
-    return jsonify(_shown(services().sessions.message(person().id, path.message_id)))
+@bp.get("/messages/<message_id>", responses={200: Message})
+def get_message(path: MessagePath) -> Any:
+    """Get a message."""
+    return jsonify(_localized(services().sessions.message(current_user().id, path.message_id)))
 
 
 @bp.delete("/messages/<message_id>")
 def delete_message(path: MessagePath) -> tuple[str, int]:
-    """Delete a message and what follows it in its branch."""
-    services().sessions.delete_message(person().id, path.message_id)
+    """Delete a message and all messages below it."""
+    services().sessions.delete_message(current_user().id, path.message_id)
     return "", 204
 
 
-def _shown(row: dict[str, Any]) -> dict[str, Any]:
+def _localized(row: dict[str, Any]) -> dict[str, Any]:
     return {
         **row,
         "knowledge": manual.translate_name(row["knowledge"], g.language),
@@ -172,6 +188,6 @@ def _values(body: SessionBody) -> dict[str, Any]:
     if "knowledge_base_id" in values:
         wanted = values.pop("knowledge_base_id") or []
         values["knowledge_base_ids"] = (
-            services().knowledge.select_bases(person().id, wanted).ids if wanted else []
+            services().knowledge.select_bases(current_user().id, wanted).ids if wanted else []
         )
     return values

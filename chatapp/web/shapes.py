@@ -1,4 +1,4 @@
-"""What the API answers with, as models: /openapi.json is made from them, and a test holds real answers against them."""
+"""Response bodies as models: the source of /openapi.json, tested against real responses."""
 
 from datetime import datetime
 from typing import Any, Generic, Literal, TypeVar
@@ -9,37 +9,43 @@ T = TypeVar("T", bound=BaseModel)
 
 
 class Page(BaseModel, Generic[T]):
-    """A page of a list; `next` is the cursor of the next one."""
+    """A page of a list. `next` is the cursor of the next page."""
 
     items: list[T]
     next: str | None
 
+    @classmethod
+    def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
+        """Name a page after its items, for client generators."""
+        return f"{params[0].__name__}Page"
 
-class Fault(BaseModel):
-    """What went wrong, in the reader's language."""
+
+class ErrorDetails(BaseModel):
+    """An error, with its message in the reader's language."""
 
     code: str
     message: str
     retryable: bool
     fields: dict[str, str] = Field(
-        default_factory=dict, description="of invalid_request: field and what it takes"
+        default_factory=dict,
+        description="for invalid_request: each invalid field and what it accepts",
     )
     request_id: str | None = None
     session_id: str | None = Field(
-        default=None, description="of /chat: where the question was stored, if it was"
+        default=None, description="for /chat: where the question was stored, if it was"
     )
     message_id: str | None = Field(
-        default=None, description="of /chat: the answer's id, if the question was stored"
+        default=None, description="for /chat: id of the answer, if the question was stored"
     )
 
 
 class ErrorBody(BaseModel):
-    """Every refusal has this body."""
+    """The body of every error response."""
 
-    error: Fault
+    error: ErrorDetails
 
 
-class SessionShape(BaseModel):
+class Session(BaseModel):
     """A conversation."""
 
     id: str
@@ -49,16 +55,16 @@ class SessionShape(BaseModel):
     updated_at: datetime
     knowledge_base_id: str | list[str] | None
     filter_by_file_md5: list[str] = Field(
-        description="the files that its last question was narrowed down to"
+        description="the files that the last question was limited to"
     )
-    search_k: int | None = Field(description="how many passages its last question asked for")
+    search_k: int | None = Field(description="how many passages the last question asked for")
     supplier: str | None
     model: str | None
-    leaf_id: str | None = Field(description="the last message of the branch last looked at")
+    leaf_id: str | None = Field(description="the last message of the branch last shown")
 
 
-class SourceShape(BaseModel):
-    """A numbered passage: what a search found, or what was given to the model."""
+class Source(BaseModel):
+    """A numbered passage that a search found or the model was given."""
 
     n: int
     knowledge_base_id: str
@@ -73,18 +79,18 @@ class SourceShape(BaseModel):
     text: str
     score: float
     by: dict[str, float | None] = Field(
-        default_factory=dict, description="what each ranking gave it: words, vectors"
+        default_factory=dict, description="the score of each ranking: words, vectors"
     )
 
 
-class UnreadShape(BaseModel):
-    """A file that could not be searched yet when the answer was given."""
+class UnreadFile(BaseModel):
+    """A file that could not be searched yet when the answer was written."""
 
     file_id: str
     name: str
 
 
-class MessageShape(BaseModel):
+class Message(BaseModel):
     """A question or an answer."""
 
     id: str
@@ -93,46 +99,48 @@ class MessageShape(BaseModel):
     role: str
     content: str
     status: str = Field(
-        description="queued, running, complete, stopped, failed or interrupted; a question is complete"
+        description=(
+            "queued, running, complete, stopped, failed or interrupted; questions are complete"
+        )
     )
     reasoning: str
     knowledge: str
-    sources: list[SourceShape]
+    sources: list[Source]
     citations: list[int]
     usage: dict[str, Any]
     timings: dict[str, Any]
     supplier: str | None
     model: str | None
     finish_reason: str | None = Field(description="stop, length, content_filter or stopped")
-    unread: list[UnreadShape]
-    error: Fault | None
+    unread: list[UnreadFile]
+    error: ErrorDetails | None
     created_at: datetime
 
 
-class FoundShape(SessionShape):
-    """A session that a search found, and what it says there."""
+class FoundSession(Session):
+    """A session that a search found, with a snippet of the match."""
 
     snippet: str
 
 
-class ExportShape(BaseModel):
+class SessionExport(BaseModel):
     """A whole session."""
 
-    session: SessionShape
-    messages: list[MessageShape]
+    session: Session
+    messages: list[Message]
 
 
-class VectorsShape(BaseModel):
-    """Whether a base is also found by what words mean: off, ready, building, or mismatch."""
+class VectorState(BaseModel):
+    """State of the semantic search of a knowledge base: off, ready, building or mismatch."""
 
     state: str
-    made_with: str | None = Field(description="the embedding model of its vectors")
-    current: str | None = Field(description="the embedding model that is set up now")
-    done: int = Field(description="chunks that have their vectors")
+    made_with: str | None = Field(description="embedding model of its vectors")
+    current: str | None = Field(description="embedding model that is configured now")
+    done: int = Field(description="chunks with vectors")
     total: int
 
 
-class KnowledgeBaseShape(BaseModel):
+class KnowledgeBase(BaseModel):
     """Files that are searched together."""
 
     id: str
@@ -143,13 +151,13 @@ class KnowledgeBaseShape(BaseModel):
     failed: int
     pending: int
     state: str
-    vectors: VectorsShape
+    vectors: VectorState
     bundled: bool
     created_at: datetime
 
 
-class FileShape(BaseModel):
-    """A document and how far it has been read."""
+class KnowledgeFile(BaseModel):
+    """A document and its processing status."""
 
     id: str
     knowledge_base_id: str
@@ -161,32 +169,32 @@ class FileShape(BaseModel):
     progress: float
     pages: int | None
     chunks: int
-    error: Fault | None
+    error: ErrorDetails | None
     created_at: datetime
 
 
-class UploadShape(FileShape):
+class UploadedFile(KnowledgeFile):
     """A document that was uploaded."""
 
     duplicate: bool = Field(
-        description="the base had these bytes already: it is the file that was there"
+        description="the knowledge base had the same file already, which is returned"
     )
 
 
-class RefusedShape(BaseModel):
-    """A file that was not taken, and why."""
+class RefusedFile(BaseModel):
+    """A file that was not accepted, and why."""
 
     name: str
-    error: Fault
+    error: ErrorDetails
 
 
-class UploadedShape(BaseModel):
-    """What became of the files of an upload, in the order sent."""
+class UploadResult(BaseModel):
+    """The files of an upload, in the order sent."""
 
-    items: list[UploadShape | RefusedShape]
+    items: list[UploadedFile | RefusedFile]
 
 
-class ChunkShape(BaseModel):
+class FileChunk(BaseModel):
     """A piece of a document."""
 
     ordinal: int
@@ -197,7 +205,7 @@ class ChunkShape(BaseModel):
     text: str
 
 
-class ModelShape(BaseModel):
+class OfferedModel(BaseModel):
     """A model that can be chosen."""
 
     supplier: str
@@ -206,8 +214,8 @@ class ModelShape(BaseModel):
     builtin: bool
 
 
-class SupplierShape(BaseModel):
-    """Where models are had; its key is never shown."""
+class Supplier(BaseModel):
+    """A supplier of models. Its key is never returned."""
 
     id: str
     name: str
@@ -217,11 +225,14 @@ class SupplierShape(BaseModel):
     has_key: bool
     models: list[str]
     enabled: bool
-    source: str
+    options: dict[str, Any] = Field(
+        description="see SupplierOptions; header values and proxy credentials are ***"
+    )
+    source: str = Field(description="database, or environment for OPENAI_* variables")
 
 
-class UserShape(BaseModel):
-    """Who asks."""
+class User(BaseModel):
+    """A user."""
 
     id: str
     name: str
@@ -230,26 +241,32 @@ class UserShape(BaseModel):
     language: str | None
 
 
-class DefaultsShape(BaseModel):
-    """How the asker's questions are asked where they do not say so."""
+class ChatDefaults(BaseModel):
+    """Chat defaults of a user."""
 
-    temperature: float | None = Field(description="null: the model's own")
+    temperature: float | None = Field(description="null: the model's own default")
     system_prompt: str
-    max_length: int = Field(description="how many earlier messages go along")
+    max_length: int = Field(description="how many earlier messages are sent along")
     documents_only: bool
 
 
-class MeShape(BaseModel):
-    """Who asks, how, and whether there are accounts at all."""
+class CurrentUser(BaseModel):
+    """The current user, chat defaults, language, and whether accounts are on."""
 
-    user: UserShape
+    user: User
     auth: str
     language: str
-    defaults: DefaultsShape
+    defaults: ChatDefaults
 
 
-class StoredShape(BaseModel):
-    """How much of the asker's is stored, temporary chats included; where it is, administrators are told."""
+class SignedIn(BaseModel):
+    """The user who has signed in."""
+
+    user: User
+
+
+class StorageUsage(BaseModel):
+    """How much data of the current user is stored, including temporary chats."""
 
     chats: int
     messages: int
@@ -257,14 +274,14 @@ class StoredShape(BaseModel):
     files: int
     file_bytes: int
     embedder: str | None = Field(
-        description="the embedding model elsewhere that documents and questions are sent to"
+        description="the remote embedding model that documents and questions are sent to"
     )
-    home: str | None = Field(description="the folder of data, for administrators")
-    database: str | None = Field(description="sqlite or postgresql, for administrators")
+    home: str | None = Field(description="the data folder; administrators only")
+    database: str | None = Field(description="sqlite or postgresql; administrators only")
 
 
-class TokenShape(BaseModel):
-    """A personal token, the terminal's own, or the one that CHATAPP_TOKEN names."""
+class Token(BaseModel):
+    """A personal token, the terminal's token, or the one in CHATAPP_TOKEN."""
 
     id: str
     kind: Literal["personal", "terminal", "environment"]
@@ -273,7 +290,7 @@ class TokenShape(BaseModel):
     used_at: datetime | None
 
 
-class TokenMadeShape(TokenShape):
-    """A new personal token with its secret, which is shown this once."""
+class NewToken(Token):
+    """A new personal token with its secret, which is returned only once."""
 
     token: str

@@ -1,95 +1,60 @@
-"""/api/suppliers for administrators, /api/models for everybody."""
+"""/api/suppliers for administrators, /api/models for all users."""
 
 import time
-from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
-from flask import g, jsonify
+from flask import Response, g, jsonify
 from flask_openapi3 import APIBlueprint, Tag
-from pydantic import BaseModel, Field, field_validator
+from pydantic import BaseModel, Field
 
 from chatapp.chains.endpoint import Endpoint
 from chatapp.chains.models import PRESETS, Preset
 from chatapp.chains.models import preset as find_preset
+from chatapp.chat.supplier_options import merge
 from chatapp.chat.suppliers import Wish
 from chatapp.errors import ChatAppError, UpstreamAuth
 from chatapp.i18n import catalogue
+from chatapp.web.fields import Input
+from chatapp.web.openapi import operation_id
 from chatapp.web.refusals import error_json
-from chatapp.web.request import Input, person, require_admin, services
-from chatapp.web.shapes import Fault, ModelShape, Page, SupplierShape
+from chatapp.web.request import current_user, require_admin
+from chatapp.web.services import services
+from chatapp.web.shapes import ErrorDetails, OfferedModel, Page, Supplier
+from chatapp.web.supplier_body import NewSupplier, SupplierBody, TestBody
 
 bp = APIBlueprint(
     "suppliers",
     __name__,
     url_prefix="/api",
-    abp_tags=[Tag(name="suppliers", description="Models.")],
+    abp_tags=[Tag(name="suppliers", description="Models and suppliers.")],
+    operation_id_callback=operation_id,
 )
-
-Models = list[str]
-
-
-class SupplierBody(Input):
-    """A supplier: a preset's name, or an address."""
-
-    preset: str | None = Field(default=None, max_length=40)
-    name: str | None = Field(default=None, min_length=1, max_length=80, pattern=r"^[^/@]+$")
-    base_url: str | None = Field(default=None, max_length=500)
-    api_key: str | None = Field(default=None, max_length=500, repr=False)
-    models: Models | None = Field(default=None, max_length=1000)
-    enabled: bool | None = None
-
-    @field_validator("base_url")
-    @classmethod
-    def _is_an_address(cls, value: str | None) -> str | None:
-        if value and (not value.startswith(("http://", "https://")) or "@" in value):
-            raise ValueError("url")
-        return value.strip() if value else None
-
-    @field_validator("preset")
-    @classmethod
-    def _is_known(cls, value: str | None) -> str | None:
-        if value and find_preset(value) is None:
-            raise ValueError("no_such_preset")
-        return value or None
-
-    def values(self) -> dict[str, Any]:
-        """Return what was given, without the key."""
-        return {
-            name: value
-            for name, value in self.model_dump(exclude={"api_key"}).items()
-            if value is not None
-        }
-
-
-class TestBody(SupplierBody):
-    """A supplier that is being entered; with `supplier_id` and no key, the saved key is used at its own address."""
-
-    supplier_id: str | None = Field(default=None, max_length=80)
 
 
 class SupplierPath(Input):
-    """A supplier's id."""
+    """The id of a supplier."""
 
     supplier_id: str
 
 
-class ChosenShape(BaseModel):
-    """A model, by its two names."""
+class ChosenModel(BaseModel):
+    """A supplier and one of its models."""
 
     supplier: str
     model: str
 
 
-class ModelsShape(Page[ModelShape]):
+class ModelList(Page[OfferedModel]):
     """The models that can be chosen."""
 
-    default: ChosenShape = Field(
-        description="what answers in a new chat where none is named: the last one you used, else the first"
+    default: ChosenModel = Field(
+        description="the model of a new session: the last one you used, else the first"
     )
 
 
-class PresetShape(BaseModel):
-    """A supplier whose address is known here."""
+class SupplierPreset(BaseModel):
+    """A supplier whose address is known."""
 
     name: str
     label: str
@@ -99,8 +64,8 @@ class PresetShape(BaseModel):
     models: list[str]
 
 
-class LocalShape(BaseModel):
-    """A model server that was found on this machine."""
+class LocalServer(BaseModel):
+    """A model server found on this machine."""
 
     preset: str
     label: str
@@ -108,41 +73,51 @@ class LocalShape(BaseModel):
     models: list[str]
 
 
-class TrialShape(BaseModel):
-    """Whether a supplier answers: its models, or what is wrong."""
+class SupplierModels(BaseModel):
+    """The names of the models that a supplier offers for chatting."""
+
+    items: list[str]
+    next: None
+
+
+class SupplierTest(BaseModel):
+    """The result of a test: the supplier's models, or an error."""
 
     ok: bool
     models: list[str]
     ms: int | None = None
-    error: Fault | None = None
+    error: ErrorDetails | None = None
 
 
-@bp.get("/models", responses={200: ModelsShape})
+@bp.get("/models", responses={200: ModelList})
 def list_models() -> Any:
-    """List the models that can be chosen, and the one that is used where none is."""
-    suppliers, user_id = services().suppliers, person().id
+    """List the models that can be chosen, and the default for a new session."""
+    suppliers, user_id = services().suppliers, current_user().id
     choice = services().database.read(lambda t: suppliers.choose(t, user_id, Wish(), Wish()))
     default = {"supplier": choice.supplier, "model": choice.model}
     return jsonify(items=suppliers.offered(), default=default, next=None)
 
 
-@bp.get("/suppliers", responses={200: Page[SupplierShape]})
+@bp.get("/suppliers", responses={200: Page[Supplier]})
 def list_suppliers() -> Any:
     """List suppliers, without their keys."""
     require_admin()
     return jsonify(items=services().suppliers.all(), next=None)
 
 
-@bp.post("/suppliers", responses={201: SupplierShape})
-def create_supplier(body: SupplierBody) -> Any:
-    """Save a supplier."""
+@bp.post("/suppliers", responses={201: Supplier})
+def create_supplier(body: NewSupplier) -> Any:
+    """Create a supplier."""
     require_admin()
     return jsonify(services().suppliers.create(body.values(), body.api_key or "")), 201
 
 
-@bp.patch("/suppliers/<supplier_id>", responses={200: SupplierShape})
-def change_supplier(path: SupplierPath, body: SupplierBody) -> Any:
-    """Change a supplier; a new address needs its key again."""
+@bp.patch("/suppliers/<supplier_id>", responses={200: Supplier})
+def update_supplier(path: SupplierPath, body: SupplierBody) -> Any:
+    """Update a supplier.
+
+    A new `base_url` requires `api_key` and secret headers again.
+    """
     require_admin()
     return jsonify(services().suppliers.change(path.supplier_id, body.values(), body.api_key))
 
@@ -155,89 +130,96 @@ def delete_supplier(path: SupplierPath) -> tuple[str, int]:
     return "", 204
 
 
-@bp.get("/suppliers/presets", responses={200: Page[PresetShape]})
-def list_presets() -> Any:
-    """List the suppliers whose address is known here."""
-    return jsonify(
-        items=[
-            {
-                "name": row.name,
-                "label": _label(row),
-                "base_url": row.base_url,
-                "needs_key": row.needs_key,
-                "local": row.local,
-                "models": list(row.models),
-            }
-            for row in PRESETS
-        ],
-        next=None,
-    )
+@bp.get("/suppliers/presets", responses={200: Page[SupplierPreset]})
+def list_supplier_presets() -> Any:
+    """List the suppliers whose address is known."""
+    items = [
+        {
+            "name": preset.name,
+            "label": _label(preset),
+            "base_url": preset.base_url,
+            "needs_key": preset.needs_key,
+            "local": preset.local,
+            "models": list(preset.models),
+        }
+        for preset in PRESETS
+    ]
+    return jsonify(items=items, next=None)
 
 
-@bp.get("/suppliers/local", responses={200: Page[LocalShape]})
-def find_local() -> Any:
-    """Look for model servers on this machine, for at most half a second."""
+@bp.get("/suppliers/local", responses={200: Page[LocalServer]})
+def find_local_suppliers() -> Any:
+    """Find model servers on this machine."""
     require_admin()
-    found = services().suppliers.models.find_local()
-    return jsonify(
-        items=[
-            {
-                "preset": row.preset,
-                "label": row.label,
-                "base_url": row.base_url,
-                "models": list(row.models),
-            }
-            for row in found
-        ],
-        next=None,
-    )
+    items = [
+        {
+            "preset": server.preset,
+            "label": server.label,
+            "base_url": server.base_url,
+            "models": list(server.models),
+        }
+        for server in services().suppliers.models.find_local()
+    ]
+    return jsonify(items=items, next=None)
 
 
-@bp.post("/suppliers/test", responses={200: TrialShape})
-def test_unsaved(body: TestBody) -> Any:
-    """Try a supplier that is being entered."""
+@bp.post("/suppliers/test", responses={200: SupplierTest})
+def test_new_supplier(body: TestBody) -> Any:
+    """Test a supplier that is not saved yet.
+
+    With `supplier_id` and no key, the saved key is used, at its own address only.
+    """
     require_admin()
-
-    def endpoint() -> Endpoint:
-        if body.supplier_id and not body.api_key:
-            saved = services().suppliers.endpoint(body.supplier_id)
-            if not body.base_url or body.base_url.rstrip("/") == saved.base_url:
-                return saved
-        return services().suppliers.unsaved(body.values(), body.api_key or "")
-
     known = find_preset(body.preset or "")
     if known and known.needs_key and not body.api_key and not body.supplier_id:
-        return jsonify(
-            ok=False, models=[], error=error_json(UpstreamAuth("missing", supplier=_label(known)))
-        )
-    return _tested(endpoint)
+        error = UpstreamAuth("missing", supplier=_label(known))
+        return jsonify(ok=False, models=[], error=error_json(error))
+    return _test(_endpoint_to_test(body))
 
 
-@bp.post("/suppliers/<supplier_id>/test", responses={200: TrialShape})
-def test_saved(path: SupplierPath) -> Any:
-    """Try a saved supplier."""
+@bp.post("/suppliers/<supplier_id>/test", responses={200: SupplierTest})
+def test_supplier(path: SupplierPath) -> Any:
+    """Test address and key of a supplier."""
     require_admin()
-    return _tested(lambda: services().suppliers.endpoint(path.supplier_id))
+    return _test(services().suppliers.endpoint(path.supplier_id))
 
 
-@bp.get("/suppliers/<supplier_id>/models", responses={200: TrialShape})
-def supplier_models(path: SupplierPath) -> Any:
-    """Ask a saved supplier which models it has."""
+@bp.get("/suppliers/<supplier_id>/models", responses={200: SupplierModels})
+def list_supplier_models(path: SupplierPath) -> Any:
+    """List the models that a supplier offers.
+
+    The list is fetched from the supplier, and an error of the supplier is the response's. With the
+    option `provider` it is the saved list, because other protocols have no common list.
+    """
     require_admin()
-    return _tested(lambda: services().suppliers.endpoint(path.supplier_id))
+    suppliers = services().suppliers
+    endpoint = suppliers.endpoint(path.supplier_id)
+    if endpoint.options.get("provider"):
+        [names] = [row["models"] for row in suppliers.all() if row["id"] == path.supplier_id]
+    else:
+        names = suppliers.models.list(endpoint)
+    return jsonify(items=names, next=None)
 
 
-def _label(row: Preset) -> str:
-    """Return what a preset's service is called in the reader's language."""
-    return catalogue(g.language).get(f"server.preset.{row.name}", row.label)
+def _label(preset: Preset) -> str:
+    """Return the name of a preset in the reader's language."""
+    return catalogue(g.language).get(f"server.preset.{preset.name}", preset.label)
 
 
-def _tested(endpoint: Callable[[], Endpoint]) -> Any:
-    """Answer 200 with what was found or with what is wrong, in words."""
-    target = endpoint()
+def _endpoint_to_test(body: TestBody) -> Endpoint:
+    values = body.values()
+    if body.supplier_id and not body.api_key:
+        saved = services().suppliers.endpoint(body.supplier_id)
+        if not body.base_url or body.base_url.rstrip("/") == saved.base_url:
+            return replace(saved, options=merge(saved.options, values.get("options", {})))
+    return services().suppliers.unsaved(values, body.api_key or "")
+
+
+def _test(endpoint: Endpoint) -> Response:
+    """Respond 200 with the supplier's models or with its error."""
     started = time.monotonic()
     try:
-        models = services().suppliers.models.test(target)
-    except ChatAppError as fault:
-        return jsonify(ok=False, models=[], error=error_json(fault))
+        models = services().suppliers.models.test(endpoint)
+    except ChatAppError as error:
+        return jsonify(ok=False, models=[], error=error_json(error))
     return jsonify(ok=True, models=models, ms=round((time.monotonic() - started) * 1000))

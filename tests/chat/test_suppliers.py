@@ -13,7 +13,7 @@ from chatapp.chat.turns import Question
 from chatapp.errors import InvalidRequest, ModelGone, NoModel, NotFound
 from chatapp.identity.accounts import Person
 from chatapp.identity.secrets import Secret
-from chatapp.web.request import Services
+from chatapp.web.services import Services
 
 Choose = Callable[[Wish, Wish], Choice]
 

@@ -14,7 +14,7 @@ from chatapp.chat.turns import Opened, Question, Turns
 from chatapp.errors import Busy, InvalidRequest, ModelGone, NotFound, TooManyAnswers
 from chatapp.identity.accounts import Person
 from chatapp.settings import Settings
-from chatapp.web.request import Services
+from chatapp.web.services import Services
 
 Ask = Callable[[Question], Opened]
 

@@ -1,4 +1,4 @@
-"""Documents through the real service: words and vectors, a question that waits, and kills in the middle."""
+"""Documents through the real service: indexing, vectors, waiting questions, killed processes."""
 
 import os
 import shutil
@@ -29,12 +29,13 @@ TOPICS = ("otters", "lighthouses", "bicycles", "bakeries", "glaciers")
 
 
 def prose(number: int) -> str:
-    """Return some paragraphs about a topic, as different as their numbers are."""
+    """Return numbered paragraphs about a topic."""
     topic = TOPICS[number % len(TOPICS)]
     return "\n\n".join(
-        f"Report {number}.{part} about {topic}. The {topic} of district {number * 31 + part} were counted on day {part}, "
-        f"and {part * 7 + number} of them were found to be in good order. The others are looked at again next year. "
-        * 6
+        f"Report {number}.{part} about {topic}. "
+        f"The {topic} of district {number * 31 + part} were counted on day {part}, "
+        f"and {part * 7 + number} of them were found to be in good order. "
+        "The others are looked at again next year. " * 6
         for part in range(4)
     )
 
@@ -47,7 +48,7 @@ def running(tmp_path: Path) -> Iterator[Service]:
 
 
 def processes(service: Service, part: str) -> list[int]:
-    """Return the service's processes whose command holds this."""
+    """Return the service's processes whose command contains a text."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
@@ -71,13 +72,13 @@ def ask_sql(service: Service, query: str) -> list[Any]:
 
 
 OWN_CHUNKS = (
-    "SELECT c.id FROM chunks c JOIN files f ON f.id = c.file_id JOIN knowledge_bases b ON b.id = f.knowledge_base_id \
-WHERE b.bundled IS NULL"
+    "SELECT c.id FROM chunks c JOIN files f ON f.id = c.file_id "
+    "JOIN knowledge_bases b ON b.id = f.knowledge_base_id WHERE b.bundled IS NULL"
 )
 
 
 def state(service: Service) -> dict[str, set[int]]:
-    """Return the chunks that SQL holds, those with vectors, and those that Chroma holds."""
+    """Return the numbers of chunks in SQL, chunks with vectors, and chunks in Chroma."""
     index = VectorIndex(lambda: f"http://{at}" if (at := address(service.home, CHROMA)) else None)
     held: set[int] = set()
     for (name,) in ask_sql(
@@ -115,7 +116,7 @@ def files_of(service: Service, base: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("victim", ["chatapp.processes.worker", "chromadb_rust_bindings"])
-def test_killed_in_the_middle_of_twenty_files_all_are_ready_once_and_exact(
+def test_kills_while_files_are_processed_lose_and_repeat_nothing(
     running: Service, tmp_path: Path, victim: str
 ) -> None:
     base = upload_all(running, tmp_path / "texts")
@@ -140,7 +141,7 @@ def test_killed_in_the_middle_of_twenty_files_all_are_ready_once_and_exact(
     assert running.get(f"/api/knowledge/{base}").json["vectors"]["state"] == "ready"
 
 
-def test_chroma_s_folder_deleted_answers_go_on_and_the_index_is_made_again(
+def test_answers_continue_and_the_index_is_rebuilt_when_chroma_s_folder_is_deleted(
     running: Service, tmp_path: Path
 ) -> None:
     base = upload_all(running, tmp_path / "texts")
@@ -162,9 +163,7 @@ def test_chroma_s_folder_deleted_answers_go_on_and_the_index_is_made_again(
     assert {item["text"] for item in after} == {item["text"] for item in before}
 
 
-def test_a_question_asked_while_its_file_is_read_waits_for_it(
-    running: Service, tmp_path: Path
-) -> None:
+def test_a_question_waits_for_a_file_that_is_being_read(running: Service, tmp_path: Path) -> None:
     file = tmp_path / "otters.md"
     file.write_text(
         "# Otters\n\nThe otter Waldemar eats eleven pounds of fish a day.\n\n" + prose(3) * 40
@@ -193,7 +192,7 @@ def test_a_question_asked_while_its_file_is_read_waits_for_it(
     assert "unread" not in answer.last["data"]
 
 
-def test_a_file_deleted_takes_its_vectors_with_it(running: Service, tmp_path: Path) -> None:
+def test_deleting_a_file_deletes_its_vectors(running: Service, tmp_path: Path) -> None:
     base = upload_all(running, tmp_path / "texts")
     wait_for(
         lambda: (

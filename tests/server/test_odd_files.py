@@ -1,4 +1,4 @@
-"""Odd files through the real service: each ends ready or failed with its own sentence in both languages; nobody else notices."""
+"""Unusual files: each is ready or fails with its own message, and nothing else is affected."""
 
 import json
 import threading
@@ -24,13 +24,12 @@ CATALOGUES = {
     one: json.loads((ROOT / "static" / "i18n" / f"{one}.json").read_text("utf-8"))
     for one in ("en", "zh-CN")
 }
-SLOWEST_SECONDS = 2.0  # of a look at /healthz, on a machine that does other things, too
+SLOWEST_SECONDS = 2.0  # for /healthz, on a busy machine
 CHINESE = "员工每年享有十五天带薪年假，请假须提前三个工作日向主管申请。"
-ENVELOPE = (
-    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600
-)  # of Office until 2003, and of encrypted files since
+# The container of Office files until 2003, and of encrypted ones since.
+ENVELOPE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600
 
-# What is uploaded, and the key of the sentence that says why it cannot be read; None where it can.
+# file, and the key of its error message; None for a file that can be read
 FILES: dict[str, tuple[Callable[[], bytes], str | None]] = {
     "no-page.pdf": (documents.no_page, "error.unreadable_file.empty"),
     "locked.pdf": (
@@ -84,7 +83,7 @@ def sentence(key: str, language: str, name: str) -> str:
     return str(CATALOGUES[language][key]).format(**params)
 
 
-def test_each_odd_file_ends_as_it_should_while_answers_and_others_go_on(
+def test_each_unusual_file_ends_as_expected_without_affecting_others(
     service: Service, base: str, tmp_path: Path
 ) -> None:
     with ThreadPoolExecutor() as pool, watched(service) as taken:
@@ -111,7 +110,7 @@ def test_each_odd_file_ends_as_it_should_while_answers_and_others_go_on(
     assert max(taken) < SLOWEST_SECONDS
 
 
-def test_what_was_read_of_them_is_found(service: Service, base: str) -> None:
+def test_the_text_of_unusual_files_is_found(service: Service, base: str) -> None:
     for query, name in (
         ("leave in Kiel Bremen sales", "sales.xlsx"),
         ("乙方年假", "utf-16.txt"),
@@ -156,7 +155,7 @@ def test_a_file_over_the_limit_is_refused_with_the_limit(
 
 
 def ended(service: Service, base: str) -> dict[str, Any] | None:
-    """Return the files by name once all have ended."""
+    """Return the files by name once all are ready or failed."""
     items = service.get(f"/api/knowledge/{base}/files").json["items"]
     return (
         {item["name"]: item for item in items}
@@ -167,7 +166,7 @@ def ended(service: Service, base: str) -> dict[str, Any] | None:
 
 @contextmanager
 def watched(service: Service) -> Iterator[list[float]]:
-    """Look at /healthz all the while; yields how many seconds each answer took."""
+    """Request /healthz repeatedly; yield the seconds of each response."""
     taken: list[float] = []
     over = threading.Event()
 

@@ -1,4 +1,4 @@
-"""Turns on PostgreSQL, with two workers: the same promises as on SQLite."""
+"""Turns on PostgreSQL with two workers: the same guarantees as on SQLite."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.server, NEEDS_POSTGRES]
 def two(
     tmp_path_factory: pytest.TempPathFactory, postgres: str, model_server: ModelServer
 ) -> Iterator[Service]:
-    # The socket's folder may have to be found by psycopg in a process of its own, so it stands in the URL.
+    # psycopg may look up the socket's folder in another process, so it is part of the URL.
     variables = {
         "DATABASE_URL": postgres,
         "OPENAI_BASE_URL": model_server.base_url,
@@ -40,7 +40,7 @@ def stored(service: Service, message_id: str) -> Any:
     return row if row["status"] not in ("queued", "running") else None
 
 
-def test_an_answer_is_read_by_all_and_stored_as_it_was_read(two: Service) -> None:
+def test_all_clients_receive_the_answer_that_is_stored(two: Service) -> None:
     started = two.stream(question("typewriter-120-60"), until=lambda s: len(s.text()) > 40)
     readers = [two.stream(path=f"/chat/stream/{started.message_id}") for _ in range(4)]
     row = wait_for(lambda: stored(two, started.message_id))
@@ -50,7 +50,7 @@ def test_an_answer_is_read_by_all_and_stored_as_it_was_read(two: Service) -> Non
     assert following.last["type"] == "done"
 
 
-def test_a_question_that_is_sent_twice_at_once_is_stored_once(two: Service) -> None:
+def test_a_question_sent_twice_concurrently_is_stored_once(two: Service) -> None:
     def ask(n: int) -> Streamed:
         return two.stream(
             question("typewriter-40-40", f"once {n % 4}", client_message_id=f"once-{n % 4}")
@@ -68,7 +68,9 @@ def test_a_burst_of_questions_is_answered(two: Service) -> None:
     assert [answer.last["type"] for answer in answers] == ["done"] * 60
 
 
-def test_stop_reaches_the_worker_that_writes(two: Service, model_server: ModelServer) -> None:
+def test_stop_reaches_the_worker_that_writes_the_answer(
+    two: Service, model_server: ModelServer
+) -> None:
     for _ in range(4):
         started = two.stream(question("typewriter-500-40"), until=lambda s: len(s.text()) > 10)
         request = model_server.requests[-1]
@@ -77,7 +79,7 @@ def test_stop_reaches_the_worker_that_writes(two: Service, model_server: ModelSe
         assert wait_for(lambda: stored(two, started.message_id), 5)["status"] == "stopped"  # noqa: B023
 
 
-def test_everything_of_somebody_goes_also_what_another_worker_writes(
+def test_deleting_all_data_includes_answers_of_other_workers(
     two: Service, model_server: ModelServer, tmp_path: Path
 ) -> None:
     leave = tmp_path / "leave.txt"

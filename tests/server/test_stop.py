@@ -1,4 +1,4 @@
-"""Stop means stop, at every stage; and a dropped connection is not a stop."""
+"""Stopping an answer at every stage; a dropped connection does not stop it."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +11,7 @@ from tests.support.service import Service, wait_for
 pytestmark = pytest.mark.server
 
 
-def start(service: Service, model: str, kinds: set[str]):
+def start_answer(service: Service, model: str, kinds: set[str]):
     config = {"supplier": "openai", "model": model}
     return service.stream(
         {"question": f"to be stopped: {model}", "llm_config": config},
@@ -28,10 +28,10 @@ def start(service: Service, model: str, kinds: set[str]):
         ("pings", {"context"}),
     ],
 )
-def test_stop_closes_the_connection_to_the_model_and_keeps_what_came(
+def test_stop_closes_the_connection_to_the_model_and_keeps_the_text(
     service: Service, model_server: ModelServer, model: str, stage: set[str]
 ) -> None:
-    started = start(service, model, stage)
+    started = start_answer(service, model, stage)
     request = wait_for(
         lambda: [r for r in model_server.requests if r.body and r.body.get("model") == model]
     )[-1]
@@ -48,27 +48,27 @@ def test_stop_closes_the_connection_to_the_model_and_keeps_what_came(
     assert question["content"] == f"to be stopped: {model}"
 
 
-def test_readers_of_a_stopped_answer_get_its_end(service: Service) -> None:
-    started = start(service, "typewriter-400-20", {"chunk"})
+def test_clients_of_a_stopped_answer_receive_its_end(service: Service) -> None:
+    started = start_answer(service, "typewriter-400-20", {"chunk"})
     service.request("DELETE", f"/chat/stream/{started.message_id}")
     rest = service.stream(path=f"/chat/stream/{started.message_id}")
     assert rest.last["type"] == "done"
     assert rest.last["data"]["finish_reason"] == "stopped"
 
 
-def test_a_dropped_connection_is_not_a_stop(service: Service) -> None:
-    started = start(service, "typewriter-40-40", {"chunk"})
+def test_a_dropped_connection_does_not_stop_the_answer(service: Service) -> None:
+    started = start_answer(service, "typewriter-40-40", {"chunk"})
     stored = wait_for(lambda: _ended(service, started.message_id), 5)
     assert stored["status"] == "complete"
 
 
-def test_many_stops_at_once_leave_one_end_that_everybody_gets(service: Service) -> None:
+def test_concurrent_stops_give_all_clients_the_same_end(service: Service) -> None:
     for _ in range(3):
-        started = start(service, "typewriter-400-40", {"chunk"})
+        started = start_answer(service, "typewriter-400-40", {"chunk"})
         path = f"/chat/stream/{started.message_id}"
-        with ThreadPoolExecutor(16) as people:
-            stops = [people.submit(service.request, "DELETE", path) for _ in range(10)]
-            readers = [people.submit(service.stream, path=path) for _ in range(6)]
+        with ThreadPoolExecutor(16) as pool:
+            stops = [pool.submit(service.request, "DELETE", path) for _ in range(10)]
+            readers = [pool.submit(service.stream, path=path) for _ in range(6)]
             assert {stop.result().status for stop in stops} == {204}
             assert {reader.result().last["data"]["finish_reason"] for reader in readers} == {
                 "stopped"
@@ -76,25 +76,23 @@ def test_many_stops_at_once_leave_one_end_that_everybody_gets(service: Service) 
         assert service.stream(path=path).last["type"] == "done"
 
 
-def test_an_answer_that_is_deleted_while_it_is_written_is_stopped(
-    service: Service, model_server: ModelServer
-) -> None:
-    started = start(service, "hang-mid", {"chunk"})
+def test_deleting_a_live_answer_stops_it(service: Service, model_server: ModelServer) -> None:
+    started = start_answer(service, "hang-mid", {"chunk"})
     request = model_server.requests[-1]
     assert service.request("DELETE", f"/api/messages/{started.message_id}").status == 204
     wait_for(lambda: request.closed_by_client, 2, "the model server sees the close")
     assert service.get(f"/chat/stream/{started.message_id}").status == 404
 
 
-def test_stopping_what_has_ended_changes_nothing(service: Service) -> None:
-    done = start(service, "echo", {"done"})
+def test_stopping_a_finished_answer_changes_nothing(service: Service) -> None:
+    done = start_answer(service, "echo", {"done"})
     before = service.get(f"/api/messages/{done.message_id}").json
     assert service.request("DELETE", f"/chat/stream/{done.message_id}").status == 204
     assert service.get(f"/api/messages/{done.message_id}").json == before
 
 
 def test_a_stopped_answer_can_be_continued(service: Service, model_server: ModelServer) -> None:
-    started = start(service, "typewriter-400-20", {"chunk"})
+    started = start_answer(service, "typewriter-400-20", {"chunk"})
     service.request("DELETE", f"/chat/stream/{started.message_id}")
     partial = wait_for(lambda: _ended(service, started.message_id), 3)["content"]
     assert partial

@@ -1,4 +1,4 @@
-"""One turn through the real service: what a client sees, what is stored, and what a simple client can rely on."""
+"""A turn through the real service: what clients receive and what is stored."""
 
 import json
 import re
@@ -7,7 +7,7 @@ import uuid
 import pytest
 
 from tests.support.modelserver import ModelServer
-from tests.support.service import Service, wait_for
+from tests.support.service import TOKEN, Service, wait_for
 
 pytestmark = pytest.mark.server
 LLM = {"supplier": "openai"}
@@ -32,7 +32,7 @@ def test_a_stream_is_context_then_chunks_then_done(service: Service) -> None:
     assert set(streamed.last["data"]["timings"]) >= {"ttft_ms", "total_ms"}
 
 
-def test_tokens_are_not_held_back(service: Service) -> None:
+def test_tokens_are_not_buffered(service: Service) -> None:
     streamed = ask(service, "typewriter-20-100")
     assert streamed.kinds().count("chunk") > 5
 
@@ -62,7 +62,7 @@ def test_question_and_answer_are_stored(service: Service) -> None:
     assert (answer["supplier"], answer["model"]) == ("openai", "typewriter-10-200")
 
 
-def test_json_gives_the_same_answer_at_once(service: Service) -> None:
+def test_the_json_endpoint_returns_the_same_answer(service: Service) -> None:
     reply = service.post(
         "/chat", {"question": "Hi", "llm_config": {**LLM, "model": "typewriter-5-500"}}
     )
@@ -82,7 +82,7 @@ def test_json_gives_the_same_answer_at_once(service: Service) -> None:
     )
 
 
-def test_a_follow_up_takes_the_history_along(service: Service, model_server: ModelServer) -> None:
+def test_a_follow_up_is_sent_with_the_history(service: Service, model_server: ModelServer) -> None:
     session_id = ask(service, "echo", "first question").first("context")["session_id"]
     ask(service, "echo", "second question", session_id=session_id)
     sent = [turn["content"] for turn in model_server.requests[-1].body["messages"]]
@@ -92,7 +92,7 @@ def test_a_follow_up_takes_the_history_along(service: Service, model_server: Mod
     assert len([t for t in model_server.requests[-1].body["messages"] if t["role"] == "user"]) == 1
 
 
-def test_the_request_s_own_model_key_and_temperature_are_obeyed_and_the_key_is_kept_nowhere(
+def test_the_request_s_model_key_and_temperature_are_used_and_the_key_is_not_stored(
     service: Service, model_server: ModelServer
 ) -> None:
     key = f"sk-canary-{uuid.uuid4().hex}"
@@ -114,7 +114,7 @@ def test_the_request_s_own_model_key_and_temperature_are_obeyed_and_the_key_is_k
     ]
 
 
-def test_reasoning_comes_apart_from_the_answer(service: Service) -> None:
+def test_reasoning_is_separate_from_the_answer(service: Service) -> None:
     for model in ("reasoning", "reasoning-field", "think"):
         streamed = ask(service, model)
         assert streamed.text("reasoning"), model
@@ -124,7 +124,7 @@ def test_reasoning_comes_apart_from_the_answer(service: Service) -> None:
         assert stored["reasoning"] == streamed.text("reasoning")
 
 
-def test_weird_text_is_stored_as_it_was_shown(service: Service) -> None:
+def test_unusual_text_is_stored_as_it_was_streamed(service: Service) -> None:
     streamed = ask(service, "weird-text")
     assert streamed.last["type"] == "done"
     assert service.get(f"/api/messages/{streamed.message_id}").json["content"] == streamed.text()
@@ -156,7 +156,7 @@ def test_an_edit_makes_a_branch(service: Service, model_server: ModelServer) -> 
     assert "another two" in sent[-1] and not any(text == "two" for text in sent)
 
 
-def test_an_explicit_null_begins_a_branch_at_the_root(service: Service) -> None:
+def test_parent_id_null_starts_a_branch_at_the_root(service: Service) -> None:
     session_id = ask(service, "echo", "first").first("context")["session_id"]
     ask(service, "echo", "instead of the first", session_id=session_id, parent_id=None)
     rows = service.get(f"/api/sessions/{session_id}/messages").json["items"]
@@ -210,13 +210,13 @@ def test_a_question_whose_answer_was_deleted_can_be_sent_again(service: Service)
     assert again.status == 200 and again.message_id != first
 
 
-def test_a_complete_answer_is_not_continued(service: Service) -> None:
+def test_a_complete_answer_cannot_be_continued(service: Service) -> None:
     done = ask(service, "echo", "complete")
     reply = service.post("/chat", {"continue_id": done.message_id})
     assert (reply.status, list(reply.json["error"]["fields"])) == (422, ["continue_id"])
 
 
-def test_a_session_goes_on_without_a_base_that_was_deleted(service: Service) -> None:
+def test_a_session_continues_without_a_deleted_knowledge_base(service: Service) -> None:
     base = service.post("/api/knowledge", {"name": "short-lived"}).json["id"]
     config = {"knowledge_base_id": base}
     session_id = ask(service, "echo", "one", knowledge_config=config).first("context")["session_id"]
@@ -224,7 +224,7 @@ def test_a_session_goes_on_without_a_base_that_was_deleted(service: Service) -> 
     assert ask(service, "echo", "two", session_id=session_id).last["type"] == "done"
 
 
-def test_nul_is_replaced_wherever_text_comes_in(service: Service) -> None:
+def test_nul_is_replaced_in_all_input(service: Service) -> None:
     streamed = ask(service, "echo", "a\0b")
     assert (
         service.get(f"/api/messages/{streamed.first('context')['question_id']}").json["content"]
@@ -233,7 +233,7 @@ def test_nul_is_replaced_wherever_text_comes_in(service: Service) -> None:
     assert service.get("/api/sessions/a%00b").status == 404
 
 
-def test_odd_cursors_and_bodies_are_no_faults_of_ours(service: Service) -> None:
+def test_invalid_cursors_and_bodies_are_client_errors(service: Service) -> None:
     for cursor in ("%C2%B2", "9" * 70, "-1", "x"):
         assert service.get(f"/api/sessions?after={cursor}").status in (200, 422)
     nested = service.post("/chat", b"[" * 100_000, Content_Type="application/json")
@@ -244,7 +244,7 @@ def test_odd_cursors_and_bodies_are_no_faults_of_ours(service: Service) -> None:
     assert large.status == 413 and "2 MB" in large.json["error"]["message"]
 
 
-def test_a_long_pasted_question_holds_nobody_up(service: Service) -> None:
+def test_a_question_longer_than_the_context_is_refused(service: Service) -> None:
     reply = service.post(
         "/chat", {"question": "长" * 100_000, "llm_config": {**LLM, "model": "echo"}}
     )
@@ -256,7 +256,7 @@ def test_a_long_pasted_question_holds_nobody_up(service: Service) -> None:
     assert title.endswith("…") and len(title) < 40
 
 
-def test_a_supplier_that_only_chats_to_itself_holds_nobody_up(service: Service) -> None:
+def test_a_supplier_that_sends_only_pings_does_not_block_other_requests(service: Service) -> None:
     started = service.stream(
         {"question": "q", "llm_config": {**LLM, "model": "pings"}},
         until=lambda s: "context" in s.kinds(),
@@ -276,7 +276,7 @@ def test_a_session_with_a_live_answer_is_busy(service: Service) -> None:
     assert service.request("DELETE", f"/chat/stream/{context['message_id']}").status == 204
 
 
-def test_a_dropped_reader_comes_back_for_the_rest(service: Service) -> None:
+def test_a_disconnected_client_resumes_without_gap_or_repetition(service: Service) -> None:
     started = service.stream(
         {"question": "q", "llm_config": {**LLM, "model": "typewriter-60-60"}},
         until=lambda s: len(s.text()) > 20,
@@ -289,7 +289,7 @@ def test_a_dropped_reader_comes_back_for_the_rest(service: Service) -> None:
     assert rest.last["type"] == "done"
 
 
-def test_a_finished_answer_is_served_from_every_position(service: Service) -> None:
+def test_a_finished_answer_is_resumed_from_every_position(service: Service) -> None:
     done = ask(service, "reasoning")
     message_id = done.message_id
     end = int(done.messages[-1][1].rpartition(":")[2])
@@ -304,7 +304,7 @@ def test_a_finished_answer_is_served_from_every_position(service: Service) -> No
     assert ahead.kinds()[0] == "reset" and ahead.text() == done.text()
 
 
-def test_a_post_with_a_last_event_id_attaches_instead_of_asking(service: Service) -> None:
+def test_a_post_with_a_last_event_id_resumes_and_asks_nothing(service: Service) -> None:
     done = ask(service, "echo", "attach to me")
     again = service.stream({"question": "attach to me"}, Last_Event_ID=f"{done.message_id}:1")
     assert again.text() == done.text()
@@ -318,7 +318,7 @@ def test_a_post_with_a_last_event_id_attaches_instead_of_asking(service: Service
     )
 
 
-def test_what_is_wrong_is_named_and_never_repeated(service: Service) -> None:
+def test_invalid_fields_are_named_and_their_values_never_repeated(service: Service) -> None:
     canary = "canary-" + uuid.uuid4().hex
     for body, field in [
         ({}, "question"),
@@ -353,24 +353,24 @@ def test_unknown_fields_are_ignored(service: Service) -> None:
     )
 
 
-def test_unknown_ids_are_not_found_and_say_how_to_go_on(service: Service) -> None:
-    nobody = str(uuid.uuid4())
+def test_unknown_ids_are_not_found(service: Service) -> None:
+    unknown = str(uuid.uuid4())
     for body in (
-        {"question": "q", "session_id": nobody},
-        {"question": "q", "knowledge_config": {"knowledge_base_id": nobody}},
-        {"question_id": nobody},
-        {"continue_id": nobody},
+        {"question": "q", "session_id": unknown},
+        {"question": "q", "knowledge_config": {"knowledge_base_id": unknown}},
+        {"question_id": unknown},
+        {"continue_id": unknown},
     ):
         reply = service.post("/chat/stream", body)
         assert (reply.status, reply.json["error"]["code"]) == (404, "not_found"), body
-    assert service.get(f"/chat/stream/{nobody}").status == 404
+    assert service.get(f"/chat/stream/{unknown}").status == 404
     assert (
         "session_id"
-        in service.post("/chat", {"question": "q", "session_id": nobody}).json["error"]["message"]
+        in service.post("/chat", {"question": "q", "session_id": unknown}).json["error"]["message"]
     )
 
 
-def test_errors_speak_the_reader_s_language(service: Service) -> None:
+def test_errors_are_localized(service: Service) -> None:
     body = {"question": "q", "llm_config": {"supplier": "gone", "model": "m"}}
     english = service.post("/chat", body, Accept_Language="en").json["error"]
     chinese = service.post("/chat", body, Accept_Language="zh-CN,zh;q=0.9").json["error"]
@@ -378,7 +378,7 @@ def test_errors_speak_the_reader_s_language(service: Service) -> None:
     assert "choose" in english["message"] and "选择" in chinese["message"]
 
 
-def test_log_lines_name_the_turn_and_never_its_text(service: Service) -> None:
+def test_log_lines_contain_the_ids_of_a_turn_and_never_its_text(service: Service) -> None:
     secret = "the-question-itself-" + uuid.uuid4().hex
     context = ask(service, "echo", secret).first("context")
     lines = wait_for(
@@ -396,13 +396,12 @@ def test_log_lines_name_the_turn_and_never_its_text(service: Service) -> None:
     assert secret not in service.output()
 
 
-def test_a_client_that_knows_three_types_has_the_whole_answer(service: Service) -> None:
-    """As common client libraries deliver a body: every block becomes a message, comment-only ones too."""
+def test_a_client_that_handles_three_types_receives_the_whole_answer(service: Service) -> None:
+    """Parse as common client libraries do: every block is a message, even one without data."""
     with service.connection() as connection:
         body = json.dumps({"question": "q", "llm_config": {**LLM, "model": "think"}}).encode()
-        connection.request("POST", "/chat/stream", body, {
-            "Content-Type": "application/json", "Authorization": "Bearer the-token-of-the-service-tests",
-        })  # fmt: skip
+        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {TOKEN}"}
+        connection.request("POST", "/chat/stream", body, headers)
         raw = connection.getresponse().read().decode()
     answer, message_id = "", ""
     for block in raw.split("\n\n")[:-1]:
@@ -410,7 +409,7 @@ def test_a_client_that_knows_three_types_has_the_whole_answer(service: Service) 
             line.removeprefix("data: ") for line in block.split("\n") if line.startswith("data: ")
         )
         named = any(line.startswith("event:") for line in block.split("\n"))
-        parsed = json.loads(data)  # every block, whatever it is, must be JSON
+        parsed = json.loads(data)  # every block must contain JSON
         if named:
             continue
         assert parsed["type"] in ("context", "chunk", "error")

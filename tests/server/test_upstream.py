@@ -1,4 +1,4 @@
-"""A model server that misbehaves on the wire: the right code, a sentence, and whatever had arrived stays."""
+"""Faults of a model server: each has its code and message, and received text is kept."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from tests.support.service import Service, free_port
 
 pytestmark = pytest.mark.server
 
-# model (which names the misbehaviour), code, whether text had arrived
+# model (which selects the fault), code, whether text was received before it
 FAULTS = [
     ("refuse-401", "upstream_auth", False),
     ("refuse-403", "upstream_auth", False),
@@ -28,7 +28,7 @@ FAULTS = [
 
 
 @pytest.mark.parametrize(("model", "code", "partial"), FAULTS)
-def test_each_fault_has_its_code_and_keeps_the_text(
+def test_each_fault_has_its_code_and_keeps_the_received_text(
     service: Service, model: str, code: str, partial: bool
 ) -> None:
     streamed = service.stream(
@@ -48,7 +48,7 @@ def test_each_fault_has_its_code_and_keeps_the_text(
     assert again.last == streamed.last
 
 
-def test_when_to_try_again_is_passed_on(service: Service) -> None:
+def test_retry_after_is_passed_on(service: Service) -> None:
     config = {"supplier": "openai", "model": "refuse-429-3600"}
     assert service.stream({"question": "q", "llm_config": config}).last["retry_after"] == 3600
     reply = service.post("/chat", {"question": "q", "llm_config": config})
@@ -56,7 +56,7 @@ def test_when_to_try_again_is_passed_on(service: Service) -> None:
     assert reply.headers["Retry-After"] == "3600"
 
 
-def test_a_server_that_is_not_there_is_unreachable(service: Service) -> None:
+def test_an_address_without_a_server_is_unreachable(service: Service) -> None:
     made = service.post(
         "/api/suppliers",
         {"name": "away", "base_url": f"http://127.0.0.1:{free_port()}/v1", "models": ["m"]},
@@ -68,7 +68,7 @@ def test_a_server_that_is_not_there_is_unreachable(service: Service) -> None:
 
 
 @pytest.mark.parametrize("model", ["length", "content-filter"])
-def test_an_answer_that_ends_early_says_why(service: Service, model: str) -> None:
+def test_an_answer_that_ends_early_has_its_finish_reason(service: Service, model: str) -> None:
     streamed = service.stream(
         {"question": "q", "llm_config": {"supplier": "openai", "model": model}}
     )
@@ -78,7 +78,7 @@ def test_an_answer_that_ends_early_says_why(service: Service, model: str) -> Non
 @pytest.mark.parametrize(
     "model", ["split-utf8", "null-deltas", "crlf", "json-whole", "huge-delta", "flood-20000"]
 )
-def test_what_looks_odd_but_is_right_arrives_whole(service: Service, model: str) -> None:
+def test_unusual_but_valid_responses_arrive_complete(service: Service, model: str) -> None:
     streamed = service.stream(
         {"question": "q", "llm_config": {"supplier": "openai", "model": model}}
     )

@@ -1,4 +1,4 @@
-"""Uploads through the test client, read in this process."""
+"""Uploads through the test client, processed in this process."""
 
 from io import BytesIO
 from pathlib import Path
@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 from chatapp.knowledge.ingest.pipeline import Ingest
 from chatapp.knowledge.search.lexical import index_for
 from chatapp.settings import Settings
-from chatapp.web.request import Services
+from chatapp.web.services import Services
 from tests.support.shelf import parse_here
 
 TEXT = b"# Leave\n\nEmployees get 25 days of paid leave in a year."

@@ -1,4 +1,4 @@
-"""Who may do what: closed by default, and somebody else's things are not there."""
+"""Access: routes are closed by default, and other users' resources are not found."""
 
 import re
 
@@ -10,16 +10,17 @@ from werkzeug.routing import Rule
 from chatapp.identity.accounts import Person
 from chatapp.settings import Settings
 from chatapp.storage.models import User, new_id
-from chatapp.web.request import LOGIN_COOKIE, OPEN, Services
+from chatapp.web.request import LOGIN_COOKIE, OPEN
+from chatapp.web.services import Services
 from tests.support.administrator import TOKEN
 
-NOBODY = "00000000-0000-4000-8000-000000000000"
+NO_ID = "00000000-0000-4000-8000-000000000000"
 OWN = "http://localhost"
 
 
 def rules(app: Flask) -> list[tuple[str, str, Rule]]:
     return [
-        (method, re.sub(r"<[^>]+>", NOBODY, rule.rule), rule)
+        (method, re.sub(r"<[^>]+>", NO_ID, rule.rule), rule)
         for rule in app.url_map.iter_rules()
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
     ]
@@ -27,7 +28,7 @@ def rules(app: Flask) -> list[tuple[str, str, Rule]]:
 
 @pytest.fixture
 def other(services: Services) -> Person:
-    """A second person, who is no administrator."""
+    """A second user without administrator rights."""
     user = User(id=new_id(), name="other", role="user")
     services.database.write(lambda t: t.add(user))
     return Person(user.id, "other", "user", None, False)
@@ -42,9 +43,7 @@ def other_client(app: Flask, services: Services, other: Person) -> FlaskClient:
     return made
 
 
-def test_every_route_that_is_not_named_open_refuses_a_stranger(
-    app: Flask, anonymous: FlaskClient
-) -> None:
+def test_every_route_requires_a_user_unless_it_is_open(app: Flask, anonymous: FlaskClient) -> None:
     assert len(OPEN) <= 6
     for method, path, rule in rules(app):
         reply = anonymous.open(path, method=method, json={} if method != "GET" else None)
@@ -60,7 +59,7 @@ def test_every_route_that_is_not_named_open_refuses_a_stranger(
             assert reply.json["error"]["code"] == "unauthorized"
 
 
-def test_a_reader_is_told_in_words_that_there_is_nothing_and_a_program_in_json(
+def test_not_found_is_a_page_for_browsers_and_json_for_programs(
     client: FlaskClient,
 ) -> None:
     browser = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8", "Accept-Language": "zh-CN"}
@@ -76,13 +75,13 @@ def test_a_reader_is_told_in_words_that_there_is_nothing_and_a_program_in_json(
 
 
 def test_no_get_changes_state(app: Flask) -> None:
-    verbs = ("delete", "create", "stop", "logout", "change", "upload", "retry")
+    verbs = ("delete", "create", "stop", "logout", "update", "set_", "upload", "retry", "reindex")
     for method, path, rule in rules(app):
         if method == "GET":
             assert not any(verb in str(rule.endpoint).rpartition(".")[2] for verb in verbs), path
 
 
-def test_somebody_else_s_things_are_not_there(
+def test_other_users_resources_are_not_found(
     app: Flask, client: FlaskClient, other_client: FlaskClient, services: Services
 ) -> None:
     session = client.post("/api/sessions", json={"title": "mine"}).json
@@ -104,9 +103,7 @@ def test_somebody_else_s_things_are_not_there(
     for rule in app.url_map.iter_rules():
         if not rule.arguments or not rule.arguments <= set(known) | {"file_id"}:
             continue
-        path = re.sub(
-            r"<(?:[^:>]+:)?([^>]+)>", lambda found: known.get(found[1], NOBODY), rule.rule
-        )
+        path = re.sub(r"<(?:[^:>]+:)?([^>]+)>", lambda found: known.get(found[1], NO_ID), rule.rule)
         if str(rule.endpoint).startswith(("pages.", "static")):
             continue
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
@@ -136,7 +133,7 @@ def test_only_administrators_see_suppliers(app: Flask, other_client: FlaskClient
             assert reply.status_code == 403, (method, path)
 
 
-def test_a_link_works_once_and_the_password_replaces_it(
+def test_a_sign_in_link_works_once_and_a_password_replaces_it(
     anonymous: FlaskClient, app: Flask, services: Services
 ) -> None:
     link = services.accounts.new_link()
@@ -195,7 +192,7 @@ def test_a_new_password_signs_other_browsers_out(app: Flask, services: Services)
     assert browsers[0].put("/api/auth/password", json=other).status_code == 401
 
 
-def test_wrong_passwords_are_slowed_down(anonymous: FlaskClient) -> None:
+def test_wrong_passwords_are_throttled(anonymous: FlaskClient) -> None:
     codes = [
         anonymous.post("/api/auth/login", json={"name": "x", "password": f"wrong {n}"})
         for n in range(7)
@@ -204,7 +201,7 @@ def test_wrong_passwords_are_slowed_down(anonymous: FlaskClient) -> None:
     assert int(codes[-1].headers["Retry-After"]) > 0
 
 
-def test_the_use_of_a_token_is_noted(client: FlaskClient) -> None:
+def test_the_last_use_of_a_token_is_stored(client: FlaskClient) -> None:
     client.get("/api/models")
     assert client.get("/api/auth/tokens").json["items"][0]["used_at"]
 
@@ -219,7 +216,7 @@ def test_a_revoked_token_is_refused(client: FlaskClient, app: Flask) -> None:
     assert script.get("/api/models").status_code == 401
 
 
-def test_a_token_made_here_may_be_in_the_environment_of_a_start(
+def test_a_token_created_by_the_api_may_be_set_in_the_environment(
     client: FlaskClient, app: Flask, services: Services
 ) -> None:
     made = client.post("/api/auth/tokens", json={"name": "exported for a program"}).json
@@ -238,7 +235,7 @@ def test_a_token_made_here_may_be_in_the_environment_of_a_start(
         {"Origin": "null"},
     ],
 )
-def test_another_site_cannot_use_the_browser_s_login(
+def test_another_site_cannot_use_the_browser_session(
     anonymous: FlaskClient, services: Services, headers: dict
 ) -> None:
     anonymous.post("/api/auth/login", json={"link": services.accounts.new_link()})
@@ -253,7 +250,7 @@ def test_a_form_cannot_change_state(anonymous: FlaskClient, services: Services) 
     assert reply.status_code == 422
 
 
-def test_a_named_origin_may_use_the_api_with_a_token_only(
+def test_an_allowed_origin_may_use_the_api_with_a_token_only(
     settings: Settings, app: Flask, services: Services
 ) -> None:
     from dataclasses import replace
@@ -276,11 +273,11 @@ def test_a_named_origin_may_use_the_api_with_a_token_only(
     page.post("/api/auth/login", json={"link": services.accounts.new_link()})
     assert (
         page.get("/api/models", headers=headers).status_code == 401
-    )  # the cookie is not for other pages
+    )  # cookies of cross-origin requests are ignored
     assert page.get("/api/models", headers={"Origin": "https://evil.example"}).status_code == 403
 
 
-def test_without_accounts_a_site_that_points_its_name_here_is_refused(
+def test_without_accounts_dns_rebinding_is_refused(
     settings: Settings, app: Flask, services: Services
 ) -> None:
     from dataclasses import replace
@@ -290,13 +287,19 @@ def test_without_accounts_a_site_that_points_its_name_here_is_refused(
     )
     page = app.test_client()
     for host, status in [
-        ("evil.example:8000", 403), ("127.0.0.1:8000", 200), ("192.168.1.5:8000", 200), ("localhost", 200), ("myserver", 200),
-        ("chat.example.org", 200), ("[::1]:8000", 200), ("evil.localhost.example", 403),
-    ]:  # fmt: skip
+        ("evil.example:8000", 403),
+        ("evil.localhost.example", 403),
+        ("127.0.0.1:8000", 200),
+        ("192.168.1.5:8000", 200),
+        ("[::1]:8000", 200),
+        ("localhost", 200),
+        ("myserver", 200),
+        ("chat.example.org", 200),
+    ]:
         assert page.get("/api/auth/me", headers={"Host": host}).status_code == status, host
 
 
-def test_without_accounts_everybody_is_the_administrator(
+def test_without_accounts_every_user_is_the_administrator(
     settings: Settings, app: Flask, services: Services
 ) -> None:
     from dataclasses import replace

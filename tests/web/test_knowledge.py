@@ -1,4 +1,4 @@
-"""/api/knowledge by HTTP."""
+"""/api/knowledge over HTTP."""
 
 import dataclasses
 from io import BytesIO
@@ -11,10 +11,12 @@ from flask.testing import FlaskClient
 from chatapp import create_app
 from chatapp.identity.accounts import Person
 from chatapp.settings import MB, Settings
-from chatapp.web.request import Services
+from chatapp.web.services import Services
 from tests.support.administrator import TOKEN
 from tests.support.shelf import add_user
 from tests.support.uploads import TEXT, left, upload, work
+
+DISPOSITION = b'--x\r\nContent-Disposition: form-data; name="%s"; filename="a.txt"\r\n\r\n'
 
 
 @pytest.fixture
@@ -23,12 +25,12 @@ def base(client: FlaskClient) -> str:
 
 
 def form(size: int) -> bytes:
-    """Return the body of an upload; the test client would spool one so large to a file and leave that open."""
+    """Return the body of an upload. The test client would leave a temporary file open."""
     head = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.txt"\r\n\r\n'
     return head + b"x" * size + b"\r\n--x--\r\n"
 
 
-def test_a_base_is_made_read_changed_and_deleted(client: FlaskClient) -> None:
+def test_a_knowledge_base_is_created_read_updated_and_deleted(client: FlaskClient) -> None:
     made = client.post("/api/knowledge", json={"name": "  Hand  book ", "description": "of ours"})
     assert made.status_code == 201
     base = made.json
@@ -56,13 +58,13 @@ def test_a_base_is_made_read_changed_and_deleted(client: FlaskClient) -> None:
 @pytest.mark.parametrize(
     "body", [{}, {"name": ""}, {"name": "   "}, {"name": "x" * 201}, {"name": 5}]
 )
-def test_a_base_needs_a_name(client: FlaskClient, body: dict[str, Any]) -> None:
+def test_a_knowledge_base_requires_a_name(client: FlaskClient, body: dict[str, Any]) -> None:
     refused = client.post("/api/knowledge", json=body)
     assert refused.status_code == 422
     assert "name" in refused.json["error"]["fields"]
 
 
-def test_a_document_goes_in_and_comes_out(
+def test_a_document_is_uploaded_searched_and_deleted(
     client: FlaskClient, services: Services, base: str, settings: Settings
 ) -> None:
     answer = upload(
@@ -111,7 +113,7 @@ def test_a_document_goes_in_and_comes_out(
     assert len(left(settings)) == 1
 
 
-def test_the_original_comes_back_as_a_download_only(client: FlaskClient, base: str) -> None:
+def test_the_original_is_served_as_a_download_only(client: FlaskClient, base: str) -> None:
     page = b"<html><script>alert(1)</script>"
     row = upload(client, base, ("页 page.html", page)).json["items"][0]
     answer = client.get(f"/api/knowledge/{base}/files/{row['id']}/content")
@@ -122,7 +124,9 @@ def test_the_original_comes_back_as_a_download_only(client: FlaskClient, base: s
     answer.close()
 
 
-def test_each_file_is_taken_or_refused_by_itself(client: FlaskClient, base: str) -> None:
+def test_each_file_of_an_upload_is_accepted_or_refused_separately(
+    client: FlaskClient, base: str
+) -> None:
     answer = upload(client, base, ("good.txt", b"text"), ("empty.txt", b""))
     assert answer.status_code == 202
     good, empty = answer.json["items"]
@@ -135,7 +139,7 @@ def test_each_file_is_taken_or_refused_by_itself(client: FlaskClient, base: str)
     }
 
 
-def test_a_reason_is_in_the_readers_language(
+def test_the_reason_for_refusing_a_file_is_localized(
     client: FlaskClient, services: Services, base: str
 ) -> None:
     row = upload(client, base, ("blank.txt", b"   ")).json["items"][0]
@@ -153,7 +157,7 @@ def test_a_reason_is_in_the_readers_language(
     assert client.post(f"{path}/retry").json["status"] == "queued"
 
 
-def test_the_same_file_again_is_the_first_one(client: FlaskClient, base: str) -> None:
+def test_uploading_a_file_again_returns_the_first_one(client: FlaskClient, base: str) -> None:
     one = upload(client, base, ("a.txt", b"text")).json["items"][0]
     again = upload(client, base, ("b.txt", b"text")).json["items"][0]
     assert (again["id"], again["name"]) == (one["id"], "a.txt")
@@ -165,11 +169,11 @@ def test_the_same_file_again_is_the_first_one(client: FlaskClient, base: str) ->
     [
         b"",
         b"no form at all",
-        b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.txt"\r\n\r\ncut in the mid',
-        b'--x\r\nContent-Disposition: form-data; name="other"; filename="a.txt"\r\n\r\ntext\r\n--x--\r\n',
+        DISPOSITION % b"files" + b"cut in the mid",
+        DISPOSITION % b"other" + b"text\r\n--x--\r\n",
     ],
 )
-def test_a_broken_form_is_refused_and_leaves_nothing(
+def test_a_malformed_form_is_refused_and_leaves_no_file(
     client: FlaskClient, base: str, settings: Settings, body: bytes
 ) -> None:
     answer = client.post(
@@ -179,7 +183,7 @@ def test_a_broken_form_is_refused_and_leaves_nothing(
     assert left(settings) == []
 
 
-def test_what_is_too_large_is_refused_before_anything_is_written(
+def test_a_file_that_is_too_large_is_refused_before_anything_is_written(
     tmp_path: Path, settings: Settings
 ) -> None:
     app = create_app(Settings(home=settings.home, upload_bytes=MB))
@@ -188,7 +192,7 @@ def test_what_is_too_large_is_refused_before_anything_is_written(
     client = app.test_client()
     client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {TOKEN}"
     base = client.post("/api/knowledge", json={"name": "x"}).json["id"]
-    for size in (3 * MB, MB + 1):  # over the request's limit, and over a file's
+    for size in (3 * MB, MB + 1):  # over the limit of a request, over the limit of a file
         answer = client.post(
             f"/api/knowledge/{base}/files",
             data=form(size),
@@ -200,7 +204,7 @@ def test_what_is_too_large_is_refused_before_anything_is_written(
     services.database.close()
 
 
-def test_somebody_elses_base_is_not_there(
+def test_another_user_s_knowledge_base_is_not_found(
     client: FlaskClient, services: Services, admin: Person
 ) -> None:
     other = add_user(services.database, "other")
@@ -225,7 +229,7 @@ def test_somebody_elses_base_is_not_there(
     assert base not in {item["id"] for item in client.get("/api/knowledge").json["items"]}
 
 
-def test_indexing_anew_needs_an_embedder_and_says_so(tmp_path: Path, settings: Settings) -> None:
+def test_reindexing_requires_an_embedder(tmp_path: Path, settings: Settings) -> None:
     app = create_app(dataclasses.replace(settings, embedder="off"))
     app.extensions["chatapp"].accounts.ensure_admin("", TOKEN)
     client = app.test_client()
@@ -245,7 +249,7 @@ def test_indexing_anew_needs_an_embedder_and_says_so(tmp_path: Path, settings: S
     app.extensions["chatapp"].database.close()
 
 
-def test_indexing_anew_queues_every_file_that_is_ready(tmp_path: Path, settings: Settings) -> None:
+def test_reindexing_queues_every_ready_file(tmp_path: Path, settings: Settings) -> None:
     app = create_app(
         dataclasses.replace(settings, embedder="some-model", embedder_url="http://127.0.0.1:9/v1")
     )
@@ -274,7 +278,7 @@ def test_indexing_anew_queues_every_file_that_is_ready(tmp_path: Path, settings:
     services.database.close()
 
 
-def test_the_manual_is_called_by_its_name_in_each_language(
+def test_the_manual_s_name_is_localized(
     client: FlaskClient, services: Services, tmp_path: Path
 ) -> None:
     folder = tmp_path / "manual"

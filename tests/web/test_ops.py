@@ -1,4 +1,4 @@
-"""What /readyz says where nothing else runs."""
+"""/readyz when no helper runs."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -10,19 +10,19 @@ from chatapp import home as home_files
 from chatapp.settings import Settings
 
 
-def test_without_helpers_answers_go_on(settings: Settings) -> None:
+def test_without_helpers_the_service_is_ready(settings: Settings) -> None:
     answer = create_app(replace(settings, embedder="off")).test_client().get("/readyz")
     assert answer.status_code == 200
     assert answer.json == {"status": "ready", "missing": ["helpers", "chroma"]}
 
 
-def test_without_tables_nothing_goes_on(tmp_path: Path) -> None:
+def test_without_tables_the_service_is_not_ready(tmp_path: Path) -> None:
     answer = create_app(Settings(home=tmp_path, embedder="off")).test_client().get("/readyz")
     assert answer.status_code == 503
     assert answer.json == {"status": "not ready", "missing": ["database", "helpers", "chroma"]}
 
 
 @pytest.mark.skipif(home_files.model_folder() is None, reason="set-up made no model")
-def test_the_embedder_is_missing_only_where_it_should_run(settings: Settings) -> None:
+def test_a_missing_embedder_is_named_where_one_is_configured(settings: Settings) -> None:
     answer = create_app(settings).test_client().get("/readyz")
     assert answer.json == {"status": "ready", "missing": ["helpers", "chroma", "embedder"]}

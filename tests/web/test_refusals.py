@@ -1,4 +1,4 @@
-"""What is refused says why, and what to do instead."""
+"""Error responses: they say why a request is refused and what to do."""
 
 from typing import Any
 
@@ -15,9 +15,7 @@ def refused(reply: Any, status: int) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("supplier", [{}, {"supplier": None}, {"supplier": "", "model": ""}])
-def test_a_key_that_does_not_say_whose_it_is_goes_nowhere(
-    client: FlaskClient, supplier: dict[str, Any]
-) -> None:
+def test_a_key_without_a_supplier_is_refused(client: FlaskClient, supplier: dict[str, Any]) -> None:
     body = {"question": "q", "llm_config": {"api_key": "sk-private", **supplier}}
     reason = "name the supplier that this key belongs to"
     for path in ("/chat", "/chat/stream"):
@@ -29,7 +27,7 @@ def test_a_key_that_does_not_say_whose_it_is_goes_nowhere(
 
 
 @pytest.mark.parametrize("given", ["rubbish", "x:y", ":1"])
-def test_coming_back_with_an_id_that_cannot_be_read_begins_anew(
+def test_resuming_with_an_invalid_event_id_restarts_the_stream(
     client: FlaskClient, given: str
 ) -> None:
     message_id = client.post("/chat", json={"question": "q", **BUILTIN}).json["message_id"]
@@ -44,14 +42,14 @@ def test_coming_back_with_an_id_that_cannot_be_read_begins_anew(
             assert whole.text.count('"type":"context"') == 1 and "reset" not in whole.text
 
 
-def test_asking_ignores_an_id_of_another_stream(client: FlaskClient) -> None:
+def test_asking_ignores_an_event_id_of_another_stream(client: FlaskClient) -> None:
     with client.post(
         "/chat/stream", json={"question": "q", **BUILTIN}, headers={"Last-Event-ID": "rubbish"}
     ) as asked:
         assert asked.status_code == 200 and '"type":"done"' in asked.text
 
 
-def test_an_answer_that_failed_says_where_its_question_is(client: FlaskClient) -> None:
+def test_the_error_of_a_failed_answer_includes_its_ids(client: FlaskClient) -> None:
     away = {"name": "away", "base_url": "http://127.0.0.1:9/v1", "models": ["m"]}
     assert client.post("/api/suppliers", json=away).status_code == 201
     fault = refused(
@@ -75,7 +73,7 @@ def test_an_answer_that_failed_says_where_its_question_is(client: FlaskClient) -
         (b'"text"', "application/json", "takes a JSON object"),
     ],
 )
-def test_a_body_that_cannot_be_read_says_why(
+def test_an_unreadable_body_is_refused_with_the_reason(
     client: FlaskClient, body: bytes, kind: str, reason: str
 ) -> None:
     assert refused(client.post("/chat", data=body, content_type=kind), 422)["fields"] == {
@@ -83,7 +81,7 @@ def test_a_body_that_cannot_be_read_says_why(
     }
 
 
-def test_fields_say_what_they_take(client: FlaskClient) -> None:
+def test_invalid_fields_are_named_with_what_they_accept(client: FlaskClient) -> None:
     for number in (b"NaN", b"1e999"):
         body = b'{"question": "q", "llm_config": {"temperature": ' + number + b"}}"
         fault = refused(client.post("/chat", data=body, content_type="application/json"), 422)
@@ -93,17 +91,17 @@ def test_fields_say_what_they_take(client: FlaskClient) -> None:
     }
 
 
-def test_a_wrong_method_names_the_right_ones(client: FlaskClient) -> None:
+def test_a_wrong_method_is_answered_with_the_allowed_ones(client: FlaskClient) -> None:
     reply = client.put("/api/sessions")
     assert refused(reply, 405)["message"] == "This address takes GET, POST, not PUT."
     assert reply.headers["Allow"] == "GET, HEAD, OPTIONS, POST"
 
 
-def test_an_unknown_address_of_the_api_says_where_all_are(client: FlaskClient) -> None:
+def test_an_unknown_api_path_points_to_the_description(client: FlaskClient) -> None:
     assert "/openapi.json" in refused(client.get("/api/no-such"), 404)["message"]
 
 
-def test_a_missing_token_is_told_from_a_wrong_one(anonymous: FlaskClient) -> None:
+def test_missing_and_invalid_tokens_have_different_messages(anonymous: FlaskClient) -> None:
     said = [
         refused(anonymous.get("/api/models", headers=headers), 401)["message"]
         for headers in ({}, {"Authorization": "my-token"}, {"Authorization": "Bearer wrong"})
@@ -112,14 +110,14 @@ def test_a_missing_token_is_told_from_a_wrong_one(anonymous: FlaskClient) -> Non
     assert said[0] == said[1] != said[2] and "not valid" in said[2]
 
 
-def test_only_who_asks_is_told_how_to_start_a_new_chat(client: FlaskClient) -> None:
+def test_the_hint_to_start_a_new_session_is_for_questions_only(client: FlaskClient) -> None:
     for reply in (client.get("/api/sessions/gone"), client.delete("/api/sessions/gone")):
         assert refused(reply, 404)["message"] == "This chat does not exist."
     asked = client.post("/chat", json={"question": "q", "session_id": "gone"})
     assert "Leave out session_id" in refused(asked, 404)["message"]
 
 
-def test_an_empty_answer_has_no_type(client: FlaskClient) -> None:
+def test_an_empty_response_has_no_content_type(client: FlaskClient) -> None:
     session_id = client.post("/api/sessions", json={"title": "t"}).json["id"]
     reply = client.delete(f"/api/sessions/{session_id}")
     assert (reply.status_code, reply.headers.get("Content-Type")) == (204, None)

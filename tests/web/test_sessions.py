@@ -23,7 +23,7 @@ def test_a_session_is_renamed_pinned_and_listed_first(client: FlaskClient, sessi
     assert client.patch(f"/api/sessions/{session_id}", json={"title": " "}).status_code == 422
 
 
-def test_a_list_comes_in_pages(client: FlaskClient) -> None:
+def test_a_list_is_paged(client: FlaskClient) -> None:
     for n in range(5):
         client.post("/api/sessions", json={"title": str(n)})
     first = client.get("/api/sessions?limit=3").json
@@ -32,9 +32,7 @@ def test_a_list_comes_in_pages(client: FlaskClient) -> None:
     assert rest["next"] is None
 
 
-def test_sessions_are_found_by_title_and_by_what_was_said(
-    client: FlaskClient, session_id: str
-) -> None:
+def test_sessions_are_found_by_title_and_by_message(client: FlaskClient, session_id: str) -> None:
     client.post("/api/sessions", json={"title": "Something else"})
     for words in ("leave_DAYS", "100%", "built-in model"):
         [found] = client.get("/api/sessions/search", query_string={"q": words}).json["items"]
@@ -59,14 +57,14 @@ def test_a_session_is_exported_as_markdown_and_as_json(
     assert client.get(f"/api/sessions/{session_id}/export?format=pdf").status_code == 422
 
 
-def test_a_deleted_session_is_gone_with_its_messages(client: FlaskClient, session_id: str) -> None:
+def test_deleting_a_session_deletes_its_messages(client: FlaskClient, session_id: str) -> None:
     message_id = client.get(f"/api/sessions/{session_id}").json["leaf_id"]
     assert client.delete(f"/api/sessions/{session_id}").status_code == 204
     assert client.get(f"/api/sessions/{session_id}").status_code == 404
     assert client.get(f"/api/messages/{message_id}").status_code == 404
 
 
-def test_deleting_a_question_takes_its_answers_along(client: FlaskClient, session_id: str) -> None:
+def test_deleting_a_question_deletes_its_answers(client: FlaskClient, session_id: str) -> None:
     answer_id = client.get(f"/api/sessions/{session_id}").json["leaf_id"]
     question_id = client.get(f"/api/messages/{answer_id}").json["parent_id"]
     assert client.delete(f"/api/messages/{question_id}").status_code == 204

@@ -1,4 +1,4 @@
-"""/api/auth/me: how somebody asks who does not say so, what is stored of theirs, and all of it deleted."""
+"""/api/auth/me: chat defaults, storage usage, and deleting all data of a user."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from chatapp.core.prompt import DOCUMENTS_ONLY, OPEN_END
 from chatapp.identity.users import Users
 from chatapp.settings import Settings
-from chatapp.web.request import Services
+from chatapp.web.services import Services
 from tests.support.administrator import TOKEN
 from tests.support.modelserver import ModelServer
 from tests.support.uploads import TEXT, left, upload, work
@@ -25,7 +25,7 @@ BUILTIN = {"llm_config": {"supplier": "builtin"}, "knowledge_config": None}
 
 @pytest.fixture
 def other(app: Flask, services: Services) -> FlaskClient:
-    """A second person in a browser, who is no administrator."""
+    """A second user in a browser, without administrator rights."""
     people = Users(services.database)
     people.add("Ada")
     browser = app.test_client()
@@ -35,7 +35,7 @@ def other(app: Flask, services: Services) -> FlaskClient:
 
 @pytest.fixture
 def echo(client: FlaskClient, services: Services, model_server: ModelServer) -> Iterator[str]:
-    """A supplier whose model says the question again, and whose server keeps what it was asked."""
+    """A supplier whose model repeats the question and whose server records requests."""
     supplier = {"name": "echo", "base_url": model_server.base_url, "models": ["echo"]}
     assert client.post("/api/suppliers", json=supplier).status_code == 201
     yield "echo"
@@ -53,7 +53,7 @@ def bearer(app: Flask, token: str) -> FlaskClient:
 
 
 def documents(who: FlaskClient, *files: tuple[str, bytes]) -> str:
-    """Make a base of some files, and return its id."""
+    """Create a knowledge base from files and return its id."""
     base = str(
         who.post("/api/knowledge", json={"name": "Handbook"}, headers={"Origin": OWN}).json["id"]
     )
@@ -64,7 +64,7 @@ def documents(who: FlaskClient, *files: tuple[str, bytes]) -> str:
 # --- defaults
 
 
-def test_the_product_s_own_values_stand_where_nothing_was_set(client: FlaskClient) -> None:
+def test_defaults_are_built_in_until_they_are_set(client: FlaskClient) -> None:
     assert client.get("/api/auth/me").json["defaults"] == OURS
     changed = set_defaults(client, system_prompt="Be brief.", max_length=2)
     assert changed.json == client.get("/api/auth/me").json
@@ -77,13 +77,13 @@ def test_the_product_s_own_values_stand_where_nothing_was_set(client: FlaskClien
     assert set_defaults(client).status_code == 200
 
 
-def test_everybody_has_defaults_of_their_own(client: FlaskClient, other: FlaskClient) -> None:
+def test_each_user_has_their_own_defaults(client: FlaskClient, other: FlaskClient) -> None:
     set_defaults(client, **MINE)
     assert set_defaults(other, max_length=0).json["defaults"] == OURS | {"max_length": 0}
     assert client.get("/api/auth/me").json["defaults"] == MINE
 
 
-def test_without_accounts_there_is_one_set_of_defaults(app: Flask, services: Services) -> None:
+def test_without_accounts_defaults_are_shared(app: Flask, services: Services) -> None:
     app.extensions["chatapp"] = replace(services, settings=replace(services.settings, auth="off"))
     assert set_defaults(app.test_client(), **MINE).status_code == 200
     assert app.test_client().get("/api/auth/me").json["defaults"] == MINE
@@ -100,7 +100,7 @@ def test_without_accounts_there_is_one_set_of_defaults(app: Flask, services: Ser
         ({"documents_only": "perhaps"}, "defaults.documents_only"),
     ],
 )
-def test_defaults_have_the_limits_that_a_question_has(
+def test_defaults_have_the_limits_of_a_question(
     client: FlaskClient, values: dict[str, Any], field: str
 ) -> None:
     refused = set_defaults(client, **values)
@@ -110,7 +110,7 @@ def test_defaults_have_the_limits_that_a_question_has(
     assert client.get("/api/auth/me").json["defaults"] == OURS
 
 
-def test_a_question_is_asked_as_its_asker_has_set_it_and_what_it_names_wins(
+def test_a_question_uses_the_defaults_unless_it_sets_its_own_values(
     client: FlaskClient, services: Services, model_server: ModelServer, echo: str
 ) -> None:
     base = documents(client, ("leave.md", TEXT))
@@ -151,10 +151,10 @@ def test_a_question_is_asked_as_its_asker_has_set_it_and_what_it_names_wins(
     assert "temperature" not in sent(temperature=None)
 
 
-# --- what is stored
+# --- storage usage
 
 
-def test_somebody_is_told_how_much_is_theirs_and_administrators_where(
+def test_storage_usage_is_per_user_and_only_administrators_see_where(
     client: FlaskClient, other: FlaskClient, settings: Settings
 ) -> None:
     nothing = {"chats": 0, "messages": 0, "knowledge_bases": 0, "files": 0, "file_bytes": 0}
@@ -179,10 +179,10 @@ def test_somebody_is_told_how_much_is_theirs_and_administrators_where(
     }
 
 
-# --- everything deleted
+# --- deleting all data
 
 
-def test_everything_of_somebody_is_deleted_and_other_people_s_things_stay(
+def test_deleting_all_data_of_a_user_keeps_other_users_data(
     client: FlaskClient, other: FlaskClient, services: Services, settings: Settings, tmp_path: Path
 ) -> None:
     (tmp_path / "manual").mkdir()
@@ -219,7 +219,7 @@ def test_everything_of_somebody_is_deleted_and_other_people_s_things_stay(
     assert not services.knowledge.has_work()
 
 
-def test_personal_tokens_go_but_the_one_that_asks_and_the_terminal_s(
+def test_deleting_all_data_keeps_the_current_token_and_the_terminal_s(
     app: Flask, client: FlaskClient, services: Services, settings: Settings
 ) -> None:
     services.accounts.terminal_token(settings.home / "token")

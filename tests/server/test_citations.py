@@ -1,4 +1,4 @@
-"""A citation names the page on which its sentence stands, also in a document whose pages are nearly empty."""
+"""Citations name the page of their sentence, even if pages are nearly empty."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ PAGES = {
     ],
     "zh": ["差旅费在十个工作日内报销。", "公章由财务部保管。", "打印机每周四由前台加墨。"],
 }
-ASKED = {
+QUESTIONS = {
     "en": [
         "When are travel costs paid back?",
         "Who keeps the company seal?",
@@ -30,7 +30,7 @@ ASKED = {
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_each_sentence_is_cited_with_its_own_page(
+def test_each_sentence_is_cited_with_its_page(
     service: Service, tmp_path: Path, language: str
 ) -> None:
     file = tmp_path / f"{language}.pdf"
@@ -44,7 +44,7 @@ def test_each_sentence_is_cited_with_its_own_page(
         canvas.showPage()
     canvas.save()
     base = service.add_documents(language, file)
-    for page, question in enumerate(ASKED[language], 1):
+    for page, question in enumerate(QUESTIONS[language], 1):
         body = {
             "question": question,
             "llm_config": {"supplier": "builtin"},

@@ -1,0 +1,36 @@
+"""The application's parts, made once by `create_app` and reached from every view."""
+
+from dataclasses import dataclass
+
+from flask import current_app
+
+from chatapp.chat.runs.runs import Runs
+from chatapp.chat.sessions import Sessions
+from chatapp.chat.suppliers import Suppliers
+from chatapp.chat.turns import Turns
+from chatapp.identity.accounts import Accounts
+from chatapp.knowledge.bases import Knowledge
+from chatapp.settings import Settings
+from chatapp.storage.database import Database
+
+EXTENSION = "chatapp"  # the key in `app.extensions`
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the views use."""
+
+    settings: Settings
+    database: Database
+    accounts: Accounts
+    sessions: Sessions
+    suppliers: Suppliers
+    knowledge: Knowledge
+    runs: Runs
+    turns: Turns
+
+
+def services() -> Services:
+    """Return the parts of the app that serves this request."""
+    found: Services = current_app.extensions[EXTENSION]
+    return found

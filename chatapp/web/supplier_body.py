@@ -1,0 +1,140 @@
+"""What administrators send to create, update and test a supplier."""
+
+import re
+from typing import Annotated, Any
+
+from pydantic import ConfigDict, Field, field_validator, model_validator
+
+from chatapp.chains.models import preset as find_preset
+from chatapp.errors import InvalidRequest
+from chatapp.web.fields import Input
+
+HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")  # RFC 9110, token
+HEADER_VALUE = re.compile(r"[\x20-\x7e\t]{0,4000}")
+Seconds = Annotated[float, Field(ge=0.1, le=86_400, allow_inf_nan=False)]
+
+
+class SupplierOptions(Input):
+    """Options of a supplier. null removes an option; omitted ones stay as they are."""
+
+    model_config = ConfigDict(json_schema_extra={"additionalProperties": False})
+
+    connect_seconds: Seconds | None = Field(default=None, description="limit for connecting")
+    first_token_seconds: Seconds | None = Field(
+        default=None, description="limit until the first token"
+    )
+    idle_seconds: Seconds | None = Field(default=None, description="limit between two tokens")
+    answer_seconds: Seconds | None = Field(default=None, description="limit for the whole answer")
+    proxy: str | None = Field(
+        default=None,
+        max_length=500,
+        repr=False,
+        description="HTTP proxy; credentials are returned as ***",
+    )
+    ca_file: str | None = Field(
+        default=None, max_length=1000, description="path of a PEM file with CA certificates"
+    )
+    headers: dict[str, str] | None = Field(
+        default=None,
+        max_length=50,
+        repr=False,
+        description="sent with every request; shown as ***, which keeps the value when sent back",
+    )
+    body: dict[str, Any] | None = Field(
+        default=None, max_length=100, description="fields added to the body of every request"
+    )
+    stream_usage: bool | None = Field(
+        default=None, description="whether to ask for token counts in streams"
+    )
+    provider: str | None = Field(
+        default=None,
+        max_length=40,
+        description=(
+            "provider of LangChain's init_chat_model, for a protocol other than OpenAI's; its "
+            "package must be installed"
+        ),
+    )
+    provider_options: dict[str, Any] | None = Field(
+        default=None,
+        max_length=100,
+        repr=False,
+        description="further arguments of the provider's chat model",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_known_names(cls, value: Any) -> Any:
+        if isinstance(value, dict) and not value.keys() <= cls.model_fields.keys():
+            known = ", ".join(cls.model_fields)
+            raise InvalidRequest("options", "unknown_option", known=known)
+        return value
+
+    @field_validator("proxy")
+    @classmethod
+    def _is_a_proxy(cls, value: str | None) -> str | None:
+        if value and not value.startswith(("http://", "https://")):
+            raise ValueError("proxy")
+        return value or None
+
+    @field_validator("provider")
+    @classmethod
+    def _is_a_provider(cls, value: str | None) -> str | None:
+        if value and not re.fullmatch("[a-z0-9_]+", value):
+            raise ValueError("provider")
+        return value or None
+
+    @field_validator("headers")
+    @classmethod
+    def _are_headers(cls, value: dict[str, str] | None) -> dict[str, str] | None:
+        for name, text in (value or {}).items():
+            if not HEADER_NAME.fullmatch(name) or not HEADER_VALUE.fullmatch(text):
+                raise ValueError("headers")
+        return value
+
+
+class SupplierBody(Input):
+    """The fields of a supplier; omitted ones stay as they are."""
+
+    preset: str | None = Field(default=None, max_length=40)
+    name: str | None = Field(default=None, min_length=1, max_length=80, pattern=r"^[^/@]+$")
+    base_url: str | None = Field(default=None, max_length=500)
+    api_key: str | None = Field(default=None, max_length=500, repr=False)
+    models: list[str] | None = Field(default=None, max_length=1000)
+    enabled: bool | None = None
+    options: SupplierOptions | None = None
+
+    @field_validator("base_url")
+    @classmethod
+    def _is_a_url(cls, value: str | None) -> str | None:
+        if value and (not value.startswith(("http://", "https://")) or "@" in value):
+            raise ValueError("url")
+        return value.strip() if value else None
+
+    @field_validator("preset")
+    @classmethod
+    def _is_a_preset(cls, value: str | None) -> str | None:
+        if value and find_preset(value) is None:
+            raise ValueError("no_such_preset")
+        return value or None
+
+    def values(self) -> dict[str, Any]:
+        """Return the fields that are set, without the key."""
+        fields = self.model_dump(exclude={"api_key", "options"})
+        given = {name: value for name, value in fields.items() if value is not None}
+        if self.options is not None:
+            given["options"] = self.options.model_dump(exclude_unset=True)
+        return given
+
+
+class NewSupplier(SupplierBody):
+    """A supplier: the name of a preset, or an address."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"anyOf": [{"required": ["preset"]}, {"required": ["base_url"]}]}
+    )
+
+
+class TestBody(SupplierBody):
+    """A supplier to test. With `supplier_id` and no key, the saved key is used at its address."""
+
+    supplier_id: str | None = Field(default=None, max_length=80)

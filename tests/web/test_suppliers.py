@@ -1,0 +1,165 @@
+"""/api/suppliers: options and their secrets, tests, and lists of models."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from chatapp.settings import Settings
+from chatapp.web.services import Services
+from chatapp.web.supplier_body import SupplierOptions
+from tests.support.modelserver import ModelServer
+
+CANARY = "canary-0123456789"
+
+
+@pytest.fixture(autouse=True)
+def no_connections_left(services: Services) -> Iterator[None]:
+    yield
+    services.suppliers.models.close()
+
+
+def create(client: FlaskClient, base_url: str, **options: Any) -> dict[str, Any]:
+    body = {"base_url": base_url, "models": ["echo"], "api_key": "sk-1", "options": options}
+    reply = client.post("/api/suppliers", json=body)
+    assert reply.status_code == 201, reply.data
+    row: dict[str, Any] = reply.json
+    return row
+
+
+def update(client: FlaskClient, row: dict[str, Any], **fields: Any) -> Any:
+    return client.patch(f"/api/suppliers/{row['id']}", json=fields)
+
+
+def ask(client: FlaskClient, row: dict[str, Any]) -> Any:
+    body = {"question": "q", "llm_config": {"supplier": row["name"], "model": "echo"}}
+    reply = client.post("/chat", json=body)
+    assert reply.status_code == 200, reply.data
+    return reply
+
+
+def test_options_take_effect_on_requests(client: FlaskClient, model_server: ModelServer) -> None:
+    row = create(client, model_server.base_url, headers={"X-Team": CANARY}, body={"seed": 7})
+    ask(client, row)
+    request = model_server.requests[-1]
+    assert request.headers["x-team"] == CANARY and request.body["seed"] == 7
+
+
+def test_options_are_merged_and_null_removes_one(client: FlaskClient) -> None:
+    row = create(client, "http://127.0.0.1:9/v1", idle_seconds=5, stream_usage=False)
+    changed = update(client, row, options={"idle_seconds": None, "connect_seconds": 2.5}).json
+    assert changed["options"] == {"stream_usage": False, "connect_seconds": 2.5}
+    assert update(client, row, enabled=False).json["options"] == changed["options"]
+
+
+def test_header_values_and_proxy_credentials_are_never_shown_nor_stored_in_plain_text(
+    client: FlaskClient, settings: Settings
+) -> None:
+    proxy = f"http://user:{CANARY}@127.0.0.1:3128"
+    row = create(client, "http://127.0.0.1:9/v1", headers={"X-Key": CANARY}, proxy=proxy)
+    assert row["options"] == {"headers": {"X-Key": "***"}, "proxy": "http://***@127.0.0.1:3128"}
+    assert CANARY not in client.get("/api/suppliers").text
+    stored = b"".join(path.read_bytes() for path in settings.home.glob("chatapp.db*"))
+    assert CANARY.encode() not in stored and row["id"].encode() in stored
+
+
+def test_a_masked_value_keeps_the_stored_one(
+    client: FlaskClient, services: Services, model_server: ModelServer
+) -> None:
+    proxy = f"http://user:{CANARY}@127.0.0.1:3128"
+    row = create(client, model_server.base_url, headers={"X-Key": CANARY, "X-Old": "1"})
+    row = update(client, row, options={"proxy": proxy}).json
+    shown = row["options"] | {"headers": {"X-Key": "***", "X-New": "2"}}
+    assert update(client, row, options=shown).status_code == 200
+    options = services.suppliers.endpoint(row["id"]).options
+    assert options == {"headers": {"X-Key": CANARY, "X-New": "2"}, "proxy": proxy}
+
+
+def test_a_masked_value_without_a_stored_one_is_refused(client: FlaskClient) -> None:
+    row = create(client, "http://127.0.0.1:9/v1", headers={"X-Key": CANARY})
+    for fields in (
+        {"options": {"headers": {"X-Other": "***"}}},
+        {"base_url": "http://127.0.0.1:10/v1", "options": {"headers": {"X-Key": "***"}}},
+    ):
+        reply = update(client, row, **fields)
+        assert reply.status_code == 422 and "options.headers" in reply.json["error"]["fields"]
+    assert client.get("/api/suppliers").json["items"][0]["base_url"] == row["base_url"]
+
+
+def test_headers_never_go_to_a_new_address(client: FlaskClient, services: Services) -> None:
+    row = create(client, "http://127.0.0.1:9/v1", headers={"X-Key": CANARY}, idle_seconds=5)
+    moved = update(client, row, base_url="http://127.0.0.1:10/v1").json
+    assert (moved["options"], moved["has_key"]) == ({"idle_seconds": 5}, False)
+    assert CANARY not in json.dumps(dict(services.suppliers.endpoint(row["id"]).options))
+
+
+@pytest.mark.parametrize("language", ["en", "zh-CN"])
+def test_an_unknown_option_is_refused_with_the_known_ones(
+    client: FlaskClient, language: str
+) -> None:
+    body = {"base_url": "http://127.0.0.1:9/v1", "options": {"timeout": 5}}
+    reply = client.post("/api/suppliers", json=body, headers={"Accept-Language": language})
+    assert reply.status_code == 422
+    error = reply.json["error"]
+    assert all(name in error["fields"]["options"] for name in SupplierOptions.model_fields)
+    assert "timeout" not in error["message"]
+
+
+@pytest.mark.parametrize(
+    ("options", "field"),
+    [
+        ({"idle_seconds": 0}, "options.idle_seconds"),
+        ({"idle_seconds": "soon"}, "options.idle_seconds"),
+        ({"proxy": "127.0.0.1:3128"}, "options.proxy"),
+        ({"headers": {"X-Key": "a\r\nX-Other: b"}}, "options.headers"),
+        ({"headers": {"X Key": "a"}}, "options.headers"),
+        ({"headers": ["X-Key"]}, "options.headers"),
+        ({"body": []}, "options.body"),
+        ({"stream_usage": "perhaps"}, "options.stream_usage"),
+        ({"provider": "no/provider"}, "options.provider"),
+    ],
+)
+def test_an_invalid_option_is_named(
+    client: FlaskClient, options: dict[str, Any], field: str
+) -> None:
+    body = {"base_url": "http://127.0.0.1:9/v1", "options": options}
+    reply = client.post("/api/suppliers", json=body)
+    assert reply.status_code == 422 and list(reply.json["error"]["fields"]) == [field]
+
+
+def test_the_list_of_models_is_fetched_from_the_supplier(
+    client: FlaskClient, model_server: ModelServer
+) -> None:
+    row = create(client, model_server.base_url)
+    before = len(model_server.requests)
+    reply = client.get(f"/api/suppliers/{row['id']}/models").json
+    assert {"echo", "cited"} <= set(reply["items"]) and reply["next"] is None
+    assert [request.path for request in model_server.requests[before:]] == ["/v1/models"]
+
+
+def test_a_list_of_models_that_cannot_be_fetched_is_an_error(client: FlaskClient) -> None:
+    row = create(client, "http://127.0.0.1:9/v1")
+    reply = client.get(f"/api/suppliers/{row['id']}/models")
+    assert (reply.status_code, reply.json["error"]["code"]) == (502, "upstream_unreachable")
+    tested = client.post(f"/api/suppliers/{row['id']}/test")
+    assert tested.status_code == 200 and tested.json["ok"] is False
+    assert client.get("/api/suppliers/none/models").status_code == 404
+
+
+def test_a_provider_s_models_are_the_saved_ones(client: FlaskClient) -> None:
+    row = create(client, "http://127.0.0.1:9", provider="ollama")
+    assert client.get(f"/api/suppliers/{row['id']}/models").json["items"] == ["echo"]
+
+
+def test_options_that_are_being_entered_are_tested(
+    client: FlaskClient, model_server: ModelServer
+) -> None:
+    row = create(client, model_server.base_url, headers={"X-Key": CANARY})
+    body = {"supplier_id": row["id"], "options": {"headers": {"X-Key": "***", "X-New": "2"}}}
+    assert client.post("/api/suppliers/test", json=body).json["ok"] is True
+    headers = model_server.requests[-1].headers
+    assert (headers["x-key"], headers["x-new"]) == (CANARY, "2")
+    elsewhere = {**body, "base_url": "http://127.0.0.1:9/v1"}
+    assert client.post("/api/suppliers/test", json=elsewhere).status_code == 422
