@@ -29,7 +29,7 @@ from chatapp.core.answer import AnswerLog, Shape, State, rebuild
 from chatapp.core.events import Chunk, Context, Done, Error, Logged, Reasoning, Sources
 from chatapp.core.prompt import cited
 from chatapp.errors import ChatAppError, Interrupted, NotFound
-from chatapp.storage.models import Base, Message, Run, Segment, now
+from chatapp.storage.models import Message, Run, Segment, Session, now
 
 # Which start of the program this is; with the process's number it names who writes an answer.
 _START = secrets.token_hex(4)
@@ -38,9 +38,8 @@ HEARTBEAT_SECONDS = 5
 
 # Made once, of tables and not of objects: they run several times a second, with a thousand answers in each. Lists travel as
 # one JSON value: a thread gives up the interpreter at every row that SQLite takes or gives, and has to win it back.
-_messages, _runs, _segments, _sessions = (
-    Base.metadata.tables[name] for name in ("messages", "runs", "segments", "sessions")
-)
+_messages, _runs = Message.__table__, Run.__table__
+_segments, _sessions = Segment.__table__, Session.__table__
 _IDS: BindParameter[Any] = bindparam("ids", expanding=True)
 _LIVE = select(_runs.c.message_id).where(_runs.c.message_id.in_(_IDS))
 _SET_RUNNING = update(_messages).where(_messages.c.id.in_(_IDS)).values(status=State.RUNNING.value)

@@ -18,7 +18,7 @@ MOST = 200
 SNIPPET = 120
 DELETED_TOGETHER = 100  # sessions in one transaction: other writes wait for it
 # Built once: questions wait for them.
-_messages, _sessions = (Message.metadata.tables[name] for name in ("messages", "sessions"))
+_messages, _sessions = Message.__table__, Session.__table__
 _COUNTED = {"chats": _sessions, "messages": _messages}
 _SAID = select(_messages.c.id, _messages.c.parent_id, _messages.c.role, _messages.c.content).where(
     _messages.c.session_id == bindparam("session_id")

@@ -6,7 +6,7 @@ came along with one request. `builtin` needs none of them. How a model is talked
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
 from sqlalchemy import Row, bindparam, select
@@ -28,8 +28,10 @@ BUILTIN, EXTRACTIVE = "builtin", "extractive"
 ENVIRONMENT = "openai"
 OPENAI_URL = "https://api.openai.com/v1"
 
+_Row: TypeAlias = Row[*tuple[Any, ...]]
+
 # Built once: a turn waits for them.
-_suppliers = Supplier.metadata.tables["suppliers"]
+_suppliers = Supplier.__table__
 _ENABLED = select(_suppliers).where(_suppliers.c.enabled).order_by(_suppliers.c.created_at)
 _BY_NAME = select(_suppliers).where(_suppliers.c.name == bindparam("name"), _suppliers.c.enabled)
 
@@ -264,7 +266,7 @@ class Suppliers:
         """Return the first model that is offered."""
         return next(Wish(name, models[0]) for name, models in self._offers(t) if models)
 
-    def _endpoint(self, row: Supplier | Row[Any]) -> Endpoint:
+    def _endpoint(self, row: Supplier | _Row) -> Endpoint:
         key = self._secret.decrypt(row.key) if row.key else ""
         known = preset(row.preset or "")
         label = known.label if known and row.name.startswith(known.name) else row.name

@@ -8,7 +8,7 @@ once and speak of tables, not of objects: every question waits for them (a state
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeAlias
 
 from sqlalchemy import Row, bindparam, delete, func, insert, select, update
 from sqlalchemy.orm import Session as Transaction
@@ -24,33 +24,31 @@ from chatapp.errors import Busy, ContextTooLong, InvalidRequest, NotFound, TooMa
 from chatapp.knowledge.selection import Bases, bundled_bases, existing_bases, select_bases
 from chatapp.settings import Settings
 from chatapp.storage.database import Database
-from chatapp.storage.models import Base, new_id, now
+from chatapp.storage.models import Message, Run, Session, new_id, now
 
 TEMPORARY_HOURS = 24
 SEARCH_K = 5
 
-_sessions, _messages, _runs = (
-    Base.metadata.tables[name] for name in ("sessions", "messages", "runs")
-)
+_Row: TypeAlias = Row[*tuple[Any, ...]]
+
+_sessions, _messages, _runs = Session.__table__, Message.__table__, Run.__table__
 _SESSION = select(
-    *(
-        _sessions.c[name]
-        for name in (
-            "id",
-            "title",
-            "supplier",
-            "model",
-            "knowledge_base_ids",
-            "knowledge_options",
-            "leaf_id",
-        )
-    )
+    _sessions.c.id,
+    _sessions.c.title,
+    _sessions.c.supplier,
+    _sessions.c.model,
+    _sessions.c.knowledge_base_ids,
+    _sessions.c.knowledge_options,
+    _sessions.c.leaf_id,
 ).where(_sessions.c.id == bindparam("session_id"), _sessions.c.user_id == bindparam("user_id"))
 _MESSAGE = select(
-    *(
-        _messages.c[name]
-        for name in ("id", "session_id", "parent_id", "role", "content", "status", "finish_reason")
-    )
+    _messages.c.id,
+    _messages.c.session_id,
+    _messages.c.parent_id,
+    _messages.c.role,
+    _messages.c.content,
+    _messages.c.status,
+    _messages.c.finish_reason,
 ).where(_messages.c.id == bindparam("message_id"), _messages.c.user_id == bindparam("user_id"))
 _SENT = select(_messages.c.id, _messages.c.session_id, _messages.c.role).where(
     _messages.c.user_id == bindparam("user_id"),
@@ -167,7 +165,7 @@ class _Place:
     """Where an answer will stand: in which session, and below which question; `text` is that question's."""
 
     session_id: str
-    stored: Row[Any] | None  # the session as it is; None for one that is to be made
+    stored: _Row | None  # the session as it is; None for one that is to be made
     question_id: str
     parent_id: str | None  # the question's
     text: str
@@ -198,21 +196,21 @@ def _place(t: Transaction, user_id: str, question: Question) -> _Place:
     return _Place(session_id, session, new_id(), parent_id, question.text or "")
 
 
-def _below(t: Transaction, user_id: str, asked: Row[Any], partial: str = "") -> _Place:
+def _below(t: Transaction, user_id: str, asked: _Row, partial: str = "") -> _Place:
     if asked.role != "user":
         raise NotFound("message")
     session = _session(t, user_id, asked.session_id)
     return _Place(session.id, session, asked.id, asked.parent_id, asked.content, True, partial)
 
 
-def _session(t: Transaction, user_id: str, session_id: str) -> Row[Any]:
+def _session(t: Transaction, user_id: str, session_id: str) -> _Row:
     row = t.execute(_SESSION, {"session_id": session_id, "user_id": user_id}).first()
     if row is None:
         raise NotFound("session.asked")
     return row
 
 
-def _message(t: Transaction, user_id: str, message_id: str) -> Row[Any]:
+def _message(t: Transaction, user_id: str, message_id: str) -> _Row:
     row = t.execute(_MESSAGE, {"message_id": message_id, "user_id": user_id}).first()
     if row is None:
         raise NotFound("message")
@@ -233,7 +231,7 @@ def _seen(t: Transaction, user_id: str, client_message_id: str) -> Opened | None
     return Opened(answer_id, found.session_id, user_id)
 
 
-def _broken(answer: Row[Any]) -> bool:
+def _broken(answer: _Row) -> bool:
     return answer.status in ("stopped", "failed", "interrupted") or answer.finish_reason == "length"
 
 

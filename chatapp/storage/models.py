@@ -6,7 +6,7 @@ The lexical index (FTS5 on SQLite) is no model: `knowledge/lexical.py` owns it a
 
 import uuid
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import (
@@ -16,30 +16,40 @@ from sqlalchemy import (
     LargeBinary,
     MetaData,
     String,
+    Table,
     Text,
     UniqueConstraint,
 )
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, registry
 
 ID = String(36)
 
 
 class Base(DeclarativeBase):
-    """Named constraints, so that migrations can change them on every database."""
+    """What the models share: constraint names, so that migrations can change them anywhere."""
 
-    metadata = MetaData(
-        naming_convention={
-            "ix": "ix_%(column_0_N_label)s",
-            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-            "pk": "pk_%(table_name)s",
-        }
+    # In a registry of its own: Flask-SQLAlchemy's subclass inherits `registry`, and SQLAlchemy
+    # refuses a class that has both `registry` and `type_annotation_map`.
+    registry = registry(
+        metadata=MetaData(
+            naming_convention={
+                "ix": "ix_%(column_0_N_label)s",
+                "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+                "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+                "pk": "pk_%(table_name)s",
+            }
+        ),
+        type_annotation_map={dict[str, Any]: JSON, list[Any]: JSON},
     )
-    type_annotation_map = {dict[str, Any]: JSON, list[Any]: JSON}
+    __table__: ClassVar[Table]  # so that `Message.__table__.c.id` has a type
 
 
-# Flask-SQLAlchemy brings the engines and the migrations; the models stay SQLAlchemy's own typed kind on one metadata.
-db = SQLAlchemy(metadata=Base.metadata)
+db = SQLAlchemy(model_class=Base)
+
+if TYPE_CHECKING:  # db.Model has no type that mypy knows
+    Model = Base
+else:
+    Model = db.Model
 
 
 def new_id() -> str:
@@ -52,7 +62,7 @@ def now() -> datetime:
     return datetime.now(UTC).replace(tzinfo=None)
 
 
-class User(Base):
+class User(Model):
     """Somebody who owns things."""
 
     __tablename__ = "users"
@@ -68,7 +78,7 @@ class User(Base):
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 
-class Token(Base):
+class Token(Model):
     """A secret that stands for a user, kept as its SHA-256: a browser's login, a personal token or a one-time link."""
 
     __tablename__ = "tokens"
@@ -82,7 +92,7 @@ class Token(Base):
     used_at: Mapped[datetime | None]
 
 
-class Supplier(Base):
+class Supplier(Model):
     """Where models are had. The key is encrypted and bound to the base URL."""
 
     __tablename__ = "suppliers"
@@ -97,7 +107,7 @@ class Supplier(Base):
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 
-class Session(Base):
+class Session(Model):
     """A conversation: a tree of messages. Kind is chat, temporary or api."""
 
     __tablename__ = "sessions"
@@ -116,7 +126,7 @@ class Session(Base):
     __table_args__ = (Index("ix_sessions_user_updated", "user_id", "kind", "updated_at"),)
 
 
-class Message(Base):
+class Message(Model):
     """A question or an answer. `shape` keeps the runs of an answer's log."""
 
     __tablename__ = "messages"
@@ -147,7 +157,7 @@ class Message(Base):
     __table_args__ = (UniqueConstraint("user_id", "client_message_id"),)
 
 
-class Run(Base):
+class Run(Model):
     """A live answer: who writes it, its heartbeat, and whether a stop was asked for. Gone when the answer has ended."""
 
     __tablename__ = "runs"
@@ -163,7 +173,7 @@ class Run(Base):
     started_at: Mapped[datetime] = mapped_column(default=now)
 
 
-class Segment(Base):
+class Segment(Model):
     """What a live answer gained in one flush, from `start` on; compacted into the message at the end."""
 
     __tablename__ = "segments"
@@ -174,7 +184,7 @@ class Segment(Base):
     events: Mapped[list[Any]]
 
 
-class KnowledgeBase(Base):
+class KnowledgeBase(Model):
     """Files that are searched together. `number` marks its tokens in the lexical index; `owner` None is the bundled manual."""
 
     __tablename__ = "knowledge_bases"
@@ -202,7 +212,7 @@ class KnowledgeBase(Base):
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 
-class File(Base):
+class File(Model):
     """An uploaded document, and the job that reads it: status, lease, attempts, progress (0..1)."""
 
     __tablename__ = "files"
@@ -230,7 +240,7 @@ class File(Base):
     __table_args__ = (UniqueConstraint("knowledge_base_id", "sha256"), Index("ix_files_md5", "md5"))
 
 
-class FileText(Base):
+class FileText(Model):
     """The whole normalised text of a file, which all offsets count in, and where its pages begin."""
 
     __tablename__ = "file_texts"
@@ -241,7 +251,7 @@ class FileText(Base):
     pages: Mapped[list[Any]] = mapped_column(default=list)
 
 
-class Chunk(Base):
+class Chunk(Model):
     """A piece of a document: offsets in code points of the file's text, page, heading path."""
 
     __tablename__ = "chunks"
@@ -257,7 +267,7 @@ class Chunk(Base):
     __table_args__ = (UniqueConstraint("file_id", "ordinal"), {"sqlite_autoincrement": True})
 
 
-class Vector(Base):
+class Vector(Model):
     """A chunk's embedding under one fingerprint: little-endian float32."""
 
     __tablename__ = "vectors"
@@ -268,7 +278,7 @@ class Vector(Base):
     embedding: Mapped[bytes] = mapped_column(LargeBinary)
 
 
-class Term(Base):
+class Term(Model):
     """In how many chunks of a base a token stands; lets a database without FTS5 score alike."""
 
     __tablename__ = "terms"
