@@ -3,6 +3,7 @@
 The getter carries the permission: `owned_session` and `owned_message` find what is the asker's, or raise NotFound.
 """
 
+import re
 from typing import Any
 
 from sqlalchemy import bindparam, delete, func, select
@@ -12,10 +13,13 @@ from chatapp.core.prompt import Turn
 from chatapp.errors import NotFound
 from chatapp.storage.database import Database
 from chatapp.storage.models import Message, Session, new_id, now
-from chatapp.storage.paging import place
+from chatapp.storage.paging import Keyset
 
 MOST = 200
 SNIPPET = 120
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+LATEST_FIRST = Keyset("sessions", Session.pinned, Session.updated_at, Session.id, descending=True)
+OLDEST_FIRST = Keyset("messages", Message.number)
 DELETED_TOGETHER = 100  # sessions in one transaction: other writes wait for it
 # Built once: questions wait for them.
 _messages, _sessions = Message.__table__, Session.__table__
@@ -70,18 +74,17 @@ class Sessions:
     def page(
         self, user_id: str, after: str | None, limit: int
     ) -> tuple[list[dict[str, Any]], str | None]:
-        """Return a page of sessions, pinned first, then the latest; and the cursor of the next page."""
-        skip = place(after)
-        limit = max(1, min(limit, MOST))
-        order = (Session.pinned.desc(), Session.updated_at.desc(), Session.id)
+        """Return a page of sessions, pinned first, then the latest; and the cursor of the next page.
+
+        Raises InvalidRequest for a cursor of another list.
+        """
         query = select(Session).where(Session.user_id == user_id, Session.kind == "chat")
-        rows = self._database.read(
-            lambda t: [
-                session_json(row)
-                for row in t.scalars(query.order_by(*order).offset(skip).limit(limit + 1))
-            ]
-        )
-        return rows[:limit], str(skip + limit) if len(rows) > limit else None
+
+        def rows(t: Transaction) -> tuple[list[dict[str, Any]], str | None]:
+            found, following = LATEST_FIRST.page(t, query, after, max(1, min(limit, MOST)))
+            return [session_json(row) for row in found], following
+
+        return self._database.read(rows)
 
     def search(self, user_id: str, words: str, limit: int) -> list[dict[str, Any]]:
         """Return the latest sessions whose title or messages hold a text, each with a snippet around it."""
@@ -163,15 +166,21 @@ class Sessions:
 
     def messages(
         self, user_id: str, session_id: str, after: str | None, limit: int | None
-    ) -> list[dict[str, Any]]:
-        """Return the messages of all branches, oldest first; raise NotFound."""
+    ) -> tuple[list[dict[str, Any]], str | None]:
+        """Return messages of all branches, oldest first, and the cursor of the next page.
 
-        def rows(t: Transaction) -> list[dict[str, Any]]:
+        `after` is a cursor or the id of a message; `limit` None means all. Raises NotFound for a
+        session or message that is not the asker's, InvalidRequest for a cursor of another list.
+        """
+
+        def rows(t: Transaction) -> tuple[list[dict[str, Any]], str | None]:
             owned_session(t, user_id, session_id)
-            query = select(Message).where(Message.session_id == session_id).order_by(Message.number)
-            if after:
+            query, cursor = select(Message).where(Message.session_id == session_id), after
+            if after and _ID.fullmatch(after):
                 query = query.where(Message.number > owned_message(t, user_id, after).number)
-            return [message_json(row) for row in t.scalars(query.limit(limit) if limit else query)]
+                cursor = None
+            found, following = OLDEST_FIRST.page(t, query, cursor, limit)
+            return [message_json(row) for row in found], following
 
         return self._database.read(rows)
 

@@ -9,6 +9,7 @@ from pydantic import Field
 from chatapp.chat.sessions import as_markdown, branch
 from chatapp.errors import InvalidRequest
 from chatapp.knowledge import manual
+from chatapp.storage.paging import LONGEST_CURSOR
 from chatapp.web.question import Id, Ids
 from chatapp.web.refusals import stored_error_json
 from chatapp.web.request import Input, person, services
@@ -25,14 +26,14 @@ bp = APIBlueprint(
 class ListQuery(Input):
     """Which page of a list."""
 
-    after: str | None = Field(default=None, max_length=80)
+    after: str | None = Field(default=None, max_length=LONGEST_CURSOR)
     limit: int = Field(default=50, ge=1, le=200)
 
 
 class MessagesQuery(Input):
     """Which messages; all of them where nothing is said."""
 
-    after: Id | None = None
+    after: str | None = Field(default=None, max_length=LONGEST_CURSOR)
     limit: int | None = Field(default=None, ge=1, le=1000)
 
 
@@ -100,7 +101,7 @@ def search_sessions(query: SearchQuery) -> Any:
 def export_session(path: SessionPath, query: ExportQuery) -> Any:
     """Download a session: the branch last looked at as Markdown, or all of it as JSON."""
     session = services().sessions.read(person().id, path.session_id)
-    rows = services().sessions.messages(person().id, path.session_id, None, None)
+    rows, _ = services().sessions.messages(person().id, path.session_id, None, None)
     if query.format == "json":
         response = jsonify(session=session, messages=[_shown(row) for row in rows])
     else:
@@ -135,8 +136,9 @@ def delete_session(path: SessionPath) -> tuple[str, int]:
 @bp.get("/sessions/<session_id>/messages", responses={200: Page[MessageShape]})
 def list_messages(path: SessionPath, query: MessagesQuery) -> Any:
     """List the messages of all branches, oldest first."""
-    rows = services().sessions.messages(person().id, path.session_id, query.after, query.limit)
-    following = rows[-1]["id"] if query.limit and len(rows) == query.limit else None
+    rows, following = services().sessions.messages(
+        person().id, path.session_id, query.after, query.limit
+    )
     return jsonify(items=[_shown(row) for row in rows], next=following)
 
 
