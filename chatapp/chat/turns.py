@@ -126,10 +126,10 @@ class Turns:
 
         Raises NotFound for what is not the asker's, Busy, TooManyAnswers, NoModel, ModelGone, ContextTooLong.
         """
-        return self._database.write_together(lambda t: self._open(t, user_id, question))
+        return self._database.write_batched(lambda t: self._open(t, user_id, question))
 
     def _open(self, t: Transaction, user_id: str, question: Question) -> Opened:
-        self._database.alone(t, user_id)
+        self._database.advisory_lock(t, user_id)
         if question.client_message_id and (again := _seen(t, user_id, question.client_message_id)):
             return again
         self._check_limit(t, user_id)

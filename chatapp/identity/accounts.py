@@ -126,7 +126,7 @@ class Accounts:
         ):
             self._used[hashed] = time.monotonic()
             # Later: who stops an answer while somebody else holds the database must not wait for this.
-            self._database.write_later(
+            self._database.write_in_background(
                 lambda t: t.execute(update(Token).where(Token.hash == hashed).values(used_at=now()))
             )
         return person
