@@ -60,7 +60,6 @@ class Person:
     id: str
     name: str
     role: str
-    language: str | None
     has_password: bool
     defaults: Defaults = Defaults()
 
@@ -357,9 +356,7 @@ def _user(t: Transaction, *conditions: Any) -> User | None:
 
 def _person(user: User) -> Person:
     has_password = user.password_hash is not None
-    return Person(
-        user.id, user.name, user.role, user.language, has_password, Defaults(**user.defaults)
-    )
+    return Person(user.id, user.name, user.role, has_password, Defaults(**user.defaults))
 
 
 def hash_of(secret: str) -> str:

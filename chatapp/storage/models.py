@@ -71,7 +71,6 @@ class User(Model):
     password_hash: Mapped[str | None] = mapped_column(String(255))
     role: Mapped[str] = mapped_column(String(16), default="user")
     disabled: Mapped[bool] = mapped_column(default=False)
-    language: Mapped[str | None] = mapped_column(String(8))
     defaults: Mapped[dict[str, Any]] = mapped_column(
         default=dict
     )  # those of defaults.py that they have set

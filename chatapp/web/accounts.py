@@ -186,5 +186,4 @@ def _user(who: Person) -> dict[str, Any]:
         "name": who.name,
         "role": who.role,
         "has_password": who.has_password,
-        "language": who.language,
     }

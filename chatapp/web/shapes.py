@@ -227,7 +227,6 @@ class UserShape(BaseModel):
     name: str
     role: str
     has_password: bool
-    language: str | None
 
 
 class DefaultsShape(BaseModel):

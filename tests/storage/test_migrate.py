@@ -1,5 +1,6 @@
 """Migrations: from nothing, again, at the same time, and with a copy put aside before a real change."""
 
+import hashlib
 import shutil
 import sqlite3
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import inspect
 
+from chatapp.chat.sessions import Sessions
 from chatapp.errors import DatabaseNewer
 from chatapp.identity.accounts import Accounts
 from chatapp.identity.defaults import Defaults
@@ -17,6 +19,19 @@ from chatapp.settings import Settings
 from chatapp.storage.database import open_database
 from chatapp.storage.migrate import FOLDER, migrate
 from chatapp.storage.models import Base
+
+# A migration that has been released is never edited: homes that ran it would lack the change.
+RELEASED = {
+    "0001_the_first_tables.py": "e79bb88336584ba89f24aed366565b7c844737046ea2fdd7dc87ab920e8c4ee8",
+    "0002_vectors.py": "78ca3fa2bc11fef760769aeb9fec9778da917e82f18dd1b2d9f2a878a4885456",
+    "0003_defaults.py": "d8fa552b667271d27164b6ae251b388b5a6bfeb2d11567a75253ee584929844e",
+    "0004_columns.py": "820d7e61c715e4195ba426eec23ee1205ef884bd63f247239082cad2b49a7b7c",
+}
+
+
+def test_released_migrations_are_as_they_were() -> None:
+    files = (FOLDER / "versions").glob("[0-9]*.py")
+    assert {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files} == RELEASED
 
 
 def test_the_migrations_make_what_the_models_say(tmp_path: Path) -> None:
@@ -54,7 +69,7 @@ migrate(Settings(home=Path({str(tmp_path)!r})))"
 
 def test_people_of_an_older_database_ask_as_they_always_did(tmp_path: Path) -> None:
     before = tmp_path / "before"
-    shutil.copytree(FOLDER, before, ignore=shutil.ignore_patterns("0003*"))
+    shutil.copytree(FOLDER, before, ignore=shutil.ignore_patterns("0003*", "0004*"))
     settings = Settings(home=tmp_path / "home")
     migrate(settings, before)
     with closing(sqlite3.connect(settings.home / "chatapp.db")) as older, older:
@@ -63,6 +78,31 @@ def test_people_of_an_older_database_ask_as_they_always_did(tmp_path: Path) -> N
     migrate(settings)
     database = open_database(settings.sql_url)
     assert Accounts(database).administrator().defaults == Defaults()
+    database.close()
+
+
+def test_a_home_made_before_sessions_kept_their_options_gains_the_column(tmp_path: Path) -> None:
+    before = tmp_path / "before"
+    shutil.copytree(FOLDER, before, ignore=shutil.ignore_patterns("0004*"))
+    settings = Settings(home=tmp_path / "home")
+    migrate(settings, before)
+    with closing(sqlite3.connect(settings.home / "chatapp.db")) as older, older:
+        older.execute("ALTER TABLE sessions DROP COLUMN knowledge_options")
+        older.execute(
+            "INSERT INTO users (id, name, role, disabled, created_at, language)"
+            " VALUES ('u', 'kept', 'admin', 0, '2026-01-01 00:00:00', 'en')"
+        )
+        older.execute(
+            "INSERT INTO sessions (id, user_id, kind, title, pinned, knowledge_base_ids,"
+            " created_at, updated_at) VALUES ('s', 'u', 'chat', 'kept', 0, '[]',"
+            " '2026-01-01 00:00:00', '2026-01-01 00:00:00')"
+        )
+    migrate(settings)
+    database = open_database(settings.sql_url)
+    columns = {column["name"] for column in inspect(database.engine).get_columns("users")}
+    assert "language" not in columns
+    [session] = Sessions(database).page("u", None, 10)[0]
+    assert (session["title"], session["filter_by_file_md5"]) == ("kept", [])
     database.close()
 
 

@@ -30,7 +30,7 @@ def other(services: Services) -> Person:
     """A second person, who is no administrator."""
     user = User(id=new_id(), name="other", role="user")
     services.database.write(lambda t: t.add(user))
-    return Person(user.id, "other", "user", None, False)
+    return Person(user.id, "other", "user", False)
 
 
 @pytest.fixture
