@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from gevent import Greenlet
 
 from chatapp import create_app
-from chatapp.identity.accounts import Person
+from chatapp.identity.person import Person
 from chatapp.settings import Settings
 from chatapp.storage.migrate import migrate
 from chatapp.web.request import Services
@@ -60,7 +60,7 @@ def app(settings: Settings) -> Iterator[Flask]:
 
 
 def wait_until(condition: Callable[[], bool], failure: str) -> None:
-    """Let greenlets run until a condition holds: one that has done its work may still have to end."""
+    """Let greenlets run until a condition holds: one may have done its work and not ended yet."""
     deadline = time.monotonic() + LEFT_SECONDS
     while not condition():
         assert time.monotonic() < deadline, f"{failure}: {live_greenlets()}"

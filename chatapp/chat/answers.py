@@ -115,7 +115,7 @@ _TYPES = {kind.__name__: kind for kind in (Context, Sources, Reasoning, Chunk, D
 _FIELDS = {kind: [each.name for each in fields(kind)] for kind in _TYPES.values()}
 
 
-def dump(events: Iterable[Logged]) -> list[Any]:
+def events_to_json(events: Iterable[Logged]) -> list[Any]:
     """Write events as JSON-ready lists: the kind, then the fields in their order."""
     return [
         [type(event).__name__, *(getattr(event, name) for name in _FIELDS[type(event)])]
@@ -123,8 +123,8 @@ def dump(events: Iterable[Logged]) -> list[Any]:
     ]
 
 
-def load(stored: Iterable[Any]) -> list[Logged]:
-    """Read what `dump` wrote."""
+def events_from_json(stored: Iterable[Any]) -> list[Logged]:
+    """Read what `events_to_json` wrote."""
     events: list[Logged] = []
     for name, *values in stored:
         if name == "Sources":
@@ -133,14 +133,14 @@ def load(stored: Iterable[Any]) -> list[Logged]:
     return events
 
 
-def segments(t: Transaction, message_id: str) -> list[Logged]:
+def stored_events(t: Transaction, message_id: str) -> list[Logged]:
     """Return what was saved of a live answer."""
     query = select(Segment.events).where(Segment.message_id == message_id).order_by(Segment.start)
-    return [event for events in t.scalars(query) for event in load(events)]
+    return [event for events in t.scalars(query) for event in events_from_json(events)]
 
 
 @dataclass(frozen=True, slots=True)
-class Gain:
+class Increment:
     """What a live answer gained between two flushes."""
 
     start: int
@@ -148,14 +148,14 @@ class Gain:
     events: Sequence[Logged]
 
 
-def save_gains(
-    t: Transaction, owner: str, gains: Mapping[str, Gain], alive: Sequence[str]
+def save_increments(
+    t: Transaction, owner: str, gains: Mapping[str, Increment], alive: Sequence[str]
 ) -> set[str]:
     """Store the gains of answers that are still `owner`'s, and the heartbeat of those `alive`; return which were its own."""
     mine = stop_flags(t, owner).keys() & gains.keys()
     kept = [(message_id, gains[message_id]) for message_id in mine]
     if kept:
-        rows = [[message_id, gain.start, dump(gain.events)] for message_id, gain in kept]
+        rows = [[message_id, gain.start, events_to_json(gain.events)] for message_id, gain in kept]
         t.execute(_in_lists(t).add_segments, {"rows": json.dumps(rows, ensure_ascii=False)})
     if fresh := [message_id for message_id, gain in kept if gain.start == 0]:
         t.execute(_SET_RUNNING, {"ids": fresh})
@@ -164,7 +164,7 @@ def save_gains(
     return mine
 
 
-def grown(t: Transaction, followed: Mapping[str, int]) -> dict[str, list[Logged]]:
+def new_events(t: Transaction, followed: Mapping[str, int]) -> dict[str, list[Logged]]:
     """Return the new events of followed answers from their positions on; what has ended comes whole from its row."""
     if not followed:
         return {}
@@ -173,11 +173,11 @@ def grown(t: Transaction, followed: Mapping[str, int]) -> dict[str, list[Logged]
     }
     wanted = {message_id: followed[message_id] for message_id in new}
     for message_id, events in t.execute(_in_lists(t).grown, {"wanted": json.dumps(wanted)}):
-        new[message_id] += load(events)
+        new[message_id] += events_from_json(events)
     for message_id in followed.keys() - new.keys():
         row = t.scalars(select(Message).where(Message.id == message_id)).first()
         ended = (
-            finished(row).read(followed[message_id])
+            log_of(row).read(followed[message_id])
             if row is not None
             else [(0, error_event(NotFound("message")))]
         )
@@ -203,7 +203,7 @@ def live_in_session(t: Transaction, user_id: str, session_id: str) -> list[str]:
     )
 
 
-def live_of(t: Transaction, user_id: str) -> list[str]:
+def live_of_user(t: Transaction, user_id: str) -> list[str]:
     """Return the live answers of a person."""
     return list(t.scalars(select(Run.message_id).where(Run.user_id == user_id)))
 
@@ -221,7 +221,7 @@ def stop_flags(t: Transaction, owner: str) -> dict[str, bool]:
     return dict(flags)
 
 
-def finished(message: Message) -> AnswerLog:
+def log_of(message: Message) -> AnswerLog:
     """Make the log of an answer that has ended from its row."""
     terminal: Done | Error
     if message.error:
@@ -264,7 +264,7 @@ class Ending:
     cut: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
-def save_ends(t: Transaction, endings: Sequence[Ending], owner: str | None = None) -> set[str]:
+def save_endings(t: Transaction, endings: Sequence[Ending], owner: str | None = None) -> set[str]:
     """Write the final states of answers; return those that were still `owner`'s: somebody else has ended the others."""
     ids = [ending.message_id for ending in endings]
     gone = t.execute(
@@ -311,9 +311,9 @@ def reap(t: Transaction, lost: Mapping[str, datetime]) -> list[str]:
     ended = [message_id for message_id, beat in lost.items() if now_alive.get(message_id) == beat]
     for message_id in ended:
         log = AnswerLog()
-        for event in segments(t, message_id) or [_context(t, message_id)]:
+        for event in stored_events(t, message_id) or [_context(t, message_id)]:
             log.append(event)
-        save_ends(t, [Ending(message_id, log, State.INTERRUPTED, error_event(Interrupted()))])
+        save_endings(t, [Ending(message_id, log, State.INTERRUPTED, error_event(Interrupted()))])
     return ended
 
 

@@ -37,7 +37,7 @@ _BY_NAME = select(_suppliers).where(_suppliers.c.name == bindparam("name"), _sup
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class ModelRequest:
     """What a request, a session or a last answer names; any part may be missing."""
 
     supplier: str | None = None
@@ -47,7 +47,7 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class ResolvedModel:
     """The model of a turn. `endpoint` None is the built-in one."""
 
     supplier: str
@@ -178,42 +178,51 @@ class Suppliers:
             {},
         )
 
-    def choose(self, t: Transaction, user_id: str, asked: Wish, session: Wish) -> Choice:
+    def resolve(
+        self, t: Transaction, user_id: str, asked: ModelRequest, session: ModelRequest
+    ) -> ResolvedModel:
         """Find the model of a turn: the request's, else the session's, else the person's last, else the first, else builtin.
 
         Raises ModelGone for a named supplier that is not there any more, NoModel where a supplier has no model to take.
         """
         if asked.supplier or asked.model:
             supplier = asked.supplier or self._supplier_of(t, asked.model or "", session.supplier)
-            return self._choice(t, Wish(supplier, asked.model, asked.temperature, asked.api_key))
-        wish = session if session.supplier else self._last(t, user_id) or self._first(t)
-        return self._choice(t, Wish(wish.supplier, wish.model, asked.temperature, asked.api_key))
+            return self._resolve(
+                t, ModelRequest(supplier, asked.model, asked.temperature, asked.api_key)
+            )
+        model_request = session if session.supplier else self._last(t, user_id) or self._first(t)
+        return self._resolve(
+            t,
+            ModelRequest(
+                model_request.supplier, model_request.model, asked.temperature, asked.api_key
+            ),
+        )
 
     def preload(self) -> None:
         """Load what the first question to a supplier would have to wait for, where there is one."""
         if len(self.offered()) > 1:
             threads.run(self.models.preload)
 
-    def runnable(self, choice: Choice) -> Model:
+    def runnable(self, resolved: ResolvedModel) -> Model:
         """Return the model itself."""
-        if choice.endpoint is None:
+        if resolved.endpoint is None:
             return Extractive()
-        endpoint, parameters = choice.endpoint, choice.parameters
+        endpoint, parameters = resolved.endpoint, resolved.parameters
         if self.models.is_made(endpoint, parameters):
             return self.models.model(endpoint, parameters)
         # The first one may have to load openai, which takes a second: off the hub, so that no other stream waits for it.
         return threads.run(lambda: self.models.model(endpoint, parameters))
 
-    def _choice(self, t: Transaction, wish: Wish) -> Choice:
-        supplier, model = wish.supplier or BUILTIN, wish.model
+    def _resolve(self, t: Transaction, model_request: ModelRequest) -> ResolvedModel:
+        supplier, model = model_request.supplier or BUILTIN, model_request.model
         if supplier == BUILTIN:
             if model not in (None, EXTRACTIVE):
                 raise ModelGone(model=model)
             parameters = Parameters(EXTRACTIVE)
-            return Choice(
+            return ResolvedModel(
                 BUILTIN, EXTRACTIVE, EXTRACTIVE, self._settings.context_tokens, None, parameters
             )
-        endpoint, models = self._find(t, supplier, wish.api_key)
+        endpoint, models = self._find(t, supplier, model_request.api_key)
         if endpoint is None:
             raise ModelGone(model=model or supplier)
         model = model or (models[0] if models else None)
@@ -221,7 +230,9 @@ class Suppliers:
             raise NoModel
         room = context_tokens(endpoint.preset, model, self._settings.context_tokens)
         label = f"{model} · {endpoint.label}"
-        return Choice(supplier, model, label, room, endpoint, Parameters(model, wish.temperature))
+        return ResolvedModel(
+            supplier, model, label, room, endpoint, Parameters(model, model_request.temperature)
+        )
 
     def _find(
         self, t: Transaction, name: str, api_key: str | None
@@ -252,7 +263,7 @@ class Suppliers:
             raise ModelGone(model=model)
         return preferred if preferred and preferred in offers else offers[0]
 
-    def _last(self, t: Transaction, user_id: str) -> Wish | None:
+    def _last(self, t: Transaction, user_id: str) -> ModelRequest | None:
         """Return the model of the person's last chat, if it is still offered."""
         supplier, model = last_model(
             t, user_id, BUILTIN
@@ -260,11 +271,11 @@ class Suppliers:
         offered = supplier and any(
             supplier == name and model in models for name, models in self._offers(t)
         )
-        return Wish(supplier, model) if offered else None
+        return ModelRequest(supplier, model) if offered else None
 
-    def _first(self, t: Transaction) -> Wish:
+    def _first(self, t: Transaction) -> ModelRequest:
         """Return the first model that is offered."""
-        return next(Wish(name, models[0]) for name, models in self._offers(t) if models)
+        return next(ModelRequest(name, models[0]) for name, models in self._offers(t) if models)
 
     def _endpoint(self, row: Supplier | _Row) -> Endpoint:
         key = self._secret.decrypt(row.key) if row.key else ""

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session as Transaction
 
 from chatapp.chat.answers import owner
 from chatapp.chat.sessions import history
-from chatapp.chat.suppliers import Choice, Suppliers, Wish
+from chatapp.chat.suppliers import ModelRequest, ResolvedModel, Suppliers
 from chatapp.chat.titles import title_of
 from chatapp.core.answer import State
 from chatapp.core.events import Context
@@ -91,7 +91,7 @@ class Question:
     system_prompt: str = ""
     max_length: int = 20
     documents_only: bool = False
-    wish: Wish = field(default_factory=Wish)
+    model_request: ModelRequest = field(default_factory=ModelRequest)
     bases: Sequence[str] | None = None
     md5s: Sequence[str] | None = None
     search_k: int | None = None
@@ -107,7 +107,7 @@ class Opened:
     user_id: str
     context: Context | None = None
     ask: Ask | None = None
-    choice: Choice | None = None
+    resolved: ResolvedModel | None = None
     bases: Bases | None = None
     md5s: Sequence[str] = ()
     search_k: int = 5
@@ -136,20 +136,20 @@ class Turns:
         place = _place(t, user_id, question)
         if place.stored is not None:
             _check_free(t, place)
-        choice = self._suppliers.choose(t, user_id, question.wish, place.wish)
-        bases = _bases(t, user_id, question, place, choice)
+        resolved = self._suppliers.resolve(t, user_id, question.model_request, place.model_request)
+        bases = _bases(t, user_id, question, place, resolved)
         ask = Ask(
             question=place.text,
             history=history(t, place.session_id, place.parent_id) if place.parent_id else (),
             system_prompt=question.system_prompt,
             max_length=question.max_length,
-            context_tokens=choice.context_tokens,
+            context_tokens=resolved.context_tokens,
             documents_only=question.documents_only,
             partial=place.partial,
         )
         if not fits(ask):
             raise ContextTooLong
-        return _store(t, user_id, question, place, ask, choice, bases)
+        return _store(t, user_id, question, place, ask, resolved, bases)
 
     def _check_limit(self, t: Transaction, user_id: str) -> None:
         limit = self._settings.answers_per_user
@@ -173,9 +173,13 @@ class _Place:
     partial: str = ""  # the text of the answer that is to be continued
 
     @property
-    def wish(self) -> Wish:
+    def model_request(self) -> ModelRequest:
         """The model that the session had last."""
-        return Wish(self.stored.supplier, self.stored.model) if self.stored is not None else Wish()
+        return (
+            ModelRequest(self.stored.supplier, self.stored.model)
+            if self.stored is not None
+            else ModelRequest()
+        )
 
 
 def _place(t: Transaction, user_id: str, question: Question) -> _Place:
@@ -218,7 +222,7 @@ def _message(t: Transaction, user_id: str, message_id: str) -> _Row:
 
 
 def _seen(t: Transaction, user_id: str, client_message_id: str) -> Opened | None:
-    """Find the first answer to what was sent before under this id: a question, or a wish for another answer."""
+    """Find the first answer to what was sent before under this id: a question, or a model_request for another answer."""
     found = t.execute(_SENT, {"user_id": user_id, "client_message_id": client_message_id}).first()
     if found is None:
         return None
@@ -243,7 +247,7 @@ def _check_free(t: Transaction, place: _Place) -> None:
 
 
 def _bases(
-    t: Transaction, user_id: str, question: Question, place: _Place, choice: Choice
+    t: Transaction, user_id: str, question: Question, place: _Place, resolved: ResolvedModel
 ) -> Bases | None:
     """Find what is searched: what the question names, else the session's as far as they are still there.
 
@@ -253,7 +257,7 @@ def _bases(
     if question.bases:
         found = select_bases(t, user_id, question.bases)
     elif question.bases is None and place.stored is None:
-        found = bundled_bases(t) if choice.endpoint is None else None
+        found = bundled_bases(t) if resolved.endpoint is None else None
     elif question.bases is None and place.stored is not None and place.stored.knowledge_base_ids:
         found = existing_bases(t, user_id, place.stored.knowledge_base_ids)
     return found if found and found.ids else None
@@ -265,17 +269,17 @@ def _store(
     question: Question,
     place: _Place,
     ask: Ask,
-    choice: Choice,
+    resolved: ResolvedModel,
     bases: Bases | None,
 ) -> Opened:
     """Write the session, the question where it is new, and the answer's row with its run."""
     answer_id = new_id()
-    label = " · ".join(bases.names) if bases else choice.label
+    label = " · ".join(bases.names) if bases else resolved.label
     options = _options(question, place)
     changed = {
         "leaf_id": answer_id,
-        "supplier": choice.supplier,
-        "model": choice.model,
+        "supplier": resolved.supplier,
+        "model": resolved.model,
         "knowledge_base_ids": list(bases.ids) if bases else [],
         "knowledge_options": options,
         "updated_at": now(),
@@ -290,8 +294,8 @@ def _store(
         "status": State.QUEUED.value,
         "client_message_id": question.client_message_id if place.asked else None,
         "knowledge": label,
-        "supplier": choice.supplier,
-        "model": choice.model,
+        "supplier": resolved.supplier,
+        "model": resolved.model,
     }
     asked = answer | {
         "id": place.question_id,
@@ -311,7 +315,7 @@ def _store(
         user_id,
         context,
         ask,
-        choice,
+        resolved,
         bases,
         options["md5s"],
         options["search_k"],

@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session as Transaction
 
 from chatapp.errors import Forbidden, InvalidRequest, NotFound
-from chatapp.identity.accounts import LINK_HOURS, hash_of
+from chatapp.identity.tokens import LINK_HOURS, hash_of
 from chatapp.storage.database import Database
 from chatapp.storage.models import Token, User, new_id, now
 

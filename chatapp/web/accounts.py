@@ -7,7 +7,9 @@ from flask import Response, g, jsonify, make_response, request
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import Field, model_validator
 
-from chatapp.identity.accounts import ADMIN, LOGIN_DAYS, Person
+from chatapp.identity.accounts import ADMIN
+from chatapp.identity.person import Person
+from chatapp.identity.tokens import LOGIN_DAYS
 from chatapp.settings import BUILTIN, OFF
 from chatapp.web.question import MaxLength, SystemPrompt, Temperature
 from chatapp.web.request import LOGIN_COOKIE, Input, bearer, person, services
@@ -147,19 +149,19 @@ def set_password(body: PasswordBody) -> tuple[str, int]:
 @bp.get("/tokens", responses={200: Page[TokenShape]})
 def list_tokens() -> Any:
     """List personal tokens, without their secrets."""
-    return jsonify(items=services().accounts.tokens(person()), next=None)
+    return jsonify(items=services().accounts.tokens.all(person()), next=None)
 
 
 @bp.post("/tokens", responses={201: TokenMadeShape})
 def create_token(body: TokenBody) -> Any:
     """Make a personal token; its secret is shown this once."""
-    return jsonify(services().accounts.create_token(person(), body.name)), 201
+    return jsonify(services().accounts.tokens.create(person(), body.name)), 201
 
 
 @bp.delete("/tokens/<token_id>")
 def delete_token(path: TokenPath) -> tuple[str, int]:
     """Revoke a personal token."""
-    services().accounts.delete_token(person(), path.token_id)
+    services().accounts.tokens.delete(person(), path.token_id)
     return "", 204
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
-from chatapp.chat.suppliers import Wish
+from chatapp.chat.suppliers import ModelRequest
 from chatapp.chat.turns import Question
 from chatapp.identity.defaults import Defaults
 from chatapp.web.request import Input
@@ -170,7 +170,7 @@ class ChatBody(Input):
             system_prompt=how.system_prompt,
             max_length=how.max_length,
             documents_only=how.documents_only,
-            wish=Wish(
+            model_request=ModelRequest(
                 **self.llm_config.model_dump(exclude={"temperature"}), temperature=how.temperature
             ),
             bases=bases,

@@ -22,7 +22,8 @@ from chatapp.chat.suppliers import Suppliers
 from chatapp.chat.turns import Turns
 from chatapp.errors import Forbidden, InvalidRequest, NotFound, OriginRefused, Unauthorized
 from chatapp.i18n import choose_language
-from chatapp.identity.accounts import Accounts, Person
+from chatapp.identity.accounts import Accounts
+from chatapp.identity.person import Person
 from chatapp.knowledge.bases import Knowledge
 from chatapp.settings import Settings
 from chatapp.storage.database import Database
@@ -139,7 +140,7 @@ def _begin() -> Any:
 def _who() -> Person | None:
     accounts = services().accounts
     if secret := bearer():
-        return accounts.by_bearer(secret)
+        return accounts.tokens.by_bearer(secret)
     if g.foreign:  # a page of another origin is known by its token alone
         return None
     if services().settings.auth == "off" or request.cookies.get(LOGIN_COOKIE):
@@ -147,7 +148,7 @@ def _who() -> Person | None:
     if services().settings.auth == "off":
         return accounts.administrator()
     cookie = request.cookies.get(LOGIN_COOKIE)
-    return accounts.by_login(cookie) if cookie else None
+    return accounts.tokens.by_login(cookie) if cookie else None
 
 
 def bearer() -> str:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field, field_validator
 from chatapp.chains.endpoint import Endpoint
 from chatapp.chains.models import PRESETS, Preset
 from chatapp.chains.models import preset as find_preset
-from chatapp.chat.suppliers import Wish
+from chatapp.chat.suppliers import ModelRequest
 from chatapp.errors import ChatAppError, UpstreamAuth
 from chatapp.i18n import catalogue
 from chatapp.web.refusals import error_json
@@ -121,8 +121,10 @@ class TrialShape(BaseModel):
 def list_models() -> Any:
     """List the models that can be chosen, and the one that is used where none is."""
     suppliers, user_id = services().suppliers, person().id
-    choice = services().database.read(lambda t: suppliers.choose(t, user_id, Wish(), Wish()))
-    default = {"supplier": choice.supplier, "model": choice.model}
+    resolved = services().database.read(
+        lambda t: suppliers.resolve(t, user_id, ModelRequest(), ModelRequest())
+    )
+    default = {"supplier": resolved.supplier, "model": resolved.model}
     return jsonify(items=suppliers.offered(), default=default, next=None)
 
 

@@ -87,7 +87,7 @@ class Runs:
         message_id = job.context.message_id
         forget = functools.partial(self._writers.pop, message_id, None)
         writer = Writer(
-            job=job, save_end=self._saver.save_end, forget=forget, settings=self._settings
+            job=job, save_ending=self._saver.save_ending, forget=forget, settings=self._settings
         )
         self._writers[message_id] = writer
         writer.start()
@@ -100,7 +100,7 @@ class Runs:
         if live is not None:
             return live
         if State(row.status) not in LIVE:
-            return Live(answers.finished(row))
+            return Live(answers.log_of(row))
         if self.draining:  # this worker will not see its end
             raise Restarting
         self.begin()
@@ -122,12 +122,12 @@ class Runs:
     def stop_all(self, user_id: str) -> None:
         """Stop every live answer of a person, and give each time to end, before all their sessions are deleted."""
         until = time.monotonic() + STOP_SECONDS
-        live = self._database.read(lambda t: answers.live_of(t, user_id))
+        live = self._database.read(lambda t: answers.live_of_user(t, user_id))
         for message_id in live:
             self._stop(message_id)
         while live and time.monotonic() < until:
             gevent.sleep(0.05)
-            live = self._database.read(lambda t: answers.live_of(t, user_id))
+            live = self._database.read(lambda t: answers.live_of_user(t, user_id))
 
     def _stop(self, message_id: str) -> None:
         if writer := self._writers.get(message_id):
@@ -182,7 +182,7 @@ class Runs:
         self._loops.clear()
 
     def _flush(self) -> None:
-        self._saver.save_gains(self._writers)
+        self._saver.flush(self._writers)
 
     def _watch(self) -> None:
         """See which answers are to stop, and how those that other workers write have grown: one read for all."""
@@ -195,7 +195,7 @@ class Runs:
         followed = {message_id: live.log.position for message_id, live in self._followed.items()}
         written = dict(self._writers)
         flags, grown = self._database.read(
-            lambda t: (answers.stop_flags(t, answers.owner()), answers.grown(t, followed))
+            lambda t: (answers.stop_flags(t, answers.owner()), answers.new_events(t, followed))
         )
         for message_id, writer in written.items():
             if message_id not in flags:  # deleted, or taken over: nobody will ever read it

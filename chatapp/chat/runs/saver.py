@@ -43,12 +43,12 @@ class Saver:
         self._waiting: list[_Waiting] = []
         self._saves = False
 
-    def save_gains(self, writers: Mapping[str, Writer]) -> None:
+    def flush(self, writers: Mapping[str, Writer]) -> None:
         """Store what live answers gained, in one transaction, and show life; interrupt those that were taken over."""
         beat = time.monotonic() - self._heartbeat_at > answers.HEARTBEAT_SECONDS
         growing = {name: writer for name, writer in writers.items() if not writer.ending}
         gains = {
-            name: answers.Gain(
+            name: answers.Increment(
                 writer.flushed,
                 writer.log.position,
                 [event for _, event in writer.log.read(writer.flushed)],
@@ -61,7 +61,7 @@ class Saver:
         alive = list(writers) if beat else []
         try:
             mine = self._database.write(
-                lambda t: answers.save_gains(t, answers.owner(), gains, alive)
+                lambda t: answers.save_increments(t, answers.owner(), gains, alive)
             )
         except (
             IntegrityError
@@ -74,7 +74,7 @@ class Saver:
             if name not in mine:
                 growing[name].interrupt(Lost)
 
-    def save_end(self, ending: Ending) -> ChatAppError | None:
+    def save_ending(self, ending: Ending) -> ChatAppError | None:
         """Wait until an end is saved; return why it could not be, after ten seconds of trying.
 
         Interrupted where the run is not ours any more: whoever took it over has ended it.
@@ -99,7 +99,9 @@ class Saver:
     def _save(self, together: Sequence[_Waiting]) -> None:
         try:
             mine = self._database.write(
-                lambda t: answers.save_ends(t, [each.ending for each in together], answers.owner())
+                lambda t: answers.save_endings(
+                    t, [each.ending for each in together], answers.owner()
+                )
             )
         except DatabaseBusy:
             self._try_again(together)

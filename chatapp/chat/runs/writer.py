@@ -49,7 +49,7 @@ class Writer(Live):
     """An answer that this worker writes."""
 
     job: Job = field(kw_only=True)
-    save_end: Callable[[answers.Ending], ChatAppError | None] = field(kw_only=True)
+    save_ending: Callable[[answers.Ending], ChatAppError | None] = field(kw_only=True)
     forget: Callable[[], object] = field(kw_only=True)  # is called when it has ended
     settings: Settings = field(kw_only=True)
     flushed: int = 0
@@ -165,7 +165,7 @@ class Writer(Live):
             end = Done(end.finish_reason, end.usage, dict(self._timings), citations, unread)
         state = after(State.RUNNING, move)
         ending = answers.Ending(self.job.context.message_id, self.log, state, end, self._cut)
-        if (fault := self.save_end(ending)) is not None:
+        if (fault := self.save_ending(ending)) is not None:
             end = answers.error_event(fault)
         self.log.append(end)
         self.ring()

@@ -83,7 +83,7 @@ def status(database: Database, ending: Ending) -> tuple[str, str]:
 
 
 def save(saver: Saver, *endings: Ending) -> list[ChatAppError | None]:
-    waiting = [gevent.spawn(saver.save_end, ending) for ending in endings]
+    waiting = [gevent.spawn(saver.save_ending, ending) for ending in endings]
     return [each.get(timeout=10) for each in waiting]
 
 
@@ -117,7 +117,7 @@ def test_an_end_that_cannot_be_stored_does_not_take_others_with_it(database: Cou
 def test_a_database_that_is_held_is_tried_again(database: Counting) -> None:
     ending = begin(database)
     database.held = True
-    waiting = gevent.spawn(Saver(database).save_end, ending)
+    waiting = gevent.spawn(Saver(database).save_ending, ending)
     while not database.writes:
         gevent.sleep(0.01)
     database.held = False
