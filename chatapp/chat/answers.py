@@ -1,6 +1,6 @@
-"""How an answer lies in the database: its segments while it is live, its row when it has ended, and back into a log.
+"""An answer in the database: segments while it is live, its row when it has ended, back to a log.
 
-Functions over a transaction; nothing here waits, and nothing knows who reads.
+Functions over a transaction; nothing here waits or knows the readers.
 """
 
 import json
@@ -31,13 +31,13 @@ from chatapp.core.prompt import cited
 from chatapp.errors import ChatAppError, Interrupted, NotFound
 from chatapp.storage.models import Message, Run, Segment, Session, now
 
-# Which start of the program this is; with the process's number it names who writes an answer.
+# Identifies this start of the program; with host and process id it names the owner of a run.
 _START = secrets.token_hex(4)
 HEARTBEAT_SECONDS = 5
 
 
-# Made once, of tables and not of objects: they run several times a second, with a thousand answers in each. Lists travel as
-# one JSON value: a thread gives up the interpreter at every row that SQLite takes or gives, and has to win it back.
+# Core statements, built once: they run several times a second for up to a thousand answers. Lists
+# travel as one JSON value, since Python's SQLite releases the GIL at every row.
 _messages, _runs = Message.__table__, Run.__table__
 _segments, _sessions = Segment.__table__, Session.__table__
 _IDS: BindParameter[Any] = bindparam("ids", expanding=True)
@@ -61,7 +61,7 @@ _TOUCH = update(_sessions).where(_sessions.c.id.in_(_IDS)).values(updated_at=bin
 
 @dataclass(frozen=True, slots=True)
 class _Lists:
-    """Statements whose lists are JSON, in the words of one database."""
+    """Statements whose lists are JSON, in the dialect of one database."""
 
     own: TextClause
     add_segments: TextClause
@@ -76,7 +76,8 @@ def _lists(own: str, rows: str, columns: str, wanted: str) -> _Lists:
         ),
         grown=text(
             f"SELECT s.message_id, s.events FROM {wanted} AS w JOIN segments AS s"
-            " ON s.message_id = w.key AND s.start >= CAST(w.value AS INTEGER) ORDER BY s.message_id, s.start"
+            " ON s.message_id = w.key AND s.start >= CAST(w.value AS INTEGER)"
+            " ORDER BY s.message_id, s.start"
         ).columns(_segments.c.message_id, _segments.c.events),
     )
 
@@ -85,7 +86,10 @@ _LISTS = {
     "sqlite": _lists(
         own="json_group_array(json_array(message_id, stop_requested))",
         rows="json_each(:rows)",
-        columns="json_extract(r.value, '$[0]'), json_extract(r.value, '$[1]'), json_extract(r.value, '$[2]')",
+        columns=(
+            "json_extract(r.value, '$[0]'), json_extract(r.value, '$[1]'),"
+            " json_extract(r.value, '$[2]')"
+        ),
         wanted="json_each(:wanted)",
     ),
     "postgresql": _lists(
@@ -102,7 +106,7 @@ def _in_lists(t: Transaction) -> _Lists:
 
 
 def owner() -> str:
-    """Name this process as the writer of answers; asked for each time, since `--preload` forks after the app is made."""
+    """Name this process as the owner of runs; not cached, since `--preload` forks later."""
     return f"{socket.gethostname()}:{os.getpid()}:{_START}"
 
 
@@ -134,14 +138,14 @@ def events_from_json(stored: Iterable[Any]) -> list[Logged]:
 
 
 def stored_events(t: Transaction, message_id: str) -> list[Logged]:
-    """Return what was saved of a live answer."""
+    """Return the stored events of a live answer."""
     query = select(Segment.events).where(Segment.message_id == message_id).order_by(Segment.start)
     return [event for events in t.scalars(query) for event in events_from_json(events)]
 
 
 @dataclass(frozen=True, slots=True)
 class Increment:
-    """What a live answer gained between two flushes."""
+    """Events that a live answer gained between two flushes."""
 
     start: int
     end: int
@@ -151,7 +155,7 @@ class Increment:
 def save_increments(
     t: Transaction, owner: str, gains: Mapping[str, Increment], alive: Sequence[str]
 ) -> set[str]:
-    """Store the gains of answers that are still `owner`'s, and the heartbeat of those `alive`; return which were its own."""
+    """Store new events and the heartbeat of `alive` answers; return those still `owner`'s."""
     mine = stop_flags(t, owner).keys() & gains.keys()
     kept = [(message_id, gains[message_id]) for message_id in mine]
     if kept:
@@ -165,7 +169,7 @@ def save_increments(
 
 
 def new_events(t: Transaction, followed: Mapping[str, int]) -> dict[str, list[Logged]]:
-    """Return the new events of followed answers from their positions on; what has ended comes whole from its row."""
+    """Return what followed answers gained since their positions; ended ones come from their row."""
     if not followed:
         return {}
     new: dict[str, list[Logged]] = {
@@ -186,7 +190,7 @@ def new_events(t: Transaction, followed: Mapping[str, int]) -> dict[str, list[Lo
 
 
 def owned_answer(t: Transaction, user_id: str, message_id: str) -> Message:
-    """Return somebody's own answer, to be read after the transaction; raise NotFound."""
+    """Return the user's answer, usable after the transaction; raise NotFound."""
     message = owned_message(t, user_id, message_id)
     if message.role != "assistant":
         raise NotFound("message")
@@ -209,12 +213,12 @@ def live_of_user(t: Transaction, user_id: str) -> list[str]:
 
 
 def request_stop(t: Transaction, message_id: str) -> None:
-    """Leave word for the owner of a run that it is to stop."""
+    """Ask the owner of a run to stop it."""
     t.execute(update(Run).where(Run.message_id == message_id).values(stop_requested=True))
 
 
 def stop_flags(t: Transaction, owner: str) -> dict[str, bool]:
-    """Return an owner's answers, and of each whether it is to stop."""
+    """Return an owner's live answers, each with whether a stop was requested."""
     flags: list[tuple[str, bool]] = json.loads(
         t.execute(_in_lists(t).own, {"of": owner}).scalar_one()
     )
@@ -222,7 +226,7 @@ def stop_flags(t: Transaction, owner: str) -> dict[str, bool]:
 
 
 def log_of(message: Message) -> AnswerLog:
-    """Make the log of an answer that has ended from its row."""
+    """Rebuild the log of an ended answer from its row."""
     terminal: Done | Error
     if message.error:
         fault = message.error
@@ -255,7 +259,7 @@ def log_of(message: Message) -> AnswerLog:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How an answer ended: its log without the terminal event, that event, and what was looked for and cut."""
+    """How an answer ended: its log, the terminal event, and the search query and cuts."""
 
     message_id: str
     log: AnswerLog
@@ -265,7 +269,7 @@ class Ending:
 
 
 def save_endings(t: Transaction, endings: Sequence[Ending], owner: str | None = None) -> set[str]:
-    """Write the final states of answers; return those that were still `owner`'s: somebody else has ended the others."""
+    """Write final states; return the answers that were still `owner`'s and so were written."""
     ids = [ending.message_id for ending in endings]
     gone = t.execute(
         _END_OWN if owner else _END, {"ids": ids} | ({"of": owner} if owner else {})
@@ -301,12 +305,12 @@ def _final(ending: Ending) -> dict[str, Any]:
 
 
 def heartbeats(t: Transaction) -> dict[str, datetime]:
-    """Return all live answers with the last sign of life of whoever writes them."""
+    """Return all live answers with their owners' last heartbeats."""
     return {row.message_id: row.heartbeat_at for row in t.execute(_BEATS)}
 
 
 def reap(t: Transaction, lost: Mapping[str, datetime]) -> list[str]:
-    """End answers as interrupted, with the text that was saved, unless they have shown life since; return which."""
+    """Interrupt answers without a newer heartbeat, keeping stored text; return their ids."""
     now_alive = heartbeats(t)
     ended = [message_id for message_id, beat in lost.items() if now_alive.get(message_id) == beat]
     for message_id in ended:
@@ -318,6 +322,6 @@ def reap(t: Transaction, lost: Mapping[str, datetime]) -> list[str]:
 
 
 def _context(t: Transaction, message_id: str) -> Context:
-    """Return the beginning of an answer of which nothing was saved: its readers may have seen that much."""
+    """Return the first event of an answer of which no event was stored."""
     row = t.execute(select(_messages).where(_messages.c.id == message_id)).one()
     return Context(row.knowledge, row.session_id, message_id, row.parent_id or "")

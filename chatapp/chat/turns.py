@@ -1,8 +1,8 @@
-"""A turn, from what was asked to an answer that can start: session, branch, question and the answer's empty row.
+"""Opening a turn: session, branch, question, and the answer's empty row.
 
-All of it is one transaction, so a question is either stored whole or not at all; a `client_message_id` that was seen
-before finds its first answer instead, whatever has become of the model or the documents it names. The statements are made
-once and speak of tables, not of objects: every question waits for them (a statement that is built costs as much as two that run).
+One transaction stores all of it or nothing. A `client_message_id` that was seen before returns its
+first answer, whatever happened to the model or documents it names. Statements are Core and built
+once: every question waits for them, and building one costs as much as running two.
 """
 
 from collections.abc import Sequence
@@ -79,7 +79,7 @@ _CHANGE_SESSION = update(_sessions).where(_sessions.c.id == bindparam("its_id"))
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What somebody asks, in the words of wire.md. `bases` None means the session's own; `at_root` begins a branch of its own."""
+    """A validated question. `bases` None: the session's; `at_root`: a new branch at the root."""
 
     text: str | None = None
     question_id: str | None = None
@@ -100,7 +100,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """An answer that can start. `ask` None means that it had been started before: attach to it."""
+    """An answer that can start. `ask` None: it was started before, so attach to it."""
 
     message_id: str
     session_id: str
@@ -124,7 +124,7 @@ class Turns:
     def open(self, user_id: str, question: Question) -> Opened:
         """Store a question with its answer's row.
 
-        Raises NotFound for what is not the asker's, Busy, TooManyAnswers, NoModel, ModelGone, ContextTooLong.
+        Raises NotFound, Busy, TooManyAnswers, NoModel, ModelGone, ContextTooLong.
         """
         return self._database.write_batched(lambda t: self._open(t, user_id, question))
 
@@ -162,19 +162,19 @@ class Turns:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where an answer will stand: in which session, and below which question; `text` is that question's."""
+    """The place of an answer: its session and question; `text` is the question's."""
 
     session_id: str
-    stored: _Row | None  # the session as it is; None for one that is to be made
+    stored: _Row | None  # the session's row; None for a new session
     question_id: str
     parent_id: str | None  # the question's
     text: str
-    asked: bool = False  # the question has its row already
-    partial: str = ""  # the text of the answer that is to be continued
+    asked: bool = False  # the question is stored already
+    partial: str = ""  # text of the answer to continue
 
     @property
     def model_request(self) -> ModelRequest:
-        """The model that the session had last."""
+        """The session's last model."""
         return (
             ModelRequest(self.stored.supplier, self.stored.model)
             if self.stored is not None
@@ -183,7 +183,7 @@ class _Place:
 
 
 def _place(t: Transaction, user_id: str, question: Question) -> _Place:
-    """Find the place of an answer: below a question that was asked before, or below a new one."""
+    """Find the place of an answer: below a stored question or a new one."""
     if question.continue_id:
         broken = _message(t, user_id, question.continue_id)
         if broken.role != "assistant" or not broken.parent_id or not _broken(broken):
@@ -222,14 +222,14 @@ def _message(t: Transaction, user_id: str, message_id: str) -> _Row:
 
 
 def _seen(t: Transaction, user_id: str, client_message_id: str) -> Opened | None:
-    """Find the first answer to what was sent before under this id: a question, or a model_request for another answer."""
+    """Find the first answer to an earlier request with this id, a question or a retry."""
     found = t.execute(_SENT, {"user_id": user_id, "client_message_id": client_message_id}).first()
     if found is None:
         return None
     if found.role == "assistant":
         return Opened(found.id, found.session_id, user_id)
     answer_id = t.execute(_ANSWERS, {"question_id": found.id}).scalar()
-    if answer_id is None:  # its answer was deleted: the id is free for another try
+    if answer_id is None:  # its answer was deleted, so the id may be used again
         t.execute(_FORGET_SENT, {"message_id": found.id})
         return None
     return Opened(answer_id, found.session_id, user_id)
@@ -240,7 +240,7 @@ def _broken(answer: _Row) -> bool:
 
 
 def _check_free(t: Transaction, place: _Place) -> None:
-    """Raise Busy where the branch that is to grow has a live answer."""
+    """Raise Busy if the branch has a live answer."""
     for row in t.execute(_LIVE_HERE, {"session_id": place.session_id}):
         if row.id == place.parent_id or row.parent_id == place.question_id:
             raise Busy
@@ -249,9 +249,9 @@ def _check_free(t: Transaction, place: _Place) -> None:
 def _bases(
     t: Transaction, user_id: str, question: Question, place: _Place, resolved: ResolvedModel
 ) -> Bases | None:
-    """Find what is searched: what the question names, else the session's as far as they are still there.
+    """Find the bases to search: the question's, else those of the session that still exist.
 
-    Where nothing was ever said, the built-in model searches the bundled manual: it can only quote.
+    In a new session without any, the built-in model searches the bundled manual.
     """
     found = None
     if question.bases:
@@ -272,7 +272,7 @@ def _store(
     resolved: ResolvedModel,
     bases: Bases | None,
 ) -> Opened:
-    """Write the session, the question where it is new, and the answer's row with its run."""
+    """Write the session, a new question, and the answer's row with its run."""
     answer_id = new_id()
     label = " · ".join(bases.names) if bases else resolved.label
     options = _options(question, place)
@@ -323,7 +323,7 @@ def _store(
 
 
 def _options(question: Question, place: _Place) -> dict[str, Any]:
-    """How documents are searched: as the question says, else as the session did before."""
+    """Search options: the question's, else the session's."""
     before = place.stored.knowledge_options if place.stored is not None else {}
     return {
         "md5s": list(before.get("md5s", []) if question.md5s is None else question.md5s),
@@ -341,13 +341,5 @@ def _store_session(
     if temporary:
         t.execute(_OLD, {"before": now() - timedelta(hours=TEMPORARY_HOURS)})
     kind = "temporary" if temporary else "chat"
-    t.execute(
-        _ADD_SESSION,
-        {
-            "id": place.session_id,
-            "user_id": user_id,
-            "kind": kind,
-            "title": title_of(place.text),
-            **values,
-        },
-    )
+    new = {"id": place.session_id, "user_id": user_id, "kind": kind, "title": title_of(place.text)}
+    t.execute(_ADD_SESSION, new | values)

@@ -49,7 +49,7 @@ class Accounts:
         return person_of(user), self.tokens.issue(user.id, "login", timedelta(days=LOGIN_DAYS))
 
     def use_link(self, secret: str) -> tuple[Person, str]:
-        """Trade a one-time link for a login; it works once. Raise Unauthorized."""
+        """Exchange a one-time link for a login. Raise Unauthorized."""
 
         def use(t: Transaction) -> User | None:
             taken = t.execute(
@@ -70,7 +70,7 @@ class Accounts:
         return person_of(user), self.tokens.issue(user.id, "login", timedelta(days=LOGIN_DAYS))
 
     def sign_out(self, secret: str) -> None:
-        """End a login."""
+        """Delete a login."""
         self._database.write(
             lambda t: (
                 t.execute(delete(Token).where(Token.kind == "login", Token.hash == hash_of(secret)))
@@ -82,7 +82,7 @@ class Accounts:
     def set_password(
         self, person: Person, current: str | None, password: str, keep: str | None
     ) -> None:
-        """Set a password and end all other logins; `keep` is the login secret that goes on."""
+        """Set a password and end all logins but `keep`, a login's secret."""
         user = self._database.read(lambda t: t.get_one(User, person.id))
         if user.password_hash and not self._check(user.password_hash, current or ""):
             raise Unauthorized("current")
@@ -111,7 +111,7 @@ class Accounts:
         self.tokens.forget()
 
     def set_defaults(self, person: Person, changes: Mapping[str, Any]) -> Person:
-        """Change some of a person's defaults, None for the product's own again; return who they are now."""
+        """Change some defaults (None: the product's); return the changed person."""
 
         def save(t: Transaction) -> Person:
             user = t.get_one(User, person.id, with_for_update=True)
@@ -127,7 +127,7 @@ class Accounts:
         return changed
 
     def clear(self, person: Person, keep: str) -> None:
-        """Take away a person's defaults and personal tokens; `keep` is the secret that goes on. The account stays."""
+        """Delete a user's defaults and personal tokens, except the secret `keep`."""
         personal = delete(Token).where(
             Token.user_id == person.id, Token.kind == "personal", Token.hash != hash_of(keep)
         )
@@ -140,11 +140,14 @@ class Accounts:
         self.tokens.forget()
 
     def administrator(self) -> Person:
-        """Return the first administrator, who everybody is where accounts are off."""
+        """Return the first administrator; with accounts off, every request is theirs."""
         return person_of(self._database.read(lambda t: t.scalars(_first_admin()).one()))
 
     def ensure_admin(self, password: str, token: str) -> str | None:
-        """Make the first administrator; apply the environment's password and token; return a link's secret if it is needed."""
+        """Make the first administrator, with the environment's password and token.
+
+        Returns the secret of a sign-in link, if there is no password.
+        """
         hashed = generate_password_hash(password) if password else None
 
         def ensure(t: Transaction) -> User:
@@ -189,7 +192,7 @@ class Accounts:
         return self.tokens.issue(admin.id, "link", timedelta(hours=LINK_HOURS))
 
     def terminal_token(self, path: Path) -> None:
-        """Keep a token for the terminal in a file that only its owner reads; one that still works is left alone."""
+        """Write the terminal's token to a file (0600), unless the one there still works."""
         if path.exists() and self.tokens.by_bearer(path.read_text().strip()):
             return
         admin = self.administrator()
@@ -203,7 +206,7 @@ class Accounts:
             file.write(secret + "\n")
 
     def _check(self, known: str | None, password: str) -> bool:
-        """Compare in the pool for passwords; beyond a few who wait, nobody is let in line."""
+        """Check in the password pool; refuse when too many checks are waiting."""
         if self._checking >= MOST_CHECKS:
             raise Unauthorized("slow", retry_after=CHECK_AGAIN_SECONDS, seconds=CHECK_AGAIN_SECONDS)
         self._checking += 1
@@ -217,7 +220,7 @@ class Accounts:
 
 @lru_cache
 def _nobody() -> str:
-    """A hash to check for a name that does not exist, so that the answer takes as long as for one that does."""
+    """A hash to check for unknown names, so that they take as long as known ones."""
     return generate_password_hash(secrets.token_hex())
 
 

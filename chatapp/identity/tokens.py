@@ -105,7 +105,7 @@ class Tokens:
             raise NotFound
 
     def issue(self, user_id: str, kind: str, life: timedelta | None, name: str = "") -> str:
-        """Store a new secret's hash; return the secret. `life` None means that it does not expire."""
+        """Store a new secret's hash; return the secret. `life` None: no expiry."""
         secret = secrets.token_urlsafe(32)
         expires_at = now() + life if life else None
         row = Token(

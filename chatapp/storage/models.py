@@ -1,7 +1,8 @@
-"""The tables, and nothing else: no logic, no queries, no session.
+"""The tables: no logic, no queries, no session.
 
-Ids are UUIDs as text; times are UTC without zone, as every database here stores them; JSON columns hold what wire.md shows.
-The lexical index (FTS5 on SQLite) is no model: `knowledge/lexical.py` owns it and Alembic leaves it alone.
+Ids are UUIDs as text; times are UTC without zone, as every database here stores them; JSON columns
+hold what the API shows. The lexical index (FTS5 on SQLite) is no model: `knowledge/search/` owns
+it, and Alembic leaves it alone.
 """
 
 import uuid
@@ -53,17 +54,17 @@ else:
 
 
 def new_id() -> str:
-    """Make an id."""
+    """Return a new id, a UUID as text."""
     return str(uuid.uuid4())
 
 
 def now() -> datetime:
-    """The time as it is stored: UTC, without zone."""
+    """Return the current time as it is stored: UTC, without zone."""
     return datetime.now(UTC).replace(tzinfo=None)
 
 
 class User(Model):
-    """Somebody who owns things."""
+    """A user account."""
 
     __tablename__ = "users"
     id: Mapped[str] = mapped_column(ID, primary_key=True, default=new_id)
@@ -71,14 +72,12 @@ class User(Model):
     password_hash: Mapped[str | None] = mapped_column(String(255))
     role: Mapped[str] = mapped_column(String(16), default="user")
     disabled: Mapped[bool] = mapped_column(default=False)
-    defaults: Mapped[dict[str, Any]] = mapped_column(
-        default=dict
-    )  # those of defaults.py that they have set
+    defaults: Mapped[dict[str, Any]] = mapped_column(default=dict)  # the set fields of Defaults
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 
 class Token(Model):
-    """A secret that stands for a user, kept as its SHA-256: a browser's login, a personal token or a one-time link."""
+    """The SHA-256 of a secret that stands for a user: login, personal token, one-time link."""
 
     __tablename__ = "tokens"
     id: Mapped[str] = mapped_column(ID, primary_key=True, default=new_id)
@@ -92,7 +91,7 @@ class Token(Model):
 
 
 class Supplier(Model):
-    """Where models are had. The key is encrypted and bound to the base URL."""
+    """A supplier of models. The key is encrypted and bound to the base URL."""
 
     __tablename__ = "suppliers"
     id: Mapped[str] = mapped_column(ID, primary_key=True, default=new_id)
@@ -157,7 +156,7 @@ class Message(Model):
 
 
 class Run(Model):
-    """A live answer: who writes it, its heartbeat, and whether a stop was asked for. Gone when the answer has ended."""
+    """A live answer: owner, heartbeat, stop request. Deleted when the answer ends."""
 
     __tablename__ = "runs"
     message_id: Mapped[str] = mapped_column(
@@ -173,7 +172,7 @@ class Run(Model):
 
 
 class Segment(Model):
-    """What a live answer gained in one flush, from `start` on; compacted into the message at the end."""
+    """Events of one flush, from position `start`; merged into the message at the end."""
 
     __tablename__ = "segments"
     message_id: Mapped[str] = mapped_column(
@@ -184,7 +183,7 @@ class Segment(Model):
 
 
 class KnowledgeBase(Model):
-    """Files that are searched together. `number` marks its tokens in the lexical index; `owner` None is the bundled manual."""
+    """Files that are searched together. `number` marks its tokens in the lexical index."""
 
     __tablename__ = "knowledge_bases"
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
@@ -195,17 +194,12 @@ class KnowledgeBase(Model):
     name: Mapped[str] = mapped_column(String(200))
     description: Mapped[str] = mapped_column(Text, default="")
     bundled: Mapped[str | None] = mapped_column(String(80), unique=True)
-    fingerprint: Mapped[dict[str, Any] | None] = mapped_column(
-        JSON(none_as_null=True)
-    )  # what made its vectors
-    target: Mapped[dict[str, Any] | None] = mapped_column(
-        JSON(none_as_null=True)
-    )  # what is to make them anew
+    # The embedder that made its vectors, and the one that is to replace them.
+    fingerprint: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    target: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     collection: Mapped[str | None] = mapped_column(String(80))  # its vectors in Chroma
-    changed: Mapped[int] = mapped_column(default=0)  # goes up with each change of its vectors,
-    indexed: Mapped[int] = mapped_column(
-        default=0
-    )  # and this far Chroma has followed; -1: nobody knows
+    changed: Mapped[int] = mapped_column(default=0)  # incremented by each change of its vectors
+    indexed: Mapped[int] = mapped_column(default=0)  # `changed` as Chroma has it; -1: unknown
     chunks: Mapped[int] = mapped_column(default=0)
     tokens: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime] = mapped_column(default=now)
@@ -228,9 +222,8 @@ class File(Model):
     progress: Mapped[float] = mapped_column(default=0.0)
     pages: Mapped[int | None]
     chunks: Mapped[int] = mapped_column(default=0)
-    embedded: Mapped[str | None] = mapped_column(
-        String(64)
-    )  # the fingerprint under which all its chunks have vectors
+    # The fingerprint under which all its chunks have vectors.
+    embedded: Mapped[str | None] = mapped_column(String(64))
     error: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     attempts: Mapped[int] = mapped_column(default=0)
     lease_owner: Mapped[str | None] = mapped_column(String(80))
@@ -240,7 +233,7 @@ class File(Model):
 
 
 class FileText(Model):
-    """The whole normalised text of a file, which all offsets count in, and where its pages begin."""
+    """The normalised text of a file, which all offsets refer to, and its page starts."""
 
     __tablename__ = "file_texts"
     file_id: Mapped[str] = mapped_column(
@@ -251,7 +244,7 @@ class FileText(Model):
 
 
 class Chunk(Model):
-    """A piece of a document: offsets in code points of the file's text, page, heading path."""
+    """A piece of a document; offsets count code points of the file's text."""
 
     __tablename__ = "chunks"
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
@@ -262,7 +255,7 @@ class Chunk(Model):
     page: Mapped[int | None]
     heading: Mapped[str] = mapped_column(Text, default="")
     text: Mapped[str] = mapped_column(Text)
-    # An id is never given twice: Chroma may still hold the vector of a chunk that is gone.
+    # Ids are never reused: Chroma may still hold the vector of a deleted chunk.
     __table_args__ = (UniqueConstraint("file_id", "ordinal"), {"sqlite_autoincrement": True})
 
 
@@ -278,7 +271,7 @@ class Vector(Model):
 
 
 class Term(Model):
-    """In how many chunks of a base a token stands; lets a database without FTS5 score alike."""
+    """How many chunks of a base contain a token; for BM25 where there is no FTS5."""
 
     __tablename__ = "terms"
     base: Mapped[int] = mapped_column(

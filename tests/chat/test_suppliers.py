@@ -55,7 +55,7 @@ def test_the_request_s_model_comes_before_the_session_s_before_the_first(
     assert choose(ModelRequest("two"), ModelRequest()).model == "c"
 
 
-def test_the_built_in_model_is_nobody_s_last_choice(
+def test_the_built_in_model_is_no_last_choice(
     services: Services, admin: Person, choose: Choose
 ) -> None:
     question = Question(text="q", bases=[])
@@ -78,7 +78,7 @@ def test_a_preset_serves_without_being_saved_when_a_key_comes_along(
         choose(ModelRequest("deepseek", "deepseek-chat"), ModelRequest())
 
 
-def test_what_is_gone_is_said(suppliers: Suppliers, choose: Choose) -> None:
+def test_a_deleted_supplier_raises_model_gone(suppliers: Suppliers, choose: Choose) -> None:
     row = save(suppliers, "one", ["a"])
     suppliers.delete(row["id"])
     for model_request in (ModelRequest("one", "a"), ModelRequest(model="a")):
@@ -124,7 +124,7 @@ def test_a_new_address_drops_the_key(suppliers: Suppliers) -> None:
     assert again["has_key"] is True
 
 
-def test_what_stands_in_an_address_is_not_shown(services: Services, admin: Person) -> None:
+def test_credentials_in_an_address_are_not_shown(services: Services, admin: Person) -> None:
     settings = replace(
         services.settings, openai_base_url="http://user:s3cret@127.0.0.1:9/v1", openai_models=("m",)
     )
@@ -148,6 +148,6 @@ def test_names_are_unique_and_builtin_is_taken(suppliers: Suppliers) -> None:
     assert suppliers.create({"preset": "ollama"}, "")["name"] == "ollama-2"
 
 
-def test_what_does_not_exist_is_not_found(suppliers: Suppliers) -> None:
+def test_an_unknown_supplier_is_not_found(suppliers: Suppliers) -> None:
     with pytest.raises(NotFound):
         suppliers.endpoint("nothing")

@@ -31,7 +31,7 @@ def end_all(services: Services) -> Callable[[], Any]:
 
 @contextmanager
 def statements(services: Services) -> Iterator[list[str]]:
-    """Collect what is said to the database."""
+    """Collect the SQL statements that run."""
     said: list[str] = []
 
     def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
@@ -65,7 +65,7 @@ def test_a_question_costs_few_statements(
     )  # begin, how many live, session, free?, the supplier, history, session, messages, run
 
 
-def test_too_many_answers_say_when_to_try_again(
+def test_too_many_answers_name_a_retry_time(
     services: Services, settings: Settings, admin: Person
 ) -> None:
     turns = Turns(services.database, replace(settings, answers_per_user=1), services.suppliers)
@@ -110,7 +110,7 @@ def test_a_repeated_id_finds_its_answer_when_the_session_is_busy(ask: Ask) -> No
         ask(Question(text="q", client_message_id="b", session_id=first.session_id))
 
 
-def test_what_is_refused_leaves_nothing(services: Services, admin: Person, ask: Ask) -> None:
+def test_a_refused_question_stores_nothing(services: Services, admin: Person, ask: Ask) -> None:
     for question, error in (
         (Question(text="q", model_request=ModelRequest("nobody", "m")), ModelGone),
         (Question(text="q", bases=["no such base"]), NotFound),

@@ -1,4 +1,4 @@
-"""Values that are kept for a moment: looked up once, forgotten at once when something has changed."""
+"""The TTL cache: one lookup per key, shared by concurrent misses, and cleared on change."""
 
 import threading
 import time
@@ -15,32 +15,32 @@ def test_a_value_is_looked_up_once() -> None:
     cache: TTLCache[str, int] = TTLCache(LONG, 10)
     looks: list[int] = []
 
-    def look_up() -> int:
+    def load() -> int:
         looks.append(1)
         return len(looks)
 
-    assert [cache.get("a", look_up), cache.get("a", look_up), cache.get("b", look_up)] == [1, 1, 2]
+    assert [cache.get("a", load), cache.get("a", load), cache.get("b", load)] == [1, 1, 2]
 
 
-def test_it_is_looked_up_again_when_its_time_is_over() -> None:
+def test_an_expired_value_is_looked_up_again() -> None:
     cache: TTLCache[str, int] = TTLCache(NEVER, 10)
     assert [cache.get("a", lambda: 1), cache.get("a", lambda: 2)] == [1, 2]
 
 
-def test_clearing_forgets_at_once() -> None:
+def test_clear_takes_effect_at_once() -> None:
     cache: TTLCache[str, int] = TTLCache(LONG, 10)
     cache.get("a", lambda: 1)
     cache.clear()
     assert cache.get("a", lambda: 2) == 2
 
 
-def test_what_is_not_there_is_not_kept() -> None:
+def test_a_missing_value_is_not_cached() -> None:
     cache: TTLCache[str, int] = TTLCache(LONG, 10)
     assert cache.get("a", lambda: None) is None
     assert cache.get("a", lambda: 2) == 2
 
 
-def test_a_look_up_that_fails_is_not_kept() -> None:
+def test_a_failed_lookup_is_not_cached() -> None:
     cache: TTLCache[str, int] = TTLCache(LONG, 10)
 
     def fail() -> int:
@@ -51,7 +51,7 @@ def test_a_look_up_that_fails_is_not_kept() -> None:
     assert cache.get("a", lambda: 2) == 2
 
 
-def test_no_more_than_so_many_are_kept() -> None:
+def test_the_size_is_limited() -> None:
     cache: TTLCache[int, int] = TTLCache(LONG, 3)
     for number in range(4):
         cache.get(number, lambda: 1)
@@ -59,7 +59,7 @@ def test_no_more_than_so_many_are_kept() -> None:
 
 
 class Slow:
-    """A look-up that ends when it is told to."""
+    """A lookup that waits for a signal."""
 
     def __init__(self, value: int) -> None:
         self.value = value
@@ -73,7 +73,7 @@ class Slow:
         return self.value
 
 
-def test_who_comes_meanwhile_waits_for_the_first_look() -> None:
+def test_concurrent_misses_share_one_lookup() -> None:
     cache: TTLCache[str, int] = TTLCache(LONG, 10)
     slow = Slow(1)
     got: list[int | None] = []
@@ -88,7 +88,7 @@ def test_who_comes_meanwhile_waits_for_the_first_look() -> None:
     assert slow.looks == 1
 
 
-def test_who_waits_for_a_look_up_that_fails_does_not_look_again() -> None:
+def test_concurrent_misses_share_a_failure() -> None:
     cache: TTLCache[str, int] = TTLCache(LONG, 10)
     slow = Slow(1)
     got: list[str] = []
@@ -117,7 +117,7 @@ def test_who_waits_for_a_look_up_that_fails_does_not_look_again() -> None:
     assert cache.get("a", lambda: 2) == 2, "the next one looks again"
 
 
-def test_what_is_being_looked_up_while_it_is_forgotten_is_not_kept() -> None:
+def test_a_lookup_that_was_running_at_clear_is_not_cached() -> None:
     cache: TTLCache[str, int] = TTLCache(LONG, 10)
     slow = Slow(1)
     first = threading.Thread(target=lambda: cache.get("a", slow))

@@ -1,4 +1,4 @@
-"""Writing together, in a process that gevent has patched: a burst shares transactions, and no failure touches another's work."""
+"""The database in a gevent worker: batches, first connections, checkpoints."""
 
 import json
 import subprocess
@@ -101,7 +101,8 @@ sys.setswitchinterval(1e-5)  # threads get in each other's way as often as they 
 for n in range(20):
     database = open_database(f"sqlite:///{sys.argv[1]}/{n}.db")
     ask = lambda t: t.execute(text("SELECT 1")).scalar()
-    asking = [gevent.spawn(way, ask) for way in (database.read, database.write, database.write_batched) for _ in range(6)]
+    ways = (database.read, database.write, database.write_batched)
+    asking = [gevent.spawn(way, ask) for way in ways for _ in range(6)]
     gevent.joinall(asking, timeout=10)
     if not all(each.value == 1 for each in asking):
         print("somebody waits for ever", n)

@@ -1,4 +1,4 @@
-"""Migrations: from nothing, again, at the same time, and with a copy put aside before a real change."""
+"""Migrations: from nothing, again, concurrently, and with a backup before a change."""
 
 import hashlib
 import shutil
@@ -56,8 +56,9 @@ def test_migrating_again_changes_nothing(tmp_path: Path) -> None:
 
 def test_four_at_once_do_not_collide(tmp_path: Path) -> None:
     code = (
-        f"from pathlib import Path; from chatapp.storage.migrate import migrate; from chatapp.settings import Settings; \
-migrate(Settings(home=Path({str(tmp_path)!r})))"
+        "from pathlib import Path; from chatapp.storage.migrate import migrate;"
+        "from chatapp.settings import Settings;"
+        f"migrate(Settings(home=Path({str(tmp_path)!r})))"
     )
     started = [
         subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE) for _ in range(4)
@@ -125,7 +126,8 @@ def test_an_older_database_is_copied_aside_before_it_is_changed(tmp_path: Path) 
     file = settings.home / "chatapp.db"
     with closing(sqlite3.connect(file)) as older, older:
         older.execute(
-            "INSERT INTO users (id, name, role, disabled, created_at) VALUES ('u', 'kept', 'user', 0, '2026-01-01')"
+            "INSERT INTO users (id, name, role, disabled, created_at)"
+            " VALUES ('u', 'kept', 'user', 0, '2026-01-01')"
         )
     folder = tmp_path / "migrations"
     shutil.copytree(FOLDER, folder)
