@@ -105,7 +105,7 @@ for n in range(20):
     asking = [gevent.spawn(way, ask) for way in ways for _ in range(6)]
     gevent.joinall(asking, timeout=10)
     if not all(each.value == 1 for each in asking):
-        print("somebody waits for ever", n)
+        print("a caller waits for ever", n)
         os._exit(1)
     database.close()
 os._exit(0)
