@@ -1,4 +1,4 @@
-"""How Alembic reaches the database; `chatapp.storage.migrate` and `flask db` both come through here."""
+"""Alembic's environment, for `chatapp.storage.migrate` and `flask db`."""
 
 from alembic import context
 from flask import current_app
@@ -9,7 +9,7 @@ migrations = current_app.extensions["migrate"]
 
 
 def is_ours(name: str | None, kind: str, _parents: object) -> bool:
-    """Leave the lexical index alone: its tables, and those that FTS5 keeps beside them, are no models."""
+    """Skip the lexical index: its tables and FTS5's shadow tables are no models."""
     return not (kind == "table" and name and name.startswith(TABLES))
 
 

@@ -1,8 +1,9 @@
-"""What all tests share: an app on a fresh home, somebody signed in, a model server, and a look for what was left behind."""
+"""Shared fixtures: an app on a fresh home, a signed-in client, a model server, leak checks."""
 
 import gc
 import signal
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import gevent
@@ -12,7 +13,7 @@ from flask.testing import FlaskClient
 from gevent import Greenlet
 
 from chatapp import create_app
-from chatapp.identity.accounts import Person
+from chatapp.identity.person import Person
 from chatapp.settings import Settings
 from chatapp.storage.migrate import migrate
 from chatapp.web.services import Services
@@ -21,15 +22,16 @@ from tests.support.modelserver import ModelServer
 from tests.support.postgres import postgres_server
 from tests.support.service import Service
 
-if (
-    signal.getsignal(signal.SIGINT) is signal.SIG_IGN
-):  # a shell that starts us with & lets us and all our children ignore it
+LEFT_SECONDS = 5  # for greenlets to end; far more than they need on a busy machine
+
+# A shell that starts us with & makes us and all our children ignore the signal.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
 def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty database that every test copies: migrations are tested once, not a hundred times."""
+    """An empty database that every test copies, so that migrations run once."""
     home = tmp_path_factory.mktemp("migrated")
     migrate(Settings(home=home))
     return home / "chatapp.db"
@@ -47,20 +49,30 @@ def app(settings: Settings) -> Iterator[Flask]:
     services: Services = made.extensions["chatapp"]
     services.accounts.ensure_admin("", TOKEN)
     yield made
-    gevent.sleep(0.01)  # who has said its last word may still have to return
-    assert services.runs.streams == 0, "a live run or a reader was left behind"
+    wait_until(lambda: services.runs.streams == 0, "a live run or a reader was left behind")
     services.runs.close()
     pool = services.database.engine.pool
     assert "Current Checked out connections: 0" in pool.status() or pool.status().startswith(
         "NullPool"
     ), pool.status()
     services.database.close()
-    left = [
+    wait_until(lambda: not live_greenlets(), "greenlets were left behind")
+
+
+def wait_until(condition: Callable[[], bool], failure: str) -> None:
+    """Let greenlets run until a condition holds: one may have done its work and not ended yet."""
+    deadline = time.monotonic() + LEFT_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, f"{failure}: {live_greenlets()}"
+        gevent.sleep(0.001)
+
+
+def live_greenlets() -> list[Greenlet]:
+    return [
         found
         for found in gc.get_objects()
         if isinstance(found, Greenlet) and found.started and not found.dead
     ]
-    assert not left, left
 
 
 @pytest.fixture
@@ -81,7 +93,7 @@ def anonymous(app: Flask) -> FlaskClient:
 
 @pytest.fixture
 def client(app: Flask) -> FlaskClient:
-    """A client that shows the administrator's token."""
+    """A client with the administrator's token."""
     made = app.test_client()
     made.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {TOKEN}"
     return made
@@ -103,7 +115,7 @@ def model_server() -> Iterator[ModelServer]:
 def service(
     tmp_path_factory: pytest.TempPathFactory, model_server: ModelServer
 ) -> Iterator[Service]:
-    """The product itself: gunicorn, worker and all, with the model server as its supplier."""
+    """The product on gunicorn, with the model server as its supplier."""
     home = tmp_path_factory.mktemp("home")
     with Service(
         home, OPENAI_BASE_URL=model_server.base_url, OPENAI_API_KEY="sk-test", OPENAI_MODELS="echo"

@@ -252,6 +252,19 @@ def test_transactions_begin_in_database_only(path: Path) -> None:
             assert within(path, BEGINS_TRANSACTIONS), f"{name(path)}:{node.lineno} makes a session"
 
 
+MODELS = {node.name for node in tree(PACKAGE / "storage/models.py").body
+          if isinstance(node, ast.ClassDef)}  # fmt: skip
+
+
+@pytest.mark.parametrize("path", FILES, ids=name)
+def test_models_are_not_queried_by_themselves(path: Path) -> None:
+    """Flask-SQLAlchemy's `Model.query` begins a transaction in whatever thread it is called."""
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Attribute) and node.attr == "query":
+            found = ast.unparse(node.value).rpartition(".")[2]
+            assert found not in MODELS, f"{name(path)}:{node.lineno} uses {found}.query"
+
+
 def made_sessions(path: Path) -> set[str]:
     """Return the names under which a file knows what makes SQLAlchemy sessions."""
     makers = {"Session", "sessionmaker", "scoped_session"}

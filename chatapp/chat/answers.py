@@ -1,6 +1,6 @@
-"""How an answer lies in the database: its segments while it is live, its row when it has ended, and back into a log.
+"""An answer in the database: segments while it is live, its row when it has ended, back to a log.
 
-Functions over a transaction; nothing here waits, and nothing knows who reads.
+Functions over a transaction; nothing here waits or knows the readers.
 """
 
 import json
@@ -29,18 +29,17 @@ from chatapp.core.answer import AnswerLog, Shape, State, rebuild
 from chatapp.core.events import Chunk, Context, Done, Error, Logged, Reasoning, Sources
 from chatapp.core.prompt import cited
 from chatapp.errors import ChatAppError, Interrupted, NotFound
-from chatapp.storage.models import Base, Message, Run, Segment, now
+from chatapp.storage.models import Message, Run, Segment, Session, now
 
-# Which start of the program this is; with the process's number it names who writes an answer.
+# Identifies this start of the program; with host and process id it names the owner of a run.
 _START = secrets.token_hex(4)
 HEARTBEAT_SECONDS = 5
 
 
-# Made once, of tables and not of objects: they run several times a second, with a thousand answers in each. Lists travel as
-# one JSON value: a thread gives up the interpreter at every row that SQLite takes or gives, and has to win it back.
-_messages, _runs, _segments, _sessions = (
-    Base.metadata.tables[name] for name in ("messages", "runs", "segments", "sessions")
-)
+# Core statements, built once: they run several times a second for up to a thousand answers. Lists
+# travel as one JSON value, since Python's SQLite releases the GIL at every row.
+_messages, _runs = Message.__table__, Run.__table__
+_segments, _sessions = Segment.__table__, Session.__table__
 _IDS: BindParameter[Any] = bindparam("ids", expanding=True)
 _LIVE = select(_runs.c.message_id).where(_runs.c.message_id.in_(_IDS))
 _SET_RUNNING = update(_messages).where(_messages.c.id.in_(_IDS)).values(status=State.RUNNING.value)
@@ -62,7 +61,7 @@ _TOUCH = update(_sessions).where(_sessions.c.id.in_(_IDS)).values(updated_at=bin
 
 @dataclass(frozen=True, slots=True)
 class _Lists:
-    """Statements whose lists are JSON, in the words of one database."""
+    """Statements whose lists are JSON, in the dialect of one database."""
 
     own: TextClause
     add_segments: TextClause
@@ -77,7 +76,8 @@ def _lists(own: str, rows: str, columns: str, wanted: str) -> _Lists:
         ),
         grown=text(
             f"SELECT s.message_id, s.events FROM {wanted} AS w JOIN segments AS s"
-            " ON s.message_id = w.key AND s.start >= CAST(w.value AS INTEGER) ORDER BY s.message_id, s.start"
+            " ON s.message_id = w.key AND s.start >= CAST(w.value AS INTEGER)"
+            " ORDER BY s.message_id, s.start"
         ).columns(_segments.c.message_id, _segments.c.events),
     )
 
@@ -86,7 +86,10 @@ _LISTS = {
     "sqlite": _lists(
         own="json_group_array(json_array(message_id, stop_requested))",
         rows="json_each(:rows)",
-        columns="json_extract(r.value, '$[0]'), json_extract(r.value, '$[1]'), json_extract(r.value, '$[2]')",
+        columns=(
+            "json_extract(r.value, '$[0]'), json_extract(r.value, '$[1]'),"
+            " json_extract(r.value, '$[2]')"
+        ),
         wanted="json_each(:wanted)",
     ),
     "postgresql": _lists(
@@ -103,7 +106,7 @@ def _in_lists(t: Transaction) -> _Lists:
 
 
 def owner() -> str:
-    """Name this process as the writer of answers; asked for each time, since `--preload` forks after the app is made."""
+    """Name this process as the owner of runs; not cached, since `--preload` forks later."""
     return f"{socket.gethostname()}:{os.getpid()}:{_START}"
 
 
@@ -116,7 +119,7 @@ _TYPES = {kind.__name__: kind for kind in (Context, Sources, Reasoning, Chunk, D
 _FIELDS = {kind: [each.name for each in fields(kind)] for kind in _TYPES.values()}
 
 
-def dump(events: Iterable[Logged]) -> list[Any]:
+def events_to_json(events: Iterable[Logged]) -> list[Any]:
     """Write events as JSON-ready lists: the kind, then the fields in their order."""
     return [
         [type(event).__name__, *(getattr(event, name) for name in _FIELDS[type(event)])]
@@ -124,8 +127,8 @@ def dump(events: Iterable[Logged]) -> list[Any]:
     ]
 
 
-def load(stored: Iterable[Any]) -> list[Logged]:
-    """Read what `dump` wrote."""
+def events_from_json(stored: Iterable[Any]) -> list[Logged]:
+    """Read what `events_to_json` wrote."""
     events: list[Logged] = []
     for name, *values in stored:
         if name == "Sources":
@@ -134,29 +137,29 @@ def load(stored: Iterable[Any]) -> list[Logged]:
     return events
 
 
-def segments(t: Transaction, message_id: str) -> list[Logged]:
-    """Return what was saved of a live answer."""
+def stored_events(t: Transaction, message_id: str) -> list[Logged]:
+    """Return the stored events of a live answer."""
     query = select(Segment.events).where(Segment.message_id == message_id).order_by(Segment.start)
-    return [event for events in t.scalars(query) for event in load(events)]
+    return [event for events in t.scalars(query) for event in events_from_json(events)]
 
 
 @dataclass(frozen=True, slots=True)
-class Gain:
-    """What a live answer gained between two flushes."""
+class Increment:
+    """Events that a live answer gained between two flushes."""
 
     start: int
     end: int
     events: Sequence[Logged]
 
 
-def save_gains(
-    t: Transaction, owner: str, gains: Mapping[str, Gain], alive: Sequence[str]
+def save_increments(
+    t: Transaction, owner: str, gains: Mapping[str, Increment], alive: Sequence[str]
 ) -> set[str]:
-    """Store the gains of answers that are still `owner`'s, and the heartbeat of those `alive`; return which were its own."""
+    """Store new events and the heartbeat of `alive` answers; return those still `owner`'s."""
     mine = stop_flags(t, owner).keys() & gains.keys()
     kept = [(message_id, gains[message_id]) for message_id in mine]
     if kept:
-        rows = [[message_id, gain.start, dump(gain.events)] for message_id, gain in kept]
+        rows = [[message_id, gain.start, events_to_json(gain.events)] for message_id, gain in kept]
         t.execute(_in_lists(t).add_segments, {"rows": json.dumps(rows, ensure_ascii=False)})
     if fresh := [message_id for message_id, gain in kept if gain.start == 0]:
         t.execute(_SET_RUNNING, {"ids": fresh})
@@ -165,8 +168,8 @@ def save_gains(
     return mine
 
 
-def grown(t: Transaction, followed: Mapping[str, int]) -> dict[str, list[Logged]]:
-    """Return the new events of followed answers from their positions on; what has ended comes whole from its row."""
+def new_events(t: Transaction, followed: Mapping[str, int]) -> dict[str, list[Logged]]:
+    """Return what followed answers gained since their positions; ended ones come from their row."""
     if not followed:
         return {}
     new: dict[str, list[Logged]] = {
@@ -174,11 +177,11 @@ def grown(t: Transaction, followed: Mapping[str, int]) -> dict[str, list[Logged]
     }
     wanted = {message_id: followed[message_id] for message_id in new}
     for message_id, events in t.execute(_in_lists(t).grown, {"wanted": json.dumps(wanted)}):
-        new[message_id] += load(events)
+        new[message_id] += events_from_json(events)
     for message_id in followed.keys() - new.keys():
         row = t.scalars(select(Message).where(Message.id == message_id)).first()
         ended = (
-            finished(row).read(followed[message_id])
+            log_of(row).read(followed[message_id])
             if row is not None
             else [(0, error_event(NotFound("message")))]
         )
@@ -187,7 +190,7 @@ def grown(t: Transaction, followed: Mapping[str, int]) -> dict[str, list[Logged]
 
 
 def owned_answer(t: Transaction, user_id: str, message_id: str) -> Message:
-    """Return somebody's own answer, to be read after the transaction; raise NotFound."""
+    """Return the user's answer, usable after the transaction; raise NotFound."""
     message = owned_message(t, user_id, message_id)
     if message.role != "assistant":
         raise NotFound("message")
@@ -204,26 +207,26 @@ def live_in_session(t: Transaction, user_id: str, session_id: str) -> list[str]:
     )
 
 
-def live_of(t: Transaction, user_id: str) -> list[str]:
+def live_of_user(t: Transaction, user_id: str) -> list[str]:
     """Return the live answers of a person."""
     return list(t.scalars(select(Run.message_id).where(Run.user_id == user_id)))
 
 
 def request_stop(t: Transaction, message_id: str) -> None:
-    """Leave word for the owner of a run that it is to stop."""
+    """Ask the owner of a run to stop it."""
     t.execute(update(Run).where(Run.message_id == message_id).values(stop_requested=True))
 
 
 def stop_flags(t: Transaction, owner: str) -> dict[str, bool]:
-    """Return an owner's answers, and of each whether it is to stop."""
+    """Return an owner's live answers, each with whether a stop was requested."""
     flags: list[tuple[str, bool]] = json.loads(
         t.execute(_in_lists(t).own, {"of": owner}).scalar_one()
     )
     return dict(flags)
 
 
-def finished(message: Message) -> AnswerLog:
-    """Make the log of an answer that has ended from its row."""
+def log_of(message: Message) -> AnswerLog:
+    """Rebuild the log of an ended answer from its row."""
     terminal: Done | Error
     if message.error:
         fault = message.error
@@ -256,7 +259,7 @@ def finished(message: Message) -> AnswerLog:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How an answer ended: its log without the terminal event, that event, and what was looked for and cut."""
+    """How an answer ended: its log, the terminal event, and the search query and cuts."""
 
     message_id: str
     log: AnswerLog
@@ -265,8 +268,8 @@ class Ending:
     cut: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
-def save_ends(t: Transaction, endings: Sequence[Ending], owner: str | None = None) -> set[str]:
-    """Write the final states of answers; return those that were still `owner`'s: somebody else has ended the others."""
+def save_endings(t: Transaction, endings: Sequence[Ending], owner: str | None = None) -> set[str]:
+    """Write final states; return the answers that were still `owner`'s and so were written."""
     ids = [ending.message_id for ending in endings]
     gone = t.execute(
         _END_OWN if owner else _END, {"ids": ids} | ({"of": owner} if owner else {})
@@ -302,23 +305,23 @@ def _final(ending: Ending) -> dict[str, Any]:
 
 
 def heartbeats(t: Transaction) -> dict[str, datetime]:
-    """Return all live answers with the last sign of life of whoever writes them."""
+    """Return all live answers with their owners' last heartbeats."""
     return {row.message_id: row.heartbeat_at for row in t.execute(_BEATS)}
 
 
 def reap(t: Transaction, lost: Mapping[str, datetime]) -> list[str]:
-    """End answers as interrupted, with the text that was saved, unless they have shown life since; return which."""
+    """Interrupt answers without a newer heartbeat, keeping stored text; return their ids."""
     now_alive = heartbeats(t)
     ended = [message_id for message_id, beat in lost.items() if now_alive.get(message_id) == beat]
     for message_id in ended:
         log = AnswerLog()
-        for event in segments(t, message_id) or [_context(t, message_id)]:
+        for event in stored_events(t, message_id) or [_context(t, message_id)]:
             log.append(event)
-        save_ends(t, [Ending(message_id, log, State.INTERRUPTED, error_event(Interrupted()))])
+        save_endings(t, [Ending(message_id, log, State.INTERRUPTED, error_event(Interrupted()))])
     return ended
 
 
 def _context(t: Transaction, message_id: str) -> Context:
-    """Return the beginning of an answer of which nothing was saved: its readers may have seen that much."""
+    """Return the first event of an answer of which no event was stored."""
     row = t.execute(select(_messages).where(_messages.c.id == message_id)).one()
     return Context(row.knowledge, row.session_id, message_id, row.parent_id or "")

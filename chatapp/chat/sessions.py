@@ -1,8 +1,10 @@
-"""Sessions and their messages: what is read, renamed and deleted. How a turn is stored is in `turns.py`.
+"""Sessions and their messages: reading, changing, deleting. `turns.py` stores turns.
 
-The getter carries the permission: `owned_session` and `owned_message` find what is the asker's, or raise NotFound.
+The getters check permission: `owned_session` and `owned_message` return what belongs to the user,
+or raise NotFound.
 """
 
+import re
 from typing import Any
 
 from sqlalchemy import bindparam, delete, func, select
@@ -12,13 +14,16 @@ from chatapp.core.prompt import Turn
 from chatapp.errors import NotFound
 from chatapp.storage.database import Database
 from chatapp.storage.models import Message, Session, new_id, now
-from chatapp.storage.paging import place
+from chatapp.storage.paging import Keyset
 
 MOST = 200
 SNIPPET = 120
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+LATEST_FIRST = Keyset("sessions", Session.pinned, Session.updated_at, Session.id, descending=True)
+OLDEST_FIRST = Keyset("messages", Message.number)
 DELETED_TOGETHER = 100  # sessions in one transaction: other writes wait for it
-# Built once: questions wait for them.
-_messages, _sessions = (Message.metadata.tables[name] for name in ("messages", "sessions"))
+# Built once: every question runs them.
+_messages, _sessions = Message.__table__, Session.__table__
 _COUNTED = {"chats": _sessions, "messages": _messages}
 _SAID = select(_messages.c.id, _messages.c.parent_id, _messages.c.role, _messages.c.content).where(
     _messages.c.session_id == bindparam("session_id")
@@ -46,7 +51,7 @@ _DELETE_SOME = (
 
 
 def owned_session(t: Transaction, user_id: str, session_id: str) -> Session:
-    """Return the asker's session; raise NotFound."""
+    """Return the user's session; raise NotFound."""
     session = t.get(Session, session_id)
     if session is None or session.user_id != user_id:
         raise NotFound("session")
@@ -54,7 +59,7 @@ def owned_session(t: Transaction, user_id: str, session_id: str) -> Session:
 
 
 def owned_message(t: Transaction, user_id: str, message_id: str) -> Message:
-    """Return the asker's message; raise NotFound."""
+    """Return the user's message; raise NotFound."""
     message = t.scalars(select(Message).where(Message.id == message_id)).first()
     if message is None or message.user_id != user_id:
         raise NotFound("message")
@@ -62,7 +67,7 @@ def owned_message(t: Transaction, user_id: str, message_id: str) -> Message:
 
 
 class Sessions:
-    """What a person's conversations are, on one database."""
+    """Conversations, on one database."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -70,21 +75,20 @@ class Sessions:
     def page(
         self, user_id: str, after: str | None, limit: int
     ) -> tuple[list[dict[str, Any]], str | None]:
-        """Return a page of sessions, pinned first, then the latest; and the cursor of the next page."""
-        skip = place(after)
-        limit = max(1, min(limit, MOST))
-        order = (Session.pinned.desc(), Session.updated_at.desc(), Session.id)
+        """Return a page of sessions, pinned first, then latest first, and the next page's cursor.
+
+        Raises InvalidRequest for a cursor of another list.
+        """
         query = select(Session).where(Session.user_id == user_id, Session.kind == "chat")
-        rows = self._database.read(
-            lambda t: [
-                session_json(row)
-                for row in t.scalars(query.order_by(*order).offset(skip).limit(limit + 1))
-            ]
-        )
-        return rows[:limit], str(skip + limit) if len(rows) > limit else None
+
+        def rows(t: Transaction) -> tuple[list[dict[str, Any]], str | None]:
+            found, following = LATEST_FIRST.page(t, query, after, max(1, min(limit, MOST)))
+            return [session_json(row) for row in found], following
+
+        return self._database.read(rows)
 
     def search(self, user_id: str, words: str, limit: int) -> list[dict[str, Any]]:
-        """Return the latest sessions whose title or messages hold a text, each with a snippet around it."""
+        """Return the latest sessions whose title or messages contain a text, with a snippet."""
 
         def find(t: Transaction) -> list[dict[str, Any]]:
             there = Message.content.icontains(words, autoescape=True)
@@ -128,7 +132,7 @@ class Sessions:
         return self._database.read(lambda t: session_json(owned_session(t, user_id, session_id)))
 
     def change(self, user_id: str, session_id: str, values: dict[str, Any]) -> dict[str, Any]:
-        """Change a session's own fields; raise NotFound, also for a leaf that is not one of its messages."""
+        """Change a session; raise NotFound, also for a leaf that is not one of its messages."""
 
         def save(t: Transaction) -> dict[str, Any]:
             session = owned_session(t, user_id, session_id)
@@ -163,15 +167,21 @@ class Sessions:
 
     def messages(
         self, user_id: str, session_id: str, after: str | None, limit: int | None
-    ) -> list[dict[str, Any]]:
-        """Return the messages of all branches, oldest first; raise NotFound."""
+    ) -> tuple[list[dict[str, Any]], str | None]:
+        """Return messages of all branches, oldest first, and the next page's cursor.
 
-        def rows(t: Transaction) -> list[dict[str, Any]]:
+        `after` is a cursor or the id of a message; `limit` None means all. Raises NotFound for a
+        session or message that is not the user's, InvalidRequest for a cursor of another list.
+        """
+
+        def rows(t: Transaction) -> tuple[list[dict[str, Any]], str | None]:
             owned_session(t, user_id, session_id)
-            query = select(Message).where(Message.session_id == session_id).order_by(Message.number)
-            if after:
+            query, cursor = select(Message).where(Message.session_id == session_id), after
+            if after and _ID.fullmatch(after):
                 query = query.where(Message.number > owned_message(t, user_id, after).number)
-            return [message_json(row) for row in t.scalars(query.limit(limit) if limit else query)]
+                cursor = None
+            found, following = OLDEST_FIRST.page(t, query, cursor, limit)
+            return [message_json(row) for row in found], following
 
         return self._database.read(rows)
 
@@ -194,7 +204,7 @@ class Sessions:
 
 
 def history(t: Transaction, session_id: str, leaf_id: str | None) -> list[Turn]:
-    """Return the branch that ends in `leaf_id` as turns, oldest first; empty answers are left out, equal roles joined."""
+    """Return the branch that ends in `leaf_id` as turns: no empty ones, equal roles joined."""
     rows = {row.id: row for row in t.execute(_SAID, {"session_id": session_id})}
     turns: list[Turn] = []
     while leaf_id and (row := rows.pop(leaf_id, None)):
@@ -212,13 +222,13 @@ def history(t: Transaction, session_id: str, leaf_id: str | None) -> list[Turn]:
 
 
 def last_model(t: Transaction, user_id: str, but: str) -> tuple[str | None, str | None]:
-    """Return supplier and model of a person's last chat with another supplier than `but`; nothing where there is none."""
+    """Return supplier and model of a user's last chat with a supplier other than `but`."""
     row = t.execute(_LAST, {"user_id": user_id, "but": but}).first()
     return (row.supplier, row.model) if row is not None else (None, None)
 
 
 def _snippet(text: str, words: str) -> str:
-    """Cut a text around the place where the words stand."""
+    """Cut a text around the first match."""
     at = max(0, text.lower().find(words.lower()))
     start, end = max(0, at - SNIPPET // 2), at + len(words) + SNIPPET // 2
     cut = " ".join(text[start:end].split())
@@ -236,7 +246,7 @@ def branch(rows: list[dict[str, Any]], leaf_id: str | None) -> list[dict[str, An
 
 
 def as_markdown(session: dict[str, Any], rows: list[dict[str, Any]]) -> str:
-    """Write a branch as a Markdown document: questions as headings, answers with the list of their sources."""
+    """Format a branch as Markdown: questions as headings, answers with their sources."""
     parts = [f"# {session['title']}"]
     for row in rows:
         if row["role"] == "user":
@@ -264,7 +274,7 @@ def _with_descendants(t: Transaction, message: Message) -> set[str]:
 
 
 def session_json(session: Session) -> dict[str, Any]:
-    """Show a session as wire.md says."""
+    """Return a session as the API shows it."""
     bases, options = list(session.knowledge_base_ids), session.knowledge_options
     return {
         "id": session.id,
@@ -282,7 +292,7 @@ def session_json(session: Session) -> dict[str, Any]:
 
 
 def message_json(message: Message) -> dict[str, Any]:
-    """Show a message as wire.md says; its error is still a key, which the view puts into words."""
+    """Return a message as the API shows it; the view translates its error."""
     return {
         "id": message.id,
         "session_id": message.session_id,

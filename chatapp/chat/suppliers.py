@@ -1,12 +1,13 @@
-"""Which suppliers there are and which model a turn uses. Keys are encrypted at rest, bound to their address, never shown again.
+"""The suppliers of this installation, and which model a turn uses.
 
-A supplier comes from the environment (`openai`, from OPENAI_*), from the database, or is a preset's name with a key that
-came along with one request. `builtin` needs none of them. How a model is talked to is the business of `chains/`.
+API keys are encrypted at rest, bound to the supplier's address, and never returned. A supplier
+comes from the environment (`openai`, by OPENAI_*), from the database, or is a preset with a key in
+the request. `builtin` needs none of these. `chains/` talks to the models.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
 from sqlalchemy import Row, bindparam, select
@@ -29,15 +30,17 @@ BUILTIN, EXTRACTIVE = "builtin", "extractive"
 ENVIRONMENT = "openai"
 OPENAI_URL = "https://api.openai.com/v1"
 
+_Row: TypeAlias = Row[*tuple[Any, ...]]
+
 # Built once: a turn waits for them.
-_suppliers = Supplier.metadata.tables["suppliers"]
+_suppliers = Supplier.__table__
 _ENABLED = select(_suppliers).where(_suppliers.c.enabled).order_by(_suppliers.c.created_at)
 _BY_NAME = select(_suppliers).where(_suppliers.c.name == bindparam("name"), _suppliers.c.enabled)
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """What a request, a session or a last answer names; any part may be missing."""
+class ModelRequest:
+    """The model that a request or session names; any part may be missing."""
 
     supplier: str | None = None
     model: str | None = None
@@ -46,7 +49,7 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class ResolvedModel:
     """The model of a turn. `endpoint` None is the built-in one."""
 
     supplier: str
@@ -70,7 +73,7 @@ class Suppliers:
         self._own, self._own_models = _from_environment(settings)
 
     def all(self) -> list[dict[str, Any]]:
-        """Return all suppliers as administrators see them; the key is never among what is shown."""
+        """Return all suppliers as administrators see them, without keys."""
         rows = self._database.read(
             lambda t: [
                 self._json(row) for row in t.scalars(select(Supplier).order_by(Supplier.created_at))
@@ -97,7 +100,7 @@ class Suppliers:
         ]
 
     def create(self, values: dict[str, Any], api_key: str) -> dict[str, Any]:
-        """Save a supplier; raise InvalidRequest for a name that is taken or an address that is missing."""
+        """Save a supplier; raise InvalidRequest for a taken name or a missing address."""
         known = preset(values.get("preset") or "")
         base_url = values.get("base_url") or (known.base_url if known else "")
         if not base_url:
@@ -161,13 +164,13 @@ class Suppliers:
         self._database.write(lambda t: t.delete(_saved(t, supplier_id)))
 
     def endpoint(self, supplier_id: str) -> Endpoint:
-        """Return a saved supplier as something to talk to; raise NotFound."""
+        """Return the endpoint of a saved supplier; raise NotFound."""
         if supplier_id == ENVIRONMENT and self._own is not None:
             return self._own
         return self._database.read(lambda t: self._endpoint(_saved(t, supplier_id)))
 
     def unsaved(self, values: dict[str, Any], api_key: str) -> Endpoint:
-        """Return a supplier that is being entered as something to talk to; raise InvalidRequest."""
+        """Return the endpoint of a supplier that is not saved yet; raise InvalidRequest."""
         known = preset(values.get("preset") or "")
         base_url = values.get("base_url") or (known.base_url if known else "")
         if not base_url:
@@ -182,42 +185,51 @@ class Suppliers:
             supplier_options.merge({}, values.get("options") or {}),
         )
 
-    def choose(self, t: Transaction, user_id: str, asked: Wish, session: Wish) -> Choice:
-        """Find the model of a turn: the request's, else the session's, else the person's last, else the first, else builtin.
+    def resolve(
+        self, t: Transaction, user_id: str, asked: ModelRequest, session: ModelRequest
+    ) -> ResolvedModel:
+        """Return a turn's model: requested, the session's, the user's last, the first, builtin.
 
-        Raises ModelGone for a named supplier that is not there any more, NoModel where a supplier has no model to take.
+        Raises ModelGone if a named supplier no longer exists, NoModel if it offers no model.
         """
         if asked.supplier or asked.model:
             supplier = asked.supplier or self._supplier_of(t, asked.model or "", session.supplier)
-            return self._choice(t, Wish(supplier, asked.model, asked.temperature, asked.api_key))
-        wish = session if session.supplier else self._last(t, user_id) or self._first(t)
-        return self._choice(t, Wish(wish.supplier, wish.model, asked.temperature, asked.api_key))
+            return self._resolve(
+                t, ModelRequest(supplier, asked.model, asked.temperature, asked.api_key)
+            )
+        model_request = session if session.supplier else self._last(t, user_id) or self._first(t)
+        return self._resolve(
+            t,
+            ModelRequest(
+                model_request.supplier, model_request.model, asked.temperature, asked.api_key
+            ),
+        )
 
     def preload(self) -> None:
-        """Load what the first question to a supplier would have to wait for, where there is one."""
+        """Import what the first question to a supplier would wait for, if there is one."""
         if len(self.offered()) > 1:
             threads.run(self.models.preload)
 
-    def runnable(self, choice: Choice) -> Model:
+    def runnable(self, resolved: ResolvedModel) -> Model:
         """Return the model itself."""
-        if choice.endpoint is None:
+        if resolved.endpoint is None:
             return Extractive()
-        endpoint, parameters = choice.endpoint, choice.parameters
+        endpoint, parameters = resolved.endpoint, resolved.parameters
         if self.models.is_made(endpoint, parameters):
             return self.models.model(endpoint, parameters)
-        # The first one may have to load openai, which takes a second: off the hub, so that no other stream waits for it.
+        # In a thread: the first call may import openai, which takes a second.
         return threads.run(lambda: self.models.model(endpoint, parameters))
 
-    def _choice(self, t: Transaction, wish: Wish) -> Choice:
-        supplier, model = wish.supplier or BUILTIN, wish.model
+    def _resolve(self, t: Transaction, model_request: ModelRequest) -> ResolvedModel:
+        supplier, model = model_request.supplier or BUILTIN, model_request.model
         if supplier == BUILTIN:
             if model not in (None, EXTRACTIVE):
                 raise ModelGone(model=model)
             parameters = Parameters(EXTRACTIVE)
-            return Choice(
+            return ResolvedModel(
                 BUILTIN, EXTRACTIVE, EXTRACTIVE, self._settings.context_tokens, None, parameters
             )
-        endpoint, models = self._find(t, supplier, wish.api_key)
+        endpoint, models = self._find(t, supplier, model_request.api_key)
         if endpoint is None:
             raise ModelGone(model=model or supplier)
         model = model or (models[0] if models else None)
@@ -225,7 +237,9 @@ class Suppliers:
             raise NoModel
         room = context_tokens(endpoint.preset, model, self._settings.context_tokens)
         label = f"{model} · {endpoint.label}"
-        return Choice(supplier, model, label, room, endpoint, Parameters(model, wish.temperature))
+        return ResolvedModel(
+            supplier, model, label, room, endpoint, Parameters(model, model_request.temperature)
+        )
 
     def _find(
         self, t: Transaction, name: str, api_key: str | None
@@ -243,34 +257,32 @@ class Suppliers:
         return None, ()
 
     def _offers(self, t: Transaction) -> Iterator[tuple[str, Sequence[str]]]:
-        """Yield the names of all suppliers that are offered, with their models; the database is asked last."""
+        """Yield the offered suppliers with their models; the database is read last."""
         if self._own is not None:
             yield ENVIRONMENT, self._own_models
         yield from ((row.name, row.models) for row in t.execute(_ENABLED).all())
         yield BUILTIN, (EXTRACTIVE,)
 
     def _supplier_of(self, t: Transaction, model: str, preferred: str | None) -> str:
-        """Find who offers a model that was named alone; `<supplier>/<model>` is not taken apart here."""
+        """Return a supplier that offers this model; `<supplier>/<model>` is not parsed here."""
         offers = [name for name, models in self._offers(t) if model in models]
         if not offers:
             raise ModelGone(model=model)
         return preferred if preferred and preferred in offers else offers[0]
 
-    def _last(self, t: Transaction, user_id: str) -> Wish | None:
-        """Return the model of the person's last chat, if it is still offered."""
-        supplier, model = last_model(
-            t, user_id, BUILTIN
-        )  # which is what answers where nothing was chosen
+    def _last(self, t: Transaction, user_id: str) -> ModelRequest | None:
+        """Return the model of the user's last chat, if it is still offered."""
+        supplier, model = last_model(t, user_id, BUILTIN)
         offered = supplier and any(
             supplier == name and model in models for name, models in self._offers(t)
         )
-        return Wish(supplier, model) if offered else None
+        return ModelRequest(supplier, model) if offered else None
 
-    def _first(self, t: Transaction) -> Wish:
+    def _first(self, t: Transaction) -> ModelRequest:
         """Return the first model that is offered."""
-        return next(Wish(name, models[0]) for name, models in self._offers(t) if models)
+        return next(ModelRequest(name, models[0]) for name, models in self._offers(t) if models)
 
-    def _endpoint(self, row: Supplier | Row[Any]) -> Endpoint:
+    def _endpoint(self, row: Supplier | _Row) -> Endpoint:
         key = self._secret.decrypt(row.key) if row.key else ""
         known = preset(row.preset or "")
         label = known.label if known and row.name.startswith(known.name) else row.name
@@ -297,7 +309,7 @@ class Suppliers:
 
 
 def _from_environment(settings: Settings) -> tuple[Endpoint | None, Sequence[str]]:
-    """Return the supplier that OPENAI_* make, and its models."""
+    """Return the supplier configured by OPENAI_*, and its models."""
     if not (settings.openai_api_key or settings.openai_base_url):
         return None, ()
     base_url = settings.openai_base_url or OPENAI_URL

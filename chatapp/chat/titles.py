@@ -3,12 +3,12 @@
 from chatapp.core.prompt import estimate_tokens
 
 MOST_TOKENS = 24  # about two dozen CJK characters, or fifteen English words
-LONGEST = 400  # characters of a question are looked at
+LONGEST = 400  # characters of a question that are considered
 ENDS = "。！？!?；;\n"
 
 
 def title_of(question: str) -> str:
-    """Cut a question to a title: the first sentence, or as many words as fit, with an ellipsis where something is missing."""
+    """Cut a question to its first sentence, or to the words that fit and an ellipsis."""
     text = " ".join(question[:LONGEST].split())
     for index, letter in enumerate(text):
         if letter in ENDS and index >= 4 and estimate_tokens(text[:index]) <= MOST_TOKENS:

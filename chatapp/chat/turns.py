@@ -1,21 +1,21 @@
-"""A turn, from what was asked to an answer that can start: session, branch, question and the answer's empty row.
+"""Opening a turn: session, branch, question, and the answer's empty row.
 
-All of it is one transaction, so a question is either stored whole or not at all; a `client_message_id` that was seen
-before finds its first answer instead, whatever has become of the model or the documents it names. The statements are made
-once and speak of tables, not of objects: every question waits for them (a statement that is built costs as much as two that run).
+One transaction stores all of it or nothing. A `client_message_id` that was seen before returns its
+first answer, whatever happened to the model or documents it names. Statements are Core and built
+once: every question waits for them, and building one costs as much as running two.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeAlias
 
 from sqlalchemy import Row, bindparam, delete, func, insert, select, update
 from sqlalchemy.orm import Session as Transaction
 
 from chatapp.chat.answers import owner
 from chatapp.chat.sessions import history
-from chatapp.chat.suppliers import Choice, Suppliers, Wish
+from chatapp.chat.suppliers import ModelRequest, ResolvedModel, Suppliers
 from chatapp.chat.titles import title_of
 from chatapp.core.answer import State
 from chatapp.core.events import Context
@@ -24,33 +24,31 @@ from chatapp.errors import Busy, ContextTooLong, InvalidRequest, NotFound, TooMa
 from chatapp.knowledge.selection import Bases, bundled_bases, existing_bases, select_bases
 from chatapp.settings import Settings
 from chatapp.storage.database import Database
-from chatapp.storage.models import Base, new_id, now
+from chatapp.storage.models import Message, Run, Session, new_id, now
 
 TEMPORARY_HOURS = 24
 SEARCH_K = 5
 
-_sessions, _messages, _runs = (
-    Base.metadata.tables[name] for name in ("sessions", "messages", "runs")
-)
+_Row: TypeAlias = Row[*tuple[Any, ...]]
+
+_sessions, _messages, _runs = Session.__table__, Message.__table__, Run.__table__
 _SESSION = select(
-    *(
-        _sessions.c[name]
-        for name in (
-            "id",
-            "title",
-            "supplier",
-            "model",
-            "knowledge_base_ids",
-            "knowledge_options",
-            "leaf_id",
-        )
-    )
+    _sessions.c.id,
+    _sessions.c.title,
+    _sessions.c.supplier,
+    _sessions.c.model,
+    _sessions.c.knowledge_base_ids,
+    _sessions.c.knowledge_options,
+    _sessions.c.leaf_id,
 ).where(_sessions.c.id == bindparam("session_id"), _sessions.c.user_id == bindparam("user_id"))
 _MESSAGE = select(
-    *(
-        _messages.c[name]
-        for name in ("id", "session_id", "parent_id", "role", "content", "status", "finish_reason")
-    )
+    _messages.c.id,
+    _messages.c.session_id,
+    _messages.c.parent_id,
+    _messages.c.role,
+    _messages.c.content,
+    _messages.c.status,
+    _messages.c.finish_reason,
 ).where(_messages.c.id == bindparam("message_id"), _messages.c.user_id == bindparam("user_id"))
 _SENT = select(_messages.c.id, _messages.c.session_id, _messages.c.role).where(
     _messages.c.user_id == bindparam("user_id"),
@@ -81,7 +79,7 @@ _CHANGE_SESSION = update(_sessions).where(_sessions.c.id == bindparam("its_id"))
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What somebody asks, in the words of wire.md. `bases` None means the session's own; `at_root` begins a branch of its own."""
+    """A validated question. `bases` None: the session's; `at_root`: a new branch at the root."""
 
     text: str | None = None
     question_id: str | None = None
@@ -93,7 +91,7 @@ class Question:
     system_prompt: str = ""
     max_length: int = 20
     documents_only: bool = False
-    wish: Wish = field(default_factory=Wish)
+    model_request: ModelRequest = field(default_factory=ModelRequest)
     bases: Sequence[str] | None = None
     md5s: Sequence[str] | None = None
     search_k: int | None = None
@@ -102,14 +100,14 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """An answer that can start. `ask` None means that it had been started before: attach to it."""
+    """An answer that can start. `ask` None: it was started before, so attach to it."""
 
     message_id: str
     session_id: str
     user_id: str
     context: Context | None = None
     ask: Ask | None = None
-    choice: Choice | None = None
+    resolved: ResolvedModel | None = None
     bases: Bases | None = None
     md5s: Sequence[str] = ()
     search_k: int = 5
@@ -126,32 +124,32 @@ class Turns:
     def open(self, user_id: str, question: Question) -> Opened:
         """Store a question with its answer's row.
 
-        Raises NotFound for what is not the asker's, Busy, TooManyAnswers, NoModel, ModelGone, ContextTooLong.
+        Raises NotFound, Busy, TooManyAnswers, NoModel, ModelGone, ContextTooLong.
         """
-        return self._database.write_together(lambda t: self._open(t, user_id, question))
+        return self._database.write_batched(lambda t: self._open(t, user_id, question))
 
     def _open(self, t: Transaction, user_id: str, question: Question) -> Opened:
-        self._database.alone(t, user_id)
+        self._database.advisory_lock(t, user_id)
         if question.client_message_id and (again := _seen(t, user_id, question.client_message_id)):
             return again
         self._check_limit(t, user_id)
         place = _place(t, user_id, question)
         if place.stored is not None:
             _check_free(t, place)
-        choice = self._suppliers.choose(t, user_id, question.wish, place.wish)
-        bases = _bases(t, user_id, question, place, choice)
+        resolved = self._suppliers.resolve(t, user_id, question.model_request, place.model_request)
+        bases = _bases(t, user_id, question, place, resolved)
         ask = Ask(
             question=place.text,
             history=history(t, place.session_id, place.parent_id) if place.parent_id else (),
             system_prompt=question.system_prompt,
             max_length=question.max_length,
-            context_tokens=choice.context_tokens,
+            context_tokens=resolved.context_tokens,
             documents_only=question.documents_only,
             partial=place.partial,
         )
         if not fits(ask):
             raise ContextTooLong
-        return _store(t, user_id, question, place, ask, choice, bases)
+        return _store(t, user_id, question, place, ask, resolved, bases)
 
     def _check_limit(self, t: Transaction, user_id: str) -> None:
         limit = self._settings.answers_per_user
@@ -164,24 +162,28 @@ class Turns:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where an answer will stand: in which session, and below which question; `text` is that question's."""
+    """The place of an answer: its session and question; `text` is the question's."""
 
     session_id: str
-    stored: Row[Any] | None  # the session as it is; None for one that is to be made
+    stored: _Row | None  # the session's row; None for a new session
     question_id: str
     parent_id: str | None  # the question's
     text: str
-    asked: bool = False  # the question has its row already
-    partial: str = ""  # the text of the answer that is to be continued
+    asked: bool = False  # the question is stored already
+    partial: str = ""  # text of the answer to continue
 
     @property
-    def wish(self) -> Wish:
-        """The model that the session had last."""
-        return Wish(self.stored.supplier, self.stored.model) if self.stored is not None else Wish()
+    def model_request(self) -> ModelRequest:
+        """The session's last model."""
+        return (
+            ModelRequest(self.stored.supplier, self.stored.model)
+            if self.stored is not None
+            else ModelRequest()
+        )
 
 
 def _place(t: Transaction, user_id: str, question: Question) -> _Place:
-    """Find the place of an answer: below a question that was asked before, or below a new one."""
+    """Find the place of an answer: below a stored question or a new one."""
     if question.continue_id:
         broken = _message(t, user_id, question.continue_id)
         if broken.role != "assistant" or not broken.parent_id or not _broken(broken):
@@ -198,21 +200,21 @@ def _place(t: Transaction, user_id: str, question: Question) -> _Place:
     return _Place(session_id, session, new_id(), parent_id, question.text or "")
 
 
-def _below(t: Transaction, user_id: str, asked: Row[Any], partial: str = "") -> _Place:
+def _below(t: Transaction, user_id: str, asked: _Row, partial: str = "") -> _Place:
     if asked.role != "user":
         raise NotFound("message")
     session = _session(t, user_id, asked.session_id)
     return _Place(session.id, session, asked.id, asked.parent_id, asked.content, True, partial)
 
 
-def _session(t: Transaction, user_id: str, session_id: str) -> Row[Any]:
+def _session(t: Transaction, user_id: str, session_id: str) -> _Row:
     row = t.execute(_SESSION, {"session_id": session_id, "user_id": user_id}).first()
     if row is None:
         raise NotFound("session.asked")
     return row
 
 
-def _message(t: Transaction, user_id: str, message_id: str) -> Row[Any]:
+def _message(t: Transaction, user_id: str, message_id: str) -> _Row:
     row = t.execute(_MESSAGE, {"message_id": message_id, "user_id": user_id}).first()
     if row is None:
         raise NotFound("message")
@@ -220,42 +222,42 @@ def _message(t: Transaction, user_id: str, message_id: str) -> Row[Any]:
 
 
 def _seen(t: Transaction, user_id: str, client_message_id: str) -> Opened | None:
-    """Find the first answer to what was sent before under this id: a question, or a wish for another answer."""
+    """Find the first answer to an earlier request with this id, a question or a retry."""
     found = t.execute(_SENT, {"user_id": user_id, "client_message_id": client_message_id}).first()
     if found is None:
         return None
     if found.role == "assistant":
         return Opened(found.id, found.session_id, user_id)
     answer_id = t.execute(_ANSWERS, {"question_id": found.id}).scalar()
-    if answer_id is None:  # its answer was deleted: the id is free for another try
+    if answer_id is None:  # its answer was deleted, so the id may be used again
         t.execute(_FORGET_SENT, {"message_id": found.id})
         return None
     return Opened(answer_id, found.session_id, user_id)
 
 
-def _broken(answer: Row[Any]) -> bool:
+def _broken(answer: _Row) -> bool:
     return answer.status in ("stopped", "failed", "interrupted") or answer.finish_reason == "length"
 
 
 def _check_free(t: Transaction, place: _Place) -> None:
-    """Raise Busy where the branch that is to grow has a live answer."""
+    """Raise Busy if the branch has a live answer."""
     for row in t.execute(_LIVE_HERE, {"session_id": place.session_id}):
         if row.id == place.parent_id or row.parent_id == place.question_id:
             raise Busy
 
 
 def _bases(
-    t: Transaction, user_id: str, question: Question, place: _Place, choice: Choice
+    t: Transaction, user_id: str, question: Question, place: _Place, resolved: ResolvedModel
 ) -> Bases | None:
-    """Find what is searched: what the question names, else the session's as far as they are still there.
+    """Find the bases to search: the question's, else those of the session that still exist.
 
-    Where nothing was ever said, the built-in model searches the bundled manual: it can only quote.
+    In a new session without any, the built-in model searches the bundled manual.
     """
     found = None
     if question.bases:
         found = select_bases(t, user_id, question.bases)
     elif question.bases is None and place.stored is None:
-        found = bundled_bases(t) if choice.endpoint is None else None
+        found = bundled_bases(t) if resolved.endpoint is None else None
     elif question.bases is None and place.stored is not None and place.stored.knowledge_base_ids:
         found = existing_bases(t, user_id, place.stored.knowledge_base_ids)
     return found if found and found.ids else None
@@ -267,17 +269,17 @@ def _store(
     question: Question,
     place: _Place,
     ask: Ask,
-    choice: Choice,
+    resolved: ResolvedModel,
     bases: Bases | None,
 ) -> Opened:
-    """Write the session, the question where it is new, and the answer's row with its run."""
+    """Write the session, a new question, and the answer's row with its run."""
     answer_id = new_id()
-    label = " · ".join(bases.names) if bases else choice.label
+    label = " · ".join(bases.names) if bases else resolved.label
     options = _options(question, place)
     changed = {
         "leaf_id": answer_id,
-        "supplier": choice.supplier,
-        "model": choice.model,
+        "supplier": resolved.supplier,
+        "model": resolved.model,
         "knowledge_base_ids": list(bases.ids) if bases else [],
         "knowledge_options": options,
         "updated_at": now(),
@@ -292,8 +294,8 @@ def _store(
         "status": State.QUEUED.value,
         "client_message_id": question.client_message_id if place.asked else None,
         "knowledge": label,
-        "supplier": choice.supplier,
-        "model": choice.model,
+        "supplier": resolved.supplier,
+        "model": resolved.model,
     }
     asked = answer | {
         "id": place.question_id,
@@ -313,7 +315,7 @@ def _store(
         user_id,
         context,
         ask,
-        choice,
+        resolved,
         bases,
         options["md5s"],
         options["search_k"],
@@ -321,7 +323,7 @@ def _store(
 
 
 def _options(question: Question, place: _Place) -> dict[str, Any]:
-    """How documents are searched: as the question says, else as the session did before."""
+    """Search options: the question's, else the session's."""
     before = place.stored.knowledge_options if place.stored is not None else {}
     return {
         "md5s": list(before.get("md5s", []) if question.md5s is None else question.md5s),
@@ -339,13 +341,5 @@ def _store_session(
     if temporary:
         t.execute(_OLD, {"before": now() - timedelta(hours=TEMPORARY_HOURS)})
     kind = "temporary" if temporary else "chat"
-    t.execute(
-        _ADD_SESSION,
-        {
-            "id": place.session_id,
-            "user_id": user_id,
-            "kind": kind,
-            "title": title_of(place.text),
-            **values,
-        },
-    )
+    new = {"id": place.session_id, "user_id": user_id, "kind": kind, "title": title_of(place.text)}
+    t.execute(_ADD_SESSION, new | values)

@@ -18,7 +18,8 @@ from chatapp.cli.service import url_here
 from chatapp.cli.terminal import End, error_text, out, print_json, say
 from chatapp.errors import ChatAppError, DiskFull
 from chatapp.home import model_folder, url_of
-from chatapp.identity.accounts import LINK_HOURS, Accounts
+from chatapp.identity.accounts import Accounts
+from chatapp.identity.tokens import LINK_HOURS
 from chatapp.knowledge.bases import Knowledge
 from chatapp.settings import BUILTIN, OFF, Settings, ssh_server
 from chatapp.storage.database import Database, open_database

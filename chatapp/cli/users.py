@@ -10,7 +10,7 @@ from chatapp.cli.service import url_here
 from chatapp.cli.start import existing_database
 from chatapp.cli.terminal import End, confirm, may_ask, out, plain, print_json, say, table
 from chatapp.errors import Forbidden, InvalidRequest, NotFound
-from chatapp.identity.accounts import LINK_HOURS
+from chatapp.identity.tokens import LINK_HOURS
 from chatapp.identity.users import Users
 from chatapp.knowledge.bases import Knowledge
 from chatapp.settings import Settings

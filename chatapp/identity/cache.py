@@ -1,7 +1,6 @@
-"""Values that cost a look-up and are asked for all the time: each is looked up once and kept for a moment, in this process.
+"""A TTL cache in this process; concurrent misses of a key share one lookup, and its failure.
 
-Who asks while somebody else is looking waits for that look-up, so that a burst of questions makes one, and fails with it. What
-was not found is not kept, nor is a look-up that failed.
+A lookup that finds nothing or fails is not cached.
 """
 
 from collections.abc import Callable, Hashable
@@ -15,50 +14,50 @@ V = TypeVar("V")
 
 
 @dataclass(slots=True, eq=False)
-class _Look(Generic[V]):
-    """One look-up: its end, what it found and until when that holds, or why it failed."""
+class _Lookup(Generic[V]):
+    """One lookup: whether it has ended, and its value with an expiry or its exception."""
 
     done: Event = field(default_factory=Event)
-    found: V | None = None
-    until: float = 0.0
+    value: V | None = None
+    expires_at: float = 0.0
     fault: Exception | None = None
 
 
-class Kept(Generic[K, V]):
+class TTLCache(Generic[K, V]):
     """At most `most` values, each for so many seconds."""
 
     def __init__(self, seconds: float, most: int) -> None:
         self._seconds = seconds
         self._most = most
-        self._looks: dict[K, _Look[V]] = {}
+        self._lookups: dict[K, _Lookup[V]] = {}
 
-    def get(self, key: K, look_up: Callable[[], V | None]) -> V | None:
-        """Return what is kept under a key, else what `look_up` finds."""
-        look = self._looks.get(key)
-        if look is not None and not look.done.is_set():
-            look.done.wait()
-            if look.fault is not None:  # a thousand that look again at once would only fail later
-                raise look.fault
-        if look is not None and look.found is not None and monotonic() < look.until:
-            return look.found
-        return self._look_up(key, look_up)
+    def get(self, key: K, load: Callable[[], V | None]) -> V | None:
+        """Return the cached value of a key, else what `load` returns."""
+        found = self._lookups.get(key)
+        if found is not None and not found.done.is_set():
+            found.done.wait()
+            if found.fault is not None:  # a thousand retries at once would only fail later
+                raise found.fault
+        if found is not None and found.value is not None and monotonic() < found.expires_at:
+            return found.value
+        return self._load(key, load)
 
     def clear(self) -> None:
-        """Forget everything, also what is being looked up just now: something has changed."""
-        self._looks.clear()
+        """Drop everything; lookups that are running are not cached either."""
+        self._lookups.clear()
 
-    def _look_up(self, key: K, look_up: Callable[[], V | None]) -> V | None:
-        if len(self._looks) >= self._most:
-            self._looks.clear()
-        look = self._looks[key] = _Look()
+    def _load(self, key: K, load: Callable[[], V | None]) -> V | None:
+        if len(self._lookups) >= self._most:
+            self._lookups.clear()
+        lookup = self._lookups[key] = _Lookup()
         try:
-            look.found = look_up()
-            look.until = monotonic() + self._seconds
-            return look.found
+            lookup.value = load()
+            lookup.expires_at = monotonic() + self._seconds
+            return lookup.value
         except Exception as fault:
-            look.fault = fault
+            lookup.fault = fault
             raise
         finally:
-            look.done.set()
-            if look.found is None and self._looks.get(key) is look:
-                del self._looks[key]
+            lookup.done.set()
+            if lookup.value is None and self._lookups.get(key) is lookup:
+                del self._lookups[key]

@@ -1,13 +1,13 @@
-"""How somebody's questions are asked where they do not say so themselves. A person's own values are a column of `users`."""
+"""Per-user chat defaults; a user's own values are a column of `users`."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    """The product's values, where nobody has set others. `temperature` None is the model's own."""
+    """The product's defaults. `temperature` None leaves it to the model."""
 
     temperature: float | None = None
     system_prompt: str = ""
-    max_length: int = 20  # earlier messages that go along
+    max_length: int = 20  # earlier messages sent to the model
     documents_only: bool = False

@@ -1,4 +1,4 @@
-"""The key of this installation: made on first start in the home folder (0600), used to encrypt suppliers' keys at rest."""
+"""The installation's key (0600, made at the first start), which encrypts suppliers' API keys."""
 
 import os
 from pathlib import Path
@@ -7,7 +7,7 @@ from cryptography.fernet import Fernet, InvalidToken
 
 
 class Secret:
-    """Encrypts short texts with authenticated encryption (Fernet)."""
+    """Authenticated encryption of short texts (Fernet)."""
 
     def __init__(self, home: Path) -> None:
         self._fernet = Fernet(_read_or_make(home / "secret.key"))
@@ -17,7 +17,7 @@ class Secret:
         return self._fernet.encrypt(text.encode())
 
     def decrypt(self, data: bytes) -> str:
-        """Decrypt; a text of another installation gives the empty text, as if no key had been kept."""
+        """Decrypt; return "" for a text that another installation's key encrypted."""
         try:
             return self._fernet.decrypt(data).decode()
         except InvalidToken:
@@ -27,7 +27,7 @@ class Secret:
 def _read_or_make(path: Path) -> bytes:
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        # Written whole under another name first: two workers that start at once must agree on one key.
+        # Linked only when complete: two workers that start at once must use one key.
         part = path.with_suffix(f".{os.getpid()}")
         with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
             file.write(Fernet.generate_key())

@@ -1,7 +1,7 @@
-"""Other people's accounts: who there is, and what only whoever runs the installation may do to them.
+"""Accounts of other people, as an operator manages them on the command line.
 
-What somebody does with an account of their own (sign in, password, tokens) is accounts.py. The administrator's account is not
-touched here: it is made by the first start.
+Users manage their own in accounts.py. The administrator's account is made by the first start and
+cannot be disabled or deleted here.
 """
 
 import secrets
@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session as Transaction
 
 from chatapp.errors import Forbidden, InvalidRequest, NotFound
-from chatapp.identity.accounts import LINK_HOURS, hash_of
+from chatapp.identity.tokens import LINK_HOURS, hash_of
 from chatapp.storage.database import Database
 from chatapp.storage.models import Token, User, new_id, now
 
@@ -28,12 +28,12 @@ class Users:
         self._database = database
 
     def all(self) -> list[dict[str, Any]]:
-        """Return everybody, in the order in which they came."""
+        """Return all accounts, oldest first."""
         query = select(User).order_by(User.created_at, User.name)
         return self._database.read(lambda t: [_json(user) for user in t.scalars(query)])
 
     def add(self, name: str) -> dict[str, Any]:
-        """Make an account without a password; raise InvalidRequest for a name that is taken or cannot be one."""
+        """Make an account without a password; raise InvalidRequest for a taken or invalid name."""
         name = " ".join(name.split())
         if not name or len(name) > MOST_NAME_CHARACTERS or not name.isprintable():
             raise InvalidRequest("name", "blank" if not name else "wrong")
@@ -52,7 +52,7 @@ class Users:
             raise InvalidRequest("name", "taken") from fault
 
     def new_link(self, name: str) -> str:
-        """Make a one-time sign-in link's secret for somebody; earlier links end. Raise NotFound, Forbidden where disabled."""
+        """Replace a one-time link; return its secret. Raise NotFound, Forbidden if disabled."""
         secret = secrets.token_urlsafe(32)
 
         def issue(t: Transaction) -> None:
@@ -73,7 +73,7 @@ class Users:
         return secret
 
     def forget_password(self, name: str) -> None:
-        """Take somebody's password away and sign all their browsers out; a link lets them choose another. Raise NotFound."""
+        """Remove a password and sign out all browsers; a link sets a new one. Raise NotFound."""
 
         def reset(t: Transaction) -> None:
             user = _find(t, name)
@@ -85,7 +85,7 @@ class Users:
         self._database.write(reset)
 
     def set_disabled(self, name: str, disabled: bool) -> None:
-        """Shut somebody out, or let them in again; what they have stays. Raise NotFound, Forbidden for an administrator."""
+        """Disable or enable an account, keeping its data; raise NotFound, Forbidden."""
 
         def change(t: Transaction) -> None:
             user = _not_admin(_find(t, name))
@@ -98,11 +98,11 @@ class Users:
         self._database.write(change)
 
     def deletable(self, name: str) -> str:
-        """Return the id of somebody who may be deleted; raise NotFound, Forbidden for an administrator."""
+        """Return the id of a deletable account; raise NotFound, Forbidden for an admin."""
         return self._database.read(lambda t: _not_admin(_find(t, name)).id)
 
     def delete(self, user_id: str) -> None:
-        """Delete an account with its chats and tokens. Their knowledge bases go first: `Knowledge.forget`."""
+        """Delete an account, its chats and tokens. Call `Knowledge.forget` first."""
         self._database.write(lambda t: t.execute(delete(User).where(User.id == user_id)) and None)
 
 

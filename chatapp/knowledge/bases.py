@@ -33,7 +33,10 @@ from chatapp.settings import Settings
 from chatapp.storage import threads
 from chatapp.storage.database import Database
 from chatapp.storage.models import Chunk, File, KnowledgeBase, new_id, now
-from chatapp.storage.paging import place
+from chatapp.storage.paging import Keyset
+
+LATEST_FIRST = Keyset("files", File.created_at, File.id, descending=True)
+IN_READING_ORDER = Keyset("chunks", Chunk.ordinal)
 
 
 class Knowledge:
@@ -179,20 +182,13 @@ class Knowledge:
         self, user_id: str, base_id: str, after: str | None = None, limit: int = 200
     ) -> tuple[list[dict[str, Any]], str | None]:
         """Return a page of a base's files, latest first, and the cursor of the next page."""
-        skip = place(after)
 
-        def page(t: Session) -> list[dict[str, Any]]:
+        def page(t: Session) -> tuple[list[dict[str, Any]], str | None]:
             base = readable_base(t, user_id, base_id)
-            query = (
-                files_of(base)
-                .order_by(File.created_at.desc(), File.id)
-                .offset(skip)
-                .limit(limit + 1)
-            )
-            return [file_json(file) for file in t.scalars(query)]
+            found, following = LATEST_FIRST.page(t, files_of(base), after, limit)
+            return [file_json(file) for file in found], following
 
-        rows = self._database.read(page)
-        return rows[:limit], str(skip + limit) if len(rows) > limit else None
+        return self._database.read(page)
 
     def file(self, user_id: str, base_id: str, file_id: str) -> dict[str, Any]:
         """Return one file; raise NotFound."""
@@ -243,24 +239,16 @@ class Knowledge:
         self, user_id: str, base_id: str, file_id: str, after: str | None = None, limit: int = 50
     ) -> tuple[list[dict[str, Any]], str | None]:
         """Return a page of a file's chunks in reading order, and the cursor of the next page."""
-        first = place(after)
 
-        def page(t: Session) -> list[dict[str, Any]]:
+        def page(t: Session) -> tuple[list[dict[str, Any]], str | None]:
             file = find_file(t, readable_base(t, user_id, base_id), file_id)
-            query = (
-                select(Chunk)
-                .where(Chunk.file_id == file.id, Chunk.ordinal >= first)
-                .order_by(Chunk.ordinal)
-                .limit(limit + 1)
-            )
-            return (
-                [chunk_json(chunk) for chunk in t.scalars(query)]
-                if file.status in SEARCHABLE
-                else []
-            )
+            if file.status not in SEARCHABLE:
+                return [], None
+            query = select(Chunk).where(Chunk.file_id == file.id)
+            found, following = IN_READING_ORDER.page(t, query, after, limit)
+            return [chunk_json(chunk) for chunk in found], following
 
-        rows = self._database.read(page)
-        return rows[:limit], str(first + limit) if len(rows) > limit else None
+        return self._database.read(page)
 
     # --- searching
 

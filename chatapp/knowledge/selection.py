@@ -9,10 +9,10 @@ from sqlalchemy import bindparam, or_, select
 from sqlalchemy.orm import Session
 
 from chatapp.errors import NotFound
-from chatapp.storage.models import Base
+from chatapp.storage.models import KnowledgeBase
 
 # Prepared once: storing a turn waits for them.
-_bases = Base.metadata.tables["knowledge_bases"]
+_bases = KnowledgeBase.__table__
 _SHOWN = select(_bases.c.id, _bases.c.number, _bases.c.name)
 _BUNDLED = _SHOWN.where(_bases.c.bundled.is_not(None)).order_by(_bases.c.number)
 _READABLE = _SHOWN.where(

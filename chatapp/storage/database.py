@@ -1,17 +1,27 @@
 """The only place where a transaction begins.
 
-`read(fn)` and `write(fn)` begin, run `fn(session)` and end a transaction; `fn` returns plain values. In a gevent worker
-SQLite's calls happen in threads of our own, since one that waits for a lock would hold every stream of the worker: a
-locked database froze the hub for 3 s through a session in a view, 6 ms this way. PostgreSQL's driver yields by itself.
+`read(fn)` and `write(fn)` begin, run `fn(session)` and end a transaction; `fn` returns plain
+values. In a gevent worker SQLite's calls run in native threads: one that waits for a lock would
+block the hub, and with it every stream of the worker (measured: 3 s through a session in a view,
+6 ms this way). PostgreSQL's driver yields by itself.
 
-Writes BEGIN IMMEDIATE: a deferred transaction that reads and then writes fails at once when another writer was in between,
-whatever the busy time-out. They queue in one thread, so that one process never waits for itself inside SQLite. What comes
-in bursts, the questions, is written by `write_together`: those that wait share a transaction.
+Writes BEGIN IMMEDIATE: a deferred transaction that reads and then writes fails at once when another
+connection wrote in between, whatever the busy time-out. A process has one writer thread, so it
+never waits for itself inside SQLite. `write_batched` joins bursts of questions into few
+transactions.
+
+The writer's commits do not checkpoint the WAL in a gevent worker, since each checkpoint syncs to
+disk three times; a thread and connection of their own do (`_Checkpoints`).
 """
 
-from collections.abc import Callable
-from contextlib import suppress
+import functools
+import logging
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
 from threading import Condition
+from time import monotonic
 from typing import Any, TypeAlias, TypeVar
 
 import gevent
@@ -25,13 +35,21 @@ from sqlalchemy.pool import QueuePool
 from sqlalchemy.util.queue import Queue
 
 from chatapp.errors import DatabaseBusy
+from chatapp.settings import MB
+from chatapp.storage.threads import Outcome, outcome
+
+log = logging.getLogger("chatapp.storage")
 
 BUSY_SECONDS = 5
-CONNECT_SECONDS = (
-    10  # a host that swallows packets would be waited for by the system for two minutes
-)
+CONNECT_SECONDS = 10  # without it, a host that drops packets is waited for for two minutes
 READERS = 4
-MOST_TOGETHER = 32  # functions in one transaction: others wait for the lock meanwhile
+MOST_BATCHED = 32  # writes in one transaction: everything else waits for the lock meanwhile
+# The first commit after a completed checkpoint syncs the WAL's new header, in the writer's thread.
+# So checkpoints are rare; four times SQLite's own threshold costs readers nothing measurable.
+CHECKPOINT_BYTES = 16 * MB
+MOST_WAL_BYTES = 64 * MB  # beyond, a checkpoint holds writers back until the WAL is empty
+CHECKPOINT_PAUSE_SECONDS = 1
+CHECKPOINT_LOCK_SECONDS = 0.1
 
 T = TypeVar("T")
 Write: TypeAlias = Callable[[Session], Any]
@@ -41,115 +59,59 @@ class Database:
     """An engine and the two ways to use it."""
 
     def __init__(self, engine: Engine) -> None:
-        configure_mappers()  # under a lock of its own, so not in the first threads that ask (see `_Pool`)
+        # It takes a lock of gevent's, which the first threads must not wait for (see `_Pool`).
+        configure_mappers()
         self.engine = engine
         self.sqlite = engine.dialect.name == "sqlite"
-        pooled = self.sqlite and is_module_patched("socket")
+        pooled = self.sqlite and _in_gevent_worker()
         self._readers = ThreadPool(READERS) if pooled else None
         self._writer = ThreadPool(1) if pooled else None
-        self._waiting: list[tuple[Write, AsyncResult[Any]]] = []
-        self._writing = False
-        self._met = not pooled
+        self._checkpoints = _Checkpoints(engine) if pooled else None
+        self._batch: list[tuple[Write, AsyncResult[Any]]] = []
+        self._batching = False
+        self._connected = not pooled
 
     def read(self, fn: Callable[[Session], T]) -> T:
-        """Run `fn` in a transaction that is rolled back; raise DatabaseBusy where the database stays locked."""
-        return self._within(self._readers, fn, False)
+        """Run `fn` in a transaction that is rolled back; raise DatabaseBusy if it stays locked."""
+        if self._readers is None:
+            return self._read(fn)
+        self._connect_once()
+        return self._readers.apply(outcome, (functools.partial(self._read, fn),)).get()  # type: ignore[no-any-return]
 
     def write(self, fn: Callable[[Session], T]) -> T:
-        """Run `fn` in a transaction that is committed; raise DatabaseBusy where the database stays locked."""
-        return self._within(self._writer, fn, True)
-
-    def write_later(self, fn: Write) -> None:
-        """Run `fn` as `write` does, but let nobody wait for it: a note that may be lost where the database stays locked."""
+        """Run `fn` in a transaction that is committed; raise DatabaseBusy if it stays locked."""
         if self._writer is None:
-            self._note(fn)
+            return self._write(fn)
+        self._connect_once()
+        ended = self._writer.apply(outcome, (functools.partial(self._write, fn),))
+        self._checkpoint_if_large()
+        return ended.get()  # type: ignore[no-any-return]
+
+    def write_in_background(self, fn: Write) -> None:
+        """Run `fn` as `write` does, do not wait, and drop it if the database stays locked."""
+        if self._writer is None:
+            self._write_or_drop(fn)
         else:
-            gevent.spawn(self._note, fn)
+            gevent.spawn(self._write_or_drop, fn)
 
-    def write_together(self, fn: Callable[[Session], T]) -> T:
-        """Run `fn` as `write` does, in one transaction with others that wait: a burst is a few transactions.
+    def write_batched(self, fn: Callable[[Session], T]) -> T:
+        """Run `fn` as `write` does, in one transaction with other callers that wait.
 
-        `fn` speaks of tables, not of objects, and may run twice: where one fails, all are undone and each runs alone.
+        `fn` uses Core statements, no ORM objects, and may run twice: if one function of a batch
+        fails, the transaction is rolled back and each runs in its own.
         """
         if self._writer is None:
             return self.write(fn)
-        self._meet()
+        self._connect_once()
         result: AsyncResult[T] = AsyncResult()
-        self._waiting.append((fn, result))
-        if not self._writing:
-            self._writing = True
-            gevent.spawn(self._write_waiting, self._writer)
+        self._batch.append((fn, result))
+        if not self._batching:
+            self._batching = True
+            gevent.spawn(self._write_batches, self._writer)
         return result.get()  # type: ignore[no-any-return]
 
-    def _write_waiting(self, writer: ThreadPool) -> None:
-        try:
-            while self._waiting:
-                batch, self._waiting = self._waiting[:MOST_TOGETHER], self._waiting[MOST_TOGETHER:]
-                try:
-                    ends = writer.apply(self._run_together, ([fn for fn, _ in batch],))
-                except BaseException as broken:  # the threads are gone; nobody is to wait for them
-                    ends = [(None, broken)] * len(batch)
-                for (_, result), (value, fault) in zip(batch, ends, strict=True):
-                    result.set(value) if fault is None else result.set_exception(fault)
-        finally:
-            self._writing = False
-
-    def _run_together(self, fns: list[Write]) -> list[tuple[Any, BaseException | None]]:
-        """Return what each function returned or raised."""
-        if len(fns) > 1:
-            try:
-                return [
-                    (value, None)
-                    for value in self._run(lambda session: [fn(session) for fn in fns], True)
-                ]
-            except DatabaseBusy as fault:
-                return [(None, fault) for _ in fns]
-            except Exception:  # noqa: S110 - whose it was shows when each runs alone
-                pass
-        return [self._caught(fn, True) for fn in fns]
-
-    def _note(self, fn: Write) -> None:
-        with suppress(DatabaseBusy):
-            self.write(fn)
-
-    def _within(self, pool: ThreadPool | None, fn: Callable[[Session], T], writes: bool) -> T:
-        if pool is None:
-            return self._run(fn, writes)
-        self._meet()
-        value, fault = pool.apply(self._caught, (fn, writes))
-        if fault is not None:
-            raise fault
-        return value  # type: ignore[no-any-return]
-
-    def _meet(self) -> None:
-        """Connect once before the threads do: SQLAlchemy guards the first connection by a lock of gevent's (see `_Pool`)."""
-        if not self._met:
-            self._run(lambda _: None, False)
-            self._met = True
-
-    def _caught(self, fn: Write, writes: bool) -> tuple[Any, Exception | None]:
-        """Return what `fn` returned or raised: gevent prints what a thread raises, though somebody waits to catch it."""
-        try:
-            return self._run(fn, writes), None
-        except Exception as fault:
-            return None, fault
-
-    def _run(self, fn: Callable[[Session], T], writes: bool) -> T:
-        try:
-            with Session(self.engine, expire_on_commit=False) as session:
-                session.connection(execution_options={"chatapp_writes": writes})
-                result = fn(session)
-                if writes:
-                    session.commit()
-                return result
-        except OperationalError as fault:
-            # SQLite held by another process, or a PostgreSQL that is away: both may be back in a moment.
-            if not self.sqlite or "locked" in str(fault.orig):
-                raise DatabaseBusy from fault
-            raise
-
-    def alone(self, session: Session, name: str) -> None:
-        """Let no other write under this name run beside the transaction; on SQLite there never is one."""
+    def advisory_lock(self, session: Session, name: str) -> None:
+        """Serialize transactions that use this name; on SQLite there is one writer anyway."""
         if not self.sqlite:
             session.execute(text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": name})
 
@@ -158,11 +120,131 @@ class Database:
         for pool in (self._readers, self._writer):
             if pool is not None:
                 pool.kill()
+        if self._checkpoints is not None:
+            self._checkpoints.close()
         self.engine.dispose()
+
+    def _write_batches(self, writer: ThreadPool) -> None:
+        try:
+            while self._batch:
+                batch, self._batch = self._batch[:MOST_BATCHED], self._batch[MOST_BATCHED:]
+                try:
+                    ends = writer.apply(self._write_batch, ([fn for fn, _ in batch],))
+                except BaseException as broken:  # the threads are gone: no caller may wait for ever
+                    ends = [Outcome(fault=broken)] * len(batch)
+                self._checkpoint_if_large()
+                for (_, result), end in zip(batch, ends, strict=True):
+                    if end.fault is None:
+                        result.set(end.value)
+                    else:
+                        result.set_exception(end.fault)
+        finally:
+            self._batching = False
+
+    def _write_batch(self, fns: list[Write]) -> list[Outcome]:
+        """Return what each function returned or raised."""
+        if len(fns) > 1:
+            try:
+                values = self._write(lambda session: [fn(session) for fn in fns])
+                return [Outcome(value) for value in values]
+            except DatabaseBusy as fault:
+                return [Outcome(fault=fault) for _ in fns]
+            except Exception:  # noqa: S110 - running each alone shows whose it was
+                pass
+        return [outcome(functools.partial(self._write, fn)) for fn in fns]
+
+    def _write_or_drop(self, fn: Write) -> None:
+        with suppress(DatabaseBusy):
+            self.write(fn)
+
+    def _connect_once(self) -> None:
+        """Connect before the threads do: the first connection is guarded by a gevent lock."""
+        if not self._connected:
+            self._read(lambda _: None)
+            self._connected = True
+
+    def _checkpoint_if_large(self) -> None:
+        if self._checkpoints is not None:
+            self._checkpoints.start_if_large()
+
+    def _read(self, fn: Callable[[Session], T]) -> T:
+        with self._transaction(writes=False) as session:
+            return fn(session)
+
+    def _write(self, fn: Callable[[Session], T]) -> T:
+        with self._transaction(writes=True) as session:
+            result = fn(session)
+            session.commit()
+            return result
+
+    @contextmanager
+    def _transaction(self, *, writes: bool) -> Iterator[Session]:
+        try:
+            with Session(self.engine, expire_on_commit=False) as session:
+                session.connection(execution_options={"chatapp_writes": writes})
+                yield session
+        except OperationalError as fault:
+            # Another process holds SQLite's lock, or PostgreSQL is away: both may pass.
+            if not self.sqlite or "locked" in str(fault.orig):
+                raise DatabaseBusy from fault
+            raise
+
+
+class _Checkpoints:
+    """Copies a large WAL into the database file, beside the writer's commits.
+
+    A checkpoint syncs the WAL and the database file. SQLite runs it inside the commit that passes
+    1,000 pages, and on a disk whose sync takes 1 s that commit took 3 s (docs/decisions.md).
+    `journal_size_limit=0` makes the file's size say how much there is to copy.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._threads = ThreadPool(1)
+        self._file = str(engine.url.database)
+        self._wal = Path(f"{self._file}-wal")
+        self._running = False
+        self._pause_until = 0.0
+
+    def start_if_large(self) -> None:
+        """Begin a checkpoint if one is due; do not wait for it."""
+        if self._running or monotonic() < self._pause_until or self._size() < CHECKPOINT_BYTES:
+            return
+        self._running = True
+        self._threads.spawn(self._run)
+
+    def close(self) -> None:
+        """End the thread. SQLite itself checkpoints when the last connection closes."""
+        self._threads.kill()
+
+    def _size(self) -> int:
+        try:
+            return self._wal.stat().st_size
+        except FileNotFoundError:
+            return 0
+
+    def _run(self) -> None:
+        try:
+            with closing(
+                sqlite3.connect(self._file, timeout=CHECKPOINT_LOCK_SECONDS, isolation_level=None)
+            ) as connection:
+                # Writers go on. If none wrote meanwhile, the next write begins the WAL anew, and
+                # else the next checkpoint has little to copy.
+                connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+                if self._size() > MOST_WAL_BYTES:
+                    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        except sqlite3.Error:
+            log.warning("checkpoint failed", exc_info=True)
+        finally:
+            self._pause_until = monotonic() + CHECKPOINT_PAUSE_SECONDS
+            self._running = False
+
+
+def _in_gevent_worker() -> bool:
+    return bool(is_module_patched("socket"))
 
 
 class _Queue(Queue[Any]):
-    """A pool's queue whose lock is the system's."""
+    """A pool's queue with a native lock."""
 
     def __init__(self, maxsize: int = 0, use_lifo: bool = False) -> None:
         super().__init__(maxsize, use_lifo)
@@ -171,9 +253,10 @@ class _Queue(Queue[Any]):
 
 
 class _Pool(QueuePool):
-    """Connections for threads of our own: their locks must not be gevent's, whose waiting thread may never be woken by another.
+    """A pool for native threads, whose locks must not be gevent's.
 
-    Nothing waits or switches while it holds one of these, so the hub cannot be held by them either.
+    A thread that waits for a gevent lock may never be woken by another thread. Nothing blocks or
+    switches while it holds one of these locks, so they cannot block the hub either.
     """
 
     _queue_class = _Queue
@@ -195,7 +278,7 @@ def engine_options(url: str) -> dict[str, Any]:
             "connect_args": patience,
         }
     return {
-        "hide_parameters": True,  # an exception must not carry a question into the log
+        "hide_parameters": True,  # keeps questions out of logged exceptions
         "poolclass": _Pool,
         "pool_size": READERS + 1,
         "max_overflow": 2,
@@ -204,19 +287,23 @@ def engine_options(url: str) -> dict[str, Any]:
 
 
 def prepare_engine(engine: Engine) -> None:
-    """Make SQLite behave: WAL, busy time-out, foreign keys, and transactions that begin when we say so."""
+    """Set SQLite's pragmas, and let `Database` alone begin transactions."""
     if engine.dialect.name != "sqlite":
         return
 
     @event.listens_for(engine, "connect")
     def _connect(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # pysqlite must not begin by itself
-        for pragma in (
+        pragmas = [
             "journal_mode=WAL",
             "synchronous=NORMAL",
             "foreign_keys=ON",
             f"busy_timeout={BUSY_SECONDS * 1000}",
-        ):
+            "journal_size_limit=0",  # the WAL shrinks when it begins anew, see `_Checkpoints`
+        ]
+        if _in_gevent_worker():
+            pragmas.append("wal_autocheckpoint=0")
+        for pragma in pragmas:
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")
@@ -226,7 +313,7 @@ def prepare_engine(engine: Engine) -> None:
 
 
 def open_database(url: str) -> Database:
-    """Open a database on its own, for the processes that serve no pages."""
+    """Open a database without Flask: for the document worker and the command line."""
     engine = create_engine(url, **engine_options(url))
     prepare_engine(engine)
     return Database(engine)

@@ -1,4 +1,4 @@
-"""Bring the database to the newest shape: once per start, under a lock, with a copy of an SQLite file put aside first."""
+"""Database migrations: once per start, under a lock, after a copy of an SQLite file."""
 
 import fcntl
 import sqlite3
@@ -15,12 +15,12 @@ from chatapp.storage.database import engine_options, prepare_engine
 from chatapp.storage.models import db
 
 FOLDER = Path(__file__).parents[2] / "migrations"
-POSTGRES_LOCK = 7_240_119  # any number that nobody else takes
+POSTGRES_LOCK = 7_240_119  # any number that no other program uses
 COPIES_KEPT = 3
 
 
 def migrate(settings: Settings, folder: Path = FOLDER) -> None:
-    """Apply the migrations that are missing. Safe to call from many processes at once. Raises DatabaseNewer."""
+    """Apply missing migrations; safe from many processes at once. Raises DatabaseNewer."""
     app = Flask("chatapp.storage.migrate")
     app.config["SQLALCHEMY_DATABASE_URI"] = settings.sql_url
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(settings.sql_url)
@@ -41,7 +41,7 @@ def migrate(settings: Settings, folder: Path = FOLDER) -> None:
 
 
 def attach(app: Flask, folder: Path = FOLDER) -> None:
-    """Give an app Flask-Migrate. Loaded here and not above: Alembic takes half a second, and most starts have nothing to do."""
+    """Add Flask-Migrate to an app. Alembic takes half a second to import, so only when needed."""
     from flask_migrate import Migrate
 
     Migrate(app, db, directory=str(folder), render_as_batch=True)
@@ -54,7 +54,7 @@ def _upgrade(folder: Path) -> None:
 
 
 def _known_revisions(folder: Path) -> list[str]:
-    """Return our revisions, oldest first: they are numbered, and their files begin with the number."""
+    """Return our revisions, oldest first; their file names begin with the number."""
     return sorted(path.name.partition("_")[0] for path in (folder / "versions").glob("[0-9]*.py"))
 
 
@@ -81,7 +81,7 @@ def _lock(settings: Settings, engine: Engine) -> Iterator[None]:
 
 
 def _copy_aside(file: Path, revision: str) -> None:
-    """Copy by SQLite's own backup: a live WAL file must not be copied as bytes."""
+    """Copy with SQLite's backup API: copying a live WAL database as bytes corrupts it."""
     folder = file.parent / "backups"
     folder.mkdir(exist_ok=True)
     target = folder / f"{file.stem}-before-{revision}.db"

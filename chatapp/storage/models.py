@@ -1,12 +1,13 @@
-"""The tables, and nothing else: no logic, no queries, no session.
+"""The tables: no logic, no queries, no session.
 
-Ids are UUIDs as text; times are UTC without zone, as every database here stores them; JSON columns hold what wire.md shows.
-The lexical index (FTS5 on SQLite) is no model: `knowledge/lexical.py` owns it and Alembic leaves it alone.
+Ids are UUIDs as text; times are UTC without zone, as every database here stores them; JSON columns
+hold what the API shows. The lexical index (FTS5 on SQLite) is no model: `knowledge/search/` owns
+it, and Alembic leaves it alone.
 """
 
 import uuid
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import (
@@ -16,44 +17,54 @@ from sqlalchemy import (
     LargeBinary,
     MetaData,
     String,
+    Table,
     Text,
     UniqueConstraint,
 )
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, registry
 
 ID = String(36)
 
 
 class Base(DeclarativeBase):
-    """Named constraints, so that migrations can change them on every database."""
+    """What the models share: constraint names, so that migrations can change them anywhere."""
 
-    metadata = MetaData(
-        naming_convention={
-            "ix": "ix_%(column_0_N_label)s",
-            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-            "pk": "pk_%(table_name)s",
-        }
+    # In a registry of its own: Flask-SQLAlchemy's subclass inherits `registry`, and SQLAlchemy
+    # refuses a class that has both `registry` and `type_annotation_map`.
+    registry = registry(
+        metadata=MetaData(
+            naming_convention={
+                "ix": "ix_%(column_0_N_label)s",
+                "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+                "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+                "pk": "pk_%(table_name)s",
+            }
+        ),
+        type_annotation_map={dict[str, Any]: JSON, list[Any]: JSON},
     )
-    type_annotation_map = {dict[str, Any]: JSON, list[Any]: JSON}
+    __table__: ClassVar[Table]  # so that `Message.__table__.c.id` has a type
 
 
-# Flask-SQLAlchemy brings the engines and the migrations; the models stay SQLAlchemy's own typed kind on one metadata.
-db = SQLAlchemy(metadata=Base.metadata)
+db = SQLAlchemy(model_class=Base)
+
+if TYPE_CHECKING:  # db.Model has no type that mypy knows
+    Model = Base
+else:
+    Model = db.Model
 
 
 def new_id() -> str:
-    """Make an id."""
+    """Return a new id, a UUID as text."""
     return str(uuid.uuid4())
 
 
 def now() -> datetime:
-    """The time as it is stored: UTC, without zone."""
+    """Return the current time as it is stored: UTC, without zone."""
     return datetime.now(UTC).replace(tzinfo=None)
 
 
-class User(Base):
-    """Somebody who owns things."""
+class User(Model):
+    """A user account."""
 
     __tablename__ = "users"
     id: Mapped[str] = mapped_column(ID, primary_key=True, default=new_id)
@@ -61,15 +72,12 @@ class User(Base):
     password_hash: Mapped[str | None] = mapped_column(String(255))
     role: Mapped[str] = mapped_column(String(16), default="user")
     disabled: Mapped[bool] = mapped_column(default=False)
-    language: Mapped[str | None] = mapped_column(String(8))
-    defaults: Mapped[dict[str, Any]] = mapped_column(
-        default=dict
-    )  # those of defaults.py that they have set
+    defaults: Mapped[dict[str, Any]] = mapped_column(default=dict)  # the set fields of Defaults
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 
-class Token(Base):
-    """A secret that stands for a user, kept as its SHA-256: a browser's login, a personal token or a one-time link."""
+class Token(Model):
+    """The SHA-256 of a secret that stands for a user: login, personal token, one-time link."""
 
     __tablename__ = "tokens"
     id: Mapped[str] = mapped_column(ID, primary_key=True, default=new_id)
@@ -82,8 +90,8 @@ class Token(Base):
     used_at: Mapped[datetime | None]
 
 
-class Supplier(Base):
-    """Where models are had. The key is encrypted and bound to the base URL."""
+class Supplier(Model):
+    """A supplier of models. The key is encrypted and bound to the base URL."""
 
     __tablename__ = "suppliers"
     id: Mapped[str] = mapped_column(ID, primary_key=True, default=new_id)
@@ -97,7 +105,7 @@ class Supplier(Base):
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 
-class Session(Base):
+class Session(Model):
     """A conversation: a tree of messages. Kind is chat, temporary or api."""
 
     __tablename__ = "sessions"
@@ -116,7 +124,7 @@ class Session(Base):
     __table_args__ = (Index("ix_sessions_user_updated", "user_id", "kind", "updated_at"),)
 
 
-class Message(Base):
+class Message(Model):
     """A question or an answer. `shape` keeps the runs of an answer's log."""
 
     __tablename__ = "messages"
@@ -147,8 +155,8 @@ class Message(Base):
     __table_args__ = (UniqueConstraint("user_id", "client_message_id"),)
 
 
-class Run(Base):
-    """A live answer: who writes it, its heartbeat, and whether a stop was asked for. Gone when the answer has ended."""
+class Run(Model):
+    """A live answer: owner, heartbeat, stop request. Deleted when the answer ends."""
 
     __tablename__ = "runs"
     message_id: Mapped[str] = mapped_column(
@@ -163,8 +171,8 @@ class Run(Base):
     started_at: Mapped[datetime] = mapped_column(default=now)
 
 
-class Segment(Base):
-    """What a live answer gained in one flush, from `start` on; compacted into the message at the end."""
+class Segment(Model):
+    """Events of one flush, from position `start`; merged into the message at the end."""
 
     __tablename__ = "segments"
     message_id: Mapped[str] = mapped_column(
@@ -174,8 +182,8 @@ class Segment(Base):
     events: Mapped[list[Any]]
 
 
-class KnowledgeBase(Base):
-    """Files that are searched together. `number` marks its tokens in the lexical index; `owner` None is the bundled manual."""
+class KnowledgeBase(Model):
+    """Files that are searched together. `number` marks its tokens in the lexical index."""
 
     __tablename__ = "knowledge_bases"
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
@@ -186,23 +194,18 @@ class KnowledgeBase(Base):
     name: Mapped[str] = mapped_column(String(200))
     description: Mapped[str] = mapped_column(Text, default="")
     bundled: Mapped[str | None] = mapped_column(String(80), unique=True)
-    fingerprint: Mapped[dict[str, Any] | None] = mapped_column(
-        JSON(none_as_null=True)
-    )  # what made its vectors
-    target: Mapped[dict[str, Any] | None] = mapped_column(
-        JSON(none_as_null=True)
-    )  # what is to make them anew
+    # The embedder that made its vectors, and the one that is to replace them.
+    fingerprint: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    target: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     collection: Mapped[str | None] = mapped_column(String(80))  # its vectors in Chroma
-    changed: Mapped[int] = mapped_column(default=0)  # goes up with each change of its vectors,
-    indexed: Mapped[int] = mapped_column(
-        default=0
-    )  # and this far Chroma has followed; -1: nobody knows
+    changed: Mapped[int] = mapped_column(default=0)  # incremented by each change of its vectors
+    indexed: Mapped[int] = mapped_column(default=0)  # `changed` as Chroma has it; -1: unknown
     chunks: Mapped[int] = mapped_column(default=0)
     tokens: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 
-class File(Base):
+class File(Model):
     """An uploaded document, and the job that reads it: status, lease, attempts, progress (0..1)."""
 
     __tablename__ = "files"
@@ -219,9 +222,8 @@ class File(Base):
     progress: Mapped[float] = mapped_column(default=0.0)
     pages: Mapped[int | None]
     chunks: Mapped[int] = mapped_column(default=0)
-    embedded: Mapped[str | None] = mapped_column(
-        String(64)
-    )  # the fingerprint under which all its chunks have vectors
+    # The fingerprint under which all its chunks have vectors.
+    embedded: Mapped[str | None] = mapped_column(String(64))
     error: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     attempts: Mapped[int] = mapped_column(default=0)
     lease_owner: Mapped[str | None] = mapped_column(String(80))
@@ -230,8 +232,8 @@ class File(Base):
     __table_args__ = (UniqueConstraint("knowledge_base_id", "sha256"), Index("ix_files_md5", "md5"))
 
 
-class FileText(Base):
-    """The whole normalised text of a file, which all offsets count in, and where its pages begin."""
+class FileText(Model):
+    """The normalised text of a file, which all offsets refer to, and its page starts."""
 
     __tablename__ = "file_texts"
     file_id: Mapped[str] = mapped_column(
@@ -241,8 +243,8 @@ class FileText(Base):
     pages: Mapped[list[Any]] = mapped_column(default=list)
 
 
-class Chunk(Base):
-    """A piece of a document: offsets in code points of the file's text, page, heading path."""
+class Chunk(Model):
+    """A piece of a document; offsets count code points of the file's text."""
 
     __tablename__ = "chunks"
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
@@ -253,11 +255,11 @@ class Chunk(Base):
     page: Mapped[int | None]
     heading: Mapped[str] = mapped_column(Text, default="")
     text: Mapped[str] = mapped_column(Text)
-    # An id is never given twice: Chroma may still hold the vector of a chunk that is gone.
+    # Ids are never reused: Chroma may still hold the vector of a deleted chunk.
     __table_args__ = (UniqueConstraint("file_id", "ordinal"), {"sqlite_autoincrement": True})
 
 
-class Vector(Base):
+class Vector(Model):
     """A chunk's embedding under one fingerprint: little-endian float32."""
 
     __tablename__ = "vectors"
@@ -268,8 +270,8 @@ class Vector(Base):
     embedding: Mapped[bytes] = mapped_column(LargeBinary)
 
 
-class Term(Base):
-    """In how many chunks of a base a token stands; lets a database without FTS5 score alike."""
+class Term(Model):
+    """How many chunks of a base contain a token; for BM25 where there is no FTS5."""
 
     __tablename__ = "terms"
     base: Mapped[int] = mapped_column(

@@ -1,32 +1,47 @@
-"""Native and hashing work off the hub, in a pool of our own: gevent's own also serves DNS, and must not queue behind us."""
+"""Native threads for hashing and native libraries, so that they do not block the hub.
+
+The pools are our own: gevent's own pool also resolves host names, which must not queue behind us.
+"""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from gevent.monkey import is_module_patched
 from gevent.threadpool import ThreadPool
 
-WORK, PASSWORDS = "work", "passwords"  # who guesses passwords must not keep answers waiting
+WORK, PASSWORDS = "work", "passwords"  # password guessing must not delay answers
 THREADS = {WORK: 4, PASSWORDS: 1}
 T = TypeVar("T")
 _pools: dict[str, ThreadPool] = {}
 
 
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a function returned, or the exception it raised."""
+
+    value: Any = None
+    fault: BaseException | None = None
+
+    def get(self) -> Any:
+        """Return the value, or raise the exception."""
+        if self.fault is not None:
+            raise self.fault
+        return self.value
+
+
+def outcome(fn: Callable[[], Any]) -> Outcome:
+    """Run `fn` and catch what it raises: gevent prints exceptions that leave a thread."""
+    try:
+        return Outcome(fn())
+    except Exception as fault:
+        return Outcome(fault=fault)
+
+
 def run(fn: Callable[[], T], pool: str = WORK) -> T:
-    """Run `fn` in a thread and wait for it without holding the hub; outside a gevent worker simply run it."""
+    """Run `fn` in a thread without blocking the hub; outside a gevent worker, call it."""
     if not is_module_patched("socket"):
         return fn()
     if pool not in _pools:
         _pools[pool] = ThreadPool(THREADS[pool])
-    value, fault = _pools[pool].apply(_caught, (fn,))
-    if fault is not None:
-        raise fault
-    return value  # type: ignore[no-any-return]
-
-
-def _caught(fn: Callable[[], Any]) -> tuple[Any, Exception | None]:
-    """Return what `fn` returned or raised: gevent prints what a thread raises, though somebody waits to catch it."""
-    try:
-        return fn(), None
-    except Exception as fault:
-        return None, fault
+    return _pools[pool].apply(outcome, (fn,)).get()  # type: ignore[no-any-return]

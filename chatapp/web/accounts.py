@@ -7,7 +7,9 @@ from flask import Response, g, jsonify, make_response, request
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import ConfigDict, Field, model_validator
 
-from chatapp.identity.accounts import ADMIN, LOGIN_DAYS, Person
+from chatapp.identity.accounts import ADMIN
+from chatapp.identity.person import Person
+from chatapp.identity.tokens import LOGIN_DAYS
 from chatapp.settings import BUILTIN, OFF
 from chatapp.web.fields import Input
 from chatapp.web.openapi import operation_id
@@ -173,19 +175,19 @@ def set_password(body: PasswordBody) -> tuple[str, int]:
 @bp.get("/tokens", responses={200: Page[Token]})
 def list_tokens() -> Any:
     """List personal tokens, without their secrets."""
-    return jsonify(items=services().accounts.tokens(current_user()), next=None)
+    return jsonify(items=services().accounts.tokens.all(current_user()), next=None)
 
 
 @bp.post("/tokens", responses={201: NewToken})
 def create_token(body: TokenBody) -> Any:
     """Create a personal token; its secret is returned only once."""
-    return jsonify(services().accounts.create_token(current_user(), body.name)), 201
+    return jsonify(services().accounts.tokens.create(current_user(), body.name)), 201
 
 
 @bp.delete("/tokens/<token_id>")
 def delete_token(path: TokenPath) -> tuple[str, int]:
     """Revoke a personal token."""
-    services().accounts.delete_token(current_user(), path.token_id)
+    services().accounts.tokens.delete(current_user(), path.token_id)
     return "", 204
 
 
@@ -212,5 +214,4 @@ def _user(user: Person) -> dict[str, Any]:
         "name": user.name,
         "role": user.role,
         "has_password": user.has_password,
-        "language": user.language,
     }

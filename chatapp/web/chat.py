@@ -179,14 +179,14 @@ def _admitted() -> Iterator[Reader]:
 
 def _job(opened: Opened) -> Job:
     app = services()
-    choice, bases = opened.choice, opened.bases
-    assert choice is not None and opened.context is not None and opened.ask is not None
+    resolved, bases = opened.resolved, opened.bases
+    assert resolved is not None and opened.context is not None and opened.ask is not None
 
     def build() -> Any:
-        model = app.suppliers.runnable(choice)
+        model = app.suppliers.runnable(resolved)
         if bases is None:
             return build_chain(model, None, None)
-        rewrite = leans_on_history if app.settings.rewrite and choice.endpoint else None
+        rewrite = leans_on_history if app.settings.rewrite and resolved.endpoint else None
         md5s = list(opened.md5s) or None
         return build_chain(
             model,
@@ -196,8 +196,10 @@ def _job(opened: Opened) -> Job:
         )
 
     names = ",".join(bases.ids) if bases else "-"
-    note = f"supplier={choice.supplier} model={choice.model} bases={names} request={g.request_id}"
-    supplier = choice.endpoint.label if choice.endpoint else choice.supplier
+    note = (
+        f"supplier={resolved.supplier} model={resolved.model} bases={names} request={g.request_id}"
+    )
+    supplier = resolved.endpoint.label if resolved.endpoint else resolved.supplier
     return Job(opened.context, opened.user_id, opened.ask, build, supplier, note)
 
 

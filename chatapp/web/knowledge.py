@@ -17,7 +17,8 @@ from chatapp.errors import ChatAppError, InvalidRequest, TooLarge
 from chatapp.knowledge import manual
 from chatapp.knowledge.ingest.originals import Incoming
 from chatapp.settings import MB
-from chatapp.web.fields import Id, Input, Md5s
+from chatapp.storage.paging import LONGEST_CURSOR
+from chatapp.web.fields import Input, Md5s
 from chatapp.web.openapi import operation_id
 from chatapp.web.refusals import error_json, stored_error_json
 from chatapp.web.request import current_user
@@ -74,7 +75,7 @@ class BaseChange(Input):
 class PageQuery(Input):
     """Which page of the list."""
 
-    after: Id | None = None
+    after: str | None = Field(None, max_length=LONGEST_CURSOR)
     limit: int = Field(200, ge=1, le=1000)
 
 

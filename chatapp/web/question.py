@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
-from chatapp.chat.suppliers import Wish
+from chatapp.chat.suppliers import ModelRequest
 from chatapp.chat.turns import Question
 from chatapp.identity.defaults import Defaults
 from chatapp.web.fields import Id, Ids, Input, Md5s
@@ -160,7 +160,7 @@ class ChatBody(Input):
             system_prompt=settings.system_prompt,
             max_length=settings.max_length,
             documents_only=settings.documents_only,
-            wish=Wish(
+            model_request=ModelRequest(
                 supplier=self.llm_config.supplier,
                 model=self.llm_config.model,
                 temperature=settings.temperature,

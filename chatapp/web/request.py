@@ -14,7 +14,7 @@ from flask.json.provider import DefaultJSONProvider
 
 from chatapp.errors import Forbidden, NotFound, Unauthorized
 from chatapp.i18n import choose_language
-from chatapp.identity.accounts import Person
+from chatapp.identity.person import Person
 from chatapp.web import origins, refusals
 from chatapp.web.services import services
 
@@ -87,7 +87,7 @@ def _begin() -> Any:
 def _authenticate() -> Person | None:
     accounts = services().accounts
     if secret := bearer():
-        return accounts.by_bearer(secret)
+        return accounts.tokens.by_bearer(secret)
     if g.cross_origin:  # only a token identifies a page of another origin
         return None
     cookie = request.cookies.get(LOGIN_COOKIE)
@@ -96,7 +96,7 @@ def _authenticate() -> Person | None:
         return accounts.administrator()
     if cookie:
         origins.refuse_cross_site()
-        return accounts.by_login(cookie)
+        return accounts.tokens.by_login(cookie)
     return None
 
 

@@ -9,6 +9,7 @@ from pydantic import Field
 from chatapp.chat.sessions import as_markdown, branch
 from chatapp.errors import InvalidRequest
 from chatapp.knowledge import manual
+from chatapp.storage.paging import LONGEST_CURSOR
 from chatapp.web.fields import Id, Ids, Input
 from chatapp.web.openapi import operation_id
 from chatapp.web.refusals import stored_error_json
@@ -28,14 +29,14 @@ bp = APIBlueprint(
 class ListQuery(Input):
     """Which page of the list."""
 
-    after: str | None = Field(default=None, max_length=80)
+    after: str | None = Field(default=None, max_length=LONGEST_CURSOR)
     limit: int = Field(default=50, ge=1, le=200)
 
 
 class MessagesQuery(Input):
     """Which page of the messages; all of them without a limit."""
 
-    after: Id | None = None
+    after: str | None = Field(default=None, max_length=LONGEST_CURSOR)
     limit: int | None = Field(default=None, ge=1, le=1000)
 
 
@@ -111,7 +112,7 @@ def export_session(path: SessionPath, query: ExportQuery) -> Any:
     The branch last shown as Markdown, or all branches as JSON.
     """
     session = services().sessions.read(current_user().id, path.session_id)
-    rows = services().sessions.messages(current_user().id, path.session_id, None, None)
+    rows, _ = services().sessions.messages(current_user().id, path.session_id, None, None)
     if query.format == "json":
         response = jsonify(session=session, messages=[_localized(row) for row in rows])
     else:
@@ -149,10 +150,9 @@ def delete_session(path: SessionPath) -> tuple[str, int]:
 @bp.get("/sessions/<session_id>/messages", responses={200: Page[Message]})
 def list_messages(path: SessionPath, query: MessagesQuery) -> Any:
     """List the messages of all branches, oldest first."""
-    rows = services().sessions.messages(
+    rows, following = services().sessions.messages(
         current_user().id, path.session_id, query.after, query.limit
     )
-    following = rows[-1]["id"] if query.limit and len(rows) == query.limit else None
     return jsonify(items=[_localized(row) for row in rows], next=following)
 
 

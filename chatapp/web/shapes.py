@@ -238,7 +238,6 @@ class User(BaseModel):
     name: str
     role: str
     has_password: bool
-    language: str | None
 
 
 class ChatDefaults(BaseModel):

@@ -12,7 +12,7 @@ from chatapp.chains.endpoint import Endpoint
 from chatapp.chains.models import PRESETS, Preset
 from chatapp.chains.models import preset as find_preset
 from chatapp.chat.supplier_options import merge
-from chatapp.chat.suppliers import Wish
+from chatapp.chat.suppliers import ModelRequest
 from chatapp.errors import ChatAppError, UpstreamAuth
 from chatapp.i18n import catalogue
 from chatapp.web.fields import Input
@@ -93,8 +93,10 @@ class SupplierTest(BaseModel):
 def list_models() -> Any:
     """List the models that can be chosen, and the default for a new session."""
     suppliers, user_id = services().suppliers, current_user().id
-    choice = services().database.read(lambda t: suppliers.choose(t, user_id, Wish(), Wish()))
-    default = {"supplier": choice.supplier, "model": choice.model}
+    resolved = services().database.read(
+        lambda t: suppliers.resolve(t, user_id, ModelRequest(), ModelRequest())
+    )
+    default = {"supplier": resolved.supplier, "model": resolved.model}
     return jsonify(items=suppliers.offered(), default=default, next=None)
 
 

@@ -8,14 +8,14 @@ import pytest
 
 from chatapp.chains.models import Models
 from chatapp.chat.answers import heartbeats, reap
-from chatapp.chat.suppliers import Choice, Suppliers, Wish
+from chatapp.chat.suppliers import ModelRequest, ResolvedModel, Suppliers
 from chatapp.chat.turns import Question
 from chatapp.errors import InvalidRequest, ModelGone, NoModel, NotFound
-from chatapp.identity.accounts import Person
+from chatapp.identity.person import Person
 from chatapp.identity.secrets import Secret
 from chatapp.web.services import Services
 
-Choose = Callable[[Wish, Wish], Choice]
+Choose = Callable[[ModelRequest, ModelRequest], ResolvedModel]
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def suppliers(services: Services) -> Suppliers:
 @pytest.fixture
 def choose(services: Services, admin: Person) -> Choose:
     return lambda asked, session: services.database.read(
-        lambda t: services.suppliers.choose(t, admin.id, asked, session)
+        lambda t: services.suppliers.resolve(t, admin.id, asked, session)
     )
 
 
@@ -39,8 +39,8 @@ def save(
 
 
 def test_without_suppliers_the_built_in_model_answers(suppliers: Suppliers, choose: Choose) -> None:
-    choice = choose(Wish(), Wish())
-    assert (choice.supplier, choice.model, choice.endpoint) == ("builtin", "extractive", None)
+    resolved = choose(ModelRequest(), ModelRequest())
+    assert (resolved.supplier, resolved.model, resolved.endpoint) == ("builtin", "extractive", None)
 
 
 def test_the_request_s_model_comes_before_the_session_s_before_the_first(
@@ -48,51 +48,51 @@ def test_the_request_s_model_comes_before_the_session_s_before_the_first(
 ) -> None:
     save(suppliers, "one", ["a", "b"])
     save(suppliers, "two", ["c"])
-    assert choose(Wish(), Wish()).model == "a"
-    assert choose(Wish(), Wish("two", "c")).model == "c"
-    assert choose(Wish("one", "b"), Wish("two", "c")).model == "b"
-    assert choose(Wish(model="c"), Wish()).supplier == "two"
-    assert choose(Wish("two"), Wish()).model == "c"
+    assert choose(ModelRequest(), ModelRequest()).model == "a"
+    assert choose(ModelRequest(), ModelRequest("two", "c")).model == "c"
+    assert choose(ModelRequest("one", "b"), ModelRequest("two", "c")).model == "b"
+    assert choose(ModelRequest(model="c"), ModelRequest()).supplier == "two"
+    assert choose(ModelRequest("two"), ModelRequest()).model == "c"
 
 
-def test_the_built_in_model_is_nobody_s_last_choice(
+def test_the_built_in_model_is_no_last_choice(
     services: Services, admin: Person, choose: Choose
 ) -> None:
     question = Question(text="q", bases=[])
     services.turns.open(admin.id, question)
     services.database.write(lambda t: reap(t, heartbeats(t)))
     save(services.suppliers, "one", ["a"])
-    assert choose(Wish(), Wish()).model == "a"
+    assert choose(ModelRequest(), ModelRequest()).model == "a"
     with pytest.raises(ModelGone):
-        choose(Wish("builtin", "nothing"), Wish())
+        choose(ModelRequest("builtin", "nothing"), ModelRequest())
 
 
 def test_a_preset_serves_without_being_saved_when_a_key_comes_along(
     suppliers: Suppliers, choose: Choose
 ) -> None:
-    choice = choose(Wish("deepseek", "deepseek-chat", api_key="sk-mine"), Wish())
-    assert choice.endpoint is not None
-    assert choice.endpoint.api_key == "sk-mine"
-    assert "deepseek" in choice.endpoint.base_url
+    resolved = choose(ModelRequest("deepseek", "deepseek-chat", api_key="sk-mine"), ModelRequest())
+    assert resolved.endpoint is not None
+    assert resolved.endpoint.api_key == "sk-mine"
+    assert "deepseek" in resolved.endpoint.base_url
     with pytest.raises(ModelGone):
-        choose(Wish("deepseek", "deepseek-chat"), Wish())
+        choose(ModelRequest("deepseek", "deepseek-chat"), ModelRequest())
 
 
-def test_what_is_gone_is_said(suppliers: Suppliers, choose: Choose) -> None:
+def test_a_deleted_supplier_raises_model_gone(suppliers: Suppliers, choose: Choose) -> None:
     row = save(suppliers, "one", ["a"])
     suppliers.delete(row["id"])
-    for wish in (Wish("one", "a"), Wish(model="a")):
+    for model_request in (ModelRequest("one", "a"), ModelRequest(model="a")):
         with pytest.raises(ModelGone):
-            choose(wish, Wish())
+            choose(model_request, ModelRequest())
     with pytest.raises(ModelGone):
-        choose(Wish(), Wish("one", "a"))
+        choose(ModelRequest(), ModelRequest("one", "a"))
 
 
 def test_a_supplier_without_models_needs_one_named(suppliers: Suppliers, choose: Choose) -> None:
     save(suppliers, "bare", [])
     with pytest.raises(NoModel):
-        choose(Wish("bare"), Wish())
-    assert choose(Wish("bare", "any"), Wish()).model == "any"
+        choose(ModelRequest("bare"), ModelRequest())
+    assert choose(ModelRequest("bare", "any"), ModelRequest()).model == "any"
 
 
 def test_a_disabled_supplier_is_not_offered(suppliers: Suppliers, choose: Choose) -> None:
@@ -100,7 +100,7 @@ def test_a_disabled_supplier_is_not_offered(suppliers: Suppliers, choose: Choose
     suppliers.change(row["id"], {"enabled": False}, None)
     assert [item["supplier"] for item in suppliers.offered()] == ["builtin"]
     with pytest.raises(ModelGone):
-        choose(Wish("one", "a"), Wish())
+        choose(ModelRequest("one", "a"), ModelRequest())
 
 
 def test_a_key_is_encrypted_at_rest_and_never_shown(
@@ -124,7 +124,7 @@ def test_a_new_address_drops_the_key(suppliers: Suppliers) -> None:
     assert again["has_key"] is True
 
 
-def test_what_stands_in_an_address_is_not_shown(services: Services, admin: Person) -> None:
+def test_credentials_in_an_address_are_not_shown(services: Services, admin: Person) -> None:
     settings = replace(
         services.settings, openai_base_url="http://user:s3cret@127.0.0.1:9/v1", openai_models=("m",)
     )
@@ -132,9 +132,11 @@ def test_what_stands_in_an_address_is_not_shown(services: Services, admin: Perso
     assert (
         "s3cret"
         not in json.dumps(mine.offered())
-        + services.database.read(lambda t: mine.choose(t, admin.id, Wish(), Wish())).label
+        + services.database.read(
+            lambda t: mine.resolve(t, admin.id, ModelRequest(), ModelRequest())
+        ).label
     )
-    assert "sk-" not in repr(Wish(api_key="sk-canary"))
+    assert "sk-" not in repr(ModelRequest(api_key="sk-canary"))
 
 
 def test_names_are_unique_and_builtin_is_taken(suppliers: Suppliers) -> None:
@@ -146,6 +148,6 @@ def test_names_are_unique_and_builtin_is_taken(suppliers: Suppliers) -> None:
     assert suppliers.create({"preset": "ollama"}, "")["name"] == "ollama-2"
 
 
-def test_what_does_not_exist_is_not_found(suppliers: Suppliers) -> None:
+def test_an_unknown_supplier_is_not_found(suppliers: Suppliers) -> None:
     with pytest.raises(NotFound):
         suppliers.endpoint("nothing")

@@ -9,10 +9,10 @@ import pytest
 from sqlalchemy import event
 
 from chatapp.chat.answers import heartbeats, reap
-from chatapp.chat.suppliers import Wish
+from chatapp.chat.suppliers import ModelRequest
 from chatapp.chat.turns import Opened, Question, Turns
 from chatapp.errors import Busy, InvalidRequest, ModelGone, NotFound, TooManyAnswers
-from chatapp.identity.accounts import Person
+from chatapp.identity.person import Person
 from chatapp.settings import Settings
 from chatapp.web.services import Services
 
@@ -31,7 +31,7 @@ def end_all(services: Services) -> Callable[[], Any]:
 
 @contextmanager
 def statements(services: Services) -> Iterator[list[str]]:
-    """Collect what is said to the database."""
+    """Collect the SQL statements that run."""
     said: list[str] = []
 
     def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
@@ -53,7 +53,9 @@ def test_a_question_costs_few_statements(
     save(services, "one")
     ask(Question(text="First"))
     with statements(services) as said:
-        opened = ask(Question(text="Hello", client_message_id="a", wish=Wish("one", "m")))
+        opened = ask(
+            Question(text="Hello", client_message_id="a", model_request=ModelRequest("one", "m"))
+        )
     assert len(said) == 7, said  # begin, seen?, how many live, the supplier, session, messages, run
     end_all()
     with statements(services) as said:
@@ -63,7 +65,7 @@ def test_a_question_costs_few_statements(
     )  # begin, how many live, session, free?, the supplier, history, session, messages, run
 
 
-def test_too_many_answers_say_when_to_try_again(
+def test_too_many_answers_name_a_retry_time(
     services: Services, settings: Settings, admin: Person
 ) -> None:
     turns = Turns(services.database, replace(settings, answers_per_user=1), services.suppliers)
@@ -77,13 +79,13 @@ def test_a_repeated_id_finds_its_answer_when_the_model_is_gone(
     services: Services, ask: Ask
 ) -> None:
     supplier_id = save(services, "one")
-    question = Question(text="q", client_message_id="a", wish=Wish("one", "m"))
+    question = Question(text="q", client_message_id="a", model_request=ModelRequest("one", "m"))
     first = ask(question)
     services.suppliers.delete(supplier_id)
     again = ask(question)
     assert (again.message_id, again.ask) == (first.message_id, None)
     with pytest.raises(ModelGone):
-        ask(Question(text="q", client_message_id="b", wish=Wish("one", "m")))
+        ask(Question(text="q", client_message_id="b", model_request=ModelRequest("one", "m")))
 
 
 def test_a_repeated_id_finds_its_answer_when_the_base_is_gone(
@@ -108,9 +110,9 @@ def test_a_repeated_id_finds_its_answer_when_the_session_is_busy(ask: Ask) -> No
         ask(Question(text="q", client_message_id="b", session_id=first.session_id))
 
 
-def test_what_is_refused_leaves_nothing(services: Services, admin: Person, ask: Ask) -> None:
+def test_a_refused_question_stores_nothing(services: Services, admin: Person, ask: Ask) -> None:
     for question, error in (
-        (Question(text="q", wish=Wish("nobody", "m")), ModelGone),
+        (Question(text="q", model_request=ModelRequest("nobody", "m")), ModelGone),
         (Question(text="q", bases=["no such base"]), NotFound),
         (Question(text="q", parent_id="no such message"), NotFound),
         (Question(text="q", session_id="no such session"), NotFound),
@@ -129,7 +131,7 @@ def test_a_parent_belongs_to_the_session(ask: Ask) -> None:
 def test_the_last_chat_s_model_is_asked_first(services: Services, ask: Ask) -> None:
     save(services, "one")
     save(services, "two")
-    ask(Question(text="q", wish=Wish("two", "m")))
+    ask(Question(text="q", model_request=ModelRequest("two", "m")))
     again = ask(Question(text="q"))
-    assert again.choice is not None
-    assert again.choice.supplier == "two"
+    assert again.resolved is not None
+    assert again.resolved.supplier == "two"

@@ -11,9 +11,6 @@ from tests.faults.report import Report
 from tests.faults.stage import DRAIN_SECONDS, Stage
 from tests.support.embedserver import EmbedServer
 
-LOST_SECONDS = (
-    1.0  # twice the promise: this campaign runs beside everything else, on whatever cores are left
-)
 KILLS = 4  # of every kind one, and one more
 WITHOUT = 9  # those that need none of the shared services come last
 # by what they do to the service that they share
@@ -58,4 +55,4 @@ def killed(request: pytest.FixtureRequest) -> Iterator[Future[Report] | None]:
         item.name == "test_kills_of_workers_and_of_everything" for item in request.session.items
     )
     with ThreadPoolExecutor(1) as people:
-        yield people.submit(kills.run, KILLS, 1, LOST_SECONDS) if wanted else None
+        yield people.submit(kills.run, KILLS, 1, None) if wanted else None

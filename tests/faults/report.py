@@ -21,15 +21,15 @@ class Report:
         if not kept:
             self.broken.append(f"{what}: {found}, promised {promised}")
 
-    def seconds(self, what: str, values: list[float], most: float) -> None:
-        """Add the median and maximum of some times; none may exceed `most`."""
+    def seconds(self, what: str, values: list[float], most: float | None) -> None:
+        """Add the median and maximum of some times; none may exceed `most`, where it is given."""
         if values:
             middle, worst = sorted(values)[len(values) // 2], max(values)
             self.say(
                 f"{what}, p50 / worst of {len(values)}",
                 f"{middle:.3f} / {worst:.3f} s",
-                f"{most:g} s",
-                worst <= most,
+                f"{most:g} s" if most is not None else "",
+                most is None or worst <= most,
             )
 
     def __str__(self) -> str:

@@ -1,65 +1,65 @@
-"""Values that are kept for a moment: looked up once, forgotten at once when something has changed."""
+"""The TTL cache: one lookup per key, shared by concurrent misses, and cleared on change."""
 
 import threading
 import time
 
 import pytest
 
-from chatapp.identity.cache import Kept
+from chatapp.identity.cache import TTLCache
 from tests.support.service import wait_for
 
 LONG, NEVER = 60.0, 0.0
 
 
 def test_a_value_is_looked_up_once() -> None:
-    kept: Kept[str, int] = Kept(LONG, 10)
+    cache: TTLCache[str, int] = TTLCache(LONG, 10)
     looks: list[int] = []
 
-    def look_up() -> int:
+    def load() -> int:
         looks.append(1)
         return len(looks)
 
-    assert [kept.get("a", look_up), kept.get("a", look_up), kept.get("b", look_up)] == [1, 1, 2]
+    assert [cache.get("a", load), cache.get("a", load), cache.get("b", load)] == [1, 1, 2]
 
 
-def test_it_is_looked_up_again_when_its_time_is_over() -> None:
-    kept: Kept[str, int] = Kept(NEVER, 10)
-    assert [kept.get("a", lambda: 1), kept.get("a", lambda: 2)] == [1, 2]
+def test_an_expired_value_is_looked_up_again() -> None:
+    cache: TTLCache[str, int] = TTLCache(NEVER, 10)
+    assert [cache.get("a", lambda: 1), cache.get("a", lambda: 2)] == [1, 2]
 
 
-def test_clearing_forgets_at_once() -> None:
-    kept: Kept[str, int] = Kept(LONG, 10)
-    kept.get("a", lambda: 1)
-    kept.clear()
-    assert kept.get("a", lambda: 2) == 2
+def test_clear_takes_effect_at_once() -> None:
+    cache: TTLCache[str, int] = TTLCache(LONG, 10)
+    cache.get("a", lambda: 1)
+    cache.clear()
+    assert cache.get("a", lambda: 2) == 2
 
 
-def test_what_is_not_there_is_not_kept() -> None:
-    kept: Kept[str, int] = Kept(LONG, 10)
-    assert kept.get("a", lambda: None) is None
-    assert kept.get("a", lambda: 2) == 2
+def test_a_missing_value_is_not_cached() -> None:
+    cache: TTLCache[str, int] = TTLCache(LONG, 10)
+    assert cache.get("a", lambda: None) is None
+    assert cache.get("a", lambda: 2) == 2
 
 
-def test_a_look_up_that_fails_is_not_kept() -> None:
-    kept: Kept[str, int] = Kept(LONG, 10)
+def test_a_failed_lookup_is_not_cached() -> None:
+    cache: TTLCache[str, int] = TTLCache(LONG, 10)
 
     def fail() -> int:
         raise OSError
 
     with pytest.raises(OSError):
-        kept.get("a", fail)
-    assert kept.get("a", lambda: 2) == 2
+        cache.get("a", fail)
+    assert cache.get("a", lambda: 2) == 2
 
 
-def test_no_more_than_so_many_are_kept() -> None:
-    kept: Kept[int, int] = Kept(LONG, 3)
+def test_the_size_is_limited() -> None:
+    cache: TTLCache[int, int] = TTLCache(LONG, 3)
     for number in range(4):
-        kept.get(number, lambda: 1)
-    assert kept.get(0, lambda: 2) == 2
+        cache.get(number, lambda: 1)
+    assert cache.get(0, lambda: 2) == 2
 
 
 class Slow:
-    """A look-up that ends when it is told to."""
+    """A lookup that waits for a signal."""
 
     def __init__(self, value: int) -> None:
         self.value = value
@@ -73,11 +73,11 @@ class Slow:
         return self.value
 
 
-def test_who_comes_meanwhile_waits_for_the_first_look() -> None:
-    kept: Kept[str, int] = Kept(LONG, 10)
+def test_concurrent_misses_share_one_lookup() -> None:
+    cache: TTLCache[str, int] = TTLCache(LONG, 10)
     slow = Slow(1)
     got: list[int | None] = []
-    threads = [threading.Thread(target=lambda: got.append(kept.get("a", slow))) for _ in range(5)]
+    threads = [threading.Thread(target=lambda: got.append(cache.get("a", slow))) for _ in range(5)]
     for thread in threads:
         thread.start()
     assert slow.began.wait(10)
@@ -88,8 +88,8 @@ def test_who_comes_meanwhile_waits_for_the_first_look() -> None:
     assert slow.looks == 1
 
 
-def test_who_waits_for_a_look_up_that_fails_does_not_look_again() -> None:
-    kept: Kept[str, int] = Kept(LONG, 10)
+def test_concurrent_misses_share_a_failure() -> None:
+    cache: TTLCache[str, int] = TTLCache(LONG, 10)
     slow = Slow(1)
     got: list[str] = []
 
@@ -99,7 +99,7 @@ def test_who_waits_for_a_look_up_that_fails_does_not_look_again() -> None:
 
     def ask() -> None:
         try:
-            kept.get("a", fails)
+            cache.get("a", fails)
         except TimeoutError as fault:
             got.append(str(fault))
 
@@ -114,18 +114,18 @@ def test_who_waits_for_a_look_up_that_fails_does_not_look_again() -> None:
         thread.join(10)
     assert got == ["late"] * 5
     assert slow.looks == 1
-    assert kept.get("a", lambda: 2) == 2, "the next one looks again"
+    assert cache.get("a", lambda: 2) == 2, "the next one looks again"
 
 
-def test_what_is_being_looked_up_while_it_is_forgotten_is_not_kept() -> None:
-    kept: Kept[str, int] = Kept(LONG, 10)
+def test_a_lookup_that_was_running_at_clear_is_not_cached() -> None:
+    cache: TTLCache[str, int] = TTLCache(LONG, 10)
     slow = Slow(1)
-    first = threading.Thread(target=lambda: kept.get("a", slow))
+    first = threading.Thread(target=lambda: cache.get("a", slow))
     first.start()
     assert slow.began.wait(10)
-    kept.clear()
-    assert kept.get("a", lambda: 2) == 2
+    cache.clear()
+    assert cache.get("a", lambda: 2) == 2
     slow.may_end.set()
     first.join(10)
     wait_for(lambda: not first.is_alive())
-    assert kept.get("a", lambda: 3) == 2
+    assert cache.get("a", lambda: 3) == 2

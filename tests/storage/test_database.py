@@ -1,4 +1,4 @@
-"""Writing together, in a process that gevent has patched: a burst shares transactions, and no failure touches another's work."""
+"""The database in a gevent worker: batches, first connections, checkpoints."""
 
 import json
 import subprocess
@@ -12,7 +12,7 @@ monkey.patch_all()
 import json, sys
 import gevent
 from sqlalchemy import event, text
-from chatapp.storage.database import MOST_TOGETHER, open_database
+from chatapp.storage.database import MOST_BATCHED, open_database
 
 database = open_database(f"sqlite:///{sys.argv[1]}/some.db")
 database.write(lambda t: t.execute(text("CREATE TABLE numbers (n INTEGER PRIMARY KEY)")) and None)
@@ -29,7 +29,7 @@ def insert(n, fail=False):
 
 def write(n, fail=False):
     try:
-        return database.write_together(insert(n, fail))
+        return database.write_batched(insert(n, fail))
     except Exception as fault:
         return type(fault).__name__
 
@@ -42,7 +42,7 @@ def stored():
     return database.read(lambda t: sorted(t.execute(text("SELECT n FROM numbers")).scalars()))
 
 said = {}
-said["burst"] = burst(range(3 * MOST_TOGETHER))
+said["burst"] = burst(range(3 * MOST_BATCHED))
 said["commits"] = len(commits)
 said["failing"] = burst(range(1000, 1010), {1003, 1007})
 said["taken"] = burst([2000, 2001, 0, 2002])
@@ -53,11 +53,11 @@ for way in (database.read, database.write):
         way(lambda t: 1 / 0)
     except ZeroDivisionError:
         said["raised"] = said.get("raised", 0) + 1
-database.write_later(insert(4000))
+database.write_in_background(insert(4000))
 while 4000 not in stored():
     gevent.sleep(0.01)
 database.close()
-said["most"] = MOST_TOGETHER
+said["most"] = MOST_BATCHED
 print(json.dumps(said))
 """
 
@@ -101,10 +101,11 @@ sys.setswitchinterval(1e-5)  # threads get in each other's way as often as they 
 for n in range(20):
     database = open_database(f"sqlite:///{sys.argv[1]}/{n}.db")
     ask = lambda t: t.execute(text("SELECT 1")).scalar()
-    asking = [gevent.spawn(way, ask) for way in (database.read, database.write, database.write_together) for _ in range(6)]
+    ways = (database.read, database.write, database.write_batched)
+    asking = [gevent.spawn(way, ask) for way in ways for _ in range(6)]
     gevent.joinall(asking, timeout=10)
     if not all(each.value == 1 for each in asking):
-        print("somebody waits for ever", n)
+        print("a caller waits for ever", n)
         os._exit(1)
     database.close()
 os._exit(0)
@@ -121,3 +122,53 @@ def test_many_who_ask_first_all_get_an_answer(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, (done.stdout, done.stderr)
+
+
+LARGE = """
+from gevent import monkey
+monkey.patch_all()
+import json, os, sys, time
+import gevent
+from sqlalchemy import text
+from chatapp.storage.database import CHECKPOINT_BYTES, open_database
+
+file = f"{sys.argv[1]}/some.db"
+database = open_database(f"sqlite:///{file}")
+execute = lambda statement, **values: lambda t: t.execute(text(statement), values)
+database.write(lambda t: execute("CREATE TABLE blobs (b BLOB)")(t) and None)
+insert = execute("INSERT INTO blobs VALUES (:b)", b=os.urandom(1_000_000))
+found = {"automatic": database.write(lambda t: execute("PRAGMA wal_autocheckpoint")(t).scalar())}
+wal = lambda: os.path.getsize(f"{file}-wal")
+written = 0
+while wal() < CHECKPOINT_BYTES:
+    database.write(lambda t: insert(t) and None)
+    written += 1
+    if written == 10:  # SQLite's own threshold is 4 MB
+        found["copied by a commit"] = os.path.getsize(file) > 1_000_000
+deadline = time.monotonic() + 20
+while wal() >= CHECKPOINT_BYTES and time.monotonic() < deadline:
+    database.write(lambda t: execute("INSERT INTO blobs VALUES (NULL)")(t) and None)
+    gevent.sleep(0.01)
+found["began anew"] = wal() < CHECKPOINT_BYTES
+found["in the file"] = os.path.getsize(file) > (written - 1) * 1_000_000
+database.close()
+print(json.dumps(found))
+"""
+
+
+def test_the_log_is_copied_beside_the_commits(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LARGE, str(tmp_path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {
+        "automatic": 0,
+        "copied by a commit": False,
+        "began anew": True,
+        "in the file": True,
+    }

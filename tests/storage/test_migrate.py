@@ -1,5 +1,6 @@
-"""Migrations: from nothing, again, at the same time, and with a copy put aside before a real change."""
+"""Migrations: from nothing, again, concurrently, and with a backup before a change."""
 
+import hashlib
 import shutil
 import sqlite3
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import inspect
 
+from chatapp.chat.sessions import Sessions
 from chatapp.errors import DatabaseNewer
 from chatapp.identity.accounts import Accounts
 from chatapp.identity.defaults import Defaults
@@ -17,6 +19,19 @@ from chatapp.settings import Settings
 from chatapp.storage.database import open_database
 from chatapp.storage.migrate import FOLDER, migrate
 from chatapp.storage.models import Base
+
+# A migration that has been released is never edited: homes that ran it would lack the change.
+RELEASED = {
+    "0001_the_first_tables.py": "31fd732e7c7387bbfc39ea578476f0fbf5ae35c680d13162c6f747e363d28fc3",
+    "0002_vectors.py": "2576baf6b4a85fa7910c55058250b9e460d61f6e89991249b6798262057cc6bf",
+    "0003_defaults.py": "d8fa552b667271d27164b6ae251b388b5a6bfeb2d11567a75253ee584929844e",
+    "0004_columns.py": "820d7e61c715e4195ba426eec23ee1205ef884bd63f247239082cad2b49a7b7c",
+}
+
+
+def test_released_migrations_are_as_they_were() -> None:
+    files = (FOLDER / "versions").glob("[0-9]*.py")
+    assert {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files} == RELEASED
 
 
 def test_the_migrations_make_what_the_models_say(tmp_path: Path) -> None:
@@ -41,8 +56,9 @@ def test_migrating_again_changes_nothing(tmp_path: Path) -> None:
 
 def test_four_at_once_do_not_collide(tmp_path: Path) -> None:
     code = (
-        f"from pathlib import Path; from chatapp.storage.migrate import migrate; from chatapp.settings import Settings; \
-migrate(Settings(home=Path({str(tmp_path)!r})))"
+        "from pathlib import Path; from chatapp.storage.migrate import migrate;"
+        "from chatapp.settings import Settings;"
+        f"migrate(Settings(home=Path({str(tmp_path)!r})))"
     )
     started = [
         subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE) for _ in range(4)
@@ -54,7 +70,7 @@ migrate(Settings(home=Path({str(tmp_path)!r})))"
 
 def test_people_of_an_older_database_ask_as_they_always_did(tmp_path: Path) -> None:
     before = tmp_path / "before"
-    shutil.copytree(FOLDER, before, ignore=shutil.ignore_patterns("0003*"))
+    shutil.copytree(FOLDER, before, ignore=shutil.ignore_patterns("0003*", "0004*"))
     settings = Settings(home=tmp_path / "home")
     migrate(settings, before)
     with closing(sqlite3.connect(settings.home / "chatapp.db")) as older, older:
@@ -63,6 +79,31 @@ def test_people_of_an_older_database_ask_as_they_always_did(tmp_path: Path) -> N
     migrate(settings)
     database = open_database(settings.sql_url)
     assert Accounts(database).administrator().defaults == Defaults()
+    database.close()
+
+
+def test_a_home_made_before_sessions_kept_their_options_gains_the_column(tmp_path: Path) -> None:
+    before = tmp_path / "before"
+    shutil.copytree(FOLDER, before, ignore=shutil.ignore_patterns("0004*"))
+    settings = Settings(home=tmp_path / "home")
+    migrate(settings, before)
+    with closing(sqlite3.connect(settings.home / "chatapp.db")) as older, older:
+        older.execute("ALTER TABLE sessions DROP COLUMN knowledge_options")
+        older.execute(
+            "INSERT INTO users (id, name, role, disabled, created_at, language)"
+            " VALUES ('u', 'kept', 'admin', 0, '2026-01-01 00:00:00', 'en')"
+        )
+        older.execute(
+            "INSERT INTO sessions (id, user_id, kind, title, pinned, knowledge_base_ids,"
+            " created_at, updated_at) VALUES ('s', 'u', 'chat', 'kept', 0, '[]',"
+            " '2026-01-01 00:00:00', '2026-01-01 00:00:00')"
+        )
+    migrate(settings)
+    database = open_database(settings.sql_url)
+    columns = {column["name"] for column in inspect(database.engine).get_columns("users")}
+    assert "language" not in columns
+    [session] = Sessions(database).page("u", None, 10)[0]
+    assert (session["title"], session["filter_by_file_md5"]) == ("kept", [])
     database.close()
 
 
@@ -85,7 +126,8 @@ def test_an_older_database_is_copied_aside_before_it_is_changed(tmp_path: Path) 
     file = settings.home / "chatapp.db"
     with closing(sqlite3.connect(file)) as older, older:
         older.execute(
-            "INSERT INTO users (id, name, role, disabled, created_at) VALUES ('u', 'kept', 'user', 0, '2026-01-01')"
+            "INSERT INTO users (id, name, role, disabled, created_at)"
+            " VALUES ('u', 'kept', 'user', 0, '2026-01-01')"
         )
     folder = tmp_path / "migrations"
     shutil.copytree(FOLDER, folder)

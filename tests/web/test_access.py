@@ -7,7 +7,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.routing import Rule
 
-from chatapp.identity.accounts import Person
+from chatapp.identity.person import Person
 from chatapp.settings import Settings
 from chatapp.storage.models import User, new_id
 from chatapp.web.request import LOGIN_COOKIE, OPEN
@@ -31,14 +31,14 @@ def other(services: Services) -> Person:
     """A second user without administrator rights."""
     user = User(id=new_id(), name="other", role="user")
     services.database.write(lambda t: t.add(user))
-    return Person(user.id, "other", "user", None, False)
+    return Person(user.id, "other", "user", False)
 
 
 @pytest.fixture
 def other_client(app: Flask, services: Services, other: Person) -> FlaskClient:
     made = app.test_client()
     made.environ_base["HTTP_AUTHORIZATION"] = (
-        f"Bearer {services.accounts.create_token(other, 'other')['token']}"
+        f"Bearer {services.accounts.tokens.create(other, 'other')['token']}"
     )
     return made
 

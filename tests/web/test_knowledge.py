@@ -9,7 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from chatapp import create_app
-from chatapp.identity.accounts import Person
+from chatapp.identity.person import Person
 from chatapp.settings import MB, Settings
 from chatapp.web.services import Services
 from tests.support.administrator import TOKEN

@@ -17,12 +17,12 @@ import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection, ProxyConfig
 
 from chatapp.chains.http.tls import trust
-from chatapp.identity.cache import Kept
+from chatapp.identity.cache import TTLCache
 
 Address: TypeAlias = tuple[Any, Any, int, str, Any]
 NAME_SECONDS = 5.0  # what a name stands for is kept so long: a burst of questions asks once
 MOST_NAMES = 256
-_names: Kept[tuple[str, int], list[Address]] = Kept(NAME_SECONDS, MOST_NAMES)
+_names: TTLCache[tuple[str, int], list[Address]] = TTLCache(NAME_SECONDS, MOST_NAMES)
 
 
 class Unreachable(Exception):

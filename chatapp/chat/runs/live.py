@@ -1,7 +1,7 @@
-"""A log that may still grow, the bell that rings when it has, and how it is read: by everybody in the same way.
+"""A log that may still grow, the event that wakes its readers, and how each reader reads it.
 
-A reader waits for the bell and for nothing else. A bell that rings without anything new is a heartbeat: whoever keeps the
-logs of a worker rings those that have been silent, so that no reader needs a timer of its own.
+Readers wait without a time-out. Waking them without news is the heartbeat: one loop per worker
+wakes the readers of silent logs, so no reader needs a timer.
 """
 
 from collections.abc import Iterator
@@ -16,40 +16,37 @@ from chatapp.core.events import Chunk, Done, Error, Event, Ping, Reasoning, Rese
 from chatapp.errors import Interrupted
 
 PING_SECONDS = 10
-CHUNK_SECONDS = 1 / 60  # a reader is given at most so many chunks a second
-CHUNK_CHARACTERS = (
-    64 * 1024
-)  # of a backlog at once: a reader that takes nothing must not hold a copy of the answer
+CHUNK_SECONDS = 1 / 60  # at most 60 chunks a second per reader
+CHUNK_CHARACTERS = 64 * 1024  # of a backlog: a stalled reader must not hold a copy of the answer
 
 
 @dataclass(eq=False)
 class Live:
-    """A log and its bell. Whoever appends rings."""
+    """A log and the event that wakes its readers; call `ring` after appending."""
 
     log: AnswerLog = field(default_factory=AnswerLog)
     status: Status | None = None
-    left: bool = (
-        False  # nothing more will come here: the process ends, and readers find the rest elsewhere
-    )
+    left: bool = False  # this process is ending; readers continue in another worker
     rung: float = field(default_factory=monotonic)
     _bell: Bell = field(default_factory=Bell)
     _awaited: bool = False
 
     def ring(self) -> None:
-        """Wake all who wait."""
+        """Wake all waiting readers."""
         self.rung = monotonic()
-        if self._awaited:  # a bell that has rung is replaced, so that nobody has to take it back
+        if self._awaited:  # replaced instead of cleared, so no reader misses it
             bell, self._bell, self._awaited = self._bell, Bell(), False
             bell.set()
 
     def leave(self) -> None:
-        """Send the readers away without an end: they come back, and go on elsewhere."""
+        """End the readers without a terminal event: they reconnect to another worker."""
         self.left = True
         self.ring()
 
     def tail(self, position: int = 0) -> Iterator[tuple[int, Event]]:
-        """Yield (position, event) from a position on until the end: the first piece at once, then at most 60 a second."""
-        # A log that another worker writes may not have come this far yet; one that has ended lost its last moment in a crash.
+        """Yield (position, event) to the end: the first piece at once, then at most 60 a second."""
+        # Another worker's log may not have come this far yet. An ended log that is shorter lost
+        # its last moment in a crash.
         while position > self.log.position and not self.log.ended:
             yield 0, Ping()
             self._wait()
@@ -61,10 +58,7 @@ class Live:
             yield 0, Reset()
             position = 0
         if position and not self.log.ended and not self._has_more(position, None):
-            yield (
-                position,
-                Ping(),
-            )  # at once: until something is sent, whoever came back does not know that he is connected
+            yield position, Ping()  # immediately on reconnect: it shows that the stream is open
         status: Status | None = None
         given = 0.0
         while True:
@@ -81,9 +75,7 @@ class Live:
                 yield end, event
                 if isinstance(event, Done | Error):
                     return
-                if isinstance(
-                    event, Chunk | Reasoning
-                ):  # what comes before the text must not hold its first piece back
+                if isinstance(event, Chunk | Reasoning):  # other events must not delay the text
                     given = monotonic()
             while not self._has_more(position, status):
                 if self.left or self.log.ended:
@@ -95,7 +87,7 @@ class Live:
                 gevent.sleep(early)
 
     def _has_lost_text(self) -> bool:
-        """Say whether text may have stood where now the end is: a crash took what had not been saved yet."""
+        """Return whether a crash may have lost text that readers have seen."""
         if not self.log.ended:
             return False
         [(_, end)] = self.log.read(self.log.position - 1)

@@ -1,11 +1,12 @@
 """Live answers: start, attach, stop, flush, follow, reap, drain.
 
-One greenlet drives a chain and appends to a log (writer.py); everybody else reads from a position (live.py). A reader in
-another worker reads a log that is followed from the database, a reader who comes late one that is rebuilt from the stored
-row (answers.py): the same `tail`.
+One greenlet drives a chain and appends to a log (writer.py); readers read from a position
+(live.py). For an answer of another worker the log is followed from the database, for an ended one
+it is rebuilt from its row (answers.py): the same `tail` serves all.
 
-Every 200 ms one transaction stores what all live answers of this worker gained (saver.py). The end is committed before it is
-announced. Each write names its owner: when no row answers to it, somebody has taken the run for dead, and it ends here.
+Every 200 ms one transaction stores what this worker's live answers gained (saver.py). The final
+state is committed before the terminal event is sent. Each write names its owner: if it changes no
+row, another worker has reaped the run, and it ends here.
 """
 
 import functools
@@ -37,14 +38,14 @@ PACE_SECONDS = 0.1
 FLUSH_SECONDS = 0.2
 WATCH_SECONDS = 0.25
 TICK_SECONDS = 1
-STOP_SECONDS = 1  # within which every worker has obeyed
+STOP_SECONDS = 1  # within which every worker stops an answer
 REAP_SECONDS = 2
 STALE_SECONDS = 30
 
 
 @dataclass(eq=False, slots=True)
 class Reader:
-    """Somebody who reads an answer: how to cut the connection, and since when (monotonic) something waits to be taken."""
+    """A reader's connection: how to cut it, and since when (monotonic) data waits for it."""
 
     cut: Callable[[], None]
     given: float = 0.0
@@ -64,13 +65,12 @@ class Runs:
         self._followed: dict[str, Live] = {}
         self._readers: set[Reader] = set()
         self._loops: list[gevent.Greenlet] = []
-        self._beats: dict[
-            str, tuple[datetime, float]
-        ] = {}  # of all live answers, and since when (monotonic) we have seen each
+        # Heartbeats of all live answers, each with when (monotonic) it was first seen.
+        self._beats: dict[str, tuple[datetime, float]] = {}
         self._drain_until: float | None = None
 
     def begin(self) -> None:
-        """Start the loops of this worker: from now on it also ends what other workers left behind."""
+        """Start this worker's loops, which also reap the runs of dead workers."""
         if not self._loops:
             rhythm = [
                 (self._pace.look, PACE_SECONDS),
@@ -82,32 +82,32 @@ class Runs:
             self._loops = [gevent.spawn(_every, seconds, step) for step, seconds in rhythm]
 
     def start(self, job: Job) -> Live:
-        """Begin an answer whose row is stored; its context can be read at once."""
+        """Start an answer whose row is stored; its context is readable at once."""
         self.begin()
         message_id = job.context.message_id
         forget = functools.partial(self._writers.pop, message_id, None)
         writer = Writer(
-            job=job, save_end=self._saver.save_end, forget=forget, settings=self._settings
+            job=job, save_ending=self._saver.save_ending, forget=forget, settings=self._settings
         )
         self._writers[message_id] = writer
         writer.start()
         return writer
 
     def attach(self, user_id: str, message_id: str) -> Live:
-        """Return the log of somebody's own answer, live here, live elsewhere or ended; raise NotFound."""
+        """Return the log of the user's answer, live or ended; raise NotFound."""
         row = self._database.read(lambda t: answers.owned_answer(t, user_id, message_id))
         live = self._writers.get(message_id) or self._followed.get(message_id)
         if live is not None:
             return live
         if State(row.status) not in LIVE:
-            return Live(answers.finished(row))
-        if self.draining:  # this worker will not see its end
+            return Live(answers.log_of(row))
+        if self.draining:  # this worker ends before the answer does
             raise Restarting
         self.begin()
         return self._followed.setdefault(message_id, Live())
 
     def stop(self, user_id: str, message_id: str) -> None:
-        """Ask an answer to end, wherever it is written; any number of times. Raise NotFound."""
+        """Stop an answer in whichever worker writes it; idempotent. Raise NotFound."""
         row = self._database.read(lambda t: answers.owned_answer(t, user_id, message_id))
         if message_id in self._writers or State(row.status) in LIVE:
             self._stop(message_id)
@@ -120,14 +120,14 @@ class Runs:
             self.stop(user_id, message_id)
 
     def stop_all(self, user_id: str) -> None:
-        """Stop every live answer of a person, and give each time to end, before all their sessions are deleted."""
+        """Stop all live answers of a user and wait briefly, before their sessions are deleted."""
         until = time.monotonic() + STOP_SECONDS
-        live = self._database.read(lambda t: answers.live_of(t, user_id))
+        live = self._database.read(lambda t: answers.live_of_user(t, user_id))
         for message_id in live:
             self._stop(message_id)
         while live and time.monotonic() < until:
             gevent.sleep(0.05)
-            live = self._database.read(lambda t: answers.live_of(t, user_id))
+            live = self._database.read(lambda t: answers.live_of_user(t, user_id))
 
     def _stop(self, message_id: str) -> None:
         if writer := self._writers.get(message_id):
@@ -136,9 +136,9 @@ class Runs:
             self._stops.ask(message_id)
 
     def admit(self, cut: Callable[[], None]) -> Reader:
-        """Give a place to somebody who wants to read; raise Overloaded where none is left, Restarting before the end.
+        """Admit a reader; raise Overloaded if no place is left, Restarting when draining.
 
-        The place is kept until `dismiss`. `cut` ends the connection of a reader that does not take what it is given.
+        The place is held until `dismiss`. `cut` closes the connection of a stalled reader.
         """
         if self.draining:
             raise Restarting
@@ -149,21 +149,21 @@ class Runs:
         return reader
 
     def dismiss(self, reader: Reader) -> None:
-        """Take the place back; any number of times."""
+        """Release the place; idempotent."""
         self._readers.discard(reader)
 
     @property
     def streams(self) -> int:
-        """How many answers this worker writes, or how many are read here, whichever is more."""
+        """Answers written or readers served here, whichever is more."""
         return max(len(self._readers), len(self._writers))
 
     @property
     def draining(self) -> bool:
-        """Whether this worker is about to leave, so that nothing should begin here any more."""
+        """Whether this worker is ending and starts nothing new."""
         return self._drain_until is not None
 
     def drain(self, seconds: float) -> None:
-        """Let live answers end for that long, then save the rest as interrupted. A second call waits for the first's time."""
+        """Wait so long for live answers, then interrupt the rest; a second call joins the first."""
         if self._drain_until is None:
             self._drain_until = time.monotonic() + seconds
             for live in self._followed.values():
@@ -182,10 +182,10 @@ class Runs:
         self._loops.clear()
 
     def _flush(self) -> None:
-        self._saver.save_gains(self._writers)
+        self._saver.flush(self._writers)
 
     def _watch(self) -> None:
-        """See which answers are to stop, and how those that other workers write have grown: one read for all."""
+        """Read, for all answers at once, requested stops and what other workers wrote."""
         if not self._writers and not self._followed:
             return
         for message_id in self._stops.take():
@@ -195,10 +195,10 @@ class Runs:
         followed = {message_id: live.log.position for message_id, live in self._followed.items()}
         written = dict(self._writers)
         flags, grown = self._database.read(
-            lambda t: (answers.stop_flags(t, answers.owner()), answers.grown(t, followed))
+            lambda t: (answers.stop_flags(t, answers.owner()), answers.new_events(t, followed))
         )
         for message_id, writer in written.items():
-            if message_id not in flags:  # deleted, or taken over: nobody will ever read it
+            if message_id not in flags:  # deleted or reaped: nobody will read it
                 writer.interrupt(Lost)
             elif flags[message_id]:
                 writer.interrupt(Stopped)
@@ -206,7 +206,7 @@ class Runs:
             self._follow(message_id, events)
 
     def _tick(self) -> None:
-        """Give readers of silent answers a heartbeat, and cut off those that take nothing."""
+        """Send heartbeats to readers of silent answers, and cut stalled readers."""
         now = time.monotonic()
         for live in [*self._writers.values(), *self._followed.values()]:
             if now - live.rung >= PING_SECONDS:
@@ -225,7 +225,7 @@ class Runs:
             del self._followed[message_id]
 
     def _reap(self) -> None:
-        """End what others left behind: what has shown no sign of life while we looked, by a clock that nobody sets."""
+        """Interrupt runs whose heartbeat stood still for 30 s by this worker's monotonic clock."""
         now, before = time.monotonic(), self._beats
         beats = self._database.read(answers.heartbeats)
         since = {

@@ -1,7 +1,7 @@
-"""How live answers get into the database: what all have gained, in one transaction a tick, and their ends, as they come.
+"""Stores live answers: new events of all in one transaction a tick, and their ends in batches.
 
-Ends that come while others are being written wait together, and the next transaction takes them all: a thousand answers
-that end in one moment are a handful of transactions. Each write names its owner; what had none left was taken over.
+Ends that arrive during a transaction share the next one: a thousand answers that end at once take a
+few transactions. Each write names its owner, so an answer that was reaped is not overwritten.
 """
 
 import logging
@@ -26,7 +26,7 @@ SAVE_AGAIN_SECONDS = 0.2
 
 @dataclass(eq=False, slots=True)
 class _Waiting:
-    """An end that is to be saved, and the answer that waits for it."""
+    """An ending to save, and where its answer waits for the result."""
 
     ending: Ending
     until: float
@@ -43,12 +43,12 @@ class Saver:
         self._waiting: list[_Waiting] = []
         self._saves = False
 
-    def save_gains(self, writers: Mapping[str, Writer]) -> None:
-        """Store what live answers gained, in one transaction, and show life; interrupt those that were taken over."""
+    def flush(self, writers: Mapping[str, Writer]) -> None:
+        """Store new events and heartbeats in one transaction; interrupt reaped answers."""
         beat = time.monotonic() - self._heartbeat_at > answers.HEARTBEAT_SECONDS
         growing = {name: writer for name, writer in writers.items() if not writer.ending}
         gains = {
-            name: answers.Gain(
+            name: answers.Increment(
                 writer.flushed,
                 writer.log.position,
                 [event for _, event in writer.log.read(writer.flushed)],
@@ -61,11 +61,9 @@ class Saver:
         alive = list(writers) if beat else []
         try:
             mine = self._database.write(
-                lambda t: answers.save_gains(t, answers.owner(), gains, alive)
+                lambda t: answers.save_increments(t, answers.owner(), gains, alive)
             )
-        except (
-            IntegrityError
-        ):  # PostgreSQL: one of them was deleted in between; the next tick finds it gone
+        except IntegrityError:  # PostgreSQL: one was deleted meanwhile; the next tick drops it
             return
         if beat:
             self._heartbeat_at = time.monotonic()
@@ -74,10 +72,10 @@ class Saver:
             if name not in mine:
                 growing[name].interrupt(Lost)
 
-    def save_end(self, ending: Ending) -> ChatAppError | None:
-        """Wait until an end is saved; return why it could not be, after ten seconds of trying.
+    def save_ending(self, ending: Ending) -> ChatAppError | None:
+        """Wait until an ending is saved; after ten seconds of retries, return why it was not.
 
-        Interrupted where the run is not ours any more: whoever took it over has ended it.
+        Interrupted means that another worker has reaped the run.
         """
         waiting = _Waiting(ending, time.monotonic() + self._seconds)
         self._waiting.append(waiting)
@@ -88,7 +86,7 @@ class Saver:
         return fault
 
     def _save_waiting(self) -> None:
-        """Save all that waits, in as many rounds as it takes, and leave."""
+        """Save everything that waits, in as many rounds as it takes."""
         try:
             while self._waiting:
                 together, self._waiting = self._waiting, []
@@ -99,12 +97,14 @@ class Saver:
     def _save(self, together: Sequence[_Waiting]) -> None:
         try:
             mine = self._database.write(
-                lambda t: answers.save_ends(t, [each.ending for each in together], answers.owner())
+                lambda t: answers.save_endings(
+                    t, [each.ending for each in together], answers.owner()
+                )
             )
         except DatabaseBusy:
             self._try_again(together)
         except Exception:
-            if len(together) > 1:  # one that cannot be stored must not take the others with it
+            if len(together) > 1:  # one that cannot be stored must not fail the others
                 for each in together:
                     self._save([each])
                 return
@@ -115,7 +115,7 @@ class Saver:
                 each.fault.set(None if each.ending.message_id in mine else Interrupted())
 
     def _try_again(self, together: Sequence[_Waiting]) -> None:
-        """Keep what still has time for the next round, which is soon."""
+        """Requeue endings whose time is not up, after a pause."""
         late = [each for each in together if time.monotonic() >= each.until]
         self._waiting = [each for each in together if each not in late] + self._waiting
         for each in late:

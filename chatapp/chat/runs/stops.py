@@ -1,8 +1,8 @@
-"""Word for the owner of a run that it is to stop, left by another worker.
+"""Stop requests from one worker to the worker that owns the run.
 
-On PostgreSQL it is a column of the run. On SQLite all workers share one home folder, and it is an empty file there: a write
-to the database would wait for whatever process holds its lock, and a model must not go on for that long. The owner looks in
-the same rhythm as it reads everything else.
+On PostgreSQL a request is a column of the run. On SQLite, where all workers share a home folder, it
+is an empty file: a database write could wait for a lock while the model goes on. The owner polls
+both together.
 """
 
 import contextlib
@@ -14,18 +14,18 @@ from chatapp.chat import answers
 from chatapp.storage.database import Database
 
 FOLDER = "stops"
-KEPT_SECONDS = 60  # of a file that nobody took: its run has ended by then, whatever happened
+STALE_SECONDS = 60  # then an unclaimed file is deleted: its run has ended
 
 
 class Stops:
-    """Who is to stop, as told by other workers."""
+    """Requested stops of runs in other workers."""
 
     def __init__(self, database: Database, home: Path) -> None:
         self._database = database
         self._folder = home / FOLDER
 
     def ask(self, message_id: str) -> None:
-        """Leave word for a run that another worker writes; any number of times."""
+        """Request that a run of another worker stops; idempotent."""
         if not self._database.sqlite:
             self._database.write(lambda t: answers.request_stop(t, message_id))
             return
@@ -33,19 +33,19 @@ class Stops:
         (self._folder / message_id).touch()
 
     def take(self) -> list[str]:
-        """Return the runs that files speak of."""
+        """Return the runs whose stop was requested by file."""
         with contextlib.suppress(FileNotFoundError):
             return os.listdir(self._folder)
         return []
 
     def forget(self, message_id: str) -> None:
-        """Take word back that has been obeyed."""
+        """Remove a request that was carried out."""
         (self._folder / message_id).unlink(missing_ok=True)
 
     def sweep(self) -> None:
-        """Remove what nobody took: its run ended in the same moment, or its owner was killed."""
+        """Remove stale requests, of runs that ended meanwhile or whose owner was killed."""
         for name in self.take():
             path = self._folder / name
             with contextlib.suppress(FileNotFoundError):
-                if path.stat().st_mtime < time.time() - KEPT_SECONDS:
+                if path.stat().st_mtime < time.time() - STALE_SECONDS:
                     path.unlink()

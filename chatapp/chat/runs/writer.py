@@ -1,4 +1,4 @@
-"""The one greenlet that writes an answer: it drives the chain, appends what comes, and commits the end before it is announced."""
+"""The greenlet that writes an answer: drives the chain, appends, commits, announces the end."""
 
 import logging
 import time
@@ -20,28 +20,28 @@ from chatapp.settings import Settings
 
 log = logging.getLogger("chatapp.runs")
 
-SWITCH_SECONDS = 0.003  # a supplier that sends without a pause must not keep the hub for longer
+SWITCH_SECONDS = 0.003  # yield at least this often while a supplier sends without pause
 SAVE_SECONDS = 10
 
 
 class Stopped(BaseException):
-    """Thrown into a writer by Stop."""
+    """Thrown into a writer by a stop request."""
 
 
 class Lost(BaseException):
-    """Thrown into a writer when this process has to leave, or another has taken the run over."""
+    """Thrown into a writer when this process ends, or another has reaped the run."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What a run needs: `build` makes the chain, in the run's own greenlet. `supplier` is how errors call it."""
+    """What a run needs; `build` runs in its greenlet, `supplier` is named in errors."""
 
     context: Context
     user_id: str
     ask: Ask
     build: Callable[[], Chain]
     supplier: str = ""
-    note: str = ""  # what the log lines say beside the ids
+    note: str = ""  # for log lines
 
 
 @dataclass(eq=False)
@@ -49,8 +49,8 @@ class Writer(Live):
     """An answer that this worker writes."""
 
     job: Job = field(kw_only=True)
-    save_end: Callable[[answers.Ending], ChatAppError | None] = field(kw_only=True)
-    forget: Callable[[], object] = field(kw_only=True)  # is called when it has ended
+    save_ending: Callable[[answers.Ending], ChatAppError | None] = field(kw_only=True)
+    forget: Callable[[], object] = field(kw_only=True)  # called when it has ended
     settings: Settings = field(kw_only=True)
     flushed: int = 0
     ending: bool = False
@@ -62,12 +62,12 @@ class Writer(Live):
     _cut: dict[str, Any] = field(default_factory=dict)
 
     def start(self) -> None:
-        """Append the context, which can be read at once, and start to write."""
+        """Append the context, readable at once, and start the greenlet."""
         self.log.append(self.job.context)
         self._greenlet = gevent.spawn(self._run)
 
     def interrupt(self, reason: type[BaseException]) -> None:
-        """Throw a reason into a writer, once: a second one would hit the commit. One that has not begun finds it."""
+        """Throw a reason into the writer, once: a second one would interrupt the commit."""
         if self.ending or self._asked_to_end is not None:
             return
         self._asked_to_end = reason
@@ -91,7 +91,8 @@ class Writer(Live):
             self.forget()
         log.info(
             "answer ends %s %s state=%s code=%s pieces=%d ms=%d",
-            names, self.job.note, after(State.RUNNING, move), end.code if isinstance(end, Error) else "-",
+            names, self.job.note, after(State.RUNNING, move),
+            end.code if isinstance(end, Error) else "-",
             self.log.position, self._timings["total_ms"],
         )  # fmt: skip
 
@@ -123,7 +124,7 @@ class Writer(Live):
             self.log.append(Chunk(self.job.ask.partial))
         with closing(pieces(self.job.build().stream(self.job.ask))) as stream:
             for piece in stream:
-                if isinstance(piece, (Chunk, Reasoning)):  # a tuple: this is asked for every token
+                if isinstance(piece, (Chunk, Reasoning)):  # a tuple is faster here, for each token
                     if not size:
                         self._mark("ttft_ms")
                     size = self._append_text(piece, size)
@@ -132,7 +133,7 @@ class Writer(Live):
                 else:
                     self._note(piece)
                 self.ring()
-                if loop.now() != turn:  # the hub has turned while we waited for this piece
+                if loop.now() != turn:  # the hub ran while we waited for this piece
                     turn, since = loop.now(), time.monotonic()
                 elif time.monotonic() - since > SWITCH_SECONDS:
                     gevent.sleep(0)
@@ -157,7 +158,7 @@ class Writer(Live):
         return size
 
     def _announce(self, move: Move, end: Done | Error) -> Done | Error:
-        """Commit the final state, then append the terminal event; return the event that was appended."""
+        """Commit the final state, then append the terminal event and return it."""
         self._mark("total_ms")
         if isinstance(end, Done):
             citations = cited(self.log.text(Chunk), len(self.log.sources()))
@@ -165,12 +166,12 @@ class Writer(Live):
             end = Done(end.finish_reason, end.usage, dict(self._timings), citations, unread)
         state = after(State.RUNNING, move)
         ending = answers.Ending(self.job.context.message_id, self.log, state, end, self._cut)
-        if (fault := self.save_end(ending)) is not None:
+        if (fault := self.save_ending(ending)) is not None:
             end = answers.error_event(fault)
         self.log.append(end)
         self.ring()
         return end
 
     def _mark(self, name: str) -> None:
-        """Note, once, how many ms after the start something happened."""
+        """Record once how many ms after the start something happened."""
         self._timings.setdefault(name, round((time.monotonic() - self._started) * 1000))

@@ -1,4 +1,4 @@
-"""How a log is read while it grows: at once, not too often, with heartbeats, in parts, and away from a worker that leaves."""
+"""Reading a growing log: pacing, heartbeats, backlogs, and workers that end."""
 
 from collections.abc import Iterator
 
@@ -49,7 +49,7 @@ def say(live: Live, *events: object) -> None:
     live.ring()
 
 
-def test_two_readers_are_given_the_same(live: Live) -> None:
+def test_two_readers_get_the_same(live: Live) -> None:
     first, second = Reading(live), Reading(live)
     first.until(1)
     say(live, Chunk("Hello "))
@@ -62,7 +62,7 @@ def test_two_readers_are_given_the_same(live: Live) -> None:
     )
 
 
-def test_what_comes_faster_than_a_screen_shows_is_joined(live: Live) -> None:
+def test_text_faster_than_60_chunks_a_second_is_joined(live: Live) -> None:
     reading = Reading(live)
     for n in range(500):
         say(live, Chunk(f"{n} "))
@@ -75,7 +75,7 @@ def test_what_comes_faster_than_a_screen_shows_is_joined(live: Live) -> None:
     assert len(events) < 100
 
 
-def test_a_long_backlog_comes_in_parts(live: Live) -> None:
+def test_a_long_backlog_is_sent_in_parts(live: Live) -> None:
     text = "中文😀" * CHUNK_CHARACTERS
     say(live, Chunk(text), DONE)
     events = Reading(live).to_its_end()
@@ -84,7 +84,7 @@ def test_a_long_backlog_comes_in_parts(live: Live) -> None:
     assert max(len(piece) for piece in pieces) <= CHUNK_CHARACTERS
 
 
-def test_a_bell_without_news_is_a_heartbeat(live: Live) -> None:
+def test_waking_a_reader_without_news_is_a_heartbeat(live: Live) -> None:
     reading = Reading(live)
     reading.until(1)
     live.ring()
@@ -93,14 +93,14 @@ def test_a_bell_without_news_is_a_heartbeat(live: Live) -> None:
     assert reading.to_its_end() == [CONTEXT, Ping(), DONE]
 
 
-def test_who_comes_back_to_a_silent_answer_hears_at_once_that_it_is_connected(live: Live) -> None:
+def test_a_reconnect_to_a_silent_answer_pings_immediately(live: Live) -> None:
     reading = Reading(live, live.log.position)
     assert reading.until(1) == [Ping()]
     say(live, Chunk("Yes."), DONE)
     assert reading.to_its_end() == [Ping(), Chunk("Yes."), DONE]
 
 
-def test_a_status_is_told_once(live: Live) -> None:
+def test_a_status_is_sent_once(live: Live) -> None:
     reading = Reading(live)
     reading.until(1)
     live.status = Status("searching")
@@ -110,7 +110,7 @@ def test_a_status_is_told_once(live: Live) -> None:
     assert reading.to_its_end() == [CONTEXT, Status("searching"), Chunk("Yes."), DONE]
 
 
-def test_readers_of_a_worker_that_leaves_are_sent_away_without_an_end(live: Live) -> None:
+def test_readers_of_a_worker_that_ends_get_no_terminal_event(live: Live) -> None:
     reading, ahead = Reading(live), Reading(live, 50)
     reading.until(1)
     live.log.append(Chunk("Hel"))
@@ -127,17 +127,17 @@ def test_a_position_that_the_log_has_not_reached_is_waited_for(live: Live) -> No
     assert [event for event in reading.to_its_end() if event != Ping()] == [Chunk("lo"), DONE]
 
 
-def test_text_that_a_crash_took_is_not_mistaken_for_the_end(live: Live) -> None:
+def test_text_lost_in_a_crash_is_not_mistaken_for_the_end(live: Live) -> None:
     end = Error("interrupted", "error.interrupted", {}, True)
     say(live, end)
     assert Reading(live, live.log.position).to_its_end() == [Reset(), CONTEXT, end]
 
 
-def test_who_has_seen_the_end_is_told_nothing_more(live: Live) -> None:
+def test_a_reader_at_the_end_gets_nothing_more(live: Live) -> None:
     say(live, Chunk("Hi"), DONE)
     assert Reading(live, live.log.position).to_its_end() == []
 
 
-def test_a_position_that_was_lost_begins_anew(live: Live) -> None:
+def test_a_lost_position_is_reset(live: Live) -> None:
     say(live, Chunk("Hi"), DONE)
     assert Reading(live, 99).to_its_end() == [Reset(), CONTEXT, Chunk("Hi"), DONE]

@@ -1,4 +1,4 @@
-"""Ends are saved together, each for itself, and never for somebody who has lost the run."""
+"""Endings are saved in batches, fail alone, and never overwrite a reaped answer."""
 
 from collections.abc import Iterator
 
@@ -20,7 +20,7 @@ from chatapp.storage.models import Message, Run, Session, User, new_id
 
 
 class Counting(Database):
-    """A database that counts its writes, and can be held by somebody else."""
+    """A database that counts its writes and can be locked."""
 
     def __init__(self, database: Database) -> None:
         super().__init__(database.engine)
@@ -83,11 +83,11 @@ def status(database: Database, ending: Ending) -> tuple[str, str]:
 
 
 def save(saver: Saver, *endings: Ending) -> list[ChatAppError | None]:
-    waiting = [gevent.spawn(saver.save_end, ending) for ending in endings]
+    waiting = [gevent.spawn(saver.save_ending, ending) for ending in endings]
     return [each.get(timeout=10) for each in waiting]
 
 
-def test_a_hundred_ends_of_one_moment_are_a_few_transactions(database: Counting) -> None:
+def test_a_hundred_simultaneous_endings_take_a_few_transactions(database: Counting) -> None:
     endings = [begin(database) for _ in range(100)]
     assert save(Saver(database), *endings) == [None] * 100
     assert database.writes < 5
@@ -97,15 +97,15 @@ def test_a_hundred_ends_of_one_moment_are_a_few_transactions(database: Counting)
     assert database.read(lambda t: t.scalars(select(Run.message_id)).all()) == []
 
 
-def test_who_has_lost_a_run_is_told_and_the_others_are_saved(database: Counting) -> None:
-    mine, taken = begin(database), begin(database, owner="somebody:else")
+def test_a_reaped_answer_is_refused_and_the_others_are_saved(database: Counting) -> None:
+    mine, taken = begin(database), begin(database, owner="another:worker")
     saved, refused = save(Saver(database), mine, taken)
     assert saved is None
     assert isinstance(refused, Interrupted)
     assert status(database, taken) == ("running", "")
 
 
-def test_an_end_that_cannot_be_stored_does_not_take_others_with_it(database: Counting) -> None:
+def test_an_ending_that_cannot_be_stored_does_not_fail_others(database: Counting) -> None:
     good, bad = begin(database), begin(database)
     unstorable = Ending(bad.message_id, bad.log, State.COMPLETE, Done("stop"), {"query": object()})
     saved, refused = save(Saver(database), good, unstorable)
@@ -114,10 +114,10 @@ def test_an_end_that_cannot_be_stored_does_not_take_others_with_it(database: Cou
     assert status(database, good)[0] == "complete"
 
 
-def test_a_database_that_is_held_is_tried_again(database: Counting) -> None:
+def test_a_locked_database_is_retried(database: Counting) -> None:
     ending = begin(database)
     database.held = True
-    waiting = gevent.spawn(Saver(database).save_end, ending)
+    waiting = gevent.spawn(Saver(database).save_ending, ending)
     while not database.writes:
         gevent.sleep(0.01)
     database.held = False
