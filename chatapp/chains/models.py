@@ -19,7 +19,7 @@ from chatapp.chains import upstream
 from chatapp.chains.call import Target, call
 from chatapp.chains.endpoint import Endpoint, Parameters
 from chatapp.chains.http.connection import Route
-from chatapp.chains.http.read_delay import Pace
+from chatapp.chains.http.read_delay import ReadDelay
 from chatapp.chains.http.tls import is_loopback, trust
 from chatapp.chains.http.transport import Broken, Transport
 from chatapp.chains.http.waiting import Deadline, Limits
@@ -72,9 +72,9 @@ Servers: TypeAlias = list[Found]
 class Models:
     """Makes models of endpoints, and asks endpoints what they offer."""
 
-    def __init__(self, settings: Settings, pace: Pace | None = None) -> None:
+    def __init__(self, settings: Settings, read_delay: ReadDelay | None = None) -> None:
         self._settings = settings
-        self._pace = pace or Pace()
+        self._read_delay = read_delay or ReadDelay()
         self._transport = Transport(keep=max(1, settings.max_streams))
         self._made: OrderedDict[tuple[str, bool, Parameters], BaseChatOpenAI] = OrderedDict()
 
@@ -90,7 +90,7 @@ class Models:
         return OpenAIModel(
             self._llm(endpoint, parameters),
             self._transport,
-            self._pace,
+            self._read_delay,
             self._target(endpoint),
             limits,
         )

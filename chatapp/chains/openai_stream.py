@@ -27,7 +27,7 @@ from langchain_openai.chat_models.base import BaseChatOpenAI
 from chatapp.chains import upstream
 from chatapp.chains.call import Target, call
 from chatapp.chains.deltas import Deltas, Failure
-from chatapp.chains.http.read_delay import Pace
+from chatapp.chains.http.read_delay import ReadDelay
 from chatapp.chains.http.transport import Broken, Exchange, Request, Transport
 from chatapp.chains.http.waiting import Deadline, Limits
 from chatapp.core.prompt import Prompt
@@ -48,11 +48,16 @@ class OpenAIModel(Runnable[Prompt, Streamed]):
     """A chat model that streams. Cheap to make: what is costly, the ChatOpenAI and the connections, is passed in."""
 
     def __init__(
-        self, llm: BaseChatOpenAI, transport: Transport, pace: Pace, target: Target, limits: Limits
+        self,
+        llm: BaseChatOpenAI,
+        transport: Transport,
+        read_delay: ReadDelay,
+        target: Target,
+        limits: Limits,
     ) -> None:
         self._llm = llm
         self._transport = transport
-        self._pace = pace
+        self._read_delay = read_delay
         self._target = target
         self._limits = limits
 
@@ -69,7 +74,7 @@ class OpenAIModel(Runnable[Prompt, Streamed]):
     def within(self, seconds: float) -> "OpenAIModel":
         """Return this model with so much time for its whole answer."""
         short = Limits(*(min(seconds, limit) for limit in astuple(self._limits)))
-        return OpenAIModel(self._llm, self._transport, self._pace, self._target, short)
+        return OpenAIModel(self._llm, self._transport, self._read_delay, self._target, short)
 
     def stream(
         self, input: Prompt, config: RunnableConfig | None = None, **kwargs: Any
@@ -121,7 +126,7 @@ class OpenAIModel(Runnable[Prompt, Streamed]):
             if (
                 taken
                 and not deltas.finish_reason
-                and (early := woken + self._pace.seconds - time.monotonic()) > 0
+                and (early := woken + self._read_delay.seconds - time.monotonic()) > 0
             ):
                 time.sleep(early)
             # Counted from here: a consumer that took its time must not have cost the supplier its own.
