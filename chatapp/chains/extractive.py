@@ -10,11 +10,10 @@ as many of those that have an answer get through, in bases of 10 to 1,500 chunks
 import re
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from langchain_core.messages import AIMessageChunk
 from langchain_core.messages.ai import UsageMetadata
-from langchain_core.runnables import Runnable, RunnableConfig
 
 from chatapp.core.prompt import Passage, Prompt, estimate_tokens
 from chatapp.core.quoting import Sentence, read_sentences
@@ -92,31 +91,18 @@ class _Said:
         return self.covers + self.fit + self.figure
 
 
-class Extractive(Runnable[Prompt, Streamed]):
-    """A model as the chains take it: a Runnable over a Prompt."""
+class Extractive:
+    """The built-in model, as our chains ask it."""
 
-    def invoke(
-        self, input: Prompt, config: RunnableConfig | None = None, **kwargs: Any
-    ) -> Streamed:
-        """Return the whole answer as one message."""
-        text = answer(input)
-        return AIMessageChunk(
-            content=text,
-            response_metadata={"finish_reason": "stop"},
-            usage_metadata=_usage(input, text),
-        )
-
-    def stream(
-        self, input: Prompt, config: RunnableConfig | None = None, **kwargs: Any
-    ) -> Iterator[Streamed]:
+    def stream_text(self, prompt: Prompt) -> Iterator[Streamed]:
         """Yield the answer a few words at a time, then how it ended."""
-        text = threads.run(lambda: answer(input)).removeprefix(input.partial)  # 1 to 25 ms
+        text = threads.run(lambda: answer(prompt)).removeprefix(prompt.partial)  # 1 to 25 ms
         for found in _TYPED.finditer(text):
             yield found.group()
         yield AIMessageChunk(
             content="",
             response_metadata={"finish_reason": "stop"},
-            usage_metadata=_usage(input, text),
+            usage_metadata=_usage(prompt, text),
         )
 
 

@@ -2,10 +2,9 @@
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from typing import Protocol, TypeAlias, runtime_checkable
 
-from langchain_core.runnables import Runnable
-
+from chatapp.chains.messages import Model
 from chatapp.chains.pieces import pieces
 from chatapp.core.events import Chunk
 from chatapp.core.prompt import Ask, Prompt, Turn
@@ -61,11 +60,11 @@ def leans_on_history(question: str, history: Sequence[Turn]) -> bool:
 class Timed(Protocol):
     """A model that can be given a limit for its whole answer."""
 
-    def within(self, seconds: float) -> Runnable[Prompt, Any]:
+    def within(self, seconds: float) -> Model:
         """Return the model with that limit."""
 
 
-def rewriter(model: Runnable[Prompt, Any], seconds: float = REWRITE_SECONDS) -> Rewrite | None:
+def rewriter(model: Model, seconds: float = REWRITE_SECONDS) -> Rewrite | None:
     """Make a rewriter of a model; None where its time cannot be limited.
 
     What fails, takes too long, or returns something that is no question, leaves the question as it was asked.
@@ -85,7 +84,9 @@ def rewriter(model: Runnable[Prompt, Any], seconds: float = REWRITE_SECONDS) -> 
         prompt = Prompt(ask.question, [Turn("system", INSTRUCTION), Turn("user", text)])
         try:
             found = "".join(
-                piece.text for piece in pieces(quick.stream(prompt)) if isinstance(piece, Chunk)
+                piece.text
+                for piece in pieces(quick.stream_text(prompt))
+                if isinstance(piece, Chunk)
             )
         except ChatAppError:
             return ask.question

@@ -1,7 +1,7 @@
 """Suppliers as this package sees them: an endpoint and parameters in, a model out; and what an endpoint offers.
 
-ChatOpenAI objects are cached, because making one costs milliseconds. They hold no key: a key travels from the endpoint into
-the request's header and nowhere else.
+OpenAIChat objects are cached, because making one takes 10 ms. They hold no key: a key goes from the
+endpoint into the request's header and nowhere else.
 """
 
 import re
@@ -13,7 +13,6 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import orjson
-from langchain_core.runnables import Runnable
 
 from chatapp.chains import upstream
 from chatapp.chains.call import Target, call
@@ -23,13 +22,13 @@ from chatapp.chains.http.read_delay import ReadDelay
 from chatapp.chains.http.tls import is_loopback, trust
 from chatapp.chains.http.transport import Broken, Transport
 from chatapp.chains.http.waiting import Deadline, Limits
+from chatapp.chains.messages import Model
 from chatapp.chains.presets import PRESETS, Preset, context_tokens, preset
-from chatapp.core.prompt import Prompt
 from chatapp.errors import ChatAppError, UpstreamAuth, UpstreamProtocol
 from chatapp.settings import Settings
 
-if TYPE_CHECKING:
-    from langchain_openai.chat_models.base import BaseChatOpenAI
+if TYPE_CHECKING:  # at run time where the first model is made: openai takes 45 MB and a second
+    from chatapp.chains.openai_chat import OpenAIChat
 
 __all__ = [
     "PRESETS",
@@ -76,32 +75,31 @@ class Models:
         self._settings = settings
         self._read_delay = read_delay or ReadDelay()
         self._transport = Transport(keep=max(1, settings.max_streams))
-        self._made: OrderedDict[tuple[str, bool, Parameters], BaseChatOpenAI] = OrderedDict()
+        self._cached: OrderedDict[tuple[str, bool, Parameters], OpenAIChat] = OrderedDict()
 
-    def model(self, endpoint: Endpoint, parameters: Parameters) -> Runnable[Prompt, Any]:
-        """Return a model. The first one loads openai, which takes a second; see `preload`."""
-        limits = self._limits(endpoint.options)
+    def model(self, endpoint: Endpoint, parameters: Parameters) -> Model:
+        """Return a model. The first one loads openai, which takes a second; see `preload`.
+
+        Raises ModelGone for a `provider` that is not installed.
+        """
+        limits, target = self._limits(endpoint.options), self._target(endpoint)
         if provider := endpoint.options.get("provider"):
-            from chatapp.chains.foreign import foreign_model
+            from chatapp.chains.providers import provider_model
 
-            return foreign_model(str(provider), endpoint, parameters, limits)
-        from chatapp.chains.openai_stream import OpenAIModel
+            further = endpoint.options.get("provider_options") or {}
+            return provider_model(str(provider), target, parameters, limits, further)
+        from chatapp.chains.completions import Completions
 
-        return OpenAIModel(
-            self._llm(endpoint, parameters),
-            self._transport,
-            self._read_delay,
-            self._target(endpoint),
-            limits,
-        )
+        completions = Completions(self._transport, self._read_delay, target, limits)
+        return self._chat(endpoint, parameters).connected_to(completions)
 
-    def is_made(self, endpoint: Endpoint, parameters: Parameters) -> bool:
-        """Say whether a model costs nothing, because what is costly was made before."""
-        return not endpoint.options.get("provider") and _key(endpoint, parameters) in self._made
+    def is_cached(self, endpoint: Endpoint, parameters: Parameters) -> bool:
+        """Say whether `model` returns at once."""
+        return not endpoint.options.get("provider") and _key(endpoint, parameters) in self._cached
 
     def preload(self) -> None:
-        """Load openai and the certificates now, where a supplier is known to be used: the first question would wait for them."""
-        from chatapp.chains import openai_stream  # noqa: F401
+        """Load openai and the certificates, which the first question would wait for."""
+        from chatapp.chains import openai_chat  # noqa: F401
 
         trust(self._settings.ca_file)
 
@@ -166,17 +164,18 @@ class Models:
         """Close the connections that are not in use."""
         self._transport.close()
 
-    def _llm(self, endpoint: Endpoint, parameters: Parameters) -> "BaseChatOpenAI":
+    def _chat(self, endpoint: Endpoint, parameters: Parameters) -> "OpenAIChat":
+        from chatapp.chains.openai_chat import new_chat
+
         key = _key(endpoint, parameters)
-        made = self._made.get(key)
-        if made is None:
-            made = _new_llm(*key)
-            self._made[key] = made
-            while len(self._made) > CACHED_MODELS:
-                self._made.popitem(last=False)
+        chat = self._cached.get(key)
+        if chat is None:
+            chat = self._cached[key] = new_chat(*key)
+            while len(self._cached) > CACHED_MODELS:
+                self._cached.popitem(last=False)
         else:
-            self._made.move_to_end(key)
-        return made
+            self._cached.move_to_end(key)
+        return chat
 
     def _chats(self, endpoint: Endpoint) -> bool:
         """Say whether an endpoint without a list of models refuses an empty question the way a chat API does."""
@@ -247,30 +246,4 @@ def _key(endpoint: Endpoint, parameters: Parameters) -> tuple[str, bool, Paramet
         dialect,
         bool(endpoint.options.get("stream_usage", known.stream_usage if known else False)),
         parameters,
-    )
-
-
-def _new_llm(dialect: str, usage: bool, parameters: Parameters) -> "BaseChatOpenAI":
-    """Make what builds the payload. Its clients are never used, so none are made: they would cost 10 ms and read proxies."""
-    from langchain_openai import ChatOpenAI
-    from langchain_openai.chat_models.base import BaseChatOpenAI
-    from pydantic import SecretStr
-
-    # Only OpenAI itself knows max_completion_tokens for sure; all others know max_tokens.
-    kind = ChatOpenAI if dialect == "openai" else BaseChatOpenAI
-    given: dict[str, Any] = {
-        "temperature": parameters.temperature,
-        "max_tokens": parameters.max_tokens,
-        "top_p": parameters.top_p,
-    }
-    unused: Any = object()
-    return kind(
-        model=parameters.model,
-        api_key=SecretStr("unused"),
-        base_url="http://unused.invalid",
-        client=unused,
-        async_client=unused,
-        stream_usage=usage,
-        use_responses_api=False,
-        **{name: value for name, value in given.items() if value is not None},
     )

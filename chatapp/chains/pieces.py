@@ -5,10 +5,9 @@ the supplier cuts the tags. How the answer ended and what it used come last, as 
 """
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from langchain_core.documents import Document
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.messages.ai import UsageMetadata, add_usage
 
@@ -182,12 +181,6 @@ def _beside(item: dict[str, Any]) -> Iterator[Piece]:
     if (context := item.get("context")) is not None:
         passages = tuple(_passage(entry) for entry in context)
         yield Retrieved(passages, item.get("cut") or {}, item.get("query") or "")
-
-
-def as_document(passage: Passage) -> Document:
-    """Return a passage as the document that a retrieval chain streams."""
-    metadata = {f.name: getattr(passage, f.name) for f in fields(Passage) if f.name != "text"}
-    return Document(page_content=passage.text, metadata=metadata)
 
 
 def _passage(entry: Any) -> Passage:

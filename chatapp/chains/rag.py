@@ -11,8 +11,8 @@ from typing import Any, TypeAlias
 from langchain_core.runnables import Runnable, RunnableGenerator
 
 from chatapp.chains.followup import Leans, rewriter
-from chatapp.chains.pieces import as_document
-from chatapp.core.prompt import Ask, Passage, Prompt, Unread, build_prompt, select_passages
+from chatapp.chains.messages import Model
+from chatapp.core.prompt import Ask, Passage, Unread, build_prompt, select_passages
 
 Retrieve: TypeAlias = Callable[[str], list[Passage]]
 StillUnread: TypeAlias = Callable[[], Sequence[Unread]]
@@ -23,7 +23,7 @@ LOOK_SECONDS = 0.25
 
 
 def retrieval_chain(
-    model: Runnable[Prompt, Any],
+    model: Model,
     retrieve: Retrieve,
     leans: Leans | None = None,
     unread: StillUnread = tuple,
@@ -47,13 +47,9 @@ def retrieval_chain(
             cut: dict[str, Any] = {"passages": len(found) - len(prompt.passages), **prompt.cut}
             if left:
                 cut["unread"] = [file.to_json() for file in left]
-            yield {
-                "context": [as_document(passage) for passage in prompt.passages],
-                "query": query,
-                "cut": cut,
-            }
+            yield {"context": prompt.passages, "query": query, "cut": cut}
             yield {"status": "writing"}
-            stream = model.stream(prompt)
+            stream = model.stream_text(prompt)
             try:
                 for piece in stream:
                     yield {"answer": piece}

@@ -203,7 +203,7 @@ class Suppliers:
         if choice.endpoint is None:
             return Extractive()
         endpoint, parameters = choice.endpoint, choice.parameters
-        if self.models.is_made(endpoint, parameters):
+        if self.models.is_cached(endpoint, parameters):
             return self.models.model(endpoint, parameters)
         # The first one may have to load openai, which takes a second: off the hub, so that no other stream waits for it.
         return threads.run(lambda: self.models.model(endpoint, parameters))

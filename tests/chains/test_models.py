@@ -9,26 +9,20 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from langchain_core.runnables import RunnableLambda
 
 from chatapp.chains.build import pieces
 from chatapp.chains.endpoint import Endpoint, Parameters
-from chatapp.chains.foreign import guarded
-from chatapp.chains.http.waiting import Limits
-from chatapp.chains.models import PRESETS, Models, context_tokens, preset
+from chatapp.chains.models import CACHED_MODELS, PRESETS, Models, context_tokens, preset
 from chatapp.core.prompt import Prompt, Turn
 from chatapp.errors import (
-    ModelGone,
     UpstreamAuth,
     UpstreamProtocol,
-    UpstreamTimeout,
     UpstreamUnreachable,
 )
 from chatapp.settings import Settings
@@ -112,15 +106,15 @@ def test_how_much_a_model_reads(name: str | None, model: str, tokens: int) -> No
 
 def test_models_are_cached_without_keys_and_within_bounds(models: Models) -> None:
     endpoint = Endpoint("x", "X", "http://127.0.0.1:1/v1", KEY)
-    first, second = (
-        models.model(endpoint, Parameters("a")),
-        models.model(replace(endpoint, api_key="other"), Parameters("a")),
-    )
-    assert first._llm is second._llm  # type: ignore[attr-defined]
+    assert not models.is_cached(endpoint, Parameters("a"))
+    models.model(endpoint, Parameters("a"))
+    models.model(replace(endpoint, api_key="other"), Parameters("a"))
+    assert models.is_cached(endpoint, Parameters("a")) and len(models._cached) == 1
     for n in range(100):
         models.model(endpoint, Parameters("a", temperature=n / 100))
-    assert len(models._made) == 64
-    assert KEY not in repr([vars(llm) for llm in models._made.values()])
+    assert len(models._cached) == CACHED_MODELS == 64
+    for chat in models._cached.values():
+        assert chat.completions is None and KEY not in repr(vars(chat))
 
 
 @pytest.fixture(scope="module")
@@ -172,7 +166,7 @@ def test_tls_is_checked_against_the_file_of_the_setting(
     friend = Models(Settings(ca_file=certificate[0]))
     told = Told(
         pieces(
-            friend.model(Endpoint("x", "X", secure.base_url, KEY), Parameters("echo")).stream(
+            friend.model(Endpoint("x", "X", secure.base_url, KEY), Parameters("echo")).stream_text(
                 PROMPT
             )
         )
@@ -180,7 +174,7 @@ def test_tls_is_checked_against_the_file_of_the_setting(
     assert told.text == "q"
     stream = friend.model(
         Endpoint("x", "X", secure.base_url, KEY), Parameters("typewriter-1000-50")
-    ).stream(PROMPT)
+    ).stream_text(PROMPT)
     next(stream)
     stream.close()  # type: ignore[attr-defined]
     assert secure.wait_for(lambda: secure.asked()[-1].closed_by_client, 0.5)
@@ -230,7 +224,7 @@ def test_tls_goes_through_a_proxy_in_a_tunnel(
             pieces(
                 models.model(
                     Endpoint("x", "X", secure.base_url, KEY, None, options), Parameters("echo")
-                ).stream(PROMPT)
+                ).stream_text(PROMPT)
             )
         )
         models.close()
@@ -238,37 +232,6 @@ def test_tls_goes_through_a_proxy_in_a_tunnel(
     assert told.text == "q"
     assert asked[0].startswith(f"CONNECT 127.0.0.1:{secure.port} HTTP/1".encode())
     assert b"Basic " in asked[0] and KEY.encode() not in asked[0]
-
-
-def test_a_foreign_model_s_errors_are_ours(models: Models) -> None:
-    class ReadTimeout(Exception):
-        pass
-
-    class Refused(Exception):
-        status_code = 401
-
-    limits = Limits(1, 2, 3, 4)
-
-    def failing(error: Exception) -> Any:
-        def fail(messages: Any) -> Any:
-            raise error
-
-        return guarded(RunnableLambda(fail), "X", "m", limits)
-
-    for error, kind in (
-        (ReadTimeout(), UpstreamTimeout),
-        (Refused(), UpstreamAuth),
-        (ValueError("x"), UpstreamProtocol),
-    ):
-        with pytest.raises(kind):
-            list(pieces(failing(error).stream(PROMPT)))
-
-
-def test_an_integration_that_is_not_installed_is_said(models: Models) -> None:
-    with pytest.raises(ModelGone):
-        models.model(
-            Endpoint("x", "X", "", KEY, None, {"provider": "anthropic"}), Parameters("claude")
-        )
 
 
 def test_openai_is_not_loaded_for_the_built_in_model() -> None:

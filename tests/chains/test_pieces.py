@@ -9,7 +9,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.messages.ai import UsageMetadata
 
 from chatapp.chains.build import Finished, Retrieved, pieces
-from chatapp.chains.pieces import Thinking, as_document
+from chatapp.chains.pieces import Thinking
 from chatapp.core.events import Chunk, Reasoning, Status
 from tests.support.passages import passage
 
@@ -125,7 +125,7 @@ SHAPES: list[tuple[str, list[Any], list[Any]]] = [
         [
             {"status": "searching"},
             {
-                "context": [as_document(passage())],
+                "context": [passage()],
                 "query": "q",
                 "cut": {"passages": 1, "history": 0},
             },
@@ -138,7 +138,6 @@ SHAPES: list[tuple[str, list[Any], list[Any]]] = [
             NOTHING,
         ],
     ),
-    ("passages as they are", [{"context": [passage()]}], [Retrieved((passage(),)), NOTHING]),
     (
         "context and answer in one dict",
         [{"context": [], "answer": "a"}],

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from langchain_core.runnables import RunnableGenerator
 
 from chatapp.chains.build import Finished, Retrieved, build_chain, leans_on_history, pieces
 from chatapp.chains.endpoint import Parameters
@@ -22,32 +21,32 @@ HISTORY = [
 ]
 
 
-def canned(*said: Any) -> RunnableGenerator[Prompt, Any]:
-    prompts: list[Prompt] = []
+class Canned:
+    """A model that says the same every time and notes its prompts."""
 
-    def stream(asked: Iterator[Prompt]) -> Iterator[Any]:
-        prompts.extend(asked)
-        yield from said
+    def __init__(self, *said: Any) -> None:
+        self.said = said
+        self.prompts: list[Prompt] = []
 
-    model = RunnableGenerator(stream)
-    model.prompts = prompts  # type: ignore[attr-defined]
-    return model
+    def stream_text(self, prompt: Prompt) -> Iterator[Any]:
+        self.prompts.append(prompt)
+        yield from self.said
 
 
 def test_the_plain_chain_is_prompt_and_model() -> None:
-    model = canned("a", "b")
+    model = Canned("a", "b")
     assert list(pieces(build_chain(model).stream(Ask("q", HISTORY)))) == [
         Chunk("a"),
         Chunk("b"),
         Finished(None, {}),
     ]
-    prompt = model.prompts[0]  # type: ignore[attr-defined]
+    prompt = model.prompts[0]
     assert [turn.role for turn in prompt.turns] == ["system", "user", "assistant", "user"]
     assert not prompt.grounded
 
 
 def test_the_retrieval_chain_says_what_it_does_and_what_it_found() -> None:
-    model = canned("a")
+    model = Canned("a")
     found = list(pieces(build_chain(model, lambda query: [passage()]).stream(Ask("q"))))
     assert found == [
         Status("searching"),
@@ -56,7 +55,7 @@ def test_the_retrieval_chain_says_what_it_does_and_what_it_found() -> None:
         Chunk("a"),
         Finished(None, {}),
     ]
-    prompt = model.prompts[0]  # type: ignore[attr-defined]
+    prompt = model.prompts[0]
     assert prompt.grounded and prompt.passages == [passage()]
     assert "[1] leave.pdf, p. 3" in prompt.turns[-1].content
 
@@ -65,14 +64,14 @@ def test_what_does_not_fit_is_left_out_and_counted() -> None:
     long = [passage(text="x" * 12_000, chunk_id=n) for n in range(5)]
     found = [
         p
-        for p in pieces(build_chain(canned(), lambda query: long).stream(Ask("q")))
+        for p in pieces(build_chain(Canned(), lambda query: long).stream(Ask("q")))
         if isinstance(p, Retrieved)
     ][0]
     assert len(found.passages) == 1 and found.cut == {"passages": 4, "history": 0}
 
 
 def test_nothing_found_is_said_too() -> None:
-    found = list(pieces(build_chain(canned("a"), lambda query: []).stream(Ask("q"))))
+    found = list(pieces(build_chain(Canned("a"), lambda query: []).stream(Ask("q"))))
     assert found[1] == Retrieved((), {"passages": 0, "history": 0}, "q")
 
 
@@ -81,7 +80,7 @@ def test_a_fault_of_the_search_comes_through() -> None:
         raise RuntimeError("search")
 
     with pytest.raises(RuntimeError, match="search"):
-        list(pieces(build_chain(canned(), broken).stream(Ask("q"))))
+        list(pieces(build_chain(Canned(), broken).stream(Ask("q"))))
 
 
 @pytest.mark.parametrize(
@@ -173,19 +172,19 @@ def test_a_rewriting_that_hangs_ends_in_time(supplier: Supplier, models: Models,
 
 
 def test_a_model_without_a_time_limit_does_not_rewrite() -> None:
-    model = canned("a")
+    model = Canned("a")
     found = list(
         pieces(build_chain(model, lambda query: [], leans_on_history).stream(Ask("Why?", HISTORY)))
     )
     assert found[0] == Status("searching")
-    assert len(model.prompts) == 1  # type: ignore[attr-defined]
+    assert len(model.prompts) == 1
 
 
 def test_a_file_that_has_just_come_is_waited_for() -> None:
     looks = iter([[Unread("1", "leave.pdf", 1.0)], [Unread("1", "leave.pdf", 1.2)], []])
     found = list(
         pieces(
-            build_chain(canned("a"), lambda query: [passage()], None, lambda: next(looks)).stream(
+            build_chain(Canned("a"), lambda query: [passage()], None, lambda: next(looks)).stream(
                 Ask("q")
             )
         )
@@ -195,7 +194,7 @@ def test_a_file_that_has_just_come_is_waited_for() -> None:
 
 
 def test_what_is_still_unread_then_is_named_and_the_model_is_told() -> None:
-    model = canned("a")
+    model = Canned("a")
     chain = build_chain(
         model, lambda query: [passage()], None, lambda: [Unread("1", "old.pdf", 4000.0)]
     )
@@ -203,5 +202,5 @@ def test_what_is_still_unread_then_is_named_and_the_model_is_told() -> None:
     assert found[0] == Status("searching"), "a long queue holds nobody"
     retrieved = next(piece for piece in found if isinstance(piece, Retrieved))
     assert retrieved.cut["unread"] == [{"file_id": "1", "name": "old.pdf"}]
-    prompt = model.prompts[0]  # type: ignore[attr-defined]
+    prompt = model.prompts[0]
     assert prompt.unread == ("old.pdf",) and "old.pdf" in prompt.turns[0].content

@@ -12,7 +12,7 @@ import socket
 import ssl
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import monotonic
 from urllib.parse import SplitResult
 
@@ -50,7 +50,7 @@ class Request:
 
     method: str
     path: str
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)  # with the key
     body: bytes | None = None
 
 
@@ -191,6 +191,7 @@ class _Line:
         self._set = 0.0
         self._until_readable = until_readable(sock)
         self._alarm = Alarm(deadline) if in_gevent(sock) else None
+        deadline.watch(sock)
 
     def ask(self, data: bytes) -> tuple[Head, bytes]:
         """Send a request; return its answer's head and what came of the body. ValueError where it is none."""
@@ -215,6 +216,7 @@ class _Line:
 
     def close(self) -> None:
         """Wait for nothing any more."""
+        self._deadline.watch(None)
         if self._alarm is not None:
             self._alarm.stop()
 

@@ -8,7 +8,7 @@ import functools
 import socket
 import ssl
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from math import inf
 from time import monotonic
@@ -37,6 +37,18 @@ class Deadline:
         self._last = now + limits.answer
         self._next = now + limits.first_token
         self._wait = limits.first_token
+        self._sock: socket.socket | None = None
+
+    def watch(self, sock: socket.socket | None) -> None:
+        """Name the socket that is waited for, which `abort` shuts down; None for none."""
+        self._sock = sock
+
+    def abort(self) -> None:
+        """End all waits at once, also one that another thread is in."""
+        self._last = -inf
+        if (sock := self._sock) is not None:
+            with suppress(OSError):  # not SSLSocket's own, which forgets its TLS state first
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
     def allow(self, seconds: float) -> None:
         """Give the next token so long from now."""

@@ -30,7 +30,7 @@ def asked_host(server: ModelServer, base_url: str, **headers: str) -> str:
     endpoint = Endpoint("x", "X", base_url, "sk-x", None, {"headers": headers})
     models = Models(Settings())
     try:
-        list(models.model(endpoint, Parameters("echo")).stream(build_prompt(Ask("q"), None)))
+        list(models.model(endpoint, Parameters("echo")).stream_text(build_prompt(Ask("q"), None)))
     finally:
         models.close()
     return str(server.asked()[-1].headers["host"])

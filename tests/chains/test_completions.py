@@ -250,7 +250,7 @@ def test_parameters_headers_and_body_are_obeyed(supplier: Supplier, models: Mode
 def test_openai_s_own_dialect_is_chat_openai_s(supplier: Supplier, models: Models) -> None:
     endpoint = Endpoint("openai", "OpenAI", supplier.server.base_url, KEY, "openai")
     model = models.model(endpoint, Parameters("o3", max_tokens=5))
-    Told(pieces(model.stream(Prompt("q", [Turn("system", "s"), Turn("user", "q")]))))
+    Told(pieces(model.stream_text(Prompt("q", [Turn("system", "s"), Turn("user", "q")]))))
     body = supplier.server.asked()[-1].body
     assert body["max_completion_tokens"] == 5 and "max_tokens" not in body
     assert body["messages"][0]["role"] == "developer"
@@ -258,12 +258,6 @@ def test_openai_s_own_dialect_is_chat_openai_s(supplier: Supplier, models: Model
 
 def test_lone_surrogates_in_a_question_do_not_stop_it(supplier: Supplier) -> None:
     assert supplier.ask("echo", "half \ud83d").text == "half ?"
-
-
-def test_invoke_returns_the_whole_answer(supplier: Supplier, models: Models) -> None:
-    model = models.model(supplier.endpoint(), Parameters("reasoning"))
-    message = model.invoke(Prompt("q", [Turn("user", "q")]))
-    assert message.content == "The answer."
 
 
 def test_the_key_is_in_no_log_line_and_no_error(
