@@ -6,7 +6,8 @@ import gevent
 import pytest
 from gevent import socket
 
-from chatapp.chains.http.waiting import Alarm, Deadline, Limits, until_readable
+from chatapp.chains.http.gevent_socket import until_readable
+from chatapp.chains.http.waiting import Alarm, Deadline, Limits
 
 
 def _deadline(seconds: float) -> Deadline:
