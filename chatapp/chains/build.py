@@ -41,7 +41,7 @@ def build_chain(
     rewrite: Leans | None = None,
     unread: StillUnread = tuple,
 ) -> Chain:
-    """Return the chain for a model: the plain one, or the retrieval chain where `retrieve` is given.
+    """Return the chain for a model: plain, or the retrieval chain where `retrieve` is given.
 
     `rewrite` decides by question and history (`leans_on_history`) whether the model makes the
     question stand alone before the search; None never does, and neither does a model without

@@ -1,4 +1,4 @@
-"""Suppliers as this package sees them: an endpoint and parameters in, a model out; and what an endpoint offers.
+"""An endpoint and parameters in, a model out; and the models that an endpoint offers.
 
 OpenAIChat objects are cached, because making one takes 10 ms. They hold no key: a key goes from the
 endpoint into the request's header and nowhere else.
@@ -19,7 +19,7 @@ from chatapp.chains.call import Target, call
 from chatapp.chains.endpoint import Endpoint, Parameters
 from chatapp.chains.http.connection import Route
 from chatapp.chains.http.read_delay import ReadDelay
-from chatapp.chains.http.tls import is_loopback, trust
+from chatapp.chains.http.tls import is_loopback, tls_context
 from chatapp.chains.http.transport import Broken, Transport
 from chatapp.chains.http.waiting import Deadline, Limits
 from chatapp.chains.messages import Model
@@ -46,10 +46,10 @@ LIST_SECONDS = 15.0
 LIST_BYTES = 8 * 1024 * 1024
 LOCAL_SECONDS = 0.5
 LOCAL_CONNECT_SECONDS = 0.2
-# Models that do not chat: a list that is offered for chatting leaves them out; who knows better can type a name.
+# Models that cannot chat, left out of lists; their names can still be typed.
 _NO_CHAT = re.compile(
-    r"embed|rerank|whisper|(^|[-/])tts|tts-|dall-e|moderation|transcribe|realtime|(^|[-/])sora|image|(^|/)bge-"
-    r"|davinci-002|babbage-002",
+    r"embed|rerank|whisper|(^|[-/])tts|tts-|dall-e|moderation|transcribe|realtime|(^|[-/])sora"
+    r"|image|(^|/)bge-|davinci-002|babbage-002",
     re.IGNORECASE,
 )
 
@@ -101,10 +101,10 @@ class Models:
         """Load openai and the certificates, which the first question would wait for."""
         from chatapp.chains import openai_chat  # noqa: F401
 
-        trust(self._settings.ca_file)
+        tls_context(self._settings.ca_file)
 
     def list(self, endpoint: Endpoint) -> Names:
-        """Return the names of the models that an endpoint offers for chatting. Raises our Upstream errors."""
+        """Return the names of an endpoint's chat models. Raises our Upstream errors."""
         body = self._fetch(endpoint, "models", self._list_limits(endpoint.options))
         entries = body.get("data", body.get("models")) if isinstance(body, dict) else body
         if not isinstance(entries, Sequence) or isinstance(entries, str):
@@ -116,7 +116,7 @@ class Models:
         return sorted(dict.fromkeys(chat), key=str.lower)
 
     def test(self, endpoint: Endpoint) -> Names:
-        """Check address and key, and return the models that are offered. Raises our Upstream errors."""
+        """Check address and key, and return the chat models. Raises our Upstream errors."""
         if endpoint.options.get("provider"):
             return []
         known = preset(endpoint.preset or "")
@@ -136,7 +136,7 @@ class Models:
         found: dict[str, Found] = {}
         limits = Limits(LOCAL_CONNECT_SECONDS, *[LOCAL_SECONDS * 0.9] * 3)
 
-        def look(known: Preset) -> None:
+        def ask(known: Preset) -> None:
             endpoint = Endpoint(known.name, known.label, known.base_url)
             try:
                 body = self._fetch(endpoint, "models", limits, attempts=1)
@@ -152,7 +152,7 @@ class Models:
                 found[known.name] = Found(known.name, known.label, known.base_url, models)
 
         places = [known for known in presets if known.port]
-        threads = [threading.Thread(target=look, args=(known,), daemon=True) for known in places]
+        threads = [threading.Thread(target=ask, args=(known,), daemon=True) for known in places]
         for thread in threads:
             thread.start()
         end = monotonic() + LOCAL_SECONDS
@@ -161,7 +161,7 @@ class Models:
         return [found[known.name] for known in places if known.name in found]
 
     def close(self) -> None:
-        """Close the connections that are not in use."""
+        """Close the unused connections."""
         self._transport.close()
 
     def _chat(self, endpoint: Endpoint, parameters: Parameters) -> "OpenAIChat":
@@ -178,7 +178,7 @@ class Models:
         return chat
 
     def _chats(self, endpoint: Endpoint) -> bool:
-        """Say whether an endpoint without a list of models refuses an empty question the way a chat API does."""
+        """Say whether an endpoint refuses an empty chat as a chat API does."""
         target = self._target(endpoint)
         deadline = Deadline(self._list_limits(endpoint.options))
         try:
@@ -239,7 +239,7 @@ class Models:
 
 
 def _key(endpoint: Endpoint, parameters: Parameters) -> tuple[str, bool, Parameters]:
-    """Return what a model is made from: the dialect, whether usage is asked for, and the parameters."""
+    """Return what a model is made of: dialect, whether usage is asked for, parameters."""
     known = preset(endpoint.preset or "")
     dialect = known.dialect if known else "compatible"
     return (

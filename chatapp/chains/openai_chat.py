@@ -36,7 +36,7 @@ from chatapp.chains.endpoint import Parameters
 from chatapp.chains.messages import to_messages
 from chatapp.core.prompt import Prompt
 
-# Options of the SDK's own calls; everything else that is bound to a model is a request field.
+# Options of the SDK's calls; all others that are bound to a model are request fields.
 _NOT_IN_THE_BODY = ("extra_headers", "timeout")
 # What LangChain's `generate` and `stream` take for tracing and do not pass on.
 _FOR_TRACING = ("ls_structured_output_format", "structured_output_format")
@@ -53,7 +53,7 @@ class OpenAIChat(BaseChatOpenAI):
         return False
 
     def connected_to(self, completions: Completions) -> "OpenAIChat":
-        """Return a copy that asks this supplier; takes microseconds where a new model takes 10 ms."""
+        """Return a copy that asks this supplier; takes microseconds, a new model 10 ms."""
         return self.model_copy(update={"completions": completions})
 
     def within(self, seconds: float) -> "OpenAIChat":

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from chatapp.chains import upstream
 from chatapp.chains.call import Target
 from chatapp.chains.endpoint import Parameters
-from chatapp.chains.http.tls import trust
+from chatapp.chains.http.tls import tls_context
 from chatapp.chains.http.waiting import Limits
 from chatapp.chains.messages import to_messages
 from chatapp.core.prompt import Prompt
@@ -133,6 +133,6 @@ def _client_arguments(target: Target, limits: Limits) -> dict[str, Any]:
         "timeout": (limits.connect, limits.first_token, limits.first_token, limits.connect),
         "headers": {**target.headers, **key, "Connection": "close"},
         "proxy": target.route.proxy or None,
-        "verify": trust(target.route.ca_file),
+        "verify": tls_context(target.route.ca_file),
         "trust_env": False,
     }

@@ -27,18 +27,18 @@ from chatapp.errors import (
 )
 from chatapp.settings import Settings
 from tests.support.modelserver import MODELS, ModelServer
-from tests.support.supplier import KEY, Supplier, Told
+from tests.support.supplier import KEY, Outcome, Supplier
 
 PROMPT = Prompt("q", [Turn("user", "q")])
 
 
-def test_the_list_holds_what_chats(supplier: Supplier, models: Models) -> None:
+def test_the_list_has_chat_models_only(supplier: Supplier, models: Models) -> None:
     listed = models.list(supplier.endpoint())
     assert listed == sorted(name for name in MODELS if "embedding" not in name)
     assert models.test(supplier.endpoint()) == listed
 
 
-def test_a_wrong_key_is_named(model_server: ModelServer, models: Models) -> None:
+def test_a_wrong_key_is_reported(model_server: ModelServer, models: Models) -> None:
     with pytest.raises(UpstreamAuth) as caught:
         models.test(Endpoint("x", "X", model_server.base_url, "bad-key"))
     assert caught.value.params == {"supplier": "X"}
@@ -53,16 +53,14 @@ def test_a_preset_that_needs_a_key_is_not_asked_without_one(
     assert len(model_server.requests) == before
 
 
-def test_an_address_that_ends_in_the_wrong_place_is_named(
-    model_server: ModelServer, models: Models
-) -> None:
+def test_a_wrong_path_is_reported(model_server: ModelServer, models: Models) -> None:
     with pytest.raises(UpstreamProtocol):
         models.test(Endpoint("x", "X", model_server.base_url.removesuffix("/v1"), KEY))
     with pytest.raises(UpstreamUnreachable):
         models.test(Endpoint("x", "X", "http://127.0.0.1:1/v1", KEY))
 
 
-def test_what_listens_here_is_found_in_half_a_second(
+def test_local_servers_are_found_in_half_a_second(
     model_server: ModelServer, models: Models
 ) -> None:
     ollama, lmstudio, llamacpp = (known for known in PRESETS if known.port)
@@ -79,7 +77,7 @@ def test_what_listens_here_is_found_in_half_a_second(
     assert "echo" in found[0].models and not any("embedding" in name for name in found[0].models)
 
 
-def test_the_presets_are_those_that_were_promised() -> None:
+def test_the_presets() -> None:
     names = "openai deepseek qwen kimi glm siliconflow openrouter oneapi ollama lmstudio vllm llamacpp".split()  # noqa: SIM905
     assert [known.name for known in PRESETS] == names
     assert all(known.base_url.startswith("https://") or known.local for known in PRESETS)
@@ -100,7 +98,7 @@ def test_the_presets_are_those_that_were_promised() -> None:
         ("oneapi", "glm-4.6", 200_000),
     ],
 )
-def test_how_much_a_model_reads(name: str | None, model: str, tokens: int) -> None:
+def test_the_context_size_of_a_model(name: str | None, model: str, tokens: int) -> None:
     assert context_tokens(name, model, 8192) == tokens
 
 
@@ -156,7 +154,7 @@ def secure(certificate: tuple[str, str]) -> Iterator[ModelServer]:
         yield server
 
 
-def test_tls_is_checked_against_the_file_of_the_setting(
+def test_tls_trusts_the_ca_file_of_the_setting(
     secure: ModelServer, certificate: tuple[str, str]
 ) -> None:
     stranger = Models(Settings())
@@ -164,14 +162,14 @@ def test_tls_is_checked_against_the_file_of_the_setting(
         stranger.list(Endpoint("x", "X", secure.base_url, KEY))
     assert caught.value.key == "error.upstream_unreachable.certificate"
     friend = Models(Settings(ca_file=certificate[0]))
-    told = Told(
+    outcome = Outcome(
         pieces(
             friend.model(Endpoint("x", "X", secure.base_url, KEY), Parameters("echo")).stream_text(
                 PROMPT
             )
         )
     )
-    assert told.text == "q"
+    assert outcome.text == "q"
     stream = friend.model(
         Endpoint("x", "X", secure.base_url, KEY), Parameters("typewriter-1000-50")
     ).stream_text(PROMPT)
@@ -220,7 +218,7 @@ def test_tls_goes_through_a_proxy_in_a_tunnel(
         thread.start()
         models = Models(Settings(ca_file=certificate[0]))
         options = {"proxy": f"http://user:pass@127.0.0.1:{listener.getsockname()[1]}"}
-        told = Told(
+        outcome = Outcome(
             pieces(
                 models.model(
                     Endpoint("x", "X", secure.base_url, KEY, None, options), Parameters("echo")
@@ -229,7 +227,7 @@ def test_tls_goes_through_a_proxy_in_a_tunnel(
         )
         models.close()
         thread.join(5)
-    assert told.text == "q"
+    assert outcome.text == "q"
     assert asked[0].startswith(f"CONNECT 127.0.0.1:{secure.port} HTTP/1".encode())
     assert b"Basic " in asked[0] and KEY.encode() not in asked[0]
 

@@ -29,7 +29,7 @@ from chatapp.errors import (
 from chatapp.i18n import say
 from tests.support.ollamaserver import OllamaServer
 from tests.support.passages import passage
-from tests.support.supplier import KEY, Told
+from tests.support.supplier import KEY, Outcome
 
 PROMPT = Prompt("q", [Turn("user", "q")])
 
@@ -44,16 +44,18 @@ def endpoint(base_url: str, **options: Any) -> Endpoint:
     return Endpoint("native", "Ollama", base_url, KEY, None, {"provider": "ollama", **options})
 
 
-def ask(models: Models, supplier: Endpoint, parameters: Parameters) -> Told:
-    return Told(pieces(build_chain(models.model(supplier, parameters)).stream(Ask("Hello there"))))
+def ask(models: Models, supplier: Endpoint, parameters: Parameters) -> Outcome:
+    return Outcome(
+        pieces(build_chain(models.model(supplier, parameters)).stream(Ask("Hello there")))
+    )
 
 
 def test_another_protocol_answers_like_openai_s(ollama: OllamaServer, models: Models) -> None:
     parameters = Parameters("echo", temperature=0.25, max_tokens=99, top_p=0.5)
-    told = ask(models, endpoint(ollama.base_url, headers={"X-Team": "docs"}), parameters)
-    assert told.error is None and told.text == "Hello there "
+    outcome = ask(models, endpoint(ollama.base_url, headers={"X-Team": "docs"}), parameters)
+    assert outcome.error is None and outcome.text == "Hello there "
     usage = {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}
-    assert told.finished == Finished("stop", usage)
+    assert outcome.finished == Finished("stop", usage)
     request = ollama.requests[-1]
     assert request.path == "/api/chat"
     options = request.body["options"]
@@ -64,15 +66,15 @@ def test_another_protocol_answers_like_openai_s(ollama: OllamaServer, models: Mo
 
 def test_it_answers_from_passages_too(ollama: OllamaServer, models: Models) -> None:
     model = models.model(endpoint(ollama.base_url), Parameters("echo"))
-    told = Told(pieces(build_chain(model, lambda query: [passage()]).stream(Ask("q"))))
-    assert told.error is None and "leave.pdf, p. 3" in told.text
+    outcome = Outcome(pieces(build_chain(model, lambda query: [passage()]).stream(Ask("q"))))
+    assert outcome.error is None and "leave.pdf, p. 3" in outcome.text
 
 
 def test_it_takes_options_of_its_own(ollama: OllamaServer, models: Models) -> None:
     options = {"reasoning": True, "num_ctx": 16_384}
     supplier = endpoint(ollama.base_url, provider_options=options)
-    told = ask(models, supplier, Parameters("think"))
-    assert (told.reasoning, told.text) == ("Let me think.", "Hello there ")
+    outcome = ask(models, supplier, Parameters("think"))
+    assert (outcome.reasoning, outcome.text) == ("Let me think.", "Hello there ")
     assert ollama.requests[-1].body["think"] is True
     assert ollama.requests[-1].body["options"]["num_ctx"] == 16_384
     with pytest.raises(UpstreamRefused):
@@ -89,21 +91,21 @@ def test_it_takes_options_of_its_own(ollama: OllamaServer, models: Models) -> No
 def test_its_faults_are_our_errors(
     ollama: OllamaServer, models: Models, model: str, key: str, text: str
 ) -> None:
-    told = ask(models, endpoint(ollama.base_url), Parameters(model))
-    assert (told.key, told.text) == (key, text)
+    outcome = ask(models, endpoint(ollama.base_url), Parameters(model))
+    assert (outcome.key, outcome.text) == (key, text)
 
 
 def test_its_silence_ends_at_the_limit(ollama: OllamaServer, models: Models) -> None:
     started = time.monotonic()
     silent = endpoint(ollama.base_url, first_token_seconds=0.3)
-    told = ask(models, silent, Parameters("hang-mid"))
-    assert isinstance(told.error, UpstreamTimeout) and told.text == "Hello there "
+    outcome = ask(models, silent, Parameters("hang-mid"))
+    assert isinstance(outcome.error, UpstreamTimeout) and outcome.text == "Hello there "
     assert time.monotonic() - started < 2
 
 
 def test_an_address_without_a_server_is_unreachable(models: Models) -> None:
-    told = ask(models, endpoint("http://127.0.0.1:1"), Parameters("echo"))
-    assert isinstance(told.error, UpstreamUnreachable)
+    outcome = ask(models, endpoint("http://127.0.0.1:1"), Parameters("echo"))
+    assert isinstance(outcome.error, UpstreamUnreachable)
 
 
 def test_closing_the_pieces_closes_its_connection(ollama: OllamaServer, models: Models) -> None:

@@ -45,7 +45,7 @@ def test_the_plain_chain_is_prompt_and_model() -> None:
     assert not prompt.grounded
 
 
-def test_the_retrieval_chain_says_what_it_does_and_what_it_found() -> None:
+def test_the_retrieval_chain_streams_stages_and_passages() -> None:
     model = Canned("a")
     found = list(pieces(build_chain(model, lambda query: [passage()]).stream(Ask("q"))))
     assert found == [
@@ -60,7 +60,7 @@ def test_the_retrieval_chain_says_what_it_does_and_what_it_found() -> None:
     assert "[1] leave.pdf, p. 3" in prompt.turns[-1].content
 
 
-def test_what_does_not_fit_is_left_out_and_counted() -> None:
+def test_passages_that_do_not_fit_are_cut_and_counted() -> None:
     long = [passage(text="x" * 12_000, chunk_id=n) for n in range(5)]
     found = [
         p
@@ -70,12 +70,12 @@ def test_what_does_not_fit_is_left_out_and_counted() -> None:
     assert len(found.passages) == 1 and found.cut == {"passages": 4, "history": 0}
 
 
-def test_nothing_found_is_said_too() -> None:
+def test_an_empty_search_is_streamed_too() -> None:
     found = list(pieces(build_chain(Canned("a"), lambda query: []).stream(Ask("q"))))
     assert found[1] == Retrieved((), {"passages": 0, "history": 0}, "q")
 
 
-def test_a_fault_of_the_search_comes_through() -> None:
+def test_an_error_of_the_search_is_raised() -> None:
     def broken(query: str) -> list[Any]:
         raise RuntimeError("search")
 
@@ -101,7 +101,7 @@ def test_a_fault_of_the_search_comes_through() -> None:
         "他们可以转正吗？",
     ],
 )
-def test_questions_that_lean_on_history(question: str) -> None:
+def test_questions_that_depend_on_history(question: str) -> None:
     assert leans_on_history(question, HISTORY)
     assert not leans_on_history(question, [])
 
@@ -139,7 +139,7 @@ def test_a_follow_up_is_rewritten_by_one_short_call(supplier: Supplier, models: 
     assert "25 days" in str(supplier.server.asked()[before].body["messages"])
 
 
-def test_a_question_that_stands_alone_is_not(supplier: Supplier, models: Models) -> None:
+def test_a_question_that_stands_alone_is_not_rewritten(supplier: Supplier, models: Models) -> None:
     queries, found = search(
         supplier, models, "zen-rewrite", "Which form has to be filled in for parental leave?"
     )
@@ -148,9 +148,7 @@ def test_a_question_that_stands_alone_is_not(supplier: Supplier, models: Models)
 
 
 @pytest.mark.parametrize("name", ["refuse-500", "flood-3000", "html"])
-def test_a_rewriting_that_fails_leaves_the_question(
-    supplier: Supplier, models: Models, name: str
-) -> None:
+def test_a_failed_rewrite_keeps_the_question(supplier: Supplier, models: Models, name: str) -> None:
     model = models.model(supplier.endpoint(), Parameters(name))
     stream = pieces(
         build_chain(model, lambda query: [passage(quote=query)], leans_on_history).stream(
@@ -163,7 +161,7 @@ def test_a_rewriting_that_fails_leaves_the_question(
 
 
 @pytest.mark.parametrize("name", ["hang-before-headers", "hang-mid", "drip-headers", "pings"])
-def test_a_rewriting_that_hangs_ends_in_time(supplier: Supplier, models: Models, name: str) -> None:
+def test_a_hanging_rewrite_times_out(supplier: Supplier, models: Models, name: str) -> None:
     rewrite = rewriter(models.model(supplier.endpoint(), Parameters(name)), 0.2)
     assert rewrite is not None
     started = time.monotonic()
@@ -180,7 +178,7 @@ def test_a_model_without_a_time_limit_does_not_rewrite() -> None:
     assert len(model.prompts) == 1
 
 
-def test_a_file_that_has_just_come_is_waited_for() -> None:
+def test_the_chain_waits_for_a_recent_file() -> None:
     looks = iter([[Unread("1", "leave.pdf", 1.0)], [Unread("1", "leave.pdf", 1.2)], []])
     found = list(
         pieces(
@@ -193,7 +191,7 @@ def test_a_file_that_has_just_come_is_waited_for() -> None:
     assert found[2] == Retrieved((passage(),), {"passages": 0, "history": 0}, "q")
 
 
-def test_what_is_still_unread_then_is_named_and_the_model_is_told() -> None:
+def test_unread_files_are_reported_and_named_to_the_model() -> None:
     model = Canned("a")
     chain = build_chain(
         model, lambda query: [passage()], None, lambda: [Unread("1", "old.pdf", 4000.0)]

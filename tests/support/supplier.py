@@ -14,7 +14,7 @@ from tests.support.modelserver import ModelServer
 KEY = "sk-canary-0123456789"
 
 
-class Told:
+class Outcome:
     """What a stream gave: the pieces, and the error that ended it."""
 
     def __init__(self, stream: Iterator[Piece]) -> None:
@@ -57,5 +57,5 @@ class Supplier:
         chain = build_chain(self.models.model(self.endpoint(**options), Parameters(model)))
         return pieces(chain.stream(Ask(question)))
 
-    def ask(self, model: str, question: str = "Hello there", **options: Any) -> Told:
-        return Told(self.stream(model, question, **options))
+    def ask(self, model: str, question: str = "Hello there", **options: Any) -> Outcome:
+        return Outcome(self.stream(model, question, **options))

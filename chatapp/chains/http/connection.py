@@ -17,7 +17,7 @@ from urllib.parse import SplitResult, urlsplit
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection, ProxyConfig
 
-from chatapp.chains.http.tls import trust
+from chatapp.chains.http.tls import tls_context
 from chatapp.identity.cache import Kept
 
 Address: TypeAlias = tuple[Any, Any, int, str, Any]
@@ -88,9 +88,13 @@ def new_connection(route: Route, target: SplitResult) -> HTTPConnection:
     if proxy and port is None:
         port = 443 if proxy.scheme == "https" else 80
     if secure or (proxy and proxy.scheme == "https"):
-        config = ProxyConfig(trust(route.ca_file), False, None, None) if proxy else None
+        config = ProxyConfig(tls_context(route.ca_file), False, None, None) if proxy else None
         made: HTTPConnection = _Https(
-            str(host), port, proxy=proxy, proxy_config=config, ssl_context=trust(route.ca_file)
+            str(host),
+            port,
+            proxy=proxy,
+            proxy_config=config,
+            ssl_context=tls_context(route.ca_file),
         )
     else:
         made = _Http(str(host), port, proxy=proxy)

@@ -9,8 +9,8 @@ import certifi
 
 
 @functools.lru_cache(maxsize=8)
-def trust(ca_file: str) -> ssl.SSLContext:
-    """Return a TLS context: it trusts the system's and certifi's CAs, or those of the file alone."""
+def tls_context(ca_file: str) -> ssl.SSLContext:
+    """Return a TLS context that trusts the system's and certifi's CAs, or the file's alone."""
     if ca_file:
         return ssl.create_default_context(cafile=ca_file)
     context = ssl.create_default_context()

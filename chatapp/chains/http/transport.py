@@ -173,7 +173,7 @@ class Exchange:
         return b"".join(parts)
 
     def close(self) -> None:
-        """Close the connection, or return it to the pool where the body has been read to its end."""
+        """Close the connection; return it to the pool where the body has been read to its end."""
         connection, self._connection = self._connection, None
         if connection is None:
             return

@@ -17,7 +17,7 @@ from gevent import get_hub, getcurrent
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Seconds to wait for the connection, the first token, each next token and the whole answer."""
+    """Seconds to wait for the connection, the first token, each next token, the whole answer."""
 
     connect: float
     first_token: float
@@ -26,7 +26,7 @@ class Limits:
 
 
 class Deadline:
-    """When waiting ends: at the limit of the whole answer or of the next token, if that is nearer."""
+    """When waiting ends: at the limit of the next token or of the whole answer."""
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
@@ -54,7 +54,7 @@ class Deadline:
 
     @contextmanager
     def within(self, seconds: float) -> Iterator[None]:
-        """Allow at most so many seconds inside the block; the earlier limit holds again after it."""
+        """Allow at most so many seconds inside the block; afterwards the earlier limit holds."""
         before = self._next, self._wait
         self.allow(min(seconds, self.remaining()))
         try:

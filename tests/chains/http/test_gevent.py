@@ -117,7 +117,7 @@ for kind, greenlets in ("quick", quick), ("slow", slow):
 """
 
 
-def test_a_name_server_that_does_not_answer_delays_only_who_asks_for_that_name() -> None:
+def test_a_hanging_name_server_delays_only_its_own_requests() -> None:
     root = Path(__file__).parents[3]
     with ModelServer() as server:
         command = [sys.executable, "-c", NAMES_SCRIPT, server.base_url]

@@ -42,7 +42,7 @@ def test_a_wait_ends_at_the_deadline_and_the_next_one_does_not_begin(
         raise AssertionError("no time is left")
 
 
-def test_what_comes_in_time_is_waited_for_again_and_again(
+def test_one_alarm_serves_many_waits(
     pair: tuple[socket.socket, socket.socket],
 ) -> None:
     here, there = pair
@@ -78,7 +78,7 @@ def test_a_deadline_that_comes_nearer_between_two_waits_holds(
     assert _waited(here, alarm) < 3
 
 
-def test_an_alarm_that_rings_while_nobody_waits_hits_nobody(
+def test_an_alarm_between_two_waits_interrupts_nothing(
     pair: tuple[socket.socket, socket.socket],
 ) -> None:
     deadline = _deadline(0.05)
