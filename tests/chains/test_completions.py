@@ -1,4 +1,4 @@
-"""The fast reader against a real model server, well-behaved and not."""
+"""Streamed completions from a real model server, valid and faulty."""
 
 import logging
 import socket

@@ -1,4 +1,4 @@
-"""Bytes to deltas, whole and cut at every byte; and where an HTTP body ends."""
+"""Bytes to deltas, whole and cut at every byte; and the framing of HTTP bodies."""
 
 import json
 
@@ -70,7 +70,8 @@ def test_every_form_of_sse_is_read_at_any_cut(stream: bytes) -> None:
 
 @pytest.mark.parametrize(
     "data",
-    [b"5", b"null", b"[]", b'{"choices": 3}', b'{"choices": [3]}', b'{"choices": [{"delta": "x"}]}', b'{"a": 1}', b"{", b"\xff",
+    [b"5", b"null", b"[]", b'{"choices": 3}', b'{"choices": [3]}', b'{"choices": [{"delta": "x"}]}',
+     b'{"a": 1}', b"{", b"\xff",
      b'{"choices": [{"delta": {"reasoning_content": {"x": 1}}}]}', b"[" * 100_000],
 )  # fmt: skip
 def test_invalid_chunks_are_failures_not_exceptions(data: bytes) -> None:

@@ -1,4 +1,4 @@
-"""The built-in model: which sentences it quotes, when it declines, and what it says without documents."""
+"""The built-in model: the sentences it quotes, when it declines, and without documents."""
 
 from dataclasses import replace
 
@@ -10,7 +10,8 @@ from chatapp.core.prompt import Passage, Prompt, Turn, cited
 
 LEAVE = Passage(
     1, "base", "file", "md5", "leave.pdf", 3, "", 0, 0,
-    "Leave is a good thing. Employees get 25 days of paid leave in a year. Trainees get 30 days. The canteen opens at noon.",
+    "Leave is a good thing. Employees get 25 days of paid leave in a year. Trainees get 30 days. "
+    "The canteen opens at noon.",
     0.9, "Employees get 25 days of paid leave in a year.",
 )  # fmt: skip
 TRAVEL = replace(
@@ -160,7 +161,10 @@ def test_a_quote_is_no_heading_or_list_and_is_cut() -> None:
 
 
 def test_the_sentence_below_a_heading_is_quoted_not_the_heading() -> None:
-    text = "### Where is my data stored?\n\nIn the folder beside the program.\n\nThe canteen opens at noon."
+    text = (
+        "### Where is my data stored?\n\nIn the folder beside the program.\n\n"
+        "The canteen opens at noon."
+    )
     one = replace(LEAVE, heading="Manual › Where is my data stored?", text=text)
     assert answer(prompt("Where is my data stored?", one)).startswith(
         "In the folder beside the program. [1]"

@@ -1,4 +1,4 @@
-"""Endpoints: what they offer, whether they work, who listens here; and what is cached."""
+"""Endpoints: their models, their checks, local servers; and the cache of models."""
 
 import datetime
 import ipaddress
@@ -78,8 +78,20 @@ def test_local_servers_are_found_in_half_a_second(
 
 
 def test_the_presets() -> None:
-    names = "openai deepseek qwen kimi glm siliconflow openrouter oneapi ollama lmstudio vllm llamacpp".split()  # noqa: SIM905
-    assert [known.name for known in PRESETS] == names
+    assert [known.name for known in PRESETS] == [
+        "openai",
+        "deepseek",
+        "qwen",
+        "kimi",
+        "glm",
+        "siliconflow",
+        "openrouter",
+        "oneapi",
+        "ollama",
+        "lmstudio",
+        "vllm",
+        "llamacpp",
+    ]
     assert all(known.base_url.startswith("https://") or known.local for known in PRESETS)
     assert all(known.models for known in PRESETS if not known.local)
     assert preset("nobody") is None
@@ -117,7 +129,7 @@ def test_models_are_cached_without_keys_and_within_bounds(models: Models) -> Non
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
-    """A certificate for 127.0.0.1 that nobody knows, and its key."""
+    """A self-signed certificate for 127.0.0.1, and its key."""
     folder = tmp_path_factory.mktemp("tls")
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
@@ -157,26 +169,26 @@ def secure(certificate: tuple[str, str]) -> Iterator[ModelServer]:
 def test_tls_trusts_the_ca_file_of_the_setting(
     secure: ModelServer, certificate: tuple[str, str]
 ) -> None:
-    stranger = Models(Settings())
+    without = Models(Settings())
     with pytest.raises(UpstreamUnreachable) as caught:
-        stranger.list(Endpoint("x", "X", secure.base_url, KEY))
+        without.list(Endpoint("x", "X", secure.base_url, KEY))
     assert caught.value.key == "error.upstream_unreachable.certificate"
-    friend = Models(Settings(ca_file=certificate[0]))
+    trusting = Models(Settings(ca_file=certificate[0]))
     outcome = Outcome(
         pieces(
-            friend.model(Endpoint("x", "X", secure.base_url, KEY), Parameters("echo")).stream_text(
-                PROMPT
-            )
+            trusting.model(
+                Endpoint("x", "X", secure.base_url, KEY), Parameters("echo")
+            ).stream_text(PROMPT)
         )
     )
     assert outcome.text == "q"
-    stream = friend.model(
+    stream = trusting.model(
         Endpoint("x", "X", secure.base_url, KEY), Parameters("typewriter-1000-50")
     ).stream_text(PROMPT)
     next(stream)
     stream.close()  # type: ignore[attr-defined]
     assert secure.wait_for(lambda: secure.asked()[-1].closed_by_client, 0.5)
-    friend.close()
+    trusting.close()
 
 
 def test_a_proxy_is_used_by_setting_only(
@@ -236,7 +248,10 @@ def test_openai_is_not_loaded_for_the_built_in_model() -> None:
     import subprocess
     import sys
 
-    code = "import sys, chatapp.chains, chatapp.chains.models as s; from chatapp.settings import Settings; s.Models(Settings())"
+    code = (
+        "import sys, chatapp.chains.build, chatapp.chains.models as m; "
+        "from chatapp.settings import Settings; m.Models(Settings())"
+    )
     root = Path(__file__).parent.parent.parent
     check = f"{code}; assert not {{'openai', 'langchain_openai'}} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", check], check=True, cwd=root)

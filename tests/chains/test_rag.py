@@ -1,4 +1,4 @@
-"""The two chains, and which questions are made to stand alone."""
+"""The two chains, and which questions are rewritten to stand alone."""
 
 import time
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Every position of every log, and every move of every state."""
+"""Logs read at every position, and every move in every state."""
 
 import itertools
 

@@ -1,4 +1,4 @@
-"""What the model is given, and what is cut."""
+"""The model's input, and what is cut to fit."""
 
 from chatapp.core.prompt import (
     Ask,
@@ -27,7 +27,8 @@ def test_passages_are_numbered_in_front_of_the_question_and_named() -> None:
     last = prompt.turns[-1].content
     assert (
         last
-        == "[1] file1.pdf, p. 3 — Leave\nTen days.\n\n[2] file2.pdf, p. 3 — Leave\nOr more.\n\nHow long?"
+        == "[1] file1.pdf, p. 3 — Leave\nTen days.\n\n[2] file2.pdf, p. 3 — Leave\nOr more.\n\n"
+        "How long?"
     )
     assert "Never invent a number" in prompt.turns[0].content
     assert prompt.grounded

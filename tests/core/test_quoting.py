@@ -1,4 +1,4 @@
-"""What of a passage may be quoted, and what a heading lends to the sentences below it."""
+"""Which sentences of a passage may be quoted, and how headings count for them."""
 
 import pytest
 
@@ -54,7 +54,8 @@ def test_a_title_of_several_sentences_is_a_title() -> None:
 
 def test_rules_and_single_numbers_are_marks() -> None:
     assert kinds("Leave\n=====\n\n|---|---|\n\n1.\n\n---", "Leave") == [
-        ("title", "Leave"), ("mark", "====="), ("mark", "|---|---|"), ("mark", "1."), ("mark", "---"),
+        ("title", "Leave"), ("mark", "====="), ("mark", "|---|---|"), ("mark", "1."),
+        ("mark", "---"),
     ]  # fmt: skip
 
 

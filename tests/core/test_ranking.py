@@ -1,4 +1,4 @@
-"""What orders passages: coverage, nearness, order, and the blend of two rankings."""
+"""Coverage, proximity, order, and the fusion of two rankings."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The wire, cut at every byte: our decoder against the specification's cases, our encoder against our decoder."""
+"""SSE cut at every byte: the decoder against the specification, the encoder against it."""
 
 import json
 from pathlib import Path
@@ -51,14 +51,16 @@ def say(key: str, params: dict[str, Any]) -> str:
     return f"{key} {params}"
 
 
+LINE_ENDS = 'line\r\nend\u2028\u2029\x85 中文 😀 \\ " \x00\ufffd'
 EVENTS: list[tuple[Event, Any]] = [
     (Context("Handbook", "s", "m", "q"), "Handbook"),
-    (Chunk("line\r\nend\u2028\u2029\x85 中文 😀 \\ \" \x00\ufffd"), "line\r\nend\u2028\u2029\x85 中文 😀 \\ \" \x00\ufffd"),
+    (Chunk(LINE_ENDS), LINE_ENDS),
     (Reasoning("hm"), "hm"),
     (Sources(({"n": 1, "name": "a.pdf"},)), [{"n": 1, "name": "a.pdf"}]),
     (Status("searching"), "searching"),
     (Done("stop", {"completion_tokens": 3}, {"ttft_ms": 1}, (1, 3)),
-     {"finish_reason": "stop", "usage": {"completion_tokens": 3}, "timings": {"ttft_ms": 1}, "citations": [1, 3]}),
+     {"finish_reason": "stop", "usage": {"completion_tokens": 3}, "timings": {"ttft_ms": 1},
+      "citations": [1, 3]}),
     (Error("busy", "error.busy", {"n": 1}, True, 5), "error.busy {'n': 1}"),
     (Reset(), {}),
     (Ping(), {}),

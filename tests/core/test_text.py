@@ -1,4 +1,4 @@
-"""Splitting, sentences, tokens and the arithmetic of ranking."""
+"""Normalising, sentences, splitting and tokens."""
 
 import pytest
 
@@ -100,7 +100,8 @@ def test_empty_and_tiny_texts(text: str) -> None:
 BROKEN = (
     "Put the proxy in front of the service, and set up a proxy with\nHTTPS there.",
     "Enter where the API begins, which is often an address that ends in\n`/v1`.",
-    "It knows a light and a dark theme, which is called the dark mode;\nat first it follows the browser.",
+    "It knows a light and a dark theme, which is called the dark mode;\n"
+    "at first it follows the browser.",
 )
 
 

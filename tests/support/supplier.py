@@ -1,4 +1,4 @@
-"""A model server as a supplier, and what its streams gave."""
+"""A model server as a supplier, and the outcome of its streams."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -15,7 +15,7 @@ KEY = "sk-canary-0123456789"
 
 
 class Outcome:
-    """What a stream gave: the pieces, and the error that ended it."""
+    """The pieces of a stream, and the error that ended it."""
 
     def __init__(self, stream: Iterator[Piece]) -> None:
         self.pieces: list[Piece] = []

@@ -1,4 +1,4 @@
-"""What a request says about its host, and how a host is found."""
+"""The Host header, and name resolution."""
 
 from urllib.parse import urlsplit
 

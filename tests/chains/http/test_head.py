@@ -1,10 +1,13 @@
-"""The head of an HTTP request and of its answer."""
+"""The head of an HTTP request and of its response."""
 
 import pytest
 
 from chatapp.chains.http.head import HEAD_BYTES, read_head, write_head
 
-ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTRANSFER-ENCODING: Chunked\r\nX-Colon: a:b\r\n\r\n"
+ANSWER = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+    b"TRANSFER-ENCODING: Chunked\r\nX-Colon: a:b\r\n\r\n"
+)
 
 
 def test_a_request_is_written() -> None:

@@ -1,4 +1,4 @@
-"""One timer ends all waits of an exchange: at the deadline that holds when it rings, whichever way that was moved."""
+"""One timer ends all waits of an exchange, at the deadline in force when it fires."""
 
 import time
 
@@ -15,7 +15,7 @@ def _deadline(seconds: float) -> Deadline:
 
 
 def _waited(sock: socket.socket, alarm: Alarm) -> float:
-    """Wait until something comes or the alarm rings; return how long that took, in seconds."""
+    """Wait for data or the alarm; return the seconds that took."""
     began = time.monotonic()
     try:
         with alarm:
