@@ -16,7 +16,7 @@ JSON_BYTES = 2 * MB
 def create_app(settings: Settings | None = None) -> "OpenAPI":
     """Create the app from its settings; without any, from those of the environment."""
     from chatapp import logs
-    from chatapp.chains.http.read_delay import Pace
+    from chatapp.chains.http.read_delay import ReadDelay
     from chatapp.chains.models import Models
     from chatapp.chat.runs.runs import Runs
     from chatapp.chat.sessions import Sessions
@@ -50,8 +50,10 @@ def create_app(settings: Settings | None = None) -> "OpenAPI":
         prepare_engine(db.engine)
         database = Database(db.engine)
 
-    pace = Pace()
-    supplier_rows = Suppliers(database, settings, Secret(settings.home), Models(settings, pace))
+    read_delay = ReadDelay()
+    supplier_rows = Suppliers(
+        database, settings, Secret(settings.home), Models(settings, read_delay)
+    )
     vectors = VectorIndex(lambda: url(settings, CHROMA), settings.ca_file)
     bases = Knowledge(database, settings, vectors, configured_embedder(settings))
     app.extensions[EXTENSION] = Services(
@@ -61,7 +63,7 @@ def create_app(settings: Settings | None = None) -> "OpenAPI":
         sessions=Sessions(database),
         suppliers=supplier_rows,
         knowledge=bases,
-        runs=Runs(database, settings, pace),
+        runs=Runs(database, settings, read_delay),
         turns=Turns(database, settings, supplier_rows),
     )
     request.init_app(app)

@@ -1,4 +1,4 @@
-"""One call of a supplier's API: headers and key, at most one more attempt, and refusals as our errors."""
+"""One call of a supplier's API: headers and key, one retry, and refusals as our errors."""
 
 import random
 import time
@@ -15,14 +15,14 @@ from chatapp.chains.http.waiting import Deadline
 from chatapp.errors import ChatAppError, UpstreamAuth
 
 RETRY_STATUSES = (502, 503)
-RETRY_SECONDS = (0.2, 0.6)  # the pause before the second attempt, at random between these
+RETRY_SECONDS = (0.2, 0.6)  # before the second attempt, at random between these
 ERROR_BYTES = 64 * 1024
-ERROR_SECONDS = 5.0  # how long the words of a refusal are waited for
+ERROR_SECONDS = 5.0  # for the body of a refusal
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Whom to ask: the route, what the supplier is called, its key (empty for none), further headers and body fields."""
+    """A supplier to call: route, label, key (empty for none), further headers and body fields."""
 
     route: Route
     label: str
@@ -31,11 +31,11 @@ class Target:
     body: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
 
     def get(self, path: str) -> Request:
-        """Return a request that fetches JSON."""
+        """Return a GET request for JSON."""
         return Request("GET", path, {**self._headers(), "Accept": "application/json"})
 
     def post(self, path: str, payload: Mapping[str, Any]) -> Request:
-        """Return a request that sends JSON and takes a stream of events."""
+        """Return a POST request with JSON that accepts an event stream."""
         try:
             body = orjson.dumps(payload)
         except TypeError:  # lone surrogates, which JSON allows and UTF-8 does not
@@ -63,10 +63,11 @@ def call(
     model: str = "",
     attempts: int = 2,
 ) -> Exchange:
-    """Send a request and return the exchange of an answer with status 200.
+    """Send a request and return the exchange of a response with status 200.
 
-    It is sent once more where no connection came about, or for 502 and 503: nothing of an answer has come by then.
-    Raises our Upstream errors and ContextTooLong, and TimeoutError where the head of the answer does not come in time.
+    It is retried once where no connection could be made and for 502 and 503, since no part of an
+    answer has arrived by then. Raises our Upstream errors and ContextTooLong, and TimeoutError
+    where the response's head does not arrive in time.
     """
     for attempt in range(1, attempts + 1):
         last = attempt == attempts

@@ -1,8 +1,8 @@
 """Bytes of a streamed chat completion in, text and message chunks out. No I/O, no clock.
 
-The common form of an event, `data: {json}` and an empty line, is cut out of the bytes directly; every other form of SSE
-(CR and CRLF, comments, event names, data in several lines) is brought into it first. Never raises: a fault is kept in
-`failure`, behind all that came before it.
+The common form of an event, `data: {json}` and an empty line, is cut out of the bytes directly.
+Every other form of SSE (CR and CRLF, comments, event names, several data lines) is converted to it
+first. Nothing raises: a fault is kept in `failure`, after everything that arrived before it.
 """
 
 import json
@@ -14,45 +14,47 @@ import orjson
 from langchain_core.messages import AIMessageChunk
 
 EVENT_BYTES = 16 * 1024 * 1024  # one event, which is one delta
-FAULTS = (
-    "error",
-    "network_error",
-    "insufficient_system_resource",
-    "abort",
-)  # ends that are a supplier's fault, not an answer
+# finish_reasons that report a fault of the supplier
+FAULTS = ("error", "network_error", "insufficient_system_resource", "abort")
 _BOM = b"\xef\xbb\xbf"
-Unknown: TypeAlias = Callable[[dict[str, Any]], AIMessageChunk | None]
+
+Streamed: TypeAlias = str | AIMessageChunk
+ReadChunk: TypeAlias = Callable[[dict[str, Any]], AIMessageChunk | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why reading has to end: the error body that came, None for what cannot be read; and what was said, for the log."""
+    """Why reading has to end: the error body, None for unreadable data; and a text for the log."""
 
     body: Any
-    said: object
+    text: object
 
 
 class Deltas:
-    """Reads a stream. After each feed, `take()` what it gave; `done` is set by [DONE], `seen` by any event that was read."""
+    """Reads a stream: `feed` bytes, then `take` what they gave.
 
-    def __init__(self, unknown: Unknown) -> None:
+    `done` is set by [DONE], `seen` by any event that could be read. `read_chunk` turns a chunk
+    that holds more than text into a message.
+    """
+
+    def __init__(self, read_chunk: ReadChunk) -> None:
         self.done = False
         self.seen = False
         self.finish_reason = ""
         self.usage: Mapping[str, Any] = {}
         self.failure: Failure | None = None
-        self._unknown = unknown
-        self._out: list[str | AIMessageChunk] = []
+        self._read_chunk = read_chunk
+        self._out: list[Streamed] = []
         self._text: list[str] = []
-        self._thought: list[str] = []
+        self._reasoning: list[str] = []
         self._rest: list[bytes] = []
-        self._held = 0
+        self._rest_bytes = 0
         self._plain = True
         self._after_cr = False
         self._started = False
 
     def begins_whole(self, data: bytes) -> bool:
-        """Say whether the first bytes begin a JSON body, not a stream: some suppliers do not know how to stream."""
+        """Say whether the first bytes begin one JSON body: some suppliers cannot stream."""
         return not self._started and data.lstrip(b" \t\r\n" + _BOM)[:1] in (b"{", b"[")
 
     def feed(self, data: bytes) -> None:
@@ -62,28 +64,26 @@ class Deltas:
             self._started = bool(data.strip())
         if not self._plain or b"\r" in data:
             data = self._line_feeds(data)
-        self._held += len(data)
-        if (
-            b"\n" not in data
-        ):  # within one event: collect, so that a huge one costs its length and no more
+        self._rest_bytes += len(data)
+        if b"\n" not in data:  # inside one event; joined once at its end, so the cost stays linear
             self._rest.append(data)
         else:
             *events, rest = (b"".join([*self._rest, data]) if self._rest else data).split(b"\n\n")
-            self._rest, self._held = [rest] if rest else [], len(rest)
+            self._rest, self._rest_bytes = [rest] if rest else [], len(rest)
             for event in events:
                 self._event(event)
                 if self.done or self.failure:
                     break
-        if self._held > EVENT_BYTES and not self.failure:
+        if self._rest_bytes > EVENT_BYTES and not self.failure:
             self.failure = Failure(None, "an event without end")
 
     def feed_whole(self, data: bytes) -> None:
-        """Take an answer that came as one JSON body."""
+        """Take an answer that arrived as one JSON body."""
         self._started = True
         self._data(data.strip().removeprefix(_BOM))
         self.done = self.failure is None and self.seen
 
-    def take(self) -> list[str | AIMessageChunk]:
+    def take(self) -> list[Streamed]:
         """Return what the last bytes gave, adjacent text joined."""
         self._flush()
         out, self._out = self._out, []
@@ -116,7 +116,7 @@ class Deltas:
             try:
                 chunk = orjson.loads(data)
             except orjson.JSONDecodeError:
-                # Lone surrogates: half of a character, whose other half comes with the next delta.
+                # A lone surrogate: half of a character, whose other half is in the next delta.
                 chunk = json.loads(data.decode())
             self._chunk(chunk)
         except (
@@ -140,18 +140,18 @@ class Deltas:
         choice = choices[0]
         delta = choice.get("delta") or choice.get("message")
         if delta:
-            if thought := delta.get("reasoning_content") or delta.get("reasoning"):
-                self._say(self._thought, self._text, thought)
+            if reasoning := delta.get("reasoning_content") or delta.get("reasoning"):
+                self._add(self._reasoning, self._text, reasoning)
             content = delta.get("content")
-            if type(content) is str:
-                if content:
-                    self._say(self._text, self._thought, content)
-            elif content:
-                self._other(chunk, choice, delta)
+            if content:
+                if type(content) is str and not choice.get("logprobs"):
+                    self._add(self._text, self._reasoning, content)
+                else:
+                    self._add_message(chunk, choice, {"content": content})
             if delta.get("tool_calls") or delta.get("function_call") or delta.get("audio"):
-                self._other(chunk, choice, {**delta, "content": None})
-            if refused := delta.get("refusal"):
-                self._say(self._text, self._thought, refused)
+                self._add_message(chunk, choice, {**delta, "content": None})
+            if refusal := delta.get("refusal"):
+                self._add_refusal(refusal)
         if reason := choice.get("finish_reason"):
             self._finish(chunk, choice, reason)
 
@@ -169,34 +169,37 @@ class Deltas:
         if usage := choice.get("usage"):  # Moonshot
             self.usage = usage
         if chunk.get("error") or reason in FAULTS:
-            self.failure = Failure(
-                chunk if chunk.get("error") else {"error": {"type": reason}}, chunk
-            )
+            body = chunk if chunk.get("error") else {"error": {"type": reason}}
+            self.failure = Failure(body, chunk)
         else:
             self.finish_reason = str(reason)
 
-    def _other(self, chunk: dict[str, Any], choice: dict[str, Any], delta: dict[str, Any]) -> None:
-        self._flush()
-        if message := self._unknown(
-            {**chunk, "choices": [{**choice, "delta": delta, "finish_reason": None}]}
-        ):
-            self._out.append(message)
-
-    def _say(self, to: list[str], other: list[str], text: Any) -> None:
+    def _add(self, to: list[str], other: list[str], text: Any) -> None:
         if type(text) is not str:
             raise TypeError
         if other:
             self._flush()
         to.append(text)
 
+    def _add_message(
+        self, chunk: dict[str, Any], choice: dict[str, Any], delta: dict[str, Any]
+    ) -> None:
+        self._flush()
+        choice = {**choice, "delta": delta, "finish_reason": None}
+        if message := self._read_chunk({**chunk, "choices": [choice], "usage": None}):
+            self._out.append(message)
+
+    def _add_refusal(self, text: Any) -> None:
+        if type(text) is not str:
+            raise TypeError
+        self._flush()
+        self._out.append(AIMessageChunk(content="", additional_kwargs={"refusal": text}))
+
     def _flush(self) -> None:
         if self._text:
             self._out.append("".join(self._text))
             self._text.clear()
-        if self._thought:
-            self._out.append(
-                AIMessageChunk(
-                    content="", additional_kwargs={"reasoning_content": "".join(self._thought)}
-                )
-            )
-            self._thought.clear()
+        if self._reasoning:
+            reasoning = {"reasoning_content": "".join(self._reasoning)}
+            self._out.append(AIMessageChunk(content="", additional_kwargs=reasoning))
+            self._reasoning.clear()

@@ -7,11 +7,16 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A supplier as something to talk to.
+    """A supplier as something to talk to. Its options, all optional:
 
-    Options: `connect_seconds`, `first_token_seconds`, `idle_seconds`, `answer_seconds` in place of the settings' limits;
-    `proxy`, `ca_file` in place of the settings'; `headers` and `body`, mappings that go along with every request;
-    `stream_usage`; and `provider`, the name of a LangChain integration for a supplier that does not speak OpenAI's protocol.
+    - `connect_seconds`, `first_token_seconds`, `idle_seconds`, `answer_seconds`: other limits than
+      the settings'
+    - `proxy`, `ca_file`: others than the settings'
+    - `headers`, `body`: mappings that are added to every request
+    - `stream_usage`: whether usage is asked for
+    - `provider`: the name of a LangChain integration (`init_chat_model`), for a supplier that does
+      not speak OpenAI's protocol
+    - `provider_options`: further arguments of that integration's chat model
     """
 
     name: str
@@ -24,7 +29,7 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """Which model, and how it is to answer; None leaves a choice to the supplier."""
+    """A model and its parameters; None leaves the choice to the supplier."""
 
     model: str
     temperature: float | None = None

@@ -1,20 +1,21 @@
-"""The built-in model: answers with the sentences that answer, quoted and cited. No key, no network, nothing made up.
+"""The built-in model: answers with cited quotes from the passages. Needs no key and no network.
 
-A sentence is worth the share of the question's words that it holds and as much again for its passage, which retrieval has
-weighed already. Headings are never quoted, but lend their words to what stands below them (core/quoting.py). Further
-sentences are those that add most to what has been said. Whether the passages fit at all is told by the best one's score, in
-which 0 is chance (retrieve.py): at these thresholds 85 to 95 % of the questions about something else are declined, and about
-as many of those that have an answer get through, in bases of 10 to 1,500 chunks (CMRC2018 and SQuAD, whole articles left out).
+A sentence's score is the share of the question's words in it plus the relevance of its passage.
+Headings are never quoted, but their words count for the sentences below them (core/quoting.py).
+After the best sentence, those are quoted that add most of the question's words. Whether the
+passages fit the question at all is decided by the best passage's score, in which 0 is chance
+(knowledge/search/retrieve.py): with these thresholds, in bases of 10 to 1,500 chunks (CMRC2018 and
+SQuAD, whole articles left out), 85 to 95 % of the questions about something else are declined, and
+about as many of those with an answer are answered.
 """
 
 import re
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from langchain_core.messages import AIMessageChunk
 from langchain_core.messages.ai import UsageMetadata
-from langchain_core.runnables import Runnable, RunnableConfig
 
 from chatapp.core.prompt import Passage, Prompt, estimate_tokens
 from chatapp.core.quoting import Sentence, read_sentences
@@ -22,27 +23,26 @@ from chatapp.core.text import query_tokens, small_words
 from chatapp.stems import stem
 from chatapp.storage import threads
 
-FITS = 0.22  # the least score of the best passage,
-FITS_PAIRS = (
-    0.06  # and where the question is made of CJK pairs, some of which are never in any text
-)
-MOST_SENTENCES = 3
-MOST_CHARACTERS = 700  # of one sentence; what has no full stops is cut there
-NUMBERED = 0.1  # what a figure adds to a sentence's worth where the question asks for one
-WORTH_SAYING = 0.5  # of the best sentence's worth is the least of a further one
-FOLLOWS = 0.1  # what it adds to a further sentence that it stands just below one that is quoted,
-OF_WORTH = 0.1  # and how much its own worth counts beside what it adds
+FITS = 0.22  # the lowest score of the best passage
+FITS_PAIRS = 0.06  # for questions of CJK pairs, some of which are in no text
+MAX_SENTENCES = 3
+MAX_CHARACTERS = 700  # of one sentence; text without full stops is cut there
+NUMBER_BONUS = 0.1  # for a sentence with a number where the question asks for one
+MIN_SHARE = 0.5  # of the best sentence's score, for a further sentence
+NEXT_BONUS = 0.1  # for a further sentence just below a quoted one
+SCORE_SHARE = 0.1  # weight of a further sentence's own score beside what it adds
 NEAREST = 2  # passages shown where nothing fits
-SHORT = 6  # tokens that a greeting has at most
+GREETING_TOKENS = 6  # at most
 
 Streamed: TypeAlias = str | AIMessageChunk
 
 WORDS = {
     "en": {
-        "no_documents": "I am the built-in model and only quote from documents; no knowledge base is chosen for this chat. "
-        "Add documents to ask about them, or connect a model to talk about anything.",
+        "no_documents": "I am the built-in model and only quote from documents; no knowledge base "
+        "is chosen for this chat. Add documents to ask about them, or connect a model to talk "
+        "about anything.",
         "nothing": "I found nothing about this in the documents.",
-        "advice": " Ask about what stands in them, or connect a model to talk about anything.",
+        "advice": " Ask about their content, or connect a model to talk about anything.",
         "nearest": "The documents do not seem to answer this. The nearest passages say:",
         "unread": "Not read yet, so not part of this answer: {files}.",
         "and": ", ",
@@ -68,15 +68,19 @@ _ASKS_FIGURE = re.compile(
 )
 _BLOCK_MARK = re.compile(r"^(?:#{1,6}\s+|>\s*|[-*+•]\s+|\|\s*)+")
 _NUMBER_MARK = re.compile(r"^\d{1,3}[.)]\s+")
-# What is typed at a time: up to three characters of scripts without blanks, or a word.
+# Streamed at a time: up to three characters of scripts without blanks, or a word.
 _WIDE = "\u2e80-\u9fff\uac00-\ud7af\uf900-\uffef"
 _WIDE_BREAK = re.compile(f"(?<=[{_WIDE}])[ \\t]*\n[ \\t]*(?=[{_WIDE}])")
 _TYPED = re.compile(f"\\s*(?:[{_WIDE}]{{1,3}}|[^\\s{_WIDE}]+)")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Said:
-    """A sentence that may be quoted: where it stands, how well its passage fits (0..1), and how well itself does (0..1)."""
+class _Candidate:
+    """A sentence that may be quoted.
+
+    `number` and `place` say where it is; `fit` (0..1) is the relevance of its passage, `covers`
+    (0..1) its share of the question's words.
+    """
 
     number: int
     place: int
@@ -88,44 +92,31 @@ class _Said:
     figure: float
 
     @property
-    def worth(self) -> float:
+    def score(self) -> float:
         return self.covers + self.fit + self.figure
 
 
-class Extractive(Runnable[Prompt, Streamed]):
-    """A model as the chains take it: a Runnable over a Prompt."""
+class Extractive:
+    """The built-in model, as our chains ask it."""
 
-    def invoke(
-        self, input: Prompt, config: RunnableConfig | None = None, **kwargs: Any
-    ) -> Streamed:
-        """Return the whole answer as one message."""
-        text = answer(input)
-        return AIMessageChunk(
-            content=text,
-            response_metadata={"finish_reason": "stop"},
-            usage_metadata=_usage(input, text),
-        )
-
-    def stream(
-        self, input: Prompt, config: RunnableConfig | None = None, **kwargs: Any
-    ) -> Iterator[Streamed]:
+    def stream_text(self, prompt: Prompt) -> Iterator[Streamed]:
         """Yield the answer a few words at a time, then how it ended."""
-        text = threads.run(lambda: answer(input)).removeprefix(input.partial)  # 1 to 25 ms
+        text = threads.run(lambda: answer(prompt)).removeprefix(prompt.partial)  # 1 to 25 ms
         for found in _TYPED.finditer(text):
             yield found.group()
         yield AIMessageChunk(
             content="",
             response_metadata={"finish_reason": "stop"},
-            usage_metadata=_usage(input, text),
+            usage_metadata=_usage(prompt, text),
         )
 
 
 def answer(prompt: Prompt) -> str:
-    """Return the answer: at most three cited sentences, or in the question's language why there are none."""
+    """Return the answer: up to three cited sentences, or the reason, in the question's language."""
     words = WORDS["zh-CN" if _HAN.search(prompt.question) else "en"]
-    said = _answer(prompt, words)
+    text = _answer(prompt, words)
     unread = words["unread"].format(files=words["and"].join(prompt.unread))
-    return f"{said}\n\n{unread}" if prompt.unread else said
+    return f"{text}\n\n{unread}" if prompt.unread else text
 
 
 def _answer(prompt: Prompt, words: Mapping[str, str]) -> str:
@@ -133,7 +124,7 @@ def _answer(prompt: Prompt, words: Mapping[str, str]) -> str:
         return words["no_documents"]
     if not prompt.passages:
         return words["nothing"] + (
-            words["advice"] if estimate_tokens(prompt.question) <= SHORT else ""
+            words["advice"] if estimate_tokens(prompt.question) <= GREETING_TOKENS else ""
         )
     chosen = (
         _choose(prompt.question, prompt.passages) if fits(prompt.question, prompt.passages) else []
@@ -153,25 +144,31 @@ def fits(question: str, passages: Sequence[Passage]) -> bool:
     return max((passage.score for passage in passages), default=0.0) >= least
 
 
-def _choose(question: str, passages: Sequence[Passage]) -> list[_Said]:
-    """Return the sentences to quote: the best one, then those that add most to it."""
+def _choose(question: str, passages: Sequence[Passage]) -> list[_Candidate]:
+    """Return the sentences to quote: the best one, then those that add most."""
     asked = set(query_tokens(question, stem) or small_words(question, stem))
-    said = _sentences(question, passages, asked)
-    if not said:
+    candidates = _sentences(question, passages, asked)
+    if not candidates:
         return []
-    best = max(said, key=lambda one: one.worth)
+    best = max(candidates, key=lambda one: one.score)
     rest = [
-        one for one in said if one.worth >= WORTH_SAYING * best.worth and not _says_less(one, best)
+        one
+        for one in candidates
+        if one.score >= MIN_SHARE * best.score and not _is_subset(one, best)
     ]
-    chosen: list[_Said] = []
-    missing = dict.fromkeys(asked, 1.0)  # how much of each word no quoted sentence holds yet
+    chosen: list[_Candidate] = []
+    missing = dict.fromkeys(asked, 1.0)  # of each word: the part that no quoted sentence holds
 
-    def gain(one: _Said) -> float:
+    def gain(one: _Candidate) -> float:
         added = sum(missing[token] * part for token, part in one.sentence.held.items()) / len(asked)
         follows = any(_follows(other, one) for other in chosen)
-        return (added + one.figure) * one.fit + OF_WORTH * one.worth + (FOLLOWS if follows else 0.0)
+        return (
+            (added + one.figure) * one.fit
+            + SCORE_SHARE * one.score
+            + (NEXT_BONUS if follows else 0.0)
+        )
 
-    while rest and len(chosen) < MOST_SENTENCES:
+    while rest and len(chosen) < MAX_SENTENCES:
         one = max(rest, key=gain) if chosen else best
         rest.remove(one)
         chosen.append(one)
@@ -180,16 +177,16 @@ def _choose(question: str, passages: Sequence[Passage]) -> list[_Said]:
     return chosen
 
 
-def _says_less(one: _Said, best: _Said) -> bool:
-    """Say whether a sentence holds only part of what the best one does: mostly the like about another thing."""
+def _is_subset(one: _Candidate, best: _Candidate) -> bool:
+    """Say whether a sentence holds a subset of the best one's words: mostly off the subject."""
     return one.sentence.held.keys() < best.sentence.held.keys()
 
 
-def _sentences(question: str, passages: Sequence[Passage], asked: Set[str]) -> list[_Said]:
+def _sentences(question: str, passages: Sequence[Passage], asked: Set[str]) -> list[_Candidate]:
     """Return all different sentences of the passages that may be quoted."""
     top = max(passage.score for passage in passages) or 1.0
     asks_figure = bool(_ASKS_FIGURE.search(question))
-    found: dict[str, _Said] = {}
+    found: dict[str, _Candidate] = {}
     for number, passage in enumerate(passages, 1):
         end = 0
         for place, sentence in enumerate(
@@ -200,22 +197,22 @@ def _sentences(question: str, passages: Sequence[Passage], asked: Set[str]) -> l
                 passage.text[span.start : span.end]
             )
             if text and text not in found and sentence.quotable:
-                figure = NUMBERED if asks_figure and _FIGURE.search(text) else 0.0
+                figure = NUMBER_BONUS if asks_figure and _FIGURE.search(text) else 0.0
                 apart = "\n\n" in passage.text[end : span.start]
                 covers = sum(sentence.held.values()) / len(asked) if asked else 0.0
-                found[text] = _Said(
+                found[text] = _Candidate(
                     number, place, text, sentence, apart, passage.score / top, covers, figure
                 )
             end = span.end
     return list(found.values())
 
 
-# --- how it is written -----------------------------------------------------------------------------------------------
+# --- layout -----------------------------------------------------------------------------------
 
 
-def _runs(chosen: Sequence[_Said]) -> list[list[_Said]]:
-    """Put sentences that follow each other in a paragraph or a list back together; the run with the best one comes first."""
-    runs: list[list[_Said]] = []
+def _runs(chosen: Sequence[_Candidate]) -> list[list[_Candidate]]:
+    """Group sentences that follow each other; the group with the best one comes first."""
+    runs: list[list[_Candidate]] = []
     for one in sorted(chosen, key=lambda one: (one.number, one.place)):
         if runs and _follows(runs[-1][-1], one):
             runs[-1].append(one)
@@ -224,15 +221,15 @@ def _runs(chosen: Sequence[_Said]) -> list[list[_Said]]:
     return sorted(runs, key=lambda run: min(map(chosen.index, run)))
 
 
-def _follows(above: _Said, below: _Said) -> bool:
-    """Say whether a sentence stands just below another, in the same paragraph or list."""
+def _follows(above: _Candidate, below: _Candidate) -> bool:
+    """Say whether a sentence follows another in the same paragraph or list."""
     kinds = {above.sentence.kind, below.sentence.kind}
     beside = (above.number, above.place + 1) == (below.number, below.place)
     return beside and (kinds == {"item"} or (kinds == {"text"} and not below.begins_paragraph))
 
 
-def _block(run: Sequence[_Said]) -> str:
-    """Write sentences that follow each other: as a list, as code, or as a paragraph."""
+def _block(run: Sequence[_Candidate]) -> str:
+    """Return sentences that follow each other as a list, as code, or as a paragraph."""
     kind, number = run[0].sentence.kind, run[0].number
     if kind == "code":
         fence = "````" if "```" in run[0].text else "```"
@@ -253,12 +250,12 @@ def _cite(text: str, number: int) -> str:
 
 
 def _plain(text: str) -> str:
-    """Return a quotation in one line, without marks that would make it a heading or a list, and not endless."""
+    """Return a quote on one line, without heading and list marks, cut to its maximum."""
     return _cut(_BLOCK_MARK.sub("", " ".join(_WIDE_BREAK.sub("", text).split())))
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= MOST_CHARACTERS else text[:MOST_CHARACTERS].rstrip() + "…"
+    return text if len(text) <= MAX_CHARACTERS else text[:MAX_CHARACTERS].rstrip() + "…"
 
 
 def _usage(prompt: Prompt, text: str) -> UsageMetadata:

@@ -1,11 +1,10 @@
-"""Follow-up questions: which lean on what was said before, and how the model makes them stand alone."""
+"""Follow-up questions: which depend on the history, and how a model makes them stand alone."""
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from typing import Protocol, TypeAlias, runtime_checkable
 
-from langchain_core.runnables import Runnable
-
+from chatapp.chains.messages import Model
 from chatapp.chains.pieces import pieces
 from chatapp.core.events import Chunk
 from chatapp.core.prompt import Ask, Prompt, Turn
@@ -15,23 +14,26 @@ Leans: TypeAlias = Callable[[str, Sequence[Turn]], bool]
 Rewrite: TypeAlias = Callable[[Ask], str]
 
 REWRITE_SECONDS = 3.0
-SHORT_WORDS = 3  # a question of so few words, or CJK characters, says too little by itself
+SHORT_WORDS = 3  # a question of so few words, or CJK characters, depends on the history
 SHORT_CHARACTERS = 6
 EARLY_WORDS = 5
 TURNS = 4
 TURN_CHARACTERS = 800
-LONGEST = 400  # characters of a rewritten question; what is longer is no question
+LONGEST = 400  # characters of a rewritten question; a longer reply is not one
 INSTRUCTION = (
-    "Rewrite the user's last question so that it can be understood, and searched for, without the conversation. Replace "
-    "pronouns by what they stand for. Keep the language of the question. Do not answer it. Reply with the question only."
+    "Rewrite the user's last question so that it can be understood, and searched for, without the "
+    "conversation. Replace pronouns by what they stand for. Keep the language of the question. Do "
+    "not answer it. Reply with the question only."
 )
 _CJK = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _WORD = re.compile(r"[A-Za-z0-9'’]+")
 _ENGLISH = re.compile(
-    r"\b(it|its|they|them|their|theirs|he|him|his|she|her|hers|this|these|those|ones?|former|latter|same|above|previous(ly)?"
-    r"|earlier|else|instead|again|aforementioned|mentioned)\b"
-    r"|\bthat\b(?=\s*(?:[?.,;!]|$|(?:is|was|one|does|do|did|mean|means|work|works|apply|applies|case|way|too|also)\b))"
-    r"|^\s*(and|but|or|so|then|also|why|how so|(what|how) about|what if|really|go on|continue|more)\b",
+    r"\b(it|its|they|them|their|theirs|he|him|his|she|her|hers|this|these|those|ones?|former|latter"
+    r"|same|above|previous(ly)?|earlier|else|instead|again|aforementioned|mentioned)\b"
+    r"|\bthat\b(?=\s*(?:[?.,;!]|$|(?:is|was|one|does|do|did|mean|means|work|works|apply|applies"
+    r"|case|way|too|also)\b))"
+    r"|^\s*(and|but|or|so|then|also|why|how so|(what|how) about|what if|really|go on|continue"
+    r"|more)\b",
     re.IGNORECASE,
 )
 _CHINESE = re.compile(
@@ -41,7 +43,7 @@ _CHINESE = re.compile(
 
 
 def leans_on_history(question: str, history: Sequence[Turn]) -> bool:
-    """Say whether a question can hardly be searched for without what was said before it."""
+    """Say whether a question can hardly be searched for without its history."""
     if not history:
         return False
     characters = len(_CJK.findall(question))
@@ -52,25 +54,25 @@ def leans_on_history(question: str, history: Sequence[Turn]) -> bool:
             or bool(_CHINESE.search(question))
         )
     pointer = _ENGLISH.search(question)
-    # Further back, a pronoun mostly stands for something in the question itself.
+    # Later in a question, a pronoun mostly stands for something in the question itself.
     early = pointer is not None and len(_WORD.findall(question[: pointer.start()])) <= EARLY_WORDS
     return early or len(_WORD.findall(question)) <= SHORT_WORDS
 
 
 @runtime_checkable
-class Timed(Protocol):
-    """A model that can be given a limit for its whole answer."""
+class TimeLimited(Protocol):
+    """A model whose whole answer can be limited in time."""
 
-    def within(self, seconds: float) -> Runnable[Prompt, Any]:
+    def within(self, seconds: float) -> Model:
         """Return the model with that limit."""
 
 
-def rewriter(model: Runnable[Prompt, Any], seconds: float = REWRITE_SECONDS) -> Rewrite | None:
-    """Make a rewriter of a model; None where its time cannot be limited.
+def rewriter(model: Model, seconds: float = REWRITE_SECONDS) -> Rewrite | None:
+    """Return a rewriter that asks a model; None for a model without `within`.
 
-    What fails, takes too long, or returns something that is no question, leaves the question as it was asked.
+    A call that fails, takes too long or returns no question leaves the question as it was asked.
     """
-    if not isinstance(model, Timed):
+    if not isinstance(model, TimeLimited):
         return None
     quick = model.within(seconds)
 
@@ -80,16 +82,18 @@ def rewriter(model: Runnable[Prompt, Any], seconds: float = REWRITE_SECONDS) -> 
             for turn in ask.history[-TURNS:]
             if turn.role != "system"
         ]
-        said = "\n\n".join(f"{turn.role}: {turn.content}" for turn in turns)
-        text = f"Conversation:\n\n{said}\n\nLast question: {ask.question}"
+        conversation = "\n\n".join(f"{turn.role}: {turn.content}" for turn in turns)
+        text = f"Conversation:\n\n{conversation}\n\nLast question: {ask.question}"
         prompt = Prompt(ask.question, [Turn("system", INSTRUCTION), Turn("user", text)])
         try:
-            found = "".join(
-                piece.text for piece in pieces(quick.stream(prompt)) if isinstance(piece, Chunk)
+            reply = "".join(
+                piece.text
+                for piece in pieces(quick.stream_text(prompt))
+                if isinstance(piece, Chunk)
             )
         except ChatAppError:
             return ask.question
-        return _question(found) or ask.question
+        return _question(reply) or ask.question
 
     return rewrite
 

@@ -1,7 +1,7 @@
-"""Suppliers as this package sees them: an endpoint and parameters in, a model out; and what an endpoint offers.
+"""An endpoint and parameters in, a model out; and the models that an endpoint offers.
 
-ChatOpenAI objects are cached, because making one costs milliseconds. They hold no key: a key travels from the endpoint into
-the request's header and nowhere else.
+OpenAIChat objects are cached, because making one takes 10 ms. They hold no key: a key goes from the
+endpoint into the request's header and nowhere else.
 """
 
 import re
@@ -13,23 +13,22 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import orjson
-from langchain_core.runnables import Runnable
 
 from chatapp.chains import upstream
 from chatapp.chains.call import Target, call
 from chatapp.chains.endpoint import Endpoint, Parameters
 from chatapp.chains.http.connection import Route
-from chatapp.chains.http.read_delay import Pace
-from chatapp.chains.http.tls import is_loopback, trust
+from chatapp.chains.http.read_delay import ReadDelay
+from chatapp.chains.http.tls import is_loopback, tls_context
 from chatapp.chains.http.transport import Broken, Transport
 from chatapp.chains.http.waiting import Deadline, Limits
+from chatapp.chains.messages import Model
 from chatapp.chains.presets import PRESETS, Preset, context_tokens, preset
-from chatapp.core.prompt import Prompt
 from chatapp.errors import ChatAppError, UpstreamAuth, UpstreamProtocol
 from chatapp.settings import Settings
 
-if TYPE_CHECKING:
-    from langchain_openai.chat_models.base import BaseChatOpenAI
+if TYPE_CHECKING:  # at run time where the first model is made: openai takes 45 MB and a second
+    from chatapp.chains.openai_chat import OpenAIChat
 
 __all__ = [
     "PRESETS",
@@ -47,10 +46,10 @@ LIST_SECONDS = 15.0
 LIST_BYTES = 8 * 1024 * 1024
 LOCAL_SECONDS = 0.5
 LOCAL_CONNECT_SECONDS = 0.2
-# Models that do not chat: a list that is offered for chatting leaves them out; who knows better can type a name.
+# Models that cannot chat, left out of lists; their names can still be typed.
 _NO_CHAT = re.compile(
-    r"embed|rerank|whisper|(^|[-/])tts|tts-|dall-e|moderation|transcribe|realtime|(^|[-/])sora|image|(^|/)bge-"
-    r"|davinci-002|babbage-002",
+    r"embed|rerank|whisper|(^|[-/])tts|tts-|dall-e|moderation|transcribe|realtime|(^|[-/])sora"
+    r"|image|(^|/)bge-|davinci-002|babbage-002",
     re.IGNORECASE,
 )
 
@@ -72,41 +71,40 @@ Servers: TypeAlias = list[Found]
 class Models:
     """Makes models of endpoints, and asks endpoints what they offer."""
 
-    def __init__(self, settings: Settings, pace: Pace | None = None) -> None:
+    def __init__(self, settings: Settings, read_delay: ReadDelay | None = None) -> None:
         self._settings = settings
-        self._pace = pace or Pace()
+        self._read_delay = read_delay or ReadDelay()
         self._transport = Transport(keep=max(1, settings.max_streams))
-        self._made: OrderedDict[tuple[str, bool, Parameters], BaseChatOpenAI] = OrderedDict()
+        self._cached: OrderedDict[tuple[str, bool, Parameters], OpenAIChat] = OrderedDict()
 
-    def model(self, endpoint: Endpoint, parameters: Parameters) -> Runnable[Prompt, Any]:
-        """Return a model. The first one loads openai, which takes a second; see `preload`."""
-        limits = self._limits(endpoint.options)
+    def model(self, endpoint: Endpoint, parameters: Parameters) -> Model:
+        """Return a model. The first one loads openai, which takes a second; see `preload`.
+
+        Raises ModelGone for a `provider` that is not installed.
+        """
+        limits, target = self._limits(endpoint.options), self._target(endpoint)
         if provider := endpoint.options.get("provider"):
-            from chatapp.chains.foreign import foreign_model
+            from chatapp.chains.providers import provider_model
 
-            return foreign_model(str(provider), endpoint, parameters, limits)
-        from chatapp.chains.openai_stream import OpenAIModel
+            further = endpoint.options.get("provider_options") or {}
+            return provider_model(str(provider), target, parameters, limits, further)
+        from chatapp.chains.completions import Completions
 
-        return OpenAIModel(
-            self._llm(endpoint, parameters),
-            self._transport,
-            self._pace,
-            self._target(endpoint),
-            limits,
-        )
+        completions = Completions(self._transport, self._read_delay, target, limits)
+        return self._chat(endpoint, parameters).connected_to(completions)
 
-    def is_made(self, endpoint: Endpoint, parameters: Parameters) -> bool:
-        """Say whether a model costs nothing, because what is costly was made before."""
-        return not endpoint.options.get("provider") and _key(endpoint, parameters) in self._made
+    def is_cached(self, endpoint: Endpoint, parameters: Parameters) -> bool:
+        """Say whether `model` returns at once."""
+        return not endpoint.options.get("provider") and _key(endpoint, parameters) in self._cached
 
     def preload(self) -> None:
-        """Load openai and the certificates now, where a supplier is known to be used: the first question would wait for them."""
-        from chatapp.chains import openai_stream  # noqa: F401
+        """Load openai and the certificates, which the first question would wait for."""
+        from chatapp.chains import openai_chat  # noqa: F401
 
-        trust(self._settings.ca_file)
+        tls_context(self._settings.ca_file)
 
     def list(self, endpoint: Endpoint) -> Names:
-        """Return the names of the models that an endpoint offers for chatting. Raises our Upstream errors."""
+        """Return the names of an endpoint's chat models. Raises our Upstream errors."""
         body = self._fetch(endpoint, "models", self._list_limits(endpoint.options))
         entries = body.get("data", body.get("models")) if isinstance(body, dict) else body
         if not isinstance(entries, Sequence) or isinstance(entries, str):
@@ -118,7 +116,7 @@ class Models:
         return sorted(dict.fromkeys(chat), key=str.lower)
 
     def test(self, endpoint: Endpoint) -> Names:
-        """Check address and key, and return the models that are offered. Raises our Upstream errors."""
+        """Check address and key, and return the chat models. Raises our Upstream errors."""
         if endpoint.options.get("provider"):
             return []
         known = preset(endpoint.preset or "")
@@ -138,7 +136,7 @@ class Models:
         found: dict[str, Found] = {}
         limits = Limits(LOCAL_CONNECT_SECONDS, *[LOCAL_SECONDS * 0.9] * 3)
 
-        def look(known: Preset) -> None:
+        def ask(known: Preset) -> None:
             endpoint = Endpoint(known.name, known.label, known.base_url)
             try:
                 body = self._fetch(endpoint, "models", limits, attempts=1)
@@ -154,7 +152,7 @@ class Models:
                 found[known.name] = Found(known.name, known.label, known.base_url, models)
 
         places = [known for known in presets if known.port]
-        threads = [threading.Thread(target=look, args=(known,), daemon=True) for known in places]
+        threads = [threading.Thread(target=ask, args=(known,), daemon=True) for known in places]
         for thread in threads:
             thread.start()
         end = monotonic() + LOCAL_SECONDS
@@ -163,23 +161,24 @@ class Models:
         return [found[known.name] for known in places if known.name in found]
 
     def close(self) -> None:
-        """Close the connections that are not in use."""
+        """Close the unused connections."""
         self._transport.close()
 
-    def _llm(self, endpoint: Endpoint, parameters: Parameters) -> "BaseChatOpenAI":
+    def _chat(self, endpoint: Endpoint, parameters: Parameters) -> "OpenAIChat":
+        from chatapp.chains.openai_chat import new_chat
+
         key = _key(endpoint, parameters)
-        made = self._made.get(key)
-        if made is None:
-            made = _new_llm(*key)
-            self._made[key] = made
-            while len(self._made) > CACHED_MODELS:
-                self._made.popitem(last=False)
+        chat = self._cached.get(key)
+        if chat is None:
+            chat = self._cached[key] = new_chat(*key)
+            while len(self._cached) > CACHED_MODELS:
+                self._cached.popitem(last=False)
         else:
-            self._made.move_to_end(key)
-        return made
+            self._cached.move_to_end(key)
+        return chat
 
     def _chats(self, endpoint: Endpoint) -> bool:
-        """Say whether an endpoint without a list of models refuses an empty question the way a chat API does."""
+        """Say whether an endpoint refuses an empty chat as a chat API does."""
         target = self._target(endpoint)
         deadline = Deadline(self._list_limits(endpoint.options))
         try:
@@ -240,37 +239,11 @@ class Models:
 
 
 def _key(endpoint: Endpoint, parameters: Parameters) -> tuple[str, bool, Parameters]:
-    """Return what a model is made from: the dialect, whether usage is asked for, and the parameters."""
+    """Return what a model is made of: dialect, whether usage is asked for, parameters."""
     known = preset(endpoint.preset or "")
     dialect = known.dialect if known else "compatible"
     return (
         dialect,
         bool(endpoint.options.get("stream_usage", known.stream_usage if known else False)),
         parameters,
-    )
-
-
-def _new_llm(dialect: str, usage: bool, parameters: Parameters) -> "BaseChatOpenAI":
-    """Make what builds the payload. Its clients are never used, so none are made: they would cost 10 ms and read proxies."""
-    from langchain_openai import ChatOpenAI
-    from langchain_openai.chat_models.base import BaseChatOpenAI
-    from pydantic import SecretStr
-
-    # Only OpenAI itself knows max_completion_tokens for sure; all others know max_tokens.
-    kind = ChatOpenAI if dialect == "openai" else BaseChatOpenAI
-    given: dict[str, Any] = {
-        "temperature": parameters.temperature,
-        "max_tokens": parameters.max_tokens,
-        "top_p": parameters.top_p,
-    }
-    unused: Any = object()
-    return kind(
-        model=parameters.model,
-        api_key=SecretStr("unused"),
-        base_url="http://unused.invalid",
-        client=unused,
-        async_client=unused,
-        stream_usage=usage,
-        use_responses_api=False,
-        **{name: value for name, value in given.items() if value is not None},
     )

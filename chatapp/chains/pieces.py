@@ -1,14 +1,13 @@
 """What a chain streams, as pieces: any shape of LangChain's in, our own values out.
 
-Rules of this file: no LangChain object leaves it. Text that begins with `<think>` is thinking until `</think>`, wherever
-the supplier cuts the tags. How the answer ended and what it used come last, as one Finished.
+No LangChain object leaves this file. Text that begins with `<think>` is reasoning until `</think>`,
+wherever the supplier cuts the tags. The finish reason and usage come last, as one Finished.
 """
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from langchain_core.documents import Document
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.messages.ai import UsageMetadata, add_usage
 
@@ -20,7 +19,7 @@ OPENING, CLOSING = "<think>", "</think>"
 
 @dataclass(frozen=True, slots=True)
 class Retrieved:
-    """The passages given to the model, in their order; the query that found them; how much was left out to fit."""
+    """The passages given to the model in order, what was cut to fit, and the search query."""
 
     passages: tuple[Passage, ...]
     cut: Mapping[str, Any] = field(default_factory=dict[str, Any])
@@ -29,7 +28,7 @@ class Retrieved:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """How the answer ended: stop, length, content_filter, or None where nothing was said; and what it used."""
+    """The finish reason (stop, length, content_filter; None for an empty answer) and the usage."""
 
     finish_reason: str | None
     usage: Mapping[str, int] = field(default_factory=dict[str, int])
@@ -37,7 +36,7 @@ class Finished:
 
 Piece: TypeAlias = Chunk | Reasoning | Status | Retrieved | Finished
 
-# Other suppliers' words for how an answer ended. What is not named here ended by itself.
+# Suppliers' other finish reasons; one that is not here means "stop".
 _REASONS = {
     "length": "length",
     "max_tokens": "length",
@@ -58,8 +57,8 @@ _THOUGHT_FIELDS = ("reasoning_content", "reasoning", "thinking")
 
 
 def pieces(stream: Iterable[Any]) -> Generator[Piece, None, None]:
-    """Yield what a chain streams as pieces, with exactly one Finished at the end; closing this closes the stream."""
-    thinking = Thinking()
+    """Yield a chain's stream as pieces, one Finished at the end; closing this closes the stream."""
+    thinking = ThinkTags()
     ending = _Ending()
     try:
         for item in stream:
@@ -85,8 +84,8 @@ def pieces(stream: Iterable[Any]) -> Generator[Piece, None, None]:
             close()
 
 
-class Thinking:
-    """Parts a leading `<think>…</think>` from the text. `over` says that all further text is the answer."""
+class ThinkTags:
+    """Separates a leading `<think>…</think>` from the text. `over`: all further text is answer."""
 
     def __init__(self) -> None:
         self.over = False
@@ -94,7 +93,7 @@ class Thinking:
         self._step: Callable[[str], Iterator[Chunk | Reasoning]] = self._before
 
     def feed(self, text: str) -> Iterator[Chunk | Reasoning]:
-        """Take the next text; what could be a part of a tag is held back."""
+        """Take the next text; a possible part of a tag is held back."""
         text, self._held = self._held + text, ""
         if text and self.over:
             yield Chunk(text)
@@ -102,7 +101,7 @@ class Thinking:
             yield from self._step(text)
 
     def close(self) -> Iterator[Chunk | Reasoning]:
-        """Give out what was held back for a tag that never came."""
+        """Yield text that was held back for a tag that never came."""
         if self._held:
             yield Reasoning(self._held) if self._step == self._inside else Chunk(self._held)
             self._held = ""
@@ -161,7 +160,7 @@ class _Ending:
             self._counts = {name: count for name, count in counts.items() if isinstance(count, int)}
 
     def counts(self) -> dict[str, int]:
-        """What was used, by OpenAI's names."""
+        """Return the usage by OpenAI's names."""
         if (usage := self._usage) is None:
             return self._counts
         counts = {
@@ -180,17 +179,11 @@ def _beside(item: dict[str, Any]) -> Iterator[Piece]:
     if isinstance(stage := item.get("status"), str):
         yield Status(stage)
     if (context := item.get("context")) is not None:
-        passages = tuple(_passage(entry) for entry in context)
+        passages = tuple(_as_passage(entry) for entry in context)
         yield Retrieved(passages, item.get("cut") or {}, item.get("query") or "")
 
 
-def as_document(passage: Passage) -> Document:
-    """Return a passage as the document that a retrieval chain streams."""
-    metadata = {f.name: getattr(passage, f.name) for f in fields(Passage) if f.name != "text"}
-    return Document(page_content=passage.text, metadata=metadata)
-
-
-def _passage(entry: Any) -> Passage:
+def _as_passage(entry: Any) -> Passage:
     if isinstance(entry, Passage):
         return entry
     text: str = getattr(entry, "page_content", None) or str(entry)
@@ -209,13 +202,13 @@ def _passage(entry: Any) -> Passage:
         "by": {},
     }
     metadata = getattr(entry, "metadata", None) or {}
-    # "source" is what LangChain's own loaders call the file.
+    # LangChain's loaders put the file's name into "source".
     known["name"] = str(metadata.get("source", ""))
     known |= {name: value for name, value in metadata.items() if name in known}
     return Passage(text=text, **known)
 
 
-def _message(item: Any, thinking: Thinking, ending: _Ending) -> Iterator[Chunk | Reasoning]:
+def _message(item: Any, thinking: ThinkTags, ending: _Ending) -> Iterator[Chunk | Reasoning]:
     if isinstance(item, BaseMessage):
         ending.note(item)
         extra = item.additional_kwargs
@@ -230,7 +223,7 @@ def _message(item: Any, thinking: Thinking, ending: _Ending) -> Iterator[Chunk |
         yield from _content(item, thinking)
 
 
-def _content(content: Any, thinking: Thinking) -> Iterator[Chunk | Reasoning]:
+def _content(content: Any, thinking: ThinkTags) -> Iterator[Chunk | Reasoning]:
     if isinstance(content, list):
         for block in content:
             yield from _block(block, thinking)
@@ -241,7 +234,7 @@ def _content(content: Any, thinking: Thinking) -> Iterator[Chunk | Reasoning]:
             yield from thinking.feed(content)
 
 
-def _block(block: Any, thinking: Thinking) -> Iterator[Chunk | Reasoning]:
+def _block(block: Any, thinking: ThinkTags) -> Iterator[Chunk | Reasoning]:
     if not isinstance(block, dict):
         yield from _content(block, thinking)
         return
@@ -255,7 +248,7 @@ def _block(block: Any, thinking: Thinking) -> Iterator[Chunk | Reasoning]:
 
 
 def _text(value: Any) -> str:
-    """Join the text of a thought in any of its shapes: a string, a list of parts, {"summary": […]}, {"thinking": …}."""
+    """Return the text of a reasoning value: a string, a list of parts or a mapping of them."""
     if isinstance(value, str):
         return value
     if isinstance(value, list):

@@ -1,18 +1,18 @@
-"""Suppliers that are known by name: where they are, what they offer, how much their models read. Facts only.
+"""Presets of known suppliers: address, suggested models, and the context sizes of models.
 
-Model names are suggestions, shown until the supplier's own list has been fetched. They and the contexts were looked up in
-November 2026; a name that is gone costs nothing but a suggestion.
+To add a supplier, add a Preset. Model names are suggestions, shown until the supplier's own list
+has been fetched. Names and context sizes are as of November 2026.
 """
 
 import re
 from dataclasses import dataclass
 
-OLLAMA_TOKENS = 4096  # its OpenAI endpoint cuts silently what is longer
+OLLAMA_TOKENS = 4096  # its OpenAI endpoint silently cuts longer prompts
 
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """A known supplier. `key_check` is what is fetched to see whether a key is good; `port` is where a local one listens."""
+    """A known supplier. `key_check`: the path that checks a key; `port`: of a local server."""
 
     name: str
     label: str
@@ -26,7 +26,7 @@ class Preset:
     stream_usage: bool = True
 
 
-def _here(name: str, label: str, port: int) -> Preset:
+def _local(name: str, label: str, port: int) -> Preset:
     return Preset(
         name, label, f"http://127.0.0.1:{port}/v1", needs_key=False, local=True, port=port
     )
@@ -58,7 +58,7 @@ PRESETS: tuple[Preset, ...] = (
         "https://api.moonshot.cn/v1",
         ("kimi-k2.6", "kimi-k2.5", "moonshot-v1-128k"),
     ),
-    # Tells its usage unasked, and its documentation does not know stream_options.
+    # Sends usage unasked; its documentation does not mention stream_options.
     Preset(
         "glm",
         "GLM (Zhipu)",
@@ -72,7 +72,7 @@ PRESETS: tuple[Preset, ...] = (
         "https://api.siliconflow.cn/v1",
         ("Qwen/Qwen3-32B", "deepseek-ai/DeepSeek-V3.2"),
     ),
-    # Its list of models is public, so a wrong key would pass.
+    # Its list of models is public, so it does not check a key.
     Preset(
         "openrouter",
         "OpenRouter",
@@ -81,14 +81,14 @@ PRESETS: tuple[Preset, ...] = (
         key_check="key",
     ),
     Preset("oneapi", "One API", "http://127.0.0.1:3000/v1", local=True),
-    _here("ollama", "Ollama", 11434),
-    _here("lmstudio", "LM Studio", 1234),
+    _local("ollama", "Ollama", 11434),
+    _local("lmstudio", "LM Studio", 1234),
     Preset("vllm", "vLLM", "http://127.0.0.1:8000/v1", needs_key=False, local=True),
-    _here("llamacpp", "llama.cpp", 8080),
+    _local("llamacpp", "llama.cpp", 8080),
 )
 _BY_NAME = {known.name: known for known in PRESETS}
 
-# What a model reads, in tokens, by its name, first match wins; the smaller number where sources differ.
+# Context size in tokens by model name, first match wins; the smaller one where sources differ.
 _CONTEXT: tuple[tuple[re.Pattern[str], int], ...] = tuple(
     (re.compile(name, re.IGNORECASE), tokens)
     for name, tokens in (
@@ -121,12 +121,12 @@ _CONTEXT: tuple[tuple[re.Pattern[str], int], ...] = tuple(
 
 
 def preset(name: str) -> Preset | None:
-    """Return a known supplier, None where the name is not known."""
+    """Return a preset by name, None for an unknown one."""
     return _BY_NAME.get(name)
 
 
 def context_tokens(preset: str | None, model: str, default: int) -> int:
-    """Return how many tokens a model reads; `default` where nobody knows. One that runs here is as large as it was started."""
+    """Return a model's context size in tokens; `default` if unknown, and for local servers."""
     if preset == "ollama":
         return OLLAMA_TOKENS
     known = _BY_NAME.get(preset or "")

@@ -1,7 +1,8 @@
-"""The retrieval chain: one generator that says what it does, then what it found, then the answer as it comes.
+"""The retrieval chain: it streams its stages, then the passages found, then the answer.
 
-It streams {"status": stage}, {"context": documents, "query", "cut"}, and {"answer": piece} for each piece of the model.
-One RunnableGenerator, since assign() adds message chunks up again at every step (reference/performance.md).
+Its items are {"status": stage}, {"context": passages, "query", "cut"} and {"answer": piece} for
+each piece of the model. It is one RunnableGenerator, since assign() adds message chunks up again at
+every step, which costs 20 µs a token (docs/measurements.md).
 """
 
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -11,26 +12,27 @@ from typing import Any, TypeAlias
 from langchain_core.runnables import Runnable, RunnableGenerator
 
 from chatapp.chains.followup import Leans, rewriter
-from chatapp.chains.pieces import as_document
-from chatapp.core.prompt import Ask, Passage, Prompt, Unread, build_prompt, select_passages
+from chatapp.chains.messages import Model
+from chatapp.core.prompt import Ask, Passage, Unread, build_prompt, select_passages
 
 Retrieve: TypeAlias = Callable[[str], list[Passage]]
 StillUnread: TypeAlias = Callable[[], Sequence[Unread]]
 
-READ_SECONDS = 30  # a question waits so long for files that have just come,
-RECENT_SECONDS = 120  # which is: in the last two minutes; a long queue must not hold every question
-LOOK_SECONDS = 0.25
+READ_SECONDS = 30  # a question waits so long for files that have just been uploaded:
+RECENT_SECONDS = 120  # less than so long ago; a long queue must not delay every question
+POLL_SECONDS = 0.25
 
 
 def retrieval_chain(
-    model: Runnable[Prompt, Any],
+    model: Model,
     retrieve: Retrieve,
     leans: Leans | None = None,
     unread: StillUnread = tuple,
 ) -> Runnable[Ask, dict[str, Any]]:
-    """Return a chain that answers from passages. `leans` says which questions are made to stand alone; None: none are.
+    """Return a chain that answers from passages.
 
-    `unread` tells which files cannot be searched yet; what has just come is waited for.
+    `leans` decides which questions are rewritten to stand alone; None rewrites none. `unread`
+    returns the files that cannot be searched yet; the chain waits for recent ones.
     """
     rewrite = rewriter(model) if leans is not None else None
 
@@ -47,13 +49,9 @@ def retrieval_chain(
             cut: dict[str, Any] = {"passages": len(found) - len(prompt.passages), **prompt.cut}
             if left:
                 cut["unread"] = [file.to_json() for file in left]
-            yield {
-                "context": [as_document(passage) for passage in prompt.passages],
-                "query": query,
-                "cut": cut,
-            }
+            yield {"context": prompt.passages, "query": query, "cut": cut}
             yield {"status": "writing"}
-            stream = model.stream(prompt)
+            stream = model.stream_text(prompt)
             try:
                 for piece in stream:
                     yield {"answer": piece}
@@ -65,12 +63,12 @@ def retrieval_chain(
 
 
 def _wait_for(unread: StillUnread) -> Generator[dict[str, str], None, Sequence[Unread]]:
-    """Wait until files that have just come can be searched, and say so; return those that still cannot."""
+    """Wait until recent files can be searched; return the files that still cannot."""
     deadline = monotonic() + READ_SECONDS
     left = unread()
     if any(file.age < RECENT_SECONDS for file in left):
         yield {"status": "reading"}
         while any(file.age < RECENT_SECONDS for file in left) and monotonic() < deadline:
-            sleep(LOOK_SECONDS)
+            sleep(POLL_SECONDS)
             left = unread()
     return left

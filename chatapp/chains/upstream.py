@@ -1,6 +1,7 @@
-"""What a supplier's refusal means: one table from statuses and error bodies to our errors.
+"""Suppliers' refusals as our errors: one table from statuses and error bodies.
 
-What suppliers write is read here to choose a code, is logged at debug without keys, and goes no further.
+Suppliers' texts are read here to choose a code, are logged at debug without keys, and go no
+further.
 """
 
 import logging
@@ -26,12 +27,12 @@ from chatapp.errors import (
 
 log = logging.getLogger(__name__)
 LOGGED_CHARACTERS = 500
-MOST_RETRY_AFTER = 7 * 24 * 3600  # seconds; what is said beyond is not believed
+MAX_RETRY_AFTER = 7 * 24 * 3600  # seconds; longer values are cut to this
 _KEY = re.compile(r"(?i)(bearer\s+|\bsk-|\bkey[\"':= ]+)[^\s\"',}]{4,}")
 
 
 class Kind(Enum):
-    """What a refusal is about."""
+    """The subject of a refusal."""
 
     AUTH = "auth"
     QUOTA = "quota"
@@ -43,37 +44,43 @@ class Kind(Enum):
     FAULT = "fault"
 
 
-# Words of codes, types and messages, first match wins. Numbers are Zhipu's (11.., 12.., 13..) and SiliconFlow's (20012, 30001):
+# Words of codes, types and messages, first match wins. Numbers are Zhipu's (11.., 12.., 13..) and
+# SiliconFlow's (20012, 30001):
 # https://docs.bigmodel.cn/cn/api/api-code, https://docs.siliconflow.cn/cn/faqs/error-code
 _WORDS: tuple[tuple[Kind, re.Pattern[str]], ...] = tuple(
     (kind, re.compile(words, re.IGNORECASE))
     for kind, words in (
         (
             Kind.QUOTA,
-            r"insufficient[_ ](user[_ ])?(quota|balance|credits?|funds)|exceeded_current_quota|exceeded your current quota"
-            r"|balance.{0,20}insufficient|arrear|out of credits?|requires more credits|payment required|billing_(not|hard)"
+            r"insufficient[_ ](user[_ ])?(quota|balance|credits?|funds)|exceeded_current_quota"
+            r"|exceeded your current quota|balance.{0,20}insufficient|arrear|out of credits?"
+            r"|requires more credits|payment required|billing_(not|hard)"
             r"|\b1113\b|\b30001\b|余额不足|欠费|额度不足|额度已用尽",
         ),
         (
             Kind.CONTEXT,
-            r"context_length|context[_ ](size|window)|maximum context|context length|exceed_context|prompt is too long"
+            r"context_length|context[_ ](size|window)|maximum context|context length"
+            r"|exceed_context|prompt is too long"
             r"|too many (input )?tokens|input (is|are) too long|range of input length|\b1261\b"
             r"|上下文.{0,6}(超|过长)|输入.{0,4}过长",
         ),
         (
             Kind.CONTENT,
-            r"content[_ ](filter|policy|management)|content_policy|data_inspection|inappropriate content|moderation"
-            r"|safety system|\b1301\b|敏感|违规",
+            r"content[_ ](filter|policy|management)|content_policy|data_inspection"
+            r"|inappropriate content|moderation|safety system|\b1301\b|敏感|违规",
         ),
         (
             Kind.MODEL,
-            r"model_not_(found|exist|supported)|model.{0,80}(not found|not exist|does not exist|not supported|is not available)"
-            r"|unknown model|invalid model|not a valid model|no (endpoints|available channels?) .{0,20}(found|for)"
-            r"|no such model|\b1211\b|\b20012\b|模型不存在|无可用渠道",
+            r"model_not_(found|exist|supported)"
+            r"|model.{0,80}(not found|not exist|does not exist|not supported|is not available)"
+            r"|unknown model|invalid model|not a valid model"
+            r"|no (endpoints|available channels?) .{0,20}(found|for)|no such model"
+            r"|\b1211\b|\b20012\b|模型不存在|无可用渠道",
         ),
         (
             Kind.AUTH,
-            r"invalid[_ ]api[_ ]?key|incorrect api key|authentication|unauthori[sz]ed|\b100[0-4]\b|无效的令牌|令牌",
+            r"invalid[_ ]api[_ ]?key|incorrect api key|authentication|unauthori[sz]ed"
+            r"|\b100[0-4]\b|无效的令牌|令牌",
         ),
         (
             Kind.RATE,
@@ -82,7 +89,7 @@ _WORDS: tuple[tuple[Kind, re.Pattern[str]], ...] = tuple(
     )
 )
 _STATUS: dict[int, Kind] = {401: Kind.AUTH, 402: Kind.QUOTA, 403: Kind.AUTH, 429: Kind.RATE}
-# Words that may change what a status says by itself; those of other statuses from 400 to 499 may be any.
+# Kinds that words may turn a status into; any, for the other statuses from 400 to 499.
 _MAY_BE: dict[int, tuple[Kind, ...]] = {
     401: (Kind.QUOTA,),
     402: (),
@@ -95,7 +102,7 @@ _MAY_BE: dict[int, tuple[Kind, ...]] = {
 def refusal(
     status: int, body: Any, supplier: str, model: str, retry_after: int | None = None
 ) -> ChatAppError:
-    """Return our error for a supplier's; `status` is 0 for an error event within an answer that had begun."""
+    """Return our error for a supplier's; `status` is 0 for an error event inside a stream."""
     words = _words(body)
     status = status or _status_in(body)
     kind = _kind(status, words)
@@ -132,14 +139,14 @@ def _kind(status: int, words: str) -> Kind:
     for kind, pattern in _WORDS:
         if kind in may_be and pattern.search(words):
             return kind
-    # A 404 without a word about models comes from an address that ends in the wrong place.
+    # A 404 that does not name a model comes from a wrong path in the address.
     if status in (0, 404, 405):
         return Kind.FAULT
     return _STATUS.get(status, Kind.REFUSED)
 
 
 def _words(body: Any) -> str:
-    """Join what an error body says: {"error": {…}}, {"error": "…"}, {"message": …}, {"detail": …}, FastAPI's lists."""
+    """Join the texts of an error body: {"error": …}, {"message": …}, {"detail": …}, lists."""
     if isinstance(body, list):
         return " ".join(_words(item) for item in body[:3])
     if not isinstance(body, dict):
@@ -152,7 +159,7 @@ def _words(body: Any) -> str:
 
 
 def _status_in(body: Any) -> int:
-    """The HTTP status that an error event repeats (OpenRouter, vLLM), 0 where there is none."""
+    """Return the HTTP status that an error event repeats (OpenRouter, vLLM), else 0."""
     inner = body.get("error") if isinstance(body, dict) else None
     for holder in (inner, body):
         for name in ("code", "status", "status_code"):
@@ -163,7 +170,7 @@ def _status_in(body: Any) -> int:
 
 
 def retry_after(headers: Mapping[str, str]) -> int | None:
-    """Read Retry-After, seconds or a date; None where there is none that makes sense."""
+    """Return Retry-After (seconds or a date) in seconds; None for no or no valid value."""
     value = next(
         (value.strip() for name, value in headers.items() if name.lower() == "retry-after"), ""
     )
@@ -174,31 +181,31 @@ def retry_after(headers: Mapping[str, str]) -> int | None:
             seconds = parsedate_to_datetime(value).timestamp() - time()
         except (ValueError, TypeError, OverflowError):
             return None
-    return min(int(-(-seconds // 1)), MOST_RETRY_AFTER) if 0 < seconds < float("inf") else None
+    return min(int(-(-seconds // 1)), MAX_RETRY_AFTER) if 0 < seconds < float("inf") else None
 
 
 def unreachable(supplier: str, certificate: bool = False) -> ChatAppError:
-    """No connection to the supplier."""
+    """Return the error for no connection to the supplier."""
     return UpstreamUnreachable("certificate" if certificate else None, supplier=supplier)
 
 
 def too_slow(supplier: str, seconds: int) -> ChatAppError:
-    """The supplier was waited for so long."""
+    """Return the error for a supplier that did not answer in time."""
     return UpstreamTimeout(supplier=supplier, seconds=seconds)
 
 
 def cut(supplier: str) -> ChatAppError:
-    """The answer broke off."""
+    """Return the error for an answer that broke off."""
     return UpstreamError("cut", supplier=supplier)
 
 
 def garbled(supplier: str) -> ChatAppError:
-    """What came is not a chat answer."""
+    """Return the error for a response that is not a chat answer."""
     return UpstreamProtocol(supplier=supplier)
 
 
 def log_foreign(supplier: str, status: int, text: object, key: str) -> None:
-    """Log what a supplier wrote, at debug only, shortened, on one line, without keys."""
+    """Log a supplier's text at debug: shortened, on one line, without keys."""
     if not log.isEnabledFor(logging.DEBUG):
         return
     words = text.decode(errors="replace") if isinstance(text, bytes) else str(text)

@@ -215,7 +215,7 @@ class Suppliers:
         if resolved.endpoint is None:
             return Extractive()
         endpoint, parameters = resolved.endpoint, resolved.parameters
-        if self.models.is_made(endpoint, parameters):
+        if self.models.is_cached(endpoint, parameters):
             return self.models.model(endpoint, parameters)
         # In a thread: the first call may import openai, which takes a second.
         return threads.run(lambda: self.models.model(endpoint, parameters))

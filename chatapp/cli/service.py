@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from chatapp.chains.http.tls import is_loopback, trust
+from chatapp.chains.http.tls import is_loopback, tls_context
 from chatapp.cli.terminal import End, plain, say
 from chatapp.home import running, url_of
 from chatapp.settings import Settings, bind_is_set, terminal_language
@@ -128,7 +128,7 @@ class Service:
         made: http.client.HTTPConnection
         if parts.scheme == "https":
             made = http.client.HTTPSConnection(
-                host, parts.port, timeout=CONNECT_SECONDS, context=trust(self.ca_file)
+                host, parts.port, timeout=CONNECT_SECONDS, context=tls_context(self.ca_file)
             )
         else:
             made = http.client.HTTPConnection(host, parts.port, timeout=CONNECT_SECONDS)

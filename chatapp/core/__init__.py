@@ -1,1 +1,1 @@
-"""The pure part: values in, values out. Standard library only; no I/O, no clock, no threads, no framework."""
+"""Pure functions and values. Standard library only; no I/O, clock, threads or framework."""

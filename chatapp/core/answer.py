@@ -1,11 +1,12 @@
 """An answer as an append-only log, and the table of its states.
 
-Rules of this file: everything that decides what a position means, or which state may follow which, stands here.
+All rules about positions and about which state may follow which are in this file.
 
-A position counts the code points of text and reasoning, plus one for each context, sources and terminal event. Every
-reader holds a position and is given all that follows it, adjacent text of one kind joined into one event: so a first
-response, a second tab, a slow phone and a reader who comes back a day later are one mechanism, and batching needs no
-timer. The shape, a list of (kind, length), is what has to be kept beside the two texts to answer any position later.
+A position counts the code points of text and reasoning, plus one for each context, sources and
+terminal event. A reader has a position and gets everything after it, adjacent text of one kind
+joined into one event. So a first response, a second tab, a slow client and one that reconnects a
+day later use one mechanism, and batching needs no timer. The shape, a list of (kind, length), is
+stored beside the two texts, so that a finished answer can be read from any position too.
 """
 
 from bisect import bisect_right
@@ -16,11 +17,11 @@ from enum import StrEnum
 from chatapp.core.events import Chunk, Context, Done, Error, Json, Logged, Reasoning, Sources, Text
 
 REPLACEMENT = "\ufffd"
-MOST_PARTS = 512  # of one text before they are joined
+MAX_PARTS = 512  # of one text before they are joined
 
 
 class State(StrEnum):
-    """Where an answer stands."""
+    """The state of an answer."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -31,7 +32,7 @@ class State(StrEnum):
 
 
 class Move(StrEnum):
-    """What may happen to an answer."""
+    """An event that changes an answer's state."""
 
     START = "start"
     FINISH = "finish"
@@ -57,11 +58,11 @@ LIVE = (State.QUEUED, State.RUNNING)
 
 
 class IllegalMove(Exception):
-    """A move that the table does not know."""
+    """A move that the table does not allow."""
 
 
 def after(state: State, move: Move) -> State:
-    """Say the state that follows; raise IllegalMove where none does."""
+    """Return the next state; raise IllegalMove where there is none."""
     try:
         return MOVES[state][move]
     except KeyError:
@@ -70,7 +71,7 @@ def after(state: State, move: Move) -> State:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """One run of the log: the kind of event and how many positions it takes."""
+    """One run of the log: the kind of event and its length in positions."""
 
     kind: str
     length: int
@@ -91,13 +92,13 @@ class AnswerLog:
 
     def __init__(self) -> None:
         self.position = 0  # after the last event
-        self.ended = False  # whether the terminal event is in
+        self.ended = False  # set by the terminal event
         self._runs: list[_TextRun | Context | Sources | Done | Error] = []
         self._starts: list[int] = []
         self._held: dict[type[Text], str] = {}
 
     def append(self, event: Logged) -> int:
-        """Add one event and return the position after it. Text is cleaned; empty text changes nothing."""
+        """Add an event and return the position after it. Text is cleaned; empty text ignored."""
         if isinstance(event, Chunk | Reasoning):
             return self.add(type(event), event.text)
         if self.ended:
@@ -123,9 +124,9 @@ class AnswerLog:
         return self.position
 
     def read(self, position: int, most: int | None = None) -> list[tuple[int, Logged]]:
-        """Return what follows `position`, as (position after, event), adjacent text of one kind joined.
+        """Return the events after `position` as (position after it, event), adjacent text joined.
 
-        With `most`, about so many characters of text at most.
+        With `most`, at most about so many characters of text.
         """
         found: list[tuple[int, Logged]] = []
         if position >= self.position:
@@ -155,11 +156,11 @@ class AnswerLog:
         )
 
     def sources(self) -> tuple[Json, ...]:
-        """Return the passages that the answer stands on; none where none were searched."""
+        """Return the passages given to the model; none where none were searched."""
         return next((run.items for run in self._runs if isinstance(run, Sources)), ())
 
     def shape(self) -> list[Shape]:
-        """Return the runs of the log, as kept beside a stored message."""
+        """Return the runs of the log, as stored with a message."""
         ends = [*self._starts[1:], self.position]
         return [
             Shape(_KINDS[run.kind if isinstance(run, _TextRun) else type(run)], end - start)
@@ -171,7 +172,7 @@ class AnswerLog:
         self._runs.append(run)
 
     def _clean(self, kind: type[Text], text: str) -> str:
-        """Free text of NUL and lone surrogates; a pair that a supplier cut in two is held until its half comes."""
+        """Remove NUL and lone surrogates; half of a cut surrogate pair waits for the other."""
         text = self._held.pop(kind, "") + text
         if text and "\ud800" <= text[-1] <= "\udbff":
             self._held[kind], text = text[-1], text[:-1]
@@ -183,7 +184,7 @@ class AnswerLog:
 
 
 class _TextRun:
-    """Text of one kind, in the pieces that it came in; many are joined, so that an answer costs little more than its text."""
+    """Text of one kind in pieces; many pieces are joined to save memory."""
 
     __slots__ = ("_ends", "kind", "parts")
 
@@ -195,11 +196,11 @@ class _TextRun:
     def add(self, text: str, end: int) -> None:
         self.parts.append(text)
         self._ends.append(end)
-        if len(self.parts) > MOST_PARTS:
+        if len(self.parts) > MAX_PARTS:
             self.parts, self._ends = ["".join(self.parts)], [end]
 
     def after(self, position: int, most: int | None) -> str:
-        """Return the text that follows a position which lies in this run, at most so many characters."""
+        """Return the text after a position in this run, at most so many characters."""
         first = bisect_right(self._ends, position)
         start = self._ends[first] - len(self.parts[first])
         text = self.parts[first] if len(self.parts) == first + 1 else "".join(self.parts[first:])
@@ -213,7 +214,7 @@ def rebuild(
     reasoning: str,
     others: Sequence[Context | Sources | Done | Error],
 ) -> AnswerLog:
-    """Make the log of a stored answer again: the two texts are dealt out along the shape, other events by their kind."""
+    """Return the log of a stored answer: the texts cut by the shape, other events by kind."""
     log = AnswerLog()
     by_kind = {_KINDS[type(event)]: event for event in others}
     rest = {"chunk": content, "reasoning": reasoning}

@@ -1,4 +1,4 @@
-"""What happens in an answer, as values. The same classes are appended, stored, encoded and decoded; nobody subclasses them."""
+"""The events of an answer. The same classes are appended, stored, encoded and decoded."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ Json: TypeAlias = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What the answer stands on, in words; first, and never empty."""
+    """The first event: a label of the answer's basis, never empty, and the ids."""
 
     label: str
     session_id: str
@@ -19,14 +19,14 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """The numbered passages given to the model, as JSON-ready mappings (wire.md)."""
+    """The numbered passages given to the model, as JSON-ready mappings (docs/api.md)."""
 
     items: tuple[Json, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Reasoning:
-    """The next piece of the model's thinking."""
+    """The next piece of the model's reasoning."""
 
     text: str
 
@@ -40,7 +40,7 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The end of an answer that has one: stop, length, content_filter or stopped."""
+    """The end of an answer: stop, length, content_filter or stopped."""
 
     finish_reason: str
     usage: Json = field(default_factory=dict[str, Any])
@@ -51,7 +51,7 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Error:
-    """The end of an answer that failed; the sentence is made from `key` and `params` in the reader's language."""
+    """The end of a failed answer; `key` and `params` make the sentence in the user's language."""
 
     code: str
     key: str
@@ -62,14 +62,14 @@ class Error:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Which stage the answer is in: reading, rewriting, searching, writing. Has no position."""
+    """The answer's stage: reading, rewriting, searching, writing. Has no position."""
 
     stage: str
 
 
 @dataclass(frozen=True, slots=True)
 class Reset:
-    """Forget the text so far; everything follows again. Has no position."""
+    """Discard the text so far; everything is sent again. Has no position."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """Which sentences of a passage may be quoted, and how much of a question each holds.
 
-A heading is no answer, and neither is a sentence that asks, or that ends in a colon. They say what the sentences after them
-are about, so they lend these what they hold of the question, the less the further on: under "Where is my data stored?" the
-next sentence need not say "data" again.
+Headings, questions and sentences that end in a colon are not quoted. They say what the sentences
+after them are about, so their words count for those too, less with distance: under "Where is my
+data stored?" the next sentence need not repeat "data".
 """
 
 import re
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from chatapp.core.ranking import coverage
 from chatapp.core.text import HEADING_JOINT, Span, Stem, index_tokens, sentences
 
-KEPT = 0.7  # of what a heading says the next sentence holds all, and each further one this share of the one before
+DECAY = 0.7  # of a heading's words, for each sentence after the next
 
 _FENCE = re.compile(r"[ \t]*(?:`{3,}|~{3,})")
 _ATX = re.compile(r"[ \t]*#{1,6}[ \t]+\S")
@@ -25,9 +25,10 @@ _SAYS_NOTHING = re.compile(r"(?:\d{1,3}[.)、]|[\W_]+)$")
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """A sentence; its kind is text, item (of a list), code, title (lends, is not quoted) or mark (neither).
+    """A sentence. Its kind is text, item (of a list), code, title or mark (no words).
 
-    `held` says of each token of the question how much of it is here: 1 where it stands here, less where it was lent.
+    `held` maps tokens of the question to their weight here: 1 in the sentence itself, less where
+    inherited from a title.
     """
 
     span: Span
@@ -37,31 +38,32 @@ class Sentence:
 
     @property
     def quotable(self) -> bool:
-        """Say whether this can be an answer."""
+        """Whether the sentence may be quoted."""
         return self.kind not in ("title", "mark")
 
 
 def read_sentences(text: str, heading: str, asked: Set[str], stem: Stem) -> list[Sentence]:
-    """Return a passage's sentences in the order of reading; `heading` is the path of headings above it."""
-    lent: dict[str, float] = {}
+    """Return a passage's sentences in order; `heading` is the path of headings above it."""
+    inherited: dict[str, float] = {}
     found: list[Sentence] = []
     for span, kind in _kinds(text, heading):
         tokens = frozenset(index_tokens(text[span.start : span.end], stem, frozenset()))
         own = dict.fromkeys(tokens & asked, 1.0)
-        found.append(Sentence(span, kind, tokens, own if kind == "title" else lent | own))
+        found.append(Sentence(span, kind, tokens, own if kind == "title" else inherited | own))
         if kind == "title":
-            lent |= own
+            inherited |= own
         elif kind != "mark":
-            lent = {token: part * KEPT for token, part in lent.items()}
+            inherited = {token: part * DECAY for token, part in inherited.items()}
     return found
 
 
 def best_quote(
     text: str, heading: str, weights: Mapping[str, float], stem: Stem
 ) -> tuple[Span, float]:
-    """Return the sentence to quote from a passage, and which share of the question's weight one sentence says by itself.
+    """Return the sentence to quote, and the largest share of the question's weight in one sentence.
 
-    Of equals the shorter one is quoted. The share may be a heading's: who asks in its words has found the place.
+    Of equal sentences the shorter one is quoted. The share may be a heading's: a question in the
+    words of a heading has found its section.
     """
     read = read_sentences(text, heading, weights.keys(), stem)
     if not read:
@@ -76,15 +78,15 @@ def best_quote(
 
 
 def is_title(text: str, heading: str) -> bool:
-    """Say whether a text is nothing but headings."""
+    """Say whether a text holds only headings."""
     return not any(kind not in ("title", "mark") for _, kind in _kinds(text, heading))
 
 
 def _kinds(text: str, heading: str) -> Iterator[tuple[Span, str]]:
-    """Yield the sentences' places and kinds; a block of fenced code counts as one sentence."""
+    """Yield the sentences' spans and kinds; a block of fenced code counts as one sentence."""
     titles = {_bare(part) for part in heading.split(HEADING_JOINT)} - {""}
     fences = [span for span in _lines(text) if _FENCE.match(text, span.start)]
-    # A passage may begin inside a block: then the first fence, which names no language, ends it.
+    # A passage may begin inside a block: then its first fence, without a language, closes it.
     if len(fences) % 2:
         closes = not text[fences[0].start : fences[0].end].strip(" \t`~")
         fences = [Span(0, 0), *fences] if closes else [*fences, Span(len(text), len(text))]

@@ -1,14 +1,14 @@
-"""What puts passages in order: how much of a question they cover, how its words stand in them, and how rankings are blended."""
+"""Ranking of passages: coverage of the question, word proximity and order, and fusion."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 
-WINDOW_TOKENS = 24  # within which words count as standing together
-BESIDE_TOKENS = 2  # at most so far apart are neighbours
+WINDOW_TOKENS = 24  # within which words count as close
+BESIDE_TOKENS = 2  # the largest distance of neighbours
 
 
 def coverage(weights: Mapping[str, float], tokens: Iterable[str]) -> float:
-    """Return which share (0..1) of a question's weight these tokens hold."""
+    """Return the share (0..1) of a question's weight that these tokens hold."""
     total = sum(weights.values())
     return sum(weights[token] for token in weights.keys() & set(tokens)) / total if total else 0.0
 
@@ -16,9 +16,9 @@ def coverage(weights: Mapping[str, float], tokens: Iterable[str]) -> float:
 def proximity(
     weights: Mapping[str, float], places: Sequence[tuple[int, str]], window: int = WINDOW_TOKENS
 ) -> float:
-    """Return the largest share (0..1) of a question's weight that stands within `window` places of a text.
+    """Return the largest share (0..1) of a question's weight within `window` tokens of a text.
 
-    `places` are the positions of the question's tokens, in the order of reading.
+    `places` are the positions of the question's tokens, in order.
     """
     total = sum(weights.values())
     held: dict[str, int] = {}
@@ -39,9 +39,10 @@ def proximity(
 def in_order(
     weights: Mapping[str, float], asked: Sequence[str], places: Sequence[tuple[int, str]]
 ) -> float:
-    """Return which share (0..1) of a question's neighbouring tokens stand beside each other in a text, in the same order.
+    """Return the share (0..1) of a question's neighbouring tokens that are so in a text too.
 
-    The ordered pairs of the sequential dependence model (Metzler and Croft, 2005); one other token may stand between.
+    These are the ordered pairs of the sequential dependence model (Metzler and Croft, 2005); one
+    other token may be between them.
     """
     pairs = [(one, next_one) for one, next_one in pairwise(asked) if one != next_one]
     total = sum(weights[one] + weights[next_one] for one, next_one in pairs)
@@ -59,7 +60,7 @@ def in_order(
 
 
 def min_max(scores: Mapping[int, float]) -> dict[int, float]:
-    """Stretch scores to 0..1; where all are the same, all are 1."""
+    """Scale scores to 0..1; equal scores all become 1."""
     if not scores:
         return {}
     low, high = min(scores.values()), max(scores.values())
@@ -69,7 +70,7 @@ def min_max(scores: Mapping[int, float]) -> dict[int, float]:
 
 
 def fuse(first: Mapping[int, float], second: Mapping[int, float], share: float) -> dict[int, float]:
-    """Blend two rankings after min-max: `share` of the second, the rest of the first; who is missing in one has 0 there."""
+    """Fuse two rankings after min-max: `share` of the second, the rest of the first."""
     a, b = min_max(first), min_max(second)
     return {
         key: (1 - share) * a.get(key, 0.0) + share * b.get(key, 0.0) for key in a.keys() | b.keys()

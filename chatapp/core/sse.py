@@ -1,7 +1,8 @@
-"""THE WIRE: bytes <-> events, in both directions. The only Python that knows how an SSE block is written.
+"""Server-sent events: encodes our events as bytes and decodes bytes as messages (docs/api.md).
 
-Rules: one JSON object with a `type` in every block; no comments, since common clients hand those on as empty messages;
-nothing but our own ids and constant names stands in `id:` and `event:`; no line end of any kind inside the data.
+Every block has one JSON object with a `type`. There are no comments, since common clients report
+those as empty messages; `id:` and `event:` hold only our own ids and constant names; the data holds
+no line end of any kind.
 """
 
 import json
@@ -26,17 +27,16 @@ from chatapp.core.events import (
 
 Say: TypeAlias = Callable[[str, dict[str, Any]], str]
 
-# JSON leaves these alone, but some line readers end a line at them.
+# JSON does not escape these, but some line readers end a line at them.
 _LINE_ENDS = {0x85: "\\u0085", 0x2028: "\\u2028", 0x2029: "\\u2029"}
 _LINE_END = re.compile(r"[\x85\u2028\u2029]")
 
 
 def encode(event: Event, message_id: str, position: int, say: Say) -> bytes:
-    """Write one event as one block; `say(key, params)` puts an error into the reader's language."""
-    if type(event) is Chunk:  # most of all blocks by far
-        return f'id: {message_id}:{position}\ndata: {{"type":"chunk","data":{_quoted(event.text)}}}\n\n'.encode(
-            errors="replace"
-        )
+    """Return one event as one block; `say(key, params)` translates an error."""
+    if type(event) is Chunk:  # nearly all blocks
+        data = f'{{"type":"chunk","data":{_quoted(event.text)}}}'
+        return f"id: {message_id}:{position}\ndata: {data}\n\n".encode(errors="replace")
     kind = type(event).__name__.lower()
     body: dict[str, Any] = {"type": kind, "data": _data(event, say)}
     if isinstance(event, Context):
@@ -86,7 +86,7 @@ def _data(event: Event, say: Say) -> Any:
 
 
 def parse_event_id(value: str) -> tuple[str, int] | None:
-    """Read `<message id>:<position>`; None where it is not one of ours."""
+    """Parse `<message id>:<position>`; None for anything else."""
     message_id, colon, position = value.strip().rpartition(":")
     if (
         not colon
@@ -109,7 +109,7 @@ class Message:
 
 
 class Decoder:
-    """Bytes to messages by the WHATWG algorithm, however the bytes are cut. An unfinished last event is dropped.
+    """Bytes to messages by the WHATWG algorithm, however they are cut. Drops an unfinished event.
 
     https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
     """
@@ -146,7 +146,7 @@ class Decoder:
             self._started = True
             buffer = buffer.removeprefix(b"\xef\xbb\xbf")
         if b"\r" in buffer:
-            # A CR ends its line at once; should the next bytes begin with LF, that LF belongs to it.
+            # A CR ends its line at once; an LF at the start of the next bytes belongs to it.
             self._after_cr = buffer.endswith(b"\r")
             buffer = buffer.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         *lines, self._buffer = buffer.split(b"\n")

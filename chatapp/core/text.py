@@ -1,8 +1,9 @@
-"""Text as the knowledge side sees it: normalising, splitting with offsets, sentences, tokens, and the arithmetic of ranking.
+"""Text processing: normalising, sentences, splitting with offsets, and tokens for search.
 
-Every offset counts code points of the normalised text, and is kept while splitting, never found again afterwards. Chinese,
-Japanese, Korean and Thai have no blanks to go by: what is indexed are their single characters and pairs, what is asked for
-are pairs only (measured: the same hits, 15 times faster). Stems of words come from outside, as a function.
+Offsets count code points of the normalised text and are carried through splitting, not searched for
+afterwards. Chinese, Japanese, Korean and Thai have no blanks between words: their single characters
+and pairs are indexed, and only pairs are searched for (measured: the same hits, 15 times faster).
+The stemmer is passed in as a function.
 """
 
 import re
@@ -14,7 +15,7 @@ from itertools import pairwise
 from typing import TypeAlias
 
 CHUNK_TOKENS = 250
-TOKEN_CHARACTERS = 64  # longer words are cut: nobody asks for them
+TOKEN_CHARACTERS = 64  # longer words are cut
 WIDE_SHARE = 0.1
 HEADING_JOINT = " › "  # between the headings above a passage, outermost first
 
@@ -26,36 +27,41 @@ UNSPACED = (
     "\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
 )
 _RUN = re.compile(f"([{UNSPACED}]+)|([^\\W_{UNSPACED}]+)")
-# What weighs a whole token in a model's eyes: the above and full-width punctuation.
+# Characters that count as one model token: the above and full-width punctuation.
 _WIDE = re.compile(f"[{UNSPACED}\u3000-\u303f\uff00-\uffef]")
 
 _STOP_WORDS = (
-    "a about above after again against all also am an and any are as at be because been before being below between both "
-    "but by can could did do does doing don down during each few for from further had has have having he her here hers "
-    "herself him himself his how i if in into is it its itself just ll m many me more most much my myself no nor not now "
-    "of off on once only or other our ours ourselves out over own re s same shall she should so some such t than that "
-    "the their theirs them themselves then there these they this those through to too under until up ve very was we were "
-    "what when where which while who whom whose why will with would you your yours yourself yourselves"
+    "a about above after again against all also am an and any are as at be because been before "
+    "being below between both but by can could did do does doing don down during each few for "
+    "from further had has have having he her here hers herself him himself his how i if in into "
+    "is it its itself just ll m many me more most much my myself no nor not now of off on once "
+    "only or other our ours ourselves out over own re s same shall she should so some such t than "
+    "that the their theirs them themselves then there these they this those through to too under "
+    "until up ve very was we were what when where which while who whom whose why will with would "
+    "you your yours yourself yourselves"
 )
 STOP_WORDS = frozenset(_STOP_WORDS.split())
-# What asks and is not asked for; longer ones first, since a pattern takes the first that fits.
+# Question words, which are not searched for; longer ones first: the first match wins.
 _ASKING = re.compile(
-    "为什么|為什麼|什么样|什麼樣|什么时候|什麼時候|什么|什麼|甚么|怎么样|怎麼樣|怎么办|怎麼辦|怎么回事|怎麼回事|怎样|怎樣|怎么|怎麼|如何|多少|"
-    "几个|哪一|哪些|哪个|哪個|哪里|哪裡|哪儿|哪几|哪|是谁|是誰|谁|誰|是否|是不是|有没有|有沒有|能不能|能否|会不会|會不會|可不可以|可否|要不要|請問|请问|"
-    "吗|嗎|呢|请|請"
+    "为什么|為什麼|什么样|什麼樣|什么时候|什麼時候|什么|什麼|甚么|怎么样|怎麼樣|怎么办|怎麼辦|"
+    "怎么回事|怎麼回事|怎样|怎樣|怎么|怎麼|如何|多少|几个|哪一|哪些|哪个|哪個|哪里|哪裡|哪儿|"
+    "哪几|哪|是谁|是誰|谁|誰|是否|是不是|有没有|有沒有|能不能|能否|会不会|會不會|可不可以|可否|"
+    "要不要|請問|请问|吗|嗎|呢|请|請"
 )
-_PRONOUNS = frozenset("你您我他她它這这那")  # where one is all that is left between what asks
+_PRONOUNS = frozenset(
+    "你您我他她它這这那"
+)  # dropped where one is left alone between question words
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """From `start` to before `end`."""
+    """The range from `start` to before `end`."""
 
     start: int
     end: int
 
 
-# --- normalising -----------------------------------------------------------------------------------------------------
+# --- normalising ------------------------------------------------------------------------------
 
 _DROPPED = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u200b\u2060\ufeff]")
 _LINE_END = re.compile("\r\n?|[\x0c\x85\u2028\u2029]")
@@ -63,31 +69,31 @@ _BLANKS = re.compile("[\u00a0\u2000-\u200a\u202f\u205f]")
 
 
 def normalise(text: str) -> str:
-    """Return the text that is kept and that offsets count in: composed, one kind of line end, nothing invisible."""
-    if text.isprintable():  # one line without anything to drop
+    """Return text as it is stored: NFC, line ends as LF, no invisible characters."""
+    if text.isprintable():  # one line with nothing to drop
         return unicodedata.normalize("NFC", text).rstrip(" ")
     text = unicodedata.normalize(
         "NFC", text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     )
     text = _DROPPED.sub("", _BLANKS.sub(" ", _LINE_END.sub("\n", text)))
-    # By lines, not by a pattern: one that looks ahead is quadratic in a long run of blanks.
+    # By lines: a pattern that looks ahead is quadratic in a long run of blanks.
     text = "\n".join(line.rstrip(" \t") for line in text.split("\n"))
     return re.sub(r"\n{3,}", "\n\n", text).strip("\n")
 
 
 def count_tokens(text: str) -> float:
-    """Estimate how many tokens a model sees: a CJK character counts 1, any other a quarter."""
+    """Estimate a model's tokens: a CJK character counts 1, any other ¼."""
     wide = 0 if text.isascii() else len(_WIDE.findall(text))
     return wide + (len(text) - wide) / 4
 
 
 def is_wide(text: str) -> bool:
-    """Say whether a text is written in one of the scripts without blanks; a few foreign words do not count."""
+    """Say whether a text is in a script without blanks; a few other words do not matter."""
     return len(_WIDE.findall(text)) > WIDE_SHARE * len(text)
 
 
 def joins(above: str, below: str) -> str | None:
-    """Say what joins two lines of one paragraph that was broken by its width; None where the break is meant."""
+    """Return what joins two lines of a wrapped paragraph; None for an intended break."""
     above, below = above.rstrip(), below.lstrip()
     if not above or not below or above[-1] in "。！？；…：:.!?;|" or count_tokens(above) < 8:
         return None
@@ -102,22 +108,23 @@ def joins(above: str, below: str) -> str | None:
     )
 
 
-# --- sentences -------------------------------------------------------------------------------------------------------
+# --- sentences --------------------------------------------------------------------------------
 
 _CLOSERS = "[」』”’\"'）)】》\\]]*"
 _BREAK = re.compile(f"(\n[ \t]*\n\\s*)|(\n)|([。！？]+…*{_CLOSERS})|([.!?…]+{_CLOSERS}(?=\\s|$))")
-# A line this long without an end was broken by its width, also before a capital letter or a piece of code.
+# A line this long without an end was wrapped, also before a capital letter or code.
 _FULL = re.compile(r"(?!\s*#{1,6}\s).{60,}[^\s。！？….!?|]\s*$")
 _GOES_ON = re.compile(r"\s*(?![-*+]\s|\d{1,3}[.)]\s|[_*`~]{3})[\w*`\"'“(\[]")
 _ABBREVIATION = re.compile(
     r"(?:^|\n)[ \t]*\d{1,3}\.$|"  # of a list
-    r"(?:^|[\s(\[\"“])(?:[A-Z]|Mr|Mrs|Ms|Dr|Prof|St|Jr|Sr|Gen|Col|Lt|Capt|Rev|Hon|No|Nos|Vol|vol|Fig|fig|Eq|Sec|pp|p|ed|vs|cf|ca|c|"
+    r"(?:^|[\s(\[\"“])(?:[A-Z]|Mr|Mrs|Ms|Dr|Prof|St|Jr|Sr|Gen|Col|Lt|Capt|Rev|Hon|No|Nos|Vol|vol|"
+    r"Fig|fig|Eq|Sec|pp|p|ed|vs|cf|ca|c|"
     r"e\.g|i\.e|approx|Inc|Ltd|Co|Corp|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sep|Sept|Oct|Nov|Dec|(?:[A-Za-z]\.)+[A-Za-z])\.$"
 )
 
 
 def sentences(text: str) -> list[Span]:
-    """Return the sentences' spans, without blanks around them; a line broken by its width does not end one."""
+    """Return the sentences' spans without surrounding blanks; a wrapped line does not end one."""
     spans: list[Span] = []
     start = 0
     for found in _BREAK.finditer(text):
@@ -152,18 +159,22 @@ def _add_stripped(spans: list[Span], text: str, start: int, end: int) -> None:
         spans.append(Span(start, end))
 
 
-# --- splitting -------------------------------------------------------------------------------------------------------
+# --- splitting --------------------------------------------------------------------------------
 
-# Where a text may be cut, best first; a cut comes after what matches. Nothing matches inside "3.5" or "1,000".
+# Where a text may be cut, best first; cuts are after matches. None is inside "3.5" or "1,000".
 _CUTS = re.compile(
-    f"(?P<r0>\n[ \t]*\n\\s*)|(?P<r1>\n)|(?P<r2>[。！？；…]+{_CLOSERS}|(?<![.?!])[.?!]+{_CLOSERS}(?=\\s))"
+    "(?P<r0>\n[ \t]*\n\\s*)|(?P<r1>\n)"
+    f"|(?P<r2>[。！？；…]+{_CLOSERS}|(?<![.?!])[.?!]+{_CLOSERS}(?=\\s))"
     "|(?P<r3>[，、：]|[,;:](?=\\s))|(?P<r4>[ \t]+)"
 )
 _RANKS = {"r0": 0, "r1": 1, "r2": 2, "r3": 3, "r4": 4}
 
 
 def split(text: str, hard: Sequence[int] = (), size: int = CHUNK_TOKENS) -> list[Span]:
-    """Split into spans of at most `size` estimated tokens, none across an offset in `hard` (headings, slides, sheets)."""
+    """Split into spans of at most `size` estimated tokens.
+
+    No span crosses an offset in `hard` (headings, slides, sheets).
+    """
     edges = [0, *(edge for edge in hard if 0 < edge < len(text)), len(text)]
     spans: list[Span] = []
     for start, end in pairwise(edges):
@@ -184,7 +195,7 @@ def _split_section(spans: list[Span], text: str, start: int, end: int, size: int
 
 
 def _with_indentation(text: str, span: Span, least: int) -> Span:
-    """Begin a span with the blanks that its first line is indented by: in code they mean something."""
+    """Begin a span with the indentation of its first line, which has a meaning in code."""
     start = span.start
     while start > least and text[start - 1] in " \t":
         start -= 1
@@ -192,7 +203,7 @@ def _with_indentation(text: str, span: Span, least: int) -> Span:
 
 
 def _cuts(text: str, start: int, end: int, size: int) -> tuple[list[int], list[float], list[int]]:
-    """Return the places to cut at, the tokens before each, and how bad a cut there is (0 best)."""
+    """Return the places to cut, the tokens before each, and the rank of each (0 is best)."""
     places, weights, ranks = [start], [0.0], [0]
     for found in _CUTS.finditer(text, start, end):
         _extend(places, weights, ranks, text, found.end(), _RANKS[found.lastgroup or "r4"], size)
@@ -211,11 +222,11 @@ def _extend(
 ) -> None:
     if place <= places[-1]:
         return
-    # More than four times as many characters are too many in any script, and need not be counted again and again.
+    # More than four characters per token are too many in any script: no need to count.
     while (
         place - places[-1] > 4 * size or (weight := count_tokens(text[places[-1] : place])) > size
     ):
-        places.append(places[-1] + size)  # a run without any separator is cut where it is full
+        places.append(places[-1] + size)  # a run without separators is cut at the limit
         weights.append(weights[-1] + count_tokens(text[places[-2] : places[-1]]))
         ranks.append(5)
     places.append(place)
@@ -224,7 +235,7 @@ def _extend(
 
 
 def _best_cut(weights: list[float], ranks: list[int], first: int, rest: float, size: int) -> int:
-    """Choose the last of the best-ranked cuts in the upper half of `size`; what would leave a scrap is cut in the middle."""
+    """Return the last of the best cuts in the upper half of `size`; a short rest is halved."""
     most = size if rest >= 1.5 * size else rest * 0.65
     low = bisect_left(weights, weights[first] + most / 2, first + 1)
     high = bisect_right(weights, weights[first] + most, low)
@@ -234,11 +245,11 @@ def _best_cut(weights: list[float], ranks: list[int], first: int, rest: float, s
     return max(index for index in range(low, high) if ranks[index] == best)
 
 
-# --- tokens ----------------------------------------------------------------------------------------------------------
+# --- tokens -----------------------------------------------------------------------------------
 
 
 def _fold(text: str) -> str:
-    """Make alike what is written differently: case, width, accents, thousands' commas."""
+    """Fold case, width, accents and thousands separators."""
     if not text.isascii():
         text = unicodedata.normalize("NFKD", text)
         text = unicodedata.normalize("NFC", re.sub("[\u0300-\u036f]", "", text))
@@ -251,20 +262,20 @@ def _runs(text: str) -> Iterator[tuple[str, str]]:
 
 
 def index_tokens(text: str, stem: Stem, left_out: Set[str] = STOP_WORDS) -> list[str]:
-    """Return what a text is found by: stems of words, and single characters and pairs of CJK."""
+    """Return the index tokens of a text: stems, and single CJK characters and pairs."""
     tokens: list[str] = []
     for run, word in _runs(text):
         if word:
             if word not in left_out:
                 tokens.append(stem(word))
             continue
-        for i in range(len(run)):  # in the order of reading, so that positions mean nearness
+        for i in range(len(run)):  # in order, so that positions show proximity
             tokens += (run[i], run[i : i + 2]) if i + 1 < len(run) else (run[i],)
     return tokens
 
 
 def query_tokens(text: str, stem: Stem) -> list[str]:
-    """Return what a question asks for: stems and CJK pairs, single characters only where they stand alone."""
+    """Return a question's search tokens: stems, CJK pairs, and lone CJK characters."""
     return [
         token
         for token in _pairs(_ASKING.sub(" ", text), stem, STOP_WORDS)
@@ -273,7 +284,7 @@ def query_tokens(text: str, stem: Stem) -> list[str]:
 
 
 def small_words(text: str, stem: Stem) -> list[str]:
-    """Return what a question of nothing but stop words asks for ("What can you do?"): these."""
+    """Return the search tokens of a question of stop words only ("What can you do?")."""
     return _pairs(text, stem, frozenset())
 
 

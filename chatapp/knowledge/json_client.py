@@ -11,7 +11,7 @@ import orjson
 import urllib3
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
-from chatapp.chains.http.tls import trust
+from chatapp.chains.http.tls import tls_context
 
 CONNECT_SECONDS = 3
 KEPT_CONNECTIONS = 8
@@ -57,7 +57,7 @@ class JsonClient:
         options: dict[str, Any] = {"maxsize": KEPT_CONNECTIONS, "retries": False}
         # Loading certificates takes time and memory.
         if proxy or (find() or "").startswith("https"):
-            options["ssl_context"] = trust(ca_file)
+            options["ssl_context"] = tls_context(ca_file)
         self._pool = (
             urllib3.ProxyManager(proxy, **options) if proxy else urllib3.PoolManager(**options)
         )

@@ -10,7 +10,7 @@ import socket
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from gevent.socket import socket as GeventSocket
+from chatapp.chains.http.gevent_socket import send_directly
 
 SEND_BYTES = 128 * 1024  # send buffer of one stream; the kernel's default grows to 4 MB
 
@@ -20,8 +20,7 @@ def bound(environ: Mapping[str, Any], seconds: int) -> Callable[[], None]:
     sock: socket.socket | None = environ.get("gunicorn.socket")
     if sock is None:  # not under gunicorn: Flask's development server or a test client
         return lambda: None
-    if type(sock) is GeventSocket:
-        sock.__class__ = _Sending
+    send_directly(sock)
     with contextlib.suppress(OSError):
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BYTES)
         if sock.family != getattr(socket, "AF_UNIX", None) and hasattr(socket, "TCP_USER_TIMEOUT"):
@@ -40,18 +39,3 @@ def close_after_this(environ: Mapping[str, Any]) -> None:
     if sock is not None:
         with contextlib.suppress(OSError):
             sock.shutdown(socket.SHUT_RD)
-
-
-class _Sending(GeventSocket):  # type: ignore[misc]
-    """A socket that sends directly: gevent's sendall makes one more system call, a token."""
-
-    __slots__ = ()
-
-    def sendall(self, data: bytes, flags: int = 0) -> None:
-        """Send all data; wait only if the send buffer is full."""
-        try:
-            sent = self._sock.send(data, flags)
-        except BlockingIOError:
-            sent = 0
-        if sent < len(data):
-            super().sendall(memoryview(data)[sent:], flags)

@@ -1,4 +1,4 @@
-"""What the tests of the chains share: a model server, and ways to ask it."""
+"""Fixtures of the chains' tests: a model server, and ways to ask it."""
 
 from collections.abc import Iterator
 

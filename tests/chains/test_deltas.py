@@ -1,4 +1,4 @@
-"""Bytes to deltas, whole and cut at every byte; and where an HTTP body ends."""
+"""Bytes to deltas, whole and cut at every byte; and the framing of HTTP bodies."""
 
 import json
 
@@ -60,7 +60,7 @@ def read(parts: list[bytes]) -> tuple[str, str, bool, bool]:
 
 
 @pytest.mark.parametrize("stream", STREAMS.values(), ids=STREAMS)
-def test_every_form_of_sse_is_read_however_it_is_cut(stream: bytes) -> None:
+def test_every_form_of_sse_is_read_at_any_cut(stream: bytes) -> None:
     expected = ("数据 b", "stop", True, True)
     assert read([stream]) == expected
     assert read([stream[n : n + 1] for n in range(len(stream))]) == expected
@@ -70,10 +70,11 @@ def test_every_form_of_sse_is_read_however_it_is_cut(stream: bytes) -> None:
 
 @pytest.mark.parametrize(
     "data",
-    [b"5", b"null", b"[]", b'{"choices": 3}', b'{"choices": [3]}', b'{"choices": [{"delta": "x"}]}', b'{"a": 1}', b"{", b"\xff",
+    [b"5", b"null", b"[]", b'{"choices": 3}', b'{"choices": [3]}', b'{"choices": [{"delta": "x"}]}',
+     b'{"a": 1}', b"{", b"\xff",
      b'{"choices": [{"delta": {"reasoning_content": {"x": 1}}}]}', b"[" * 100_000],
 )  # fmt: skip
-def test_what_is_no_chunk_is_a_failure_and_never_an_exception(data: bytes) -> None:
+def test_invalid_chunks_are_failures_not_exceptions(data: bytes) -> None:
     deltas = Deltas(lambda chunk: None)
     deltas.feed(b"data: " + ONE + b"\n\ndata: " + data + b"\n\n")
     assert deltas.take() == ["数据 "]
@@ -81,7 +82,7 @@ def test_what_is_no_chunk_is_a_failure_and_never_an_exception(data: bytes) -> No
 
 
 @pytest.mark.parametrize("reason", ["network_error", "insufficient_system_resource", "error"])
-def test_some_reasons_are_faults(reason: str) -> None:
+def test_some_finish_reasons_are_faults(reason: str) -> None:
     deltas = Deltas(lambda chunk: None)
     deltas.feed(b"data: " + event("x", reason) + b"\n\n")
     assert deltas.take() == ["x"] and deltas.failure is not None and not deltas.finish_reason
@@ -90,7 +91,7 @@ def test_some_reasons_are_faults(reason: str) -> None:
 BODY = b"4\r\nWiki\r\n6;name=value\r\npedia \r\nE\r\nin \r\n\r\nchunks.\r\n0\r\nTrailer: x\r\n\r\n"
 
 
-def test_chunks_are_read_however_they_are_cut() -> None:
+def test_chunks_are_read_at_any_cut() -> None:
     for size in (1, 2, 3, 7, len(BODY)):
         chunked = Chunked()
         found = b"".join(chunked.feed(BODY[at : at + size]) for at in range(0, len(BODY), size))
@@ -104,7 +105,7 @@ def test_wrong_framing_is_an_error(body: bytes) -> None:
         Chunked().feed(body)
 
 
-def test_an_early_end_of_the_connection_is_an_error_where_the_end_is_known() -> None:
+def test_an_early_end_is_an_error_where_the_length_is_known() -> None:
     for framed in (Chunked(), Plain(5)):
         with pytest.raises(ValueError):
             framed.feed(b"")

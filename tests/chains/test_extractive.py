@@ -1,4 +1,4 @@
-"""The built-in model: which sentences it quotes, when it declines, and what it says without documents."""
+"""The built-in model: the sentences it quotes, when it declines, and without documents."""
 
 from dataclasses import replace
 
@@ -10,7 +10,8 @@ from chatapp.core.prompt import Passage, Prompt, Turn, cited
 
 LEAVE = Passage(
     1, "base", "file", "md5", "leave.pdf", 3, "", 0, 0,
-    "Leave is a good thing. Employees get 25 days of paid leave in a year. Trainees get 30 days. The canteen opens at noon.",
+    "Leave is a good thing. Employees get 25 days of paid leave in a year. Trainees get 30 days. "
+    "The canteen opens at noon.",
     0.9, "Employees get 25 days of paid leave in a year.",
 )  # fmt: skip
 TRAVEL = replace(
@@ -41,13 +42,13 @@ def test_the_best_sentence_comes_first_and_every_sentence_is_cited() -> None:
     assert cited(said, 2)[0] == 2
 
 
-def test_words_are_held_to_more_than_pairs() -> None:
+def test_words_have_a_higher_threshold_than_cjk_pairs() -> None:
     doubtful = replace(LEAVE, score=(FITS + FITS_PAIRS) / 2)
     assert "do not seem" in answer(prompt("Who gets paid leave?", doubtful))
     assert "似乎没有" not in answer(prompt("谁有 leave？", doubtful))
 
 
-def test_what_says_less_about_another_thing_is_left_out() -> None:
+def test_a_sentence_with_fewer_of_the_words_is_left_out() -> None:
     text = "Employees in Bonn get 25 days of leave. Employees in Ulm get 20 days of leave."
     said = answer(
         prompt("How many days of leave do employees in Ulm get?", replace(LEAVE, text=text))
@@ -68,7 +69,7 @@ def test_the_same_sentence_in_two_passages_is_quoted_once() -> None:
     assert said.count("Employees get 25 days") == 1
 
 
-def test_where_a_figure_is_asked_for_one_is_given() -> None:
+def test_a_question_for_a_number_gets_a_sentence_with_one() -> None:
     text = "Employees in Bonn have paid leave.\n\nIn Bonn it is 27 days."
     said = answer(prompt("How many days is leave in Bonn?", replace(LEAVE, text=text)))
     assert said.startswith("In Bonn it is 27 days. [1]")
@@ -78,7 +79,7 @@ def test_where_a_figure_is_asked_for_one_is_given() -> None:
     ("question", "words"),
     [("Who won the match?", "do not seem to answer"), ("谁赢得了比赛？", "似乎没有回答")],
 )
-def test_what_does_not_fit_is_declined_and_the_nearest_shown_as_such(
+def test_an_unrelated_question_is_declined_and_the_nearest_passages_shown(
     question: str, words: str
 ) -> None:
     said = answer(
@@ -92,7 +93,7 @@ def test_what_does_not_fit_is_declined_and_the_nearest_shown_as_such(
 @pytest.mark.parametrize(
     ("question", "words"), [("Who won?", "I found nothing"), ("谁赢了？", "没有找到")]
 )
-def test_nothing_found_is_said(question: str, words: str) -> None:
+def test_no_passages_is_reported(question: str, words: str) -> None:
     assert words in answer(prompt(question))
 
 
@@ -100,12 +101,12 @@ def test_nothing_found_is_said(question: str, words: str) -> None:
     ("question", "words"),
     [("hello", "connect a model"), ("你好", "连接一个模型"), ("Who won?", "Ask about")],
 )
-def test_a_greeting_is_told_what_to_do(question: str, words: str) -> None:
+def test_a_greeting_gets_advice(question: str, words: str) -> None:
     said = answer(prompt(question))
     assert words in said and WORDS["zh-CN" if "好" in question else "en"]["nothing"] in said
 
 
-def test_a_long_question_in_vain_is_not_taken_for_a_greeting() -> None:
+def test_a_long_question_without_passages_gets_no_advice() -> None:
     for question in (
         "Which team has won the championship of the year 1998?",
         "哪支球队赢得了一九九八年的世界杯冠军？",
@@ -116,39 +117,40 @@ def test_a_long_question_in_vain_is_not_taken_for_a_greeting() -> None:
 @pytest.mark.parametrize(
     ("question", "words"), [("Hello!", "connect a model"), ("你好！", "连接一个模型")]
 )
-def test_without_documents_it_says_what_it_is(question: str, words: str) -> None:
+def test_without_documents_it_says_that_it_only_quotes(question: str, words: str) -> None:
     assert words in answer(prompt(question, grounded=False))
 
 
-def test_it_streams_a_few_words_at_a_time_and_says_how_it_ended() -> None:
+def test_it_streams_a_few_words_at_a_time_then_reason_and_usage() -> None:
     for one in (
         prompt("How many days of leave do employees get?", LEAVE),
         prompt("员工有多少天带薪年假？", CHINESE),
     ):
-        *pieces, end = Extractive().stream(one)
+        *pieces, end = Extractive().stream_text(one)
         assert all(isinstance(piece, str) and len(piece) < 20 for piece in pieces)
         assert "".join(str(piece) for piece in pieces) == answer(one)
         assert len(pieces) > 5
         assert isinstance(end, AIMessageChunk)
         assert end.response_metadata == {"finish_reason": "stop"}
         assert end.usage_metadata is not None and end.usage_metadata["output_tokens"] > 0
-    whole = Extractive().invoke(one)
-    assert isinstance(whole, AIMessageChunk) and whole.content == answer(one)
 
 
-def test_a_nearest_passage_keeps_its_lines_apart() -> None:
+def test_nearest_passages_are_separate_quotes() -> None:
     one = prompt("Who won?", replace(LEAVE, score=0.1), replace(TRAVEL, score=0.1))
-    assert "".join(str(piece) for piece in list(Extractive().stream(one))[:-1]).count("\n\n> ") == 2
+    assert (
+        "".join(str(piece) for piece in list(Extractive().stream_text(one))[:-1]).count("\n\n> ")
+        == 2
+    )
 
 
-def test_going_on_gives_the_rest() -> None:
+def test_continuing_gives_the_rest() -> None:
     one = prompt("How many days of leave do employees get?", LEAVE)
     said = answer(one)
-    pieces = list(Extractive().stream(replace(one, partial=said[:20])))[:-1]
+    pieces = list(Extractive().stream_text(replace(one, partial=said[:20])))[:-1]
     assert "".join(str(piece) for piece in pieces) == said[20:]
 
 
-def test_a_quotation_does_not_become_a_heading_or_a_list_and_has_an_end() -> None:
+def test_a_quote_is_no_heading_or_list_and_is_cut() -> None:
     text = "## Leave of employees\n\n- leave of employees is long\n\n" + "leave of employees " * 200
     said = answer(prompt("leave of employees", replace(LEAVE, text=text)))
     assert "##" not in said and "- leave" not in said
@@ -158,8 +160,11 @@ def test_a_quotation_does_not_become_a_heading_or_a_list_and_has_an_end() -> Non
 # --- headings lend, sentences answer
 
 
-def test_a_heading_is_never_the_answer_but_what_stands_below_it() -> None:
-    text = "### Where is my data stored?\n\nIn the folder beside the program.\n\nThe canteen opens at noon."
+def test_the_sentence_below_a_heading_is_quoted_not_the_heading() -> None:
+    text = (
+        "### Where is my data stored?\n\nIn the folder beside the program.\n\n"
+        "The canteen opens at noon."
+    )
     one = replace(LEAVE, heading="Manual › Where is my data stored?", text=text)
     assert answer(prompt("Where is my data stored?", one)).startswith(
         "In the folder beside the program. [1]"
@@ -170,7 +175,7 @@ def test_a_heading_is_never_the_answer_but_what_stands_below_it() -> None:
     assert answer(prompt("你能做什么？", chinese)) == "我根据文档回答问题。[1]"
 
 
-def test_a_heading_of_a_word_document_is_not_the_answer_either() -> None:
+def test_a_heading_of_a_word_document_is_not_quoted_either() -> None:
     one = replace(
         LEAVE,
         heading="Handbook › Annual leave",
@@ -179,7 +184,7 @@ def test_a_heading_of_a_word_document_is_not_the_answer_either() -> None:
     assert answer(prompt("annual leave", one)) == "It is 27 days. Ask your lead. [1]"
 
 
-def test_where_only_headings_are_found_the_nearest_passages_are_shown() -> None:
+def test_headings_only_shows_the_nearest_passages() -> None:
     said = answer(
         prompt(
             "annual leave",
@@ -198,7 +203,7 @@ def test_a_question_of_stop_words_is_answered_from_its_section() -> None:
     assert answer(prompt("What can you do?", one)).startswith("Answers are quoted. [1]")
 
 
-def test_the_better_passage_counts_where_sentences_are_alike() -> None:
+def test_equal_sentences_rank_by_their_passage() -> None:
     good = replace(LEAVE, text="Leave lasts long in Bonn.", score=0.9)
     poor = replace(TRAVEL, text="Leave lasts long in Rome.", score=0.3)
     assert answer(prompt("How long is leave?", poor, good)).startswith(
@@ -206,7 +211,7 @@ def test_the_better_passage_counts_where_sentences_are_alike() -> None:
     )
 
 
-def test_a_further_sentence_adds_what_the_first_did_not_say() -> None:
+def test_a_further_sentence_adds_new_words() -> None:
     alike = [f"The Ulm office pays {what}." for what in ("rent", "much", "late", "now")]
     text = "\n\n".join([*alike, "Its landlord is the city."])
     said = answer(
@@ -218,7 +223,7 @@ def test_a_further_sentence_adds_what_the_first_did_not_say() -> None:
     assert said.startswith("The Ulm office pays rent. [1]\n\nIts landlord is the city. [1]")
 
 
-def test_what_follows_the_best_sentence_goes_before_what_says_the_same_elsewhere() -> None:
+def test_the_sentence_after_the_best_is_preferred() -> None:
     best = replace(
         LEAVE, heading="Leave", text="## Leave\n\nAsk your lead. Wait for a word. Sit down."
     )
@@ -229,7 +234,7 @@ def test_what_follows_the_best_sentence_goes_before_what_says_the_same_elsewhere
 # --- how it is written
 
 
-def test_sentences_that_follow_each_other_are_one_paragraph_with_one_number() -> None:
+def test_consecutive_sentences_are_one_paragraph_with_one_number() -> None:
     one = replace(LEAVE, text="## Leave\n\nAsk your lead. Wait for a word.", heading="Leave")
     assert answer(prompt("leave", one)) == "Ask your lead. Wait for a word. [1]"
     chinese = replace(

@@ -1,4 +1,4 @@
-"""Endpoints: what they offer, whether they work, who listens here; and what is cached."""
+"""Endpoints: their models, their checks, local servers; and the cache of models."""
 
 import datetime
 import ipaddress
@@ -9,42 +9,36 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from langchain_core.runnables import RunnableLambda
 
 from chatapp.chains.build import pieces
 from chatapp.chains.endpoint import Endpoint, Parameters
-from chatapp.chains.foreign import guarded
-from chatapp.chains.http.waiting import Limits
-from chatapp.chains.models import PRESETS, Models, context_tokens, preset
+from chatapp.chains.models import CACHED_MODELS, PRESETS, Models, context_tokens, preset
 from chatapp.core.prompt import Prompt, Turn
 from chatapp.errors import (
-    ModelGone,
     UpstreamAuth,
     UpstreamProtocol,
-    UpstreamTimeout,
     UpstreamUnreachable,
 )
 from chatapp.settings import Settings
 from tests.support.modelserver import MODELS, ModelServer
-from tests.support.supplier import KEY, Supplier, Told
+from tests.support.supplier import KEY, Outcome, Supplier
 
 PROMPT = Prompt("q", [Turn("user", "q")])
 
 
-def test_the_list_holds_what_chats(supplier: Supplier, models: Models) -> None:
+def test_the_list_has_chat_models_only(supplier: Supplier, models: Models) -> None:
     listed = models.list(supplier.endpoint())
     assert listed == sorted(name for name in MODELS if "embedding" not in name)
     assert models.test(supplier.endpoint()) == listed
 
 
-def test_a_wrong_key_is_named(model_server: ModelServer, models: Models) -> None:
+def test_a_wrong_key_is_reported(model_server: ModelServer, models: Models) -> None:
     with pytest.raises(UpstreamAuth) as caught:
         models.test(Endpoint("x", "X", model_server.base_url, "bad-key"))
     assert caught.value.params == {"supplier": "X"}
@@ -59,16 +53,14 @@ def test_a_preset_that_needs_a_key_is_not_asked_without_one(
     assert len(model_server.requests) == before
 
 
-def test_an_address_that_ends_in_the_wrong_place_is_named(
-    model_server: ModelServer, models: Models
-) -> None:
+def test_a_wrong_path_is_reported(model_server: ModelServer, models: Models) -> None:
     with pytest.raises(UpstreamProtocol):
         models.test(Endpoint("x", "X", model_server.base_url.removesuffix("/v1"), KEY))
     with pytest.raises(UpstreamUnreachable):
         models.test(Endpoint("x", "X", "http://127.0.0.1:1/v1", KEY))
 
 
-def test_what_listens_here_is_found_in_half_a_second(
+def test_local_servers_are_found_in_half_a_second(
     model_server: ModelServer, models: Models
 ) -> None:
     ollama, lmstudio, llamacpp = (known for known in PRESETS if known.port)
@@ -85,9 +77,21 @@ def test_what_listens_here_is_found_in_half_a_second(
     assert "echo" in found[0].models and not any("embedding" in name for name in found[0].models)
 
 
-def test_the_presets_are_those_that_were_promised() -> None:
-    names = "openai deepseek qwen kimi glm siliconflow openrouter oneapi ollama lmstudio vllm llamacpp".split()  # noqa: SIM905
-    assert [known.name for known in PRESETS] == names
+def test_the_presets() -> None:
+    assert [known.name for known in PRESETS] == [
+        "openai",
+        "deepseek",
+        "qwen",
+        "kimi",
+        "glm",
+        "siliconflow",
+        "openrouter",
+        "oneapi",
+        "ollama",
+        "lmstudio",
+        "vllm",
+        "llamacpp",
+    ]
     assert all(known.base_url.startswith("https://") or known.local for known in PRESETS)
     assert all(known.models for known in PRESETS if not known.local)
     assert preset("nobody") is None
@@ -106,26 +110,26 @@ def test_the_presets_are_those_that_were_promised() -> None:
         ("oneapi", "glm-4.6", 200_000),
     ],
 )
-def test_how_much_a_model_reads(name: str | None, model: str, tokens: int) -> None:
+def test_the_context_size_of_a_model(name: str | None, model: str, tokens: int) -> None:
     assert context_tokens(name, model, 8192) == tokens
 
 
 def test_models_are_cached_without_keys_and_within_bounds(models: Models) -> None:
     endpoint = Endpoint("x", "X", "http://127.0.0.1:1/v1", KEY)
-    first, second = (
-        models.model(endpoint, Parameters("a")),
-        models.model(replace(endpoint, api_key="other"), Parameters("a")),
-    )
-    assert first._llm is second._llm  # type: ignore[attr-defined]
+    assert not models.is_cached(endpoint, Parameters("a"))
+    models.model(endpoint, Parameters("a"))
+    models.model(replace(endpoint, api_key="other"), Parameters("a"))
+    assert models.is_cached(endpoint, Parameters("a")) and len(models._cached) == 1
     for n in range(100):
         models.model(endpoint, Parameters("a", temperature=n / 100))
-    assert len(models._made) == 64
-    assert KEY not in repr([vars(llm) for llm in models._made.values()])
+    assert len(models._cached) == CACHED_MODELS == 64
+    for chat in models._cached.values():
+        assert chat.completions is None and KEY not in repr(vars(chat))
 
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
-    """A certificate for 127.0.0.1 that nobody knows, and its key."""
+    """A self-signed certificate for 127.0.0.1, and its key."""
     folder = tmp_path_factory.mktemp("tls")
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
@@ -162,29 +166,29 @@ def secure(certificate: tuple[str, str]) -> Iterator[ModelServer]:
         yield server
 
 
-def test_tls_is_checked_against_the_file_of_the_setting(
+def test_tls_trusts_the_ca_file_of_the_setting(
     secure: ModelServer, certificate: tuple[str, str]
 ) -> None:
-    stranger = Models(Settings())
+    without = Models(Settings())
     with pytest.raises(UpstreamUnreachable) as caught:
-        stranger.list(Endpoint("x", "X", secure.base_url, KEY))
+        without.list(Endpoint("x", "X", secure.base_url, KEY))
     assert caught.value.key == "error.upstream_unreachable.certificate"
-    friend = Models(Settings(ca_file=certificate[0]))
-    told = Told(
+    trusting = Models(Settings(ca_file=certificate[0]))
+    outcome = Outcome(
         pieces(
-            friend.model(Endpoint("x", "X", secure.base_url, KEY), Parameters("echo")).stream(
-                PROMPT
-            )
+            trusting.model(
+                Endpoint("x", "X", secure.base_url, KEY), Parameters("echo")
+            ).stream_text(PROMPT)
         )
     )
-    assert told.text == "q"
-    stream = friend.model(
+    assert outcome.text == "q"
+    stream = trusting.model(
         Endpoint("x", "X", secure.base_url, KEY), Parameters("typewriter-1000-50")
-    ).stream(PROMPT)
+    ).stream_text(PROMPT)
     next(stream)
     stream.close()  # type: ignore[attr-defined]
     assert secure.wait_for(lambda: secure.asked()[-1].closed_by_client, 0.5)
-    friend.close()
+    trusting.close()
 
 
 def test_a_proxy_is_used_by_setting_only(
@@ -226,56 +230,28 @@ def test_tls_goes_through_a_proxy_in_a_tunnel(
         thread.start()
         models = Models(Settings(ca_file=certificate[0]))
         options = {"proxy": f"http://user:pass@127.0.0.1:{listener.getsockname()[1]}"}
-        told = Told(
+        outcome = Outcome(
             pieces(
                 models.model(
                     Endpoint("x", "X", secure.base_url, KEY, None, options), Parameters("echo")
-                ).stream(PROMPT)
+                ).stream_text(PROMPT)
             )
         )
         models.close()
         thread.join(5)
-    assert told.text == "q"
+    assert outcome.text == "q"
     assert asked[0].startswith(f"CONNECT 127.0.0.1:{secure.port} HTTP/1".encode())
     assert b"Basic " in asked[0] and KEY.encode() not in asked[0]
-
-
-def test_a_foreign_model_s_errors_are_ours(models: Models) -> None:
-    class ReadTimeout(Exception):
-        pass
-
-    class Refused(Exception):
-        status_code = 401
-
-    limits = Limits(1, 2, 3, 4)
-
-    def failing(error: Exception) -> Any:
-        def fail(messages: Any) -> Any:
-            raise error
-
-        return guarded(RunnableLambda(fail), "X", "m", limits)
-
-    for error, kind in (
-        (ReadTimeout(), UpstreamTimeout),
-        (Refused(), UpstreamAuth),
-        (ValueError("x"), UpstreamProtocol),
-    ):
-        with pytest.raises(kind):
-            list(pieces(failing(error).stream(PROMPT)))
-
-
-def test_an_integration_that_is_not_installed_is_said(models: Models) -> None:
-    with pytest.raises(ModelGone):
-        models.model(
-            Endpoint("x", "X", "", KEY, None, {"provider": "anthropic"}), Parameters("claude")
-        )
 
 
 def test_openai_is_not_loaded_for_the_built_in_model() -> None:
     import subprocess
     import sys
 
-    code = "import sys, chatapp.chains, chatapp.chains.models as s; from chatapp.settings import Settings; s.Models(Settings())"
+    code = (
+        "import sys, chatapp.chains.build, chatapp.chains.models as m; "
+        "from chatapp.settings import Settings; m.Models(Settings())"
+    )
     root = Path(__file__).parent.parent.parent
     check = f"{code}; assert not {{'openai', 'langchain_openai'}} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", check], check=True, cwd=root)

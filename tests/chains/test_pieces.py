@@ -9,7 +9,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.messages.ai import UsageMetadata
 
 from chatapp.chains.build import Finished, Retrieved, pieces
-from chatapp.chains.pieces import Thinking, as_document
+from chatapp.chains.pieces import ThinkTags
 from chatapp.core.events import Chunk, Reasoning, Status
 from tests.support.passages import passage
 
@@ -125,7 +125,7 @@ SHAPES: list[tuple[str, list[Any], list[Any]]] = [
         [
             {"status": "searching"},
             {
-                "context": [as_document(passage())],
+                "context": [passage()],
                 "query": "q",
                 "cut": {"passages": 1, "history": 0},
             },
@@ -138,7 +138,6 @@ SHAPES: list[tuple[str, list[Any], list[Any]]] = [
             NOTHING,
         ],
     ),
-    ("passages as they are", [{"context": [passage()]}], [Retrieved((passage(),)), NOTHING]),
     (
         "context and answer in one dict",
         [{"context": [], "answer": "a"}],
@@ -155,7 +154,7 @@ def test_every_shape_becomes_pieces(stream: Iterable[Any], expected: list[Any]) 
     assert list(pieces(stream)) == expected
 
 
-def test_a_foreign_document_becomes_a_passage() -> None:
+def test_a_langchain_document_becomes_a_passage() -> None:
     found = next(
         pieces(
             [
@@ -194,21 +193,21 @@ THOUGHTS = [
 
 
 def split(parts: Iterable[str]) -> tuple[str, str]:
-    thinking = Thinking()
+    thinking = ThinkTags()
     found = [piece for part in parts for piece in thinking.feed(part)] + list(thinking.close())
     thought = "".join(piece.text for piece in found if isinstance(piece, Reasoning))
     return thought, "".join(piece.text for piece in found if isinstance(piece, Chunk))
 
 
 @pytest.mark.parametrize(("text", "thought", "answer"), THOUGHTS)
-def test_thinking_is_found_however_the_text_is_cut(text: str, thought: str, answer: str) -> None:
+def test_think_tags_are_found_at_any_cut(text: str, thought: str, answer: str) -> None:
     assert split([text]) == (thought, answer)
     assert split(list(text)) == (thought, answer)
     for at in range(len(text) + 1):
         assert split([text[:at], text[at:]]) == (thought, answer)
 
 
-def test_closing_closes_the_stream_and_so_does_its_end() -> None:
+def test_closing_and_ending_close_the_stream() -> None:
     closed = []
 
     def stream() -> Iterator[str]:

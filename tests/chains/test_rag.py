@@ -1,11 +1,10 @@
-"""The two chains, and which questions are made to stand alone."""
+"""The two chains, and which questions are rewritten to stand alone."""
 
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from langchain_core.runnables import RunnableGenerator
 
 from chatapp.chains.build import Finished, Retrieved, build_chain, leans_on_history, pieces
 from chatapp.chains.endpoint import Parameters
@@ -22,32 +21,32 @@ HISTORY = [
 ]
 
 
-def canned(*said: Any) -> RunnableGenerator[Prompt, Any]:
-    prompts: list[Prompt] = []
+class Canned:
+    """A model that says the same every time and notes its prompts."""
 
-    def stream(asked: Iterator[Prompt]) -> Iterator[Any]:
-        prompts.extend(asked)
-        yield from said
+    def __init__(self, *said: Any) -> None:
+        self.said = said
+        self.prompts: list[Prompt] = []
 
-    model = RunnableGenerator(stream)
-    model.prompts = prompts  # type: ignore[attr-defined]
-    return model
+    def stream_text(self, prompt: Prompt) -> Iterator[Any]:
+        self.prompts.append(prompt)
+        yield from self.said
 
 
 def test_the_plain_chain_is_prompt_and_model() -> None:
-    model = canned("a", "b")
+    model = Canned("a", "b")
     assert list(pieces(build_chain(model).stream(Ask("q", HISTORY)))) == [
         Chunk("a"),
         Chunk("b"),
         Finished(None, {}),
     ]
-    prompt = model.prompts[0]  # type: ignore[attr-defined]
+    prompt = model.prompts[0]
     assert [turn.role for turn in prompt.turns] == ["system", "user", "assistant", "user"]
     assert not prompt.grounded
 
 
-def test_the_retrieval_chain_says_what_it_does_and_what_it_found() -> None:
-    model = canned("a")
+def test_the_retrieval_chain_streams_stages_and_passages() -> None:
+    model = Canned("a")
     found = list(pieces(build_chain(model, lambda query: [passage()]).stream(Ask("q"))))
     assert found == [
         Status("searching"),
@@ -56,32 +55,32 @@ def test_the_retrieval_chain_says_what_it_does_and_what_it_found() -> None:
         Chunk("a"),
         Finished(None, {}),
     ]
-    prompt = model.prompts[0]  # type: ignore[attr-defined]
+    prompt = model.prompts[0]
     assert prompt.grounded and prompt.passages == [passage()]
     assert "[1] leave.pdf, p. 3" in prompt.turns[-1].content
 
 
-def test_what_does_not_fit_is_left_out_and_counted() -> None:
+def test_passages_that_do_not_fit_are_cut_and_counted() -> None:
     long = [passage(text="x" * 12_000, chunk_id=n) for n in range(5)]
     found = [
         p
-        for p in pieces(build_chain(canned(), lambda query: long).stream(Ask("q")))
+        for p in pieces(build_chain(Canned(), lambda query: long).stream(Ask("q")))
         if isinstance(p, Retrieved)
     ][0]
     assert len(found.passages) == 1 and found.cut == {"passages": 4, "history": 0}
 
 
-def test_nothing_found_is_said_too() -> None:
-    found = list(pieces(build_chain(canned("a"), lambda query: []).stream(Ask("q"))))
+def test_an_empty_search_is_streamed_too() -> None:
+    found = list(pieces(build_chain(Canned("a"), lambda query: []).stream(Ask("q"))))
     assert found[1] == Retrieved((), {"passages": 0, "history": 0}, "q")
 
 
-def test_a_fault_of_the_search_comes_through() -> None:
+def test_an_error_of_the_search_is_raised() -> None:
     def broken(query: str) -> list[Any]:
         raise RuntimeError("search")
 
     with pytest.raises(RuntimeError, match="search"):
-        list(pieces(build_chain(canned(), broken).stream(Ask("q"))))
+        list(pieces(build_chain(Canned(), broken).stream(Ask("q"))))
 
 
 @pytest.mark.parametrize(
@@ -102,7 +101,7 @@ def test_a_fault_of_the_search_comes_through() -> None:
         "他们可以转正吗？",
     ],
 )
-def test_questions_that_lean_on_history(question: str) -> None:
+def test_questions_that_depend_on_history(question: str) -> None:
     assert leans_on_history(question, HISTORY)
     assert not leans_on_history(question, [])
 
@@ -140,7 +139,7 @@ def test_a_follow_up_is_rewritten_by_one_short_call(supplier: Supplier, models: 
     assert "25 days" in str(supplier.server.asked()[before].body["messages"])
 
 
-def test_a_question_that_stands_alone_is_not(supplier: Supplier, models: Models) -> None:
+def test_a_question_that_stands_alone_is_not_rewritten(supplier: Supplier, models: Models) -> None:
     queries, found = search(
         supplier, models, "zen-rewrite", "Which form has to be filled in for parental leave?"
     )
@@ -149,9 +148,7 @@ def test_a_question_that_stands_alone_is_not(supplier: Supplier, models: Models)
 
 
 @pytest.mark.parametrize("name", ["refuse-500", "flood-3000", "html"])
-def test_a_rewriting_that_fails_leaves_the_question(
-    supplier: Supplier, models: Models, name: str
-) -> None:
+def test_a_failed_rewrite_keeps_the_question(supplier: Supplier, models: Models, name: str) -> None:
     model = models.model(supplier.endpoint(), Parameters(name))
     stream = pieces(
         build_chain(model, lambda query: [passage(quote=query)], leans_on_history).stream(
@@ -164,7 +161,7 @@ def test_a_rewriting_that_fails_leaves_the_question(
 
 
 @pytest.mark.parametrize("name", ["hang-before-headers", "hang-mid", "drip-headers", "pings"])
-def test_a_rewriting_that_hangs_ends_in_time(supplier: Supplier, models: Models, name: str) -> None:
+def test_a_hanging_rewrite_times_out(supplier: Supplier, models: Models, name: str) -> None:
     rewrite = rewriter(models.model(supplier.endpoint(), Parameters(name)), 0.2)
     assert rewrite is not None
     started = time.monotonic()
@@ -173,19 +170,19 @@ def test_a_rewriting_that_hangs_ends_in_time(supplier: Supplier, models: Models,
 
 
 def test_a_model_without_a_time_limit_does_not_rewrite() -> None:
-    model = canned("a")
+    model = Canned("a")
     found = list(
         pieces(build_chain(model, lambda query: [], leans_on_history).stream(Ask("Why?", HISTORY)))
     )
     assert found[0] == Status("searching")
-    assert len(model.prompts) == 1  # type: ignore[attr-defined]
+    assert len(model.prompts) == 1
 
 
-def test_a_file_that_has_just_come_is_waited_for() -> None:
+def test_the_chain_waits_for_a_recent_file() -> None:
     looks = iter([[Unread("1", "leave.pdf", 1.0)], [Unread("1", "leave.pdf", 1.2)], []])
     found = list(
         pieces(
-            build_chain(canned("a"), lambda query: [passage()], None, lambda: next(looks)).stream(
+            build_chain(Canned("a"), lambda query: [passage()], None, lambda: next(looks)).stream(
                 Ask("q")
             )
         )
@@ -194,8 +191,8 @@ def test_a_file_that_has_just_come_is_waited_for() -> None:
     assert found[2] == Retrieved((passage(),), {"passages": 0, "history": 0}, "q")
 
 
-def test_what_is_still_unread_then_is_named_and_the_model_is_told() -> None:
-    model = canned("a")
+def test_unread_files_are_reported_and_named_to_the_model() -> None:
+    model = Canned("a")
     chain = build_chain(
         model, lambda query: [passage()], None, lambda: [Unread("1", "old.pdf", 4000.0)]
     )
@@ -203,5 +200,5 @@ def test_what_is_still_unread_then_is_named_and_the_model_is_told() -> None:
     assert found[0] == Status("searching"), "a long queue holds nobody"
     retrieved = next(piece for piece in found if isinstance(piece, Retrieved))
     assert retrieved.cut["unread"] == [{"file_id": "1", "name": "old.pdf"}]
-    prompt = model.prompts[0]  # type: ignore[attr-defined]
+    prompt = model.prompts[0]
     assert prompt.unread == ("old.pdf",) and "old.pdf" in prompt.turns[0].content

@@ -1,4 +1,4 @@
-"""Every position of every log, and every move of every state."""
+"""Logs read at every position, and every move in every state."""
 
 import itertools
 
@@ -6,7 +6,7 @@ import pytest
 
 from chatapp.core.answer import (
     LIVE,
-    MOST_PARTS,
+    MAX_PARTS,
     MOVES,
     AnswerLog,
     IllegalMove,
@@ -56,7 +56,7 @@ def texts(events: list, kind: type) -> str:
 
 
 @pytest.mark.parametrize(("state", "move"), list(itertools.product(State, Move)))
-def test_every_state_knows_which_moves_are_legal(state: State, move: Move) -> None:
+def test_each_state_has_its_legal_moves(state: State, move: Move) -> None:
     if (state, move) in LEGAL:
         assert after(state, move) is LEGAL[state, move]
     else:
@@ -79,7 +79,7 @@ def test_adjacent_text_of_one_kind_is_joined() -> None:
     assert kinds == ["Context", "Reasoning", "Sources", "Chunk", "Reasoning", "Chunk", "Done"]
 
 
-def test_two_reads_at_any_position_give_the_whole_and_nothing_twice() -> None:
+def test_two_reads_at_any_position_give_everything_once() -> None:
     log = full_log()
     for cut in range(log.position + 1):
         rest = [event for _, event in log.read(cut)]
@@ -124,7 +124,7 @@ def test_empty_text_takes_no_position() -> None:
         (["中\ud83d", "\ude00", "文"], "中😀文"),
     ],
 )
-def test_text_is_freed_of_nul_and_lone_surrogates_but_pairs_are_kept(
+def test_nul_and_lone_surrogates_are_replaced_and_pairs_kept(
     pieces: list[str], stored: str
 ) -> None:
     log = AnswerLog()
@@ -150,12 +150,12 @@ def test_the_shape_names_the_runs() -> None:
     ]
 
 
-def test_a_reader_may_take_a_long_answer_in_parts() -> None:
+def test_a_long_answer_can_be_read_in_parts() -> None:
     log = AnswerLog()
     for event in [
         CONTEXT,
         Reasoning("why " * 10),
-        *[Chunk(f"{n} 中😀 ") for n in range(3 * MOST_PARTS)],
+        *[Chunk(f"{n} 中😀 ") for n in range(3 * MAX_PARTS)],
         DONE,
     ]:
         log.append(event)

@@ -1,4 +1,4 @@
-"""What the model is given, and what is cut."""
+"""The model's input, and what is cut to fit."""
 
 from chatapp.core.prompt import (
     Ask,
@@ -27,7 +27,8 @@ def test_passages_are_numbered_in_front_of_the_question_and_named() -> None:
     last = prompt.turns[-1].content
     assert (
         last
-        == "[1] file1.pdf, p. 3 — Leave\nTen days.\n\n[2] file2.pdf, p. 3 — Leave\nOr more.\n\nHow long?"
+        == "[1] file1.pdf, p. 3 — Leave\nTen days.\n\n[2] file2.pdf, p. 3 — Leave\nOr more.\n\n"
+        "How long?"
     )
     assert "Never invent a number" in prompt.turns[0].content
     assert prompt.grounded
@@ -56,11 +57,11 @@ def test_history_is_cut_to_its_length_and_to_the_context_and_begins_with_a_quest
     assert [turn.content for turn in small.turns[1:-1]] == []
 
 
-def test_no_history_goes_along_where_none_is_wanted() -> None:
+def test_history_can_be_switched_off() -> None:
     assert len(build_prompt(Ask("now", [Turn("user", "before")], max_length=0), None).turns) == 2
 
 
-def test_passages_that_do_not_fit_are_left_out_but_never_the_best() -> None:
+def test_passages_that_do_not_fit_are_cut_but_never_the_best() -> None:
     ask = Ask("q", context_tokens=2000)
     assert len(select_passages(ask, [passage("字" * 500, n) for n in range(5)])) == 1
     assert len(select_passages(ask, [passage("字" * 5000)])) == 1
@@ -77,6 +78,6 @@ def test_a_question_that_leaves_no_room_does_not_fit() -> None:
     assert not fits(Ask("长" * 9000))
 
 
-def test_only_real_citations_count() -> None:
+def test_only_valid_citations_count() -> None:
     assert cited("A [2]. B [1][2], not [9], not [0], not a link [3](http://x).", 3) == (2, 1)
     assert cited("`none`", 0) == ()

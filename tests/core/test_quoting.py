@@ -1,8 +1,8 @@
-"""What of a passage may be quoted, and what a heading lends to the sentences below it."""
+"""Which sentences of a passage may be quoted, and how headings count for them."""
 
 import pytest
 
-from chatapp.core.quoting import KEPT, best_quote, is_title, read_sentences
+from chatapp.core.quoting import DECAY, best_quote, is_title, read_sentences
 
 
 def same(word: str) -> str:
@@ -31,7 +31,7 @@ def quote(text: str, heading: str, *asked: str) -> str:
         ("These hold here:\n\nIt is long.", "", "These hold here:"),
     ],
 )
-def test_headings_questions_and_announcements_are_no_answers(
+def test_headings_questions_and_announcements_are_not_quotable(
     text: str, heading: str, title: str
 ) -> None:
     first, second = kinds(text, heading)
@@ -42,7 +42,7 @@ def test_headings_questions_and_announcements_are_no_answers(
 @pytest.mark.parametrize(
     "text", ["Leave of staff is long.", 'He asked "who?" and left.', "#1 is the best."]
 )
-def test_what_only_looks_like_a_heading_is_quoted(text: str) -> None:
+def test_a_sentence_that_looks_like_a_heading_is_quotable(text: str) -> None:
     assert kinds(text, "Leave of staff") == [("text", text)]
 
 
@@ -52,13 +52,14 @@ def test_a_title_of_several_sentences_is_a_title() -> None:
     ]
 
 
-def test_rules_and_lonely_numbers_say_nothing() -> None:
+def test_rules_and_single_numbers_are_marks() -> None:
     assert kinds("Leave\n=====\n\n|---|---|\n\n1.\n\n---", "Leave") == [
-        ("title", "Leave"), ("mark", "====="), ("mark", "|---|---|"), ("mark", "1."), ("mark", "---"),
+        ("title", "Leave"), ("mark", "====="), ("mark", "|---|---|"), ("mark", "1."),
+        ("mark", "---"),
     ]  # fmt: skip
 
 
-def test_items_of_a_list_are_told_from_text() -> None:
+def test_list_items_and_text_are_different_kinds() -> None:
     assert [kind for kind, _ in kinds("- one day\n* two days\n1. three days\n2、四天\n3 days")] == [
         "item"
     ] * 4 + ["text"]
@@ -86,16 +87,16 @@ def test_a_passage_may_begin_or_end_inside_a_block_of_code(
     assert kinds(text) == wanted
 
 
-def test_a_heading_lends_what_it_holds_of_the_question_and_less_further_on() -> None:
+def test_a_headings_words_count_below_it_and_decay() -> None:
     text = "## Where is my data?\n\nIn a folder. Beside the program. All data is there."
     title, *below = read_sentences(text, "", {"data", "folder", "moon"}, same)
     assert title.held == {"data": 1.0}
-    assert [one.held["data"] for one in below] == pytest.approx([1.0, KEPT, 1.0])
+    assert [one.held["data"] for one in below] == pytest.approx([1.0, DECAY, 1.0])
     assert below[0].held["folder"] == 1.0, "its own"
     assert all("moon" not in one.held for one in below)
 
 
-def test_the_quote_is_what_a_heading_is_about() -> None:
+def test_the_quote_is_the_sentence_below_a_heading() -> None:
     text = "## Where is my data?\n\nIn the folder. Ask for more."
     assert quote(text, "Where is my data?", "data") == "In the folder."
     assert best_quote(text, "", {"data": 1.0}, same)[1] == 1.0, (
@@ -108,7 +109,7 @@ def test_the_quote_covers_most_of_the_questions_weight() -> None:
     assert quote(text, "", "employees", "leave", "days") == "Employees get 25 days of leave."
 
 
-def test_where_nothing_else_is_there_a_heading_is_quoted() -> None:
+def test_a_heading_is_quoted_where_there_is_nothing_else() -> None:
     assert quote("## My data", "My data", "data") == "## My data"
     assert quote("", "", "data") == ""
     assert is_title("# Manual\n\n## My data", "Manual › My data")

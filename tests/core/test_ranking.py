@@ -1,11 +1,11 @@
-"""What orders passages: coverage, nearness, order, and the blend of two rankings."""
+"""Coverage, proximity, order, and the fusion of two rankings."""
 
 import pytest
 
 from chatapp.core.ranking import coverage, fuse, in_order, min_max, proximity
 
 
-def test_proximity_is_the_weight_that_stands_close_together() -> None:
+def test_proximity_is_the_weight_within_a_window() -> None:
     weights = {"a": 1.0, "b": 2.0, "c": 1.0}
     assert proximity(weights, [(0, "a"), (3, "b"), (5, "c")], 6) == 1.0
     assert proximity(weights, [(0, "a"), (30, "b"), (33, "c")], 6) == 0.75
@@ -13,7 +13,7 @@ def test_proximity_is_the_weight_that_stands_close_together() -> None:
     assert proximity({}, [], 6) == 0.0
 
 
-def test_words_in_the_asked_order_count_where_they_stand_beside_each_other() -> None:
+def test_neighbouring_words_in_order_count() -> None:
     weights = {"paid": 1.0, "leave": 1.0, "days": 2.0}
     asked = ["paid", "leave", "days"]
     assert in_order(weights, asked, [(4, "paid"), (5, "leave"), (6, "days")]) == 1.0
@@ -24,7 +24,7 @@ def test_words_in_the_asked_order_count_where_they_stand_beside_each_other() -> 
     assert in_order(weights, ["paid"], [(4, "paid")]) == in_order({}, [], []) == 0.0
 
 
-def test_fusion_keeps_what_only_one_ranking_knows() -> None:
+def test_fusion_keeps_hits_of_one_ranking() -> None:
     fused = fuse({1: 10.0, 2: 5.0}, {2: 0.9, 3: 0.1}, 0.3)
     assert fused == {1: pytest.approx(0.7), 2: pytest.approx(0.3), 3: 0.0}
     assert min_max({7: 2.0}) == {7: 1.0}

@@ -1,4 +1,4 @@
-"""The wire, cut at every byte: our decoder against the specification's cases, our encoder against our decoder."""
+"""SSE cut at every byte: the decoder against the specification, the encoder against it."""
 
 import json
 from pathlib import Path
@@ -35,7 +35,7 @@ def decode(*parts: bytes) -> tuple[list[tuple[str, str, str]], Decoder]:
 
 
 @pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector["name"])
-def test_the_specification_s_cases_cut_at_every_byte(vector: dict[str, Any]) -> None:
+def test_the_specifications_cases_cut_at_every_byte(vector: dict[str, Any]) -> None:
     raw = vector_bytes(vector)
     expected = [(event["type"], event["data"], event["id"]) for event in vector["events"]]
     for cut in range(len(raw) + 1):
@@ -51,14 +51,16 @@ def say(key: str, params: dict[str, Any]) -> str:
     return f"{key} {params}"
 
 
+LINE_ENDS = 'line\r\nend\u2028\u2029\x85 中文 😀 \\ " \x00\ufffd'
 EVENTS: list[tuple[Event, Any]] = [
     (Context("Handbook", "s", "m", "q"), "Handbook"),
-    (Chunk("line\r\nend\u2028\u2029\x85 中文 😀 \\ \" \x00\ufffd"), "line\r\nend\u2028\u2029\x85 中文 😀 \\ \" \x00\ufffd"),
+    (Chunk(LINE_ENDS), LINE_ENDS),
     (Reasoning("hm"), "hm"),
     (Sources(({"n": 1, "name": "a.pdf"},)), [{"n": 1, "name": "a.pdf"}]),
     (Status("searching"), "searching"),
     (Done("stop", {"completion_tokens": 3}, {"ttft_ms": 1}, (1, 3)),
-     {"finish_reason": "stop", "usage": {"completion_tokens": 3}, "timings": {"ttft_ms": 1}, "citations": [1, 3]}),
+     {"finish_reason": "stop", "usage": {"completion_tokens": 3}, "timings": {"ttft_ms": 1},
+      "citations": [1, 3]}),
     (Error("busy", "error.busy", {"n": 1}, True, 5), "error.busy {'n': 1}"),
     (Reset(), {}),
     (Ping(), {}),
@@ -66,7 +68,7 @@ EVENTS: list[tuple[Event, Any]] = [
 
 
 @pytest.mark.parametrize(("event", "data"), EVENTS, ids=lambda value: type(value).__name__)
-def test_what_is_encoded_comes_back_however_it_is_cut(event: Event, data: Any) -> None:
+def test_encoded_events_decode_at_any_cut(event: Event, data: Any) -> None:
     raw = encode(event, "m-1", 7, say)
     kind = type(event).__name__.lower()
     basic = kind in ("context", "chunk", "error")
@@ -78,7 +80,7 @@ def test_what_is_encoded_comes_back_however_it_is_cut(event: Event, data: Any) -
         assert last_id == ("" if kind in ("status", "reset", "ping") else "m-1:7")
 
 
-def test_no_character_that_ends_a_line_stands_in_the_data() -> None:
+def test_the_data_has_no_line_end_of_any_kind() -> None:
     raw = encode(Chunk("a\rb\nc\u2028d\u2029e\x85f\x0bg\x0ch"), "m", 1, say).decode()
     lines = raw.splitlines()
     assert len(lines) == 3 and lines[1].startswith("data: ")
@@ -102,5 +104,5 @@ def test_context_and_error_carry_their_fields_beside_the_data() -> None:
     [("m:1", ("m", 1)), (" m:1 ", ("m", 1)), ("a:b:2", ("a:b", 2))]
     + [(bad, None) for bad in ("", "m", "m:", ":1", "m:-1", "m:x", "m:１", "m:" + "9" * 13)],
 )
-def test_an_event_id_is_read_or_refused(value: str, place: tuple[str, int] | None) -> None:
+def test_event_ids_are_parsed_or_rejected(value: str, place: tuple[str, int] | None) -> None:
     assert parse_event_id(value) == place

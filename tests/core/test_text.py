@@ -1,4 +1,4 @@
-"""Splitting, sentences, tokens and the arithmetic of ranking."""
+"""Normalising, sentences, splitting and tokens."""
 
 import pytest
 
@@ -38,12 +38,12 @@ def cut(text: str, spans: list[Span]) -> list[str]:
         ("page\fbreak\u2028line", "page\nbreak\nline"),
     ],
 )
-def test_what_cannot_be_seen_is_gone(raw: str, clean: str) -> None:
+def test_invisible_characters_are_removed(raw: str, clean: str) -> None:
     assert normalise(raw) == clean
     assert normalise(clean) == clean
 
 
-def test_a_cjk_character_weighs_four_latin_ones() -> None:
+def test_a_cjk_character_counts_as_four_latin_ones() -> None:
     assert count_tokens("年假") == 2
     assert count_tokens("leave day") == 9 / 4
 
@@ -51,7 +51,7 @@ def test_a_cjk_character_weighs_four_latin_ones() -> None:
 # --- splitting
 
 
-def test_chunks_are_the_text_between_their_offsets_and_lose_nothing_but_blanks() -> None:
+def test_chunks_lose_nothing_but_blanks() -> None:
     text = "\n\n".join(
         f"Paragraph {n}. " + "Some words stand here, and some more follow. " * 6 for n in range(40)
     )
@@ -73,14 +73,14 @@ def test_no_chunk_crosses_a_heading() -> None:
     assert cut(text, split(text, [0, text.index("# Two")])) == ["# One\nshort", "# Two\nshort too"]
 
 
-def test_a_run_without_any_separator_is_cut_where_it_is_full() -> None:
+def test_a_run_without_separators_is_cut_at_the_limit() -> None:
     for text in ("x" * 5000, "字" * 1000):
         chunks = cut(text, split(text))
         assert "".join(chunks) == text
         assert max(count_tokens(chunk) for chunk in chunks) <= 250
 
 
-def test_no_scrap_is_left_at_the_end() -> None:
+def test_the_last_chunk_is_not_tiny() -> None:
     text = "One sentence of some words stands here. " * 26
     assert min(len(chunk) for chunk in cut(text, split(text))) > 300
 
@@ -91,7 +91,7 @@ def test_numbers_are_never_cut_in_the_middle() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "  \n ", "。"])
-def test_next_to_nothing_makes_no_trouble(text: str) -> None:
+def test_empty_and_tiny_texts(text: str) -> None:
     assert cut(text, split(text)) in ([], ["。"])
 
 
@@ -100,7 +100,8 @@ def test_next_to_nothing_makes_no_trouble(text: str) -> None:
 BROKEN = (
     "Put the proxy in front of the service, and set up a proxy with\nHTTPS there.",
     "Enter where the API begins, which is often an address that ends in\n`/v1`.",
-    "It knows a light and a dark theme, which is called the dark mode;\nat first it follows the browser.",
+    "It knows a light and a dark theme, which is called the dark mode;\n"
+    "at first it follows the browser.",
 )
 
 
@@ -133,7 +134,7 @@ def test_sentences_are_whole(text: str, wanted: list[str]) -> None:
     assert cut(text, sentences(text)) == wanted
 
 
-def test_lines_broken_by_their_width_are_joined_in_chinese_without_a_blank() -> None:
+def test_wrapped_lines_are_joined_without_a_blank_in_chinese() -> None:
     assert joins("员工每年享有十五天带薪年假具体时间须与人力", "资源部协商。") == ""
     assert joins("年假规定", "员工每年享有十五天带薪年假。") is None
     assert joins("This sentence is long enough and ends here.", "and so on") is None
@@ -142,21 +143,21 @@ def test_lines_broken_by_their_width_are_joined_in_chinese_without_a_blank() -> 
 # --- tokens
 
 
-def test_an_index_holds_characters_and_pairs_in_the_order_of_reading() -> None:
+def test_index_tokens_are_characters_and_pairs_in_order() -> None:
     assert index_tokens("带薪年假", same) == ["带", "带薪", "薪", "薪年", "年", "年假", "假"]
 
 
-def test_a_question_asks_for_pairs_and_for_single_characters_that_stand_alone() -> None:
+def test_query_tokens_are_pairs_and_lone_characters() -> None:
     assert query_tokens("带薪年假 火 ok", same) == ["带薪", "薪年", "年假", "火", "ok"]
 
 
-def test_what_asks_is_not_asked_for() -> None:
+def test_question_words_are_not_searched_for() -> None:
     assert query_tokens("请问年假有多少天？", same) == ["年假", "假有", "天"]
     assert query_tokens("能不能改密码，忘了怎么办？", same) == ["改密", "密码", "忘了"]
     assert query_tokens("How many days do I have?", same) == ["days"]
 
 
-def test_a_question_of_stop_words_asks_for_them_after_all() -> None:
+def test_a_question_of_stop_words_searches_for_them() -> None:
     assert query_tokens("What can you do?", same) == []
     assert small_words("What can you do?", same) == ["what", "can", "you", "do"]
     assert index_tokens("What can you do?", same) == []
@@ -175,14 +176,14 @@ def test_a_question_of_stop_words_asks_for_them_after_all() -> None:
         ("㍿", "株式会社"),
     ],
 )
-def test_what_is_written_differently_is_found_all_the_same(one: str, other: str) -> None:
+def test_spelling_variants_have_the_same_tokens(one: str, other: str) -> None:
     assert index_tokens(one, same) == index_tokens(other, same)
 
 
-def test_tokens_hold_nothing_that_parts_tokens() -> None:
+def test_tokens_hold_no_separators() -> None:
     tokens = index_tokens('snake_case don\'t k1_x a-b "quoted" 3.5 ไทย한국어', same)
     assert all(token and not set(token) & set(" _\"'.-\n") for token in tokens)
 
 
-def test_endless_words_are_cut() -> None:
+def test_very_long_words_are_cut() -> None:
     assert index_tokens("x" * 10_000, same) == ["x" * 64]

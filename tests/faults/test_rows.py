@@ -4,7 +4,7 @@ Rows here are those that leave the service alive. The seven promises (invariants
 after each. Where the rows of the matrix are:
 
 1, 3 to 21, 23, 26 to 30, 41, 43   here, by their numbers (rows.py)
-2     an unknown name: here; a host that swallows packets: tests/chains/test_openai_stream.py
+2     an unknown name: here; a host that swallows packets: tests/chains/test_completions.py
 22    tests/knowledge/test_embedders.py and test_vectors_trouble.py: keyword search goes on
 24, 25   here (lost.py)
 31, 33, 44   test_leaving.py

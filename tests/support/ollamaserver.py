@@ -3,8 +3,8 @@
     with OllamaServer() as server: … server.base_url … server.requests
     python tests/support/ollamaserver.py --port 0
 
-A model's name chooses what happens, as in tests/support/modelserver.py: `echo`, `think`, `hang-mid`,
-`broken-json`; any other name is a model that has not been pulled. Loopback only.
+A model's name chooses what happens, as in tests/support/modelserver.py: `echo`, `think`,
+`hang-mid`, `broken-json`; any other name is a model that has not been pulled. Loopback only.
 """
 
 import argparse

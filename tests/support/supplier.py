@@ -1,4 +1,4 @@
-"""A model server as a supplier, and what its streams gave."""
+"""A model server as a supplier, and the outcome of its streams."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -14,8 +14,8 @@ from tests.support.modelserver import ModelServer
 KEY = "sk-canary-0123456789"
 
 
-class Told:
-    """What a stream gave: the pieces, and the error that ended it."""
+class Outcome:
+    """The pieces of a stream, and the error that ended it."""
 
     def __init__(self, stream: Iterator[Piece]) -> None:
         self.pieces: list[Piece] = []
@@ -57,5 +57,5 @@ class Supplier:
         chain = build_chain(self.models.model(self.endpoint(**options), Parameters(model)))
         return pieces(chain.stream(Ask(question)))
 
-    def ask(self, model: str, question: str = "Hello there", **options: Any) -> Told:
-        return Told(self.stream(model, question, **options))
+    def ask(self, model: str, question: str = "Hello there", **options: Any) -> Outcome:
+        return Outcome(self.stream(model, question, **options))

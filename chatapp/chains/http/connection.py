@@ -1,6 +1,7 @@
-"""Connections to suppliers: the look-up of names, TCP, TLS, proxies. Made by urllib3, within one time limit each.
+"""Connections to suppliers: name resolution, TCP, TLS and proxies, with urllib3.
 
-A proxy and a file of certificates are used where a setting names them; the environment's are not read.
+Each connection has one time limit for all of it. A proxy and a CA file are used where a setting
+names them; the environment's are not read.
 """
 
 import http.client
@@ -16,17 +17,17 @@ from urllib.parse import SplitResult, urlsplit
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection, ProxyConfig
 
-from chatapp.chains.http.tls import trust
+from chatapp.chains.http.tls import tls_context
 from chatapp.identity.cache import TTLCache
 
 Address: TypeAlias = tuple[Any, Any, int, str, Any]
-NAME_SECONDS = 5.0  # what a name stands for is kept so long: a burst of questions asks once
-MOST_NAMES = 256
-_names: TTLCache[tuple[str, int], list[Address]] = TTLCache(NAME_SECONDS, MOST_NAMES)
+NAME_SECONDS = 5.0  # a resolved name is cached so long: a burst of questions resolves it once
+MAX_NAMES = 256
+_names: TTLCache[tuple[str, int], list[Address]] = TTLCache(NAME_SECONDS, MAX_NAMES)
 
 
 class Unreachable(Exception):
-    """No connection, or it broke before anything of the answer came. `final` says that trying again is no use."""
+    """No connection, or it broke before the response began. `final`: another attempt is useless."""
 
     def __init__(self, final: bool, certificate: bool = False) -> None:
         super().__init__()
@@ -36,25 +37,25 @@ class Unreachable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Where requests go and how: the address, and by setting only a proxy and a file of certificates."""
+    """Where requests go: the address, and the proxy and CA file that settings name."""
 
     base_url: str
     proxy: str = ""
     ca_file: str = ""
 
 
-class _Reach:
-    """Connects within its whole time-out, the look-up of the name and all addresses of the host included."""
+class _TimedConnect:
+    """Connects within one time-out, which covers name resolution and all addresses of the host."""
 
     def _new_conn(self) -> socket.socket:
         return _open_socket(self._dns_host, self.port, self.timeout)  # type: ignore[attr-defined]
 
 
-class _Http(_Reach, HTTPConnection):
+class _Http(_TimedConnect, HTTPConnection):
     pass
 
 
-class _Https(_Reach, HTTPSConnection):
+class _Https(_TimedConnect, HTTPSConnection):
     pass
 
 
@@ -74,7 +75,7 @@ def path_of(target: SplitResult, path: str) -> str:
 
 
 def host_of(target: SplitResult) -> str:
-    """Return what the Host header says: the name in ASCII, and the port where it is named."""
+    """Return the Host header: the name in ASCII, with the port where the URL has one."""
     host = target.hostname or ""
     name = f"[{host}]" if ":" in host else host if host.isascii() else host.encode("idna").decode()
     return f"{name}:{target.port}" if target.port else name
@@ -87,9 +88,13 @@ def new_connection(route: Route, target: SplitResult) -> HTTPConnection:
     if proxy and port is None:
         port = 443 if proxy.scheme == "https" else 80
     if secure or (proxy and proxy.scheme == "https"):
-        config = ProxyConfig(trust(route.ca_file), False, None, None) if proxy else None
+        config = ProxyConfig(tls_context(route.ca_file), False, None, None) if proxy else None
         made: HTTPConnection = _Https(
-            str(host), port, proxy=proxy, proxy_config=config, ssl_context=trust(route.ca_file)
+            str(host),
+            port,
+            proxy=proxy,
+            proxy_config=config,
+            ssl_context=tls_context(route.ca_file),
         )
     else:
         made = _Http(str(host), port, proxy=proxy)
@@ -97,8 +102,8 @@ def new_connection(route: Route, target: SplitResult) -> HTTPConnection:
 
 
 def proxy_headers(auth: str | None) -> dict[str, str]:
-    made = urllib3.make_headers(proxy_basic_auth=auth) if auth else {}
-    return {str(name): str(value) for name, value in made.items()}
+    headers = urllib3.make_headers(proxy_basic_auth=auth) if auth else {}
+    return {str(name): str(value) for name, value in headers.items()}
 
 
 def connect(connection: HTTPConnection, route: Route, target: SplitResult, seconds: float) -> None:
@@ -119,7 +124,7 @@ def connect(connection: HTTPConnection, route: Route, target: SplitResult, secon
 
 def _open_socket(host: str, port: int, seconds: float) -> socket.socket:
     end = monotonic() + seconds
-    addresses = _look_up(host, port, seconds)
+    addresses = _resolve(host, port, seconds)
     failure: OSError = TimeoutError("connect")
     for n, (family, kind, protocol, _, address) in enumerate(addresses, 1):
         left = end - monotonic()
@@ -127,7 +132,7 @@ def _open_socket(host: str, port: int, seconds: float) -> socket.socket:
             break
         sock = socket.socket(family, kind, protocol)
         try:
-            # A first address that swallows packets must leave time for the others.
+            # A first address that drops packets must leave time for the others.
             sock.settimeout(left if n == len(addresses) else left / 2)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
@@ -139,44 +144,43 @@ def _open_socket(host: str, port: int, seconds: float) -> socket.socket:
             sock.close()
             raise
         else:
-            sock.settimeout(
-                max(0.001, end - monotonic())
-            )  # for a TLS handshake, which belongs to connecting
+            # for the TLS handshake, which counts as connecting
+            sock.settimeout(max(0.001, end - monotonic()))
             return sock
     raise failure
 
 
-def _look_up(host: str, port: int, seconds: float) -> list[Address]:
-    """Return a host's addresses, which are kept for a few seconds; an address is its own."""
+def _resolve(host: str, port: int, seconds: float) -> list[Address]:
+    """Return a host's addresses, cached for a few seconds; an IP address is its own."""
     host = host.strip("[]")
     family = _family(host)
     if family is not None:
         return [(family, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (host, port))]
-    return _names.get((host, port), lambda: _ask_for(host, port, seconds)) or []
+    return _names.get((host, port), lambda: _getaddrinfo(host, port, seconds)) or []
 
 
-def _ask_for(host: str, port: int, seconds: float) -> list[Address]:
-    """Ask for a name within the time limit; the system's own look-up knows none, so it runs in a thread."""
+def _getaddrinfo(host: str, port: int, seconds: float) -> list[Address]:
+    """Resolve a name within a time limit; getaddrinfo has none, so it runs in a thread."""
     found: list[list[Address] | Exception] = []
 
-    def look() -> None:
+    def resolve() -> None:
         try:
             found.append(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
         except (OSError, UnicodeError) as error:
             found.append(error)
 
-    thread = threading.Thread(target=look, name="look-up", daemon=True)
+    thread = threading.Thread(target=resolve, name="getaddrinfo", daemon=True)
     thread.start()
     thread.join(seconds)
     if not found:
-        raise TimeoutError("look-up")
+        raise TimeoutError("getaddrinfo")
     if isinstance(found[0], Exception):
         raise found[0]
     return found[0]
 
 
 def _family(host: str) -> socket.AddressFamily | None:
-    """Return the family of an address; None for a name, and for an address that names its interface."""
+    """Return the family of an IP address; None for a name or an address with a zone."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:

@@ -1,20 +1,20 @@
-"""Where the body of an HTTP/1.1 answer ends. Pure: bytes in, bytes out."""
+"""Body framing of an HTTP/1.1 response. Pure: bytes in, bytes out."""
 
-CHUNK_HEAD_BYTES = 4096  # the longest line of chunked framing that is read
+CHUNK_HEAD_BYTES = 4096  # the longest line of chunked framing accepted
 
 
 class Body:
-    """Takes the bytes of a connection and returns those of the body; knows when it has ended."""
+    """Takes the bytes of a connection and returns those of the body; `ended` is set at its end."""
 
     ended = False
 
     def feed(self, data: bytes) -> bytes:
-        """Take the next bytes, empty for the end of the connection. ValueError where the framing is wrong."""
+        """Take the next bytes, empty at the end of the connection. ValueError for wrong framing."""
         raise NotImplementedError
 
 
 class Plain(Body):
-    """A body of known length, or one that lasts as long as the connection."""
+    """A body of known length, or one that ends with the connection."""
 
     def __init__(self, length: int | None) -> None:
         self._left = length
@@ -33,12 +33,15 @@ class Plain(Body):
 
 
 class Chunked(Body):
-    """Chunked framing (RFC 9112, 7.1). Decoded here because http.client hands out one chunk at a time, a token each."""
+    """Chunked framing (RFC 9112, 7.1).
+
+    Decoded here because http.client returns one chunk at a time: a call for every token.
+    """
 
     def __init__(self) -> None:
         self._rest = b""
         self._left = 0
-        self._behind = b""  # the line end that has to follow a chunk
+        self._behind = b""  # the line end due after a chunk
         self._trailer = False
 
     def feed(self, data: bytes) -> bytes:

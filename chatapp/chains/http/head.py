@@ -1,13 +1,14 @@
-"""The head of an HTTP/1.1 request and of its answer (RFC 9112). Pure: bytes in, bytes out.
+"""The head of an HTTP/1.1 request and response (RFC 9112). Pure: bytes in, bytes out.
 
-Done here because http.client reads a head by the parser for mail, which costs as much as all else of a request.
+Written here because http.client parses a head with the email parser, which costs as much CPU as the
+rest of a request together.
 """
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-HEAD_BYTES = 64 * 1024  # the longest head that is read
+HEAD_BYTES = 64 * 1024  # the longest head accepted
 _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _UNSAFE_VALUE = re.compile(r"[\0\r\n]")
 _UNSAFE_TARGET = re.compile(r"[\0-\x20\x7f]")
@@ -18,7 +19,7 @@ _NO_BODY = (204, 304)
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """Status and headers of an answer, their names in lower case; the last of equal ones counts."""
+    """Status and headers of a response, names in lower case; the last of equal ones counts."""
 
     status: int
     minor: int  # of HTTP/1.x
@@ -26,27 +27,27 @@ class Head:
 
     @property
     def chunked(self) -> bool:
-        """Whether the body comes in chunked framing."""
+        """Whether the body is framed in chunks."""
         return self.headers.get("transfer-encoding", "").lower().endswith("chunked")
 
     @property
     def length(self) -> int | None:
-        """How long the body is; None where it lasts as long as the connection."""
+        """The body's length; None where the body ends with the connection."""
         if self.status in _NO_BODY:
             return 0
-        told = self.headers.get("content-length", "").strip()
-        return int(told) if told.isascii() and told.isdigit() else None
+        value = self.headers.get("content-length", "").strip()
+        return int(value) if value.isascii() and value.isdigit() else None
 
     @property
     def closes(self) -> bool:
-        """Whether the connection ends with this answer."""
-        told = self.headers.get("connection", "").lower()
+        """Whether the connection ends with this response."""
+        value = self.headers.get("connection", "").lower()
         framed = self.chunked or self.length is not None
-        return not framed or "close" in told or (self.minor == 0 and "keep-alive" not in told)
+        return not framed or "close" in value or (self.minor == 0 and "keep-alive" not in value)
 
 
 def write_head(method: str, target: str, headers: Mapping[str, str]) -> bytes:
-    """Write a request's head; ValueError for what would break out of its place."""
+    """Return the bytes of a request's head; ValueError for values that would inject lines."""
     if _UNSAFE_TARGET.search(target):
         raise ValueError("target")
     lines = [f"{method} {target} HTTP/1.1"]
@@ -58,9 +59,9 @@ def write_head(method: str, target: str, headers: Mapping[str, str]) -> bytes:
 
 
 def read_head(data: bytes) -> tuple[Head, bytes] | None:
-    """Read the head that bytes begin with, and return what follows it; None where it is not whole yet.
+    """Return the head that the bytes begin with, and the rest; None while it is incomplete.
 
-    What a server says before its answer (100, 103) is passed over. ValueError where it is no HTTP.
+    Interim responses (100, 103) are skipped. ValueError for data that is not HTTP.
     """
     while True:
         end = _END.search(data)

@@ -1,19 +1,20 @@
-"""How often text is moved on: as it comes, until this worker nears what one core can do; then less often, more at a time.
+"""Read upstream less often under CPU load.
 
-A token costs a core about the same whether it comes alone or with five others: two system calls and two turns of the hub.
-A worker that has no time left would serve everybody late, and who asks just then latest of all. So it waits a little before
-it reads on, which takes a quarter off what 1,000 answers cost, and holds no text back for longer than `MOST_SECONDS`.
+A token costs a core about the same whether it arrives alone or with five others: two system calls
+and two turns of the hub. A worker without CPU time to spare delays every stream, and new requests
+most of all. So each reader waits a little before its next read, which takes a quarter off the cost
+of 1,000 answers and delays no text by more than `MAX_SECONDS`.
 """
 
 from collections.abc import Callable
 from time import monotonic, process_time
 
-FREE = 0.6  # of a core: below this nothing is held back
-MOST_SECONDS = 0.15
+FREE_SHARE = 0.6  # of a core; below this load nothing is delayed
+MAX_SECONDS = 0.15
 
 
-class Pace:
-    """How long after a read a supplier's text may wait for the next one, in seconds; follows how busy this process is."""
+class ReadDelay:
+    """Seconds between two reads of one stream; follows how busy this process is."""
 
     def __init__(
         self, clock: Callable[[], float] = monotonic, cpu_clock: Callable[[], float] = process_time
@@ -22,12 +23,12 @@ class Pace:
         self._clock, self._cpu_clock = clock, cpu_clock
         self._at, self._cpu = clock(), cpu_clock()
 
-    def look(self) -> None:
-        """See how busy this process has been since the last look, and go half the way to what that asks for."""
+    def update(self) -> None:
+        """Measure the load since the last update and move half-way to the delay it asks for."""
         at, cpu = self._clock(), self._cpu_clock()
-        busy = (cpu - self._cpu) / max(at - self._at, 0.001)
+        load = (cpu - self._cpu) / max(at - self._at, 0.001)
         self._at, self._cpu = at, cpu
-        wanted = MOST_SECONDS * min(1.0, max(0.0, (busy - FREE) / (1 - FREE)))
+        wanted = MAX_SECONDS * min(1.0, max(0.0, (load - FREE_SHARE) / (1 - FREE_SHARE)))
         self.seconds = (self.seconds + wanted) / 2
         if self.seconds < 0.005:
             self.seconds = 0.0

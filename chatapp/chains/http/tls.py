@@ -1,4 +1,4 @@
-"""Whom to believe when calling others: certificates, and which addresses are this machine's."""
+"""TLS trust for outgoing calls, and which addresses are this machine's."""
 
 import functools
 import ipaddress
@@ -9,8 +9,8 @@ import certifi
 
 
 @functools.lru_cache(maxsize=8)
-def trust(ca_file: str) -> ssl.SSLContext:
-    """The certificates to believe: those of the system and of certifi, or only those of the file that a setting names."""
+def tls_context(ca_file: str) -> ssl.SSLContext:
+    """Return a TLS context that trusts the system's and certifi's CAs, or the file's alone."""
     if ca_file:
         return ssl.create_default_context(cafile=ca_file)
     context = ssl.create_default_context()
@@ -20,7 +20,7 @@ def trust(ca_file: str) -> ssl.SSLContext:
 
 @functools.lru_cache(maxsize=256)
 def is_loopback(base_url: str) -> bool:
-    """Say whether an address is on this machine: no proxy can reach it."""
+    """Say whether an address is on this machine, which no proxy can reach."""
     try:
         host = urlsplit(base_url).hostname or ""
         return host == "localhost" or ipaddress.ip_address(host).is_loopback

@@ -1,10 +1,11 @@
-"""One request to a supplier: connections, their time limits, and nothing about chat.
+"""HTTP requests to suppliers over pooled connections. Knows nothing about chat.
 
-Rules of this file: no redirect is followed and no proxy is read from the environment. Every wait, for a name, a connection,
-a header or a byte of the body, ends at a deadline, because the socket's own time-out is set to what remains before each
-read. Closing an exchange, or an exception that is thrown into one of its waits (GreenletExit too), closes the TCP
-connection at once. Sockets are plain ones, so under gevent all of this yields to the hub without knowing about it; only
-waiting.py knows a gevent socket when it sees one, to save a system call and a timer a token.
+No redirect is followed and no proxy is read from the environment. Every wait, for a name, a
+connection, a header or a byte of the body, ends at the deadline: the socket's time-out is set to
+what remains before each read. Closing an exchange, or an exception thrown into one of its waits
+(GreenletExit too), closes the TCP connection at once. Under gevent the patched sockets yield to the
+hub; only gevent_socket.py and waiting.py treat them specially, to save a system call and a timer
+per token.
 """
 
 import functools
@@ -12,7 +13,7 @@ import socket
 import ssl
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import monotonic
 from urllib.parse import SplitResult
 
@@ -29,19 +30,20 @@ from chatapp.chains.http.connection import (
     split,
 )
 from chatapp.chains.http.framing import Body, Chunked, Plain
+from chatapp.chains.http.gevent_socket import is_gevent, until_readable
 from chatapp.chains.http.head import Head, read_head, write_head
-from chatapp.chains.http.waiting import Alarm, Deadline, in_gevent, until_readable
+from chatapp.chains.http.waiting import Alarm, Deadline
 
 READ_BYTES = 64 * 1024
-IDLE_KEEP_SECONDS = 30.0  # an unused connection is kept so long: suppliers hang up after a minute
+IDLE_KEEP_SECONDS = 30.0  # for unused connections; suppliers close them after a minute
 
 
 class Broken(Exception):
-    """The connection or its framing broke after the answer had begun."""
+    """The connection or its framing broke after the response had begun."""
 
 
 class Garbled(Exception):
-    """What came is not HTTP."""
+    """The response is not HTTP."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,21 +52,21 @@ class Request:
 
     method: str
     path: str
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)  # with the key
     body: bytes | None = None
 
 
 class Transport:
-    """Connections by route. They are made when needed and kept for a short while; at most `keep` unused ones of a route."""
+    """Connections by route, made when needed; at most `keep` unused ones of a route are kept."""
 
     def __init__(self, keep: int) -> None:
         self._keep = keep
         self._idle: dict[Route, deque[tuple[float, HTTPConnection]]] = {}
 
     def send(self, route: Route, request: Request, deadline: Deadline) -> "Exchange":
-        """Send a request and return the exchange once the status and headers are there.
+        """Send a request and return the exchange once status and headers have arrived.
 
-        Raises Unreachable, Garbled, or TimeoutError where the answer's head does not come in time.
+        Raises Unreachable, Garbled, or TimeoutError where they do not arrive in time.
         """
         target = split(route.base_url)
         connection = self._reuse(route) or new_connection(route, target)
@@ -90,16 +92,16 @@ class Transport:
     ) -> "Exchange":
         if connection.sock is None:
             connect(connection, route, target, min(deadline.limits.connect, deadline.remaining()))
-        line = _Line(connection.sock, deadline)
+        sock = _TimedSocket(connection.sock, deadline)
         try:
-            head, rest = line.ask(_written(connection, target, request))
+            head, rest = sock.ask(_written(connection, target, request))
         except TimeoutError:
             raise
         except OSError as error:
             raise Unreachable(final=False) from error
         except ValueError as error:
             raise Garbled from error
-        return Exchange(connection, line, head, rest, functools.partial(self._give_back, route))
+        return Exchange(connection, sock, head, rest, functools.partial(self._give_back, route))
 
     def _reuse(self, route: Route) -> HTTPConnection | None:
         idle = self._idle.get(route)
@@ -126,12 +128,12 @@ class Transport:
 
 
 class Exchange:
-    """An answer whose head has arrived: status, headers, and the body as it comes."""
+    """A response whose head has arrived: status, headers, and the body as it arrives."""
 
     def __init__(
         self,
         connection: HTTPConnection,
-        line: "_Line",
+        sock: "_TimedSocket",
         head: Head,
         rest: bytes,
         give_back: Callable[[HTTPConnection], None],
@@ -139,20 +141,20 @@ class Exchange:
         self.status = head.status
         self.headers = head.headers
         self._connection: HTTPConnection | None = connection
-        self._line = line
+        self._sock = sock
         self._closes = head.closes
         self._give_back = give_back
         self._body: Body = Chunked() if head.chunked else Plain(head.length)
-        self._arrived = rest  # of the body, together with the head
+        self._arrived = rest  # body bytes that arrived with the head
 
     def read(self) -> bytes:
-        """Wait for the next bytes of the body and return all that are there; empty only at the clean end.
+        """Wait for the next bytes of the body and return all available; empty only at a clean end.
 
         Raises Broken, or TimeoutError at the deadline.
         """
         while not self._body.ended:
             try:
-                data, self._arrived = self._arrived or self._line.receive(), b""
+                data, self._arrived = self._arrived or self._sock.receive(), b""
                 body = self._body.feed(data)
             except TimeoutError:
                 raise
@@ -163,7 +165,7 @@ class Exchange:
         return b""
 
     def read_all(self, most: int) -> bytes:
-        """Return the rest of the body, at most about `most` bytes of it."""
+        """Return the rest of the body, at most about `most` bytes."""
         parts: list[bytes] = []
         while most > 0 and (data := self.read()):
             parts.append(data)
@@ -171,32 +173,33 @@ class Exchange:
         return b"".join(parts)
 
     def close(self) -> None:
-        """Close the connection, or keep it for the next request where the body has been read to its end."""
+        """Close the connection; return it to the pool where the body has been read to its end."""
         connection, self._connection = self._connection, None
         if connection is None:
             return
-        self._line.close()
+        self._sock.close()
         if self._body.ended and not self._closes and connection.sock is not None:
             self._give_back(connection)
         else:
             connection.close()
 
 
-class _Line:
-    """A connection's socket, on which nobody waits longer than the deadline."""
+class _TimedSocket:
+    """A connection's socket, whose waits end at the deadline."""
 
     def __init__(self, sock: socket.socket, deadline: Deadline) -> None:
         self._sock = sock
         self._deadline = deadline
         self._set = 0.0
         self._until_readable = until_readable(sock)
-        self._alarm = Alarm(deadline) if in_gevent(sock) else None
+        self._alarm = Alarm(deadline) if is_gevent(sock) else None
+        deadline.watch(sock)
 
     def ask(self, data: bytes) -> tuple[Head, bytes]:
-        """Send a request; return its answer's head and what came of the body. ValueError where it is none."""
+        """Send a request; return the response's head and first body bytes. ValueError: not HTTP."""
         self._limit()
         self._sock.sendall(data)
-        if self._alarm is not None:  # from now on that one ends the waits
+        if self._alarm is not None:  # ends the waits from now on
             self._sock.settimeout(None)
         try:
             return self._receive_head()
@@ -205,7 +208,7 @@ class _Line:
             raise
 
     def receive(self) -> bytes:
-        """Wait for bytes; none at the end of the connection."""
+        """Wait for bytes; empty at the end of the connection."""
         if self._alarm is None:
             self._limit()
             return self._sock.recv(READ_BYTES)
@@ -214,7 +217,8 @@ class _Line:
             return self._sock.recv(READ_BYTES)
 
     def close(self) -> None:
-        """Wait for nothing any more."""
+        """Stop watching the deadline."""
+        self._deadline.watch(None)
         if self._alarm is not None:
             self._alarm.stop()
 
@@ -231,14 +235,14 @@ class _Line:
 
     def _limit(self) -> None:
         left = self._deadline.remaining()
-        # Setting it may be a system call: a time-out that is at most a fiftieth too long stays.
+        # Setting it may be a system call, so a time-out that is at most 2 % too long stays.
         if not left <= self._set <= left * 1.02:
             self._sock.settimeout(left)
             self._set = left
 
 
 def _written(connection: HTTPConnection, target: SplitResult, request: Request) -> bytes:
-    """Write a request; ValueError for what cannot be sent."""
+    """Return the bytes of a request; ValueError for values that cannot be sent."""
     path = path_of(target, request.path)
     headers = {**request.headers, "Accept-Encoding": "identity"}
     if not any(name.lower() == "host" for name in headers):
@@ -252,7 +256,7 @@ def _written(connection: HTTPConnection, target: SplitResult, request: Request) 
 
 
 def _is_open(connection: HTTPConnection) -> bool:
-    """Say whether an unused connection has neither ended nor brought anything."""
+    """Say whether an unused connection is still open and silent."""
     sock = connection.sock
     if sock is None or isinstance(sock, ssl.SSLSocket):
         return connection.is_connected
@@ -261,6 +265,6 @@ def _is_open(connection: HTTPConnection) -> bool:
         sock.recv(1, socket.MSG_PEEK)
     except BlockingIOError:
         return True
-    except (OSError, ValueError):  # a tunnel through a proxy that speaks TLS takes no flags
+    except (OSError, ValueError):  # a tunnel through a TLS proxy takes no flags
         return False
     return False

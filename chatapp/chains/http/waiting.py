@@ -1,26 +1,23 @@
-"""How long a supplier is waited for, and how a gevent socket is: no system call and no timer for every token.
+"""Time limits of an exchange with a supplier.
 
-gevent asks the kernel before it waits, in vain, once a token, and makes a timer for each wait that has a limit. Here a wait
-comes first, and one timer serves all waits of an exchange. Sockets that are not gevent's know nothing of this.
+gevent makes a timer for each wait that has a limit. Under gevent, one timer (`Alarm`) serves all
+waits of an exchange instead; other sockets get their time-out set before each wait.
 """
 
-import functools
 import socket
-import ssl
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from math import inf
 from time import monotonic
 from typing import Any
 
 from gevent import get_hub, getcurrent
-from gevent.socket import socket as GeventSocket
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How long to wait, in seconds: for the connection, the first token, the next token, the whole answer."""
+    """Seconds to wait for the connection, the first token, each next token, the whole answer."""
 
     connect: float
     first_token: float
@@ -29,7 +26,7 @@ class Limits:
 
 
 class Deadline:
-    """When waiting has to end: with the whole answer's limit or with that of the next token, whichever is nearer."""
+    """When waiting ends: at the limit of the next token or of the whole answer."""
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
@@ -37,15 +34,27 @@ class Deadline:
         self._last = now + limits.answer
         self._next = now + limits.first_token
         self._wait = limits.first_token
+        self._sock: socket.socket | None = None
+
+    def watch(self, sock: socket.socket | None) -> None:
+        """Name the socket that is waited for, which `abort` shuts down; None for none."""
+        self._sock = sock
+
+    def abort(self) -> None:
+        """End all waits at once, also one that another thread is in."""
+        self._last = -inf
+        if (sock := self._sock) is not None:
+            with suppress(OSError):  # not SSLSocket's own, which forgets its TLS state first
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
     def allow(self, seconds: float) -> None:
-        """Give the next token so long from now."""
+        """Allow so many seconds from now for the next token."""
         self._next = monotonic() + seconds
         self._wait = seconds
 
     @contextmanager
     def within(self, seconds: float) -> Iterator[None]:
-        """Give what is waited for inside at most so long, and what follows the time that it had."""
+        """Allow at most so many seconds inside the block; afterwards the earlier limit holds."""
         before = self._next, self._wait
         self.allow(min(seconds, self.remaining()))
         try:
@@ -54,7 +63,7 @@ class Deadline:
             self._next, self._wait = before
 
     def remaining(self) -> float:
-        """Seconds that are left; TimeoutError where none are."""
+        """Return the seconds left; TimeoutError where none are."""
         left = self.at - monotonic()
         if left <= 0:
             raise TimeoutError
@@ -62,28 +71,13 @@ class Deadline:
 
     @property
     def at(self) -> float:
-        """When it is over, by the monotonic clock."""
+        """The end, by the monotonic clock."""
         return self._next if self._next < self._last else self._last
 
     @property
     def waited(self) -> int:
-        """The limit that is in force, in whole seconds, to tell a person."""
+        """The limit in force, in whole seconds, for an error message."""
         return max(1, round(self.limits.answer if self._last < self._next else self._wait))
-
-
-def in_gevent(sock: socket.socket) -> bool:
-    """Say whether waiting for this socket lets others run."""
-    return isinstance(sock, GeventSocket)
-
-
-def until_readable(sock: socket.socket) -> Callable[[], None]:
-    """Return what waits until a socket can be read, where there is something better than to try."""
-    if isinstance(sock, ssl.SSLSocket) or not in_gevent(sock):
-        return lambda: (
-            None
-        )  # trying waits; and what a TLS connection has read already would be waited for in vain
-    waits: Callable[[], None] = functools.partial(sock._wait, sock._read_event)  # type: ignore[attr-defined]
-    return waits
 
 
 class Alarm:
@@ -96,7 +90,7 @@ class Alarm:
         self._rings_at = inf
 
     def __enter__(self) -> None:
-        """Begin to wait; TimeoutError where no time is left."""
+        """Start a wait; TimeoutError where no time is left."""
         left = self._deadline.remaining()
         if self._deadline.at < self._rings_at:
             self._set(left)
@@ -106,7 +100,7 @@ class Alarm:
         self._waits = None
 
     def stop(self) -> None:
-        """Ring no more."""
+        """Close the timer."""
         if self._timer is not None:
             self._timer.close()
             self._timer = None
@@ -119,9 +113,9 @@ class Alarm:
         self._timer.start(self._ring)
 
     def _ring(self) -> None:
-        """End the wait, or look again when the deadline has moved on meanwhile."""
+        """End the wait, or set the timer again where the deadline has moved."""
         self.stop()
-        if (waits := self._waits) is None:  # the next wait sets it anew
+        if (waits := self._waits) is None:  # the next wait sets the timer
             return
         try:
             self._set(self._deadline.remaining())

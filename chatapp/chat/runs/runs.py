@@ -18,7 +18,7 @@ from datetime import datetime
 
 import gevent
 
-from chatapp.chains.http.read_delay import Pace
+from chatapp.chains.http.read_delay import ReadDelay
 from chatapp.chat import answers
 from chatapp.chat.runs.live import PING_SECONDS, Live
 from chatapp.chat.runs.saver import Saver
@@ -34,7 +34,7 @@ __all__ = ["Job", "Live", "Reader", "Runs"]
 
 log = logging.getLogger("chatapp.runs")
 
-PACE_SECONDS = 0.1
+READ_DELAY_SECONDS = 0.1  # between two measurements of the load
 FLUSH_SECONDS = 0.2
 WATCH_SECONDS = 0.25
 TICK_SECONDS = 1
@@ -54,9 +54,9 @@ class Reader:
 class Runs:
     """The live answers of one worker."""
 
-    def __init__(self, database: Database, settings: Settings, pace: Pace) -> None:
+    def __init__(self, database: Database, settings: Settings, read_delay: ReadDelay) -> None:
         self._database = database
-        self._pace = pace
+        self._read_delay = read_delay
         self._settings = settings
         self.most_streams = streams_allowed(settings.max_streams)
         self._saver = Saver(database)
@@ -73,7 +73,7 @@ class Runs:
         """Start this worker's loops, which also reap the runs of dead workers."""
         if not self._loops:
             rhythm = [
-                (self._pace.look, PACE_SECONDS),
+                (self._read_delay.update, READ_DELAY_SECONDS),
                 (self._flush, FLUSH_SECONDS),
                 (self._watch, WATCH_SECONDS),
                 (self._tick, TICK_SECONDS),

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
-from chatapp.chains.http.tls import is_loopback, trust
+from chatapp.chains.http.tls import is_loopback, tls_context
 from chatapp.cli.checks.finding import FAIL, OK, WARN, Finding
 from chatapp.cli.service import Service, address_here, url_here
 from chatapp.cli.terminal import End, say
@@ -129,7 +129,7 @@ def _reach(url: str, settings: Settings) -> str | None:
     try:
         with socket.create_connection((parts.hostname or "", port), CONNECT_SECONDS) as connection:
             if parts.scheme == "https":
-                trust(settings.ca_file).wrap_socket(
+                tls_context(settings.ca_file).wrap_socket(
                     connection, server_hostname=parts.hostname
                 ).close()
     except ssl.SSLCertVerificationError:

@@ -1,4 +1,4 @@
-"""What a request says about its host, and how a host is found."""
+"""The Host header, and name resolution."""
 
 from urllib.parse import urlsplit
 
@@ -22,7 +22,7 @@ from tests.support.modelserver import ModelServer
         ("https://b\xfccher.example/v1", "xn--bcher-kva.example"),
     ],
 )
-def test_the_host_header_is_the_address_without_its_secrets(url: str, host: str) -> None:
+def test_the_host_header_has_no_credentials(url: str, host: str) -> None:
     assert host_of(urlsplit(url)) == host
 
 
@@ -30,17 +30,17 @@ def asked_host(server: ModelServer, base_url: str, **headers: str) -> str:
     endpoint = Endpoint("x", "X", base_url, "sk-x", None, {"headers": headers})
     models = Models(Settings())
     try:
-        list(models.model(endpoint, Parameters("echo")).stream(build_prompt(Ask("q"), None)))
+        list(models.model(endpoint, Parameters("echo")).stream_text(build_prompt(Ask("q"), None)))
     finally:
         models.close()
     return str(server.asked()[-1].headers["host"])
 
 
-def test_a_name_and_an_address_both_lead_there(model_server: ModelServer) -> None:
+def test_a_name_and_an_ip_address_both_work(model_server: ModelServer) -> None:
     port = urlsplit(model_server.base_url).port
     for host in ("127.0.0.1", "localhost"):
         assert asked_host(model_server, f"http://{host}:{port}/v1") == f"{host}:{port}"
 
 
-def test_a_host_that_is_set_takes_the_place_of_ours(model_server: ModelServer) -> None:
+def test_a_configured_host_header_is_sent(model_server: ModelServer) -> None:
     assert asked_host(model_server, model_server.base_url, host="other.example") == "other.example"

@@ -1,4 +1,4 @@
-"""Under gevent: the reader yields to the hub, and a killed greenlet closes its connection at once, at every stage."""
+"""Under gevent the reader yields to the hub, and a killed greenlet closes its connection."""
 
 import subprocess
 import sys
@@ -88,7 +88,7 @@ from chatapp.settings import Settings
 asleep = monkey.get_original("time", "sleep")
 
 class Slow(Resolver):
-    # A name server that does not answer: the system's look-up blocks its thread, and knows no time limit.
+    # A name server that does not answer: getaddrinfo blocks its thread without a time limit.
     def getaddrinfo(self, host, *rest, **named):
         if host == "slow.example":
             self.pool.apply(asleep, (4,))
@@ -113,11 +113,12 @@ gevent.sleep(0.1)
 quick = [gevent.spawn(ask, sys.argv[1].replace("127.0.0.1", "localhost")) for _ in range(5)]
 for kind, greenlets in ("quick", quick), ("slow", slow):
     gevent.joinall(greenlets, timeout=20)
-    print(kind, {each.value[0] for each in greenlets}, max(each.value[1] for each in greenlets), flush=True)
+    ends, seconds = zip(*(each.value for each in greenlets), strict=True)
+    print(kind, set(ends), max(seconds), flush=True)
 """
 
 
-def test_a_name_server_that_does_not_answer_delays_only_who_asks_for_that_name() -> None:
+def test_a_hanging_name_server_delays_only_its_own_requests() -> None:
     root = Path(__file__).parents[3]
     with ModelServer() as server:
         command = [sys.executable, "-c", NAMES_SCRIPT, server.base_url]

@@ -1,10 +1,13 @@
-"""The head of an HTTP request and of its answer."""
+"""The head of an HTTP request and of its response."""
 
 import pytest
 
 from chatapp.chains.http.head import HEAD_BYTES, read_head, write_head
 
-ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTRANSFER-ENCODING: Chunked\r\nX-Colon: a:b\r\n\r\n"
+ANSWER = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+    b"TRANSFER-ENCODING: Chunked\r\nX-Colon: a:b\r\n\r\n"
+)
 
 
 def test_a_request_is_written() -> None:
@@ -26,7 +29,7 @@ def test_a_request_is_written() -> None:
         ("/", {"X": "\u4e2d"}),
     ],
 )
-def test_nothing_breaks_out_of_its_place(target: str, headers: dict[str, str]) -> None:
+def test_header_injection_is_refused(target: str, headers: dict[str, str]) -> None:
     with pytest.raises(ValueError):
         write_head("GET", target, headers)
 
@@ -49,7 +52,7 @@ def test_an_answer_is_read() -> None:
     }
 
 
-def test_a_head_may_be_cut_anywhere() -> None:
+def test_an_incomplete_head_is_waited_for() -> None:
     for cut in range(len(ANSWER)):
         assert read_head(ANSWER[:cut]) is None, cut
 
@@ -61,7 +64,7 @@ def test_lines_may_end_without_a_carriage_return_and_headers_may_be_missing() ->
     assert read_head(b"HTTP/1.1 502 \r\n\r\n") is not None
 
 
-def test_what_comes_before_the_answer_is_passed_over() -> None:
+def test_interim_responses_are_skipped() -> None:
     found = read_head(
         b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + ANSWER
     )
@@ -79,7 +82,7 @@ def test_what_comes_before_the_answer_is_passed_over() -> None:
         b"HTTP/1.1 2000 \r\n\r\n",
     ],
 )
-def test_what_is_no_http_is_refused(data: bytes) -> None:
+def test_other_protocols_are_refused(data: bytes) -> None:
     with pytest.raises(ValueError):
         read_head(data)
 
@@ -101,9 +104,7 @@ def test_a_head_without_an_end_is_refused() -> None:
         (b"HTTP/1.0 200 OK\r\nContent-Length: 5\r\nConnection: Keep-Alive\r\n", 5, False),
     ],
 )
-def test_where_a_body_ends_and_whether_the_connection_stays(
-    lines: bytes, length: int | None, closes: bool
-) -> None:
+def test_body_length_and_connection_reuse(lines: bytes, length: int | None, closes: bool) -> None:
     found = read_head(lines + b"\r\n")
     assert found is not None
     assert (found[0].length, found[0].closes) == (length, closes)

@@ -1,4 +1,4 @@
-"""A worker that is busy holds text back a little, one that is not does not."""
+"""A busy worker reads its suppliers less often; an idle one reads at once."""
 
 import time
 from time import process_time
@@ -7,7 +7,7 @@ import pytest
 
 from chatapp.chains.build import build_chain, pieces
 from chatapp.chains.endpoint import Endpoint, Parameters
-from chatapp.chains.http.read_delay import MOST_SECONDS, Pace
+from chatapp.chains.http.read_delay import MAX_SECONDS, ReadDelay
 from chatapp.chains.models import Models
 from chatapp.core.events import Chunk
 from chatapp.core.prompt import Ask
@@ -16,67 +16,67 @@ from tests.support.modelserver import ModelServer
 
 
 class Worker:
-    """A process that takes a share of a core, by clocks of its own, and its pace."""
+    """A process with clocks of its own, and its read delay."""
 
     def __init__(self) -> None:
         self.at = self.cpu = 0.0
-        self.pace = Pace(lambda: self.at, lambda: self.cpu)
+        self.delay = ReadDelay(lambda: self.at, lambda: self.cpu)
 
-    def works(self, busy: float, looks: int) -> float:
-        """Take this share of a core until the pace has looked so many times, a tenth of a second apart."""
-        for _ in range(looks):
+    def work(self, load: float, updates: int) -> float:
+        """Use this share of a core for so many updates, a tenth of a second apart."""
+        for _ in range(updates):
             self.at += 0.1
-            self.cpu += 0.1 * busy
-            self.pace.look()
-        return self.pace.seconds
+            self.cpu += 0.1 * load
+            self.delay.update()
+        return self.delay.seconds
 
 
-def test_nothing_is_held_back_until_a_core_is_nearly_full() -> None:
-    assert Worker().works(0.59, 20) == 0
+def test_no_delay_until_a_core_is_nearly_full() -> None:
+    assert Worker().work(0.59, 20) == 0
 
 
-def test_a_full_core_holds_back_as_much_as_it_may_and_no_more() -> None:
-    assert Worker().works(1.0, 20) == pytest.approx(MOST_SECONDS, rel=0.01)
-    assert Worker().works(1.7, 20) <= MOST_SECONDS
+def test_a_full_core_delays_up_to_the_maximum() -> None:
+    assert Worker().work(1.0, 20) == pytest.approx(MAX_SECONDS, rel=0.01)
+    assert Worker().work(1.7, 20) <= MAX_SECONDS
 
 
-def test_it_ends_soon_after_the_rush() -> None:
+def test_the_delay_ends_soon_after_the_load() -> None:
     worker = Worker()
-    worker.works(1.0, 20)
-    assert worker.works(0.2, 6) == 0
+    worker.work(1.0, 20)
+    assert worker.work(0.2, 6) == 0
 
 
-def test_it_measures_this_process() -> None:
-    kept = Pace()
+def test_the_default_clocks_measure_this_process() -> None:
+    delay = ReadDelay()
     until = process_time() + 0.2
     while process_time() < until:
         pass
-    kept.look()
-    busy = kept.seconds
+    delay.update()
+    busy = delay.seconds
     time.sleep(0.5)
-    kept.look()
-    assert kept.seconds < max(busy, 0.001)
+    delay.update()
+    assert delay.seconds < max(busy, 0.001)
 
 
-def _arrivals(models: Models, base_url: str) -> tuple[str, int]:
-    """Read 60 words that come 100 a second; return the text, and in how many lots it came."""
+def _read_slowly(models: Models, base_url: str) -> tuple[str, int]:
+    """Read 60 words sent at 100 a second; return the text and the number of batches."""
     model = models.model(Endpoint("x", "X", base_url, "k"), Parameters("typewriter-60-100"))
-    text, lots, last = "", 0, 0.0
+    text, batches, last = "", 0, 0.0
     for piece in pieces(build_chain(model).stream(Ask("q"))):
         if isinstance(piece, Chunk):
-            lots += time.monotonic() - last > 0.005
+            batches += time.monotonic() - last > 0.005
             text, last = text + piece.text, time.monotonic()
-    return text, lots
+    return text, batches
 
 
-def test_a_supplier_is_read_less_often_then_and_nothing_is_lost() -> None:
-    kept = Pace()
+def test_a_delayed_reader_reads_larger_batches_and_loses_nothing() -> None:
+    delay = ReadDelay()
     with ModelServer() as server:
-        models = Models(Settings(), kept)
-        at_rest, lots = _arrivals(models, server.base_url)
-        kept.seconds = MOST_SECONDS
-        busy, fewer = _arrivals(models, server.base_url)
+        models = Models(Settings(), delay)
+        idle_text, batches = _read_slowly(models, server.base_url)
+        delay.seconds = MAX_SECONDS
+        busy_text, fewer = _read_slowly(models, server.base_url)
         models.close()
-    assert busy == at_rest
-    assert len(at_rest.split()) == 60
-    assert 2 <= fewer <= 6 < lots
+    assert busy_text == idle_text
+    assert len(idle_text.split()) == 60
+    assert 2 <= fewer <= 6 < batches

@@ -1,4 +1,4 @@
-"""One timer ends all waits of an exchange: at the deadline that holds when it rings, whichever way that was moved."""
+"""One timer ends all waits of an exchange, at the deadline in force when it fires."""
 
 import time
 
@@ -6,7 +6,8 @@ import gevent
 import pytest
 from gevent import socket
 
-from chatapp.chains.http.waiting import Alarm, Deadline, Limits, until_readable
+from chatapp.chains.http.gevent_socket import until_readable
+from chatapp.chains.http.waiting import Alarm, Deadline, Limits
 
 
 def _deadline(seconds: float) -> Deadline:
@@ -14,7 +15,7 @@ def _deadline(seconds: float) -> Deadline:
 
 
 def _waited(sock: socket.socket, alarm: Alarm) -> float:
-    """Wait until something comes or the alarm rings; return how long that took, in seconds."""
+    """Wait for data or the alarm; return the seconds that took."""
     began = time.monotonic()
     try:
         with alarm:
@@ -41,7 +42,7 @@ def test_a_wait_ends_at_the_deadline_and_the_next_one_does_not_begin(
         raise AssertionError("no time is left")
 
 
-def test_what_comes_in_time_is_waited_for_again_and_again(
+def test_one_alarm_serves_many_waits(
     pair: tuple[socket.socket, socket.socket],
 ) -> None:
     here, there = pair
@@ -77,7 +78,7 @@ def test_a_deadline_that_comes_nearer_between_two_waits_holds(
     assert _waited(here, alarm) < 3
 
 
-def test_an_alarm_that_rings_while_nobody_waits_hits_nobody(
+def test_an_alarm_between_two_waits_interrupts_nothing(
     pair: tuple[socket.socket, socket.socket],
 ) -> None:
     deadline = _deadline(0.05)

@@ -1,4 +1,4 @@
-"""The fast reader against a real model server, well-behaved and not."""
+"""Streamed completions from a real model server, valid and faulty."""
 
 import logging
 import socket
@@ -14,7 +14,7 @@ from chatapp.chains.models import Models
 from chatapp.core.events import Chunk
 from chatapp.core.prompt import Ask, Prompt, Turn
 from chatapp.errors import UpstreamAuth, UpstreamTimeout, UpstreamUnreachable
-from tests.support.supplier import KEY, Supplier, Told
+from tests.support.supplier import KEY, Outcome, Supplier
 
 SHORT: dict[str, Any] = {"first_token_seconds": 0.3, "idle_seconds": 0.3}
 
@@ -42,14 +42,14 @@ RIGHT = [
 
 
 @pytest.mark.parametrize(("model", "text", "reasoning"), RIGHT, ids=[row[0] for row in RIGHT])
-def test_what_looks_odd_but_is_right_arrives_whole(
+def test_unusual_but_valid_streams_arrive_whole(
     supplier: Supplier, model: str, text: str, reasoning: str
 ) -> None:
-    told = supplier.ask(model)
-    assert told.error is None
-    assert (told.text == text, told.reasoning) == (True, reasoning)
-    assert told.pieces[-1] == told.finished
-    assert told.finished is not None and told.finished.finish_reason == "stop"
+    outcome = supplier.ask(model)
+    assert outcome.error is None
+    assert (outcome.text == text, outcome.reasoning) == (True, reasoning)
+    assert outcome.pieces[-1] == outcome.finished
+    assert outcome.finished is not None and outcome.finished.finish_reason == "stop"
 
 
 # model, catalogue key, text that had arrived
@@ -86,11 +86,11 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("model", "key", "text"), WRONG, ids=[row[0] for row in WRONG])
-def test_each_fault_has_its_error_and_what_arrived_stays(
+def test_each_fault_has_its_error_and_the_text_so_far_is_kept(
     supplier: Supplier, model: str, key: str, text: str
 ) -> None:
-    told = supplier.ask(model)
-    assert (told.key, told.text, told.finished) == (key, text, None)
+    outcome = supplier.ask(model)
+    assert (outcome.key, outcome.text, outcome.finished) == (key, text, None)
 
 
 @pytest.mark.parametrize(
@@ -103,14 +103,12 @@ def test_each_fault_has_its_error_and_what_arrived_stays(
         ("pings", "One "),
     ],
 )
-def test_silence_and_pings_end_at_the_limit_for_a_token(
-    supplier: Supplier, model: str, text: str
-) -> None:
+def test_silence_and_pings_time_out(supplier: Supplier, model: str, text: str) -> None:
     before = len(supplier.server.asked())
     started = time.monotonic()
-    told = supplier.ask(model, **SHORT)
-    assert isinstance(told.error, UpstreamTimeout)
-    assert told.text == text
+    outcome = supplier.ask(model, **SHORT)
+    assert isinstance(outcome.error, UpstreamTimeout)
+    assert outcome.text == text
     assert time.monotonic() - started < 1.5
     requests = supplier.server.asked()[before:]
     assert len(requests) == 1, "a time-out is not tried again"
@@ -118,43 +116,43 @@ def test_silence_and_pings_end_at_the_limit_for_a_token(
 
 
 def test_the_whole_answer_has_a_limit_too(supplier: Supplier) -> None:
-    told = supplier.ask("typewriter-100-50", answer_seconds=0.3)
-    assert isinstance(told.error, UpstreamTimeout)
-    assert told.text.startswith("The quick brown")
+    outcome = supplier.ask("typewriter-100-50", answer_seconds=0.3)
+    assert isinstance(outcome.error, UpstreamTimeout)
+    assert outcome.text.startswith("The quick brown")
 
 
-def test_an_answer_that_has_ended_does_not_wait_for_done(supplier: Supplier) -> None:
-    told = supplier.ask("hang-after-finish", answer_seconds=0.4)
-    assert told.error is None
-    assert told.finished == Finished("stop", {})
+def test_a_complete_answer_does_not_wait_for_done(supplier: Supplier) -> None:
+    outcome = supplier.ask("hang-after-finish", answer_seconds=0.4)
+    assert outcome.error is None
+    assert outcome.finished == Finished("stop", {})
 
 
-def test_comments_behind_the_end_do_not_keep_an_answer_open(supplier: Supplier) -> None:
-    told = supplier.ask("pings-after-finish", answer_seconds=0.4)
-    assert told.finished == Finished("stop", {})
+def test_comments_after_the_end_do_not_keep_an_answer_open(supplier: Supplier) -> None:
+    outcome = supplier.ask("pings-after-finish", answer_seconds=0.4)
+    assert outcome.finished == Finished("stop", {})
 
 
-def test_a_slow_consumer_does_not_cost_the_supplier_its_time(supplier: Supplier) -> None:
+def test_a_slow_consumer_does_not_use_up_the_suppliers_time(supplier: Supplier) -> None:
     stream = supplier.stream("typewriter-30-100", idle_seconds=0.2)
     assert isinstance(next(stream), Chunk)
     time.sleep(0.4)
-    assert Told(stream).error is None
+    assert Outcome(stream).error is None
 
 
 @pytest.mark.parametrize("model", ["length", "content-filter"])
-def test_an_answer_that_ends_early_says_why(supplier: Supplier, model: str) -> None:
+def test_an_answer_that_ends_early_has_its_reason(supplier: Supplier, model: str) -> None:
     finished = supplier.ask(model).finished
     assert finished is not None and finished.finish_reason == model.replace("-", "_")
 
 
-def test_usage_is_told_in_openai_s_words(supplier: Supplier) -> None:
+def test_usage_has_openais_names(supplier: Supplier) -> None:
     finished = supplier.ask("usage").finished
     assert finished == Finished(
         "stop", {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}
     )
 
 
-def test_usage_is_asked_for_where_the_supplier_knows_how(supplier: Supplier) -> None:
+def test_usage_is_requested_where_the_option_is_set(supplier: Supplier) -> None:
     supplier.ask("echo")
     assert "stream_options" not in supplier.server.asked()[-1].body
     finished = supplier.ask("echo", stream_usage=True).finished
@@ -162,11 +160,11 @@ def test_usage_is_asked_for_where_the_supplier_knows_how(supplier: Supplier) -> 
     assert finished is not None and finished.usage["completion_tokens"] == 7
 
 
-def test_retry_after_is_passed_on_and_not_waited_for(supplier: Supplier) -> None:
+def test_retry_after_is_reported_without_waiting(supplier: Supplier) -> None:
     before = len(supplier.server.asked())
-    told = supplier.ask("refuse-429-3600")
-    assert told.error is not None and told.error.retry_after == 3600
-    assert told.error.params["seconds"] == 3600
+    outcome = supplier.ask("refuse-429-3600")
+    assert outcome.error is not None and outcome.error.retry_after == 3600
+    assert outcome.error.params["seconds"] == 3600
     assert len(supplier.server.asked()) == before + 1
 
 
@@ -180,7 +178,7 @@ def test_retry_after_is_passed_on_and_not_waited_for(supplier: Supplier) -> None
         ("cut", 1, "Half an "),
     ],
 )
-def test_one_more_attempt_only_before_the_first_byte(
+def test_a_request_is_retried_only_before_the_first_byte(
     supplier: Supplier, model: str, requests: int, text: str
 ) -> None:
     before = len(supplier.server.asked())
@@ -213,7 +211,7 @@ def test_closing_the_retrieval_chain_closes_the_connection_at_once(
     assert supplier.server.wait_for(lambda: request.closed_by_client, 0.5)
 
 
-def test_a_finished_answer_leaves_its_connection_for_the_next(supplier: Supplier) -> None:
+def test_a_finished_answer_returns_its_connection_to_the_pool(supplier: Supplier) -> None:
     numbers = set()
     for _ in range(3):
         supplier.ask("echo")
@@ -221,10 +219,10 @@ def test_a_finished_answer_leaves_its_connection_for_the_next(supplier: Supplier
     assert len(numbers) == 1
 
 
-def test_parameters_headers_and_body_are_obeyed(supplier: Supplier, models: Models) -> None:
+def test_parameters_headers_and_body_are_sent(supplier: Supplier, models: Models) -> None:
     endpoint = supplier.endpoint(headers={"X-Team": "docs"}, body={"enable_thinking": False})
     parameters = Parameters("echo", temperature=0.25, max_tokens=99, top_p=0.5)
-    Told(
+    Outcome(
         pieces(
             build_chain(models.model(endpoint, parameters)).stream(
                 Ask("q", system_prompt="Be brief.")
@@ -247,23 +245,17 @@ def test_parameters_headers_and_body_are_obeyed(supplier: Supplier, models: Mode
     assert request.headers["authorization"] == f"Bearer {KEY}"
 
 
-def test_openai_s_own_dialect_is_chat_openai_s(supplier: Supplier, models: Models) -> None:
+def test_openais_dialect_differs(supplier: Supplier, models: Models) -> None:
     endpoint = Endpoint("openai", "OpenAI", supplier.server.base_url, KEY, "openai")
     model = models.model(endpoint, Parameters("o3", max_tokens=5))
-    Told(pieces(model.stream(Prompt("q", [Turn("system", "s"), Turn("user", "q")]))))
+    Outcome(pieces(model.stream_text(Prompt("q", [Turn("system", "s"), Turn("user", "q")]))))
     body = supplier.server.asked()[-1].body
     assert body["max_completion_tokens"] == 5 and "max_tokens" not in body
     assert body["messages"][0]["role"] == "developer"
 
 
-def test_lone_surrogates_in_a_question_do_not_stop_it(supplier: Supplier) -> None:
+def test_lone_surrogates_in_a_question_are_replaced(supplier: Supplier) -> None:
     assert supplier.ask("echo", "half \ud83d").text == "half ?"
-
-
-def test_invoke_returns_the_whole_answer(supplier: Supplier, models: Models) -> None:
-    model = models.model(supplier.endpoint(), Parameters("reasoning"))
-    message = model.invoke(Prompt("q", [Turn("user", "q")]))
-    assert message.content == "The answer."
 
 
 def test_the_key_is_in_no_log_line_and_no_error(
@@ -271,20 +263,22 @@ def test_the_key_is_in_no_log_line_and_no_error(
 ) -> None:
     with caplog.at_level(logging.DEBUG, "chatapp"):
         for model in ("refuse-500", "refuse-401", "error-event", "broken-json", "echo", "drop"):
-            told = supplier.ask(model)
-            assert KEY not in repr(told.error)
+            outcome = supplier.ask(model)
+            assert KEY not in repr(outcome.error)
     assert "Canned answered status 500" in caplog.text
     assert KEY not in caplog.text and "leak" not in caplog.text
     assert KEY not in repr(supplier.endpoint())
 
 
 @pytest.mark.parametrize("key", ["sk-ümlaut", "sk\r\nX-Evil: 1", "sk\u2028x"])
-def test_what_cannot_be_a_key_is_refused_before_it_is_sent(
+def test_an_impossible_key_is_refused_before_it_is_sent(
     supplier: Supplier, models: Models, key: str
 ) -> None:
     endpoint = Endpoint("x", "X", supplier.server.base_url, key)
-    told = Told(pieces(build_chain(models.model(endpoint, Parameters("echo"))).stream(Ask("q"))))
-    assert isinstance(told.error, UpstreamAuth)
+    outcome = Outcome(
+        pieces(build_chain(models.model(endpoint, Parameters("echo"))).stream(Ask("q")))
+    )
+    assert isinstance(outcome.error, UpstreamAuth)
 
 
 @pytest.mark.parametrize(
@@ -297,15 +291,17 @@ def test_what_cannot_be_a_key_is_refused_before_it_is_sent(
         "http://[::1/v1",
     ],
 )
-def test_an_address_that_leads_nowhere_is_unreachable(models: Models, address: str) -> None:
+def test_a_wrong_address_is_unreachable(models: Models, address: str) -> None:
     endpoint = Endpoint("x", "X", address, KEY)
     started = time.monotonic()
-    told = Told(pieces(build_chain(models.model(endpoint, Parameters("echo"))).stream(Ask("q"))))
-    assert isinstance(told.error, UpstreamUnreachable)
+    outcome = Outcome(
+        pieces(build_chain(models.model(endpoint, Parameters("echo"))).stream(Ask("q")))
+    )
+    assert isinstance(outcome.error, UpstreamUnreachable)
     assert time.monotonic() - started < 5
 
 
-def test_a_host_that_swallows_packets_is_given_up_in_time(models: Models) -> None:
+def test_a_host_that_drops_packets_times_out(models: Models) -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
         fillers = [socket.socket() for _ in range(4)]
         for filler in fillers:
@@ -320,10 +316,10 @@ def test_a_host_that_swallows_packets_is_given_up_in_time(models: Models) -> Non
             {"connect_seconds": 0.3, **SHORT},
         )
         started = time.monotonic()
-        told = Told(
+        outcome = Outcome(
             pieces(build_chain(models.model(endpoint, Parameters("echo"))).stream(Ask("q")))
         )
-        assert told.error is not None and told.error.code in (
+        assert outcome.error is not None and outcome.error.code in (
             "upstream_unreachable",
             "upstream_timeout",
         )
@@ -332,14 +328,16 @@ def test_a_host_that_swallows_packets_is_given_up_in_time(models: Models) -> Non
             filler.close()
 
 
-def test_many_answers_at_once_share_nothing_but_the_pool(supplier: Supplier) -> None:
-    told: list[str] = []
+def test_concurrent_answers_do_not_mix(supplier: Supplier) -> None:
+    outcome: list[str] = []
     threads = [
-        threading.Thread(target=lambda n=n: told.append(supplier.ask("echo", f"question {n}").text))
+        threading.Thread(
+            target=lambda n=n: outcome.append(supplier.ask("echo", f"question {n}").text)
+        )
         for n in range(40)
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(told) == sorted(f"question {n}" for n in range(40))
+    assert sorted(outcome) == sorted(f"question {n}" for n in range(40))

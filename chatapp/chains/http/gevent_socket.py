@@ -1,0 +1,53 @@
+"""What we take from inside gevent's sockets, to save system calls and timers for every token.
+
+The only module that uses private names of gevent (`_sock`, `_wait`, `_read_event`); its test fails
+when gevent changes them.
+"""
+
+import functools
+import socket
+import ssl
+from collections.abc import Callable
+
+from gevent.socket import socket as GeventSocket
+
+
+class DirectSocket(GeventSocket):  # type: ignore[misc]
+    """A socket that sends at once what fits.
+
+    gevent asks for the size of the send buffer before every `sendall`: a system call per token.
+    """
+
+    __slots__ = ()
+
+    def sendall(self, data: bytes, flags: int = 0) -> None:
+        """Send all data; wait only for what the kernel does not take at once."""
+        try:
+            sent = self._sock.send(data, flags)
+        except BlockingIOError:
+            sent = 0
+        if sent < len(data):
+            super().sendall(memoryview(data)[sent:], flags)
+
+
+def is_gevent(sock: socket.socket) -> bool:
+    """Say whether waiting for this socket lets other greenlets run."""
+    return isinstance(sock, GeventSocket)
+
+
+def send_directly(sock: socket.socket) -> None:
+    """Make a gevent socket a DirectSocket; leave any other as it is."""
+    if type(sock) is GeventSocket:
+        sock.__class__ = DirectSocket
+
+
+def until_readable(sock: socket.socket) -> Callable[[], None]:
+    """Return what waits until a socket can be read, without a system call and a timer of its own.
+
+    `recv` of a gevent socket asks the kernel first, in vain, once a token. For all other sockets,
+    and for TLS, which may have read already what would be waited for, `recv` itself has to wait.
+    """
+    if isinstance(sock, ssl.SSLSocket) or not is_gevent(sock):
+        return lambda: None
+    wait: Callable[[], None] = functools.partial(sock._wait, sock._read_event)  # type: ignore[attr-defined]
+    return wait

@@ -1,0 +1,26 @@
+"""What our chains ask of a model, and a prompt as LangChain's messages."""
+
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
+
+from chatapp.core.prompt import Prompt
+
+_MESSAGES: dict[str, type[BaseMessage]] = {
+    "system": SystemMessage,
+    "user": HumanMessage,
+    "assistant": AIMessage,
+}
+
+
+class Model(Protocol):
+    """A model that answers a prompt."""
+
+    def stream_text(self, prompt: Prompt) -> Iterator[Any]:
+        """Yield the answer as it arrives: text as `str`, all else as LangChain messages."""
+
+
+def to_messages(prompt: Prompt) -> list[BaseMessage]:
+    """Return a prompt's turns as messages."""
+    return [_MESSAGES.get(turn.role, HumanMessage)(content=turn.content) for turn in prompt.turns]

@@ -1,0 +1,138 @@
+"""Suppliers with a protocol of their own, through LangChain's integrations (`init_chat_model`).
+
+They read with their own libraries, so the limits here are what those make of one time-out, and
+their errors are recognised by name and status. Never cached: the object holds the key.
+"""
+
+import logging
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from langchain_core.language_models import LanguageModelInput
+from langchain_core.runnables import Runnable
+from pydantic import ValidationError
+
+from chatapp.chains import upstream
+from chatapp.chains.call import Target
+from chatapp.chains.endpoint import Parameters
+from chatapp.chains.http.tls import tls_context
+from chatapp.chains.http.waiting import Limits
+from chatapp.chains.messages import to_messages
+from chatapp.core.prompt import Prompt
+from chatapp.errors import ChatAppError, ModelGone, UpstreamRefused
+
+log = logging.getLogger(__name__)
+_PACKAGE = re.compile(r"pip install ([A-Za-z0-9._-]+)")
+
+
+class ProviderModel:
+    """A chat model of LangChain over our prompts, with its errors as ours."""
+
+    def __init__(
+        self, chat: Runnable[LanguageModelInput, Any], target: Target, name: str, limits: Limits
+    ) -> None:
+        self._chat = chat
+        self._target = target
+        self._name = name
+        self._limits = limits
+
+    def stream_text(self, prompt: Prompt) -> Iterator[Any]:
+        """Yield the answer's messages as they arrive. Raises our Upstream errors."""
+        try:
+            yield from self._chat.stream(to_messages(prompt))
+        except ChatAppError:
+            raise
+        except Exception as error:
+            raise self._translated(error) from error
+
+    def _translated(self, error: Exception) -> ChatAppError:
+        label = self._target.label
+        upstream.log_foreign(label, 0, repr(error), self._target.api_key)
+        response = getattr(error, "response", None)
+        status = getattr(error, "status_code", None) or getattr(response, "status_code", None)
+        if isinstance(status, int) and status >= 300:
+            headers = getattr(response, "headers", None) or {}
+            body = getattr(error, "body", None) or getattr(error, "error", None)
+            wait = upstream.retry_after(headers)
+            return upstream.refusal(status, body, label, self._name, wait)
+        names = " ".join(kind.__name__ for kind in type(error).__mro__).lower()
+        if "timeout" in names:
+            return upstream.too_slow(label, round(self._limits.first_token))
+        if "connect" in names:
+            return upstream.unreachable(label)
+        return upstream.garbled(label)
+
+
+def provider_model(
+    provider: str,
+    target: Target,
+    parameters: Parameters,
+    limits: Limits,
+    further: Mapping[str, Any],
+) -> ProviderModel:
+    """Return a model of a LangChain integration, made with `further` arguments of its own.
+
+    Raises ModelGone where its package is not installed or LangChain has none of that name, and
+    UpstreamRefused for parameters that it does not take.
+    """
+    from langchain.chat_models import init_chat_model
+
+    arguments = {**_arguments(provider, target, parameters, limits), **further}
+    given = {name: value for name, value in arguments.items() if value not in (None, "")}
+    try:
+        chat = init_chat_model(parameters.model, model_provider=provider, **given)
+    except ImportError as error:
+        log.warning("provider %s of supplier %s: %s", provider, target.label, error)
+        package = _package(provider, error)
+        raise ModelGone("package", provider=provider, package=package) from error
+    except ValidationError as error:
+        raise UpstreamRefused(supplier=target.label) from error
+    except ValueError as error:
+        raise ModelGone("provider", provider=provider) from error
+    return ProviderModel(chat, target, parameters.model, limits)
+
+
+def _package(provider: str, error: ImportError) -> str:
+    """Return the package to install: LangChain names it in its error."""
+    named = _PACKAGE.search(str(error))
+    return named[1] if named else f"langchain-{provider.replace('_', '-')}"
+
+
+def _arguments(
+    provider: str, target: Target, parameters: Parameters, limits: Limits
+) -> dict[str, Any]:
+    """Return what a provider's class is made with: LangChain's standard names, but for Ollama."""
+    shared = {
+        "base_url": target.route.base_url,
+        "temperature": parameters.temperature,
+        "top_p": parameters.top_p,
+    }
+    if provider == "ollama":
+        return {
+            **shared,
+            "num_predict": parameters.max_tokens,
+            "client_kwargs": _client_arguments(target, limits),
+        }
+    return {
+        **shared,
+        "api_key": target.api_key,
+        "max_tokens": parameters.max_tokens,
+        "timeout": limits.first_token,
+    }
+
+
+def _client_arguments(target: Target, limits: Limits) -> dict[str, Any]:
+    """Return what an httpx client is made with; no proxy is read from the environment.
+
+    Each model has a client of its own, which nobody closes: so its connection ends with the answer.
+    """
+    key = {"Authorization": f"Bearer {target.api_key}"} if target.api_key else {}
+    return {
+        # to connect, between two reads, to write, for the pool
+        "timeout": (limits.connect, limits.first_token, limits.first_token, limits.connect),
+        "headers": {**target.headers, **key, "Connection": "close"},
+        "proxy": target.route.proxy or None,
+        "verify": tls_context(target.route.ca_file),
+        "trust_env": False,
+    }
