@@ -8,7 +8,6 @@ the request. `builtin` needs none of these. `chains/` talks to the models.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
-from urllib.parse import urlsplit
 
 from sqlalchemy import Row, bindparam, select
 from sqlalchemy.orm import Session as Transaction
@@ -17,7 +16,8 @@ from chatapp.chains.build import Model
 from chatapp.chains.endpoint import Endpoint, Parameters
 from chatapp.chains.extractive import Extractive
 from chatapp.chains.models import Models, context_tokens, preset
-from chatapp.chat import supplier_options
+from chatapp.chat import environment_supplier, supplier_options
+from chatapp.chat.environment_supplier import ENVIRONMENT
 from chatapp.chat.sessions import last_model
 from chatapp.errors import InvalidRequest, ModelGone, NoModel, NotFound
 from chatapp.identity.secrets import Secret
@@ -27,8 +27,6 @@ from chatapp.storage.database import Database
 from chatapp.storage.models import Supplier, new_id
 
 BUILTIN, EXTRACTIVE = "builtin", "extractive"
-ENVIRONMENT = "openai"
-OPENAI_URL = "https://api.openai.com/v1"
 
 _Row: TypeAlias = Row[*tuple[Any, ...]]
 
@@ -70,7 +68,7 @@ class Suppliers:
         self._settings = settings
         self._secret = secret
         self.models = models
-        self._own, self._own_models = _from_environment(settings)
+        self._own, self._own_models = environment_supplier.configured(settings)
 
     def all(self) -> list[dict[str, Any]]:
         """Return all suppliers as administrators see them, without keys."""
@@ -178,7 +176,7 @@ class Suppliers:
         name = known.name if known else "custom"
         return Endpoint(
             name,
-            known.label if known else _host(base_url),
+            known.label if known else environment_supplier.host(base_url),
             base_url.rstrip("/"),
             api_key,
             name if known else None,
@@ -305,20 +303,7 @@ class Suppliers:
         }
 
     def _environment(self) -> list[dict[str, Any]]:
-        return [_own_json(self._own, self._own_models)] if self._own is not None else []
-
-
-def _from_environment(settings: Settings) -> tuple[Endpoint | None, Sequence[str]]:
-    """Return the supplier configured by OPENAI_*, and its models."""
-    if not (settings.openai_api_key or settings.openai_base_url):
-        return None, ()
-    base_url = settings.openai_base_url or OPENAI_URL
-    known = preset(ENVIRONMENT) if base_url == OPENAI_URL else None
-    label = "OpenAI" if known else _host(base_url)
-    endpoint = Endpoint(
-        ENVIRONMENT, label, base_url, settings.openai_api_key, ENVIRONMENT if known else None, {}
-    )
-    return endpoint, settings.openai_models or (known.models if known else ())
+        return [environment_supplier.as_json(self._own, self._own_models)] if self._own else []
 
 
 def _saved(t: Transaction, supplier_id: str) -> Supplier:
@@ -337,22 +322,3 @@ def _free_name(name: str, taken: set[str]) -> str:
     while free in taken:
         free, n = f"{name}-{n}", n + 1
     return free
-
-
-def _host(url: str) -> str:
-    return urlsplit(url).netloc.rpartition("@")[2]
-
-
-def _own_json(own: Endpoint, models: Sequence[str]) -> dict[str, Any]:
-    return {
-        "id": ENVIRONMENT,
-        "name": ENVIRONMENT,
-        "label": own.label,
-        "preset": own.preset,
-        "base_url": own.base_url,
-        "has_key": bool(own.api_key),
-        "models": list(models),
-        "enabled": True,
-        "options": {},
-        "source": "environment",
-    }
