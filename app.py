@@ -1,6 +1,7 @@
-"""`python app.py [options of gunicorn]`: the same gunicorn as in production. `flask --app app` finds `app` here too."""
+"""`python app.py [gunicorn options]`: everything on one machine (chatapp/processes/supervisor.py).
 
-from __future__ import annotations
+`flask --app app` finds `app` here too.
+"""
 
 import os
 import sys
@@ -10,7 +11,7 @@ ROOT = os.path.dirname(os.path.abspath(__file__))
 
 
 def __getattr__(name: str) -> Any:
-    """Make `app` when somebody asks for it, so that starting the server does not make a second one."""
+    """Make `app` at its first use, so that starting the server does not make a second one."""
     if name != "app":
         raise AttributeError(name)
     from chatapp import create_app
@@ -22,14 +23,16 @@ def __getattr__(name: str) -> Any:
 
 
 def main() -> None:
-    """Become gunicorn."""
+    """Run the service until it is told to end."""
     if sys.version_info < (3, 11):
         sys.path.insert(0, os.path.join(ROOT, "scripts"))
         from sentences import sentence
 
         sys.exit(sentence("old_python", have=f"{sys.version_info[0]}.{sys.version_info[1]}"))
     os.chdir(ROOT)
-    os.execv(sys.executable, [sys.executable, "-m", "gunicorn", *sys.argv[1:], "wsgi:app"])
+    from chatapp.processes.supervisor import run_service
+
+    sys.exit(run_service(sys.argv[1:]))
 
 
 if __name__ == "__main__":

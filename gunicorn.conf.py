@@ -1,33 +1,26 @@
-"""How gunicorn runs the service: `gunicorn` or `gunicorn wsgi:app` in this folder needs nothing else.
+"""How gunicorn runs the service: `gunicorn wsgi:app` in this folder needs nothing else.
 
-The arbiter starts `python -m chatapp.processes.supervisor` before anything listens, and talks to it in lines over two pipes; the end
-of its stdin, however the arbiter ends, means leave. Three things to know before changing this:
+Under `python app.py` the parent has prepared the home folder and looks after the helpers. Otherwise
+the arbiter prepares before anything listens, and spawns `python -m chatapp helpers`, which leaves
+with it. Nobody watches that process; SIGHUP starts it again when it has ended.
 
-- Under `--preload` the arbiter is patched by gevent when `on_starting` runs, and its hub never does: threads do not run, and
-  even `os.close` only promises to. So nothing but `os.posix_spawn`, `os.pipe` and raw files here, and no `waitpid` either
-  (gunicorn's own takes every status).
-- SIGHUP reads this file again: what has to last is kept on `server`.
-- Workers inherit the pipes by fork: they close them first thing, or the end of the arbiter would go unnoticed.
-
-gunicorn has no hook for what should happen once in a while. Its main loop calls `murder_workers` in every round, each second
-or when a signal comes, and nobody else does, neither a start nor a reload nor an end: `_look_after_children` puts itself there.
+Under `--preload` gevent has patched the arbiter, and its hub never runs: threads do not run and
+patched calls wait for ever. Hence `os.posix_spawn`, the original `waitpid`, and plain files here.
+SIGHUP reads this file again: what has to last is kept on `server`.
 """
 
 from __future__ import annotations
 
 import contextlib
-import errno
 import functools
 import gc
-import io
-import json
 import os
 import signal
-import socket
 import sys
 import threading
 import time
-from typing import Any
+from pathlib import Path
+from typing import IO, Any
 
 if sys.version_info < (3, 11):
     sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "scripts"))
@@ -35,16 +28,21 @@ if sys.version_info < (3, 11):
 
     sys.exit(sentence("old_python", have=f"{sys.version_info[0]}.{sys.version_info[1]}"))
 
-from chatapp import home as home_files
-from chatapp.i18n import say
+from gevent.monkey import get_original
+
+from chatapp.home import WEB, remove_address, take_greeting, write_address
 from chatapp.logs import is_worth_a_line
+from chatapp.processes.listening import refuse_taken, shown
+from chatapp.processes.supervisor import lock_home
+from chatapp.processes.watched import complain
 from chatapp.settings import (
     Settings,
     SettingsError,
+    helper_environ,
+    is_watched,
     other_requests_allowed,
     raise_file_limit,
     streams_allowed,
-    terminal_language,
 )
 
 try:
@@ -52,18 +50,14 @@ try:
 except SettingsError as fault:
     sys.exit(str(fault))
 
-ROOT = os.path.dirname(os.path.abspath(__file__))
+ROOT = Path(__file__).absolute().parent
 GRACE_SECONDS = 30  # until the arbiter kills a worker that was told to leave
 DRAIN_SECONDS = GRACE_SECONDS - 5  # the rest is for saving and leaving
 QUIT_SECONDS = 1
-GC_THRESHOLDS = (
-    10_000,
-    10,
-    50,
-)  # a live answer is many small objects, and none of them are garbage
+HELPERS_SECONDS = 10  # to end
+# A live answer is many small objects, none of them garbage.
+GC_THRESHOLDS = (10_000, 10, 50)
 LAST_WORDS_SECONDS = 0.1  # for readers to be told how their answers ended
-STEADY_SECONDS = 60  # children that ran for so long have recovered
-BETWEEN_STARTS_SECONDS = (1, 60)
 HUB_SECONDS = 0.001  # 0 would not do: that is no full turn
 
 raise_file_limit(SETTINGS.max_streams)
@@ -83,220 +77,146 @@ forwarded_allow_ips = "127.0.0.1,::1"
 loglevel = "warning"
 accesslog = None
 
+waitpid = get_original("os", "waitpid")
+
 
 # the arbiter
 
 
 def on_starting(server: Any) -> None:
-    """Refuse what cannot work in one sentence, then lock the home folder and prepare it."""
-    signal.signal(
-        signal.SIGINT, lambda *_: sys.exit(130)
-    )  # until gunicorn sets its own: no traceback for a Ctrl-C
-    _refuse_taken_address(server)
-    _start_children(server)
-    server.greeting = _ask(server, "start", _shown(server.cfg.address[0]))
-    if server.greeting is None:
+    """Refuse in one sentence what cannot work; lock and prepare the home; start the helpers."""
+    # Until gunicorn sets its own handler: no traceback for a Ctrl-C.
+    signal.signal(signal.SIGINT, lambda *_: sys.exit(130))
+    refuse_taken(server.cfg, SETTINGS.home)
+    server.helpers = None
+    if is_watched():
+        return
+    lock = lock_home(SETTINGS.home) if SETTINGS.helpers else None
+    remove_address(SETTINGS.home, WEB)  # a killed service left it
+    if not _prepare(lock, "--greet", shown(server.cfg.address[0])):
         sys.exit(1)
-    _look_after_children(server)
+    if lock is not None:
+        _start_helpers(server, lock)
 
 
 def when_ready(server: Any) -> None:
-    """Say, now that it is true, where the service listens."""
-    _leave_address(server)
-    print(server.greeting.rstrip("\n"), end="\n\n", flush=True)
+    """Show, now that it is true, where the service listens."""
+    _write_address(server)
+    if server.cfg.preload_app:
+        server.murder_workers = functools.partial(_murder_workers, server)
+    greeting = take_greeting(SETTINGS.home).rstrip("\n")
+    if greeting:
+        print(greeting, end="\n\n", flush=True)
 
 
 def on_reload(server: Any) -> None:
-    """Prepare again, for what a new version may bring. The helpers go on, but for what the settings have changed."""
-    _look_after_children(server)
-    if _children_gone(server):
-        _start_children(server)
-    _leave_address(server)
-    if _ask(server, "reload") is None:
-        server.log.error("Preparing failed; the service goes on as it is.")
+    """Prepare for what a new version may bring; start helpers that have ended, reload others."""
+    _write_address(server)
+    if is_watched():
+        return
+    lost = SETTINGS.helpers and not _is_child(server.helpers)
+    lock = lock_home(SETTINGS.home) if lost else None
+    if not _prepare(lock):
+        complain("cli.reload_failed")
+    if lock is not None:
+        _start_helpers(server, lock)
+    elif _is_child(server.helpers):
+        os.kill(server.helpers, signal.SIGHUP)
 
 
 def on_exit(server: Any) -> None:
-    """Send the helpers away, and wait until they have gone."""
-    to_children, from_children = server.children
-    to_children.close()
-    from_children.readall()
+    """End the helpers, and wait until they have gone."""
+    if _is_child(server.helpers):
+        os.kill(server.helpers, signal.SIGTERM)
+        deadline = time.monotonic() + HELPERS_SECONDS
+        while _is_child(server.helpers) and time.monotonic() < deadline:
+            time.sleep(0.02)
+    if not is_watched():
+        remove_address(SETTINGS.home, WEB)
 
 
-def _leave_address(server: Any) -> None:
-    """Leave in the home folder where the service listens, for the terminal's commands; `chatapp.processes.supervisor` takes it away."""
-    address = (
-        server.LISTENERS[0].sock.getsockname() if server.LISTENERS else server.cfg.address[0]
-    )  # none with --reuse-port
+def _prepare(lock: IO[str] | None, *options: str) -> bool:
+    """Run `python -m chatapp prepare` to its end; return whether it succeeded."""
+    pid = _spawn(lock, "prepare", *options)
+    try:
+        return bool(waitpid(pid, 0)[1] == 0)
+    except SystemExit:  # Ctrl-C
+        os.kill(pid, signal.SIGKILL)
+        raise
+
+
+def _start_helpers(server: Any, lock: IO[str]) -> None:
+    """Start the process that looks after the helpers, and hand it the home's lock."""
+    options = ("--parent", str(os.getpid()), "--lock", str(lock.fileno()))
+    server.helpers = _spawn(lock, "helpers", *options)
+    lock.close()
+
+
+def _spawn(lock: IO[str] | None, *words: str) -> int:
+    """Start a command of ours, in a process group of its own: Ctrl-C reaches the arbiter alone."""
+    if lock is not None:
+        os.set_inheritable(lock.fileno(), True)
+    command = [sys.executable, "-m", "chatapp", *words]
+    return os.posix_spawn(sys.executable, command, helper_environ(ROOT), setpgroup=0)
+
+
+def _is_child(pid: int | None) -> bool:
+    """Return whether a child runs; gunicorn may have taken its exit status already."""
+    try:
+        return pid is not None and waitpid(pid, os.WNOHANG)[0] == 0
+    except ChildProcessError:
+        return False
+
+
+def _write_address(server: Any) -> None:
+    """Write down where the service listens, for the terminal's commands."""
+    listeners = server.LISTENERS  # none with --reuse-port
+    address = listeners[0].sock.getsockname() if listeners else server.cfg.address[0]
     if isinstance(address, tuple):
         with contextlib.suppress(OSError):  # a full disk: the commands then need CHATAPP_BIND
-            home_files.write_address(SETTINGS.home, home_files.WEB, _shown(address))
+            write_address(SETTINGS.home, WEB, shown(address))
 
 
-def _look_after_children(server: Any) -> None:
-    """Look in every round of the arbiter's main loop, beside what it does there anyway."""
-    server.murder_workers = functools.partial(_murder_workers_and_look, server)
+def _murder_workers(server: Any) -> None:
+    """Give gevent's hub a turn in every round of the arbiter's main loop, beside the usual check.
 
-
-def _murder_workers_and_look(server: Any) -> None:
+    Under --preload the arbiter never learns otherwise that a worker has ended.
+    """
     type(server).murder_workers(server)
-    time.sleep(
-        HUB_SECONDS
-    )  # under --preload only gevent's hub learns that a worker has ended, and without this it never runs
-    if _children_gone(server) and time.monotonic() >= server.children_due:
-        with contextlib.suppress(OSError):  # the terminal may be gone
-            print(say(terminal_language(), "cli.children_ended"), file=sys.stderr, flush=True)
-        with contextlib.suppress(
-            OSError
-        ):  # no more files or processes just now: the arbiter has to live
-            _start_children(server)
-            _tell(server, "resume")
-            _leave_address(server)
-
-
-def _children_gone(server: Any) -> bool:
-    """Tell whether the children have ended: unasked they say nothing, so only the end of their pipe can be read."""
-    pipe = server.children[1]
-    os.set_blocking(pipe.fileno(), False)
-    try:
-        return bool(pipe.read(1) == b"")
-    finally:
-        os.set_blocking(pipe.fileno(), True)
-
-
-def _start_children(server: Any) -> None:
-    """Start them, in the place of others if need be, and set how long the next start has to wait."""
-    now = time.monotonic()
-    first, longest = BETWEEN_STARTS_SECONDS
-    last, wait = getattr(server, "children_started", (0.0, 0.0))
-    wait = first if not wait or now - last > STEADY_SECONDS else min(wait * 2, longest)
-    server.children_started, server.children_due = (now, wait), now + wait
-    theirs_in, to_children = _pipe()
-    from_children, theirs_out = _pipe()
-    path = os.pathsep.join(filter(None, [ROOT, os.environ.get("PYTHONPATH")]))
-    os.posix_spawn(
-        sys.executable,
-        [sys.executable, "-m", "chatapp.processes.supervisor"],
-        {**os.environ, "PYTHONPATH": path},
-        file_actions=[
-            (os.POSIX_SPAWN_DUP2, theirs_in.fileno(), 0),
-            (os.POSIX_SPAWN_DUP2, theirs_out.fileno(), 1),
-        ],
-        setpgroup=0,  # Ctrl-C reaches the arbiter alone, which ends the rest in order
-    )
-    theirs_in.close()
-    theirs_out.close()
-    for end in getattr(server, "children", ()):
-        end.close()
-    server.children = (to_children, from_children)
-
-
-def _pipe() -> tuple[io.FileIO, io.FileIO]:
-    reader, writer = os.pipe()
-    return io.FileIO(reader, "r"), io.FileIO(writer, "w")
-
-
-def _ask(server: Any, *words: str) -> str | None:
-    """Send a line to the children and return what they say; None where they failed, and have said why."""
-    _tell(server, *words)
-    answer = b""
-    while not answer.endswith(b"\n"):
-        piece = server.children[1].read(65536)
-        if not piece:
-            return None
-        answer += piece
-    said: str | None = json.loads(answer)
-    return said
-
-
-def _tell(server: Any, *words: str) -> None:
-    with contextlib.suppress(BrokenPipeError):
-        server.children[0].write((" ".join(words) + "\n").encode())
-
-
-def _refuse_taken_address(server: Any) -> None:
-    """Try every address before anything is started; gunicorn itself would try five times, with tracebacks of log lines."""
-    if server.cfg.reuse_port or {"GUNICORN_FD", "LISTEN_FDS"} & set(os.environ):
-        return
-    for address in server.cfg.address:
-        if not isinstance(address, tuple):
-            continue
-        family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
-        with socket.socket(family, socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(address)
-            except PermissionError:
-                _end("cli.port_not_allowed", address)
-            except OSError as fault:
-                _end(
-                    _whose(address[1])
-                    if fault.errno == errno.EADDRINUSE
-                    else "cli.address_unknown",
-                    address,
-                )
-
-
-def _whose(port: int) -> str:
-    """Return the key that says whether a port is taken by the service of this same home folder, or by another program."""
-    return (
-        "cli.runs_already"
-        if (home_files.running(SETTINGS.home) or "").endswith(f":{port}")
-        else "cli.port_taken"
-    )
-
-
-def _end(key: str, address: tuple[str, int]) -> None:
-    other = f"{address[0]}:{address[1] + 1 if address[1] >= 1024 else 8000}"
-    url = home_files.url_of(_shown(address))
-    sys.exit(
-        say(
-            terminal_language(),
-            key,
-            {"host": address[0], "port": address[1], "other": other, "url": url},
-        )
-    )
-
-
-def _shown(address: Any) -> str:
-    if not isinstance(address, tuple):
-        return f"unix:{address}"
-    return f"[{address[0]}]:{address[1]}" if ":" in address[0] else f"{address[0]}:{address[1]}"
+    time.sleep(HUB_SECONDS)
 
 
 # the workers
 
 
 def post_fork(server: Any, worker: Any) -> None:
-    """Let go of the arbiter's pipes, and of its handlers: they would swallow signals until gunicorn sets the worker's."""
-    for end in server.children:
-        end.close()
+    """Drop the arbiter's handlers: they would swallow signals until gunicorn sets the worker's."""
     for number in (signal.SIGTERM, signal.SIGQUIT):
         signal.signal(number, lambda *_: sys.exit())
     signal.signal(signal.SIGINT, _nothing)
     quit_now = worker.handle_quit
-    # gunicorn lets SIGINT end a worker too; from a terminal it reaches all, and the second end is a traceback
+    # gunicorn lets SIGINT end a worker too; from a terminal it reaches all, and a second end is a
+    # traceback.
     worker.handle_quit = lambda number, frame: (
         quit_now(number, frame) if number == signal.SIGQUIT else None
     )
 
 
 def _nothing(number: int, frame: Any) -> None:
-    """Ignore a signal in a way that no other process inherits."""
+    """Ignore a signal; a handler, since an ignored signal would be inherited."""
 
 
 def post_worker_init(worker: Any) -> None:
-    """Begin, and wait for the moment when the worker is told to leave: in greenlets, as threads are patched here."""
+    """Load, and wait until the worker is told to leave: greenlets, as threads are patched here."""
     worker.log.error_log.addFilter(is_worth_a_line)
     for target in (_begin, _drain_when_leaving):
         threading.Thread(target=target, args=(worker,), daemon=True).start()
 
 
 def worker_int(worker: Any) -> None:
-    """Save what there is, soon, and end at once: somebody pressed Ctrl-C.
+    """Save live answers and end at once (Ctrl-C).
 
-    gunicorn would raise SystemExit from a greenlet, and that may meet the end that the main one is already coming to: a
-    traceback of the interpreter's last moment.
+    gunicorn would raise SystemExit from a greenlet while the main one ends too: a traceback.
     """
     _drain(worker, QUIT_SECONDS)
     time.sleep(LAST_WORDS_SECONDS)
@@ -304,17 +224,18 @@ def worker_int(worker: Any) -> None:
 
 
 def worker_exit(server: Any, worker: Any) -> None:
-    """Hold the worker while answers are written: gunicorn lets it go when the last connection has closed."""
+    """Keep the worker while answers are written; gunicorn only waits for connections."""
     _drain(worker, DRAIN_SECONDS)
 
 
 def _begin(worker: Any) -> None:
-    """Load what the first question needs, and look after answers that others left behind."""
+    """Load what the first question needs, and take care of answers of dead workers."""
     services = _services(worker)
     if services is not None:
         services.runs.begin()
         services.suppliers.preload()
-        # What is loaded by now stays. Looking through it again and again held all streams for 100 ms, twice a minute.
+        # What is loaded by now stays. Collecting it again held all streams for 100 ms, twice a
+        # minute.
         gc.collect()
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)
@@ -327,7 +248,7 @@ def _drain_when_leaving(worker: Any) -> None:
 
 
 def _drain(worker: Any, seconds: float) -> None:
-    """Let live answers end for that long, then save them as interrupted; of several calls the first sets the time."""
+    """Let live answers end for so long, then save them as interrupted; the first call counts."""
     services = _services(worker)
     if services is not None:
         services.runs.drain(seconds)

@@ -1,10 +1,5 @@
 """`python -m chatapp …`: the command line."""
 
-import gc
+from chatapp.cli.commands import main
 
-gc.disable()  # see wsgi.py
-
-from chatapp.cli.commands import main  # noqa: E402
-
-gc.enable()
 main()

@@ -1,6 +1,10 @@
-"""What a child process needs: to end with its parent, a free port, and `OwnService` to run one. Standard library only."""
+"""Child processes: end with the parent, a free port, what is needed to start Chroma and the embedder.
+
+Standard library only.
+"""
 
 import ctypes
+import os
 import signal
 import socket
 import subprocess
@@ -12,11 +16,18 @@ from pathlib import Path
 START_SECONDS = 20
 LEAVE_SECONDS = 2
 LOOPBACK = "127.0.0.1"
-PR_SET_PDEATHSIG = 1  # linux/prctl.h
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36  # linux/prctl.h
+# Only the server: the Python package around it costs 70 MB and 0.7 s.
+RUN_CHROMA = (
+    "import sys; from chromadb_rust_bindings import cli; cli(['chroma', 'run', *sys.argv[1:]])"
+)
 
 
-class OwnService:
-    """Starts a service when it is first asked for, and again where it has gone. `command` makes the command for an address."""
+class OwnHelper:
+    """Starts a helper at first use, and again when it has ended.
+
+    `command` makes the command line for a host and port.
+    """
 
     def __init__(self, command: Callable[[str, int], Sequence[str]]) -> None:
         self._command = command
@@ -24,13 +35,13 @@ class OwnService:
         self._port = 0
 
     def address(self) -> str | None:
-        """Return where it listens; None where it does not come up."""
+        """Return host:port; None if the helper does not start."""
         if not self._runs():
             self._start()
         return f"{LOOPBACK}:{self._port}" if self._runs() else None
 
     def close(self) -> None:
-        """End it."""
+        """End the process."""
         if self._process is not None:
             self._process.terminate()
             try:
@@ -62,14 +73,48 @@ class OwnService:
                 time.sleep(0.05)
 
 
+def chroma_command(folder: Path, host: str, port: int) -> tuple[str, ...]:
+    """Return the command that runs Chroma's server on a folder."""
+    arguments = ("--path", str(folder), "--host", host, "--port", str(port))
+    return (sys.executable, "-c", RUN_CHROMA, *arguments)
+
+
+def embedder_command(host: str, port: int) -> tuple[str, ...]:
+    """Return the command that runs the built-in embedder."""
+    return (sys.executable, "-m", "chatapp.processes.embedder", f"{host}:{port}")
+
+
 def die_with_parent(number: int) -> None:
-    """Have the kernel send this process a signal when its parent ends, where the kernel can (Linux)."""
+    """Have the kernel send this process a signal when its parent ends (Linux only)."""
+    _prctl(PR_SET_PDEATHSIG, number)
+
+
+def adopt_orphans() -> None:
+    """Become the parent of descendants whose own parent has ended (Linux only)."""
+    _prctl(PR_SET_CHILD_SUBREAPER, 1)
+
+
+def _prctl(option: int, value: int) -> None:
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, number)
+        ctypes.CDLL(None).prctl(option, value)
+
+
+def is_running(pid: int) -> bool:
+    """Return whether a process of this machine exists."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def free_port() -> int:
-    """Return a port that is free now; should another program be faster, the service ends, and the next one gets another."""
+    """Return a port that is free now.
+
+    If another program takes it first, the helper ends and is started again on another port.
+    """
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
         return int(probe.getsockname()[1])

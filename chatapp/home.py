@@ -1,45 +1,72 @@
-"""The two services beside the web workers, Chroma and the built-in embedder: which ones there should be, and where they are.
+"""Files of the home folder through which processes find each other. Standard library only.
 
-`chatapp.processes.supervisor` runs them and says in HOME/<name>.address where, from when one answers until it has ended; everybody else
-reads that here. gunicorn.conf.py says so of the web workers themselves, for the terminal's commands. Standard library only,
-and nothing is started or asked here.
+lock              held while the home's helpers are being looked after; contains a process id
+<name>.address    host:port of a helper, or of the web workers, while it answers
+greeting          what the terminal shows once the port listens; written by `prepare`
+wake              touched to wake the document worker
 """
 
 import contextlib
 import fcntl
 import os
-import sys
+import time
 from pathlib import Path
+from typing import IO
 
-from chatapp.settings import BUILTIN, Settings
+from chatapp.child import is_running
+from chatapp.settings import Settings
 
 CHROMA = "chroma"
 EMBEDDER = "embedder"
 WEB = "web"
-EVERYWHERE = ("0.0.0.0", "[::]")
-HEALTH_PATHS = {CHROMA: "/api/v2/heartbeat", EMBEDDER: "/healthz"}  # 200 where all is well
-
-RUN_CHROMA = (
-    "import sys; from chromadb_rust_bindings import cli; cli(['chroma', 'run', *sys.argv[1:]])"
-)
+ALL_INTERFACES = ("0.0.0.0", "[::]")
+LOCK_SECONDS = 10  # how long a killed service may take to clear away
+RETRY_SECONDS = 0.25
 MODEL_FOLDER = Path(__file__).parent.parent / "models" / "all-MiniLM-L6-v2-int8"  # made at set-up
 
 
-def expected(settings: Settings) -> tuple[str, ...]:
-    """Return the names of the services that there should be, here or elsewhere."""
-    embeds = settings.embedder == BUILTIN and model_folder() is not None
-    return (CHROMA, EMBEDDER) if embeds else (CHROMA,)
+class HomeTaken(Exception):
+    """Another process holds the lock."""
+
+    def __init__(self, pid: str) -> None:
+        super().__init__(pid)
+        self.pid = pid
 
 
-def kept_here(settings: Settings) -> tuple[str, ...]:
-    """Return the names of the services that `chatapp.processes.supervisor` runs."""
-    return tuple(
-        name for name in expected(settings) if not (name == CHROMA and settings.chroma_url)
-    )
+def take_lock(home: Path) -> IO[str]:
+    """Lock the home folder, which is made if needed; raise HomeTaken or OSError.
+
+    The lock lasts until the file and every inherited copy of it are closed. A lock whose holder
+    has ended is waited for: its last processes are still leaving.
+    """
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    deadline = time.monotonic() + LOCK_SECONDS
+    while (lock := try_lock(home / "lock", os.getpid())) is None:
+        holder = (home / "lock").read_text("ascii").strip()
+        runs = holder.isdigit() and int(holder) != os.getpid() and is_running(int(holder))
+        if runs or time.monotonic() > deadline:
+            raise HomeTaken(holder)
+        time.sleep(RETRY_SECONDS)
+    return lock
+
+
+def try_lock(file: Path, pid: int | None) -> IO[str] | None:
+    """Lock a file and write the holder's process id into it; return None if it is locked."""
+    lock = open(file, "a+", encoding="ascii")  # noqa: SIM115  the caller holds it
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        return None
+    lock.truncate(0)
+    if pid is not None:
+        lock.write(str(pid))
+        lock.flush()
+    return lock
 
 
 def helpers_run(home: Path) -> bool:
-    """Tell whether some process looks after the helpers of this home folder: what does not answer now soon will."""
+    """Return whether a process looks after this home's helpers."""
     try:
         with open(home / "lock", encoding="ascii") as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -51,7 +78,7 @@ def helpers_run(home: Path) -> bool:
 
 
 def url(settings: Settings, name: str) -> str | None:
-    """Return where a service is, "http://127.0.0.1:4711"; None while it does not run."""
+    """Return the URL of a helper, "http://127.0.0.1:4711"; None while it does not run."""
     if name == CHROMA and settings.chroma_url:
         return settings.chroma_url
     found = address(settings.home, name)
@@ -59,59 +86,66 @@ def url(settings: Settings, name: str) -> str | None:
 
 
 def address(home: Path, name: str) -> str | None:
-    """Return "127.0.0.1:4711"; None while the service does not run. Another one after each start: read it anew on failure."""
+    """Return "127.0.0.1:4711", None while it does not run. It changes at every start."""
     try:
         return (home / f"{name}.address").read_text("ascii").strip() or None
     except OSError:
         return None
 
 
-def running(home: Path) -> str | None:
-    """Return where the web workers of this home folder listen; None where none do: what a killed service left does not count."""
-    return address(home, WEB) if helpers_run(home) else None
-
-
-def url_of(address: str) -> str:
-    """Return the URL at which a service that listens on an address is reached from this machine."""
-    host, _, port = address.rpartition(":")
-    return f"http://{'127.0.0.1' if host in EVERYWHERE else host}:{port}"
-
-
-def command(name: str, home: Path, host: str, port: int) -> tuple[str, ...]:
-    """Return the command that runs a service. Of Chroma, the server alone: the package around it costs 70 MB and 0.7 s."""
-    if name == EMBEDDER:
-        return (sys.executable, "-m", "chatapp.processes.embedder", f"{host}:{port}")
-    return (
-        sys.executable,
-        "-c",
-        RUN_CHROMA,
-        "--path",
-        str(home / "vectors"),
-        "--host",
-        host,
-        "--port",
-        str(port),
-    )
-
-
 def write_address(home: Path, name: str, found: str) -> None:
-    """Say where a service is; readers see the old address or the new one, never a part."""
-    half = home / f"{name}.address.new"
-    half.write_text(f"{found}\n", "ascii")
-    os.replace(half, home / f"{name}.address")
+    """Write an address; readers see the old one or the new one, never a part."""
+    new = home / f"{name}.address.new"
+    new.write_text(f"{found}\n", "ascii")
+    os.replace(new, home / f"{name}.address")
 
 
 def remove_address(home: Path, name: str) -> None:
-    """Say that a service is gone."""
+    """Remove the address of what has ended."""
     with contextlib.suppress(FileNotFoundError):
         (home / f"{name}.address").unlink()
 
 
+def running(home: Path) -> str | None:
+    """Return the web workers' address; None if nothing runs (a killed service leaves the file)."""
+    return address(home, WEB) if helpers_run(home) else None
+
+
+def url_of(address: str) -> str:
+    """Return the URL at which a listening address is reached from this machine."""
+    host, _, port = address.rpartition(":")
+    return f"http://{'127.0.0.1' if host in ALL_INTERFACES else host}:{port}"
+
+
+def write_greeting(home: Path, text: str) -> None:
+    """Store what the terminal shows once the port listens. It may hold a sign-in link: 0600."""
+    (home / "greeting").unlink(missing_ok=True)
+    descriptor = os.open(home / "greeting", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with open(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def take_greeting(home: Path) -> str:
+    """Return the greeting once; empty when it has been taken."""
+    file = home / "greeting"
+    try:
+        text = file.read_text("utf-8")
+        file.unlink()
+    except OSError:
+        return ""
+    return text
+
+
+def has_greeting(home: Path) -> bool:
+    """Return whether the greeting has not been taken: nothing listens yet."""
+    return (home / "greeting").exists()
+
+
 def model_folder() -> Path | None:
-    """Return the folder of the built-in embedding model, None where set-up has not made it."""
+    """Return the folder of the built-in embedding model, None if set-up has not made it."""
     return MODEL_FOLDER if (MODEL_FOLDER / "model.json").is_file() else None
 
 
 def wake(home: Path) -> None:
-    """Have the document worker look for something to do, soon."""
+    """Have the document worker look for work soon."""
     (home / "wake").touch()

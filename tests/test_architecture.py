@@ -62,8 +62,11 @@ STANDARD_LIBRARY_ONLY = (
     "errors.py",
     "home.py",
     "i18n.py",
+    "processes/heartbeat.py",
     "processes/helpers.py",
     "processes/supervisor.py",
+    "processes/watched.py",
+    "processes/web_server.py",
 )
 MOST_MODULES_AT_THE_TOP = 12
 REQUEST_NAMES = {"request", "current_app", "g", "session", "stream_with_context"}

@@ -24,6 +24,7 @@ PLACES = {
     "doctor": ("chatapp.cli.doctor:doctor", "cli.help.doctor"),
     "eval": ("chatapp.cli.evaluation:evaluation", "cli.help.eval"),
     "version": ("chatapp.cli.version:version", "cli.help.version"),
+    "helpers": ("chatapp.cli.helpers:helpers", "cli.help.helpers"),
     "prepare": ("chatapp.cli.start:prepare", ""),
 }
 

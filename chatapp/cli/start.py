@@ -1,9 +1,10 @@
-"""Starting: what the service has done before it listens, what its terminal then shows, and sign-in links."""
+"""What is done before the service listens, what its terminal then shows, and sign-in links."""
 
 import errno
 import getpass
 import os
 import shlex
+import signal
 import sys
 import traceback
 from pathlib import Path
@@ -13,11 +14,12 @@ from sqlalchemy import func, make_url, select
 from sqlalchemy.exc import ArgumentError, OperationalError
 
 from chatapp.chat.answers import heartbeats, reap
+from chatapp.child import die_with_parent
 from chatapp.cli.forms import Command, as_json
 from chatapp.cli.service import url_here
 from chatapp.cli.terminal import End, error_text, out, print_json, say
 from chatapp.errors import ChatAppError, DiskFull
-from chatapp.home import model_folder, url_of
+from chatapp.home import model_folder, url_of, write_greeting
 from chatapp.identity.accounts import Accounts
 from chatapp.identity.tokens import LINK_HOURS
 from chatapp.knowledge.bases import Knowledge
@@ -47,10 +49,12 @@ def link(url: str | None, as_json: bool) -> None:
 @click.option(
     "--greet",
     "address",
-    help="Do what a start needs besides, and print what the person who starts it should read.",
+    metavar="ADDRESS",
+    help="Do what a start needs besides, and write what the terminal shows at the end of it.",
 )
 def prepare(address: str | None) -> None:
     """Bring the home folder up to date; the service does this whenever it starts or reloads."""
+    die_with_parent(signal.SIGTERM)
     settings = Settings.from_env()
     try:
         migrate(settings)
@@ -60,10 +64,12 @@ def prepare(address: str | None) -> None:
         accounts.terminal_token(settings.home / "token")
         Knowledge(database, settings).install_manual(MANUAL)
         if address is not None:
-            # whatever an earlier service was writing is lost: on SQLite all of it, since the home folder is ours alone
-            if database.sqlite:
+            # With the home locked, nobody else writes answers on SQLite: those that are not
+            # finished were lost with an earlier service.
+            if database.sqlite and settings.helpers:
                 database.write(lambda t: reap(t, heartbeats(t)))
-            out(greeting(settings, address, secret, _count_suppliers(database)))
+            text = greeting(settings, address, secret, _count_suppliers(database))
+            write_greeting(settings.home, text)
         database.close()
     except (OperationalError, OSError) as fault:
         sys.exit(_explain(settings, fault))
@@ -103,7 +109,7 @@ def existing_database(settings: Settings) -> Database:
 
 
 def sign_in(url: str, secret: str) -> str:
-    """Return a sign-in link with the sentence that belongs to it."""
+    """Return a sign-in link with its explanation."""
     return f"{say('greet.sign_in', hours=LINK_HOURS)}\n  {url}/sign-in#{secret}"
 
 
@@ -117,17 +123,21 @@ def _curl(settings: Settings, url: str) -> str:
         else f'-H "Authorization: Bearer $(cat {shlex.quote(str(token))})" '
     )
     question = say("greet.question")
-    return f"curl -N {url}/chat/stream {who}-H 'Content-Type: application/json' -d '{{\"question\": \"{question}\"}}'"
+    return (
+        f"curl -N {url}/chat/stream {who}-H 'Content-Type: application/json'"
+        f' -d \'{{"question": "{question}"}}\''
+    )
 
 
 def _tunnel(address: str) -> str | None:
-    """Return the line that brings a loopback service to the machine that somebody came from by SSH."""
+    """Return the `ssh -L` line for a loopback service; None unless this is an SSH session."""
     host, _, port = address.rpartition(":")
     server = ssh_server()
     if server is None or host not in LOOPBACK:
         return None
     name, ssh_port = server
-    return f"ssh -L {port}:{host}:{port} {f'-p {ssh_port} ' if ssh_port != 22 else ''}{getpass.getuser()}@{name}"
+    option = f"-p {ssh_port} " if ssh_port != 22 else ""
+    return f"ssh -L {port}:{host}:{port} {option}{getpass.getuser()}@{name}"
 
 
 def _count_suppliers(database: Database) -> int:
@@ -136,7 +146,7 @@ def _count_suppliers(database: Database) -> int:
 
 
 def _explain(settings: Settings, fault: Exception) -> str:
-    """Say what to do in a sentence; the rest goes into a file."""
+    """Return a sentence about a fault; the traceback goes into HOME/start.log."""
     try:
         make_url(settings.sql_url)
     except (ArgumentError, ValueError):

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from chatapp.chains.http.tls import is_loopback
-from chatapp.child import OwnService
+from chatapp.child import OwnHelper
 from chatapp.core.text import is_wide
 from chatapp.errors import EmbedderUnavailable
 from chatapp.home import EMBEDDER, address, helpers_run, model_folder
@@ -161,7 +161,7 @@ def _to_vector(reply: Any) -> bytes:
     return pack([float(number) for number in reply])
 
 
-def configured_embedder(settings: Settings, own: OwnService | None = None) -> Embedder | None:
+def configured_embedder(settings: Settings, own: OwnHelper | None = None) -> Embedder | None:
     """Return the configured embedder, None where there is none.
 
     `own` starts the built-in one where this home's helpers do not run it, as for a worker on its
@@ -189,7 +189,7 @@ def configured_embedder(settings: Settings, own: OwnService | None = None) -> Em
     )
 
 
-def _builtin(settings: Settings, own: OwnService | None) -> Embedder | None:
+def _builtin(settings: Settings, own: OwnHelper | None) -> Embedder | None:
     folder = model_folder()
     if folder is None:
         return None

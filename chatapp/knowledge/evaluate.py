@@ -17,11 +17,10 @@ from io import BytesIO
 from pathlib import Path
 
 from chatapp.chains.extractive import answer, fits
-from chatapp.child import OwnService
+from chatapp.child import OwnHelper, chroma_command, embedder_command
 from chatapp.core.prompt import Passage, Prompt
 from chatapp.core.text import normalise
 from chatapp.errors import EmbedderUnavailable
-from chatapp.home import CHROMA, EMBEDDER, command
 from chatapp.knowledge.bases import Knowledge
 from chatapp.knowledge.chroma import VectorIndex
 from chatapp.knowledge.embedders import configured_embedder
@@ -129,8 +128,8 @@ class _EvaluatedPipeline:
 
     def __init__(self, home: Path, with_embedder: bool) -> None:
         settings = Settings(home=home, embedder=BUILTIN if with_embedder else OFF)
-        self._chroma = OwnService(lambda host, port: command(CHROMA, home, host, port))
-        self._embedder_process = OwnService(lambda host, port: command(EMBEDDER, home, host, port))
+        self._chroma = OwnHelper(lambda host, port: chroma_command(home / "vectors", host, port))
+        self._embedder_process = OwnHelper(embedder_command)
         self._database: Database = open_database(settings.sql_url)
         Base.metadata.create_all(self._database.engine)
         self._database.write(lambda t: create_index(t.connection()))

@@ -1,164 +1,99 @@
-"""One helper process: when it starts, where it listens, how it ends, and when the next one starts. Standard library only.
+"""The helpers: which ones there should be, how each is started, and how a hung one is noticed.
 
-A helper may not outlive whoever started it, and of two that keep data only one may run: Chroma's process inherits the lock
-of HOME/chroma.lock, which so lives exactly as long as the process, whatever ends it and whoever started it.
+Standard library only. Of two Chroma servers on one folder each would miss the other's vectors, so
+Chroma inherits the lock of HOME/chroma.lock: it lasts exactly as long as that process.
 """
 
 import contextlib
-import fcntl
 import math
 import os
 import signal
 import socket
-import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import IO
 
-from chatapp import home as home_files
-from chatapp.child import LOOPBACK, die_with_parent, free_port
-from chatapp.i18n import say
-from chatapp.settings import terminal_language
+from chatapp.child import LOOPBACK, chroma_command, embedder_command, free_port
+from chatapp.home import (
+    CHROMA,
+    EMBEDDER,
+    model_folder,
+    remove_address,
+    try_lock,
+    wake,
+    write_address,
+)
+from chatapp.processes.heartbeat import START_SECONDS, Listener
+from chatapp.processes.watched import WatchedProcess, complain
+from chatapp.settings import BUILTIN, Settings
 
-LEAVE_SECONDS = 2  # between asking a helper to leave and making it
-STEADY_SECONDS = 60  # a helper that ran for so long has recovered
-BACK_OFF_SECONDS = (0.5, 60)
-LOOK_SECONDS = 300  # between two starts of a worker that nobody woke
+WORKER = "worker"
+HEALTH_PATHS = {CHROMA: "/api/v2/heartbeat", EMBEDDER: "/healthz"}  # 200 if all is well
+IDLE_CHECK_SECONDS = 300  # between two starts of a worker that nothing woke
 RACE_SECONDS = 3  # a wake this shortly before a worker left may have been overlooked
-ANSWER_SECONDS = 0.2  # for a service to say that it has started,
-STILL_SECONDS = 2  # and, asked now and then, that it still goes on
-ASK_SECONDS = 10
+FIRST_ANSWER_SECONDS = 0.2  # time limit of a health check while a server starts,
+ANSWER_SECONDS = 2  # and later
+CHECK_SECONDS = 10  # between two health checks
 MOST_SILENCES = 3
-LOCK_SECONDS = 10  # how long another Chroma may take to end before somebody is told
-LOG_BYTES = 1024 * 1024  # a service's log begins anew beyond
+OTHER_CHROMA_SECONDS = 10  # how long another Chroma may take to end before that is reported
+LOG_BYTES = 1024 * 1024  # a server's log is emptied beyond
 
 
-class Watched:
-    """A process to keep. `look` is called several times a second, and does what is to be done."""
-
-    _sentence = "cli.helper_ended"
-
-    def __init__(self, name: str, home: Path, nice: int) -> None:
-        self.name = name
-        self._home = home
-        self._log = home / f"{name}.log"
-        self._nice = nice
-        self._process: subprocess.Popen[bytes] | None = None
-        self._started = 0.0
-        self._due = 0.0
-        self._wait = 0.0  # between the last failure and the next start
-
-    def look(self) -> None:
-        """Do what is to be done now; what the system refuses, on a full disk for one, is tried again."""
-        try:
-            self._look()
-        except OSError as fault:
-            if self._process is None and self._back_off():
-                complain(
-                    "cli.helper_refused",
-                    name=self.name,
-                    reason=fault.strerror or str(fault),
-                    seconds=self._wait,
-                )
-
-    def ask_to_leave(self) -> None:
-        """Send SIGTERM."""
-        self._send(signal.SIGTERM)
-
-    def end(self) -> None:
-        """Wait a moment, then kill the process and all it has started."""
-        if self._process is not None:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(LEAVE_SECONDS)
-            self._send(signal.SIGKILL)
-            self._process.wait()
-
-    def _look(self) -> None:
-        """Start the process when it is time to."""
-        if self._process is not None:
-            status = self._process.poll()
-            if status is None:
-                return
-            self._process = None
-            self._ended(status)
-        if time.monotonic() >= self._due:
-            self._started = time.monotonic()
-            self._start()
-
-    def _start(self) -> None:
-        raise NotImplementedError
-
-    def _ended(self, status: int) -> None:
-        if self._back_off():
-            complain(
-                self._sentence,
-                name=self.name,
-                status=status,
-                seconds=self._wait,
-                file=str(self._log),
-            )
-
-    def _back_off(self) -> bool:
-        """Decide when to start the next one, and whether to tell: of the first failure, and of the one after the longest wait."""
-        now = time.monotonic()
-        first, longest = BACK_OFF_SECONDS
-        before = 0.0 if now - self._started > STEADY_SECONDS else self._wait
-        self._wait = min(max(first, before * 2), longest)
-        self._due = now + self._wait
-        return not before or before < self._wait == longest
-
-    def _run(
-        self, command: tuple[str, ...], output: IO[bytes] | IO[str], *inherited: int
-    ) -> subprocess.Popen[bytes]:
-        parent = os.getpid()
-
-        def begin() -> None:
-            die_with_parent(signal.SIGKILL)
-            if os.getppid() != parent:  # it ended before that
-                os.kill(os.getpid(), signal.SIGKILL)
-            os.nice(self._nice)
-
-        self._process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=output,  # not ours: the arbiter waits for its end
-            stderr=output,
-            pass_fds=inherited,
-            process_group=0,
-            preexec_fn=begin,
-        )
-        return self._process
-
-    def _send(self, number: int) -> None:
-        if self._process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._process.pid, number)
+def expected(settings: Settings) -> tuple[str, ...]:
+    """Return the names of the servers that there should be, here or elsewhere."""
+    embeds = settings.embedder == BUILTIN and model_folder() is not None
+    return (CHROMA, EMBEDDER) if embeds else (CHROMA,)
 
 
-class Worker(Watched):
-    """The document worker: leaves when there is nothing to do, and is started again at a wake, or to look around."""
+def kept_here(settings: Settings) -> tuple[str, ...]:
+    """Return the names of the helpers that run beside this home folder."""
+    servers = (name for name in expected(settings) if not (name == CHROMA and settings.chroma_url))
+    return (*servers, WORKER)
+
+
+class DocumentWorker(WatchedProcess):
+    """Leaves when there is nothing to do; started again at a wake, and now and then to check."""
+
+    niceness = 10
 
     def __init__(self, home: Path) -> None:
-        super().__init__("worker", home, nice=10)
+        super().__init__(WORKER, home)
         self._woken_at = 0.0
+        self._listener: Listener | None = None
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         if self._process is None and not self._wait and self._last_wake() > self._woken_at:
-            self._due = 0.0
-        super()._look()
+            self._start_at = 0.0
+        super()._check()
+        if self._process is not None and self._listener is not None and self._listener.is_silent():
+            complain("cli.helper_hangs", name=self.name)
+            self._send_to_group(signal.SIGKILL)
 
     def _start(self) -> None:
         self._woken_at = self._last_wake()
-        self._run((sys.executable, "-m", "chatapp.processes.worker"), sys.stderr)
+        self._listener, beat = Listener.open()
+        try:
+            command = (sys.executable, "-m", "chatapp.processes.worker", "--heartbeat", str(beat))
+            self._run(command, sys.stderr, (beat,))
+        except OSError:
+            self._stop_listening()
+            raise
+        finally:
+            os.close(beat)
 
     def _ended(self, status: int) -> None:
+        self._stop_listening()
         if status != 0:
             super()._ended(status)
             return
         self._wait = 0.0
         overlooked = self._last_wake() > max(self._woken_at, time.time() - RACE_SECONDS)
-        self._due = time.monotonic() + (0 if overlooked else LOOK_SECONDS)
+        self._start_at = time.monotonic() + (0 if overlooked else IDLE_CHECK_SECONDS)
+
+    def _stop_listening(self) -> None:
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
 
     def _last_wake(self) -> float:
         try:
@@ -167,59 +102,75 @@ class Worker(Watched):
             return 0.0
 
 
-class Service(Watched):
-    """A process that listens on a port of its own and stays; what it says goes into HOME/<name>.log."""
+class Server(WatchedProcess):
+    """A helper with a port of its own; its output goes to HOME/<name>.log.
 
-    _sentence = "cli.service_ended"
+    One that runs but does not answer its health checks is killed, and so replaced.
+    """
 
-    def __init__(self, name: str, home: Path, nice: int) -> None:
-        super().__init__(name, home, nice)
+    niceness = 5
+
+    def __init__(self, name: str, home: Path) -> None:
+        super().__init__(name, home)
+        self._log = home / f"{name}.log"
         self._port = 0
         self._answers = False
-        self._asked_at = 0.0
+        self._checked_at = 0.0
         self._silences = 0
-        home_files.remove_address(home, name)
+        remove_address(home, name)
 
     def end(self) -> None:
         """Wait a moment, then kill the process."""
         super().end()
-        home_files.remove_address(self._home, self.name)
+        remove_address(self._home, self.name)
 
-    def _look(self) -> None:
-        """Say where the service is, and wake the document worker, once it answers."""
-        super()._look()
+    def command(self, port: int) -> tuple[str, ...]:
+        """Return the command that serves on a port."""
+        raise NotImplementedError
+
+    def _check(self) -> None:
+        super()._check()
         self._cut_log()
-        if self._process is None or (
-            self._answers and time.monotonic() < self._asked_at + ASK_SECONDS
-        ):
+        now = time.monotonic()
+        if self._process is None or (self._answers and now < self._checked_at + CHECK_SECONDS):
             return
-        self._asked_at = time.monotonic()
-        if _answers(
-            self._port,
-            home_files.HEALTH_PATHS[self.name],
-            STILL_SECONDS if self._answers else ANSWER_SECONDS,
-        ):
+        self._checked_at = now
+        if _is_well(self._port, HEALTH_PATHS[self.name], self._time_limit()):
             self._silences = 0
             if not self._answers:
-                home_files.write_address(self._home, self.name, f"{LOOPBACK}:{self._port}")
-                home_files.wake(self._home)
+                write_address(self._home, self.name, f"{LOOPBACK}:{self._port}")
+                wake(self._home)
                 self._answers = True
-        elif self._answers:
-            self._silences += 1
-            if self._silences >= MOST_SILENCES:  # it runs, but whoever asks it waits
-                self._send(signal.SIGKILL)
+        else:
+            self._silences += self._answers
+            starts_in_vain = not self._answers and now > self._started_at + START_SECONDS
+            if self._silences >= MOST_SILENCES or starts_in_vain:
+                self._send_to_group(signal.SIGKILL)
 
-    def _start(self, *inherited: int) -> None:
+    def _time_limit(self) -> float:
+        return ANSWER_SECONDS if self._answers else FIRST_ANSWER_SECONDS
+
+    def _start(self) -> None:
+        self._start_with()
+
+    def _start_with(self, *inherited: int) -> None:
         self._port = free_port()
         with open(self._log, "ab") as log:
-            self._run(
-                home_files.command(self.name, self._home, LOOPBACK, self._port), log, *inherited
-            )
+            self._run(self.command(self._port), log, inherited)
 
     def _ended(self, status: int) -> None:
         self._answers, self._silences = False, 0
-        home_files.remove_address(self._home, self.name)
+        remove_address(self._home, self.name)
         super()._ended(status)
+
+    def _report_end(self, status: int) -> None:
+        complain(
+            "cli.service_ended",
+            name=self.name,
+            status=status,
+            seconds=self._wait,
+            file=str(self._log),
+        )
 
     def _cut_log(self) -> None:
         with contextlib.suppress(FileNotFoundError):
@@ -227,75 +178,106 @@ class Service(Watched):
                 os.truncate(self._log, 0)
 
 
-class Embedder(Service):
-    """The built-in model that turns texts into vectors."""
+class Embedder(Server):
+    """The built-in embedding model."""
 
     def __init__(self, home: Path) -> None:
-        super().__init__(home_files.EMBEDDER, home, nice=5)
+        super().__init__(EMBEDDER, home)
+
+    def command(self, port: int) -> tuple[str, ...]:
+        """Return the command that serves on a port."""
+        return embedder_command(LOOPBACK, port)
 
 
-class Chroma(Service):
+class Chroma(Server):
     """Chroma's server, alone on its folder."""
 
     def __init__(self, home: Path) -> None:
-        super().__init__(home_files.CHROMA, home, nice=5)
+        super().__init__(CHROMA, home)
         self._folder = home / "vectors"
-        self._kept: int | None = None
-        self._patience: float | None = None  # until when another process is waited for
+        self._inode: int | None = None
+        self._patient_until: float | None = None
 
-    def _look(self) -> None:
-        """Send away a Chroma whose folder was taken from under it: it answers, but will never write again."""
-        if self._answers and self._inode() != self._kept:
+    def command(self, port: int) -> tuple[str, ...]:
+        """Return the command that serves on a port."""
+        return chroma_command(self._folder, LOOPBACK, port)
+
+    def _check(self) -> None:
+        """End a Chroma whose folder was removed: it answers, but will never write again."""
+        if self._answers and self._current_inode() != self._inode:
             self.ask_to_leave()
         before = self._answers
-        super()._look()
+        super()._check()
         if self._answers and not before:
-            self._kept = self._inode()
+            self._inode = self._current_inode()
 
-    def _start(self, *inherited: int) -> None:
-        with open(self._home / "chroma.lock", "a+", encoding="ascii") as lock:
-            if not locked(lock):
-                lock.seek(0)
-                self._wait_for(lock.read().strip())
-                return
-            self._patience = None
-            lock.truncate(0)
-            super()._start(lock.fileno(), *inherited)
-            assert self._process is not None
-            lock.write(str(self._process.pid))
+    def _start(self) -> None:
+        file = self._home / "chroma.lock"
+        lock = try_lock(file, None)
+        if lock is None:
+            self._report_other(file.read_text("ascii").strip())
+            return
+        with lock:
+            self._patient_until = None
+            self._start_with(lock.fileno())
+            lock.write(str(self.pid))
 
-    def _wait_for(self, holder: str) -> None:
+    def _report_other(self, holder: str) -> None:
         now = time.monotonic()
-        if self._patience is None:
-            self._patience = now + LOCK_SECONDS
-        elif now > self._patience:
-            self._patience = math.inf
+        if self._patient_until is None:
+            self._patient_until = now + OTHER_CHROMA_SECONDS
+        elif now > self._patient_until:
+            self._patient_until = math.inf
             complain("cli.vectors_taken", folder=str(self._folder), pid=holder)
 
-    def _inode(self) -> int | None:
+    def _current_inode(self) -> int | None:
         try:
             return (self._folder / "chroma.sqlite3").stat().st_ino
         except OSError:
             return None
 
 
-def locked(lock: IO[str]) -> bool:
-    """Lock a file; tell whether that was possible."""
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+KINDS = {CHROMA: Chroma, EMBEDDER: Embedder, WORKER: DocumentWorker}
 
 
-def complain(key: str, **words: str | int | float) -> None:
-    """Tell whoever started the service, in a sentence, if the terminal is still there."""
-    with contextlib.suppress(OSError):
-        print(say(terminal_language(), key, words), file=sys.stderr, flush=True)
+class Helpers:
+    """All helpers of one home folder."""
+
+    def __init__(self) -> None:
+        self._running: dict[str, WatchedProcess] = {}
+
+    def follow(self, settings: Settings) -> None:
+        """Keep the helpers that the settings ask for; what runs already is not touched."""
+        wanted = kept_here(settings) if settings.helpers else ()
+        _end([self._running.pop(name) for name in KINDS if name in self._running.keys() - wanted])
+        for name in wanted:
+            if name not in self._running:
+                self._running[name] = KINDS[name](settings.home)
+
+    def tick(self) -> None:
+        """Start, check and replace them."""
+        for each in self._running.values():
+            each.tick()
+
+    def pids(self) -> set[int]:
+        """Return the helpers' process ids."""
+        return {each.pid for each in self._running.values() if each.pid is not None}
+
+    def end(self) -> None:
+        """End them all."""
+        _end(list(self._running.values()))
 
 
-def _answers(port: int, path: str, seconds: float) -> bool:
-    """Tell whether what listens on a port of this machine says that it is well."""
+def _end(processes: list[WatchedProcess]) -> None:
+    """End processes, all at once."""
+    for each in processes:
+        each.ask_to_leave()
+    for each in processes:
+        each.end()
+
+
+def _is_well(port: int, path: str, seconds: float) -> bool:
+    """Return whether what listens on a port of this machine answers a health check with 200."""
     request = f"GET {path} HTTP/1.1\r\nHost: {LOOPBACK}:{port}\r\nConnection: close\r\n\r\n"
     try:
         with socket.create_connection((LOOPBACK, port), seconds) as connection:

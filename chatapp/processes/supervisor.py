@@ -1,149 +1,214 @@
-"""Starts, watches and ends the helper processes. Standard library only.
+"""The parent of a service's processes. Standard library only: it must stay small and unpatched.
 
-    arbiter ──stdin──▶ chatapp.processes.supervisor ──▶ Chroma, embedder, document worker (chatapp/processes/helpers.py)
-            ◀─stdout──
+    python app.py             supervisor ─┬─ gunicorn's arbiter ── web workers
+                                          ├─ Chroma
+                                          ├─ embedder
+                                          └─ document worker ── a parser for each file
 
-The arbiter (gunicorn.conf.py) sends `start <address>` or `reload`, and gets one line of JSON back: what to show, or null
-after a failure whose reason has been printed by then. `resume` is for one that was started in the place of another: the
-helpers run, nothing is said. The end of stdin means leave, and so do SIGTERM and SIGINT. Nothing here may outlive the
-arbiter, however it ends, and a second service on the same home folder is refused.
+    gunicorn wsgi:app         arbiter ─┬─ web workers
+                                       └─ supervisor of the helpers alone ── Chroma, …
 
-This is a process of its own since an arbiter cannot do it: see the head of gunicorn.conf.py.
+    python -m chatapp helpers          supervisor of the helpers alone ── Chroma, …
+
+The supervisor holds the lock on the home folder, has `python -m chatapp prepare` run to its end
+before anything listens, starts what there should be and starts it again when it ends or hangs.
+SIGHUP reloads gunicorn and follows changed settings; SIGTERM, SIGINT and SIGQUIT end everything.
+All of these have handlers, since children would inherit ignored signals. Nothing outlives the
+supervisor, not even after SIGKILL: the kernel then ends its children.
 """
 
-import json
+import contextlib
 import os
-import select
 import signal
 import subprocess
 import sys
 import time
+from collections import deque
 from pathlib import Path
 from typing import IO
 
-from chatapp import home as home_files
-from chatapp.child import die_with_parent
-from chatapp.processes.helpers import Chroma, Embedder, Watched, Worker, complain, locked
+from chatapp.child import adopt_orphans, die_with_parent
+from chatapp.home import WEB, HomeTaken, remove_address, take_lock
+from chatapp.processes.helpers import Helpers
+from chatapp.processes.watched import complain
+from chatapp.processes.web_server import WebServer
 from chatapp.settings import Settings, SettingsError
 
 TICK_SECONDS = 0.25
-LOCK_SECONDS = 10  # how long a service that was killed may take to clear away
-LEAVE_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+END_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+FORWARDED_SIGNALS = (signal.SIGTTIN, signal.SIGTTOU, signal.SIGUSR1)
+INFORMATION_OPTIONS = {"-h", "--help", "-v", "--version", "--check-config", "--print-config"}
 
-SERVICES = {home_files.CHROMA: Chroma, home_files.EMBEDDER: Embedder}
+
+def run_service(options: list[str]) -> int:
+    """Run everything until a signal or gunicorn ends it; return the exit status."""
+    if INFORMATION_OPTIONS & set(options):
+        os.execv(sys.executable, [sys.executable, "-m", "gunicorn", *options, "wsgi:app"])
+    for number in END_SIGNALS:
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
+    settings = _settings()
+    address = _listening_address(options)
+    lock = lock_home(settings.home) if settings.helpers else None
+    remove_address(settings.home, WEB)  # a killed service left it
+    prepare(lock, "--greet", address)
+    return Supervisor(settings, WebServer(settings.home, tuple(options)), prepares=True).run()
+
+
+def run_helpers(parent: int | None, lock: int | None) -> int:
+    """Run the helpers alone, until a signal or the end of the parent, if one is named.
+
+    With an inherited lock the home is already prepared.
+    """
+    if parent is not None:
+        die_with_parent(signal.SIGTERM)
+    for number in END_SIGNALS:
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
+    settings = _settings()
+    held: IO[str] = lock_home(settings.home) if lock is None else open(lock, "a+")  # noqa: SIM115
+    os.set_inheritable(held.fileno(), False)
+    if lock is None:
+        prepare(held)
+    return Supervisor(settings, None, prepares=lock is None, parent=parent).run()
+
+
+class Supervisor:
+    """The main loop: signals, gunicorn if it is ours, the helpers."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        web: WebServer | None,
+        *,
+        prepares: bool,
+        parent: int | None = None,
+    ) -> None:
+        self._home = settings.home
+        self._web = web
+        self._prepares = prepares
+        self._parent = parent
+        self._helpers = Helpers()
+        self._helpers.follow(settings)
+        self._signals: deque[int] = deque()
+        self._leaving = False
+
+    def run(self) -> int:
+        """Run until everything has ended."""
+        for number in (*END_SIGNALS, *FORWARDED_SIGNALS, signal.SIGHUP):
+            signal.signal(number, lambda number, _: self._signals.append(number))
+        adopt_orphans()
+        status = 0
+        try:
+            while not self._has_left():
+                self._tick()
+                time.sleep(TICK_SECONDS)
+                while self._signals:
+                    self._handle(self._signals.popleft())
+                status = (self._web.exit_status or 0) if self._web is not None else 0
+        finally:
+            self._helpers.end()
+            if self._web is not None:
+                remove_address(self._home, WEB)
+        return status
+
+    def _tick(self) -> None:
+        if self._web is not None and not self._leaving:
+            self._web.tick()
+        self._helpers.tick()
+        self._reap_orphans()
+
+    def _has_left(self) -> bool:
+        if self._web is None:
+            return self._leaving or self._parent not in (None, os.getppid())
+        return self._web.exit_status is not None or (self._leaving and self._web.has_left())
+
+    def _handle(self, number: int) -> None:
+        if number in END_SIGNALS:
+            self._leaving = True
+            if self._web is not None:
+                self._web.leave(number)
+        elif number == signal.SIGHUP:
+            self._reload()
+        elif self._web is not None:
+            self._web.send(number)
+
+    def _reload(self) -> None:
+        """Prepare for what a new version may bring; reload gunicorn; follow the settings."""
+        try:
+            if self._prepares:
+                prepare(None)
+            settings = Settings.from_env()
+        except (SystemExit, SettingsError) as fault:
+            if isinstance(fault, SettingsError):
+                print(fault, file=sys.stderr, flush=True)
+            complain("cli.reload_failed")
+            return
+        if self._web is not None:
+            self._web.send(signal.SIGHUP)
+        self._helpers.follow(settings)
+
+    def _reap_orphans(self) -> None:
+        """Take the exit statuses of processes that became ours, as PID 1 has to."""
+        if sys.platform != "linux":
+            return
+        own = self._helpers.pids() | ({self._web.pid} if self._web is not None else set())
+        with contextlib.suppress(ChildProcessError):
+            while ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+                if ended.si_pid in own:
+                    return  # its exit status is wanted in the next round
+                os.waitpid(ended.si_pid, 0)
+
+
+def lock_home(home: Path) -> IO[str]:
+    """Lock the home folder; exit with a sentence if it cannot be used."""
+    try:
+        return take_lock(home)
+    except HomeTaken as taken:
+        complain("cli.home_taken", home=str(home), pid=taken.pid)
+    except OSError:
+        complain("cli.home_unwritable", home=str(home))
+    sys.exit(1)
+
+
+def prepare(lock: IO[str] | None, *options: str) -> None:
+    """Migrate and so on, in a process of its own; exit if it fails, which has said why."""
+    done = subprocess.run(
+        [sys.executable, "-m", "chatapp", "prepare", *options],
+        stdin=subprocess.DEVNULL,
+        pass_fds=() if lock is None else (lock.fileno(),),
+        process_group=0,
+        check=False,
+    )
+    if done.returncode != 0:
+        sys.exit(1)
+
+
+def _settings() -> Settings:
+    try:
+        return Settings.from_env()
+    except SettingsError as fault:
+        sys.exit(str(fault))
+
+
+def _listening_address(options: list[str]) -> str:
+    """Return where gunicorn will listen; exit if it cannot, with the reason printed."""
+    command = [sys.executable, "-m", "chatapp.processes.listening", *options]
+    done = subprocess.run(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+        process_group=0,
+        check=False,
+    )
+    if done.returncode != 0:
+        sys.exit(done.returncode)
+    return done.stdout.strip()
 
 
 def main() -> int:
-    """Serve the arbiter until it ends."""
-    die_with_parent(signal.SIGTERM)
-    try:
-        home = Settings.from_env().home
-    except SettingsError as fault:
-        sys.exit(str(fault))
-    lock = take_home(home)
-    if lock is None:
-        return 1
-    kept: dict[str, Watched] = {}
-    for number in LEAVE_SIGNALS:
-        signal.signal(
-            number, lambda *_: sys.exit()
-        )  # a handler: an ignored signal would be inherited
-    try:
-        serve(kept)
-    finally:
-        for number in LEAVE_SIGNALS:
-            signal.signal(number, lambda *_: None)
-        end(list(kept.values()))
-        home_files.remove_address(home, home_files.WEB)
-        lock.close()
-    return 0
-
-
-def serve(kept: dict[str, Watched]) -> None:
-    """Answer the arbiter's requests and look after the helpers, until the arbiter has gone."""
-    pending = b""
-    while True:
-        if select.select([sys.stdin], [], [], TICK_SECONDS)[0]:
-            piece = os.read(sys.stdin.fileno(), 4096)
-            if not piece:
-                return
-            *requests, pending = (pending + piece).split(b"\n")
-            for request in requests:
-                obey(kept, *request.decode().split())
-        for each in kept.values():
-            each.look()
-
-
-def obey(kept: dict[str, Watched], verb: str, address: str = "") -> None:
-    """Do what the arbiter asks for. Helpers run once everything is prepared."""
-    if verb == "start":  # a service that was killed could not take its address away
-        home_files.remove_address(Settings.from_env().home, home_files.WEB)
-    if verb != "resume":
-        shown = prepare(verb, address)
-        print(json.dumps(shown), flush=True)
-        if shown is None:
-            return
-    keep(kept, Settings.from_env())
-
-
-def keep(kept: dict[str, Watched], settings: Settings) -> None:
-    """Keep the helpers that the settings ask for: what runs already is not touched."""
-    wanted = home_files.kept_here(settings)
-    end([kept.pop(name) for name in SERVICES if name in kept and name not in wanted])
-    for name in wanted:
-        if name not in kept:
-            kept[name] = SERVICES[name](settings.home)
-    kept.setdefault("worker", Worker(settings.home))
-
-
-def end(those: list[Watched]) -> None:
-    """End helpers, all at once."""
-    for each in those:
-        each.ask_to_leave()
-    for each in those:
-        each.end()
-
-
-def prepare(verb: str, address: str = "") -> str | None:
-    """Migrate and so on, in a process of its own; return what to show, None where it failed and has said why."""
-    command = [sys.executable, "-m", "chatapp", "prepare"]
-    if verb == "start":
-        command += ["--greet", address]
-    done = subprocess.run(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, encoding="utf-8", check=False
-    )
-    return done.stdout if done.returncode == 0 else None
-
-
-def take_home(home: Path) -> IO[str] | None:
-    """Lock the home folder for this service; None, with the reason printed, where another holds it."""
-    try:
-        home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = open(home / "lock", "a+", encoding="ascii")  # noqa: SIM115  it is held until we end
-    except OSError:
-        complain("cli.home_unwritable", home=str(home))
-        return None
-    own = str(os.getppid())  # whoever wants to end the service ends the arbiter
-    deadline = time.monotonic() + LOCK_SECONDS
-    while not locked(lock):
-        lock.seek(0)
-        holder = lock.read().strip()
-        if (holder != own and _runs(holder)) or time.monotonic() > deadline:
-            complain("cli.home_taken", home=str(home), pid=holder)
-            return None
-        time.sleep(TICK_SECONDS)
-    lock.truncate(0)
-    lock.write(own)
-    lock.flush()
-    return lock
-
-
-def _runs(pid: str) -> bool:
-    return (
-        pid.isdigit() and (Path("/proc") / pid).exists()
-        if sys.platform == "linux"
-        else pid.isdigit()
-    )
+    """`python -m chatapp.processes.supervisor [PARENT LOCK]`: the helpers alone."""
+    parent, lock = map(int, sys.argv[1:]) if sys.argv[1:] else (None, None)
+    return run_helpers(parent, lock)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
-"""`python -m chatapp.processes.worker`: reads and embeds the files that wait, and leaves when there has been nothing to do.
+"""`python -m chatapp.processes.worker`: reads, indexes and embeds waiting files; leaves when idle.
 
-Any number may run, here or on other machines with the same database and folder: files are claimed, and whoever is killed
-loses its claim within a minute. No gevent here; every file is parsed in a child process with limits. This process alone
-writes to Chroma.
+Any number may run, here or on other machines with the same database and folder: files are claimed,
+and the claim of a killed worker expires within a minute. No gevent here; every file is parsed in a
+child process with limits. Only this process writes to Chroma. `--heartbeat FD` names the pipe for
+signs of life (heartbeat.py).
 """
 
 import logging
@@ -12,12 +13,13 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Callable
 from types import FrameType
 
 from chatapp import logs
-from chatapp.child import OwnService
+from chatapp.child import OwnHelper, embedder_command
 from chatapp.errors import DatabaseBusy
-from chatapp.home import CHROMA, EMBEDDER, command, url
+from chatapp.home import CHROMA, url
 from chatapp.knowledge.chroma import VectorIndex
 from chatapp.knowledge.embedders import configured_embedder
 from chatapp.knowledge.ingest.chroma_sync import ChromaSync
@@ -29,6 +31,7 @@ from chatapp.knowledge.ingest.remove import Remover
 from chatapp.knowledge.ingest.sandbox import parse_limited
 from chatapp.knowledge.reindex import delete_all_stale_vectors, finish_reindex, queue_missing
 from chatapp.knowledge.search.lexical import index_for
+from chatapp.processes.heartbeat import Heartbeat
 from chatapp.settings import Settings
 from chatapp.storage.database import open_database
 
@@ -37,21 +40,20 @@ log = logging.getLogger("chatapp.processes.worker")
 HOST = socket.gethostname()
 IDLE_SECONDS = 30
 POLL_SECONDS = 0.25
-QUIET_SECONDS = 1  # between two looks for anything but files, where there was nothing else to do
-SYNC_SECONDS = 5  # between two looks at Chroma while files wait
+QUIET_SECONDS = 1  # between two checks for other work than files, when there was none
+SYNC_SECONDS = 5  # between two updates of Chroma while files wait
 NICENESS = 10
 
 
 class Worker:
-    """One process's loop."""
+    """The loop of one process."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, heartbeat: Heartbeat) -> None:
+        self._heartbeat = heartbeat
         self._database = open_database(settings.sql_url)
         index = index_for(self._database.sqlite)
         self._originals = Originals(settings.home / "originals", settings.upload_bytes)
-        self._own_embedder = OwnService(
-            lambda host, port: command(EMBEDDER, settings.home, host, port)
-        )
+        self._own_embedder = OwnHelper(embedder_command)
         self._embedder = configured_embedder(settings, self._own_embedder)
         self._sync = ChromaSync(
             self._database, VectorIndex(lambda: url(settings, CHROMA), settings.ca_file)
@@ -63,24 +65,38 @@ class Worker:
             self._database,
             index,
             self._originals,
-            lambda path, name, heartbeat: parse_limited(path, name, settings, heartbeat),
-            lambda: self._leaving,
+            lambda path, name, beat: parse_limited(path, name, settings, self._progress(beat)),
+            self._is_leaving,
             embeds=self._embedder is not None,
         )
-        self._embedding = Embedding(self._database, self._embedder, lambda: self._leaving)
+        self._embedding = Embedding(self._database, self._embedder, self._is_leaving)
         self._owner = f"{HOST}:{os.getpid()}:{secrets.token_hex(4)}"
         self._leaving = False
 
     def leave(self, _number: int = 0, _frame: FrameType | None = None) -> None:
-        """End soon: what is being read goes back to the queue."""
+        """End soon: the file in work goes back to the queue."""
         self._leaving = True
 
+    def _is_leaving(self) -> bool:
+        """Return whether to end; called between all steps of long work."""
+        self._heartbeat.progress()
+        return self._leaving
+
+    def _progress(self, beat: Callable[[], None]) -> Callable[[], None]:
+        """Add a sign of progress to what is called while a child parses."""
+
+        def both() -> None:
+            self._heartbeat.progress()
+            beat()
+
+        return both
+
     def run(self, idle_seconds: float = IDLE_SECONDS) -> None:
-        """Work until asked to leave, or until there was nothing to do for a while."""
+        """Work until told to leave, or until idle for so long."""
         self._originals.delete_abandoned()
         self._take_up()
         idle_since = time.monotonic()
-        while not self._leaving and time.monotonic() - idle_since < idle_seconds:
+        while not self._is_leaving() and time.monotonic() - idle_since < idle_seconds:
             try:
                 worked = self._step()
             except DatabaseBusy:
@@ -94,7 +110,7 @@ class Worker:
         self._database.close()
 
     def _take_up(self) -> None:
-        """Take up at once what a worker of this machine left when it was killed, and what was read without an embedder."""
+        """Queue again what a killed worker of this machine had claimed, or none could embed."""
         if self._database.sqlite:  # then all workers are on this machine
             write_with_retry(self._database, lambda t: release_dead_leases(t, HOST))
         embedder = self._embedder
@@ -131,11 +147,14 @@ class Worker:
 
 def main() -> int:
     """Run one worker in the foreground."""
+    arguments = sys.argv[1:]
+    descriptor = int(arguments[1]) if arguments[:1] == ["--heartbeat"] else None
+    heartbeat = Heartbeat(descriptor)
     settings = Settings.from_env()
     logs.set_up(settings.log_level)
     if os.nice(0) < NICENESS:
         os.nice(NICENESS - os.nice(0))
-    worker = Worker(settings)
+    worker = Worker(settings, heartbeat)
     signal.signal(signal.SIGTERM, worker.leave)
     signal.signal(signal.SIGINT, worker.leave)
     worker.run()

@@ -9,8 +9,9 @@ from flask import current_app, jsonify
 from flask_openapi3 import APIBlueprint, OpenAPI
 from sqlalchemy import text
 
-from chatapp.home import HEALTH_PATHS, expected, helpers_run, url
+from chatapp.home import helpers_run, url
 from chatapp.knowledge.json_client import ErrorStatus, JsonClient, Unreachable
+from chatapp.processes.helpers import HEALTH_PATHS, expected
 from chatapp.settings import Settings
 from chatapp.web.openapi import describe
 from chatapp.web.services import services
@@ -32,8 +33,9 @@ def readyz() -> Any:
 
     Without the helpers answers go on, and documents are found by keyword.
     """
-    missing = [] if helpers_run(services().settings.home) else ["helpers"]
-    missing += _unhealthy(services().settings)
+    settings = services().settings
+    missing = ["helpers"] if settings.helpers and not helpers_run(settings.home) else []
+    missing += _unhealthy(settings)
     try:
         services().database.read(lambda t: t.execute(text("SELECT 1 FROM users")) and None)
     except Exception:

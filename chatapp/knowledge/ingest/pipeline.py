@@ -9,7 +9,6 @@ be parsed. A repeated step first deletes what an earlier attempt left.
 """
 
 import logging
-import os
 import time
 from collections.abc import Callable, Sequence
 from itertools import islice
@@ -18,6 +17,7 @@ from pathlib import Path
 from sqlalchemy import ColumnElement, and_, case, delete, exists, insert, or_, select, update
 from sqlalchemy.orm import Session
 
+from chatapp.child import is_running
 from chatapp.errors import ChatAppError, DatabaseBusy, UnreadableFile
 from chatapp.knowledge.formats.document import Document
 from chatapp.knowledge.ingest.chunking import Row, chunk_rows, chunk_spans
@@ -198,23 +198,13 @@ def release_dead_leases(t: Session, host: str) -> None:
         )
     ).all():
         pid = (owner or "").split(":")[1]
-        if pid.isdigit() and not _runs(int(pid)):
+        if pid.isdigit() and not is_running(int(pid)):
             free = (
                 update(File)
                 .where(File.lease_owner == owner)
                 .values(lease_owner=None, lease_until=None)
             )
             t.execute(free.execution_options(synchronize_session=False))
-
-
-def _runs(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _lease(t: Session, owner: str) -> Job | None:

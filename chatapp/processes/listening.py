@@ -1,0 +1,70 @@
+"""Where gunicorn will listen, and refusals of addresses that it cannot have.
+
+`python -m chatapp.processes.listening OPTION…` checks gunicorn's options and prints the first
+address: `python app.py` has to know it before anything starts, and must not import gunicorn.
+"""
+
+import errno
+import socket
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from chatapp.home import running, url_of
+from chatapp.i18n import say
+from chatapp.settings import Settings, inherits_sockets, terminal_language
+
+
+def main() -> None:
+    """Print where gunicorn will listen with these options."""
+    from gunicorn.app.wsgiapp import WSGIApplication
+
+    cfg = WSGIApplication().cfg
+    if cfg.daemon:
+        sys.exit(say(terminal_language(), "cli.daemon_refused"))
+    refuse_taken(cfg, Settings.from_env().home)
+    print(shown(cfg.address[0]))
+
+
+def refuse_taken(cfg: Any, home: Path) -> None:
+    """Exit with a sentence if an address of gunicorn's configuration cannot be had.
+
+    gunicorn itself would try five times, with tracebacks.
+    """
+    if cfg.reuse_port or inherits_sockets():
+        return
+    addresses: Sequence[Any] = cfg.address
+    for address in addresses:
+        if not isinstance(address, tuple):
+            continue
+        family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(address)
+            except PermissionError:
+                _refuse("cli.port_not_allowed", address)
+            except OSError as fault:
+                if fault.errno == errno.EADDRINUSE:
+                    ours = (running(home) or "").endswith(f":{address[1]}")
+                    _refuse("cli.runs_already" if ours else "cli.port_taken", address)
+                _refuse("cli.address_unknown", address)
+
+
+def shown(address: Any) -> str:
+    """Return an address of gunicorn's as "host:port" or "unix:path"."""
+    if not isinstance(address, tuple):
+        return f"unix:{address}"
+    return f"[{address[0]}]:{address[1]}" if ":" in address[0] else f"{address[0]}:{address[1]}"
+
+
+def _refuse(key: str, address: tuple[str, int]) -> None:
+    host, port = address[:2]
+    other = f"{host}:{port + 1 if port >= 1024 else 8000}"
+    params = {"host": host, "port": port, "other": other, "url": url_of(shown(address))}
+    sys.exit(say(terminal_language(), key, params))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+"""gunicorn under `python app.py`. Standard library only.
+
+Not noticed here: an arbiter that hangs. Its workers serve on, and a hung worker is the arbiter's
+business (its `timeout`); when the service ends, a hung arbiter is killed.
+"""
+
+import contextlib
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+from chatapp.home import WEB, has_greeting, remove_address
+from chatapp.processes.watched import WatchedProcess
+from chatapp.settings import web_environ
+
+GRACE_SECONDS = 35  # gunicorn.conf.py lets its workers have 30
+QUICK_SECONDS = 5  # after SIGINT or SIGQUIT workers save their answers and end
+GROUP_TICK_SECONDS = 0.05
+
+
+class WebServer(WatchedProcess):
+    """gunicorn: its arbiter is watched here, and watches its workers itself."""
+
+    dies_by = signal.SIGQUIT  # its workers save their answers, and it ends within seconds
+
+    def __init__(self, home: Path, options: tuple[str, ...]) -> None:
+        super().__init__("gunicorn", home)
+        self._options = options
+        self.exit_status: int | None = None  # set when it has ended by itself
+        self._leave_at: float | None = None
+
+    def leave(self, number: int) -> None:
+        """Hand a signal on that ends it, and set how long it may take."""
+        seconds = GRACE_SECONDS if number == signal.SIGTERM else QUICK_SECONDS
+        limit = time.monotonic() + seconds
+        self._leave_at = limit if self._leave_at is None else min(limit, self._leave_at)
+        self.send(number)
+
+    def has_left(self) -> bool:
+        """Return whether it has ended after `leave`; kill it when its time is over."""
+        if self._process is None:
+            return True
+        if self._process.poll() is not None:
+            self._end_group()
+            return True
+        if self._leave_at is not None and time.monotonic() > self._leave_at:
+            self._send_to_group(signal.SIGKILL)
+        return False
+
+    def _start(self) -> None:
+        command = (sys.executable, "-m", "gunicorn", *self._options, "wsgi:app")
+        self._run(command, environ=web_environ())
+
+    def _ended(self, status: int) -> None:
+        """Start it again if it was killed; an end of its own is the end of the service."""
+        self._end_group()
+        remove_address(self._home, WEB)
+        if status >= 0 or has_greeting(self._home):
+            self.exit_status = status if status >= 0 else 128 - status
+            self._start_at = float("inf")
+        else:
+            super()._ended(status)
+
+    def _end_group(self) -> None:
+        """End workers whose arbiter has gone: they would hold the port and their answers."""
+        assert self._process is not None
+        group = self._process.pid
+        for number, seconds in ((signal.SIGQUIT, QUICK_SECONDS), (signal.SIGKILL, 1)):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(group, number)
+                deadline = time.monotonic() + seconds
+                while time.monotonic() < deadline:
+                    reap_group(group)
+                    os.killpg(group, 0)
+                    time.sleep(GROUP_TICK_SECONDS)
+
+
+def reap_group(group: int) -> None:
+    """Take the exit statuses of a group's processes that became ours."""
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-group, os.WNOHANG)[0]:
+            pass
