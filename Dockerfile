@@ -38,4 +38,4 @@ HEALTHCHECK --interval=30s --timeout=5s --start-period=60s \
     CMD ["python", "-c", "import http.client as h; \
         c = h.HTTPConnection('127.0.0.1', 8000, timeout=4); c.request('GET', '/readyz'); \
         exit(c.getresponse().status != 200)"]
-CMD ["python", "-m", "gunicorn"]
+CMD ["python", "app.py"]

@@ -131,8 +131,7 @@ def on_exit(server: Any) -> None:
         deadline = time.monotonic() + HELPERS_SECONDS
         while _is_child(server.helpers) and time.monotonic() < deadline:
             time.sleep(0.02)
-    if not is_watched():
-        remove_address(SETTINGS.home, WEB)
+    remove_address(SETTINGS.home, WEB)
 
 
 def _prepare(lock: IO[str] | None, *options: str) -> bool:

@@ -26,7 +26,7 @@ WORDS = 1_000_000  # more than a run takes: the answers are cut off at the end
 POLL_SECONDS = 0.25
 REPORT_SECONDS = 15
 FOUND = ("embedding", "ready")  # states in which keyword search finds a file
-KINDS = ("web", "document worker", "embedder", "chroma", "keeper", "arbiter")
+KINDS = ("web", "document worker", "embedder", "chroma", "supervisor", "arbiter")
 BACKGROUND = ("document worker", "embedder", "chroma")
 CALM_SHARE = 0.05  # of a core; below this the background is idle
 CHUNKS_A_PAGE = 2
@@ -148,9 +148,9 @@ def _run(
 
 @contextmanager
 def _phase(name: str, meter: CpuMeter, phases: list[_Phase]) -> Iterator[None]:
-    before, start = meter.look(), time.monotonic()
+    before, start = meter.read(), time.monotonic()
     yield
-    end, after = time.monotonic(), meter.look()
+    end, after = time.monotonic(), meter.read()
     phases.append(
         _Phase(name, start, end, {kind: after[kind] - before.get(kind, 0.0) for kind in after})
     )
@@ -177,7 +177,7 @@ def _ingest(size: Size, running: Service, meter: CpuMeter, paths: Sequence[Path]
         if time.monotonic() > report:
             say(f"after {time.monotonic() - files.began:.0f} s the files are: {', '.join(states)}")
             report += REPORT_SECONDS
-        meter.look()
+        meter.read()
         time.sleep(POLL_SECONDS)
     _vectors(running, base, files)
     while files.ready and not files.done and time.monotonic() < end:
@@ -218,9 +218,9 @@ def _vectors(running: Service, base: str, files: _Files) -> str:
 
 
 def _is_calm(meter: CpuMeter) -> bool:
-    before = meter.look()
+    before = meter.read()
     time.sleep(1)
-    after = meter.look()
+    after = meter.read()
     return sum(after.get(kind, 0.0) - before.get(kind, 0.0) for kind in BACKGROUND) < CALM_SHARE
 
 

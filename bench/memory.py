@@ -22,7 +22,7 @@ from bench.tables import Cell, Table, say
 from tests.support.service import Service
 
 ROOT = Path(__file__).parent.parent
-KINDS = ("web", "document worker", "embedder", "chroma", "keeper", "arbiter")
+KINDS = ("web", "document worker", "embedder", "chroma", "supervisor", "arbiter")
 LEAVES = "document worker"  # when it has had nothing to do for half a minute
 WAIT_SECONDS = 90
 COME_BACK_SECONDS = 1.0

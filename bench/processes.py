@@ -1,4 +1,4 @@
-"""Processes: those of a service with their memory and CPU time, as Linux tells them, and helpers of our own that end with us."""
+"""Processes of a service with their memory and CPU time (Linux), and processes of the benchmarks."""
 
 import contextlib
 import os
@@ -14,17 +14,18 @@ from pathlib import Path
 from typing import IO
 
 from bench.tables import Skipped
-from tests.support.service import Service
+from tests.support.service import APP, Service
 
 ROOT = Path(__file__).parent.parent
 PROC = Path("/proc")
 TICKS = os.sysconf("SC_CLK_TCK")
-CPU_CLOCK = 2  # CPUCLOCK_SCHED: how clock_getcpuclockid(3) makes a clock of a process's number
+CPU_CLOCK = 2  # CPUCLOCK_SCHED, see clock_getcpuclockid(3)
 MB = 1024 * 1024
 END_SECONDS = 5
-# What a process is, by what its command holds; the first that fits. A process that fits none is what its parent is.
+# Kinds by a part of the command line, the first match; without one it is the parent's kind.
 KINDS = (
-    ("chatapp.processes.supervisor", "keeper"),
+    ("app.py", "supervisor"),
+    ("chatapp.processes.supervisor", "supervisor"),
     ("chatapp.processes.worker", "document worker"),
     ("chatapp.processes.embedder", "embedder"),
     ("chroma", "chroma"),
@@ -32,10 +33,8 @@ KINDS = (
 )
 ARBITER = "arbiter"
 WAITING = "web, waiting for a core"
-REPLACED = (
-    "arbiter",
-    "keeper",
-)  # whose dead children were processes of other kinds, so their time is not theirs
+# Their dead children were processes of other kinds, so that time is not theirs.
+REPLACED = ("arbiter", "supervisor")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +55,11 @@ def require_linux() -> None:
 
 
 def family(root: int) -> list[Process]:
-    """Return a service's processes: the arbiter and all below it, parents before children."""
+    """Return a service's processes: the first and all below it, parents before children."""
     rows = dict(_rows())
     if root not in rows:
         return []
-    found = [Process(root, ARBITER, root, *rows[root][1:])]
+    found = [Process(root, _kind(root, ""), root, *rows[root][1:])]
     for above in found:
         for pid in [child for child, row in rows.items() if row[0] == above.pid]:
             kind = _kind(pid, above.kind)
@@ -71,7 +70,7 @@ def family(root: int) -> list[Process]:
 
 
 def memory(root: int) -> dict[str, float]:
-    """Return the memory of a service by kind of process: MB of PSS, in which shared pages count by share."""
+    """Return the memory of a service by kind of process: MB of PSS."""
     sizes: dict[str, float] = {}
     for process in family(root):
         with contextlib.suppress(OSError):  # it has just ended
@@ -88,7 +87,7 @@ def pss(pid: int) -> float:
 
 
 def peak(pid: int) -> float:
-    """Return the most memory that a process has held since it began or since `reset_peak`, in MB (RSS)."""
+    """Return the most memory of a process since its start or `reset_peak`: MB of RSS."""
     for line in (PROC / str(pid) / "status").read_text().splitlines():
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) * 1024 / MB
@@ -96,20 +95,20 @@ def peak(pid: int) -> float:
 
 
 def reset_peak(pid: int) -> None:
-    """Count the peak anew."""
+    """Reset the peak."""
     (PROC / str(pid) / "clear_refs").write_text("5")
 
 
 class CpuMeter:
-    """CPU seconds by kind of process. What a process used after the last look before its end is not seen."""
+    """CPU seconds by kind of process; time after the last `read` of a process is lost."""
 
     def __init__(self, root: int, **others: int) -> None:
         self._root = root
         self._others = others  # kind: process
         self._seen: dict[tuple[str, int], float] = {}
 
-    def look(self) -> dict[str, float]:
-        """Return the seconds used so far; and under WAITING, how long web workers were ready to run but others had the cores."""
+    def read(self) -> dict[str, float]:
+        """Return the seconds used so far; under WAITING, how long web workers waited for a core."""
         now: dict[tuple[str, int], float] = {}
         for process in family(self._root):
             key = process.kind, process.leader
@@ -132,12 +131,12 @@ class CpuMeter:
 
 @contextmanager
 def service(workers: int, variables: Mapping[str, str]) -> Iterator[Service]:
-    """The product as `make run` starts it, on a free port and an empty home; it ends at once, live answers or not."""
+    """The product as `make run` starts it, on a free port and an empty home."""
     with ExitStack() as stack:
         home = stack.enter_context(
             tempfile.TemporaryDirectory(prefix="chatapp-bench-", ignore_cleanup_errors=True)
         )
-        made = Service(Path(home), workers=workers)
+        made = Service(Path(home), workers=workers, command=APP)
         made.environ.update(variables)
         stack.push(made)
         stack.callback(_end, made)
@@ -149,7 +148,7 @@ def service(workers: int, variables: Mapping[str, str]) -> Iterator[Service]:
 def helper(
     module: str, *arguments: str, **variables: str
 ) -> Iterator[tuple[subprocess.Popen[str], IO[str]]]:
-    """A process of this package, and what it says. It leaves when its stdin ends, so also when we are killed."""
+    """A process of this package and its output. It ends when its stdin does: also after a kill."""
     process = subprocess.Popen(
         [sys.executable, "-m", f"bench.{module}", *arguments],
         cwd=ROOT,
@@ -157,7 +156,7 @@ def helper(
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        start_new_session=True,  # Ctrl-C is for us, who end it
+        start_new_session=True,  # Ctrl-C reaches this process alone
     )
     assert process.stdin is not None and process.stdout is not None
     try:
@@ -173,7 +172,7 @@ def helper(
 
 
 def _end(running: Service) -> None:
-    """End a service, and see that what it had started is gone too: that leaves by itself, a moment later."""
+    """End a service, and kill what is left of it."""
     left = [process.pid for process in family(running.process.pid)] if running.process else []
     running.end(signal.SIGINT)  # SIGTERM would let answers end first
     deadline = time.monotonic() + END_SECONDS
@@ -187,7 +186,7 @@ def _end(running: Service) -> None:
 
 
 def _serves(pid: int, home: Path) -> bool:
-    """Say whether a process runs and belongs to a home folder: numbers of processes are used again."""
+    """Return whether a process runs and belongs to a home folder: ids are reused."""
     try:
         return f"CHATAPP_HOME={home}\0".encode() in (PROC / str(pid) / "environ").read_bytes()
     except OSError:
@@ -207,7 +206,7 @@ def _rows() -> Iterator[tuple[int, tuple[int, float, float]]]:
 
 
 def _precise(pid: int, ticks: float) -> float:
-    """Return a process's CPU seconds by its own clock, to the nanosecond, or those counted in ticks where it has just ended."""
+    """Return a process's CPU seconds by its own clock; those in ticks if it has just ended."""
     try:
         return time.clock_gettime(~pid << 3 | CPU_CLOCK)
     except OSError:
@@ -215,7 +214,7 @@ def _precise(pid: int, ticks: float) -> float:
 
 
 def _waited(pid: int) -> float:
-    """Return the seconds a process's main thread has waited for a core; 0 where the kernel does not count them."""
+    """Return how long a main thread has waited for a core; 0 if the kernel does not count."""
     try:
         return int((PROC / str(pid) / "schedstat").read_text().split()[1]) / 1e9
     except (OSError, IndexError):
@@ -229,4 +228,5 @@ def _kind(pid: int, parent: str) -> str:
         )
     except OSError:
         return parent
-    return next((kind for sign, kind in KINDS if sign in command), parent)
+    kind = next((kind for sign, kind in KINDS if sign in command), parent or ARBITER)
+    return ARBITER if kind == "web" and parent in ("", "supervisor") else kind

@@ -94,12 +94,12 @@ class Field:
         )
         with generator(self._file) as reading:
             meter = CpuMeter(found.pid or 0, model=self._model_pid, generator=reading.pid)
-            before = meter.look()
+            before = meter.read()
             reading.begin([group], load.most_seconds)
             reading.wait("ended")
             until = time.monotonic()
             time.sleep(load.after_seconds)
-            after = meter.look()
+            after = meter.read()
             seen = reading.end()["all"]
         spent = {
             kind: seconds - before.get(kind, 0.0)
@@ -139,7 +139,7 @@ def _wait_until_calm(pid: int) -> None:
 
 
 def _spent(meter: CpuMeter) -> float:
-    return sum(seconds for kind, seconds in meter.look().items() if kind != WAITING)
+    return sum(seconds for kind, seconds in meter.read().items() if kind != WAITING)
 
 
 def _fresh_peak(worker: int | None) -> float:

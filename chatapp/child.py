@@ -1,4 +1,4 @@
-"""Child processes: end with the parent, a free port, what is needed to start Chroma and the embedder.
+"""Child processes: end with the parent, free ports, commands of Chroma and the embedder.
 
 Standard library only.
 """

@@ -1,14 +1,18 @@
-"""`python -m chatapp.processes.embedder HOST:PORT [FOLDER]`: the built-in embedder, a small server that speaks OpenAI's protocol.
+"""The built-in embedder, a small server with OpenAI's protocol.
+
+    python -m chatapp.processes.embedder HOST:PORT [FOLDER]
 
     POST /v1/embeddings   {"model", "input": text or [texts], "encoding_format": "base64" or "float"}
     GET  /healthz
 
-A process of its own, so that all others share one copy of the model and no native code runs in a web process. The model
-is loaded at the first request: until then this weighs little, so nothing but the standard library is imported before.
+A process of its own, so that all others share one copy of the model and no native code runs in a
+web process. The model is loaded at the first request; until then only the standard library is
+imported, to save memory.
 
-Texts are computed one at a time. Batches of this model are no faster on a few cores, and its 8-bit arithmetic scales by
-the largest number of a batch: a text's vector would depend on its neighbours. A question (a request with a single text)
-never waits for a batch, and threads that bring batches yield to everybody else.
+Texts are computed one at a time. Batches of this model are no faster on a few cores, and its 8-bit
+arithmetic scales by the largest number of a batch: a text's vector would depend on its neighbours.
+A question (a request with a single text) never waits for a batch, and threads that compute batches
+run at a lower priority.
 """
 
 import base64
@@ -26,8 +30,8 @@ from typing import Any
 
 from chatapp.home import MODEL_FOLDER
 
-MOST_TOKENS = 256  # of a text; the rest is not looked at
-MOST_CHARACTERS = 16 * 1024  # of a text that are looked at for tokens
+MOST_TOKENS = 256  # of a text; the rest is ignored
+MOST_CHARACTERS = 16 * 1024  # of a text that are tokenised
 MOST_TEXTS = 256  # of a request
 MOST_BYTES = 32 * 1024 * 1024  # of a request
 IDLE_SECONDS = 600  # for a connection without requests
@@ -35,11 +39,11 @@ BATCH_NICENESS = 10
 
 
 class ModelError(Exception):
-    """There is no model, or it is not the one that it says it is."""
+    """The model is missing or differs from its description."""
 
 
-class Wrong(Exception):
-    """The request cannot be answered; the status says in which way, the message to whom it may concern."""
+class RequestError(Exception):
+    """The request is refused with a status and a message."""
 
     def __init__(self, status: HTTPStatus, message: str) -> None:
         super().__init__(message)
@@ -47,7 +51,7 @@ class Wrong(Exception):
 
 
 class Model:
-    """The model of a folder, as set-up has made it. Calls may come from many threads."""
+    """The model in a folder, as set-up made it. Thread-safe."""
 
     def __init__(self, folder: Path) -> None:
         described = json.loads((folder / "model.json").read_text("utf-8"))
@@ -58,21 +62,20 @@ class Model:
         self._session, self._tokenizer = _load(folder)
 
     def embed(self, texts: Sequence[str]) -> list[bytes]:
-        """Return one vector for each text, as little-endian float32 of length 1."""
+        """Return one vector for each text: little-endian float32, normalised."""
         if len(texts) == 1:
             return [self._vector(texts[0])]
         made = []
         for text in texts:
-            with self._lock:  # one core is enough for all batches together
+            with self._lock:  # all batches together get one core
                 made.append(self._vector(text))
         return made
 
     def _vector(self, text: str) -> bytes:
         import numpy
 
-        clean = (
-            text[:MOST_CHARACTERS].encode("utf-8", "replace").decode()
-        )  # half of a surrogate pair is no text
+        # A lone surrogate is not encodable.
+        clean = text[:MOST_CHARACTERS].encode("utf-8", "replace").decode()
         tokens = numpy.array([self._tokenizer.encode(clean).ids])
         vector: bytes = self._session.run(None, {"tokens": tokens})[0].astype("<f4").tobytes()
         return vector
@@ -83,9 +86,7 @@ def _load(folder: Path) -> tuple[Any, Any]:
     from tokenizers import Tokenizer
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = (
-        1  # the token streams matter more than the time that a batch takes
-    )
+    options.intra_op_num_threads = 1  # live answers matter more than the speed of a batch
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
@@ -99,7 +100,7 @@ def _load(folder: Path) -> tuple[Any, Any]:
 
 
 class Server(ThreadingHTTPServer):
-    """One thread a connection, and the model that they share."""
+    """One thread per connection; all share the model."""
 
     daemon_threads = True
     request_queue_size = 128
@@ -109,34 +110,34 @@ class Server(ThreadingHTTPServer):
         self._folder = folder
         self._loading = threading.Lock()
         self._model: Model | None = None
-        self.trouble = ""
+        self.load_error = ""
 
     def embed(self, texts: Sequence[str]) -> tuple[str, list[bytes]]:
-        """Return the model's name and the vectors of texts; raise Wrong where it cannot be loaded or fails."""
+        """Return the model's name and the vectors; raise RequestError if it fails."""
         model = self._loaded()
         try:
             return model.name, model.embed(texts)
         except Exception as fault:  # what foreign libraries raise
             print(f"Texts could not be embedded: {fault!r}", file=sys.stderr, flush=True)
-            raise Wrong(
+            raise RequestError(
                 HTTPStatus.INTERNAL_SERVER_ERROR, f"The texts could not be embedded: {fault}"
             ) from fault
 
     def _loaded(self) -> Model:
-        """Return the model, loaded by whoever asks first, and asked for anew until that succeeds."""
+        """Return the model, loading it at first use and again after a failure."""
         with self._loading:
             if self._model is None:
                 try:
                     self._model = Model(self._folder)
-                    self.trouble = ""
-                except Exception as fault:  # whatever a damaged file makes a foreign library raise
-                    self.trouble = f"The model cannot be loaded: {fault}"
-                    print(self.trouble, file=sys.stderr, flush=True)
-                    raise Wrong(HTTPStatus.SERVICE_UNAVAILABLE, self.trouble) from fault
+                    self.load_error = ""
+                except Exception as fault:  # a damaged file makes foreign libraries raise anything
+                    self.load_error = f"The model cannot be loaded: {fault}"
+                    print(self.load_error, file=sys.stderr, flush=True)
+                    raise RequestError(HTTPStatus.SERVICE_UNAVAILABLE, self.load_error) from fault
             return self._model
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say what went wrong; a client that has hung up is nobody's business."""
+        """Log the error, unless the client has disconnected."""
         fault = sys.exc_info()[1]
         if not isinstance(fault, ConnectionError | TimeoutError):
             print(f"A request failed: {fault!r}", file=sys.stderr, flush=True)
@@ -148,35 +149,35 @@ class Handler(BaseHTTPRequestHandler):
     server: Server
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    wbufsize = -1  # a head and its body leave together
+    wbufsize = -1  # head and body in one packet
     timeout = IDLE_SECONDS
 
     def do_GET(self) -> None:
-        """Say how things are."""
+        """Answer health checks: 503 after the model failed to load."""
         if self.path != "/healthz":
             self.send_error(HTTPStatus.NOT_FOUND)
-        elif self.server.trouble:
-            self.send_error(HTTPStatus.SERVICE_UNAVAILABLE, self.server.trouble)
+        elif self.server.load_error:
+            self.send_error(HTTPStatus.SERVICE_UNAVAILABLE, self.server.load_error)
         else:
             self._send(HTTPStatus.OK, {"status": "ok"})
 
     def do_POST(self) -> None:
-        """Embed."""
+        """Answer with embeddings."""
         try:
             body = self._body()
             if self.path != "/v1/embeddings":
-                raise Wrong(HTTPStatus.NOT_FOUND, "There is only /v1/embeddings here.")
+                raise RequestError(HTTPStatus.NOT_FOUND, "Not found. Use /v1/embeddings.")
             texts, compact = read_request(body)
             if len(texts) > 1:
-                _yield_to_others()
+                _lower_priority()
             name, vectors = self.server.embed(texts)
-        except Wrong as fault:
+        except RequestError as fault:
             self.send_error(fault.status, str(fault))
         else:
             self._send(HTTPStatus.OK, _answer(name, vectors, compact))
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """Send an error in JSON, and hang up: of what else was sent not everything may have been read."""
+        """Send an error in JSON, and close: the request may not have been read to its end."""
         self.close_connection = True
         said = message or HTTPStatus(code).phrase
         self._send(
@@ -190,17 +191,15 @@ class Handler(BaseHTTPRequestHandler):
         )
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
     def _body(self) -> bytes:
         length = self.headers.get("Content-Length", "")
         if not (length.isascii() and length.isdigit()):
-            raise Wrong(
-                HTTPStatus.LENGTH_REQUIRED, "The request has to say its length (Content-Length)."
-            )
+            raise RequestError(HTTPStatus.LENGTH_REQUIRED, "The header Content-Length is required.")
         if len(length) > len(str(MOST_BYTES)) or int(length) > MOST_BYTES:
-            raise Wrong(
-                HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"A request may have {MOST_BYTES} bytes."
+            raise RequestError(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"A request is limited to {MOST_BYTES} bytes."
             )
         return self.rfile.read(int(length))
 
@@ -218,17 +217,17 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def read_request(body: bytes) -> tuple[list[str], bool]:
-    """Return the texts of a request, and whether the vectors are wanted in base64; raise Wrong."""
+    """Return the texts and whether base64 is wanted; raise RequestError."""
     try:
         asked = json.loads(body)
     except (ValueError, RecursionError) as fault:
-        raise Wrong(HTTPStatus.BAD_REQUEST, "The request is not JSON.") from fault
+        raise RequestError(HTTPStatus.BAD_REQUEST, "The request is not JSON.") from fault
     given = asked.get("input") if isinstance(asked, dict) else None
     texts = [given] if isinstance(given, str) else given
     if not isinstance(texts, list) or not texts or not all(isinstance(text, str) for text in texts):
-        raise Wrong(HTTPStatus.BAD_REQUEST, "`input` has to be a text or a list of texts.")
+        raise RequestError(HTTPStatus.BAD_REQUEST, "`input` must be a string or a list of strings.")
     if len(texts) > MOST_TEXTS:
-        raise Wrong(HTTPStatus.BAD_REQUEST, f"`input` may have {MOST_TEXTS} texts.")
+        raise RequestError(HTTPStatus.BAD_REQUEST, f"`input` is limited to {MOST_TEXTS} texts.")
     return texts, asked.get("encoding_format") == "base64"
 
 
@@ -244,8 +243,8 @@ def _answer(name: str, vectors: list[bytes], compact: bool) -> dict[str, Any]:
     return {"object": "list", "model": name, "data": data}
 
 
-def _yield_to_others() -> None:
-    """Make this thread, and only it, a polite one. Linux counts niceness by thread."""
+def _lower_priority() -> None:
+    """Lower the priority of this thread alone; on Linux niceness belongs to threads."""
     if sys.platform == "linux":
         thread = threading.get_native_id()
         os.setpriority(
@@ -256,16 +255,14 @@ def _yield_to_others() -> None:
 def main(address: str, folder: str = str(MODEL_FOLDER)) -> int:
     """Serve the model of a folder until told to leave."""
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(
-            number, signal.SIG_DFL
-        )  # nothing is kept here: end at once, whatever is being computed
+        signal.signal(number, signal.SIG_DFL)  # nothing is stored here: end at once
     host, _, port = address.rpartition(":")
     try:
         server = Server((host, int(port)), Path(folder))
     except (OSError, ValueError, OverflowError) as fault:
         print(f"The embedder cannot listen on {address}: {fault}", file=sys.stderr)
         return 1
-    server.serve_forever(poll_interval=3600)  # it is never shut down otherwise: no need to look
+    server.serve_forever(poll_interval=3600)  # only a signal ends it
     return 0
 
 

@@ -106,7 +106,7 @@ class Supervisor:
                 status = (self._web.exit_status or 0) if self._web is not None else 0
         finally:
             self._helpers.end()
-            if self._web is not None:
+            if self._web is not None or self._parent is not None:
                 remove_address(self._home, WEB)
         return status
 

@@ -1,4 +1,4 @@
-"""What a fault is acted out on: a model server, the product on real workers, and the looks into both from outside."""
+"""The stage of the fault tests: a model server, the product on real workers, views into both."""
 
 import atexit
 import json
@@ -29,7 +29,7 @@ CONF = Path(__file__).parent / "inside.conf.py"
 KEY = "sk-canary-of-the-fault-tests"
 HEALTHZ_SECONDS = 0.2
 ESTABLISHED = "01"
-# short limits, so that what waits for them does not make the tests wait
+# Short limits keep the tests short.
 LIMITS = {
     "CHATAPP_CONNECT_SECONDS": "2",
     "CHATAPP_FIRST_TOKEN_SECONDS": "4",
@@ -42,7 +42,7 @@ LIMITS = {
 
 @dataclass(frozen=True)
 class Beat:
-    """One answer of /healthz: when it was asked for, what it took, and what of that the machine took."""
+    """One answer of /healthz: when it was requested, how long it took, how long the machine did."""
 
     began: float
     took: float
@@ -51,7 +51,7 @@ class Beat:
 
 
 class Pulse:
-    """/healthz, asked for in a process of its own as long as the stage stands."""
+    """Polls /healthz from a process of its own."""
 
     def __init__(self, service: Service) -> None:
         assert service.process is not None
@@ -60,7 +60,7 @@ class Pulse:
             "-m",
             "tests.faults.pulse",
             str(service.port),
-            str(service.process.pid),
+            str(service.arbiter()),
         ]
         self._process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
         self._beats: list[Beat] = []
@@ -138,7 +138,7 @@ class Stage:
         return self
 
     def _is_warm(self) -> bool:
-        """Ask a few questions, and tell whether they were answered as fast as later ones will be."""
+        """Ask a few questions; return whether the answers came as fast as later ones will."""
         began = time.monotonic()
         for _ in range(2 * self.workers):
             assert (
@@ -226,7 +226,7 @@ class Stage:
 
     @contextmanager
     def unwatched(self) -> Iterator[None]:
-        """Let nobody watch /healthz, while workers are killed; the watch that follows has seen nothing of it."""
+        """Pause the polling of /healthz while workers are killed."""
         if self.pulse is not None:
             self.pulse.end()
         watched, self.pulse = self.pulse is not None, None
@@ -236,7 +236,7 @@ class Stage:
             self.pulse = Pulse(self.service) if watched else None
 
     def kill_all(self) -> None:
-        """kill -9 the service, arbiter and all: what is left of it leaves by itself."""
+        """Send SIGKILL to arbiter and workers; the helpers leave with them."""
         assert self.service.process is not None
         for pid in (self.service.process.pid, *self.service.workers()):
             os.kill(pid, signal.SIGKILL)
@@ -245,7 +245,7 @@ class Stage:
 
 
 def dead_port_url() -> str:
-    """Return the address of nobody."""
+    """Return a URL at which nothing listens."""
     return f"http://127.0.0.1:{free_port()}/v1"
 
 

@@ -1,5 +1,16 @@
-"""The document worker is tested on the same shelf as the knowledge side."""
+"""The stand-in service, started in both ways."""
 
-from tests.knowledge.conftest import chinese_pdf, english_pdf, shelf
+from collections.abc import Iterator
+from pathlib import Path
 
-__all__ = ["chinese_pdf", "english_pdf", "shelf"]
+import pytest
+
+from tests.support.standins import StandIn
+
+
+@pytest.fixture(params=["app", "gunicorn"])
+def service(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[StandIn]:
+    """A service that is started by `python app.py`, and one that is started by gunicorn."""
+    made = StandIn(tmp_path / "service", request.param)
+    yield made
+    made.kill_everything()

@@ -1,4 +1,4 @@
-"""Starts that cannot work: each ends with a sentence that says what to do, in the terminal's language, and nothing runs on."""
+"""Starts that cannot work: each ends with a sentence that says what to do, and nothing runs on."""
 
 import fcntl
 import json
@@ -35,8 +35,8 @@ runpy.run_path(sys.argv[0], run_name='__main__')
 """
 
 
-def said(home: Path, *command: str, **variables: str) -> list[str]:
-    """Start once in each language, side by side; return what the terminals show, after looking that both have failed rightly."""
+def refusals(home: Path, *command: str, **variables: str) -> list[str]:
+    """Start in each language, side by side; return the output after checking both exit codes."""
     told = environ(home, **variables)
     started = [
         subprocess.Popen(
@@ -72,7 +72,7 @@ def one_line(text: str) -> str:
 def test_a_port_that_is_taken(tmp_path: Path) -> None:
     port = free_port()
     with socket.create_server(("127.0.0.1", port)):
-        english, chinese = said(tmp_path, CHATAPP_BIND=f"127.0.0.1:{port}")
+        english, chinese = refusals(tmp_path, CHATAPP_BIND=f"127.0.0.1:{port}")
     assert one_line(english).startswith(f"Port {port} on 127.0.0.1 is taken by another program.")
     assert one_line(chinese).startswith(f"127.0.0.1 的端口 {port} 已被其他程序占用。")
     assert (
@@ -87,8 +87,8 @@ def test_a_port_that_is_taken_by_the_service_of_the_same_home(tmp_path: Path) ->
     with socket.create_server(("127.0.0.1", port)):
         with open(tmp_path / "lock", "a+") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            english, chinese = said(tmp_path, CHATAPP_BIND=f"0.0.0.0:{port}")
-        killed, _ = said(tmp_path, CHATAPP_BIND=f"127.0.0.1:{port}")
+            english, chinese = refusals(tmp_path, CHATAPP_BIND=f"0.0.0.0:{port}")
+        killed, _ = refusals(tmp_path, CHATAPP_BIND=f"127.0.0.1:{port}")
     url = f"http://127.0.0.1:{port}"
     assert (
         one_line(english)
@@ -103,25 +103,25 @@ def test_a_home_that_another_service_uses(tmp_path: Path) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
         lock.write(str(os.getpid()))
         lock.flush()
-        english, chinese = said(tmp_path)
+        english, chinese = refusals(tmp_path)
     assert one_line(english).startswith(f"Another service (process {os.getpid()}) uses {tmp_path}.")
     assert one_line(chinese).startswith(f"另一个服务（进程 {os.getpid()}）正在使用 {tmp_path}。")
 
 
 def test_a_home_that_cannot_be_written(tmp_path: Path) -> None:
     home = Path("/sys/chatapp")  # not even by root
-    english, chinese = said(home)
+    english, chinese = refusals(home)
     assert (
         one_line(english) == f"{home} cannot be written. Choose another folder with CHATAPP_HOME."
     )
     assert one_line(chinese) == f"无法写入 {home}。请用 CHATAPP_HOME 指定别的文件夹。"
     (tmp_path / "chatapp.db").mkdir()
     (tmp_path / "start.log").mkdir()
-    assert one_line(take_turns(tmp_path)[0]).startswith(f"{tmp_path} cannot be written.")
+    assert one_line(prepare_refusals(tmp_path)[0]).startswith(f"{tmp_path} cannot be written.")
 
 
 def test_settings_that_are_wrong(tmp_path: Path) -> None:
-    english, chinese = said(tmp_path, CHATAPP_AUTH="maybe", CHATAPP_MAX_STREAMS="many")
+    english, chinese = refusals(tmp_path, CHATAPP_AUTH="maybe", CHATAPP_MAX_STREAMS="many")
     assert (
         english
         == "CHATAPP_AUTH must be accounts or off.\nCHATAPP_MAX_STREAMS must be a whole number.\n"
@@ -133,7 +133,7 @@ def test_a_database_that_is_newer_than_the_program(tmp_path: Path) -> None:
     migrate(Settings(home=tmp_path))
     with closing(sqlite3.connect(tmp_path / "chatapp.db")) as database, database:
         database.execute("UPDATE alembic_version SET version_num = '9999'")
-    english, chinese = take_turns(tmp_path)
+    english, chinese = prepare_refusals(tmp_path)
     assert one_line(english).startswith(
         "This database was made by a newer version of the program (9999)."
     )
@@ -144,7 +144,7 @@ def test_a_database_that_is_newer_than_the_program(tmp_path: Path) -> None:
 
 
 def test_a_database_server_that_cannot_be_reached(tmp_path: Path) -> None:
-    english, chinese = take_turns(
+    english, chinese = prepare_refusals(
         tmp_path, DATABASE_URL=f"postgresql+psycopg://me:secret@127.0.0.1:{free_port()}/chat"
     )
     assert (
@@ -152,13 +152,13 @@ def test_a_database_server_that_cannot_be_reached(tmp_path: Path) -> None:
         == "The database cannot be reached. Check DATABASE_URL and that the database runs."
     )
     assert one_line(chinese) == "无法连接数据库。请检查 DATABASE_URL，并确认数据库正在运行。"
-    english, _ = take_turns(tmp_path, DATABASE_URL="postgresql+psycopg://me@127.0.0.1:port/chat")
+    english, _ = prepare_refusals(tmp_path, DATABASE_URL="postgresql+psycopg://me@127.0.0.1:port/chat")
     assert one_line(english) == "DATABASE_URL must be sqlite:///… or postgresql+psycopg://…."
 
 
-def take_turns(home: Path, **variables: str) -> list[str]:
-    """As `said`, by the step of a start that looks at the database: two services could not share the home."""
-    return said(
+def prepare_refusals(home: Path, **variables: str) -> list[str]:
+    """Like `refusals` for `prepare`: two services cannot share the home."""
+    return refusals(
         home, sys.executable, "-m", "chatapp", "prepare", "--greet", "127.0.0.1:1", **variables
     )
 
@@ -168,7 +168,7 @@ def test_a_python_that_is_too_old(tmp_path: Path) -> None:
     old.write_text(f'#!/bin/sh\nPYTHONPATH=scripts exec "{sys.executable}" -c "{OLD}" "$@"\n')
     old.chmod(0o755)
     for command in (str(old), "scripts/setup.py", "run"), (str(old), "app.py"):
-        english, chinese = said(tmp_path, *command, PATH=str(tmp_path))
+        english, chinese = refusals(tmp_path, *command, PATH=str(tmp_path))
         assert one_line(english).startswith("Python 3.11 or newer is needed; this is 3.8.")
         assert one_line(chinese).startswith("需要 Python 3.11 或更新的版本，当前是 3.8。")
 
@@ -195,7 +195,7 @@ def test_no_python_at_all_and_what_make_says_at_the_end(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_ends_make_run_quietly(tmp_path: Path) -> None:
-    """From a terminal the signal goes to all of the group in the foreground, make among them."""
+    """From a terminal the signal goes to the whole foreground group, make included."""
     told = environ(tmp_path, CHATAPP_EMBEDDER="off", CHATAPP_AUTH="off")
     terminal, theirs = pty.openpty()
     process = subprocess.Popen(

@@ -1,4 +1,4 @@
-"""The product's processes, killed one after the other: answers go on, /readyz tells what is missing, and all of it comes back."""
+"""The product's processes are killed: answers go on, /readyz names what is missing, all is replaced."""
 
 import contextlib
 import os
@@ -13,24 +13,33 @@ from typing import Any
 
 import pytest
 
-from chatapp import home as home_files
+from chatapp.home import address
+from chatapp.processes.helpers import expected
 from chatapp.settings import Settings
 from tests.support.modelserver import ModelServer
-from tests.support.service import Service, Streamed, wait_for
+from tests.support.service import APP, GUNICORN, Service, Streamed, wait_for
 
 pytestmark = [
     pytest.mark.server,
     pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc"),
 ]
 TURN = {"supplier": "openai", "model": "typewriter-400-40"}
-BACK_SECONDS = 10
+BACK_SECONDS = 20
+READYZ_SECONDS = 5  # within which /readyz names what was killed
 WORKER = "chatapp.processes.worker"
 MODULES = {
     "chroma": "chromadb_rust_bindings",
     "embedder": "chatapp.processes.embedder",
-    "children": "chatapp.processes.supervisor",
 }
-RUNS = [(1, (), signal.SIGTERM), (4, (), signal.SIGKILL), (2, ("--preload",), signal.SIGKILL)]
+SUPERVISOR = "chatapp.processes.supervisor"
+RUNS = [
+    (APP, 1, (), signal.SIGTERM),
+    (APP, 4, (), signal.SIGKILL),
+    (APP, 2, ("--preload",), signal.SIGKILL),
+    (GUNICORN, 1, (), signal.SIGTERM),
+    (GUNICORN, 4, (), signal.SIGKILL),
+    (GUNICORN, 2, ("--preload",), signal.SIGKILL),
+]
 
 
 def missing(service: Service) -> list[str] | None:
@@ -41,15 +50,14 @@ def missing(service: Service) -> list[str] | None:
 
 
 def processes(service: Service, word: str = "") -> set[int]:
-    """The processes of a service, whoever their parent is: those with a word in their command."""
+    """The processes of a service whose command line contains a word."""
     found = set()
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             command = (process / "cmdline").read_bytes()
             ours = f"CHATAPP_HOME={service.home}\0".encode() in (process / "environ").read_bytes()
-            if word.encode() in command and (
-                ours or bytes(service.home) in command
-            ):  # parsers know nothing of the settings
+            # a parser is not told the settings
+            if word.encode() in command and (ours or bytes(service.home) in command):
                 found.add(int(process.name))
     return found
 
@@ -60,7 +68,7 @@ def the_one(service: Service, name: str) -> int:
 
 
 def kill(service: Service, name: str) -> None:
-    """Kill a process and wait until there is another, and all is well."""
+    """Kill a process and wait until it is replaced and nothing is missing."""
     before = the_one(service, name)
     os.kill(before, signal.SIGKILL)
     wait_for(
@@ -72,7 +80,7 @@ def kill(service: Service, name: str) -> None:
 
 
 def in_background(work: Callable[[], Streamed]) -> Callable[[], Streamed]:
-    """Begin, and return what waits for the end."""
+    """Start a thread; return a function that waits for its result."""
     results: list[Streamed] = []
     thread = Thread(target=lambda: results.append(work()), daemon=True)
     thread.start()
@@ -84,10 +92,11 @@ def in_background(work: Callable[[], Streamed]) -> Callable[[], Streamed]:
     return result
 
 
-@pytest.mark.parametrize(("workers", "arguments", "number"), RUNS, ids=str)
-def test_whatever_is_killed_comes_back_and_answers_go_on(
+@pytest.mark.parametrize(("command", "workers", "arguments", "number"), RUNS, ids=str)
+def test_killed_processes_are_replaced_and_answers_go_on(
     tmp_path: Path,
     model_server: ModelServer,
+    command: tuple[str, ...],
     workers: int,
     arguments: tuple[str, ...],
     number: signal.Signals,
@@ -96,7 +105,9 @@ def test_whatever_is_killed_comes_back_and_answers_go_on(
         "OPENAI_BASE_URL": model_server.base_url,
         "OPENAI_API_KEY": "sk-test",
     }
-    with Service(tmp_path, workers=workers, arguments=arguments, **environ) as service:
+    with Service(
+        tmp_path, workers=workers, arguments=arguments, command=command, **environ
+    ) as service:
         wait_for(
             lambda: missing(service) == [] and len(service.workers()) == workers,
             30,
@@ -104,7 +115,7 @@ def test_whatever_is_killed_comes_back_and_answers_go_on(
         )
         kill_the_document_worker_at_work(service)
         read = in_background(lambda: service.stream({"question": "q", "llm_config": TURN}))
-        for name in home_files.expected(Settings(home=tmp_path)) + ("children",):
+        for name in expected(Settings(home=tmp_path)):
             kill(service, name)
         streamed = read()
         assert streamed.last["type"] == "done"
@@ -133,6 +144,31 @@ def test_whatever_is_killed_comes_back_and_answers_go_on(
         service.end(number)
         wait_for(lambda: not processes(service), BACK_SECONDS, "nothing runs any more")
         assert "Traceback" not in service.output()
+
+
+@pytest.mark.parametrize(("workers", "arguments"), [(1, ()), (4, ()), (2, ("--preload",))], ids=str)
+def test_killed_helpers_under_gunicorn_are_named_and_a_reload_brings_them_back(
+    tmp_path: Path, model_server: ModelServer, workers: int, arguments: tuple[str, ...]
+) -> None:
+    environ: dict[str, Any] = {
+        "OPENAI_BASE_URL": model_server.base_url,
+        "OPENAI_API_KEY": "sk-test",
+    }
+    with Service(tmp_path, workers=workers, arguments=arguments, **environ) as service:
+        wait_for(lambda: missing(service) == [], 30, "everything is there")
+        read = in_background(lambda: service.stream({"question": "q", "llm_config": TURN}))
+        wait_for(lambda: model_server.requests, 10, "an answer is being written")
+        (supervisor,) = processes(service, SUPERVISOR)
+        os.kill(supervisor, signal.SIGKILL)
+        gone = ["helpers", *expected(Settings(home=tmp_path))]
+        wait_for(lambda: missing(service) == gone, READYZ_SECONDS, "/readyz names them")
+        streamed = read()
+        assert streamed.last["type"] == "done"
+        assert len(streamed.text().split()) == 400
+        assert service.process is not None
+        service.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: missing(service) == [], 30, "everything is back")
+        assert processes(service, SUPERVISOR) - {supervisor}
 
 
 def kill_the_document_worker_at_work(service: Service) -> None:
@@ -190,8 +226,8 @@ def test_a_chroma_that_does_not_answer_is_missing(tmp_path: Path) -> None:
         wait_for(lambda: missing(service) == [])
 
 
-class Heart(BaseHTTPRequestHandler):
-    """A Chroma of which only the heart is there."""
+class HeartbeatOnly(BaseHTTPRequestHandler):
+    """A server that answers only Chroma's heartbeat."""
 
     def do_GET(self) -> None:
         self.send_response(200 if self.path == "/api/v2/heartbeat" else 404)
@@ -211,11 +247,11 @@ def test_another_chroma_is_asked_where_one_is_set(tmp_path: Path) -> None:
             assert missing(service) == ["chroma"]  # it accepts, and says nothing
             reserved.close()
             assert missing(service) == ["chroma"]
-            with HTTPServer(("127.0.0.1", port), Heart) as server:
+            with HTTPServer(("127.0.0.1", port), HeartbeatOnly) as server:
                 thread = Thread(target=server.serve_forever, daemon=True)
                 thread.start()
                 wait_for(lambda: missing(service) == [])
                 server.shutdown()
                 thread.join()
             assert not processes(service, MODULES["chroma"])
-            assert home_files.address(tmp_path, "chroma") is None
+            assert address(tmp_path, "chroma") is None

@@ -1,4 +1,4 @@
-"""Several workers on one SQLite file, and processes that die: an answer is read, stopped and ended honestly from anywhere."""
+"""Several workers on one SQLite file: an answer is read and stopped on any, and survives kills."""
 
 import os
 import signal
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.support.modelserver import ModelServer
-from tests.support.service import Service, Streamed, wait_for
+from tests.support.service import APP, GUNICORN, Service, Streamed, wait_for
 
 pytestmark = pytest.mark.server
 TURN = {"supplier": "openai", "model": "typewriter-200-40"}
@@ -96,15 +96,16 @@ def test_a_killed_worker_leaves_an_interrupted_answer_with_its_text(two: Service
     assert rest.last["code"] == "interrupted"
 
 
+@pytest.mark.parametrize("command", [APP, GUNICORN], ids=str)
 def test_after_a_crash_of_everything_the_next_start_ends_what_was_live(
-    tmp_path: Path, model_server: ModelServer
+    tmp_path: Path, model_server: ModelServer, command: tuple[str, ...]
 ) -> None:
     with Service(
-        tmp_path, OPENAI_BASE_URL=model_server.base_url, OPENAI_API_KEY="sk-test"
+        tmp_path, command=command, OPENAI_BASE_URL=model_server.base_url, OPENAI_API_KEY="sk-test"
     ) as service:
         started = begin(service, {**TURN, "model": "typewriter-2000-40"}, 100)
         assert service.process is not None
-        pids = [service.process.pid, *service.workers()]
+        pids = {service.process.pid, service.arbiter() or 0, *service.workers()} - {0}
         for pid in pids:
             os.kill(pid, signal.SIGKILL)
         service.process.wait()
@@ -122,9 +123,12 @@ def test_after_a_crash_of_everything_the_next_start_ends_what_was_live(
         assert more.text().startswith(stored["content"])
 
 
-def test_sigterm_ends_streams_in_order(tmp_path: Path, model_server: ModelServer) -> None:
+@pytest.mark.parametrize("command", [APP, GUNICORN], ids=str)
+def test_sigterm_ends_streams_in_order(
+    tmp_path: Path, model_server: ModelServer, command: tuple[str, ...]
+) -> None:
     with Service(
-        tmp_path, OPENAI_BASE_URL=model_server.base_url, OPENAI_API_KEY="sk-test"
+        tmp_path, command=command, OPENAI_BASE_URL=model_server.base_url, OPENAI_API_KEY="sk-test"
     ) as service:
         started = begin(service, {**TURN, "model": "typewriter-60-40"})
         assert service.process is not None

@@ -1,4 +1,4 @@
-"""The product as its users have it: a real gunicorn on a free port, its own home, and a small client that reads streams."""
+"""The real product on a free port with its own home, and a small client that reads streams."""
 
 import contextlib
 import http.client
@@ -19,12 +19,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from chatapp.child import die_with_parent
 from chatapp.core.sse import Decoder
 
 ROOT = Path(__file__).parents[2]
 TOKEN = "the-token-of-the-service-tests"
 START_SECONDS = 30
 PORTS = 10_000, 30_000
+GUNICORN = ("-m", "gunicorn", "wsgi:app")
+APP = ("app.py",)
 
 
 def wait_for(condition: Callable[[], Any], seconds: float = 10, what: str = "") -> Any:
@@ -39,7 +42,7 @@ def wait_for(condition: Callable[[], Any], seconds: float = 10, what: str = "") 
 
 
 def free_port() -> int:
-    """Return a port that is free now, and stays so: below those that the system gives to others, and chosen at random."""
+    """Return a random free port, below those that the system hands out."""
     while True:
         port = random.randint(*PORTS)
         with socket.socket() as probe, contextlib.suppress(OSError):
@@ -60,7 +63,7 @@ class Reply:
 
 @dataclass
 class Streamed:
-    """What a stream brought: (sse type, last event id, the JSON) of every message."""
+    """The messages of a stream: (SSE event, last event id, JSON)."""
 
     status: int
     headers: dict[str, str]
@@ -88,9 +91,16 @@ class Service:
     """`with Service(home, VARIABLE=…) as service:` starts the product and ends it, with all its children."""
 
     def __init__(
-        self, home: Path, *, workers: int = 1, arguments: tuple[str, ...] = (), **variables: str
+        self,
+        home: Path,
+        *,
+        workers: int = 1,
+        arguments: tuple[str, ...] = (),
+        command: tuple[str, ...] = GUNICORN,
+        **variables: str,
     ) -> None:
         self.home = home
+        self._command = command
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._arguments = arguments
@@ -121,19 +131,19 @@ class Service:
         self._output.close()
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "gunicorn", "wsgi:app", *self._arguments]
         self.process = subprocess.Popen(
-            command,
+            [sys.executable, *self._command, *self._arguments],
             cwd=ROOT,
             env=self.environ,
             stdout=self._output,
             stderr=self._output,
             start_new_session=True,
+            preexec_fn=lambda: die_with_parent(signal.SIGKILL),
         )
         try:
             wait_for(self._is_ready, START_SECONDS, "the service is ready")
         except AssertionError:
-            self.end()  # nobody else will: __exit__ is not called where __enter__ failed
+            self.end()  # __exit__ is not called when __enter__ fails
             raise
 
     def _is_ready(self) -> bool:
@@ -165,17 +175,15 @@ class Service:
 
     def workers(self) -> list[int]:
         """The processes of the web workers."""
+        arbiter = self.arbiter()
+        return [] if arbiter is None else _gunicorns_below(arbiter)
+
+    def arbiter(self) -> int | None:
+        """gunicorn's first process: our child, or under app.py the child of that."""
         assert self.process is not None
-        found = []
-        for stat in Path("/proc").glob("[0-9]*/stat"):
-            try:
-                fields = stat.read_text().rpartition(")")[2].split()
-                command = (stat.parent / "cmdline").read_bytes()
-            except OSError:
-                continue
-            if int(fields[1]) == self.process.pid and b"gunicorn" in command:
-                found.append(int(stat.parent.name))
-        return found
+        if self._command == GUNICORN:
+            return self.process.pid
+        return next(iter(_gunicorns_below(self.process.pid)), None)
 
     @contextmanager
     def connection(self, timeout: float = 30) -> Iterator[http.client.HTTPConnection]:
@@ -208,7 +216,7 @@ class Service:
         token: str | None = TOKEN,
         **headers: str,
     ) -> Streamed:
-        """POST a question (or GET, where there is no body) and read the stream to its end, or until a condition holds."""
+        """POST a question (GET without a body); read the stream to its end or a condition."""
         with self.connection() as connection:
             connection.request(
                 "POST" if body is not None else "GET", path, *_prepare(body, token, headers)
@@ -230,7 +238,8 @@ class Service:
         boundary = "----chatapp-tests"
         body = b""
         for file in files:
-            head = f'--{boundary}\r\nContent-Disposition: form-data; name="files"; filename="{file.name}"\r\n\r\n'
+            disposition = f'form-data; name="files"; filename="{file.name}"'
+            head = f"--{boundary}\r\nContent-Disposition: {disposition}\r\n\r\n"
             body += head.encode() + file.read_bytes() + b"\r\n"
         body += f"--{boundary}--\r\n".encode()
         headers = {"Content-Type": f"multipart/form-data; boundary={boundary}", **more}
@@ -248,6 +257,19 @@ class Service:
         items = self.get(f"/api/knowledge/{base_id}/files").json["items"]
         assert all(item["status"] != "failed" for item in items), items
         return all(item["status"] == "ready" for item in items)
+
+
+def _gunicorns_below(parent: int) -> list[int]:
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+            command = (stat.parent / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if int(fields[1]) == parent and b"gunicorn" in command:
+            found.append(int(stat.parent.name))
+    return found
 
 
 def _prepare(
