@@ -1,4 +1,4 @@
-"""Processes of a service with their memory and CPU time (Linux), and processes of the benchmarks."""
+"""Memory and CPU time of a service's processes (Linux), and processes of the benchmarks."""
 
 import contextlib
 import os

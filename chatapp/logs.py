@@ -1,4 +1,4 @@
-"""Logging: one line an event on standard error, line ends escaped, no text of questions or answers."""
+"""Logging: one line an event on standard error, line ends escaped, never text of answers."""
 
 import errno
 import logging

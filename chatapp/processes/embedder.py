@@ -2,7 +2,7 @@
 
     python -m chatapp.processes.embedder HOST:PORT [FOLDER]
 
-    POST /v1/embeddings   {"model", "input": text or [texts], "encoding_format": "base64" or "float"}
+    POST /v1/embeddings   {"input": text or [texts], "encoding_format": "base64" or "float"}
     GET  /healthz
 
 A process of its own, so that all others share one copy of the model and no native code runs in a

@@ -18,7 +18,7 @@ from chatapp.settings import Settings, inherits_sockets, terminal_language
 
 def main() -> None:
     """Print where gunicorn will listen with these options."""
-    from gunicorn.app.wsgiapp import WSGIApplication
+    from gunicorn.app.wsgiapp import WSGIApplication  # type: ignore[import-untyped]
 
     cfg = WSGIApplication().cfg
     if cfg.daemon:

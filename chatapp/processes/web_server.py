@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from chatapp.home import WEB, has_greeting, remove_address
-from chatapp.processes.watched import WatchedProcess
+from chatapp.processes.watched import WatchedProcess, complain
 from chatapp.settings import web_environ
 
 GRACE_SECONDS = 35  # gunicorn.conf.py lets its workers have 30
@@ -62,6 +62,9 @@ class WebServer(WatchedProcess):
             self._start_at = float("inf")
         else:
             super()._ended(status)
+
+    def _report_end(self, status: int) -> None:
+        complain("cli.web_ended", status=status, seconds=self._wait)
 
     def _end_group(self) -> None:
         """End workers whose arbiter has gone: they would hold the port and their answers."""

@@ -1,8 +1,8 @@
-"""gunicorn.conf.py with a window: each worker tells, on a socket in the home folder, what it holds just now.
+"""gunicorn.conf.py, plus a socket in the home folder on which each worker reports what it holds.
 
-A conf file of the tests, so that the product needs no door for looking inside. What is told are counts: greenlets, streams
-(answers written or read), database connections that are not in the pool. FAULTS_DRAIN_SECONDS shortens the time for leaving, and
-FAULTS_FILES lowers the limit of open files before the product reads it.
+It reports counts: greenlets, streams (answers written or read), database connections outside the
+pool. FAULTS_DRAIN_SECONDS shortens the time for leaving, and FAULTS_FILES lowers the limit of open
+files before the product reads it.
 """
 
 import gc
@@ -32,14 +32,14 @@ if seconds := int(os.environ.get("FAULTS_DRAIN_SECONDS", "0")):
 
 
 def post_worker_init(worker: Any) -> None:
-    """Begin as the product does, and open the window."""
+    """Begin as the product does, and open the socket."""
     product.post_worker_init(worker)
     threading.Thread(
-        target=_tell, args=(worker,), daemon=True
+        target=_report, args=(worker,), daemon=True
     ).start()  # a greenlet, as threads are patched here
 
 
-def _tell(worker: Any) -> None:
+def _report(worker: Any) -> None:
     path = Path(os.environ["CHATAPP_HOME"]) / f"inside-{os.getpid()}.sock"
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(path))

@@ -198,7 +198,7 @@ class Stage:
         return found
 
     def sockets(self) -> list[tuple[int, str, int, int]]:
-        """Return (worker, state, own port, other port) of every TCP socket that the workers hold."""
+        """Return (worker, state, own port, other port) of the workers' TCP sockets."""
         rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
         by_inode = {row[9]: (row[3], _port(row[1]), _port(row[2])) for row in rows}
         return [

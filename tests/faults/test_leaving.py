@@ -1,6 +1,6 @@
-"""Workers that are told to leave, the first moment, and clocks (rows 31, 33 and 44); kills, 32 and 34, are in kills.py.
+"""Workers that are told to leave, and clocks (rows 31, 33 and 44); rows 32 and 34 are in kills.py.
 
-Nobody watches /healthz here: until the new workers have loaded nobody accepts, and requests wait that long.
+/healthz is not polled here: while the new workers load, requests wait.
 """
 
 import ast
@@ -22,8 +22,16 @@ SHORT, LONG = (
 )  # two seconds, and more than a worker that leaves waits for
 HANDLED = 40  # requests after which a worker leaves
 WALL_CLOCK = ("time.time", "datetime.now", "datetime.utcnow", "now")
-TIMED = ("chains", "core", "runs", "web/chat.py", "web/connection.py", "database.py", "offload.py")
-MAY_READ_THE_CLOCK = {"runs/stops.py": "how old a file is that nobody took"}
+TIMED = (
+    "chains",
+    "core",
+    "chat/runs",
+    "web/chat.py",
+    "web/connection.py",
+    "storage/database.py",
+    "storage/threads.py",
+)
+MAY_READ_THE_CLOCK = {"chat/runs/stops.py": "the age of a file that nobody took"}
 
 
 def leave(stage: Stage, how: str) -> None:
@@ -63,7 +71,7 @@ def test_a_worker_that_has_handled_enough_leaves_in_order(tmp_path: Path) -> Non
 
 
 def leaves_in_order(stage: Stage, how: str) -> None:
-    """What can end does, and its reader hears of it; the rest is saved as interrupted, whole, and its reader is told."""
+    """Short answers are completed, long ones saved as interrupted; all readers get the end."""
     with ThreadPoolExecutor(8) as people:
         asked = [
             Reader(stage.service, how, llm_config=stage.config(name))
@@ -93,7 +101,7 @@ def leaves_in_order(stage: Stage, how: str) -> None:
 
 
 def test_killed_before_anything_was_saved_the_reader_still_gets_an_end(stage: Stage) -> None:
-    """In the first 200 ms nothing of an answer is in the database but that it was begun; its reader may have seen that."""
+    """In its first 200 ms only the start of an answer is in the database."""
     with stage.unwatched():
         readers = [
             Reader(stage.service, "at once", llm_config=stage.config("hang-before-headers"))
@@ -110,7 +118,7 @@ def test_killed_before_anything_was_saved_the_reader_still_gets_an_end(stage: St
 
 
 def test_waits_are_measured_by_a_clock_that_cannot_jump() -> None:
-    """Row 44: no wait, limit or order stands on the wall clock. (What a jump does to a running service is not acted here.)"""
+    """Row 44: no wait, limit or order uses the wall clock."""
     package = ROOT / "chatapp"
     files = [
         file

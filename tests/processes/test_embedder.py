@@ -27,8 +27,8 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 SENTENCES = ["The weather is lovely today.", "It's so sunny outside!", "He drove to the stadium."]
 SIMILARITIES = {(0, 1): 0.6660, (0, 2): 0.1046, (1, 2): 0.1411}
 LONG = (
-    "The pump must be switched off before the cover is removed, and the seal has to be checked for cracks. "
-    * 12
+    "The pump must be switched off before the cover is removed, "
+    "and the seal has to be checked for cracks. " * 12
 )
 WRONG = [
     b"",

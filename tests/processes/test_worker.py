@@ -1,4 +1,4 @@
-"""The worker as it is: a process of its own, with a child for every file, killed and asked to leave."""
+"""The document worker as a process: a child for every file, kills, a clean end."""
 
 import os
 import signal

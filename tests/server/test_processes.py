@@ -1,4 +1,4 @@
-"""The product's processes are killed: answers go on, /readyz names what is missing, all is replaced."""
+"""Kills of the product's processes: answers go on, /readyz names what is missing."""
 
 import contextlib
 import os

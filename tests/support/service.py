@@ -88,7 +88,7 @@ class Streamed:
 
 
 class Service:
-    """`with Service(home, VARIABLE=…) as service:` starts the product and ends it, with all its children."""
+    """`with Service(home, VARIABLE=…) as service:` starts the product and ends it."""
 
     def __init__(
         self,
