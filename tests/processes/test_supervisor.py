@@ -12,7 +12,7 @@ import pytest
 
 from chatapp.home import WEB, address, helpers_run, running
 from tests.support.service import free_port
-from tests.support.standins import MODULES, SUPERVISOR, StandIn, kill, parent, wait_until
+from tests.support.standins import MODULES, ROOT, SUPERVISOR, StandIn, kill, parent, wait_until
 
 pytestmark = [
     pytest.mark.server,
@@ -21,6 +21,15 @@ pytestmark = [
 BACK_SECONDS = 20  # within which everything works again, whatever was killed
 GONE_SECONDS = 10
 RUNS = [("-w", "1"), ("-w", "4"), ("-w", "2", "--preload")]
+TEST_RUN = """
+import sys
+from pathlib import Path
+from tests.support.standins import StandIn, wait_until
+service = StandIn(Path(sys.argv[1]), sys.argv[2]).start("-w", "2")
+wait_until(service.helpers)
+print("started", flush=True)
+sys.stdin.read()
+"""
 ENDS = [(options, number) for options in RUNS for number in (signal.SIGTERM, signal.SIGKILL)]
 ENDS += [(("-w", "1"), signal.SIGINT), (("-w", "2", "--preload"), signal.SIGQUIT)]
 
@@ -311,3 +320,18 @@ def test_a_start_right_after_a_kill_waits_for_the_home(service: StandIn) -> None
     service.end(signal.SIGKILL)
     service.port = free_port()
     service.start()
+
+
+def test_a_killed_test_run_leaves_no_process(service: StandIn) -> None:
+    run = subprocess.Popen(
+        [sys.executable, "-c", TEST_RUN, str(service.folder), service.shape],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    with run:
+        assert run.stdout is not None
+        assert run.stdout.readline() == b"started\n"
+        assert service.helpers()
+        run.kill()
+    wait_until(lambda: not service.rest(), GONE_SECONDS)

@@ -103,7 +103,8 @@ class StandIn:
     """A service in its own folder, home and port; `shape` is how it is started."""
 
     def __init__(self, folder: Path, shape: str) -> None:
-        _fill(folder)
+        if not folder.exists():
+            _fill(folder)
         self.folder = folder
         self.shape = shape
         self.home = folder / "instance"
