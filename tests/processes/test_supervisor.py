@@ -18,8 +18,8 @@ pytestmark = [
     pytest.mark.server,
     pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc"),
 ]
-BACK_SECONDS = 20  # within which everything works again, whatever was killed
-GONE_SECONDS = 10
+BACK_SECONDS = 90  # far more than it takes: other processes may keep the cores busy
+GONE_SECONDS = 30
 RUNS = [("-w", "1"), ("-w", "4"), ("-w", "2", "--preload")]
 TEST_RUN = """
 import sys
@@ -164,11 +164,11 @@ def test_a_reload_brings_killed_helpers_back_under_gunicorn(
 @pytest.mark.parametrize("service", ["app"], indirect=True)
 def test_app_py_ends_as_gunicorn_does(service: StandIn) -> None:
     (service.folder / "wsgi.py").write_text("raise RuntimeError('It is broken.')\n")
-    assert service.begin().wait(30) == 3
+    assert service.begin().wait(90) == 3
     assert "It is broken." in service.output()
     assert not service.rest()
-    assert service.begin("--no-such-option").wait(30) == 2
-    assert service.begin("--daemon").wait(30) == 1
+    assert service.begin("--no-such-option").wait(90) == 2
+    assert service.begin("--daemon").wait(90) == 1
     assert service.output().rstrip().endswith("watches gunicorn in the foreground.")
 
 
@@ -239,7 +239,7 @@ def test_ctrl_c_ends_quietly(service: StandIn) -> None:
     wait_until(lambda: service.answers() and service.helpers())
     os.read(terminal, 65536)
     os.write(terminal, b"\x03")
-    assert service.process.wait(30) == 0
+    assert service.process.wait(90) == 0
     assert not service.rest()
     os.set_blocking(terminal, False)
     try:
@@ -286,7 +286,7 @@ def test_the_helpers_alone_serve_a_host_without_a_web_part(service: StandIn) -> 
     wait_until(service.helpers)
     assert service.prepared() == ["prepare"]
     second = service.begin(shape="helpers")
-    assert second.wait(30) == 1
+    assert second.wait(90) == 1
     assert f"Another service (process {helpers.pid}) uses {service.home}" in service.output()
     before = service.helpers()
     web = service.start(CHATAPP_HELPERS="off").process
@@ -306,7 +306,7 @@ def test_a_second_service_on_the_same_home_is_refused(service: StandIn) -> None:
     prepared = service.prepared()
     service.port = free_port()
     for shape in ("app", "gunicorn", "helpers"):
-        assert service.begin(shape=shape).wait(30) == 1
+        assert service.begin(shape=shape).wait(90) == 1
     service.process = first
     said = f"Another service (process {first.pid}) uses {service.home}"
     assert service.output().count(said) == 3

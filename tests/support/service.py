@@ -24,7 +24,7 @@ from chatapp.core.sse import Decoder
 
 ROOT = Path(__file__).parents[2]
 TOKEN = "the-token-of-the-service-tests"
-START_SECONDS = 30
+START_SECONDS = 120  # other processes may keep the cores busy
 PORTS = 10_000, 30_000
 GUNICORN = ("-m", "gunicorn", "wsgi:app")
 APP = ("app.py",)
@@ -160,7 +160,7 @@ class Service:
         if self.process.poll() is None:
             self.process.send_signal(sign)
         try:
-            self.process.wait(20)
+            self.process.wait(40)
         except subprocess.TimeoutExpired:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()

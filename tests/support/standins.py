@@ -153,7 +153,7 @@ class StandIn:
         """Send the first process a signal and wait for it."""
         assert self.process is not None
         self.process.send_signal(number)
-        return self.process.wait(30)
+        return self.process.wait(90)
 
     def send(self, number: int) -> None:
         """Send the first process a signal."""
@@ -275,7 +275,7 @@ def parent(pid: int) -> int | None:
         return None
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 30) -> None:
+def wait_until(condition: Callable[[], object], seconds: float = 90) -> None:
     """Wait for a condition; fail if it does not come true."""
     deadline = time.monotonic() + seconds
     while not condition():
