@@ -1,11 +1,14 @@
-"""The stand-in service, started in both ways."""
+"""The stand-in service, started in both ways; the document worker uses the knowledge shelf."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.knowledge.conftest import chinese_pdf, english_pdf, shelf
 from tests.support.standins import StandIn
+
+__all__ = ["chinese_pdf", "english_pdf", "service", "shelf"]
 
 
 @pytest.fixture(params=["app", "gunicorn"])
