@@ -152,7 +152,9 @@ def test_a_database_server_that_cannot_be_reached(tmp_path: Path) -> None:
         == "The database cannot be reached. Check DATABASE_URL and that the database runs."
     )
     assert one_line(chinese) == "无法连接数据库。请检查 DATABASE_URL，并确认数据库正在运行。"
-    english, _ = prepare_refusals(tmp_path, DATABASE_URL="postgresql+psycopg://me@127.0.0.1:port/chat")
+    english, _ = prepare_refusals(
+        tmp_path, DATABASE_URL="postgresql+psycopg://me@127.0.0.1:port/chat"
+    )
     assert one_line(english) == "DATABASE_URL must be sqlite:///… or postgresql+psycopg://…."
 
 

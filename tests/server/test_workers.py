@@ -83,7 +83,7 @@ def test_a_killed_worker_leaves_an_interrupted_answer_with_its_text(two: Service
     for pid in two.workers():
         os.kill(pid, signal.SIGKILL)
     stored = wait_for(
-        lambda: _ended_or_none(two, started.message_id), 45, "the answer has a final state"
+        lambda: _ended_or_none(two, started.message_id), 120, "the answer has a final state"
     )
     assert stored["status"] == "interrupted"
     assert stored["error"]["code"] == "interrupted"
