@@ -32,14 +32,13 @@ from gevent.monkey import get_original
 
 from chatapp.home import WEB, remove_address, take_greeting, write_address
 from chatapp.logs import is_worth_a_line
+from chatapp.processes.environment import helper_environ, is_watched
 from chatapp.processes.listening import refuse_taken, shown
 from chatapp.processes.supervisor import lock_home
 from chatapp.processes.watched import complain
 from chatapp.settings import (
     Settings,
     SettingsError,
-    helper_environ,
-    is_watched,
     other_requests_allowed,
     raise_file_limit,
     streams_allowed,

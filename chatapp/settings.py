@@ -19,7 +19,6 @@ from dotenv.parser import parse_stream
 from chatapp.i18n import say
 
 MB = 1024 * 1024
-PARENT_VARIABLE = "CHATAPP_PARENT"  # not a setting
 BUILTIN, OFF = "builtin", "off"  # values of CHATAPP_EMBEDDER that are not a model's name
 
 MIN_PASSWORD_CHARACTERS = 8
@@ -287,27 +286,6 @@ def _read_env_file() -> EnvFile:
 def bind_is_set() -> bool:
     """Return whether CHATAPP_BIND is set."""
     return bool({**_read_env_file().values, **os.environ}.get("CHATAPP_BIND", "").strip())
-
-
-def web_environ() -> dict[str, str]:
-    """Return the environment of a gunicorn that this process starts, prepares and watches."""
-    return {**os.environ, PARENT_VARIABLE: str(os.getpid())}
-
-
-def is_watched() -> bool:
-    """Return whether this process was started with `web_environ` by its parent."""
-    return os.environ.get(PARENT_VARIABLE) == str(os.getppid())
-
-
-def helper_environ(root: Path) -> dict[str, str]:
-    """Return the environment of a process that imports this package from a folder."""
-    path = os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH")]))
-    return {**os.environ, "PYTHONPATH": path}
-
-
-def inherits_sockets() -> bool:
-    """Return whether gunicorn's sockets come from systemd or an earlier gunicorn."""
-    return bool({"GUNICORN_FD", "LISTEN_FDS"} & os.environ.keys())
 
 
 def terminal_language() -> str:

@@ -62,6 +62,7 @@ STANDARD_LIBRARY_ONLY = (
     "errors.py",
     "home.py",
     "i18n.py",
+    "processes/environment.py",
     "processes/heartbeat.py",
     "processes/helpers.py",
     "processes/supervisor.py",
@@ -73,7 +74,8 @@ REQUEST_NAMES = {"request", "current_app", "g", "session", "stream_with_context"
 READS_ENVIRON = (
     "settings.py",
     "knowledge/ingest/sandbox.py",
-)  # the second hands a few variables on to its child
+    "processes/environment.py",
+)  # the others hand variables on to child processes
 BEGINS_TRANSACTIONS = ("storage/database.py",)
 CONNECTS = ("storage/database.py", "storage/migrate.py")
 # These match Chinese in questions, documents or suppliers' errors; texts for people are elsewhere.

@@ -13,7 +13,8 @@ from typing import Any
 
 from chatapp.home import running, url_of
 from chatapp.i18n import say
-from chatapp.settings import Settings, inherits_sockets, terminal_language
+from chatapp.processes.environment import inherits_sockets
+from chatapp.settings import Settings, terminal_language
 
 
 def main() -> None:

@@ -12,8 +12,8 @@ import time
 from pathlib import Path
 
 from chatapp.home import WEB, has_greeting, remove_address
+from chatapp.processes.environment import web_environ
 from chatapp.processes.watched import WatchedProcess, complain
-from chatapp.settings import web_environ
 
 GRACE_SECONDS = 35  # gunicorn.conf.py lets its workers have 30
 QUICK_SECONDS = 5  # after SIGINT or SIGQUIT workers save their answers and end

@@ -82,6 +82,7 @@ REAL = (
     "processes/supervisor",
     "processes/helpers",
     "processes/heartbeat",
+    "processes/environment",
     "processes/listening",
     "processes/watched",
     "processes/web_server",
