@@ -133,7 +133,7 @@ def fields(value: object) -> set[str]:
 
 def test_all_documents_show_the_same_lines_for_nginx() -> None:
     assert (
-        len({block for path in [*READMES, *MANUALS] for block in readme_blocks(path, "nginx")}) == 1
+        len({block for path in [*GUIDES, *MANUALS] for block in readme_blocks(path, "nginx")}) == 1
     )
 
 
