@@ -617,7 +617,7 @@ def test_a_second_service_on_the_same_home_is_refused(service: Service) -> None:
     second = service.begin()
     assert second.wait(30) == 1
     service.process = first
-    assert f"Another service (process {first.pid}) uses {service.home}" in service.said()
+    assert f"Another instance (process {first.pid}) is using {service.home}" in service.said()
     assert "Traceback" not in service.said()
     assert service.end() == 0
 
@@ -632,7 +632,7 @@ def test_a_start_right_after_a_kill_waits_for_the_home(service: Service) -> None
 def test_a_taken_port_is_one_sentence(service: Service) -> None:
     with socket.create_server(("127.0.0.1", service.port)):
         assert service.begin().wait(30) == 1
-    assert service.said().startswith(f"Port {service.port} on 127.0.0.1 is taken")
+    assert service.said().startswith(f"Port {service.port} on 127.0.0.1 is in use")
     assert len(service.said().splitlines()) == 1
     assert not service.home.exists()
 
@@ -650,7 +650,7 @@ def test_a_home_that_cannot_be_written_is_one_sentence(service: Service) -> None
     assert service.begin().wait(30) == 1
     assert (
         service.said()
-        == f"{service.home} cannot be written. Choose another folder with CHATAPP_HOME.\n"
+        == f"{service.home} is not writable. Choose another folder with CHATAPP_HOME.\n"
     )
 
 
