@@ -399,7 +399,7 @@ def test_children_that_are_killed_again_and_again_come_back(service: Service) ->
         killed(children)
         wait_until(lambda: service.pids("chatapp.processes.supervisor") - {children}, BACK_SECONDS)  # noqa: B023
     wait_until(service.helpers, BACK_SECONDS)
-    assert service.said().count("looks after the helper processes") == 2
+    assert service.said().count("supervisor process ended") == 2
 
 
 def test_a_killed_helper_is_told_in_a_sentence(service: Service) -> None:
