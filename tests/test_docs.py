@@ -20,10 +20,8 @@ from tests.support.docs import GUIDES, MANUALS, READMES, read, readme_blocks, se
 
 ROOT = Path(__file__).parent.parent
 VARIABLE = re.compile(r"\b(?:CHATAPP_[A-Z_]+|OPENAI_[A-Z_]+|DATABASE_URL|WEB_CONCURRENCY)\b")
-NOT_SETTINGS = {
-    "CHATAPP_ENV_FILE",
-    "CHATAPP_SUPPLIER_KEY",
-}  # where the settings are; a key for one command
+# A file with the settings, a key for one command, a switch of gunicorn.conf.py.
+NOT_SETTINGS = {"CHATAPP_ENV_FILE", "CHATAPP_SUPPLIER_KEY", "CHATAPP_HELPERS"}
 TOOLS_OWN = {".git", "__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache"}
 BINARY = {".png", ".pdf", ".docx", ".woff2"}
 LABEL = {
@@ -64,7 +62,7 @@ def test_the_example_shows_the_defaults(tmp_path: Path, monkeypatch: pytest.Monk
     assert shown.home == tmp_path / "instance"
 
 
-@pytest.mark.parametrize("path", [*READMES, *MANUALS], ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [*READMES, *MANUALS, *GUIDES], ids=lambda path: path.name)
 def test_every_variable_and_target_that_a_document_names_exists(path: Path) -> None:
     assert set(VARIABLE.findall(read(path))) <= settings().keys() | NOT_SETTINGS
     assert set(re.findall(r"\bmake ([a-z]+)`", read(path))) <= make_targets()
