@@ -80,13 +80,13 @@ def test_every_field_of_a_question_is_described_with_its_default(client: FlaskCl
 def test_every_field_of_a_resource_is_described(client: FlaskClient) -> None:
     schemas = client.get("/openapi.json").json["components"]["schemas"]
     for title, shape in {
-        "session": "SessionShape",
-        "message": "MessageShape",
-        "knowledge base": "KnowledgeBaseShape",
-        "file": "FileShape",
-        "passage": "SourceShape",
-        "chunk": "ChunkShape",
-        "supplier": "SupplierShape",
+        "session": "Session",
+        "message": "Message",
+        "knowledge base": "KnowledgeBase",
+        "file": "KnowledgeFile",
+        "passage": "Source",
+        "chunk": "FileChunk",
+        "supplier": "Supplier",
     }.items():
         [paragraph] = re.findall(rf"^An? \*\*{title}\*\*.*?\n\n", TEXT, re.MULTILINE | re.DOTALL)
         named = set(re.findall(r"`(\w+)`", paragraph))
