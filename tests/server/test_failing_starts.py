@@ -74,7 +74,7 @@ def test_a_port_that_is_taken(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", port)):
         english, chinese = said(tmp_path, CHATAPP_BIND=f"127.0.0.1:{port}")
     assert one_line(english).startswith(f"Port {port} on 127.0.0.1 is in use by another program.")
-    assert one_line(chinese).startswith(f"127.0.0.1 的端口 {port} 已被其他程序占用。")
+    assert one_line(chinese).startswith(f"其他程序占用了 127.0.0.1 的端口 {port}。")
     assert (
         f"CHATAPP_BIND=127.0.0.1:{port + 1} make run" in english
         and f"CHATAPP_BIND=127.0.0.1:{port + 1} make run" in chinese
