@@ -1,4 +1,4 @@
-"""What the documents say is held against what is there."""
+"""The documents agree with the code: settings, paths, labels, addresses, texts."""
 
 import dataclasses
 import json
@@ -16,26 +16,28 @@ from flask.testing import FlaskClient
 
 from chatapp.chains.presets import PRESETS
 from chatapp.settings import Settings
-from tests.support.docs import MANUALS, READMES, read, readme_blocks, settings
+from tests.support.docs import GUIDES, MANUALS, READMES, read, readme_blocks, settings
 
 ROOT = Path(__file__).parent.parent
 VARIABLE = re.compile(r"\b(?:CHATAPP_[A-Z_]+|OPENAI_[A-Z_]+|DATABASE_URL|WEB_CONCURRENCY)\b")
-NOT_SETTINGS = {
-    "CHATAPP_ENV_FILE",
-    "CHATAPP_SUPPLIER_KEY",
-}  # where the settings are; a key for one command
-TOOLS_FOLDERS = {".git", "__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache"}
+# A file with the settings, a key for one command, a switch of gunicorn.conf.py.
+NOT_SETTINGS = {"CHATAPP_ENV_FILE", "CHATAPP_SUPPLIER_KEY", "CHATAPP_HELPERS"}
+TOOLS_OWN = {".git", "__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache"}
 BINARY = {".png", ".pdf", ".docx", ".woff2"}
-# Addresses of package registries, folders of one machine. Written so that the pattern does not find itself.
 LABEL = {
     "en": re.compile(r"(?<![\w*])\*([^*\n]+)\*(?![\w*])"),
     "zh-CN": re.compile(r"“([^”\x00-\x7f]+)”"),
 }
 # A call in running text (the method may be left out), or an address in a command.
 CALL = re.compile(
-    r"`(?:(GET|POST|PUT|PATCH|DELETE) )?(/(?:api/|chat|openapi)[^`\s]*)`|http://127\.0\.0\.1:8000(?!/v1)(/[^\s`\"')]+)"
+    r"`(?:(GET|POST|PUT|PATCH|DELETE) )?(/(?:api/|chat|openapi)[^`\s]*)`"
+    r"|http://127\.0\.0\.1:8000(?!/v1)(/[^\s`\"')]+)"
 )
+# A file or folder of this repository in code marks.
+FOLDERS = "chatapp|bench|docs|migrations|scripts|static|templates|tests"
+PATH = rf"`((?:(?:{FOLDERS})/|(?:app|wsgi|gunicorn\.conf)\.py)[^\s`*<{{]*)`"
 SENT = re.compile(r"(?:-d '|`)(\{\".*?\})['`]|`(\"\w+\": .*?)`")
+# Addresses of package registries, folders of one machine; the pattern does not match itself.
 PRIVATE = re.compile(
     r"https?://[^ \"'`)]*(pypi|npm|debian)|(?<![\w.])/(r[o]ot|h[o]me/\w+|w[o]rk|Us[e]rs)/"
 )
@@ -60,17 +62,29 @@ def test_the_example_shows_the_defaults(tmp_path: Path, monkeypatch: pytest.Monk
     assert shown.home == tmp_path / "instance"
 
 
-@pytest.mark.parametrize("path", [*READMES, *MANUALS], ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [*READMES, *MANUALS, *GUIDES], ids=lambda path: path.name)
 def test_every_variable_and_target_that_a_document_names_exists(path: Path) -> None:
     assert set(VARIABLE.findall(read(path))) <= settings().keys() | NOT_SETTINGS
     assert set(re.findall(r"\bmake ([a-z]+)`", read(path))) <= make_targets()
 
 
-@pytest.mark.parametrize("path", READMES, ids=lambda path: path.name)
-def test_every_file_that_a_readme_points_to_exists(path: Path) -> None:
-    for target in re.findall(r"\]\(([^)#]+)\)|src=\"([^\"]+)\"", read(path)):
+@pytest.mark.parametrize("path", [*READMES, *GUIDES], ids=lambda path: path.name)
+def test_every_link_of_a_document_leads_to_a_file(path: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)|src=\"([^\"]+)\"", read(path)):
         name = "".join(target)
-        assert name.startswith("http") or (ROOT / name).exists(), name
+        assert name.startswith("http") or (path.parent / name).exists(), name
+
+
+@pytest.mark.parametrize("path", [*READMES, *GUIDES], ids=lambda path: path.name)
+def test_every_path_that_a_document_names_exists(path: Path) -> None:
+    named = {name.rstrip("/") for name in re.findall(PATH, read(path))}
+    assert not {name for name in named if not (ROOT / name).exists()}
+
+
+def test_the_architecture_names_every_room() -> None:
+    text = read(ROOT / "docs" / "architecture.md")
+    rooms = {path.parent.name for path in (ROOT / "chatapp").glob("*/__init__.py")}
+    assert rooms and all(f"`chatapp/{room}/`" in text for room in rooms)
 
 
 @pytest.mark.parametrize("path", MANUALS, ids=lambda path: path.name)
@@ -117,7 +131,7 @@ def fields(value: object) -> set[str]:
 
 def test_all_documents_show_the_same_lines_for_nginx() -> None:
     assert (
-        len({block for path in [*READMES, *MANUALS] for block in readme_blocks(path, "nginx")}) == 1
+        len({block for path in [*GUIDES, *MANUALS] for block in readme_blocks(path, "nginx")}) == 1
     )
 
 
@@ -148,9 +162,9 @@ def test_both_languages_say_the_same_things() -> None:
 
 def test_every_sentence_of_the_terminal_is_used_and_every_one_used_is_there() -> None:
     package = ROOT / "chatapp"
-    own = [*(package / "processes").glob("*.py"), package / "settings.py"]
-    sources = [ROOT / "gunicorn.conf.py", *own, *(package / "cli").rglob("*.py")]
-    text = "".join(map(read, sources))
+    rooms = [*(package / "cli").rglob("*.py"), *(package / "processes").rglob("*.py")]
+    top = [ROOT / "app.py", ROOT / "gunicorn.conf.py", *package.glob("*.py")]
+    text = "".join(map(read, [*top, *rooms]))
     literals = set(re.findall(r"[\"'](?:cli\.)?([a-z_]+(?:\.[a-z_]+)*)[\"']", text))
     said = set(re.findall(r"\b_?say\(\s*[\"']([a-z_.]+)[\"']", text)) | set(
         re.findall(r"[\"']cli\.([a-z_.]+)[\"']", text)
@@ -168,7 +182,7 @@ def test_make_lists_every_target() -> None:
 
 
 def tracked() -> Iterator[Path]:
-    """Yield every text file that no tool has made: what .gitignore names is left out."""
+    """Yield every text file of ours, without those that .gitignore names."""
     ignored = {
         ROOT / line.strip("/")
         for line in read(ROOT / ".gitignore").splitlines()
@@ -177,12 +191,14 @@ def tracked() -> Iterator[Path]:
     for folder, folders, files in os.walk(ROOT):
         here = Path(folder)
         folders[:] = [
-            each for each in folders if here / each not in ignored and each not in TOOLS_FOLDERS
+            each for each in folders if here / each not in ignored and each not in TOOLS_OWN
         ]
         yield from (
             here / file
             for file in files
-            if here / file not in ignored and Path(file).suffix not in BINARY
+            if here / file not in ignored
+            and file not in TOOLS_OWN
+            and Path(file).suffix not in BINARY
         )
 
 

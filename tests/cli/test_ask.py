@@ -85,7 +85,7 @@ def test_what_is_wrong_is_a_sentence_in_the_terminals_language(run: Run, tmp_pat
 
 def test_an_error_in_the_answer_is_told_and_is_the_exit_code(run: Run) -> None:
     done = run("ask", "x", "-m", "openai/refuse-500")
-    assert done.exit_code == 1 and "reported a fault of its own" in done.stderr
+    assert done.exit_code == 1 and "reported an internal error" in done.stderr
     told = run("ask", "x", "-m", "openai/refuse-500", "--json")
     assert told.exit_code == 1 and json.loads(told.stdout)["error"]["code"] == "upstream_error"
 

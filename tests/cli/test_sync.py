@@ -39,7 +39,7 @@ def test_a_base_follows_a_folder(run: Run, service: Service, folder: Path) -> No
     first = run("sync", str(folder), "--base", "Synced")
     assert first.exit_code == 0
     assert "2 added, 0 changed, 0 removed, 0 unchanged" in first.stdout
-    assert "photo.png: a picture" in first.stderr and "empty.txt: empty" in first.stderr
+    assert "photo.png: an image" in first.stderr and "empty.txt: empty" in first.stderr
     assert files(service, "Synced") == {"leave.md": "ready", "keys.txt": "ready"}
 
     again = synced(run, str(folder), "-b", "Synced")
@@ -65,7 +65,7 @@ def test_a_dry_run_changes_nothing_and_keep_removes_nothing(
     looked = run("sync", str(folder), "-b", "Kept", "--dry-run")
     assert (
         looked.exit_code == 0
-        and "To be uploaded: 2" in looked.stdout
+        and "Would upload: 2" in looked.stdout
         and "rules/keys.txt" in looked.stdout
     )
     assert all(base["name"] != "Kept" for base in service.get("/api/knowledge").json["items"])
@@ -74,8 +74,8 @@ def test_a_dry_run_changes_nothing_and_keep_removes_nothing(
     assert synced(run, str(folder), "-b", "Kept", "--keep")["removed"] == []
     (folder / "rules" / "keys.txt").write_text("Keys are with Ada.\n")
     looked = run("sync", str(folder), "-b", "Kept", "--dry-run")
-    assert "To be removed: 1\n  leave.md\n" in looked.stdout
-    assert "To be uploaded: 0\nChanged, to be replaced: 1\n  rules/keys.txt\n" in looked.stdout
+    assert "Would remove: 1\n  leave.md\n" in looked.stdout
+    assert "Would upload: 0\nWould replace, changed: 1\n  rules/keys.txt\n" in looked.stdout
     kept = synced(run, str(folder), "-b", "Kept", "--keep")
     assert (kept["uploaded"], kept["changed"], kept["removed"]) == (["rules/keys.txt"], [], [])
     assert files(service, "Kept").keys() == {"leave.md", "keys.txt"}

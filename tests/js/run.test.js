@@ -80,13 +80,13 @@ test('a question that does not reach a server is unsent', async () => {
 
 test('a refusal before the stream carries the server’s message', async () => {
   const body = JSON.stringify({
-    error: { code: 'no_model', message: 'Please choose a model first.' },
+    error: { code: 'no_model', message: 'Choose a model first.' },
   });
   const { run, outcomes } = streamFixture([{ status: 409, body }]);
   await run.start();
   assert.equal(outcomes[0].state, 'refused');
   assert.equal(outcomes[0].error.code, 'no_model');
-  assert.equal(outcomes[0].error.message, 'Please choose a model first.');
+  assert.equal(outcomes[0].error.message, 'Choose a model first.');
 });
 
 test('a proxy’s HTML page is a refusal', async () => {

@@ -16,7 +16,7 @@ pytestmark = [
 def test_a_taken_port_is_one_sentence(service: StandIn) -> None:
     with socket.create_server(("127.0.0.1", service.port)):
         assert service.begin().wait(90) == 1
-    assert service.output().startswith(f"Port {service.port} on 127.0.0.1 is taken")
+    assert service.output().startswith(f"Port {service.port} on 127.0.0.1 is in use")
     assert len(service.output().splitlines()) == 1
     assert not service.home.exists()
 
@@ -32,7 +32,7 @@ def test_a_failed_preparation_is_one_sentence(service: StandIn) -> None:
 def test_a_home_that_cannot_be_written_is_one_sentence(service: StandIn) -> None:
     service.home.write_text("a file stands here")
     assert service.begin().wait(90) == 1
-    said = f"{service.home} cannot be written. Choose another folder with CHATAPP_HOME.\n"
+    said = f"{service.home} is not writable. Choose another folder with CHATAPP_HOME.\n"
     assert service.output() == said
 
 
@@ -45,4 +45,4 @@ def test_faulty_settings_are_named_all_at_once(service: StandIn) -> None:
 def test_the_terminal_speaks_chinese_where_it_is_set_to(service: StandIn) -> None:
     with socket.create_server(("127.0.0.1", service.port)):
         assert service.begin(LANG="zh_CN.UTF-8").wait(90) == 1
-    assert service.output().startswith(f"127.0.0.1 的端口 {service.port} 已被")
+    assert service.output().startswith(f"其他程序占用了 127.0.0.1 的端口 {service.port}")

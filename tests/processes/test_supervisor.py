@@ -287,7 +287,7 @@ def test_the_helpers_alone_serve_a_host_without_a_web_part(service: StandIn) -> 
     assert service.prepared() == ["prepare"]
     second = service.begin(shape="helpers")
     assert second.wait(90) == 1
-    assert f"Another service (process {helpers.pid}) uses {service.home}" in service.output()
+    assert f"Another instance (process {helpers.pid}) is using {service.home}" in service.output()
     before = service.helpers()
     web = service.start(CHATAPP_HELPERS="off").process
     assert web is not None
@@ -308,7 +308,7 @@ def test_a_second_service_on_the_same_home_is_refused(service: StandIn) -> None:
     for shape in ("app", "gunicorn", "helpers"):
         assert service.begin(shape=shape).wait(90) == 1
     service.process = first
-    said = f"Another service (process {first.pid}) uses {service.home}"
+    said = f"Another instance (process {first.pid}) is using {service.home}"
     assert service.output().count(said) == 3
     assert service.prepared() == prepared
     assert "Traceback" not in service.output()

@@ -73,8 +73,8 @@ def test_a_port_that_is_taken(tmp_path: Path) -> None:
     port = free_port()
     with socket.create_server(("127.0.0.1", port)):
         english, chinese = refusals(tmp_path, CHATAPP_BIND=f"127.0.0.1:{port}")
-    assert one_line(english).startswith(f"Port {port} on 127.0.0.1 is taken by another program.")
-    assert one_line(chinese).startswith(f"127.0.0.1 的端口 {port} 已被其他程序占用。")
+    assert one_line(english).startswith(f"Port {port} on 127.0.0.1 is in use by another program.")
+    assert one_line(chinese).startswith(f"其他程序占用了 127.0.0.1 的端口 {port}。")
     assert (
         f"CHATAPP_BIND=127.0.0.1:{port + 1} make run" in english
         and f"CHATAPP_BIND=127.0.0.1:{port + 1} make run" in chinese
@@ -92,10 +92,10 @@ def test_a_port_that_is_taken_by_the_service_of_the_same_home(tmp_path: Path) ->
     url = f"http://127.0.0.1:{port}"
     assert (
         one_line(english)
-        == f"This service already runs at {url}. “make link” makes a new sign-in link."
+        == f"The service is already running at {url}. “make link” creates a new sign-in link."
     )
-    assert one_line(chinese) == f"本服务已在 {url} 运行。用 make link 可生成新的登录链接。"
-    assert "taken by another program" in killed, "what a killed service left does not count"
+    assert one_line(chinese) == f"服务已在 {url} 运行。用 make link 可生成新的登录链接。"
+    assert "in use by another program" in killed, "what a killed service left does not count"
 
 
 def test_a_home_that_another_service_uses(tmp_path: Path) -> None:
@@ -104,20 +104,20 @@ def test_a_home_that_another_service_uses(tmp_path: Path) -> None:
         lock.write(str(os.getpid()))
         lock.flush()
         english, chinese = refusals(tmp_path)
-    assert one_line(english).startswith(f"Another service (process {os.getpid()}) uses {tmp_path}.")
-    assert one_line(chinese).startswith(f"另一个服务（进程 {os.getpid()}）正在使用 {tmp_path}。")
+    assert one_line(english).startswith(
+        f"Another instance (process {os.getpid()}) is using {tmp_path}."
+    )
+    assert one_line(chinese).startswith(f"另一个实例（进程 {os.getpid()}）正在使用 {tmp_path}。")
 
 
 def test_a_home_that_cannot_be_written(tmp_path: Path) -> None:
     home = Path("/sys/chatapp")  # not even by root
     english, chinese = refusals(home)
-    assert (
-        one_line(english) == f"{home} cannot be written. Choose another folder with CHATAPP_HOME."
-    )
-    assert one_line(chinese) == f"无法写入 {home}。请用 CHATAPP_HOME 指定别的文件夹。"
+    assert one_line(english) == f"{home} is not writable. Choose another folder with CHATAPP_HOME."
+    assert one_line(chinese) == f"无法写入 {home}。请用 CHATAPP_HOME 指定其他文件夹。"
     (tmp_path / "chatapp.db").mkdir()
     (tmp_path / "start.log").mkdir()
-    assert one_line(prepare_refusals(tmp_path)[0]).startswith(f"{tmp_path} cannot be written.")
+    assert one_line(prepare_refusals(tmp_path)[0]).startswith(f"{tmp_path} is not writable.")
 
 
 def test_settings_that_are_wrong(tmp_path: Path) -> None:
@@ -135,7 +135,7 @@ def test_a_database_that_is_newer_than_the_program(tmp_path: Path) -> None:
         database.execute("UPDATE alembic_version SET version_num = '9999'")
     english, chinese = prepare_refusals(tmp_path)
     assert one_line(english).startswith(
-        "This database was made by a newer version of the program (9999)."
+        "This database was created by a newer version of the program (9999)."
     )
     assert (
         one_line(chinese).startswith("该数据库由更新版本的程序创建（9999）。")
@@ -149,7 +149,7 @@ def test_a_database_server_that_cannot_be_reached(tmp_path: Path) -> None:
     )
     assert (
         one_line(english)
-        == "The database cannot be reached. Check DATABASE_URL and that the database runs."
+        == "The database cannot be reached. Check DATABASE_URL and that the database is running."
     )
     assert one_line(chinese) == "无法连接数据库。请检查 DATABASE_URL，并确认数据库正在运行。"
     english, _ = prepare_refusals(

@@ -1,4 +1,4 @@
-"""READMEs and manuals, their code blocks, and the settings they may name."""
+"""The documents, their code blocks, and the settings they may name."""
 
 import dataclasses
 import re
@@ -9,9 +9,9 @@ from chatapp.settings import Settings
 ROOT = Path(__file__).parents[2]
 
 READMES = [ROOT / "README.md", ROOT / "README.zh-CN.md"]
-
-
 MANUALS = [ROOT / "docs" / "manual" / "en.md", ROOT / "docs" / "manual" / "zh-CN.md"]
+API = ROOT / "docs" / "api.md"
+GUIDES = sorted(path for path in (ROOT / "docs").rglob("*.md") if path not in MANUALS)
 
 
 def read(path: Path) -> str:
@@ -19,10 +19,10 @@ def read(path: Path) -> str:
 
 
 def settings() -> dict[str, object]:
-    """Return variable: default."""
+    """Return every variable with its default."""
     return {field.metadata["name"]: field.default for field in dataclasses.fields(Settings)}
 
 
 def readme_blocks(path: Path, kind: str = "sh") -> list[str]:
-    """Return the fenced blocks of a kind; an integration test runs those of the shell."""
+    """Return the fenced blocks of a kind."""
     return re.findall(rf"^```{kind}\n(.*?)^```", read(path), re.MULTILINE | re.DOTALL)

@@ -66,7 +66,7 @@ def test_not_found_is_a_page_for_browsers_and_json_for_programs(
     for path in ("/nope", "/c/abc"):
         page = client.get(path, headers=browser)
         assert page.status_code == 404 and page.mimetype == "text/html"
-        assert "这里没有内容" in page.text and 'href="/"' in page.text
+        assert "页面不存在" in page.text and 'href="/"' in page.text
         assert "script-src" in page.headers["Content-Security-Policy"]
         assert client.get(path).json["error"]["code"] == "not_found"
     for path in ("/api/nope", "/v1/nope", "/chat/nope"):

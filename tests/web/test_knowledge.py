@@ -135,7 +135,7 @@ def test_each_file_of_an_upload_is_accepted_or_refused_separately(
     assert empty["error"]["message"]
     assert upload(client, base, ("empty.txt", b"")).status_code == 422
     assert upload(client, base).json["error"]["fields"] == {
-        "files": "is needed: multipart/form-data, field “files”"
+        "files": "is required: multipart/form-data, field “files”"
     }
 
 

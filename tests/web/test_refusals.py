@@ -17,7 +17,7 @@ def refused(reply: Any, status: int) -> dict[str, Any]:
 @pytest.mark.parametrize("supplier", [{}, {"supplier": None}, {"supplier": "", "model": ""}])
 def test_a_key_without_a_supplier_is_refused(client: FlaskClient, supplier: dict[str, Any]) -> None:
     body = {"question": "q", "llm_config": {"api_key": "sk-private", **supplier}}
-    reason = "name the supplier that this key belongs to"
+    reason = "is required: the supplier that this key belongs to"
     for path in ("/chat", "/chat/stream"):
         assert refused(client.post(path, json=body), 422)["fields"] == {
             "llm_config.supplier": reason
@@ -65,12 +65,12 @@ def test_the_error_of_a_failed_answer_includes_its_ids(client: FlaskClient) -> N
 @pytest.mark.parametrize(
     ("body", "kind", "reason"),
     [
-        (b"", "application/json", "is empty; takes JSON (Content-Type: application/json)"),
-        (b"{}", "text/plain", "takes JSON (Content-Type: application/json)"),
-        (b'{"question": "\xff"}', "application/json", "is not text in UTF-8"),
+        (b"", "application/json", "is empty; it must be JSON (Content-Type: application/json)"),
+        (b"{}", "text/plain", "must be JSON (Content-Type: application/json)"),
+        (b'{"question": "\xff"}', "application/json", "is not UTF-8 text"),
         (b'{"question": ', "application/json", "is not valid JSON"),
-        (b"null", "application/json", "takes a JSON object"),
-        (b'"text"', "application/json", "takes a JSON object"),
+        (b"null", "application/json", "must be a JSON object"),
+        (b'"text"', "application/json", "must be a JSON object"),
     ],
 )
 def test_an_unreadable_body_is_refused_with_the_reason(
@@ -85,7 +85,7 @@ def test_invalid_fields_are_named_with_what_they_accept(client: FlaskClient) -> 
     for number in (b"NaN", b"1e999"):
         body = b'{"question": "q", "llm_config": {"temperature": ' + number + b"}}"
         fault = refused(client.post("/chat", data=body, content_type="application/json"), 422)
-        assert fault["fields"] == {"llm_config.temperature": "takes a number"}
+        assert fault["fields"] == {"llm_config.temperature": "must be a number"}
     assert refused(client.post("/chat", json={"question": ""}), 422)["fields"] == {
         "question": "must not be blank"
     }
@@ -93,7 +93,7 @@ def test_invalid_fields_are_named_with_what_they_accept(client: FlaskClient) -> 
 
 def test_a_wrong_method_is_answered_with_the_allowed_ones(client: FlaskClient) -> None:
     reply = client.put("/api/sessions")
-    assert refused(reply, 405)["message"] == "This address takes GET, POST, not PUT."
+    assert refused(reply, 405)["message"] == "This address accepts GET, POST, not PUT."
     assert reply.headers["Allow"] == "GET, HEAD, OPTIONS, POST"
 
 
@@ -114,7 +114,7 @@ def test_the_hint_to_start_a_new_session_is_for_questions_only(client: FlaskClie
     for reply in (client.get("/api/sessions/gone"), client.delete("/api/sessions/gone")):
         assert refused(reply, 404)["message"] == "This chat does not exist."
     asked = client.post("/chat", json={"question": "q", "session_id": "gone"})
-    assert "Leave out session_id" in refused(asked, 404)["message"]
+    assert "Omit session_id" in refused(asked, 404)["message"]
 
 
 def test_an_empty_response_has_no_content_type(client: FlaskClient) -> None:
