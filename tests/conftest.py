@@ -22,7 +22,7 @@ from tests.support.modelserver import ModelServer
 from tests.support.postgres import postgres_server
 from tests.support.service import Service
 
-LEFT_SECONDS = 5  # for greenlets to end; far more than they need on a busy machine
+LEFT_SECONDS = 60  # for greenlets to end; far more than they need on a busy machine
 
 # A shell that starts us with & makes us and all our children ignore the signal.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

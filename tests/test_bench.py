@@ -269,7 +269,7 @@ def test_ctrl_c_ends_everything_that_was_started(tmp_path: Path) -> None:
     with subprocess.Popen(
         command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as bench:
-        wait_for(lambda: len(living(tmp_path)) > 2, 30, "a service runs")
+        wait_for(lambda: len(living(tmp_path)) > 2, what="a service runs")
         bench.send_signal(signal.SIGINT)
         said = bench.communicate(timeout=30)
     assert bench.returncode == 130, said

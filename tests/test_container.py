@@ -324,13 +324,12 @@ def test_the_image_serves_a_cited_answer_without_writing_beside_its_volume(made:
     )
     try:
         assert run(*check).returncode != 0
-        wait_for(lambda: process.poll() is not None or run(*check).returncode == 0, 40, "healthy")
+        wait_for(lambda: process.poll() is not None or run(*check).returncode == 0, what="healthy")
         assert process.poll() is None, process.stdout and process.stdout.read()
-        wait_for(lambda: missing(port) == [], 20, "Chroma and the rest run as well")
+        wait_for(lambda: missing(port) == [], what="Chroma and the rest run as well")
         answer = wait_for(
             lambda: cited(run("python", "-m", "chatapp", "ask", "How do I add my own documents?")),
-            20,
-            "cited",
+            what="cited",
         )
         assert "Manual.md" in answer
         process.send_signal(getattr(signal, one(image, "STOPSIGNAL")))

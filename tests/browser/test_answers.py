@@ -18,7 +18,7 @@ def test_stop_in_the_middle_keeps_question_and_partial_answer(
     chat.stop.click()
     request = model_server.requests[-1]
     assert request.model == "typewriter-400-40"
-    assert model_server.wait_for(lambda: request.closed_by_client, 1)
+    assert model_server.wait_for(lambda: request.closed_by_client)
     expect(answer).to_have_attribute("data-status", "stopped")
     expect(answer.locator("[data-note=stopped]")).to_be_visible()
     partial = chat.text(answer).inner_text()

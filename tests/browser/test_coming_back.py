@@ -95,7 +95,7 @@ def test_stop_that_does_not_get_through_says_so_and_stops_when_it_does(
     expect(answer).to_have_attribute("data-status", "stopped")
     expect(answer.locator("[data-note=stopped]")).to_be_visible()
     expect(answer.locator("[data-phase]")).to_be_hidden()
-    assert model_server.wait_for(lambda: request.closed_by_client, 1)
+    assert model_server.wait_for(lambda: request.closed_by_client)
 
 
 def test_a_question_whose_way_back_was_cut_is_sent_again_and_asked_once(
@@ -104,7 +104,7 @@ def test_a_question_whose_way_back_was_cut_is_sent_again_and_asked_once(
     line.holds_back = True
     before = len(model_server.requests)
     far.ask("Is anybody there?", "slow-first-1")
-    assert model_server.wait_for(lambda: len(model_server.requests) > before, 5)
+    assert model_server.wait_for(lambda: len(model_server.requests) > before)
     line.go_down()
     question = far.questions.last
     expect(question).to_have_attribute("data-status", "unsent")

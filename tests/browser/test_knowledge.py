@@ -122,8 +122,7 @@ def test_the_dialog_is_read_when_it_is_first_wanted(chat: Chat, knowledge: Knowl
         lambda: any(
             "/knowledge/dialog.js" in name for name in [*requested, *chat.page.evaluate(loaded)]
         ),
-        10,
-        "the dialog's code is loaded",
+        what="the dialog's code is loaded",
     )
 
 

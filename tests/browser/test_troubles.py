@@ -230,7 +230,7 @@ def test_stopped_before_the_first_word_the_answer_goes_and_the_question_stays(
         words(language, "thread.ask_again")
     )
     assert model_server.requests[-1].model == "hang-before-headers"
-    assert model_server.wait_for(lambda: model_server.requests[-1].closed_by_client, 1)
+    assert model_server.wait_for(lambda: model_server.requests[-1].closed_by_client)
     chat.reload()
     expect(chat.questions.last.locator("[data-text]")).to_have_text("Never mind")
     expect(chat.answers).to_have_count(0)

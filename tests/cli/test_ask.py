@@ -142,7 +142,7 @@ def test_a_reader_that_leaves_stops_the_answer_as_ctrl_c_does(service: Service) 
         items = service.get(f"/api/sessions/{session}/messages").json["items"]
         return str(items[-1]["status"])
 
-    wait_for(lambda: answer() != "running", 10, "the answer has ended")
+    wait_for(lambda: answer() != "running", what="the answer has ended")
     assert answer() == "stopped"
 
 

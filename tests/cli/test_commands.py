@@ -92,7 +92,7 @@ def test_somebody_is_given_an_account_and_loses_it(run: Run, service: Service) -
         return service.get(path, token=None, Cookie=cookie).status
 
     def shut_out() -> bool:  # a worker believes what it knows for a second
-        return bool(wait_for(lambda: status() == 401, 5))
+        return bool(wait_for(lambda: status() == 401))
 
     assert status() == 200 and status("/api/suppliers") == 403
     assert "already in use" in run("users", "add", "ada").stderr

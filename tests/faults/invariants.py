@@ -82,11 +82,10 @@ def _nothing_left(stage: Stage, reader: Reader) -> None:
         assert left == [(0,)], f"I5: {left} {table}"
     wait_for(
         lambda: all(each.t_end for each in stage.requests(reader.question)),
-        3,
-        "I5: the model's connection is free",
+        what="I5: the model's connection is free",
     )
     wait_for(
-        lambda: not _open(stage, set(reader.ports)), 3, "I5: the reader's connections are closed"
+        lambda: not _open(stage, set(reader.ports)), what="I5: the reader's connections are closed"
     )
 
 
@@ -128,7 +127,7 @@ def nothing_grew(stage: Stage, before: dict[int, dict[str, Any]]) -> None:
         )
 
     try:
-        wait_for(same, 15, "I5")
+        wait_for(same, what="I5")
     except AssertionError:
         raise AssertionError(f"I5: {before} before, {stage.inside()} {held(stage)} after") from None
     assert stage.sql("SELECT count(*) FROM runs") == [(0,)]

@@ -279,13 +279,12 @@ def stopped(name: str, stage_of: str, until: Callable[[Reader], bool]) -> None:
     @row(f"30-stop-{stage_of}", status="stopped", within=(0, 30))
     def act(stage: Stage) -> list[Reader]:
         reader = Reader(stage.service, stage_of, llm_config=stage.config(name)).ask(until)
-        wait_for(lambda: stage.requests(reader.question), 5, "the model is asked")
+        wait_for(lambda: stage.requests(reader.question), what="the model is asked")
         began = time.monotonic()
         assert {reader.stop() for _ in range(2)} == {204}
         wait_for(
             lambda: all(each.t_end for each in stage.requests(reader.question)),
-            3,
-            "the model sees the close",
+            what="the model sees the close",
         )
         (request,) = stage.requests(reader.question)
         assert request.closed_at is not None and request.closed_at - began < 1, (

@@ -128,8 +128,8 @@ class Stage:
         self.models.__enter__()
         try:
             self.service.__enter__()
-            wait_for(lambda: len(self.inside()) == self.workers, 20, "all workers")
-            wait_for(self._is_warm, 30, "each worker has loaded what an answer needs")
+            wait_for(lambda: len(self.inside()) == self.workers, what="all workers")
+            wait_for(self._is_warm, what="each worker has loaded what an answer needs")
         except BaseException:
             self.__exit__()
             raise

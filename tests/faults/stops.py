@@ -110,7 +110,7 @@ def begin(stage: Stage, shelf: Shelf, at: str, session: str = "") -> Reader:
     more |= {"session_id": session} if session else {}
     reader = Reader(stage.service, question, llm_config=stage.config(model), **more).ask(until)
     if at in ASKED:
-        wait_for(lambda: stage.requests(reader.question), 10, "the model is asked")
+        wait_for(lambda: stage.requests(reader.question), what="the model is asked")
     return reader
 
 
@@ -148,7 +148,7 @@ def through_another(stage: Stage, reader: Reader, token: str) -> float:
         ) as connection:
             connection.connect()
             port = connection.sock.getsockname()[1]
-            worker = wait_for(lambda: stage.worker_of(port), 5, "somebody accepts")  # noqa: B023
+            worker = wait_for(lambda: stage.worker_of(port), what="somebody accepts")  # noqa: B023
             if worker == writer:
                 continue
             sent = time.monotonic()
@@ -167,7 +167,7 @@ def stop(stage: Stage, reader: Reader, at: str, locked: bool, token: str) -> Sto
     sent = through_another(stage, reader, token)
     if at in ASKED:
         request = stage.requests(reader.question)[-1]
-        wait_for(lambda: request.closed_at, 10, f"the model server sees the close at {at}")
+        wait_for(lambda: request.closed_at, what=f"the model server sees the close at {at}")
         done = request.closed_at or 0.0
     elif not locked:
         reader.come_back()

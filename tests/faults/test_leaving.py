@@ -54,7 +54,7 @@ def leave(stage: Stage, how: str) -> None:
         DRAIN_SECONDS + 15,
         "the old workers have left",
     )
-    wait_for(lambda: len(stage.service.workers()) == stage.workers, 10, "the new ones are here")
+    wait_for(lambda: len(stage.service.workers()) == stage.workers, what="the new ones are here")
 
 
 @pytest.mark.parametrize("how", ["33-sighup", "31-sigterm"])
@@ -78,7 +78,7 @@ def leaves_in_order(stage: Stage, how: str) -> None:
             for name in (SHORT, SHORT, LONG, LONG)
         ]
         work: list[Future[Reader]] = [people.submit(reader.follow, 60) for reader in asked]
-        wait_for(lambda: all(letters(20)(reader) for reader in asked), 10, "all are being written")
+        wait_for(lambda: all(letters(20)(reader) for reader in asked), what="all are being written")
         left = Reader(stage.service, how, llm_config=stage.config(LONG)).ask(letters(20))
         with (
             stage.unwatched()

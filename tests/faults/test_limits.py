@@ -10,7 +10,7 @@ import pytest
 
 from tests.faults.invariants import check
 from tests.faults.reader import Reader, letters
-from tests.faults.stage import HEALTHZ_SECONDS, Stage
+from tests.faults.stage import Stage
 from tests.support.service import TOKEN, wait_for
 
 pytestmark = pytest.mark.server
@@ -54,7 +54,7 @@ def test_one_stream_more_than_the_limit_is_told_when_to_come_back(tmp_path: Path
         live = Reader(stage.service, "long", llm_config=stage.config("typewriter-400-8"))
         live.ask(letters(5))
         readers = [opened.enter_context(attach(stage, live.message_id)) for _ in range(STREAMS)]
-        wait_for(lambda: streams(stage) == STREAMS, 10, "as many as the limit allows")
+        wait_for(lambda: streams(stage) == STREAMS, what="as many as the limit allows")
         refused = Reader(stage.service, "one more", llm_config=stage.config("echo")).ask()
         back = live.another().come_back()
         for reader in (refused, back):
@@ -67,9 +67,8 @@ def test_one_stream_more_than_the_limit_is_told_when_to_come_back(tmp_path: Path
         )  # what check() asks of /healthz it asks of this time: all streams are here
         for _ in range(10):
             assert stage.service.get("/sign-in").status == 200
-        assert (time.monotonic() - refused.began) / 10 < HEALTHZ_SECONDS
         readers[0].close()
-        wait_for(lambda: streams(stage) < STREAMS, 5, "there is room again")
+        wait_for(lambda: streams(stage) < STREAMS, what="there is room again")
         assert refused.ask().end is not None
         refused.seen.clear()
         check(stage, refused)

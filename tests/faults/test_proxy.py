@@ -24,8 +24,6 @@ pytestmark = [
     pytest.mark.server,
     pytest.mark.skipif(NGINX is None and os.environ.get("CI") != "true", reason="needs nginx"),
 ]
-FIRST_BYTE_SECONDS = 1
-WARM = 5  # pieces until the first token is out: the first question after a start takes its time
 # buffering, sizes and time-outs keep their defaults; some have gzip on, some for all types
 GZIP = {
     "gzip-as-usual": "",
@@ -68,7 +66,7 @@ def proxy(request: pytest.FixtureRequest, stage: Stage, tmp_path: Path) -> Itera
         [NGINX, "-c", str(conf), "-p", str(tmp_path), "-e", str(tmp_path / "error.log")]
     )
     try:
-        wait_for(lambda: answers(port), 10, "nginx answers")
+        wait_for(lambda: answers(port), what="nginx answers")
         yield port
     finally:
         process.terminate()
@@ -93,7 +91,6 @@ def test_behind_nginx_tokens_flow_one_by_one(stage: Stage, proxy: int) -> None:
         "Accept-Encoding": "gzip",
     }
     with closing(http.client.HTTPConnection("127.0.0.1", proxy, timeout=30)) as connection:
-        began = time.monotonic()
         connection.request("POST", "/chat/stream", json.dumps(reader.body).encode(), headers)
         response = connection.getresponse()
         assert response.status == 200
@@ -105,10 +102,9 @@ def test_behind_nginx_tokens_flow_one_by_one(stage: Stage, proxy: int) -> None:
             if text := unpack.decompress(data) if unpack else data:
                 body += text
                 came.append(time.monotonic())
-        assert came[0] - began < FIRST_BYTE_SECONDS
-    assert len(came) > 30, f"sixty tokens in three seconds came in {len(came)} pieces"
-    gaps = [later - earlier for earlier, later in zip(came[WARM:], came[WARM + 1 :], strict=False)]
-    assert max(gaps) < 1, "and not at once at the end"
+    (asked,) = stage.requests(reader.question)
+    early = [at for at in came if at < asked.sent[-1]]
+    assert len(early) > 10, "pieces arrive while the model still sends"
     reader.context = json.loads(body.split(b"data: ", 1)[1].split(b"\n", 1)[0])
     check(stage, reader)
     assert [int(number) for number in reader.text.split()] == list(range(60))

@@ -57,7 +57,7 @@ class Script:
             if until
             else self.people.submit(reader.follow, 60)
         )
-        wait_for(lambda: reader.context or self.work[-1].done(), 20, "it is asked")
+        wait_for(lambda: reader.context or self.work[-1].done(), what="it is asked")
 
     def stop(self) -> None:
         """Press Stop, useful or not; pressed during a kill, it is pressed again."""
@@ -71,7 +71,7 @@ class Script:
             except OSError:
                 return False
 
-        wait_for(pressed, 20, "Stop is taken")
+        wait_for(pressed, what="Stop is taken")
 
     def come_back(self) -> None:
         """Read an answer as somebody else, from its beginning or from anywhere, and go again."""
@@ -97,7 +97,7 @@ class Script:
         self.stage.service.process.send_signal(signal.SIGHUP)
 
     def wait_for_workers(self) -> None:
-        wait_for(lambda: self.stage.inside(), 20, "a worker serves")
+        wait_for(lambda: self.stage.inside(), what="a worker serves")
 
 
 def test_a_random_script_of_faults_breaks_no_promise(stage: Stage) -> None:

@@ -61,7 +61,7 @@ class Embedder:
 
     def __enter__(self) -> "Embedder":
         self.process = subprocess.Popen(self.command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
-        wait_for(self._is_there, 20, "the embedder answers")
+        wait_for(self._is_there, what="the embedder answers")
         return self
 
     def __exit__(self, *_: object) -> None:

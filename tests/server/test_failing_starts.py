@@ -219,7 +219,7 @@ def test_ctrl_c_ends_make_run_quietly(tmp_path: Path) -> None:
         )
         os.write(terminal, b"\x03")
         assert process.wait(10) == -signal.SIGINT  # make's own end; a shell calls it 130
-        wait_for(lambda: not left(tmp_path), 5, "nothing runs any more")
+        wait_for(lambda: not left(tmp_path), what="nothing runs any more")
         os.set_blocking(terminal, False)
         greeting, _, rest = screen.read(65536).partition(b"^C")
         assert b"Ctrl-C" in greeting and rest.strip() == b""

@@ -27,7 +27,7 @@ def two(
     with Service(
         tmp_path_factory.mktemp("home"), workers=2, CHATAPP_ANSWERS_PER_USER="0", **variables
     ) as running:
-        wait_for(lambda: len(running.workers()) == 2, 10, "two workers")
+        wait_for(lambda: len(running.workers()) == 2, what="two workers")
         yield running
 
 
@@ -75,8 +75,8 @@ def test_stop_reaches_the_worker_that_writes_the_answer(
         started = two.stream(question("typewriter-500-40"), until=lambda s: len(s.text()) > 10)
         request = model_server.requests[-1]
         assert two.request("DELETE", f"/chat/stream/{started.message_id}").status == 204
-        wait_for(lambda: request.closed_by_client, 1, "the model server sees the close")  # noqa: B023
-        assert wait_for(lambda: stored(two, started.message_id), 5)["status"] == "stopped"  # noqa: B023
+        wait_for(lambda: request.closed_by_client, what="the model server sees the close")  # noqa: B023
+        assert wait_for(lambda: stored(two, started.message_id))["status"] == "stopped"  # noqa: B023
 
 
 def test_deleting_all_data_includes_answers_of_other_workers(
@@ -98,8 +98,7 @@ def test_deleting_all_data_includes_answers_of_other_workers(
     assert two.request("DELETE", "/api/auth/me/data").status == 204
     wait_for(
         lambda: all(each.closed_by_client for each in model_server.requests[before:]),
-        2,
-        "all connections are closed",
+        what="all connections are closed",
     )
     left = two.get("/api/auth/me/stored").json
     assert {left[name] for name in ("chats", "messages", "knowledge_bases", "files")} == {0}
@@ -107,7 +106,6 @@ def test_deleting_all_data_includes_answers_of_other_workers(
     assert kept and leave.read_bytes() not in kept
     wait_for(
         lambda: two.get("/api/auth/me").json["defaults"]["max_length"] == 20,
-        2,
-        "the other worker knows too",
+        what="the other worker knows too",
     )
     assert "Traceback" not in two.output()

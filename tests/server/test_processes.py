@@ -158,7 +158,7 @@ def test_killed_helpers_under_gunicorn_are_named_and_a_reload_brings_them_back(
     with Service(tmp_path, workers=workers, arguments=arguments, **environ) as service:
         wait_for(lambda: missing(service) == [], BACK_SECONDS, "everything is there")
         read = in_background(lambda: service.stream({"question": "q", "llm_config": TURN}))
-        wait_for(lambda: model_server.requests, 10, "an answer is being written")
+        wait_for(lambda: model_server.requests, what="an answer is being written")
         (supervisor,) = processes(service, SUPERVISOR)
         os.kill(supervisor, signal.SIGKILL)
         gone = ["helpers", *expected(Settings(home=tmp_path))]

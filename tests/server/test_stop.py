@@ -1,6 +1,5 @@
 """Stopping an answer at every stage; a dropped connection does not stop it."""
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -35,12 +34,10 @@ def test_stop_closes_the_connection_to_the_model_and_keeps_the_text(
     request = wait_for(
         lambda: [r for r in model_server.requests if r.body and r.body.get("model") == model]
     )[-1]
-    stopped_at = time.monotonic()
     for _ in range(3):
         assert service.request("DELETE", f"/chat/stream/{started.message_id}").status == 204
-    wait_for(lambda: request.closed_by_client, 1, "the model server sees the close")
-    assert time.monotonic() - stopped_at < 1
-    stored = wait_for(lambda: _ended(service, started.message_id), 3)
+    wait_for(lambda: request.closed_by_client, what="the model server sees the close")
+    stored = wait_for(lambda: _ended(service, started.message_id))
     assert stored["status"] == "stopped"
     assert stored["finish_reason"] == "stopped"
     assert stored["content"].startswith(started.text())
@@ -58,7 +55,7 @@ def test_clients_of_a_stopped_answer_receive_its_end(service: Service) -> None:
 
 def test_a_dropped_connection_does_not_stop_the_answer(service: Service) -> None:
     started = start_answer(service, "typewriter-40-40", {"chunk"})
-    stored = wait_for(lambda: _ended(service, started.message_id), 5)
+    stored = wait_for(lambda: _ended(service, started.message_id))
     assert stored["status"] == "complete"
 
 
@@ -80,7 +77,7 @@ def test_deleting_a_live_answer_stops_it(service: Service, model_server: ModelSe
     started = start_answer(service, "hang-mid", {"chunk"})
     request = model_server.requests[-1]
     assert service.request("DELETE", f"/api/messages/{started.message_id}").status == 204
-    wait_for(lambda: request.closed_by_client, 2, "the model server sees the close")
+    wait_for(lambda: request.closed_by_client, what="the model server sees the close")
     assert service.get(f"/chat/stream/{started.message_id}").status == 404
 
 
@@ -94,7 +91,7 @@ def test_stopping_a_finished_answer_changes_nothing(service: Service) -> None:
 def test_a_stopped_answer_can_be_continued(service: Service, model_server: ModelServer) -> None:
     started = start_answer(service, "typewriter-400-20", {"chunk"})
     service.request("DELETE", f"/chat/stream/{started.message_id}")
-    partial = wait_for(lambda: _ended(service, started.message_id), 3)["content"]
+    partial = wait_for(lambda: _ended(service, started.message_id))["content"]
     assert partial
     more = service.stream(
         {"continue_id": started.message_id, "llm_config": {"supplier": "openai", "model": "echo"}}

@@ -178,8 +178,7 @@ def test_the_same_question_twice_is_answered_twice(service: Service) -> None:
     body = {"question": "How do I stop an answer?", "llm_config": {"supplier": "builtin"}}
     wait_for(
         lambda: service.get("/api/knowledge").json["items"][0]["state"] == "ready",
-        30,
-        "the manual is read",
+        what="the manual is read",
     )
     first = service.post("/chat", body).json
     again = service.post("/chat", {**body, "session_id": first["session_id"]}).json

@@ -21,7 +21,7 @@ def two(tmp_path: Path, model_server: ModelServer) -> Iterator[Service]:
     with Service(
         tmp_path, workers=2, OPENAI_BASE_URL=model_server.base_url, OPENAI_API_KEY="sk-test"
     ) as running:
-        wait_for(lambda: len(running.workers()) == 2, 10, "two workers")
+        wait_for(lambda: len(running.workers()) == 2, what="two workers")
         yield running
 
 
@@ -74,8 +74,8 @@ def test_stop_reaches_the_worker_that_writes(two: Service, model_server: ModelSe
         started = begin(two)
         request = model_server.requests[-1]
         assert two.request("DELETE", f"/chat/stream/{started.message_id}").status == 204
-        wait_for(lambda: request.closed_by_client, 1, "the model server sees the close")  # noqa: B023
-        assert wait_for(lambda: ended(two, started.message_id), 3)["status"] == "stopped"  # noqa: B023
+        wait_for(lambda: request.closed_by_client, what="the model server sees the close")  # noqa: B023
+        assert wait_for(lambda: ended(two, started.message_id))["status"] == "stopped"  # noqa: B023
 
 
 def test_a_killed_worker_leaves_an_interrupted_answer_with_its_text(two: Service) -> None:

@@ -32,7 +32,7 @@ ARGUMENTS = [
 ]
 DESKTOP = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
-EXPECT_MS = 8_000
+EXPECT_MS = 30_000
 READ_MS = 20_000  # for the worker to start and to read a document
 LANGUAGES = {"en-US": "en", "zh-CN": "zh-CN"}
 WATCH = (

@@ -49,7 +49,7 @@ class Chroma:
         self._process = subprocess.Popen(
             command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        wait_for(self._answers, 20, "Chroma answers")
+        wait_for(self._answers, what="Chroma answers")
 
     def kill(self) -> None:
         if self._process is not None:

@@ -78,7 +78,7 @@ class ModelServer:
         """Return the requests to a path."""
         return [request for request in list(self.requests) if request.path == path]
 
-    def wait_for(self, condition: Callable[[], bool], seconds: float = 5.0) -> bool:
+    def wait_for(self, condition: Callable[[], bool], seconds: float = 60.0) -> bool:
         """Wait for a condition."""
         end = time.monotonic() + seconds
         while not (true := condition()) and time.monotonic() < end:

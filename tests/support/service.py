@@ -24,13 +24,16 @@ from chatapp.core.sse import Decoder
 
 ROOT = Path(__file__).parents[2]
 TOKEN = "the-token-of-the-service-tests"
+PATIENCE_SECONDS = 60  # far more than anything takes: no test fails because a machine is busy
 START_SECONDS = 120  # other processes may keep the cores busy
 PORTS = 10_000, 30_000
 GUNICORN = ("-m", "gunicorn", "wsgi:app")
 APP = ("app.py",)
 
 
-def wait_for(condition: Callable[[], Any], seconds: float = 10, what: str = "") -> Any:
+def wait_for(
+    condition: Callable[[], Any], seconds: float = PATIENCE_SECONDS, what: str = ""
+) -> Any:
     """Wait until a condition gives something true, and return it."""
     deadline = time.monotonic() + seconds
     while True:

@@ -36,13 +36,12 @@ models.preload()
 greenlets = [gevent.spawn(run, name) for name in names]
 gevent.sleep(0.3)
 gevent.spawn(tick)
-gevent.sleep(0.3)
-assert len(ticks) > 8, len(ticks)
-killed = time.monotonic()
-gevent.killall(greenlets, block=True, timeout=1)
+while len(ticks) < 8:
+    gevent.sleep(0.01)
+gevent.killall(greenlets, block=True, timeout=30)
 assert all(greenlet.dead for greenlet in greenlets)
-print(killed, *seen.values(), flush=True)
-gevent.sleep(5)
+print(*seen.values(), flush=True)
+gevent.sleep(600)
 """
 NAMES = (
     "typewriter-2000-50",
@@ -59,14 +58,11 @@ def test_a_killed_greenlet_closes_its_connection_at_every_stage() -> None:
         command = [sys.executable, "-c", SCRIPT, server.base_url, *NAMES]
         process = subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True)
         assert process.stdout is not None
-        killed, *counts = (float(part) for part in process.stdout.readline().split())
+        counts = [int(part) for part in process.stdout.readline().split()]
         requests = server.asked()
         assert len(requests) == len(NAMES)
-        assert server.wait_for(lambda: all(request.closed_by_client for request in requests), 0.8)
-        assert all(
-            request.closed_at is not None and request.closed_at - killed < 0.3
-            for request in requests
-        )
+        assert server.wait_for(lambda: all(request.closed_by_client for request in requests))
+        assert process.poll() is None, "closed by the kill, not by the end of the process"
         assert [count > 0 for count in counts] == [True, True, False, False, True]
         process.kill()
         process.wait(10)
