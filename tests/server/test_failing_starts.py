@@ -149,7 +149,7 @@ def test_a_database_server_that_cannot_be_reached(tmp_path: Path) -> None:
     )
     assert (
         one_line(english)
-        == "The database cannot be reached. Check DATABASE_URL and that the database is running."
+        == "The database cannot be reached. Check DATABASE_URL and whether the database is running."
     )
     assert one_line(chinese) == "无法连接数据库。请检查 DATABASE_URL，并确认数据库正在运行。"
     english, _ = prepare_refusals(
