@@ -15,7 +15,7 @@ IN_PROCESS = $(VENV)/python -m coverage run -m pytest tests \
 	$(patsubst %,--ignore=%,$(BROWSER) $(PROCESSES))
 CAMPAIGNS = kills resumes stops locks
 
-NO_PYTHON_EN = Python 3.11 or newer is needed. On Debian and Ubuntu: apt install python3-venv
+NO_PYTHON_EN = Python 3.11 or newer is required. On Debian and Ubuntu: apt install python3-venv
 NO_PYTHON_ZH = 需要 Python 3.11 或更新的版本。在 Debian 和 Ubuntu 上：apt install python3-venv
 NO_PYTHON = $(if $(CHINESE),$(NO_PYTHON_ZH),$(NO_PYTHON_EN))
 

@@ -46,14 +46,14 @@ class LoginBody(Input):
 
 
 class PasswordBody(Input):
-    """A new password, and the current one where one is set."""
+    """A new password, and the current one if there is one."""
 
     current: str | None = Field(default=None, max_length=1000, repr=False)
     password: str = Field(min_length=8, max_length=1000, repr=False)
 
 
 class DefaultsBody(Input):
-    """Chat defaults. null restores the built-in default; omitted fields stay."""
+    """Chat defaults. null restores the built-in default; omitted fields are unchanged."""
 
     temperature: Temperature | None = None
     system_prompt: SystemPrompt | None = None
@@ -122,7 +122,7 @@ def get_current_user() -> Any:
 def update_chat_defaults(body: MeBody) -> Any:
     """Update chat defaults.
 
-    They apply to questions that do not set these values. null restores the built-in default.
+    They apply to questions that omit these values. null restores the built-in default.
     """
     return _me(
         services().accounts.set_defaults(
@@ -133,9 +133,9 @@ def update_chat_defaults(body: MeBody) -> Any:
 
 @bp.get("/me/stored", responses={200: StorageUsage})
 def get_storage_usage() -> Any:
-    """Get how much data of the current user is stored.
+    """Get the amount of data stored for the current user.
 
-    Administrators also see where.
+    Administrators also see where it is stored.
     """
     app, user = services(), current_user()
     kind = "sqlite" if app.database.sqlite else "postgresql"
@@ -153,7 +153,7 @@ def delete_my_data() -> tuple[str, int]:
     """Delete all data of the current user.
 
     Deletes sessions, knowledge bases, defaults and personal tokens, except the token of this
-    request. The account stays.
+    request. The account is kept.
     """
     app, user = services(), current_user()
     app.runs.stop_all(user.id)
@@ -165,7 +165,7 @@ def delete_my_data() -> tuple[str, int]:
 
 @bp.put("/password")
 def set_password(body: PasswordBody) -> tuple[str, int]:
-    """Set the password and sign all other browsers out."""
+    """Set the password and sign out all other browsers."""
     services().accounts.set_password(
         current_user(), body.current, body.password, request.cookies.get(LOGIN_COOKIE)
     )

@@ -73,8 +73,8 @@ class AfterQuery(Input):
 def ask_stream(body: ChatBody) -> Response:
     """Ask a question and stream the answer.
 
-    A `Last-Event-ID` of one of your own answers resumes that answer and asks nothing. An id that
-    cannot be read is ignored: event source clients also send ids of other streams.
+    A `Last-Event-ID` of one of your own answers resumes that answer instead of asking a question.
+    An unreadable id is ignored, because event source clients also send ids of other streams.
     """
     resumed = sse.parse_event_id(request.headers.get("Last-Event-ID", ""))
     with _admitted() as reader:
@@ -90,8 +90,8 @@ def ask_stream(body: ChatBody) -> Response:
 def ask(body: ChatBody) -> Any:
     """Ask a question and get the complete answer.
 
-    Responds when the answer is complete. A failed answer responds with the HTTP status of its
-    error code.
+    The response is sent when the answer is complete. If the answer fails, the response has the
+    HTTP status of its error code.
     """
     with _admitted() as reader:
         message_id, live = _ask(body)
@@ -117,8 +117,8 @@ def ask(body: ChatBody) -> Any:
 def resume_stream(path: MessagePath, query: AfterQuery) -> Response:
     """Resume the stream of an answer.
 
-    Sends everything after the given position, then what is still being written; without a
-    position, everything.
+    Sends all events after the given position, then new ones as they are written. Without a
+    position, sends all events.
     """
     position = _resume_position(path.message_id, query.after)
     with _admitted() as reader:
@@ -130,14 +130,14 @@ def resume_stream(path: MessagePath, query: AfterQuery) -> Response:
 def stop_answer(path: MessagePath) -> tuple[str, int]:
     """Stop an answer.
 
-    Closes the connection to the model and keeps the text received so far. May be repeated.
+    Closes the connection to the model and keeps the text received so far. Idempotent.
     """
     services().runs.stop(current_user().id, path.message_id)
     return "", 204
 
 
 def _resume_position(message_id: str, after: str | None) -> int | None:
-    """Return where to resume: 0 without a position, None where it cannot be read.
+    """Return where to resume: 0 without a position, None if it is unreadable.
 
     Raises NotFound for a position in another answer.
     """

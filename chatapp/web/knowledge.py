@@ -66,7 +66,7 @@ class BaseBody(Input):
 
 
 class BaseChange(Input):
-    """The fields of a knowledge base that can be updated; omitted ones stay."""
+    """The fields of a knowledge base that can be updated; omitted ones are unchanged."""
 
     name: str | None = Field(None, min_length=1, max_length=200)
     description: str | None = Field(None, max_length=10_000)
@@ -80,7 +80,7 @@ class PageQuery(Input):
 
 
 class SearchBody(Input):
-    """What to search for, optionally limited to some files by their MD5 sums."""
+    """What to search for, optionally only in files with these MD5 hashes."""
 
     query: str = Field(min_length=1, max_length=100_000)
     k: int = Field(5, ge=1, le=50)
@@ -129,7 +129,7 @@ def update_knowledge_base(path: BasePath, body: BaseChange) -> Any:
 def reindex_knowledge_base(path: BasePath) -> Any:
     """Recreate all vectors of a knowledge base with the current embedding model.
 
-    Keyword search keeps working meanwhile.
+    Keyword search works in the meantime.
     """
     return jsonify(services().knowledge.reindex(current_user().id, path.base_id)), 202
 
@@ -163,10 +163,10 @@ def list_knowledge_files(path: BasePath, query: PageQuery) -> Any:
 
 @bp.post("/<base_id>/files", responses={202: UploadResult})
 def upload_knowledge_files(path: BasePath) -> Any:
-    """Upload files (multipart, field `files`, repeated).
+    """Upload files (multipart, field `files`, may be repeated).
 
-    Each item of the response is a file or an error, in the order sent. Responds 202; where no file
-    was accepted, with the status of the first error.
+    Each item of the response is a file or an error, in the order sent. The status is 202, or that
+    of the first error if no file was accepted.
     """
     knowledge = services().knowledge
     knowledge.require_owned(current_user().id, path.base_id)

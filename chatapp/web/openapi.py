@@ -13,7 +13,7 @@ ERROR = {
 }
 STREAM = {
     "description": (
-        "Server-sent events. Each block carries one of these JSON objects in `data`. `context` is "
+        "Server-sent events. Each event has one of these JSON objects in `data`. `context` comes "
         "first; exactly one `done` or `error` ends the stream. The events `context`, `chunk` and "
         "`error` are unnamed; all others have their `type` as the SSE event name."
     ),
@@ -24,8 +24,8 @@ LAST_EVENT_ID = {
     "in": "header",
     "schema": {"type": "string"},
     "description": (
-        "Id of the last event received: resumes after it. On a POST it resumes that answer and "
-        "asks nothing."
+        "Id of the last event received; the stream resumes after it. On a POST, resumes that "
+        "answer instead of asking a question."
     ),
 }
 UPLOAD = {
@@ -80,7 +80,7 @@ def _complete(name: str, operation: dict[str, Any]) -> None:
     responses.pop("422", None)
     responses["default"] = ERROR
     if not any(code.startswith("2") for code in responses):
-        responses["204"] = {"description": "Done."}
+        responses["204"] = {"description": "No content"}
     operation["summary"] = operation["summary"].rstrip(".")
     if "description" in operation:  # flask-openapi3 joins the lines of a docstring with <br/>
         operation["description"] = operation["description"].replace("<br/>", "\n").strip()

@@ -19,7 +19,7 @@ def _or_empty(value: Any) -> Any:
 
 SystemPrompt = Annotated[str, Field(max_length=20_000)]
 MaxLength = Annotated[
-    int, Field(ge=0, le=1000, description="how many earlier messages are sent along")
+    int, Field(ge=0, le=1000, description="how many earlier messages are included")
 ]
 Temperature = Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)]
 
@@ -27,7 +27,7 @@ Temperature = Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)]
 class ChatConfig(Input):
     """How the model answers.
 
-    Omitted fields take the current user's defaults, or the values given here where none are set.
+    Omitted fields default to the current user's settings, else to the values given here.
     """
 
     system_prompt: SystemPrompt = Field(
@@ -36,14 +36,14 @@ class ChatConfig(Input):
     max_length: MaxLength = Defaults().max_length
     documents_only: bool = Field(
         default=Defaults().documents_only,
-        description="answer from the documents only, and decline where they do not say",
+        description="answer only from the documents, and decline if they do not contain the answer",
     )
 
 
 class LLMConfig(Input):
     """Which model answers.
 
-    Omitted: the session's, else the last one the user chose, else the first of GET /api/models.
+    Default: the session's, else the last one the user chose, else the first of GET /api/models.
     """
 
     supplier: str | None = Field(
@@ -76,7 +76,7 @@ class LLMConfig(Input):
 class KnowledgeConfig(Input):
     """Which documents are searched.
 
-    Omitted: the session's; in a new session the manual for the built-in model, else none.
+    Default: the session's; in a new session the manual with the built-in model, else none.
     """
 
     knowledge_base_id: Ids | None = Field(
@@ -84,7 +84,7 @@ class KnowledgeConfig(Input):
     )
     filter_by_file_md5: Md5s = Field(
         default_factory=list,
-        description="search only files with these MD5 sums; omitted or []: all files",
+        description="search only files with these MD5 hashes; omitted or []: all files",
     )
     search_k: int = Field(
         default=5, ge=1, le=50, description="how many passages are given to the model"
@@ -108,14 +108,14 @@ class ChatBody(Input):
         default=None,
         min_length=1,
         max_length=MAX_QUESTION_CHARACTERS,
-        description="required unless question_id or continue_id is given",
+        description="required unless question_id or continue_id is sent",
     )
     question_id: Id | None = Field(
         default=None, description="id of a question: write another answer to it"
     )
     continue_id: Id | None = Field(
         default=None,
-        description="id of an answer that was stopped, interrupted or failed: continue it",
+        description="id of an answer that was stopped, cut off, interrupted or failed: continue it",
     )
     session_id: Id | None = Field(
         default=None, description="the session to continue; omitted: a new one"
@@ -128,7 +128,8 @@ class ChatBody(Input):
         ),
     )
     client_message_id: Id | None = Field(
-        default=None, description="an id of yours; repeating it returns the first answer"
+        default=None,
+        description="an id chosen by the client; repeating it returns the first answer",
     )
     chat_config: Annotated[ChatConfig, BeforeValidator(_or_empty)] = Field(
         default_factory=ChatConfig

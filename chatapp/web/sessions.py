@@ -66,7 +66,7 @@ class MessagePath(Input):
 
 
 class SessionBody(Input):
-    """The fields of a session; omitted ones stay as they are."""
+    """The fields of a session; omitted ones have defaults."""
 
     title: str | None = Field(default=None, max_length=200)
     pinned: bool | None = None
@@ -76,7 +76,7 @@ class SessionBody(Input):
 
 
 class SessionChange(SessionBody):
-    """The fields of a session that can be updated; omitted ones stay as they are."""
+    """The fields of a session that can be updated; omitted ones are unchanged."""
 
     leaf_id: Id | None = None
 
@@ -132,7 +132,7 @@ def get_session(path: SessionPath) -> Any:
 
 @bp.patch("/sessions/<session_id>", responses={200: Session})
 def update_session(path: SessionPath, body: SessionChange) -> Any:
-    """Update a session: title, pin, model, knowledge bases, or branch shown."""
+    """Update a session: title, pin, model, knowledge bases, or current branch."""
     return jsonify(services().sessions.change(current_user().id, path.session_id, _values(body)))
 
 
@@ -140,7 +140,7 @@ def update_session(path: SessionPath, body: SessionChange) -> Any:
 def delete_session(path: SessionPath) -> tuple[str, int]:
     """Delete a session and its messages.
 
-    Its live answers are stopped first.
+    Answers in progress are stopped first.
     """
     services().runs.stop_session(current_user().id, path.session_id)
     services().sessions.delete(current_user().id, path.session_id)

@@ -32,7 +32,7 @@ class ErrorDetails(BaseModel):
     )
     request_id: str | None = None
     session_id: str | None = Field(
-        default=None, description="for /chat: where the question was stored, if it was"
+        default=None, description="for /chat: id of the session, if the question was stored"
     )
     message_id: str | None = Field(
         default=None, description="for /chat: id of the answer, if the question was stored"
@@ -46,7 +46,7 @@ class ErrorBody(BaseModel):
 
 
 class Session(BaseModel):
-    """A conversation."""
+    """A chat, with its settings."""
 
     id: str
     title: str
@@ -177,7 +177,7 @@ class UploadedFile(KnowledgeFile):
     """A document that was uploaded."""
 
     duplicate: bool = Field(
-        description="the knowledge base had the same file already, which is returned"
+        description="whether the knowledge base already had this file; it is returned"
     )
 
 
@@ -195,7 +195,7 @@ class UploadResult(BaseModel):
 
 
 class FileChunk(BaseModel):
-    """A piece of a document."""
+    """A chunk of a document's text."""
 
     ordinal: int
     page: int | None
@@ -245,7 +245,7 @@ class ChatDefaults(BaseModel):
 
     temperature: float | None = Field(description="null: the model's own default")
     system_prompt: str
-    max_length: int = Field(description="how many earlier messages are sent along")
+    max_length: int = Field(description="how many earlier messages are included")
     documents_only: bool
 
 
@@ -265,7 +265,7 @@ class SignedIn(BaseModel):
 
 
 class StorageUsage(BaseModel):
-    """How much data of the current user is stored, including temporary chats."""
+    """The amount of data stored for the current user, including temporary sessions."""
 
     chats: int
     messages: int

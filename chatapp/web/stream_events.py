@@ -14,7 +14,9 @@ class ContextEvent(BaseModel):
     """The first event: what the answer is based on, and the ids of session, question and answer."""
 
     type: Literal["context"]
-    data: str = Field(description="names of the knowledge bases, else of the model; never empty")
+    data: str = Field(
+        description="names of the knowledge bases, or of the model if there are none; never empty"
+    )
     session_id: str
     message_id: str = Field(description="id of the answer")
     question_id: str
@@ -84,7 +86,7 @@ class Empty(BaseModel):
 
 
 class ResetEvent(BaseModel):
-    """Discard the text received so far: everything follows again. Only after resuming."""
+    """Discard the text received so far; everything is sent again. Only after resuming."""
 
     type: Literal["reset"]
     data: Empty

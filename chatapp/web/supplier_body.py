@@ -15,7 +15,7 @@ Seconds = Annotated[float, Field(ge=0.1, le=86_400, allow_inf_nan=False)]
 
 
 class SupplierOptions(Input):
-    """Options of a supplier. null removes an option; omitted ones stay as they are."""
+    """Options of a supplier. null removes an option; omitted ones are unchanged."""
 
     model_config = ConfigDict(json_schema_extra={"additionalProperties": False})
 
@@ -93,7 +93,7 @@ class SupplierOptions(Input):
 
 
 class SupplierBody(Input):
-    """The fields of a supplier; omitted ones stay as they are."""
+    """The fields of a supplier; omitted ones are unchanged."""
 
     preset: str | None = Field(default=None, max_length=40)
     name: str | None = Field(default=None, min_length=1, max_length=80, pattern=r"^[^/@]+$")

@@ -181,7 +181,7 @@ def test_new_supplier(body: TestBody) -> Any:
 
 @bp.post("/suppliers/<supplier_id>/test", responses={200: SupplierTest})
 def test_supplier(path: SupplierPath) -> Any:
-    """Test address and key of a supplier."""
+    """Test the address and key of a supplier."""
     require_admin()
     return _test(services().suppliers.endpoint(path.supplier_id))
 
@@ -190,8 +190,8 @@ def test_supplier(path: SupplierPath) -> Any:
 def list_supplier_models(path: SupplierPath) -> Any:
     """List the models that a supplier offers.
 
-    The list is fetched from the supplier, and an error of the supplier is the response's. With the
-    option `provider` it is the saved list, because other protocols have no common list.
+    The list is fetched from the supplier; if that fails, the response has the supplier's error.
+    With the option `provider` it is the saved list, because other protocols have no common list.
     """
     require_admin()
     suppliers = services().suppliers

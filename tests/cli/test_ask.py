@@ -46,7 +46,7 @@ def test_without_a_base_all_of_ones_own_are_asked_and_what_cites_nothing_says_so
     )
     assert "27 days" in done.stdout and "leave.md" in done.stdout
     plain = run("ask", "say it back", "--model", "openai/typewriter-3-100")
-    assert "The answer cites no source. Searched: " in plain.stderr and handbook in plain.stderr
+    assert "The answer cites no sources. Searched: " in plain.stderr and handbook in plain.stderr
 
 
 def test_as_json_and_on_in_the_same_chat(run: Run, handbook: str) -> None:
@@ -178,7 +178,7 @@ def test_after_a_reset_only_what_is_new_is_printed(capsys: pytest.CaptureFixture
         shown.event(event)
     shown.end_line()
     printed = capsys.readouterr()
-    assert printed.out == "one other\n" and "The complete answer again" in printed.err
+    assert printed.out == "one other\n" and "This is the complete answer again" in printed.err
 
 
 def test_what_a_model_says_does_not_command_the_terminal(

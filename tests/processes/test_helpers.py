@@ -31,7 +31,7 @@ def test_hung_helpers_are_replaced(service: StandIn) -> None:
         lambda: not set(before.values()) & set((service.helpers() or before).values()),
         HUNG_SECONDS,
     )
-    assert "“worker” has not responded" in service.output()
+    assert "“worker” has stopped responding" in service.output()
     assert service.end() == 0
     assert not service.rest()
 

@@ -169,7 +169,7 @@ def test_app_py_ends_as_gunicorn_does(service: StandIn) -> None:
     assert not service.rest()
     assert service.begin("--no-such-option").wait(90) == 2
     assert service.begin("--daemon").wait(90) == 1
-    assert service.output().rstrip().endswith("watches gunicorn in the foreground.")
+    assert service.output().rstrip().endswith("runs gunicorn in the foreground.")
 
 
 @pytest.mark.parametrize("service", ["app"], indirect=True)

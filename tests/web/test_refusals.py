@@ -17,7 +17,7 @@ def refused(reply: Any, status: int) -> dict[str, Any]:
 @pytest.mark.parametrize("supplier", [{}, {"supplier": None}, {"supplier": "", "model": ""}])
 def test_a_key_without_a_supplier_is_refused(client: FlaskClient, supplier: dict[str, Any]) -> None:
     body = {"question": "q", "llm_config": {"api_key": "sk-private", **supplier}}
-    reason = "is required: the supplier that this key belongs to"
+    reason = "is required to say which supplier the key belongs to"
     for path in ("/chat", "/chat/stream"):
         assert refused(client.post(path, json=body), 422)["fields"] == {
             "llm_config.supplier": reason
