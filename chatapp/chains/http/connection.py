@@ -9,7 +9,7 @@ import ipaddress
 import socket
 import ssl
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any, TypeAlias
 from urllib.parse import SplitResult, urlsplit
@@ -40,7 +40,7 @@ class Route:
     """Where requests go: the address, and the proxy and CA file that settings name."""
 
     base_url: str
-    proxy: str = ""
+    proxy: str = field(default="", repr=False)  # may contain credentials
     ca_file: str = ""
 
 

@@ -13,8 +13,10 @@ import socket
 import ssl
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from time import monotonic
+from typing import TypeAlias
 from urllib.parse import SplitResult
 
 from urllib3.connection import HTTPConnection
@@ -36,6 +38,8 @@ from chatapp.chains.http.waiting import Alarm, Deadline
 
 READ_BYTES = 64 * 1024
 IDLE_KEEP_SECONDS = 30.0  # for unused connections; suppliers close them after a minute
+
+_Idle: TypeAlias = deque[tuple[float, HTTPConnection]]  # with when each was given back
 
 
 class Broken(Exception):
@@ -61,7 +65,7 @@ class Transport:
 
     def __init__(self, keep: int) -> None:
         self._keep = keep
-        self._idle: dict[Route, deque[tuple[float, HTTPConnection]]] = {}
+        self._idle: dict[Route, _Idle] = {}
 
     def send(self, route: Route, request: Request, deadline: Deadline) -> "Exchange":
         """Send a request and return the exchange once status and headers have arrived.
@@ -106,7 +110,10 @@ class Transport:
     def _reuse(self, route: Route) -> HTTPConnection | None:
         idle = self._idle.get(route)
         while idle:
-            _, connection = idle.pop()
+            try:
+                _, connection = idle.pop()
+            except IndexError:  # another thread took the last one
+                break
             if _is_open(connection):
                 return connection
             connection.close()
@@ -116,6 +123,11 @@ class Transport:
         idle = self._idle.setdefault(route, deque())
         now = monotonic()
         idle.append((now, connection))
+        with suppress(IndexError):  # another thread took the connection looked at
+            self._close_unused(idle, now)
+
+    def _close_unused(self, idle: _Idle, now: float) -> None:
+        """Close the connections of a route that are too many or too old, and all old ones."""
         while len(idle) > self._keep or idle and idle[0][0] < now - IDLE_KEEP_SECONDS:
             idle.popleft()[1].close()
         for other in [
