@@ -79,19 +79,22 @@ def provider_model(
 ) -> ProviderModel:
     """Return a model of a LangChain integration, made with `further` arguments of its own.
 
-    Raises ModelGone where its package is not installed or LangChain has none of that name, and
-    UpstreamRefused for parameters that it does not take.
+    Raises ModelGone where its package is not installed or LangChain has none of that name,
+    UpstreamRefused for parameters that it does not take, and UpstreamUnreachable for a CA file that
+    cannot be read.
     """
     from langchain.chat_models import init_chat_model
 
-    arguments = {**_arguments(provider, target, parameters, limits), **further}
-    given = {name: value for name, value in arguments.items() if value not in (None, "")}
     try:
+        arguments = {**_arguments(provider, target, parameters, limits), **further}
+        given = {name: value for name, value in arguments.items() if value not in (None, "")}
         chat = init_chat_model(parameters.model, model_provider=provider, **given)
     except ImportError as error:
         log.warning("provider %s of supplier %s: %s", provider, target.label, error)
         package = _package(provider, error)
         raise ModelGone("package", provider=provider, package=package) from error
+    except OSError as error:  # the CA file, SSLError too
+        raise upstream.unreachable(target.label, certificate=True) from error
     except (ValidationError, TypeError) as error:
         raise UpstreamRefused(supplier=target.label) from error
     except ValueError as error:

@@ -24,6 +24,8 @@ Seconds = Annotated[float, Field(ge=0.1, le=86_400, allow_inf_nan=False)]
 def _is_address(value: str) -> bool:
     try:
         parts = urlsplit(value.strip())
+        if any(character.isspace() for character in parts.netloc):
+            return False
         return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
         return False

@@ -216,8 +216,31 @@ def test_a_list_of_models_that_cannot_be_fetched_is_an_error(client: FlaskClient
 
 def test_an_address_that_is_none_is_refused(client: FlaskClient) -> None:
     for path in ("/api/suppliers", "/api/suppliers/test"):
-        reply = client.post(path, json={"base_url": "http://[::1"})
-        assert reply.status_code == 422 and list(reply.json["error"]["fields"]) == ["base_url"]
+        for address in ("http://[::1", "http://a b/", "http://127.0.0.1:99999", "http://"):
+            reply = client.post(path, json={"base_url": address})
+            assert reply.status_code == 422, address
+            assert list(reply.json["error"]["fields"]) == ["base_url"]
+
+
+@pytest.mark.parametrize("options", [{}, {"provider": "ollama"}])
+@pytest.mark.parametrize("ca_file", ["/none.pem", __file__, "/"])
+def test_a_ca_file_that_cannot_be_read_is_an_error_of_the_certificate(
+    client: FlaskClient, options: dict[str, Any], ca_file: str
+) -> None:
+    row = create(client, "https://127.0.0.1:9/v1", ca_file=ca_file, **options)
+    body = {"question": "q", "llm_config": {"supplier": row["name"], "model": "echo"}}
+    reply = client.post("/chat", json=body)
+    assert reply.status_code == 502
+    assert reply.json["error"]["code"] == "upstream_unreachable"
+    assert "CHATAPP_CA_FILE" in reply.json["error"]["message"]
+
+
+def test_the_framing_of_a_request_is_ours(client: FlaskClient, model_server: ModelServer) -> None:
+    framing = {"content-length": "3", "Transfer-Encoding": "chunked", "accept-encoding": "gzip"}
+    ask(client, create(client, model_server.base_url, headers=framing))
+    headers = model_server.requests[-1].headers
+    assert "transfer-encoding" not in headers and headers["accept-encoding"] == "identity"
+    assert headers["content-length"] != "3"
 
 
 def test_a_provider_s_models_are_the_saved_ones(client: FlaskClient) -> None:

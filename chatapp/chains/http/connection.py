@@ -82,6 +82,16 @@ def host_of(target: SplitResult) -> str:
 
 
 def new_connection(route: Route, target: SplitResult) -> HTTPConnection:
+    """Return a connection that is not open yet; Unreachable for names and CA files of no use."""
+    try:
+        return _new_connection(route, target)
+    except OSError as error:  # the CA file, SSLError too
+        raise Unreachable(final=True, certificate=True) from error
+    except (urllib3.exceptions.HTTPError, http.client.HTTPException, ValueError) as error:
+        raise Unreachable(final=True) from error
+
+
+def _new_connection(route: Route, target: SplitResult) -> HTTPConnection:
     secure = target.scheme == "https"
     proxy = urllib3.util.parse_url(route.proxy) if route.proxy else None
     host, port = (proxy.host, proxy.port) if proxy else (target.hostname, target.port)

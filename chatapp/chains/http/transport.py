@@ -37,6 +37,7 @@ from chatapp.chains.http.head import Head, read_head, write_head
 from chatapp.chains.http.waiting import Alarm, Deadline
 
 READ_BYTES = 64 * 1024
+_FRAMING = ("accept-encoding", "content-length", "transfer-encoding")  # set here alone
 IDLE_KEEP_SECONDS = 30.0  # for unused connections; suppliers close them after a minute
 
 _Idle: TypeAlias = deque[tuple[float, HTTPConnection]]  # with when each was given back
@@ -256,7 +257,8 @@ class _TimedSocket:
 def _written(connection: HTTPConnection, target: SplitResult, request: Request) -> bytes:
     """Return the bytes of a request; ValueError for values that cannot be sent."""
     path = path_of(target, request.path)
-    headers = {**request.headers, "Accept-Encoding": "identity"}
+    headers = {n: value for n, value in request.headers.items() if n.lower() not in _FRAMING}
+    headers["Accept-Encoding"] = "identity"
     if not any(name.lower() == "host" for name in headers):
         headers = {"Host": host_of(target), **headers}
     if connection.proxy is not None and target.scheme == "http":
