@@ -31,13 +31,6 @@ PROXY_VARIABLES = tuple(
     for name in ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY")
     for spelling in (name, name.lower())
 )
-TRACING_VARIABLES = (
-    "LANGSMITH_TRACING",
-    "LANGSMITH_TRACING_V2",
-    "LANGCHAIN_TRACING",
-    "LANGCHAIN_TRACING_V2",
-    "LANGCHAIN_HANDLER",
-)
 
 
 class SettingsError(Exception):
@@ -308,15 +301,6 @@ def _say(key: str, **params: object) -> str:
 def proxy_variables() -> tuple[str, ...]:
     """Return the usual proxy variables that are set. Nothing uses them (see CHATAPP_PROXY)."""
     return tuple(name for name in PROXY_VARIABLES if os.environ.get(name))
-
-
-def disable_tracing() -> None:
-    """Remove the variables that make LangChain send questions and documents to LangSmith.
-
-    LANGCHAIN_TRACING alone would make it refuse every answer.
-    """
-    for name in TRACING_VARIABLES:
-        os.environ.pop(name, None)
 
 
 def ssh_server() -> tuple[str, int] | None:

@@ -1,5 +1,5 @@
 """The door to LangChain: models, chains and the pieces they stream."""
 
-from chatapp.settings import disable_tracing
+from chatapp.chains import tracing
 
-disable_tracing()  # before langsmith reads and caches the variables
+tracing.disable()

@@ -68,7 +68,10 @@ class SupplierOptions(Input):
         description="sent with every request; shown as ***, which keeps the value when sent back",
     )
     body: dict[str, Any] | None = Field(
-        default=None, max_length=100, description="fields added to the body of every request"
+        default=None,
+        max_length=100,
+        repr=False,
+        description="fields added to the body of every request; texts named like a key are masked",
     )
     stream_usage: bool | None = Field(
         default=None, description="whether to ask for token counts in streams"
@@ -85,7 +88,9 @@ class SupplierOptions(Input):
         default=None,
         max_length=100,
         repr=False,
-        description="further arguments of the provider's chat model",
+        description=(
+            "further arguments of the provider's chat model; texts named like a key are masked"
+        ),
     )
 
     @model_validator(mode="before")
