@@ -73,6 +73,7 @@ MOST_MODULES_AT_THE_TOP = 12
 REQUEST_NAMES = {"request", "current_app", "g", "session", "stream_with_context"}
 READS_ENVIRON = (
     "settings.py",
+    "chains/tracing.py",  # removes LangChain's
     "knowledge/ingest/sandbox.py",
     "processes/environment.py",
 )  # the others hand variables on to child processes

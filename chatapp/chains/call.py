@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 import orjson
 
@@ -32,7 +33,7 @@ class Target:
 
     def get(self, path: str) -> Request:
         """Return a GET request for JSON."""
-        return Request("GET", path, {**self._headers(), "Accept": "application/json"})
+        return Request("GET", path, merged(self._headers(), {"Accept": "application/json"}))
 
     def post(self, path: str, payload: Mapping[str, Any]) -> Request:
         """Return a POST request with JSON that accepts an event stream."""
@@ -44,15 +45,27 @@ class Target:
             "Content-Type": "application/json",
             "Accept": "text/event-stream, application/json",
         }
-        return Request("POST", path, {**self._headers(), **headers}, body)
+        return Request("POST", path, merged(self._headers(), headers), body)
 
     def _headers(self) -> dict[str, str]:
-        headers = {"User-Agent": "chatapp", **self.headers}
-        if self.api_key:
-            if not (self.api_key.isascii() and self.api_key.isprintable()):
-                raise UpstreamAuth("characters", supplier=self.label)
-            headers["Authorization"] = f"Bearer {self.api_key}"
-        return headers
+        headers = merged({"User-Agent": "chatapp"}, self.headers)
+        if not self.api_key:
+            return headers
+        if not (self.api_key.isascii() and self.api_key.isprintable()):
+            raise UpstreamAuth("characters", supplier=self.label)
+        return merged(headers, {"Authorization": f"Bearer {self.api_key}"})
+
+    def secrets(self) -> tuple[str, ...]:
+        """Return what a log must not contain: the key, header values, the proxy's credentials."""
+        credentials = urlsplit(self.route.proxy).netloc.rpartition("@")[0]
+        return (self.api_key, *self.headers.values(), credentials, credentials.partition(":")[2])
+
+
+def merged(headers: Mapping[str, str], over: Mapping[str, str]) -> dict[str, str]:
+    """Return headers with others put over them; names are equal in any case."""
+    names = {name.lower() for name in over}
+    kept = {name: value for name, value in headers.items() if name.lower() not in names}
+    return {**kept, **over}
 
 
 def call(
@@ -100,7 +113,7 @@ def _refusal(exchange: Exchange, target: Target, deadline: Deadline, model: str)
         text = b""
     finally:
         exchange.close()
-    upstream.log_foreign(target.label, exchange.status, text, target.api_key)
+    upstream.log_foreign(target.label, exchange.status, text, target.secrets())
     wait = upstream.retry_after(exchange.headers)
     return upstream.refusal(exchange.status, _json(text), target.label, model, wait)
 

@@ -10,13 +10,13 @@ import time
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import astuple, dataclass, replace
-from typing import Any
+from typing import Any, NoReturn
 
 from langchain_core.messages import AIMessageChunk
 from langchain_core.messages.ai import UsageMetadata
 
 from chatapp.chains import upstream
-from chatapp.chains.call import Target, call
+from chatapp.chains.call import Target, call, merged
 from chatapp.chains.deltas import Deltas, Failure, ReadChunk, Streamed
 from chatapp.chains.http.read_delay import ReadDelay
 from chatapp.chains.http.transport import Broken, Exchange, Transport
@@ -55,6 +55,14 @@ class Completions:
         self._target = target
         self._limits = limits
 
+    def __reduce__(self) -> NoReturn:
+        """Refuse to be pickled: the bytes would contain the key."""
+        raise TypeError("a connection to a supplier cannot be pickled")
+
+    def __deepcopy__(self, memo: object) -> "Completions":
+        """Return this object, which never changes; its transport is shared by all copies."""
+        return self
+
     def within(self, seconds: float) -> "Completions":
         """Return the same with all limits cut to so many seconds."""
         limits = Limits(*(min(seconds, limit) for limit in astuple(self._limits)))
@@ -62,7 +70,7 @@ class Completions:
 
     def with_headers(self, headers: Mapping[str, str]) -> "Completions":
         """Return the same with further request headers."""
-        target = replace(self._target, headers={**self._target.headers, **headers})
+        target = replace(self._target, headers=merged(self._target.headers, headers))
         return Completions(self._transport, self._read_delay, target, self._limits)
 
     def ask(self, payload: dict[str, Any], read_chunk: ReadChunk) -> Answer:
@@ -144,7 +152,7 @@ class Completions:
 
     def _failed(self, failure: Failure, model: str) -> ChatAppError:
         label = self._target.label
-        upstream.log_foreign(label, 200, failure.text, self._target.api_key)
+        upstream.log_foreign(label, 200, failure.text, self._target.secrets())
         if failure.body is None:
             return upstream.garbled(label)
         return upstream.refusal(0, failure.body, label, model)

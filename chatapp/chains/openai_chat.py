@@ -8,7 +8,7 @@ a token. LangChain's callbacks cost another 31 µs a token: without a callback h
 skips them, and `stream_text`, which our chains read, yields plain strings.
 """
 
-from collections.abc import AsyncIterator, Generator, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
 from contextlib import closing, suppress
 from typing import Any
 from uuid import uuid4
@@ -21,10 +21,15 @@ from langchain_core.callbacks import (
 from langchain_core.language_models import LanguageModelInput
 from langchain_core.language_models.chat_models import agenerate_from_stream, generate_from_stream
 from langchain_core.messages import AIMessageChunk, BaseMessage
+from langchain_core.messages.utils import count_tokens_approximately
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.runnables import RunnableConfig, ensure_config
 from langchain_core.runnables.config import run_in_executor
-from langchain_core.utils.function_calling import convert_to_openai_function
+from langchain_core.tools import BaseTool
+from langchain_core.utils.function_calling import (
+    convert_to_openai_function,
+    convert_to_openai_tool,
+)
 from langchain_core.utils.utils import LC_ID_PREFIX
 from langchain_openai import ChatOpenAI
 from langchain_openai.chat_models.base import BaseChatOpenAI
@@ -85,6 +90,22 @@ class OpenAIChat(BaseChatOpenAI):
                 message = AIMessageChunk(content=part) if isinstance(part, str) else part
                 message.id = message_id
                 yield message
+
+    def get_num_tokens(self, text: str) -> int:
+        """Estimate the tokens of a text: tiktoken would download a vocabulary to count them."""
+        return count_tokens_approximately([text])
+
+    def get_num_tokens_from_messages(
+        self,
+        messages: Sequence[BaseMessage],
+        tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool] | None = None,
+        **_: Any,
+    ) -> int:
+        """Estimate the tokens of messages and tools."""
+        described: list[BaseTool | dict[str, Any]] = [
+            convert_to_openai_tool(t) for t in tools or ()
+        ]
+        return count_tokens_approximately(messages, tools=described or None)
 
     def _needs_langchain(self, config: RunnableConfig) -> bool:
         """Say whether a stream needs LangChain's own machinery."""

@@ -6,7 +6,7 @@ their errors are recognised by name and status. Never cached: the object holds t
 
 import logging
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from langchain_core.language_models import LanguageModelInput
@@ -30,9 +30,15 @@ class ProviderModel:
     """A chat model of LangChain over our prompts, with its errors as ours."""
 
     def __init__(
-        self, chat: Runnable[LanguageModelInput, Any], target: Target, name: str, limits: Limits
+        self,
+        chat: Runnable[LanguageModelInput, Any],
+        target: Target,
+        name: str,
+        limits: Limits,
+        secrets: Sequence[str] = (),
     ) -> None:
         self._chat = chat
+        self._secrets = (*target.secrets(), *secrets)
         self._target = target
         self._name = name
         self._limits = limits
@@ -48,7 +54,7 @@ class ProviderModel:
 
     def _translated(self, error: Exception) -> ChatAppError:
         label = self._target.label
-        upstream.log_foreign(label, 0, repr(error), self._target.api_key)
+        upstream.log_foreign(label, 0, repr(error), self._secrets)
         response = getattr(error, "response", None)
         status = getattr(error, "status_code", None) or getattr(response, "status_code", None)
         if isinstance(status, int) and status >= 300:
@@ -73,24 +79,36 @@ def provider_model(
 ) -> ProviderModel:
     """Return a model of a LangChain integration, made with `further` arguments of its own.
 
-    Raises ModelGone where its package is not installed or LangChain has none of that name, and
-    UpstreamRefused for parameters that it does not take.
+    Raises ModelGone where its package is not installed or LangChain has none of that name,
+    UpstreamRefused for parameters that it does not take, and UpstreamUnreachable for a CA file that
+    cannot be read.
     """
     from langchain.chat_models import init_chat_model
 
-    arguments = {**_arguments(provider, target, parameters, limits), **further}
-    given = {name: value for name, value in arguments.items() if value not in (None, "")}
     try:
+        arguments = {**_arguments(provider, target, parameters, limits), **further}
+        given = {name: value for name, value in arguments.items() if value not in (None, "")}
         chat = init_chat_model(parameters.model, model_provider=provider, **given)
     except ImportError as error:
         log.warning("provider %s of supplier %s: %s", provider, target.label, error)
         package = _package(provider, error)
         raise ModelGone("package", provider=provider, package=package) from error
-    except ValidationError as error:
+    except OSError as error:  # the CA file, SSLError too
+        raise upstream.unreachable(target.label, certificate=True) from error
+    except (ValidationError, TypeError) as error:
         raise UpstreamRefused(supplier=target.label) from error
     except ValueError as error:
         raise ModelGone("provider", provider=provider) from error
-    return ProviderModel(chat, target, parameters.model, limits)
+    return ProviderModel(chat, target, parameters.model, limits, _texts(further))
+
+
+def _texts(value: Any) -> list[str]:
+    """Return all texts inside a JSON value: any may be a secret."""
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, list):
+        return [text for item in value for text in _texts(item)]
+    return [value] if isinstance(value, str) else []
 
 
 def _package(provider: str, error: ImportError) -> str:

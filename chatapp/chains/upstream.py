@@ -6,7 +6,7 @@ further.
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from email.utils import parsedate_to_datetime
 from enum import Enum
 from time import time
@@ -27,6 +27,7 @@ from chatapp.errors import (
 
 log = logging.getLogger(__name__)
 LOGGED_CHARACTERS = 500
+SECRET_CHARACTERS = 4  # shorter values, as of a header, occur in any text
 MAX_RETRY_AFTER = 7 * 24 * 3600  # seconds; longer values are cut to this
 _KEY = re.compile(r"(?i)(bearer\s+|\bsk-|\bkey[\"':= ]+)[^\s\"',}]{4,}")
 
@@ -204,12 +205,13 @@ def garbled(supplier: str) -> ChatAppError:
     return UpstreamProtocol(supplier=supplier)
 
 
-def log_foreign(supplier: str, status: int, text: object, key: str) -> None:
-    """Log a supplier's text at debug: shortened, on one line, without keys."""
+def log_foreign(supplier: str, status: int, text: object, secrets: Iterable[str]) -> None:
+    """Log a supplier's text at debug: shortened, on one line, without the secrets it repeats."""
     if not log.isEnabledFor(logging.DEBUG):
         return
     words = text.decode(errors="replace") if isinstance(text, bytes) else str(text)
-    if key:
-        words = words.replace(key, "***")
+    for secret in sorted(filter(None, secrets), key=len, reverse=True):
+        if len(secret) >= SECRET_CHARACTERS:
+            words = words.replace(secret, "***")
     words = _KEY.sub(r"\1***", words)[:LOGGED_CHARACTERS]
     log.debug("supplier %s answered status %d: %s", supplier, status, ascii(words))

@@ -20,7 +20,7 @@ MOST = 200
 SNIPPET = 120
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 LATEST_FIRST = Keyset("sessions", Session.pinned, Session.updated_at, Session.id, descending=True)
-OLDEST_FIRST = Keyset("messages", Message.number)
+OLDEST_FIRST = Keyset("messages", Message.number, created=Message.created_at)
 DELETED_TOGETHER = 100  # sessions in one transaction: other writes wait for it
 # Built once: every question runs them.
 _messages, _sessions = Message.__table__, Session.__table__

@@ -1,13 +1,14 @@
 """A supplier's options: how they are stored, shown and changed.
 
-Options that may contain keys are encrypted under `SEALED`, the others stored as they are. Header
-values and a proxy's credentials are shown as `MASK`; sent back like that, they keep their values.
+Options that may contain keys are encrypted under `SEALED`, the others stored as they are. Shown as
+`MASK` are header values, credentials in URLs, and texts in `body` and `provider_options` that are
+called like a secret, at any depth; sent back like that, they keep their values.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, TypeAlias
-from urllib.parse import urlsplit
 
 from chatapp.errors import InvalidRequest
 from chatapp.identity.secrets import Secret
@@ -16,6 +17,9 @@ Options: TypeAlias = dict[str, Any]
 
 MASK = "***"
 SEALED = "sealed"
+_SECRET_NAME = re.compile(
+    r"(key|token|secret|password|credentials?|authorization)([_-]?id)?$", re.IGNORECASE
+)
 SECRET_OPTIONS = ("headers", "proxy", "body", "provider_options")
 
 
@@ -28,12 +32,7 @@ def unseal(stored: Mapping[str, Any], secret: Secret) -> Options:
 
 def mask(options: Mapping[str, Any]) -> Options:
     """Return options as administrators see them."""
-    shown = dict(options)
-    if headers := options.get("headers"):
-        shown["headers"] = dict.fromkeys(headers, MASK)
-    if proxy := options.get("proxy"):
-        shown["proxy"] = _without_credentials(proxy)
-    return shown
+    return {name: _shown(name, value) for name, value in options.items()}
 
 
 def change(stored: Mapping[str, Any], changes: Mapping[str, Any], secret: Secret) -> Options:
@@ -41,17 +40,29 @@ def change(stored: Mapping[str, Any], changes: Mapping[str, Any], secret: Secret
     return _seal(merge(unseal(stored, secret), changes), secret)
 
 
+def move(stored: Mapping[str, Any], secret: Secret) -> Options:
+    """Return stored options for a new address, which gets none of the old one's secrets.
+
+    The proxy keeps its credentials: they are sent to the proxy only.
+    """
+    options = unseal(stored, secret)
+    return _seal({**_without_secrets(options), **_only(options, "proxy")}, secret)
+
+
 def merge(current: Mapping[str, Any], changes: Mapping[str, Any]) -> Options:
     """Apply changes: null removes an option, a masked value keeps the current one.
 
-    Raises InvalidRequest for a masked header that has no current value.
+    Raises InvalidRequest for a masked value that has no current value.
     """
-    merged = {**current, **changes}
-    if changes.get("headers"):
-        merged["headers"] = _unmask(changes["headers"], current.get("headers") or {})
-    if changes.get("proxy") and changes["proxy"] == mask(current).get("proxy"):
-        merged["proxy"] = current["proxy"]
-    return {name: value for name, value in merged.items() if value is not None}
+    unmasked = {
+        name: _unmasked(name, value, current.get(name), f"options.{name}")
+        for name, value in changes.items()
+    }
+    return {name: value for name, value in {**current, **unmasked}.items() if value is not None}
+
+
+def _only(options: Mapping[str, Any], name: str) -> Options:
+    return {name: options[name]} if name in options else {}
 
 
 def _seal(options: Mapping[str, Any], secret: Secret) -> Options:
@@ -63,16 +74,60 @@ def _seal(options: Mapping[str, Any], secret: Secret) -> Options:
     return stored
 
 
-def _unmask(given: Mapping[str, str], current: Mapping[str, str]) -> dict[str, str]:
-    by_name = {name.lower(): value for name, value in current.items()}
-    if any(value == MASK and name.lower() not in by_name for name, value in given.items()):
-        raise InvalidRequest("options.headers", "masked")
-    return {
-        name: by_name[name.lower()] if value == MASK else value for name, value in given.items()
-    }
+def _shown(name: str, value: Any) -> Any:
+    """Return a value without its secrets; `name` is what the value is called."""
+    if isinstance(value, Mapping):
+        if name.lower().endswith("headers"):
+            return dict.fromkeys(value, MASK)
+        return {key: _shown(key, inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_shown(name, inner) for inner in value]
+    if not isinstance(value, str):
+        return value
+    return MASK if value and _SECRET_NAME.search(name) else _without_credentials(value)
 
 
-def _without_credentials(proxy: str) -> str:
-    parts = urlsplit(proxy)
-    host = parts.netloc.rpartition("@")[2]
-    return parts._replace(netloc=f"{MASK}@{host}" if "@" in parts.netloc else host).geturl()
+def _unmasked(name: str, given: Any, current: Any, field: str) -> Any:
+    """Return a value with its masked parts as they currently are; raise InvalidRequest."""
+    if isinstance(given, Mapping):
+        kept = current if isinstance(current, Mapping) else {}
+        if name.lower().endswith("headers"):  # names are equal in any case
+            by_name = {key.lower(): value for key, value in kept.items()}
+            kept = {key: by_name.get(key.lower()) for key in given}
+        return {key: _unmasked(key, value, kept.get(key), field) for key, value in given.items()}
+    if isinstance(given, list):
+        kept_items = current if isinstance(current, list) else []
+        return [
+            _unmasked(name, value, kept_items[n] if n < len(kept_items) else None, field)
+            for n, value in enumerate(given)
+        ]
+    if not isinstance(given, str):
+        return given
+    if given == MASK and isinstance(current, str):
+        return current
+    if current is not None and given == _shown(name, current):
+        return current
+    if given == MASK or f"//{MASK}@" in given:
+        raise InvalidRequest(field, "masked")
+    return given
+
+
+def _without_secrets(options: Mapping[str, Any]) -> Options:
+    """Return nested options without all values that are shown masked."""
+    kept: Options = {}
+    for name, value in options.items():
+        if isinstance(value, Mapping) and not name.lower().endswith("headers"):
+            if (inner := _without_secrets(value)) or not value:
+                kept[name] = inner
+        elif _shown(name, value) == value:
+            kept[name] = value
+    return kept
+
+
+def _without_credentials(text: str) -> str:
+    """Mask the credentials of a URL; return any other text as it is."""
+    scheme, there, rest = text.partition("://")
+    authority, slash, path = rest.partition("/")
+    if not there or "@" not in authority:
+        return text
+    return f"{scheme}://{MASK}@{authority.rpartition('@')[2]}{slash}{path}"

@@ -134,14 +134,14 @@ class Suppliers:
     def change(
         self, supplier_id: str, values: dict[str, Any], api_key: str | None
     ) -> dict[str, Any]:
-        """Change a supplier. A new address drops the stored key and headers, unless given anew."""
+        """Change a supplier. A new address drops the stored key and the options' secrets."""
 
         def save(t: Transaction) -> dict[str, Any]:
             row = _saved(t, supplier_id)
             base_url = (values.get("base_url") or row.base_url).rstrip("/")
             if base_url != row.base_url:
                 row.base_url, row.key = base_url, None
-                row.options = supplier_options.change(row.options, {"headers": None}, self._secret)
+                row.options = supplier_options.move(row.options, self._secret)
             if options := values.get("options"):
                 row.options = supplier_options.change(row.options, options, self._secret)
             if values.get("name") and values["name"] != row.name:

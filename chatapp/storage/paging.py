@@ -4,6 +4,9 @@ A cursor names the last row of a page by the values of a unique order, not by ho
 before: a list that grows or shrinks while it is read neither repeats a row nor skips one. A row
 whose place in the order changes meanwhile (a session that is used moves to the top) is found where
 it is when its page is read. To clients a cursor is opaque.
+
+SQLite gives a number again after the rows with the highest ones were deleted. A list in the order
+of such numbers names the time of its last row too (`created`).
 """
 
 import json
@@ -12,8 +15,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Select, tuple_
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy import ColumnElement, Select, and_, exists, or_, tuple_
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from chatapp.errors import InvalidRequest
 
@@ -26,15 +29,22 @@ T = TypeVar("T")
 class Keyset:
     """A unique order of one list: columns that together name one row, all in one direction.
 
-    `name` is part of each cursor, so that a cursor of another list is refused.
+    `name` is part of each cursor, so that a cursor of another list is refused. `created` is the
+    time of a row whose one column may get the value of a deleted row.
     """
 
     def __init__(
-        self, name: str, *columns: InstrumentedAttribute[Any], descending: bool = False
+        self,
+        name: str,
+        *columns: InstrumentedAttribute[Any],
+        descending: bool = False,
+        created: InstrumentedAttribute[datetime] | None = None,
     ) -> None:
         self._name = name
         self._columns = columns
         self._descending = descending
+        self._created = created
+        self._named = columns if created is None else (*columns, created)
 
     def page(
         self, t: Session, query: Select[T], after: str | None, limit: int | None
@@ -55,11 +65,27 @@ class Keyset:
         return rows[:limit], self._cursor(rows[limit - 1]) if len(rows) > limit else None
 
     def _beyond(self, values: Sequence[Any]) -> ColumnElement[bool]:
+        if self._created is not None:
+            return self._beyond_or_newer(self._created, *values)
         here, there = tuple_(*self._columns), tuple_(*values)
         return here < there if self._descending else here > there
 
+    def _beyond_or_newer(
+        self, created: InstrumentedAttribute[datetime], number: int, moment: datetime
+    ) -> ColumnElement[bool]:
+        """Say which rows follow one that may have been deleted and its number given again.
+
+        While it exists, no number up to its own is given again.
+        """
+        [column] = self._columns
+        row = aliased(column.class_)
+        stands = exists().where(
+            getattr(row, column.key) == number, getattr(row, created.key) == moment
+        )
+        return or_(column > number, and_(created > moment, ~stands))
+
     def _cursor(self, row: Any) -> str:
-        values = [getattr(row, column.key) for column in self._columns]
+        values = [getattr(row, column.key) for column in self._named]
         shown = [each.isoformat() if isinstance(each, datetime) else each for each in values]
         text = json.dumps([self._name, *shown], separators=(",", ":"))
         return urlsafe_b64encode(text.encode()).decode().rstrip("=")
@@ -68,7 +94,7 @@ class Keyset:
         try:
             padded = cursor + "=" * (-len(cursor) % 4)
             name, *values = json.loads(urlsafe_b64decode(padded.encode("ascii")))
-            kinds = [column.type.python_type for column in self._columns]
+            kinds = [column.type.python_type for column in self._named]
             if name != self._name or len(cursor) > LONGEST_CURSOR:
                 raise ValueError("a cursor of another list")
             return [_value(kind, value) for kind, value in zip(kinds, values, strict=True)]

@@ -225,8 +225,10 @@ class Supplier(BaseModel):
     has_key: bool
     models: list[str]
     enabled: bool
+    # The title: client generators would call this SupplierOptions, as another schema is called.
     options: dict[str, Any] = Field(
-        description="see SupplierOptions; header values and proxy credentials are ***"
+        title="MaskedOptions",
+        description="see SupplierOptions; header values, credentials and keys are ***",
     )
     source: str = Field(description="database, or environment for OPENAI_* variables")
 

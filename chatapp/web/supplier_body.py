@@ -1,7 +1,10 @@
 """What administrators send to create, update and test a supplier."""
 
+import json
 import re
+from math import isfinite
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
@@ -11,7 +14,31 @@ from chatapp.web.fields import Input
 
 HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")  # RFC 9110, token
 HEADER_VALUE = re.compile(r"[\x20-\x7e\t]{0,4000}")
+OPTION_CHARACTERS = 64 * 1024  # of `body` and of `provider_options`, as JSON
+OPTION_DEPTH = 16
+MOST_INTEGER = 2**63  # what JSON encoders take
+SUPPLIER_FIELDS = {"api_key", "base_url", "model", "model_provider"}
 Seconds = Annotated[float, Field(ge=0.1, le=86_400, allow_inf_nan=False)]
+
+
+def _is_address(value: str) -> bool:
+    try:
+        parts = urlsplit(value.strip())
+        if any(character.isspace() for character in parts.netloc):
+            return False
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def _is_shallow(value: Any, depth: int = OPTION_DEPTH) -> bool:
+    """Say whether a value can be sent as JSON by every library, and is not nested too deeply."""
+    if isinstance(value, dict | list):
+        inner = value.values() if isinstance(value, dict) else value
+        return depth > 0 and all(_is_shallow(each, depth - 1) for each in inner)
+    if isinstance(value, float):
+        return isfinite(value)
+    return not isinstance(value, int) or abs(value) < MOST_INTEGER
 
 
 class SupplierOptions(Input):
@@ -41,7 +68,10 @@ class SupplierOptions(Input):
         description="sent with every request; shown as ***, which keeps the value when sent back",
     )
     body: dict[str, Any] | None = Field(
-        default=None, max_length=100, description="fields added to the body of every request"
+        default=None,
+        max_length=100,
+        repr=False,
+        description="fields added to the body of every request; texts named like a key are masked",
     )
     stream_usage: bool | None = Field(
         default=None, description="whether to ask for token counts in streams"
@@ -58,7 +88,9 @@ class SupplierOptions(Input):
         default=None,
         max_length=100,
         repr=False,
-        description="further arguments of the provider's chat model",
+        description=(
+            "further arguments of the provider's chat model; texts named like a key are masked"
+        ),
     )
 
     @model_validator(mode="before")
@@ -72,9 +104,24 @@ class SupplierOptions(Input):
     @field_validator("proxy")
     @classmethod
     def _is_a_proxy(cls, value: str | None) -> str | None:
-        if value and not value.startswith(("http://", "https://")):
+        if value and not _is_address(value):
             raise ValueError("proxy")
         return value or None
+
+    @field_validator("body", "provider_options")
+    @classmethod
+    def _can_be_sent(cls, value: dict[str, Any] | None) -> dict[str, Any] | None:
+        if value and not (_is_shallow(value) and len(json.dumps(value)) <= OPTION_CHARACTERS):
+            raise ValueError("option_value")
+        return value
+
+    @field_validator("provider_options")
+    @classmethod
+    def _has_no_field_of_the_supplier(cls, value: dict[str, Any] | None) -> dict[str, Any] | None:
+        # The saved key must not be sent to another address.
+        if value and value.keys() & SUPPLIER_FIELDS:
+            raise ValueError("supplier_fields")
+        return value
 
     @field_validator("provider")
     @classmethod
@@ -106,7 +153,7 @@ class SupplierBody(Input):
     @field_validator("base_url")
     @classmethod
     def _is_a_url(cls, value: str | None) -> str | None:
-        if value and (not value.startswith(("http://", "https://")) or "@" in value):
+        if value and (not _is_address(value) or "@" in value):
             raise ValueError("url")
         return value.strip() if value else None
 

@@ -118,7 +118,7 @@ def create_supplier(body: NewSupplier) -> Any:
 def update_supplier(path: SupplierPath, body: SupplierBody) -> Any:
     """Update a supplier.
 
-    A new `base_url` requires `api_key` and secret headers again.
+    A new `base_url` requires `api_key` and the secrets among the options again.
     """
     require_admin()
     return jsonify(services().suppliers.change(path.supplier_id, body.values(), body.api_key))

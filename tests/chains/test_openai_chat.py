@@ -1,6 +1,11 @@
 """The chat model in LangChain's own chains, against a real model server."""
 
 import asyncio
+import copy
+import os
+import pickle
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -20,6 +25,7 @@ from chatapp.chains.models import Models
 from chatapp.chains.openai_chat import OpenAIChat, new_chat
 from chatapp.errors import UpstreamAuth, UpstreamRefused, UpstreamTimeout
 from tests.support.modelserver import ModelServer
+from tests.support.service import ROOT
 from tests.support.supplier import KEY, Supplier
 
 PROMPT = ChatPromptTemplate.from_messages([("system", "Be brief."), ("user", "{question}")])
@@ -301,3 +307,50 @@ def test_chats_in_many_threads_share_nothing_but_the_pool(chat: Any) -> None:
     found = chain.batch([{"question": f"question {n}"} for n in range(20)])
     assert found == [f"question {n}" for n in range(20)]
     assert threading.active_count() < 60
+
+
+def test_a_connected_model_is_copied_but_not_pickled(chat: Any) -> None:
+    model = chat("echo")
+    assert copy.deepcopy(model).invoke("Hello there").text == "Hello there"
+    with pytest.raises(TypeError, match="cannot be pickled"):
+        pickle.dumps(model)
+
+
+def test_tokens_are_estimated_without_a_download(chat: Any) -> None:
+    model = chat("echo")
+    assert 1 < model.get_num_tokens("How many days of leave?") < 20
+    messages = [HumanMessage("How many days of leave?")]
+    with_tools = model.get_num_tokens_from_messages(messages, tools=[search])
+    assert model.get_num_tokens_from_messages(messages) < with_tools
+
+
+def test_bound_headers_replace_equal_ones_in_any_case(supplier: Supplier, chat: Any) -> None:
+    model = chat("echo", headers={"X-Team": "a"})
+    model.bind(extra_headers={"x-team": "b", "user-agent": "tests"}).invoke("q")
+    headers = supplier.server.asked()[-1].headers
+    assert (headers["x-team"], headers["user-agent"]) == ("b", "tests")
+
+
+TRACED = """
+from chatapp.chains.build import build_chain, pieces
+from chatapp.chains.extractive import Extractive
+from chatapp.core.prompt import Ask
+from langchain_core.callbacks import CallbackManager
+assert not CallbackManager.configure().handlers
+assert list(pieces(build_chain(Extractive()).stream(Ask("q"))))
+"""
+
+
+@pytest.mark.parametrize(
+    "variable", ["LANGSMITH_TRACING", "LANGCHAIN_TRACING_V2", "LANGCHAIN_TRACING"]
+)
+def test_langchain_s_tracing_is_ignored(variable: str) -> None:
+    run = subprocess.run(
+        [sys.executable, "-c", TRACED],
+        env={**os.environ, variable: "true", "LANGSMITH_ENDPOINT": "http://127.0.0.1:1"},
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr

@@ -1,6 +1,7 @@
 """Keyset cursors: rows that come and go between two pages are neither repeated nor skipped."""
 
 import base64
+import itertools
 import json
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -109,6 +110,36 @@ def test_messages_that_come_and_go(database: Database, user_id: str) -> None:
     after_an_id, _ = sessions.messages(user_id, session_id, ids["e"], None)
     assert [row["content"] for row in after_an_id] == ["f", "g"]
     assert sessions.messages(user_id, session_id, ids["e"], 2)[1] is None, "nothing follows"
+
+
+@pytest.mark.parametrize("deleted", ["abcdef", "bcdef"])
+def test_messages_that_get_the_numbers_of_deleted_ones_are_not_skipped(
+    database: Database, user_id: str, deleted: str
+) -> None:
+    sessions = Sessions(database)
+    session_id = add_session(database, user_id, "chat", 0, False)
+    minutes = itertools.count()
+
+    def say(text: str) -> str:
+        message = Message(
+            id=new_id(),
+            session_id=session_id,
+            user_id=user_id,
+            role="user",
+            content=text,
+            created_at=START + timedelta(minutes=next(minutes)),
+        )
+        database.write(lambda t: t.add(message))
+        return message.id
+
+    ids = {text: say(text) for text in "abcdef"}
+    _, following = sessions.messages(user_id, session_id, None, 3)
+    for text in deleted:
+        sessions.delete_message(user_id, ids[text])
+    for text in "uvwxyz":
+        say(text)
+    page: Page = lambda after: sessions.messages(user_id, session_id, after, 1)  # noqa: E731
+    assert "".join(read_on(page, following)) == "uvwxyz"
 
 
 @pytest.fixture

@@ -106,6 +106,19 @@ def test_every_reference_of_the_description_exists(described: dict[str, Any]) ->
     assert all(re.fullmatch(r"\w+", name) and "_" not in name for name in named)
 
 
+def test_inline_objects_do_not_take_the_name_of_a_schema(described: dict[str, Any]) -> None:
+    """Client generators call them by their parent and their title."""
+    schemas = described["components"]["schemas"]
+    inline = [
+        name + value.get("title", field).replace(" ", "")
+        for name, schema in schemas.items()
+        for field, value in schema.get("properties", {}).items()
+        if value.get("type") == "object"
+    ]
+    assert not schemas.keys() & set(inline)
+    assert inline
+
+
 def test_files_and_texts_are_described_by_their_media_types(described: dict[str, Any]) -> None:
     def content(path: str) -> set[str]:
         return set(described["paths"][path]["get"]["responses"]["200"]["content"])

@@ -77,6 +77,66 @@ def test_a_masked_value_keeps_the_stored_one(
     assert options == {"headers": {"X-Key": CANARY, "X-New": "2"}, "proxy": proxy}
 
 
+SECRET_OPTIONS = {
+    "headers": {"X-Key": CANARY},
+    "proxy": f"http://user:{CANARY}@127.0.0.1:3128",
+    "body": {"seed": 7, "prompt_cache_key": CANARY, "user": {"id": "u", "token": CANARY}},
+    "provider_options": {
+        "num_ctx": 4096,
+        "aws_secret_access_key": CANARY,
+        "client_kwargs": {"headers": {"X-Any": CANARY}, "proxy": f"http://u:{CANARY}@h:1"},
+        "keys": [{"api_key": CANARY}],
+    },
+}
+
+
+def test_secrets_in_any_option_are_masked_and_sent_back_unchanged(
+    client: FlaskClient, services: Services
+) -> None:
+    row = create(client, "http://127.0.0.1:9/v1", **SECRET_OPTIONS)
+    shown = row["options"]
+    assert CANARY not in json.dumps(shown)
+    assert shown["body"] == {
+        "seed": 7,
+        "prompt_cache_key": "***",
+        "user": {"id": "u", "token": "***"},
+    }
+    assert update(client, row, options=shown).json["options"] == shown
+    assert services.suppliers.endpoint(row["id"]).options == SECRET_OPTIONS
+    changed = shown["provider_options"] | {"num_ctx": 8192}
+    assert update(client, row, options={"provider_options": changed}).status_code == 200
+    options = services.suppliers.endpoint(row["id"]).options
+    assert options["provider_options"] == SECRET_OPTIONS["provider_options"] | {"num_ctx": 8192}
+    assert options["body"] == SECRET_OPTIONS["body"]
+
+
+def test_no_secret_goes_to_a_new_address(client: FlaskClient, services: Services) -> None:
+    row = create(client, "http://127.0.0.1:9/v1", **SECRET_OPTIONS)
+    assert update(client, row, base_url="http://127.0.0.1:10/v1").status_code == 200
+    options = dict(services.suppliers.endpoint(row["id"]).options)
+    assert options.pop("proxy") == SECRET_OPTIONS["proxy"], "its credentials go to the proxy only"
+    assert options == {
+        "body": {"seed": 7, "user": {"id": "u"}},
+        "provider_options": {"num_ctx": 4096},
+    }
+
+
+@pytest.mark.parametrize(
+    ("options", "field"),
+    [
+        ({"proxy": "http://***@127.0.0.1:1"}, "options.proxy"),
+        ({"body": {"other": {"token": "***"}}}, "options.body"),
+        ({"provider_options": {"keys": [1, {"api_key": "***"}]}}, "options.provider_options"),
+    ],
+)
+def test_a_mask_that_stands_for_nothing_is_refused(
+    client: FlaskClient, options: dict[str, Any], field: str
+) -> None:
+    row = create(client, "http://127.0.0.1:9/v1", **SECRET_OPTIONS)
+    reply = update(client, row, options=options)
+    assert reply.status_code == 422 and field in reply.json["error"]["fields"]
+
+
 def test_a_masked_value_without_a_stored_one_is_refused(client: FlaskClient) -> None:
     row = create(client, "http://127.0.0.1:9/v1", headers={"X-Key": CANARY})
     for fields in (
@@ -117,6 +177,12 @@ def test_an_unknown_option_is_refused_with_the_known_ones(
         ({"headers": {"X Key": "a"}}, "options.headers"),
         ({"headers": ["X-Key"]}, "options.headers"),
         ({"body": []}, "options.body"),
+        ({"body": {"n": 2**64}}, "options.body"),
+        ({"body": {"n": float("nan")}}, "options.body"),
+        ({"body": {"text": "x" * 70_000}}, "options.body"),
+        ({"body": json.loads('{"a":' * 40 + "1" + "}" * 40)}, "options.body"),
+        ({"provider_options": {"base_url": "http://127.0.0.1:1"}}, "options.provider_options"),
+        ({"proxy": "http://[::1"}, "options.proxy"),
         ({"stream_usage": "perhaps"}, "options.stream_usage"),
         ({"provider": "no/provider"}, "options.provider"),
     ],
@@ -146,6 +212,35 @@ def test_a_list_of_models_that_cannot_be_fetched_is_an_error(client: FlaskClient
     tested = client.post(f"/api/suppliers/{row['id']}/test")
     assert tested.status_code == 200 and tested.json["ok"] is False
     assert client.get("/api/suppliers/none/models").status_code == 404
+
+
+def test_an_address_that_is_none_is_refused(client: FlaskClient) -> None:
+    for path in ("/api/suppliers", "/api/suppliers/test"):
+        for address in ("http://[::1", "http://a b/", "http://127.0.0.1:99999", "http://"):
+            reply = client.post(path, json={"base_url": address})
+            assert reply.status_code == 422, address
+            assert list(reply.json["error"]["fields"]) == ["base_url"]
+
+
+@pytest.mark.parametrize("options", [{}, {"provider": "ollama"}])
+@pytest.mark.parametrize("ca_file", ["/none.pem", __file__, "/"])
+def test_a_ca_file_that_cannot_be_read_is_an_error_of_the_certificate(
+    client: FlaskClient, options: dict[str, Any], ca_file: str
+) -> None:
+    row = create(client, "https://127.0.0.1:9/v1", ca_file=ca_file, **options)
+    body = {"question": "q", "llm_config": {"supplier": row["name"], "model": "echo"}}
+    reply = client.post("/chat", json=body)
+    assert reply.status_code == 502
+    assert reply.json["error"]["code"] == "upstream_unreachable"
+    assert "CHATAPP_CA_FILE" in reply.json["error"]["message"]
+
+
+def test_the_framing_of_a_request_is_ours(client: FlaskClient, model_server: ModelServer) -> None:
+    framing = {"content-length": "3", "Transfer-Encoding": "chunked", "accept-encoding": "gzip"}
+    ask(client, create(client, model_server.base_url, headers=framing))
+    headers = model_server.requests[-1].headers
+    assert "transfer-encoding" not in headers and headers["accept-encoding"] == "identity"
+    assert headers["content-length"] != "3"
 
 
 def test_a_provider_s_models_are_the_saved_ones(client: FlaskClient) -> None:

@@ -9,7 +9,7 @@ import ipaddress
 import socket
 import ssl
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any, TypeAlias
 from urllib.parse import SplitResult, urlsplit
@@ -40,7 +40,7 @@ class Route:
     """Where requests go: the address, and the proxy and CA file that settings name."""
 
     base_url: str
-    proxy: str = ""
+    proxy: str = field(default="", repr=False)  # may contain credentials
     ca_file: str = ""
 
 
@@ -82,6 +82,16 @@ def host_of(target: SplitResult) -> str:
 
 
 def new_connection(route: Route, target: SplitResult) -> HTTPConnection:
+    """Return a connection that is not open yet; Unreachable for names and CA files of no use."""
+    try:
+        return _new_connection(route, target)
+    except OSError as error:  # the CA file, SSLError too
+        raise Unreachable(final=True, certificate=True) from error
+    except (urllib3.exceptions.HTTPError, http.client.HTTPException, ValueError) as error:
+        raise Unreachable(final=True) from error
+
+
+def _new_connection(route: Route, target: SplitResult) -> HTTPConnection:
     secure = target.scheme == "https"
     proxy = urllib3.util.parse_url(route.proxy) if route.proxy else None
     host, port = (proxy.host, proxy.port) if proxy else (target.hostname, target.port)

@@ -13,8 +13,10 @@ import socket
 import ssl
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from time import monotonic
+from typing import TypeAlias
 from urllib.parse import SplitResult
 
 from urllib3.connection import HTTPConnection
@@ -35,7 +37,10 @@ from chatapp.chains.http.head import Head, read_head, write_head
 from chatapp.chains.http.waiting import Alarm, Deadline
 
 READ_BYTES = 64 * 1024
+_FRAMING = ("accept-encoding", "content-length", "transfer-encoding")  # set here alone
 IDLE_KEEP_SECONDS = 30.0  # for unused connections; suppliers close them after a minute
+
+_Idle: TypeAlias = deque[tuple[float, HTTPConnection]]  # with when each was given back
 
 
 class Broken(Exception):
@@ -61,7 +66,7 @@ class Transport:
 
     def __init__(self, keep: int) -> None:
         self._keep = keep
-        self._idle: dict[Route, deque[tuple[float, HTTPConnection]]] = {}
+        self._idle: dict[Route, _Idle] = {}
 
     def send(self, route: Route, request: Request, deadline: Deadline) -> "Exchange":
         """Send a request and return the exchange once status and headers have arrived.
@@ -106,7 +111,10 @@ class Transport:
     def _reuse(self, route: Route) -> HTTPConnection | None:
         idle = self._idle.get(route)
         while idle:
-            _, connection = idle.pop()
+            try:
+                _, connection = idle.pop()
+            except IndexError:  # another thread took the last one
+                break
             if _is_open(connection):
                 return connection
             connection.close()
@@ -116,6 +124,11 @@ class Transport:
         idle = self._idle.setdefault(route, deque())
         now = monotonic()
         idle.append((now, connection))
+        with suppress(IndexError):  # another thread took the connection looked at
+            self._close_unused(idle, now)
+
+    def _close_unused(self, idle: _Idle, now: float) -> None:
+        """Close the connections of a route that are too many or too old, and all old ones."""
         while len(idle) > self._keep or idle and idle[0][0] < now - IDLE_KEEP_SECONDS:
             idle.popleft()[1].close()
         for other in [
@@ -244,7 +257,8 @@ class _TimedSocket:
 def _written(connection: HTTPConnection, target: SplitResult, request: Request) -> bytes:
     """Return the bytes of a request; ValueError for values that cannot be sent."""
     path = path_of(target, request.path)
-    headers = {**request.headers, "Accept-Encoding": "identity"}
+    headers = {n: value for n, value in request.headers.items() if n.lower() not in _FRAMING}
+    headers["Accept-Encoding"] = "identity"
     if not any(name.lower() == "host" for name in headers):
         headers = {"Host": host_of(target), **headers}
     if connection.proxy is not None and target.scheme == "http":
