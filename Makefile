@@ -16,20 +16,20 @@ IN_PROCESS = $(VENV)/python -m coverage run -m pytest tests \
 CAMPAIGNS = kills resumes stops locks
 
 NO_PYTHON_EN = Python 3.11 or newer is required. On Debian and Ubuntu: apt install python3-venv
-NO_PYTHON_ZH = 需要 Python 3.11 或更新的版本。在 Debian 和 Ubuntu 上：apt install python3-venv
+NO_PYTHON_ZH = 需要 Python 3.11 或更高版本。在 Debian 和 Ubuntu 上：apt install python3-venv
 NO_PYTHON = $(if $(CHINESE),$(NO_PYTHON_ZH),$(NO_PYTHON_EN))
 
 .DEFAULT_GOAL := help
 .PHONY: help run link test coverage check format soak bench screenshots python
 
-help: ## list all targets | 列出所有目标
+help: ## list all targets | 列出所有命令
 	@awk -F ':.*## | [|] ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$$(if $(CHINESE),3,2) }' Makefile
 
-run: python ## set up if necessary, then serve on http://127.0.0.1:8000 | 按需安装，然后在 http://127.0.0.1:8000 提供服务
+run: python ## set up if necessary, then serve on http://127.0.0.1:8000 | 启动服务（首次运行会自动安装）：http://127.0.0.1:8000
 	@$(PYTHON) scripts/setup.py run
 	@exec $(VENV)/python app.py
 
-link: python ## print a new one-time sign-in link for the administrator | 输出新的管理员一次性登录链接
+link: python ## print a new one-time sign-in link for the administrator | 生成新的管理员登录链接（一次有效）
 	@$(PYTHON) scripts/setup.py run
 	@$(VENV)/python -m chatapp link
 
@@ -37,7 +37,7 @@ test: python ## run all tests | 运行全部测试
 	@$(PYTHON) scripts/setup.py test
 	@status=0; \
 	$(NODE_PATH) node --test $$(find tests/js -name '*.test.*js' | sort) || status=1; \
-	echo "$(if $(CHINESE),三部分同时运行，其中两部分的输出在最后显示。,Three parts run at the same time; two of them print at the end.)"; \
+	echo "$(if $(CHINESE),三组测试同时运行，其中两组的输出在结束时显示。,Three parts run at the same time; two of them print at the end.)"; \
 	$(VENV)/python -m pytest $(BROWSER) > .venv/tests-1.log 2>&1 & first=$$!; \
 	$(IN_PROCESS) > .venv/tests-2.log 2>&1 & second=$$!; \
 	$(VENV)/python -m pytest $(PROCESSES) $(BROWSER:%=--ignore=%) || status=1; \
@@ -47,12 +47,12 @@ test: python ## run all tests | 运行全部测试
 	exit $$status
 
 # GATHERED=yes reports what the last `make test` has measured
-coverage: python ## run the in-process tests and report their coverage | 运行进程内测试并报告覆盖率
+coverage: python ## run the in-process tests and report their coverage | 运行进程内测试并统计覆盖率
 	@$(PYTHON) scripts/setup.py test
 	$(if $(GATHERED),,$(IN_PROCESS))
 	$(VENV)/python -m coverage report
 
-check: python ## lint, formatting, types, architecture, documents | 检查代码规范、格式、类型、架构与文档
+check: python ## lint, formatting, types, architecture, documents | 检查代码规范、格式、类型、架构和文档
 	@$(PYTHON) scripts/setup.py dev
 	$(VENV)/python -m ruff check .
 	$(VENV)/python -m ruff format --check .
@@ -65,12 +65,12 @@ format: python ## fix lint and formatting where possible | 自动修正代码规
 	$(VENV)/python -m ruff check --fix .
 	$(VENV)/python -m ruff format .
 
-soak: python ## repeat kills, stops and reconnects for an hour or more | 反复终止进程、停止和重连，持续一小时以上
+soak: python ## repeat kills, stops and reconnects for an hour or more | 反复结束进程、停止回答和重新连接，持续一小时以上
 	@$(PYTHON) scripts/setup.py test
 	@status=0; for name in $(CAMPAIGNS); do \
 	$(VENV)/python -m tests.faults.$$name || status=1; done; exit $$status
 
-bench: python ## run the benchmarks and print tables | 运行性能测试并输出表格
+bench: python ## run the benchmarks and print tables | 运行性能测试并输出结果表
 	@$(PYTHON) scripts/setup.py dev
 	@$(VENV)/python -m bench
 

@@ -48,7 +48,7 @@ class Command(click.Command):
     def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the usage line."""
         formatter.write_usage(
-            ctx.command_path, " ".join(self.collect_usage_pieces(ctx)), say("form.usage") + " "
+            ctx.command_path, " ".join(self.collect_usage_pieces(ctx)), say("form.usage")
         )
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -101,7 +101,7 @@ class Group(click.Group):
     def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the usage line."""
         formatter.write_usage(
-            ctx.command_path, " ".join(self.collect_usage_pieces(ctx)), say("form.usage") + " "
+            ctx.command_path, " ".join(self.collect_usage_pieces(ctx)), say("form.usage")
         )
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -118,10 +118,11 @@ class Group(click.Group):
             for name, command in loaded.items()
             if name not in helps
         }
-        with formatter.section(say("form.commands")):
-            formatter.write_dl(
-                [(name, helps[name]) for name in self.list_commands(ctx) if name in helps]
-            )
+        _write_section(
+            formatter,
+            say("form.commands"),
+            [(name, helps[name]) for name in self.list_commands(ctx) if name in helps],
+        )
 
 
 def run(group: click.Group) -> None:
@@ -173,10 +174,21 @@ def _write_options(
         if isinstance(each, click.Option) and (record := each.get_help_record(ctx))
     ]
     if records:
-        with formatter.section(say("form.added")):
-            formatter.write_dl(
-                [(name, text.replace("[required]", say("form.required"))) for name, text in records]
-            )
+        _write_section(
+            formatter,
+            say("form.added"),
+            [(name, text.replace("[required]", say("form.required"))) for name, text in records],
+        )
+
+
+def _write_section(
+    formatter: click.HelpFormatter, heading: str, rows: list[tuple[str, str]]
+) -> None:
+    """Write rows under a heading; click's own sections end a heading with an ASCII colon."""
+    formatter.write_paragraph()
+    formatter.write(f"{heading}\n")
+    with formatter.indentation():
+        formatter.write_dl(rows)
 
 
 def _report_usage(fault: click.UsageError) -> None:

@@ -126,7 +126,7 @@ def test_the_doctor_says_what_is_well(run: Run, service: Service) -> None:
         (name, "ok") for name in ("python", "page", "home", "database", "service", "helpers")
     } <= found
     assert "sk-test" not in done.stdout and "openai" in done.stdout
-    assert "没有发现影响运行的问题" in run("doctor", LC_ALL="zh_CN.UTF-8").stdout
+    assert "未发现影响运行的问题" in run("doctor", LC_ALL="zh_CN.UTF-8").stdout
 
 
 def test_the_doctor_says_what_is_not(run: Run, tmp_path: Path) -> None:

@@ -109,7 +109,7 @@ def test_what_cannot_be_read_is_listed_with_the_reason(run: Run, folder: Path) -
     done = run("sync", str(folder), "-b", "Broken", LC_ALL="zh_CN.UTF-8")
     assert done.exit_code == 1
     assert (
-        "未能添加：1 个\n  broken.pdf: " in done.stderr
+        "添加失败：1 个\n  broken.pdf: " in done.stderr
         and "新增 2，更新 0，移除 0，未变 0" in done.stdout
     )
     told = synced(run, str(folder), "-b", "Broken")

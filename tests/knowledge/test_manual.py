@@ -169,7 +169,7 @@ def test_it_introduces_itself(manual: Shelf, question: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("question", "words"), [("hello", "or connect a model"), ("你好", "或者连接一个模型")]
+    ("question", "words"), [("hello", "or connect a model"), ("你好", "或者连接模型")]
 )
 def test_a_greeting_gets_instructions(manual: Shelf, question: str, words: str) -> None:
     passages, said = ask(manual, question)

@@ -94,7 +94,7 @@ def test_a_port_that_is_taken_by_the_service_of_the_same_home(tmp_path: Path) ->
         one_line(english)
         == f"The service is already running at {url}. “make link” creates a new sign-in link."
     )
-    assert one_line(chinese) == f"服务已在 {url} 运行。用 make link 可生成新的登录链接。"
+    assert one_line(chinese) == f"服务已在 {url} 运行。运行 make link 可生成新的登录链接。"
     assert "in use by another program" in killed, "what a killed service left does not count"
 
 
@@ -138,7 +138,7 @@ def test_a_database_that_is_newer_than_the_program(tmp_path: Path) -> None:
         "This database was created by a newer version of the program (9999)."
     )
     assert (
-        one_line(chinese).startswith("该数据库由更新版本的程序创建（9999）。")
+        one_line(chinese).startswith("数据库由更高版本的程序创建（9999）。")
         and "backups" in chinese
     )
 
@@ -172,13 +172,13 @@ def test_a_python_that_is_too_old(tmp_path: Path) -> None:
     for command in (str(old), "scripts/setup.py", "run"), (str(old), "app.py"):
         english, chinese = refusals(tmp_path, *command, PATH=str(tmp_path))
         assert one_line(english).startswith("Python 3.11 or newer is required; this is 3.8.")
-        assert one_line(chinese).startswith("需要 Python 3.11 或更新的版本，当前是 3.8。")
+        assert one_line(chinese).startswith("需要 Python 3.11 或更高版本，当前是 3.8。")
 
 
 def test_no_python_at_all_and_what_make_says_at_the_end(tmp_path: Path) -> None:
     for language, words in zip(
         LANGUAGES,
-        ("Python 3.11 or newer is required. ", "需要 Python 3.11 或更新的版本。"),
+        ("Python 3.11 or newer is required. ", "需要 Python 3.11 或更高版本。"),
         strict=True,
     ):
         told = {"PATH": os.environ["PATH"], "LC_ALL": language}

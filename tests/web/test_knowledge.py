@@ -152,7 +152,7 @@ def test_the_reason_for_refusing_a_file_is_localized(
     }
     assert (
         client.get(path, headers={"Accept-Language": "zh-CN"}).json["error"]["message"]
-        == "该文件是空的。"
+        == "文件为空。"
     )
     assert client.post(f"{path}/retry").json["status"] == "queued"
 
