@@ -25,7 +25,7 @@ from chatapp.core.events import (
     Status,
 )
 from chatapp.web.chat import ChatAnswer
-from chatapp.web.shapes import (
+from chatapp.web.responses import (
     CurrentUser,
     KnowledgeBase,
     Message,
