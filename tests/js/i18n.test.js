@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { count, setWords, t } from '../../static/js/core/i18n.js';
+import { count, setMessages, t } from '../../static/js/core/i18n.js';
 
 const ROOT = new URL('../../', import.meta.url);
 const read = (/** @type {string} */ path) => readFileSync(new URL(path, ROOT), 'utf8');
@@ -77,7 +77,7 @@ test('no Chinese text outside the catalogue', () => {
 });
 
 test('texts are filled and counted in the user’s language', () => {
-  setWords(
+  setMessages(
     { greet: 'Hello {name}, {name}{unknown}', 'file.one': '{n} file', 'file.other': '{n} files' },
     'en',
   );

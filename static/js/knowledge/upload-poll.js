@@ -19,7 +19,7 @@ const LIST_MOST = 1000;
 /** Files missing from the list are requested one by one, at most this many a round. */
 const SINGLES = 5;
 
-export class Watch {
+export class UploadPoll {
   #deps;
   #queue;
   #pace = PACE_MS;
@@ -35,7 +35,7 @@ export class Watch {
   }
 
   /** There is a new file to poll. */
-  begin() {
+  start() {
     this.#pace = PACE_MS;
     if (!this.#going) void this.#go();
   }
