@@ -1,6 +1,5 @@
 /**
- * The two catalogues say the same things, the page says nothing that is not in them, and they hold
- * nothing unsaid.
+ * Both catalogues have the same keys and placeholders, and the page uses exactly these keys.
  */
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -27,7 +26,7 @@ const sources = [...files('static/js/', '.js'), ...files('templates/', '.html')]
 }));
 const holes = (/** @type {string} */ text) => [...text.matchAll(/\{\w+\}/g)].map(String).sort();
 
-/** Keys that are put together at run time: where they are, and the beginnings they have. */
+/** Prefixes of keys that are composed at run time. */
 const BUILT = [
   'phase.',
   'file.',
