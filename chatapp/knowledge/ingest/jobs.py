@@ -74,7 +74,7 @@ def update_leased(
 def release(
     database: Database, job: Job, attempts: ColumnElement[int] | InstrumentedAttribute[int]
 ) -> str:
-    """Give up the lease so that any worker may continue at once; return the file's status."""
+    """Release the lease, so that any worker can continue; return the file's status."""
     status = "embedding" if job.is_read else "queued"
     try:
         update_leased(database, job, {"status": status, "attempts": attempts, **NO_LEASE})

@@ -84,7 +84,7 @@ class Remover:
             self.remove_base(number, lambda: time.monotonic() > until)
 
     def remove_base(self, number: int, enough: Callable[[], bool] = lambda: False) -> bool:
-        """Delete a marked base file by file; return whether it is gone.
+        """Delete a marked base file by file; return whether it is deleted.
 
         `enough` may end this early; the worker does the rest.
         """

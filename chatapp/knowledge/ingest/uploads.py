@@ -20,7 +20,7 @@ MAX_SENT_NAME = 1000  # characters of a client's file name that are used
 
 
 class _BeingDeleted(Exception):
-    """The base's file with these bytes is being deleted and must be gone first."""
+    """The base's file with these bytes is still being deleted."""
 
     def __init__(self, file_id: str) -> None:
         super().__init__(file_id)

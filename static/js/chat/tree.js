@@ -124,7 +124,7 @@ export class MessageTree {
 
   /**
    * @param {string|null} id
-   * @returns {string|null} the nearest message at or above it that the server knows
+   * @returns {string|null} the nearest message at or above it that is stored on the server
    */
   stored(id) {
     const message = this.get(id);
@@ -138,7 +138,7 @@ export class MessageTree {
     return [...this.#messages.values()].some(isLive);
   }
 
-  /** @returns {string|null} the newest message that the server knows */
+  /** @returns {string|null} the newest message that is stored on the server */
   newest() {
     return [...this.#messages.values()].findLast((message) => !isLocal(message))?.id ?? null;
   }
@@ -159,7 +159,7 @@ export class MessageTree {
   /**
    * @param {Message} message
    * @param {number} step
-   * @returns {Message|null} the leaf of the alternative `step` places away
+   * @returns {Message|null} the leaf of the alternative at an offset of `step`
    */
   leafBeside(message, step) {
     const siblings = this.siblings(message);

@@ -71,7 +71,7 @@ export class UploadPoll {
       const unlisted = mine.filter((job) => !this.#takeListed(job, listed));
       for (const job of unlisted.slice(0, SINGLES)) await this.#lookAtOne(job);
     } catch (error) {
-      // The base is gone with all its files; anything else may pass.
+      // 404: the base was deleted. Other errors may be temporary.
       if (statusOf(error) === 404) mine.forEach(this.#queue.drop);
     }
   }

@@ -1,6 +1,6 @@
 /**
  * The upload queue: sends files a few at a time, then polls them until they can be searched.
- * Decides what happens on every kind of error, so that nothing is lost. Does not use the DOM;
+ * Handles every kind of error without losing a file. Does not use the DOM;
  * network and clock are passed in.
  *
  *   waiting → sending → (queued → parsing → indexing → embedding → ready) | failed
@@ -8,7 +8,7 @@
  * The states in parentheses are the server's.
  *
  * An error that would hit every file (no connection, signed out, disk full) holds the whole queue.
- * A temporary one ends by itself, the others need the user.
+ * The queue resumes automatically after a temporary error; other errors need the user.
  *
  * @typedef {import('../types.js').StoredFile} StoredFile
  * @typedef {import('../types.js').Problem} Problem
@@ -23,7 +23,7 @@
  * @property {(file: File) => Problem|null} refuse the reason not to send a file, or null
  * @property {(ms: number, signal: AbortSignal) => Promise<void>} wait
  * @property {() => Promise<void>} visible resolves when the page is visible
- * @property {() => void} basesChanged a file has arrived, is gone, or can be searched now
+ * @property {() => void} basesChanged a file was stored, deleted, or became searchable
  * @property {(error: ApiError) => void} reportError
  */
 import { address, isEnded, isFound, isRetryable, isUnsent, take } from './upload-job.js';

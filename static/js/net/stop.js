@@ -33,7 +33,7 @@ export class StopRequest {
   /**
    * Send Stop until it arrives. A second call retries immediately.
    * @param {string} path
-   * @returns {Promise<Response|null>} the server's response; null if Stop is no longer wanted or
+   * @returns {Promise<Response|null>} the server's response; null if the answer has ended or Stop
    *   was sent already
    */
   async send(path) {
