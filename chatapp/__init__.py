@@ -76,13 +76,13 @@ def create_app(settings: Settings | None = None) -> "OpenAPI":
 def _new_app(settings: Settings) -> "OpenAPI":
     from flask_openapi3 import Info, OpenAPI
 
-    from chatapp.web import refusals
-    from chatapp.web.shapes import ErrorBody
+    from chatapp.web import errors
+    from chatapp.web.responses import ErrorBody
 
     app = OpenAPI(
         "chatapp",
         info=Info(title="Chat over your own documents", version=__version__),
-        validation_error_callback=refusals.invalid,
+        validation_error_callback=errors.raise_invalid_request,
         validation_error_model=ErrorBody,
         doc_ui=False,
         security_schemes={"token": {"type": "http", "scheme": "bearer"}},

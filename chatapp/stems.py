@@ -1,5 +1,4 @@
-"""English stems: the only importer of snowballstemmer. At the bottom of the layers, since both
-the index and the built-in model need the same stems."""
+"""English stems (snowballstemmer), shared by the lexical index and the built-in model."""
 
 from functools import lru_cache
 

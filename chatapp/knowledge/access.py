@@ -1,6 +1,6 @@
-"""Which bases and files a user may see or change. The getters carry the permission.
+"""Permissions on bases and files, checked by the functions that load them.
 
-`owned_base` finds the user's own base; `readable_base` also finds a bundled one.
+`owned_base` returns only the user's own base, `readable_base` also a bundled one.
 """
 
 from sqlalchemy import Select, select

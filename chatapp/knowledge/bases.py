@@ -1,7 +1,6 @@
-"""Knowledge bases and their files as their owner sees them, and the search over them.
+"""The entry point of this package: knowledge bases, their files, and the search over them.
 
-Methods take the id of the user who asks and raise NotFound for anything that is not theirs
-(access.py).
+Methods take the id of the current user and raise NotFound for other users' bases (access.py).
 """
 
 from collections.abc import Sequence
@@ -40,7 +39,7 @@ IN_READING_ORDER = Keyset("chunks", Chunk.ordinal)
 
 
 class Knowledge:
-    """The knowledge bases of all users: files, search, and what the document worker has to do."""
+    """The knowledge bases of all users: files, search, and work for the document worker."""
 
     def __init__(
         self,
@@ -106,10 +105,10 @@ class Knowledge:
         return self._database.write(save)
 
     def reindex(self, user_id: str, base_id: str) -> dict[str, Any]:
-        """Start to re-embed a base with the configured embedder; raise EmbedderUnavailable without
-        one.
+        """Start re-embedding a base with the configured embedder.
 
         Keyword search keeps working; the new vectors replace the old ones when they are complete.
+        Raises EmbedderUnavailable where no embedder is configured.
         """
         embedder = self._embedder
         if embedder is None:
@@ -131,8 +130,10 @@ class Knowledge:
         )
 
     def delete(self, user_id: str, base_id: str) -> None:
-        """Delete a base and everything in it. Its owner stops seeing it at once; the worker
-        finishes large deletions."""
+        """Delete a base and everything in it.
+
+        It disappears from lists at once; the worker finishes large deletions.
+        """
 
         def mark(t: Session) -> int:
             base = owned_base(t, user_id, base_id)
@@ -207,7 +208,7 @@ class Knowledge:
         self._remover.remove_file(file_id)
 
     def retry_file(self, user_id: str, base_id: str, file_id: str) -> dict[str, Any]:
-        """Queue a failed file again, or one that waits for an embedder; others stay unchanged."""
+        """Queue a failed file, or one that waits for an embedder; leave others unchanged."""
 
         def again(t: Session) -> dict[str, Any]:
             file = find_file(t, owned_base(t, user_id, base_id), file_id)
@@ -253,7 +254,7 @@ class Knowledge:
     # --- searching
 
     def select_bases(self, user_id: str, base_ids: Sequence[str]) -> Bases:
-        """Return bases to search, the user's own or bundled; raise NotFound for any other."""
+        """Return the bases to search, own or bundled; raise NotFound for any other."""
         return self._database.read(lambda t: select_bases(t, user_id, base_ids))
 
     def search(

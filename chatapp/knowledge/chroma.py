@@ -1,4 +1,4 @@
-"""Chroma: collections of vectors, by chunk id and with the file's md5. No text is stored there.
+"""Client of Chroma: collections of vectors by chunk id, with the file's md5. No text is stored.
 
 This module speaks version 2 of Chroma's REST API and does not load the chromadb package, which
 costs 68 MB and 0.7 s in every process (docs/decisions.md). Collections are created with cosine
@@ -45,8 +45,7 @@ class VectorEntry:
 class VectorIndex:
     """The collections of one server.
 
-    Every method raises Unreachable where the server does not answer, or with something that is not
-    Chroma's reply, and RequestRejected.
+    Every method may raise Unreachable (no answer, or not a reply of Chroma) and RequestRejected.
     """
 
     def __init__(self, find: Callable[[], str | None], ca_file: str = "") -> None:
@@ -100,8 +99,10 @@ class VectorIndex:
         return _shaped(lambda: int(counted))
 
     def upsert(self, name: str, entries: Sequence[VectorEntry]) -> None:
-        """Store at most a hundred vectors: more would block the server's other clients. Raises
-        CollectionMissing."""
+        """Store at most a hundred vectors: more would block the server's other clients.
+
+        Raises CollectionMissing.
+        """
         payload = {
             "ids": [str(entry.chunk_id) for entry in entries],
             "embeddings": [base64.b64encode(entry.embedding).decode() for entry in entries],

@@ -35,20 +35,24 @@ BATCH_REFUSED = (400, 413, 422)  # statuses by which a service rejects too large
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """Identifies what made a vector. `id` differs wherever vectors cannot be compared; `model`
-    is the name shown to people."""
+    """Identifies the embedder of a vector.
+
+    `id` differs wherever vectors cannot be compared; `model` is the displayed name.
+    """
 
     id: str
     model: str
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as it is stored."""
+        """Return the stored form."""
         return {"id": self.id, "model": self.model}
 
 
 class Embedder:
-    """Computes vectors. `share` is the weight (0..1) of their ranking; an English embedder skips
-    CJK texts and questions."""
+    """Computes vectors.
+
+    `share` is the weight (0..1) of their ranking; an English embedder skips CJK text.
+    """
 
     def __init__(
         self,
@@ -68,8 +72,10 @@ class Embedder:
         self._batch_texts = BATCH_TEXTS
 
     def supports(self, text: str) -> bool:
-        """Return whether this text's vectors are useful: an English model's vectors of Chinese are
-        not (R@1 12.8 %)."""
+        """Return whether vectors of this text are useful.
+
+        An English model's vectors of Chinese text are not (R@1 12.8 %).
+        """
         return not (self._english and is_wide(text))
 
     def embed_query(self, question: str) -> bytes:
@@ -104,8 +110,7 @@ class Embedder:
     def _embed_some(
         self, texts: Sequence[str], heartbeat: Callable[[], None]
     ) -> tuple[list[bytes | None], int]:
-        """Return vectors, and the largest batch the service accepted; a refused batch is split
-        in half."""
+        """Return vectors and the size of the largest accepted batch; split refused batches."""
         heartbeat()
         try:
             return list(self._embed(texts, PASSAGES_SECONDS)), len(texts)
@@ -122,8 +127,7 @@ class Embedder:
         return first + second, max(one, other)
 
     def _embeds_anything(self, heartbeat: Callable[[], None]) -> bool:
-        """Return whether the service embeds at all: then the passages were refused, not every
-        request."""
+        """Return whether the service embeds a trivial text; if so, it refuses only the passages."""
         return self._embed_some([self._passage_prefix + "text"], heartbeat)[1] > 0
 
     def _embed(self, texts: Sequence[str], seconds: float) -> list[bytes]:
@@ -164,8 +168,8 @@ def _to_vector(reply: Any) -> bytes:
 def configured_embedder(settings: Settings, own: OwnHelper | None = None) -> Embedder | None:
     """Return the configured embedder, None where there is none.
 
-    `own` starts the built-in one where this home's helpers do not run it, as for a worker on its
-    own machine.
+    `own` starts the built-in embedder where no helper process runs it, for example for a worker on
+    another machine.
     """
     if settings.embedder == OFF:
         return None
@@ -210,7 +214,7 @@ def _builtin(settings: Settings, own: OwnHelper | None) -> Embedder | None:
 
 
 def _service_identity(url: str) -> str:
-    """Return what identifies a service: not its key, nor a slash at the end of its address."""
+    """Return host, port and path of a service, without key or trailing slash."""
     parts = urlsplit(url)
     return f"{(parts.hostname or '').lower()}:{parts.port or ''}{parts.path.rstrip('/')}"
 

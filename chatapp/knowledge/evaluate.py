@@ -1,9 +1,9 @@
 """`chatapp eval FILE`: measure retrieval and answers on a file in SQuAD's format, with the real
 pipeline.
 
-Each paragraph becomes a file of a base in a temporary database, and all questions are asked. Then a
-quarter of the articles at a time is deleted and questions about them are asked: the built-in model
-should decline those.
+Each paragraph becomes a file of a base in a temporary database, and all questions are asked. Then
+the articles are deleted a quarter at a time and questions about the deleted ones are asked: the
+built-in model should decline those.
 """
 
 import json
@@ -123,8 +123,7 @@ def load(file: Path) -> list[Article]:
 
 
 class _EvaluatedPipeline:
-    """The product's own upload, queue, worker steps and search; only the parser runs in this
-    process."""
+    """The product's upload, queue, worker steps and search, with the parser in this process."""
 
     def __init__(self, home: Path, with_embedder: bool) -> None:
         settings = Settings(home=home, embedder=BUILTIN if with_embedder else OFF)
@@ -249,8 +248,10 @@ def _ranks(
 def _foreign(
     pipeline: _EvaluatedPipeline, articles: Sequence[Article], chance: random.Random
 ) -> list[bool]:
-    """Delete whole articles, ask about them, add them again. A paragraph's neighbours could
-    answer, so single paragraphs are not enough."""
+    """Delete articles, ask about them and add them again; return whether each was declined.
+
+    Deleting single paragraphs is not enough: neighbours could answer.
+    """
     questions = [question for article in articles for question in article.questions]
     pipeline.remove(articles)
     asked = chance.sample(questions, min(UNANSWERABLE_QUESTIONS // FOLDS, len(questions)))
@@ -264,8 +265,7 @@ def _foreign(
 def _file_names(
     articles: Sequence[Article], questions: Sequence[Question]
 ) -> Iterator[tuple[str, Question]]:
-    """Yield each question with the file that holds its paragraph: of equal paragraphs, the first
-    one's."""
+    """Yield each question with the file of its paragraph; equal paragraphs count as the first."""
     first: dict[str, str] = {}
     texts = {name: text for article in articles for name, text in article.files.items()}
     for article in articles:

@@ -1,4 +1,4 @@
-"""JSON over HTTP to a service that stores or computes vectors: Chroma, an embedder.
+"""JSON over HTTP to a service that stores or computes vectors: Chroma or an embedder.
 
 Redirects are not followed, and no proxy is read from the environment. Every call is idempotent and
 is repeated once: a service that was restarted has a new address.
@@ -18,7 +18,7 @@ KEPT_CONNECTIONS = 8
 
 
 class Unreachable(Exception):
-    """The service does not answer, or not in time, or not in JSON."""
+    """The service does not answer in time, or its response is not JSON."""
 
 
 class TimedOut(Unreachable):

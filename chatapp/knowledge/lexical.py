@@ -1,4 +1,4 @@
-"""Where migration 0001 imports `create_index` from; a landed migration is never edited."""
+"""Re-exports `create_index` for migration 0001, which imports it from here and is never edited."""
 
 from chatapp.knowledge.search.lexical import create_index
 

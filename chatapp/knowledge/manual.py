@@ -1,5 +1,4 @@
-"""The product's manual as a bundled knowledge base: readable by all, changed by no user, updated
-with the product."""
+"""The bundled knowledge base: the manual, read-only for users and updated with the product."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -37,7 +36,7 @@ def translate_name(text: str, language: str) -> str:
 
 
 def _file_name(path: Path) -> str:
-    """Return the name a file is cited by: its title instead of "en.md"."""
+    """Return the name under which a file is cited: its title instead of "en.md"."""
     with open(path, encoding="utf-8") as text:
         title = text.readline() if path.suffix == ".md" else ""
     return title.removeprefix("# ").strip() + path.suffix if title.startswith("# ") else path.name

@@ -3,7 +3,7 @@
 A base's vectors have one fingerprint; each file records under which one its chunks are embedded
 (`embedded`). Where another embedder is configured, new files get no vectors until the base is
 re-indexed: then all chunks get new vectors beside the old ones, and when every file has them the
-base switches in one transaction. Going back to the old embedder before that discards the new ones.
+base switches in one transaction. Configuring the old embedder again before that discards them.
 
 A fingerprint's id is the embedder's, followed from the second attempt on by a dash and the
 attempt's number, so that re-indexing with the same embedder makes separate vectors too.
@@ -21,7 +21,7 @@ from chatapp.knowledge.search.dense import NEEDS_REBUILD
 from chatapp.storage.database import Database
 from chatapp.storage.models import Chunk, File, KnowledgeBase, Vector
 
-SWEPT = 500  # old vectors deleted in one transaction
+BATCH_VECTORS = 500  # old vectors deleted in one transaction
 
 
 def wanted_fingerprint(base: KnowledgeBase) -> str | None:
@@ -70,8 +70,7 @@ def start_reindex(t: Session, base: KnowledgeBase, embedder: Embedder) -> None:
 
 
 def queue_missing(t: Session, embedder: Embedder) -> None:
-    """Queue what this embedder has to embed: files read without one, and re-indexing abandoned
-    for it."""
+    """Queue files without vectors of this embedder; drop an unfinished switch to another one."""
     for base in t.scalars(
         select(KnowledgeBase).where(
             KnowledgeBase.bundled.is_(None), KnowledgeBase.user_id.is_not(None)
@@ -87,12 +86,14 @@ def queue_missing(t: Session, embedder: Embedder) -> None:
 
 
 def finish_reindex(database: Database) -> bool:
-    """Switch one base whose new vectors are complete, and delete its old ones; return whether there
-    was one."""
+    """Switch one base whose new vectors are complete and delete the old ones.
+
+    Returns whether there was one.
+    """
     number = database.read(lambda t: t.scalars(_COMPLETE.limit(1)).first())
     if number is None:
         return False
-    write_with_retry(database, lambda t: _change_over(t, number))
+    write_with_retry(database, lambda t: _switch(t, number))
     delete_stale_vectors(database, number)
     return True
 
@@ -106,7 +107,7 @@ def delete_all_stale_vectors(database: Database) -> None:
 
 def delete_stale_vectors(database: Database, number: int) -> None:
     """Delete a base's vectors that are neither current nor being built, in short transactions."""
-    while keys := database.read(lambda t: _left(t, number)):
+    while keys := database.read(lambda t: _stale_keys(t, number)):
         _remove(database, keys)
 
 
@@ -115,15 +116,15 @@ def _remove(database: Database, keys: Sequence[tuple[int, str]]) -> None:
         old = delete(Vector).where(
             Vector.chunk_id.in_([key for key, one in keys if one == fingerprint])
         )
-        write_with_retry(database, _doing(old.where(Vector.fingerprint == fingerprint)))
+        write_with_retry(database, _executing(old.where(Vector.fingerprint == fingerprint)))
 
 
-def _doing(statement: Any) -> Any:
+def _executing(statement: Any) -> Any:
     return lambda t: t.execute(statement) and None
 
 
 def _queue(t: Session, base_ids: Sequence[str], embedded: str | None) -> None:
-    """Queue the ready files whose vectors are not these; None: all files that were read."""
+    """Queue the ready files with other vectors than `embedded`; None queues all parsed files."""
     values = {"status": "embedding", "progress": 0.0, "attempts": 0, "error": None, **NO_LEASE}
     files = update(File).where(File.knowledge_base_id.in_(base_ids), File.status.in_(SEARCHABLE))
     if embedded is not None:
@@ -145,7 +146,7 @@ _COMPLETE: Select[int] = select(KnowledgeBase.number).where(
 )
 
 
-def _change_over(t: Session, number: int) -> None:
+def _switch(t: Session, number: int) -> None:
     base = t.get(KnowledgeBase, number, with_for_update=True)
     if base is None or t.scalars(_COMPLETE.where(KnowledgeBase.number == number)).first() is None:
         return
@@ -153,7 +154,7 @@ def _change_over(t: Session, number: int) -> None:
     base.changed, base.indexed = base.changed + 1, NEEDS_REBUILD
 
 
-def _left(t: Session, number: int) -> list[tuple[int, str]]:
+def _stale_keys(t: Session, number: int) -> list[tuple[int, str]]:
     base = t.get(KnowledgeBase, number)
     if base is None:
         return []
@@ -164,4 +165,4 @@ def _left(t: Session, number: int) -> list[tuple[int, str]]:
         .join(File, File.id == Chunk.file_id)
         .where(File.knowledge_base_id == base.id, Vector.fingerprint.not_in(kept))
     )
-    return [(row.chunk_id, row.fingerprint) for row in t.execute(query.limit(SWEPT))]
+    return [(row.chunk_id, row.fingerprint) for row in t.execute(query.limit(BATCH_VECTORS))]

@@ -36,7 +36,7 @@ def bundled_bases(t: Session) -> Bases:
 
 
 def select_bases(t: Session, user_id: str, base_ids: Sequence[str]) -> Bases:
-    """Return bases to search, the user's own or bundled; raise NotFound for any other."""
+    """Return the bases to search, own or bundled; raise NotFound for any other."""
     found = existing_bases(t, user_id, base_ids)
     if len(found.ids) < len(set(base_ids)):
         raise NotFound("knowledge_base")
@@ -44,7 +44,7 @@ def select_bases(t: Session, user_id: str, base_ids: Sequence[str]) -> Bases:
 
 
 def existing_bases(t: Session, user_id: str, base_ids: Sequence[str]) -> Bases:
-    """Return those of some bases that still exist, the user's own or bundled."""
+    """Return the bases that still exist, own or bundled; ignore the others."""
     rows = {
         row.id: row for row in t.execute(_READABLE, {"ids": list(base_ids), "user_id": user_id})
     }

@@ -15,8 +15,8 @@ from chatapp.web.fields import Input
 from chatapp.web.openapi import operation_id
 from chatapp.web.question import MaxLength, SystemPrompt, Temperature
 from chatapp.web.request import LOGIN_COOKIE, bearer, current_user
+from chatapp.web.responses import CurrentUser, NewToken, Page, SignedIn, StorageUsage, Token
 from chatapp.web.services import services
-from chatapp.web.shapes import CurrentUser, NewToken, Page, SignedIn, StorageUsage, Token
 
 bp = APIBlueprint(
     "accounts",

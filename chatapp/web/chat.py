@@ -19,14 +19,14 @@ from chatapp.core.events import Context, Done, Error, Event, Reset
 from chatapp.errors import NotFound, Overloaded, Restarting
 from chatapp.i18n import say
 from chatapp.knowledge import manual
-from chatapp.web.connection import bound, close_after_this
+from chatapp.web.connection import close_after_response, limit_sending
+from chatapp.web.errors import failed_answer_response, note_stored_turn
 from chatapp.web.fields import Input
 from chatapp.web.openapi import operation_id
 from chatapp.web.question import ChatBody
-from chatapp.web.refusals import note_stored_turn, refuse_failed
 from chatapp.web.request import current_user
+from chatapp.web.responses import Source
 from chatapp.web.services import services
-from chatapp.web.shapes import Source
 
 bp = APIBlueprint(
     "chat",
@@ -100,7 +100,7 @@ def ask(body: ChatBody) -> Any:
     if end is None:
         raise Restarting
     if isinstance(end, Error):
-        return refuse_failed(end)
+        return failed_answer_response(end)
     message = services().sessions.message(current_user().id, message_id)
     return jsonify(
         answer=message["content"],
@@ -163,12 +163,12 @@ def _ask(body: ChatBody) -> tuple[str, Live]:
 
 @contextmanager
 def _admitted() -> Iterator[Reader]:
-    """Reserve a stream before anything is stored; release it here only if the request fails."""
+    """Reserve a reader before anything is stored; release it only if the request fails."""
     runs = services().runs
     try:
-        reader = runs.admit(bound(request.environ, services().settings.reader_seconds))
+        reader = runs.admit(limit_sending(request.environ, services().settings.reader_seconds))
     except (Overloaded, Restarting):
-        close_after_this(request.environ)
+        close_after_response(request.environ)
         raise
     try:
         yield reader
@@ -206,7 +206,7 @@ def _job(opened: Opened) -> Job:
 def _stream(reader: Reader, live: Live, message_id: str, position: int | None) -> Response:
     """Return the events after a position as a stream. None means an unreadable position.
 
-    The response tails the answer's log, so its end is the end of the reader, never of the answer.
+    The response follows the answer's log: closing it ends the reader, not the answer.
     """
     blocks = _blocks(reader, live, message_id, position)
     response = Response(stream_with_context(blocks), headers=HEADERS)
@@ -228,7 +228,7 @@ def _blocks(reader: Reader, live: Live, message_id: str, position: int | None) -
 
 
 def _localized(event: Event, language: str) -> Event:
-    """Put the bundled manual's name into the reader's language."""
+    """Translate the bundled manual's name."""
     if type(event) is not Context:
         return event
     return replace(event, label=manual.translate_name(event.label, language))

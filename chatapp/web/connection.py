@@ -1,8 +1,8 @@
-"""The connection that a stream is sent on: its send buffer, its timeout, and closing it.
+"""The socket of a stream: limits its send buffer and send timeout, and closes it.
 
-A client that does not read, or is disconnected, must not hold megabytes in the kernel or a greenlet
-forever. gunicorn's gevent worker sets no send timeout, so the socket gets one, and `Runs` closes
-the connection of a client that has not read the last chunk in time.
+A client that does not read, or is disconnected, must not occupy megabytes in the kernel or a
+greenlet forever. gunicorn's gevent worker sets no send timeout, so it is set here, and `Runs`
+closes the connection of a client that has not read the last chunk in time.
 """
 
 import contextlib
@@ -15,8 +15,8 @@ from chatapp.chains.http.gevent_socket import send_directly
 SEND_BYTES = 128 * 1024  # send buffer of one stream; the kernel's default grows to 4 MB
 
 
-def bound(environ: Mapping[str, Any], seconds: int) -> Callable[[], None]:
-    """Limit the send buffer and the send timeout; return a function that closes the connection."""
+def limit_sending(environ: Mapping[str, Any], seconds: int) -> Callable[[], None]:
+    """Limit send buffer and send timeout; return a function that closes the connection."""
     sock: socket.socket | None = environ.get("gunicorn.socket")
     if sock is None:  # not under gunicorn: Flask's development server or a test client
         return lambda: None
@@ -26,15 +26,15 @@ def bound(environ: Mapping[str, Any], seconds: int) -> Callable[[], None]:
         if sock.family != getattr(socket, "AF_UNIX", None) and hasattr(socket, "TCP_USER_TIMEOUT"):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, seconds * 1000)
 
-    def cut() -> None:
+    def close() -> None:
         with contextlib.suppress(OSError):
             sock.shutdown(socket.SHUT_RDWR)
 
-    return cut
+    return close
 
 
-def close_after_this(environ: Mapping[str, Any]) -> None:
-    """Close the connection after this response: a refused client must not occupy one."""
+def close_after_response(environ: Mapping[str, Any]) -> None:
+    """Close the connection after this response, so that a refused client does not occupy it."""
     sock: socket.socket | None = environ.get("gunicorn.socket")
     if sock is not None:
         with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""Field types that several request bodies and queries share, and their common base class."""
+"""Field types shared by request bodies and queries, and the base class of all input models."""
 
 import re
 from typing import Annotated, Any

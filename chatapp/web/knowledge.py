@@ -1,4 +1,4 @@
-"""/api/knowledge: knowledge bases, their files, and searching them."""
+"""/api/knowledge: knowledge bases, their files, and search. `_receive` limits uploads."""
 
 import time
 from collections.abc import Callable
@@ -18,12 +18,11 @@ from chatapp.knowledge import manual
 from chatapp.knowledge.ingest.originals import Incoming
 from chatapp.settings import MB
 from chatapp.storage.paging import LONGEST_CURSOR
+from chatapp.web.errors import error_json, stored_error_json
 from chatapp.web.fields import Input, Md5s
 from chatapp.web.openapi import operation_id
-from chatapp.web.refusals import error_json, stored_error_json
 from chatapp.web.request import current_user
-from chatapp.web.services import services
-from chatapp.web.shapes import (
+from chatapp.web.responses import (
     FileChunk,
     KnowledgeBase,
     KnowledgeFile,
@@ -31,6 +30,7 @@ from chatapp.web.shapes import (
     Source,
     UploadResult,
 )
+from chatapp.web.services import services
 
 bp = APIBlueprint(
     "knowledge",

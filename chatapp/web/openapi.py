@@ -1,4 +1,4 @@
-"""The OpenAPI description: what flask-openapi3 derives from the models, and what it cannot know."""
+"""The OpenAPI description: completes what flask-openapi3 derives from views and models."""
 
 from typing import Any
 
@@ -56,7 +56,7 @@ def operation_id(*, bp_name: str, name: str, path: str, method: str) -> str:
 
 
 def describe(spec: dict[str, Any]) -> dict[str, Any]:
-    """Complete the description that flask-openapi3 made: errors, streams, files, plain texts."""
+    """Add what flask-openapi3 cannot derive: errors, streams, files, plain text."""
     operations = {
         operation["operationId"]: operation
         for verbs in spec["paths"].values()

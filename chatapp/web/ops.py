@@ -31,7 +31,7 @@ def healthz() -> Any:
 def readyz() -> Any:
     """List what is missing; 503 if answers cannot be stored.
 
-    Without the helpers answers go on, and documents are found by keyword.
+    Without the helpers, answers and keyword search still work.
     """
     settings = services().settings
     missing = ["helpers"] if settings.helpers and not helpers_run(settings.home) else []

@@ -1,4 +1,4 @@
-"""Which page a request comes from: protection against CSRF and DNS rebinding, and CORS headers."""
+"""Checks the origin of requests: CSRF, DNS rebinding, CORS."""
 
 import re
 from http import HTTPStatus
@@ -14,9 +14,9 @@ JSON_OR_UPLOAD = ("application/json", "multipart/form-data", "")
 
 
 def check_origin() -> Response | None:
-    """Refuse unknown hosts and origins; return the answer to a CORS preflight.
+    """Refuse unknown hosts and origins; return the response to a CORS preflight.
 
-    Sets `g.cross_origin` where a page of an allowed other origin sends the request.
+    Sets `g.cross_origin` for requests from another, allowed origin.
     """
     without_accounts = services().settings.auth == "off"
     if without_accounts and not _is_known_host(urlsplit(f"//{request.host}").hostname or ""):
@@ -38,8 +38,8 @@ def refuse_cross_site() -> None:
         raise OriginRefused
     if request.mimetype not in JSON_OR_UPLOAD and request.content_length:
         raise InvalidRequest("body", "body_json")
-    # A form of another site can send multipart without a preflight: one of these headers is
-    # needed to know where it comes from.
+    # A form of another site can send multipart without a preflight, so one of these headers is
+    # required.
     if request.mimetype == "multipart/form-data" and not (
         {"Origin", "Sec-Fetch-Site"} & set(request.headers.keys())
     ):
@@ -47,10 +47,10 @@ def refuse_cross_site() -> None:
 
 
 def _is_known_host(host: str) -> bool:
-    """Say whether a host name cannot belong to another site that resolves to us (DNS rebinding).
+    """Return whether a host name is safe from DNS rebinding.
 
-    Without accounts the host name is the only protection. Known are IPv4 addresses, names that no
-    public site can have, and the names in the settings.
+    Without accounts, this check is the only protection. Safe are IPv4 addresses, names that no
+    public site can have, and configured names.
     """
     settings = services().settings
     configured = {
@@ -63,7 +63,7 @@ def _is_known_host(host: str) -> bool:
 
 
 def add_cors_headers(response: Response) -> None:
-    """Allow an origin that the settings name to read this response."""
+    """Allow a configured origin to read this response."""
     origin = request.headers.get("Origin")
     if not (origin and g.get("cross_origin") and origin in services().settings.origins):
         return

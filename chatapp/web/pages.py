@@ -1,6 +1,6 @@
 """The page: its HTML, import map and security headers, and static files under a path per build.
 
-It renders `templates/` only; the page reads all data from the API.
+Templates contain no data; the page reads it from the API.
 """
 
 import base64
@@ -21,7 +21,7 @@ from markupsafe import Markup
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as BaseResponse
 
-from chatapp.web.refusals import refuse_http
+from chatapp.web.errors import http_error_response
 from chatapp.web.services import services
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -65,7 +65,7 @@ def not_found(fault: NotFound) -> Any:
         or not browser
         or request.path.startswith(PROGRAMMATIC)
     ):
-        return refuse_http(fault)
+        return http_error_response(fault)
     return _page("not-found.html"), HTTPStatus.NOT_FOUND
 
 
@@ -86,7 +86,7 @@ def static_file(build: str, name: str) -> BaseResponse:
 
 @dataclass(frozen=True, slots=True)
 class Shell:
-    """What is the same in every response of this process, computed once."""
+    """Values that are the same in every response of this process."""
 
     build: str
     files: Mapping[str, Path]
@@ -175,7 +175,7 @@ def _page(template: str) -> Response:
 
 
 def _data_block(value: Mapping[str, Any]) -> Markup:
-    """Return JSON for a `<script type="application/json">`, which it cannot close."""
+    """Return JSON that is safe inside `<script type="application/json">`."""
     return Markup(
         json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
     )
@@ -192,7 +192,7 @@ def _gzipped(name: str) -> bytes:
 
 
 def _compressed(body: bytes, kind: str, gzipped: bytes | None) -> Response:
-    """Respond with the gzipped body if there is one, it is worth it and the client accepts it."""
+    """Respond with the gzipped body where it exists, is large enough and is accepted."""
     smaller = (
         gzipped is not None and len(body) >= GZIP_MIN_BYTES and request.accept_encodings["gzip"] > 0
     )

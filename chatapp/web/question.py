@@ -1,4 +1,4 @@
-"""The body of a question, and how the asker's defaults complete it (docs/api.md)."""
+"""The request body of a question, completed with the user's defaults (docs/api.md)."""
 
 from dataclasses import replace
 from typing import Annotated, Any
@@ -67,7 +67,7 @@ class LLMConfig(Input):
 
     @model_validator(mode="after")
     def _key_needs_a_supplier(self) -> "LLMConfig":
-        """Never send a key to whichever supplier happens to be the default."""
+        """Never send a key to the default supplier."""
         if self.api_key and not (self.supplier or self.model):
             raise ValueError("llm_config.supplier:key_of_whom")
         return self

@@ -1,7 +1,7 @@
-"""What surrounds every view: who sends the request (cookie or token), in which language.
+"""Hooks around every view: authentication by cookie or token, language, response headers.
 
-All routes require a user unless they are named in `OPEN`. Which pages may send requests is decided
-in origins.py; errors are answered in refusals.py.
+All routes require a user unless they are in `OPEN`. origins.py checks the origin of a request;
+errors.py turns exceptions into responses.
 """
 
 import uuid
@@ -15,7 +15,7 @@ from flask.json.provider import DefaultJSONProvider
 from chatapp.errors import Forbidden, NotFound, Unauthorized
 from chatapp.i18n import choose_language
 from chatapp.identity.person import Person
-from chatapp.web import origins, refusals
+from chatapp.web import errors, origins
 from chatapp.web.services import services
 
 LOGIN_COOKIE = "chatapp_session"
@@ -25,13 +25,13 @@ OPEN = frozenset(
 
 
 def current_user() -> Person:
-    """Return the user who sends this request; routes that are not open always have one."""
+    """Return the user of this request; only routes in `OPEN` may have none."""
     user: Person = g.user
     return user
 
 
 def require_admin() -> None:
-    """Raise Forbidden for users who are not administrators."""
+    """Raise Forbidden unless the user is an administrator."""
     if not current_user().is_admin:
         raise Forbidden
 
@@ -59,12 +59,12 @@ class JSONProvider(DefaultJSONProvider):
 def init_app(app: Flask) -> None:
     """Register the hooks and error handlers that all views share."""
     app.json = JSONProvider(app)
-    app.before_request(_begin)
-    app.after_request(_finish)
-    refusals.init_app(app)
+    app.before_request(_before_request)
+    app.after_request(_after_request)
+    errors.init_app(app)
 
 
-def _begin() -> Any:
+def _before_request() -> Any:
     g.request_id = uuid.uuid4().hex[:12]
     g.language = choose_language(
         [request.cookies.get("chatapp_language", ""), *request.accept_languages.values()]
@@ -88,7 +88,7 @@ def _authenticate() -> Person | None:
     accounts = services().accounts
     if secret := bearer():
         return accounts.tokens.by_bearer(secret)
-    if g.cross_origin:  # only a token identifies a page of another origin
+    if g.cross_origin:  # cross-origin requests need a token
         return None
     cookie = request.cookies.get(LOGIN_COOKIE)
     if services().settings.auth == "off":
@@ -100,7 +100,7 @@ def _authenticate() -> Person | None:
     return None
 
 
-def _finish(response: Response) -> Response:
+def _after_request(response: Response) -> Response:
     response.headers["X-Request-Id"] = g.get("request_id", "-")
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     response.headers.setdefault("Referrer-Policy", "same-origin")

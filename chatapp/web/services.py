@@ -1,4 +1,4 @@
-"""The application's parts, made once by `create_app` and reached from every view."""
+"""The application's services, created once by `create_app` and used by every view."""
 
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ EXTENSION = "chatapp"  # the key in `app.extensions`
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What the views use."""
+    """The services that views use."""
 
     settings: Settings
     database: Database
@@ -31,6 +31,6 @@ class Services:
 
 
 def services() -> Services:
-    """Return the parts of the app that serves this request."""
+    """Return the services of the current app."""
     found: Services = current_app.extensions[EXTENSION]
     return found

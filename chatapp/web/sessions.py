@@ -10,12 +10,12 @@ from chatapp.chat.sessions import as_markdown, branch
 from chatapp.errors import InvalidRequest
 from chatapp.knowledge import manual
 from chatapp.storage.paging import LONGEST_CURSOR
+from chatapp.web.errors import stored_error_json
 from chatapp.web.fields import Id, Ids, Input
 from chatapp.web.openapi import operation_id
-from chatapp.web.refusals import stored_error_json
 from chatapp.web.request import current_user
+from chatapp.web.responses import FoundSession, Message, Page, Session, SessionExport
 from chatapp.web.services import services
-from chatapp.web.shapes import FoundSession, Message, Page, Session, SessionExport
 
 bp = APIBlueprint(
     "sessions",

@@ -1,13 +1,13 @@
-"""The events of an answer's stream as models. Tests hold real streams against them.
+"""The events of an answer's stream as models for /openapi.json; tests check real streams with them.
 
-core/sse.py writes the events; these models only describe them in /openapi.json.
+core/sse.py writes the events.
 """
 
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from chatapp.web.shapes import Source, UnreadFile
+from chatapp.web.responses import Source, UnreadFile
 
 
 class ContextEvent(BaseModel):

@@ -1,4 +1,4 @@
-"""What administrators send to create, update and test a supplier."""
+"""Request bodies to create, update and test a supplier."""
 
 import json
 import re

@@ -15,12 +15,12 @@ from chatapp.chat.supplier_options import merge
 from chatapp.chat.suppliers import ModelRequest
 from chatapp.errors import ChatAppError, UpstreamAuth
 from chatapp.i18n import catalogue
+from chatapp.web.errors import error_json
 from chatapp.web.fields import Input
 from chatapp.web.openapi import operation_id
-from chatapp.web.refusals import error_json
 from chatapp.web.request import current_user, require_admin
+from chatapp.web.responses import ErrorDetails, OfferedModel, Page, Supplier
 from chatapp.web.services import services
-from chatapp.web.shapes import ErrorDetails, OfferedModel, Page, Supplier
 from chatapp.web.supplier_body import NewSupplier, SupplierBody, TestBody
 
 bp = APIBlueprint(

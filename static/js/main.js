@@ -7,7 +7,7 @@ import { readConfig } from './core/config.js';
 import { delegate, find } from './core/dom.js';
 import { t } from './core/i18n.js';
 import { once, loadStyle } from './core/lazy.js';
-import { takeMessage } from './core/storage.js';
+import { takeFlashMessage } from './core/storage.js';
 import { mountKnowledge } from './knowledge/documents.js';
 import { api } from './net/api.js';
 import { SessionList } from './sessions/list.js';
@@ -68,8 +68,8 @@ async function start() {
   });
   await Promise.all([library.load().catch(toastError), sessions.load().catch(toastError)]);
   await page.go(sessionInAddress(), { push: false });
-  const said = takeMessage();
-  if (said) toast(said);
+  const message = takeFlashMessage();
+  if (message) toast(message);
   document.body.dataset.ready = '';
 }
 

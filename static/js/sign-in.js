@@ -10,13 +10,13 @@ import { mountReveal } from './ui/reveal.js';
 /** @param {string} hook */
 const field = (hook) => findAs(document, hook, HTMLInputElement);
 
-/** Where to go after signing in: a path of our own, nothing else. */
+/** The page to open after signing in: only paths of chats are allowed. */
 function destination() {
   const next = new URLSearchParams(location.search).get('next') ?? '/';
   return /^\/c\/[0-9a-f-]{36}$/i.test(next) ? next : '/';
 }
 
-/** Back must not lead here again. */
+/** Replace the history entry, so that Back does not return here. */
 const enter = () => location.replace(destination());
 
 /** @param {'link'|'form'|'password'} step */

@@ -42,31 +42,31 @@
  * @typedef {{id: string, kind: 'personal'|'terminal'|'environment', name: string,
  *   created_at: string, used_at: string|null, token?: string}} Token
  * @typedef {{temperature: number|null, system_prompt: string, max_length: number,
- *   documents_only: boolean}} Defaults how questions are asked
+ *   documents_only: boolean}} Defaults chat defaults
  * @typedef {{chats: number, messages: number, knowledge_bases: number, files: number,
  *   file_bytes: number, embedder: string|null, home: string|null,
  *   database: 'sqlite'|'postgresql'|null}} Stored the data of a user
  *
- * @typedef {object} View what shows messages
+ * @typedef {object} View renders messages
  * @property {(path: Message[], tree: import('./chat/tree.js').MessageTree) => void} show the whole
  *   path
  * @property {(message: Message) => void} update one message, all but its streamed text
  * @property {(message: Message, event: import('./net/events.js').WireEvent) => void} stream
  * @property {(message: Message, gap: import('./net/run.js').Gap) => void} gap the connection is
- *   gone, or there again
+ *   lost or restored
  * @property {(message: Message, state: import('./net/stop.js').StopState) => void} stopping
- * @property {(message: Message) => void} finish no more text will come
+ * @property {(message: Message) => void} finish the answer has ended
  *
  * @typedef {object} Hooks callbacks to the rest of the page
  * @property {() => {llm_config: {supplier: string, model: string}, knowledge_config: object|null}}
  *   choice
  * @property {(live: boolean) => void} live
- * @property {(sessionId: string, asked: boolean) => void} accepted what was sent has arrived at the
- *   server; whether that was a question
+ * @property {(sessionId: string, asked: boolean) => void} accepted the server has stored the
+ *   request; `asked`: it was a question
  * @property {(outcome: import('./net/run.js').Outcome) => void} ended
  * @property {() => void} signedOut
- * @property {(text: string, problem: Problem) => boolean} refused back to the composer; false when
- *   there is no room
+ * @property {(text: string, problem: Problem) => boolean} refused puts the text back into the
+ *   composer; false if that is not empty
  * @property {(problem: Problem) => void} problem
  */
 export {};

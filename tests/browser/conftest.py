@@ -1,4 +1,4 @@
-"""A browser on the real product. An error in a page fails its test unless the test expects it."""
+"""Fixtures: a browser on the real product. A page error fails the test that does not expect it."""
 
 import os
 from collections.abc import Iterator
@@ -80,7 +80,7 @@ def theme() -> str:
 
 @pytest.fixture
 def window() -> dict:
-    """More options of the browser's window."""
+    """More options of the browser context."""
     return {}
 
 
@@ -93,7 +93,7 @@ def faults() -> Iterator[Faults]:
 
 @pytest.fixture(scope="package")
 def windows(browser: Browser, service: Service, cookies: list) -> Iterator[Windows]:
-    """Windows by language, theme and size, kept so that scripts come from the browser's cache."""
+    """Browser contexts by language, theme and size, reused so that scripts come from the cache."""
     made = Windows(browser, service, cookies)
     yield made
     made.close()
@@ -103,7 +103,7 @@ def windows(browser: Browser, service: Service, cookies: list) -> Iterator[Windo
 def context(
     windows: Windows, service: Service, faults: Faults, language: str, theme: str, window: dict
 ) -> Iterator[BrowserContext]:
-    """A window of somebody signed in; what its pages have left behind is cleared away."""
+    """A signed-in browser context; its chats are deleted afterwards."""
     with windows.window(faults, locale=language, color_scheme=theme, **window) as opened:
         yield opened
     delete_sessions(service)
@@ -111,12 +111,12 @@ def context(
 
 @pytest.fixture
 def line(service: Service) -> Iterator[Line]:
-    """A connection to the service that can be cut; only pages opened by its address use it."""
+    """A proxy to the service that can be interrupted; used by pages that open its address."""
     with Line(service.port) as laid:
         yield laid
 
 
 @pytest.fixture
 def chat(context: BrowserContext) -> Chat:
-    """A new chat, by somebody signed in."""
+    """A new chat of the signed-in user."""
     return Chat(context.new_page()).open()

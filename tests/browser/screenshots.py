@@ -1,6 +1,6 @@
-"""Take pictures of the real page into docs/screenshots: `make screenshots`.
+"""Take screenshots of the real page into docs/screenshots: `make screenshots`.
 
-Four states, each in four looks that together show both themes, both languages, desktop and phone;
+Four states, each in four looks that together cover both themes, both languages, desktop and phone;
 and the knowledge pages in one or two looks each.
 """
 
@@ -36,7 +36,7 @@ FOLDER = ROOT / "docs/screenshots"
 READMES = {
     "screenshot": "finished-light-en-desktop",
     "screenshot.zh-CN": "finished-dark-zh-desktop",
-}  # the pictures they show
+}  # the screenshots they include
 COLOURS = 255
 WAIT_MS = 20_000
 DESKTOP = {"width": 1440, "height": 960}
@@ -48,7 +48,7 @@ LEAVE = {
 }
 EXPENSES = {"en": "How do I claim travel expenses?", "zh-CN": "出差的费用怎样报销？"}
 DAYS = {"en": "How many days of leave do I get?", "zh-CN": "每年有多少天年假？"}
-ON_THE_WAY = {
+UPLOADS = {
     "en": (
         "Travel rules.pdf",
         "Hotel limits 2026.docx",
@@ -66,7 +66,7 @@ ON_THE_WAY = {
         "食堂.pdf",
     ),
 }
-EARLIER = {
+CHAT_TITLES = {
     "en": (
         "Notice period after the trial",
         "Working from Portugal in May",
@@ -96,27 +96,25 @@ LOOKS = (
 
 
 def empty(chat: Chat, look: Look) -> None:
-    """The page as it greets somebody new."""
+    """The empty page of a new user."""
     expect(chat.page.locator("[data-suggestion]").first).to_be_visible()
 
 
 def streaming(chat: Chat, look: Look) -> None:
-    """An answer in the middle of its being written."""
+    """A streaming answer."""
     answer = _ask(chat, look, LEAVE, "Atlas, held")
     expect(chat.text(answer)).to_contain_text("Days that" if look.language == "en" else "结转的")
     expect(answer).to_have_attribute("data-status", "running")
 
 
 def finished(chat: Chat, look: Look) -> None:
-    """An answer with the source of one of its sentences open."""
+    """A finished answer with an open source."""
     answer = _ask(chat, look, LEAVE)
     chat.expect_complete(answer)
     cited = answer.locator('.cite[data-n="1"]').first
     cited.click()
     expect(chat.panel.locator("mark")).to_be_visible()
-    if (
-        look.device == "phone"
-    ):  # the panel covers the lower part: show the sentence that was tapped above it
+    if look.device == "phone":  # show the cited sentence above the panel
         cited.evaluate(
             "chip => { document.querySelector('[data-scroll]').scrollTop"
             " += chip.getBoundingClientRect().top - 260 }"
@@ -126,14 +124,14 @@ def finished(chat: Chat, look: Look) -> None:
 
 
 def error(chat: Chat, look: Look) -> None:
-    """An answer that broke off: what had arrived, why, and what to do."""
+    """A failed answer: partial text, error and actions."""
     answer = _ask(chat, look, EXPENSES)
     expect(answer).to_have_attribute("data-status", "failed")
     expect(chat.error(answer)).to_be_in_viewport()
 
 
 def knowledge(chat: Chat, look: Look) -> None:
-    """A base of documents, and what a question finds in it."""
+    """A knowledge base and a search in it."""
     if look.device == "phone":
         chat.page.locator(".topbar [data-toggle-sidebar]").tap()
     dialog = chat.page.locator("[data-dialog=knowledge]")
@@ -148,15 +146,15 @@ def knowledge(chat: Chat, look: Look) -> None:
 
 
 def upload(chat: Chat, look: Look) -> None:
-    """Uploads into a base: some ready, one being read, one refused, some still to be sent."""
+    """Uploads: two ready, one processing, one failed, the others waiting."""
     _choose_base(chat, look)
     sent: list[Route] = []
-    chat.page.route(re.compile(r"/files$"), lambda route: _take(route, sent, look))
+    chat.page.route(re.compile(r"/files$"), lambda route: _accept_four(route, sent, look))
     chat.page.route(
         re.compile(r"/files\?limit"),
         lambda route: route.fulfill(json={"items": [_stored(n, look) for n in range(4)]}),
     )
-    names = ON_THE_WAY[look.language]
+    names = UPLOADS[look.language]
     files = [
         {"name": name, "mimeType": "text/plain", "buffer": b"x" * (40_000 + 9_000 * n)}
         for n, name in enumerate(names)
@@ -167,7 +165,7 @@ def upload(chat: Chat, look: Look) -> None:
 
 
 def _stored(number: int, look: Look) -> dict[str, object]:
-    """A stored file: the first two ready, the third refused, the fourth being read."""
+    """Return a stored file: the first two ready, the third failed, the fourth processing."""
     status = ("ready", "ready", "failed", "parsing")[number]
     error = (
         {
@@ -177,7 +175,7 @@ def _stored(number: int, look: Look) -> dict[str, object]:
         if number == 2
         else None
     )
-    name, size = ON_THE_WAY[look.language][number], 40_000 + 9_000 * number
+    name, size = UPLOADS[look.language][number], 40_000 + 9_000 * number
     return {
         "id": f"{number}",
         "name": name,
@@ -188,8 +186,8 @@ def _stored(number: int, look: Look) -> dict[str, object]:
     }
 
 
-def _take(route: Route, sent: list[Route], look: Look) -> None:
-    """Take four files and keep the others waiting."""
+def _accept_four(route: Route, sent: list[Route], look: Look) -> None:
+    """Accept four files and leave the others waiting."""
     sent.append(route)
     if len(sent) <= 4:
         route.fulfill(status=202, json={"items": [_stored(len(sent) - 1, look)]})
@@ -221,7 +219,7 @@ def _choose_base(chat: Chat, look: Look) -> None:
 
 
 def main() -> int:
-    """Take all pictures anew."""
+    """Retake all screenshots."""
     if missing := missing_browser():
         print(missing, file=sys.stderr)
         return 1
@@ -238,13 +236,13 @@ def main() -> int:
             browser = launch(playwright)
             cookies = sign_in(browser, service)
             for look in LOOKS:
-                with _looking(browser, service, cookies, look) as chat:
+                with _open_chat(browser, service, cookies, look) as chat:
                     documents = {
-                        name: reach for (name, only), reach in DOCUMENTS.items() if only == look
+                        name: show for (name, only), show in DOCUMENTS.items() if only == look
                     }
-                    for name, reach in (STATES | documents).items():
-                        _tidy(service, look)
-                        reach(chat.open(), look)
+                    for name, show in (STATES | documents).items():
+                        _reset_chats(service, look)
+                        show(chat.open(), look)
                         _save(chat, f"{name}-{look}")
             browser.close()
     for name, picture in READMES.items():
@@ -253,10 +251,8 @@ def main() -> int:
 
 
 def _prepare(service: Service, model_server: ModelServer, folder: Path) -> None:
-    for name, key in (
-        ("Atlas", ""),
-        ("Atlas, held", "sk-hold"),
-    ):  # the second one's answers stay half-way
+    # The key sk-hold makes the model server stop halfway through an answer.
+    for name, key in (("Atlas", ""), ("Atlas, held", "sk-hold")):
         supplier = {
             "name": name,
             "base_url": model_server.base_url,
@@ -269,8 +265,8 @@ def _prepare(service: Service, model_server: ModelServer, folder: Path) -> None:
 
 
 @contextmanager
-def _looking(browser: Browser, service: Service, cookies: list, look: Look) -> Iterator[Chat]:
-    """The chat with a look, by somebody signed in."""
+def _open_chat(browser: Browser, service: Service, cookies: list, look: Look) -> Iterator[Chat]:
+    """Open the chat page in a look, signed in."""
     faults = Faults()
     phone = {"has_touch": True, "is_mobile": True, "device_scale_factor": 2}
     window = {"viewport": PHONE, **phone} if look.device == "phone" else {"viewport": DESKTOP}
@@ -284,15 +280,15 @@ def _looking(browser: Browser, service: Service, cookies: list, look: Look) -> I
     assert not faults.left(), faults.left()
 
 
-def _tidy(service: Service, look: Look) -> None:
-    """Leave a list of chats as somebody has who uses it."""
+def _reset_chats(service: Service, look: Look) -> None:
+    """Reset the list of chats to a realistic one."""
     delete_sessions(service)
-    for title in EARLIER[look.language]:
+    for title in CHAT_TITLES[look.language]:
         assert service.post("/api/sessions", {"title": title}).status == 201
 
 
 def _save(chat: Chat, name: str) -> None:
-    """Write a picture with a palette: a third of the size, and no difference to the eye."""
+    """Save a screenshot with a palette: a third of the size without a visible difference."""
     chat.page.mouse.move(0, 0)
     picture = Image.open(BytesIO(chat.page.screenshot(animations="disabled", caret="hide")))
     target = FOLDER / f"{name}.png"

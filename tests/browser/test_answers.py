@@ -1,4 +1,4 @@
-"""Answers as they are read: stopped, reloaded, followed in a second tab, asked anew, copied."""
+"""Answers on the page: stop, reload, second tab, branches, copy, reasoning, drafts."""
 
 import re
 
@@ -10,7 +10,7 @@ from tests.support.modelserver import ModelServer
 from tests.support.service import Service
 
 
-def test_stop_in_the_middle_keeps_question_and_partial_answer(
+def test_stop_keeps_the_question_and_the_partial_answer(
     chat: Chat, model_server: ModelServer
 ) -> None:
     answer = chat.ask("A long story", "typewriter-400-40")
@@ -41,7 +41,7 @@ def test_escape_stops_but_closes_a_dialog_first(chat: Chat) -> None:
     expect(answer).to_have_attribute("data-status", "stopped")
 
 
-def test_a_reload_in_the_middle_goes_on_to_the_end_without_a_seam(chat: Chat) -> None:
+def test_an_answer_continues_after_a_reload(chat: Chat) -> None:
     answer = chat.ask("A long story", "typewriter-120-60")
     expect(chat.text(answer)).to_contain_text("The quick brown")
     chat.reload()
@@ -62,7 +62,7 @@ def test_a_second_tab_follows_the_same_answer(chat: Chat, context: BrowserContex
     expect(other.text(other.answers.last)).to_have_text(typed(120))
 
 
-def test_leaving_for_another_chat_does_not_stop_the_answer(chat: Chat) -> None:
+def test_switching_chats_does_not_stop_the_answer(chat: Chat) -> None:
     answer = chat.ask("A long story", "typewriter-120-60")
     expect(chat.text(answer)).to_contain_text("The quick brown")
     chat.page.locator(".sidebar .new-chat").click()
@@ -72,7 +72,7 @@ def test_leaving_for_another_chat_does_not_stop_the_answer(chat: Chat) -> None:
     expect(chat.text(answer)).to_have_text(typed(120))
 
 
-def test_editing_the_first_question_makes_a_branch_that_stays(chat: Chat, service: Service) -> None:
+def test_editing_a_question_creates_a_persistent_branch(chat: Chat, service: Service) -> None:
     chat.expect_complete(chat.ask("The first wording", "echo"))
     question = chat.questions.first
     question.hover()
@@ -94,7 +94,7 @@ def test_editing_the_first_question_makes_a_branch_that_stays(chat: Chat, servic
     expect(chat.text(chat.answers.last)).to_have_text("The first wording")
 
 
-def test_an_answer_can_be_written_again_and_both_stay(chat: Chat) -> None:
+def test_regenerating_keeps_both_answers(chat: Chat) -> None:
     answer = chat.ask("Once more", "echo")
     chat.expect_complete(answer)
     chat.choose_model("openai/typewriter-40-200")
@@ -110,7 +110,7 @@ def test_an_answer_can_be_written_again_and_both_stay(chat: Chat) -> None:
     expect(chat.questions).to_have_count(1)
 
 
-def test_copy_takes_the_markdown_as_it_was_written(chat: Chat, context: BrowserContext) -> None:
+def test_copy_copies_the_original_markdown(chat: Chat, context: BrowserContext) -> None:
     context.grant_permissions(["clipboard-read", "clipboard-write"])
     source = "Some **bold** words and `code`"
     answer = chat.ask(source, "echo")
@@ -121,7 +121,7 @@ def test_copy_takes_the_markdown_as_it_was_written(chat: Chat, context: BrowserC
     assert chat.page.evaluate("navigator.clipboard.readText()") == source
 
 
-def test_thinking_is_folded_away_and_can_be_opened(chat: Chat) -> None:
+def test_reasoning_is_collapsed_and_can_be_expanded(chat: Chat) -> None:
     answer = chat.ask("Think", "reasoning")
     chat.expect_complete(answer)
     expect(chat.text(answer)).to_have_text("The answer.")
@@ -130,7 +130,7 @@ def test_thinking_is_folded_away_and_can_be_opened(chat: Chat) -> None:
     expect(answer.locator("[data-reasoning-text]")).to_have_text("Let me think.")
 
 
-def test_enter_that_ends_a_composition_never_sends(chat: Chat, context: BrowserContext) -> None:
+def test_enter_during_ime_composition_does_not_send(chat: Chat, context: BrowserContext) -> None:
     chat.choose_model("openai/echo")
     asked: list[str] = []
     chat.page.on(
@@ -163,7 +163,7 @@ def test_enter_that_ends_a_composition_never_sends(chat: Chat, context: BrowserC
     assert len(asked) == 1
 
 
-def test_a_draft_survives_a_reload_and_belongs_to_its_chat(chat: Chat) -> None:
+def test_a_draft_survives_a_reload_and_is_per_chat(chat: Chat) -> None:
     chat.expect_complete(chat.ask("Hello", "echo"))
     chat.input.fill("Not yet asked")
     chat.reload()

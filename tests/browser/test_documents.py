@@ -1,4 +1,4 @@
-"""Documents through the page: uploaded, asked, cited, opened at the sentence."""
+"""Documents on the page: upload, citations, source panel."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,7 +24,7 @@ def no_bases_left(service: Service) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_a_pdf_is_uploaded_asked_in_two_languages_and_opened_at_the_sentence(
+def test_a_pdf_is_uploaded_cited_in_two_languages_and_opened_at_the_quote(
     chat: Chat, tmp_path: Path, language: str
 ) -> None:
     chat.add(write_long_pdf(tmp_path))
@@ -51,7 +51,7 @@ def test_a_pdf_is_uploaded_asked_in_two_languages_and_opened_at_the_sentence(
         expect(answer.locator(".cite").first).to_be_focused()
 
 
-def test_all_that_an_answer_took_is_marked_tables_are_tables_and_the_original_is_at_hand(
+def test_the_source_panel_marks_quotes_shows_tables_and_links_the_original(
     chat: Chat, service: Service, tmp_path: Path
 ) -> None:
     file = tmp_path / "hotels.md"

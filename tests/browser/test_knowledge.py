@@ -49,7 +49,7 @@ def no_bases_left(service: Service) -> Iterator[None]:
 
 
 class Knowledge:
-    """The dialog, by its hooks."""
+    """Page object of the knowledge dialog."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
@@ -80,7 +80,7 @@ class Knowledge:
         return self.files.filter(has=self.page.locator("[data-file-open]", has_text=name))
 
     def confirm(self, *said: str) -> None:
-        """Say yes to what is asked, once it names what goes."""
+        """Confirm, once the dialog contains these texts."""
         asked = self.page.locator("[data-dialog=confirm]")
         for part in said:
             expect(asked).to_contain_text(part)
@@ -109,13 +109,13 @@ def harbour(service: Service, tmp_path: Path) -> str:
 # --- bases
 
 
-def test_the_dialog_is_read_when_it_is_first_wanted(chat: Chat, knowledge: Knowledge) -> None:
+def test_the_dialog_is_loaded_lazily(chat: Chat, knowledge: Knowledge) -> None:
     loaded = (
         "performance.getEntriesByType('resource').map((entry) => entry.name)"
         ".filter((name) => name.includes('/knowledge/'))"
     )
     assert not any("dialog.js" in name for name in chat.page.evaluate(loaded))
-    requested: list[str] = []  # the browser's own list takes no more than 250 entries
+    requested: list[str] = []  # the browser's list is limited to 250 entries
     chat.page.on("request", lambda request: requested.append(request.url))
     knowledge.open()
     wait_for(
@@ -127,7 +127,7 @@ def test_the_dialog_is_read_when_it_is_first_wanted(chat: Chat, knowledge: Knowl
 
 
 @both
-def test_a_base_is_made_described_used_renamed_and_deleted(
+def test_a_base_is_created_renamed_used_and_deleted(
     chat: Chat, knowledge: Knowledge, service: Service, language: str
 ) -> None:
     knowledge.open().at("new-base").click()
@@ -179,7 +179,7 @@ def test_the_manual_can_be_read_and_searched_but_not_changed(knowledge: Knowledg
 
 
 @both
-def test_files_are_added_here_by_button_and_by_drop(
+def test_files_are_added_by_button_and_by_drop(
     knowledge: Knowledge, service: Service, language: str
 ) -> None:
     service.post("/api/knowledge", {"name": "Harbour"})
@@ -199,9 +199,8 @@ def test_files_are_added_here_by_button_and_by_drop(
     expect(knowledge.file("tides.txt")).to_have_attribute(
         "data-status", re.compile("embedding|ready"), timeout=READ_MS
     )
-    expect(
-        knowledge.at("uploads-here").locator("section")
-    ).to_be_hidden()  # each file stands in one list only
+    # A stored file is no longer listed as an upload.
+    expect(knowledge.at("uploads-here").locator("section")).to_be_hidden()
     drop(knowledge.base("Island"), {"island.txt": "Texel is an island."})
     until(knowledge.page, lambda: [base["files"] for base in own_bases(service)] == [2, 1])
     expect(knowledge.title).to_have_text("Island")
@@ -209,7 +208,7 @@ def test_files_are_added_here_by_button_and_by_drop(
 
 
 @both
-def test_a_file_shows_why_it_failed_is_read_again_and_deleted(
+def test_a_failed_file_shows_its_error_and_is_retried_and_deleted(
     knowledge: Knowledge, service: Service, tmp_path: Path, language: str
 ) -> None:
     base = service.post("/api/knowledge", {"name": "Harbour"}).json["id"]
@@ -238,7 +237,7 @@ def test_a_file_shows_why_it_failed_is_read_again_and_deleted(
     assert [file["name"] for file in files_of(service, base)] == ["ferry.txt"]
 
 
-def test_a_file_is_looked_at_and_downloaded(knowledge: Knowledge, harbour: str) -> None:
+def test_a_file_is_opened_and_downloaded(knowledge: Knowledge, harbour: str) -> None:
     knowledge.reload().open().base("Harbour").click()
     expect(knowledge.file("logbook.pdf")).to_contain_text("PDF · ")
     expect(knowledge.file("logbook.pdf")).to_contain_text("30 pages")
@@ -263,8 +262,8 @@ def test_a_file_is_looked_at_and_downloaded(knowledge: Knowledge, harbour: str) 
     expect(knowledge.files).to_have_count(2)
 
 
-class Thousands:
-    """A base of many files that no test has the time to read."""
+class ManyFiles:
+    """Fakes the file list of a base with many files."""
 
     def __init__(self, page: Page, total: int) -> None:
         self.files = [self._file(number) for number in range(total)]
@@ -296,7 +295,7 @@ def test_thousands_of_files_are_paged_and_found_by_name(
     knowledge: Knowledge, service: Service, language: str
 ) -> None:
     service.post("/api/knowledge", {"name": "Archive"})
-    many = Thousands(knowledge.page, 2600)
+    many = ManyFiles(knowledge.page, 2600)
     knowledge.page.route(
         BASES, lambda route: route.fulfill(json=counted(route, files=2600, failed=6))
     )
@@ -323,7 +322,7 @@ def test_thousands_of_files_are_paged_and_found_by_name(
 
 
 def counted(route: Route, **numbers: Any) -> dict[str, Any]:
-    """The list of bases with other numbers in the reader's own ones."""
+    """Return the real list of bases with changed fields in the user's own ones."""
     found = route.fetch().json()
     return {
         **found,
@@ -331,7 +330,7 @@ def counted(route: Route, **numbers: Any) -> dict[str, Any]:
     }
 
 
-def test_the_place_of_a_keyboard_survives_every_refresh(
+def test_keyboard_focus_survives_a_refresh(
     knowledge: Knowledge, service: Service, harbour: str
 ) -> None:
     knowledge.page.route(BASES, lambda route: route.fulfill(json=counted(route, pending=1)))
@@ -351,7 +350,7 @@ def test_a_search_shows_what_retrieval_returns(
     knowledge: Knowledge, harbour: str, language: str
 ) -> None:
     def found_by(route: Route) -> None:
-        """Say by which ranking each was found, as the API does."""
+        """Add the scores of each ranking, as the API does."""
         reply = route.fetch()
         by = (
             {"words": 0.97, "vectors": 0.81},
@@ -397,7 +396,7 @@ def test_a_search_shows_what_retrieval_returns(
 
 
 @both
-def test_a_search_that_finds_nothing_or_fails_says_so(
+def test_an_empty_or_failed_search_is_reported(
     knowledge: Knowledge, service: Service, faults: Faults, language: str
 ) -> None:
     faults.expect("Failed to load resource.*503")
@@ -420,7 +419,7 @@ def test_a_search_that_finds_nothing_or_fails_says_so(
 
 
 @both
-def test_a_base_says_how_it_is_searched_and_offers_what_helps(
+def test_a_base_shows_the_state_of_its_vectors_and_offers_reindexing(
     knowledge: Knowledge, harbour: str, language: str
 ) -> None:
     states: dict[str, Any] = {
@@ -448,7 +447,7 @@ def test_a_base_says_how_it_is_searched_and_offers_what_helps(
     )
     expect(knowledge.at("vectors-progress")).to_have_attribute("max", "340")
     assert asked == ["POST"]
-    states.update(state="ready", made_with="bge-m3", done=340)  # seen by itself
+    states.update(state="ready", made_with="bge-m3", done=340)  # polled by the page
     expect(knowledge.vectors).to_have_text(
         re.compile(re.escape(filled(language, "knowledge.vectors.ready", made="bge-m3")))
     )
@@ -461,10 +460,10 @@ def reindex(route: Route, states: dict[str, Any], asked: list[str]) -> None:
     route.fulfill(status=202, json={})
 
 
-# --- for everybody
+# --- accessibility and phones
 
 
-def test_the_dialog_is_used_by_keyboard_alone(knowledge: Knowledge, harbour: str) -> None:
+def test_the_dialog_works_by_keyboard_alone(knowledge: Knowledge, harbour: str) -> None:
     page = knowledge.page
     knowledge.reload()
     page.locator("[data-open-knowledge]").focus()
@@ -480,7 +479,7 @@ def test_the_dialog_is_used_by_keyboard_alone(knowledge: Knowledge, harbour: str
     page.keyboard.type("ferry to Texel")
     page.keyboard.press("Enter")
     expect(knowledge.hits.first).to_contain_text("ferry.txt")
-    page.keyboard.press("Escape")  # empties the field, as everywhere
+    page.keyboard.press("Escape")  # clears the search field
     page.keyboard.press("Escape")
     expect(knowledge.root).to_be_hidden()
     expect(page.locator("[data-open-knowledge]")).to_be_focused()
@@ -488,7 +487,7 @@ def test_the_dialog_is_used_by_keyboard_alone(knowledge: Knowledge, harbour: str
 
 @pytest.mark.parametrize("window", [{"reduced_motion": "reduce"}], ids=["still"])
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_nothing_in_the_dialog_stands_in_the_way_of_assistive_technology(
+def test_the_dialog_has_no_accessibility_violations(
     chat: Chat, knowledge: Knowledge, harbour: str, tmp_path: Path, theme: str
 ) -> None:
     if not AXE.exists():
@@ -522,7 +521,7 @@ def test_nothing_in_the_dialog_stands_in_the_way_of_assistive_technology(
 
 @phone
 @both
-def test_on_a_phone_one_side_is_seen_at_a_time_and_nothing_is_too_wide(
+def test_a_phone_shows_one_side_at_a_time_without_horizontal_scrolling(
     knowledge: Knowledge, harbour: str, language: str
 ) -> None:
     page = knowledge.page
@@ -542,7 +541,7 @@ def test_on_a_phone_one_side_is_seen_at_a_time_and_nothing_is_too_wide(
     knowledge.file("logbook.pdf").locator("[data-file-open]").tap()
     expect(knowledge.name).to_be_in_viewport()
     assert page.evaluate(width) <= PHONE["width"]
-    page.keyboard.press("Escape")  # as the way back of a phone: one level at a time
+    page.keyboard.press("Escape")  # like Back on a phone: one level up
     expect(knowledge.files).to_have_count(2)
     knowledge.search("ferry to Texel")
     expect(knowledge.hits.first).to_be_visible()

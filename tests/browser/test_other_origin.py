@@ -24,12 +24,12 @@ ASK = """async ([url, token]) => {
 
 class Quiet(SimpleHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture(scope="module")
 def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Somebody else's page."""
+    """A page on another origin."""
     folder: Path = tmp_path_factory.mktemp("elsewhere")
     (folder / "index.html").write_text("<!doctype html><title>elsewhere</title>")
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder))) as server:
@@ -48,7 +48,7 @@ def ask_from(browser: Browser, page_url: str, service: Service) -> list:
         page.close()
 
 
-def test_a_named_origin_streams_with_a_token(
+def test_an_allowed_origin_streams_with_a_token(
     browser: Browser, elsewhere: str, tmp_path: Path, model_server: ModelServer
 ) -> None:
     with Service(
@@ -59,8 +59,6 @@ def test_a_named_origin_streams_with_a_token(
     assert '"type":"context"' in body and '"type":"done"' in body
 
 
-def test_an_origin_that_is_not_named_is_kept_out(
-    browser: Browser, elsewhere: str, service: Service
-) -> None:
+def test_any_other_origin_is_refused(browser: Browser, elsewhere: str, service: Service) -> None:
     with pytest.raises(Exception, match="Failed to fetch"):
         ask_from(browser, elsewhere, service)

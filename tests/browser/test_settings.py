@@ -1,4 +1,4 @@
-"""The settings: how questions are asked, what is stored of somebody, and all of it deleted."""
+"""The settings: chat defaults, stored data, deleting all data."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,7 +23,7 @@ def nothing_left(service: Service) -> Iterator[None]:
 
 
 class Settings:
-    """The dialog, by its hooks."""
+    """Page object of the settings dialog."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
@@ -43,18 +43,17 @@ class Settings:
         return self.root.locator(f"[data-default={name}]")
 
 
-def test_questions_are_asked_as_the_settings_say_and_everything_can_be_deleted(
+def test_chat_defaults_apply_and_all_data_can_be_deleted(
     chat: Chat, service: Service, model_server: ModelServer, faults: Faults, tmp_path: Path
 ) -> None:
-    faults.expect(
-        r"Failed to load resource.*40[49]"
-    )  # the page is left while an answer in it is deleted
+    # The page is left while its running answer is deleted.
+    faults.expect(r"Failed to load resource.*40[49]")
     ferry = tmp_path / "ferry.txt"
     ferry.write_text("The ferry to Texel leaves every hour.")
     base = service.add_documents("Harbour", ferry)
     settings = Settings(chat.reload().page).open()
 
-    # what is typed is saved by leaving it, and what cannot be is said
+    # values are saved on blur; invalid ones are reported
     expect(settings.field("max_length")).to_have_value("20")
     settings.field("temperature").fill("3")
     settings.field("documents_only").check()
@@ -81,7 +80,7 @@ def test_questions_are_asked_as_the_settings_say_and_everything_can_be_deleted(
     }
     until(chat.page, lambda: service.get("/api/auth/me").json["defaults"] == mine)
 
-    # the next question carries it
+    # the next question uses them
     chat.choose_base(base)
     chat.choose_model("openai/echo")
     chat.expect_complete(chat.ask("When does the ferry leave?"))
@@ -90,7 +89,7 @@ def test_questions_are_asked_as_the_settings_say_and_everything_can_be_deleted(
     assert sent["messages"][0]["content"].startswith("Answer like a sailor.")
     assert sent["messages"][0]["content"].endswith(DOCUMENTS_ONLY)
 
-    # what is stored, in the width of a small phone too
+    # stored data, also on a small phone
     settings.open()
     for part in ("1 chat with 2 messages", "1 knowledge base with 1 file"):
         expect(settings.stored).to_contain_text(part)
@@ -104,7 +103,7 @@ def test_questions_are_asked_as_the_settings_say_and_everything_can_be_deleted(
     chat.page.keyboard.press("Escape")
     chat.page.set_viewport_size({"width": 1280, "height": 800})
 
-    # and deleted, while an answer is being written and something is half typed
+    # delete all data while an answer is running and a draft is typed
     chat.ask("Go on for long", "typewriter-400-40")
     expect(chat.text(chat.answers.last)).not_to_have_text("")
     live = model_server.asked()[-1]

@@ -32,7 +32,7 @@ def option(dialog: Locator, name: str) -> Locator:
 
 
 def edit(chat: Chat) -> None:
-    """Open the only own supplier in the dialog."""
+    """Open the only user-made supplier for editing."""
     chat.page.locator("[data-model-picker] [data-picker-button]").click()
     chat.page.locator("[data-model-picker] [data-connect]").click()
     chat.connect_dialog.locator("[data-edit-supplier]:enabled").click()

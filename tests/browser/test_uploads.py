@@ -1,4 +1,4 @@
-"""Uploads: how files are added, what the page shows of them, and that no error loses one."""
+"""Uploads: adding files, their states on the page, and errors, which must not lose a file."""
 
 import json
 import re
@@ -40,8 +40,8 @@ def no_bases_left(service: Service) -> Iterator[None]:
     delete_bases(service)
 
 
-class Held:
-    """Uploads that are kept waiting on their way to the server, until they are let go."""
+class HeldUploads:
+    """Intercepts uploads and holds them until they are released or refused."""
 
     def __init__(self, page: Page) -> None:
         self.routes: list[Route] = []
@@ -55,7 +55,7 @@ class Held:
             self.routes.append(route)
 
     def refuse(self) -> None:
-        """Let them go as somebody who is not signed in."""
+        """Continue the held uploads without the login cookie."""
         self._open = True
         for route in self.routes:
             route.continue_(
@@ -75,10 +75,10 @@ def refuse(page: Page, status: int, body: str = "", times: int = 1) -> None:
     page.route(UPLOAD, lambda route: route.fulfill(status=status, body=body), times=times)
 
 
-# --- where files go
+# --- target of files
 
 
-def test_a_file_dropped_on_a_new_chat_makes_a_base_named_after_it(
+def test_dropping_a_file_on_a_new_chat_creates_a_base_named_after_it(
     chat: Chat, service: Service
 ) -> None:
     assert own_bases(service) == []
@@ -92,12 +92,10 @@ def test_a_file_dropped_on_a_new_chat_makes_a_base_named_after_it(
     answer = chat.ask("When does the bakery open?")
     expect(chat.text(answer)).to_contain_text("The bakery on the quay opens at six.")
     expect(answer.locator("[data-context]")).to_have_text("Ferry times")
-    expect(chat.uploads).to_have_count(0)  # what is ready is in the way of nobody who has asked
+    expect(chat.uploads).to_have_count(0)  # ready uploads are hidden once a question is sent
 
 
-def test_files_dropped_while_the_base_is_being_made_go_into_the_same(
-    chat: Chat, service: Service
-) -> None:
+def test_files_dropped_while_the_base_is_created_go_into_it(chat: Chat, service: Service) -> None:
     waiting: list[Route] = []
     chat.page.route(
         "**/api/knowledge",
@@ -113,9 +111,7 @@ def test_files_dropped_while_the_base_is_being_made_go_into_the_same(
     assert [(base["name"], base["files"]) for base in own_bases(service)] == [("one", 2)]
 
 
-def test_a_chosen_base_takes_the_files_and_another_chat_keeps_its_own(
-    chat: Chat, service: Service
-) -> None:
+def test_files_go_into_the_chosen_base(chat: Chat, service: Service) -> None:
     base = service.post("/api/knowledge", {"name": "Harbour"}).json["id"]
     chat.reload().choose_base(base)
     drop(
@@ -125,7 +121,7 @@ def test_a_chosen_base_takes_the_files_and_another_chat_keeps_its_own(
     drop(chat.page.locator("body"), {"ferry.txt": "The ferry to Texel leaves every hour."})
     chat.expect_found(chat.upload("ferry.txt"))
     expect(chat.base).to_have_text("Harbour")
-    chat.choose_base("")  # no documents: what comes now is a new base
+    chat.choose_base("")  # no documents: the next file creates a base
     chat.add(BAKERY)
     expect(chat.base).to_have_text("bakery")
     chat.expect_found(chat.upload("bakery.txt"))
@@ -135,7 +131,7 @@ def test_a_chosen_base_takes_the_files_and_another_chat_keeps_its_own(
     ]
 
 
-def test_a_dropped_folder_is_walked_and_gives_the_base_its_name(
+def test_a_dropped_folder_is_walked_and_names_the_base(
     chat: Chat, service: Service, tmp_path: Path
 ) -> None:
     folder = tmp_path / "North sea"
@@ -161,7 +157,7 @@ def test_a_dropped_folder_is_walked_and_gives_the_base_its_name(
 
 
 @both
-def test_a_pasted_file_is_added_a_picture_is_refused_and_text_stays_text(
+def test_pasted_files_are_added_pictures_are_refused_text_is_pasted(
     chat: Chat, service: Service, language: str
 ) -> None:
     assert paste(chat.input, {"ferry.txt": "The ferry to Texel leaves every hour."})
@@ -178,13 +174,11 @@ def test_a_pasted_file_is_added_a_picture_is_refused_and_text_stays_text(
     ]
 
 
-# --- what is shown
+# --- display
 
 
 @both
-def test_every_file_has_its_own_row_with_size_state_and_reason(
-    chat: Chat, tmp_path: Path, language: str
-) -> None:
+def test_each_upload_shows_size_state_and_error(chat: Chat, tmp_path: Path, language: str) -> None:
     chat.add(write_damaged_pdf(tmp_path))
     damaged = chat.upload("damaged.pdf")
     expect(damaged).to_have_attribute("data-status", "failed", timeout=20_000)
@@ -208,7 +202,7 @@ def test_every_file_has_its_own_row_with_size_state_and_reason(
 
 
 @both
-def test_a_file_that_is_there_already_says_so_and_shows_the_one_that_is(
+def test_a_duplicate_is_reported_and_opens_the_existing_file(
     chat: Chat, service: Service, language: str
 ) -> None:
     chat.add(FERRY)
@@ -228,7 +222,7 @@ def test_a_file_that_is_there_already_says_so_and_shows_the_one_that_is(
 
 
 def mark_duplicate(route: Route) -> None:
-    """Answer as the API does for bytes that the base has."""
+    """Respond as the API does for bytes that the base already holds."""
     reply = route.fetch()
     route.fulfill(
         response=reply,
@@ -236,8 +230,8 @@ def mark_duplicate(route: Route) -> None:
     )
 
 
-class Many:
-    """A server that accepts any number of files, reads one after another and counts requests."""
+class ManyFiles:
+    """Fakes a server that accepts any number of files and counts requests."""
 
     def __init__(self, page: Page, failing: int) -> None:
         self.files: list[dict] = []
@@ -285,15 +279,15 @@ class Many:
 
 
 @both
-def test_hundreds_of_files_stay_in_view_and_ask_little(chat: Chat, language: str) -> None:
-    server = Many(chat.page, failing=2)
+def test_hundreds_of_uploads_need_few_rows_and_requests(chat: Chat, language: str) -> None:
+    server = ManyFiles(chat.page, failing=2)
     chat.add(*[text_file(f"{number}.txt", f"Number {number}") for number in range(200)])
     expect(chat.uploads.nth(29)).to_be_attached()
     assert chat.uploads.count() <= 30
     expect(chat.summary).to_have_text(re.compile("200"))
     counted = filled(language, "documents.summary.failed", found=198, total=200, failed=2)
     expect(chat.summary).to_have_text(counted, timeout=60_000)
-    expect(chat.uploads).to_have_count(2)  # those that need somebody
+    expect(chat.uploads).to_have_count(2)  # the failed ones
     assert server.lists < 40
     fold = chat.page.locator("[data-uploads] [data-uploads-fold]")
     fold.click()
@@ -308,7 +302,7 @@ def test_hundreds_of_files_stay_in_view_and_ask_little(chat: Chat, language: str
 
 
 @both
-def test_a_file_over_the_limit_is_refused_before_it_is_sent(
+def test_a_file_over_the_size_limit_is_not_sent(
     chat: Chat, service: Service, language: str
 ) -> None:
     limited = re.compile(r'"upload_bytes":\d+')
@@ -331,11 +325,11 @@ def test_a_file_over_the_limit_is_refused_before_it_is_sent(
     assert len(sent) == 1
 
 
-# --- nothing is lost
+# --- errors
 
 
 @both
-def test_a_file_too_large_for_a_proxy_says_so_and_can_be_sent_again(
+def test_a_413_of_a_proxy_is_reported_and_can_be_retried(
     chat: Chat, faults: Faults, language: str
 ) -> None:
     faults.expect(REFUSED + "413")
@@ -350,7 +344,7 @@ def test_a_file_too_large_for_a_proxy_says_so_and_can_be_sent_again(
 
 
 @both
-def test_without_a_connection_files_wait_and_go_on_by_themselves(
+def test_offline_uploads_wait_and_resume_automatically(
     chat: Chat, context: BrowserContext, faults: Faults, language: str
 ) -> None:
     faults.expect(REFUSED + "ERR_", "Failed to fetch")
@@ -368,7 +362,7 @@ def test_without_a_connection_files_wait_and_go_on_by_themselves(
 
 
 @both
-def test_a_full_disk_holds_the_others_until_somebody_has_made_room(
+def test_a_full_disk_holds_the_queue_until_it_is_resumed(
     chat: Chat, faults: Faults, language: str
 ) -> None:
     faults.expect(REFUSED + "507")
@@ -390,11 +384,11 @@ def test_a_full_disk_holds_the_others_until_somebody_has_made_room(
 
 
 @both
-def test_a_lost_login_keeps_the_files_here_until_somebody_signs_in(
+def test_a_lost_login_holds_the_queue_until_the_user_signs_in(
     chat: Chat, context: BrowserContext, cookies: list, faults: Faults, language: str
 ) -> None:
     faults.expect(REFUSED + "401")
-    waiting = Held(chat.page)
+    waiting = HeldUploads(chat.page)
     chat.add(BAKERY)
     until(chat.page, lambda: waiting.routes)
     context.clear_cookies()
@@ -408,8 +402,8 @@ def test_a_lost_login_keeps_the_files_here_until_somebody_signs_in(
     chat.expect_found(chat.upload("bakery.txt"))
 
 
-def test_sending_is_cancelled_and_nothing_of_it_stays(chat: Chat, service: Service) -> None:
-    held = Held(chat.page)
+def test_cancelled_uploads_leave_nothing(chat: Chat, service: Service) -> None:
+    held = HeldUploads(chat.page)
     broken: list[str] = []
     chat.page.on("requestfailed", lambda request: broken.append(request.url))
     chat.add(
@@ -428,9 +422,7 @@ def test_sending_is_cancelled_and_nothing_of_it_stays(chat: Chat, service: Servi
     assert files_of(service, own_bases(service)[0]["id"]) == []
 
 
-def test_a_file_that_is_not_read_yet_is_deleted_when_it_is_cancelled(
-    chat: Chat, service: Service
-) -> None:
+def test_cancelling_an_unprocessed_file_deletes_it(chat: Chat, service: Service) -> None:
     base = service.post("/api/knowledge", {"name": "Harbour"}).json["id"]
     chat.reload().choose_base(base)
     chat.page.route(LIST, lambda route: route.fulfill(json=unread(route)))
@@ -444,18 +436,18 @@ def test_a_file_that_is_not_read_yet_is_deleted_when_it_is_cancelled(
 
 
 def unread(route: Route) -> dict:
-    """The list with every file still waiting."""
+    """Return the real list with every file still queued."""
     found = route.fetch().json()
     return {**found, "items": [{**item, "status": "queued"} for item in found["items"]]}
 
 
-def test_leaving_asks_while_files_are_being_sent_and_not_afterwards(
+def test_leaving_the_page_is_confirmed_only_while_files_are_unsent(
     chat: Chat, faults: Faults
 ) -> None:
     asked: list[str] = []
     chat.page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
-    chat.input.click()  # a browser asks only where somebody has done something
-    held = Held(chat.page)
+    chat.input.click()  # beforeunload needs a user gesture
+    held = HeldUploads(chat.page)
     chat.add(FERRY)
     until(chat.page, lambda: held.routes)
     chat.page.close(run_before_unload=True)
@@ -467,15 +459,13 @@ def test_leaving_asks_while_files_are_being_sent_and_not_afterwards(
     assert asked == ["beforeunload"]
 
 
-# --- asking about them
+# --- questions
 
 
 @both
-def test_a_question_waits_until_the_files_it_is_about_have_arrived(
-    chat: Chat, language: str
-) -> None:
+def test_a_question_waits_for_the_uploads_of_its_base(chat: Chat, language: str) -> None:
     chat.choose_model("builtin/extractive")
-    held = Held(chat.page)
+    held = HeldUploads(chat.page)
     chat.add(FERRY)
     expect(chat.base).to_have_text("Ferry times")
     chat.input.fill("When does the ferry to Texel leave?")
@@ -488,9 +478,9 @@ def test_a_question_waits_until_the_files_it_is_about_have_arrived(
     expect(chat.notice).to_be_hidden()
 
 
-def test_a_question_can_go_before_its_files(chat: Chat) -> None:
+def test_a_waiting_question_can_be_sent_without_the_uploads(chat: Chat) -> None:
     chat.choose_model("builtin/extractive")
-    held = Held(chat.page)
+    held = HeldUploads(chat.page)
     chat.add(FERRY)
     expect(chat.base).to_have_text("Ferry times")
     chat.input.fill("Anything at all?")
@@ -519,9 +509,7 @@ NAMES = ("leave.pdf", "travel.docx", "budget.xlsx", "hotels.pdf", "phones.md")
 
 
 @both
-def test_an_answer_says_that_it_reads_and_which_files_it_had_to_do_without(
-    context: BrowserContext, language: str
-) -> None:
+def test_an_answer_lists_the_files_that_were_unread(context: BrowserContext, language: str) -> None:
     page = context.new_page()
     page.add_init_script(f"({STREAM})()")
     chat = Chat(page).open()

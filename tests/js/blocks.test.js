@@ -1,4 +1,4 @@
-/** Streaming by block commits looks at every moment like rendering the whole. */
+/** Rendering block by block gives the same result as rendering the whole, for every prefix. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { closeMarks, mayClose, split } from '../../static/js/markdown/blocks.js';
@@ -55,7 +55,7 @@ const PARTS = [
   '日本語。한국어。\n',
 ];
 
-/** @param {number} seed a small generator, so that a failure can be seen again */
+/** @param {number} seed seeds a small generator, so that failures are reproducible */
 function random(seed) {
   return () => {
     seed = (seed * 1664525 + 1013904223) % 2 ** 32;

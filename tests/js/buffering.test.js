@@ -1,4 +1,4 @@
-/** Answers that something on the way holds back, and all that only looks like it. */
+/** Detection of proxies that buffer answers, without false positives. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { DeliveryTiming } from '../../static/js/net/buffering.js';

@@ -1,4 +1,4 @@
-/** One chat without a page: what goes to the server, and what is taken in from it. */
+/** Conversation with a fake server and view: requests, ids, continued answers, refresh. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Conversation } from '../../static/js/chat/conversation.js';
@@ -23,8 +23,8 @@ const answer = (/** @type {string} */ id, /** @type {string} */ parent, more = {
 });
 
 /**
- * A chat on a server that is a list of messages and a list of streams; `null` is a network that
- * does not answer.
+ * A conversation on a fake server with stored messages and one stream per request; a `null` stream
+ * is a network error.
  * @param {any[]} stored @param {(string|null)[]} streams
  */
 async function chat(stored, streams) {

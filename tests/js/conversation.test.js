@@ -1,6 +1,5 @@
 /**
- * What happens to questions and answers: the tree, and the table of the page's behaviour, without a
- * page.
+ * The message tree, merging messages from other tabs, and how an answer ends.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

@@ -1,5 +1,5 @@
 /**
- * What models and documents say is data: what the renderer makes of it, and what it never makes.
+ * The Markdown renderer: citations, CJK emphasis, links, and HTML that it must never produce.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

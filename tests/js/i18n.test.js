@@ -1,11 +1,10 @@
 /**
- * The two catalogues say the same things, the page says nothing that is not in them, and they hold
- * nothing unsaid.
+ * Both catalogues have the same keys and placeholders, and the page uses exactly these keys.
  */
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { count, setWords, t } from '../../static/js/core/i18n.js';
+import { count, setMessages, t } from '../../static/js/core/i18n.js';
 
 const ROOT = new URL('../../', import.meta.url);
 const read = (/** @type {string} */ path) => readFileSync(new URL(path, ROOT), 'utf8');
@@ -27,7 +26,7 @@ const sources = [...files('static/js/', '.js'), ...files('templates/', '.html')]
 }));
 const holes = (/** @type {string} */ text) => [...text.matchAll(/\{\w+\}/g)].map(String).sort();
 
-/** Keys that are put together at run time: where they are, and the beginnings they have. */
+/** Prefixes of keys that are composed at run time. */
 const BUILT = [
   'phase.',
   'file.',
@@ -77,7 +76,7 @@ test('no Chinese text outside the catalogue', () => {
 });
 
 test('texts are filled and counted in the user’s language', () => {
-  setWords(
+  setMessages(
     { greet: 'Hello {name}, {name}{unknown}', 'file.one': '{n} file', 'file.other': '{n} files' },
     'en',
   );

@@ -1,4 +1,4 @@
-/** What is chosen for a question: a chat's own, until somebody chooses something else. */
+/** The choice of model and knowledge bases of a chat. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Library } from '../../static/js/chat/library.js';
@@ -10,7 +10,7 @@ const MODEL = { supplier: 'builtin', model: 'extractive' };
 
 /**
  * @param {string|string[]|null} knowledge_base_id
- * @returns {Promise<Library>} in a chat that was asked from these
+ * @returns {Promise<Library>} in a chat with these bases
  */
 async function entered(knowledge_base_id) {
   const answers = {

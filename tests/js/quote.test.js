@@ -1,4 +1,4 @@
-/** What an answer took from a passage is found in it, and tables stay tables. */
+/** Quotes are found in passages, and Markdown tables become tables. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { blocksOf, quotesFor } from '../../static/js/chat/quote.js';

@@ -1,4 +1,4 @@
-/** The reader of one answer, with a network that misbehaves on request. */
+/** Run, the reader of one answer, on a network with faults. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { block, chunk, CONTEXT, DONE, MESSAGE, streamFixture, until } from './stream-fixture.js';

@@ -1,4 +1,4 @@
-/** What is pasted into a shell arrives at the service as it was meant, whatever the words hold. */
+/** Code snippets pass any text through a shell unchanged. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';

@@ -1,6 +1,6 @@
 /**
- * The decoder against our table of byte streams (also read by the Python side), whole and cut at
- * every byte.
+ * SseDecoder on tests/fixtures/sse_vectors.json, which Python tests share: each stream whole and
+ * cut at every byte.
  */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';

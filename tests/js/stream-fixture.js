@@ -41,7 +41,7 @@ function respond({ status = 200, body = '', headers = {}, then = 'end' }, signal
   });
 }
 
-/** Timers that go off when `pass` comes to them. */
+/** A fake clock: `pass` advances it and fires due timers. */
 function clock() {
   let now = 1_000_000;
   /** @type {{at: number, call: () => void}[]} */ let timers = [];
@@ -62,9 +62,9 @@ function clock() {
 }
 
 /**
- * A run against a list of replies, one for each request; `null` is a network that does not answer,
- * and what the list does not hold neither. `stops` are the statuses that DELETE gets; 204 where it
- * holds none. Waiting takes no time, unless `held`.
+ * A run with one reply for each request; `null`, and any request beyond the list, is a network
+ * error. `stops` are the statuses of DELETE requests, 204 by default. Waits end immediately unless
+ * `held`.
  * @param {(Reply|null)[]} replies
  * @param {{target?: import('../../static/js/net/run.js').Target, stops?: (number|null)[],
  *   held?: boolean, hidden?: boolean}} [options]
@@ -78,14 +78,14 @@ export function streamFixture(
   /** @type {any[]} */ const outcomes = [];
   /** @type {number[]} */ const waits = [];
   /** @type {string[]} */ const gaps = [];
-  /** @type {string[]} */ const told = [];
+  /** @type {string[]} */ const stopStates = [];
   const { now, watch, pass } = clock();
   const run = new Run(
     target,
     {
       event: (event) => events.push(event),
       gap: (gap) => gaps.push(gap),
-      stop: (state) => told.push(state),
+      stop: (state) => stopStates.push(state),
       end: (outcome) => outcomes.push(outcome),
     },
     {
@@ -118,7 +118,7 @@ export function streamFixture(
         event.type === 'reset' ? '' : event.type === 'chunk' ? all + event.data : all,
       '',
     );
-  return { run, requests, events, outcomes, waits, gaps, told, text, pass };
+  return { run, requests, events, outcomes, waits, gaps, stopStates, text, pass };
 }
 
 /** @param {(number|null)[]} stops */

@@ -1,6 +1,5 @@
 /**
- * Files on their way into a knowledge base, without a page and without a network: nothing is lost,
- * whatever goes wrong.
+ * UploadQueue with a fake server and clock: no error may lose a file.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -13,17 +12,16 @@ import { ApiError } from '../../static/js/net/api.js';
 const settled = () => new Promise((resolve) => setImmediate(resolve));
 
 /**
- * A server of one base, and a queue that sends to it. The clock stands still until a test lets it
- * go on.
+ * A fake server of one base, and a queue that sends to it. Time passes only by `tick`.
  */
-class World {
+class FakeServer {
   /** @type {any[]} */ stored = [];
-  /** @type {string[]} */ asked = [];
+  /** @type {string[]} */ requests = [];
   /** @type {any[]} */ sending = [];
   /** @type {(() => void)[]} */ waiting = [];
-  complaints = 0;
+  reportedErrors = 0;
   reachable = true;
-  /** @type {Record<string, any>} name to the error that sending it meets */ faults = {};
+  /** @type {Record<string, any>} errors of uploads, by file name */ faults = {};
 
   constructor() {
     this.queue = new UploadQueue({
@@ -42,7 +40,7 @@ class World {
       visible: async () => {},
       basesChanged: () => {},
       reportError: () => {
-        this.complaints += 1;
+        this.reportedErrors += 1;
       },
     });
   }
@@ -55,14 +53,14 @@ class World {
     );
   }
 
-  /** Let time pass once, and what follows from it happen. */
+  /** End all current waits and settle. */
   async tick() {
     await settled();
     for (const resolve of this.waiting.splice(0)) resolve();
     await settled();
   }
 
-  /** Let the server have what is being sent. */
+  /** Complete the uploads in progress. */
   async arrive() {
     await settled();
     for (const one of this.sending.splice(0)) one.arrive();
@@ -93,7 +91,7 @@ class World {
   }
 
   async #get(path) {
-    this.asked.push(path);
+    this.requests.push(path);
     if (!this.reachable) throw new ApiError('offline', 'no');
     const limit = Number(/limit=(\d+)/.exec(path)?.[1] ?? 0);
     if (limit) return { items: this.stored.slice(0, limit).map((one) => ({ ...one })), next: null };
@@ -117,75 +115,75 @@ const offline = () => new ApiError('offline', 'no');
 const refused = (code, status) => new ApiError(code, `${code}!`, { status });
 
 test('many files are sent a few at a time and polled by one list', async () => {
-  const world = new World();
-  world.add(...Array.from({ length: 200 }, (_, n) => `${n}.txt`));
-  assert.equal(world.sending.length, 3);
-  await world.arriveAll();
-  assert.equal(world.queue.unsent(), 0);
-  for (const file of world.stored) file.status = file.name === '7.txt' ? 'failed' : 'ready';
-  world.asked = [];
-  await world.tick();
-  assert.deepEqual(world.asked, ['/api/knowledge/base/files?limit=220']);
-  const { total, found, failed, open, share } = counts(world.queue.jobs);
+  const server = new FakeServer();
+  server.add(...Array.from({ length: 200 }, (_, n) => `${n}.txt`));
+  assert.equal(server.sending.length, 3);
+  await server.arriveAll();
+  assert.equal(server.queue.unsent(), 0);
+  for (const file of server.stored) file.status = file.name === '7.txt' ? 'failed' : 'ready';
+  server.requests = [];
+  await server.tick();
+  assert.deepEqual(server.requests, ['/api/knowledge/base/files?limit=220']);
+  const { total, found, failed, open, share } = counts(server.queue.jobs);
   assert.deepEqual([total, found, failed, open, share], [200, 199, 1, 0, 1]);
-  await world.tick();
-  assert.equal(world.asked.length, 1, 'nobody asks any more');
+  await server.tick();
+  assert.equal(server.requests.length, 1, 'polling has stopped');
 });
 
 test('a refused file keeps its reason and can be retried; others continue', async () => {
-  const world = new World();
-  world.faults['b.txt'] = refused('too_large', 413);
-  world.add('a.txt', 'b.txt', 'c.txt');
-  await world.arriveAll();
-  assert.deepEqual(world.statuses(), ['queued', 'failed', 'queued']);
-  assert.equal(world.queue.jobs[1].problem?.message, 'too_large!');
-  delete world.faults['b.txt'];
-  await world.queue.retry(world.queue.jobs[1]);
-  await world.arriveAll();
-  assert.deepEqual(world.statuses(), ['queued', 'queued', 'queued']);
+  const server = new FakeServer();
+  server.faults['b.txt'] = refused('too_large', 413);
+  server.add('a.txt', 'b.txt', 'c.txt');
+  await server.arriveAll();
+  assert.deepEqual(server.statuses(), ['queued', 'failed', 'queued']);
+  assert.equal(server.queue.jobs[1].problem?.message, 'too_large!');
+  delete server.faults['b.txt'];
+  await server.queue.retry(server.queue.jobs[1]);
+  await server.arriveAll();
+  assert.deepEqual(server.statuses(), ['queued', 'queued', 'queued']);
 });
 
 test('a file over the size limit is not sent', () => {
-  const world = new World();
-  world.queue.add('base', [
+  const server = new FakeServer();
+  server.queue.add('base', [
     { file: /** @type {any} */ ({ name: 'film.mp4', size: 5000 }), path: '' },
   ]);
-  assert.deepEqual(world.statuses(), ['failed']);
-  assert.equal(world.sending.length, 0);
-  assert.equal(counts(world.queue.jobs).retryable, 0);
+  assert.deepEqual(server.statuses(), ['failed']);
+  assert.equal(server.sending.length, 0);
+  assert.equal(counts(server.queue.jobs).retryable, 0);
 });
 
 test('without a connection all files wait and resume automatically', async () => {
-  const world = new World();
-  for (const name of ['a.txt', 'b.txt', 'c.txt', 'd.txt']) world.faults[name] = offline();
-  world.reachable = false;
-  world.add('a.txt', 'b.txt', 'c.txt', 'd.txt');
-  await world.arrive();
-  assert.deepEqual(world.statuses(), ['waiting', 'waiting', 'waiting', 'waiting']);
-  assert.equal(world.queue.held?.passing, true);
-  await world.tick();
-  assert.ok(world.queue.held, 'the server is still away');
-  assert.equal(world.sending.length, 0);
-  world.reachable = true;
-  world.faults = {};
-  await world.tick();
-  assert.equal(world.queue.held, null);
-  await world.arriveAll();
-  assert.deepEqual(world.statuses(), ['queued', 'queued', 'queued', 'queued']);
+  const server = new FakeServer();
+  for (const name of ['a.txt', 'b.txt', 'c.txt', 'd.txt']) server.faults[name] = offline();
+  server.reachable = false;
+  server.add('a.txt', 'b.txt', 'c.txt', 'd.txt');
+  await server.arrive();
+  assert.deepEqual(server.statuses(), ['waiting', 'waiting', 'waiting', 'waiting']);
+  assert.equal(server.queue.held?.passing, true);
+  await server.tick();
+  assert.ok(server.queue.held, 'the server is still away');
+  assert.equal(server.sending.length, 0);
+  server.reachable = true;
+  server.faults = {};
+  await server.tick();
+  assert.equal(server.queue.held, null);
+  await server.arriveAll();
+  assert.deepEqual(server.statuses(), ['queued', 'queued', 'queued', 'queued']);
 });
 
 test('a file that breaks off repeatedly fails in the end', async () => {
-  const world = new World();
-  world.faults['a.txt'] = offline();
-  world.add('a.txt', 'b.txt');
+  const server = new FakeServer();
+  server.faults['a.txt'] = offline();
+  server.add('a.txt', 'b.txt');
   for (let round = 0; round < 3; round += 1) {
-    await world.arrive();
-    await world.tick();
+    await server.arrive();
+    await server.tick();
   }
-  await world.arriveAll();
-  assert.deepEqual(world.statuses(), ['failed', 'queued']);
-  assert.equal(world.queue.jobs[0].problem?.code, 'interrupted');
-  assert.equal(world.queue.held, null);
+  await server.arriveAll();
+  assert.deepEqual(server.statuses(), ['failed', 'queued']);
+  assert.equal(server.queue.jobs[0].problem?.code, 'interrupted');
+  assert.equal(server.queue.held, null);
 });
 
 test('a full disk or a lost login holds the queue until it is resumed', async () => {
@@ -193,121 +191,121 @@ test('a full disk or a lost login holds the queue until it is resumed', async ()
     ['disk_full', 507],
     ['unauthorized', 401],
   ]) {
-    const world = new World();
-    world.faults['a.txt'] = refused(code, status);
-    world.add('a.txt', 'b.txt', 'c.txt', 'd.txt', 'e.txt');
-    await world.arrive();
-    assert.equal(world.queue.held?.code, code);
-    assert.deepEqual(world.statuses(), ['failed', 'queued', 'queued', 'waiting', 'waiting']);
-    assert.equal(world.queue.unsent(), 2);
-    await world.arrive();
-    assert.equal(world.queue.unsent(), 2, 'nothing is sent by itself');
-    world.faults = {};
-    await world.queue.retryAll();
-    await world.arriveAll();
-    assert.deepEqual(world.statuses(), ['queued', 'queued', 'queued', 'queued', 'queued']);
+    const server = new FakeServer();
+    server.faults['a.txt'] = refused(code, status);
+    server.add('a.txt', 'b.txt', 'c.txt', 'd.txt', 'e.txt');
+    await server.arrive();
+    assert.equal(server.queue.held?.code, code);
+    assert.deepEqual(server.statuses(), ['failed', 'queued', 'queued', 'waiting', 'waiting']);
+    assert.equal(server.queue.unsent(), 2);
+    await server.arrive();
+    assert.equal(server.queue.unsent(), 2, 'nothing is sent by itself');
+    server.faults = {};
+    await server.queue.retryAll();
+    await server.arriveAll();
+    assert.deepEqual(server.statuses(), ['queued', 'queued', 'queued', 'queued', 'queued']);
   }
 });
 
 test('a file can be cancelled at every stage, a duplicate is not deleted', async () => {
-  const world = new World();
-  world.stored = [{ id: 'f-old.txt', name: 'old.txt', size: 10, status: 'queued' }];
-  world.add('old.txt', 'sending.txt', 'sent.txt', 'waiting.txt');
-  const [old, sending, sent, waiting] = world.queue.jobs;
-  await world.queue.cancel(waiting);
-  await world.queue.cancel(sending);
+  const server = new FakeServer();
+  server.stored = [{ id: 'f-old.txt', name: 'old.txt', size: 10, status: 'queued' }];
+  server.add('old.txt', 'sending.txt', 'sent.txt', 'waiting.txt');
+  const [old, sending, sent, waiting] = server.queue.jobs;
+  await server.queue.cancel(waiting);
+  await server.queue.cancel(sending);
   await settled();
-  world.sending.find((one) => one.file.name === 'sent.txt').progress(100);
-  await world.queue.cancel(sent);
+  server.sending.find((one) => one.file.name === 'sent.txt').progress(100);
+  await server.queue.cancel(sent);
   assert.ok(sent.leaving, 'too late to abort');
-  world.sending = world.sending.filter((one) => one.file.name !== 'sending.txt');
-  await world.arrive();
+  server.sending = server.sending.filter((one) => one.file.name !== 'sending.txt');
+  await server.arrive();
   assert.deepEqual(
-    world.stored.map((file) => file.name),
+    server.stored.map((file) => file.name),
     ['old.txt'],
-    'what had arrived is deleted',
+    'an upload that arrived is deleted',
   );
   assert.ok(old.duplicate);
-  await world.queue.cancel(old);
+  await server.queue.cancel(old);
   assert.deepEqual(
-    world.stored.map((file) => file.name),
+    server.stored.map((file) => file.name),
     ['old.txt'],
   );
-  assert.equal(world.queue.jobs.length, 0);
-  assert.equal(world.complaints, 0);
+  assert.equal(server.queue.jobs.length, 0);
+  assert.equal(server.reportedErrors, 0);
 });
 
 test('cancelling deletes a file being read and hides a ready one', async () => {
-  const world = new World();
-  world.add('reading.txt', 'ready.txt');
-  await world.arriveAll();
-  world.stored.find((file) => file.name === 'ready.txt').status = 'ready';
-  world.stored.find((file) => file.name === 'reading.txt').status = 'parsing';
-  await world.tick();
-  for (const job of [...world.queue.jobs]) await world.queue.cancel(job);
+  const server = new FakeServer();
+  server.add('reading.txt', 'ready.txt');
+  await server.arriveAll();
+  server.stored.find((file) => file.name === 'ready.txt').status = 'ready';
+  server.stored.find((file) => file.name === 'reading.txt').status = 'parsing';
+  await server.tick();
+  for (const job of [...server.queue.jobs]) await server.queue.cancel(job);
   assert.deepEqual(
-    world.stored.map((file) => file.name),
+    server.stored.map((file) => file.name),
     ['ready.txt'],
   );
 });
 
 test('a deleted file leaves the list; an unlisted one is requested alone', async () => {
-  const world = new World();
-  world.add('a.txt', 'b.txt');
-  await world.arriveAll();
-  const [first] = world.stored.splice(
-    world.stored.findIndex((file) => file.name === 'a.txt'),
+  const server = new FakeServer();
+  server.add('a.txt', 'b.txt');
+  await server.arriveAll();
+  const [first] = server.stored.splice(
+    server.stored.findIndex((file) => file.name === 'a.txt'),
     1,
   );
-  world.stored = [
+  server.stored = [
     ...Array.from({ length: 60 }, (_, n) => ({ id: `new-${n}`, name: `${n}`, status: 'ready' })),
-    ...world.stored,
+    ...server.stored,
   ];
-  world.stored.at(-1).status = 'ready';
-  await world.tick();
+  server.stored.at(-1).status = 'ready';
+  await server.tick();
   assert.equal(first.name, 'a.txt');
   assert.deepEqual(
-    world.queue.jobs.map((job) => [job.name, job.status]),
+    server.queue.jobs.map((job) => [job.name, job.status]),
     [['b.txt', 'ready']],
   );
 });
 
 test('a file that failed in parsing is parsed again, not sent again', async () => {
-  const world = new World();
-  world.add('a.pdf');
-  await world.arriveAll();
-  Object.assign(world.stored[0], {
+  const server = new FakeServer();
+  server.add('a.pdf');
+  await server.arriveAll();
+  Object.assign(server.stored[0], {
     status: 'failed',
     error: { code: 'unreadable_file', message: 'damaged' },
   });
-  await world.tick();
+  await server.tick();
   assert.deepEqual(
-    world.queue.jobs.map((job) => job.problem?.message),
+    server.queue.jobs.map((job) => job.problem?.message),
     ['damaged'],
   );
-  await world.queue.retryAll();
-  assert.deepEqual(world.statuses(), ['queued']);
-  assert.equal(world.sending.length, 0);
+  await server.queue.retryAll();
+  assert.deepEqual(server.statuses(), ['queued']);
+  assert.equal(server.sending.length, 0);
 });
 
 test('a file whose vectors wait for an embedder counts as found', async () => {
-  const world = new World();
-  world.add('a.pdf');
-  await world.arriveAll();
-  Object.assign(world.stored[0], {
+  const server = new FakeServer();
+  server.add('a.pdf');
+  await server.arriveAll();
+  Object.assign(server.stored[0], {
     status: 'embedding',
     error: { code: 'embedder_unavailable', message: 'away' },
   });
-  await world.tick();
-  await world.tick();
-  const asked = world.asked.length;
-  await world.tick();
-  assert.equal(world.asked.length, asked);
-  assert.deepEqual(counts(world.queue.jobs).found, 1);
-  const again = world.queue.retry(world.queue.jobs[0]);
-  assert.deepEqual(world.statuses(), ['embedding']);
+  await server.tick();
+  await server.tick();
+  const requests = server.requests.length;
+  await server.tick();
+  assert.equal(server.requests.length, requests);
+  assert.deepEqual(counts(server.queue.jobs).found, 1);
+  const again = server.queue.retry(server.queue.jobs[0]);
+  assert.deepEqual(server.statuses(), ['embedding']);
   await again;
-  assert.equal(world.queue.jobs[0].problem, null);
+  assert.equal(server.queue.jobs[0].problem, null);
 });
 
 test('of many files failed ones come first and ready ones are hidden', () => {

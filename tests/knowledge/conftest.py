@@ -1,4 +1,4 @@
-"""Fixtures: a knowledge base without the web around it, and documents made for the tests."""
+"""Fixtures: knowledge bases without HTTP, and generated documents."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Bases and files as their owner sees them; deletion leaves nothing; other users see nothing."""
+"""Bases and files: counts, paging, uploads, complete deletion, and access by other users."""
 
 import hashlib
 import threading
@@ -35,7 +35,7 @@ def test_a_base_counts_its_files(shelf: Shelf) -> None:
     assert base["bundled"] is False
 
 
-def test_the_same_bytes_again_are_the_same_file(shelf: Shelf) -> None:
+def test_uploading_the_same_bytes_again_returns_the_first_file(shelf: Shelf) -> None:
     first = shelf.add("a.txt", "The leave of employees.")
     again = shelf.put("copy of a.txt", "The leave of employees.")
     assert again["id"] == first["id"] and again["name"] == "a.txt" and again["status"] == "ready"
@@ -43,7 +43,7 @@ def test_the_same_bytes_again_are_the_same_file(shelf: Shelf) -> None:
     assert shelf.count("files") == 1
 
 
-def test_an_original_goes_with_its_last_file(shelf: Shelf) -> None:
+def test_an_original_is_deleted_with_its_last_file(shelf: Shelf) -> None:
     other = shelf.knowledge.create(shelf.user, "Other")["id"]
     one = shelf.add("a.txt", "The leave of employees.")
     two = shelf.add("b.txt", "The leave of employees.", other)
@@ -66,7 +66,7 @@ def test_deleting_a_base_leaves_nothing(shelf: Shelf) -> None:
         shelf.knowledge.base(shelf.user, shelf.base)
 
 
-def test_a_deletion_that_was_interrupted_is_finished_by_the_worker(shelf: Shelf) -> None:
+def test_the_worker_finishes_an_interrupted_deletion(shelf: Shelf) -> None:
     row = shelf.add("a.txt", "The leave of employees. " * 200)
     shelf.add("b.txt", "Something else.")
     shelf.database.write(lambda t: mark_deleting(t, row["id"]))

@@ -135,15 +135,15 @@ def ask(manual: Shelf, question: str) -> tuple[list[Passage], str]:
 def test_questions_of_a_new_user_are_answered(
     manual: Shelf, asked: tuple[tuple[str, str, str], ...]
 ) -> None:
-    elsewhere, unsaid = [], []
+    elsewhere, unanswered = [], []
     for question, section, phrase in asked:
         passages, said = ask(manual, question)
         if not passages or passages[0].heading.split(HEADING_JOINT)[-1] != section:
             elsewhere.append(question)
         if phrase not in said or not fits(question, passages):
-            unsaid.append(question)
+            unanswered.append(question)
     assert len(elsewhere) <= (1 - FOUND_FIRST) * len(asked), elsewhere
-    assert len(unsaid) <= (1 - ANSWERED) * len(asked), unsaid
+    assert len(unanswered) <= (1 - ANSWERED) * len(asked), unanswered
 
 
 def test_each_heading_finds_its_section_and_is_not_quoted_itself(manual: Shelf) -> None:
@@ -163,7 +163,7 @@ def test_each_heading_finds_its_section_and_is_not_quoted_itself(manual: Shelf) 
 
 
 @pytest.mark.parametrize("question", ["Who are you?", "你是谁？"])
-def test_it_introduces_itself(manual: Shelf, question: str) -> None:
+def test_the_assistant_introduces_itself(manual: Shelf, question: str) -> None:
     _, said = ask(manual, question)
     assert "chatapp" in said and is_wide(said) == is_wide(question)
 

@@ -1,4 +1,4 @@
-"""The same on PostgreSQL, where it is installed: equal results, exclusive claims, complete
+"""The knowledge base on PostgreSQL, if installed: equal results, exclusive claims, complete
 deletion."""
 
 from collections.abc import Iterator

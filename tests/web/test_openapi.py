@@ -25,7 +25,7 @@ from chatapp.core.events import (
     Status,
 )
 from chatapp.web.chat import ChatAnswer
-from chatapp.web.shapes import (
+from chatapp.web.responses import (
     CurrentUser,
     KnowledgeBase,
     Message,
@@ -68,7 +68,7 @@ def test_refusals_are_described_by_our_error_shape(described: dict[str, Any]) ->
             ].endswith("/ErrorBody")
 
 
-def test_what_a_question_may_say_is_described(described: dict[str, Any]) -> None:
+def test_the_fields_of_a_question_are_described(described: dict[str, Any]) -> None:
     schemas = described["components"]["schemas"]
     for name, plain in [
         ("ChatBody", {"chat_config", "llm_config", "knowledge_config"}),

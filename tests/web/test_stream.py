@@ -1,4 +1,4 @@
-"""The stream's response: what it holds while it is read, and what its end means."""
+"""The streaming response: the resources it holds, and what happens when a client disconnects."""
 
 import json
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ def test_a_stream_holds_no_database_connection(
     assert min(in_use) == 0
 
 
-def test_a_client_that_disconnects_ends_the_reader_and_not_the_answer(
+def test_a_disconnect_ends_the_reader_but_not_the_answer(
     client: FlaskClient, services: Services, slow: str
 ) -> None:
     body = {"question": "q", "llm_config": {"supplier": slow}}
@@ -46,7 +46,7 @@ def test_a_client_that_disconnects_ends_the_reader_and_not_the_answer(
     assert client.get(address).json["status"] == "complete"
 
 
-def test_a_response_that_is_never_read_gives_its_place_back(
+def test_a_response_that_is_never_read_releases_its_reader(
     client: FlaskClient, services: Services, slow: str
 ) -> None:
     message_id = client.post(

@@ -1,2 +1,1 @@
-"""File formats: one module per format, each reads a file into a Document. The table is
-registry.py."""
+"""File formats: one module per format reads a file into a Document. registry.py lists them."""

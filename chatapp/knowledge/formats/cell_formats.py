@@ -1,7 +1,6 @@
-"""Cell formats of workbooks: shows a number as its cell does. 45000 may be a date, an amount or a
-percentage.
+"""Excel number formats: formats a number as its cell displays it (a date, an amount, a percentage).
 
-Excel's format codes (ECMA-376 part 1, 18.8.31), as far as files use them. Numeric dates become
+Format codes are those of ECMA-376 part 1, 18.8.31, as far as files use them. Numeric dates become
 2024-03-05 whatever the code's order, since 3/5/2024 is ambiguous; dates with names of months or
 Chinese characters keep their form.
 """
@@ -41,8 +40,7 @@ Formatter = Callable[[float], str]
 
 @lru_cache(4096)
 def formatter(code: str, from_1904: bool = False) -> Formatter:
-    """Return the formatter of a format code. Dates count from 1900 or, in old files from a Mac,
-    1904."""
+    """Return the formatter of a format code. Dates count from 1900, in old Mac files from 1904."""
     sections = _sections(code)
     if _is_date(sections[0]):
         return _date_formatter(sections[0], from_1904)
@@ -121,7 +119,7 @@ def _number_formatter(section: str) -> Formatter:
 
 
 def _worded(tokens: list[tuple[str, str]]) -> Formatter:
-    """Return the formatter of a section without a digit: General, "@", or words alone."""
+    """Return the formatter of a section without digits: General, "@", or literal text."""
     has_general = any(kind == "general" for kind, _ in tokens)
     has_text = any(
         kind in ("quoted", "escaped", "currency") or (kind == "other" and text != "@")
@@ -133,8 +131,7 @@ def _worded(tokens: list[tuple[str, str]]) -> Formatter:
 
 
 def _insert_digits(tokens: list[tuple[str, str]], figures: str) -> str:
-    """Put the digits in the place of the first digit placeholder, between the format's literal
-    text."""
+    """Insert the digits at the first digit placeholder, between the format's literal text."""
     written, put = "", False
     exponent = False
     for kind, text in tokens:

@@ -1,5 +1,5 @@
-"""Source code: the lines as they stand, and a section for each definition, by simple rules for
-most languages."""
+"""Source code: keeps the lines and makes a section of each definition, found by regular
+expressions for most languages."""
 
 import re
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ _FILES = (
 )
 EXTENSIONS, NAMES = frozenset(_EXTENSIONS.split()), frozenset(_FILES.split())
 _HASH_COMMENT_EXTENSIONS = ".py .pyi .pyx .rb .r .sh .bash .zsh .fish .pl .pm .ex .exs .jl .nix"
-# comments begin with #, and /* does not begin one
+# Comments begin with #, and /* is no comment.
 _HASH_COMMENTS = frozenset(_HASH_COMMENT_EXTENSIONS.split())
 _C_EXTENSIONS = frozenset((".c", ".h", ".cc", ".cpp", ".cxx", ".hh", ".hpp", ".hxx", ".m", ".mm"))
 
@@ -48,7 +48,7 @@ _BY_KEYWORD = re.compile(
     r"(?P<name>[\w$][\w$.]*(?:::~?\w+)*[?!]?)(?=\s*[({:<\[=;,\"]|\s*$|\s+(?:extends|implements|for|where|with|do|is|as|from|struct|interface))",
     re.IGNORECASE,
 )
-_MEMBER = re.compile(  # of a class: modifiers before it, or a body after it
+_MEMBER = re.compile(  # in a class: with modifiers before it, or a body after it
     rf"(?:(?:{_MODIFIERS})\s+)+(?:[\w<>\[\],.?*&]+\s+)*?(?P<name>[\w$#~]+)\s*\(|"
     r"(?:(?:static|async|get|set)\s+)*[*#]?(?P<method>[\w$]+)\s*\([^;]*\)\s*(?::\s*[^{;]+)?\{\s*$"
 )
@@ -97,8 +97,7 @@ def read(text: str, name: str) -> Document:
 
 
 def code_sections(text: str, extension: str) -> Iterator[Section]:
-    """Yield a section for each definition, of the file or within a class, with the comment above
-    it."""
+    """Yield a section for each top-level or class-level definition, with the comment above it."""
     # indentation, name, and whether it may contain definitions
     above: list[tuple[int, str, bool]] = []
     lines = text.split("\n")
@@ -129,8 +128,7 @@ def code_sections(text: str, extension: str) -> Iterator[Section]:
 def _definition(
     lines: list[str], number: int, extension: str, above: list[tuple[int, str, bool]]
 ) -> tuple[int, str, bool] | None:
-    """Return the indentation and name of what a line defines, and whether that may contain
-    definitions."""
+    """Return a definition's indentation and name, and whether it may contain definitions."""
     line = lines[number].expandtabs(4)
     bare = line.strip()
     indent = len(line) - len(line.lstrip())
@@ -153,8 +151,7 @@ def _definition(
 def _patterns(
     bare: str, indent: int, extension: str, outer: bool, recipe: bool
 ) -> Iterator[re.Pattern[str]]:
-    """Yield the patterns of definitions without a keyword: in a class, at the top level, of a
-    make target."""
+    """Yield the patterns of definitions without a keyword that are possible here."""
     if not outer:
         yield _ARROW
     elif "(" in bare:

@@ -35,8 +35,7 @@ def read(text: str) -> Document:
 
 
 def is_csv(text: str, extension: str) -> bool:
-    """Return whether a text is a table: by its extension, or by the same number of tabs in every
-    line."""
+    """Return whether a text is a table: by extension, or by equal numbers of tabs in every line."""
     if extension in EXTENSIONS:
         return True
     lines = [line for line in _sample(text).split("\n") if line.strip()]
@@ -73,8 +72,7 @@ def _row(cells: list[str], most_lines: int = MAX_CELL) -> Row:
 
 
 def _separator(text: str) -> tuple[str, str | None]:
-    """Return the text without Excel's first line `sep=;`, and the separator that splits it most
-    evenly."""
+    """Return the text without Excel's `sep=;` line, and the most even separator."""
     first = text[:8].split("\n")[0].strip()
     if first.lower().startswith("sep=") and len(first) == 5:
         return text.partition("\n")[2], first[4]

@@ -1,8 +1,7 @@
-"""Document, which every format's reader returns, and its builder. Used in the parser's process
-only.
+"""Document, the result of every format's reader, and Builder, which makes one block by block.
 
-A document is one normalised text, to which all offsets refer, the offsets of its sections, each
-with its heading path, and the offsets of its pages. Readers do not split it into chunks.
+A document is one normalised text with the offsets of its pages and of its sections, each with its
+heading path. Readers do not split it into chunks (ingest/chunking.py does).
 """
 
 from dataclasses import dataclass, field
@@ -17,7 +16,7 @@ MAX_SECTIONS = 50_000  # in one file; later text belongs to the last section
 
 
 class Unreadable(Exception):
-    """Why a file cannot be read; `sandbox.error_for` knows the reasons."""
+    """Why a file cannot be read; `ingest/sandbox.py` turns the reason into an error."""
 
     def __init__(self, reason: str, **params: int) -> None:
         super().__init__(reason)
@@ -27,7 +26,7 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A section reaches to the next one's start; `heading` is the path of headings above it."""
+    """A section ends where the next one starts; `heading` is the path of headings above it."""
 
     start: int
     heading: str
@@ -35,8 +34,7 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A parsed file. `pages` are the offsets at which pages begin; empty for formats without
-    pages."""
+    """A parsed file. `pages` are the offsets of page starts; empty for formats without pages."""
 
     media_type: str
     text: str

@@ -7,7 +7,7 @@ from typing import Any
 
 from chatapp.knowledge.formats.document import Builder, Document, Unreadable
 from chatapp.knowledge.formats.docx_numbering import BULLET, Numbering
-from chatapp.knowledge.formats.docx_styles import BODY_SIZE, Styles, is_on, letter_size
+from chatapp.knowledge.formats.docx_styles import BODY_SIZE, Styles, font_size, is_on
 from chatapp.knowledge.formats.drawings import drawn_texts
 from chatapp.knowledge.formats.inferred_headings import Line, infer_headings
 from chatapp.knowledge.formats.packages import Package, attribute, child, local_name
@@ -111,13 +111,13 @@ class _Reader:
 
     def page_texts(self) -> Iterator[str]:
         """Yield the text of headers and footers, once and without page numbers."""
-        said: set[str] = set()
+        seen: set[str] = set()
         for kind in ("header", "footer"):
             for name in self._package.parts_of_type(self._main, kind):
                 for block in self.blocks(self._package.root(name)):
                     text = block if isinstance(block, str) else block.text
-                    if not _PAGE_NUMBER.match(text) and text not in said:
-                        said.add(text)
+                    if not _PAGE_NUMBER.match(text) and text not in seen:
+                        seen.add(text)
                         yield text
 
     def _paragraph(self, element: Any, depth: int) -> Iterator[_Paragraph | str]:
@@ -216,15 +216,15 @@ def _collect(element: Any, found: _Found, bold: bool, size: float) -> tuple[bool
         if name in _SKIPPED:
             continue
         if name == "r":
-            letters = child(one, "rPr")
-            if is_on(letters, "vanish"):
+            run_properties = child(one, "rPr")
+            if is_on(run_properties, "vanish"):
                 continue
-            own = is_on(letters, "b")
+            own = is_on(run_properties, "b")
             before = len(found.pieces)
             _pieces(one, found)
             if any(piece.strip() for piece in found.pieces[before:]):
                 all_bold = all_bold and (bold if own is None else own)
-                largest = max(largest, letter_size(letters) or size)
+                largest = max(largest, font_size(run_properties) or size)
         else:
             inner = _collect(one, found, bold, size) if len(one) else (True, 0.0)
             all_bold, largest = all_bold and inner[0], max(largest, inner[1])
@@ -274,7 +274,6 @@ def _column_span(cell: Any) -> int:
 
 
 def _is_contents(element: Any) -> bool:
-    """Return whether a content control is a table of contents, which names everything and answers
-    nothing."""
+    """Return whether a content control is a table of contents, which would match every question."""
     gallery = child(element, "sdtPr", "docPartObj", "docPartGallery")
     return gallery is not None and "contents" in attribute(gallery, "val").lower()

@@ -1,4 +1,4 @@
-"""Word's automatic paragraph numbers, not part of the text: "3.2", "Article 5", "（一）"."""
+"""Word's automatic paragraph numbers, which the text does not contain: "3.2", "（一）"."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -23,8 +23,7 @@ _CHINESE = (
 
 @dataclass(frozen=True, slots=True)
 class _Level:
-    """A level's number format, its text (%1 stands for the first level's number) and first
-    number."""
+    """A level's number format, text (%1 is the first level's number) and first number."""
 
     kind: str
     text: str
@@ -59,8 +58,7 @@ class Numbering:
                 self._levels[number] |= _levels(change)
 
     def next(self, list_id: str, depth: int) -> str:
-        """Count a paragraph at a depth (from 0) of a list and return its number; "" for an
-        unknown list."""
+        """Count a paragraph at a depth (from 0) of a list; return its number, "" if unknown."""
         levels = self._levels.get(list_id, {})
         level = levels.get(depth)
         if level is None or level.kind == "none":

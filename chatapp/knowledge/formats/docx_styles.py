@@ -27,7 +27,7 @@ class Style:
 
 
 class Styles:
-    """A document's styles with what they inherit."""
+    """A document's styles with their inherited properties."""
 
     def __init__(self, root: Any) -> None:
         elements = (
@@ -36,7 +36,7 @@ class Styles:
             else {}
         )
         default = child(root, "docDefaults", "rPrDefault", "rPr") if root is not None else None
-        self._plain = replace(Style(), size=letter_size(default))
+        self._plain = replace(Style(), size=font_size(default))
         self._styles = {key: _inherited(key, elements) for key in elements}
         self._normal = next((key for key, one in elements.items() if _is_default(one)), "")
 
@@ -65,11 +65,10 @@ def _inherited(key: str, elements: dict[str, Any]) -> Style:
 
 
 def _defined(element: Any) -> Style:
-    """Return a style's own properties; built-in headings have English names in every language's
-    Word."""
+    """Return a style's own properties. Built-in headings have English names in all languages."""
     named = child(element, "name")
     name = attribute(named, "val") if named is not None else ""
-    properties, letters = child(element, "pPr"), child(element, "rPr")
+    properties, run_properties = child(element, "pPr"), child(element, "rPr")
     own = _direct(properties) if properties is not None else Style()
     found = _HEADING.match(name)
     level = int(found.group(1)) if found else TITLE_LEVEL if name.lower() == "title" else own.level
@@ -77,8 +76,8 @@ def _defined(element: Any) -> Style:
         own,
         level=level,
         contents=bool(_CONTENTS.match(name)),
-        bold=is_on(letters, "b"),
-        size=letter_size(letters),
+        bold=is_on(run_properties, "b"),
+        size=font_size(run_properties),
     )
 
 
@@ -110,13 +109,12 @@ def _inherit(own: Style, above: Style) -> Style:
 
 
 def is_on(properties: Any, name: str) -> bool | None:
-    """Return whether run properties (w:rPr, or None) switch something on; None where they do not
-    say."""
+    """Return whether run properties (w:rPr, or None) set a switch; None where it is not set."""
     element = child(properties, name) if properties is not None else None
     return None if element is None else attribute(element, "val", "1").lower() not in _OFF
 
 
-def letter_size(properties: Any) -> float | None:
+def font_size(properties: Any) -> float | None:
     """Return a font size in half points; None where it is not given."""
     element = child(properties, "sz") if properties is not None else None
     value = attribute(element, "val") if element is not None else ""

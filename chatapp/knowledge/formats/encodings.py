@@ -1,5 +1,4 @@
-"""Decodes text: by byte order mark, declaration, or the best guess; refuses what fits no
-encoding."""
+"""Decodes text by byte order mark, declaration or best guess; refuses text in no known encoding."""
 
 import re
 from pathlib import Path
@@ -30,7 +29,7 @@ _LABELS = {
     "windows-874": "cp874", "tis-620": "cp874", "utf-16": "utf-8", "utf8": "utf-8",
 }  # fmt: skip
 MAX_ODD_SHARE = 0.01  # of replacement and control characters in text
-# of the non-ASCII characters in UTF-8: a log cut short, a name pasted in another encoding
+# Of the non-ASCII characters in UTF-8: tolerates a truncated log, or a name in another encoding.
 MAX_BROKEN_SHARE = 0.1
 _BOMS = (
     (b"\xff\xfe\x00\x00", "utf-32"),
@@ -56,8 +55,7 @@ _LEAD_BYTES = [bytes([lead]) for lead in range(0xC3, 0xF5)]
 
 
 def read_text(path: Path, declared: str | None = None) -> str:
-    """Return a file's text; raise Unreadable for binary content, an unknown encoding or too much
-    text."""
+    """Return a file's text; raise Unreadable for binary, undecodable or too much content."""
     if path.stat().st_size > MAX_BYTES:
         with open(path, "rb") as opened:
             decode(opened.read(SAMPLE_BYTES), declared)
@@ -93,8 +91,7 @@ def _encoding_of_label(declared: str) -> str:
 
 
 def _utf16_without_bom(sample: bytes) -> str | None:
-    """Return the UTF-16 of a text without a byte order mark: Latin letters make every other byte
-    NUL."""
+    """Detect UTF-16 without a byte order mark: Latin letters make every other byte NUL."""
     even, odd = sample[::2].count(0), sample[1::2].count(0)
     much, little = max(even, odd), min(even, odd)
     if much < len(sample) / 8 or little > much / 20:
@@ -110,8 +107,7 @@ def _decode_strictly(data: bytes, encoding: str) -> str | None:
 
 
 def _decode_utf8(data: bytes) -> str | None:
-    """Decode UTF-8, tolerating a cut or a few broken characters; None where it is something
-    else."""
+    """Decode UTF-8 with a few broken characters at most; None where it is another encoding."""
     try:
         return _require_text(data.decode("utf-8-sig"))
     except UnicodeDecodeError:
@@ -135,8 +131,7 @@ def _require_text(text: str) -> str:
 
 
 def _guess(sample: bytes) -> str:
-    """Return the most likely encoding; of equally likely ones the commonest, since a few words
-    fit many."""
+    """Return the most likely encoding; among equally likely ones, the most common."""
     for wide in ("utf-16-le", "utf-16-be"):
         if _is_chinese(sample, wide):
             return wide
@@ -188,7 +183,7 @@ def _is_chinese(sample: bytes, wide: str) -> bool:
 
 
 def _latin_code_page(sample: bytes) -> str:
-    """Choose among code pages that differ in a few letters: the one whose languages use them."""
+    """Choose the code page whose languages use the text's non-ASCII letters."""
     foreign = bytes(byte for byte in sample if byte > 127)
 
     def usual(encoding: str) -> float:

@@ -43,7 +43,7 @@ def read(package: Package) -> Document:
 
 
 def _require_open(package: Package) -> None:
-    """Raise Unreadable for a book whose pages are encrypted; encrypted fonts do not matter."""
+    """Raise Unreadable for a book with encrypted pages; encrypted fonts are ignored."""
     if not package.has(RIGHTS):
         return
     methods: list[Any] = [

@@ -33,12 +33,12 @@ MEDIA_TYPE = "text/html"
 EXTENSIONS = frozenset((".html", ".htm", ".xhtml", ".xht", ".shtml"))
 SAMPLE_CHARACTERS = 20_000
 MAX_DEPTH = 3000  # nested tags; the parser takes quadratic time for more
-# Share of the page's text below which a part marked as main is not believed.
+# Minimum share of the page's text in a part marked as main; smaller ones are ignored.
 MIN_MAIN_SHARE = 0.25
 MAX_COLUMNS = 1000
 # Average characters of a cell, above which a table is layout and not data.
 LAYOUT_CELL_CHARACTERS = 400
-# possessive, so that comments are not tried in every grouping
+# Possessive, so that comments cause no backtracking.
 _FIRST_TAG = re.compile(
     r"(?:\ufeff|\s|<\?xml[^>]*>|<!--(?:(?!-->).)*-->)*+"
     r"<(?P<tag>!doctype\s+html|html|head|body|title|meta|script|style|table|div|h[1-6]|p|ul|ol|center)[\s/>]",
@@ -109,7 +109,7 @@ def add_page(builder: Builder, text: str) -> None:
 
 
 def _is_too_deep(text: str) -> bool:
-    """Return whether so many tags are open at once that the parser would take too long."""
+    """Return whether tags are nested so deeply that the parser would take too long."""
     open_: Counter[str] = Counter()
     depth = 0
     for found in _TAG.finditer(text):
@@ -130,9 +130,9 @@ def _is_too_deep(text: str) -> bool:
 def _add_title(builder: Builder, title: str, body: LexborNode) -> None:
     """Put the page's title above its headings, unless the first one repeats it."""
     first = body.css_first("h1")
-    said = " ".join(first.text().split()).casefold() if first else ""
+    heading = " ".join(first.text().split()).casefold() if first else ""
     title = " ".join(title.split())
-    if title and not (said and (said in title.casefold() or title.casefold() in said)):
+    if title and not (heading and (heading in title.casefold() or title.casefold() in heading)):
         builder.heading(0, title)
 
 
@@ -170,7 +170,7 @@ class _Writer:
 
     def __init__(self, builder: Builder, excluded: Excluded) -> None:
         self._builder = builder
-        self._dropped = excluded
+        self._excluded = excluded
         self._pieces: list[str] = []
         # Number of items of each open list; UNORDERED for bullets.
         self._counts: list[int] = []
@@ -205,12 +205,12 @@ class _Writer:
     def _add_atomic(self, node: LexborNode, tag: str) -> None:
         self._follows, self._mark = False, ""
         if tag in HEADINGS:
-            self._builder.heading(HEADINGS[tag], inner_text(node, self._dropped))
+            self._builder.heading(HEADINGS[tag], inner_text(node, self._excluded))
         elif tag == "pre":
             code = node.text().strip("\n")
             self._builder.add(f"```\n{code}\n```" if "\n" in code else code)
         else:
-            for row in table_rows(node, self._dropped):
+            for row in table_rows(node, self._excluded):
                 self._builder.add(row)
 
     def _open_list(self, tag: str) -> None:
@@ -270,8 +270,7 @@ def table_rows(table: LexborNode, excluded: Excluded) -> Iterator[str]:
 def _row_texts(
     cells: Sequence[LexborNode], below: dict[int, tuple[int, str]], excluded: Excluded
 ) -> dict[int, str]:
-    """Return a row's texts by column. A cell spanning rows is repeated; one spanning columns is
-    not, unless it is a header."""
+    """Return a row's texts by column, repeating cells that span rows and wide headers."""
     texts = {column: text for column, (_, text) in below.items() if text}
     column = 0
     reaching: dict[int, tuple[int, str]] = {

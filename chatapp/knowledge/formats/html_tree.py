@@ -8,11 +8,9 @@ from selectolax.lexbor import LexborNode
 
 from chatapp.core.text import UNSPACED
 
-# A list with at least so many links, which hold so much of its text, is a menu.
-MENU_LINKS, MENU_SHARE = (
-    4,
-    0.85,
-)
+# A block with at least this many links, which hold at least this share of its text, is a menu.
+MENU_LINKS = 4
+MENU_SHARE = 0.85
 MENU_WORDS = 40  # average characters of a menu's entry
 
 _SKIPPED_TAGS = (
@@ -53,7 +51,7 @@ TEXT, ENTER, LEAVE, ATOMIC = range(4)
 
 @dataclass(frozen=True, slots=True)
 class Excluded:
-    """What is not a page's own text: node ids, tags, roles."""
+    """Node ids, tags and roles that do not belong to a page's own text."""
 
     menus: Set[int] = frozenset()
     tags: Set[str] = frozenset()
@@ -146,8 +144,7 @@ def events(
 
 
 def collapse_whitespace(text: str) -> str:
-    """Return text as a browser shows it: whitespace collapsed, none between CJK lines, <br>
-    kept."""
+    """Collapse whitespace as a browser does: none between CJK lines, <br> kept."""
     text = _WIDE_BREAK.sub("", text)
     return "\n".join(
         line for line in (" ".join(part.split()) for part in text.split(BREAK)) if line

@@ -1,8 +1,7 @@
-"""Infers headings that are not marked: lines that are numbered like chapters, or that stand out by
-size or weight.
+"""Infers unmarked headings: lines numbered like chapters, or set off by size or weight.
 
-Used only for documents without any marked heading. In doubt a line is no heading: a wrong one
-misleads more than a missing one.
+Used only for documents without any marked heading. When in doubt, a line is no heading: a wrong
+heading misleads more than a missing one.
 """
 
 import re

@@ -1,5 +1,4 @@
-"""JSON and JSON Lines as text: keys become headings above much text, else labels; records become
-rows.
+"""JSON, JSON Lines and notebooks as text: keys become labels or headings, records become rows.
 
 `{"office": {"town": "Bonn", "rooms": [{"no": 1, "seats": 4}]}}` becomes "office.town: Bonn" and
 "no: 1 · seats: 4".
@@ -53,7 +52,7 @@ def _load(text: str) -> Json:
 
 
 def _write(builder: Builder, value: Json, path: str, level: int) -> None:
-    """Write the value at a path: small values as labelled lines, large ones each under its key."""
+    """Write the value at a path: small values as labelled lines, large ones under their key."""
     if level > MAX_DEPTH:
         builder.add(json.dumps(value, ensure_ascii=False))
         return
@@ -118,8 +117,8 @@ def _fields(value: Json, path: str) -> Iterator[str]:
         for key, inner in value.items():
             yield from _fields(inner, _join(path, key))
     elif isinstance(value, list) and _is_row(value):
-        if collapse_whitespace := ", ".join(filter(None, map(_scalar, value))):
-            yield f"{path}: {collapse_whitespace}" if path else collapse_whitespace
+        if joined := ", ".join(filter(None, map(_scalar, value))):
+            yield f"{path}: {joined}" if path else joined
     elif isinstance(value, list):
         for number, inner in enumerate(value, 1):
             yield from _fields(inner, f"{path}[{number}]")

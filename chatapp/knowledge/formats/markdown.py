@@ -1,4 +1,4 @@
-"""Markdown: the text as it stands, and a section for each heading."""
+"""Markdown: keeps the text and makes a section of each heading."""
 
 import re
 from collections.abc import Iterator

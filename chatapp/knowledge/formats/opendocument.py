@@ -1,4 +1,4 @@
-"""OpenDocument texts, spreadsheets and presentations: one XML part in three forms."""
+"""OpenDocument texts, spreadsheets and presentations: all are one XML part, content.xml."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -86,8 +86,7 @@ def _add_slides(builder: Builder, content: Any, max_pages: int) -> None:
     for slide in slides:
         builder.page()
         title = next((frame for frame in slide if attribute(frame, "class") == "title"), None)
-        said = _text(title) if title is not None else ""
-        builder.section(1, said)
+        builder.section(1, _text(title) if title is not None else "")
         for shape in slide:
             if local_name(shape.tag) != "notes":
                 _add_blocks(builder, [shape])

@@ -1,8 +1,8 @@
-"""Office files: zip archives of XML parts that refer to each other, opened within limits.
+"""Office files and e-books: zip archives of XML parts, opened within limits and parsed by lxml.
 
-Parsed by lxml directly. python-docx, python-pptx and openpyxl are made for editing: they load all
-pictures and fail on unknown styles, and openpyxl has no merged cells when it streams large sheets.
-Names are compared without namespaces, since "strict" files use other ones.
+python-docx, python-pptx and openpyxl are made for editing: they load all pictures and fail on
+unknown styles, and openpyxl has no merged cells when it streams large sheets. Names are compared
+without namespaces, since "strict" files use other ones.
 """
 
 import posixpath
@@ -20,13 +20,11 @@ from chatapp.knowledge.formats.document import Unreadable
 
 MAX_ENTRIES = 10_000
 MAX_UNPACKED_BYTES = 1024 * 1024 * 1024
-MAX_RATIO = 200  # unpacked to packed size, for archives that unpack to more than
-SMALL_BYTES = 50 * 1024 * 1024
+MAX_RATIO = 200  # unpacked to packed size
+SMALL_BYTES = 50 * 1024 * 1024  # archives that unpack to less may have any ratio
 # Error codes of libxml2; lxml has no name for the second.
-NO_MEMORY, OVER_LIMIT = (
-    etree.ErrorTypes.ERR_NO_MEMORY,
-    114,
-)
+NO_MEMORY = etree.ErrorTypes.ERR_NO_MEMORY
+OVER_LIMIT = 114
 _PARSER_OPTIONS = {
     "resolve_entities": False,
     "no_network": True,
@@ -37,8 +35,7 @@ _PARSER_OPTIONS = {
 
 @cache
 def local_name(tag: object) -> str:
-    """Return an element's name without its namespace; "" for comments and processing
-    instructions."""
+    """Return an element's name without namespace; "" for comments and processing instructions."""
     return str(tag).rpartition("}")[2] if isinstance(tag, str) else ""
 
 
@@ -60,7 +57,7 @@ def child(element: Any, *path: str) -> Any:
 
 
 class Package:
-    """An Office file's parts by name. The process's end closes it."""
+    """An Office file's parts by name. Never closed: the parser's process ends."""
 
     def __init__(self, path: Path) -> None:
         with _translated_errors():

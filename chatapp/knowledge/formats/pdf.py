@@ -1,9 +1,9 @@
 """PDF: the text of every page, with wrapped lines joined again.
 
-A PDF contains glyphs and positions, not paragraphs. A line that had no room for the next word was
-wrapped and is joined; any other break was meant. Running heads and page numbers are dropped, since
-they would interrupt sentences that continue on the next page. Headings come from the outline;
-without one they are inferred from the lines' appearance.
+A PDF contains glyphs and positions, not paragraphs. A line without room for the next word was
+wrapped and is joined with it; other line breaks are kept. Running heads and page numbers are
+dropped, since they would interrupt sentences that continue on the next page. Headings come from
+the outline, or else are inferred from the lines' appearance.
 """
 
 import ctypes
@@ -25,7 +25,7 @@ from chatapp.knowledge.formats.inferred_headings import Line, infer_headings
 from chatapp.knowledge.formats.running_heads import WIDE, drop_running_heads, full_width, width
 
 MEDIA_TYPE = "application/pdf"
-# share of characters without a meaning, above which a PDF counts as a scan
+# Share of unmapped characters, above which a PDF counts as a scan.
 MAX_ILLEGIBLE_SHARE = 0.5
 MAX_BOOKMARKS = 5000
 
@@ -50,8 +50,7 @@ Headings: TypeAlias = dict[int, tuple[int, str]]  # line number → level, title
 
 
 def read(path: Path, name: str, max_pages: int) -> Document:
-    """Read a PDF; raise Unreadable where it is encrypted, damaged, a scan, or has more than
-    `max_pages`."""
+    """Read a PDF; raise Unreadable where it is encrypted, damaged, a scan, or too long."""
     opened = _open(path)
     if len(opened) > max_pages:
         raise Unreadable("pages", limit=max_pages)
@@ -92,7 +91,7 @@ def _open(path: Path) -> pypdfium2.PdfDocument:
 def _lines(opened: pypdfium2.PdfDocument, index: int, filled: bool, appearance: bool) -> list[Line]:
     """Return a page's lines, with the contents of form fields; a page that cannot be read has none.
 
-    `appearance` asks for font sizes and weights, too.
+    With `appearance`, lines have font sizes and weights.
     """
     try:
         page = opened[index]
@@ -158,7 +157,7 @@ def _clean(line: str) -> str:
 
 
 def _require_text(pages: Sequence[Sequence[Line]]) -> None:
-    """Raise Unreadable for a scan: hardly any text, or characters without a meaning."""
+    """Raise Unreadable for a scan: hardly any text, or mostly unmapped characters."""
     text = "".join(line.text for lines in pages for line in lines)
     needed = 1 if len(pages) < 3 else 4 * len(pages)
     words = len(list(islice(filter(str.isalnum, text), needed)))
@@ -201,7 +200,7 @@ def _add_page(builder: Builder, lines: Sequence[str], above: str, headings: Head
 
 
 def _line_separator(above: str, below: str, full: float) -> str | None:
-    """Return what joins two lines: "", a space, or None where the break was meant."""
+    """Return what joins two lines: "", a space, or None where the break is kept."""
     if not above or _LIST_ITEM.match(below):
         return None
     first = below[:2] if WIDE.match(below[0]) else below.split(" ", 1)[0]
@@ -214,8 +213,7 @@ def _line_separator(above: str, below: str, full: float) -> str | None:
 
 
 def _inferred(pages: Sequence[Sequence[Line]]) -> list[tuple[Headings, list[tuple[int, str]]]]:
-    """Infer the headings of a PDF without an outline; adjacent lines of the same level are one
-    heading."""
+    """Infer the headings of a PDF without an outline; join adjacent lines of the same level."""
     levels = infer_headings([line for lines in pages for line in lines])
     found: list[tuple[Headings, list[tuple[int, str]]]] = []
     place = 0

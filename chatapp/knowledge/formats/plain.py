@@ -1,4 +1,4 @@
-"""Plain text, kept as it stands."""
+"""Plain text, kept unchanged."""
 
 from chatapp.core.text import normalise
 from chatapp.knowledge.formats.document import MAX_CHARACTERS, Document, Unreadable
@@ -10,7 +10,7 @@ def read(text: str) -> Document:
 
 
 def checked(text: str) -> str:
-    """Normalise text that is kept as it stands; raise Unreadable where it is empty or too long."""
+    """Return normalised text; raise Unreadable where it is empty or too long."""
     if len(text) > 2 * MAX_CHARACTERS:
         raise Unreadable("too_long", limit=MAX_CHARACTERS)
     text = normalise(text)

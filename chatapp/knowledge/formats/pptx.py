@@ -1,5 +1,4 @@
-"""Presentations: each slide is a page and a section; its texts in reading order, tables, charts,
-notes."""
+"""PowerPoint: each slide is a page and a section of texts in reading order, tables and notes."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,7 +9,7 @@ from chatapp.knowledge.formats.packages import Package, attribute, child, local_
 from chatapp.knowledge.formats.tables import Row, paragraphs
 
 MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
-# In English Metric Units (a centimetre): shapes whose tops differ by less are in one line.
+# One centimetre in English Metric Units: shapes whose tops differ by less are on one line.
 LINE_HEIGHT = 360_000
 MAX_DEPTH = 40  # nested groups
 MAX_TITLE = 120  # characters of a first text that serves as the title of a slide without one
@@ -121,7 +120,7 @@ class _Reader:
     def _in_order(self, shapes: list[Any], layout: str) -> list[Any]:
         """Sort shapes by line from the top, then from the left.
 
-        A shape without a position takes its placeholder's; the order is kept where one has none.
+        A shape without a position takes its placeholder's. If one has neither, the order is kept.
         """
         placed = [(self._place(shape, layout), order, shape) for order, shape in enumerate(shapes)]
         if any(place is None for place, _, _ in placed):

@@ -1,4 +1,4 @@
-"""File types that are recognised in order to be refused with a precise reason: pictures, sound,
+"""File types that are detected only to refuse them with a precise reason: pictures, sound,
 archives, old Office files, programs."""
 
 from pathlib import Path
@@ -27,7 +27,7 @@ _OLD_OFFICE_STREAMS = ("WordDocument", "Workbook", "Book", "PowerPoint Document"
 
 
 def refusal_reason(file: SourceFile) -> str | None:
-    """Return why a file that no binary format matches is refused; None for possible text."""
+    """Return why a file in no supported binary format is refused; None if it may be text."""
     if file.is_package:
         return file.package_kind
     if file.head.startswith(_COMPOUND_FILE):

@@ -1,13 +1,14 @@
-"""The table of file formats that are read. To add a format:
+"""The table of supported file formats. To add one:
 
 1. Write `formats/<name>.py` with a function `read` that returns a Document (document.py).
-2. Add a row to BINARY_FORMATS or TEXT_FORMATS below: the names people know it by, how it is
+2. Add a row to BINARY_FORMATS or TEXT_FORMATS below: its displayed names, how it is
    detected, and a function that calls its `read`. Rows are tried from the top. Import the module
    inside that function, so that the parser's process loads only what its file needs.
-3. Name it in docs/manual/en.md and docs/manual/zh-CN.md; a test compares them with this table.
+3. Test it in tests/knowledge/formats/: a good file, a damaged one, one over the limits.
+4. Name it in docs/manual/en.md and docs/manual/zh-CN.md; a test compares them with this table.
 
-The parser (ingest/parse.py) and the message that lists the supported formats follow the table.
-Types that are recognised only to be refused are in refused.py.
+The parser (ingest/parse.py) and the error that lists the supported formats use this table. Types
+that are detected only to be refused are in refused.py.
 """
 
 from collections.abc import Callable
@@ -19,7 +20,7 @@ from chatapp.knowledge.formats.source import SourceFile
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A row of the table. `names` is shown to people; empty where the message says it otherwise.
+    """A row of the table. `names` is displayed; empty where the error's text already covers it.
 
     `read` may return None where the content turns out to be something else: the next row is tried.
     """
@@ -176,7 +177,7 @@ BINARY_FORMATS = (
     Format("EPUB", _is_package_of("epub"), _read_epub),
 )
 TEXT_FORMATS = (
-    Format("", _is_code, _read_code),  # the message says "and source code"
+    Format("", _is_code, _read_code),  # the error's text adds "and source code"
     Format("MD", _is_markdown, _read_markdown),
     Format("HTML", _is_html, _read_html),
     Format("", _is_mail, _read_mail),

@@ -1,4 +1,4 @@
-"""Running heads and page numbers: finds and drops them by repetition at the pages' edges."""
+"""Finds running heads and page numbers by repetition at page edges, and drops them."""
 
 import re
 from collections import Counter
@@ -15,8 +15,7 @@ WIDE = re.compile(f"[{UNSPACED}\u3000-\u303f\uff00-\uffef]")
 
 
 def drop_running_heads(pages: list[list[Line]]) -> None:
-    """Drop what repeats at the pages' edges: all page numbers, and all but the first of equal
-    lines."""
+    """Drop all page numbers, and all but the first of equal lines at page edges."""
     if len(pages) < 3:
         return
     seen: Counter[str] = Counter()
@@ -44,11 +43,11 @@ def drop_running_heads(pages: list[list[Line]]) -> None:
                     if is_number or line in kept:
                         excluded.add(place)
             kept.add(line)
-        # The first one stays, but without the appearance of a heading.
-        looked = [
+        # The first one is kept, but must not look like a heading.
+        unstyled = [
             Line(line.text) if place in heads else line for place, line in enumerate(pages[index])
         ]
-        pages[index] = [line for place, line in enumerate(looked) if place not in excluded]
+        pages[index] = [line for place, line in enumerate(unstyled) if place not in excluded]
 
 
 def _edges(lines: Sequence[str]) -> list[int]:
@@ -58,8 +57,7 @@ def _edges(lines: Sequence[str]) -> list[int]:
 
 
 def _may_be_head(line: str, full: float) -> bool:
-    """Return whether a line may be a running head: not the end of a sentence, and narrower than the
-    text."""
+    """Return whether a line may be a running head: no sentence end, and narrower than the text."""
     return line[-1] not in "。！？；，.!?;," and (width(line) < full * 0.9 or len(line) < 20)
 
 

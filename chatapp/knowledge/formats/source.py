@@ -1,4 +1,4 @@
-"""A file to parse: its name, content, and what several formats need of it, read once on demand."""
+"""The file being parsed: name, first bytes, zip package and decoded text, each read once."""
 
 import re
 from functools import cached_property
@@ -30,7 +30,7 @@ _OFFICE_TYPES = {
 
 
 class SourceFile:
-    """The file that is parsed; `max_pages` is the limit for formats with pages."""
+    """A file to parse; `max_pages` limits formats with pages."""
 
     def __init__(self, path: Path, name: str, max_pages: int) -> None:
         self.path = path
@@ -60,7 +60,7 @@ class SourceFile:
 
     @cached_property
     def package_kind(self) -> str:
-        """docx, xlsx, pptx, opendocument or epub; else the reason why the archive is refused."""
+        """docx, xlsx, pptx, opendocument or epub; otherwise the reason to refuse the archive."""
         if main := self.package.main_part():
             type_ = self.package.content_type(main)
             return next(

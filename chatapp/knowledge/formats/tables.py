@@ -1,9 +1,9 @@
 """Tables as text: each row repeats its header.
 
-A row becomes the paragraph "Town: Bonn · Days: 27". A passage may be any few rows of a large table,
-and a quotation is one row: with the header repeated, each number says what it means, a question
-that names column and row finds both together, and splitting never separates a row from its header.
-The header is detected, since few files mark it.
+A row becomes the paragraph "Town: Bonn · Days: 27". A chunk holds a few rows of a large table, and
+a quote is one row. With the header repeated, each number keeps its meaning, a question that names
+column and row matches both together, and splitting never separates a row from its header. The
+header is detected, since few files mark it.
 """
 
 import re
@@ -14,11 +14,9 @@ LOOKAHEAD = 30  # rows examined to find a header
 MAX_LABEL = 80  # characters of a header cell
 LONG_CELL = 100  # characters, above which a cell gets a line of its own
 TITLE_SHARE = 0.6  # of the usual number of cells; rows above the header with fewer are titles
-# A column holds texts where its cells are so many times as long as the label, and so long.
-TEXT_COLUMN_RATIO, TEXT_COLUMN_CHARACTERS = (
-    3,
-    20,
-)
+# A column holds text where its cells are this many times as long as the label, and this long.
+TEXT_COLUMN_RATIO = 3
+TEXT_COLUMN_CHARACTERS = 20
 JOINT = " · "
 
 Row = Mapping[int, str]  # column (from 0) → text; empty cells are absent
@@ -116,8 +114,7 @@ class _Header:
 
 
 def _find_header(rows: Sequence[Row]) -> _Header | None:
-    """Find the header: the first row of usual width, if it consists of words and the rows below
-    fit it."""
+    """Return the first row of usual width as header if it is all words and the body fits it."""
     widths = sorted(len(row) for row in rows)
     usual = widths[len(widths) // 2]
     place = next(
@@ -181,7 +178,7 @@ def _all_words(row: Row) -> bool:
 def _body_confirms(labels: Mapping[int, str], body: Sequence[Row]) -> bool:
     """Return whether a column below a word holds only numbers or only long texts.
 
-    In doubt there is no header: "Bonn: 27" is readable without one, "Supplier: Price" is wrong.
+    When in doubt, there is no header: "Bonn: 27" needs none, "Supplier: Price" is wrong.
     """
     for column, label in labels.items():
         cells = [row[column] for row in body if column in row]

@@ -1,8 +1,7 @@
-"""Workbooks: each visible sheet is a section, each row a paragraph (tables.py), each cell as
-displayed.
+"""Excel workbooks: each visible sheet is a section, each row a paragraph (tables.py).
 
-Formulas appear as their last result. Sheets are streamed row by row; merged cells are collected
-first, since they are listed at the end.
+Cells appear as displayed (cell_formats.py), formulas as their last result. Sheets are streamed row
+by row; merged cells are collected first, since the file lists them at the end.
 """
 
 import re

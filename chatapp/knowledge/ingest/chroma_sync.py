@@ -1,13 +1,13 @@
-"""Keeps Chroma's collections in step with SQL, which is the truth. Only the document worker writes
+"""Synchronises Chroma's collections from SQL, the source of truth. Only the document worker writes
 to Chroma, and only through this module.
 
-`changed` of a base is raised with each change of its vectors; `indexed` follows when its collection
-holds exactly those. A collection in doubt is rebuilt beside the old one and replaces it in one SQL
-statement.
+Each change of a base's vectors increments its `changed`; `indexed` is set to that value when its
+collection holds exactly these vectors. A doubtful collection is rebuilt beside the old one and
+replaces it in one SQL statement.
 
 Chroma seldom reports damage to its files: a lost folder is an empty store, and with a lost graph a
-query finds nothing although the count is right. So a collection counts as right when it holds as
-many vectors as SQL, and a query for some of them finds them.
+query finds nothing although the count is right. So a collection counts as intact when it holds as
+many vectors as SQL and queries find a sample of them.
 """
 
 import logging
@@ -67,14 +67,13 @@ class ChromaSync:
         self._wait_until = 0.0
 
     def has_work(self) -> bool:
-        """Return whether a base has changed, or the server is not the one that was checked."""
+        """Return whether a base has changed, or the server is new and unchecked."""
         return time.monotonic() >= self._wait_until and (
             self._unchecked() is not None or self._next() is not None
         )
 
     def run_step(self) -> bool:
-        """Check all collections of a new server, or synchronise one base; return whether anything
-        was done."""
+        """Check all collections of a new server, or synchronise one base; return whether it did."""
         if time.monotonic() < self._wait_until:
             return False
         try:
@@ -93,8 +92,7 @@ class ChromaSync:
         return False
 
     def drop(self, base_id: str) -> None:
-        """Delete all collections of a base; raise Unreachable, without trying again for a while
-        after a failure."""
+        """Delete all collections of a base; raise Unreachable, also during a pause."""
         if time.monotonic() < self._wait_until:
             raise Unreachable("paused after a failure")
         try:
@@ -111,8 +109,7 @@ class ChromaSync:
         )
 
     def _unchecked(self) -> str | None:
-        """Return the server's URL if its collections have not been checked: a new one may have
-        lost all."""
+        """Return the server's URL if unchecked: a restarted server may have lost its data."""
         url = self._index.url
         return url if url is not None and url != self._checked else None
 
@@ -142,7 +139,7 @@ class ChromaSync:
                 KnowledgeBase.collection.is_not(None), KnowledgeBase.indexed != NEEDS_REBUILD
             )
         ):
-            if base.indexed == base.changed and not self._is_right(
+            if base.indexed == base.changed and not self._is_intact(
                 base, base.collection or "", self._sample(base)
             ):
                 log.warning(
@@ -152,20 +149,19 @@ class ChromaSync:
                 self._mark(base, NEEDS_REBUILD)
 
     def _synchronise(self, base: _Base) -> bool:
-        """Make the base's collection hold what SQL holds; build a new one where it is missing or
-        in doubt."""
+        """Bring a base's collection up to date; build a new one where it is missing or doubtful."""
         name = base.collection
         if name is None or base.indexed == NEEDS_REBUILD:
             name = self._new_name(base)
             self._index.create(name)
         try:
-            right = self._is_right(base, name, self._fill(base, name))
+            intact = self._is_intact(base, name, self._fill(base, name))
         except CollectionMissing:
-            right = False
+            intact = False
         except RequestRejected:
             self._drop_new(base, name)
             raise
-        if right:
+        if intact:
             if self._mark(base, base.changed, name):
                 for old in set(self._index.names(base.prefix)) - {name}:
                     self._index.drop(old)
@@ -181,7 +177,7 @@ class ChromaSync:
         return False
 
     def _drop_new(self, base: _Base, name: str) -> None:
-        """Delete a collection that could not be built, unless another worker has put it to use."""
+        """Delete a collection that could not be built, unless another worker already uses it."""
         if name not in self._database.read(
             lambda t: t.scalars(_COLLECTION.where(KnowledgeBase.number == base.number)).all()
         ):
@@ -196,7 +192,7 @@ class ChromaSync:
         )
 
     def _fill(self, base: _Base, name: str) -> "_Sample":
-        """Add missing vectors, delete surplus ones; return what should be there.
+        """Add missing vectors, delete surplus ones; return the expected content.
 
         Chroma is listed before SQL, so vectors that another worker adds in between are in SQL's
         list and stay.
@@ -229,9 +225,8 @@ class ChromaSync:
         )
         return _Sample(row[0], frozenset(row[1:]) - {None})
 
-    def _is_right(self, base: _Base, name: str, sample: "_Sample") -> bool:
-        """Return whether a collection has the right count, and queries find its first and last
-        chunk by their own vectors."""
+    def _is_intact(self, base: _Base, name: str, sample: "_Sample") -> bool:
+        """Return whether the count is right and queries find the first and last chunk."""
         try:
             if self._index.count(name) != sample.count:
                 return False
@@ -246,8 +241,7 @@ class ChromaSync:
             return False
 
     def _mark(self, base: _Base, indexed: int, collection: str | None = None) -> bool:
-        """Record how far Chroma has followed, unless another worker or a search has changed it
-        meanwhile."""
+        """Store `indexed`, unless another worker or a search has changed it meanwhile."""
         values: dict[str, object] = {"indexed": indexed} | (
             {"collection": collection} if collection else {}
         )
@@ -290,7 +284,7 @@ def _of_base(base: _Base, query: Any) -> Any:
 
 
 def _finds_itself(scores: Mapping[int, float], key: int) -> bool:
-    """Return whether a chunk is among its own neighbours, or as many equal ones fill all places."""
+    """Return whether a chunk is among its own neighbours, or all of them are equal texts."""
     return key in scores or (len(scores) == NEIGHBOURS and min(scores.values()) > EQUAL_SIMILARITY)
 
 

@@ -1,4 +1,4 @@
-"""Splits a document into chunks: never across headings, nor across a page that begins a block."""
+"""Splits a document into chunks, never across a heading or a page break between paragraphs."""
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
@@ -54,8 +54,7 @@ def page_of(pages: Sequence[int], offset: int) -> int | None:
 
 
 def _sections_with_text(document: Document) -> list[Section]:
-    """Return the sections; a heading without text is merged into the section below, since it
-    answers nothing."""
+    """Return the sections, merging a heading without text into the section below."""
     kept: list[Section] = []
     start: int | None = None
     for section, following in zip_longest(document.sections, document.sections[1:]):
@@ -75,8 +74,8 @@ def _sections_with_text(document: Document) -> list[Section]:
 
 
 def _page_breaks(document: Document) -> list[int]:
-    """Return the pages' offsets at which a passage ends, so that it lies on one page.
+    """Return the page starts that end a chunk: those between paragraphs.
 
-    A sentence that continues on the next page stays whole.
+    A sentence that continues on the next page is not split.
     """
     return [start for start in document.pages[1:] if document.text.endswith("\n\n", 0, start)]

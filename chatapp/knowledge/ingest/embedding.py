@@ -1,11 +1,11 @@
-"""The last step of a file: the vectors of its chunks, stored in SQL in small transactions. Chroma
-follows (chroma_sync.py).
+"""The last step for a file: vectors of its chunks, stored in SQL in small transactions.
+chroma_sync.py copies them to Chroma.
 
     embedding → ready
 
-Existing vectors are not computed again, so work resumes where a killed worker stopped. It yields to
-files that wait to be parsed. While the embedder does not answer, the file waits and keyword search
-finds it. Which vectors a base should have is decided in reindex.py.
+Existing vectors are not computed again, so a killed worker's job is resumed. Files that wait to be
+parsed go first. While the embedder does not answer, the file waits; keyword search already finds
+it. reindex.py decides which vectors a base should have.
 """
 
 import logging
@@ -38,15 +38,13 @@ from chatapp.storage.models import Chunk, File, KnowledgeBase, Vector, now
 log = logging.getLogger("chatapp.knowledge")
 
 BATCH_CHUNKS = 32  # chunks in one transaction
-# After the embedder failed: the first pause, which doubles each time, and the longest.
-RETRY_SECONDS = (
-    5,
-    600,
-)
+# Back-off after the embedder failed: the first pause doubles each time, up to the longest.
+FIRST_RETRY_SECONDS = 5
+LONGEST_RETRY_SECONDS = 600
 
 
 class Embedding:
-    """Takes files from embedding to ready. `should_stop` says whether this process has to end."""
+    """Moves files from embedding to ready. `should_stop` returns whether this process must end."""
 
     def __init__(
         self, database: Database, embedder: Embedder | None, should_stop: Callable[[], bool]
@@ -97,8 +95,7 @@ class Embedding:
     def _vectors(
         self, job: Job, rows: Sequence[Any], embedder: Embedder, fingerprint: str
     ) -> list[dict[str, Any]]:
-        """Compute the missing vectors of these chunks; a chunk that the embedder refuses stays
-        without."""
+        """Compute the missing vectors of these chunks, except of those the embedder refuses."""
         held = self._database.read(lambda t: _held(t, [row.id for row in rows], fingerprint))
         missing = [row for row in rows if row.id not in held and embedder.supports(row.text)]
         made = embedder.embed_passages(
@@ -126,8 +123,8 @@ class Embedding:
         )
 
     def _postpone(self, job: Job, fault: EmbedderUnavailable) -> str:
-        first, longest = RETRY_SECONDS
-        until = now() + timedelta(seconds=min(first * 2 ** min(job.attempts - 1, 10), longest))
+        pause = FIRST_RETRY_SECONDS * 2 ** min(job.attempts - 1, 10)
+        until = now() + timedelta(seconds=min(pause, LONGEST_RETRY_SECONDS))
         try:
             update_leased(
                 self._database,
@@ -169,12 +166,11 @@ def _embedded_text(job: Job, row: Any) -> str:
 
 
 def _add(t: Session, job: Job, vectors: Sequence[dict[str, Any]]) -> None:
-    """Store vectors; raise EmbedderUnavailable where their dimension differs from the stored
-    ones'."""
+    """Store vectors; raise EmbedderUnavailable where the dimension differs from the base's."""
     if not vectors:
         return
     base = t.get_one(KnowledgeBase, job.base, with_for_update=True)
-    # Re-indexing has begun meanwhile.
+    # Re-indexing has started meanwhile.
     if wanted_fingerprint(base) != vectors[0]["fingerprint"]:
         raise LeaseLost
     made = dict(base.target or base.fingerprint or {})

@@ -1,8 +1,8 @@
-"""What parsing, embedding and deleting share: the states of a file's row, its lease, and writing to
-a busy database.
+"""A file as a job: its states, its lease, and writes that retry while the database is busy. Used by
+parsing, embedding and deletion.
 
 Every write names the lease's owner, so a worker that has lost its lease (the file was deleted, or
-another worker took it over) changes nothing more.
+another worker took over) changes nothing.
 """
 
 import time
@@ -19,7 +19,7 @@ from chatapp.storage.database import Database
 from chatapp.storage.models import File, now
 
 LEASE = timedelta(seconds=60)
-BATCH_CHUNKS = 48  # hold SQLite's write lock for 30 to 50 ms
+BATCH_CHUNKS = 48  # chunks in one transaction; holds SQLite's write lock for 30 to 50 ms
 BUSY_RETRY_SECONDS = 60  # of retries while the database is busy
 UNREAD = ("queued", "parsing", "indexing")
 IN_PROGRESS = ("parsing", "indexing", "embedding")
@@ -58,8 +58,7 @@ def update_leased(
     values: Mapping[str, object],
     more: Callable[[Session], None] | None = None,
 ) -> None:
-    """Change the file's row and run `more` in one transaction; raise LeaseLost without a valid
-    lease."""
+    """Update a file's row and run `more` in one transaction; raise LeaseLost without its lease."""
 
     def change(t: Session) -> None:
         ours = (File.id == job.file_id, File.lease_owner == job.owner, File.status.in_(IN_PROGRESS))
@@ -75,7 +74,7 @@ def update_leased(
 def release(
     database: Database, job: Job, attempts: ColumnElement[int] | InstrumentedAttribute[int]
 ) -> str:
-    """Give up the lease so that any worker may continue at once; return the file's status."""
+    """Release the lease, so that any worker can continue; return the file's status."""
     status = "embedding" if job.is_read else "queued"
     try:
         update_leased(database, job, {"status": status, "attempts": attempts, **NO_LEASE})
@@ -90,7 +89,7 @@ def lease_renewal(progress: float | None = None) -> dict[str, object]:
 
 
 def write_with_retry(database: Database, fn: Callable[[Session], T]) -> T:
-    """Write, retrying while the database is busy: a file must not fail for that."""
+    """Write, retrying while the database is busy, so that a file does not fail for that."""
     deadline = time.monotonic() + BUSY_RETRY_SECONDS
     while True:
         try:
@@ -101,7 +100,7 @@ def write_with_retry(database: Database, fn: Callable[[Session], T]) -> T:
 
 
 def error_json(error: ChatAppError) -> dict[str, object]:
-    """Return an error as it is stored; it becomes a sentence when it is read."""
+    """Return an error in its stored form; it is translated when it is read."""
     return {
         "code": error.code,
         "key": error.key,

@@ -1,8 +1,8 @@
-"""The folder of uploaded files, each under the SHA-256 of its bytes. Only this module touches it.
+"""The folder of uploaded files, each named by the SHA-256 of its content. Only this module uses it.
 
 An upload is written once, while it arrives, under a generated name; the client's file name never
-becomes a path. It gets its final name in the transaction that stores its row, and is deleted in the
-one that deletes the last row.
+becomes a path. It is renamed in the transaction that stores its row, and deleted in the one that
+deletes the last row. Its size is limited here (`Incoming`) and in web/knowledge.py.
 """
 
 import errno
@@ -33,7 +33,7 @@ class Stored:
 
 
 class Incoming(io.RawIOBase):
-    """A file while it arrives: written, counted and hashed in one pass.
+    """An upload in progress: written, counted and hashed in one pass.
 
     An error is kept until `finish`, so that the request's other files still arrive.
     """
@@ -68,10 +68,9 @@ class Incoming(io.RawIOBase):
         return True
 
     def seek(self, offset: int, whence: int = 0) -> int:
-        """Close the file. The form parser rewinds each file at its end; from then on it is only
-        read by its final name.
+        """Close the file, which the form parser rewinds when it is complete.
 
-        A request may bring a thousand files, which must not stay open until the last has arrived.
+        A request may contain a thousand files, which must not stay open until the last arrives.
         """
         self._close()
         return 0
@@ -107,7 +106,7 @@ class Incoming(io.RawIOBase):
         os.replace(self._path, target)
 
     def discard(self) -> None:
-        """Delete the upload; nothing happens where it has been moved."""
+        """Delete the upload, unless it has been moved."""
         self._file.close()
         self._path.unlink(missing_ok=True)
 

@@ -3,7 +3,7 @@
     python -m chatapp.knowledge.ingest.parse FILE NAME MAX_PAGES    one line of JSON on stdout
 
 Parsers leak, hang and crash. `sandbox.py` starts this process with limits of time and memory, and
-it may die at any moment; so nothing here knows the database, and imports are kept few.
+it may be killed at any moment, so it must not use the database. Imports are kept few.
 """
 
 import json

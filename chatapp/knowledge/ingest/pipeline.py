@@ -1,11 +1,11 @@
-"""A file's row is its job: claimed by lease, parsed in a child process, written in small
-transactions; every step is repeatable.
+"""Parses and indexes files. A file's row is its job: it is claimed with a lease, parsed in a child
+process and written in small transactions; every step can be repeated.
 
     queued → parsing → indexing → embedding → ready | failed
 
-Chunks are written in batches, so that SQLite's write lock is held briefly. From `embedding` on
-keyword search finds the whole file; its vectors follow (embedding.py) when no other file waits to
-be parsed. A repeated step first deletes what an earlier attempt left.
+Chunks are written in batches, so that SQLite's write lock is held briefly. From `embedding` on,
+keyword search finds the whole file; embedding.py adds its vectors when no other file waits to be
+parsed. A repeated step first deletes what an earlier attempt left.
 """
 
 import logging
@@ -52,9 +52,9 @@ Parse = Callable[[Path, str, Callable[[], None]], Document]
 
 
 class Ingest:
-    """Takes files from queued to embedding, or to ready without an embedder.
+    """Moves files from queued to embedding, or to ready without an embedder.
 
-    `should_stop` says whether this process has to end.
+    `should_stop` returns whether this process must end.
     """
 
     def __init__(
@@ -76,16 +76,14 @@ class Ingest:
         self._heartbeat_at = 0.0
 
     def claim(self, owner: str) -> Job | None:
-        """Lease the next file, None where there is none: oldest first, files to parse before files
-        to embed.
+        """Lease the next file: files to parse before files to embed, oldest first.
 
-        Files whose worker has died are included.
+        Includes files whose worker has died. Returns None where nothing waits.
         """
         return write_with_retry(self._database, lambda t: _lease(t, owner))
 
     def read(self, job: Job) -> str:
-        """Parse and index a claimed file and return its status; a lost or released file leaves
-        no rows."""
+        """Parse and index a claimed file; return its status."""
         try:
             document = self._parse(
                 self._originals.path(job.sha256), job.name, lambda: self._heartbeat(job)
@@ -179,8 +177,7 @@ _IS_READ = File.status == "embedding"
 
 
 def is_claimable() -> ColumnElement[bool]:
-    """Return the SQL condition for a file to work on: queued, or in progress without a valid
-    lease."""
+    """Return the SQL condition for claimable files: queued, or in progress without a lease."""
     free = or_(File.lease_until.is_(None), File.lease_until < now())
     return or_(File.status == "queued", and_(File.status.in_(IN_PROGRESS), free))
 

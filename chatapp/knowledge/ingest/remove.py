@@ -1,9 +1,9 @@
-"""Deletes a file's chunks, vectors, lexical rows, text, row and original, in short transactions.
+"""Deletes files and bases with all their data, in short transactions.
 
-A file is marked first, which removes it from all lists and searches at once. Deletion may be
-interrupted anywhere; the worker resumes it. A deleted base has no owner and is not bundled, which
-marks it. Vectors in the collection of a remaining base are deleted by chroma_sync.py; the
-collections of a deleted base are deleted here, by the worker.
+A file is marked first, which hides it from all lists and searches; then its chunks, vectors,
+lexical rows, text, row and original are deleted. A base is marked by removing its owner. Deletion
+may be interrupted anywhere; the worker resumes it. In Chroma, chroma_sync.py deletes the vectors of
+a deleted file; the worker deletes the collections of a deleted base from here.
 """
 
 import time
@@ -26,12 +26,11 @@ from chatapp.knowledge.search.bm25 import LexicalIndex
 from chatapp.storage.database import Database
 from chatapp.storage.models import Chunk, File, KnowledgeBase, now
 
-FOREGROUND_SECONDS = 2  # of a deletion that run within the request; the worker does the rest
+FOREGROUND_SECONDS = 2  # of a deletion spent in the request; the worker does the rest
 
 
 class Remover:
-    """Deletes marked files and bases. Without `sync`, bases that have a collection are left to
-    the worker."""
+    """Deletes marked files and bases; without `sync`, only bases without a collection."""
 
     def __init__(
         self,
@@ -47,15 +46,17 @@ class Remover:
 
     def has_work(self) -> bool:
         """Return whether an unfinished deletion remains."""
-        return self._database.read(lambda t: _left_file(t) is not None or _left_base(t) is not None)
+        return self._database.read(
+            lambda t: _next_deleted_file(t) is not None or _next_deleted_base(t) is not None
+        )
 
     def run_step(self) -> bool:
         """Finish one unfinished deletion; return whether there was one."""
-        file_id = self._database.read(_left_file)
+        file_id = self._database.read(_next_deleted_file)
         if file_id is not None:
             self.remove_file(file_id)
             return True
-        number = self._database.read(_left_base)
+        number = self._database.read(_next_deleted_base)
         if number is not None and self.remove_base(number):
             return True
         return self._clear_failed()
@@ -83,22 +84,21 @@ class Remover:
             self.remove_base(number, lambda: time.monotonic() > until)
 
     def remove_base(self, number: int, enough: Callable[[], bool] = lambda: False) -> bool:
-        """Delete a marked base file by file; return whether it is gone.
+        """Delete a marked base file by file; return whether it is deleted.
 
         `enough` may end this early; the worker does the rest.
         """
         while not enough():
-            file_id = write_with_retry(self._database, lambda t: _mark_one_of(t, number))
+            file_id = write_with_retry(self._database, lambda t: _mark_next_file(t, number))
             if file_id is None:
                 return self._drop_base(number)
             self.remove_file(file_id)
         return False
 
     def _drop_base(self, number: int) -> bool:
-        """Delete a base's collections, then its row: while Chroma is away the row stays, so that
-        deletion is retried."""
+        """Delete a base's collections, then its row; without Chroma, keep the row for a retry."""
         base_id = self._database.read(
-            lambda t: t.scalars(_WITH_COLLECTION.where(KnowledgeBase.number == number)).first()
+            lambda t: t.scalars(_ID_IF_INDEXED.where(KnowledgeBase.number == number)).first()
         )
         if base_id is not None:
             if self._sync is None:
@@ -163,8 +163,7 @@ class Remover:
 
 
 def mark_deleting(t: Session, file_id: str) -> None:
-    """Hide a file from all lists and searches; the caller has one lease's time to delete it,
-    then the worker does."""
+    """Hide a file from all lists and searches; after a lease's time the worker deletes it."""
     values = {"status": DELETING, "lease_owner": None, "lease_until": now() + LEASE}
     t.execute(
         update(File)
@@ -174,17 +173,17 @@ def mark_deleting(t: Session, file_id: str) -> None:
     )
 
 
-def _left_file(t: Session) -> str | None:
+def _next_deleted_file(t: Session) -> str | None:
     lapsed = or_(File.lease_until.is_(None), File.lease_until < now())
     return t.scalars(select(File.id).where(File.status == DELETING, lapsed).limit(1)).first()
 
 
-def _left_base(t: Session) -> int | None:
+def _next_deleted_base(t: Session) -> int | None:
     ownerless = (KnowledgeBase.user_id.is_(None), KnowledgeBase.bundled.is_(None))
     return t.scalars(select(KnowledgeBase.number).where(*ownerless).limit(1)).first()
 
 
-def _mark_one_of(t: Session, number: int) -> str | None:
+def _mark_next_file(t: Session, number: int) -> str | None:
     of_base = select(File.id).join(KnowledgeBase, KnowledgeBase.id == File.knowledge_base_id)
     file_id = t.scalars(of_base.where(KnowledgeBase.number == number).limit(1)).first()
     if file_id is not None:
@@ -192,4 +191,4 @@ def _mark_one_of(t: Session, number: int) -> str | None:
     return file_id
 
 
-_WITH_COLLECTION = select(KnowledgeBase.id).where(KnowledgeBase.changed > 0)
+_ID_IF_INDEXED = select(KnowledgeBase.id).where(KnowledgeBase.changed > 0)

@@ -1,4 +1,4 @@
-"""Runs the parser in a child process with limits of time and memory and without inherited files."""
+"""Runs the parser in a child process with time and memory limits and no inherited files."""
 
 import json
 import logging
@@ -37,8 +37,7 @@ LOGGED_CHARACTERS = 300
 
 
 class ParserBroken(Exception):
-    """The parser's process failed before it read the file; the log has the reason. Not the
-    file's fault."""
+    """The parser's process failed for a reason other than the file, which the log names."""
 
 
 def parse_limited(

@@ -1,4 +1,4 @@
-"""Adds finished uploads to knowledge bases: the same bytes once in a base."""
+"""Adds finished uploads to knowledge bases as queued files; a base holds the same bytes once."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ MAX_SENT_NAME = 1000  # characters of a client's file name that are used
 
 
 class _BeingDeleted(Exception):
-    """The base's file with these bytes is being deleted and must be gone first."""
+    """The base's file with these bytes is still being deleted."""
 
     def __init__(self, file_id: str) -> None:
         super().__init__(file_id)
@@ -41,12 +41,11 @@ class Uploads:
         Raises NotFound where the base has been deleted meanwhile.
         """
         while True:
-            # PostgreSQL: a concurrent upload of the same bytes; retry finds it
             try:
                 return self._database.write(lambda t: self._add(t, base, name, incoming, stored))
             except _BeingDeleted as deletion:
                 self._remover.remove_file(deletion.file_id)
-            except IntegrityError:
+            except IntegrityError:  # PostgreSQL: a concurrent upload of the same bytes
                 continue
 
     def _add(
@@ -79,8 +78,7 @@ class Uploads:
 
 
 def clean_name(name: str) -> str:
-    """Return a client's file name without folders and control characters, cut to a displayable
-    length."""
+    """Return a client's file name without folders and control characters, shortened for display."""
     name = " ".join(normalise(name[-MAX_SENT_NAME:]).replace("\\", "/").rpartition("/")[2].split())
     if len(name) > MAX_NAME_CHARACTERS:
         stem, dot, extension = name.rpartition(".")

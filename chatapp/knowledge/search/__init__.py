@@ -1,1 +1,1 @@
-"""Searching chunks by keyword and by meaning."""
+"""Search by keyword (lexical.py, bm25.py) and by meaning (dense.py); retrieve.py combines both."""

@@ -1,10 +1,8 @@
-"""What the lexical indexes of both databases share: their interface, and BM25 over their
-candidates.
+"""Keyword search: the interface of the lexical index, and BM25 scoring of its candidates.
 
-Every token is prefixed with its base's number (`k12_leave`): eight times faster than a join, and
-each base keeps its own frequencies. FTS5 treats the rows of all bases as one collection, so
-candidates are always scored here with the frequencies of the searched bases: both databases rank
-alike.
+Every token is prefixed with its base's number (`k12_leave`), which is eight times faster than a
+join and gives each base its own frequencies. FTS5 treats the rows of all bases as one collection,
+so candidates are scored here with the frequencies of the searched bases. Both databases rank alike.
 """
 
 import math
@@ -44,8 +42,7 @@ _TOTALS = select(func.sum(KnowledgeBase.chunks), func.sum(KnowledgeBase.tokens))
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A chunk with tokens of the question: BM25 score, how close they stand and how many in
-    order (0..1)."""
+    """A chunk with tokens of the question: BM25 score, and their proximity and order (0..1)."""
 
     chunk_id: int
     score: float
@@ -55,7 +52,7 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """Matches, best first; the evidence of each query token; the share that chance would cover."""
+    """Matches, best first; each query token's evidence; the share that is covered by chance."""
 
     matches: list[Match]
     evidence: dict[str, float]
@@ -64,8 +61,7 @@ class SearchResult:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What to search: base numbers, file md5s or None for all, and whether unfinished files must
-    be excluded."""
+    """What to search: bases, file md5s (None for all), and whether unfinished files exist."""
 
     bases: tuple[int, ...]
     md5s: tuple[str, ...] | None = None
@@ -87,18 +83,16 @@ class Statistics:
         return math.log(1 + (self.chunks - frequency + 0.5) / (frequency + 0.5))
 
     def evidence(self, token: str) -> float:
-        """Return how much a token tells: its idf, smoothed as if there were more chunks about other
-        topics.
+        """Return a token's idf, smoothed as if there were more chunks about other topics.
 
-        In a base of a few pages about one topic, that topic's words are everywhere and would count
-        nothing.
+        In a small base about one topic, that topic's words are in every chunk and would otherwise
+        weigh nothing.
         """
         frequency = min(self.frequencies.get(token, 0), self.chunks)
         return math.log((self.chunks + SMOOTHING_CHUNKS) / (frequency + SMOOTHING_FREQUENCY))
 
     def chance(self) -> float:
-        """Return the share of any question that some chunk covers by chance; grows with the
-        chunks."""
+        """Return the share of a question that some chunk covers by chance."""
         return min(MAX_CHANCE, CHANCE_PER_LOG_CHUNK * math.log(max(self.chunks, 1)))
 
 
@@ -123,10 +117,10 @@ class LexicalIndex(Protocol):
 
 
 def tokens_of(title: str, heading: str, body: str) -> list[str]:
-    """Return the tokens that find a chunk: of its text, its headings and its file's name.
+    """Return the tokens of a chunk's text, headings and file name.
 
-    The innermost heading keeps its stop words, since some consist of nothing else: "What can you
-    do?"
+    The innermost heading keeps its stop words, since some headings contain nothing else: "What can
+    you do?"
     """
     above, _, title_of = heading.rpartition(HEADING_JOINT)
     of_heading = [*index_tokens(above, stem), *index_tokens(title_of, stem, frozenset())]

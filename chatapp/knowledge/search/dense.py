@@ -1,8 +1,8 @@
-"""The dense ranking of a question: its vector, then the nearest chunks from Chroma, or by exact
-search where Chroma fails.
+"""Semantic search: embeds the question and finds the nearest chunks in Chroma, or by exact search
+where Chroma fails.
 
-This runs before the search's own transaction, since two services are called. It never fails a
-search: without them, keyword search remains.
+This runs before the search's transaction, since it calls two services. It never fails a search:
+without them, keyword search still works.
 """
 
 import logging
@@ -30,7 +30,7 @@ BACKOFF_SECONDS = 10  # without queries after Chroma did not answer
 
 @dataclass(frozen=True, slots=True)
 class DenseRanking:
-    """The chunks nearest to a question with their similarity, and this ranking's share (0..1)."""
+    """The chunks nearest to a question with their similarity, and this ranking's weight (0..1)."""
 
     scores: Mapping[int, float]
     share: float
@@ -38,7 +38,7 @@ class DenseRanking:
 
 @dataclass(frozen=True, slots=True)
 class _StoredVectors:
-    """A base's vectors: their fingerprint and collection, None while that cannot be trusted."""
+    """A base's vectors: fingerprint, and collection (None while it must be rebuilt)."""
 
     base: int
     fingerprint: str
@@ -66,8 +66,8 @@ class DenseSearch:
     ) -> DenseRanking | None:
         """Return the ranking.
 
-        None without an embedder, for a language it does not support, or where the bases' vectors
-        are another embedder's.
+        Returns None without an embedder, for a language it does not support, or where the bases'
+        vectors are another embedder's.
         """
         embedder = self._embedder
         if embedder is None or not embedder.share or not embedder.supports(question):

@@ -1,8 +1,8 @@
-"""Exact search: compares with every stored vector while Chroma is away or being filled.
+"""Exact search: compares the question with every stored vector while Chroma is unavailable.
 
 100,000 vectors of 384 numbers take about 0.8 s of a core, nearly all of it reading. So each process
-runs one such search at a time; others return no vectors and rank by keywords. numpy is loaded at
-first use.
+runs one such search at a time; concurrent searches use keywords only. numpy is loaded at first
+use.
 """
 
 import functools

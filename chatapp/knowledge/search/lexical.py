@@ -1,7 +1,7 @@
-"""The lexical index: which chunks hold which tokens. Picks the implementation for the database.
+"""The lexical index for keyword search: chooses the implementation for the database.
 
-Text arrives tokenised (core/text.py). The index's tables are no models; its rows and the bases'
-totals change in the caller's transaction, which must also write the chunks.
+Text is tokenised by core/text.py. The index's tables are no models; its rows and the bases' totals
+change in the caller's transaction, which must also write the chunks.
 """
 
 from sqlalchemy import Connection

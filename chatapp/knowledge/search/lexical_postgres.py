@@ -1,8 +1,8 @@
-"""The lexical index on PostgreSQL: an array of tokens per chunk under a GIN index, scored with
-`terms` and the base's totals.
+"""The lexical index on PostgreSQL: an array of tokens per chunk with a GIN index.
 
-FTS5 counts document frequencies by itself; here `terms` stores them. Candidates are the chunks that
-contain any of the question's rarer tokens; the database sums BM25 over them and returns the best.
+The table `terms` stores the document frequencies, which FTS5 counts by itself. Candidates are the
+chunks that contain any of the question's rarer tokens; the database sums BM25 over them and
+returns the best.
 """
 
 from collections import Counter

@@ -1,11 +1,11 @@
-"""Retrieval: from a question to passages. Fuses keyword and dense rankings, rewards proximity,
-joins neighbouring chunks and picks the best-covering sentence of each.
+"""Retrieval: from a question to passages. Fuses the keyword and dense rankings, adds a bonus for
+proximity, joins neighbouring chunks and selects the sentence of each that covers most.
 
 Measured in both languages: 100 candidates of each ranking, min-max fused, .7 keywords and .3 the
-built-in embedder; for the best 30, + .3 of proximity and .2 of tokens in the question's order. A
-score means the same in every search: 1 where a passage and one sentence of it cover all of the
-question, 0 where they cover no more than chance does in a base of that size. That holds for the
-best passage; the others' scores are proportional to their rank values.
+built-in embedder; for the best 30, + .3 of proximity and .2 of tokens in the question's order. The
+best passage's score is comparable between searches: 1 where it and one of its sentences cover all
+of the question, 0 where they cover no more than chance does in a base of that size. The other
+passages' scores are proportional to their rank values.
 """
 
 from collections.abc import Mapping, Sequence
@@ -37,10 +37,9 @@ PROXIMITY_WEIGHT = 0.3
 ORDER_WEIGHT = 0.2  # tokens in the question's order
 BONUS_CANDIDATES = 30
 MAX_JOINED = 4  # chunks in one passage
-# Applied to passages not in the question's script, so that of two manuals the reader's own wins.
+# For passages in another script than the question, so that the manual in its language ranks first.
 OTHER_SCRIPT_FACTOR = 0.8
-# Share of the question's weight that one heading must contain where the question is all stop
-# words.
+# For a question of stop words only: the share of its weight that one heading must contain.
 MIN_HEADING_PROXIMITY = 0.7
 
 # Prepared once: every question runs these, and building a query costs as much as running it.
@@ -50,13 +49,13 @@ _OF_BASES = exists().where(
     File.knowledge_base_id == KnowledgeBase.id, KnowledgeBase.number.in_(_BASES)
 )
 _UNFINISHED = select(_OF_BASES.where(File.status.not_in(SEARCHABLE)))
-_THERE = (
+_EXISTING = (
     select(Chunk.id)
     .join(File, File.id == Chunk.file_id)
     .join(KnowledgeBase, KnowledgeBase.id == File.knowledge_base_id)
     .where(Chunk.id.in_(_IDS), File.status.in_(SEARCHABLE), KnowledgeBase.number.in_(_BASES))
 )
-_THERE_IN_FILES = _THERE.where(File.md5.in_(bindparam("md5s", expanding=True)))
+_EXISTING_IN_FILES = _EXISTING.where(File.md5.in_(bindparam("md5s", expanding=True)))
 _CHOSEN = select(Chunk, File).join(File, File.id == Chunk.file_id).where(Chunk.id.in_(_IDS))
 _PAGES = select(FileText.file_id, FileText.pages).where(FileText.file_id.in_(_IDS))
 
@@ -106,7 +105,7 @@ def retrieve(
 
 
 def _search(index: LexicalIndex, session: Session, scope: Scope, question: str) -> SearchResult:
-    """Search for the question; if it is all stop words, for headings that contain them together."""
+    """Search for the question's tokens; if all are stop words, for headings that contain them."""
     if asked := query_tokens(question, stem):
         return search(index, session, scope, asked)
     small = small_words(question, stem)
@@ -162,14 +161,14 @@ def _load(
     wide: bool,
     ranking_scores: _RankingScores,
 ) -> list[_Hit]:
-    """Load the best chunks; Chroma may return deleted ones, and only SQL knows whose they are."""
+    """Load the best chunks that SQL still holds in these bases; Chroma may return deleted ones."""
     asked = {"ids": list(values), "bases": list(scope.bases)}
-    there, more = (
-        (_THERE, {}) if scope.md5s is None else (_THERE_IN_FILES, {"md5s": list(scope.md5s)})
+    existing, more = (
+        (_EXISTING, {}) if scope.md5s is None else (_EXISTING_IN_FILES, {"md5s": list(scope.md5s)})
     )
-    kept = sorted(session.scalars(there, {**asked, **more}), key=lambda key: (-values[key], key))[
-        :k
-    ]
+    kept = sorted(
+        session.scalars(existing, {**asked, **more}), key=lambda key: (-values[key], key)
+    )[:k]
     found = [
         _Hit(
             Passage(
@@ -196,8 +195,7 @@ def _load(
 
 
 def _join(session: Session, found: Sequence[_Hit]) -> list[_Hit]:
-    """Join adjacent chunks under one heading and on one page; the result ranks as its best
-    chunk."""
+    """Join adjacent chunks under one heading on one page, ranked as the best of them."""
     joined: list[_Hit] = []
     for each in found:
         for place, other in enumerate(joined):
@@ -238,8 +236,8 @@ def _pages(session: Session, file_ids: set[str]) -> dict[str, list[int]]:
 def _with_quote(
     passage: Passage, weights: Mapping[str, float], pages: Sequence[int]
 ) -> tuple[Passage, float]:
-    """Add the best-covering sentence and its page; return also the coverage of both (0..1)."""
+    """Add the best-covering sentence and its page; return also the mean coverage (0..1)."""
     span, by_sentence = best_quote(passage.text, passage.heading, weights, stem)
-    said = index_tokens(f"{passage.name}\n{passage.heading}\n{passage.text}", stem, frozenset())
+    tokens = index_tokens(f"{passage.name}\n{passage.heading}\n{passage.text}", stem, frozenset())
     quote, page = passage.text[span.start : span.end], page_of(pages, passage.start + span.start)
-    return replace(passage, quote=quote, page=page), (by_sentence + coverage(weights, said)) / 2
+    return replace(passage, quote=quote, page=page), (by_sentence + coverage(weights, tokens)) / 2

@@ -6,7 +6,7 @@ import { t } from '../core/i18n.js';
 
 /** @typedef {import('../types.js').Defaults} Defaults */
 /**
- * @typedef {HTMLInputElement|HTMLTextAreaElement} Field its `data-default` is the name of the value
+ * @typedef {HTMLInputElement|HTMLTextAreaElement} Field `data-default` names the default it edits
  */
 
 const SAVED_MS = 2500;
@@ -22,13 +22,14 @@ export function mountDefaults(root, { api, defaults }) {
   let timer = 0;
   let saving = Promise.resolve();
   /**
-   * A click elsewhere ends editing: nothing may move until it is done.
+   * Resolves when the click that left the field is over: until then the layout must not shift, or
+   * the click would miss its target.
    * @type {Promise<void>}
    */
   let clicked = Promise.resolve();
 
   /** @param {Field} field @param {string} text */
-  const blame = (field, text) => {
+  const showFault = (field, text) => {
     field.closest('label')?.after(fault);
     showText(fault, text);
   };
@@ -36,7 +37,7 @@ export function mountDefaults(root, { api, defaults }) {
   const check = () => {
     for (const field of fields) field.ariaInvalid = outOfRange(field) ? 'true' : null;
     const wrong = fields.find((field) => outOfRange(field));
-    if (wrong) blame(wrong, outOfRange(wrong));
+    if (wrong) showFault(wrong, outOfRange(wrong));
     else showText(fault, '');
   };
 
@@ -64,7 +65,7 @@ export function mountDefaults(root, { api, defaults }) {
       clearTimeout(timer);
       timer = window.setTimeout(() => (saved.textContent = ''), SAVED_MS);
     } catch (error) {
-      blame(field, error instanceof Error ? error.message : String(error));
+      showFault(field, error instanceof Error ? error.message : String(error));
       fault.scrollIntoView({ block: 'nearest' });
     }
   };
@@ -95,7 +96,7 @@ const valueIn = (values, field) => values[/** @type {keyof Defaults} */ (nameOf(
 
 /**
  * @param {Field} field
- * @returns {Defaults[keyof Defaults]} null, where nothing stands there, for the product's own
+ * @returns {Defaults[keyof Defaults]} null for an empty field: the built-in default
  */
 function valueOf(field) {
   if (field instanceof HTMLInputElement && field.type === 'checkbox') return field.checked;
@@ -110,7 +111,7 @@ function put(field, value) {
   } else field.value = String(value ?? '');
 }
 
-/** @param {Field} field @returns {string} what it takes; empty where that stands there */
+/** @param {Field} field @returns {string} the error message; empty for a valid value */
 function outOfRange(field) {
   if (!(field instanceof HTMLInputElement)) return '';
   const { badInput, rangeOverflow, rangeUnderflow, stepMismatch } = field.validity;

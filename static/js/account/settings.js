@@ -18,7 +18,7 @@ import { mountStoredData } from './stored-data.js';
 /** @typedef {import('../types.js').Token} Token */
 /** @typedef {import('../net/api.js').Api} Api */
 
-/** @param {string} language reloads the page; an answer that is being written continues */
+/** @param {string} language reloads the page; a running answer continues */
 export function setLanguage(language) {
   setCookie('chatapp_language', language);
   location.reload();

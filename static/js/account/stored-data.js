@@ -2,7 +2,7 @@
 import { find, findAs, showText } from '../core/dom.js';
 import { size } from '../core/format.js';
 import { count, currentLanguage, t } from '../core/i18n.js';
-import { forgetAll, leaveMessage } from '../core/storage.js';
+import { clearStorage, setFlashMessage } from '../core/storage.js';
 import { confirm } from '../ui/dialog.js';
 import { toastError } from '../ui/toast.js';
 
@@ -47,7 +47,7 @@ export function mountStoredData(root, { api, accounts }) {
       return;
     }
     await api.delete('/api/auth/me/data');
-    startAnew();
+    reloadPage();
   };
 
   button.addEventListener('click', async () => {
@@ -59,11 +59,11 @@ export function mountStoredData(root, { api, accounts }) {
 }
 
 /**
- * Reload without drafts and without the browser's back/forward cache.
+ * Reload without drafts, bypassing the back/forward cache.
  */
-function startAnew() {
-  forgetAll();
-  leaveMessage(t('settings.data.deleted'));
+function reloadPage() {
+  clearStorage();
+  setFlashMessage(t('settings.data.deleted'));
   window.addEventListener('pageshow', (event) => event.persisted && location.reload());
   location.assign('/');
 }
@@ -78,7 +78,7 @@ function warning(stored, accounts) {
   return t(accounts ? 'settings.data.ask' : 'settings.data.ask.shared', { what });
 }
 
-/** @param {Stored} stored @returns {string[]} of what there is any */
+/** @param {Stored} stored @returns {string[]} the non-zero amounts, as text */
 function parts({ chats, messages, knowledge_bases, files, file_bytes }) {
   const bases = count('settings.data.bases', knowledge_bases);
   const read = { bases, files: count('settings.data.files', files), size: size(file_bytes) };

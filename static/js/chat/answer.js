@@ -9,7 +9,7 @@ import { showBranch } from './branch.js';
 import { GONE } from './outcome.js';
 import { Phase } from './phase.js';
 import { showSources } from './sources.js';
-import { Thinking } from './thinking.js';
+import { Reasoning } from './reasoning.js';
 import { isLive, isLocal } from './tree.js';
 import { showUnread } from './unread.js';
 
@@ -19,7 +19,7 @@ import { showUnread } from './unread.js';
 const NOTES = ['stopped', 'length', 'content_filter'];
 const MODEL_CODES = ['no_model', 'model_gone', 'upstream_auth'];
 /**
- * @type {Record<string, string>} labels of the button beside an error, where it does not ask again
+ * @type {Record<string, string>} labels of the retry button by error code; the default is Retry
  */
 const LABELS = { lost: 'thread.reconnect', interrupted: 'thread.regenerate' };
 const BROKEN = ['stopped', 'failed', 'interrupted'];
@@ -32,11 +32,11 @@ export class AnswerView {
   #engine;
   #grown;
   #phase;
-  #thinking;
+  #reasoning;
   /** @type {StreamRenderer|null} */ #renderer = null;
   /** Text or reasoning has arrived. */
   #begun = false;
-  /** The phase until then. */
+  /** The phase shown until then. */
   #status = '';
   /** @type {import('../net/run.js').Gap} */ #gap = '';
   /** @type {import('../net/stop.js').StopState|null} */ #stop = null;
@@ -44,14 +44,14 @@ export class AnswerView {
   /**
    * @param {Message} message
    * @param {import('../markdown/engine.js').Engine} engine
-   * @param {() => void} grown called when it has grown
+   * @param {() => void} grown called when its height may have changed
    */
   constructor(message, engine, grown) {
     this.#message = message;
     this.#engine = engine;
     this.#grown = grown;
     this.#phase = new Phase(this.root);
-    this.#thinking = new Thinking(this.root);
+    this.#reasoning = new Reasoning(this.root);
     if (!isLive(message)) this.#whole();
     else if (message.content) this.#stream();
   }
@@ -86,14 +86,14 @@ export class AnswerView {
     else if (event.type === 'sources') renderer.cite(event.data.map((source) => source.n));
     else if (event.type === 'reasoning') {
       this.#begins();
-      this.#thinking.append(event.data);
+      this.#reasoning.append(event.data);
     } else if (event.type === 'chunk') {
       this.#begins();
-      this.#thinking.end();
+      this.#reasoning.end();
       renderer.append(event.data);
     } else if (event.type === 'reset') {
       this.#begun = false;
-      this.#thinking.reset();
+      this.#reasoning.reset();
       renderer.reset();
       this.#is('writing');
     }
@@ -118,12 +118,12 @@ export class AnswerView {
     this.#grown();
   }
 
-  /** No more text will come. */
+  /** The answer has ended. */
   finish() {
     this.#gap = '';
     this.#stop = null;
     this.#is('');
-    this.#thinking.end();
+    this.#reasoning.end();
     this.#renderer?.finish();
     this.#renderer = null;
     this.#grown();
@@ -141,7 +141,7 @@ export class AnswerView {
   }
 
   /**
-   * Stop comes first, then the connection, then the work.
+   * Precedence: stopping, then reconnecting, then the status.
    */
   #showPhase() {
     const stop = this.#stop === 'unreached' ? 'unreached' : this.#stop && 'stopping';
@@ -171,7 +171,7 @@ export class AnswerView {
       content,
       (sources ?? []).map((source) => source.n),
     );
-    this.#thinking.show(reasoning ?? '', timings?.reasoning_ms);
+    this.#reasoning.show(reasoning ?? '', timings?.reasoning_ms);
   }
 
   /** @param {boolean} live */
@@ -182,22 +182,22 @@ export class AnswerView {
     showText(element, !live && NOTES.includes(note) ? t(`answer.${note}`) : '');
     element.dataset.note = NOTES.includes(note) ? note : '';
     const problem = live ? this.#gapProblem() : problemOf(this.#message);
-    const goesOn = !live && goesOnFrom(this.#message);
-    this.#showProblem(problem, goesOn);
-    find(this.root, '[data-continue]').hidden = !goesOn || problem !== null;
+    const continuable = !live && canContinue(this.#message);
+    this.#showProblem(problem, continuable);
+    find(this.root, '[data-continue]').hidden = !continuable || problem !== null;
     const took = timings?.total_ms ? t('answer.took', { seconds: seconds(timings.total_ms) }) : '';
     find(this.root, '[data-meta]').textContent = content
       ? [modelName(this.#message), took].filter(Boolean).join(' · ')
       : '';
   }
 
-  /** @param {Problem|null} problem @param {boolean} goesOn */
-  #showProblem(problem, goesOn) {
+  /** @param {Problem|null} problem @param {boolean} continuable */
+  #showProblem(problem, continuable) {
     const code = problem?.code ?? '';
     find(this.root, '[data-error]').hidden = !problem;
     find(this.root, '[data-error]').dataset.error = code;
     find(this.root, '[data-error-text]').textContent = problem?.message ?? '';
-    find(this.root, '[data-error-continue]').hidden = !goesOn;
+    find(this.root, '[data-error-continue]').hidden = !continuable;
     find(this.root, '[data-retry]').hidden = code === GONE;
     find(this.root, '[data-regenerate]').hidden = code === GONE;
     find(this.root, '[data-retry-label]').textContent = t(LABELS[code] ?? 'thread.retry');
@@ -212,7 +212,7 @@ export class AnswerView {
 
 /**
  * @param {Message} message
- * @returns {Problem|null} what went wrong with an answer that has ended, in a sentence
+ * @returns {Problem|null} the error of an ended answer
  */
 function problemOf({ status, error }) {
   if (status === 'interrupted') {
@@ -222,8 +222,8 @@ function problemOf({ status, error }) {
   return status === 'failed' ? { code: error?.code ?? '', message: t('answer.failed') } : null;
 }
 
-/** @param {Message} message @returns {boolean} whether there is a text that can be gone on with */
-function goesOnFrom({ content, status, finish_reason: reason, error }) {
+/** @param {Message} message @returns {boolean} whether the answer broke off with text */
+function canContinue({ content, status, finish_reason: reason, error }) {
   return (
     Boolean(content) &&
     (BROKEN.includes(status) || reason === 'length') &&

@@ -1,4 +1,4 @@
-/** The ‹1/2› of a message that has alternatives. */
+/** The branch switcher ‹1/2› of a message with alternatives. */
 import { find, findAs } from '../core/dom.js';
 
 /** @typedef {import('../types.js').Message} Message */

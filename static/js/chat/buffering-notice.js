@@ -3,7 +3,7 @@
  */
 import { find } from '../core/dom.js';
 import { t } from '../core/i18n.js';
-import { recall, remember } from '../core/storage.js';
+import { readStored, store } from '../core/storage.js';
 import { copyWithFeedback } from '../ui/copy-button.js';
 import { announce } from '../ui/announce.js';
 
@@ -13,10 +13,10 @@ const DOUBTS = 'heldback.doubts';
 const ENOUGH = 2;
 
 /**
- * @param {{manual: (question: string) => void, grown: () => void}} deps manual: show what the
- *   manual says about it
+ * @param {{manual: (question: string) => void, grown: () => void}} deps manual: open the manual
+ *   at the answer to a question
  * @returns {{arrived: (verdict: import('../net/buffering.js').Verdict|undefined) => void,
- *   hide: () => void}} arrived: how an answer did
+ *   hide: () => void}} arrived: called with the verdict on each answer
  */
 export function mountBufferingNotice({ manual, grown }) {
   const root = find(document, '[data-heldback]');
@@ -24,7 +24,7 @@ export function mountBufferingNotice({ manual, grown }) {
   const hide = () => void (root.hidden = true);
   find(root, '[data-heldback-close]').addEventListener('click', () => {
     hide();
-    remember(DISMISSED, true);
+    store(DISMISSED, true);
   });
   find(root, '[data-heldback-manual]').addEventListener('click', () =>
     manual(t('heldback.question')),
@@ -34,9 +34,9 @@ export function mountBufferingNotice({ manual, grown }) {
   /** @param {import('../net/buffering.js').Verdict|undefined} verdict */
   const arrived = (verdict) => {
     if (verdict === 'flowing') hide();
-    const doubts = verdict === 'suspicious' ? Number(recall(DOUBTS) ?? 0) + 1 : 0;
-    if (verdict === 'suspicious' || verdict === 'flowing') remember(DOUBTS, doubts || null);
-    if ((verdict !== 'buffered' && doubts < ENOUGH) || recall(DISMISSED)) return;
+    const doubts = verdict === 'suspicious' ? Number(readStored(DOUBTS) ?? 0) + 1 : 0;
+    if (verdict === 'suspicious' || verdict === 'flowing') store(DOUBTS, doubts || null);
+    if ((verdict !== 'buffered' && doubts < ENOUGH) || readStored(DISMISSED)) return;
     root.hidden = false;
     announce(t('heldback.title'));
     grown();

@@ -1,5 +1,5 @@
 /**
- * The dialog with code that asks a chat's questions from a program: its model, documents and token.
+ * The "Use from code" dialog: snippets that ask with the model, documents and token of a chat.
  */
 import { delegate, find, findAs } from '../core/dom.js';
 import { currentLanguage, t } from '../core/i18n.js';
@@ -23,7 +23,7 @@ export class CodeDialog {
   #library;
   #accounts;
   #root = dialog('code');
-  #goOn = findAs(this.#root, '[data-code-go-on]', HTMLInputElement);
+  #continueSession = findAs(this.#root, '[data-code-go-on]', HTMLInputElement);
   #make = find(this.#root, '[data-code-make]');
   #made = find(this.#root, '[data-code-made]');
   /** @type {string|null} */ #sessionId = null;
@@ -38,7 +38,7 @@ export class CodeDialog {
     this.#library = library;
     this.#accounts = accounts;
     find(this.#root, '[data-code-token]').hidden = !accounts;
-    this.#goOn.addEventListener('change', () => this.#show());
+    this.#continueSession.addEventListener('change', () => this.#show());
     this.#make.addEventListener('click', () => void this.#makeToken().catch(toastError));
     delegate(this.#root, 'click', '[data-code-copy]', (button) => {
       void copyWithFeedback(
@@ -49,7 +49,7 @@ export class CodeDialog {
     this.#root.addEventListener('close', () => this.#showToken(''));
   }
 
-  /** @param {string|null} id the chat; null is the new one, with what is chosen for it */
+  /** @param {string|null} id the chat; null for a new one with the current choice */
   async open(id) {
     const session = id ? await this.#api.get(`/api/sessions/${id}`) : null;
     const question = await this.#lastQuestion(session);
@@ -64,7 +64,7 @@ export class CodeDialog {
       ...(model && { llm_config: model }),
       knowledge_config: knowledge(bases, session),
     };
-    this.#goOn.checked = false;
+    this.#continueSession.checked = false;
     find(this.#root, '[data-code-go-on-row]').hidden = !id;
     find(this.#root, '[data-code-lead]').textContent = this.#lead(model, bases);
     this.#show();
@@ -72,7 +72,8 @@ export class CodeDialog {
   }
 
   #show() {
-    const body = this.#goOn.checked ? { ...this.#body, session_id: this.#sessionId } : this.#body;
+    const session = this.#continueSession.checked ? { session_id: this.#sessionId } : {};
+    const body = { ...this.#body, ...session };
     const request = { url: `${location.origin}/chat/stream`, token: this.#accounts, body };
     find(this.#root, '[data-code=curl]').textContent = curl(request);
     find(this.#root, '[data-code=python]').textContent = python(request);
@@ -116,7 +117,7 @@ export class CodeDialog {
   }
 }
 
-/** @param {Session|null} session @returns {Model} what it was last asked with */
+/** @param {Session|null} session @returns {Model} the model last used */
 function modelOf(session) {
   return session?.supplier && session.model
     ? { supplier: session.supplier, model: session.model }
@@ -126,7 +127,7 @@ function modelOf(session) {
 /**
  * @param {string[]} bases
  * @param {Session|null} session
- * @returns {object|null} from which documents, and how they are searched
+ * @returns {object|null} the request's knowledge_config
  */
 function knowledge(bases, session) {
   if (!bases.length) return null;

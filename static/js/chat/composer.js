@@ -51,7 +51,7 @@ export class Composer {
     window.addEventListener('pagehide', () => this.#keep());
   }
 
-  /** @param {string|null} sessionId the chat that is shown now */
+  /** @param {string|null} sessionId the chat that is now shown */
   enter(sessionId) {
     this.#keep();
     this.#chat = sessionId ?? NEW;
@@ -61,7 +61,7 @@ export class Composer {
   }
 
   /**
-   * The server has the question: only text typed since then remains a draft.
+   * The server has stored the question: only text typed since then remains a draft.
    * @param {string} sessionId
    */
   accepted(sessionId) {
@@ -93,7 +93,7 @@ export class Composer {
     if (!live && this.#notice.dataset.notice === 'kept') this.hideNotice();
   }
 
-  /** @param {boolean} asked Stop is being sent: disable the button */
+  /** @param {boolean} asked whether Stop is being sent; disables the button */
   stopping(asked) {
     this.#stop.disabled = asked;
   }
@@ -136,7 +136,7 @@ export class Composer {
   #escape(event) {
     if (event.key !== 'Escape' || event.defaultPrevented || isComposing(event)) return;
     if (!this.#live || document.querySelector('dialog[open]')) return;
-    event.preventDefault(); // so that nothing else handles it
+    event.preventDefault(); // no other handler must act on it
     this.#stop.click();
   }
 

@@ -1,6 +1,6 @@
 /**
- * One chat: its messages, and the one answer that is being written here. It decides what happens to
- * questions and answers; the view shows them. It does not use the DOM.
+ * The state of one chat: its messages and the running answer. Decides what happens to questions and
+ * answers; a view renders them. Does not use the DOM.
  *
  * @typedef {import('../types.js').Message} Message
  * @typedef {import('../types.js').Session} Session
@@ -17,7 +17,7 @@ import { LiveAnswer } from './live-answer.js';
 import { READ_AGAIN } from './outcome.js';
 import { isLive, isLocal, localMessage, MessageTree } from './tree.js';
 
-/** Refusals that are not the question's fault: it goes back into the composer. */
+/** Errors not caused by the question, which is put back into the composer. */
 const BACK_TO_COMPOSER = ['no_model', 'model_gone', 'busy', 'unauthorized'];
 
 export class Conversation {
@@ -56,7 +56,7 @@ export class Conversation {
   }
 
   /**
-   * Show another chat, or an empty one. The server goes on with an answer that is being written.
+   * Show another chat, or an empty one. A running answer continues on the server.
    * @param {string|null} sessionId @returns {Promise<Session|null>}
    */
   async open(sessionId) {
@@ -86,7 +86,7 @@ export class Conversation {
    * @returns {Promise<boolean>} whether there was anything new
    */
   async refresh() {
-    const [sessionId, tree, options] = [this.#sessionId, this.#tree, { stay: true }];
+    const [sessionId, tree, options] = [this.#sessionId, this.#tree, { background: true }];
     if (this.live || !sessionId || !this.#leaf) return false;
     const session = await this.#api.get(`/api/sessions/${sessionId}`, options);
     const known = !session.leaf_id || tree.get(session.leaf_id);
@@ -103,7 +103,7 @@ export class Conversation {
   /**
    * Ask a new question.
    * @param {string} text @param {AskOptions} [options]
-   * @returns {boolean} false, and nothing done, while this chat is being answered
+   * @returns {boolean} false while another answer is running
    */
   ask(text, options = {}) {
     if (this.live) return false;
@@ -176,12 +176,12 @@ export class Conversation {
     this.#live?.close();
   }
 
-  /** Read on after the page has come back from the browser's back/forward cache. */
+  /** Attach again after the page is restored from the back/forward cache. */
   attachAgain() {
     if (!this.live) this.#attachIfLive();
   }
 
-  /** Show the alternative `step` places away. @param {Message} message @param {number} step */
+  /** Show the alternative at an offset of `step`. @param {Message} message @param {number} step */
   switchBranch(message, step) {
     const leaf = this.#tree.leafBeside(message, step);
     if (!leaf || this.live) return;
@@ -237,7 +237,7 @@ export class Conversation {
   }
 
   /**
-   * Add a message that the server does not know yet.
+   * Add a message that is not stored on the server yet.
    * @param {'user'|'assistant'} role @param {string} id @param {string|null} parent
    * @param {string} content @param {Message['status']} status
    */

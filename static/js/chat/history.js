@@ -9,7 +9,7 @@ const PAGE = 200;
 /**
  * @param {Pick<import('../net/api.js').Api, 'get'>} api
  * @param {string} sessionId
- * @param {{stay?: boolean}} [options]
+ * @param {{background?: boolean}} [options]
  * @returns {Promise<Message[]>} those of all branches, oldest first
  */
 export async function readMessages(api, sessionId, options) {

@@ -1,16 +1,16 @@
 /**
- * The models and knowledge bases on offer, and which are chosen. A new chat starts with the last
- * choice in this browser, the first one with the bundled manual, so that the first question gets a
- * cited answer.
+ * The available models and knowledge bases, and the current choice. A new chat starts with the last
+ * choice in this browser; the first chat starts with the bundled manual, so that the first question
+ * gets a cited answer.
  *
  * @typedef {import('../types.js').Model} Model
  * @typedef {import('../types.js').Base} Base
  * @typedef {import('../types.js').Session} Session
  * @typedef {{model: {supplier: string, model: string}|null, base: string|null, bases?: string[]}}
- *   Choice bases: where a chat was asked from several, as a program may; until another is chosen
- *   they stay
+ *   Choice bases: all bases of a chat that uses several (only the API can select several); replaced
+ *   when another base is chosen
  */
-import { recall, remember } from '../core/storage.js';
+import { readStored, store } from '../core/storage.js';
 import { Value } from '../core/value.js';
 
 const NONE = 'none';
@@ -60,7 +60,7 @@ export class Library {
   enter(session) {
     this.#visits += 1;
     this.#session = session;
-    const last = recall('choice') ?? {};
+    const last = readStored('choice') ?? {};
     const own =
       session?.supplier && session.model
         ? { supplier: session.supplier, model: session.model }
@@ -71,7 +71,7 @@ export class Library {
     this.choice.set({ model, base, ...(bases.length > 1 && { bases }) });
   }
 
-  /** The new chat has an id now; its choice stays. @param {Session} session */
+  /** Keep the choice for a new chat that has just got its id. @param {Session} session */
   adopt(session) {
     this.#session = session;
   }
@@ -103,7 +103,7 @@ export class Library {
     };
   }
 
-  /** @returns {string} what is chosen to answer from, by name; empty for nothing */
+  /** @returns {string} the names of the chosen bases; empty for none */
   get chosenNames() {
     const { base, bases = [base] } = this.choice.get();
     return bases
@@ -120,7 +120,7 @@ export class Library {
   /** @param {Choice} choice */
   #choose(choice) {
     this.choice.set(choice);
-    remember('choice', { model: choice.model, base: choice.base ?? NONE });
+    store('choice', { model: choice.model, base: choice.base ?? NONE });
   }
 
   /** @param {Choice['model']} model */

@@ -8,8 +8,8 @@ const SLOWER = 1.5;
 const PACE_MAX_MS = 45_000;
 
 /**
- * @typedef {{session?: string, seen?: boolean}} News the chat in which something was asked; whether
- *   the page has just come to the front
+ * @typedef {{session?: string, seen?: boolean}} Change the chat with a new question; whether
+ *   the page has just become visible
  */
 
 export class OtherTabs {
@@ -18,7 +18,7 @@ export class OtherTabs {
   #pace = PACE_MS;
   #timer = 0;
 
-  /** @param {(news: News) => void} look called when something may have changed */
+  /** @param {(change: Change) => void} look called when something may have changed */
   constructor(look) {
     this.#look = look;
     this.#channel?.addEventListener('message', (event) =>
@@ -31,7 +31,7 @@ export class OtherTabs {
   }
 
   /** Tell the other tabs. @param {string} session */
-  tell(session) {
+  notify(session) {
     this.#channel?.postMessage({ session });
   }
 

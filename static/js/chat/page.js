@@ -28,7 +28,7 @@ export class ChatPage {
   #empty = find(document, '[data-empty]');
   #title = find(document, '[data-title]');
   #name = '';
-  /** A question that is sent when the uploads it waits for are done. */
+  /** A question that waits for uploads to finish. */
   #waiting = '';
 
   /**
@@ -36,8 +36,8 @@ export class ChatPage {
    *   sessions: import('../sessions/list.js').SessionList, connect: (reason?: string) => void,
    *   files: {unsent: (base: string) => number, tidy: () => void,
    *   subscribe: (listener: () => void) => void}, show: (base?: string, file?: string,
-   *   at?: import('../types.js').Source) => void}} deps files: uploads, which a question waits for;
-   *   show: a passage in its document
+   *   at?: import('../types.js').Source) => void}} deps files: the upload queue; show: opens a
+   *   passage in its document
    */
   constructor(deps) {
     this.#deps = deps;
@@ -54,7 +54,7 @@ export class ChatPage {
       view: this.#view(),
       hooks: this.#hooks(),
     });
-    this.#otherTabs = new OtherTabs((news) => void this.#hear(news));
+    this.#otherTabs = new OtherTabs((change) => void this.#checkForChanges(change));
     this.#bufferingNotice = mountBufferingNotice({
       manual: (question) => void this.#showManual(question),
       grown: () => this.#follower.follow(),
@@ -65,7 +65,7 @@ export class ChatPage {
       this.#ask(button.textContent?.trim() ?? ''),
     );
     deps.files.subscribe(() => this.#askWhenSent());
-    this.#watchTheWorld();
+    this.#listen();
   }
 
   get sessionId() {
@@ -188,7 +188,7 @@ export class ChatPage {
   /** @param {string} sessionId @param {boolean} asked */
   async #accepted(sessionId, asked) {
     if (asked) this.#composer.accepted(sessionId);
-    this.#otherTabs.tell(sessionId);
+    this.#otherTabs.notify(sessionId);
     this.#deps.files.tidy();
     if (this.#deps.sessions.get(sessionId)) return;
     if (location.pathname !== `/c/${sessionId}`) history.replaceState(null, '', `/c/${sessionId}`);
@@ -210,14 +210,14 @@ export class ChatPage {
 
   /**
    * Check for changes from other tabs and devices.
-   * @param {import('./other-tabs.js').News} news
+   * @param {import('./other-tabs.js').Change} change
    */
-  async #hear({ session, seen }) {
+  async #checkForChanges({ session, seen }) {
     const here = session === undefined || session === this.sessionId;
     const found = here && (await this.#conversation.refresh().catch(() => false));
     if (found) this.#follower.follow();
     if (document.hidden || !(found || seen || session)) return;
-    await this.#deps.sessions.load({ stay: true }).then(
+    await this.#deps.sessions.load({ background: true }).then(
       () => this.#renamed(),
       () => {},
     );
@@ -261,7 +261,7 @@ export class ChatPage {
     if (problem.code === 'busy') queueMicrotask(() => void this.#joinLiveAnswer());
   }
 
-  /** Go to the sign-in page, or offer a link where leaving would lose data. */
+  /** Go to the sign-in page, or only offer a link if leaving would lose data. */
   #signedOut() {
     if (signedOut()) return;
     this.#composer.notice(t('net.signed_out'), {
@@ -299,7 +299,7 @@ export class ChatPage {
     find(this.#empty, '[data-suggestions]').hidden = !chosen?.bundled;
   }
 
-  #watchTheWorld() {
+  #listen() {
     const offline = find(document, '[data-offline]');
     const network = () => {
       offline.hidden = navigator.onLine;

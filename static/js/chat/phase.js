@@ -1,9 +1,9 @@
-/** What an answer is doing before its first word, with the elapsed seconds after a while. */
+/** The status line of an answer before its first text; shows elapsed seconds after a while. */
 import { find } from '../core/dom.js';
 import { t } from '../core/i18n.js';
 
 const TICK_MS = 1000;
-const PATIENCE_S = 3;
+const SHOW_SECONDS_AFTER = 3;
 const KNOWN = [
   'connecting',
   'reading',
@@ -52,7 +52,7 @@ export class Phase {
   #tick() {
     if (!this.#root.isConnected) return this.hide();
     const seconds = Math.round((performance.now() - this.#began) / 1000);
-    const waited = seconds < PATIENCE_S ? '' : ` ${t('phase.seconds', { seconds })}`;
+    const waited = seconds < SHOW_SECONDS_AFTER ? '' : ` ${t('phase.seconds', { seconds })}`;
     this.#text.textContent = t(`phase.${this.#name}`) + waited;
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Finds the sentences of a passage that an answer quotes, also where line breaks and blanks differ,
- * and divides a passage into running text and tables. Pure.
+ * Finds the sentences of a passage that an answer quotes, ignoring differences in line breaks and
+ * spaces, and splits a passage into text and tables. Pure.
  *
  * @typedef {{text: string, marked: boolean}} Piece
  * @typedef {{kind: 'text', pieces: Piece[]} | {kind: 'table', rows: Piece[][][]}} Block
@@ -16,7 +16,7 @@ const ROW = /^[ \t]*\|.*\|[ \t]*$/;
 const RULE = /^[ \t]*\|[ \t:|-]+\|[ \t]*$/;
 
 /**
- * The sentences that cite `[n]`; rewritten ones are not found in the passage.
+ * The sentences that cite `[n]`. Paraphrased ones do not match the passage and are not marked.
  * @param {string} answer @param {number} n @returns {string[]}
  */
 export function quotesFor(answer, n) {
@@ -91,7 +91,7 @@ function rangeOf(text, quote) {
 }
 
 /**
- * A line may end anywhere in Chinese, and an answer joins it without a blank.
+ * A Chinese line may break anywhere, and the answer joins lines without a space.
  * @param {string} word
  * @returns {string}
  */
@@ -128,7 +128,7 @@ function cut(text, from, to, ranges) {
 }
 
 /**
- * Where the cells of a row stand, without the blanks around them.
+ * The ranges of a row's cells, trimmed.
  * @param {string} line
  * @param {number} from
  * @returns {[number, number][]}

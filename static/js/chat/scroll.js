@@ -12,8 +12,8 @@ export class Follower {
   #top = 0;
 
   /**
-   * @param {HTMLElement} box what scrolls
-   * @param {HTMLElement} content what grows
+   * @param {HTMLElement} box the scroll container
+   * @param {HTMLElement} content the growing content
    * @param {HTMLElement} button jumps to the end
    */
   constructor(box, content, button) {

@@ -2,13 +2,13 @@
  * Code snippets that ask a question from a terminal or a program. Pure.
  *
  * @typedef {{url: string, token: boolean, body: Record<string, unknown>}} Request
- *   token: whether the service wants one, in CHATAPP_TOKEN; body: what POST /chat/stream takes
+ *   token: whether a token is required (CHATAPP_TOKEN); body: of POST /chat/stream
  */
 
-/** Characters without a meaning for shells. */
+/** Characters that need no quoting in a shell. */
 const PLAIN = /^[\w@%+=:,./-]+$/;
 
-/** @param {Request} request @returns {string} for bash, zsh and their like */
+/** @param {Request} request @returns {string} for POSIX shells */
 export function curl({ url, token, body }) {
   return [
     `curl -N ${quoted(url)}`,
@@ -62,7 +62,7 @@ function object(fields, nothing, indent) {
 }
 
 /**
- * JSON's strings and numbers are Python's too.
+ * JSON strings and numbers are valid Python; null, true and false are not.
  * @param {unknown} value
  * @param {string} nothing the word for null
  * @returns {string}

@@ -40,7 +40,7 @@ export function showSources(root, message) {
 }
 
 /**
- * Citations checked by the server, or those in the text of an answer that broke off.
+ * Citations checked by the server, or those in the text of a broken-off answer.
  * @param {Message} message
  */
 function citedBy({ citations, content }) {

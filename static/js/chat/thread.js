@@ -18,7 +18,7 @@ import { delegate, find, findAs, isComposing } from '../core/dom.js';
 import { count, t } from '../core/i18n.js';
 import { createEngine } from '../markdown/engine.js';
 import { copyWithFeedback } from '../ui/copy-button.js';
-import { alarm, announce } from '../ui/announce.js';
+import { announceAssertively, announce } from '../ui/announce.js';
 import { AnswerView } from './answer.js';
 import { QuestionView } from './question.js';
 import { mountSources } from './sources.js';
@@ -82,7 +82,7 @@ export class Thread {
   /** @param {Message} message @param {import('../net/run.js').Gap} gap */
   gap(message, gap) {
     this.#answer(message)?.gap(gap);
-    if (gap === 'long') alarm(t('answer.lost'));
+    if (gap === 'long') announceAssertively(t('answer.lost'));
   }
 
   /**
@@ -92,13 +92,13 @@ export class Thread {
    */
   stopping(message, state) {
     this.#answer(message)?.stopping(state);
-    if (state === 'unreached') alarm(t('phase.unreached'));
+    if (state === 'unreached') announceAssertively(t('phase.unreached'));
   }
 
   /** @param {Message} message */
   finish(message) {
     this.#answer(message)?.finish();
-    if (message.error) alarm(message.error.message);
+    if (message.error) announceAssertively(message.error.message);
     else {
       announce(
         message.status === 'stopped'

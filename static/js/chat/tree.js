@@ -20,7 +20,7 @@ export function isEmptyAnswer(message) {
   );
 }
 
-/** @param {Message} message @returns {boolean} being written, as far as this page knows */
+/** @param {Message} message @returns {boolean} running, as far as this page knows */
 export const isLive = (message) =>
   message.role === 'assistant' && (message.status === 'queued' || message.status === 'running');
 
@@ -113,7 +113,7 @@ export class MessageTree {
    * Move the unsent part of the path to `leaf` below another leaf.
    * @param {string|null} leaf
    * @param {string} other
-   * @returns {string} where the path ends then
+   * @returns {string} the new end of the path
    */
   moveUnsent(leaf, other) {
     const unsent = this.path(leaf).find((message) => message.status === 'unsent');
@@ -124,7 +124,7 @@ export class MessageTree {
 
   /**
    * @param {string|null} id
-   * @returns {string|null} the nearest message at or above it that the server knows
+   * @returns {string|null} the nearest message at or above it that is stored on the server
    */
   stored(id) {
     const message = this.get(id);
@@ -132,13 +132,13 @@ export class MessageTree {
   }
 
   /**
-   * @returns {boolean} whether an answer of any branch is being written, as far as this page knows
+   * @returns {boolean} whether an answer in any branch is running, as far as this page knows
    */
   hasLive() {
     return [...this.#messages.values()].some(isLive);
   }
 
-  /** @returns {string|null} the newest message that the server knows */
+  /** @returns {string|null} the newest message that is stored on the server */
   newest() {
     return [...this.#messages.values()].findLast((message) => !isLocal(message))?.id ?? null;
   }
@@ -159,7 +159,7 @@ export class MessageTree {
   /**
    * @param {Message} message
    * @param {number} step
-   * @returns {Message|null} the leaf of the alternative `step` places away
+   * @returns {Message|null} the leaf of the alternative at an offset of `step`
    */
   leafBeside(message, step) {
     const siblings = this.siblings(message);

@@ -1,5 +1,5 @@
 /** The configuration that the server embeds in the page. */
-import { setWords } from './i18n.js';
+import { setMessages } from './i18n.js';
 
 /**
  * Read the page's data block and set its texts.
@@ -8,6 +8,6 @@ import { setWords } from './i18n.js';
 export function readConfig() {
   const block = document.getElementById('app-config');
   const config = JSON.parse(block?.textContent ?? '{}');
-  setWords(config.messages ?? {}, config.language ?? 'en');
+  setMessages(config.messages ?? {}, config.language ?? 'en');
   return { limits: config.limits ?? {} };
 }

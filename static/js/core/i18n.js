@@ -4,14 +4,14 @@
  */
 
 /** @type {Readonly<Record<string, string>>} */
-let words = {};
+let texts = {};
 let language = 'en';
 /** @type {Intl.PluralRules} */
 let plural = new Intl.PluralRules('en');
 
 /** @param {Readonly<Record<string, string>>} messages @param {string} code */
-export function setWords(messages, code) {
-  words = messages;
+export function setMessages(messages, code) {
+  texts = messages;
   language = code;
   plural = new Intl.PluralRules(code);
 }
@@ -24,8 +24,8 @@ export const currentLanguage = () => language;
  * @param {string} key @param {Record<string, string|number>} [params] @returns {string}
  */
 export function t(key, params = {}) {
-  return (words[key] ?? key).replace(/\{(\w+)\}/g, (hole, name) =>
-    name in params ? String(params[name]) : hole,
+  return (texts[key] ?? key).replace(/\{(\w+)\}/g, (placeholder, name) =>
+    name in params ? String(params[name]) : placeholder,
   );
 }
 

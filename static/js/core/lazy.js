@@ -37,7 +37,7 @@ export function loadStyle(name) {
   });
 }
 
-/** @param {() => Promise<unknown>} work may fail: it runs again where it is needed */
+/** @param {() => Promise<unknown>} work may fail; it is run again on demand */
 export function whenIdle(work) {
   const run = () => void work().catch(() => {});
   if ('requestIdleCallback' in window) requestIdleCallback(run);

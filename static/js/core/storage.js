@@ -1,12 +1,12 @@
 /**
- * Local storage. Never throws: where storage is blocked or full, nothing is kept.
+ * Local storage. Never throws: where storage is blocked or full, nothing is stored.
  */
 const PREFIX = 'chatapp.';
 const DRAFTS_KEPT = 50;
 let closed = false;
 
 /** @param {string} key @returns {any} */
-export function recall(key) {
+export function readStored(key) {
   try {
     return JSON.parse(localStorage.getItem(PREFIX + key) ?? 'null');
   } catch {
@@ -15,7 +15,7 @@ export function recall(key) {
 }
 
 /** @param {string} key @param {unknown} value null removes it */
-export function remember(key, value) {
+export function store(key, value) {
   if (closed) return;
   try {
     if (value === null) localStorage.removeItem(PREFIX + key);
@@ -25,8 +25,8 @@ export function remember(key, value) {
   }
 }
 
-/** Remove everything and store nothing more: the page is about to be left. */
-export function forgetAll() {
+/** Remove everything and ignore later writes: the page is about to be left. */
+export function clearStorage() {
   closed = true;
   try {
     for (const key of Object.keys(localStorage).filter((name) => name.startsWith(PREFIX))) {
@@ -38,16 +38,16 @@ export function forgetAll() {
 }
 
 /** Leave a message for the next page in this tab. @param {string} text */
-export function leaveMessage(text) {
+export function setFlashMessage(text) {
   try {
     sessionStorage.setItem(`${PREFIX}said`, text);
   } catch {
-    // The message is only a courtesy.
+    // A lost message is harmless.
   }
 }
 
 /** @returns {string} the message left by the previous page; only the first call returns it */
-export function takeMessage() {
+export function takeFlashMessage() {
   try {
     const text = sessionStorage.getItem(`${PREFIX}said`) ?? '';
     sessionStorage.removeItem(`${PREFIX}said`);
@@ -74,15 +74,15 @@ export function setCookie(name, value) {
 export const drafts = {
   /** @param {string} chat @returns {Draft} */
   read(chat) {
-    const found = (recall('drafts') ?? {})[chat];
+    const found = (readStored('drafts') ?? {})[chat];
     return { text: String(found?.text ?? ''), id: found?.id ?? null };
   },
 
   /** @param {string} chat @param {Draft} draft empty text removes it */
   write(chat, draft) {
-    const all = recall('drafts') ?? {};
+    const all = readStored('drafts') ?? {};
     delete all[chat];
     if (draft.text) all[chat] = draft;
-    remember('drafts', Object.fromEntries(Object.entries(all).slice(-DRAFTS_KEPT)));
+    store('drafts', Object.fromEntries(Object.entries(all).slice(-DRAFTS_KEPT)));
   },
 };

@@ -23,7 +23,7 @@ export class Value {
 
   /**
    * @param {(now: T) => void} listener called now and after every change
-   * @returns {() => void} what undoes it
+   * @returns {() => void} unsubscribes
    */
   subscribe(listener) {
     this.#listeners.add(listener);

@@ -1,4 +1,4 @@
-/** The name of a knowledge base made from dropped files. Pure. */
+/** Derives the name of a new knowledge base from its files. Pure. */
 
 const WIDTH = 48; // Latin letters; a Chinese character counts two
 /** Characters that take the space of two Latin ones: East Asian scripts and full-width forms. */
@@ -37,7 +37,7 @@ function cut(text) {
   return kept;
 }
 
-/** Drop a word that was cut through, if that leaves most of the name. @param {string} text */
+/** Drop a truncated last word, if that leaves most of the name. @param {string} text */
 function atWord(text) {
   const space = text.lastIndexOf(' ');
   return (space > text.length / 2 ? text.slice(0, space) : text).replace(/[\s\-–—,.(]+$/, '');

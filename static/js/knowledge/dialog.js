@@ -1,6 +1,6 @@
 /**
- * The knowledge dialog: bases on one side; on the other one of them, with its files, one file, or a
- * search in it. On a narrow screen one side is seen at a time. Read when it is first opened.
+ * The knowledge dialog: the list of bases, and beside it one base with its files, one file, or a
+ * search. A narrow screen shows one side at a time. Loaded at first use.
  */
 import { delegate, find } from '../core/dom.js';
 import { count, t } from '../core/i18n.js';
@@ -42,7 +42,7 @@ export class KnowledgeDialog {
   /**
    * @param {{api: import('../net/api.js').Api, library: import('../chat/library.js').Library,
    *   queue: import('./upload-queue.js').UploadQueue, pick: (base: string,
-   *   folder: boolean) => void}} deps `pick` lets the reader choose files, or a folder, for a base
+   *   folder: boolean) => void}} deps `pick` opens the file or folder chooser for a base
    */
   constructor({ api, library, queue, pick }) {
     const root = this.#root;
@@ -143,7 +143,7 @@ export class KnowledgeDialog {
     root.addEventListener('cancel', (event) => this.#up(event));
   }
 
-  /** On a phone the way back goes one level up before it closes. @param {Event} event */
+  /** On a phone, Back goes one level up before it closes the dialog. @param {Event} event */
   #up(event) {
     if (event.target !== this.#root || find(this.#root, '[data-bases]').checkVisibility()) return;
     event.preventDefault();
@@ -228,7 +228,7 @@ export class KnowledgeDialog {
     showVectors(find(this.#root, '[data-vectors]'), form ? { ...base, vectors: null } : base);
   }
 
-  /** Look now, and again while the server is at work. */
+  /** Poll now, then while the server is processing files. */
   #soon() {
     this.#pace = POLL_MS;
     clearTimeout(this.#timer);

@@ -19,19 +19,19 @@ const STYLES = ['knowledge', 'knowledge-files', 'knowledge-search'];
  */
 /**
  * @typedef {{unsent: (base: string) => number, tidy: () => void,
- *   subscribe: (listener: () => void) => void}} OnTheWay files that are being added
+ *   subscribe: (listener: () => void) => void}} PendingUploads the uploads in progress
  */
 
 /**
  * @param {{api: import('../net/api.js').Api, library: import('../chat/library.js').Library,
  *   limit: number|null}} deps
- * @returns {{files: OnTheWay, open: Open}}
+ * @returns {{files: PendingUploads, open: Open}}
  */
 export function mountKnowledge({ api, library, limit }) {
   /** @type {Intake|null} */ let intake = null;
   /** @type {KnowledgeDialog|null} */ let dialog = null;
   /** @type {(() => void)[]} */ const listeners = [];
-  const takeIn = once(async () => {
+  const loadIntake = once(async () => {
     const { mountIntake } = await import('./intake.js');
     intake = mountIntake(find(document, '[data-uploads]'), { api, library, limit, open });
     for (const listener of listeners) intake.queue.subscribe(listener);
@@ -40,7 +40,7 @@ export function mountKnowledge({ api, library, limit }) {
   const load = once(async () => {
     const [{ KnowledgeDialog: Dialog }, { queue }] = await Promise.all([
       import('./dialog.js'),
-      takeIn(),
+      loadIntake(),
       ...STYLES.map(loadStyle),
     ]);
     dialog = new Dialog({ api, library, queue, pick });
@@ -51,7 +51,7 @@ export function mountKnowledge({ api, library, limit }) {
     void load().then((shown) => shown.open(base, file, at), unreachable);
   const pick = mountPicker(
     (files, base) =>
-      void takeIn().then(
+      void loadIntake().then(
         (into) => (base ? into.addTo(base, files) : into.addToChat(files)),
         unreachable,
       ),
@@ -60,10 +60,10 @@ export function mountKnowledge({ api, library, limit }) {
   delegate(document, 'click', '[data-open-knowledge]', () => open());
   delegate(document, 'pointerover', '[data-open-knowledge]', () => void load().catch(() => {}));
   const add = (/** @type {Found[]} */ files, /** @type {string|null} */ base) =>
-    void takeIn().then((into) => take(into, dialog, files, base), unreachable);
+    void loadIntake().then((into) => addDropped(into, dialog, files, base), unreachable);
   mountDrop({ add, words: (base) => dropWords(library, base) });
   mountPaste((files) => add(files, null));
-  whenIdle(takeIn);
+  whenIdle(loadIntake);
   return {
     open,
     files: {
@@ -76,13 +76,13 @@ export function mountKnowledge({ api, library, limit }) {
 }
 
 /**
- * Files that were dropped or pasted.
+ * Add dropped or pasted files to the base under them, the base shown, or the chat.
  * @param {Intake} intake
  * @param {KnowledgeDialog|null} dialog
  * @param {Found[]} files
- * @param {string|null} base that they were dropped on
+ * @param {string|null} base the base they were dropped on
  */
-async function take(intake, dialog, files, base) {
+async function addDropped(intake, dialog, files, base) {
   const target = base ?? dialog?.shown ?? null;
   if (target) {
     intake.addTo(target, files);
@@ -99,7 +99,7 @@ const unreachable = () => toastError(new Error(t('net.unreachable')));
 
 /**
  * @param {import('../chat/library.js').Library} library
- * @param {string|null} base what the files are above
+ * @param {string|null} base the base under the pointer
  */
 function dropWords(library, base) {
   const target = library.base(base ?? library.choice.get().base);
@@ -109,7 +109,7 @@ function dropWords(library, base) {
 }
 
 /**
- * The browser's own choosing of files.
+ * Wire the browser's file and folder choosers.
  * @param {(files: Found[], base: string|null) => void} add
  * @returns {(base: string|null, folder: boolean) => void}
  */

@@ -5,17 +5,17 @@ import { find } from '../core/dom.js';
 import { toastError } from '../ui/toast.js';
 
 /**
- * @typedef {{file: File, path: string}} Found a file, and where it lay in a dropped folder; empty
- *   when it lay in none
+ * @typedef {{file: File, path: string}} Found a file and its path in a dropped folder, empty
+ *   without one
  * @typedef {{isFile: boolean, isDirectory: boolean, name: string, fullPath: string,
  *   file?: (done: (file: File) => void, failed: (error: unknown) => void) => void,
  *   createReader?: () => {readEntries: (done: (entries: Entry[]) => void,
  *   failed: (error: unknown) => void) => void}}} Entry
  */
 
-/** Files that systems and editors leave in folders. */
+/** Hidden and system files, which are skipped in folders. */
 const CLUTTER = /^(\..*|~\$.*|thumbs\.db|desktop\.ini|__macosx|node_modules)$/i;
-/** The limit of one drop; a whole disk is a mistake. */
+/** The limit of one drop; more is likely a mistake. */
 export const MOST_FILES = 5000;
 
 /**
@@ -61,7 +61,7 @@ const baseOf = (element) => element?.dataset.dropBase || null;
 const carriesFiles = (event) => event.dataTransfer?.types.includes('Files') ?? false;
 
 /**
- * Read what was dropped: the list is only there until the event is over.
+ * Read the dropped items; their list is only valid during the event.
  * @param {DataTransfer|null} data
  * @returns {Promise<Found[]>}
  */
@@ -138,7 +138,7 @@ export function chosen(files) {
 }
 
 /**
- * Accept pasted files; text that is pasted with a picture of itself stays text.
+ * Accept pasted files, except an image that accompanies pasted text.
  * @param {(files: Found[]) => void} add
  */
 export function mountPaste(add) {

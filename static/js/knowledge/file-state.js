@@ -5,7 +5,7 @@ import { isFound } from './upload-job.js';
 
 /**
  * @typedef {{text: string, percent: number|null, bad: boolean}} State percent is null where there
- *   is nothing to wait for or nobody knows
+ *   is no progress or it is unknown
  */
 
 const STATES = ['queued', 'parsing', 'indexing', 'embedding', 'ready', 'failed'];

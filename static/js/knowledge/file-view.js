@@ -51,8 +51,8 @@ export class FileView {
   /**
    * @param {Base} base
    * @param {string} id
-   * @param {{at?: Source, from: (() => void)|null}} options at: the passage to go to; from: the way
-   *   back
+   * @param {{at?: Source, from: (() => void)|null}} options at: the passage to go to; from: where
+   *   Back leads
    */
   enter(base, id, { at, from }) {
     this.#visit += 1;
@@ -164,7 +164,7 @@ export class FileView {
   }
 }
 
-/** @param {Chunk} chunk @param {Source|null} at what was searched for stands in it */
+/** @param {Chunk} chunk @param {Source|null} at the search hit in this chunk */
 function chunkRow(chunk, at) {
   const row = fill(clone('chunk'), { n: String(chunk.ordinal + 1), place: place(chunk) });
   row.toggleAttribute('data-found', at !== null);

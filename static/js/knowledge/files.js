@@ -1,6 +1,5 @@
 /**
- * The files of one base: page by page, filtered, retried, deleted; the rows stay while their states
- * change.
+ * The file list of one base: paging, filter, retry, delete. Rows are kept while states change.
  */
 import { clone, delegate, fill, find, findAs, showText } from '../core/dom.js';
 import { count, currentLanguage, t } from '../core/i18n.js';
@@ -35,7 +34,7 @@ export class Files {
   /**
    * @param {HTMLElement} root
    * @param {{api: import('../net/api.js').Api, open: (id: string) => void, changed: () => void}}
-   *   deps changed: look at the server again
+   *   deps changed: called when the base must be loaded again
    */
   constructor(root, { api, open, changed }) {
     this.#root = root;

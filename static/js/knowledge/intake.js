@@ -1,15 +1,15 @@
 /**
- * Adds files to knowledge bases. Files of a chat go into the chosen base; where that cannot take
- * files, a new base is created, named after the first file, and chosen.
+ * Adds files to knowledge bases. Files of a chat go into the chosen base; where that is
+ * read-only or none is chosen, a new base named after the first file is created and chosen.
  */
 import { size } from '../core/format.js';
 import { count, t } from '../core/i18n.js';
-import { stayWhile } from '../net/api.js';
+import { blockSignInRedirect } from '../net/api.js';
 import { toast, toastError } from '../ui/toast.js';
 import { MOST_FILES } from './drop.js';
 import { baseName } from './base-name.js';
 import { UploadQueue } from './upload-queue.js';
-import { upload } from './send-file.js';
+import { upload } from './upload-request.js';
 import { UploadList } from './upload-list.js';
 
 /** @typedef {import('./drop.js').Found} Found */
@@ -19,7 +19,7 @@ const PICTURE = /^image\//;
 const PICTURE_NAME = /\.(png|jpe?g|gif|webp|bmp|tiff?|heic|heif|avif|ico)$/i;
 
 /**
- * @param {HTMLElement} host shows all files on their way
+ * @param {HTMLElement} host shows all uploads
  * @param {{api: import('../net/api.js').Api, library: import('../chat/library.js').Library,
  *   limit: number|null, open: (base: string, file: string) => void}} deps open shows a file in its
  *   base
@@ -49,16 +49,16 @@ export class Intake {
       wait,
       visible,
       reportError: toastError,
-      basesChanged: rarely(() => void library.loadBases().catch(() => {}), MOVED_MS),
+      basesChanged: throttle(() => void library.loadBases().catch(() => {}), MOVED_MS),
     });
     guardLeaving(this.queue);
-    stayWhile(() => this.queue.keeps);
+    blockSignInRedirect(() => this.queue.hasUnsavedFiles);
     window.addEventListener('online', () => this.queue.nudge());
   }
 
   /** Add files to the base of this chat. @param {Found[]} files */
   async addToChat(files) {
-    const taken = some(files);
+    const taken = limitFiles(files);
     if (!taken.length) return;
     try {
       this.queue.add(await this.#baseOfChat(taken), taken);
@@ -69,7 +69,7 @@ export class Intake {
 
   /** @param {string} base @param {Found[]} files */
   addTo(base, files) {
-    this.queue.add(base, some(files));
+    this.queue.add(base, limitFiles(files));
   }
 
   /**
@@ -78,7 +78,7 @@ export class Intake {
    * @returns {Promise<string|null>}
    */
   async addToNew(files) {
-    const taken = some(files);
+    const taken = limitFiles(files);
     if (!taken.length) return null;
     const made = await this.#make(taken);
     this.queue.add(made.id, taken);
@@ -114,7 +114,7 @@ export class Intake {
 }
 
 /** @param {Found[]} files @returns {Found[]} */
-function some(files) {
+function limitFiles(files) {
   if (!files.length) toast(t('documents.none'), { stays: true });
   if (files.length > MOST_FILES) toast(count('documents.many', MOST_FILES), { stays: true });
   return files.slice(0, MOST_FILES);
@@ -137,15 +137,15 @@ function refusal(file, limit) {
 }
 
 /**
- * Ask before the page is left with files that only it has; otherwise stay out of the way of the
- * browser's cache of pages.
+ * Ask before leaving while files are unsent. The listener is removed afterwards, since it would
+ * disable the back/forward cache.
  * @param {UploadQueue} queue
  */
 function guardLeaving(queue) {
   let guarding = false;
   const ask = (/** @type {BeforeUnloadEvent} */ event) => event.preventDefault();
   queue.subscribe(() => {
-    const needed = queue.keeps;
+    const needed = queue.hasUnsavedFiles;
     if (needed === guarding) return;
     guarding = needed;
     if (needed) window.addEventListener('beforeunload', ask);
@@ -177,12 +177,12 @@ function visible() {
 }
 
 /**
- * Call at once, and then at most every `ms`, the last time not lost.
+ * Call immediately, then at most once every `ms`; the last call is not dropped.
  * @param {() => void} call
  * @param {number} ms
  * @returns {() => void}
  */
-function rarely(call, ms) {
+function throttle(call, ms) {
   let timer = 0;
   let again = false;
   const over = () => {

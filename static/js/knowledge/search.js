@@ -102,7 +102,7 @@ export class Search {
 /**
  * @param {Source} passage
  * @param {number} best the highest score
- * @param {boolean} meaning whether any was found by its meaning
+ * @param {boolean} meaning whether any was found by vectors
  */
 function foundRow(passage, best, meaning) {
   const { n, name, score = 0, by } = passage;
@@ -135,7 +135,7 @@ function foundRow(passage, best, meaning) {
 
 /**
  * @param {HTMLElement} element
- * @param {number|null|undefined} share null: not found so; undefined: nobody says
+ * @param {number|null|undefined} share null: not found by it; undefined: unknown
  * @param {(share: string) => string} words @param {string} otherwise
  */
 function showBy(element, share, words, otherwise) {

@@ -10,7 +10,7 @@
  * @property {number} size
  * @property {File|null} file null once the server has it
  * @property {string} status
- * @property {number} percent of sending; 100 when the last byte has left
+ * @property {number} percent of sending; 100 when the last byte is sent
  * @property {StoredFile|null} stored
  * @property {boolean} duplicate the base had it already
  * @property {import('../types.js').Problem|null} problem why it failed, or why its vectors wait
@@ -31,15 +31,14 @@ export const isUnsent = ({ status }) => status === 'waiting' || status === 'send
 export const isStoredOpen = ({ stored, status, problem }) =>
   stored !== null && SERVERS.includes(status) && !(status === 'embedding' && problem);
 
-/** It can be searched, by its words at least. @param {Job} job */
+/** It can be searched, by keyword at least. @param {Job} job */
 export const isFound = ({ status }) => status === 'ready' || status === 'embedding';
 
 /** Nothing is left to wait for. @param {Job} job */
 export const isEnded = (job) => isFound(job) || job.status === 'failed';
 
 /**
- * Whether trying again makes sense: not for what was refused before it was sent, but for vectors
- * that wait.
+ * Whether retrying makes sense: for failed files that were sent or can be, and for waiting vectors.
  * @param {Job} job
  */
 export const isRetryable = ({ status, stored, file, problem }) =>

@@ -24,7 +24,7 @@ export class UploadList {
   #rows;
   #frame = 0;
   #folded = false;
-  #said = '';
+  #announced = '';
 
   /**
    * @param {HTMLElement} host
@@ -62,7 +62,7 @@ export class UploadList {
     );
     this.#drawHead(all);
     this.#drawHeld();
-    this.#say(jobs, all);
+    this.#announceEnd(jobs, all);
   }
 
   #jobs() {
@@ -104,10 +104,10 @@ export class UploadList {
    * @param {Job[]} jobs
    * @param {ReturnType<typeof counts>} all
    */
-  #say(jobs, all) {
+  #announceEnd(jobs, all) {
     const text = jobs.length && !all.open ? summary(all) : '';
-    if (text && text !== this.#said) announce(text);
-    this.#said = text;
+    if (text && text !== this.#announced) announce(text);
+    this.#announced = text;
   }
 
   #listen() {
@@ -125,7 +125,7 @@ export class UploadList {
     const on = (/** @type {string} */ hook, /** @type {() => unknown} */ run) =>
       find(root, hook).addEventListener('click', run);
     on('[data-uploads-retry]', () => this.#queue.retryAll(this.#jobs()));
-    on('[data-held-go]', () => this.#goOn());
+    on('[data-held-go]', () => this.#resume());
     on('[data-uploads-close]', () => this.#close());
     on('[data-uploads-fold]', () => {
       this.#folded = !this.#folded;
@@ -134,7 +134,7 @@ export class UploadList {
   }
 
   /** Resume, and retry uploads that failed for the same reason. */
-  #goOn() {
+  #resume() {
     const code = this.#queue.held?.code;
     for (const job of this.#jobs()) if (job.problem?.code === code) void this.#queue.retry(job);
     this.#queue.resume();

@@ -19,7 +19,7 @@ const LIST_MOST = 1000;
 /** Files missing from the list are requested one by one, at most this many a round. */
 const SINGLES = 5;
 
-export class Watch {
+export class UploadPoll {
   #deps;
   #queue;
   #pace = PACE_MS;
@@ -35,7 +35,7 @@ export class Watch {
   }
 
   /** There is a new file to poll. */
-  begin() {
+  start() {
     this.#pace = PACE_MS;
     if (!this.#going) void this.#go();
   }
@@ -71,7 +71,7 @@ export class Watch {
       const unlisted = mine.filter((job) => !this.#takeListed(job, listed));
       for (const job of unlisted.slice(0, SINGLES)) await this.#lookAtOne(job);
     } catch (error) {
-      // The base is gone with all its files; anything else may pass.
+      // 404: the base was deleted. Other errors may be temporary.
       if (statusOf(error) === 404) mine.forEach(this.#queue.drop);
     }
   }

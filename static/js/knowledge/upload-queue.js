@@ -1,6 +1,6 @@
 /**
  * The upload queue: sends files a few at a time, then polls them until they can be searched.
- * Decides what happens on every kind of error, so that nothing is lost. Does not use the DOM;
+ * Handles every kind of error without losing a file. Does not use the DOM;
  * network and clock are passed in.
  *
  *   waiting → sending → (queued → parsing → indexing → embedding → ready) | failed
@@ -8,7 +8,7 @@
  * The states in parentheses are the server's.
  *
  * An error that would hit every file (no connection, signed out, disk full) holds the whole queue.
- * A temporary one ends by itself, the others need the user.
+ * The queue resumes automatically after a temporary error; other errors need the user.
  *
  * @typedef {import('../types.js').StoredFile} StoredFile
  * @typedef {import('../types.js').Problem} Problem
@@ -23,12 +23,12 @@
  * @property {(file: File) => Problem|null} refuse the reason not to send a file, or null
  * @property {(ms: number, signal: AbortSignal) => Promise<void>} wait
  * @property {() => Promise<void>} visible resolves when the page is visible
- * @property {() => void} basesChanged a file has arrived, is gone, or can be searched now
+ * @property {() => void} basesChanged a file was stored, deleted, or became searchable
  * @property {(error: ApiError) => void} reportError
  */
 import { address, isEnded, isFound, isRetryable, isUnsent, take } from './upload-job.js';
-import { reaction } from './upload-faults.js';
-import { Watch } from './upload-poll.js';
+import { reaction } from './upload-errors.js';
+import { UploadPoll } from './upload-poll.js';
 
 const AT_ONCE = 3;
 const PROBE_MS = 1_000;
@@ -41,13 +41,13 @@ export class UploadQueue {
   /** @type {Set<() => void>} */ #listeners = new Set();
   #sending = 0;
   #number = 0;
-  #watch;
+  #poll;
   #probe = new AbortController();
 
   /** @param {Deps} deps */
   constructor(deps) {
     this.#deps = deps;
-    this.#watch = new Watch(deps, {
+    this.#poll = new UploadPoll(deps, {
       jobs: () => this.#jobs,
       drop: (job) => this.#drop(job),
       changed: () => this.#changed(),
@@ -63,7 +63,7 @@ export class UploadQueue {
     return this.#held;
   }
 
-  /** How many files are on their way to a base, or to all. @param {string} [base] */
+  /** The number of unsent files of a base, or of all. @param {string} [base] */
   unsent(base) {
     return this.#jobs.filter((job) => isUnsent(job) && (!base || job.base === base)).length;
   }
@@ -71,11 +71,11 @@ export class UploadQueue {
   /**
    * Whether leaving the page would lose files that are not sent yet.
    */
-  get keeps() {
+  get hasUnsavedFiles() {
     return this.#jobs.some((job) => isUnsent(job) || (this.#held !== null && job.file !== null));
   }
 
-  /** @param {() => void} listener called after every change @returns {() => void} what undoes it */
+  /** @param {() => void} listener called after every change @returns {() => void} unsubscribes */
   subscribe(listener) {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -126,7 +126,7 @@ export class UploadQueue {
       this.#deps.reportError(/** @type {ApiError} */ (error));
     }
     this.#changed();
-    this.#watch.begin();
+    this.#poll.start();
   }
 
   /** @param {readonly Job[]} [jobs] of these, all that can be tried again */
@@ -143,7 +143,7 @@ export class UploadQueue {
   async cancel(job) {
     if (job.stored && !isEnded(job) && !job.duplicate) return this.#delete(job, job.stored);
     if (job.status === 'sending' && job.percent >= 100) {
-      job.leaving = true; // it may be stored by now: deleted when the answer says so
+      job.leaving = true; // it may be stored already; then it is deleted after the response
       return this.#changed();
     }
     this.#drop(job);
@@ -207,7 +207,7 @@ export class UploadQueue {
       if (job.leaving && !job.duplicate) await this.#delete(job, stored);
       else if (job.leaving) this.#drop(job);
       this.#deps.basesChanged();
-      this.#watch.begin();
+      this.#poll.start();
     } catch (error) {
       this.#failed(job, /** @type {ApiError} */ (error));
     }

@@ -1,4 +1,4 @@
-/** Shows whether a base can be searched by words only or by meaning too. */
+/** Shows whether a base has keyword search only or semantic search too. */
 import { find, findAs, showText } from '../core/dom.js';
 import { currentLanguage, t } from '../core/i18n.js';
 
@@ -8,7 +8,7 @@ const STATES = ['off', 'ready', 'building', 'mismatch'];
 
 /**
  * @param {HTMLElement} root
- * @param {Base} base whose `vectors` may be missing: then nothing is said
+ * @param {Base} base hidden where `vectors` is missing
  */
 export function showVectors(root, base) {
   const { vectors } = base;
@@ -23,7 +23,7 @@ export function showVectors(root, base) {
     done: number(done),
     total: number(total),
   };
-  // Off although there is an embedder: this base's turn has not come yet.
+  // Off although there is an embedder: the base has not been embedded yet.
   const silent = state === 'ready' || (state === 'off' && Boolean(current));
   find(root, '[data-vectors-text]').textContent = t(`knowledge.vectors.${state}`, names);
   showText(

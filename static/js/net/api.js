@@ -51,14 +51,14 @@ export function goToSignIn() {
 }
 
 /** Whether leaving this page would lose data. */
-let keepsSomething = () => false;
+let hasUnsavedData = () => false;
 
 /**
  * Handle a lost login.
  * @returns {boolean} whether the page is being left for the sign-in page
  */
 export function signedOut() {
-  if (keepsSomething()) return false;
+  if (hasUnsavedData()) return false;
   goToSignIn();
   return true;
 }
@@ -67,19 +67,19 @@ export function signedOut() {
  * Do not leave for the sign-in page while `check` returns true.
  * @param {() => boolean} check
  */
-export function stayWhile(check) {
-  keepsSomething = check;
+export function blockSignInRedirect(check) {
+  hasUnsavedData = check;
 }
 
 /**
  * @param {string} method
  * @param {string} path
  * @param {unknown} [body]
- * @param {{signal?: AbortSignal, keepalive?: boolean, stay?: boolean}} [options] stay: a background
- *   request, which must not leave the page
+ * @param {{signal?: AbortSignal, keepalive?: boolean, background?: boolean}} [options]
+ *   background: after a 401 do not go to the sign-in page
  * @returns {Promise<any>} the parsed body, null when there is none
  */
-async function call(method, path, body, { stay = false, ...options } = {}) {
+async function call(method, path, body, { background = false, ...options } = {}) {
   const init =
     body === undefined
       ? {}
@@ -89,7 +89,7 @@ async function call(method, path, body, { stay = false, ...options } = {}) {
     throw new ApiError('offline', t('net.unreachable'));
   });
   if (!response.ok) {
-    if (response.status === 401 && !SECRETS.includes(path) && !stay) signedOut();
+    if (response.status === 401 && !SECRETS.includes(path) && !background) signedOut();
     throw await refusal(response);
   }
   const text = await response.text();
@@ -97,7 +97,7 @@ async function call(method, path, body, { stay = false, ...options } = {}) {
 }
 
 export const api = {
-  /** @param {string} path @param {{signal?: AbortSignal, stay?: boolean}} [options] */
+  /** @param {string} path @param {{signal?: AbortSignal, background?: boolean}} [options] */
   get: (path, options) => call('GET', path, undefined, options),
   /** @param {string} path @param {unknown} body */
   post: (path, body = {}) => call('POST', path, body),

@@ -1,7 +1,7 @@
 /**
- * Reads one answer: sends the question or attaches to an answer, reads the stream and reconnects
- * when the connection drops. A dropped connection does not stop the answer; reading resumes from
- * the last position (`Last-Event-ID`).
+ * Reads the stream of one answer: sends the question or attaches to an answer, and reconnects when
+ * the connection drops. A dropped connection does not stop the answer; reading resumes from the
+ * last position (`Last-Event-ID`). `sse.js` decodes the bytes, `events.js` parses the events.
  *
  *   idle → connecting → streaming ⇄ reconnecting
  *        → done | stopped | failed | refused | unsent | closed
@@ -28,16 +28,16 @@ import { refusal } from './api.js';
 import { DeliveryTiming } from './buffering.js';
 import { readEvent, UnreadableEvent } from './events.js';
 import { SseDecoder } from './sse.js';
-import { StopOrder } from './stop.js';
+import { StopRequest } from './stop.js';
 
 const PATH = '/chat/stream';
-/** Three missed pings; the server sends one every 10 s. */
+/** The connection counts as lost: three missed pings, which the server sends every 10 s. */
 const SILENCE_MS = 30_000;
 /** After this much silence a page that becomes visible reconnects. */
 const DOUBT_MS = 12_000;
 const BACKOFF_MS = 500;
 const BACKOFF_MAX_MS = 10_000;
-/** After this the page tells the user what to check. */
+/** A gap longer than this is reported to the user. */
 const LONG_MS = 20_000;
 /** Retries of a question whose answer has no id yet. */
 const TRIES = 7;
@@ -94,8 +94,8 @@ export class Run {
   #stopping = false;
   #stop;
   #tries = 0;
-  #heard = 0;
-  /** The server's Retry-After, in ms. */ #told = 0;
+  #receivedAt = 0;
+  /** The server's Retry-After, in ms. */ #retryAfterMs = 0;
   #attempt = new AbortController();
   #pause = new AbortController();
   #unwatchGap = () => {};
@@ -107,9 +107,9 @@ export class Run {
     this.#target = target;
     this.#sink = sink;
     this.#deps = { ...REAL, ...deps };
-    this.#stop = new StopOrder(this.#deps, {
-      wanted: () => this.live,
-      told: (state) => sink.stop(state),
+    this.#stop = new StopRequest(this.#deps, {
+      isLive: () => this.live,
+      report: (state) => sink.stop(state),
     });
     if ('attach' in target) this.#messageId = target.attach;
   }
@@ -166,31 +166,31 @@ export class Run {
   nudge(why = 'seen') {
     if (!this.live) return;
     this.#delivery = null;
-    if (why === 'asked' || !this.#told) {
+    if (why === 'asked' || !this.#retryAfterMs) {
       this.#tries = 0;
       this.#pause.abort();
     }
     if (!this.#messageId || this.#state === 'idle') return;
-    if (why !== 'seen' || this.#deps.now() - this.#heard > DOUBT_MS) this.#attempt.abort();
+    if (why !== 'seen' || this.#deps.now() - this.#receivedAt > DOUBT_MS) this.#attempt.abort();
   }
 
   async #connect() {
-    this.#told = 0;
+    this.#retryAfterMs = 0;
     this.#attempt = new AbortController();
     const { signal } = this.#attempt;
     let unwatch = () => {};
-    const heard = () => {
-      this.#heard = this.#deps.now();
+    const received = () => {
+      this.#receivedAt = this.#deps.now();
       unwatch();
       unwatch = this.#deps.watch(SILENCE_MS, () => this.#attempt.abort());
     };
-    heard();
+    received();
     let reached = false;
     try {
       const response = await this.#deps.fetch(...this.#request(signal));
       reached = true;
       if (!response.ok || !response.body || !isStream(response)) await this.#refused(response);
-      else await this.#read(response.body.getReader(), heard);
+      else await this.#read(response.body.getReader(), received);
     } catch (error) {
       this.#dropped(error, reached);
     } finally {
@@ -212,13 +212,13 @@ export class Run {
     return [PATH, { method: 'POST', body, headers, signal }];
   }
 
-  /** @param {ReadableStreamDefaultReader<Uint8Array>} reader @param {() => void} heard */
-  async #read(reader, heard) {
+  /** @param {ReadableStreamDefaultReader<Uint8Array>} reader @param {() => void} received */
+  async #read(reader, received) {
     const decoder = new SseDecoder();
     while (this.live) {
       const { done, value } = await reader.read();
       if (done) return;
-      heard();
+      received();
       for (const block of decoder.push(value)) {
         const event = readEvent(block.data);
         if (block.id) this.#position = block.id;
@@ -258,7 +258,7 @@ export class Run {
       error.status >= 500 || error.status === 429 || error.status === 408 || response.ok;
     if (!this.live) return;
     if (this.#messageId === null || !passing) this.#end({ state: 'refused', error });
-    else this.#told = (error.retryAfter ?? 0) * 1000;
+    else this.#retryAfterMs = (error.retryAfter ?? 0) * 1000;
   }
 
   /** @param {unknown} error @param {boolean} reached whether the server had responded */
@@ -278,10 +278,11 @@ export class Run {
     this.#delivery = null;
     if (this.#state !== 'reconnecting') this.#move('reconnecting');
     if (!this.#messageId && this.#tries >= TRIES) return this.#end({ state: 'unsent' });
-    const full = this.#told ? BACKOFF_MS : Math.min(BACKOFF_MS * 2 ** this.#tries, BACKOFF_MAX_MS);
+    const least = this.#retryAfterMs;
+    const full = least ? BACKOFF_MS : Math.min(BACKOFF_MS * 2 ** this.#tries, BACKOFF_MAX_MS);
     this.#tries += 1;
     this.#pause = new AbortController();
-    await this.#deps.wait(this.#told + full * (0.5 + this.#deps.random() / 2), this.#pause.signal);
+    await this.#deps.wait(least + full * (0.5 + this.#deps.random() / 2), this.#pause.signal);
   }
 
   /**
@@ -289,7 +290,7 @@ export class Run {
    * @param {string} messageId
    */
   async #sendStop(messageId) {
-    const answered = await this.#stop.give(`${PATH}/${messageId}`);
+    const answered = await this.#stop.send(`${PATH}/${messageId}`);
     if (!answered || !this.live) return;
     if (answered.status === 401) this.#end({ state: 'refused', error: await refusal(answered) });
     else this.#deps.watch(STOP_GRACE_MS, () => this.nudge('asked'));

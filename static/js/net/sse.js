@@ -1,7 +1,7 @@
 /**
- * Bytes to server-sent events, as the WHATWG specification says: LF, CR and CRLF end lines, also
- * cut between two reads; one byte order mark is dropped; comments are ignored; a block is given out
- * at its empty line, and only with data. Pure: no network, no retrying.
+ * Decodes bytes into server-sent events by the WHATWG specification: LF, CR and CRLF end lines,
+ * also split between two reads; one byte order mark is dropped; comments are ignored; an event is
+ * dispatched at its empty line if it has data. Pure: no network, no retrying.
  * https://html.spec.whatwg.org/multipage/server-sent-events.html
  *
  * @typedef {{type: string, data: string, id: string}} SseEvent `id` is the last event id at that
@@ -20,18 +20,18 @@ export class SseDecoder {
   /** @type {number|null} */
   #retry = null;
 
-  /** The last id named so far, also by blocks without data. */
+  /** The last event id, also of blocks without data. */
   get lastId() {
     return this.#id;
   }
 
-  /** The waiting time in ms that the server asked for, if it did. */
+  /** The server's reconnection time in ms, if it sent one. */
   get retry() {
     return this.#retry;
   }
 
   /**
-   * Take the next bytes and give out the events that they complete.
+   * Decode the next bytes and return the events they complete.
    * @param {Uint8Array} bytes @returns {SseEvent[]}
    */
   push(bytes) {

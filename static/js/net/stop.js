@@ -7,13 +7,13 @@
  */
 const AGAIN_MS = 500;
 const AGAIN_MAX_MS = 8_000;
-/** A server that is silent for this long counts as not reached. */
+/** A server that does not respond within this time counts as unreached. */
 const PATIENCE_MS = 4_000;
 
-export class StopOrder {
+export class StopRequest {
   #deps;
-  #wanted;
-  #told;
+  #isLive;
+  #report;
   #pause = new AbortController();
   #going = false;
   /** @type {StopState|null} */ #state = null;
@@ -21,22 +21,22 @@ export class StopOrder {
 
   /**
    * @param {Deps} deps
-   * @param {{wanted: () => boolean, told: (state: StopState) => void}} owner wanted: whether the
+   * @param {{isLive: () => boolean, report: (state: StopState) => void}} owner isLive: whether the
    *   answer is still live
    */
-  constructor(deps, { wanted, told }) {
+  constructor(deps, { isLive, report }) {
     this.#deps = deps;
-    this.#wanted = wanted;
-    this.#told = told;
+    this.#isLive = isLive;
+    this.#report = report;
   }
 
   /**
    * Send Stop until it arrives. A second call retries immediately.
    * @param {string} path
-   * @returns {Promise<Response|null>} the server's response; null if Stop is no longer wanted or
+   * @returns {Promise<Response|null>} the server's response; null if the answer has ended or Stop
    *   was sent already
    */
-  async give(path) {
+  async send(path) {
     if (this.#answered) return null;
     this.#is('asked');
     if (this.#going) {
@@ -44,13 +44,13 @@ export class StopOrder {
       return null;
     }
     this.#going = true;
-    for (let tries = 0; this.#wanted(); tries += 1) {
+    for (let tries = 0; this.#isLive(); tries += 1) {
       const response = await this.#send(path);
       if (response && response.status < 500 && response.status !== 429) {
         this.#answered = response;
         return response;
       }
-      if (!this.#wanted()) break;
+      if (!this.#isLive()) break;
       this.#is('unreached');
       this.#pause = new AbortController();
       await this.#deps.wait(Math.min(AGAIN_MS * 2 ** tries, AGAIN_MAX_MS), this.#pause.signal);
@@ -61,7 +61,7 @@ export class StopOrder {
 
   /** @param {StopState} state */
   #is(state) {
-    if (state !== this.#state) this.#told(state);
+    if (state !== this.#state) this.#report(state);
     this.#state = state;
   }
 

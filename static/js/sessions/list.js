@@ -1,5 +1,5 @@
 /**
- * The side bar's list of chats: grouped by date, renamed in place, pinned, deleted with a way back.
+ * The side bar's list of chats: grouped by date, rename in place, pin, delete with undo.
  */
 import { clone, delegate, fill, find, isComposing } from '../core/dom.js';
 import { dateGroup } from '../core/format.js';
@@ -21,7 +21,7 @@ export class SessionList {
   /** @type {Session[]} */ #sessions = [];
   /** @type {string|null} */ #next = null;
   /** @type {string|null} */ #current = null;
-  /** @type {Map<string, () => void>} deletions that can still be taken back */
+  /** @type {Map<string, () => void>} deletions that can still be undone */
   #leaving = new Map();
 
   /**
@@ -40,7 +40,7 @@ export class SessionList {
     window.addEventListener('pagehide', () => this.#leaving.forEach((leave) => leave()));
   }
 
-  /** @param {{stay?: boolean}} [options] @returns {Promise<void>} */
+  /** @param {{background?: boolean}} [options] @returns {Promise<void>} */
   async load(options) {
     const page = await this.#api.get(`/api/sessions?limit=${PAGE}`, options);
     this.#sessions = page.items;

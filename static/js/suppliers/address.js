@@ -1,8 +1,8 @@
-/** Addresses of suppliers as people type them. Pure. */
+/** Normalises typed supplier addresses. Pure. */
 
 /**
- * Addresses that have no certificate as a rule: numbers, and names without a dot. Anything else
- * gets https, so that a key is not sent in plain text.
+ * Addresses that usually have no certificate: IP addresses and names without a dot. Others get
+ * https, so that a key is not sent in plain text.
  */
 const LOCAL = /^(\[|\d+(\.\d+){3}|[^./]+(:|\/|$))/;
 

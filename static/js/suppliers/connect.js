@@ -1,8 +1,7 @@
 /**
- * Connect a model: a server found on this machine by one click, a known supplier by its key,
- * anything else by its address. Saving tests first, takes the models that the supplier lists, and
- * chooses the first of them for this chat. A connected supplier is edited in the same fields; an
- * address that is connected already is updated, not added twice.
+ * The Connect dialog: a local server by one click, a preset by its key, any other supplier by its
+ * address. Saving tests the supplier first and chooses one of its models for this chat. The same
+ * form edits connected suppliers; a known address is updated, not added twice.
  */
 import { find, findAs, showText } from '../core/dom.js';
 import { count, t } from '../core/i18n.js';
@@ -22,7 +21,7 @@ import { refusalText } from './refusal.js';
 /** @typedef {import('../types.js').TestResult} TestResult */
 
 const CUSTOM = '';
-/** Up to this many models of a local server are all ticked: its owner has installed them. */
+/** Up to this many models of a local server are all ticked, since the user has installed them. */
 const ALL_TICKED = 12;
 /** Errors that entering a model's name does not solve. */
 const NOT_ABOUT_MODELS = [
@@ -75,7 +74,7 @@ export class ConnectDialog {
     });
   }
 
-  /** @param {string} [reason] why the dialog opens by itself */
+  /** @param {string} [reason] shown where the dialog opens automatically */
   async open(reason) {
     if (this.#edited) this.#endEdit();
     showText(find(this.#root, '[data-reason]'), reason);
@@ -98,7 +97,7 @@ export class ConnectDialog {
     ];
     this.#preset.replaceChildren(...options);
     if (!this.#url.value && document.activeElement !== this.#url) return this.#presetChosen();
-    this.#preset.value = CUSTOM; // an address was typed before the list arrived
+    this.#preset.value = CUSTOM; // an address was typed before the presets were loaded
   }
 
   /** Connect a server with all its models. @param {LocalServer} server */
@@ -160,7 +159,7 @@ export class ConnectDialog {
     this.#forget();
   }
 
-  /** Say whether a key is needed. A saved key is not sent to another address. */
+  /** Show whether a key is needed. A saved key is not sent to another address. */
   #keyNote() {
     const kept = this.#edited?.has_key ?? false;
     const moved = kept && this.#address() !== this.#edited?.base_url;
@@ -190,7 +189,7 @@ export class ConnectDialog {
     return this.#presets.find((preset) => preset.name === this.#preset.value) ?? null;
   }
 
-  /** The form has changed: what was tested is out of date. */
+  /** The form has changed: discard the test result. */
   #forget() {
     if (!this.#edited) this.#models.clear();
     this.#result('', null);

@@ -50,7 +50,7 @@ export class Connected {
     return this.#items.find(same) ?? null;
   }
 
-  /** @param {string} host @returns {string} a name after it that is free */
+  /** @param {string} host @returns {string} an unused name derived from it */
   nameFor(host) {
     const taken = this.#items.filter(
       ({ name }) => name === host || name.startsWith(`${host} `),
@@ -58,7 +58,7 @@ export class Connected {
     return taken ? `${host} ${taken + 1}` : host;
   }
 
-  /** @param {Supplier} supplier @returns {Promise<boolean>} whether it is gone */
+  /** @param {Supplier} supplier @returns {Promise<boolean>} whether it was removed */
   async remove({ id, name }) {
     if (!(await confirm(t('connect.remove.ask', { name }), t('connect.remove')))) return false;
     await this.#api.delete(`/api/suppliers/${id}`);

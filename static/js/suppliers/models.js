@@ -55,7 +55,7 @@ export class ModelChoice {
     this.#typed.focus();
   }
 
-  /** @returns {string[]} typed models first, since they were typed on purpose */
+  /** @returns {string[]} typed models first */
   picked() {
     const typed = this.#typed.value.split(/[,，\s]+/).filter(Boolean);
     return [...new Set([...typed, ...this.ticked()])];

@@ -1,8 +1,8 @@
-/** The message for a request that was refused. */
+/** The error message of a refused request, with the form's field labels. */
 import { t } from '../core/i18n.js';
 import { ApiError } from '../net/api.js';
 
-/** What the form calls a field of the API. */
+/** The form's labels of API fields. */
 const LABELS = {
   base_url: 'connect.base_url',
   api_key: 'connect.key',

@@ -9,6 +9,6 @@ export function announce(text) {
 }
 
 /** @param {string} text */
-export function alarm(text) {
+export function announceAssertively(text) {
   find(document, '[data-alarm]').textContent = text;
 }

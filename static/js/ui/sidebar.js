@@ -1,9 +1,9 @@
 /** The side bar: collapsible on wide screens, a drawer on narrow ones. */
 import { delegate, find } from '../core/dom.js';
-import { recall, remember } from '../core/storage.js';
+import { readStored, store } from '../core/storage.js';
 import { closeOnBack } from './close-on-back.js';
 
-/** Includes a phone in landscape. */
+/** Also matches a phone in landscape. */
 const NARROW = '(max-width: 52rem), (max-width: 60rem) and (max-height: 31rem)';
 
 export class Sidebar {
@@ -38,7 +38,7 @@ export class Sidebar {
   }
 
   #start() {
-    this.#set(!this.#narrow.matches && recall('sidebar') !== false, true);
+    this.#set(!this.#narrow.matches && readStored('sidebar') !== false, true);
   }
 
   /** @param {boolean} open @param {boolean} [keepFocus] */
@@ -55,7 +55,7 @@ export class Sidebar {
       button.setAttribute('aria-expanded', String(open));
     }
     if (keepFocus) return;
-    if (!drawer) remember('sidebar', open);
+    if (!drawer) store('sidebar', open);
     const target = open ? '[data-sidebar] [data-toggle-sidebar]' : '.topbar [data-toggle-sidebar]';
     find(document, target).focus();
   }

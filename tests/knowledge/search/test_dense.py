@@ -1,5 +1,5 @@
-"""Vectors: computed in steps, stored in SQL, mirrored in a real Chroma, used by search; and
-failures of each."""
+"""Semantic search: vectors are computed in steps, stored in SQL, copied to a real Chroma and
+searched; and failures of each step."""
 
 import shutil
 from collections.abc import Iterator

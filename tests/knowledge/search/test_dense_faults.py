@@ -1,5 +1,5 @@
-"""Vectors in rarer cases: foreign servers, abandoned re-indexing, refused texts, concurrent
-workers."""
+"""Semantic search in rare cases: a server other than Chroma, abandoned re-indexing, refused texts,
+concurrent workers."""
 
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer

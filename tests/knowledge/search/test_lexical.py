@@ -1,4 +1,4 @@
-"""What the lexical index finds, how it scores, and that it removes."""
+"""The lexical index: matches, scores, removal."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the page gives to be pasted into a terminal or a program is pasted there, and works."""
+"""The "Use from code" dialog: its snippets work when pasted into a terminal or a program."""
 
 import json
 import re
@@ -20,7 +20,7 @@ QUESTION = "What does the ferry to Schiermonnikoog cost, in 'guilders' & \"herri
 
 @pytest.fixture
 def harbour(service: Service, tmp_path: Path) -> Iterator[str]:
-    """A base with a name that shells, JSON and Python all have an opinion on."""
+    """A base whose name has to be quoted in shells, JSON and Python."""
     rules = tmp_path / "规章 'one'.md"
     rules.write_text(f"# Fares\n\n{FACT}\n")
     yield service.add_documents(BASE, rules)
@@ -30,7 +30,7 @@ def harbour(service: Service, tmp_path: Path) -> Iterator[str]:
             service.request("DELETE", f"/api/auth/tokens/{token['id']}")
 
 
-def test_a_chat_is_asked_from_a_terminal_and_from_python_with_a_token_made_there(
+def test_the_curl_and_python_snippets_run_with_a_new_token(
     harbour: str, chat: Chat, service: Service
 ) -> None:
     page = chat.page
@@ -56,10 +56,10 @@ def test_a_chat_is_asked_from_a_terminal_and_from_python_with_a_token_made_there
     )
     token = line.inner_text()
 
-    said = run("bash", "-c", f"{token}; {snippet(dialog, 'curl')}")
+    output = run("bash", "-c", f"{token}; {snippet(dialog, 'curl')}")
     events = [
         json.loads(one.removeprefix("data: "))
-        for one in said.splitlines()
+        for one in output.splitlines()
         if one.startswith("data: ")
     ]
     assert FACT in "".join(event["data"] for event in events if event["type"] == "chunk")
@@ -85,7 +85,7 @@ def test_a_chat_is_asked_from_a_terminal_and_from_python_with_a_token_made_there
     expect(line).to_have_text("")
 
 
-def test_what_a_program_narrowed_its_search_down_to_is_shown_too(
+def test_the_snippet_includes_the_file_filter_and_search_k(
     harbour: str, chat: Chat, service: Service
 ) -> None:
     file = service.get(f"/api/knowledge/{harbour}/files").json["items"][0]
@@ -108,7 +108,7 @@ def snippet(dialog: Locator, name: str) -> str:
 
 
 def run(*command: str, typed: str = "") -> str:
-    """Run a command as somebody who has pasted it, and return what it printed."""
+    """Run a pasted command and return its output."""
     done = subprocess.run(command, input=typed, capture_output=True, text=True, timeout=30)
     assert done.returncode == 0, done.stderr
     return done.stdout

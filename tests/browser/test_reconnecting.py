@@ -23,8 +23,8 @@ SILENCE_MS = 31_000
 
 
 @pytest.fixture
-def far(context: BrowserContext, line: Line, faults: Faults) -> Chat:
-    """A new chat over the line, by a page whose clock can be put forward."""
+def remote(context: BrowserContext, line: Line, faults: Faults) -> Chat:
+    """A new chat through the line proxy, on a page with a fake clock."""
     faults.expect(BROKEN)
     page = context.new_page()
     page.clock.install()
@@ -32,110 +32,110 @@ def far(context: BrowserContext, line: Line, faults: Faults) -> Chat:
     return Chat(page).ready()
 
 
-def grown(chat: Chat, than: int) -> int:
-    """Wait until the answer is longer than it was."""
+def wait_for_growth(chat: Chat, length: int) -> int:
+    """Wait until the answer is longer than `length`; return its new length."""
     text = chat.text(chat.answers.last)
-    until(chat.page, lambda: len(text.inner_text()) > than)
+    until(chat.page, lambda: len(text.inner_text()) > length)
     return len(text.inner_text())
 
 
 @english
-def test_a_line_that_breaks_in_every_way_costs_no_letter(
-    far: Chat, line: Line, context: BrowserContext, service: Service, language: str
+def test_no_text_is_lost_over_a_connection_that_breaks_in_every_way(
+    remote: Chat, line: Line, context: BrowserContext, service: Service, language: str
 ) -> None:
     context.grant_permissions(["clipboard-read", "clipboard-write"])
-    answer = far.ask(TALE, "dictation-150")
+    answer = remote.ask(TALE, "dictation-150")
     length = 0
     for _ in range(3):
-        length = grown(far, length)
+        length = wait_for_growth(remote, length)
         line.cut()
-    grown(far, length)
+    wait_for_growth(remote, length)
     line.go_down()
     expect(answer.locator("[data-phase-text]")).to_contain_text(
         words(language, "phase.reconnecting")
     )
-    expect(far.error(answer)).to_be_hidden()
-    far.page.clock.fast_forward(LONG_MS)
-    expect(far.error(answer)).to_have_attribute("data-error", "lost")
-    expect(far.error(answer)).to_contain_text(words(language, "answer.lost"))
-    assert not violations(far.page)
-    with far.page.expect_event("requestfailed", lambda request: "/chat/stream/" in request.url):
+    expect(remote.error(answer)).to_be_hidden()
+    remote.page.clock.fast_forward(LONG_MS)
+    expect(remote.error(answer)).to_have_attribute("data-error", "lost")
+    expect(remote.error(answer)).to_contain_text(words(language, "answer.lost"))
+    assert not violations(remote.page)
+    with remote.page.expect_event("requestfailed", lambda request: "/chat/stream/" in request.url):
         answer.locator("[data-retry]").click()
     line.come_up()
     expect(answer.locator("[data-phase]")).to_be_hidden()
-    expect(far.error(answer)).to_be_hidden()
+    expect(remote.error(answer)).to_be_hidden()
     line.go_deaf()
-    far.page.clock.fast_forward(SILENCE_MS)
-    far.expect_complete(answer)
+    remote.page.clock.fast_forward(SILENCE_MS)
+    remote.expect_complete(answer)
     expect(answer.locator("[data-phase]")).to_be_hidden()
     answer.locator("[data-copy]").click()
     expect(answer.locator("[data-copy]")).to_have_attribute("data-done", "")
-    stored = messages(service, far.session_id, "assistant")
+    stored = messages(service, remote.session_id, "assistant")
     assert [row["content"] for row in stored] == [TALE]
-    assert far.page.evaluate("navigator.clipboard.readText()") == TALE
-    expect(far.page.locator("[data-heldback]")).to_be_hidden()
+    assert remote.page.evaluate("navigator.clipboard.readText()") == TALE
+    expect(remote.page.locator("[data-heldback]")).to_be_hidden()
 
 
 @chinese
-def test_stop_that_does_not_get_through_says_so_and_stops_when_it_does(
-    far: Chat, line: Line, model_server: ModelServer, language: str
+def test_an_unreachable_stop_is_reported_and_retried(
+    remote: Chat, line: Line, model_server: ModelServer, language: str
 ) -> None:
-    answer = far.ask("A long story", "typewriter-400-40")
-    expect(far.text(answer)).to_contain_text("The quick brown")
+    answer = remote.ask("A long story", "typewriter-400-40")
+    expect(remote.text(answer)).to_contain_text("The quick brown")
     request = model_server.requests[-1]
     line.go_down()
-    far.stop.click()
+    remote.stop.click()
     expect(answer.locator("[data-phase-text]")).to_contain_text(words(language, "phase.unreached"))
-    expect(far.stop).to_be_enabled()
+    expect(remote.stop).to_be_enabled()
     expect(answer).to_have_attribute("data-status", "running")
     assert request.closed_by_client is False
     line.come_up()
-    far.stop.click()
-    far.page.clock.fast_forward(LONG_MS)
+    remote.stop.click()
+    remote.page.clock.fast_forward(LONG_MS)
     expect(answer).to_have_attribute("data-status", "stopped")
     expect(answer.locator("[data-note=stopped]")).to_be_visible()
     expect(answer.locator("[data-phase]")).to_be_hidden()
     assert model_server.wait_for(lambda: request.closed_by_client)
 
 
-def test_a_question_whose_way_back_was_cut_is_sent_again_and_asked_once(
-    far: Chat, line: Line, service: Service, model_server: ModelServer
+def test_a_resent_question_whose_response_was_lost_is_asked_once(
+    remote: Chat, line: Line, service: Service, model_server: ModelServer
 ) -> None:
     line.holds_back = True
     before = len(model_server.requests)
-    far.ask("Is anybody there?", "slow-first-1")
+    remote.ask("Is anybody there?", "slow-first-1")
     assert model_server.wait_for(lambda: len(model_server.requests) > before)
     line.go_down()
-    question = far.questions.last
+    question = remote.questions.last
     expect(question).to_have_attribute("data-status", "unsent")
-    expect(far.answers).to_have_count(0)
+    expect(remote.answers).to_have_count(0)
     line.holds_back = False
     line.come_up()
     question.locator("[data-resend]").click()
-    far.expect_complete(far.answers.last)
-    expect(far.text(far.answers.last)).to_have_text("Sorry for the wait.")
+    remote.expect_complete(remote.answers.last)
+    expect(remote.text(remote.answers.last)).to_have_text("Sorry for the wait.")
     assert (
-        len(messages(service, far.session_id, "user"))
-        == len(messages(service, far.session_id, "assistant"))
+        len(messages(service, remote.session_id, "user"))
+        == len(messages(service, remote.session_id, "assistant"))
         == 1
     )
     assert len(model_server.requests) == before + 1
 
 
 @chinese
-def test_answers_that_are_held_back_on_the_way_are_noticed_and_it_is_said_once(
-    far: Chat, line: Line, service: Service, language: str
+def test_buffering_by_a_proxy_is_detected_and_reported_once(
+    remote: Chat, line: Line, service: Service, language: str
 ) -> None:
-    notice = far.page.locator("[data-heldback]")
-    far.expect_complete(far.ask("One", "typewriter-120-60"))
+    notice = remote.page.locator("[data-heldback]")
+    remote.expect_complete(remote.ask("One", "typewriter-120-60"))
     expect(notice).to_be_hidden()
     line.holds_back = True
     for question, hidden in (("Two", True), ("Three", False)):
-        far.expect_complete(far.ask(question))
+        remote.expect_complete(remote.ask(question))
         expect(notice).to_be_visible(visible=not hidden)
     expect(notice).to_contain_text(words(language, "heldback.title"))
     expect(notice.locator("[data-heldback-lines]")).to_contain_text("proxy_buffering off;")
-    assert not violations(far.page)
+    assert not violations(remote.page)
     manual = next(
         base["id"] for base in service.get("/api/knowledge").json["items"] if base["bundled"]
     )
@@ -147,48 +147,48 @@ def test_answers_that_are_held_back_on_the_way_are_noticed_and_it_is_said_once(
     )
     line.holds_back = False
     notice.locator("[data-heldback-manual]").click()
-    expect(far.page.locator("[data-dialog=knowledge] [data-chunks]")).to_contain_text(
+    expect(remote.page.locator("[data-dialog=knowledge] [data-chunks]")).to_contain_text(
         "proxy_buffering off"
     )
-    far.page.keyboard.press("Escape")
+    remote.page.keyboard.press("Escape")
     notice.locator("[data-heldback-close]").click()
-    far.expect_complete(far.ask("Four"))
+    remote.expect_complete(remote.ask("Four"))
     expect(notice).to_be_hidden()
 
 
-def test_who_signs_in_again_finds_the_answer_and_what_was_typed(
-    far: Chat, line: Line, context: BrowserContext, cookies: list
+def test_signing_in_again_restores_the_answer_and_the_draft(
+    remote: Chat, line: Line, context: BrowserContext, cookies: list
 ) -> None:
-    answer = far.ask("A long story", "typewriter-400-40")
-    expect(far.text(answer)).to_contain_text("The quick brown")
-    session = far.session_id
-    far.input.fill("Not yet asked")
+    answer = remote.ask("A long story", "typewriter-400-40")
+    expect(remote.text(answer)).to_contain_text("The quick brown")
+    session = remote.session_id
+    remote.input.fill("Not yet asked")
     context.clear_cookies()
     line.cut()
-    expect(far.page).to_have_url(re.compile(f"/sign-in.*{session}"))
+    expect(remote.page).to_have_url(re.compile(f"/sign-in.*{session}"))
     context.add_cookies(cookies)
-    far.page.goto(f"{line.url}/c/{session}")
-    far.ready()
-    expect(far.input).to_have_value("Not yet asked")
+    remote.page.goto(f"{line.url}/c/{session}")
+    remote.ready()
+    expect(remote.input).to_have_value("Not yet asked")
     expect(answer).to_have_attribute("data-status", "running")
-    expect(far.text(answer)).to_contain_text("The quick brown")
+    expect(remote.text(answer)).to_contain_text("The quick brown")
 
 
 @chinese
-def test_an_answer_that_was_deleted_meanwhile_is_said_to_be_gone(
-    far: Chat, line: Line, service: Service, language: str
+def test_a_deleted_answer_is_reported_after_reconnecting(
+    remote: Chat, line: Line, service: Service, language: str
 ) -> None:
-    answer = far.ask("A long story", "typewriter-400-40")
-    expect(far.text(answer)).to_contain_text("The quick brown")
+    answer = remote.ask("A long story", "typewriter-400-40")
+    expect(remote.text(answer)).to_contain_text("The quick brown")
     line.go_down()
-    assert service.request("DELETE", f"/api/sessions/{far.session_id}").status == 204
+    assert service.request("DELETE", f"/api/sessions/{remote.session_id}").status == 204
     line.come_up()
-    expect(far.error(answer)).to_contain_text(words(language, "answer.gone"))
+    expect(remote.error(answer)).to_contain_text(words(language, "answer.gone"))
     expect(answer.locator("[data-retry]")).to_be_hidden()
     expect(answer.locator("[data-error-continue]")).to_be_hidden()
 
 
-def test_two_tabs_and_another_device_follow_one_answer_and_any_of_them_stops_it(
+def test_tabs_and_devices_follow_the_same_answer_and_any_can_stop_it(
     chat: Chat, context: BrowserContext, windows: Windows, faults: Faults
 ) -> None:
     chat.expect_complete(chat.ask("Hello", "echo"))
@@ -221,7 +221,7 @@ def test_two_tabs_and_another_device_follow_one_answer_and_any_of_them_stops_it(
         expect(tab.answers.last).to_have_attribute("data-status", "stopped")
 
 
-def test_an_answer_that_was_cut_is_gone_on_with_as_one_text(chat: Chat, service: Service) -> None:
+def test_a_truncated_answer_is_continued_as_one_text(chat: Chat, service: Service) -> None:
     answer = chat.ask("Say more", "length")
     chat.expect_complete(answer)
     expect(answer.locator("[data-note=length]")).to_be_visible()
@@ -238,8 +238,8 @@ def test_an_answer_that_was_cut_is_gone_on_with_as_one_text(chat: Chat, service:
 
 
 @pytest.fixture
-def restarted(tmp_path: Path, model_server: ModelServer) -> Iterator[Service]:
-    """A service of its own, to be ended and started again."""
+def restartable(tmp_path: Path, model_server: ModelServer) -> Iterator[Service]:
+    """A service that the test may stop and start."""
     supplier = {
         "OPENAI_BASE_URL": model_server.base_url,
         "OPENAI_API_KEY": "sk-test",
@@ -251,17 +251,17 @@ def restarted(tmp_path: Path, model_server: ModelServer) -> Iterator[Service]:
 
 
 @english
-def test_a_restart_in_the_middle_is_said_and_the_answer_goes_on_from_there(
-    context: BrowserContext, restarted: Service, faults: Faults, language: str
+def test_an_answer_interrupted_by_a_restart_can_be_continued(
+    context: BrowserContext, restartable: Service, faults: Faults, language: str
 ) -> None:
     faults.expect(BROKEN)
     page = context.new_page()
-    page.goto(restarted.url)
+    page.goto(restartable.url)
     chat = Chat(page).ready()
     answer = chat.ask("Are you there?", "hang-mid")
     expect(chat.text(answer)).to_have_text("One two three")
-    restarted.end(signal.SIGQUIT)
-    restarted.start()
+    restartable.end(signal.SIGQUIT)
+    restartable.start()
     expect(answer).to_have_attribute("data-status", "interrupted")
     expect(chat.error(answer)).to_contain_text(sentence(language, "error.interrupted"))
     expect(answer.locator("[data-retry]")).to_have_text(words(language, "thread.regenerate"))

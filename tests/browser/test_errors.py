@@ -1,4 +1,4 @@
-"""What the page shows when something fails or is stopped: every case, in both languages."""
+"""Error states of the page, in both languages."""
 
 import re
 
@@ -15,7 +15,7 @@ RESUMED = re.compile(r"/chat/stream/[0-9a-f-]{36}$")
 REFUSED = r"Failed to load resource.*"
 
 
-def test_without_a_model_the_dialog_opens_and_the_text_stays(
+def test_without_a_model_the_connect_dialog_opens_and_the_text_is_kept(
     context: BrowserContext, language: str
 ) -> None:
     chat = Chat(context.new_page())
@@ -33,7 +33,7 @@ def test_without_a_model_the_dialog_opens_and_the_text_stays(
     expect(chat.answers).to_have_count(0)
 
 
-def test_a_model_that_is_gone_opens_the_dialog_and_the_text_stays(
+def test_a_removed_model_opens_the_connect_dialog_and_the_text_is_kept(
     chat: Chat, service: Service, model_server: ModelServer, faults: Faults, language: str
 ) -> None:
     faults.expect(REFUSED + "409")
@@ -61,24 +61,20 @@ def test_a_model_that_is_gone_opens_the_dialog_and_the_text_stays(
     expect(chat.text(chat.answers.last)).to_contain_text("Are you still there?")
 
 
-def test_what_the_answer_stands_on_is_there_before_its_first_word(
-    chat: Chat, language: str
-) -> None:
+def test_the_context_is_shown_before_the_first_token(chat: Chat, language: str) -> None:
     answer = chat.ask("What do you stand on?", "hang-before-headers")
     expect(answer.locator("[data-context]")).to_have_text(re.compile("hang-before-headers"))
     expect(answer.locator("[data-phase-text]")).to_contain_text(words(language, "phase.writing"))
     expect(chat.text(answer)).to_have_text("")
 
 
-def test_the_knowledge_base_is_named_beside_the_answer(
-    chat: Chat, service: Service, language: str
-) -> None:
+def test_the_answer_names_its_knowledge_base(chat: Chat, service: Service, language: str) -> None:
     chat.choose_model("builtin/extractive")
     answer = chat.ask(words(language, "empty.suggestion.1"))
     expect(answer.locator("[data-context]")).to_have_text(words(language, "server.manual"))
 
 
-def test_a_question_that_never_arrives_is_marked_and_sent_again_by_one_click(
+def test_an_unsent_question_is_marked_and_can_be_resent(
     chat: Chat, service: Service, faults: Faults, language: str
 ) -> None:
     faults.expect(REFUSED + "ERR_CONNECTION_REFUSED")
@@ -99,7 +95,7 @@ def test_a_question_that_never_arrives_is_marked_and_sent_again_by_one_click(
     ]
 
 
-def test_a_question_the_server_refuses_says_why_and_is_sent_again(
+def test_a_refused_question_shows_the_reason_and_can_be_resent(
     chat: Chat, service: Service, faults: Faults, language: str
 ) -> None:
     faults.expect(REFUSED + "429")
@@ -129,7 +125,7 @@ def start_hanging(service: Service) -> str:
     return service.stream(body, until=lambda streamed: "chunk" in streamed.kinds()).message_id
 
 
-ENDS = {
+FAILURES = {
     "cut": ("upstream_error.cut", "Half an"),
     "refuse-401": ("upstream_auth", ""),
     "refuse-429-5": ("upstream_rate_limit.after", ""),
@@ -140,11 +136,11 @@ ENDS = {
 }
 
 
-@pytest.mark.parametrize("model", ENDS)
-def test_an_error_stands_at_the_answer_with_retry_and_what_arrived_stays(
+@pytest.mark.parametrize("model", FAILURES)
+def test_a_failed_answer_shows_its_error_retry_and_partial_text(
     chat: Chat, language: str, model: str
 ) -> None:
-    key, partial = ENDS[model]
+    key, partial = FAILURES[model]
     answer = chat.ask("How does it end?", model)
     expect(answer).to_have_attribute("data-status", "failed")
     expect(chat.error(answer).locator("[data-error-text]")).to_have_text(
@@ -160,9 +156,7 @@ def test_an_error_stands_at_the_answer_with_retry_and_what_arrived_stays(
     expect(chat.text(answer)).to_have_text(partial)
 
 
-def test_retry_asks_again_and_keeps_the_failed_answer_beside_the_new_one(
-    chat: Chat, language: str
-) -> None:
+def test_retry_keeps_the_failed_answer_as_a_branch(chat: Chat, language: str) -> None:
     answer = chat.ask("And again?", "cut")
     expect(answer).to_have_attribute("data-status", "failed")
     chat.choose_model("openai/echo")
@@ -173,21 +167,21 @@ def test_retry_asks_again_and_keeps_the_failed_answer_beside_the_new_one(
     expect(chat.answers.last.locator("[data-branch-count]")).to_have_text("2/2")
 
 
-def spoil(route: Route) -> None:
-    """Let the real server answer, and hand on its third event broken."""
+def corrupt_third_event(route: Route) -> None:
+    """Fetch the real response and truncate its third event."""
     response = route.fetch()
     events = response.text().split("\n\n")
     events[2] = events[2].partition("data: ")[0] + 'data: {"type":"chunk","da'
     route.fulfill(response=response, body="\n\n".join(events))
 
 
-def test_an_event_that_cannot_be_read_is_fetched_again_once(chat: Chat, language: str) -> None:
+def test_an_unreadable_event_is_fetched_again_once(chat: Chat, language: str) -> None:
     resumed: list[str] = []
     chat.page.on(
         "request",
         lambda request: resumed.append(request.url) if RESUMED.search(request.url) else None,
     )
-    chat.page.route(STREAM, spoil)
+    chat.page.route(STREAM, corrupt_third_event)
     question = "One two three four five six seven"
     answer = chat.ask(question, "echo")
     chat.expect_complete(answer)
@@ -196,10 +190,10 @@ def test_an_event_that_cannot_be_read_is_fetched_again_once(chat: Chat, language
     assert len(resumed) == 1
 
 
-def test_events_that_stay_unreadable_end_in_words_and_reading_again_mends_it(
+def test_repeated_unreadable_events_are_reported_and_retry_recovers(
     chat: Chat, language: str
 ) -> None:
-    chat.page.route(STREAM, spoil)
+    chat.page.route(STREAM, corrupt_third_event)
     chat.page.route(
         RESUMED,
         lambda route: route.fulfill(content_type="text/event-stream", body='data: {"type":\n\n'),
@@ -218,7 +212,7 @@ def test_events_that_stay_unreadable_end_in_words_and_reading_again_mends_it(
     expect(chat.answers).to_have_count(1)
 
 
-def test_stopped_before_the_first_word_the_answer_goes_and_the_question_stays(
+def test_stopping_before_the_first_token_removes_the_empty_answer(
     chat: Chat, service: Service, model_server: ModelServer, language: str
 ) -> None:
     answer = chat.ask("Never mind", "hang-before-headers")
@@ -237,7 +231,7 @@ def test_stopped_before_the_first_word_the_answer_goes_and_the_question_stays(
     assert [row["status"] for row in messages(service, chat.session_id, "assistant")] == ["stopped"]
 
 
-def test_the_composer_keeps_a_question_while_another_is_answered(
+def test_the_composer_keeps_a_question_while_another_answer_is_running(
     chat: Chat, service: Service, language: str
 ) -> None:
     first = chat.ask("The first", "typewriter-120-60")
@@ -262,15 +256,14 @@ def test_the_composer_keeps_a_question_while_another_is_answered(
     ]
 
 
-def test_a_second_tab_keeps_its_question_and_follows_the_answer_of_the_first(
+def test_a_second_tab_keeps_its_question_and_follows_the_first_tab_s_answer(
     chat: Chat, context: BrowserContext, service: Service, faults: Faults, language: str
 ) -> None:
     faults.expect(REFUSED + "409")
     chat.expect_complete(chat.ask("Hello", "echo"))
     elsewhere = context.new_page()
-    elsewhere.add_init_script(
-        "delete window.BroadcastChannel"
-    )  # it does not hear of the first tab's question
+    # Without BroadcastChannel it is not notified of the first tab's question.
+    elsewhere.add_init_script("delete window.BroadcastChannel")
     other = Chat(elsewhere).open(f"/c/{chat.session_id}")
     expect(other.answers).to_have_count(1)
     chat.ask("The long one", "typewriter-120-60")

@@ -5,7 +5,7 @@ import { t } from '../core/i18n.js';
 
 const TICK_MS = 500;
 
-export class Thinking {
+export class Reasoning {
   #root;
   #label;
   #text = document.createTextNode('');
@@ -43,7 +43,7 @@ export class Thinking {
     this.#text.appendData(piece);
   }
 
-  /** The answer begins or the stream has ended. */
+  /** The answer's text begins, or the stream has ended. */
   end() {
     if (!this.#timer) return;
     clearInterval(this.#timer);

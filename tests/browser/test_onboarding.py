@@ -1,4 +1,4 @@
-"""A new user's first minutes: sign in by the link, connect a model, set a password."""
+"""Onboarding: sign in by link, connect a model, set a password."""
 
 import re
 import subprocess
@@ -27,47 +27,47 @@ REFUSED = r"Failed to load resource.*"
 
 
 @pytest.fixture(scope="module")
-def newcomer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """A service that knows no model and nobody."""
-    with Service(tmp_path_factory.mktemp("newcomer")) as running:
+def fresh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A fresh service without models or passwords."""
+    with Service(tmp_path_factory.mktemp("fresh")) as running:
         yield running
 
 
 @pytest.fixture
-def link(newcomer: Service) -> str:
-    """A fresh one-time link, as `make link` prints it."""
+def link(fresh: Service) -> str:
+    """A new one-time link, as `make link` prints it."""
     command = [sys.executable, "-m", "chatapp", "link"]
     printed = subprocess.run(
-        command, cwd=ROOT, env=newcomer.environ, capture_output=True, text=True, check=True
+        command, cwd=ROOT, env=fresh.environ, capture_output=True, text=True, check=True
     ).stdout
     return re.findall(r"http://\S+/sign-in#\S+", printed)[-1]
 
 
 @pytest.fixture(scope="module")
-def login(browser: Browser, newcomer: Service) -> list:
-    return sign_in(browser, newcomer)
+def login(browser: Browser, fresh: Service) -> list:
+    return sign_in(browser, fresh)
 
 
 @pytest.fixture
 def page(
-    browser: Browser, newcomer: Service, login: list, faults: Faults, language: str
+    browser: Browser, fresh: Service, login: list, faults: Faults, language: str
 ) -> Iterator[Page]:
-    """A page of somebody who is not signed in yet."""
-    window = new_window(browser, newcomer.url, locale=language)
+    """A page without a login."""
+    window = new_window(browser, fresh.url, locale=language)
     window.on("page", faults.watch)
     yield window.new_page()
     window.close()
-    for supplier in newcomer.get("/api/suppliers").json["items"]:
-        newcomer.request("DELETE", f"/api/suppliers/{supplier['id']}")
+    for supplier in fresh.get("/api/suppliers").json["items"]:
+        fresh.request("DELETE", f"/api/suppliers/{supplier['id']}")
 
 
 def first_page(page: Page, login: list) -> Chat:
-    """Go to the first page of somebody who is signed in."""
+    """Sign in and open the chat page."""
     page.context.add_cookies(login)
     return Chat(page).open()
 
 
-def test_the_link_signs_in_once_and_the_password_may_be_skipped(
+def test_a_sign_in_link_works_once_and_the_password_can_be_skipped(
     page: Page, link: str, faults: Faults, language: str
 ) -> None:
     faults.expect(REFUSED + "401")
@@ -79,7 +79,7 @@ def test_the_link_signs_in_once_and_the_password_may_be_skipped(
     expect(page.locator("[data-step=password]")).to_be_visible()
     page.locator("[data-skip]").click()
     expect(Chat(page).ready().input).to_be_focused()
-    page.goto("/sign-in")  # which leads on, and leaves nothing behind to come back to
+    page.goto("/sign-in")  # redirects, and leaves no history entry
     Chat(page).ready()
     expect(page).to_have_url(re.compile(r":\d+/$"))
     page.context.clear_cookies()
@@ -89,7 +89,7 @@ def test_the_link_signs_in_once_and_the_password_may_be_skipped(
     expect(page.locator("[data-step=form]")).to_be_visible()
 
 
-def test_four_actions_from_the_first_page_to_the_first_token(
+def test_the_first_token_takes_four_actions(
     page: Page, login: list, model_server: ModelServer, language: str
 ) -> None:
     chat = first_page(page, login)
@@ -105,21 +105,21 @@ def test_four_actions_from_the_first_page_to_the_first_token(
     assert "Hello there" in str(model_server.asked()[-1].body["messages"])
 
 
-FAULTY = {
+WRONG_SETTINGS = {
     "wrong key": ("{model}", "bad-key", "upstream_auth"),
     "wrong port": ("http://127.0.0.1:{free}/v1", "", "upstream_unreachable"),
     "no API there": ("{service}/v1/nothing", "", "upstream_protocol"),
 }
 
 
-def test_connect_says_in_words_what_is_wrong(
-    page: Page, login: list, newcomer: Service, model_server: ModelServer, language: str
+def test_connecting_reports_each_error(
+    page: Page, login: list, fresh: Service, model_server: ModelServer, language: str
 ) -> None:
     dialog = first_page(page, login).connect_dialog
     page.locator("[data-empty-connect]").click()
     result = dialog.locator("[data-result]")
-    for url, key, code in FAULTY.values():
-        address = url.format(model=model_server.base_url, free=free_port(), service=newcomer.url)
+    for url, key, code in WRONG_SETTINGS.values():
+        address = url.format(model=model_server.base_url, free=free_port(), service=fresh.url)
         dialog.locator("[data-base-url]").fill(address)
         dialog.locator("[data-key]").fill(key)
         dialog.locator("[data-test]").click()
@@ -132,8 +132,8 @@ def test_connect_says_in_words_what_is_wrong(
     expect(dialog.locator("[data-models] [data-model=echo]")).to_be_visible()
 
 
-def test_only_what_is_wanted_is_ticked_and_a_name_can_stand_beside_it(
-    page: Page, login: list, newcomer: Service, model_server: ModelServer, language: str
+def test_models_are_ticked_or_entered_by_name(
+    page: Page, login: list, fresh: Service, model_server: ModelServer, language: str
 ) -> None:
     dialog = first_page(page, login).connect_dialog
     page.locator("[data-empty-connect]").click()
@@ -151,17 +151,15 @@ def test_only_what_is_wanted_is_ticked_and_a_name_can_stand_beside_it(
     dialog.locator("[data-save]").click()
     expect(dialog).to_be_hidden()
     offered = {
-        model["model"]
-        for model in newcomer.get("/api/models").json["items"]
-        if not model["builtin"]
+        model["model"] for model in fresh.get("/api/models").json["items"] if not model["builtin"]
     }
     assert offered == {"cited", "think"}
 
 
-def test_what_is_connected_is_changed_and_not_connected_twice(
+def test_a_connected_supplier_is_edited_and_never_duplicated(
     page: Page,
     login: list,
-    newcomer: Service,
+    fresh: Service,
     model_server: ModelServer,
     faults: Faults,
     language: str,
@@ -184,7 +182,7 @@ def test_what_is_connected_is_changed_and_not_connected_twice(
         expect(dialog.locator(button)).to_be_in_viewport(ratio=1)
     dialog.locator("[data-save]").click()
 
-    # again, at the same address
+    # connect the same address again
     page.locator("[data-model-picker] [data-picker-button]").click()
     page.locator("[data-model-picker] [data-connect]").click()
     row = dialog.locator("[data-supplier]")
@@ -195,10 +193,10 @@ def test_what_is_connected_is_changed_and_not_connected_twice(
     dialog.locator("[data-models] [data-model=echo]").check()
     dialog.locator("[data-save]").click()
     expect(dialog).to_be_hidden()
-    [saved] = newcomer.get("/api/suppliers").json["items"]
+    [saved] = fresh.get("/api/suppliers").json["items"]
     assert saved["has_key"] and set(saved["models"]) == {"cited", "echo"}
 
-    # and opened by its row
+    # edit it by its row
     page.locator("[data-model-picker] [data-picker-button]").click()
     page.locator("[data-model-picker] [data-connect]").click()
     row.locator("[data-edit-supplier]").click()
@@ -217,7 +215,7 @@ def test_what_is_connected_is_changed_and_not_connected_twice(
     dialog.locator("[data-models] [data-model=reasoning]").check()
     dialog.locator("[data-save]").click()
     expect(dialog).to_be_hidden()
-    [changed] = newcomer.get("/api/suppliers").json["items"]
+    [changed] = fresh.get("/api/suppliers").json["items"]
     assert (
         changed["id"] == saved["id"]
         and changed["has_key"]
@@ -225,7 +223,7 @@ def test_what_is_connected_is_changed_and_not_connected_twice(
     )
 
 
-def test_the_eye_shows_a_password_until_it_is_sent(
+def test_a_password_can_be_revealed_until_it_is_submitted(
     page: Page, faults: Faults, language: str
 ) -> None:
     faults.expect(REFUSED + "401")
@@ -244,13 +242,13 @@ def test_the_eye_shows_a_password_until_it_is_sent(
     expect(password).to_have_attribute("type", "password")
 
 
-def test_a_password_is_set_after_the_link_and_signs_in(
+def test_a_password_set_after_the_link_signs_in(
     page: Page, link: str, faults: Faults, language: str
 ) -> None:
     faults.expect(REFUSED + "401")
     page.goto(link)
     page.locator("[data-link-go]").click()
-    if language == "en-US":  # the first time; the second time there is one
+    if language == "en-US":  # only the first run: the second has one
         page.locator("[data-new-password]").fill("a good long password")
         page.locator("[data-first-password] [type=submit]").click()
     Chat(page).ready()

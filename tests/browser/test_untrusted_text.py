@@ -1,4 +1,4 @@
-"""Text from models, documents and names is data: it never runs, and it causes no requests."""
+"""XSS: text from models, documents and names never runs and causes no requests."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,7 +34,7 @@ NAME = "<img src=x onerror=window.owned=1>.txt"
 
 @pytest.fixture
 def beacon(chat: Chat, model_server: ModelServer) -> Iterator[str]:
-    """An address that must never be asked, and a look at what was asked and run."""
+    """A URL that must never be requested. Afterwards no script may have run or sent a request."""
     asked: list[str] = []
     origin = "/".join(chat.page.url.split("/")[:3])
     chat.page.on(
@@ -52,7 +52,7 @@ def beacon(chat: Chat, model_server: ModelServer) -> Iterator[str]:
     )
 
 
-def test_hostile_markdown_is_shown_and_never_run(chat: Chat, beacon: str) -> None:
+def test_hostile_markdown_never_runs(chat: Chat, beacon: str) -> None:
     text = HOSTILE.replace("BEACON", beacon)
     answer = chat.ask(text, "echo")
     chat.expect_complete(answer)
@@ -77,7 +77,7 @@ def test_hostile_markdown_is_shown_and_never_run(chat: Chat, beacon: str) -> Non
     expect(chat.text(answer)).to_be_visible()
 
 
-def test_hostile_files_titles_and_names_are_text(
+def test_hostile_file_names_titles_and_contents_are_text(
     chat: Chat, service: Service, beacon: str, tmp_path: Path
 ) -> None:
     file = tmp_path / NAME
@@ -101,14 +101,14 @@ def test_hostile_files_titles_and_names_are_text(
     service.request("DELETE", f"/api/knowledge/{base}")
 
 
-def test_what_a_supplier_says_of_its_fault_is_not_shown(chat: Chat, beacon: str) -> None:
+def test_a_supplier_s_own_error_text_is_not_shown(chat: Chat, beacon: str) -> None:
     answer = chat.ask("Fail", "refuse-500")
     expect(chat.error(answer)).to_be_visible()
     expect(chat.error(answer)).not_to_contain_text("sk-")
     expect(chat.error(answer)).not_to_contain_text("Refused. Key")
 
 
-def test_a_link_opens_in_a_window_that_cannot_reach_back(
+def test_a_link_opens_without_an_opener(
     chat: Chat, context: BrowserContext, service: Service
 ) -> None:
     answer = chat.ask(f"[open]({service.url}/healthz)", "echo")

@@ -28,7 +28,7 @@ https://example.org/{0}
 
 @pytest.mark.parametrize("window", [{"reduced_motion": "reduce"}], ids=["still"])
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_nothing_stands_in_the_way_of_assistive_technology(chat: Chat, theme: str) -> None:
+def test_the_chat_page_has_no_accessibility_violations(chat: Chat, theme: str) -> None:
     if not AXE.exists() and not os.environ.get("CI"):
         pytest.skip("axe-core is not installed: npm install")
     assert violations(chat.page) == []
@@ -39,7 +39,7 @@ def test_nothing_stands_in_the_way_of_assistive_technology(chat: Chat, theme: st
     expect(chat.panel).to_be_visible()
     assert violations(chat.page) == []
     chat.page.evaluate("document.activeElement.blur()")
-    chat.page.keyboard.press("Escape")  # to the browser the same as a phone's Back
+    chat.page.keyboard.press("Escape")  # the browser treats it like Back on a phone
     expect(chat.panel).to_be_hidden()
     chat.page.locator("[data-model-picker] [data-picker-button]").click()
     chat.page.locator("[data-model-picker] [data-connect]").click()
@@ -54,7 +54,7 @@ def test_nothing_stands_in_the_way_of_assistive_technology(chat: Chat, theme: st
 
 @pytest.mark.parametrize("window", [PHONE_WINDOW], ids=["phone"])
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_a_phone_scrolls_one_way_only_and_has_a_drawer(chat: Chat, language: str) -> None:
+def test_a_phone_has_a_drawer_and_no_horizontal_scrolling(chat: Chat, language: str) -> None:
     width = (
         "Math.max(document.documentElement.scrollWidth, "
         "document.querySelector('[data-scroll]').scrollWidth)"
@@ -77,9 +77,9 @@ def test_a_phone_scrolls_one_way_only_and_has_a_drawer(chat: Chat, language: str
         expect(button).to_have_attribute(
             "aria-label", re.compile(f"^{words(language, what)}[:：] ?.")
         )
-    chat.page.set_viewport_size({"width": 844, "height": 390})  # it lies on its side
+    chat.page.set_viewport_size({"width": 844, "height": 390})  # landscape
     expect(sidebar).to_be_hidden()
-    chat.page.set_viewport_size({"width": 195, "height": 422})  # text twice as large
+    chat.page.set_viewport_size({"width": 195, "height": 422})  # zoom of 200 %
     left, right = (
         chat.page.locator(f"[data-{name}-picker]").bounding_box() for name in ("knowledge", "model")
     )
@@ -102,7 +102,7 @@ def test_a_phone_scrolls_one_way_only_and_has_a_drawer(chat: Chat, language: str
     assert chat.page.evaluate("document.documentElement.scrollHeight <= innerHeight")
 
 
-def test_the_language_is_changed_in_the_settings_and_the_draft_stays(chat: Chat) -> None:
+def test_changing_the_language_keeps_the_draft(chat: Chat) -> None:
     chat.input.fill("half a thought")
     chat.page.locator("[data-account]").click()
     chat.page.locator("[data-open-settings]").click()
@@ -114,7 +114,7 @@ def test_the_language_is_changed_in_the_settings_and_the_draft_stays(chat: Chat)
     expect(chat.input).to_have_value("half a thought")
 
 
-def test_the_theme_is_in_the_page_before_it_is_painted(chat: Chat) -> None:
+def test_the_theme_is_part_of_the_served_html(chat: Chat) -> None:
     background = "getComputedStyle(document.body).backgroundColor"
     light = chat.page.evaluate(background)
     chat.page.locator("[data-account]").click()
@@ -131,11 +131,11 @@ def test_the_theme_is_in_the_page_before_it_is_painted(chat: Chat) -> None:
     assert chat.page.evaluate(background) == dark
 
 
-def test_a_chat_is_renamed_pinned_and_deleted_with_a_way_back(chat: Chat, service: Service) -> None:
-    chat.expect_complete(chat.ask("The name it was born with", "echo"))
+def test_a_chat_is_renamed_pinned_and_deleted_with_undo(chat: Chat, service: Service) -> None:
+    chat.expect_complete(chat.ask("The original name", "echo"))
     path = f"/api/sessions/{chat.session_id}"
     row = chat.page.locator(f'[data-session="{chat.session_id}"]')
-    name = filled("en", "session.menu_of", title="The name it was born with")
+    name = filled("en", "session.menu_of", title="The original name")
     expect(row.locator("[data-session-menu]")).to_have_attribute("aria-label", name)
     open_menu(chat, row, "[data-rename]")
     row.locator("[data-rename-field]").fill("A better name")

@@ -1,4 +1,4 @@
-"""Errors as JSON in the reader's language: ours, HTTP's, pydantic's and unexpected ones."""
+"""Error responses: our errors, HTTP's, pydantic's and unexpected ones, translated, as JSON."""
 
 import logging
 from collections.abc import Mapping
@@ -26,33 +26,33 @@ from chatapp.settings import MB
 log = logging.getLogger("chatapp.web")
 
 API = ("/api", "/chat")
-IMPLIED_METHODS = ("HEAD", "OPTIONS")  # every address accepts them
+IMPLIED_METHODS = ("HEAD", "OPTIONS")  # accepted everywhere
 
 
 def init_app(app: Flask) -> None:
     """Register the error handlers."""
-    app.register_error_handler(ChatAppError, _refuse)
-    app.register_error_handler(HTTPException, refuse_http)
+    app.register_error_handler(ChatAppError, _error_response)
+    app.register_error_handler(HTTPException, http_error_response)
     app.register_error_handler(
-        RecursionError, lambda _: _refuse(InvalidRequest("body", "unreadable"))
+        RecursionError, lambda _: _error_response(InvalidRequest("body", "unreadable"))
     )
-    app.register_error_handler(Exception, _refuse_unexpected)
+    app.register_error_handler(Exception, _unexpected_error_response)
 
 
-def _refuse(error: ChatAppError) -> tuple[Response, int]:
-    response = _respond(error_json(error), error.retry_after)
+def _error_response(error: ChatAppError) -> tuple[Response, int]:
+    response = _json_response(error_json(error), error.retry_after)
     if error.status == HTTPStatus.UNAUTHORIZED:
         response.headers["WWW-Authenticate"] = "Bearer"
     return response, error.status
 
 
-def refuse_failed(event: Error) -> tuple[Response, int]:
-    """Answer a request whose answer failed: the stream's `error` event as an HTTP error."""
+def failed_answer_response(event: Error) -> tuple[Response, int]:
+    """Return the HTTP error for a failed answer, from its stream's `error` event."""
     body = _details(event.code, event.key, event.params, event.retryable)
-    return _respond(body, event.retry_after), status_of(event.code)
+    return _json_response(body, event.retry_after), status_of(event.code)
 
 
-def _respond(details: dict[str, Any], retry_after: int | None) -> Response:
+def _json_response(details: dict[str, Any], retry_after: int | None) -> Response:
     details = {"fields": {}} | details | {"request_id": g.get("request_id", "-")}
     response = jsonify(error=details | g.get("stored_turn", {}))
     if retry_after is not None:
@@ -61,7 +61,7 @@ def _respond(details: dict[str, Any], retry_after: int | None) -> Response:
 
 
 def note_stored_turn(session_id: str, message_id: str) -> None:
-    """Include where the question was stored in every later error of this request."""
+    """Add the ids of the stored question and answer to any later error of this request."""
     g.stored_turn = {"session_id": session_id, "message_id": message_id}
 
 
@@ -94,29 +94,29 @@ def _details(
     return {"code": code, "message": message, "retryable": retryable}
 
 
-def refuse_http(fault: HTTPException) -> Any:
-    """Answer an HTTP error of Flask or Werkzeug as JSON."""
+def http_error_response(fault: HTTPException) -> Any:
+    """Return the response for an HTTP error of Flask or Werkzeug."""
     if fault.response is not None or (fault.code or 500) < 400:
         return fault.get_response()
     if isinstance(fault, RequestEntityTooLarge):
-        return _refuse(TooLarge(limit=f"{(request.max_content_length or 0) // MB} MB"))
+        return _error_response(TooLarge(limit=f"{(request.max_content_length or 0) // MB} MB"))
     if fault.code == HTTPStatus.NOT_FOUND:
-        return _refuse(NotFound("address" if request.path.startswith(API) else None))
+        return _error_response(NotFound("address" if request.path.startswith(API) else None))
     if isinstance(fault, WrongMethod):
-        return _refuse_method(sorted(fault.valid_methods or ()))
+        return _method_not_allowed(sorted(fault.valid_methods or ()))
     if (fault.code or 500) < 500:
-        return _refuse(InvalidRequest("body", "unreadable"))
-    return _refuse_unexpected(fault)
+        return _error_response(InvalidRequest("body", "unreadable"))
+    return _unexpected_error_response(fault)
 
 
-def _refuse_method(allowed: list[str]) -> tuple[Response, int]:
+def _method_not_allowed(allowed: list[str]) -> tuple[Response, int]:
     listed = ", ".join(method for method in allowed if method not in IMPLIED_METHODS)
-    response, status = _refuse(MethodNotAllowed(method=request.method, allowed=listed))
+    response, status = _error_response(MethodNotAllowed(method=request.method, allowed=listed))
     response.headers["Allow"] = ", ".join(allowed)
     return response, status
 
 
-def _refuse_unexpected(fault: Exception) -> tuple[Response, int]:
+def _unexpected_error_response(fault: Exception) -> tuple[Response, int]:
     log.error(
         "request %s %s %s failed",
         g.get("request_id", "-"),
@@ -124,13 +124,13 @@ def _refuse_unexpected(fault: Exception) -> tuple[Response, int]:
         request.path,
         exc_info=fault,
     )
-    return _refuse(Internal(request_id=g.get("request_id", "-")))
+    return _error_response(Internal(request_id=g.get("request_id", "-")))
 
 
-def invalid(fault: ValidationError) -> Response:
+def raise_invalid_request(fault: ValidationError) -> Response:
     """Raise InvalidRequest for validation errors: each field and what it accepts.
 
-    The input is never repeated.
+    The input is not echoed.
     """
     if request.method in ("POST", "PUT", "PATCH") and request.get_json(silent=True) is None:
         raise InvalidRequest("body", _reason_for_body())

@@ -1,18 +1,18 @@
-/** Decides what an upload error means for the other files. Pure. */
+/** Decides whether an upload error affects only its file or the whole queue. Pure. */
 import { t } from '../core/i18n.js';
 
 /** The server, or a proxy in front of it, is unavailable for a moment. */
 const PASSING = [0, 429, 502, 503, 504];
-/** Every other file would fail too until the user acts. */
+/** All files fail until the user acts. */
 const FOR_ALL = [401, 507];
-/** Broken transfers before the file itself is suspected. */
+/** Broken transfers before the file counts as failed. */
 const BROKEN_MOST = 2;
 
 /**
  * @param {import('../net/api.js').ApiError} error @param {{broken: number}} job
- * @returns {{kind: 'again'|'hold'|'fail', problem: import('../types.js').Problem}} again: this file
- *   waits for the connection; hold: it failed, and the others wait; fail: it failed, the others go
- *   on
+ * @returns {{kind: 'again'|'hold'|'fail', problem: import('../types.js').Problem}} again: retry
+ *   the file when the connection is back; hold: it failed, hold the queue; fail: it failed, the
+ *   others continue
  */
 export function reaction({ code, message, status }, job) {
   const problem = { code, message };

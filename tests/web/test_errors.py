@@ -33,10 +33,10 @@ def test_resuming_with_an_invalid_event_id_restarts_the_stream(
     message_id = client.post("/chat", json={"question": "q", **BUILTIN}).json["message_id"]
     address = f"/chat/stream/{message_id}"
     for named in ({"query_string": {"after": given}}, {"headers": {"Last-Event-ID": given}}):
-        with client.get(address, **named) as anew:
-            assert (
-                anew.text.startswith("event: reset\n") and anew.text.count('"type":"context"') == 1
-            )
+        with client.get(address, **named) as resumed:
+            text = resumed.text
+            assert text.startswith("event: reset\n")
+            assert text.count('"type":"context"') == 1
     for headers in ({}, {"Last-Event-ID": ""}):
         with client.get(address, headers=headers) as whole:
             assert whole.text.count('"type":"context"') == 1 and "reset" not in whole.text

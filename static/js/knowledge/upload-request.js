@@ -5,16 +5,17 @@ import { ApiError } from '../net/api.js';
 /** @typedef {import('../types.js').StoredFile} StoredFile */
 
 /**
- * Without progress for this long the connection is dead; storing a large file may take longer.
+ * After this long without progress the connection counts as dead; storing a large file may take
+ * longer.
  */
 const STALLED_MS = 60_000;
 const STORING_MS = 300_000;
 
 /**
- * Fails with an ApiError: `aborted`, `offline`, or what the server said.
+ * Fails with an ApiError: `aborted`, `offline`, or the server's error.
  * @param {string} baseId
  * @param {File} file
- * @param {(percent: number) => void} progress 100 when the last byte has left
+ * @param {(percent: number) => void} progress 100 when the last byte is sent
  * @param {AbortSignal} signal @returns {Promise<StoredFile>}
  */
 export function upload(baseId, file, progress, signal) {
