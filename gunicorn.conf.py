@@ -35,7 +35,7 @@ from chatapp.logs import is_worth_a_line
 from chatapp.processes.environment import helper_environ, is_watched
 from chatapp.processes.listening import refuse_taken, shown
 from chatapp.processes.supervisor import lock_home
-from chatapp.processes.watched import complain
+from chatapp.processes.watched import print_error
 from chatapp.settings import (
     Settings,
     SettingsError,
@@ -116,7 +116,7 @@ def on_reload(server: Any) -> None:
     lost = SETTINGS.helpers and not _is_child(server.helpers)
     lock = lock_home(SETTINGS.home) if lost else None
     if not _prepare(lock):
-        complain("cli.reload_failed")
+        print_error("cli.reload_failed")
     if lock is not None:
         _start_helpers(server, lock)
     elif _is_child(server.helpers):

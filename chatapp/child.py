@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 START_SECONDS = 20
-LEAVE_SECONDS = 2
+GRACE_SECONDS = 2
 LOOPBACK = "127.0.0.1"
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36  # linux/prctl.h
 # Only the server: the Python package around it costs 70 MB and 0.7 s.
@@ -45,7 +45,7 @@ class OwnHelper:
         if self._process is not None:
             self._process.terminate()
             try:
-                self._process.wait(LEAVE_SECONDS)
+                self._process.wait(GRACE_SECONDS)
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()

@@ -24,7 +24,7 @@ from chatapp.home import (
     write_address,
 )
 from chatapp.processes.heartbeat import START_SECONDS, Listener
-from chatapp.processes.watched import WatchedProcess, complain
+from chatapp.processes.watched import WatchedProcess, print_error
 from chatapp.settings import BUILTIN, Settings
 
 WORKER = "worker"
@@ -45,7 +45,7 @@ def expected(settings: Settings) -> tuple[str, ...]:
     return (CHROMA, EMBEDDER) if embeds else (CHROMA,)
 
 
-def kept_here(settings: Settings) -> tuple[str, ...]:
+def local_helpers(settings: Settings) -> tuple[str, ...]:
     """Return the names of the helpers that run beside this home folder."""
     servers = (name for name in expected(settings) if not (name == CHROMA and settings.chroma_url))
     return (*servers, WORKER)
@@ -66,7 +66,7 @@ class DocumentWorker(WatchedProcess):
             self._start_at = 0.0
         super()._check()
         if self._process is not None and self._listener is not None and self._listener.is_silent():
-            complain("cli.helper_hangs", name=self.name)
+            print_error("cli.helper_hangs", name=self.name)
             self._send_to_group(signal.SIGKILL)
 
     def _start(self) -> None:
@@ -135,7 +135,7 @@ class Server(WatchedProcess):
         if self._process is None or (self._answers and now < self._checked_at + CHECK_SECONDS):
             return
         self._checked_at = now
-        if _is_well(self._port, HEALTH_PATHS[self.name], self._time_limit()):
+        if _is_healthy(self._port, HEALTH_PATHS[self.name], self._time_limit()):
             self._silences = 0
             if not self._answers:
                 write_address(self._home, self.name, f"{LOOPBACK}:{self._port}")
@@ -143,8 +143,8 @@ class Server(WatchedProcess):
                 self._answers = True
         else:
             self._silences += self._answers
-            starts_in_vain = not self._answers and now > self._started_at + START_SECONDS
-            if self._silences >= MOST_SILENCES or starts_in_vain:
+            never_answered = not self._answers and now > self._started_at + START_SECONDS
+            if self._silences >= MOST_SILENCES or never_answered:
                 self._send_to_group(signal.SIGKILL)
 
     def _time_limit(self) -> float:
@@ -164,7 +164,7 @@ class Server(WatchedProcess):
         super()._ended(status)
 
     def _report_end(self, status: int) -> None:
-        complain(
+        print_error(
             "cli.service_ended",
             name=self.name,
             status=status,
@@ -196,7 +196,7 @@ class Chroma(Server):
         super().__init__(CHROMA, home)
         self._folder = home / "vectors"
         self._inode: int | None = None
-        self._patient_until: float | None = None
+        self._report_after: float | None = None
 
     def command(self, port: int) -> tuple[str, ...]:
         """Return the command that serves on a port."""
@@ -205,7 +205,7 @@ class Chroma(Server):
     def _check(self) -> None:
         """End a Chroma whose folder was removed: it answers, but will never write again."""
         if self._answers and self._current_inode() != self._inode:
-            self.ask_to_leave()
+            self.terminate()
         before = self._answers
         super()._check()
         if self._answers and not before:
@@ -218,17 +218,17 @@ class Chroma(Server):
             self._report_other(file.read_text("ascii").strip())
             return
         with lock:
-            self._patient_until = None
+            self._report_after = None
             self._start_with(lock.fileno())
             lock.write(str(self.pid))
 
     def _report_other(self, holder: str) -> None:
         now = time.monotonic()
-        if self._patient_until is None:
-            self._patient_until = now + OTHER_CHROMA_SECONDS
-        elif now > self._patient_until:
-            self._patient_until = math.inf
-            complain("cli.vectors_taken", folder=str(self._folder), pid=holder)
+        if self._report_after is None:
+            self._report_after = now + OTHER_CHROMA_SECONDS
+        elif now > self._report_after:
+            self._report_after = math.inf
+            print_error("cli.vectors_taken", folder=str(self._folder), pid=holder)
 
     def _current_inode(self) -> int | None:
         try:
@@ -248,7 +248,7 @@ class Helpers:
 
     def follow(self, settings: Settings) -> None:
         """Keep the helpers that the settings ask for; what runs already is not touched."""
-        wanted = kept_here(settings) if settings.helpers else ()
+        wanted = local_helpers(settings) if settings.helpers else ()
         _end([self._running.pop(name) for name in KINDS if name in self._running.keys() - wanted])
         for name in wanted:
             if name not in self._running:
@@ -271,12 +271,12 @@ class Helpers:
 def _end(processes: list[WatchedProcess]) -> None:
     """End processes, all at once."""
     for each in processes:
-        each.ask_to_leave()
+        each.terminate()
     for each in processes:
         each.end()
 
 
-def _is_well(port: int, path: str, seconds: float) -> bool:
+def _is_healthy(port: int, path: str, seconds: float) -> bool:
     """Return whether what listens on a port of this machine answers a health check with 200."""
     request = f"GET {path} HTTP/1.1\r\nHost: {LOOPBACK}:{port}\r\nConnection: close\r\n\r\n"
     try:

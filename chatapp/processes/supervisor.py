@@ -30,7 +30,7 @@ from typing import IO
 from chatapp.child import adopt_orphans, die_with_parent
 from chatapp.home import WEB, HomeTaken, remove_address, take_lock
 from chatapp.processes.helpers import Helpers
-from chatapp.processes.watched import complain
+from chatapp.processes.watched import print_error
 from chatapp.processes.web_server import WebServer
 from chatapp.settings import Settings, SettingsError
 
@@ -89,7 +89,7 @@ class Supervisor:
         self._helpers = Helpers()
         self._helpers.follow(settings)
         self._signals: deque[int] = deque()
-        self._leaving = False
+        self._ending = False
 
     def run(self) -> int:
         """Run until everything has ended."""
@@ -98,7 +98,7 @@ class Supervisor:
         adopt_orphans()
         status = 0
         try:
-            while not self._has_left():
+            while not self._has_ended():
                 self._tick()
                 time.sleep(TICK_SECONDS)
                 while self._signals:
@@ -111,21 +111,21 @@ class Supervisor:
         return status
 
     def _tick(self) -> None:
-        if self._web is not None and not self._leaving:
+        if self._web is not None and not self._ending:
             self._web.tick()
         self._helpers.tick()
         self._reap_orphans()
 
-    def _has_left(self) -> bool:
+    def _has_ended(self) -> bool:
         if self._web is None:
-            return self._leaving or self._parent not in (None, os.getppid())
-        return self._web.exit_status is not None or (self._leaving and self._web.has_left())
+            return self._ending or self._parent not in (None, os.getppid())
+        return self._web.exit_status is not None or (self._ending and self._web.has_ended())
 
     def _handle(self, number: int) -> None:
         if number in END_SIGNALS:
-            self._leaving = True
+            self._ending = True
             if self._web is not None:
-                self._web.leave(number)
+                self._web.shut_down(number)
         elif number == signal.SIGHUP:
             self._reload()
         elif self._web is not None:
@@ -140,7 +140,7 @@ class Supervisor:
         except (SystemExit, SettingsError) as fault:
             if isinstance(fault, SettingsError):
                 print(fault, file=sys.stderr, flush=True)
-            complain("cli.reload_failed")
+            print_error("cli.reload_failed")
             return
         if self._web is not None:
             self._web.send(signal.SIGHUP)
@@ -163,9 +163,9 @@ def lock_home(home: Path) -> IO[str]:
     try:
         return take_lock(home)
     except HomeTaken as taken:
-        complain("cli.home_taken", home=str(home), pid=taken.pid)
+        print_error("cli.home_taken", home=str(home), pid=taken.pid)
     except OSError:
-        complain("cli.home_unwritable", home=str(home))
+        print_error("cli.home_unwritable", home=str(home))
     sys.exit(1)
 
 

@@ -18,7 +18,7 @@ from chatapp.child import die_with_parent
 from chatapp.i18n import say
 from chatapp.settings import terminal_language
 
-LEAVE_SECONDS = 2  # between SIGTERM and SIGKILL
+GRACE_SECONDS = 2  # between SIGTERM and SIGKILL
 STEADY_SECONDS = 60  # a process that ran for so long has recovered
 BACK_OFF_SECONDS = (0.5, 60)
 
@@ -28,7 +28,7 @@ class WatchedProcess:
 
     niceness = 0
     dies_by = signal.SIGKILL  # what the kernel sends when the parent ends
-    leave_seconds: float = LEAVE_SECONDS
+    grace_seconds: float = GRACE_SECONDS
 
     def __init__(self, name: str, home: Path) -> None:
         self.name = name
@@ -50,14 +50,14 @@ class WatchedProcess:
         except OSError as fault:
             if self._process is None and self._back_off():
                 reason = fault.strerror or str(fault)
-                complain("cli.helper_refused", name=self.name, reason=reason, seconds=self._wait)
+                print_error("cli.helper_refused", name=self.name, reason=reason, seconds=self._wait)
 
     def send(self, number: int) -> None:
         """Send a signal to the process."""
         if self._process is not None:
             self._process.send_signal(number)
 
-    def ask_to_leave(self) -> None:
+    def terminate(self) -> None:
         """Send SIGTERM to the process and to all it has started."""
         self._send_to_group(signal.SIGTERM)
 
@@ -65,7 +65,7 @@ class WatchedProcess:
         """Wait a moment, then kill the process and all it has started."""
         if self._process is not None:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(self.leave_seconds)
+                self._process.wait(self.grace_seconds)
             self._send_to_group(signal.SIGKILL)
             self._process.wait()
             self._process = None
@@ -91,7 +91,7 @@ class WatchedProcess:
             self._report_end(status)
 
     def _report_end(self, status: int) -> None:
-        complain("cli.helper_ended", name=self.name, status=status, seconds=self._wait)
+        print_error("cli.helper_ended", name=self.name, status=status, seconds=self._wait)
 
     def _back_off(self) -> bool:
         """Set the time of the next start; return whether to report the failure.
@@ -138,7 +138,7 @@ class WatchedProcess:
                 os.killpg(self._process.pid, number)
 
 
-def complain(key: str, **params: str | int | float) -> None:
+def print_error(key: str, **params: str | int | float) -> None:
     """Print a sentence on standard error, if the terminal is still there."""
     with contextlib.suppress(OSError):
         print(say(terminal_language(), key, params), file=sys.stderr, flush=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from chatapp.home import WEB, has_greeting, remove_address
 from chatapp.processes.environment import web_environ
-from chatapp.processes.watched import WatchedProcess, complain
+from chatapp.processes.watched import WatchedProcess, print_error
 
 GRACE_SECONDS = 35  # gunicorn.conf.py lets its workers have 30
 QUICK_SECONDS = 5  # after SIGINT or SIGQUIT workers save their answers and end
@@ -29,23 +29,23 @@ class WebServer(WatchedProcess):
         super().__init__("gunicorn", home)
         self._options = options
         self.exit_status: int | None = None  # set when it has ended by itself
-        self._leave_at: float | None = None
+        self._deadline: float | None = None
 
-    def leave(self, number: int) -> None:
+    def shut_down(self, number: int) -> None:
         """Hand a signal on that ends it, and set how long it may take."""
         seconds = GRACE_SECONDS if number == signal.SIGTERM else QUICK_SECONDS
         limit = time.monotonic() + seconds
-        self._leave_at = limit if self._leave_at is None else min(limit, self._leave_at)
+        self._deadline = limit if self._deadline is None else min(limit, self._deadline)
         self.send(number)
 
-    def has_left(self) -> bool:
+    def has_ended(self) -> bool:
         """Return whether it has ended after `leave`; kill it when its time is over."""
         if self._process is None:
             return True
         if self._process.poll() is not None:
             self._end_group()
             return True
-        if self._leave_at is not None and time.monotonic() > self._leave_at:
+        if self._deadline is not None and time.monotonic() > self._deadline:
             self._send_to_group(signal.SIGKILL)
         return False
 
@@ -64,7 +64,7 @@ class WebServer(WatchedProcess):
             super()._ended(status)
 
     def _report_end(self, status: int) -> None:
-        complain("cli.web_ended", status=status, seconds=self._wait)
+        print_error("cli.web_ended", status=status, seconds=self._wait)
 
     def _end_group(self) -> None:
         """End workers whose arbiter has gone: they would hold the port and their answers."""

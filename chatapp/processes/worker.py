@@ -66,21 +66,21 @@ class Worker:
             index,
             self._originals,
             lambda path, name, beat: parse_limited(path, name, settings, self._progress(beat)),
-            self._is_leaving,
+            self._is_stopping,
             embeds=self._embedder is not None,
         )
-        self._embedding = Embedding(self._database, self._embedder, self._is_leaving)
+        self._embedding = Embedding(self._database, self._embedder, self._is_stopping)
         self._owner = f"{HOST}:{os.getpid()}:{secrets.token_hex(4)}"
-        self._leaving = False
+        self._stopping = False
 
-    def leave(self, _number: int = 0, _frame: FrameType | None = None) -> None:
+    def stop(self, _number: int = 0, _frame: FrameType | None = None) -> None:
         """End soon: the file in work goes back to the queue."""
-        self._leaving = True
+        self._stopping = True
 
-    def _is_leaving(self) -> bool:
+    def _is_stopping(self) -> bool:
         """Return whether to end; called between all steps of long work."""
         self._heartbeat.progress()
-        return self._leaving
+        return self._stopping
 
     def _progress(self, beat: Callable[[], None]) -> Callable[[], None]:
         """Add a sign of progress to what is called while a child parses."""
@@ -94,9 +94,9 @@ class Worker:
     def run(self, idle_seconds: float = IDLE_SECONDS) -> None:
         """Work until told to leave, or until idle for so long."""
         self._originals.delete_abandoned()
-        self._take_up()
+        self._requeue_lost()
         idle_since = time.monotonic()
-        while not self._is_leaving() and time.monotonic() - idle_since < idle_seconds:
+        while not self._is_stopping() and time.monotonic() - idle_since < idle_seconds:
             try:
                 worked = self._step()
             except DatabaseBusy:
@@ -109,7 +109,7 @@ class Worker:
         self._own_embedder.close()
         self._database.close()
 
-    def _take_up(self) -> None:
+    def _requeue_lost(self) -> None:
         """Queue again what a killed worker of this machine had claimed, or none could embed."""
         if self._database.sqlite:  # then all workers are on this machine
             write_with_retry(self._database, lambda t: release_dead_leases(t, HOST))
@@ -155,8 +155,8 @@ def main() -> int:
     if os.nice(0) < NICENESS:
         os.nice(NICENESS - os.nice(0))
     worker = Worker(settings, heartbeat)
-    signal.signal(signal.SIGTERM, worker.leave)
-    signal.signal(signal.SIGINT, worker.leave)
+    signal.signal(signal.SIGTERM, worker.stop)
+    signal.signal(signal.SIGINT, worker.stop)
     worker.run()
     return 0
 
