@@ -54,7 +54,7 @@ class Deltas:
         self._started = False
 
     def begins_whole(self, data: bytes) -> bool:
-        """Say whether the first bytes begin one JSON body: some suppliers cannot stream."""
+        """Return whether the first bytes begin one JSON body: some suppliers cannot stream."""
         return not self._started and data.lstrip(b" \t\r\n" + _BOM)[:1] in (b"{", b"[")
 
     def feed(self, data: bytes) -> None:

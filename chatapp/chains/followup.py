@@ -10,7 +10,7 @@ from chatapp.core.events import Chunk
 from chatapp.core.prompt import Ask, Prompt, Turn
 from chatapp.errors import ChatAppError
 
-Leans: TypeAlias = Callable[[str, Sequence[Turn]], bool]
+DependsOnHistory: TypeAlias = Callable[[str, Sequence[Turn]], bool]
 Rewrite: TypeAlias = Callable[[Ask], str]
 
 REWRITE_SECONDS = 3.0
@@ -42,8 +42,8 @@ _CHINESE = re.compile(
 )
 
 
-def leans_on_history(question: str, history: Sequence[Turn]) -> bool:
-    """Say whether a question can hardly be searched for without its history."""
+def depends_on_history(question: str, history: Sequence[Turn]) -> bool:
+    """Return whether a question can hardly be searched for without its history."""
     if not history:
         return False
     characters = len(_CJK.findall(question))

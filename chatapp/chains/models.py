@@ -94,7 +94,7 @@ class Models:
         return self._chat(endpoint, parameters).connected_to(completions)
 
     def is_cached(self, endpoint: Endpoint, parameters: Parameters) -> bool:
-        """Say whether `model` returns at once."""
+        """Return whether `model` returns at once."""
         return not endpoint.options.get("provider") and _key(endpoint, parameters) in self._cached
 
     def preload(self) -> None:
@@ -178,7 +178,7 @@ class Models:
         return chat
 
     def _chats(self, endpoint: Endpoint) -> bool:
-        """Say whether an endpoint refuses an empty chat as a chat API does."""
+        """Return whether an endpoint refuses an empty chat as a chat API does."""
         target = self._target(endpoint)
         deadline = Deadline(self._list_limits(endpoint.options))
         try:

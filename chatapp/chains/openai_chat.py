@@ -87,7 +87,7 @@ class OpenAIChat(BaseChatOpenAI):
                 yield message
 
     def _needs_langchain(self, config: RunnableConfig) -> bool:
-        """Say whether a stream needs LangChain's own machinery."""
+        """Return whether a stream needs LangChain's own machinery."""
         # `configure` knows all sources of handlers: config, model, context, tracing, debug mode.
         manager = CallbackManager.configure(config.get("callbacks"), self.callbacks, self.verbose)
         return bool(

@@ -31,7 +31,7 @@ class DirectSocket(GeventSocket):  # type: ignore[misc]
 
 
 def is_gevent(sock: socket.socket) -> bool:
-    """Say whether waiting for this socket lets other greenlets run."""
+    """Return whether waiting for this socket lets other greenlets run."""
     return isinstance(sock, GeventSocket)
 
 

@@ -256,7 +256,7 @@ def _written(connection: HTTPConnection, target: SplitResult, request: Request) 
 
 
 def _is_open(connection: HTTPConnection) -> bool:
-    """Say whether an unused connection is still open and silent."""
+    """Return whether an unused connection is still open and silent."""
     sock = connection.sock
     if sock is None or isinstance(sock, ssl.SSLSocket):
         return connection.is_connected
