@@ -212,14 +212,14 @@ class Accounts:
         self._checking += 1
         try:
             return threads.run(
-                lambda: check_password_hash(known or _nobody(), password), threads.PASSWORDS
+                lambda: check_password_hash(known or _dummy_hash(), password), threads.PASSWORDS
             )
         finally:
             self._checking -= 1
 
 
 @lru_cache
-def _nobody() -> str:
+def _dummy_hash() -> str:
     """A hash to check for unknown names, so that they take as long as known ones."""
     return generate_password_hash(secrets.token_hex())
 

@@ -23,8 +23,8 @@ from chatapp.storage.models import Token, User, now
 LOGIN_DAYS = 30
 LINK_HOURS = 24
 USED_SECONDS = 60
-HOLDER_SECONDS = 1.0
-MOST_HOLDERS = 10_000
+CACHE_SECONDS = 1.0
+MAX_CACHED = 10_000
 BEARERS = ("personal", "terminal", "environment")
 LOGINS = ("login",)
 
@@ -47,8 +47,8 @@ class Tokens:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._used: dict[str, float] = {}
-        self._holders: TTLCache[tuple[str, tuple[str, ...]], Person] = TTLCache(
-            HOLDER_SECONDS, MOST_HOLDERS
+        self._cached: TTLCache[tuple[str, tuple[str, ...]], Person] = TTLCache(
+            CACHE_SECONDS, MAX_CACHED
         )
 
     def by_login(self, secret: str) -> Person | None:
@@ -116,7 +116,7 @@ class Tokens:
 
     def forget(self) -> None:
         """Drop cached users: a secret or a user has changed."""
-        self._holders.clear()
+        self._cached.clear()
 
     def _by_hash(self, hashed: str, kinds: tuple[str, ...]) -> Person | None:
         def load() -> Person | None:
@@ -127,7 +127,7 @@ class Tokens:
             )
             return person_of(user) if user else None
 
-        return self._holders.get((hashed, kinds), load)
+        return self._cached.get((hashed, kinds), load)
 
 
 def hash_of(secret: str) -> str:

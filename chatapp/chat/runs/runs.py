@@ -167,7 +167,7 @@ class Runs:
         if self._drain_until is None:
             self._drain_until = time.monotonic() + seconds
             for live in self._followed.values():
-                live.leave()
+                live.disconnect()
         while self._writers and time.monotonic() < self._drain_until:
             gevent.sleep(0.05)
         rest = list(self._writers.values())
