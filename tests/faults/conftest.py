@@ -14,7 +14,7 @@ from tests.support.embedserver import EmbedServer
 KILLS = 4  # of every kind one, and one more
 WITHOUT = 9  # those that need none of the shared services come last
 # by what they do to the service that they share
-ORDER = ("test_rows", "test_proxy", "test_campaigns", "test_script", "test_leaving", "test_limits")
+ORDER = ("test_rows", "test_proxy", "test_campaigns", "test_script", "test_shutdown", "test_limits")
 
 
 @pytest.hookimpl(trylast=True)
@@ -54,5 +54,5 @@ def killed(request: pytest.FixtureRequest) -> Iterator[Future[Report] | None]:
     wanted = any(
         item.name == "test_kills_of_workers_and_of_everything" for item in request.session.items
     )
-    with ThreadPoolExecutor(1) as people:
-        yield people.submit(kills.run, KILLS, 1, None) if wanted else None
+    with ThreadPoolExecutor(1) as pool:
+        yield pool.submit(kills.run, KILLS, 1, None) if wanted else None

@@ -68,7 +68,7 @@ def _stored_as_sent(reader: Reader, stored: dict[str, Any]) -> None:
     assert (stored["content"], stored["reasoning"] or "") == (reader.text, reader.reasoning), (
         f"I3: {reader!r}"
     )
-    again = reader.another().come_back()
+    again = reader.another().resume()
     assert (again.text, again.reasoning, again.end) == (
         reader.text,
         reader.reasoning,

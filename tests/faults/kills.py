@@ -71,7 +71,7 @@ class Crowd:
     over: bool = False
 
     def __post_init__(self) -> None:
-        self.people = ThreadPoolExecutor(200)
+        self.pool = ThreadPoolExecutor(200)
         self._watch = threading.Thread(target=self._look, daemon=True)
         self._watch.start()
 
@@ -102,9 +102,9 @@ class Crowd:
         )
         until = letters(self.chance.randrange(1, 100)) if self.chance.random() < 0.5 else None
         work = (
-            self.people.submit(reader.follow, 120, until)
+            self.pool.submit(reader.follow, 120, until)
             if until
-            else self.people.submit(reader.follow, 120)
+            else self.pool.submit(reader.follow, 120)
         )
         self.asked.append(Asked(reader, work))
         return self.asked[-1]

@@ -43,7 +43,7 @@ class Reader:
         self.ports: list[int] = []
         self.arrivals: list[float] = []  # when text came
         self.fault: BaseException | None = None  # what broke the last connection, if anything did
-        self.bite = 65_536  # bytes that are read at once
+        self.read_size = 65_536  # bytes that are read at once
         self.began = self.ended = time.monotonic()
 
     @property
@@ -58,7 +58,7 @@ class Reader:
         """POST the question, and read until the end or a condition."""
         return self._read("POST", "/chat/stream", until, json.dumps(self.body).encode(), headers)
 
-    def come_back(self, until: Until = never, place: str | None = None) -> "Reader":
+    def resume(self, until: Until = never, place: str | None = None) -> "Reader":
         """GET what follows the last position."""
         place = self.place if place is None else place
         return self._read(
@@ -75,7 +75,7 @@ class Reader:
         while self.end is None and not until(self):
             assert time.monotonic() < deadline, f"no end within {seconds} s: {self!r}"
             if self.context:
-                self.come_back(until)
+                self.resume(until)
             else:
                 self.ask(until)
             if self.end is None and not until(self):
@@ -134,7 +134,7 @@ class Reader:
 
     def _take(self, response: http.client.HTTPResponse, until: Until) -> None:
         decoder = Decoder()
-        while self.end is None and (data := response.read1(self.bite)):
+        while self.end is None and (data := response.read1(self.read_size)):
             for message in decoder.feed(data):
                 self._keep(json.loads(message.data), message.last_id)
             if until(self):

@@ -38,18 +38,18 @@ class Cut:
         self.bites = chance.randrange(*BITES) // (4 if live else 1)
 
     def __call__(self, reader: Reader) -> bool:
-        self.bites -= reader.bite
+        self.bites -= reader.read_size
         return self.bites <= 0
 
 
-def come_and_go(reader: Reader, chance: random.Random, points: int, live: bool) -> int:
+def read_with_disconnects(reader: Reader, chance: random.Random, points: int, live: bool) -> int:
     """Read an answer to its end with random disconnects; return how many."""
     cuts = 0
     deadline = time.monotonic() + FINAL_SECONDS
     while reader.end is None:
         assert time.monotonic() < deadline, f"no end: {reader!r}"
-        reader.bite = chance.randrange(1, 700)
-        reader.come_back(Cut(chance, live) if cuts < points else lambda _: False)
+        reader.read_size = chance.randrange(1, 700)
+        reader.resume(Cut(chance, live) if cuts < points else lambda _: False)
         cuts += reader.end is None
         if reader.fault:
             time.sleep(0.2)  # a worker was killed just now
@@ -78,7 +78,7 @@ def on(stage: Stage, points: int, seed: int) -> Report:
     """Disconnect readers this often, on a stage of two workers, one of which is killed."""
     chance = random.Random(seed)
     found = Report(f"{points} times cut off and come back, over {KILOBYTES} KB of thought and text")
-    with ThreadPoolExecutor(2 * READERS) as people:
+    with ThreadPoolExecutor(2 * READERS) as pool:
         answers = two_answers(stage)
         killed = stage.writer_of(answers[1].message_id)
         if points < FEW:
@@ -86,7 +86,7 @@ def on(stage: Stage, points: int, seed: int) -> Report:
         readers = [answer.another() for answer in answers for _ in range(READERS)]
         each = -(-points // (2 * len(readers)))  # half of the points while it is written
         work = [
-            people.submit(come_and_go, reader, random.Random(chance.random()), each, True)
+            pool.submit(read_with_disconnects, reader, random.Random(chance.random()), each, True)
             for reader in readers
         ]
         wait_for(
@@ -102,7 +102,9 @@ def on(stage: Stage, points: int, seed: int) -> Report:
             count = min(READERS, 1 + (points - live - ended) // A_CUT_READER)
             late = [chance.choice(answers).another() for _ in range(count)]
             more = [
-                people.submit(come_and_go, reader, random.Random(chance.random()), points, False)
+                pool.submit(
+                    read_with_disconnects, reader, random.Random(chance.random()), points, False
+                )
                 for reader in late
             ]
             ended += sum(each.result(FINAL_SECONDS + 30) for each in more)

@@ -56,7 +56,7 @@ def test_one_stream_more_than_the_limit_is_told_when_to_come_back(tmp_path: Path
         readers = [opened.enter_context(attach(stage, live.message_id)) for _ in range(STREAMS)]
         wait_for(lambda: streams(stage) == STREAMS, 10, "as many as the limit allows")
         refused = Reader(stage.service, "one more", llm_config=stage.config("echo")).ask()
-        back = live.another().come_back()
+        back = live.another().resume()
         for reader in (refused, back):
             assert (reader.status, int(reader.headers["Retry-After"]) > 0) == (503, True)
         assert stage.sql("SELECT count(*) FROM messages WHERE content = ?", refused.question) == [

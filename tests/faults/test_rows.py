@@ -7,7 +7,7 @@ after each. Where the rows of the matrix are:
 2     an unknown name: here; a host that swallows packets: tests/chains/test_completions.py
 22    tests/knowledge/test_embedders.py and test_vectors_trouble.py: keyword search goes on
 24, 25   here (lost.py)
-31, 33, 44   test_leaving.py
+31, 33, 44   test_shutdown.py
 32, 34   kills.py, by test_campaigns.py; also tests/server/test_workers.py and test_processes.py
 45    test_limits.py
 35 to 39   not about streaming: tests/server/test_documents.py, tests/web/test_ops.py,
@@ -40,24 +40,24 @@ class Acted:
         self.stage = stage
         stage.add_supplier("away", dead_port_url())
         stage.add_supplier("nameless", "http://no-such-host.invalid/v1")
-        with ThreadPoolExecutor(WARM) as people:
+        with ThreadPoolExecutor(WARM) as pool:
             list(
-                people.map(
+                pool.map(
                     lambda _: Reader(stage.service, "warm", llm_config=stage.config("echo")).ask(),
                     range(WARM),
                 )
             )
         self.before = held(stage)
-        self._people = ThreadPoolExecutor(len(ROWS))
+        self._pool = ThreadPoolExecutor(len(ROWS))
         self.rows: dict[str, Future[list[Reader]]] = {}
         for name in sorted(ROWS, key=lambda name: ROWS[name].alone):
             if ROWS[name].alone:
                 wait(self.rows.values())
-            self.rows[name] = self._people.submit(ROWS[name].act, stage)
+            self.rows[name] = self._pool.submit(ROWS[name].act, stage)
             time.sleep(APART_SECONDS)
 
     def end(self) -> None:
-        self._people.shutdown(cancel_futures=True)
+        self._pool.shutdown(cancel_futures=True)
 
 
 @pytest.fixture(scope="session")

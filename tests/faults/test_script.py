@@ -31,14 +31,14 @@ class Script:
         self.done: list[str] = []
         self.readers: list[Reader] = []
         self.work: list[Future[Reader]] = []
-        self.people = ThreadPoolExecutor(OPERATIONS)
+        self.pool = ThreadPoolExecutor(OPERATIONS)
 
     def step(self) -> None:
         """Do one thing at random."""
         steps: list[Callable[[], None]] = [
             self.ask,
             self.stop,
-            self.come_back,
+            self.resume,
             self.kill,
             self.reload,
         ]
@@ -53,9 +53,9 @@ class Script:
         until = letters(self.chance.randrange(200)) if self.chance.random() < 0.5 else None
         self.readers.append(reader)
         self.work.append(
-            self.people.submit(reader.follow, 60, until)
+            self.pool.submit(reader.follow, 60, until)
             if until
-            else self.people.submit(reader.follow, 60)
+            else self.pool.submit(reader.follow, 60)
         )
         wait_for(lambda: reader.context or self.work[-1].done(), 20, "it is asked")
 
@@ -73,19 +73,19 @@ class Script:
 
         wait_for(pressed, 20, "Stop is taken")
 
-    def come_back(self) -> None:
+    def resume(self) -> None:
         """Read an answer as somebody else, from its beginning or from anywhere, and go again."""
         reader = self.chance.choice(self.readers)
         if reader.context:
             other = reader.another()
-            other.bite = self.chance.randrange(1, 5000)
+            other.read_size = self.chance.randrange(1, 5000)
             place = (
                 f"{reader.message_id}:{self.chance.randrange(600)}"
                 if self.chance.random() < 0.7
                 else ""
             )
             self.work.append(
-                self.people.submit(other.come_back, letters(self.chance.randrange(300)), place)
+                self.pool.submit(other.resume, letters(self.chance.randrange(300)), place)
             )
 
     def kill(self) -> None:
@@ -118,4 +118,4 @@ def test_a_random_script_of_faults_breaks_no_promise(stage: Stage) -> None:
     except BaseException as fault:
         raise AssertionError(f"seed {seed}: {', '.join(script.done)}: {fault}") from fault
     finally:
-        script.people.shutdown(cancel_futures=True)
+        script.pool.shutdown(cancel_futures=True)

@@ -72,12 +72,12 @@ def test_a_worker_that_has_handled_enough_leaves_in_order(tmp_path: Path) -> Non
 
 def leaves_in_order(stage: Stage, how: str) -> None:
     """Short answers are completed, long ones saved as interrupted; all readers get the end."""
-    with ThreadPoolExecutor(8) as people:
+    with ThreadPoolExecutor(8) as pool:
         asked = [
             Reader(stage.service, how, llm_config=stage.config(name))
             for name in (SHORT, SHORT, LONG, LONG)
         ]
-        work: list[Future[Reader]] = [people.submit(reader.follow, 60) for reader in asked]
+        work: list[Future[Reader]] = [pool.submit(reader.follow, 60) for reader in asked]
         wait_for(lambda: all(letters(20)(reader) for reader in asked), 10, "all are being written")
         left = Reader(stage.service, how, llm_config=stage.config(LONG)).ask(letters(20))
         with (
@@ -107,10 +107,8 @@ def test_killed_before_anything_was_saved_the_reader_still_gets_an_end(stage: St
             Reader(stage.service, "at once", llm_config=stage.config("hang-before-headers"))
             for _ in range(8)
         ]
-        with ThreadPoolExecutor(len(readers)) as people:
-            list(
-                people.map(lambda reader: reader.ask(lambda each: "context" in each.kinds), readers)
-            )
+        with ThreadPoolExecutor(len(readers)) as pool:
+            list(pool.map(lambda reader: reader.ask(lambda each: "context" in each.kinds), readers))
             stage.kill_all()
         stage.service.start()
         for reader in readers:
