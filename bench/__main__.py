@@ -15,7 +15,7 @@ from types import FrameType, ModuleType
 from bench.tables import Skipped
 
 BENCHMARKS = ("streams", "ingest", "memory", "retrieval")
-LEAVE_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+END_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 BUSY_SHARE = 0.25  # of the cores that others use: from here on the figures say more about them
 
 
@@ -40,7 +40,7 @@ def main(arguments: list[str]) -> int:
         )
         return 2
     sizes = [modules[0].choose(options)] if options else []
-    for number in LEAVE_SIGNALS:
+    for number in END_SIGNALS:
         signal.signal(number, _leave)
     print(_machine(), flush=True)
     try:
@@ -88,7 +88,7 @@ def _machine() -> str:
 
 def _leave(number: int, _frame: FrameType | None) -> None:
     """Stop once and clean up on the way out; a second Ctrl-C must not cut the clean-up short."""
-    for each in LEAVE_SIGNALS:
+    for each in END_SIGNALS:
         signal.signal(each, lambda *_: None)
     raise KeyboardInterrupt
 

@@ -108,7 +108,7 @@ class Field:
         }
         by_model, by_reader = spent.pop("model"), spent.pop("generator")
         held = peak(worker) if worker is not None else 0.0
-        _tell_refusals(seen)
+        _report_refusals(seen)
         return figures(
             seen, load.words, until, Cost(sum(spent.values()), by_model, by_reader, rest, held)
         )
@@ -150,7 +150,7 @@ def _fresh_peak(worker: int | None) -> float:
     return peak(worker)
 
 
-def _tell_refusals(seen: Sequence[Seen]) -> None:
+def _report_refusals(seen: Sequence[Seen]) -> None:
     """Print what came instead of answers."""
     refusals = [stream.refusal for stream in seen if stream.ended is not None and not stream.words]
     if refusals:

@@ -138,7 +138,7 @@ def estimate_tokens(text: str) -> int:
 
 
 def fits(ask: Ask) -> bool:
-    """Say whether the question alone leaves room for an answer."""
+    """Return whether the question alone leaves room for an answer."""
     return (
         estimate_tokens(ask.question) + estimate_tokens(ask.system_prompt) + ANSWER_TOKENS // 4
         < ask.context_tokens

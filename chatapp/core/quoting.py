@@ -78,7 +78,7 @@ def best_quote(
 
 
 def is_title(text: str, heading: str) -> bool:
-    """Say whether a text holds only headings."""
+    """Return whether a text holds only headings."""
     return not any(kind not in ("title", "mark") for _, kind in _kinds(text, heading))
 
 

@@ -88,7 +88,7 @@ def count_tokens(text: str) -> float:
 
 
 def is_wide(text: str) -> bool:
-    """Say whether a text is in a script without blanks; a few other words do not matter."""
+    """Return whether a text is in a script without blanks; a few other words do not matter."""
     return len(_WIDE.findall(text)) > WIDE_SHARE * len(text)
 
 

@@ -98,7 +98,7 @@ class Line:
 
 
 def _is_growing(answer: bytes) -> bool:
-    """Say whether this is the beginning of a stream whose end is not there yet."""
+    """Return whether this is the beginning of a stream whose end is not there yet."""
     return b"text/event-stream" in answer and not answer.endswith(END_OF_CHUNKS)
 
 
