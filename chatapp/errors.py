@@ -240,9 +240,9 @@ class KnowledgeUnavailable(ChatAppError):
 
 
 class EmbedderUnavailable(KnowledgeUnavailable):
-    """The embedding service fails: away, key, refused, garbled, dimension or none.
+    """The embedding service fails; `detail` is away, key, refused, garbled, dimension or none.
 
-    `http_status` is its HTTP status, or 0.
+    `http_status` is the status that it returned, or 0.
     """
 
     def __init__(self, detail: str, http_status: int = 0, model: str = "") -> None:

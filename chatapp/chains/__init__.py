@@ -1,1 +1,1 @@
-"""The door to LangChain: models, chains and the pieces they stream."""
+"""Models, chains and the pieces they stream: the only package that imports LangChain."""

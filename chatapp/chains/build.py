@@ -1,4 +1,4 @@
-"""Chains: a question goes in, pieces of an answer come out.
+"""Chains: from a question to the pieces of its answer.
 
     chain = build_chain(models.model(endpoint, parameters), retrieve)
     for piece in pieces(chain.stream(ask)): …
@@ -43,8 +43,8 @@ def build_chain(
 ) -> Chain:
     """Return the chain for a model: plain, or the retrieval chain where `retrieve` is given.
 
-    `rewrite` decides by question and history (`depends_on_history`) whether the model makes the
-    question stand alone before the search; None never does, and neither does a model without
+    `rewrite` (`depends_on_history`) decides whether the model rewrites the question for the search
+    so that it is understood without the history. None never rewrites, nor does a model without
     `within`. `unread` returns the files that cannot be searched yet; the answer waits for those
     that have just been uploaded.
     """

@@ -97,7 +97,7 @@ class _Candidate:
 
 
 class Extractive:
-    """The built-in model, as our chains ask it."""
+    """The built-in model, with the interface of all models (messages.py)."""
 
     def stream_text(self, prompt: Prompt) -> Iterator[Streamed]:
         """Yield the answer a few words at a time, then how it ended."""
@@ -139,7 +139,7 @@ def _answer(prompt: Prompt, words: Mapping[str, str]) -> str:
 
 
 def fits(question: str, passages: Sequence[Passage]) -> bool:
-    """Return whether the passages are about the question at all."""
+    """Return whether the passages are about the question."""
     least = FITS_PAIRS if _HAN.search(question) else FITS
     return max((passage.score for passage in passages), default=0.0) >= least
 

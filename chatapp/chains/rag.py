@@ -18,8 +18,8 @@ from chatapp.core.prompt import Ask, Passage, Unread, build_prompt, select_passa
 Retrieve: TypeAlias = Callable[[str], list[Passage]]
 StillUnread: TypeAlias = Callable[[], Sequence[Unread]]
 
-READ_SECONDS = 30  # a question waits so long for files that have just been uploaded:
-RECENT_SECONDS = 120  # less than so long ago; a long queue must not delay every question
+READ_SECONDS = 30  # how long a question waits for recently uploaded files
+RECENT_SECONDS = 120  # older ones are not waited for: a long queue must not delay all questions
 POLL_SECONDS = 0.25
 
 
@@ -31,7 +31,7 @@ def retrieval_chain(
 ) -> Runnable[Ask, dict[str, Any]]:
     """Return a chain that answers from passages.
 
-    `depends` decides which questions are rewritten to stand alone; None rewrites none. `unread`
+    `depends` decides which questions are rewritten for the search; None rewrites none. `unread`
     returns the files that cannot be searched yet; the chain waits for recent ones.
     """
     rewrite = rewriter(model) if depends is not None else None

@@ -1,4 +1,4 @@
-"""Which sentences of a passage may be quoted, and how much of a question each holds.
+"""Which sentences of a passage may be quoted, and which words of the question each contains.
 
 Headings, questions and sentences that end in a colon are not quoted. They say what the sentences
 after them are about, so their words count for those too, less with distance: under "Where is my

@@ -1,7 +1,9 @@
-"""The helpers: which ones there should be, how each is started, and how a hung one is noticed.
+"""The helpers: which ones the settings ask for, how each is started, and how a hung one is found.
 
-Standard library only. Of two Chroma servers on one folder each would miss the other's vectors, so
-Chroma inherits the lock of HOME/chroma.lock: it lasts exactly as long as that process.
+Restarts and their back-off are in watched.py. Standard library only.
+
+Of two Chroma servers on one folder each would miss the other's vectors, so Chroma inherits the lock
+of HOME/chroma.lock: it lasts exactly as long as that process.
 """
 
 import contextlib
@@ -28,31 +30,31 @@ from chatapp.processes.watched import WatchedProcess, print_error
 from chatapp.settings import BUILTIN, Settings
 
 WORKER = "worker"
-HEALTH_PATHS = {CHROMA: "/api/v2/heartbeat", EMBEDDER: "/healthz"}  # 200 if all is well
-IDLE_CHECK_SECONDS = 300  # between two starts of a worker that nothing woke
-RACE_SECONDS = 3  # a wake this shortly before a worker left may have been overlooked
+HEALTH_PATHS = {CHROMA: "/api/v2/heartbeat", EMBEDDER: "/healthz"}  # 200 if healthy
+IDLE_CHECK_SECONDS = 300  # between two starts of the worker without a wake
+RACE_SECONDS = 3  # a wake this shortly before the worker ended may have been missed
 FIRST_ANSWER_SECONDS = 0.2  # time limit of a health check while a server starts,
 ANSWER_SECONDS = 2  # and later
 CHECK_SECONDS = 10  # between two health checks
-MOST_SILENCES = 3
+MOST_SILENCES = 3  # failed health checks in a row before a server is killed
 OTHER_CHROMA_SECONDS = 10  # how long another Chroma may take to end before that is reported
-LOG_BYTES = 1024 * 1024  # a server's log is emptied beyond
+LOG_BYTES = 1024 * 1024  # a server's log is emptied when it is larger
 
 
 def expected(settings: Settings) -> tuple[str, ...]:
-    """Return the names of the servers that there should be, here or elsewhere."""
+    """Return the names of the servers that the settings require, here or elsewhere."""
     embeds = settings.embedder == BUILTIN and model_folder() is not None
     return (CHROMA, EMBEDDER) if embeds else (CHROMA,)
 
 
 def local_helpers(settings: Settings) -> tuple[str, ...]:
-    """Return the names of the helpers that run beside this home folder."""
+    """Return the names of the helpers that run on this machine."""
     servers = (name for name in expected(settings) if not (name == CHROMA and settings.chroma_url))
     return (*servers, WORKER)
 
 
 class DocumentWorker(WatchedProcess):
-    """Leaves when there is nothing to do; started again at a wake, and now and then to check."""
+    """The document worker. It ends when idle; a wake restarts it, and so does a regular check."""
 
     niceness = 10
 
@@ -87,8 +89,8 @@ class DocumentWorker(WatchedProcess):
             super()._ended(status)
             return
         self._wait = 0.0
-        overlooked = self._last_wake() > max(self._woken_at, time.time() - RACE_SECONDS)
-        self._start_at = time.monotonic() + (0 if overlooked else IDLE_CHECK_SECONDS)
+        missed = self._last_wake() > max(self._woken_at, time.time() - RACE_SECONDS)
+        self._start_at = time.monotonic() + (0 if missed else IDLE_CHECK_SECONDS)
 
     def _stop_listening(self) -> None:
         if self._listener is not None:
@@ -120,7 +122,7 @@ class Server(WatchedProcess):
         remove_address(home, name)
 
     def end(self) -> None:
-        """Wait a moment, then kill the process."""
+        """Wait briefly, then kill the process, and remove its address."""
         super().end()
         remove_address(self._home, self.name)
 
@@ -247,7 +249,7 @@ class Helpers:
         self._running: dict[str, WatchedProcess] = {}
 
     def follow(self, settings: Settings) -> None:
-        """Keep the helpers that the settings ask for; what runs already is not touched."""
+        """Start and end helpers as the settings ask; those that run already are not restarted."""
         wanted = local_helpers(settings) if settings.helpers else ()
         _end([self._running.pop(name) for name in KINDS if name in self._running.keys() - wanted])
         for name in wanted:
@@ -269,7 +271,7 @@ class Helpers:
 
 
 def _end(processes: list[WatchedProcess]) -> None:
-    """End processes, all at once."""
+    """End processes at the same time."""
     for each in processes:
         each.terminate()
     for each in processes:
@@ -277,7 +279,7 @@ def _end(processes: list[WatchedProcess]) -> None:
 
 
 def _is_healthy(port: int, path: str, seconds: float) -> bool:
-    """Return whether what listens on a port of this machine answers a health check with 200."""
+    """Return whether a server on this machine answers a health check with 200."""
     request = f"GET {path} HTTP/1.1\r\nHost: {LOOPBACK}:{port}\r\nConnection: close\r\n\r\n"
     try:
         with socket.create_connection((LOOPBACK, port), seconds) as connection:

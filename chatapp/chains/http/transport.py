@@ -1,4 +1,4 @@
-"""HTTP requests to suppliers over pooled connections. Knows nothing about chat.
+"""HTTP requests to suppliers over pooled connections. Contains nothing about chat.
 
 No redirect is followed and no proxy is read from the environment. Every wait, for a name, a
 connection, a header or a byte of the body, ends at the deadline: the socket's time-out is set to
@@ -57,7 +57,7 @@ class Request:
 
 
 class Transport:
-    """Connections by route, made when needed; at most `keep` unused ones of a route are kept."""
+    """Connections by route, opened on demand; at most `keep` unused ones of a route are kept."""
 
     def __init__(self, keep: int) -> None:
         self._keep = keep
