@@ -278,8 +278,8 @@ def _gap_table(
     ]
     if files.done is None:
         notes.append(
-            "Ingestion was not finished by then, so the figures of the last phase and what was added "
-            "are invalid."
+            "Ingestion was not finished by then, so the figures of the last phase and the "
+            "difference are invalid."
         )
     return Table(title, columns, tuple(rows), tuple(notes))
 

@@ -1,4 +1,4 @@
-"""A model server that speaks OpenAI's protocol over real sockets and misbehaves by model name.
+"""A model server with OpenAI's protocol over real sockets; a model's name selects its faults.
 
     with ModelServer() as server: … server.base_url … server.requests
     python tests/support/modelserver.py --port 0
