@@ -1,4 +1,4 @@
-"""A reader as the contract describes it: asks, may be cut off, reconnects, keeps all text."""
+"""A client as docs/api.md describes it: asks, may lose its connection, resumes, keeps all text."""
 
 import contextlib
 import http.client
@@ -27,7 +27,7 @@ def letters(count: int) -> Until:
 
 
 class Reader:
-    """One question and its answer, as one person sees it over any number of connections."""
+    """One question and its answer over any number of connections."""
 
     def __init__(self, service: Service, question: str = "", **body: Any) -> None:
         self.service = service
@@ -41,9 +41,9 @@ class Reader:
         self.headers: dict[str, str] = {}
         self.seen: list[dict[str, Any]] = []
         self.ports: list[int] = []
-        self.arrivals: list[float] = []  # when text came
-        self.fault: BaseException | None = None  # what broke the last connection, if anything did
-        self.read_size = 65_536  # bytes that are read at once
+        self.arrivals: list[float] = []  # of text
+        self.fault: BaseException | None = None  # the error of the last connection
+        self.read_size = 65_536  # bytes
         self.began = self.ended = time.monotonic()
 
     @property

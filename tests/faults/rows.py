@@ -1,7 +1,7 @@
 """Rows of the fault matrix that are one question to a misbehaving model or reader.
 
-All run at once, in threads, on one service; each is judged by itself. A row returns the readers
-whose answers must keep the seven promises (invariants.py), and what else is expected of them.
+All run concurrently on one service; each is checked by itself. A row returns the readers whose
+answers must keep the seven invariants (invariants.py); its other fields are further expectations.
 """
 
 import http.client
@@ -26,7 +26,7 @@ FIRST_SECONDS, IDLE_SECONDS = 4, 3  # as in stage.LIMITS
 
 @dataclass(frozen=True)
 class Row:
-    """One row: what to do and how answers end; the model is asked at most `requests` times."""
+    """One row: its actions and how answers end; the model gets at most `requests` requests."""
 
     act: Act
     status: str = "complete"
@@ -35,9 +35,7 @@ class Row:
     within: tuple[float, float] = (0, 30)  # seconds from the question to its end
     text: Callable[[str], bool] = lambda _: True
     more: Callable[[Reader], bool] = lambda _: True
-    alone: bool = (
-        False  # acted when the others have ended: what it does to /healthz is its own doing
-    )
+    alone: bool = False  # run after the others, since it slows /healthz by itself
 
 
 def asks(model: str, supplier: str = "openai") -> Act:

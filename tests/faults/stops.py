@@ -2,10 +2,10 @@
 
     python -m tests.faults.stops --times 100 [--seed N]
 
-The promise: the model server sees the close within 1 s each time; question and partial answer stay.
-If no connection to the model is open yet (a file is being read, a search runs), the answer must end
-as stopped in the same time, and the model must not be asked. A held write lock may delay storing
-the end, not the stop.
+The model server must see the close within 1 s each time; question and partial answer stay. If no
+connection to the model is open yet (a file is being read, a search runs), the answer must end as
+stopped within the same time, and the model must get no request. A held write lock may delay storing
+the end, but not the stop.
 """
 
 import contextlib
@@ -68,7 +68,7 @@ def write_lock(stage: Stage) -> Iterator[None]:
 
 
 def make_shelf(stage: Stage) -> Shelf:
-    """Fill the two bases, and keep one file from being read."""
+    """Create the two bases with a file each."""
     file = stage.home / "otters.md"
     file.write_text("# Otters\n\nThe otter Waldemar eats eleven pounds of fish a day.\n")
     ready = stage.service.add_documents("ready", file)
@@ -150,7 +150,7 @@ def through_another(stage: Stage, reader: Reader, token: str) -> float:
         ) as connection:
             connection.connect()
             port = connection.sock.getsockname()[1]
-            worker = wait_for(lambda: stage.worker_of(port), 5, "somebody accepts")  # noqa: B023
+            worker = wait_for(lambda: stage.worker_of(port), 5, "a worker accepts")  # noqa: B023
             if worker == writer:
                 continue
             sent = time.monotonic()
@@ -165,7 +165,7 @@ def through_another(stage: Stage, reader: Reader, token: str) -> float:
 
 
 def stop(stage: Stage, reader: Reader, at: str, locked: bool, token: str) -> Stopped:
-    """Stop one answer; measure until no more work is done for it."""
+    """Stop one answer; measure the time until its work has ended."""
     sent = through_another(stage, reader, token)
     if at in ASKED:
         request = stage.requests(reader.question)[-1]
@@ -187,7 +187,7 @@ def one_round(
     locked: bool,
     found: Report,
 ) -> list[Stopped]:
-    """Bring answers to their stages and stop them at once; report broken promises."""
+    """Bring answers to their stages and stop them concurrently; report violations."""
     keep_unread(stage, shelf)
     embedder.mood = "wait"
     # a new token: recording its first use must not make Stop wait for the lock

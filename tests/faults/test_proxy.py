@@ -25,7 +25,7 @@ pytestmark = [
     pytest.mark.skipif(NGINX is None and os.environ.get("CI") != "true", reason="needs nginx"),
 ]
 FIRST_BYTE_SECONDS = 1
-WARM = 5  # pieces until the first token is out: the first question after a start takes its time
+WARM = 5  # pieces that are not measured: the first question after a start is slower
 # buffering, sizes and time-outs keep their defaults; some have gzip on, some for all types
 GZIP = {
     "gzip-as-usual": "",
@@ -108,7 +108,7 @@ def test_behind_nginx_tokens_flow_one_by_one(stage: Stage, proxy: int) -> None:
         assert came[0] - began < FIRST_BYTE_SECONDS
     assert len(came) > 30, f"sixty tokens in three seconds came in {len(came)} pieces"
     gaps = [later - earlier for earlier, later in zip(came[WARM:], came[WARM + 1 :], strict=False)]
-    assert max(gaps) < 1, "and not at once at the end"
+    assert max(gaps) < 1, "tokens were held back"
     reader.context = json.loads(body.split(b"data: ", 1)[1].split(b"\n", 1)[0])
     check(stage, reader)
     assert [int(number) for number in reader.text.split()] == list(range(60))
@@ -119,8 +119,8 @@ def test_behind_nginx_tokens_flow_one_by_one(stage: Stage, proxy: int) -> None:
     )
 
 
-def test_a_tab_closed_behind_nginx_comes_back_through_it(stage: Stage, proxy: int) -> None:
-    """nginx closes its connection to the service: the answer goes on and can be resumed."""
+def test_an_answer_is_resumed_through_nginx(stage: Stage, proxy: int) -> None:
+    """nginx closes its connection to the service; the answer continues and can be resumed."""
     reader = Reader(stage.service, "proxy", llm_config=stage.config("numbered-60-30"))
     straight, stage.service.port = stage.service.port, proxy
     try:
