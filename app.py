@@ -1,4 +1,4 @@
-"""`python app.py [gunicorn options]`: everything on one machine (chatapp/processes/supervisor.py).
+"""`python app.py [gunicorn options]` starts the whole service (chatapp/processes/supervisor.py).
 
 `flask --app app` finds `app` here too.
 """
@@ -11,19 +11,19 @@ ROOT = os.path.dirname(os.path.abspath(__file__))
 
 
 def __getattr__(name: str) -> Any:
-    """Make `app` at its first use, so that starting the server does not make a second one."""
+    """Create `app` on first use only: starting the server must not create a second one."""
     if name != "app":
         raise AttributeError(name)
     from chatapp import create_app
     from chatapp.storage.migrate import attach
 
     app = create_app()
-    attach(app)  # brings `flask --app app db …`
+    attach(app)  # adds `flask --app app db …`
     return app
 
 
 def main() -> None:
-    """Run the service until it is told to end."""
+    """Run the service until a signal ends it."""
     if sys.version_info < (3, 11):
         sys.path.insert(0, os.path.join(ROOT, "scripts"))
         from sentences import sentence

@@ -1,12 +1,12 @@
-"""How gunicorn runs the service: `gunicorn wsgi:app` in this folder needs nothing else.
+"""gunicorn's settings and hooks; `gunicorn wsgi:app` in this folder reads them.
 
-Under `python app.py` the parent has prepared the home folder and looks after the helpers. Otherwise
-the arbiter prepares before anything listens, and spawns `python -m chatapp helpers`, which leaves
-with it. Nobody watches that process; SIGHUP starts it again when it has ended.
+Under `python app.py` the parent prepares the home folder and runs the helpers. Otherwise the
+arbiter prepares it before anything listens, and spawns `python -m chatapp helpers`, which ends with
+the arbiter. That process is not watched; SIGHUP restarts it if it has ended.
 
 Under `--preload` gevent has patched the arbiter, and its hub never runs: threads do not run and
-patched calls wait for ever. Hence `os.posix_spawn`, the original `waitpid`, and plain files here.
-SIGHUP reads this file again: what has to last is kept on `server`.
+patched calls block forever. Hence `os.posix_spawn`, the original `waitpid`, and plain files here.
+SIGHUP reads this file again, so state that has to survive is an attribute of `server`.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from chatapp.logs import is_worth_a_line
 from chatapp.processes.environment import helper_environ, is_watched
 from chatapp.processes.listening import refuse_taken, shown
 from chatapp.processes.supervisor import lock_home
-from chatapp.processes.watched import complain
+from chatapp.processes.watched import print_error
 from chatapp.settings import (
     Settings,
     SettingsError,
@@ -50,14 +50,14 @@ except SettingsError as fault:
     sys.exit(str(fault))
 
 ROOT = Path(__file__).absolute().parent
-GRACE_SECONDS = 30  # until the arbiter kills a worker that was told to leave
-DRAIN_SECONDS = GRACE_SECONDS - 5  # the rest is for saving and leaving
-QUIT_SECONDS = 1
-HELPERS_SECONDS = 10  # to end
+GRACE_SECONDS = 30  # from SIGTERM until the arbiter kills a worker
+DRAIN_SECONDS = GRACE_SECONDS - 5  # for live answers to end; leaves 5 s to save and exit
+QUIT_SECONDS = 1  # the same after Ctrl-C
+HELPERS_SECONDS = 10  # for the helpers to end
 # A live answer is many small objects, none of them garbage.
 GC_THRESHOLDS = (10_000, 10, 50)
-LAST_WORDS_SECONDS = 0.1  # for readers to be told how their answers ended
-HUB_SECONDS = 0.001  # 0 would not do: that is no full turn
+END_EVENT_SECONDS = 0.1  # for the terminal events to be sent before the worker exits
+HUB_SECONDS = 0.001  # sleep(0) does not run the hub's whole loop
 
 raise_file_limit(SETTINGS.max_streams)
 
@@ -68,7 +68,7 @@ worker_class = "gevent"
 worker_connections = streams_allowed(SETTINGS.max_streams) + other_requests_allowed(
     SETTINGS.max_streams
 )
-timeout = 60  # without a sign of life from a worker's hub
+timeout = 60  # without a heartbeat from a worker's hub
 graceful_timeout = GRACE_SECONDS
 keepalive = 5
 control_socket_disable = True
@@ -83,7 +83,7 @@ waitpid = get_original("os", "waitpid")
 
 
 def on_starting(server: Any) -> None:
-    """Refuse in one sentence what cannot work; lock and prepare the home; start the helpers."""
+    """Refuse a taken address in one sentence; lock and prepare the home; start the helpers."""
     # Until gunicorn sets its own handler: no traceback for a Ctrl-C.
     signal.signal(signal.SIGINT, lambda *_: sys.exit(130))
     refuse_taken(server.cfg, SETTINGS.home)
@@ -99,7 +99,7 @@ def on_starting(server: Any) -> None:
 
 
 def when_ready(server: Any) -> None:
-    """Show, now that it is true, where the service listens."""
+    """Write the address file and print the greeting: the port listens now."""
     _write_address(server)
     if server.cfg.preload_app:
         server.murder_workers = functools.partial(_murder_workers, server)
@@ -109,14 +109,14 @@ def when_ready(server: Any) -> None:
 
 
 def on_reload(server: Any) -> None:
-    """Prepare for what a new version may bring; start helpers that have ended, reload others."""
+    """Prepare again, for a possibly newer version; restart ended helpers, reload running ones."""
     _write_address(server)
     if is_watched():
         return
     lost = SETTINGS.helpers and not _is_child(server.helpers)
     lock = lock_home(SETTINGS.home) if lost else None
     if not _prepare(lock):
-        complain("cli.reload_failed")
+        print_error("cli.reload_failed")
     if lock is not None:
         _start_helpers(server, lock)
     elif _is_child(server.helpers):
@@ -124,7 +124,7 @@ def on_reload(server: Any) -> None:
 
 
 def on_exit(server: Any) -> None:
-    """End the helpers, and wait until they have gone."""
+    """End the helpers and wait for their exit."""
     if _is_child(server.helpers):
         os.kill(server.helpers, signal.SIGTERM)
         deadline = time.monotonic() + HELPERS_SECONDS
@@ -144,7 +144,7 @@ def _prepare(lock: IO[str] | None, *options: str) -> bool:
 
 
 def _start_helpers(server: Any, lock: IO[str]) -> None:
-    """Start the process that looks after the helpers, and hand it the home's lock."""
+    """Start the helpers' supervisor and pass it the home's lock."""
     options = ("--parent", str(os.getpid()), "--lock", str(lock.fileno()))
     server.helpers = _spawn(lock, "helpers", *options)
     lock.close()
@@ -159,7 +159,7 @@ def _spawn(lock: IO[str] | None, *words: str) -> int:
 
 
 def _is_child(pid: int | None) -> bool:
-    """Return whether a child runs; gunicorn may have taken its exit status already."""
+    """Return whether a child runs; gunicorn may have reaped it already."""
     try:
         return pid is not None and waitpid(pid, os.WNOHANG)[0] == 0
     except ChildProcessError:
@@ -167,7 +167,7 @@ def _is_child(pid: int | None) -> bool:
 
 
 def _write_address(server: Any) -> None:
-    """Write down where the service listens, for the terminal's commands."""
+    """Store the address on which the service listens, for commands in a terminal."""
     listeners = server.LISTENERS  # none with --reuse-port
     address = listeners[0].sock.getsockname() if listeners else server.cfg.address[0]
     if isinstance(address, tuple):
@@ -176,9 +176,9 @@ def _write_address(server: Any) -> None:
 
 
 def _murder_workers(server: Any) -> None:
-    """Give gevent's hub a turn in every round of the arbiter's main loop, beside the usual check.
+    """Also run gevent's hub once in each round of the arbiter's main loop.
 
-    Under --preload the arbiter never learns otherwise that a worker has ended.
+    Without it, an arbiter under --preload never notices that a worker has ended.
     """
     type(server).murder_workers(server)
     time.sleep(HUB_SECONDS)
@@ -193,8 +193,8 @@ def post_fork(server: Any, worker: Any) -> None:
         signal.signal(number, lambda *_: sys.exit())
     signal.signal(signal.SIGINT, _nothing)
     quit_now = worker.handle_quit
-    # gunicorn lets SIGINT end a worker too; from a terminal it reaches all, and a second end is a
-    # traceback.
+    # gunicorn also ends a worker on SIGINT. From a terminal SIGINT reaches all processes, and a
+    # worker that is ended twice prints a traceback.
     worker.handle_quit = lambda number, frame: (
         quit_now(number, frame) if number == signal.SIGQUIT else None
     )
@@ -205,9 +205,9 @@ def _nothing(number: int, frame: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    """Load, and wait until the worker is told to leave: greenlets, as threads are patched here."""
+    """Start loading, and waiting for shutdown, in greenlets: threads are patched here."""
     worker.log.error_log.addFilter(is_worth_a_line)
-    for target in (_begin, _drain_when_leaving):
+    for target in (_begin, _drain_on_shutdown):
         threading.Thread(target=target, args=(worker,), daemon=True).start()
 
 
@@ -217,36 +217,36 @@ def worker_int(worker: Any) -> None:
     gunicorn would raise SystemExit from a greenlet while the main one ends too: a traceback.
     """
     _drain(worker, QUIT_SECONDS)
-    time.sleep(LAST_WORDS_SECONDS)
+    time.sleep(END_EVENT_SECONDS)
     os._exit(0)
 
 
 def worker_exit(server: Any, worker: Any) -> None:
-    """Keep the worker while answers are written; gunicorn only waits for connections."""
+    """Keep the worker while it writes answers; gunicorn only waits for connections."""
     _drain(worker, DRAIN_SECONDS)
 
 
 def _begin(worker: Any) -> None:
-    """Load what the first question needs, and take care of answers of dead workers."""
+    """Load what the first question needs; start the loops, which also reap dead workers' runs."""
     services = _services(worker)
     if services is not None:
         services.runs.begin()
         services.suppliers.preload()
-        # What is loaded by now stays. Collecting it again held all streams for 100 ms, twice a
-        # minute.
+        # What is loaded by now is permanent. Collecting it again paused all streams for 100 ms,
+        # twice a minute.
         gc.collect()
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)
 
 
-def _drain_when_leaving(worker: Any) -> None:
+def _drain_on_shutdown(worker: Any) -> None:
     while worker.alive:
         time.sleep(0.2)
     _drain(worker, DRAIN_SECONDS)
 
 
 def _drain(worker: Any, seconds: float) -> None:
-    """Let live answers end for so long, then save them as interrupted; the first call counts."""
+    """Wait this long for live answers, then save them as interrupted; a second call joins in."""
     services = _services(worker)
     if services is not None:
         services.runs.drain(seconds)

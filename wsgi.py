@@ -1,4 +1,4 @@
-"""What gunicorn serves. Everything is patched before anything else is imported."""
+"""The WSGI app for gunicorn. gevent has to patch the standard library before other imports."""
 
 from gevent import monkey
 

@@ -1,4 +1,4 @@
-"""What `make bench` runs: each benchmark is a module whose `measure` yields tables.
+"""The benchmarks of `make bench`: modules whose `measure` yields tables.
 
-Not one is a timed test: every number is shown beside its alternative from the same run.
+None is a timed test: each figure is shown beside its alternative from the same run.
 """

@@ -1,6 +1,6 @@
 """`python -m bench [name …]`: run all benchmarks, or some, and print their tables.
 
-One that has options takes them after its name: `python -m bench streams --quick`.
+Options of one benchmark follow its name: `python -m bench streams --quick`.
 """
 
 import importlib
@@ -15,8 +15,8 @@ from types import FrameType, ModuleType
 from bench.tables import Skipped
 
 BENCHMARKS = ("streams", "ingest", "memory", "retrieval")
-LEAVE_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-BUSY_SHARE = 0.25  # of the cores that others use: from here on the figures say more about them
+END_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+BUSY_SHARE = 0.25  # of the cores in use by other programs, above which a warning is printed
 
 
 def main(arguments: list[str]) -> int:
@@ -40,7 +40,7 @@ def main(arguments: list[str]) -> int:
         )
         return 2
     sizes = [modules[0].choose(options)] if options else []
-    for number in LEAVE_SIGNALS:
+    for number in END_SIGNALS:
         signal.signal(number, _leave)
     print(_machine(), flush=True)
     try:
@@ -51,9 +51,9 @@ def main(arguments: list[str]) -> int:
 
 
 def _run(benchmark: ModuleType, sizes: Sequence[object]) -> int:
-    """Print one benchmark's tables as they come, of a size that was chosen or its own.
+    """Print one benchmark's tables as it yields them; `sizes` holds its size unless the default.
 
-    A failure ends this benchmark only, and the exit code tells of it.
+    A failure ends this benchmark only and is part of the exit code.
     """
     name = benchmark.__name__.removeprefix("bench.")
     began = time.monotonic()
@@ -72,7 +72,7 @@ def _run(benchmark: ModuleType, sizes: Sequence[object]) -> int:
 
 
 def _machine() -> str:
-    """Say on what is measured, and whether it is quiet enough."""
+    """Describe this machine, and warn if it is busy."""
     cores = os.cpu_count() or 1
     load = os.getloadavg()[0]
     lines = [
@@ -87,8 +87,8 @@ def _machine() -> str:
 
 
 def _leave(number: int, _frame: FrameType | None) -> None:
-    """Stop once and clean up on the way out; a second Ctrl-C must not cut the clean-up short."""
-    for each in LEAVE_SIGNALS:
+    """Stop once, with clean-up, which a second Ctrl-C must not interrupt."""
+    for each in END_SIGNALS:
         signal.signal(each, lambda *_: None)
     raise KeyboardInterrupt
 

@@ -8,7 +8,7 @@ from typing import TypeAlias
 from bench.load import Seen
 from bench.tables import Cell, Table
 
-SHORT_SECONDS = 1.0  # a run that is shorter says nothing about shares of a core
+SHORT_SECONDS = 1.0  # a shorter run has no meaningful shares of a core
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Figures:
     seconds: float  # from the first request to the last end
     rest_mb: float  # the worker, before
     peak_mb: float  # the worker, at most
-    missing: float  # answers that were not whole when the time was over
+    missing: float  # answers that were incomplete at the time limit
     model_share: float  # of a core
     reader_share: float
 
@@ -48,7 +48,8 @@ def percentile(values: Iterable[float], share: float) -> float:
 
 
 def figures(seen: Sequence[Seen], words: int, until: float, cost: Cost) -> Figures:
-    """Summarise streams of so many words; what had not arrived by `until` counts as then."""
+    """Summarise streams of so many words; words that are still missing count as arriving at
+    `until`."""
     firsts = [
         1000 * ((stream.arrivals[0] if stream.arrivals else until) - stream.began)
         for stream in seen
@@ -203,7 +204,7 @@ def promise_table(measured: Measured) -> Table | None:
     """Compare this service with its promised limits; None if nothing was measured."""
     rows = tuple(row for promise in PROMISES if (row := promise.row(measured)))
     columns = ("", "this service", "beside it", "ratio or difference", "promised", "kept")
-    return Table("What was promised of this service", columns, rows) if rows else None
+    return Table("Limits promised for this service", columns, rows) if rows else None
 
 
 def _yes(kept: bool, ours: Figures) -> str:

@@ -234,7 +234,7 @@ def _gap_table(
     spans = [("quiet", quiet.start, quiet.end), ("ingesting", ingesting.start, ingesting.end)]
     if files.vectors != "off" and files.searchable:
         spans.append(
-            ("  of this until all are found by words", ingesting.start, files.searchable[-1])
+            ("  of this until all are found by keywords", ingesting.start, files.searchable[-1])
         )
         spans.append(("  of this embedding", files.searchable[-1], ingesting.end))
     spans.append(("quiet again", again.start, again.end))
@@ -278,8 +278,8 @@ def _gap_table(
     ]
     if files.done is None:
         notes.append(
-            "The files were not done by then: quiet again was not quiet, and what was added does "
-            "not count."
+            "Ingestion was not finished by then, so the figures of the last phase and the "
+            "difference are invalid."
         )
     return Table(title, columns, tuple(rows), tuple(notes))
 
@@ -296,10 +296,10 @@ def _time_table(size: Size, files: _Files) -> Table:
     found = files.searchable
     stages: tuple[tuple[str, float | None, int], ...] = (
         ("uploaded", files.sent, pages),
-        ("the first file found by its words", found[0] if found else None, size.pages),
-        ("all found by their words", found[-1] if len(found) == size.files else None, pages),
+        ("the first file found by keywords", found[0] if found else None, size.pages),
+        ("all found by keywords", found[-1] if len(found) == size.files else None, pages),
         ("all ready", files.ready, pages),
-        ("nothing left to do", files.done, pages),
+        ("background idle", files.done, pages),
     )
     rows = [
         (stage, at and at - files.began, at and many / (at - files.began))
@@ -307,9 +307,9 @@ def _time_table(size: Size, files: _Files) -> Table:
     ]
     notes = [f"{files.chunks:,} chunks; vectors: {files.vectors}."]
     if files.vectors == "off":
-        notes.append("No embedder is set up here: this is the work for words alone.")
+        notes.append("No embedder is set up here: this is keyword indexing only.")
     if files.done is None:
-        notes.append(f"Cut off after {size.most_seconds:.0f} s.")
+        notes.append(f"Stopped after {size.most_seconds:.0f} s.")
     title = (
         f"{size.files} PDFs of {size.pages} pages, uploaded together while {size.streams} "
         f"answers are written"
@@ -359,8 +359,8 @@ def _inside_table(size: Size) -> Table:
         for way in ways
     ]
     title = (
-        f"What it would be otherwise: {size.streams} greenlets, {size.rate} words a second, in a "
-        f"process that does the work (ms)"
+        f"The alternative: {size.streams} greenlets, {size.rate} words a second, in the process "
+        f"that does the work (ms)"
     )
     columns = (
         "work",
@@ -371,5 +371,5 @@ def _inside_table(size: Size) -> Table:
         "largest",
         "added to the largest",
     )
-    note = "Greenlets alone, without HTTP: an answer could not be more even than they are."
+    note = "Greenlets alone, without HTTP: no answer can be more even than these."
     return Table(title, columns, tuple(rows), (note,))

@@ -23,9 +23,9 @@ from chatapp.home import MODEL_FOLDER
 from chatapp.processes.embedder import Model
 
 QUIET_SECONDS = 2
-CALM_SECONDS = 0.2  # before and after each way
+CALM_SECONDS = 0.2  # before and after each variant
 DIMENSION = 384
-EMBEDDED_PART = 10  # one vector in so many is made: enough to see, without waiting for all
+EMBEDDED_PART = 10  # one vector in so many is computed, to save time
 ADDED_AT_ONCE = 100  # vectors in one call, as our worker sends them
 
 
@@ -68,7 +68,7 @@ class _Tickers:
         return Way(name, amount, seconds, gaps(self._seen, start, time.monotonic()))
 
     def _tick(self, seen: Seen, every: float, offset: float) -> None:
-        """Run at even intervals; a missed turn is not made up for."""
+        """Run at even intervals; missed intervals are skipped."""
         time.sleep(offset)
         due = time.monotonic()
         while True:

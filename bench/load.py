@@ -28,7 +28,7 @@ from bench.processes import helper
 
 OPEN_SECONDS = 30
 WAIT_SECONDS = 0.5
-OPEN_AT_ONCE = 20  # connections between two looks at what has come
+OPEN_AT_ONCE = 20  # connections between two polls
 LONG_MS = 100
 REFUSAL_BYTES = 1000
 LAST_CHUNK = b"0\r\n\r\n"
@@ -65,7 +65,7 @@ class Group:
 class Seen:
     """One stream: start, arrival of each piece, end (None while it runs) and number of words.
 
-    `refusal` is the start of whatever came instead of words.
+    `refusal` is the start of the response if it holds no words.
     """
 
     began: float

@@ -23,13 +23,13 @@ from tests.support.service import Service
 
 ROOT = Path(__file__).parent.parent
 KINDS = ("web", "document worker", "embedder", "chroma", "supervisor", "arbiter")
-LEAVES = "document worker"  # when it has had nothing to do for half a minute
+LEAVES = "document worker"  # ends when idle for half a minute
 WAIT_SECONDS = 90
 COME_BACK_SECONDS = 1.0
 STEADY_SECONDS = 0.5
-STEADY_SHARE = 0.01  # less change than this in that time: at rest
+STEADY_SHARE = 0.01  # less change in that time counts as steady
 ASKED_AT_ONCE = 4  # times the web workers
-ANSWERED_SECONDS = 0.05  # of CPU: a worker that used more since has answered
+ANSWERED_SECONDS = 0.05  # of CPU: a worker that has used more since has answered
 TARGETS = {"at rest": 350, "after work": 500, "each further worker": 220}  # MB
 
 
@@ -72,7 +72,7 @@ def _held(workers: int, file: Path) -> _Held:
 
 
 def _at_rest(running: Service) -> dict[str, float]:
-    """Return the memory once everything runs and the document worker has been told to leave."""
+    """Return the memory once everything runs and the document worker has been ended."""
     _wait(lambda: running.get("/readyz").json["missing"] == [], "nothing is missing")
     _wait(lambda: _pids(running, LEAVES), "the document worker runs")
 
@@ -81,7 +81,7 @@ def _at_rest(running: Service) -> dict[str, float]:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM)
         _wait(lambda: not _pids(running, LEAVES), "the document worker has left")
-        time.sleep(COME_BACK_SECONDS)  # where it was woken just before, it is started once more
+        time.sleep(COME_BACK_SECONDS)  # if it was woken just before, it is started again
         return not _pids(running, LEAVES)
 
     _wait(is_away, "the document worker stays away")
@@ -160,7 +160,7 @@ def _process_table(size: Size, held: _Held) -> Table:
         _row(kind, held.at_rest.get(kind, 0.0), held.after.get(kind, 0.0)) for kind in kinds
     ]
     rows.append(_row("together", sum(held.at_rest.values()), sum(held.after.values())))
-    rows.append(("to stay below", TARGETS["at rest"], TARGETS["after work"], None))
+    rows.append(("target", TARGETS["at rest"], TARGETS["after work"], None))
     notes = ["The document worker exits after half a minute without work and frees its memory."]
     if "embedder" not in held.after:
         notes.append("No embedder is set up here.")
@@ -188,7 +188,7 @@ def _worker_table(held: Sequence[_Held]) -> Table:
         rows.append((each.workers, at_rest, rest_cost, after, cost))
     rows.append(
         (
-            "to stay below",
+            "target",
             None,
             TARGETS["each further worker"],
             None,

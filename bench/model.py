@@ -41,7 +41,7 @@ WORDS = (
 )
 PACED = re.compile(r"typewriter-(\d+)-(\d+)")
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
-MOST_EVENTS = 4096  # that one look takes: a look must not be long
+MOST_EVENTS = 4096  # of one poll, so that none takes long
 
 
 def model_name(words: int, rate: int) -> str:

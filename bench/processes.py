@@ -33,7 +33,7 @@ KINDS = (
 )
 ARBITER = "arbiter"
 WAITING = "web, waiting for a core"
-# Their dead children were processes of other kinds, so that time is not theirs.
+# Their dead children were processes of other kinds, whose time must not be added.
 REPLACED = ("arbiter", "supervisor")
 
 
@@ -51,7 +51,7 @@ class Process:
 def require_linux() -> None:
     """Raise Skipped where there is no /proc to read."""
     if not (PROC / "self" / "smaps_rollup").exists():
-        raise Skipped("This benchmark reads what Linux keeps in /proc, which is not here.")
+        raise Skipped("This benchmark needs the /proc of Linux.")
 
 
 def family(root: int) -> list[Process]:
@@ -131,7 +131,7 @@ class CpuMeter:
 
 @contextmanager
 def service(workers: int, variables: Mapping[str, str]) -> Iterator[Service]:
-    """The product as `make run` starts it, on a free port and an empty home."""
+    """Run the product as `make run` does, on a free port and an empty home."""
     with ExitStack() as stack:
         home = stack.enter_context(
             tempfile.TemporaryDirectory(prefix="chatapp-bench-", ignore_cleanup_errors=True)
@@ -148,7 +148,7 @@ def service(workers: int, variables: Mapping[str, str]) -> Iterator[Service]:
 def helper(
     module: str, *arguments: str, **variables: str
 ) -> Iterator[tuple[subprocess.Popen[str], IO[str]]]:
-    """A process of this package and its output. It ends when its stdin does: also after a kill."""
+    """Run a module of this package; yield process and output. It ends with its stdin."""
     process = subprocess.Popen(
         [sys.executable, "-m", f"bench.{module}", *arguments],
         cwd=ROOT,

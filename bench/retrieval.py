@@ -94,7 +94,7 @@ def _evaluated(file: Path, way: str) -> dict[str, Any]:
     with helper("retrieval", str(file), way, TMPDIR=str(file.parent)) as (_, said):
         line = said.readline()
         if not line:
-            raise RuntimeError(f"{file.name} could not be evaluated; the reason stands above")
+            raise RuntimeError(f"{file.name} could not be evaluated; see the output above")
         report: dict[str, Any] = json.loads(line)
         return report
 
@@ -117,7 +117,7 @@ def _table(file: Path, total: int, words: dict[str, Any], vectors: dict[str, Any
     note = (
         f"Vectors by {vectors['embedder']}."
         if there
-        else "No embedder is set up here, so there are words only."
+        else "No embedder is set up here: keywords only."
     )
     asked = (
         f"{words['questions']:,} of {total:,} questions"

@@ -4,7 +4,7 @@ CPU is user and system time of all processes of a service until one second after
 The wait for the first token starts at the request; the model sends its first word at once, and
 every word is an event of its own. Designs take turns; figures of several runs are medians, memory
 is the maximum. The last row of each table has no server: the reader reads from the model, which
-shows what both are capable of.
+shows the limits of both.
 """
 
 import argparse

@@ -15,7 +15,7 @@ from bench.processes import WAITING, CpuMeter, family, peak, reset_peak
 from bench.tables import say
 
 CALM_SECONDS = 0.5
-CALM_SHARE = 0.05  # of a core: a service that takes less has nothing left to do
+CALM_SHARE = 0.05  # of a core: a service that uses less is idle
 CALM_WITHIN_SECONDS = 30
 
 
@@ -30,7 +30,7 @@ class Workload:
     rate: int
     apart_seconds: float = 0.0
     most_seconds: float = 60
-    after_seconds: float = 1.0  # what a service does once the answers have ended is counted too
+    after_seconds: float = 1.0  # after the last answer, whose work is counted too
 
     @property
     def model(self) -> str:
@@ -38,9 +38,8 @@ class Workload:
         return model_name(self.words, self.rate)
 
 
-WARM = Workload(
-    "warm", "", 10, 10, 100, after_seconds=0
-)  # what a service loads on first use is loaded then
+# Makes a service load everything that it loads on first use.
+WARM = Workload("warm", "", 10, 10, 100, after_seconds=0)
 
 
 class Field:
@@ -108,7 +107,7 @@ class Field:
         }
         by_model, by_reader = spent.pop("model"), spent.pop("generator")
         held = peak(worker) if worker is not None else 0.0
-        _tell_refusals(seen)
+        _report_refusals(seen)
         return figures(
             seen, load.words, until, Cost(sum(spent.values()), by_model, by_reader, rest, held)
         )
@@ -150,13 +149,13 @@ def _fresh_peak(worker: int | None) -> float:
     return peak(worker)
 
 
-def _tell_refusals(seen: Sequence[Seen]) -> None:
-    """Print what came instead of answers."""
+def _report_refusals(seen: Sequence[Seen]) -> None:
+    """Report streams without words and the start of a response."""
     refusals = [stream.refusal for stream in seen if stream.ended is not None and not stream.words]
     if refusals:
         say(
-            f"{len(refusals)} of {len(seen)} streams brought no word."
-            f" The first began: {refusals[0]!r}"
+            f"{len(refusals)} of {len(seen)} streams had no words."
+            f" The first response began: {refusals[0]!r}"
         )
 
 

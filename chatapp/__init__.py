@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from flask_openapi3 import OpenAPI
 
 __version__ = "0.2.0"
-# A question of 100,000 characters, escaped, with room to spare. Uploads have their own limit.
+# Enough for a question of 100,000 escaped characters. Uploads have their own limit.
 JSON_BYTES = 2 * MB
 
 

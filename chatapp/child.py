@@ -1,4 +1,4 @@
-"""Child processes: end with the parent, free ports, commands of Chroma and the embedder.
+"""Child processes: ending with the parent, free ports, commands of Chroma and the embedder.
 
 Standard library only.
 """
@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 START_SECONDS = 20
-LEAVE_SECONDS = 2
+GRACE_SECONDS = 2  # between SIGTERM and SIGKILL
 LOOPBACK = "127.0.0.1"
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36  # linux/prctl.h
 # Only the server: the Python package around it costs 70 MB and 0.7 s.
@@ -24,9 +24,9 @@ RUN_CHROMA = (
 
 
 class OwnHelper:
-    """Starts a helper at first use, and again when it has ended.
+    """Starts a helper on first use, and again if it has ended.
 
-    `command` makes the command line for a host and port.
+    `command` returns the command line for a host and port.
     """
 
     def __init__(self, command: Callable[[str, int], Sequence[str]]) -> None:
@@ -35,7 +35,7 @@ class OwnHelper:
         self._port = 0
 
     def address(self) -> str | None:
-        """Return host:port; None if the helper does not start."""
+        """Return host:port, starting the helper if needed; None if it does not start."""
         if not self._runs():
             self._start()
         return f"{LOOPBACK}:{self._port}" if self._runs() else None
@@ -45,7 +45,7 @@ class OwnHelper:
         if self._process is not None:
             self._process.terminate()
             try:
-                self._process.wait(LEAVE_SECONDS)
+                self._process.wait(GRACE_SECONDS)
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()

@@ -240,14 +240,14 @@ class KnowledgeUnavailable(ChatAppError):
 
 
 class EmbedderUnavailable(KnowledgeUnavailable):
-    """The embedding service fails: away, key, refused, garbled, dimension or none.
+    """The embedding service fails; `detail` is away, key, refused, garbled, dimension or none.
 
-    `status_said` is its HTTP status, or 0.
+    `http_status` is the status that it returned, or 0.
     """
 
-    def __init__(self, detail: str, status_said: int = 0, model: str = "") -> None:
+    def __init__(self, detail: str, http_status: int = 0, model: str = "") -> None:
         super().__init__(f"embedder_{detail}", model=model)
-        self.status_said = status_said
+        self.http_status = http_status
 
 
 class Internal(ChatAppError):

@@ -1,9 +1,9 @@
 """Files of the home folder through which processes find each other. Standard library only.
 
-lock              held while the home's helpers are being looked after; contains a process id
+lock              held by the supervisor of the home's helpers; contains its process id
 <name>.address    host:port of a helper, or of the web workers, while it answers
 greeting          what the terminal shows once the port listens; written by `prepare`
-wake              touched to wake the document worker
+wake              its time of change is the last request to start the document worker
 """
 
 import contextlib
@@ -20,7 +20,7 @@ CHROMA = "chroma"
 EMBEDDER = "embedder"
 WEB = "web"
 ALL_INTERFACES = ("0.0.0.0", "[::]")
-LOCK_SECONDS = 10  # how long a killed service may take to clear away
+LOCK_SECONDS = 10  # for the last processes of a killed service to end
 RETRY_SECONDS = 0.25
 MODEL_FOLDER = Path(__file__).parent.parent / "models" / "all-MiniLM-L6-v2-int8"  # made at set-up
 
@@ -36,8 +36,8 @@ class HomeTaken(Exception):
 def take_lock(home: Path) -> IO[str]:
     """Lock the home folder, which is made if needed; raise HomeTaken or OSError.
 
-    The lock lasts until the file and every inherited copy of it are closed. A lock whose holder
-    has ended is waited for: its last processes are still leaving.
+    The lock lasts until the file and every inherited copy of it are closed. If the holder has
+    ended, this waits for its remaining processes to end too.
     """
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     deadline = time.monotonic() + LOCK_SECONDS
@@ -66,7 +66,7 @@ def try_lock(file: Path, pid: int | None) -> IO[str] | None:
 
 
 def helpers_run(home: Path) -> bool:
-    """Return whether a process looks after this home's helpers."""
+    """Return whether a supervisor runs this home's helpers."""
     try:
         with open(home / "lock", encoding="ascii") as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -101,7 +101,7 @@ def write_address(home: Path, name: str, found: str) -> None:
 
 
 def remove_address(home: Path, name: str) -> None:
-    """Remove the address of what has ended."""
+    """Remove the address of a process that has ended."""
     with contextlib.suppress(FileNotFoundError):
         (home / f"{name}.address").unlink()
 
@@ -137,7 +137,7 @@ def take_greeting(home: Path) -> str:
 
 
 def has_greeting(home: Path) -> bool:
-    """Return whether the greeting has not been taken: nothing listens yet."""
+    """Return whether the greeting is still there: then nothing listens yet."""
     return (home / "greeting").exists()
 
 
@@ -147,5 +147,5 @@ def model_folder() -> Path | None:
 
 
 def wake(home: Path) -> None:
-    """Have the document worker look for work soon."""
+    """Start the document worker soon, or make it look for files."""
     (home / "wake").touch()

@@ -280,7 +280,7 @@ def _read_env_file() -> EnvFile:
     return EnvFile(path, values, lines, tuple(faults))
 
 
-# What else the environment says
+# Other variables of the environment
 
 
 def bind_is_set() -> bool:
@@ -299,7 +299,7 @@ def _say(key: str, **params: object) -> str:
 
 
 def proxy_variables() -> tuple[str, ...]:
-    """Return the usual proxy variables that are set. Nothing uses them (see CHATAPP_PROXY)."""
+    """Return the usual proxy variables that are set. They are ignored (see CHATAPP_PROXY)."""
     return tuple(name for name in PROXY_VARIABLES if os.environ.get(name))
 
 

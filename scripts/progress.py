@@ -33,7 +33,7 @@ class Progress:
         self.show(text)
 
     def show(self, text: str) -> None:
-        """Show how far the step is, rarely where the output is not a terminal."""
+        """Show the progress; every few seconds only where the output is not a terminal."""
         if sys.stdout.isatty():
             print(f"\r  {self._what}  {text:<{WIDTH}}", end="", flush=True)
         elif time.monotonic() > self._next_report:

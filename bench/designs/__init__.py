@@ -1,7 +1,7 @@
-"""The designs under comparison: each a small, honest app in one worker, beside the product.
+"""The designs under comparison: small apps in one worker each, and the product.
 
-All use the same model server and answer the same request. Each one reuses its model client,
-writes no access log and has room for every stream.
+All use the same model server and answer the same request. For a fair comparison each one reuses its
+model client, writes no access log and accepts all streams.
 """
 
 import os

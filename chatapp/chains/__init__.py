@@ -1,4 +1,4 @@
-"""The door to LangChain: models, chains and the pieces they stream."""
+"""Models, chains and the pieces they stream: the only package that imports LangChain."""
 
 from chatapp.chains import tracing
 

@@ -1,4 +1,4 @@
-"""Chains: a question goes in, pieces of an answer come out.
+"""Chains: from a question to the pieces of its answer.
 
     chain = build_chain(models.model(endpoint, parameters), retrieve)
     for piece in pieces(chain.stream(ask)): …
@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 from langchain_core.runnables import Runnable, RunnableGenerator
 
-from chatapp.chains.followup import Leans, leans_on_history
+from chatapp.chains.followup import DependsOnHistory, depends_on_history
 from chatapp.chains.messages import Model
 from chatapp.chains.pieces import Finished, Piece, Retrieved, pieces
 from chatapp.chains.rag import Retrieve, StillUnread, retrieval_chain
@@ -24,13 +24,13 @@ Chain: TypeAlias = Runnable[Ask, Any]
 __all__ = [
     "Chain",
     "Finished",
-    "Leans",
+    "DependsOnHistory",
     "Model",
     "Piece",
     "Retrieve",
     "Retrieved",
     "build_chain",
-    "leans_on_history",
+    "depends_on_history",
     "pieces",
 ]
 
@@ -38,13 +38,13 @@ __all__ = [
 def build_chain(
     model: Model,
     retrieve: Retrieve | None = None,
-    rewrite: Leans | None = None,
+    rewrite: DependsOnHistory | None = None,
     unread: StillUnread = tuple,
 ) -> Chain:
     """Return the chain for a model: plain, or the retrieval chain where `retrieve` is given.
 
-    `rewrite` decides by question and history (`leans_on_history`) whether the model makes the
-    question stand alone before the search; None never does, and neither does a model without
+    `rewrite` (`depends_on_history`) decides whether the model rewrites the question for the search
+    so that it is understood without the history. None never rewrites, nor does a model without
     `within`. `unread` returns the files that cannot be searched yet; the answer waits for those
     that have just been uploaded.
     """

@@ -78,8 +78,8 @@ def call(
 ) -> Exchange:
     """Send a request and return the exchange of a response with status 200.
 
-    It is retried once where no connection could be made and for 502 and 503, since no part of an
-    answer has arrived by then. Raises our Upstream errors and ContextTooLong, and TimeoutError
+    It is retried once if no connection could be made, and for 502 and 503: no part of an answer
+    has arrived by then. Raises our Upstream errors and ContextTooLong, and TimeoutError
     where the response's head does not arrive in time.
     """
     for attempt in range(1, attempts + 1):

@@ -114,7 +114,7 @@ class Completions:
             taken = deltas.take()
             yield from taken
             if not taken:
-                # A supplier that sends comments without a pause must not keep the hub.
+                # A supplier that sends comments without a pause must not block the hub.
                 time.sleep(0)
             if deltas.failure is not None:
                 raise self._failed(deltas.failure, model)

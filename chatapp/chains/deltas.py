@@ -1,4 +1,4 @@
-"""Bytes of a streamed chat completion in, text and message chunks out. No I/O, no clock.
+"""Decode a streamed chat completion: from bytes to text and message chunks. No I/O, no clock.
 
 The common form of an event, `data: {json}` and an empty line, is cut out of the bytes directly.
 Every other form of SSE (CR and CRLF, comments, event names, several data lines) is converted to it
@@ -31,7 +31,7 @@ class Failure:
 
 
 class Deltas:
-    """Reads a stream: `feed` bytes, then `take` what they gave.
+    """Decodes a stream: `feed` bytes, then `take` the decoded text and messages.
 
     `done` is set by [DONE], `seen` by any event that could be read. `read_chunk` turns a chunk
     that holds more than text into a message.
@@ -54,11 +54,11 @@ class Deltas:
         self._started = False
 
     def begins_whole(self, data: bytes) -> bool:
-        """Say whether the first bytes begin one JSON body: some suppliers cannot stream."""
+        """Return whether the first bytes begin one JSON body: some suppliers cannot stream."""
         return not self._started and data.lstrip(b" \t\r\n" + _BOM)[:1] in (b"{", b"[")
 
     def feed(self, data: bytes) -> None:
-        """Take the next bytes of the stream."""
+        """Decode the next bytes of the stream."""
         if not self._started:
             data = data.removeprefix(_BOM)
             self._started = bool(data.strip())
@@ -78,13 +78,13 @@ class Deltas:
             self.failure = Failure(None, "an event without end")
 
     def feed_whole(self, data: bytes) -> None:
-        """Take an answer that arrived as one JSON body."""
+        """Decode an answer that arrived as one JSON body."""
         self._started = True
         self._data(data.strip().removeprefix(_BOM))
         self.done = self.failure is None and self.seen
 
     def take(self) -> list[Streamed]:
-        """Return what the last bytes gave, adjacent text joined."""
+        """Return what was decoded since the last call, adjacent text joined."""
         self._flush()
         out, self._out = self._out, []
         return out

@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A supplier as something to talk to. Its options, all optional:
+    """A supplier's address, key and options. All options may be missing:
 
     - `connect_seconds`, `first_token_seconds`, `idle_seconds`, `answer_seconds`: other limits than
       the settings'

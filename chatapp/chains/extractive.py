@@ -97,7 +97,7 @@ class _Candidate:
 
 
 class Extractive:
-    """The built-in model, as our chains ask it."""
+    """The built-in model, with the interface of all models (messages.py)."""
 
     def stream_text(self, prompt: Prompt) -> Iterator[Streamed]:
         """Yield the answer a few words at a time, then how it ended."""
@@ -139,7 +139,7 @@ def _answer(prompt: Prompt, words: Mapping[str, str]) -> str:
 
 
 def fits(question: str, passages: Sequence[Passage]) -> bool:
-    """Say whether the passages are about the question at all."""
+    """Return whether the passages are about the question."""
     least = FITS_PAIRS if _HAN.search(question) else FITS
     return max((passage.score for passage in passages), default=0.0) >= least
 
@@ -178,7 +178,7 @@ def _choose(question: str, passages: Sequence[Passage]) -> list[_Candidate]:
 
 
 def _is_subset(one: _Candidate, best: _Candidate) -> bool:
-    """Say whether a sentence holds a subset of the best one's words: mostly off the subject."""
+    """Return whether a sentence holds a subset of the best one's words: mostly off the subject."""
     return one.sentence.held.keys() < best.sentence.held.keys()
 
 
@@ -222,7 +222,7 @@ def _runs(chosen: Sequence[_Candidate]) -> list[list[_Candidate]]:
 
 
 def _follows(above: _Candidate, below: _Candidate) -> bool:
-    """Say whether a sentence follows another in the same paragraph or list."""
+    """Return whether a sentence follows another in the same paragraph or list."""
     kinds = {above.sentence.kind, below.sentence.kind}
     beside = (above.number, above.place + 1) == (below.number, below.place)
     return beside and (kinds == {"item"} or (kinds == {"text"} and not below.begins_paragraph))

@@ -1,4 +1,4 @@
-"""Follow-up questions: which depend on the history, and how a model makes them stand alone."""
+"""Follow-up questions: detect those that depend on the history, and have a model rewrite them."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -10,14 +10,14 @@ from chatapp.core.events import Chunk
 from chatapp.core.prompt import Ask, Prompt, Turn
 from chatapp.errors import ChatAppError
 
-Leans: TypeAlias = Callable[[str, Sequence[Turn]], bool]
+DependsOnHistory: TypeAlias = Callable[[str, Sequence[Turn]], bool]
 Rewrite: TypeAlias = Callable[[Ask], str]
 
 REWRITE_SECONDS = 3.0
-SHORT_WORDS = 3  # a question of so few words, or CJK characters, depends on the history
-SHORT_CHARACTERS = 6
-EARLY_WORDS = 5
-TURNS = 4
+SHORT_WORDS = 3  # a question of at most so many words depends on the history
+SHORT_CHARACTERS = 6  # the same for CJK characters
+EARLY_WORDS = 5  # before a pronoun that refers to the history
+TURNS = 4  # of the history that the model gets
 TURN_CHARACTERS = 800
 LONGEST = 400  # characters of a rewritten question; a longer reply is not one
 INSTRUCTION = (
@@ -42,8 +42,8 @@ _CHINESE = re.compile(
 )
 
 
-def leans_on_history(question: str, history: Sequence[Turn]) -> bool:
-    """Say whether a question can hardly be searched for without its history."""
+def depends_on_history(question: str, history: Sequence[Turn]) -> bool:
+    """Return whether a question can hardly be searched for without its history."""
     if not history:
         return False
     characters = len(_CJK.findall(question))
@@ -54,7 +54,7 @@ def leans_on_history(question: str, history: Sequence[Turn]) -> bool:
             or bool(_CHINESE.search(question))
         )
     pointer = _ENGLISH.search(question)
-    # Later in a question, a pronoun mostly stands for something in the question itself.
+    # Later in a question, a pronoun mostly refers to the question itself.
     early = pointer is not None and len(_WORD.findall(question[: pointer.start()])) <= EARLY_WORDS
     return early or len(_WORD.findall(question)) <= SHORT_WORDS
 

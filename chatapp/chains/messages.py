@@ -1,4 +1,4 @@
-"""What our chains ask of a model, and a prompt as LangChain's messages."""
+"""The interface of a model for our chains, and prompts as LangChain's messages."""
 
 from collections.abc import Iterator
 from typing import Any, Protocol

@@ -1,7 +1,7 @@
-"""An endpoint and parameters in, a model out; and the models that an endpoint offers.
+"""Create models from an endpoint and parameters, and list the models of an endpoint.
 
-OpenAIChat objects are cached, because making one takes 10 ms. They hold no key: a key goes from the
-endpoint into the request's header and nowhere else.
+OpenAIChat objects are cached, because creating one takes 10 ms. They hold no key: a key goes from
+the endpoint into the request's header and nowhere else.
 """
 
 import re
@@ -42,9 +42,9 @@ __all__ = [
 ]
 
 CACHED_MODELS = 64
-LIST_SECONDS = 15.0
+LIST_SECONDS = 15.0  # for a list of models
 LIST_BYTES = 8 * 1024 * 1024
-LOCAL_SECONDS = 0.5
+LOCAL_SECONDS = 0.5  # for the search for model servers on this machine
 LOCAL_CONNECT_SECONDS = 0.2
 # Models that cannot chat, left out of lists; their names can still be typed.
 _NO_CHAT = re.compile(
@@ -69,7 +69,7 @@ Servers: TypeAlias = list[Found]
 
 
 class Models:
-    """Makes models of endpoints, and asks endpoints what they offer."""
+    """Creates models, and lists what endpoints offer."""
 
     def __init__(self, settings: Settings, read_delay: ReadDelay | None = None) -> None:
         self._settings = settings
@@ -94,11 +94,11 @@ class Models:
         return self._chat(endpoint, parameters).connected_to(completions)
 
     def is_cached(self, endpoint: Endpoint, parameters: Parameters) -> bool:
-        """Say whether `model` returns at once."""
+        """Return whether `model` returns at once."""
         return not endpoint.options.get("provider") and _key(endpoint, parameters) in self._cached
 
     def preload(self) -> None:
-        """Load openai and the certificates, which the first question would wait for."""
+        """Load openai and the certificates, so that the first question does not wait for them."""
         from chatapp.chains import openai_chat  # noqa: F401
 
         tls_context(self._settings.ca_file)
@@ -178,7 +178,7 @@ class Models:
         return chat
 
     def _chats(self, endpoint: Endpoint) -> bool:
-        """Say whether an endpoint refuses an empty chat as a chat API does."""
+        """Return whether an endpoint refuses an empty chat as a chat API does."""
         target = self._target(endpoint)
         deadline = Deadline(self._list_limits(endpoint.options))
         try:
@@ -239,7 +239,7 @@ class Models:
 
 
 def _key(endpoint: Endpoint, parameters: Parameters) -> tuple[str, bool, Parameters]:
-    """Return what a model is made of: dialect, whether usage is asked for, parameters."""
+    """Return the arguments of `new_chat`: dialect, whether to request usage, parameters."""
     known = preset(endpoint.preset or "")
     dialect = known.dialect if known else "compatible"
     return (

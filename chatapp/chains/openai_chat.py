@@ -3,8 +3,8 @@
 `OpenAIChat` is langchain-openai's chat model in everything but the request itself: parameters,
 messages, tools, structured output and callbacks are LangChain's, while every answer, streamed or
 whole, sync or async, is read by `Completions`. So no call reaches the openai SDK's clients, which
-know neither our proxy, CA file and time limits nor Stop and the error table, and cost 87 µs of CPU
-a token. LangChain's callbacks cost another 31 µs a token: without a callback handler `stream`
+support neither our proxy, CA file and time limits nor Stop and the error table, and cost 87 µs of
+CPU a token. LangChain's callbacks cost another 31 µs a token: without a callback handler `stream`
 skips them, and `stream_text`, which our chains read, yields plain strings.
 """
 
@@ -43,7 +43,7 @@ from chatapp.core.prompt import Prompt
 
 # Options of the SDK's calls; all others that are bound to a model are request fields.
 _NOT_IN_THE_BODY = ("extra_headers", "timeout")
-# What LangChain's `generate` and `stream` take for tracing and do not pass on.
+# Arguments that LangChain's `generate` and `stream` use for tracing and do not pass on.
 _FOR_TRACING = ("ls_structured_output_format", "structured_output_format")
 
 
@@ -108,7 +108,7 @@ class OpenAIChat(BaseChatOpenAI):
         return count_tokens_approximately(messages, tools=described or None)
 
     def _needs_langchain(self, config: RunnableConfig) -> bool:
-        """Say whether a stream needs LangChain's own machinery."""
+        """Return whether a stream needs LangChain's own machinery."""
         # `configure` knows all sources of handlers: config, model, context, tracing, debug mode.
         manager = CallbackManager.configure(config.get("callbacks"), self.callbacks, self.verbose)
         return bool(
@@ -265,7 +265,7 @@ def _with_parsed(
 ) -> Generator[Streamed, None, None]:
     """Add the parsed answer to the last message, where LangChain's parsers look for it.
 
-    An answer that does not fit its schema is left to them: they raise or hand it on as asked.
+    An answer that does not fit its schema is passed through: the parsers report it.
     """
     text = ""
     with closing(parts):

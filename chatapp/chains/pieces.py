@@ -1,4 +1,4 @@
-"""What a chain streams, as pieces: any shape of LangChain's in, our own values out.
+"""Convert what a chain streams, in any of LangChain's shapes, to our own pieces.
 
 No LangChain object leaves this file. Text that begins with `<think>` is reasoning until `</think>`,
 wherever the supplier cuts the tags. The finish reason and usage come last, as one Finished.
@@ -93,7 +93,7 @@ class ThinkTags:
         self._step: Callable[[str], Iterator[Chunk | Reasoning]] = self._before
 
     def feed(self, text: str) -> Iterator[Chunk | Reasoning]:
-        """Take the next text; a possible part of a tag is held back."""
+        """Process the next text; a possible part of a tag is held back."""
         text, self._held = self._held + text, ""
         if text and self.over:
             yield Chunk(text)

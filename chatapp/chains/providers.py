@@ -1,7 +1,7 @@
 """Suppliers with a protocol of their own, through LangChain's integrations (`init_chat_model`).
 
-They read with their own libraries, so the limits here are what those make of one time-out, and
-their errors are recognised by name and status. Never cached: the object holds the key.
+They use their own HTTP libraries: only one time-out can be passed to most, and their errors are
+recognised by class name and status. Never cached: the object holds the key.
 """
 
 import logging
@@ -120,7 +120,7 @@ def _package(provider: str, error: ImportError) -> str:
 def _arguments(
     provider: str, target: Target, parameters: Parameters, limits: Limits
 ) -> dict[str, Any]:
-    """Return what a provider's class is made with: LangChain's standard names, but for Ollama."""
+    """Return the arguments of a provider's class: LangChain's standard names, except for Ollama."""
     shared = {
         "base_url": target.route.base_url,
         "temperature": parameters.temperature,
@@ -141,9 +141,9 @@ def _arguments(
 
 
 def _client_arguments(target: Target, limits: Limits) -> dict[str, Any]:
-    """Return what an httpx client is made with; no proxy is read from the environment.
+    """Return the arguments of an httpx client; no proxy is read from the environment.
 
-    Each model has a client of its own, which nobody closes: so its connection ends with the answer.
+    Each model has its own client, which is never closed: so its connection ends with the answer.
     """
     key = {"Authorization": f"Bearer {target.api_key}"} if target.api_key else {}
     return {

@@ -11,36 +11,36 @@ from typing import Any, TypeAlias
 
 from langchain_core.runnables import Runnable, RunnableGenerator
 
-from chatapp.chains.followup import Leans, rewriter
+from chatapp.chains.followup import DependsOnHistory, rewriter
 from chatapp.chains.messages import Model
 from chatapp.core.prompt import Ask, Passage, Unread, build_prompt, select_passages
 
 Retrieve: TypeAlias = Callable[[str], list[Passage]]
 StillUnread: TypeAlias = Callable[[], Sequence[Unread]]
 
-READ_SECONDS = 30  # a question waits so long for files that have just been uploaded:
-RECENT_SECONDS = 120  # less than so long ago; a long queue must not delay every question
+READ_SECONDS = 30  # how long a question waits for recently uploaded files
+RECENT_SECONDS = 120  # older ones are not waited for: a long queue must not delay all questions
 POLL_SECONDS = 0.25
 
 
 def retrieval_chain(
     model: Model,
     retrieve: Retrieve,
-    leans: Leans | None = None,
+    depends: DependsOnHistory | None = None,
     unread: StillUnread = tuple,
 ) -> Runnable[Ask, dict[str, Any]]:
     """Return a chain that answers from passages.
 
-    `leans` decides which questions are rewritten to stand alone; None rewrites none. `unread`
+    `depends` decides which questions are rewritten for the search; None rewrites none. `unread`
     returns the files that cannot be searched yet; the chain waits for recent ones.
     """
-    rewrite = rewriter(model) if leans is not None else None
+    rewrite = rewriter(model) if depends is not None else None
 
     def answer(asks: Iterator[Ask]) -> Iterator[dict[str, Any]]:
         for ask in asks:
             left = yield from _wait_for(unread)
             query = ask.question
-            if rewrite is not None and leans is not None and leans(query, ask.history):
+            if rewrite is not None and depends is not None and depends(query, ask.history):
                 yield {"status": "rewriting"}
                 query = rewrite(ask)
             yield {"status": "searching"}

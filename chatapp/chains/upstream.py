@@ -1,5 +1,7 @@
 """Suppliers' refusals as our errors: one table from statuses and error bodies.
 
+An error's sentence is `error.<code>` in static/i18n; web/refusals.py and core/sse.py send it.
+
 Suppliers' texts are read here to choose a code, are logged at debug without keys, and go no
 further.
 """
@@ -196,7 +198,7 @@ def too_slow(supplier: str, seconds: int) -> ChatAppError:
 
 
 def cut(supplier: str) -> ChatAppError:
-    """Return the error for an answer that broke off."""
+    """Return the error for an incomplete answer."""
     return UpstreamError("cut", supplier=supplier)
 
 

@@ -1,6 +1,6 @@
 """An answer in the database: segments while it is live, its row when it has ended, back to a log.
 
-Functions over a transaction; nothing here waits or knows the readers.
+Functions over a transaction; nothing here waits, and readers are unknown here.
 """
 
 import json

@@ -2,7 +2,7 @@
 
 API keys are encrypted at rest, bound to the supplier's address, and never returned. A supplier
 comes from the environment (`openai`, by OPENAI_*), from the database, or is a preset with a key in
-the request. `builtin` needs none of these. `chains/` talks to the models.
+the request. `builtin` needs none of these. Requests to models are in `chains/`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -204,7 +204,7 @@ class Suppliers:
         )
 
     def preload(self) -> None:
-        """Import what the first question to a supplier would wait for, if there is one."""
+        """Import what the first question to a supplier needs, if there is a supplier."""
         if len(self.offered()) > 1:
             threads.run(self.models.preload)
 

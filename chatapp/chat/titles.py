@@ -1,4 +1,4 @@
-"""The title of a session: its first question, cut well."""
+"""The title of a session: its first question, shortened."""
 
 from chatapp.core.prompt import estimate_tokens
 

@@ -1,4 +1,4 @@
-"""Read one answer to its end, across as many connections as necessary, as the page does it.
+"""Read one answer to its end over any number of connections, as the page does.
 
 A dropped connection does not stop the answer: the next one continues at the last position
 (`Last-Event-ID`). Until the message id is known, the question is sent again with the same
@@ -127,7 +127,7 @@ class Answer:
             ) from fault
 
     def _pause(self, retry_after: int) -> None:
-        """Wait before the next connection; raise if further attempts make no sense."""
+        """Wait before the next connection; raise after too many attempts or too long a time."""
         if self.message_id is None and self._tries >= TRIES:
             raise Unreachable(self._service.url)
         if time.monotonic() - self._last_event > GIVE_UP_SECONDS:

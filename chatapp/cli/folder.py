@@ -1,6 +1,6 @@
 """Compare a folder with the files of a knowledge base: what to upload, replace and remove.
 
-Files are identified by content and name; a name has no folders. Nothing is sent here.
+Files are identified by content and name; a name has no folders. Sends nothing.
 """
 
 import hashlib

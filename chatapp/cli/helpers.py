@@ -1,4 +1,4 @@
-"""`helpers`: everything but the web part of a service."""
+"""`helpers`: run Chroma, the embedder and the document worker without web workers."""
 
 import os
 import sys
@@ -10,9 +10,9 @@ from chatapp.cli.terminal import say
 
 
 @click.command(cls=Command, help=say("help.helpers"))
-@click.option("--parent", hidden=True, help="Leave when this process ends.")
-@click.option("--lock", hidden=True, help="The descriptor of the home's lock, already held.")
+@click.option("--parent", hidden=True, help="End when this process ends.")
+@click.option("--lock", hidden=True, help="The inherited descriptor of the home's lock.")
 def helpers(parent: str | None, lock: str | None) -> None:
-    """Become the process that looks after the helpers; it does without this command line."""
+    """Replace this process by the supervisor, which does not load the command line."""
     inherited = [parent, lock] if parent and lock else []
     os.execv(sys.executable, [sys.executable, "-m", "chatapp.processes.supervisor", *inherited])

@@ -1,4 +1,4 @@
-"""What is done before the service listens, what its terminal then shows, and sign-in links."""
+"""`prepare`, which the service runs before it listens, its greeting; `link`: sign-in links."""
 
 import errno
 import getpass
@@ -50,10 +50,10 @@ def link(url: str | None, as_json: bool) -> None:
     "--greet",
     "address",
     metavar="ADDRESS",
-    help="Do what a start needs besides, and write what the terminal shows at the end of it.",
+    help="Also reap lost answers and write the greeting for the terminal; for a start.",
 )
 def prepare(address: str | None) -> None:
-    """Bring the home folder up to date; the service does this whenever it starts or reloads."""
+    """Bring the home folder up to date; the service runs this at each start and reload."""
     die_with_parent(signal.SIGTERM)
     settings = Settings.from_env()
     try:
@@ -64,8 +64,8 @@ def prepare(address: str | None) -> None:
         accounts.terminal_token(settings.home / "token")
         Knowledge(database, settings).install_manual(MANUAL)
         if address is not None:
-            # With the home locked, nobody else writes answers on SQLite: those that are not
-            # finished were lost with an earlier service.
+            # The home is locked, so no other process writes answers on SQLite: unfinished ones
+            # are from an earlier service that was killed.
             if database.sqlite and settings.helpers:
                 database.write(lambda t: reap(t, heartbeats(t)))
             text = greeting(settings, address, secret, _count_suppliers(database))
@@ -102,7 +102,7 @@ def greeting(settings: Settings, address: str, secret: str | None, suppliers: in
 
 
 def existing_database(settings: Settings) -> Database:
-    """Open the database of this home folder; end where nothing has been started yet."""
+    """Open the database of this home folder; raise End if the service has never started."""
     if settings.sqlite_file and not settings.sqlite_file.exists():
         raise End(say("never_started"), "never_started")
     return open_database(settings.sql_url)

@@ -1,7 +1,7 @@
 """`sync`: make a knowledge base match a folder by uploading and removing files.
 
-The folder decides: a file uploaded by hand is removed too if the folder does not have it. On a
-terminal, removing needs a confirmation; --keep removes nothing, --dry-run changes nothing.
+A file that was uploaded by hand is removed too if the folder does not have it. On a terminal,
+removing needs a confirmation; --keep removes nothing, --dry-run changes nothing.
 """
 
 from contextlib import nullcontext

@@ -1,7 +1,7 @@
 """Output of commands: sentences, tables, JSON, prompts, and errors that end a command.
 
 Text from models, documents and users may contain escape sequences, which could move the cursor,
-change the title or type input on a terminal. So everything from outside goes through `plain`.
+change the title or type input on a terminal. So all text from elsewhere goes through `plain`.
 """
 
 import json

@@ -94,7 +94,7 @@ def wait_until_read(
 
 
 def is_read(row: Row) -> bool:
-    """Return whether waiting longer would change nothing."""
+    """Return whether a file is ready or failed, or only lacks vectors."""
     return row["status"] in ("ready", "failed") or (
         row["status"] == "embedding" and bool(row["error"])
     )

@@ -1,4 +1,4 @@
-"""Which sentences of a passage may be quoted, and how much of a question each holds.
+"""Which sentences of a passage may be quoted, and which words of the question each contains.
 
 Headings, questions and sentences that end in a colon are not quoted. They say what the sentences
 after them are about, so their words count for those too, less with distance: under "Where is my
@@ -78,7 +78,7 @@ def best_quote(
 
 
 def is_title(text: str, heading: str) -> bool:
-    """Say whether a text holds only headings."""
+    """Return whether a text holds only headings."""
     return not any(kind not in ("title", "mark") for _, kind in _kinds(text, heading))
 
 

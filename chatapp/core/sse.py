@@ -109,7 +109,7 @@ class Message:
 
 
 class Decoder:
-    """Bytes to messages by the WHATWG algorithm, however they are cut. Drops an unfinished event.
+    """Decodes bytes, cut anywhere, by the WHATWG algorithm. Drops an unfinished event.
 
     https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
     """
@@ -124,7 +124,7 @@ class Decoder:
         self._data: list[bytes] = []
 
     def feed(self, data: bytes) -> Iterator[Message]:
-        """Take the next bytes and yield the messages they complete."""
+        """Decode the next bytes and yield the messages that they complete."""
         for line in self._lines(data):
             if line:
                 self._field(line)

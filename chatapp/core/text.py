@@ -48,9 +48,8 @@ _ASKING = re.compile(
     "哪几|哪|是谁|是誰|谁|誰|是否|是不是|有没有|有沒有|能不能|能否|会不会|會不會|可不可以|可否|"
     "要不要|請問|请问|吗|嗎|呢|请|請"
 )
-_PRONOUNS = frozenset(
-    "你您我他她它這这那"
-)  # dropped where one is left alone between question words
+# Dropped where one remains alone between question words.
+_PRONOUNS = frozenset("你您我他她它這这那")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +87,7 @@ def count_tokens(text: str) -> float:
 
 
 def is_wide(text: str) -> bool:
-    """Say whether a text is in a script without blanks; a few other words do not matter."""
+    """Return whether a text is in a script without blanks; a few other words do not matter."""
     return len(_WIDE.findall(text)) > WIDE_SHARE * len(text)
 
 

@@ -1,6 +1,6 @@
 """Users' own accounts: signing in, passwords, defaults, and the first administrator.
 
-Secrets that stand for a user are in `tokens.py`, other people's accounts in `users.py`.
+Logins, links and tokens are in `tokens.py`; managing the accounts of others is in `users.py`.
 """
 
 import os
@@ -23,8 +23,8 @@ from chatapp.storage import threads
 from chatapp.storage.database import Database
 from chatapp.storage.models import Token, User, new_id, now
 
-MOST_CHECKS = 16
-CHECK_AGAIN_SECONDS = 5
+MOST_CHECKS = 16  # of passwords that wait for the one thread; further ones are refused
+CHECK_AGAIN_SECONDS = 5  # told to a client that was refused
 ADMIN = "admin"
 
 
@@ -39,7 +39,7 @@ class Accounts:
 
     def sign_in(self, name: str, password: str, client: str) -> tuple[Person, str]:
         """Check a password and return the person and a new login secret; raise Unauthorized."""
-        self._throttle.count(name, client)  # before the check, or many at once would all be checked
+        self._throttle.count(name, client)  # before the check: parallel attempts count too
         user = self._database.read(lambda t: _user(t, User.name == name, ~User.disabled))
         known = user.password_hash if user else None
         matches = self._check(known or None, password)
@@ -111,7 +111,7 @@ class Accounts:
         self.tokens.forget()
 
     def set_defaults(self, person: Person, changes: Mapping[str, Any]) -> Person:
-        """Change some defaults (None: the product's); return the changed person."""
+        """Change some defaults (None resets one to the product's); return the changed person."""
 
         def save(t: Transaction) -> Person:
             user = t.get_one(User, person.id, with_for_update=True)
@@ -144,9 +144,9 @@ class Accounts:
         return person_of(self._database.read(lambda t: t.scalars(_first_admin()).one()))
 
     def ensure_admin(self, password: str, token: str) -> str | None:
-        """Make the first administrator, with the environment's password and token.
+        """Create the first administrator; set the environment's password and token.
 
-        Returns the secret of a sign-in link, if there is no password.
+        Returns the secret of a sign-in link if there is no password.
         """
         hashed = generate_password_hash(password) if password else None
 
@@ -163,9 +163,8 @@ class Accounts:
             t.execute(
                 delete(Token).where(or_(Token.kind == "environment", Token.expires_at < now()))
             )
-            if token and not t.scalar(
-                select(Token.id).where(Token.hash == hash_of(token))
-            ):  # it may be one that was made here
+            # The variable may hold a token that was created on the page.
+            if token and not t.scalar(select(Token.id).where(Token.hash == hash_of(token))):
                 t.add(
                     Token(
                         user_id=user.id,
@@ -181,7 +180,7 @@ class Accounts:
         return None if user.password_hash else self.new_link()
 
     def new_link(self) -> str:
-        """Make a one-time sign-in link's secret for the administrator; earlier links end."""
+        """Replace the administrator's one-time sign-in link; return the new link's secret."""
         admin = self.administrator()
         self._database.write(
             lambda t: (
@@ -192,7 +191,7 @@ class Accounts:
         return self.tokens.issue(admin.id, "link", timedelta(hours=LINK_HOURS))
 
     def terminal_token(self, path: Path) -> None:
-        """Write the terminal's token to a file (0600), unless the one there still works."""
+        """Write a token for local commands to a file (0600), unless the one there still works."""
         if path.exists() and self.tokens.by_bearer(path.read_text().strip()):
             return
         admin = self.administrator()
@@ -212,15 +211,15 @@ class Accounts:
         self._checking += 1
         try:
             return threads.run(
-                lambda: check_password_hash(known or _nobody(), password), threads.PASSWORDS
+                lambda: check_password_hash(known or _dummy_hash(), password), threads.PASSWORDS
             )
         finally:
             self._checking -= 1
 
 
 @lru_cache
-def _nobody() -> str:
-    """A hash to check for unknown names, so that they take as long as known ones."""
+def _dummy_hash() -> str:
+    """Return a hash to check for unknown names, so that timing does not tell them apart."""
     return generate_password_hash(secrets.token_hex())
 
 

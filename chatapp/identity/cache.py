@@ -36,7 +36,7 @@ class TTLCache(Generic[K, V]):
         found = self._lookups.get(key)
         if found is not None and not found.done.is_set():
             found.done.wait()
-            if found.fault is not None:  # a thousand retries at once would only fail later
+            if found.fault is not None:  # retrying for each waiting caller would only fail later
                 raise found.fault
         if found is not None and found.value is not None and monotonic() < found.expires_at:
             return found.value

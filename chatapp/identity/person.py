@@ -1,4 +1,4 @@
-"""The asker of a request, as every part of the product knows them."""
+"""The current user as a plain value, which all layers above pass around."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""The installation's key (0600, made at the first start), which encrypts suppliers' API keys."""
+"""The installation's key (0600, created by the first start), which encrypts suppliers' keys."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Secrets that stand for a user: browser logins, personal tokens, one-time links.
+"""Secrets that authenticate a user: browser logins, personal tokens, one-time links.
 
 All are rows of `tokens` with a kind, so signing out, changing the password and revoking each end a
 row. Only SHA-256 hashes are stored. The user of a secret is cached for a second: a revoked secret
@@ -22,9 +22,9 @@ from chatapp.storage.models import Token, User, now
 
 LOGIN_DAYS = 30
 LINK_HOURS = 24
-USED_SECONDS = 60
-HOLDER_SECONDS = 1.0
-MOST_HOLDERS = 10_000
+USED_SECONDS = 60  # between two updates of a token's time of use
+CACHE_SECONDS = 1.0  # for the user of a secret
+MAX_CACHED = 10_000
 BEARERS = ("personal", "terminal", "environment")
 LOGINS = ("login",)
 
@@ -47,8 +47,8 @@ class Tokens:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._used: dict[str, float] = {}
-        self._holders: TTLCache[tuple[str, tuple[str, ...]], Person] = TTLCache(
-            HOLDER_SECONDS, MOST_HOLDERS
+        self._cached: TTLCache[tuple[str, tuple[str, ...]], Person] = TTLCache(
+            CACHE_SECONDS, MAX_CACHED
         )
 
     def by_login(self, secret: str) -> Person | None:
@@ -84,7 +84,7 @@ class Tokens:
         return self._database.read(rows)
 
     def create(self, person: Person, name: str) -> dict[str, Any]:
-        """Make a personal token; its secret is returned this once."""
+        """Create a personal token; only this call returns its secret."""
         secret = self.issue(person.id, "personal", None, name)
         row = self._database.read(
             lambda t: t.scalars(select(Token).where(Token.hash == hash_of(secret))).one()
@@ -116,7 +116,7 @@ class Tokens:
 
     def forget(self) -> None:
         """Drop cached users: a secret or a user has changed."""
-        self._holders.clear()
+        self._cached.clear()
 
     def _by_hash(self, hashed: str, kinds: tuple[str, ...]) -> Person | None:
         def load() -> Person | None:
@@ -127,11 +127,11 @@ class Tokens:
             )
             return person_of(user) if user else None
 
-        return self._holders.get((hashed, kinds), load)
+        return self._cached.get((hashed, kinds), load)
 
 
 def hash_of(secret: str) -> str:
-    """Return what is stored of a secret: its SHA-256 in hex."""
+    """Return the SHA-256 of a secret in hex, as stored."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 

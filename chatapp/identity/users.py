@@ -1,7 +1,7 @@
-"""Accounts of other people, as an operator manages them on the command line.
+"""Managing accounts on the command line: add, link, reset, disable, delete.
 
-Users manage their own in accounts.py. The administrator's account is made by the first start and
-cannot be disabled or deleted here.
+What users do with their own account is in accounts.py. The first start creates the administrator's
+account, which cannot be disabled or deleted here.
 """
 
 import secrets
@@ -33,7 +33,7 @@ class Users:
         return self._database.read(lambda t: [_json(user) for user in t.scalars(query)])
 
     def add(self, name: str) -> dict[str, Any]:
-        """Make an account without a password; raise InvalidRequest for a taken or invalid name."""
+        """Create an account without a password; raise InvalidRequest for its name."""
         name = " ".join(name.split())
         if not name or len(name) > MOST_NAME_CHARACTERS or not name.isprintable():
             raise InvalidRequest("name", "blank" if not name else "wrong")

@@ -115,7 +115,7 @@ class Embedder:
         try:
             return list(self._embed(texts, PASSAGES_SECONDS)), len(texts)
         except EmbedderUnavailable as fault:
-            if fault.status_said not in BATCH_REFUSED:
+            if fault.http_status not in BATCH_REFUSED:
                 raise
         if len(texts) == 1:
             return [None], 0

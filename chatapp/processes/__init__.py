@@ -1,1 +1,1 @@
-"""The processes beside the web workers, and what starts and watches them."""
+"""The service's processes other than the web workers, and the supervisor that runs them all."""

@@ -9,9 +9,9 @@ A process of its own, so that all others share one copy of the model and no nati
 web process. The model is loaded at the first request; until then only the standard library is
 imported, to save memory.
 
-Texts are computed one at a time. Batches of this model are no faster on a few cores, and its 8-bit
+Texts are embedded one at a time. Batches of this model are no faster on a few cores, and its 8-bit
 arithmetic scales by the largest number of a batch: a text's vector would depend on its neighbours.
-A question (a request with a single text) never waits for a batch, and threads that compute batches
+A question (a request with a single text) never waits for a batch, and threads that embed batches
 run at a lower priority.
 """
 
@@ -51,7 +51,7 @@ class RequestError(Exception):
 
 
 class Model:
-    """The model in a folder, as set-up made it. Thread-safe."""
+    """The model in a folder that set-up has created. Thread-safe."""
 
     def __init__(self, folder: Path) -> None:
         described = json.loads((folder / "model.json").read_text("utf-8"))
@@ -253,7 +253,7 @@ def _lower_priority() -> None:
 
 
 def main(address: str, folder: str = str(MODEL_FOLDER)) -> int:
-    """Serve the model of a folder until told to leave."""
+    """Serve the model of a folder until a signal ends the process."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)  # nothing is stored here: end at once
     host, _, port = address.rpartition(":")

@@ -1,4 +1,4 @@
-"""Environments that processes of a service hand on to each other. Standard library only."""
+"""The environment variables that processes of a service pass on. Standard library only."""
 
 import os
 from pathlib import Path
@@ -7,7 +7,7 @@ PARENT_VARIABLE = "CHATAPP_PARENT"  # not a setting
 
 
 def web_environ() -> dict[str, str]:
-    """Return the environment of a gunicorn that this process starts, prepares and watches."""
+    """Return the environment for gunicorn as a child that this process prepares and watches."""
     return {**os.environ, PARENT_VARIABLE: str(os.getpid())}
 
 
@@ -17,7 +17,7 @@ def is_watched() -> bool:
 
 
 def helper_environ(root: Path) -> dict[str, str]:
-    """Return the environment of a process that imports this package from a folder."""
+    """Return the environment for a process that imports this package from a folder."""
     path = os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH")]))
     return {**os.environ, "PYTHONPATH": path}
 

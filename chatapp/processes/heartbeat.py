@@ -1,8 +1,8 @@
-"""Signs of life of a helper without a port, through a pipe. Standard library only.
+"""Heartbeats of a helper without a port, through a pipe. Standard library only.
 
-The helper writes a byte a second from a thread, as long as its main thread got further within
+A thread of the helper writes a byte a second while the main thread has made progress within
 `STEP_SECONDS`. So neither a busy machine nor a long step looks like a hang; a process that is
-stopped, holds the interpreter's lock, or waits for ever does.
+stopped, holds the interpreter's lock or blocks forever does.
 """
 
 import contextlib
@@ -12,8 +12,8 @@ import time
 
 BEAT_SECONDS = 1
 SILENT_SECONDS = 30  # after which a helper counts as hung
-START_SECONDS = 120  # the same, until the first sign of life
-STEP_SECONDS = 900  # the longest step of a main thread; time limits of calls end far below
+START_SECONDS = 120  # the same, before the first heartbeat
+STEP_SECONDS = 900  # the longest step of a main thread; time limits of calls are far shorter
 
 
 class Listener:
@@ -31,7 +31,7 @@ class Listener:
         return cls(reader), writer
 
     def is_silent(self) -> bool:
-        """Return whether no sign of life has come for too long."""
+        """Return whether there was no heartbeat for too long."""
         with contextlib.suppress(BlockingIOError):
             if os.read(self._descriptor, 4096):
                 self._silent_at = time.monotonic() + SILENT_SECONDS
@@ -53,7 +53,7 @@ class Heartbeat:
             threading.Thread(target=self._beat, daemon=True).start()
 
     def progress(self) -> None:
-        """Note that the main thread got further."""
+        """Record that the main thread has made progress."""
         self._progressed_at = time.monotonic()
 
     def _beat(self) -> None:

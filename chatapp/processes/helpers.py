@@ -1,7 +1,9 @@
-"""The helpers: which ones there should be, how each is started, and how a hung one is noticed.
+"""The helpers: which ones the settings ask for, how each is started, and how a hung one is found.
 
-Standard library only. Of two Chroma servers on one folder each would miss the other's vectors, so
-Chroma inherits the lock of HOME/chroma.lock: it lasts exactly as long as that process.
+Restarts and their back-off are in watched.py. Standard library only.
+
+Of two Chroma servers on one folder each would miss the other's vectors, so Chroma inherits the lock
+of HOME/chroma.lock: it lasts exactly as long as that process.
 """
 
 import contextlib
@@ -24,35 +26,35 @@ from chatapp.home import (
     write_address,
 )
 from chatapp.processes.heartbeat import START_SECONDS, Listener
-from chatapp.processes.watched import WatchedProcess, complain
+from chatapp.processes.watched import WatchedProcess, print_error
 from chatapp.settings import BUILTIN, Settings
 
 WORKER = "worker"
-HEALTH_PATHS = {CHROMA: "/api/v2/heartbeat", EMBEDDER: "/healthz"}  # 200 if all is well
-IDLE_CHECK_SECONDS = 300  # between two starts of a worker that nothing woke
-RACE_SECONDS = 3  # a wake this shortly before a worker left may have been overlooked
+HEALTH_PATHS = {CHROMA: "/api/v2/heartbeat", EMBEDDER: "/healthz"}  # 200 if healthy
+IDLE_CHECK_SECONDS = 300  # between two starts of the worker without a wake
+RACE_SECONDS = 3  # a wake this shortly before the worker ended may have been missed
 FIRST_ANSWER_SECONDS = 0.2  # time limit of a health check while a server starts,
 ANSWER_SECONDS = 2  # and later
 CHECK_SECONDS = 10  # between two health checks
-MOST_SILENCES = 3
+MOST_SILENCES = 3  # failed health checks in a row before a server is killed
 OTHER_CHROMA_SECONDS = 10  # how long another Chroma may take to end before that is reported
-LOG_BYTES = 1024 * 1024  # a server's log is emptied beyond
+LOG_BYTES = 1024 * 1024  # a server's log is emptied when it is larger
 
 
 def expected(settings: Settings) -> tuple[str, ...]:
-    """Return the names of the servers that there should be, here or elsewhere."""
+    """Return the names of the servers that the settings require, here or elsewhere."""
     embeds = settings.embedder == BUILTIN and model_folder() is not None
     return (CHROMA, EMBEDDER) if embeds else (CHROMA,)
 
 
-def kept_here(settings: Settings) -> tuple[str, ...]:
-    """Return the names of the helpers that run beside this home folder."""
+def local_helpers(settings: Settings) -> tuple[str, ...]:
+    """Return the names of the helpers that run on this machine."""
     servers = (name for name in expected(settings) if not (name == CHROMA and settings.chroma_url))
     return (*servers, WORKER)
 
 
 class DocumentWorker(WatchedProcess):
-    """Leaves when there is nothing to do; started again at a wake, and now and then to check."""
+    """The document worker. It ends when idle; a wake restarts it, and so does a regular check."""
 
     niceness = 10
 
@@ -66,7 +68,7 @@ class DocumentWorker(WatchedProcess):
             self._start_at = 0.0
         super()._check()
         if self._process is not None and self._listener is not None and self._listener.is_silent():
-            complain("cli.helper_hangs", name=self.name)
+            print_error("cli.helper_hangs", name=self.name)
             self._send_to_group(signal.SIGKILL)
 
     def _start(self) -> None:
@@ -87,8 +89,8 @@ class DocumentWorker(WatchedProcess):
             super()._ended(status)
             return
         self._wait = 0.0
-        overlooked = self._last_wake() > max(self._woken_at, time.time() - RACE_SECONDS)
-        self._start_at = time.monotonic() + (0 if overlooked else IDLE_CHECK_SECONDS)
+        missed = self._last_wake() > max(self._woken_at, time.time() - RACE_SECONDS)
+        self._start_at = time.monotonic() + (0 if missed else IDLE_CHECK_SECONDS)
 
     def _stop_listening(self) -> None:
         if self._listener is not None:
@@ -120,7 +122,7 @@ class Server(WatchedProcess):
         remove_address(home, name)
 
     def end(self) -> None:
-        """Wait a moment, then kill the process."""
+        """Wait briefly, then kill the process, and remove its address."""
         super().end()
         remove_address(self._home, self.name)
 
@@ -135,7 +137,7 @@ class Server(WatchedProcess):
         if self._process is None or (self._answers and now < self._checked_at + CHECK_SECONDS):
             return
         self._checked_at = now
-        if _is_well(self._port, HEALTH_PATHS[self.name], self._time_limit()):
+        if _is_healthy(self._port, HEALTH_PATHS[self.name], self._time_limit()):
             self._silences = 0
             if not self._answers:
                 write_address(self._home, self.name, f"{LOOPBACK}:{self._port}")
@@ -143,8 +145,8 @@ class Server(WatchedProcess):
                 self._answers = True
         else:
             self._silences += self._answers
-            starts_in_vain = not self._answers and now > self._started_at + START_SECONDS
-            if self._silences >= MOST_SILENCES or starts_in_vain:
+            never_answered = not self._answers and now > self._started_at + START_SECONDS
+            if self._silences >= MOST_SILENCES or never_answered:
                 self._send_to_group(signal.SIGKILL)
 
     def _time_limit(self) -> float:
@@ -164,7 +166,7 @@ class Server(WatchedProcess):
         super()._ended(status)
 
     def _report_end(self, status: int) -> None:
-        complain(
+        print_error(
             "cli.service_ended",
             name=self.name,
             status=status,
@@ -196,7 +198,7 @@ class Chroma(Server):
         super().__init__(CHROMA, home)
         self._folder = home / "vectors"
         self._inode: int | None = None
-        self._patient_until: float | None = None
+        self._report_after: float | None = None
 
     def command(self, port: int) -> tuple[str, ...]:
         """Return the command that serves on a port."""
@@ -205,7 +207,7 @@ class Chroma(Server):
     def _check(self) -> None:
         """End a Chroma whose folder was removed: it answers, but will never write again."""
         if self._answers and self._current_inode() != self._inode:
-            self.ask_to_leave()
+            self.terminate()
         before = self._answers
         super()._check()
         if self._answers and not before:
@@ -218,17 +220,17 @@ class Chroma(Server):
             self._report_other(file.read_text("ascii").strip())
             return
         with lock:
-            self._patient_until = None
+            self._report_after = None
             self._start_with(lock.fileno())
             lock.write(str(self.pid))
 
     def _report_other(self, holder: str) -> None:
         now = time.monotonic()
-        if self._patient_until is None:
-            self._patient_until = now + OTHER_CHROMA_SECONDS
-        elif now > self._patient_until:
-            self._patient_until = math.inf
-            complain("cli.vectors_taken", folder=str(self._folder), pid=holder)
+        if self._report_after is None:
+            self._report_after = now + OTHER_CHROMA_SECONDS
+        elif now > self._report_after:
+            self._report_after = math.inf
+            print_error("cli.vectors_taken", folder=str(self._folder), pid=holder)
 
     def _current_inode(self) -> int | None:
         try:
@@ -247,8 +249,8 @@ class Helpers:
         self._running: dict[str, WatchedProcess] = {}
 
     def follow(self, settings: Settings) -> None:
-        """Keep the helpers that the settings ask for; what runs already is not touched."""
-        wanted = kept_here(settings) if settings.helpers else ()
+        """Start and end helpers as the settings ask; those that run already are not restarted."""
+        wanted = local_helpers(settings) if settings.helpers else ()
         _end([self._running.pop(name) for name in KINDS if name in self._running.keys() - wanted])
         for name in wanted:
             if name not in self._running:
@@ -269,15 +271,15 @@ class Helpers:
 
 
 def _end(processes: list[WatchedProcess]) -> None:
-    """End processes, all at once."""
+    """End processes at the same time."""
     for each in processes:
-        each.ask_to_leave()
+        each.terminate()
     for each in processes:
         each.end()
 
 
-def _is_well(port: int, path: str, seconds: float) -> bool:
-    """Return whether what listens on a port of this machine answers a health check with 200."""
+def _is_healthy(port: int, path: str, seconds: float) -> bool:
+    """Return whether a server on this machine answers a health check with 200."""
     request = f"GET {path} HTTP/1.1\r\nHost: {LOOPBACK}:{port}\r\nConnection: close\r\n\r\n"
     try:
         with socket.create_connection((LOOPBACK, port), seconds) as connection:

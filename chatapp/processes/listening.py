@@ -1,7 +1,7 @@
-"""Where gunicorn will listen, and refusals of addresses that it cannot have.
+"""The addresses on which gunicorn will listen, and errors for those that are unavailable.
 
 `python -m chatapp.processes.listening OPTION…` checks gunicorn's options and prints the first
-address: `python app.py` has to know it before anything starts, and must not import gunicorn.
+address: `python app.py` needs it before anything starts, and must not import gunicorn.
 """
 
 import errno
@@ -29,9 +29,9 @@ def main() -> None:
 
 
 def refuse_taken(cfg: Any, home: Path) -> None:
-    """Exit with a sentence if an address of gunicorn's configuration cannot be had.
+    """Exit with a sentence if an address of gunicorn's configuration is unavailable.
 
-    gunicorn itself would try five times, with tracebacks.
+    gunicorn itself would try five times and print tracebacks.
     """
     if cfg.reuse_port or inherits_sockets():
         return

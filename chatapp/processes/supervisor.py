@@ -10,11 +10,11 @@
 
     python -m chatapp helpers          supervisor of the helpers alone ── Chroma, …
 
-The supervisor holds the lock on the home folder, has `python -m chatapp prepare` run to its end
-before anything listens, starts what there should be and starts it again when it ends or hangs.
+The supervisor holds the lock on the home folder, runs `python -m chatapp prepare` to its end before
+anything listens, then starts the processes and restarts those that end or hang (watched.py).
 SIGHUP reloads gunicorn and follows changed settings; SIGTERM, SIGINT and SIGQUIT end everything.
-All of these have handlers, since children would inherit ignored signals. Nothing outlives the
-supervisor, not even after SIGKILL: the kernel then ends its children.
+All of these have handlers, since children would inherit ignored signals. No process outlives the
+supervisor, even after SIGKILL: the kernel then ends its children.
 """
 
 import contextlib
@@ -30,7 +30,7 @@ from typing import IO
 from chatapp.child import adopt_orphans, die_with_parent
 from chatapp.home import WEB, HomeTaken, remove_address, take_lock
 from chatapp.processes.helpers import Helpers
-from chatapp.processes.watched import complain
+from chatapp.processes.watched import print_error
 from chatapp.processes.web_server import WebServer
 from chatapp.settings import Settings, SettingsError
 
@@ -55,7 +55,7 @@ def run_service(options: list[str]) -> int:
 
 
 def run_helpers(parent: int | None, lock: int | None) -> int:
-    """Run the helpers alone, until a signal or the end of the parent, if one is named.
+    """Run the helpers alone until a signal, or until the given parent ends.
 
     With an inherited lock the home is already prepared.
     """
@@ -72,7 +72,7 @@ def run_helpers(parent: int | None, lock: int | None) -> int:
 
 
 class Supervisor:
-    """The main loop: signals, gunicorn if it is ours, the helpers."""
+    """The main loop: signals, gunicorn under `python app.py`, the helpers."""
 
     def __init__(
         self,
@@ -89,7 +89,7 @@ class Supervisor:
         self._helpers = Helpers()
         self._helpers.follow(settings)
         self._signals: deque[int] = deque()
-        self._leaving = False
+        self._ending = False
 
     def run(self) -> int:
         """Run until everything has ended."""
@@ -98,7 +98,7 @@ class Supervisor:
         adopt_orphans()
         status = 0
         try:
-            while not self._has_left():
+            while not self._has_ended():
                 self._tick()
                 time.sleep(TICK_SECONDS)
                 while self._signals:
@@ -111,28 +111,28 @@ class Supervisor:
         return status
 
     def _tick(self) -> None:
-        if self._web is not None and not self._leaving:
+        if self._web is not None and not self._ending:
             self._web.tick()
         self._helpers.tick()
         self._reap_orphans()
 
-    def _has_left(self) -> bool:
+    def _has_ended(self) -> bool:
         if self._web is None:
-            return self._leaving or self._parent not in (None, os.getppid())
-        return self._web.exit_status is not None or (self._leaving and self._web.has_left())
+            return self._ending or self._parent not in (None, os.getppid())
+        return self._web.exit_status is not None or (self._ending and self._web.has_ended())
 
     def _handle(self, number: int) -> None:
         if number in END_SIGNALS:
-            self._leaving = True
+            self._ending = True
             if self._web is not None:
-                self._web.leave(number)
+                self._web.shut_down(number)
         elif number == signal.SIGHUP:
             self._reload()
         elif self._web is not None:
             self._web.send(number)
 
     def _reload(self) -> None:
-        """Prepare for what a new version may bring; reload gunicorn; follow the settings."""
+        """Prepare again, for a possibly newer version; reload gunicorn; follow the settings."""
         try:
             if self._prepares:
                 prepare(None)
@@ -140,21 +140,21 @@ class Supervisor:
         except (SystemExit, SettingsError) as fault:
             if isinstance(fault, SettingsError):
                 print(fault, file=sys.stderr, flush=True)
-            complain("cli.reload_failed")
+            print_error("cli.reload_failed")
             return
         if self._web is not None:
             self._web.send(signal.SIGHUP)
         self._helpers.follow(settings)
 
     def _reap_orphans(self) -> None:
-        """Take the exit statuses of processes that became ours, as PID 1 has to."""
+        """Reap orphaned descendants, as PID 1 has to."""
         if sys.platform != "linux":
             return
         own = self._helpers.pids() | ({self._web.pid} if self._web is not None else set())
         with contextlib.suppress(ChildProcessError):
             while ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
                 if ended.si_pid in own:
-                    return  # its exit status is wanted in the next round
+                    return  # the next tick polls its exit status
                 os.waitpid(ended.si_pid, 0)
 
 
@@ -163,14 +163,14 @@ def lock_home(home: Path) -> IO[str]:
     try:
         return take_lock(home)
     except HomeTaken as taken:
-        complain("cli.home_taken", home=str(home), pid=taken.pid)
+        print_error("cli.home_taken", home=str(home), pid=taken.pid)
     except OSError:
-        complain("cli.home_unwritable", home=str(home))
+        print_error("cli.home_unwritable", home=str(home))
     sys.exit(1)
 
 
 def prepare(lock: IO[str] | None, *options: str) -> None:
-    """Migrate and so on, in a process of its own; exit if it fails, which has said why."""
+    """Run `python -m chatapp prepare` to its end; exit if it fails, which prints why."""
     done = subprocess.run(
         [sys.executable, "-m", "chatapp", "prepare", *options],
         stdin=subprocess.DEVNULL,
@@ -190,7 +190,7 @@ def _settings() -> Settings:
 
 
 def _listening_address(options: list[str]) -> str:
-    """Return where gunicorn will listen; exit if it cannot, with the reason printed."""
+    """Return the address on which gunicorn will listen; exit if the child refuses it."""
     command = [sys.executable, "-m", "chatapp.processes.listening", *options]
     done = subprocess.run(
         command,

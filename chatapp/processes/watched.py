@@ -1,6 +1,6 @@
-"""A watched process: started, restarted with back-off, ended with all it has started.
+"""A watched process: started, restarted with back-off, ended together with its descendants.
 
-Standard library only. A watched process may not outlive its parent, and runs in a process group of
+Standard library only. A watched process does not outlive its parent. It runs in a process group of
 its own, so that Ctrl-C reaches the parent alone.
 """
 
@@ -18,9 +18,9 @@ from chatapp.child import die_with_parent
 from chatapp.i18n import say
 from chatapp.settings import terminal_language
 
-LEAVE_SECONDS = 2  # between SIGTERM and SIGKILL
-STEADY_SECONDS = 60  # a process that ran for so long has recovered
-BACK_OFF_SECONDS = (0.5, 60)
+GRACE_SECONDS = 2  # between SIGTERM and SIGKILL
+STEADY_SECONDS = 60  # a process that ran this long starts without back-off
+BACK_OFF_SECONDS = (0.5, 60)  # the first wait and the longest
 
 
 class WatchedProcess:
@@ -28,7 +28,7 @@ class WatchedProcess:
 
     niceness = 0
     dies_by = signal.SIGKILL  # what the kernel sends when the parent ends
-    leave_seconds: float = LEAVE_SECONDS
+    grace_seconds: float = GRACE_SECONDS
 
     def __init__(self, name: str, home: Path) -> None:
         self.name = name
@@ -44,34 +44,34 @@ class WatchedProcess:
         return self._process.pid if self._process is not None else None
 
     def tick(self) -> None:
-        """Start, check or replace the process; what the system refuses (disk full) is retried."""
+        """Start, check or replace the process; retry after errors of the system (disk full)."""
         try:
             self._check()
         except OSError as fault:
             if self._process is None and self._back_off():
                 reason = fault.strerror or str(fault)
-                complain("cli.helper_refused", name=self.name, reason=reason, seconds=self._wait)
+                print_error("cli.helper_refused", name=self.name, reason=reason, seconds=self._wait)
 
     def send(self, number: int) -> None:
         """Send a signal to the process."""
         if self._process is not None:
             self._process.send_signal(number)
 
-    def ask_to_leave(self) -> None:
-        """Send SIGTERM to the process and to all it has started."""
+    def terminate(self) -> None:
+        """Send SIGTERM to the process and its descendants."""
         self._send_to_group(signal.SIGTERM)
 
     def end(self) -> None:
-        """Wait a moment, then kill the process and all it has started."""
+        """Wait briefly, then kill the process and its descendants."""
         if self._process is not None:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(self.leave_seconds)
+                self._process.wait(self.grace_seconds)
             self._send_to_group(signal.SIGKILL)
             self._process.wait()
             self._process = None
 
     def _check(self) -> None:
-        """Start the process when it is time to."""
+        """Start the process when it is due."""
         if self._process is not None:
             status = self._process.poll()
             if status is None:
@@ -91,7 +91,7 @@ class WatchedProcess:
             self._report_end(status)
 
     def _report_end(self, status: int) -> None:
-        complain("cli.helper_ended", name=self.name, status=status, seconds=self._wait)
+        print_error("cli.helper_ended", name=self.name, status=status, seconds=self._wait)
 
     def _back_off(self) -> bool:
         """Set the time of the next start; return whether to report the failure.
@@ -116,7 +116,7 @@ class WatchedProcess:
 
         def begin() -> None:
             die_with_parent(dies_by)
-            if os.getppid() != parent:  # it ended before that
+            if os.getppid() != parent:  # the parent ended before this call
                 os.kill(os.getpid(), signal.SIGKILL)
             os.nice(niceness)
 
@@ -138,7 +138,7 @@ class WatchedProcess:
                 os.killpg(self._process.pid, number)
 
 
-def complain(key: str, **params: str | int | float) -> None:
-    """Print a sentence on standard error, if the terminal is still there."""
+def print_error(key: str, **params: str | int | float) -> None:
+    """Print a text of the catalogue on standard error, if the terminal is still there."""
     with contextlib.suppress(OSError):
         print(say(terminal_language(), key, params), file=sys.stderr, flush=True)

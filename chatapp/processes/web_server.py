@@ -1,7 +1,7 @@
 """gunicorn under `python app.py`. Standard library only.
 
-Not noticed here: an arbiter that hangs. Its workers serve on, and a hung worker is the arbiter's
-business (its `timeout`); when the service ends, a hung arbiter is killed.
+A hung arbiter is not detected: its workers keep serving. The arbiter kills hung workers (its
+`timeout`); a hung arbiter is killed when the service ends.
 """
 
 import contextlib
@@ -13,39 +13,39 @@ from pathlib import Path
 
 from chatapp.home import WEB, has_greeting, remove_address
 from chatapp.processes.environment import web_environ
-from chatapp.processes.watched import WatchedProcess, complain
+from chatapp.processes.watched import WatchedProcess, print_error
 
-GRACE_SECONDS = 35  # gunicorn.conf.py lets its workers have 30
+GRACE_SECONDS = 35  # gunicorn.conf.py gives its workers 30
 QUICK_SECONDS = 5  # after SIGINT or SIGQUIT workers save their answers and end
 GROUP_TICK_SECONDS = 0.05
 
 
 class WebServer(WatchedProcess):
-    """gunicorn: its arbiter is watched here, and watches its workers itself."""
+    """gunicorn's arbiter. The arbiter itself watches the workers."""
 
     dies_by = signal.SIGQUIT  # its workers save their answers, and it ends within seconds
 
     def __init__(self, home: Path, options: tuple[str, ...]) -> None:
         super().__init__("gunicorn", home)
         self._options = options
-        self.exit_status: int | None = None  # set when it has ended by itself
-        self._leave_at: float | None = None
+        self.exit_status: int | None = None  # set when it has exited by itself
+        self._deadline: float | None = None
 
-    def leave(self, number: int) -> None:
-        """Hand a signal on that ends it, and set how long it may take."""
+    def shut_down(self, number: int) -> None:
+        """Forward a signal that ends gunicorn, and set the deadline."""
         seconds = GRACE_SECONDS if number == signal.SIGTERM else QUICK_SECONDS
         limit = time.monotonic() + seconds
-        self._leave_at = limit if self._leave_at is None else min(limit, self._leave_at)
+        self._deadline = limit if self._deadline is None else min(limit, self._deadline)
         self.send(number)
 
-    def has_left(self) -> bool:
-        """Return whether it has ended after `leave`; kill it when its time is over."""
+    def has_ended(self) -> bool:
+        """Return whether it has ended after `shut_down`; kill it after the deadline."""
         if self._process is None:
             return True
         if self._process.poll() is not None:
             self._end_group()
             return True
-        if self._leave_at is not None and time.monotonic() > self._leave_at:
+        if self._deadline is not None and time.monotonic() > self._deadline:
             self._send_to_group(signal.SIGKILL)
         return False
 
@@ -54,7 +54,7 @@ class WebServer(WatchedProcess):
         self._run(command, environ=web_environ())
 
     def _ended(self, status: int) -> None:
-        """Start it again if it was killed; an end of its own is the end of the service."""
+        """Restart gunicorn if it was killed; if it exits by itself, the service ends."""
         self._end_group()
         remove_address(self._home, WEB)
         if status >= 0 or has_greeting(self._home):
@@ -64,10 +64,10 @@ class WebServer(WatchedProcess):
             super()._ended(status)
 
     def _report_end(self, status: int) -> None:
-        complain("cli.web_ended", status=status, seconds=self._wait)
+        print_error("cli.web_ended", status=status, seconds=self._wait)
 
     def _end_group(self) -> None:
-        """End workers whose arbiter has gone: they would hold the port and their answers."""
+        """End workers whose arbiter has died: they would keep the port and their answers."""
         assert self._process is not None
         group = self._process.pid
         for number, seconds in ((signal.SIGQUIT, QUICK_SECONDS), (signal.SIGKILL, 1)):
@@ -81,7 +81,7 @@ class WebServer(WatchedProcess):
 
 
 def reap_group(group: int) -> None:
-    """Take the exit statuses of a group's processes that became ours."""
+    """Reap a group's orphaned processes."""
     with contextlib.suppress(ChildProcessError):
         while os.waitpid(-group, os.WNOHANG)[0]:
             pass

@@ -1,9 +1,9 @@
-"""`python -m chatapp.processes.worker`: reads, indexes and embeds waiting files; leaves when idle.
+"""`python -m chatapp.processes.worker`: reads, indexes and embeds waiting files; ends when idle.
 
 Any number may run, here or on other machines with the same database and folder: files are claimed,
 and the claim of a killed worker expires within a minute. No gevent here; every file is parsed in a
 child process with limits. Only this process writes to Chroma. `--heartbeat FD` names the pipe for
-signs of life (heartbeat.py).
+heartbeats (heartbeat.py).
 """
 
 import logging
@@ -66,24 +66,24 @@ class Worker:
             index,
             self._originals,
             lambda path, name, beat: parse_limited(path, name, settings, self._progress(beat)),
-            self._is_leaving,
+            self._is_stopping,
             embeds=self._embedder is not None,
         )
-        self._embedding = Embedding(self._database, self._embedder, self._is_leaving)
+        self._embedding = Embedding(self._database, self._embedder, self._is_stopping)
         self._owner = f"{HOST}:{os.getpid()}:{secrets.token_hex(4)}"
-        self._leaving = False
+        self._stopping = False
 
-    def leave(self, _number: int = 0, _frame: FrameType | None = None) -> None:
-        """End soon: the file in work goes back to the queue."""
-        self._leaving = True
+    def stop(self, _number: int = 0, _frame: FrameType | None = None) -> None:
+        """Stop soon; the current file goes back to the queue."""
+        self._stopping = True
 
-    def _is_leaving(self) -> bool:
-        """Return whether to end; called between all steps of long work."""
+    def _is_stopping(self) -> bool:
+        """Return whether to stop; called between all steps of long work."""
         self._heartbeat.progress()
-        return self._leaving
+        return self._stopping
 
     def _progress(self, beat: Callable[[], None]) -> Callable[[], None]:
-        """Add a sign of progress to what is called while a child parses."""
+        """Return a callback for a parsing child that also records progress of this process."""
 
         def both() -> None:
             self._heartbeat.progress()
@@ -92,11 +92,11 @@ class Worker:
         return both
 
     def run(self, idle_seconds: float = IDLE_SECONDS) -> None:
-        """Work until told to leave, or until idle for so long."""
+        """Work until stopped, or until idle for this long."""
         self._originals.delete_abandoned()
-        self._take_up()
+        self._requeue_lost()
         idle_since = time.monotonic()
-        while not self._is_leaving() and time.monotonic() - idle_since < idle_seconds:
+        while not self._is_stopping() and time.monotonic() - idle_since < idle_seconds:
             try:
                 worked = self._step()
             except DatabaseBusy:
@@ -109,8 +109,8 @@ class Worker:
         self._own_embedder.close()
         self._database.close()
 
-    def _take_up(self) -> None:
-        """Queue again what a killed worker of this machine had claimed, or none could embed."""
+    def _requeue_lost(self) -> None:
+        """Requeue files that a killed worker of this machine had claimed, or that lack vectors."""
         if self._database.sqlite:  # then all workers are on this machine
             write_with_retry(self._database, lambda t: release_dead_leases(t, HOST))
         embedder = self._embedder
@@ -119,6 +119,7 @@ class Worker:
         delete_all_stale_vectors(self._database)
 
     def _step(self) -> bool:
+        """Do one piece of work; return whether there was any."""
         quiet = time.monotonic() < self._quiet_until
         if not quiet and self._remover.run_step():
             return True
@@ -155,8 +156,8 @@ def main() -> int:
     if os.nice(0) < NICENESS:
         os.nice(NICENESS - os.nice(0))
     worker = Worker(settings, heartbeat)
-    signal.signal(signal.SIGTERM, worker.leave)
-    signal.signal(signal.SIGINT, worker.leave)
+    signal.signal(signal.SIGTERM, worker.stop)
+    signal.signal(signal.SIGINT, worker.stop)
     worker.run()
     return 0
 

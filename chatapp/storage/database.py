@@ -41,7 +41,7 @@ from chatapp.storage.threads import Outcome, outcome
 log = logging.getLogger("chatapp.storage")
 
 BUSY_SECONDS = 5
-CONNECT_SECONDS = 10  # without it, a host that drops packets is waited for for two minutes
+CONNECT_SECONDS = 10  # without it, connecting to a host that drops packets takes two minutes
 READERS = 4
 MOST_BATCHED = 32  # writes in one transaction: everything else waits for the lock meanwhile
 # The first commit after a completed checkpoint syncs the WAL's new header, in the writer's thread.
@@ -116,7 +116,7 @@ class Database:
             session.execute(text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": name})
 
     def close(self) -> None:
-        """Give back all connections and threads."""
+        """Close all connections and end the threads."""
         for pool in (self._readers, self._writer):
             if pool is not None:
                 pool.kill()
@@ -130,7 +130,7 @@ class Database:
                 batch, self._batch = self._batch[:MOST_BATCHED], self._batch[MOST_BATCHED:]
                 try:
                     ends = writer.apply(self._write_batch, ([fn for fn, _ in batch],))
-                except BaseException as broken:  # the threads are gone: no caller may wait for ever
+                except BaseException as broken:  # the threads have ended: release all callers
                     ends = [Outcome(fault=broken)] * len(batch)
                 self._checkpoint_if_large()
                 for (_, result), end in zip(batch, ends, strict=True):
@@ -149,7 +149,7 @@ class Database:
                 return [Outcome(value) for value in values]
             except DatabaseBusy as fault:
                 return [Outcome(fault=fault) for _ in fns]
-            except Exception:  # noqa: S110 - running each alone shows whose it was
+            except Exception:  # noqa: S110 - running each alone finds the one that fails
                 pass
         return [outcome(functools.partial(self._write, fn)) for fn in fns]
 
@@ -184,14 +184,14 @@ class Database:
                 session.connection(execution_options={"chatapp_writes": writes})
                 yield session
         except OperationalError as fault:
-            # Another process holds SQLite's lock, or PostgreSQL is away: both may pass.
+            # Another process holds SQLite's lock, or PostgreSQL is unreachable: maybe not for long.
             if not self.sqlite or "locked" in str(fault.orig):
                 raise DatabaseBusy from fault
             raise
 
 
 class _Checkpoints:
-    """Copies a large WAL into the database file, beside the writer's commits.
+    """Copies a large WAL into the database file outside of the writer's commits.
 
     A checkpoint syncs the WAL and the database file. SQLite runs it inside the commit that passes
     1,000 pages, and on a disk whose sync takes 1 s that commit took 3 s (docs/decisions.md).
@@ -227,8 +227,8 @@ class _Checkpoints:
             with closing(
                 sqlite3.connect(self._file, timeout=CHECKPOINT_LOCK_SECONDS, isolation_level=None)
             ) as connection:
-                # Writers go on. If none wrote meanwhile, the next write begins the WAL anew, and
-                # else the next checkpoint has little to copy.
+                # This does not block writers. If none wrote meanwhile, the next write restarts the
+                # WAL; otherwise the next checkpoint has little to copy.
                 connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
                 if self._size() > MOST_WAL_BYTES:
                     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -269,13 +269,13 @@ class _Pool(QueuePool):
 def engine_options(url: str) -> dict[str, Any]:
     """Return the options that `create_engine` needs for this URL."""
     if not url.startswith("sqlite"):
-        patience = {} if "connect_timeout" in url else {"connect_timeout": CONNECT_SECONDS}
+        timeout = {} if "connect_timeout" in url else {"connect_timeout": CONNECT_SECONDS}
         return {
             "pool_pre_ping": True,
             "pool_size": 20,
             "max_overflow": 20,
             "hide_parameters": True,
-            "connect_args": patience,
+            "connect_args": timeout,
         }
     return {
         "hide_parameters": True,  # keeps questions out of logged exceptions
@@ -299,7 +299,7 @@ def prepare_engine(engine: Engine) -> None:
             "synchronous=NORMAL",
             "foreign_keys=ON",
             f"busy_timeout={BUSY_SECONDS * 1000}",
-            "journal_size_limit=0",  # the WAL shrinks when it begins anew, see `_Checkpoints`
+            "journal_size_limit=0",  # the WAL shrinks when it restarts, see `_Checkpoints`
         ]
         if _in_gevent_worker():
             pragmas.append("wal_autocheckpoint=0")

@@ -1,8 +1,8 @@
 """The tables: no logic, no queries, no session.
 
 Ids are UUIDs as text; times are UTC without zone, as every database here stores them; JSON columns
-hold what the API shows. The lexical index (FTS5 on SQLite) is no model: `knowledge/search/` owns
-it, and Alembic leaves it alone.
+hold what the API shows. The lexical index (FTS5 on SQLite) is not a model: `knowledge/search/`
+owns it, and Alembic ignores it.
 """
 
 import uuid
@@ -27,7 +27,7 @@ ID = String(36)
 
 
 class Base(DeclarativeBase):
-    """What the models share: constraint names, so that migrations can change them anywhere."""
+    """The base of all models. Constraints have names, so that any database can alter them."""
 
     # In a registry of its own: Flask-SQLAlchemy's subclass inherits `registry`, and SQLAlchemy
     # refuses a class that has both `registry` and `type_annotation_map`.
@@ -77,7 +77,7 @@ class User(Model):
 
 
 class Token(Model):
-    """The SHA-256 of a secret that stands for a user: login, personal token, one-time link."""
+    """The SHA-256 of a secret that authenticates a user: login, personal token, one-time link."""
 
     __tablename__ = "tokens"
     id: Mapped[str] = mapped_column(ID, primary_key=True, default=new_id)
@@ -194,7 +194,7 @@ class KnowledgeBase(Model):
     name: Mapped[str] = mapped_column(String(200))
     description: Mapped[str] = mapped_column(Text, default="")
     bundled: Mapped[str | None] = mapped_column(String(80), unique=True)
-    # The embedder that made its vectors, and the one that is to replace them.
+    # The embedder of its vectors, and the one that will replace them.
     fingerprint: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     target: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     collection: Mapped[str | None] = mapped_column(String(80))  # its vectors in Chroma

@@ -51,8 +51,8 @@ class Keyset:
     ) -> tuple[Sequence[T], str | None]:
         """Return the rows that follow a cursor, and the cursor of the next page.
 
-        Raises InvalidRequest (field `after`) for a cursor that this list did not give: to start
-        over unasked would let a client that follows `next` go round for ever.
+        Raises InvalidRequest (field `after`) for a cursor of another list: starting over silently
+        would make a client that follows `next` loop forever.
         """
         query = query.order_by(
             *(each.desc() if self._descending else each for each in self._columns)

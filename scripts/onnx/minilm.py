@@ -45,7 +45,7 @@ PASSAGES = (
     "and look for leaks at the flange.",
 )
 LEAST_COSINE = 0.98
-OFF_STATUS = 3
+OFF_STATUS = 3  # the exit status when the vectors are wrong; known to embedder.py
 
 
 class Float32:
@@ -119,9 +119,8 @@ def build(weights: Weights, layers: type[Float32] | type[Int8]) -> bytes:
             },
             layers,
         )
-    total = graph.node(
-        "ReduceSum", x, graph.constant(np.array([1])), keepdims=0
-    )  # the mean's divisor would fall out below
+    # The sum instead of the mean: the vector is normalised anyway.
+    total = graph.node("ReduceSum", x, graph.constant(np.array([1])), keepdims=0)
     length = graph.node("ReduceL2", total, axes=[1], keepdims=1)
     graph.output(graph.node("Div", total, length), "embedding", FLOAT, [1, WIDTH])
     return graph.to_bytes("all-MiniLM-L6-v2")
@@ -205,7 +204,7 @@ def embed(model: bytes, tokenizer: "tokenizers.Tokenizer", texts: tuple[str, ...
 
 
 def fault(float32: Array, int8: Array) -> str:
-    """Return what is wrong with the vectors of SENTENCES + PASSAGES, empty if nothing is."""
+    """Return the fault of the vectors of SENTENCES + PASSAGES, empty if there is none."""
     off = max(
         abs(float(float32[one] @ float32[other]) - known) for one, other, known in SIMILARITIES
     )

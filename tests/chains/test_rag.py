@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from chatapp.chains.build import Finished, Retrieved, build_chain, leans_on_history, pieces
+from chatapp.chains.build import Finished, Retrieved, build_chain, depends_on_history, pieces
 from chatapp.chains.endpoint import Parameters
 from chatapp.chains.followup import rewriter
 from chatapp.chains.models import Models
@@ -101,8 +101,8 @@ def test_an_error_of_the_search_is_raised() -> None:
     ],
 )
 def test_questions_that_depend_on_history(question: str) -> None:
-    assert leans_on_history(question, HISTORY)
-    assert not leans_on_history(question, [])
+    assert depends_on_history(question, HISTORY)
+    assert not depends_on_history(question, [])
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_questions_that_depend_on_history(question: str) -> None:
     ],
 )
 def test_questions_that_stand_alone(question: str) -> None:
-    assert not leans_on_history(question, HISTORY)
+    assert not depends_on_history(question, HISTORY)
 
 
 def search(
@@ -125,7 +125,7 @@ def search(
 ) -> tuple[list[str], list[Any]]:
     queries: list[str] = []
     model = models.model(supplier.endpoint(**options), Parameters(name))
-    chain = build_chain(model, lambda query: queries.append(query) or [], leans_on_history)  # type: ignore[func-returns-value]
+    chain = build_chain(model, lambda query: queries.append(query) or [], depends_on_history)  # type: ignore[func-returns-value]
     return queries, list(pieces(chain.stream(Ask(question, HISTORY))))
 
 
@@ -150,7 +150,7 @@ def test_a_question_that_stands_alone_is_not_rewritten(supplier: Supplier, model
 def test_a_failed_rewrite_keeps_the_question(supplier: Supplier, models: Models, name: str) -> None:
     model = models.model(supplier.endpoint(), Parameters(name))
     stream = pieces(
-        build_chain(model, lambda query: [passage(quote=query)], leans_on_history).stream(
+        build_chain(model, lambda query: [passage(quote=query)], depends_on_history).stream(
             Ask("Why?", HISTORY)
         )
     )
@@ -169,7 +169,9 @@ def test_a_hanging_rewrite_times_out(supplier: Supplier, models: Models, name: s
 def test_a_model_without_a_time_limit_does_not_rewrite() -> None:
     model = Canned("a")
     found = list(
-        pieces(build_chain(model, lambda query: [], leans_on_history).stream(Ask("Why?", HISTORY)))
+        pieces(
+            build_chain(model, lambda query: [], depends_on_history).stream(Ask("Why?", HISTORY))
+        )
     )
     assert found[0] == Status("searching")
     assert len(model.prompts) == 1

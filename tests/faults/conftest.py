@@ -1,4 +1,4 @@
-"""One service per number of workers for all rows it survives; those that kill it come last."""
+"""One service per number of workers, shared by the tests; tests that kill it run last."""
 
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,10 +11,10 @@ from tests.faults.report import Report
 from tests.faults.stage import DRAIN_SECONDS, Stage
 from tests.support.embedserver import EmbedServer
 
-KILLS = 4  # of every kind one, and one more
-WITHOUT = 9  # those that need none of the shared services come last
-# by what they do to the service that they share
-ORDER = ("test_rows", "test_proxy", "test_campaigns", "test_script", "test_leaving", "test_limits")
+KILLS = 4  # one of each kind, and one more
+WITHOUT = 9  # the place of tests without a shared service: last
+# from harmless to destructive
+ORDER = ("test_rows", "test_proxy", "test_campaigns", "test_script", "test_shutdown", "test_limits")
 
 
 @pytest.hookimpl(trylast=True)
@@ -50,9 +50,9 @@ def stage(
 
 @pytest.fixture(scope="session", autouse=True)
 def killed(request: pytest.FixtureRequest) -> Iterator[Future[Report] | None]:
-    """The short campaign of kills, which mostly waits: started first, if it was asked for."""
+    """The short campaign of kills. It mostly waits, so it starts first, if it was selected."""
     wanted = any(
         item.name == "test_kills_of_workers_and_of_everything" for item in request.session.items
     )
-    with ThreadPoolExecutor(1) as people:
-        yield people.submit(kills.run, KILLS, 1, None) if wanted else None
+    with ThreadPoolExecutor(1) as pool:
+        yield pool.submit(kills.run, KILLS, 1, None) if wanted else None

@@ -1,8 +1,8 @@
 """gunicorn.conf.py, plus a socket in the home folder on which each worker reports what it holds.
 
 It reports counts: greenlets, streams (answers written or read), database connections outside the
-pool. FAULTS_DRAIN_SECONDS shortens the time for leaving, and FAULTS_FILES lowers the limit of open
-files before the product reads it.
+pool. FAULTS_DRAIN_SECONDS shortens the drain time, and FAULTS_FILES lowers the limit of open files
+before the product reads it.
 """
 
 import gc
@@ -32,11 +32,10 @@ if seconds := int(os.environ.get("FAULTS_DRAIN_SECONDS", "0")):
 
 
 def post_worker_init(worker: Any) -> None:
-    """Begin as the product does, and open the socket."""
+    """Run the product's hook, and open the socket."""
     product.post_worker_init(worker)
-    threading.Thread(
-        target=_report, args=(worker,), daemon=True
-    ).start()  # a greenlet, as threads are patched here
+    # A greenlet: threads are patched here.
+    threading.Thread(target=_report, args=(worker,), daemon=True).start()
 
 
 def _report(worker: Any) -> None:

@@ -1,9 +1,9 @@
-"""The seven promises that hold after every fault, checked by one function.
+"""The seven invariants that hold after every fault, checked by one function.
 
-I1 the question is stored once. I2 it has exactly one answer, whose final status fits what the
-reader was told. I3 what is stored is what was sent. I4 the reader got an end, or gets one on
-reconnect. I5 nothing is left behind: no row of a live answer, no connection. I6 /healthz was
-answered all the time. I7 no event reveals a secret, a path or a stack trace.
+I1 the question is stored once. I2 it has exactly one answer, whose final status fits the end
+that the reader got. I3 what is stored is what was sent. I4 the reader got an end, or gets one on
+reconnect. I5 nothing remains: no row of a live answer, no connection. I6 /healthz always
+answered in time. I7 no event reveals a secret, a path or a stack trace.
 """
 
 import json
@@ -30,7 +30,7 @@ LEAKS = (
     str(ROOT),
 )
 HELD = ("greenlets", "streams", "connections")
-UNSEEN = 2  # a machine that makes us wait for cores makes us wait for its disk and its caches too
+UNSEEN = 2  # factor on the measured wait for a core: a loaded machine also delays disk and caches
 ENDS = {"done": ("complete", "stopped"), "error": ("failed", "interrupted")}
 
 
@@ -68,7 +68,7 @@ def _stored_as_sent(reader: Reader, stored: dict[str, Any]) -> None:
     assert (stored["content"], stored["reasoning"] or "") == (reader.text, reader.reasoning), (
         f"I3: {reader!r}"
     )
-    again = reader.another().come_back()
+    again = reader.another().resume()
     assert (again.text, again.reasoning, again.end) == (
         reader.text,
         reader.reasoning,
@@ -97,7 +97,7 @@ def _healthy(stage: Stage, reader: Reader) -> None:
     if stage.pulse is None:
         return
     beats = stage.pulse.between(reader.began, reader.ended)
-    # Others' work on this machine slows in more ways than those that can be deducted.
+    # A loaded machine delays responses by more than the measured wait for a core.
     limit = HEALTHZ_SECONDS * (1 + os.getloadavg()[0] / (os.cpu_count() or 1))
     slow = [beat for beat in beats if beat.took - UNSEEN * beat.held_up > limit]
     assert not slow, f"I6: {slow}"
@@ -106,7 +106,7 @@ def _healthy(stage: Stage, reader: Reader) -> None:
 
 
 def held(stage: Stage) -> dict[int, dict[str, Any]]:
-    """Return what the workers hold beside database files: counts that must not grow."""
+    """Return counts of what the workers hold, which must not grow."""
     counts = {pid: {name: said[name] for name in HELD} for pid, said in stage.inside().items()}
     for pid, count in counts.items():
         ours = [each for each in stage.sockets() if each[0] == pid and each[1] == ESTABLISHED]
@@ -132,7 +132,7 @@ def nothing_grew(stage: Stage, before: dict[int, dict[str, Any]]) -> None:
         raise AssertionError(f"I5: {before} before, {stage.inside()} {held(stage)} after") from None
     assert stage.sql("SELECT count(*) FROM runs") == [(0,)]
     busy, *_ = checkpoint(stage)
-    assert not busy, "I5: somebody holds a transaction open"
+    assert not busy, "I5: a transaction is open"
 
 
 def checkpoint(stage: Stage) -> tuple[int, ...]:

@@ -1,12 +1,12 @@
-"""Kill -9 during live answers: a worker, the whole service, or a stopped worker that gunicorn kills.
+"""SIGKILL during live answers: to a worker, to the service, or by gunicorn to a stopped worker.
 
     python -m tests.faults.kills --times 200 [--seed N]
 
-A dozen answers are always being written; half of the readers stay, half leave and come back at the
-end. The promises: every answer gets a final state; text that the database held when the writer was
-killed is in the answer; nothing is in it twice; no question is lost. The database is read beside
-the service for this. Run as a program, which has the machine to itself, two times are held as well:
-35 s to a final state, and 500 ms of text that had been sent and was not committed yet.
+A dozen answers are live at any time. Half of their readers stay connected, half disconnect and
+resume at the end. Checked, partly in the database file itself: every answer gets a final state;
+text that was committed before the kill is in the answer; no text is in it twice; no question is
+lost. Run as a program on an idle machine it also checks two times: 35 s to a final state, and at
+most 500 ms of text that had been sent and was not committed.
 """
 
 import contextlib
@@ -26,18 +26,18 @@ from tests.faults.report import Report
 from tests.faults.stage import Stage, new_home
 from tests.support.service import wait_for
 
-CROWD = 12  # answers that are being written when somebody is killed
+CROWD = 12  # live answers at each kill
 FINAL_SECONDS = 35
 COMMIT_SECONDS = 30  # within which some text of a live answer is committed, on any machine
 FREEZE_SECONDS = 5  # after which the arbiter kills a worker that hangs
-BACK_SECONDS = 30  # a worker takes so long, at most, to be replaced
+BACK_SECONDS = 30  # the longest time until a worker is replaced
 KINDS = ("worker", "frozen", "service")
 WEIGHTS = (6, 1, 3)
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Times (seconds) that are held where no other work slows the machine."""
+    """Limits in seconds, checked on an idle machine only."""
 
     uncommitted: float = 0.5
     final: float = FINAL_SECONDS
@@ -63,7 +63,7 @@ class Asked:
 
 @dataclass
 class Crowd:
-    """All answers of a campaign. A thread notes when each whose writer was killed is final."""
+    """All answers of a campaign. A thread records when those with a killed writer are final."""
 
     stage: Stage
     chance: random.Random
@@ -71,12 +71,12 @@ class Crowd:
     over: bool = False
 
     def __post_init__(self) -> None:
-        self.people = ThreadPoolExecutor(200)
+        self.pool = ThreadPoolExecutor(200)
         self._watch = threading.Thread(target=self._look, daemon=True)
         self._watch.start()
 
     def fill(self) -> None:
-        """Ask until enough answers are being written, and wait until each has committed text."""
+        """Ask until enough answers are live, and wait until each has committed text."""
         live = self.stage.sql("SELECT count(*) FROM runs")[0][0]
         new = [self._ask() for _ in range(max(0, CROWD - live))]
         wait_for(
@@ -102,9 +102,9 @@ class Crowd:
         )
         until = letters(self.chance.randrange(1, 100)) if self.chance.random() < 0.5 else None
         work = (
-            self.people.submit(reader.follow, 120, until)
+            self.pool.submit(reader.follow, 120, until)
             if until
-            else self.people.submit(reader.follow, 120)
+            else self.pool.submit(reader.follow, 120)
         )
         self.asked.append(Asked(reader, work))
         return self.asked[-1]
@@ -137,7 +137,7 @@ class Crowd:
 
 
 def kill(stage: Stage, crowd: Crowd, kind: str) -> None:
-    """Kill a worker or the service, note whose answers that ended, and wait for the replacement."""
+    """Kill a worker or the service, record the affected answers, wait for the replacement."""
     # gunicorn never kills a worker that stops before its first heartbeat, so take one that serves
     before = (
         wait_for(lambda: sorted(stage.inside()), BACK_SECONDS)
@@ -164,11 +164,11 @@ def kill(stage: Stage, crowd: Crowd, kind: str) -> None:
 
 
 def run(times: int, seed: int, limits: Limits | None = UNLOADED) -> Report:
-    """Kill so often, then judge every answer; without `limits`, times are reported only."""
+    """Kill this many times, then check all answers; without `limits`, only report times."""
     chance = random.Random(seed)
     kinds = [*KINDS, *chance.choices(KINDS, WEIGHTS, k=times)][:times]
     found = Report(
-        f"{times} times killed during live answers: "
+        f"{times} kills during live answers: "
         + ", ".join(f"{kinds.count(kind)} {kind}" for kind in KINDS)
     )
     with Stage(
@@ -190,7 +190,7 @@ def run(times: int, seed: int, limits: Limits | None = UNLOADED) -> Report:
         crowd.over = True
         judge(stage, crowd, found, limits)
         found.say(
-            "answers, of which their writer was killed",
+            "answers, those with a killed writer",
             f"{len(crowd.asked)}, {len(struck)}",
             "some",
             bool(struck),
@@ -201,7 +201,7 @@ def run(times: int, seed: int, limits: Limits | None = UNLOADED) -> Report:
 
 
 def judge(stage: Stage, crowd: Crowd, found: Report, limits: Limits | None) -> None:
-    """Hold every answer against the promises."""
+    """Check every answer."""
     waited, uncommitted, lost = [], [], 0
     states = dict.fromkeys(ANSWERS, 0)
     for each in crowd.asked:
@@ -213,15 +213,13 @@ def judge(stage: Stage, crowd: Crowd, found: Report, limits: Limits | None) -> N
         states[stored["status"]] += 1
         numbers = [int(number) for number in stored["content"].split(" ") if number]
         if numbers != list(range(len(numbers))):
-            found.broken.append(f"twice or left out: {each.reader!r}")
+            found.broken.append(f"repeated or missing text: {each.reader!r}")
         sent = [
             moment for request in stage.requests(each.reader.question) for moment in request.sent
         ]
         if each.killed_at is None:
             if stored["status"] != "complete":
-                found.broken.append(
-                    f"{stored['status']}, and nobody killed its writer: {each.reader!r}"
-                )
+                found.broken.append(f"{stored['status']} without a kill: {each.reader!r}")
             continue
         assert each.final_at is not None and each.restarted_at is not None
         waited.append(max(0.0, each.final_at - each.restarted_at))
@@ -230,7 +228,7 @@ def judge(stage: Stage, crowd: Crowd, found: Report, limits: Limits | None) -> N
         lost += not stored["content"].startswith(each.committed)
     found.say("answers that lost committed text", lost, "0", not lost)
     found.seconds("to a final state", waited, limits.final if limits else None)
-    found.seconds("sent, not committed", uncommitted, limits.uncommitted if limits else None)
+    found.seconds("sent but not committed", uncommitted, limits.uncommitted if limits else None)
     found.say("states", ", ".join(f"{count} {state}" for state, count in states.items() if count))
 
 

@@ -2,9 +2,9 @@
 
     python -m tests.faults.locks [--times 3]
 
-Fifty answers stream at twenty pieces a second. The promise: while the lock is held for 3 s, the
-largest gap between two pieces of any reader grows by less than 100 ms; storing waits for the lock.
-The machine's own gaps are measured first: same readers, same time, lock free.
+Fifty answers stream at twenty pieces a second. While the lock is held for 3 s, the largest gap
+between two pieces of any reader must grow by less than 100 ms; storing waits for the lock. The
+machine's own gaps are measured first: same readers, same duration, lock free.
 """
 
 import select
@@ -24,11 +24,11 @@ RATE = 20
 LOCK_SECONDS = 3.0
 ADDED_SECONDS = 0.1
 SETTLE_SECONDS = 1.0
-MARGIN_SECONDS = 60  # answers outlast the measuring, and are stopped
+MARGIN_SECONDS = 60  # by which answers outlast the measurement; then they are stopped
 
 
 class Crowd:
-    """The readers of all answers, read by one thread that records when each got something."""
+    """The connections of all readers, read by one thread."""
 
     def __init__(self, stage: Stage, seconds: float) -> None:
         model = stage.config(f"numbered-{int(seconds * RATE)}-{RATE}")
@@ -42,7 +42,7 @@ class Crowd:
             heard.update(each for each in ready if b'"chunk"' in each.recv(65536))
 
     def largest_gap(self, seconds: float) -> float:
-        """Read for this long; return the longest time a reader got nothing."""
+        """Read for this long; return the longest gap of any reader."""
         began = time.monotonic()
         last = dict.fromkeys(self.sockets, began)
         largest = 0.0
@@ -87,7 +87,7 @@ def on(stage: Stage, times: int) -> Report:
 
 
 def finish(stage: Stage, crowd: Crowd, found: Report) -> None:
-    """Stop the answers and check the seven promises."""
+    """Stop the answers and check the seven invariants."""
     for each in crowd.sockets:
         with closing(each):
             pass

@@ -1,4 +1,7 @@
-"""Rows 24 and 25: readers that stop reading, or whose machine is gone. They are dropped; the answer and others go on."""
+"""Rows 24 and 25: readers that stop reading or whose machine is gone.
+
+Their connection is dropped; the answer and other readers continue.
+"""
 
 import ctypes
 import json
@@ -16,13 +19,12 @@ SLACK_SECONDS = 5
 RECEIVE_BYTES = 4096
 MODEL, LETTERS = "blocks-90-8000-10", 90 * 8000  # nine seconds
 SO_ATTACH_FILTER = 26  # linux/asm-generic/socket.h; the socket module has no name for it
-DROP_ALL = struct.pack(
-    "HBBI", 0x06, 0, 0, 0
-)  # one instruction of classic BPF, "return 0": keep nothing of any packet
+# One instruction of classic BPF, "return 0": drop every packet.
+DROP_ALL = struct.pack("HBBI", 0x06, 0, 0, 0)
 
 
 def cut_the_cable(reader: socket.socket) -> None:
-    """Let nothing reach a socket any more, and so nothing be acknowledged: as if its machine had lost its power."""
+    """Drop all packets to a socket, so that none is acknowledged: as if its machine lost power."""
     program = ctypes.create_string_buffer(DROP_ALL)
     reader.setsockopt(
         socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("HL", 1, ctypes.addressof(program))
@@ -43,9 +45,9 @@ def read_context(raw: socket.socket, lost: Reader) -> None:
 
 
 def lose(stage: Stage, half_open: bool) -> list[Reader]:
-    """Ask, take nothing any more, and see that the connection is dropped in time while the answer is still written."""
+    """Ask, stop reading, and check that the connection is dropped while the answer continues."""
     lost = Reader(stage.service, "lost", llm_config=stage.config(MODEL))
-    other = Reader(stage.service, "somebody else", llm_config=stage.config("typewriter-200-30"))
+    other = Reader(stage.service, "other", llm_config=stage.config("typewriter-200-30"))
     with silent_connection(stage.service, lost.body, RECEIVE_BYTES) as raw:
         read_context(raw, lost)
         if half_open:
@@ -61,7 +63,7 @@ def lose(stage: Stage, half_open: bool) -> list[Reader]:
             "the reader is dropped",
         )
         assert time.monotonic() - began > READER_SECONDS / 2, (
-            "not at once: a phone may be in a tunnel for a moment"
+            "dropped too early: a phone may be in a tunnel"
         )
         assert stage.writer_of(lost.message_id) is not None, "the answer is still written"
     other.follow()

@@ -3,7 +3,8 @@
     python -m tests.faults.pulse URL-PORT ARBITER-PID
 
 A line holds: start (monotonic), seconds taken, and seconds of those that the worker or this process
-waited for a core (/proc/PID/schedstat). The rest is the service's own, on a busy machine too.
+waited for a core (/proc/PID/schedstat). The difference is the service's own time, also on a busy
+machine.
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-"""A reader as the contract describes it: asks, may be cut off, reconnects, keeps all text."""
+"""A client as docs/api.md describes it: asks, may lose its connection, resumes, keeps all text."""
 
 import contextlib
 import http.client
@@ -27,7 +27,7 @@ def letters(count: int) -> Until:
 
 
 class Reader:
-    """One question and its answer, as one person sees it over any number of connections."""
+    """One question and its answer over any number of connections."""
 
     def __init__(self, service: Service, question: str = "", **body: Any) -> None:
         self.service = service
@@ -41,9 +41,9 @@ class Reader:
         self.headers: dict[str, str] = {}
         self.seen: list[dict[str, Any]] = []
         self.ports: list[int] = []
-        self.arrivals: list[float] = []  # when text came
-        self.fault: BaseException | None = None  # what broke the last connection, if anything did
-        self.bite = 65_536  # bytes that are read at once
+        self.arrivals: list[float] = []  # of text
+        self.fault: BaseException | None = None  # the error of the last connection
+        self.read_size = 65_536  # bytes
         self.began = self.ended = time.monotonic()
 
     @property
@@ -58,7 +58,7 @@ class Reader:
         """POST the question, and read until the end or a condition."""
         return self._read("POST", "/chat/stream", until, json.dumps(self.body).encode(), headers)
 
-    def come_back(self, until: Until = never, place: str | None = None) -> "Reader":
+    def resume(self, until: Until = never, place: str | None = None) -> "Reader":
         """GET what follows the last position."""
         place = self.place if place is None else place
         return self._read(
@@ -75,7 +75,7 @@ class Reader:
         while self.end is None and not until(self):
             assert time.monotonic() < deadline, f"no end within {seconds} s: {self!r}"
             if self.context:
-                self.come_back(until)
+                self.resume(until)
             else:
                 self.ask(until)
             if self.end is None and not until(self):
@@ -134,7 +134,7 @@ class Reader:
 
     def _take(self, response: http.client.HTTPResponse, until: Until) -> None:
         decoder = Decoder()
-        while self.end is None and (data := response.read1(self.bite)):
+        while self.end is None and (data := response.read1(self.read_size)):
             for message in decoder.feed(data):
                 self._keep(json.loads(message.data), message.last_id)
             if until(self):

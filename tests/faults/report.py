@@ -1,4 +1,4 @@
-"""A campaign's result: figures beside their promises as a short table; the shared command line."""
+"""A campaign's result: figures and their limits as a short table; the shared command line."""
 
 import argparse
 import random
@@ -9,17 +9,17 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Report:
-    """Figures with their promises, and every broken promise in words."""
+    """Figures with their limits, and a line for each violation."""
 
     title: str
     figures: list[tuple[str, str, str]] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
 
     def say(self, what: str, found: object, promised: str = "", kept: bool = True) -> None:
-        """Add a figure; record it if it breaks its promise."""
+        """Add a figure; record a violation unless it was kept."""
         self.figures.append((what, str(found), promised))
         if not kept:
-            self.broken.append(f"{what}: {found}, promised {promised}")
+            self.broken.append(f"{what}: {found}, limit {promised}")
 
     def seconds(self, what: str, values: list[float], most: float | None) -> None:
         """Add the median and maximum of some times; none may exceed `most`, where it is given."""
@@ -44,7 +44,7 @@ class Report:
 def main(
     description: str | None, run: Callable[[int, int], Report], count: str, usual: int
 ) -> None:
-    """Run a campaign with a seed, print its table; exit with 1 on a broken promise."""
+    """Run a campaign with a seed and print its table; exit with 1 on a violation."""
     parser = argparse.ArgumentParser(description=(description or "").partition("\n")[0])
     parser.add_argument(f"--{count}", type=int, default=usual, dest="times")
     parser.add_argument("--seed", type=int, default=random.randrange(1_000_000))

@@ -2,10 +2,10 @@
 
     python -m tests.faults.resumes --points 1000 [--seed N]
 
-The answer holds reasoning and text in many scripts. Readers take a random number of bytes, which
+The answer holds reasoning and text in many scripts. Readers read a random number of bytes, which
 may end inside a character, close, and resume with their last event id: while the answer is written,
 while a worker is killed (the one that writes another copy of the answer), and after the end. The
-promise: the joined text equals the stored text, every time.
+joined text must always equal the stored text.
 """
 
 import os
@@ -24,32 +24,32 @@ from tests.support.service import wait_for
 KILOBYTES = 50
 READERS = 10  # of each of the two answers
 SECONDS = 12  # in which an answer is written
-BITES = (200, 12_000)  # bytes that are read before a reader is cut off
+CUT_BYTES = (200, 12_000)  # read before a disconnect
 FINAL_SECONDS = 60
 TRIES = 12
-A_CUT_READER = 140  # times that a reader of an ended answer is cut off, about
-FEW = 500  # points for which nobody waits until the killed worker's own answer is taken for dead
+CUTS_AFTER_END = 140  # disconnects of one reader of an ended answer, about
+FEW = 500  # with fewer points, the killed worker's own answer is not waited for
 
 
 class Cut:
-    """A condition that cuts a reader off after a random number of bytes."""
+    """A condition that disconnects a reader after a random number of bytes."""
 
     def __init__(self, chance: random.Random, live: bool) -> None:
-        self.bites = chance.randrange(*BITES) // (4 if live else 1)
+        self.left = chance.randrange(*CUT_BYTES) // (4 if live else 1)
 
     def __call__(self, reader: Reader) -> bool:
-        self.bites -= reader.bite
-        return self.bites <= 0
+        self.left -= reader.read_size
+        return self.left <= 0
 
 
-def come_and_go(reader: Reader, chance: random.Random, points: int, live: bool) -> int:
+def read_with_disconnects(reader: Reader, chance: random.Random, points: int, live: bool) -> int:
     """Read an answer to its end with random disconnects; return how many."""
     cuts = 0
     deadline = time.monotonic() + FINAL_SECONDS
     while reader.end is None:
         assert time.monotonic() < deadline, f"no end: {reader!r}"
-        reader.bite = chance.randrange(1, 700)
-        reader.come_back(Cut(chance, live) if cuts < points else lambda _: False)
+        reader.read_size = chance.randrange(1, 700)
+        reader.resume(Cut(chance, live) if cuts < points else lambda _: False)
         cuts += reader.end is None
         if reader.fault:
             time.sleep(0.2)  # a worker was killed just now
@@ -65,7 +65,7 @@ def two_answers(stage: Stage) -> list[Reader]:
         if stage.writer_of(other.message_id) != stage.writer_of(first.message_id):
             return [first, other]
         other.stop()
-    raise AssertionError("one worker takes everything")
+    raise AssertionError("one worker accepted all connections")
 
 
 def run(points: int, seed: int) -> Report:
@@ -77,8 +77,8 @@ def run(points: int, seed: int) -> Report:
 def on(stage: Stage, points: int, seed: int) -> Report:
     """Disconnect readers this often, on a stage of two workers, one of which is killed."""
     chance = random.Random(seed)
-    found = Report(f"{points} times cut off and come back, over {KILOBYTES} KB of thought and text")
-    with ThreadPoolExecutor(2 * READERS) as people:
+    found = Report(f"{points} disconnects and resumes over {KILOBYTES} KB of reasoning and text")
+    with ThreadPoolExecutor(2 * READERS) as pool:
         answers = two_answers(stage)
         killed = stage.writer_of(answers[1].message_id)
         if points < FEW:
@@ -86,31 +86,33 @@ def on(stage: Stage, points: int, seed: int) -> Report:
         readers = [answer.another() for answer in answers for _ in range(READERS)]
         each = -(-points // (2 * len(readers)))  # half of the points while it is written
         work = [
-            people.submit(come_and_go, reader, random.Random(chance.random()), each, True)
+            pool.submit(read_with_disconnects, reader, random.Random(chance.random()), each, True)
             for reader in readers
         ]
         wait_for(
             lambda: all(len(reader.text) > 5_000 for reader in readers),
             SECONDS + 10,
-            "a part of it",
+            "each reader has a part",
         )
         assert killed is not None
         os.kill(killed, signal.SIGKILL)
         live = sum(each.result(FINAL_SECONDS + 30) for each in work)
         ended = 0
         while live + ended < points:
-            count = min(READERS, 1 + (points - live - ended) // A_CUT_READER)
+            count = min(READERS, 1 + (points - live - ended) // CUTS_AFTER_END)
             late = [chance.choice(answers).another() for _ in range(count)]
             more = [
-                people.submit(come_and_go, reader, random.Random(chance.random()), points, False)
+                pool.submit(
+                    read_with_disconnects, reader, random.Random(chance.random()), points, False
+                )
                 for reader in late
             ]
             ended += sum(each.result(FINAL_SECONDS + 30) for each in more)
             readers += late
         judge(stage, answers, readers, found)
-    found.say("cut off while it was written", live, "some", live > 0)
-    found.say("cut off when it had ended", ended)
-    found.say("cut off in all", live + ended, f"at least {points}", live + ended >= points)
+    found.say("disconnects while it was written", live, "some", live > 0)
+    found.say("disconnects after its end", ended)
+    found.say("disconnects together", live + ended, f"at least {points}", live + ended >= points)
     return found
 
 
@@ -142,7 +144,7 @@ def judge(stage: Stage, answers: list[Reader], readers: list[Reader], found: Rep
         states == wanted,
     )
     resets = sum(reader.kinds.count("reset") for reader in readers)
-    found.say("told to begin anew after the kill", resets)
+    found.say("resets after the kill", resets)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Rows of the fault matrix that are one question to a misbehaving model or reader.
 
-All run at once, in threads, on one service; each is judged by itself. A row returns the readers
-whose answers must keep the seven promises (invariants.py), and what else is expected of them.
+All run concurrently on one service; each is checked by itself. A row returns the readers whose
+answers must keep the seven invariants (invariants.py); its other fields are further expectations.
 """
 
 import http.client
@@ -26,7 +26,7 @@ FIRST_SECONDS, IDLE_SECONDS = 4, 3  # as in stage.LIMITS
 
 @dataclass(frozen=True)
 class Row:
-    """One row: what to do and how answers end; the model is asked at most `requests` times."""
+    """One row: its actions and how answers end; the model gets at most `requests` requests."""
 
     act: Act
     status: str = "complete"
@@ -35,9 +35,7 @@ class Row:
     within: tuple[float, float] = (0, 30)  # seconds from the question to its end
     text: Callable[[str], bool] = lambda _: True
     more: Callable[[Reader], bool] = lambda _: True
-    alone: bool = (
-        False  # acted when the others have ended: what it does to /healthz is its own doing
-    )
+    alone: bool = False  # run after the others, since it slows /healthz by itself
 
 
 def asks(model: str, supplier: str = "openai") -> Act:
@@ -191,8 +189,8 @@ def words(count: int) -> Callable[[str], bool]:
 
 @contextmanager
 def together(count: int) -> Iterator[ThreadPoolExecutor]:
-    with ThreadPoolExecutor(count) as people:
-        yield people
+    with ThreadPoolExecutor(count) as pool:
+        yield pool
 
 
 @row("23-tab-closed", text=words(60))
@@ -207,8 +205,8 @@ def tab_closed(stage: Stage) -> list[Reader]:
 def same_post_twice(stage: Stage) -> list[Reader]:
     one = typewriter(stage)
     other = one.another()
-    with together(2) as people:
-        list(people.map(Reader.ask, (one, other)))
+    with together(2) as pool:
+        list(pool.map(Reader.ask, (one, other)))
     assert one.message_id == other.message_id
     return [one, other]
 
@@ -222,8 +220,8 @@ def two_tabs(stage: Stage) -> list[Reader]:
         Reader(stage.service, "tab", llm_config=stage.config("typewriter-60-30"), **session)
         for _ in range(2)
     ]
-    with together(2) as people:
-        list(people.map(Reader.ask, both))
+    with together(2) as pool:
+        list(pool.map(Reader.ask, both))
     refused = [reader for reader in both if reader.status == 409]
     assert len(refused) == 1 and refused[0].seen[0]["error"]["code"] == "busy", both
     refused[0].ask()
@@ -244,11 +242,11 @@ def many_readers(stage: Stage) -> list[Reader]:
     def refresh(reader: Reader) -> None:
         for step in range(1, 4):
             if reader.end is None:
-                reader.come_back(letters(step * 60))
+                reader.resume(letters(step * 60))
         reader.follow()
 
-    with together(5) as people:
-        list(people.map(refresh, [first, *others]))
+    with together(5) as pool:
+        list(pool.map(refresh, [first, *others]))
     assert {reader.text for reader in others} == {first.text}
     return [first, *others]
 
@@ -265,13 +263,13 @@ def odd_positions(stage: Stage) -> list[Reader]:
         f"{reader.message_id}:-3",
         f"{reader.message_id}:99999999999999",
     ):
-        again = reader.another().come_back(place=place)
+        again = reader.another().resume(place=place)
         assert again.text == reader.text and again.end == reader.end, (place, again)
-    assert reader.another().come_back(place=f"{reader.message_id}:{end}").seen == []
-    assert reader.another().come_back(place=foreign.place).status == 404
+    assert reader.another().resume(place=f"{reader.message_id}:{end}").seen == []
+    assert reader.another().resume(place=foreign.place).status == 404
     nobody = reader.another()
     nobody.context = {"message_id": "0" * 36}
-    assert nobody.come_back().status == 404
+    assert nobody.resume().status == 404
     return [reader]
 
 

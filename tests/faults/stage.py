@@ -1,4 +1,4 @@
-"""The stage of the fault tests: a model server, the product on real workers, views into both."""
+"""The stage of the fault tests: a model server, the product on real workers, and views of both."""
 
 import atexit
 import json
@@ -42,7 +42,7 @@ LIMITS = {
 
 @dataclass(frozen=True)
 class Beat:
-    """One answer of /healthz: when it was requested, how long it took, how long the machine did."""
+    """One response of /healthz: start, seconds, seconds of waiting for a core, success."""
 
     began: float
     took: float
@@ -81,7 +81,7 @@ class Pulse:
         self._process.stdout.close()
 
     def between(self, began: float, ended: float) -> list[Beat]:
-        """Return what was asked in this time."""
+        """Return the beats that overlap a period."""
         return [
             beat
             for beat in list(self._beats)
@@ -90,7 +90,7 @@ class Pulse:
 
 
 class Stage:
-    """A service with its model server and its pulse; `with Stage(home, workers=2) as stage:`."""
+    """A service with its model server and a Pulse; `with Stage(home, workers=2) as stage:`."""
 
     def __init__(
         self,
@@ -166,14 +166,14 @@ class Stage:
         assert made.status == 201, made.body
 
     def sql(self, query: str, *values: Any) -> list[Any]:
-        """Ask the database file directly."""
+        """Query the database file directly."""
         with closing(
             sqlite3.connect(f"file:{self.home / 'chatapp.db'}?mode=ro", uri=True, timeout=10)
         ) as connection:
             return connection.execute(query, values).fetchall()
 
     def requests(self, question: str) -> list[Logged]:
-        """Return what the model server was asked about a question."""
+        """Return the model server's requests that contain a question."""
         asked = [
             each
             for each in list(self.models.requests)
@@ -182,7 +182,7 @@ class Stage:
         return [each for each in asked if question in str(each.body["messages"][-1].get("content"))]
 
     def inside(self) -> dict[int, dict[str, Any]]:
-        """Return what each worker says it holds."""
+        """Return what each worker reports (inside.conf.py)."""
         found = {}
         for pid in self.service.workers():
             with socket.socket(socket.AF_UNIX) as asker:
@@ -236,7 +236,7 @@ class Stage:
             self.pulse = Pulse(self.service) if watched else None
 
     def kill_all(self) -> None:
-        """Send SIGKILL to arbiter and workers; the helpers leave with them."""
+        """Send SIGKILL to arbiter and workers; the helpers end with them."""
         assert self.service.process is not None
         for pid in (self.service.process.pid, *self.service.workers()):
             os.kill(pid, signal.SIGKILL)
@@ -250,7 +250,7 @@ def dead_port_url() -> str:
 
 
 def new_home(name: str = "faults") -> Path:
-    """Make a home folder for a campaign; it is gone when the program ends."""
+    """Create a home folder for a campaign; it is deleted at exit."""
     home = Path(tempfile.mkdtemp(prefix=f"chatapp-{name}-"))
     atexit.register(shutil.rmtree, home, ignore_errors=True)
     return home

@@ -2,10 +2,10 @@
 
     python -m tests.faults.stops --times 100 [--seed N]
 
-The promise: the model server sees the close within 1 s each time; question and partial answer stay.
-If no connection to the model is open yet (a file is being read, a search runs), the answer must end
-as stopped in the same time, and the model must not be asked. A held write lock may delay storing
-the end, not the stop.
+The model server must see the close within 1 s each time; question and partial answer stay. If no
+connection to the model is open yet (a file is being read, a search runs), the answer must end as
+stopped within the same time, and the model must get no request. A held write lock may delay storing
+the end, but not the stop.
 """
 
 import contextlib
@@ -33,7 +33,7 @@ TRIES = 60
 STAGES = ("reading", "rewriting", "searching", "first-token", "mid-stream")
 ASKED = ("rewriting", "first-token", "mid-stream")  # where a connection to the model is open
 SHORT = ("rewriting", "searching")  # these end by themselves after three seconds
-READ_BY_NOBODY = """
+LEASED_ELSEWHERE = """
     UPDATE files SET status = 'queued', lease_owner = 'a test',
         lease_until = datetime('now', '+1 hour'), created_at = ?
 """
@@ -68,7 +68,7 @@ def write_lock(stage: Stage) -> Iterator[None]:
 
 
 def make_shelf(stage: Stage) -> Shelf:
-    """Fill the two bases, and keep one file from being read."""
+    """Create the two bases with a file each."""
     file = stage.home / "otters.md"
     file.write_text("# Otters\n\nThe otter Waldemar eats eleven pounds of fish a day.\n")
     ready = stage.service.add_documents("ready", file)
@@ -82,7 +82,9 @@ def keep_unread(stage: Stage, shelf: Shelf) -> None:
     with closing(
         sqlite3.connect(stage.home / "chatapp.db", timeout=10, isolation_level=None)
     ) as connection:
-        connection.execute(f"{READ_BY_NOBODY} WHERE knowledge_base_id = ?", (created, shelf.unread))
+        connection.execute(
+            f"{LEASED_ELSEWHERE} WHERE knowledge_base_id = ?", (created, shelf.unread)
+        )
 
 
 def says(status: str) -> Callable[[Reader], bool]:
@@ -115,16 +117,16 @@ def begin(stage: Stage, shelf: Shelf, at: str, session: str = "") -> Reader:
 
 
 def begin_all(
-    stage: Stage, shelf: Shelf, places: list[str], people: ThreadPoolExecutor
+    stage: Stage, shelf: Shelf, places: list[str], pool: ThreadPoolExecutor
 ) -> list[Reader]:
     """Bring every answer to its stage; stages that last only three seconds come last."""
     sessions = {
-        place: people.submit(begin, stage, shelf, "history")
+        place: pool.submit(begin, stage, shelf, "history")
         for place, at in enumerate(places)
         if at == "rewriting"
     }
     long = {
-        place: people.submit(begin, stage, shelf, at)
+        place: pool.submit(begin, stage, shelf, at)
         for place, at in enumerate(places)
         if at not in SHORT
     }
@@ -134,7 +136,7 @@ def begin_all(
         session = sessions[place].result().context["session_id"] if place in sessions else ""
         return begin(stage, shelf, places[place], session)
 
-    short = {place: people.submit(last, place) for place, at in enumerate(places) if at in SHORT}
+    short = {place: pool.submit(last, place) for place, at in enumerate(places) if at in SHORT}
     return [(long | short)[place].result() for place in range(len(places))]
 
 
@@ -163,14 +165,14 @@ def through_another(stage: Stage, reader: Reader, token: str) -> float:
 
 
 def stop(stage: Stage, reader: Reader, at: str, locked: bool, token: str) -> Stopped:
-    """Stop one answer; measure until no more work is done for it."""
+    """Stop one answer; measure the time until its work has ended."""
     sent = through_another(stage, reader, token)
     if at in ASKED:
         request = stage.requests(reader.question)[-1]
         wait_for(lambda: request.closed_at, what=f"the model server sees the close at {at}")
         done = request.closed_at or 0.0
     elif not locked:
-        reader.come_back()
+        reader.resume()
         done = reader.ended
     else:
         done = sent
@@ -185,17 +187,17 @@ def one_round(
     locked: bool,
     found: Report,
 ) -> list[Stopped]:
-    """Bring answers to their stages and stop them at once; report broken promises."""
+    """Bring answers to their stages and stop them concurrently; report violations."""
     keep_unread(stage, shelf)
     embedder.mood = "wait"
     # a new token: recording its first use must not make Stop wait for the lock
     token = stage.service.post("/api/auth/tokens", {"name": "stops"}).json["token"]
-    with ThreadPoolExecutor(ROUND) as people:
-        readers = begin_all(stage, shelf, places, people)
+    with ThreadPoolExecutor(ROUND) as pool:
+        readers = begin_all(stage, shelf, places, pool)
         with write_lock(stage) if locked else contextlib.nullcontext():
             began = time.monotonic()
             stops = list(
-                people.map(
+                pool.map(
                     lambda pair: stop(stage, pair[0], pair[1], locked, token),
                     zip(readers, places, strict=True),
                 )

@@ -1,4 +1,4 @@
-"""Short versions of the campaigns; run as programs they are a hundred times as long."""
+"""Short versions of the campaigns, which run a hundred times as long as programs."""
 
 import random
 from concurrent.futures import Future
@@ -30,15 +30,15 @@ def test_stops_through_the_other_worker_with_the_lock_free_and_taken(
 
 @pytest.mark.parametrize("stage", [1], indirect=True, ids=["one-worker"])
 def test_the_write_lock_delays_no_piece_of_a_running_answer(stage: Stage) -> None:
-    """Twice: on a busy machine one may be unlucky, and a lock that is felt is felt each time."""
+    """Measured twice: a busy machine may delay one measurement, a fault delays both."""
     report = locks.on(stage, 2)
     assert len([each for each in report.broken if "added" in each]) < 2, report
     assert not [each for each in report.broken if "added" not in each], report
 
 
 @pytest.mark.parametrize("stage", [2], indirect=True, ids=["two-workers"])
-def test_coming_back_at_random_points_gives_what_is_stored(stage: Stage, seed: int) -> None:
-    """A worker is killed on the way."""
+def test_resumes_at_random_points_give_the_stored_text(stage: Stage, seed: int) -> None:
+    """A worker is killed meanwhile."""
     with stage.unwatched():
         keeps_its_promises(resumes.on(stage, 60, seed), seed)
 

@@ -1,4 +1,4 @@
-"""Far too many readers: more than the setting allows, and more than files may be open (row 45)."""
+"""Too many readers: above the setting, and above the limit of open files (row 45)."""
 
 import contextlib
 import select
@@ -45,7 +45,7 @@ def status(head: str) -> str:
     return head.split(" ", 2)[1] if head else ""
 
 
-def test_one_stream_more_than_the_limit_is_told_when_to_come_back(tmp_path: Path) -> None:
+def test_a_stream_above_the_limit_gets_a_retry_time(tmp_path: Path) -> None:
     """At the limit other requests work; refused streams leave nothing; an end frees a place."""
     with (
         Stage(tmp_path, CHATAPP_MAX_STREAMS=str(STREAMS)) as stage,
@@ -56,7 +56,7 @@ def test_one_stream_more_than_the_limit_is_told_when_to_come_back(tmp_path: Path
         readers = [opened.enter_context(attach(stage, live.message_id)) for _ in range(STREAMS)]
         wait_for(lambda: streams(stage) == STREAMS, what="as many as the limit allows")
         refused = Reader(stage.service, "one more", llm_config=stage.config("echo")).ask()
-        back = live.another().come_back()
+        back = live.another().resume()
         for reader in (refused, back):
             assert (reader.status, int(reader.headers["Retry-After"]) > 0) == (503, True)
         assert stage.sql("SELECT count(*) FROM messages WHERE content = ?", refused.question) == [
@@ -64,7 +64,7 @@ def test_one_stream_more_than_the_limit_is_told_when_to_come_back(tmp_path: Path
         ]
         refused.began = (
             time.monotonic()
-        )  # what check() asks of /healthz it asks of this time: all streams are here
+        )  # check() examines /healthz from here: all streams are open
         for _ in range(10):
             assert stage.service.get("/sign-in").status == 200
         readers[0].close()
@@ -80,7 +80,9 @@ def streams(stage: Stage) -> int:
     return sum(int(said["streams"]) for said in stage.inside().values())
 
 
-def test_more_readers_than_files_may_be_open_are_refused_and_nothing_breaks(tmp_path: Path) -> None:
+def test_readers_above_the_limit_of_open_files_are_refused_and_nothing_breaks(
+    tmp_path: Path,
+) -> None:
     """Row 45: of 300 readers under a limit of 256 files some stream, others get Retry-After."""
     with (
         Stage(tmp_path, pulse=False, FAULTS_FILES=str(FILES), CHATAPP_IDLE_SECONDS="60") as stage,

@@ -115,8 +115,8 @@ def test_behind_nginx_tokens_flow_one_by_one(stage: Stage, proxy: int) -> None:
     )
 
 
-def test_a_tab_closed_behind_nginx_comes_back_through_it(stage: Stage, proxy: int) -> None:
-    """nginx closes its connection to the service: the answer goes on and can be resumed."""
+def test_an_answer_is_resumed_through_nginx(stage: Stage, proxy: int) -> None:
+    """nginx closes its connection to the service; the answer continues and can be resumed."""
     reader = Reader(stage.service, "proxy", llm_config=stage.config("numbered-60-30"))
     straight, stage.service.port = stage.service.port, proxy
     try:

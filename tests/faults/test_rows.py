@@ -1,17 +1,18 @@
-"""The fault matrix with one and two real workers: all rows run at once, each judged alone.
+"""The fault matrix with one and two real workers: all rows run concurrently, each checked alone.
 
-Rows here are those that leave the service alive. The seven promises (invariants.py) are checked
-after each. Where the rows of the matrix are:
+Rows here are those that the service survives. The seven invariants (invariants.py) are checked
+after each. The rows of the matrix and their places:
 
 1, 3 to 21, 23, 26 to 30, 41, 43   here, by their numbers (rows.py)
 2     an unknown name: here; a host that swallows packets: tests/chains/test_completions.py
-22    tests/knowledge/test_embedders.py and test_vectors_trouble.py: keyword search goes on
+22    tests/knowledge/test_embedders.py, tests/knowledge/search/test_dense_faults.py: keyword
+      search continues
 24, 25   here (lost.py)
-31, 33, 44   test_leaving.py
+31, 33, 44   test_shutdown.py
 32, 34   kills.py, by test_campaigns.py; also tests/server/test_workers.py and test_processes.py
 45    test_limits.py
 35 to 39   not about streaming: tests/server/test_documents.py, tests/web/test_ops.py,
-      tests/knowledge/search/test_vectors_trouble.py
+      tests/knowledge/search/test_dense_faults.py
 40, 42   tests/server/test_documents.py, tests/server/test_odd_files.py
 46    test_proxy.py
 """
@@ -29,8 +30,8 @@ from tests.faults.rows import ROWS
 from tests.faults.stage import Stage, dead_port_url
 
 pytestmark = pytest.mark.server
-APART_SECONDS = 0.03  # fifty questions in one moment would be a load, not a fault
-WARM = 16  # questions that make the pools as large as they get
+APART_SECONDS = 0.03  # between two starts: fifty at once would be a load test
+WARM = 16  # questions that fill the pools before the first count
 
 
 class Acted:
@@ -40,24 +41,24 @@ class Acted:
         self.stage = stage
         stage.add_supplier("away", dead_port_url())
         stage.add_supplier("nameless", "http://no-such-host.invalid/v1")
-        with ThreadPoolExecutor(WARM) as people:
+        with ThreadPoolExecutor(WARM) as pool:
             list(
-                people.map(
+                pool.map(
                     lambda _: Reader(stage.service, "warm", llm_config=stage.config("echo")).ask(),
                     range(WARM),
                 )
             )
         self.before = held(stage)
-        self._people = ThreadPoolExecutor(len(ROWS))
+        self._pool = ThreadPoolExecutor(len(ROWS))
         self.rows: dict[str, Future[list[Reader]]] = {}
         for name in sorted(ROWS, key=lambda name: ROWS[name].alone):
             if ROWS[name].alone:
                 wait(self.rows.values())
-            self.rows[name] = self._people.submit(ROWS[name].act, stage)
+            self.rows[name] = self._pool.submit(ROWS[name].act, stage)
             time.sleep(APART_SECONDS)
 
     def end(self) -> None:
-        self._people.shutdown(cancel_futures=True)
+        self._pool.shutdown(cancel_futures=True)
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""A random script of faults: a day's worth in seconds. A broken promise prints the seed."""
+"""A random script of faults; a failure prints the seed."""
 
 import os
 import random
@@ -16,14 +16,14 @@ from tests.support.service import wait_for
 pytestmark = pytest.mark.server
 OPERATIONS = 40
 MODELS = (
-    *("typewriter-100-30", "numbered-200-40", "many-tongues-10-60"),  # three of four go well
+    *("typewriter-100-30", "numbered-200-40", "many-tongues-10-60"),  # half of the models work
     *("typewriter-60-60", "reasoning", "echo", "weird-text", "slow-first-1"),
     *("cut", "reset", "hang-mid", "broken-json", "refuse-503", "drop-once", "no-finish", "length"),
 )
 
 
 class Script:
-    """What is asked so far, and what may be done next."""
+    """The readers so far, and the possible steps."""
 
     def __init__(self, stage: Stage, seed: int) -> None:
         self.stage = stage
@@ -31,14 +31,14 @@ class Script:
         self.done: list[str] = []
         self.readers: list[Reader] = []
         self.work: list[Future[Reader]] = []
-        self.people = ThreadPoolExecutor(OPERATIONS)
+        self.pool = ThreadPoolExecutor(OPERATIONS)
 
     def step(self) -> None:
-        """Do one thing at random."""
+        """Run a random step."""
         steps: list[Callable[[], None]] = [
             self.ask,
             self.stop,
-            self.come_back,
+            self.resume,
             self.kill,
             self.reload,
         ]
@@ -47,20 +47,20 @@ class Script:
         chosen()
 
     def ask(self) -> None:
-        """Ask, and stay to the end, or go after a few letters."""
+        """Ask, and read to the end or disconnect after a few letters."""
         name = self.chance.choice(MODELS)
         reader = Reader(self.stage.service, name, llm_config=self.stage.config(name))
         until = letters(self.chance.randrange(200)) if self.chance.random() < 0.5 else None
         self.readers.append(reader)
         self.work.append(
-            self.people.submit(reader.follow, 60, until)
+            self.pool.submit(reader.follow, 60, until)
             if until
-            else self.people.submit(reader.follow, 60)
+            else self.pool.submit(reader.follow, 60)
         )
         wait_for(lambda: reader.context or self.work[-1].done(), what="it is asked")
 
     def stop(self) -> None:
-        """Press Stop, useful or not; pressed during a kill, it is pressed again."""
+        """Stop a random answer, ended or not; retry if a kill broke the request."""
         reader = self.chance.choice(self.readers)
         if not reader.context:
             return
@@ -73,19 +73,19 @@ class Script:
 
         wait_for(pressed, what="Stop is taken")
 
-    def come_back(self) -> None:
-        """Read an answer as somebody else, from its beginning or from anywhere, and go again."""
+    def resume(self) -> None:
+        """Read part of an answer as another client, from the beginning or a random position."""
         reader = self.chance.choice(self.readers)
         if reader.context:
             other = reader.another()
-            other.bite = self.chance.randrange(1, 5000)
+            other.read_size = self.chance.randrange(1, 5000)
             place = (
                 f"{reader.message_id}:{self.chance.randrange(600)}"
                 if self.chance.random() < 0.7
                 else ""
             )
             self.work.append(
-                self.people.submit(other.come_back, letters(self.chance.randrange(300)), place)
+                self.pool.submit(other.resume, letters(self.chance.randrange(300)), place)
             )
 
     def kill(self) -> None:
@@ -100,7 +100,7 @@ class Script:
         wait_for(lambda: self.stage.inside(), what="a worker serves")
 
 
-def test_a_random_script_of_faults_breaks_no_promise(stage: Stage) -> None:
+def test_a_random_script_of_faults_breaks_no_invariant(stage: Stage) -> None:
     """Kill and restart everything at the end, so that lost answers need not time out."""
     seed = int(os.environ.get("FAULTS_SEED") or random.randrange(1_000_000))
     script = Script(stage, seed)
@@ -118,4 +118,4 @@ def test_a_random_script_of_faults_breaks_no_promise(stage: Stage) -> None:
     except BaseException as fault:
         raise AssertionError(f"seed {seed}: {', '.join(script.done)}: {fault}") from fault
     finally:
-        script.people.shutdown(cancel_futures=True)
+        script.pool.shutdown(cancel_futures=True)

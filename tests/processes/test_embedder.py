@@ -22,7 +22,7 @@ from tests.support.service import free_port, wait_for
 
 ROOT = Path(__file__).parents[2]
 NO_MODEL = "set-up could not make the embedding model"
-linux = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+linux = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
 # sentence-transformers' documentation shows these for the model in float32; 8 bits are a little off
 SENTENCES = ["The weather is lovely today.", "It's so sunny outside!", "He drove to the stadium."]
 SIMILARITIES = {(0, 1): 0.6660, (0, 2): 0.1046, (1, 2): 0.1411}

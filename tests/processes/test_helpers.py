@@ -14,7 +14,7 @@ from tests.support.standins import MODULES, StandIn, kill, wait_until
 
 pytestmark = [
     pytest.mark.server,
-    pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc"),
+    pytest.mark.skipif(sys.platform != "linux", reason="needs /proc"),
 ]
 BACK_SECONDS = 90  # far more than it takes: other processes may keep the cores busy
 HUNG_SECONDS = 180  # until a helper that hangs is noticed and replaced

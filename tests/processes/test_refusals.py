@@ -9,7 +9,7 @@ from tests.support.standins import StandIn, wait_until
 
 pytestmark = [
     pytest.mark.server,
-    pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc"),
+    pytest.mark.skipif(sys.platform != "linux", reason="needs /proc"),
 ]
 
 

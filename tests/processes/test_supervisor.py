@@ -16,7 +16,7 @@ from tests.support.standins import MODULES, ROOT, SUPERVISOR, StandIn, kill, par
 
 pytestmark = [
     pytest.mark.server,
-    pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc"),
+    pytest.mark.skipif(sys.platform != "linux", reason="needs /proc"),
 ]
 BACK_SECONDS = 90  # far more than it takes: other processes may keep the cores busy
 GONE_SECONDS = 30

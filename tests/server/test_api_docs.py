@@ -1,4 +1,4 @@
-"""The commands of docs/api.md run in their order, with the ids that earlier ones returned."""
+"""The commands of docs/api.md work in order, with the ids that earlier ones returned."""
 
 import json
 import re
@@ -19,7 +19,7 @@ def test_every_command_of_the_api_page_works(service: Service, tmp_path: Path) -
     known: dict[str, str] = {}
     outputs = []
     for command in "".join(readme_blocks(API)).splitlines():
-        assert command.startswith("curl "), f"no test knows how to run: {command}"
+        assert command.startswith("curl "), f"this test cannot run: {command}"
         here = command.replace("http://127.0.0.1:8000", service.url).replace(
             "instance/token", str(service.home / "token")
         )

@@ -23,7 +23,7 @@ from tests.support.service import ROOT, free_port, wait_for
 
 pytestmark = [
     pytest.mark.server,
-    pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc"),
+    pytest.mark.skipif(sys.platform != "linux", reason="needs /proc"),
 ]
 LANGUAGES = ("C.UTF-8", "zh_CN.UTF-8")
 END_SECONDS = 30
@@ -191,9 +191,8 @@ def test_no_python_at_all_and_what_make_says_at_the_end(tmp_path: Path) -> None:
         )
         sentence, *rest = done.stderr.splitlines()
         assert sentence.startswith(words) and sentence.endswith("apt install python3-venv")
-        assert (
-            len(rest) == 1 and rest[0].startswith("make: ***") and done.stdout == ""
-        )  # make's own, with a status of its own
+        # make adds a line about the failed target.
+        assert len(rest) == 1 and rest[0].startswith("make: ***") and done.stdout == ""
 
 
 def test_ctrl_c_ends_make_run_quietly(tmp_path: Path) -> None:
@@ -235,7 +234,7 @@ def has_read_its_manual(address: str) -> bool:
 
 
 def left(home: Path) -> list[str]:
-    """The processes that still run with this home folder."""
+    """Return the processes that still run with this home folder."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:

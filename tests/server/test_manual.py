@@ -30,7 +30,7 @@ DECLINED = tuple(words["nearest"] for words in WORDS.values())
 
 @pytest.fixture(scope="module")
 def manual(service: Service) -> dict[str, Any]:
-    """What a question about the manual says besides."""
+    """Return the fields of a question about the manual: the model and the knowledge base."""
 
     def found() -> dict[str, Any]:
         base: dict[str, Any] = next(
@@ -123,9 +123,8 @@ class Cutting:
 def test_the_code_in_the_manual_does_what_it_says(
     service: Service, manual: dict[str, Any], path: Path, tmp_path: Path
 ) -> None:
-    service.post(
-        "/chat", {"question": "How do I stop an answer?", **manual}
-    )  # the model asked last is the next one's
+    # The next question without a model uses the model of the last one.
+    service.post("/chat", {"question": "How do I stop an answer?", **manual})
     (tmp_path / "leave.pdf").write_text("Leave is 27 days.")
 
     def here(code: str) -> str:
@@ -162,13 +161,12 @@ def test_the_code_in_the_manual_does_what_it_says(
         for place in places
         if place
     }
-    assert (
-        len(service.get(f"/api/sessions/{session_id}/messages").json["items"]) == 2
-    )  # asked once, however often it was sent
+    # The question was sent several times and stored once.
+    assert len(service.get(f"/api/sessions/{session_id}/messages").json["items"]) == 2
 
 
 @pytest.mark.parametrize("path", MANUALS, ids=lambda path: path.name)
-def test_what_the_manual_says_lies_in_the_data_folder_is_there(
+def test_files_of_the_data_folder_named_in_the_manual_exist(
     service: Service, manual: dict[str, Any], path: Path
 ) -> None:
     named = set(re.findall(r"`(?:instance/)?(token|vectors|[a-z]+\.log)`", path.read_text("utf-8")))

@@ -21,10 +21,10 @@ from tests.support.service import APP, GUNICORN, Service, Streamed, wait_for
 
 pytestmark = [
     pytest.mark.server,
-    pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc"),
+    pytest.mark.skipif(sys.platform != "linux", reason="needs /proc"),
 ]
 TURN = {"supplier": "openai", "model": "typewriter-400-40"}
-BACK_SECONDS = 90  # far more than it takes: other processes may keep the cores busy
+BACK_SECONDS = 90  # far more than needed: other programs may keep the cores busy
 WORKER = "chatapp.processes.worker"
 MODULES = {
     "chroma": "chromadb_rust_bindings",
@@ -49,13 +49,13 @@ def missing(service: Service) -> list[str] | None:
 
 
 def processes(service: Service, word: str = "") -> set[int]:
-    """The processes of a service whose command line contains a word."""
+    """Return the processes of a service whose command line contains a word."""
     found = set()
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             command = (process / "cmdline").read_bytes()
             ours = f"CHATAPP_HOME={service.home}\0".encode() in (process / "environ").read_bytes()
-            # a parser is not told the settings
+            # the environment of a parser has no settings
             if word.encode() in command and (ours or bytes(service.home) in command):
                 found.add(int(process.name))
     return found
@@ -242,16 +242,16 @@ class HeartbeatOnly(BaseHTTPRequestHandler):
         self.wfile.write(b'{"nanosecond heartbeat": 1}')
 
     def log_message(self, *_: Any) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
-def test_another_chroma_is_asked_where_one_is_set(tmp_path: Path) -> None:
+def test_chroma_url_replaces_the_helper(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as reserved:
         port = reserved.getsockname()[1]
         with Service(
             tmp_path, CHATAPP_EMBEDDER="off", CHROMA_URL=f"http://127.0.0.1:{port}"
         ) as service:
-            assert missing(service) == ["chroma"]  # it accepts, and says nothing
+            assert missing(service) == ["chroma"]  # it accepts connections and never answers
             reserved.close()
             assert missing(service) == ["chroma"]
             with HTTPServer(("127.0.0.1", port), HeartbeatOnly) as server:

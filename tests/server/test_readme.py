@@ -1,4 +1,4 @@
-"""Every fenced command of the READMEs is run, as a newcomer would run it."""
+"""Run every fenced command of the READMEs."""
 
 import os
 import re
@@ -59,7 +59,7 @@ def test_the_commands_of_the_readme_do_what_they_say(made: Service, readme: Path
             )
             assert done.returncode == 0, (command, done.stderr)
             continue
-        assert command.startswith("curl "), f"no test knows how to run: {command}"
+        assert command.startswith("curl "), f"this test cannot run: {command}"
         here = command.replace("http://127.0.0.1:8000", made.url).replace(
             "instance/token", str(made.home / "token")
         )
@@ -70,7 +70,7 @@ def test_the_commands_of_the_readme_do_what_they_say(made: Service, readme: Path
 
 
 @pytest.mark.parametrize("readme", READMES, ids=lambda path: path.name)
-def test_the_start_with_variables_is_one_that_works(readme: Path) -> None:
+def test_the_variables_of_the_start_command_are_valid(readme: Path) -> None:
     [assignments] = re.findall(
         r"^((?:[A-Z_]+=\S+ )+)make run$", readme.read_text("utf-8"), re.MULTILINE
     )
@@ -78,7 +78,7 @@ def test_the_start_with_variables_is_one_that_works(readme: Path) -> None:
     assert settings.openai_base_url.startswith("https://") and settings.openai_models
 
 
-def test_the_first_question_ever_asked_is_answered_from_the_manual(made: Service) -> None:
+def test_a_first_question_is_answered_from_the_manual(made: Service) -> None:
     for question in ("How do I connect a model?", "怎样连接模型？"):
         answer = made.post("/chat", {"question": question}).json
         assert answer["sources"] and answer["answer"]

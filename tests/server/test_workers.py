@@ -49,7 +49,7 @@ def test_readers_on_any_worker_get_the_same_answer(two: Service) -> None:
     assert {reader.last["type"] for reader in readers} == {"done"}
 
 
-def test_coming_back_through_another_worker_goes_on_where_it_was(two: Service) -> None:
+def test_a_resume_through_another_worker_continues_at_its_position(two: Service) -> None:
     started = begin(two)
     place, seen = started.messages[-1][1], started.text()
     for _ in range(6):

@@ -1,4 +1,4 @@
-"""What axe finds on a page."""
+"""Accessibility checks by axe."""
 
 from playwright.sync_api import Page
 
@@ -8,7 +8,7 @@ AXE = ROOT / "node_modules/axe-core/axe.min.js"
 
 
 def violations(page: Page) -> list[str]:
-    """Return what axe finds, each with where it is."""
+    """Return the violations that axe finds on a page, each with its elements."""
     if page.evaluate("typeof axe") == "undefined":
         page.evaluate(AXE.read_text("utf-8"))
     found = page.evaluate(

@@ -67,14 +67,14 @@ def sentence(language: str, key: str) -> re.Pattern[str]:
 
 
 class Faults:
-    """What a page complained of: console errors, errors nobody caught, refusals of the policy."""
+    """The faults of a page: console errors, uncaught errors, violations of the CSP."""
 
     def __init__(self) -> None:
         self.expected: list[str] = []
         self._seen: list[str] = []
 
     def expect(self, *patterns: str) -> None:
-        """Let these pass: the browser's own lines for what a test has refused on purpose."""
+        """Expect these lines, which the browser prints for requests that a test blocks."""
         self.expected += patterns
 
     def watch(self, page: Page) -> None:
@@ -82,7 +82,7 @@ class Faults:
         page.on("pageerror", lambda error: self._seen.append(f"page error: {error}"))
 
     def left(self) -> list[str]:
-        """Return what nobody expected."""
+        """Return the unexpected faults."""
         return [
             line
             for line in self._seen
@@ -95,7 +95,7 @@ class Faults:
 
 
 class Windows:
-    """The windows of one person, each kept for the next test that wants one like it."""
+    """The browser contexts of one user, reused by tests that need the same options."""
 
     def __init__(self, browser: Browser, service: Service, cookies: list) -> None:
         self._browser = browser
@@ -105,7 +105,7 @@ class Windows:
 
     @contextmanager
     def window(self, faults: Faults, **options: Any) -> Iterator[BrowserContext]:
-        """Open one, as if it were new: with the login's cookies and nothing else."""
+        """Yield a context in its initial state: the login's cookies and nothing else."""
         name = json.dumps(options, sort_keys=True)
         if name not in self._kept:
             self._kept[name] = new_window(self._browser, self._url, **options)
@@ -127,7 +127,7 @@ class Windows:
 
 
 def sign_in(browser: Browser, service: Service) -> list:
-    """Use the one-time link, and return the cookies of somebody signed in."""
+    """Sign in with the one-time link and return the cookies."""
     context = browser.new_context(base_url=service.url)
     reply = context.request.post("/api/auth/login", data={"link": service.link().partition("#")[2]})
     assert reply.ok, reply.text()
@@ -137,7 +137,7 @@ def sign_in(browser: Browser, service: Service) -> list:
 
 
 def new_window(browser: Browser, url: str, **options: Any) -> BrowserContext:
-    """Open a window in which a refusal of the policy becomes a console error."""
+    """Open a browser context in which CSP violations become console errors."""
     context = browser.new_context(base_url=url, **{"viewport": DESKTOP, **options})
     context.set_default_timeout(EXPECT_MS)
     context.add_init_script(WATCH)
@@ -164,12 +164,12 @@ PASTE = """(target, [files, text]) => {
 
 
 def drop(target: Locator, files: dict[str, str], end: bool = True) -> None:
-    """Drop text files on an element, or only hold them above it."""
+    """Drop text files on an element; without `end`, only drag them over it."""
     target.evaluate(DROP, [[[name, text, "text/plain"] for name, text in files.items()], end])
 
 
 def paste(target: Locator, files: dict[str, str], text: str = "") -> bool:
-    """Paste files by their names, perhaps with text beside them; say whether the page took them."""
+    """Paste files, optionally with text; return whether the page handled the event."""
     kinds = [
         [name, content, "image/png" if name.endswith(".png") else "text/plain"]
         for name, content in files.items()
@@ -230,15 +230,15 @@ class Chat:
         return self.answers.last
 
     def add(self, *files: Path | dict[str, Any]) -> None:
-        """Choose files, or files made up on the spot, by the button of the composer."""
+        """Choose files, from disk or in memory, with the composer's button."""
         self.page.locator("[data-file-input]").set_input_files(list(files))  # type: ignore[arg-type]
 
     def upload(self, name: str) -> Locator:
-        """The row of a file on its way."""
+        """Return the row of an upload in progress."""
         return self.uploads.filter(has=self.page.locator(".upload-name", has_text=name))
 
     def expect_found(self, upload: Locator) -> None:
-        """Wait until a file can be asked about."""
+        """Wait until a file can be searched."""
         expect(upload).to_have_attribute(
             "data-status", re.compile("embedding|ready"), timeout=READ_MS
         )
@@ -260,7 +260,7 @@ class Chat:
 
 
 def until(page: Page, condition: Callable[[], Any], seconds: float = 8) -> None:
-    """Wait for something that no element shows, and let the page's events come in meanwhile."""
+    """Wait for a condition that no element shows, while the page's events are processed."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"not within {seconds} s"
@@ -268,17 +268,17 @@ def until(page: Page, condition: Callable[[], Any], seconds: float = 8) -> None:
 
 
 def text_file(name: str, text: str) -> dict[str, Any]:
-    """Return a file of text as the browser is given one."""
+    """Return a text file in the form that Playwright accepts."""
     return {"name": name, "mimeType": "text/plain", "buffer": text.encode()}
 
 
 def own_bases(service: Service) -> list[dict]:
-    """Return the bases but the built-in manual."""
+    """Return all knowledge bases except the bundled manual."""
     return [base for base in service.get("/api/knowledge").json["items"] if not base["bundled"]]
 
 
 def files_of(service: Service, base_id: str) -> list[dict]:
-    """Return the files of a base as the server has them."""
+    """Return the files of a base from the API."""
     return list(service.get(f"/api/knowledge/{base_id}/files?limit=1000").json["items"])
 
 
@@ -289,17 +289,17 @@ def delete_bases(service: Service) -> None:
 
 
 def messages(service: Service, session_id: str, role: str) -> list[dict]:
-    """Return what the server has stored."""
+    """Return the stored messages of a role."""
     items = service.get(f"/api/sessions/{session_id}/messages").json["items"]
     return [item for item in items if item["role"] == role]
 
 
 def delete_sessions(service: Service) -> None:
-    """Delete all chats; what is still being written is stopped."""
+    """Delete all chats, which stops their live answers."""
     for session in service.get("/api/sessions?limit=200").json["items"]:
         service.request("DELETE", f"/api/sessions/{session['id']}")
 
 
 def missing_browser() -> str:
-    """Say what is missing to drive a browser; nothing where all is there."""
+    """Return what is missing to run a browser; empty if nothing is."""
     return "" if Path(CHROMIUM).exists() else f"{CHROMIUM} is not installed: apt install chromium"

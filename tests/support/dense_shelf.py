@@ -59,7 +59,7 @@ class Dense(Shelf):
         return done
 
     def queue_missing(self) -> None:
-        """Do what a worker does when it starts."""
+        """Run the steps with which a worker starts."""
         if (embedder := self.embedder) is not None:
             self.database.write(lambda t: queue_missing(t, embedder))
         delete_all_stale_vectors(self.database)

@@ -1,4 +1,4 @@
-"""The documents, their code blocks, and the settings they may name."""
+"""The documents, their code blocks, and all settings."""
 
 import dataclasses
 import re

@@ -37,7 +37,7 @@ class EmbedServer:
         self.refused = ""  # a word whose texts it refuses
         self.asked: list[dict[str, Any]] = []
         self.keys: list[str | None] = []
-        self.gate = threading.Event()  # what mood "wait" waits for
+        self.gate = threading.Event()  # opens the mood "wait"
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
         self.base_url = f"http://127.0.0.1:{self._server.server_port}/v1"

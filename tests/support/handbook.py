@@ -240,8 +240,8 @@ class Reply:
     asked: str
     text: str
     passages: dict[str, str]
-    breaks: bool = False  # the supplier breaks off there
-    hold: str = ""  # where it is held, if it is to be held
+    breaks: bool = False  # the connection breaks at the end of the text
+    hold: str = ""  # the point at which it pauses, if the request asks for a pause
 
 
 REPLIES = (
@@ -316,9 +316,9 @@ For hotels there is a limit of **140 euros** a night, in Rotterdam
 
 
 def reply_to(prompt: str, held: bool) -> tuple[str, bool]:
-    """Return the answer to a prompt with numbered passages, and whether it breaks off.
+    """Return the answer to a prompt with numbered passages, and whether the connection breaks.
 
-    Where it is held, only the part before that point is returned.
+    With `held`, return only the part up to the point of the pause.
     """
     blocks = re.split(r"^\[(\d+)\] ", prompt, flags=re.MULTILINE)
     question = prompt.rstrip().rpartition("\n")[2]

@@ -6,9 +6,8 @@ import struct
 import threading
 
 END_OF_CHUNKS = b"0\r\n\r\n"
-RESET = struct.pack(
-    "ii", 1, 0
-)  # linger for no time: the other side is told at once, as by a network that breaks
+# SO_LINGER with no time: closing sends a reset, as when a network breaks.
+RESET = struct.pack("ii", 1, 0)
 
 
 class Line:
@@ -35,14 +34,14 @@ class Line:
         self.cut()
 
     def cut(self) -> None:
-        """Break every connection there is; new ones work."""
+        """Reset all current connections; new ones work."""
         with self._lock:
             pairs, self._pairs, self._deaf = self._pairs, set(), set()
         for pair in pairs:
             _break(*pair)
 
     def go_down(self) -> None:
-        """Break every connection, and every new one, until `come_up`."""
+        """Reset all current and new connections until `come_up`."""
         self.is_down = True
         self.cut()
 
@@ -50,7 +49,7 @@ class Line:
         self.is_down = False
 
     def go_deaf(self) -> None:
-        """Lose every byte of the connections there are, and tell nobody; new ones work."""
+        """Silently drop all bytes of the current connections; new ones work."""
         with self._lock:
             self._deaf |= self._pairs
 
@@ -98,7 +97,7 @@ class Line:
 
 
 def _is_growing(answer: bytes) -> bool:
-    """Say whether this is the beginning of a stream whose end is not there yet."""
+    """Return whether this is an event stream without its end."""
     return b"text/event-stream" in answer and not answer.endswith(END_OF_CHUNKS)
 
 

@@ -45,7 +45,7 @@ TONGUES = (
     "\u2028\u0085|",
     "plain ASCII words",
 )
-TONGUE_BYTES = 26  # of a piece, with its number, on the average
+TONGUE_BYTES = 26  # the average of a piece with its number
 Behaviour = Callable[..., None]
 BEHAVIOURS: list[tuple[re.Pattern[str], Behaviour]] = []
 
@@ -142,7 +142,7 @@ def cited(turn: Turn) -> None:
 
 @behaves("atlas-32b")
 def handbook(turn: Turn) -> None:
-    """Answer from the handbook like a good model; break off about expenses; `sk-hold` pauses."""
+    """Answer from the handbook like a good model; cut the one about expenses; `sk-hold` pauses."""
     held = turn.request.headers.get("authorization") == "Bearer sk-hold"
     text, breaks = reply_to(turn.question, held)
     words = re.findall(r"[\u3000-\u9fff]{1,2}|\S+\s*|\s+", text)
@@ -245,7 +245,7 @@ def hang_mid(turn: Turn) -> None:
 
 @behaves("hang-after-finish")
 def hang_after_finish(turn: Turn) -> None:
-    """Never say [DONE]."""
+    """Never send [DONE]."""
     turn.text("All ", "said.")
     turn.delta("stop")
     turn.wire.wait()
@@ -262,7 +262,7 @@ def pings_after_finish(turn: Turn) -> None:
 
 @behaves("drip-headers")
 def drip_headers(turn: Turn) -> None:
-    """A byte now and then: each in time, the whole head never."""
+    """Send single bytes within the time limit, and never the whole head."""
     turn.wire.send(b"HTTP/1.1 200 OK\r\nX-Long: ")
     while True:
         turn.wire.send(b"x")

@@ -1,4 +1,4 @@
-"""A model server that speaks OpenAI's protocol over real sockets and misbehaves by model name.
+"""A model server with OpenAI's protocol over real sockets; a model's name selects its faults.
 
     with ModelServer() as server: … server.base_url … server.requests
     python tests/support/modelserver.py --port 0
@@ -135,7 +135,7 @@ class ModelServer:
     def _answer(self, wire: Wire, request: Logged) -> None:
         if request.path == "/_log":
             wire.json(200, [asdict(logged) for logged in self.requests])
-        elif not self._lets_in(request.headers.get("authorization", "").removeprefix("Bearer ")):
+        elif not self._accepts(request.headers.get("authorization", "").removeprefix("Bearer ")):
             wire.json(
                 401,
                 {
@@ -155,7 +155,7 @@ class ModelServer:
         else:
             wire.json(404, {"detail": "Not Found"})
 
-    def _lets_in(self, key: str) -> bool:
+    def _accepts(self, key: str) -> bool:
         return key == self.key if self.key else not key.startswith("bad")
 
     def _complete(self, wire: Wire, request: Logged) -> None:

@@ -42,7 +42,7 @@ class Logged:
 
 
 class Wire:
-    """One connection: reads requests, writes answers, notices at once when the client closes."""
+    """One connection: reads requests, writes answers, detects at once that the client closes."""
 
     def __init__(self, sock: socket.socket, stopping: threading.Event, number: int) -> None:
         self.sock = sock

@@ -1,9 +1,9 @@
-"""A model server of our own that speaks Ollama's native protocol, `POST /api/chat` in NDJSON.
+"""A model server with Ollama's native protocol, `POST /api/chat` in NDJSON.
 
     with OllamaServer() as server: … server.base_url … server.requests
     python tests/support/ollamaserver.py --port 0
 
-A model's name chooses what happens, as in tests/support/modelserver.py: `echo`, `think`,
+A model's name selects the behaviour, as in tests/support/modelserver.py: `echo`, `think`,
 `hang-mid`, `broken-json`; any other name is a model that has not been pulled. Loopback only.
 """
 

@@ -45,7 +45,7 @@ def wait_for(
 
 
 def free_port() -> int:
-    """Return a random free port, below those that the system hands out."""
+    """Return a random free port below the ephemeral ports of the system."""
     while True:
         port = random.randint(*PORTS)
         with socket.socket() as probe, contextlib.suppress(OSError):
@@ -173,16 +173,16 @@ class Service:
         return Path(self._output.name).read_text("utf-8", "replace")
 
     def link(self) -> str:
-        """The one-time sign-in link that the start printed."""
+        """Return the one-time sign-in link that the service printed."""
         return str(re.findall(r"http://\S+/sign-in#\S+", self.output())[-1])
 
     def workers(self) -> list[int]:
-        """The processes of the web workers."""
+        """Return the processes of the web workers."""
         arbiter = self.arbiter()
         return [] if arbiter is None else _gunicorns_below(arbiter)
 
     def arbiter(self) -> int | None:
-        """gunicorn's first process: our child, or under app.py the child of that."""
+        """Return gunicorn's arbiter: our child, or a grandchild under app.py."""
         assert self.process is not None
         if self._command == GUNICORN:
             return self.process.pid

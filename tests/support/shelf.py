@@ -81,7 +81,7 @@ class Shelf:
         )
 
     def leftovers(self) -> dict[str, int]:
-        """Return the non-empty ones of all tables and folders that files use."""
+        """Return the non-empty tables and folders of those that files use."""
         tables = ["files", "file_texts", "chunks", "lexical", "terms"]
         counts = {table: self.count(table) for table in tables}
         counts["totals"] = int(

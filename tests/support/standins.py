@@ -122,7 +122,7 @@ class StandIn:
     def begin(
         self, *options: str, shape: str | None = None, **environ: str
     ) -> subprocess.Popen[bytes]:
-        """Start it as a person does, in a session of its own."""
+        """Start it in a session of its own, as a terminal does."""
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
                 self.command(*options, shape=shape),
@@ -137,11 +137,11 @@ class StandIn:
         return self.process
 
     def command(self, *options: str, shape: str | None = None) -> list[str]:
-        """The command line that starts it."""
+        """Return the command line that starts it."""
         return [sys.executable, *COMMANDS[shape or self.shape], *options]
 
     def environ(self, **more: str) -> dict[str, str]:
-        """What this service is told, and nothing that the tests were told."""
+        """Return the service's environment, without the settings of the tests' own process."""
         clean = {
             name: value
             for name, value in os.environ.items()
@@ -162,14 +162,14 @@ class StandIn:
         self.process.send_signal(number)
 
     def kill_everything(self) -> None:
-        """Send SIGKILL to all processes, first to those that would start others."""
+        """Send SIGKILL to all processes, parents first."""
         for pid in sorted(self.rest()):
             kill(pid)
         if self.process is not None:
             self.process.wait()
 
     def answers(self) -> bool:
-        """Whether the app is served."""
+        """Return whether the app answers."""
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/", timeout=5) as response:
                 return bool(response.read() == b"here")
@@ -177,15 +177,15 @@ class StandIn:
             return False
 
     def output(self) -> str:
-        """Everything that the terminal shows."""
+        """Return the whole output."""
         return self.log.read_text()
 
     def prepared(self) -> list[str]:
-        """Which preparations ran."""
+        """Return the arguments of each run of `prepare`."""
         return (self.home / "prepared").read_text().splitlines()
 
     def pids(self, module: str) -> set[int]:
-        """The processes of this folder that run a module."""
+        """Return the processes of this folder that run a module."""
         found = set()
         for entry in Path("/proc").iterdir():
             try:
@@ -197,7 +197,7 @@ class StandIn:
         return found
 
     def helper(self, name: str) -> int | None:
-        """The process of a helper, once it works: a server answers at its address."""
+        """Return a helper's process once it works; a server has to answer at its address."""
         running = self.pids(MODULES[name])
         if name == "worker":
             try:
@@ -215,23 +215,23 @@ class StandIn:
             return None
 
     def helpers(self) -> dict[str, int] | None:
-        """The processes of all helpers, once they work."""
+        """Return the processes of all helpers once they work."""
         found = {name: self.helper(name) for name in MODULES}
         return {name: pid for name, pid in found.items() if pid} if all(found.values()) else None
 
     def arbiter(self) -> int:
-        """gunicorn's first process."""
+        """Return gunicorn's arbiter."""
         gunicorns = self.pids("gunicorn")
         (first,) = [pid for pid in gunicorns if parent(pid) not in gunicorns]
         return first
 
     def web_workers(self) -> set[int]:
-        """The processes that serve pages."""
+        """Return the web workers."""
         gunicorns = self.pids("gunicorn")
         return {pid for pid in gunicorns if parent(pid) in gunicorns}
 
     def zombies(self) -> set[int]:
-        """Children of the service's processes whose exit status nobody has taken."""
+        """Return unreaped children of the service's processes."""
         ours, found = self.rest(), set()
         for stat in Path("/proc").glob("[0-9]*/stat"):
             with contextlib.suppress(OSError):
@@ -241,7 +241,7 @@ class StandIn:
         return found
 
     def rest(self) -> set[int]:
-        """Every process that is left, what the document worker started included."""
+        """Return all remaining processes, including children of the document worker."""
         names = ("app.py", "chatapp", "gunicorn", MODULES["chroma"], "sleep")
         return set().union(*map(self.pids, names))
 
@@ -269,7 +269,7 @@ def _fill(folder: Path) -> None:
 
 
 def parent(pid: int) -> int | None:
-    """The parent of a process."""
+    """Return the parent of a process."""
     try:
         return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
     except OSError:
@@ -277,10 +277,10 @@ def parent(pid: int) -> int | None:
 
 
 def wait_until(condition: Callable[[], object], seconds: float = 90) -> None:
-    """Wait for a condition; fail if it does not come true."""
+    """Wait for a condition; fail if it stays false."""
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
+        assert time.monotonic() < deadline, f"not within {seconds} s"
         time.sleep(0.05)
 
 

@@ -14,7 +14,7 @@ Run = Callable[..., Result]
 
 
 def environ(service: Service, **more: str) -> dict[str, str]:
-    """What the shell of somebody at the service's machine has."""
+    """Return the environment of a shell on the service's machine."""
     settings = {
         name: service.environ[name]
         for name in ("CHATAPP_HOME", "CHATAPP_BIND", "CHATAPP_ENV_FILE", "PATH")

@@ -49,7 +49,7 @@ def write_long_pdf(folder: Path) -> Path:
 
 
 def write_damaged_pdf(folder: Path) -> Path:
-    """Write what begins like a PDF and is none."""
+    """Write a file that begins like a PDF but is not one."""
     path = folder / "damaged.pdf"
     path.write_bytes(b"%PDF-1.7\n" + b"\x00\x01\x02 nothing that can be read" * 40)
     return path

@@ -1,6 +1,6 @@
 """Connections to suppliers: name resolution, TCP, TLS and proxies, with urllib3.
 
-Each connection has one time limit for all of it. A proxy and a CA file are used where a setting
+One time limit covers all steps of connecting. A proxy and a CA file are used where a setting
 names them; the environment's are not read.
 """
 
@@ -60,6 +60,7 @@ class _Https(_TimedConnect, HTTPSConnection):
 
 
 def split(base_url: str) -> SplitResult:
+    """Parse a base URL; raise Unreachable if it is invalid."""
     try:
         target = urlsplit(base_url.strip())
         if target.scheme not in ("http", "https") or not target.hostname or target.port == 0:
@@ -70,6 +71,7 @@ def split(base_url: str) -> SplitResult:
 
 
 def path_of(target: SplitResult, path: str) -> str:
+    """Return a request's path below the base URL, with the base URL's query."""
     query = f"?{target.query}" if target.query else ""
     return f"{target.path.rstrip('/')}/{path}{query}"
 
@@ -82,7 +84,9 @@ def host_of(target: SplitResult) -> str:
 
 
 def new_connection(route: Route, target: SplitResult) -> HTTPConnection:
-    """Return a connection that is not open yet; Unreachable for names and CA files of no use."""
+    """Return a connection, not yet open, to the target or to the route's proxy; Unreachable for
+    invalid names and CA files.
+    """
     try:
         return _new_connection(route, target)
     except OSError as error:  # the CA file, SSLError too
@@ -112,11 +116,13 @@ def _new_connection(route: Route, target: SplitResult) -> HTTPConnection:
 
 
 def proxy_headers(auth: str | None) -> dict[str, str]:
+    """Return the header with a proxy's credentials."""
     headers = urllib3.make_headers(proxy_basic_auth=auth) if auth else {}
     return {str(name): str(value) for name, value in headers.items()}
 
 
 def connect(connection: HTTPConnection, route: Route, target: SplitResult, seconds: float) -> None:
+    """Open a connection within a time limit; raise Unreachable."""
     connection.timeout = seconds
     if connection.proxy and target.scheme == "https":
         headers = proxy_headers(connection.proxy.auth)

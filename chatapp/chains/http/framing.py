@@ -4,12 +4,12 @@ CHUNK_HEAD_BYTES = 4096  # the longest line of chunked framing accepted
 
 
 class Body:
-    """Takes the bytes of a connection and returns those of the body; `ended` is set at its end."""
+    """Decodes the bytes of a connection to those of the body; `ended` is set at its end."""
 
     ended = False
 
     def feed(self, data: bytes) -> bytes:
-        """Take the next bytes, empty at the end of the connection. ValueError for wrong framing."""
+        """Decode the next bytes, empty at the end of the connection. ValueError: wrong framing."""
         raise NotImplementedError
 
 

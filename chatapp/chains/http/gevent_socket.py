@@ -1,4 +1,4 @@
-"""What we take from inside gevent's sockets, to save system calls and timers for every token.
+"""Uses of gevent's socket internals, which save system calls and timers for every token.
 
 The only module that uses private names of gevent (`_sock`, `_wait`, `_read_event`); its test fails
 when gevent changes them.
@@ -13,7 +13,7 @@ from gevent.socket import socket as GeventSocket
 
 
 class DirectSocket(GeventSocket):  # type: ignore[misc]
-    """A socket that sends at once what fits.
+    """A socket whose `sendall` tries to send before it waits.
 
     gevent asks for the size of the send buffer before every `sendall`: a system call per token.
     """
@@ -21,7 +21,7 @@ class DirectSocket(GeventSocket):  # type: ignore[misc]
     __slots__ = ()
 
     def sendall(self, data: bytes, flags: int = 0) -> None:
-        """Send all data; wait only for what the kernel does not take at once."""
+        """Send all data; wait only for what the send buffer has no space for."""
         try:
             sent = self._sock.send(data, flags)
         except BlockingIOError:
@@ -31,7 +31,7 @@ class DirectSocket(GeventSocket):  # type: ignore[misc]
 
 
 def is_gevent(sock: socket.socket) -> bool:
-    """Say whether waiting for this socket lets other greenlets run."""
+    """Return whether waiting for this socket lets other greenlets run."""
     return isinstance(sock, GeventSocket)
 
 
@@ -42,10 +42,10 @@ def send_directly(sock: socket.socket) -> None:
 
 
 def until_readable(sock: socket.socket) -> Callable[[], None]:
-    """Return what waits until a socket can be read, without a system call and a timer of its own.
+    """Return a function that waits until a socket is readable, without a timer of its own.
 
-    `recv` of a gevent socket asks the kernel first, in vain, once a token. For all other sockets,
-    and for TLS, which may have read already what would be waited for, `recv` itself has to wait.
+    `recv` of a gevent socket first tries to read, which fails once per token. For all other
+    sockets, and for TLS, which may have buffered the data already, `recv` itself has to wait.
     """
     if isinstance(sock, ssl.SSLSocket) or not is_gevent(sock):
         return lambda: None

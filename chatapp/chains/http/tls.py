@@ -20,7 +20,7 @@ def tls_context(ca_file: str) -> ssl.SSLContext:
 
 @functools.lru_cache(maxsize=256)
 def is_loopback(base_url: str) -> bool:
-    """Say whether an address is on this machine, which no proxy can reach."""
+    """Return whether an address is on this machine, which no proxy can reach."""
     try:
         host = urlsplit(base_url).hostname or ""
         return host == "localhost" or ipaddress.ip_address(host).is_loopback

@@ -1,4 +1,4 @@
-"""HTTP requests to suppliers over pooled connections. Knows nothing about chat.
+"""HTTP requests to suppliers over pooled connections. Contains nothing about chat.
 
 No redirect is followed and no proxy is read from the environment. Every wait, for a name, a
 connection, a header or a byte of the body, ends at the deadline: the socket's time-out is set to
@@ -62,7 +62,7 @@ class Request:
 
 
 class Transport:
-    """Connections by route, made when needed; at most `keep` unused ones of a route are kept."""
+    """Connections by route, opened on demand; at most `keep` unused ones of a route are kept."""
 
     def __init__(self, keep: int) -> None:
         self._keep = keep
@@ -270,7 +270,7 @@ def _written(connection: HTTPConnection, target: SplitResult, request: Request) 
 
 
 def _is_open(connection: HTTPConnection) -> bool:
-    """Say whether an unused connection is still open and silent."""
+    """Return whether an unused connection is still open and silent."""
     sock = connection.sock
     if sock is None or isinstance(sock, ssl.SSLSocket):
         return connection.is_connected

@@ -26,7 +26,7 @@ class Limits:
 
 
 class Deadline:
-    """When waiting ends: at the limit of the next token or of the whole answer."""
+    """The time at which waiting ends: the limit of the next token or of the whole answer."""
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits

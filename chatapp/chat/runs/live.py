@@ -26,7 +26,7 @@ class Live:
 
     log: AnswerLog = field(default_factory=AnswerLog)
     status: Status | None = None
-    left: bool = False  # this process is ending; readers continue in another worker
+    disconnected: bool = False  # this process is ending; readers continue in another worker
     rung: float = field(default_factory=monotonic)
     _bell: Bell = field(default_factory=Bell)
     _awaited: bool = False
@@ -38,9 +38,9 @@ class Live:
             bell, self._bell, self._awaited = self._bell, Bell(), False
             bell.set()
 
-    def leave(self) -> None:
+    def disconnect(self) -> None:
         """End the readers without a terminal event: they reconnect to another worker."""
-        self.left = True
+        self.disconnected = True
         self.ring()
 
     def tail(self, position: int = 0) -> Iterator[tuple[int, Event]]:
@@ -50,7 +50,7 @@ class Live:
         while position > self.log.position and not self.log.ended:
             yield 0, Ping()
             self._wait()
-            if self.left:
+            if self.disconnected:
                 return
         if position > self.log.position or (
             position == self.log.position and self._has_lost_text()
@@ -78,10 +78,10 @@ class Live:
                 if isinstance(event, Chunk | Reasoning):  # other events must not delay the text
                     given = monotonic()
             while not self._has_more(position, status):
-                if self.left or self.log.ended:
+                if self.disconnected or self.log.ended:
                     return
                 self._wait()
-                if not self.left and not self._has_more(position, status):
+                if not self.disconnected and not self._has_more(position, status):
                     yield position, Ping()
             if not self.log.ended and (early := given + CHUNK_SECONDS - monotonic()) > 0:
                 gevent.sleep(early)

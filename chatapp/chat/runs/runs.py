@@ -35,12 +35,12 @@ __all__ = ["Job", "Live", "Reader", "Runs"]
 log = logging.getLogger("chatapp.runs")
 
 READ_DELAY_SECONDS = 0.1  # between two measurements of the load
-FLUSH_SECONDS = 0.2
-WATCH_SECONDS = 0.25
+FLUSH_SECONDS = 0.2  # between two saves of new text
+WATCH_SECONDS = 0.25  # between two reads of stop requests and other workers' answers
 TICK_SECONDS = 1
 STOP_SECONDS = 1  # within which every worker stops an answer
-REAP_SECONDS = 2
-STALE_SECONDS = 30
+REAP_SECONDS = 2  # between two searches for runs of dead workers
+STALE_SECONDS = 30  # without a heartbeat, after which a run's worker counts as dead
 
 
 @dataclass(eq=False, slots=True)
@@ -163,17 +163,17 @@ class Runs:
         return self._drain_until is not None
 
     def drain(self, seconds: float) -> None:
-        """Wait so long for live answers, then interrupt the rest; a second call joins the first."""
+        """Wait this long for live answers, then interrupt the others; a second call joins in."""
         if self._drain_until is None:
             self._drain_until = time.monotonic() + seconds
             for live in self._followed.values():
-                live.leave()
+                live.disconnect()
         while self._writers and time.monotonic() < self._drain_until:
             gevent.sleep(0.05)
-        rest = list(self._writers.values())
-        for writer in rest:
+        unfinished = list(self._writers.values())
+        for writer in unfinished:
             writer.interrupt(Lost)
-        for writer in rest:
+        for writer in unfinished:
             writer.join(SAVE_SECONDS)
 
     def close(self) -> None:
@@ -225,7 +225,7 @@ class Runs:
             del self._followed[message_id]
 
     def _reap(self) -> None:
-        """Interrupt runs whose heartbeat stood still for 30 s by this worker's monotonic clock."""
+        """Interrupt runs whose heartbeat has not changed for 30 s, by the monotonic clock."""
         now, before = time.monotonic(), self._beats
         beats = self._database.read(answers.heartbeats)
         since = {

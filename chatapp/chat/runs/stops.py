@@ -1,8 +1,8 @@
 """Stop requests from one worker to the worker that owns the run.
 
 On PostgreSQL a request is a column of the run. On SQLite, where all workers share a home folder, it
-is an empty file: a database write could wait for a lock while the model goes on. The owner polls
-both together.
+is an empty file: a database write could wait for a lock while the model continues. The owner polls
+both.
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-"""The greenlet that writes an answer: drives the chain, appends, commits, announces the end."""
+"""The greenlet that writes an answer: runs the chain, appends its pieces, commits the end."""
 
 import logging
 import time

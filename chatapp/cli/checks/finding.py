@@ -1,4 +1,4 @@
-"""A finding of `doctor`. A check takes the settings, yields findings and changes nothing."""
+"""A finding of `doctor`. A check is a function of the settings that yields findings."""
 
 from dataclasses import dataclass
 

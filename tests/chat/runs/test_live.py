@@ -114,7 +114,7 @@ def test_readers_of_a_worker_that_ends_get_no_terminal_event(live: Live) -> None
     reading, ahead = Reading(live), Reading(live, 50)
     reading.until(1)
     live.log.append(Chunk("Hel"))
-    live.leave()
+    live.disconnect()
     assert reading.to_its_end() == [CONTEXT, Chunk("Hel")]
     assert ahead.to_its_end() == [Ping()]
 

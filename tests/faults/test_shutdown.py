@@ -1,4 +1,4 @@
-"""Workers that are told to leave, and clocks (rows 31, 33 and 44); rows 32 and 34 are in kills.py.
+"""Shutdown of workers, and clocks (rows 31, 33 and 44); rows 32 and 34 are in kills.py.
 
 /healthz is not polled here: while the new workers load, requests wait.
 """
@@ -16,11 +16,8 @@ from tests.faults.stage import DRAIN_SECONDS, Stage
 from tests.support.service import ROOT, wait_for
 
 pytestmark = pytest.mark.server
-SHORT, LONG = (
-    "numbered-60-30",
-    "numbered-4000-30",
-)  # two seconds, and more than a worker that leaves waits for
-HANDLED = 40  # requests after which a worker leaves
+SHORT, LONG = "numbered-60-30", "numbered-4000-30"  # two seconds, and more than the drain time
+HANDLED = 40  # requests after which a worker shuts down
 WALL_CLOCK = ("time.time", "datetime.now", "datetime.utcnow", "now")
 TIMED = (
     "chains",
@@ -31,11 +28,11 @@ TIMED = (
     "storage/database.py",
     "storage/threads.py",
 )
-MAY_READ_THE_CLOCK = {"chat/runs/stops.py": "the age of a file that nobody took"}
+MAY_READ_THE_CLOCK = {"chat/runs/stops.py": "the age of an unclaimed file"}
 
 
-def leave(stage: Stage, how: str) -> None:
-    """Tell the workers to leave, and wait until they have."""
+def shut_down(stage: Stage, how: str) -> None:
+    """Shut the workers down and wait for the new ones."""
     assert stage.service.process is not None
     before = set(stage.service.workers())
     if how == "31-sigterm":
@@ -52,17 +49,17 @@ def leave(stage: Stage, how: str) -> None:
     wait_for(
         lambda: not before & set(stage.service.workers()),
         DRAIN_SECONDS + 15,
-        "the old workers have left",
+        "the old workers have ended",
     )
     wait_for(lambda: len(stage.service.workers()) == stage.workers, what="the new ones are here")
 
 
 @pytest.mark.parametrize("how", ["33-sighup", "31-sigterm"])
-def test_a_worker_that_leaves_ends_its_streams_in_order(stage: Stage, how: str) -> None:
+def test_a_shutdown_ends_streams_in_order(stage: Stage, how: str) -> None:
     leaves_in_order(stage, how)
 
 
-def test_a_worker_that_has_handled_enough_leaves_in_order(tmp_path: Path) -> None:
+def test_a_worker_with_max_requests_ends_its_streams_in_order(tmp_path: Path) -> None:
     arguments = ("--max-requests", str(HANDLED))
     with Stage(
         tmp_path, pulse=False, arguments=arguments, FAULTS_DRAIN_SECONDS=str(DRAIN_SECONDS)
@@ -71,19 +68,17 @@ def test_a_worker_that_has_handled_enough_leaves_in_order(tmp_path: Path) -> Non
 
 
 def leaves_in_order(stage: Stage, how: str) -> None:
-    """Short answers are completed, long ones saved as interrupted; all readers get the end."""
-    with ThreadPoolExecutor(8) as people:
+    """Short answers complete, long ones are saved as interrupted; all readers get the end."""
+    with ThreadPoolExecutor(8) as pool:
         asked = [
             Reader(stage.service, how, llm_config=stage.config(name))
             for name in (SHORT, SHORT, LONG, LONG)
         ]
-        work: list[Future[Reader]] = [people.submit(reader.follow, 60) for reader in asked]
+        work: list[Future[Reader]] = [pool.submit(reader.follow, 60) for reader in asked]
         wait_for(lambda: all(letters(20)(reader) for reader in asked), what="all are being written")
         left = Reader(stage.service, how, llm_config=stage.config(LONG)).ask(letters(20))
-        with (
-            stage.unwatched()
-        ):  # the old workers take nothing more while the new ones are still loading
-            leave(stage, how)
+        with stage.unwatched():  # requests wait while the new workers load
+            shut_down(stage, how)
         for future in work:
             future.result(60)
     states = [check(stage, reader)["status"] for reader in (*asked, left)]
@@ -95,22 +90,20 @@ def leaves_in_order(stage: Stage, how: str) -> None:
         numbers = [int(number) for number in reader.text.split()]
         assert numbers == list(range(len(numbers)))
         assert len(request.sent) - len(numbers) <= 3, (
-            "what had come is saved, to the last pieces that were on their way"
+            "all received text is saved, except the last pieces in transit"
         )
     assert Reader(stage.service, "after", llm_config=stage.config("echo")).follow().end is not None
 
 
-def test_killed_before_anything_was_saved_the_reader_still_gets_an_end(stage: Stage) -> None:
+def test_a_reader_gets_an_end_if_the_kill_came_before_the_first_save(stage: Stage) -> None:
     """In its first 200 ms only the start of an answer is in the database."""
     with stage.unwatched():
         readers = [
             Reader(stage.service, "at once", llm_config=stage.config("hang-before-headers"))
             for _ in range(8)
         ]
-        with ThreadPoolExecutor(len(readers)) as people:
-            list(
-                people.map(lambda reader: reader.ask(lambda each: "context" in each.kinds), readers)
-            )
+        with ThreadPoolExecutor(len(readers)) as pool:
+            list(pool.map(lambda reader: reader.ask(lambda each: "context" in each.kinds), readers))
             stage.kill_all()
         stage.service.start()
         for reader in readers:
