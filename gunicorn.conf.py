@@ -136,6 +136,8 @@ def on_exit(server: Any) -> None:
         deadline = time.monotonic() + HELPERS_SECONDS
         while _is_child(server.helpers) and time.monotonic() < deadline:
             time.sleep(0.02)
+        if _is_child(server.helpers):  # it hangs; the kernel then ends what it has started
+            os.kill(server.helpers, signal.SIGKILL)
     remove_address(SETTINGS.home, WEB)
 
 

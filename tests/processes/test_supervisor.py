@@ -182,6 +182,17 @@ def test_a_hung_arbiter_is_ended_with_the_service(service: StandIn) -> None:
     assert not service.rest()
 
 
+@pytest.mark.parametrize("service", ["gunicorn"], indirect=True)
+def test_hung_helpers_are_ended_with_the_service(service: StandIn) -> None:
+    service.start("-w", "2")
+    wait_until(service.helpers)
+    (supervisor,) = service.pids(SUPERVISOR)
+    kill(supervisor, signal.SIGSTOP)
+    assert service.end() == 0
+    wait_until(lambda: not service.rest())
+    assert not helpers_run(service.home)
+
+
 @pytest.mark.parametrize("service", ["app"], indirect=True)
 def test_app_py_takes_the_exit_status_of_orphans(service: StandIn) -> None:
     """What the document worker started becomes a child of app.py when the worker is killed."""
