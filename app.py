@@ -4,6 +4,7 @@
 """
 
 import os
+import signal
 import sys
 from typing import Any
 
@@ -24,6 +25,7 @@ def __getattr__(name: str) -> Any:
 
 def main() -> None:
     """Run the service until a signal ends it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback for a Ctrl-C during the imports
     if sys.version_info < (3, 11):
         sys.path.insert(0, os.path.join(ROOT, "scripts"))
         from sentences import sentence

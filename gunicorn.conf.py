@@ -17,6 +17,10 @@ import gc
 import os
 import signal
 import sys
+
+if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not when it is read again
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback for a Ctrl-C during the imports
+
 import threading
 import time
 from pathlib import Path
@@ -29,13 +33,13 @@ if sys.version_info < (3, 11):
     sys.exit(sentence("old_python", have=f"{sys.version_info[0]}.{sys.version_info[1]}"))
 
 from gevent.monkey import get_original
+from gunicorn.app.wsgiapp import WSGIApplication
 
 from chatapp.home import WEB, remove_address, take_greeting, write_address
 from chatapp.logs import is_worth_a_line
 from chatapp.processes.environment import helper_environ, is_watched
 from chatapp.processes.listening import refuse_taken, shown
 from chatapp.processes.supervisor import lock_home
-from chatapp.processes.watched import print_error
 from chatapp.settings import (
     Settings,
     SettingsError,
@@ -84,8 +88,11 @@ waitpid = get_original("os", "waitpid")
 
 def on_starting(server: Any) -> None:
     """Refuse a taken address in one sentence; lock and prepare the home; start the helpers."""
-    # Until gunicorn sets its own handler: no traceback for a Ctrl-C.
-    signal.signal(signal.SIGINT, lambda *_: sys.exit(130))
+    # Until gunicorn sets its own handlers, which follow.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
+    for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGTTIN, signal.SIGTTOU):
+        signal.signal(number, server.signal)
     refuse_taken(server.cfg, SETTINGS.home)
     server.helpers = None
     if is_watched():
@@ -101,6 +108,7 @@ def on_starting(server: Any) -> None:
 def when_ready(server: Any) -> None:
     """Write the address file and print the greeting: the port listens now."""
     _write_address(server)
+    server.reload = functools.partial(_reload, server)
     if server.cfg.preload_app:
         server.murder_workers = functools.partial(_murder_workers, server)
     greeting = take_greeting(SETTINGS.home).rstrip("\n")
@@ -109,18 +117,15 @@ def when_ready(server: Any) -> None:
 
 
 def on_reload(server: Any) -> None:
-    """Prepare again, for a possibly newer version; restart ended helpers, reload running ones."""
+    """Start helpers that have ended, reload others."""
     _write_address(server)
     if is_watched():
         return
-    lost = SETTINGS.helpers and not _is_child(server.helpers)
-    lock = lock_home(SETTINGS.home) if lost else None
-    if not _prepare(lock):
-        print_error("cli.reload_failed")
-    if lock is not None:
-        _start_helpers(server, lock)
-    elif _is_child(server.helpers):
+    if _is_child(server.helpers):
         os.kill(server.helpers, signal.SIGHUP)
+    elif SETTINGS.helpers:
+        with contextlib.suppress(SystemExit):  # others look after this home; that was printed
+            _start_helpers(server, lock_home(SETTINGS.home))
 
 
 def on_exit(server: Any) -> None:
@@ -130,7 +135,26 @@ def on_exit(server: Any) -> None:
         deadline = time.monotonic() + HELPERS_SECONDS
         while _is_child(server.helpers) and time.monotonic() < deadline:
             time.sleep(0.02)
+        if _is_child(server.helpers):  # it hangs; the kernel then ends what it has started
+            os.kill(server.helpers, signal.SIGKILL)
     remove_address(SETTINGS.home, WEB)
+
+
+def _reload(server: Any) -> None:
+    """Reload as gunicorn does, unless that cannot work: it would then end the service."""
+    try:
+        changed = WSGIApplication().cfg
+        if changed.address != server.cfg.address:
+            refuse_taken(changed, SETTINGS.home)
+    except SystemExit as refusal:
+        if isinstance(refusal.code, str):
+            print(refusal.code, file=sys.stderr, flush=True)
+        print_error("cli.reload_failed")
+        return
+    if is_watched() or _prepare(None):
+        type(server).reload(server)
+    else:
+        print_error("cli.reload_failed")
 
 
 def _prepare(lock: IO[str] | None, *options: str) -> bool:
@@ -138,7 +162,7 @@ def _prepare(lock: IO[str] | None, *options: str) -> bool:
     pid = _spawn(lock, "prepare", *options)
     try:
         return bool(waitpid(pid, 0)[1] == 0)
-    except SystemExit:  # Ctrl-C
+    except SystemExit:  # a signal
         os.kill(pid, signal.SIGKILL)
         raise
 

@@ -19,6 +19,7 @@ from chatapp.settings import Settings
 CHROMA = "chroma"
 EMBEDDER = "embedder"
 WEB = "web"
+UNIX = "unix:"
 ALL_INTERFACES = ("0.0.0.0", "[::]")
 LOCK_SECONDS = 10  # for the last processes of a killed service to end
 RETRY_SECONDS = 0.25
@@ -112,7 +113,12 @@ def running(home: Path) -> str | None:
 
 
 def url_of(address: str) -> str:
-    """Return the URL at which a listening address is reached from this machine."""
+    """Return the URL at which a listening address is reached from this machine.
+
+    Of a Unix socket it is the URL that a client uses once it is told the socket's path.
+    """
+    if address.startswith(UNIX):
+        return "http://localhost"
     host, _, port = address.rpartition(":")
     return f"http://{'127.0.0.1' if host in ALL_INTERFACES else host}:{port}"
 

@@ -19,7 +19,7 @@ from chatapp.cli.forms import Command, as_json
 from chatapp.cli.service import url_here
 from chatapp.cli.terminal import End, error_text, out, print_json, say
 from chatapp.errors import ChatAppError, DiskFull
-from chatapp.home import model_folder, url_of, write_greeting
+from chatapp.home import UNIX, model_folder, url_of, write_greeting
 from chatapp.identity.accounts import Accounts
 from chatapp.identity.tokens import LINK_HOURS
 from chatapp.knowledge.bases import Knowledge
@@ -81,8 +81,9 @@ def prepare(address: str | None) -> None:
 
 def greeting(settings: Settings, address: str, secret: str | None, suppliers: int) -> str:
     """Return what the terminal shows when the service has started."""
-    url = url_of(address)
-    blocks = ["", say("greet.address", url=url), ""]
+    unix = address.startswith(UNIX)
+    url = (unix and settings.url) or url_of(address)
+    blocks = ["", say("greet.address", url=settings.url or address if unix else url), ""]
     if settings.auth == "off":
         blocks.append(say("greet.auth_off"))
     elif secret:
@@ -91,7 +92,7 @@ def greeting(settings: Settings, address: str, secret: str | None, suppliers: in
         blocks.append(say("greet.password"))
     if tunnel := _tunnel(address):
         blocks += [say("greet.ssh"), f"  {tunnel}"]
-    blocks += ["", say("greet.curl"), f"  {_curl(settings, url)}", ""]
+    blocks += ["", say("greet.curl"), f"  {_curl(settings, address)}", ""]
     blocks.append(say("greet.data", home=settings.home))
     if not suppliers and not settings.openai_api_key:
         blocks.append(say("greet.no_model"))
@@ -113,7 +114,7 @@ def sign_in(url: str, secret: str) -> str:
     return f"{say('greet.sign_in', hours=LINK_HOURS)}\n  {url}/sign-in#{secret}"
 
 
-def _curl(settings: Settings, url: str) -> str:
+def _curl(settings: Settings, address: str) -> str:
     token = settings.home / "token"
     if token.is_relative_to(Path.cwd()):
         token = token.relative_to(Path.cwd())
@@ -122,9 +123,11 @@ def _curl(settings: Settings, url: str) -> str:
         if settings.auth == "off"
         else f'-H "Authorization: Bearer $(cat {shlex.quote(str(token))})" '
     )
+    path = address.removeprefix(UNIX)
+    through = f"--unix-socket {shlex.quote(path)} " if path != address else ""
     question = say("greet.question")
     return (
-        f"curl -N {url}/chat/stream {who}-H 'Content-Type: application/json'"
+        f"curl -N {through}{url_of(address)}/chat/stream {who}-H 'Content-Type: application/json'"
         f' -d \'{{"question": "{question}"}}\''
     )
 

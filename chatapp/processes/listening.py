@@ -5,13 +5,14 @@ address: `python app.py` needs it before anything starts, and must not import gu
 """
 
 import errno
+import os
 import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from chatapp.home import running, url_of
+from chatapp.home import UNIX, running, url_of
 from chatapp.i18n import say
 from chatapp.processes.environment import inherits_sockets
 from chatapp.settings import Settings, terminal_language
@@ -38,6 +39,7 @@ def refuse_taken(cfg: Any, home: Path) -> None:
     addresses: Sequence[Any] = cfg.address
     for address in addresses:
         if not isinstance(address, tuple):
+            _refuse_socket(Path(os.fsdecode(address)))
             continue
         family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         with socket.socket(family, socket.SOCK_STREAM) as probe:
@@ -56,8 +58,23 @@ def refuse_taken(cfg: Any, home: Path) -> None:
 def shown(address: Any) -> str:
     """Return an address of gunicorn's as "host:port" or "unix:path"."""
     if not isinstance(address, tuple):
-        return f"unix:{address}"
+        return f"{UNIX}{os.fsdecode(address)}"
     return f"[{address[0]}]:{address[1]}" if ":" in address[0] else f"{address[0]}:{address[1]}"
+
+
+def _refuse_socket(path: Path) -> None:
+    """Exit with a sentence if a Unix socket is in use, which gunicorn would replace, or cannot be.
+
+    A killed service leaves a socket on which nothing listens.
+    """
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        sys.exit(say(terminal_language(), "cli.socket_unwritable", {"folder": str(path.parent)}))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(str(path))
+        except OSError:
+            return
+    sys.exit(say(terminal_language(), "cli.socket_taken", {"path": str(path)}))
 
 
 def _refuse(key: str, address: tuple[str, int]) -> None:

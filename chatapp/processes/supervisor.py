@@ -10,11 +10,11 @@
 
     python -m chatapp helpers          supervisor of the helpers alone ── Chroma, …
 
-The supervisor holds the lock on the home folder, runs `python -m chatapp prepare` to its end before
+The supervisor holds the lock on the data folder, runs `python -m chatapp prepare` to its end before
 anything listens, then starts the processes and restarts those that end or hang (watched.py).
-SIGHUP reloads gunicorn and follows changed settings; SIGTERM, SIGINT and SIGQUIT end everything.
-All of these have handlers, since children would inherit ignored signals. No process outlives the
-supervisor, even after SIGKILL: the kernel then ends its children.
+SIGHUP reloads gunicorn and follows changed settings, after a start that is under way; SIGTERM,
+SIGINT and SIGQUIT end everything. All of these have handlers, since children would inherit ignored
+signals. No process outlives the supervisor, even after SIGKILL: the kernel then ends its children.
 """
 
 import contextlib
@@ -44,14 +44,14 @@ def run_service(options: list[str]) -> int:
     """Run everything until a signal or gunicorn ends it; return the exit status."""
     if INFORMATION_OPTIONS & set(options):
         os.execv(sys.executable, [sys.executable, "-m", "gunicorn", *options, "wsgi:app"])
-    for number in END_SIGNALS:
-        signal.signal(number, lambda number, _: sys.exit(128 + number))
+    signals = _begin_signals()
     settings = _settings()
     address = _listening_address(options)
     lock = lock_home(settings.home) if settings.helpers else None
     remove_address(settings.home, WEB)  # a killed service left it
     prepare(lock, "--greet", address)
-    return Supervisor(settings, WebServer(settings.home, tuple(options)), prepares=True).run()
+    web = WebServer(settings.home, tuple(options))
+    return Supervisor(settings, web, signals, prepares=True).run()
 
 
 def run_helpers(parent: int | None, lock: int | None) -> int:
@@ -61,14 +61,13 @@ def run_helpers(parent: int | None, lock: int | None) -> int:
     """
     if parent is not None:
         die_with_parent(signal.SIGTERM)
-    for number in END_SIGNALS:
-        signal.signal(number, lambda number, _: sys.exit(128 + number))
+    signals = _begin_signals()
     settings = _settings()
     held: IO[str] = lock_home(settings.home) if lock is None else open(lock, "a+")  # noqa: SIM115
     os.set_inheritable(held.fileno(), False)
     if lock is None:
         prepare(held)
-    return Supervisor(settings, None, prepares=lock is None, parent=parent).run()
+    return Supervisor(settings, None, signals, prepares=lock is None, parent=parent).run()
 
 
 class Supervisor:
@@ -78,6 +77,7 @@ class Supervisor:
         self,
         settings: Settings,
         web: WebServer | None,
+        signals: deque[int],
         *,
         prepares: bool,
         parent: int | None = None,
@@ -88,12 +88,12 @@ class Supervisor:
         self._parent = parent
         self._helpers = Helpers()
         self._helpers.follow(settings)
-        self._signals: deque[int] = deque()
+        self._signals = signals
         self._ending = False
 
     def run(self) -> int:
         """Run until everything has ended."""
-        for number in (*END_SIGNALS, *FORWARDED_SIGNALS, signal.SIGHUP):
+        for number in END_SIGNALS:
             signal.signal(number, lambda number, _: self._signals.append(number))
         adopt_orphans()
         status = 0
@@ -176,10 +176,21 @@ def prepare(lock: IO[str] | None, *options: str) -> None:
         stdin=subprocess.DEVNULL,
         pass_fds=() if lock is None else (lock.fileno(),),
         process_group=0,
+        preexec_fn=lambda: die_with_parent(signal.SIGTERM),
         check=False,
     )
     if done.returncode != 0:
         sys.exit(1)
+
+
+def _begin_signals() -> deque[int]:
+    """Exit at signals that end; return where all others are kept for the main loop."""
+    signals: deque[int] = deque()
+    for number in END_SIGNALS:
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
+    for number in (*FORWARDED_SIGNALS, signal.SIGHUP):
+        signal.signal(number, lambda number, _: signals.append(number))
+    return signals
 
 
 def _settings() -> Settings:

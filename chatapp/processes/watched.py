@@ -29,6 +29,7 @@ class WatchedProcess:
     niceness = 0
     dies_by = signal.SIGKILL  # what the kernel sends when the parent ends
     grace_seconds: float = GRACE_SECONDS
+    ignored_at_first: tuple[int, ...] = ()  # signals, until it sets its own handlers
 
     def __init__(self, name: str, home: Path) -> None:
         self.name = name
@@ -113,12 +114,15 @@ class WatchedProcess:
         environ: Mapping[str, str] | None = None,
     ) -> subprocess.Popen[bytes]:
         parent, niceness, dies_by = os.getpid(), self.niceness, self.dies_by
+        ignored_at_first = self.ignored_at_first
 
         def begin() -> None:
             die_with_parent(dies_by)
             if os.getppid() != parent:  # the parent ended before this call
                 os.kill(os.getpid(), signal.SIGKILL)
             os.nice(niceness)
+            for number in ignored_at_first:
+                signal.signal(number, signal.SIG_IGN)
 
         self._process = subprocess.Popen(
             command,

@@ -24,6 +24,8 @@ class WebServer(WatchedProcess):
     """gunicorn's arbiter. The arbiter itself watches the workers."""
 
     dies_by = signal.SIGQUIT  # its workers save their answers, and it ends within seconds
+    # The defaults would end or stop it. The arbiter and its workers set handlers of their own.
+    ignored_at_first = (signal.SIGHUP, signal.SIGUSR1, signal.SIGTTIN, signal.SIGTTOU)
 
     def __init__(self, home: Path, options: tuple[str, ...]) -> None:
         super().__init__("gunicorn", home)

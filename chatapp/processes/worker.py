@@ -32,7 +32,7 @@ from chatapp.knowledge.ingest.sandbox import parse_limited
 from chatapp.knowledge.reindex import delete_all_stale_vectors, finish_reindex, queue_missing
 from chatapp.knowledge.search.lexical import index_for
 from chatapp.processes.heartbeat import Heartbeat
-from chatapp.settings import Settings
+from chatapp.settings import Settings, SettingsError
 from chatapp.storage.database import open_database
 
 log = logging.getLogger("chatapp.processes.worker")
@@ -151,7 +151,10 @@ def main() -> int:
     arguments = sys.argv[1:]
     descriptor = int(arguments[1]) if arguments[:1] == ["--heartbeat"] else None
     heartbeat = Heartbeat(descriptor)
-    settings = Settings.from_env()
+    try:
+        settings = Settings.from_env()
+    except SettingsError as fault:
+        sys.exit(str(fault))
     logs.set_up(settings.log_level)
     if os.nice(0) < NICENESS:
         os.nice(NICENESS - os.nice(0))

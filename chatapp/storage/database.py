@@ -39,6 +39,8 @@ from chatapp.settings import MB
 from chatapp.storage.threads import Outcome, outcome
 
 log = logging.getLogger("chatapp.storage")
+# SQLAlchemy names the logger of `_Pool` after this module, and reports each "Pool disposed".
+logging.getLogger(f"{__name__}._Pool").setLevel(logging.WARNING)
 
 BUSY_SECONDS = 5
 CONNECT_SECONDS = 10  # without it, connecting to a host that drops packets takes two minutes

@@ -14,6 +14,7 @@ import pytest
 
 from chatapp.cli.commands import PLACES, commands
 from chatapp.cli.service import address_here
+from chatapp.cli.start import greeting
 from chatapp.home import WEB, write_address
 from chatapp.settings import Settings
 from tests.support.modelserver import ModelServer
@@ -231,3 +232,12 @@ print(*sys.modules)
         f"chatapp.cli.{name}"
         for name in ("ask", "sync", "knowledge", "suppliers", "users", "doctor")
     }
+
+
+def test_the_greeting_of_a_unix_socket_names_its_path(tmp_path: Path) -> None:
+    shown = greeting(Settings(home=tmp_path), "unix:/run/chat.sock", "secret", 1)
+    assert "unix:/run/chat.sock\n" in shown
+    assert "curl -N --unix-socket /run/chat.sock http://localhost/chat/stream " in shown
+    behind_a_proxy = Settings(home=tmp_path, url="https://chat.example")
+    shown = greeting(behind_a_proxy, "unix:/run/chat.sock", "secret", 1)
+    assert "https://chat.example/sign-in#secret" in shown

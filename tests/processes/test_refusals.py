@@ -21,6 +21,33 @@ def test_a_taken_port_is_one_sentence(service: StandIn) -> None:
     assert not service.home.exists()
 
 
+def test_a_unix_socket_in_use_is_not_taken_over(service: StandIn) -> None:
+    path = service.folder / "s"
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind(str(path))
+        other.listen()
+        assert service.begin("-b", f"unix:{path}").wait(90) == 1
+    assert service.output() == f"Another program listens on {path}. Choose another path.\n"
+    assert path.exists() and not service.home.exists()
+
+
+def test_a_unix_socket_that_a_killed_service_left_is_replaced(service: StandIn) -> None:
+    path = service.folder / "s"
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(str(path))
+    service.begin("-b", f"unix:{path}")
+    wait_until(lambda: f"Good morning at unix:{path}" in service.output())
+    assert service.end() == 0
+    assert not path.exists()
+
+
+def test_a_unix_socket_in_no_folder_is_one_sentence(service: StandIn) -> None:
+    folder = service.folder / "none"
+    assert service.begin("-b", f"unix:{folder}/s").wait(90) == 1
+    said = f"No socket can be created in {folder}: it is missing or not writable.\n"
+    assert service.output() == said
+
+
 def test_a_failed_preparation_is_one_sentence(service: StandIn) -> None:
     service.home.mkdir()
     (service.home / "fail").touch()

@@ -4,6 +4,7 @@ import fcntl
 import os
 import pty
 import signal
+import socket
 import subprocess
 import sys
 import termios
@@ -181,6 +182,17 @@ def test_a_hung_arbiter_is_ended_with_the_service(service: StandIn) -> None:
     assert not service.rest()
 
 
+@pytest.mark.parametrize("service", ["gunicorn"], indirect=True)
+def test_hung_helpers_are_ended_with_the_service(service: StandIn) -> None:
+    service.start("-w", "2")
+    wait_until(service.helpers)
+    (supervisor,) = service.pids(SUPERVISOR)
+    kill(supervisor, signal.SIGSTOP)
+    assert service.end() == 0
+    wait_until(lambda: not service.rest())
+    assert not helpers_run(service.home)
+
+
 @pytest.mark.parametrize("service", ["app"], indirect=True)
 def test_app_py_takes_the_exit_status_of_orphans(service: StandIn) -> None:
     """What the document worker started becomes a child of app.py when the worker is killed."""
@@ -248,17 +260,90 @@ def test_ctrl_c_ends_quietly(service: StandIn) -> None:
         os.close(terminal)
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGQUIT], ids=str)
 @pytest.mark.parametrize("options", [(), ("--preload",)], ids=str)
-def test_ctrl_c_while_it_starts_ends_quietly_too(
+def test_a_signal_while_it_starts_ends_it_quietly_too(
+    service: StandIn, options: tuple[str, ...], number: signal.Signals
+) -> None:
+    service.home.mkdir()
+    (service.home / "slow").touch()
+    service.begin(*options)
+    wait_until((service.home / "prepared").exists)
+    assert service.end(number) == 128 + number
+    wait_until(lambda: not service.rest())
+    assert service.output() == ""
+
+
+@pytest.mark.parametrize("options", [(), ("--preload",)], ids=str)
+def test_a_reload_while_it_starts_waits_for_its_end(
     service: StandIn, options: tuple[str, ...]
 ) -> None:
     service.home.mkdir()
     (service.home / "slow").touch()
     service.begin(*options)
     wait_until((service.home / "prepared").exists)
-    assert service.end(signal.SIGINT) == 130
-    wait_until(lambda: not service.rest())
-    assert service.output() == ""
+    service.send(signal.SIGHUP)
+    (service.home / "slow").unlink()
+    wait_until(lambda: service.prepared()[1:] == ["prepare"])
+    wait_until(service.answers)
+    assert service.end() == 0
+    assert not service.rest()
+
+
+@pytest.mark.parametrize("options", [(), ("--preload",)], ids=str)
+def test_a_reload_that_cannot_work_changes_nothing(
+    service: StandIn, options: tuple[str, ...]
+) -> None:
+    env = service.folder / ".env"
+    env.write_text(f"CHATAPP_BIND=127.0.0.1:{service.port}\n")
+    service.start(*options, CHATAPP_BIND=None)
+    wait_until(lambda: service.helpers() and service.web_workers())
+    helpers, web = service.helpers(), service.web_workers()
+    with socket.create_server(("127.0.0.1", free_port())) as other:
+        taken = other.getsockname()[1]
+        faults = {
+            "CHATAPP_BIND=nowhere": "CHATAPP_BIND must be host:port",
+            f"CHATAPP_BIND=127.0.0.1:{taken}": f"Port {taken} on 127.0.0.1 is in use",
+        }
+        for refused, (line, said) in enumerate(faults.items(), 1):
+            env.write_text(line)
+            service.send(signal.SIGHUP)
+            wait_until(lambda: service.output().count("The reload failed;") == refused)  # noqa: B023
+            assert said in service.output()
+    env.write_text(f"CHATAPP_BIND=127.0.0.1:{service.port}\n")
+    (service.home / "fail").touch()
+    service.send(signal.SIGHUP)
+    wait_until(lambda: service.output().count("The reload failed;") == 3)
+    assert "It cannot be prepared." in service.output()
+    assert service.answers()
+    assert service.web_workers() == web and service.helpers() == helpers
+    (service.home / "fail").unlink()
+    service.send(signal.SIGHUP)
+    wait_until(lambda: service.answers() and not web & service.web_workers())
+    assert "Traceback" not in service.output()
+    assert service.end() == 0
+    assert not service.rest()
+
+
+@pytest.mark.parametrize("service", ["gunicorn"], indirect=True)
+def test_a_reload_leaves_helpers_alone_that_others_look_after(service: StandIn) -> None:
+    web = service.start().process
+    wait_until(service.helpers)
+    for supervisor in service.pids(SUPERVISOR):
+        kill(supervisor)
+    wait_until(lambda: not service.pids(MODULES["chroma"]))
+    others = service.begin(shape="helpers")
+    wait_until(service.helpers)
+    service.process = web
+    before = service.web_workers()
+    service.send(signal.SIGHUP)
+    wait_until(lambda: service.answers() and not before & service.web_workers())
+    assert f"Another instance (process {others.pid})" in service.output()
+    assert service.end() == 0
+    assert service.helpers()
+    service.process = others
+    assert service.end() == 0
+    assert not service.rest()
 
 
 def test_everything_killed_and_started_at_once_has_one_chroma(service: StandIn) -> None:

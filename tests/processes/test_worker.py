@@ -120,6 +120,19 @@ def limited(settings: Settings, path: Path, name: str = "file") -> Any:
     return parse_limited(path, name, settings, lambda: None)
 
 
+def test_settings_that_have_become_invalid_are_named_without_a_traceback(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "chatapp.processes.worker"],
+        cwd=ROOT,
+        env={**os.environ, "CHATAPP_HOME": str(tmp_path), "CHATAPP_AUTH": "maybe", "LC_ALL": "C"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (1, "CHATAPP_AUTH must be accounts or off.\n")
+
+
 def test_a_parser_that_takes_too_much_memory_or_time_is_stopped(tmp_path: Path) -> None:
     original = tmp_path / "original"
     original.write_bytes(documents.nested_pdf())

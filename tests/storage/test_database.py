@@ -124,6 +124,31 @@ def test_many_who_ask_first_all_get_an_answer(tmp_path: Path) -> None:
     assert done.returncode == 0, (done.stdout, done.stderr)
 
 
+QUIET = """
+import sys
+from chatapp import logs
+from chatapp.storage.database import open_database
+
+logs.set_up(sys.argv[2])
+database = open_database(f"sqlite:///{sys.argv[1]}/some.db")
+database.read(lambda t: None)
+database.close()
+"""
+
+
+def test_the_pool_is_not_logged(tmp_path: Path) -> None:
+    for level in ("info", "debug"):
+        done = subprocess.run(
+            [sys.executable, "-c", QUIET, str(tmp_path), level],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+        assert done.stderr == "", "SQLAlchemy names a pool's logger after the module of its class"
+
+
 LARGE = """
 from gevent import monkey
 monkey.patch_all()

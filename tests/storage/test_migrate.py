@@ -26,6 +26,7 @@ RELEASED = {
     "0002_vectors.py": "2576baf6b4a85fa7910c55058250b9e460d61f6e89991249b6798262057cc6bf",
     "0003_defaults.py": "d8fa552b667271d27164b6ae251b388b5a6bfeb2d11567a75253ee584929844e",
     "0004_columns.py": "820d7e61c715e4195ba426eec23ee1205ef884bd63f247239082cad2b49a7b7c",
+    "0005_embedded.py": "2a2fb3e065c82c09340908fc288d21d5c12fa809e5f3b9432b0190c6012abd7e",
 }
 
 
@@ -70,7 +71,7 @@ def test_four_at_once_do_not_collide(tmp_path: Path) -> None:
 
 def test_people_of_an_older_database_ask_as_they_always_did(tmp_path: Path) -> None:
     before = tmp_path / "before"
-    shutil.copytree(FOLDER, before, ignore=shutil.ignore_patterns("0003*", "0004*"))
+    shutil.copytree(FOLDER, before, ignore=shutil.ignore_patterns("0003*", "0004*", "0005*"))
     settings = Settings(home=tmp_path / "home")
     migrate(settings, before)
     with closing(sqlite3.connect(settings.home / "chatapp.db")) as older, older:
@@ -84,7 +85,7 @@ def test_people_of_an_older_database_ask_as_they_always_did(tmp_path: Path) -> N
 
 def test_a_home_made_before_sessions_kept_their_options_gains_the_column(tmp_path: Path) -> None:
     before = tmp_path / "before"
-    shutil.copytree(FOLDER, before, ignore=shutil.ignore_patterns("0004*"))
+    shutil.copytree(FOLDER, before, ignore=shutil.ignore_patterns("0004*", "0005*"))
     settings = Settings(home=tmp_path / "home")
     migrate(settings, before)
     with closing(sqlite3.connect(settings.home / "chatapp.db")) as older, older:
@@ -104,6 +105,20 @@ def test_a_home_made_before_sessions_kept_their_options_gains_the_column(tmp_pat
     assert "language" not in columns
     [session] = Sessions(database).page("u", None, 10)[0]
     assert (session["title"], session["filter_by_file_md5"]) == ("kept", [])
+    database.close()
+
+
+def test_a_home_made_before_files_named_their_embedder_gains_the_column(tmp_path: Path) -> None:
+    before = tmp_path / "before"
+    shutil.copytree(FOLDER, before, ignore=shutil.ignore_patterns("0003*", "0004*", "0005*"))
+    settings = Settings(home=tmp_path / "home")
+    migrate(settings, before)
+    with closing(sqlite3.connect(settings.home / "chatapp.db")) as older, older:
+        older.execute("ALTER TABLE files DROP COLUMN embedded")
+    migrate(settings)
+    database = open_database(settings.sql_url)
+    columns = {column["name"] for column in inspect(database.engine).get_columns("files")}
+    assert "embedded" in columns
     database.close()
 
 

@@ -36,8 +36,8 @@ def main():
         os.execv(sys.executable, supervisor)
     with open(home / "prepared", "a") as file:
         file.write(" ".join(sys.argv[1:]) + "\\n")
-    if (home / "slow").exists():
-        time.sleep(1000)
+    while (home / "slow").exists():
+        time.sleep(0.05)
     if (home / "fail").exists():
         sys.exit("It cannot be prepared.")
     if "--greet" in sys.argv:
@@ -113,14 +113,14 @@ class StandIn:
         self.log = folder / "log"
         self.process: subprocess.Popen[bytes] | None = None
 
-    def start(self, *options: str, **environ: str) -> "StandIn":
+    def start(self, *options: str, **environ: str | None) -> "StandIn":
         """Start it and wait until the app answers."""
         self.begin(*options, **environ)
         wait_until(self.answers)
         return self
 
     def begin(
-        self, *options: str, shape: str | None = None, **environ: str
+        self, *options: str, shape: str | None = None, **environ: str | None
     ) -> subprocess.Popen[bytes]:
         """Start it in a session of its own, as a terminal does."""
         with open(self.log, "ab") as log:
@@ -140,15 +140,16 @@ class StandIn:
         """Return the command line that starts it."""
         return [sys.executable, *COMMANDS[shape or self.shape], *options]
 
-    def environ(self, **more: str) -> dict[str, str]:
-        """Return the service's environment, without the settings of the tests' own process."""
+    def environ(self, **more: str | None) -> dict[str, str]:
+        """Return the service's environment (None: unset), without that of the tests."""
         clean = {
             name: value
             for name, value in os.environ.items()
             if not name.startswith(("CHATAPP_", "LC_", "LANG"))
         }
         own = {"CHATAPP_HOME": str(self.home), "CHATAPP_BIND": f"127.0.0.1:{self.port}"}
-        return {**clean, **own, **more}
+        told = {**clean, **own, **more}
+        return {name: value for name, value in told.items() if value is not None}
 
     def end(self, number: int = signal.SIGTERM) -> int:
         """Send the first process a signal and wait for it."""
