@@ -40,6 +40,7 @@ from chatapp.logs import is_worth_a_line
 from chatapp.processes.environment import helper_environ, is_watched
 from chatapp.processes.listening import refuse_taken, shown
 from chatapp.processes.supervisor import lock_home
+from chatapp.processes.watched import print_error
 from chatapp.settings import (
     Settings,
     SettingsError,
