@@ -100,7 +100,7 @@ def on_starting(server: Any) -> None:
         return
     lock = lock_home(SETTINGS.home) if SETTINGS.helpers else None
     remove_address(SETTINGS.home, WEB)  # a killed service left it
-    if not _prepare(lock, "--greet", shown(server.cfg.address[0])):
+    if not _prepare(server, lock, "--greet", shown(server.cfg.address[0])):
         sys.exit(1)
     if lock is not None:
         _start_helpers(server, lock)
@@ -152,15 +152,15 @@ def _reload(server: Any) -> None:
             print(refusal.code, file=sys.stderr, flush=True)
         print_error("cli.reload_failed")
         return
-    if is_watched() or _prepare(None):
+    if is_watched() or _prepare(server, None):
         type(server).reload(server)
     else:
         print_error("cli.reload_failed")
 
 
-def _prepare(lock: IO[str] | None, *options: str) -> bool:
+def _prepare(server: Any, lock: IO[str] | None, *options: str) -> bool:
     """Run `python -m chatapp prepare` to its end; return whether it succeeded."""
-    pid = _spawn(lock, "prepare", *options)
+    pid = _spawn(server, lock, "prepare", *options)
     try:
         return bool(waitpid(pid, 0)[1] == 0)
     except SystemExit:  # a signal
@@ -171,16 +171,22 @@ def _prepare(lock: IO[str] | None, *options: str) -> bool:
 def _start_helpers(server: Any, lock: IO[str]) -> None:
     """Start the helpers' supervisor and pass it the home's lock."""
     options = ("--parent", str(os.getpid()), "--lock", str(lock.fileno()))
-    server.helpers = _spawn(lock, "helpers", *options)
+    server.helpers = _spawn(server, lock, "helpers", *options)
     lock.close()
 
 
-def _spawn(lock: IO[str] | None, *words: str) -> int:
-    """Start a command of ours, in a process group of its own: Ctrl-C reaches the arbiter alone."""
+def _spawn(server: Any, lock: IO[str] | None, *words: str) -> int:
+    """Start a command of ours, in a process group of its own: Ctrl-C reaches the arbiter alone.
+
+    It closes gunicorn's sockets, which are inheritable: if the arbiter is killed, the port is free.
+    """
     if lock is not None:
         os.set_inheritable(lock.fileno(), True)
     command = [sys.executable, "-m", "chatapp", *words]
-    return os.posix_spawn(sys.executable, command, helper_environ(ROOT), setpgroup=0)
+    sockets = [(os.POSIX_SPAWN_CLOSE, listener.fileno()) for listener in server.LISTENERS]
+    return os.posix_spawn(
+        sys.executable, command, helper_environ(ROOT), file_actions=sockets, setpgroup=0
+    )
 
 
 def _is_child(pid: int | None) -> bool:

@@ -1,4 +1,4 @@
-"""A random script of faults; a failure prints the seed."""
+"""A random script of faults with a fixed seed; FAULTS_SEED chooses another."""
 
 import os
 import random
@@ -102,7 +102,7 @@ class Script:
 
 def test_a_random_script_of_faults_breaks_no_invariant(stage: Stage) -> None:
     """Kill and restart everything at the end, so that lost answers need not time out."""
-    seed = int(os.environ.get("FAULTS_SEED") or random.randrange(1_000_000))
+    seed = int(os.environ.get("FAULTS_SEED") or 50023)
     script = Script(stage, seed)
     try:
         with stage.unwatched():

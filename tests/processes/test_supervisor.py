@@ -420,3 +420,23 @@ def test_a_killed_test_run_leaves_no_process(service: StandIn) -> None:
         assert service.helpers()
         run.kill()
     wait_until(lambda: not service.rest(), GONE_SECONDS)
+
+
+@pytest.mark.parametrize("service", ["gunicorn"], indirect=True)
+def test_an_arbiter_killed_during_a_reload_leaves_its_port_free(service: StandIn) -> None:
+    service.start()
+    prepared = len(service.prepared())
+    (service.home / "slow").touch()
+    service.send(signal.SIGHUP)
+    wait_until(lambda: len(service.prepared()) > prepared)
+    for pid in (service.arbiter(), *service.web_workers()):
+        kill(pid)
+    wait_until(lambda: can_bind(service.port), GONE_SECONDS)
+
+
+def can_bind(port: int) -> bool:
+    try:
+        with socket.create_server(("127.0.0.1", port)):
+            return True
+    except OSError:
+        return False

@@ -375,7 +375,7 @@ def test_errors_are_localized(service: Service) -> None:
     english = service.post("/chat", body, Accept_Language="en").json["error"]
     chinese = service.post("/chat", body, Accept_Language="zh-CN,zh;q=0.9").json["error"]
     assert english["code"] == chinese["code"] == "model_gone"
-    assert "choose" in english["message"] and "选择" in chinese["message"]
+    assert "Choose" in english["message"] and "选择" in chinese["message"]
 
 
 def test_log_lines_contain_the_ids_of_a_turn_and_never_its_text(service: Service) -> None:
