@@ -5,6 +5,7 @@ import http.client
 import json
 import os
 import shutil
+import signal
 import subprocess
 import time
 import zlib
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from chatapp.child import die_with_parent
 from tests.faults.invariants import check
 from tests.faults.reader import Reader
 from tests.faults.stage import Stage
@@ -63,7 +65,8 @@ def proxy(request: pytest.FixtureRequest, stage: Stage, tmp_path: Path) -> Itera
         )
     )
     process = subprocess.Popen(
-        [NGINX, "-c", str(conf), "-p", str(tmp_path), "-e", str(tmp_path / "error.log")]
+        [NGINX, "-c", str(conf), "-p", str(tmp_path), "-e", str(tmp_path / "error.log")],
+        preexec_fn=lambda: die_with_parent(signal.SIGTERM),
     )
     try:
         wait_for(lambda: answers(port), what="nginx answers")

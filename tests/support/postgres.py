@@ -3,6 +3,7 @@
 import getpass
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -11,6 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from chatapp.child import die_with_parent
+from tests.support.service import wait_for
 
 BINARIES = next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)), None)
 NEEDS_POSTGRES = pytest.mark.skipif(BINARIES is None, reason="no PostgreSQL on this machine")
@@ -45,18 +49,22 @@ def postgres_server() -> Iterator[str]:
         "--locale=C",
         "--no-sync",
     )
-    options = f"-c listen_addresses='' -c unix_socket_directories='{folder}' -c fsync=off"
-    run(
-        f"{BINARIES}/pg_ctl",
-        "-D",
-        f"{folder}/data",
-        "-o",
-        options,
-        "-l",
-        f"{folder}/log",
-        "-w",
-        "start",
+    options = ("listen_addresses=", f"unix_socket_directories={folder}", "fsync=off")
+    server = subprocess.Popen(
+        [f"{BINARIES}/postgres", "-D", f"{folder}/data", *(f"-c{option}" for option in options)],
+        cwd=folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        preexec_fn=lambda: die_with_parent(signal.SIGQUIT),  # an immediate shutdown
+        **user,
     )
+    wait_for(lambda: _accepts(folder), what="PostgreSQL accepts connections")
     yield f"postgresql+psycopg://{name}@/postgres?host={folder}"
-    run(f"{BINARIES}/pg_ctl", "-D", f"{folder}/data", "-m", "immediate", "stop")
+    server.send_signal(signal.SIGQUIT)
+    server.wait(30)
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _accepts(folder: Path) -> bool:
+    command = [f"{BINARIES}/pg_isready", "-q", "-h", str(folder)]
+    return subprocess.run(command, check=False).returncode == 0
