@@ -2,4 +2,5 @@
 
 from chatapp.chains import tracing
 
+# Before any module here imports LangChain, which reads the variables once.
 tracing.disable()

@@ -1,6 +1,6 @@
 """Suppliers' refusals as our errors: one table from statuses and error bodies.
 
-An error's sentence is `error.<code>` in static/i18n; web/refusals.py and core/sse.py send it.
+An error's sentence is `error.<code>` in static/i18n; web/errors.py and core/sse.py send it.
 
 Suppliers' texts are read here to choose a code, are logged at debug without keys, and go no
 further.

@@ -84,8 +84,9 @@ def host_of(target: SplitResult) -> str:
 
 
 def new_connection(route: Route, target: SplitResult) -> HTTPConnection:
-    """Return a connection, not yet open, to the target or to the route's proxy; Unreachable for
-    invalid names and CA files.
+    """Return a connection, not yet open, to the target or to the route's proxy.
+
+    Raises Unreachable for invalid names and CA files.
     """
     try:
         return _new_connection(route, target)
