@@ -148,8 +148,7 @@ def knowledge(chat: Chat, look: Look) -> None:
 def upload(chat: Chat, look: Look) -> None:
     """Uploads: two ready, one processing, one failed, the others waiting."""
     _choose_base(chat, look)
-    sent: list[Route] = []
-    chat.page.route(re.compile(r"/files$"), lambda route: _accept_four(route, sent, look))
+    chat.page.route(re.compile(r"/files$"), lambda route: _accept_four(route, look))
     chat.page.route(
         re.compile(r"/files\?limit"),
         lambda route: route.fulfill(json={"items": [_stored(n, look) for n in range(4)]}),
@@ -186,11 +185,12 @@ def _stored(number: int, look: Look) -> dict[str, object]:
     }
 
 
-def _accept_four(route: Route, sent: list[Route], look: Look) -> None:
-    """Accept four files and leave the others waiting."""
-    sent.append(route)
-    if len(sent) <= 4:
-        route.fulfill(status=202, json={"items": [_stored(len(sent) - 1, look)]})
+def _accept_four(route: Route, look: Look) -> None:
+    """Accept the first four files and leave the others waiting; uploads arrive in any order."""
+    body = route.request.post_data_buffer or b""
+    number = next(n for n, name in enumerate(UPLOADS[look.language]) if name.encode() in body)
+    if number < 4:
+        route.fulfill(status=202, json={"items": [_stored(number, look)]})
 
 
 STATES: dict[str, Callable[[Chat, Look], None]] = {
