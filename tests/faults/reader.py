@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from chatapp.core.sse import Decoder
-from tests.support.service import TOKEN, Service, wait_for
+from tests.support.service import PATIENCE_SECONDS, TOKEN, Service, wait_for
 
 Until = Callable[["Reader"], bool]
 AGAIN_SECONDS = 0.2
@@ -69,7 +69,7 @@ class Reader:
             {"Last-Event-ID": place} if place else {},
         )
 
-    def follow(self, seconds: float = 40, until: Until = never) -> "Reader":
+    def follow(self, seconds: float = PATIENCE_SECONDS, until: Until = never) -> "Reader":
         """Ask or reconnect until the answer has ended or a condition holds."""
         deadline = time.monotonic() + seconds
         while self.end is None and not until(self):
@@ -88,7 +88,7 @@ class Reader:
         other.question, other.body, other.context = self.question, self.body, self.context
         return other
 
-    def stored(self, seconds: float = 10) -> dict[str, Any]:
+    def stored(self, seconds: float = PATIENCE_SECONDS) -> dict[str, Any]:
         """Return the answer's row, once it has a final status."""
 
         def final() -> dict[str, Any] | None:

@@ -49,10 +49,11 @@ class Shelf:
 
 @dataclass
 class Stopped:
-    """One stop: stage, whether the lock was held, and how long it took."""
+    """One stop: stage, whether the lock was held, when it was sent, and how long it took."""
 
     stage: str
     locked: bool
+    sent: float
     seconds: float
 
 
@@ -176,7 +177,7 @@ def stop(stage: Stage, reader: Reader, at: str, locked: bool, token: str) -> Sto
         done = reader.ended
     else:
         done = sent
-    return Stopped(at, locked, done - sent)
+    return Stopped(at, locked, sent, done - sent)
 
 
 def one_round(
@@ -207,17 +208,19 @@ def one_round(
     embedder.mood = ""
     embedder.gate.set()
     embedder.gate.clear()
-    for reader, at in zip(readers, places, strict=True):
+    for reader, stopped in zip(readers, stops, strict=True):
+        at, name = stopped.stage, f"{stopped.stage}{' under the lock' if locked else ''}"
         try:
             stored = check(stage, reader)
         except AssertionError as fault:
-            found.broken.append(f"{at}{' under the lock' if locked else ''}: {fault}")
+            found.broken.append(f"{name}: {fault}")
             continue
-        asked = len(stage.requests(reader.question))
-        if (stored["status"], asked) != ("stopped", int(at in ASKED)):
+        asked = [request.t_start for request in stage.requests(reader.question)]
+        if at in SHORT and len(asked) > int(at in ASKED) and asked[-1] < stopped.sent:
+            continue  # on a busy machine the stage had ended by itself before Stop was sent
+        if (stored["status"], len(asked)) != ("stopped", int(at in ASKED)):
             found.broken.append(
-                f"{at}{' under the lock' if locked else ''}: {stored['status']},"
-                f" the model was asked {asked} times"
+                f"{name}: {stored['status']}, the model was asked {len(asked)} times"
             )
     return stops
 

@@ -113,7 +113,7 @@ def test_a_random_script_of_faults_breaks_no_invariant(stage: Stage) -> None:
         for future in script.work:
             future.result(90)
         for reader in script.readers:
-            check(stage, reader.follow(60))
+            check(stage, reader.follow())
         assert stage.sql("SELECT count(*) FROM runs") == [(0,)]
     except BaseException as fault:
         raise AssertionError(f"seed {seed}: {', '.join(script.done)}: {fault}") from fault

@@ -13,7 +13,7 @@ import pytest
 from tests.faults.invariants import check
 from tests.faults.reader import Reader, letters
 from tests.faults.stage import DRAIN_SECONDS, Stage
-from tests.support.service import ROOT, wait_for
+from tests.support.service import PATIENCE_SECONDS, ROOT, wait_for
 
 pytestmark = pytest.mark.server
 SHORT, LONG = "numbered-60-30", "numbered-4000-30"  # two seconds, and more than the drain time
@@ -37,7 +37,7 @@ def shut_down(stage: Stage, how: str) -> None:
     before = set(stage.service.workers())
     if how == "31-sigterm":
         stage.service.process.send_signal(signal.SIGTERM)
-        assert stage.service.process.wait(DRAIN_SECONDS + 5) == 0
+        assert stage.service.process.wait(PATIENCE_SECONDS) == 0
         stage.service.process = None
         stage.service.start()
         return
@@ -48,8 +48,7 @@ def shut_down(stage: Stage, how: str) -> None:
             stage.service.get("/healthz")
     wait_for(
         lambda: not before & set(stage.service.workers()),
-        DRAIN_SECONDS + 15,
-        "the old workers have ended",
+        what="the old workers have ended",
     )
     wait_for(lambda: len(stage.service.workers()) == stage.workers, what="the new ones are here")
 
@@ -74,7 +73,7 @@ def leaves_in_order(stage: Stage, how: str) -> None:
             Reader(stage.service, how, llm_config=stage.config(name))
             for name in (SHORT, SHORT, LONG, LONG)
         ]
-        work: list[Future[Reader]] = [pool.submit(reader.follow, 60) for reader in asked]
+        work: list[Future[Reader]] = [pool.submit(reader.follow) for reader in asked]
         wait_for(lambda: all(letters(20)(reader) for reader in asked), what="all are being written")
         left = Reader(stage.service, how, llm_config=stage.config(LONG)).ask(letters(20))
         with stage.unwatched():  # requests wait while the new workers load
@@ -107,7 +106,7 @@ def test_a_reader_gets_an_end_if_the_kill_came_before_the_first_save(stage: Stag
             stage.kill_all()
         stage.service.start()
         for reader in readers:
-            assert check(stage, reader.follow(10))["status"] == "interrupted"
+            assert check(stage, reader.follow())["status"] == "interrupted"
 
 
 def test_waits_are_measured_by_a_clock_that_cannot_jump() -> None:
