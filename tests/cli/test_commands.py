@@ -165,7 +165,7 @@ def test_before_the_first_start_the_doctor_makes_nothing(run: Run, tmp_path: Pat
 
 def written(service: Service, language: str, *words: str) -> tuple[int, str, str]:
     process = start(environ(service, LC_ALL=language), *words)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=60)
     return process.returncode, out, err
 
 

@@ -32,7 +32,7 @@ class Reading:
         return self.events
 
     def to_its_end(self) -> list[Event]:
-        self.greenlet.get(timeout=5)
+        self.greenlet.get(timeout=60)
         return self.events
 
 

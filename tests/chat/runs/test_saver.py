@@ -84,7 +84,7 @@ def status(database: Database, ending: Ending) -> tuple[str, str]:
 
 def save(saver: Saver, *endings: Ending) -> list[ChatAppError | None]:
     waiting = [gevent.spawn(saver.save_ending, ending) for ending in endings]
-    return [each.get(timeout=10) for each in waiting]
+    return [each.get(timeout=60) for each in waiting]
 
 
 def test_a_hundred_simultaneous_endings_take_a_few_transactions(database: Counting) -> None:
@@ -121,7 +121,7 @@ def test_a_locked_database_is_retried(database: Counting) -> None:
     while not database.writes:
         gevent.sleep(0.01)
     database.held = False
-    assert waiting.get(timeout=5) is None
+    assert waiting.get(timeout=60) is None
     assert status(database, ending)[0] == "complete"
 
 
