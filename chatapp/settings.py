@@ -10,12 +10,13 @@ import re
 import resource
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import urlsplit
 
 from dotenv.parser import parse_stream
 
+from chatapp.core.pasted import pasted_address, pasted_key
 from chatapp.i18n import say
 
 MB = 1024 * 1024
@@ -105,10 +106,12 @@ def _origins(value: str) -> tuple[str, ...]:
     return origins
 
 
-def _url(value: str) -> str:
-    if urlsplit(value).scheme not in ("http", "https") or not urlsplit(value).hostname:
-        raise ValueError
-    return value.rstrip("/")
+_url = partial(pasted_address, is_api=False)
+_server_url = partial(pasted_address, default_scheme="http", is_api=False)
+
+
+def _chroma_url(value: str) -> str:
+    return re.sub(r"/api(/v\d+.*)?$", "", _server_url(value))
 
 
 def _database_url(value: str) -> str:
@@ -160,10 +163,10 @@ class Settings:
     log_level: str = _setting("CHATAPP_LOG_LEVEL", "auto", _log_level, "setting.level")
 
     # Models
-    openai_api_key: str = _setting("OPENAI_API_KEY", "", _text, "setting.text", True)
-    openai_base_url: str = _setting("OPENAI_BASE_URL", "", _url, "setting.url")
+    openai_api_key: str = _setting("OPENAI_API_KEY", "", pasted_key, "setting.text", True)
+    openai_base_url: str = _setting("OPENAI_BASE_URL", "", pasted_address, "setting.url")
     openai_models: tuple[str, ...] = _setting("OPENAI_MODELS", (), _names, "setting.text")
-    proxy: str = _setting("CHATAPP_PROXY", "", _url, "setting.url", True)
+    proxy: str = _setting("CHATAPP_PROXY", "", _server_url, "setting.url", True)
     ca_file: str = _setting("CHATAPP_CA_FILE", "", _file, "setting.file")
     connect_seconds: int = _setting("CHATAPP_CONNECT_SECONDS", 10, _non_negative, "setting.seconds")
     first_token_seconds: int = _setting(
@@ -175,10 +178,10 @@ class Settings:
     rewrite: bool = _setting("CHATAPP_REWRITE", True, _switch, "setting.switch")
 
     # Documents
-    chroma_url: str = _setting("CHROMA_URL", "", _url, "setting.url")
+    chroma_url: str = _setting("CHROMA_URL", "", _chroma_url, "setting.url")
     embedder: str = _setting("CHATAPP_EMBEDDER", BUILTIN, _text, "setting.text")
-    embedder_url: str = _setting("CHATAPP_EMBEDDER_URL", "", _url, "setting.url")
-    embedder_key: str = _setting("CHATAPP_EMBEDDER_KEY", "", _text, "setting.text", True)
+    embedder_url: str = _setting("CHATAPP_EMBEDDER_URL", "", pasted_address, "setting.url")
+    embedder_key: str = _setting("CHATAPP_EMBEDDER_KEY", "", pasted_key, "setting.text", True)
     query_prefix: str = _setting("CHATAPP_EMBEDDER_QUERY_PREFIX", "", str, "setting.text")
     passage_prefix: str = _setting("CHATAPP_EMBEDDER_PASSAGE_PREFIX", "", str, "setting.text")
     embedder_share: int = _setting("CHATAPP_EMBEDDER_SHARE", 50, _percent, "setting.percent")

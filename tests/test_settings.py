@@ -84,6 +84,27 @@ def test_values_get_their_types() -> None:
     assert settings.rewrite is False
 
 
+def test_addresses_and_keys_are_understood_as_they_are_pasted() -> None:
+    settings = Settings.from_env(
+        {
+            "OPENAI_API_KEY": '"Bearer sk-1"',
+            "OPENAI_BASE_URL": "api.example.com/v1/chat/completions",
+            "CHATAPP_EMBEDDER": "bge-m3",
+            "CHATAPP_EMBEDDER_URL": " http：//127.0.0.1:11434/v1/embeddings/",
+            "CHATAPP_EMBEDDER_KEY": "'sk-2'\n",
+            "CHATAPP_PROXY": "proxy.example.com:3128",
+            "CHROMA_URL": "chroma:8000/api/v2/",
+            "CHATAPP_URL": "chat.example.com/",
+        }
+    )
+    assert (settings.openai_api_key, settings.embedder_key) == ("sk-1", "sk-2")
+    assert settings.openai_base_url == "https://api.example.com/v1"
+    assert settings.embedder_url == "http://127.0.0.1:11434/v1"
+    assert settings.proxy == "http://proxy.example.com:3128"
+    assert settings.chroma_url == "http://chroma:8000"
+    assert settings.url == "https://chat.example.com"
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_setting_has_a_sentence_about_its_values(language: str) -> None:
     sentences = {f"cli.{setting.metadata['expects']}" for setting in fields(Settings)}

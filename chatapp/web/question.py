@@ -3,10 +3,11 @@
 from dataclasses import replace
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from chatapp.chat.suppliers import ModelRequest
 from chatapp.chat.turns import Question
+from chatapp.core.pasted import pasted_key
 from chatapp.identity.defaults import Defaults
 from chatapp.web.fields import Id, Ids, Input, Md5s
 
@@ -64,6 +65,11 @@ class LLMConfig(Input):
             "supplier or model"
         ),
     )
+
+    @field_validator("api_key")
+    @classmethod
+    def _is_a_key(cls, value: str | None) -> str | None:
+        return value if value is None else pasted_key(value)
 
     @model_validator(mode="after")
     def _key_needs_a_supplier(self) -> "LLMConfig":

@@ -4,11 +4,11 @@ import json
 import re
 from math import isfinite
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from chatapp.chains.models import preset as find_preset
+from chatapp.core.pasted import pasted_address, pasted_key
 from chatapp.errors import InvalidRequest
 from chatapp.web.fields import Input
 
@@ -19,16 +19,6 @@ OPTION_DEPTH = 16
 MOST_INTEGER = 2**63  # what JSON encoders take
 SUPPLIER_FIELDS = {"api_key", "base_url", "model", "model_provider"}
 Seconds = Annotated[float, Field(ge=0.1, le=86_400, allow_inf_nan=False)]
-
-
-def _is_address(value: str) -> bool:
-    try:
-        parts = urlsplit(value.strip())
-        if any(character.isspace() for character in parts.netloc):
-            return False
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False
 
 
 def _is_shallow(value: Any, depth: int = OPTION_DEPTH) -> bool:
@@ -104,9 +94,10 @@ class SupplierOptions(Input):
     @field_validator("proxy")
     @classmethod
     def _is_a_proxy(cls, value: str | None) -> str | None:
-        if value and not _is_address(value):
-            raise ValueError("proxy")
-        return value or None
+        try:
+            return pasted_address(value, "http", is_api=False) if value else None
+        except ValueError as error:
+            raise ValueError("proxy") from error
 
     @field_validator("body", "provider_options")
     @classmethod
@@ -153,9 +144,18 @@ class SupplierBody(Input):
     @field_validator("base_url")
     @classmethod
     def _is_a_url(cls, value: str | None) -> str | None:
-        if value and (not _is_address(value) or "@" in value):
+        try:
+            address = pasted_address(value) if value else None
+        except ValueError as error:
+            raise ValueError("url") from error
+        if address and "@" in address:
             raise ValueError("url")
-        return value.strip() if value else None
+        return address
+
+    @field_validator("api_key")
+    @classmethod
+    def _is_a_key(cls, value: str | None) -> str | None:
+        return value if value is None else pasted_key(value)
 
     @field_validator("preset")
     @classmethod
