@@ -13,12 +13,21 @@
 
 An error has a code for programs, a catalogue key with parameters for people, and an HTTP status.
 Its text is made in two places only: the JSON handler and the `error` event. Text of foreign errors
-is never a parameter.
+is never a parameter; a supplier's is kept in `upstream`, which the two show to administrators only.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 Param = str | int
+
+
+@dataclass(frozen=True, slots=True)
+class SupplierAnswer:
+    """What a supplier answered, without secrets. Shown to administrators only."""
+
+    status: int
+    text: str
 
 
 class ChatAppError(Exception):
@@ -27,6 +36,7 @@ class ChatAppError(Exception):
     code = "internal"
     status = 500
     retryable = False
+    upstream: SupplierAnswer | None = None
 
     def __init__(
         self, detail: str | None = None, /, *, retry_after: int | None = None, **params: Param
@@ -192,7 +202,7 @@ class UpstreamProtocol(UpstreamError):
 
 
 class UpstreamAuth(UpstreamError):
-    """The supplier rejects the key."""
+    """The supplier rejects the key, or what the key asks for."""
 
     code, retryable = "upstream_auth", False
 
@@ -210,9 +220,10 @@ class UpstreamQuota(UpstreamError):
 
 
 class UpstreamRefused(UpstreamError):
-    """The supplier rejected this request."""
+    """The supplier rejected this request. `names`: the request fields that it names as a reason."""
 
     code, status, retryable = "upstream_refused", 422, False
+    names: frozenset[str] = frozenset()
 
 
 class AnswerTooLong(ChatAppError):

@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, unquote
 
 import orjson
 
@@ -13,12 +13,15 @@ from chatapp.chains import upstream
 from chatapp.chains.http.connection import Route, Unreachable
 from chatapp.chains.http.transport import Broken, Exchange, Garbled, Request, Transport
 from chatapp.chains.http.waiting import Deadline
+from chatapp.chains.redaction import Secrets, named_secrets
+from chatapp.chains.retry_delay import retry_after
 from chatapp.errors import ChatAppError, UpstreamAuth
 
 RETRY_STATUSES = (502, 503)
 RETRY_SECONDS = (0.2, 0.6)  # before the second attempt, at random between these
 ERROR_BYTES = 64 * 1024
 ERROR_SECONDS = 5.0  # for the body of a refusal
+KEY_CHARACTERS = 16  # from which a header's value may be a key
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +54,21 @@ class Target:
         headers = merged({"User-Agent": "chatapp"}, self.headers)
         if not self.api_key:
             return headers
-        if not (self.api_key.isascii() and self.api_key.isprintable()):
+        if not self.api_key.isascii() or not self.api_key.isprintable() or " " in self.api_key:
             raise UpstreamAuth("characters", supplier=self.label)
         return merged(headers, {"Authorization": f"Bearer {self.api_key}"})
 
-    def secrets(self) -> tuple[str, ...]:
-        """Return what a log must not contain: the key, header values, the proxy's credentials."""
-        credentials = urlsplit(self.route.proxy).netloc.rpartition("@")[0]
-        return (self.api_key, *self.headers.values(), credentials, credentials.partition(":")[2])
+    def secrets(self) -> Secrets:
+        """Return what nobody may be shown: keys, header values, credentials in addresses."""
+        keys = [self.api_key, *named_secrets(self.body)]
+        for address in (self.route.proxy, self.route.base_url):
+            credentials = address.partition("://")[2].partition("/")[0].rpartition("@")[0]
+            for form in (credentials, unquote(credentials)):
+                keys += [form, form.partition(":")[2]]
+            keys += [value for _, value in parse_qsl(address.partition("?")[2])]
+        values = tuple(self.headers.values())
+        long = [value for value in values if len(value) >= KEY_CHARACTERS and " " not in value]
+        return Secrets((*keys, *long), values)
 
 
 def merged(headers: Mapping[str, str], over: Mapping[str, str]) -> dict[str, str]:
@@ -98,6 +108,7 @@ def call(
             if (
                 last
                 or exchange.status not in RETRY_STATUSES
+                or not refused.retryable
                 or (refused.retry_after or 0) > RETRY_SECONDS[1]
             ):
                 raise refused
@@ -113,9 +124,12 @@ def _refusal(exchange: Exchange, target: Target, deadline: Deadline, model: str)
         text = b""
     finally:
         exchange.close()
-    upstream.log_foreign(target.label, exchange.status, text, target.secrets())
-    wait = upstream.retry_after(exchange.headers)
-    return upstream.refusal(exchange.status, _json(text), target.label, model, wait)
+    body = _json(text)
+    wait = retry_after(exchange.headers, body)
+    error = upstream.refusal(exchange.status, body, target.label, model, wait)
+    if error.key == UpstreamAuth().key and not (target.api_key or target.headers):
+        error = UpstreamAuth("missing", supplier=target.label)
+    return upstream.with_answer(error, target.label, exchange.status, text, target.secrets())
 
 
 def _json(text: bytes) -> Any:

@@ -18,9 +18,12 @@ from langchain_core.messages.ai import UsageMetadata
 from chatapp.chains import upstream
 from chatapp.chains.call import Target, call, merged
 from chatapp.chains.deltas import Deltas, Failure, ReadChunk, Streamed
+from chatapp.chains.error_body import holds_error
 from chatapp.chains.http.read_delay import ReadDelay
 from chatapp.chains.http.transport import Broken, Exchange, Transport
 from chatapp.chains.http.waiting import Deadline, Limits
+from chatapp.chains.retry_delay import retry_after
+from chatapp.chains.upstream import READ_CHARACTERS
 from chatapp.errors import ChatAppError
 
 TAIL_SECONDS = 3.0  # for usage and [DONE] after the finish_reason
@@ -102,10 +105,13 @@ class Completions:
     ) -> Iterator[Streamed]:
         deltas = Deltas(read_chunk)
         ended = False
+        begin = b""  # of a body that holds no chunk, for the error
         while not deltas.done:
             data = self._next(exchange, deltas)
             if not data:
                 break
+            if not deltas.seen and len(begin) < READ_CHARACTERS:
+                begin += data
             woken = time.monotonic()
             if deltas.begins_whole(data):
                 deltas.feed_whole(self._rest(exchange, data))
@@ -128,7 +134,7 @@ class Completions:
                 deadline.allow(TAIL_SECONDS)
             elif taken and not ended:
                 deadline.allow(self._limits.idle)
-        yield self._end(deltas, model, read_chunk)
+        yield self._end(deltas, model, read_chunk, begin)
         self._drain(exchange, deadline)
 
     def _next(self, exchange: Exchange, deltas: Deltas) -> bytes:
@@ -151,17 +157,24 @@ class Completions:
             raise upstream.cut(self._target.label) from error
 
     def _failed(self, failure: Failure, model: str) -> ChatAppError:
-        label = self._target.label
-        upstream.log_foreign(label, 200, failure.text, self._target.secrets())
-        if failure.body is None:
-            return upstream.garbled(label)
-        return upstream.refusal(0, failure.body, label, model)
+        label, secrets = self._target.label, self._target.secrets()
+        body = failure.text if holds_error(failure.text) else failure.body
+        if body is None:
+            error = upstream.garbled(label)
+        else:
+            error = upstream.refusal(0, body, label, model, retry_after({}, body))
+        return upstream.with_answer(error, label, 200, failure.text, secrets)
 
-    def _end(self, deltas: Deltas, model: str, read_chunk: ReadChunk) -> AIMessageChunk:
+    def _end(
+        self, deltas: Deltas, model: str, read_chunk: ReadChunk, begin: bytes
+    ) -> AIMessageChunk:
         """Return the last message, with finish_reason and usage; raise for an incomplete answer."""
         if not (deltas.finish_reason or deltas.done):
             label = self._target.label
-            raise upstream.cut(label) if deltas.seen else upstream.garbled(label)
+            if deltas.seen:
+                raise upstream.cut(label)
+            error = upstream.garbled(label, begin)
+            raise upstream.with_answer(error, label, 200, begin, self._target.secrets())
         metadata = {"finish_reason": deltas.finish_reason or "stop", "model_name": model}
         return AIMessageChunk(
             content="",

@@ -19,10 +19,14 @@ from chatapp.chains.endpoint import Parameters
 from chatapp.chains.http.tls import tls_context
 from chatapp.chains.http.waiting import Limits
 from chatapp.chains.messages import to_messages
+from chatapp.chains.redaction import Secrets
+from chatapp.chains.refusals import SETTINGS
+from chatapp.chains.retry_delay import retry_after
 from chatapp.core.prompt import Prompt
-from chatapp.errors import ChatAppError, ModelGone, UpstreamRefused
+from chatapp.errors import ChatAppError, ModelGone, UpstreamAuth, UpstreamRefused
 
 log = logging.getLogger(__name__)
+_KEY_NEEDED = re.compile(r"api[_ ]?key|credential", re.IGNORECASE)
 _PACKAGE = re.compile(r"pip install ([A-Za-z0-9._-]+)")
 
 
@@ -36,12 +40,15 @@ class ProviderModel:
         name: str,
         limits: Limits,
         secrets: Sequence[str] = (),
+        sent: Sequence[str] = (),
     ) -> None:
+        known = target.secrets()
         self._chat = chat
-        self._secrets = (*target.secrets(), *secrets)
+        self._secrets = Secrets((*known.keys, *secrets), known.others)
         self._target = target
         self._name = name
         self._limits = limits
+        self._sent = sent  # names of the parameters that are set
 
     def stream_text(self, prompt: Prompt) -> Iterator[Any]:
         """Yield the answer's messages as they arrive. Raises our Upstream errors."""
@@ -54,14 +61,27 @@ class ProviderModel:
 
     def _translated(self, error: Exception) -> ChatAppError:
         label = self._target.label
-        upstream.log_foreign(label, 0, repr(error), self._secrets)
         response = getattr(error, "response", None)
         status = getattr(error, "status_code", None) or getattr(response, "status_code", None)
-        if isinstance(status, int) and status >= 300:
-            headers = getattr(response, "headers", None) or {}
-            body = getattr(error, "body", None) or getattr(error, "error", None)
-            wait = upstream.retry_after(headers)
-            return upstream.refusal(status, body, label, self._name, wait)
+        if not isinstance(status, int) or status < 300:
+            status = 0
+        body = getattr(error, "body", None) or getattr(error, "error", None)
+        found = self._refusal(status, response, body) if status else self._failure(error)
+        return upstream.with_answer(found, label, status, body or repr(error), self._secrets)
+
+    def _refusal(self, status: int, response: Any, body: Any) -> ChatAppError:
+        label = self._target.label
+        wait = retry_after(getattr(response, "headers", None) or {}, body)
+        error = upstream.refusal(status, body, label, self._name, wait)
+        if not isinstance(error, UpstreamRefused) or not (names := error.names & {*self._sent}):
+            return error
+        return UpstreamRefused(
+            "setting", supplier=label, model=self._name, setting=", ".join(sorted(names))
+        )
+
+    def _failure(self, error: Exception) -> ChatAppError:
+        """Return the error for an exception without a status, by the names of its classes."""
+        label = self._target.label
         names = " ".join(kind.__name__ for kind in type(error).__mro__).lower()
         if "timeout" in names:
             return upstream.too_slow(label, round(self._limits.first_token))
@@ -80,8 +100,8 @@ def provider_model(
     """Return a model of a LangChain integration, made with `further` arguments of its own.
 
     Raises ModelGone where its package is not installed or LangChain has none of that name,
-    UpstreamRefused for parameters that it does not take, and UpstreamUnreachable for a CA file that
-    cannot be read.
+    UpstreamAuth where it needs a key, UpstreamRefused for parameters that it does not take, and
+    UpstreamUnreachable for a CA file that cannot be read.
     """
     from langchain.chat_models import init_chat_model
 
@@ -95,11 +115,20 @@ def provider_model(
         raise ModelGone("package", provider=provider, package=package) from error
     except OSError as error:  # the CA file, SSLError too
         raise upstream.unreachable(target.label, certificate=True) from error
-    except (ValidationError, TypeError) as error:
-        raise UpstreamRefused(supplier=target.label) from error
-    except ValueError as error:
-        raise ModelGone("provider", provider=provider) from error
-    return ProviderModel(chat, target, parameters.model, limits, _texts(further))
+    except Exception as error:  # each integration raises its own kinds
+        raise _not_made(provider, target, error) from error
+    sent = [name for name in SETTINGS if given.get(name) is not None]
+    return ProviderModel(chat, target, parameters.model, limits, _texts(further), sent)
+
+
+def _not_made(provider: str, target: Target, error: Exception) -> ChatAppError:
+    """Return the error for a model that LangChain or the integration refuses to make."""
+    if not target.api_key and _KEY_NEEDED.search(str(error)):
+        return UpstreamAuth("missing", supplier=target.label)
+    if isinstance(error, ValueError) and not isinstance(error, ValidationError):
+        return ModelGone("provider", provider=provider)
+    refused = UpstreamRefused(supplier=target.label)
+    return upstream.with_answer(refused, target.label, 0, repr(error), target.secrets())
 
 
 def _texts(value: Any) -> list[str]:

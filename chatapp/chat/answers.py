@@ -112,7 +112,10 @@ def owner() -> str:
 
 def error_event(error: ChatAppError) -> Error:
     """Make the terminal event of an error."""
-    return Error(error.code, error.key, dict(error.params), error.retryable, error.retry_after)
+    upstream = asdict(error.upstream) if error.upstream else None
+    return Error(
+        error.code, error.key, dict(error.params), error.retryable, error.retry_after, upstream
+    )
 
 
 _TYPES = {kind.__name__: kind for kind in (Context, Sources, Reasoning, Chunk, Done, Error)}
@@ -236,6 +239,7 @@ def log_of(message: Message) -> AnswerLog:
             fault["params"],
             fault["retryable"],
             fault.get("retry_after"),
+            fault.get("upstream"),
         )
     else:
         reason = message.finish_reason or "stop"

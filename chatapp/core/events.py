@@ -51,13 +51,17 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Error:
-    """The end of a failed answer; `key` and `params` make the sentence in the user's language."""
+    """The end of a failed answer; `key` and `params` make the sentence in the user's language.
+
+    `upstream` is what the supplier answered: its status and text, for administrators only.
+    """
 
     code: str
     key: str
     params: Json
     retryable: bool
     retry_after: int | None = None
+    upstream: Json | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,8 @@ def encode(event: Event, message_id: str, position: int, say: Say) -> bytes:
         }
     elif isinstance(event, Error):
         body |= {"code": event.code, "retryable": event.retryable, "retry_after": event.retry_after}
+        if event.upstream:
+            body["upstream"] = event.upstream
     named = "" if isinstance(event, Context | Chunk | Error) else f"event: {kind}\n"
     placed = "" if isinstance(event, Status | Reset | Ping) else f"id: {message_id}:{position}\n"
     text = _on_one_line(json.dumps(body, ensure_ascii=False, separators=(",", ":")))

@@ -216,19 +216,22 @@ def _stream(reader: Reader, live: Live, message_id: str, position: int | None) -
 
 def _blocks(reader: Reader, live: Live, message_id: str, position: int | None) -> Iterator[bytes]:
     """Yield SSE blocks: `reset` and everything where the position is unreadable."""
-    language = g.language
+    language, is_admin = g.language, current_user().is_admin
     say_to_reader = functools.partial(say, language)
     if position is None:
         yield sse.encode(Reset(), message_id, 0, say_to_reader)
     for place, event in live.tail(position or 0):
-        block = sse.encode(_localized(event, language), message_id, place, say_to_reader)
+        shown = _for_reader(event, language, is_admin)
+        block = sse.encode(shown, message_id, place, say_to_reader)
         reader.given = monotonic()
         yield block
         reader.given = 0.0
 
 
-def _localized(event: Event, language: str) -> Event:
-    """Translate the bundled manual's name."""
-    if type(event) is not Context:
-        return event
-    return replace(event, label=manual.translate_name(event.label, language))
+def _for_reader(event: Event, language: str, is_admin: bool) -> Event:
+    """Translate the bundled manual's name; show a supplier's answer to administrators only."""
+    if type(event) is Context:
+        return replace(event, label=manual.translate_name(event.label, language))
+    if type(event) is Error and event.upstream and not is_admin:
+        return replace(event, upstream=None)
+    return event

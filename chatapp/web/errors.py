@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from dataclasses import asdict
 from http import HTTPStatus
 from typing import Any
 
@@ -48,7 +49,7 @@ def _error_response(error: ChatAppError) -> tuple[Response, int]:
 
 def failed_answer_response(event: Error) -> tuple[Response, int]:
     """Return the HTTP error for a failed answer, from its stream's `error` event."""
-    body = _details(event.code, event.key, event.params, event.retryable)
+    body = _details(event.code, event.key, event.params, event.retryable, event.upstream)
     return _json_response(body, event.retry_after), status_of(event.code)
 
 
@@ -69,7 +70,8 @@ def error_json(error: ChatAppError) -> dict[str, Any]:
     """Return an error as JSON, in the reader's language."""
     params: dict[str, Any] = {"request_id": g.get("request_id", "-"), **error.params}
     if not isinstance(error, InvalidRequest):
-        return _details(error.code, error.key, params, error.retryable)
+        upstream = asdict(error.upstream) if error.upstream else None
+        return _details(error.code, error.key, params, error.retryable, upstream)
     fields = {
         name: say(g.get("language", "en"), f"server.reason.{why}", more)
         for name, (why, more) in error.reasons.items()
@@ -83,15 +85,22 @@ def stored_error_json(stored: dict[str, Any] | None) -> dict[str, Any] | None:
     """Return an error that was stored with a message or file, in the reader's language."""
     if not stored:
         return None
-    retryable = stored.get("retryable", False)
-    return _details(stored["code"], stored["key"], stored.get("params"), retryable)
+    retryable, upstream = stored.get("retryable", False), stored.get("upstream")
+    return _details(stored["code"], stored["key"], stored.get("params"), retryable, upstream)
 
 
 def _details(
-    code: str, key: str, params: Mapping[str, Any] | None, retryable: bool
+    code: str,
+    key: str,
+    params: Mapping[str, Any] | None,
+    retryable: bool,
+    upstream: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
+    """Return an error for the current user; what a supplier answered, for administrators only."""
     message = say(g.get("language", "en"), key, params)
-    return {"code": code, "message": message, "retryable": retryable}
+    details: dict[str, Any] = {"code": code, "message": message, "retryable": retryable}
+    user = g.get("user")
+    return details | ({"upstream": upstream} if upstream and user and user.is_admin else {})
 
 
 def http_error_response(fault: HTTPException) -> Any:

@@ -20,6 +20,13 @@ class Page(BaseModel, Generic[T]):
         return f"{params[0].__name__}Page"
 
 
+class SupplierAnswer(BaseModel):
+    """What a supplier answered, without keys."""
+
+    status: int = Field(description="its HTTP status; 0 if there is none")
+    text: str = Field(description="at most 2,000 characters, of any form: not to be used as markup")
+
+
 class ErrorDetails(BaseModel):
     """An error, with its message in the reader's language."""
 
@@ -31,6 +38,9 @@ class ErrorDetails(BaseModel):
         description="for invalid_request: each invalid field and what it accepts",
     )
     request_id: str | None = None
+    upstream: SupplierAnswer | None = Field(
+        default=None, description="for administrators, if the error is a supplier's"
+    )
     session_id: str | None = Field(
         default=None, description="for /chat: id of the session, if the question was stored"
     )

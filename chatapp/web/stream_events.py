@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from chatapp.web.responses import Source, UnreadFile
+from chatapp.web.responses import Source, SupplierAnswer, UnreadFile
 
 
 class ContextEvent(BaseModel):
@@ -77,6 +77,9 @@ class ErrorEvent(BaseModel):
     code: str
     retryable: bool
     retry_after: int | None = Field(description="seconds")
+    upstream: SupplierAnswer | None = Field(
+        default=None, description="for administrators, if the error is a supplier's"
+    )
 
 
 class Empty(BaseModel):

@@ -184,7 +184,8 @@ def test_every_event_has_the_described_shape(event: Event) -> None:
 
 def exactly(shape: type[BaseModel], value: dict[str, Any]) -> None:
     shape.model_validate(value)
-    assert set(value) == set(shape.model_fields), set(value) ^ set(shape.model_fields)
+    rare = {"upstream"}  # what a supplier answered, of some errors
+    assert set(value) - rare == set(shape.model_fields) - rare, set(value) ^ set(shape.model_fields)
 
 
 def test_real_answers_have_the_described_shapes(client: FlaskClient) -> None:
