@@ -16,6 +16,7 @@ from langchain_core.messages import AIMessageChunk
 from langchain_core.messages.ai import UsageMetadata
 
 from chatapp.chains import upstream
+from chatapp.chains.attempts import Attempts
 from chatapp.chains.call import Target, call, merged
 from chatapp.chains.deltas import Deltas, Failure, ReadChunk, Streamed
 from chatapp.chains.error_body import holds_error
@@ -48,15 +49,23 @@ class Answer:
 class Completions:
     """Chat completions of one supplier. Holds its key, so it is never cached and has no repr."""
 
-    __slots__ = ("_limits", "_read_delay", "_target", "_transport")
+    __slots__ = ("_attempts", "_limits", "_patient", "_read_delay", "_target", "_transport")
 
     def __init__(
-        self, transport: Transport, read_delay: ReadDelay, target: Target, limits: Limits
+        self,
+        transport: Transport,
+        read_delay: ReadDelay,
+        target: Target,
+        limits: Limits,
+        attempts: Attempts | None = None,
+        patient: bool = True,
     ) -> None:
         self._transport = transport
         self._read_delay = read_delay
         self._target = target
         self._limits = limits
+        self._attempts = attempts or Attempts()
+        self._patient = patient
 
     def __reduce__(self) -> NoReturn:
         """Refuse to be pickled: the bytes would contain the key."""
@@ -66,15 +75,25 @@ class Completions:
         """Return this object, which never changes; its transport is shared by all copies."""
         return self
 
+    @property
+    def recently_limited(self) -> bool:
+        """Whether the supplier has refused a request for its rate in the last minutes."""
+        return self._attempts.recently_limited(self._target)
+
     def within(self, seconds: float) -> "Completions":
-        """Return the same with all limits cut to so many seconds."""
+        """Return the same with all limits cut to so many seconds, and no wait for a rate limit."""
         limits = Limits(*(min(seconds, limit) for limit in astuple(self._limits)))
-        return Completions(self._transport, self._read_delay, self._target, limits)
+        return self._with(self._target, limits, patient=False)
 
     def with_headers(self, headers: Mapping[str, str]) -> "Completions":
         """Return the same with further request headers."""
         target = replace(self._target, headers=merged(self._target.headers, headers))
-        return Completions(self._transport, self._read_delay, target, self._limits)
+        return self._with(target, self._limits, self._patient)
+
+    def _with(self, target: Target, limits: Limits, patient: bool) -> "Completions":
+        return Completions(
+            self._transport, self._read_delay, target, limits, self._attempts, patient
+        )
 
     def ask(self, payload: dict[str, Any], read_chunk: ReadChunk) -> Answer:
         """Return the answer to a request: text, several deltas joined, and messages for all else.
@@ -84,14 +103,21 @@ class Completions:
         Upstream errors and ContextTooLong.
         """
         deadline = Deadline(self._limits)
-        return Answer(self._parts(payload, deadline, read_chunk), deadline)
+        parts = self._attempts.parts(
+            self._target,
+            {**payload, **self._target.body},
+            deadline,
+            self._patient,
+            lambda accepted: self._parts(accepted, deadline, read_chunk),
+        )
+        return Answer(parts, deadline)
 
     def _parts(
         self, payload: dict[str, Any], deadline: Deadline, read_chunk: ReadChunk
     ) -> Generator[Streamed, None, None]:
         target, model = self._target, str(payload["model"])
         try:
-            request = target.post("chat/completions", {**payload, **target.body})
+            request = target.post("chat/completions", payload)
             exchange = call(self._transport, target, request, deadline, model)
             try:
                 yield from self._read(exchange, deadline, model, read_chunk)

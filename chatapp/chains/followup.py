@@ -63,6 +63,10 @@ def depends_on_history(question: str, history: Sequence[Turn]) -> bool:
 class TimeLimited(Protocol):
     """A model whose whole answer can be limited in time."""
 
+    @property
+    def recently_limited(self) -> bool:
+        """Whether its supplier has refused a request for its rate in the last minutes."""
+
     def within(self, seconds: float) -> Model:
         """Return the model with that limit."""
 
@@ -70,9 +74,10 @@ class TimeLimited(Protocol):
 def rewriter(model: Model, seconds: float = REWRITE_SECONDS) -> Rewrite | None:
     """Return a rewriter that asks a model; None for a model without `within`.
 
+    None, too, after a rate limit: with few requests a minute, the question itself needs the place.
     A call that fails, takes too long or returns no question leaves the question as it was asked.
     """
-    if not isinstance(model, TimeLimited):
+    if not isinstance(model, TimeLimited) or model.recently_limited:
         return None
     quick = model.within(seconds)
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import orjson
 
 from chatapp.chains import upstream
+from chatapp.chains.attempts import Attempts
 from chatapp.chains.call import Target, call
 from chatapp.chains.endpoint import Endpoint, Parameters
 from chatapp.chains.http.connection import Route
@@ -75,6 +76,7 @@ class Models:
         self._settings = settings
         self._read_delay = read_delay or ReadDelay()
         self._transport = Transport(keep=max(1, settings.max_streams))
+        self._attempts = Attempts()
         self._cached: OrderedDict[tuple[str, bool, Parameters], OpenAIChat] = OrderedDict()
 
     def model(self, endpoint: Endpoint, parameters: Parameters) -> Model:
@@ -90,7 +92,9 @@ class Models:
             return provider_model(str(provider), target, parameters, limits, further)
         from chatapp.chains.completions import Completions
 
-        completions = Completions(self._transport, self._read_delay, target, limits)
+        completions = Completions(
+            self._transport, self._read_delay, target, limits, self._attempts
+        )
         return self._chat(endpoint, parameters).connected_to(completions)
 
     def is_cached(self, endpoint: Endpoint, parameters: Parameters) -> bool:

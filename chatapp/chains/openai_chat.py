@@ -65,6 +65,11 @@ class OpenAIChat(BaseChatOpenAI):
         """Return a copy whose whole answer takes at most so many seconds."""
         return self.connected_to(self._connected().within(seconds))
 
+    @property
+    def recently_limited(self) -> bool:
+        """Whether the supplier has refused a request for its rate in the last minutes."""
+        return self._connected().recently_limited
+
     def stream_text(self, prompt: Prompt) -> Iterator[Streamed]:
         """Yield the answer as it arrives: text as `str`, all else as messages; no callbacks."""
         return self._ask(to_messages(prompt), None, {}).parts

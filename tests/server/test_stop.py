@@ -45,6 +45,18 @@ def test_stop_closes_the_connection_to_the_model_and_keeps_the_text(
     assert question["content"] == f"to be stopped: {model}"
 
 
+def test_stop_ends_the_wait_for_a_rate_limit(service: Service, model_server: ModelServer) -> None:
+    started = start_answer(service, "refuse-429-9", {"context"})
+
+    def asked() -> int:
+        return sum(1 for request in model_server.requests if request.model == "refuse-429-9")
+
+    wait_for(asked)
+    assert service.request("DELETE", f"/chat/stream/{started.message_id}").status == 204
+    assert wait_for(lambda: _ended(service, started.message_id))["status"] == "stopped"
+    assert asked() == 1
+
+
 def test_clients_of_a_stopped_answer_receive_its_end(service: Service) -> None:
     started = start_answer(service, "typewriter-400-20", {"chunk"})
     service.request("DELETE", f"/chat/stream/{started.message_id}")

@@ -299,6 +299,65 @@ def refuse_because(turn: Turn, reason: str) -> None:
     turn.wire.json(status, {"error": error})
 
 
+@behaves("refuse-with-markup")
+def refuse_with_markup(turn: Turn) -> None:
+    """Fail with markup and a key in the message."""
+    words = "<b>CUDA</b> out of memory <img src=x onerror=alert(1)> sk-4f8a9b21c7d0e3"
+    turn.wire.json(500, {"error": {"message": words, "type": "server_error"}})
+
+
+@behaves(r"picky-([a-z_+]+)(?:-[a-z]+)?")
+def picky(turn: Turn, settings: str) -> None:
+    """Refuse each of these settings by OpenAI's words, one at a time; else tell the parameters."""
+    for name in settings.split("+"):
+        if name in turn.request.body:
+            words = f"Unsupported value: '{name}' is not supported with this model."
+            error = {"message": words, "type": "invalid_request_error", "param": name}
+            turn.wire.json(400, {"error": error | {"code": "unsupported_value"}})
+            return
+    parameters(turn)
+
+
+@behaves("renamed-max-tokens")
+def renamed_max_tokens(turn: Turn) -> None:
+    """Know `max_completion_tokens` only."""
+    if "max_tokens" not in turn.request.body:
+        parameters(turn)
+        return
+    words = "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead."
+    turn.wire.json(400, {"error": {"message": words, "param": "max_tokens"}})
+
+
+@behaves(r"no-(system|developer)")
+def no_role(turn: Turn, role: str) -> None:
+    """Refuse a role as chat templates do; else tell the roles."""
+    roles = [message["role"] for message in turn.request.body["messages"]]
+    if role in roles:
+        turn.wire.json(500, {"error": {"code": 500, "message": "System role not supported"}})
+    else:
+        says(turn, [" ".join(roles), "|", turn.question])
+
+
+@behaves("refuses-in-the-stream")
+def refuses_in_the_stream(turn: Turn) -> None:
+    """Refuse the temperature by an event of a stream that has status 200."""
+    if "temperature" not in turn.request.body:
+        echo(turn)
+        return
+    turn.wire.begin()
+    turn.event({"error": {"message": "invalid temperature: only 1 is allowed", "code": 400}})
+    turn.wire.end()
+
+
+@behaves("limited-rewrite")
+def limited_rewrite(turn: Turn) -> None:
+    """Refuse requests to rewrite for their rate, for an hour; else echo."""
+    if is_rewriting(turn):
+        turn.wire.json(429, {"error": {"message": "max RPM: 3"}}, Retry_After="3600")
+    else:
+        echo(turn)
+
+
 @behaves("drop-once")
 def drop_once(turn: Turn) -> None:
     """Close without an answer the first time."""
