@@ -4,11 +4,10 @@ OpenAIChat objects are cached, because creating one takes 10 ms. They hold no ke
 the endpoint into the request's header and nowhere else.
 """
 
-import re
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -18,14 +17,29 @@ from chatapp.chains import upstream
 from chatapp.chains.attempts import Attempts
 from chatapp.chains.call import Target, call
 from chatapp.chains.endpoint import Endpoint, Parameters
+from chatapp.chains.error_body import holds_error, refuses_list
 from chatapp.chains.http.connection import Route
 from chatapp.chains.http.read_delay import ReadDelay
 from chatapp.chains.http.tls import is_loopback, tls_context
 from chatapp.chains.http.transport import Broken, Transport
 from chatapp.chains.http.waiting import Deadline, Limits
 from chatapp.chains.messages import Model
-from chatapp.chains.presets import PRESETS, Preset, context_tokens, preset
-from chatapp.errors import ChatAppError, UpstreamAuth, UpstreamProtocol
+from chatapp.chains.model_list import can_chat, chat_names, listed_names
+from chatapp.chains.presets import (
+    PRESETS,
+    Preset,
+    context_tokens,
+    likely_addresses,
+    preset,
+    whole_address,
+)
+from chatapp.errors import (
+    ChatAppError,
+    UpstreamAuth,
+    UpstreamProtocol,
+    UpstreamTimeout,
+    UpstreamUnreachable,
+)
 from chatapp.settings import Settings
 
 if TYPE_CHECKING:  # at run time where the first model is made: openai takes 45 MB and a second
@@ -38,8 +52,10 @@ __all__ = [
     "Models",
     "Parameters",
     "Preset",
+    "Tested",
     "context_tokens",
     "preset",
+    "whole_address",
 ]
 
 CACHED_MODELS = 64
@@ -47,12 +63,6 @@ LIST_SECONDS = 15.0  # for a list of models
 LIST_BYTES = 8 * 1024 * 1024
 LOCAL_SECONDS = 0.5  # for the search for model servers on this machine
 LOCAL_CONNECT_SECONDS = 0.2
-# Models that cannot chat, left out of lists; their names can still be typed.
-_NO_CHAT = re.compile(
-    r"embed|rerank|whisper|(^|[-/])tts|tts-|dall-e|moderation|transcribe|realtime|(^|[-/])sora"
-    r"|image|(^|/)bge-|davinci-002|babbage-002",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +73,19 @@ class Found:
     label: str
     base_url: str
     models: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """The result of a test: the address that answers, its chat models, or an error.
+
+    `note` is the rest of the catalogue key `server.test.…` where there are no models.
+    """
+
+    base_url: str
+    models: tuple[str, ...] = ()
+    note: str = ""
+    error: ChatAppError | None = None
 
 
 Names: TypeAlias = list[str]
@@ -92,9 +115,7 @@ class Models:
             return provider_model(str(provider), target, parameters, limits, further)
         from chatapp.chains.completions import Completions
 
-        completions = Completions(
-            self._transport, self._read_delay, target, limits, self._attempts
-        )
+        completions = Completions(self._transport, self._read_delay, target, limits, self._attempts)
         return self._chat(endpoint, parameters).connected_to(completions)
 
     def is_cached(self, endpoint: Endpoint, parameters: Parameters) -> bool:
@@ -109,31 +130,30 @@ class Models:
 
     def list(self, endpoint: Endpoint) -> Names:
         """Return the names of an endpoint's chat models. Raises our Upstream errors."""
-        body = self._fetch(endpoint, "models", self._list_limits(endpoint.options))
-        entries = body.get("data", body.get("models")) if isinstance(body, dict) else body
-        if not isinstance(entries, Sequence) or isinstance(entries, str):
-            raise upstream.garbled(endpoint.label)
-        names = [
-            entry.get("id") or entry.get("name") for entry in entries if isinstance(entry, dict)
-        ]
-        chat = [name for name in names if isinstance(name, str) and not _NO_CHAT.search(name)]
-        return sorted(dict.fromkeys(chat), key=str.lower)
+        return chat_names(self._listed(endpoint))
 
-    def test(self, endpoint: Endpoint) -> Names:
-        """Check address and key, and return the chat models. Raises our Upstream errors."""
+    def test(self, endpoint: Endpoint) -> Tested:
+        """Check address and key, and list the chat models; try likely addresses beside a wrong one.
+
+        Raises ModelGone and others for a `provider` that cannot be used. Our Upstream errors are in
+        the result.
+        """
         if endpoint.options.get("provider"):
-            return []
+            self.model(endpoint, Parameters("test"))
+            return Tested(endpoint.base_url, note="provider")
         known = preset(endpoint.preset or "")
         if known and known.needs_key and not endpoint.api_key:
-            raise UpstreamAuth(supplier=endpoint.label)
-        if known and known.key_check != "models":
-            self._fetch(endpoint, known.key_check, self._list_limits(endpoint.options))
-        try:
-            return self.list(endpoint)
-        except UpstreamProtocol:
-            if not self._chats(endpoint):
-                raise
-            return list(known.models) if known else []
+            return Tested(endpoint.base_url, error=UpstreamAuth("missing", supplier=endpoint.label))
+        first: ChatAppError | None = None
+        for address in (endpoint.base_url, *likely_addresses(endpoint.base_url)):
+            try:
+                return self._tested(replace(endpoint, base_url=address))
+            except UpstreamProtocol as error:
+                first = first or error
+            except ChatAppError as error:
+                if first is None or not isinstance(error, UpstreamUnreachable | UpstreamTimeout):
+                    return Tested(address, error=error)
+        return Tested(endpoint.base_url, error=first)
 
     def find_local(self, presets: Sequence[Preset] = PRESETS) -> Servers:
         """Return the model servers that listen on this machine. Takes at most half a second."""
@@ -146,13 +166,9 @@ class Models:
                 body = self._fetch(endpoint, "models", limits, attempts=1)
             except ChatAppError:
                 return
-            if isinstance(body, dict) and isinstance(entries := body.get("data"), list):
-                names = [
-                    entry["id"]
-                    for entry in entries
-                    if isinstance(entry, dict) and isinstance(entry.get("id"), str)
-                ]
-                models = tuple(name for name in names if not _NO_CHAT.search(name))
+            names = listed_names(body)
+            if names is not None and isinstance(body, dict) and {"data", "models"} & body.keys():
+                models = tuple(name for name in names if can_chat(name))
                 found[known.name] = Found(known.name, known.label, known.base_url, models)
 
         places = [known for known in presets if known.port]
@@ -181,26 +197,54 @@ class Models:
             self._cached.move_to_end(key)
         return chat
 
+    def _listed(self, endpoint: Endpoint) -> Names:
+        """Return all names of an endpoint's models. Raises our Upstream errors."""
+        body = self._fetch(endpoint, "models", self._list_limits(endpoint.options))
+        names = listed_names(body)
+        if not names and refuses_list(body):
+            raise self._explained(upstream.refusal(0, body, endpoint.label, ""), endpoint, body)
+        if names is None:
+            raise self._explained(upstream.garbled(endpoint.label), endpoint, body)
+        return names
+
+    def _tested(self, endpoint: Endpoint) -> Tested:
+        known = preset(endpoint.preset or "")
+        if known and known.key_check != "models":
+            self._fetch(endpoint, known.key_check, self._list_limits(endpoint.options))
+        try:
+            names = self._listed(endpoint)
+        except UpstreamProtocol:
+            if not self._chats(endpoint):
+                raise
+            suggested = known.models if known else ()
+            return Tested(endpoint.base_url, tuple(suggested), "" if suggested else "no_list")
+        chat = chat_names(names)
+        return Tested(
+            endpoint.base_url, tuple(chat), "" if chat else "no_chat" if names else "no_models"
+        )
+
     def _chats(self, endpoint: Endpoint) -> bool:
         """Return whether an endpoint refuses an empty chat as a chat API does."""
         target = self._target(endpoint)
         deadline = Deadline(self._list_limits(endpoint.options))
+        request = target.post("chat/completions", {"model": "", "messages": []})
         try:
-            call(
-                self._transport,
-                target,
-                target.post("chat/completions", {"model": "", "messages": []}),
-                deadline,
-            ).close()
+            exchange = call(self._transport, target, request, deadline)
+            try:
+                body = orjson.loads(exchange.read_all(LIST_BYTES))
+            finally:
+                exchange.close()
+            if holds_error(body) or refuses_list(body):  # LM Studio's "returning 200 anyway"
+                raise upstream.refusal(0, body, endpoint.label, "")
+            return isinstance(body, dict) and "choices" in body
         except TimeoutError as error:
             raise upstream.too_slow(endpoint.label, deadline.waited) from error
-        except UpstreamProtocol:
+        except (UpstreamProtocol, Broken, ValueError):
             return False
         except ChatAppError as error:
             if error.code in ("upstream_refused", "context_too_long"):
                 return True
             raise
-        return True
 
     def _fetch(self, endpoint: Endpoint, path: str, limits: Limits, attempts: int = 2) -> Any:
         target = self._target(endpoint)
@@ -208,13 +252,22 @@ class Models:
         try:
             exchange = call(self._transport, target, target.get(path), deadline, attempts=attempts)
             try:
-                return orjson.loads(exchange.read_all(LIST_BYTES))
+                text = exchange.read_all(LIST_BYTES)
             finally:
                 exchange.close()
         except TimeoutError as error:
             raise upstream.too_slow(endpoint.label, deadline.waited) from error
-        except (Broken, ValueError) as error:
+        except Broken as error:
             raise upstream.garbled(endpoint.label) from error
+        try:
+            return orjson.loads(text)
+        except ValueError as error:
+            garbled = upstream.garbled(endpoint.label, text)
+            raise self._explained(garbled, endpoint, text) from error
+
+    def _explained(self, error: ChatAppError, endpoint: Endpoint, body: Any) -> ChatAppError:
+        secrets = self._target(endpoint).secrets()
+        return upstream.with_answer(error, endpoint.label, 200, body, secrets)
 
     def _target(self, endpoint: Endpoint) -> Target:
         options = endpoint.options

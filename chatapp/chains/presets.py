@@ -6,6 +6,7 @@ has been fetched. Names and context sizes are as of November 2026.
 
 import re
 from dataclasses import dataclass
+from urllib.parse import urlsplit, urlunsplit
 
 OLLAMA_TOKENS = 4096  # its OpenAI endpoint silently cuts longer prompts
 
@@ -87,6 +88,7 @@ PRESETS: tuple[Preset, ...] = (
     _local("llamacpp", "llama.cpp", 8080),
 )
 _BY_NAME = {known.name: known for known in PRESETS}
+_VERSION = re.compile(r"/v\d+[a-z]*\d*$")
 
 # Context size in tokens by model name, first match wins; the smaller one where sources differ.
 _CONTEXT: tuple[tuple[re.Pattern[str], int], ...] = tuple(
@@ -133,3 +135,35 @@ def context_tokens(preset: str | None, model: str, default: int) -> int:
     if known and known.local and known.needs_key is False:
         return default
     return next((tokens for pattern, tokens in _CONTEXT if pattern.search(model)), default)
+
+
+def whole_address(base_url: str) -> str:
+    """Return an address with the path of its API where it is the host of a preset alone."""
+    parts = urlsplit(base_url)
+    if parts.path or parts.port or parts.query:
+        return base_url
+    found = (known.base_url for known in PRESETS if urlsplit(known.base_url).netloc == parts.netloc)
+    return next(found, base_url)
+
+
+def likely_addresses(base_url: str) -> list[str]:
+    """Return addresses at which the API may be where nothing is at this one, of the same host.
+
+    These are `/v1` below the address and below the host, and the same over https where the address
+    has none.
+    """
+    parts = urlsplit(base_url)
+    path = parts.path.rstrip("/")
+    paths = []
+    if not _VERSION.search(path):
+        paths += [f"{path}/v1", f"{path.removesuffix('/api')}/v1", "/v1"]
+    schemes = [parts.scheme]
+    if parts.scheme == "http" and "." in (parts.hostname or "") and not parts.port:
+        schemes.append("https")
+        paths.append(path)
+    found = dict.fromkeys(
+        urlunsplit((scheme, parts.netloc, place, parts.query, ""))
+        for scheme in schemes
+        for place in paths
+    )
+    return [address for address in found if address != base_url]

@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from chatapp.chains.endpoint import Endpoint
-from chatapp.chains.models import preset
+from chatapp.chains.models import preset, whole_address
 from chatapp.settings import Settings
 
 ENVIRONMENT = "openai"
@@ -16,7 +16,7 @@ def configured(settings: Settings) -> tuple[Endpoint | None, Sequence[str]]:
     """Return the supplier configured by OPENAI_*, and its models."""
     if not (settings.openai_api_key or settings.openai_base_url):
         return None, ()
-    base_url = settings.openai_base_url or OPENAI_URL
+    base_url = whole_address(settings.openai_base_url) or OPENAI_URL
     known = preset(ENVIRONMENT) if base_url == OPENAI_URL else None
     label = "OpenAI" if known else host(base_url)
     endpoint = Endpoint(

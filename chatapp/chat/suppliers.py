@@ -15,10 +15,11 @@ from sqlalchemy.orm import Session as Transaction
 from chatapp.chains.build import Model
 from chatapp.chains.endpoint import Endpoint, Parameters
 from chatapp.chains.extractive import Extractive
-from chatapp.chains.models import Models, context_tokens, preset
+from chatapp.chains.models import Models, context_tokens, preset, whole_address
 from chatapp.chat import environment_supplier, supplier_options
 from chatapp.chat.environment_supplier import ENVIRONMENT
 from chatapp.chat.sessions import last_model
+from chatapp.core.pasted import pasted_address
 from chatapp.errors import InvalidRequest, ModelGone, NoModel, NotFound
 from chatapp.identity.secrets import Secret
 from chatapp.settings import Settings
@@ -119,7 +120,7 @@ class Suppliers:
                 id=new_id(),
                 name=free,
                 preset=known.name if known else None,
-                base_url=base_url.rstrip("/"),
+                base_url=whole_address(base_url),
                 key=self._secret.encrypt(api_key) if api_key else None,
                 models=values.get("models") or [],
                 options=options,
@@ -138,9 +139,9 @@ class Suppliers:
 
         def save(t: Transaction) -> dict[str, Any]:
             row = _saved(t, supplier_id)
-            base_url = (values.get("base_url") or row.base_url).rstrip("/")
-            if base_url != row.base_url:
-                row.base_url, row.key = base_url, None
+            base_url = values.get("base_url") or row.base_url
+            if not is_same_address(base_url, row.base_url):
+                row.base_url, row.key = whole_address(base_url), None
                 row.options = supplier_options.move(row.options, self._secret)
             if options := values.get("options"):
                 row.options = supplier_options.change(row.options, options, self._secret)
@@ -177,7 +178,7 @@ class Suppliers:
         return Endpoint(
             name,
             known.label if known else environment_supplier.host(base_url),
-            base_url.rstrip("/"),
+            whole_address(base_url),
             api_key,
             name if known else None,
             supplier_options.merge({}, values.get("options") or {}),
@@ -304,6 +305,16 @@ class Suppliers:
 
     def _environment(self) -> list[dict[str, Any]]:
         return [environment_supplier.as_json(self._own, self._own_models)] if self._own else []
+
+
+def is_same_address(one: str, other: str) -> bool:
+    """Return whether two addresses are the same, as they are understood."""
+    try:
+        return one == other or whole_address(pasted_address(one)) == whole_address(
+            pasted_address(other)
+        )
+    except ValueError:
+        return False
 
 
 def _saved(t: Transaction, supplier_id: str) -> Supplier:

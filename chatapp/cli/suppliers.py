@@ -150,6 +150,7 @@ def add(
         if not tested["ok"]:
             raise End(plain(tested["error"]["message"]), tested["error"]["code"])
         offered = tested["models"]
+        body["base_url"] = tested["base_url"]  # as it is understood
     body["models"] = list(models) or _choose(known["models"] if known else [], offered)
     row = service.call("POST", PATH, body)
     if as_json:
@@ -197,6 +198,8 @@ def test(name: str, as_json: bool) -> None:
         print_json(tested)
     elif tested["ok"]:
         out(say("suppliers.works", name=name, models=len(tested["models"]), ms=tested["ms"]))
+        if tested.get("note"):
+            note(plain(tested["note"]))
     else:
         note(plain(tested["error"]["message"]))
     if not tested["ok"]:

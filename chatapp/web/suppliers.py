@@ -9,12 +9,12 @@ from flask_openapi3 import APIBlueprint, Tag
 from pydantic import BaseModel, Field
 
 from chatapp.chains.endpoint import Endpoint
-from chatapp.chains.models import PRESETS, Preset
+from chatapp.chains.models import PRESETS, Preset, Tested
 from chatapp.chains.models import preset as find_preset
-from chatapp.chat.supplier_options import merge
-from chatapp.chat.suppliers import ModelRequest
-from chatapp.errors import ChatAppError, UpstreamAuth
-from chatapp.i18n import catalogue
+from chatapp.chat.supplier_options import mask, merge
+from chatapp.chat.suppliers import ModelRequest, is_same_address
+from chatapp.errors import ChatAppError, UpstreamAuth, UpstreamProtocol
+from chatapp.i18n import catalogue, say
 from chatapp.web.errors import error_json
 from chatapp.web.fields import Input
 from chatapp.web.openapi import operation_id
@@ -85,6 +85,11 @@ class SupplierTest(BaseModel):
 
     ok: bool
     models: list[str]
+    base_url: str | None = Field(
+        default=None,
+        description="the address as it is understood; with /v1 if only that answers",
+    )
+    note: str | None = Field(default=None, description="why there are no models, and what to do")
     ms: int | None = None
     error: ErrorDetails | None = None
 
@@ -169,7 +174,8 @@ def find_local_suppliers() -> Any:
 def test_new_supplier(body: TestBody) -> Any:
     """Test a supplier that is not saved yet.
 
-    With `supplier_id` and no key, the saved key is used, at its own address only.
+    If nothing answers at the address, `/v1` is tried; `base_url` is the address to save. With
+    `supplier_id` and no key, the saved key is used, at its own address only.
     """
     require_admin()
     known = find_preset(body.preset or "")
@@ -183,7 +189,8 @@ def test_new_supplier(body: TestBody) -> Any:
 def test_supplier(path: SupplierPath) -> Any:
     """Test the address and key of a supplier."""
     require_admin()
-    return _test(services().suppliers.endpoint(path.supplier_id))
+    endpoint = services().suppliers.endpoint(path.supplier_id)
+    return _test(endpoint, saved=True)
 
 
 @bp.get("/suppliers/<supplier_id>/models", responses={200: SupplierModels})
@@ -212,16 +219,36 @@ def _endpoint_to_test(body: TestBody) -> Endpoint:
     values = body.values()
     if body.supplier_id and not body.api_key:
         saved = services().suppliers.endpoint(body.supplier_id)
-        if not body.base_url or body.base_url.rstrip("/") == saved.base_url:
+        if not body.base_url or is_same_address(body.base_url, saved.base_url):
             return replace(saved, options=merge(saved.options, values.get("options", {})))
     return services().suppliers.unsaved(values, body.api_key or "")
 
 
-def _test(endpoint: Endpoint) -> Response:
-    """Respond 200 with the supplier's models or with its error."""
+def _test(endpoint: Endpoint, saved: bool = False) -> Response:
+    """Respond 200 with the supplier's models or with its error.
+
+    A saved supplier is used at its own address, so another one that answers is an error.
+    """
     started = time.monotonic()
     try:
-        models = services().suppliers.models.test(endpoint)
-    except ChatAppError as error:
-        return jsonify(ok=False, models=[], error=error_json(error))
-    return jsonify(ok=True, models=models, ms=round((time.monotonic() - started) * 1000))
+        tested = services().suppliers.models.test(endpoint)
+    except ChatAppError as error:  # of a provider
+        tested = Tested(endpoint.base_url, error=error)
+    address = mask({"base_url": tested.base_url})["base_url"]
+    if saved and not tested.error and tested.base_url != endpoint.base_url:
+        wrong = UpstreamProtocol("address", supplier=endpoint.label, address=address)
+        tested = Tested(endpoint.base_url, error=wrong)
+    if tested.error:
+        error_body = error_json(tested.error)
+        return jsonify(ok=False, models=[], base_url=address, error=error_body)
+    note = None
+    if tested.note:
+        key = f"server.test.{tested.note}"
+        note = say(g.language, key, {"supplier": endpoint.label})
+    return jsonify(
+        ok=True,
+        models=tested.models,
+        base_url=address,
+        note=note,
+        ms=round((time.monotonic() - started) * 1000),
+    )

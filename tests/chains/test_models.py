@@ -18,13 +18,16 @@ from cryptography.x509.oid import NameOID
 from chatapp.chains.build import pieces
 from chatapp.chains.endpoint import Endpoint, Parameters
 from chatapp.chains.models import CACHED_MODELS, PRESETS, Models, context_tokens, preset
+from chatapp.chains.presets import likely_addresses, whole_address
 from chatapp.core.prompt import Prompt, Turn
 from chatapp.errors import (
+    ModelGone,
     UpstreamAuth,
     UpstreamProtocol,
     UpstreamUnreachable,
 )
 from chatapp.settings import Settings
+from tests.support.cannedserver import CannedServer
 from tests.support.modelserver import MODELS, ModelServer
 from tests.support.supplier import KEY, Outcome, Supplier
 
@@ -34,29 +37,150 @@ PROMPT = Prompt("q", [Turn("user", "q")])
 def test_the_list_has_chat_models_only(supplier: Supplier, models: Models) -> None:
     listed = models.list(supplier.endpoint())
     assert listed == sorted(name for name in MODELS if "embedding" not in name)
-    assert models.test(supplier.endpoint()) == listed
+    assert models.test(supplier.endpoint()).models == tuple(listed)
 
 
 def test_a_wrong_key_is_reported(model_server: ModelServer, models: Models) -> None:
-    with pytest.raises(UpstreamAuth) as caught:
-        models.test(Endpoint("x", "X", model_server.base_url, "bad-key"))
-    assert caught.value.params == {"supplier": "X"}
+    error = models.test(Endpoint("x", "X", model_server.base_url, "bad-key")).error
+    assert isinstance(error, UpstreamAuth) and error.params == {"supplier": "X"}
 
 
 def test_a_preset_that_needs_a_key_is_not_asked_without_one(
     model_server: ModelServer, models: Models
 ) -> None:
     before = len(model_server.requests)
-    with pytest.raises(UpstreamAuth):
-        models.test(Endpoint("x", "X", model_server.base_url, "", "deepseek"))
+    error = models.test(Endpoint("x", "X", model_server.base_url, "", "deepseek")).error
+    assert error is not None and error.key == "error.upstream_auth.missing"
     assert len(model_server.requests) == before
 
 
-def test_a_wrong_path_is_reported(model_server: ModelServer, models: Models) -> None:
-    with pytest.raises(UpstreamProtocol):
-        models.test(Endpoint("x", "X", model_server.base_url.removesuffix("/v1"), KEY))
-    with pytest.raises(UpstreamUnreachable):
-        models.test(Endpoint("x", "X", "http://127.0.0.1:1/v1", KEY))
+def test_a_wrong_address_is_reported(model_server: ModelServer, models: Models) -> None:
+    wrong = models.test(Endpoint("x", "X", f"{model_server.base_url}/v2", KEY))
+    assert isinstance(wrong.error, UpstreamProtocol) and not wrong.models
+    away = models.test(Endpoint("x", "X", "http://127.0.0.1:1/v1", KEY))
+    assert isinstance(away.error, UpstreamUnreachable)
+
+
+PAGE = "<!doctype html><title>One API</title>"
+LIST = {"object": "list", "data": [{"id": "m"}]}
+
+
+@pytest.mark.parametrize("typed", ["", "/api", "/token", "/dashboard"])
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        (404, {"detail": "Not Found"}),
+        (200, PAGE),
+        (307, ""),
+        (200, {"error": "Unexpected endpoint or method. Returning 200 anyway"}),
+        (200, {"status": "fine"}),
+        (200, "pong"),
+    ],
+)
+def test_v1_is_tried_where_the_address_has_no_api(
+    models: Models, typed: str, elsewhere: tuple[int, object]
+) -> None:
+    canned = {f"{method} {typed}/{call}": elsewhere
+              for method, call in (("GET", "models"), ("POST", "chat/completions"))}  # fmt: skip
+    with CannedServer({"GET /v1/models": (200, LIST), **canned}, KEY) as server:
+        tested = models.test(Endpoint("x", "X", server.url + typed, KEY))
+        assert (tested.base_url, tested.models) == (f"{server.url}/v1", ("m",))
+        wrong = models.test(Endpoint("x", "X", server.url + typed, "sk-other"))
+    assert isinstance(wrong.error, UpstreamAuth)
+
+
+def test_an_error_behind_another_address_is_the_one_that_is_told(models: Models) -> None:
+    canned: dict[str, tuple[int, object]] = {
+        "GET /models": (200, PAGE),
+        "GET /v1/models": (402, {"error": {"message": "Insufficient Balance"}}),
+    }
+    with CannedServer(canned) as server:
+        tested = models.test(Endpoint("x", "X", server.url, KEY))
+    assert tested.base_url == f"{server.url}/v1"
+    assert tested.error is not None and tested.error.code == "upstream_quota"
+
+
+@pytest.mark.parametrize(
+    ("body", "names"),
+    [
+        (["b", "a"], ("a", "b")),
+        ({"models": ["a"]}, ("a",)),
+        ({"data": ["a", "a", " "]}, ("a",)),
+        ({"data": {"models": [{"id": "a"}]}}, ("a",)),
+        ({"code": 0, "data": {"list": ["a"]}, "message": "ok"}, ("a",)),
+        ({"models": [{"name": "a:latest", "model": "a:latest", "size": 1}]}, ("a:latest",)),
+        ({"models": {"a": {"context": 1}, "b": {}}}, ("a", "b")),
+        ([{"id": "azureml://registries/x/models/a", "name": "a"}], ("a",)),
+        ([{"model_name": "a"}], ("a",)),
+        ({"object": "list", "data": [{"id": "a"}, {"id": "bge-m3"}]}, ("a",)),
+    ],
+)
+def test_a_list_of_models_is_read_in_any_form(
+    models: Models, body: object, names: tuple[str, ...]
+) -> None:
+    with CannedServer({"GET /v1/models": (200, body)}) as server:
+        endpoint = Endpoint("x", "X", f"{server.url}/v1", KEY)
+        tested = models.test(endpoint)
+        assert (tested.models, tested.error, tested.note) == (names, None, "")
+        assert tuple(models.list(endpoint)) == names
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "note"),
+    [
+        (200, {"object": "list", "data": []}, "no_models"),
+        (200, {"object": "list", "data": None}, "no_models"),
+        (200, [], "no_models"),
+        (200, {"data": [{"id": "text-embedding-3"}]}, "no_chat"),
+        (404, {"detail": "Not Found"}, "no_list"),
+        (200, {"hello": "world"}, "no_list"),
+    ],
+)
+def test_why_there_are_no_models_is_told(
+    models: Models, status: int, body: object, note: str
+) -> None:
+    refused = {"error": {"message": "model is required"}}
+    canned: dict[str, tuple[int, object]] = {
+        "GET /v1/models": (status, body),
+        "POST /v1/chat/completions": (400, refused),
+    }
+    with CannedServer(canned) as server:
+        tested = models.test(Endpoint("x", "X", f"{server.url}/v1", KEY))
+    assert (tested.models, tested.error, tested.note) == ((), None, note)
+
+
+@pytest.mark.parametrize(
+    ("body", "key"),
+    [
+        ({"base_resp": {"status_code": 2049, "status_msg": "invalid api key"}}, "upstream_auth"),
+        ({"error": {"code": "invalid_api_key"}}, "upstream_auth"),
+        ({"success": False, "message": "无效的令牌", "data": None}, "upstream_auth"),
+        ({"code": 401, "msg": "token is expired or invalid token", "data": []}, "upstream_auth"),
+    ],
+)
+def test_an_error_in_place_of_a_list_is_an_error(models: Models, body: object, key: str) -> None:
+    with CannedServer({"GET /v1/models": (200, body)}) as server:
+        error = models.test(Endpoint("x", "X", f"{server.url}/v1", KEY)).error
+    assert error is not None and error.key == f"error.{key}"
+    assert error.upstream is not None and error.upstream.status == 200
+
+
+def test_a_provider_is_tested_as_far_as_that_is_possible(models: Models) -> None:
+    here = Endpoint("x", "X", "http://127.0.0.1:1", KEY, None, {"provider": "ollama"})
+    assert models.test(here).note == "provider"
+    with pytest.raises(ModelGone) as caught:
+        models.test(replace(here, options={"provider": "anthropic"}))
+    assert caught.value.key == "error.model_gone.package"
+
+
+def test_where_an_api_may_be_beside_an_address() -> None:
+    assert whole_address("https://openrouter.ai") == "https://openrouter.ai/api/v1"
+    for address in ("https://openrouter.ai/x", "http://openrouter.ai:80", "https://other.ai", ""):
+        assert whole_address(address) == address
+    assert likely_addresses("http://127.0.0.1:8080/v1") == []
+    assert likely_addresses("http://api.example.com/v1") == ["https://api.example.com/v1"]
+    for address in ("http://h:1/x", "https://api.example.com"):
+        assert all(address.split("/")[2] in other for other in likely_addresses(address))
 
 
 def test_local_servers_are_found_beside_a_silent_one(

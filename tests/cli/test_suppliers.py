@@ -41,6 +41,18 @@ def test_models_are_replaced(run: Run, model_server: ModelServer) -> None:
     assert run("suppliers", "delete", "with-models", "--yes").exit_code == 0
 
 
+def test_an_address_is_saved_as_the_test_understands_it(
+    run: Run, model_server: ModelServer
+) -> None:
+    host = model_server.base_url.removesuffix("/v1").removeprefix("http://")
+    add = ["suppliers", "add", "--base-url", host, "--name", "by-host", "--json"]
+    added = run(*add, input="Bearer sk-host\n")
+    assert json.loads(added.stdout)["base_url"] == model_server.base_url
+    assert run("suppliers", "test", "by-host").exit_code == 0
+    assert model_server.requests[-1].headers["authorization"] == "Bearer sk-host"
+    assert run("suppliers", "delete", "by-host", "--yes").exit_code == 0
+
+
 @pytest.mark.parametrize("written", ["idle_seconds", "=120", ""])
 def test_an_option_without_name_and_value_is_refused(run: Run, written: str) -> None:
     done = run("suppliers", "set", "openai", "--option", written)

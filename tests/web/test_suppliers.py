@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from chatapp.i18n import say
 from chatapp.settings import Settings
 from chatapp.web.services import Services
 from chatapp.web.supplier_body import SupplierOptions
+from tests.support.cannedserver import CannedServer
 from tests.support.modelserver import ModelServer
 
 CANARY = "canary-0123456789"
@@ -172,7 +174,7 @@ def test_an_unknown_option_is_refused_with_the_known_ones(
     [
         ({"idle_seconds": 0}, "options.idle_seconds"),
         ({"idle_seconds": "soon"}, "options.idle_seconds"),
-        ({"proxy": "127.0.0.1:3128"}, "options.proxy"),
+        ({"proxy": "socks5://127.0.0.1:3128"}, "options.proxy"),
         ({"headers": {"X-Key": "a\r\nX-Other: b"}}, "options.headers"),
         ({"headers": {"X Key": "a"}}, "options.headers"),
         ({"headers": ["X-Key"]}, "options.headers"),
@@ -258,3 +260,72 @@ def test_options_that_are_being_entered_are_tested(
     assert (headers["x-key"], headers["x-new"]) == (CANARY, "2")
     elsewhere = {**body, "base_url": "http://127.0.0.1:9/v1"}
     assert client.post("/api/suppliers/test", json=elsewhere).status_code == 422
+
+
+def test_what_is_pasted_is_understood_and_shown_as_understood(
+    client: FlaskClient, services: Services
+) -> None:
+    body = {
+        "base_url": " http：//127.0.0.1:9/v1/chat/completions\n",
+        "api_key": f'export OPENAI_API_KEY="{CANARY}"',
+        "options": {"proxy": "“127.0.0.1:3128/”"},
+    }
+    reply = client.post("/api/suppliers", json=body)
+    assert reply.status_code == 201
+    row = reply.json
+    assert row["base_url"] == "http://127.0.0.1:9/v1"
+    assert row["options"] == {"proxy": "http://127.0.0.1:3128"}
+    endpoint = services.suppliers.endpoint(row["id"])
+    assert (endpoint.base_url, endpoint.api_key) == ("http://127.0.0.1:9/v1", CANARY)
+    changed = update(client, row, base_url="127.0.0.1:9/v1/models").json
+    assert (changed["base_url"], changed["has_key"]) == (row["base_url"], True), "it has not moved"
+    keyed = update(client, row, api_key=f"Bearer {CANARY}2").json
+    assert keyed["has_key"] and services.suppliers.endpoint(row["id"]).api_key == f"{CANARY}2"
+
+
+def test_a_key_of_one_question_is_understood(
+    client: FlaskClient, model_server: ModelServer
+) -> None:
+    row = create(client, model_server.base_url)
+    config = {"supplier": row["name"], "model": "echo", "api_key": f"Bearer '{CANARY}'"}
+    assert client.post("/chat", json={"question": "q", "llm_config": config}).status_code == 200
+    assert model_server.requests[-1].headers["authorization"] == f"Bearer {CANARY}"
+
+
+def test_a_test_returns_the_address_to_save(client: FlaskClient, model_server: ModelServer) -> None:
+    host = model_server.base_url.removesuffix("/v1")
+    for typed in (host, f"{host}/", f"{model_server.base_url}/chat/completions"):
+        tested = client.post("/api/suppliers/test", json={"base_url": typed, "api_key": "k"}).json
+        assert tested["ok"] and tested["base_url"] == model_server.base_url, typed
+    away = client.post("/api/suppliers/test", json={"base_url": "127.0.0.1:9"}).json
+    assert not away["ok"] and away["base_url"] == "http://127.0.0.1:9"
+
+
+def test_a_saved_address_that_is_not_the_api_s_fails_with_the_right_one(
+    client: FlaskClient, model_server: ModelServer
+) -> None:
+    row = create(client, model_server.base_url.removesuffix("/v1"))
+    tested = client.post(f"/api/suppliers/{row['id']}/test").json
+    assert tested["ok"] is False and tested["error"]["code"] == "upstream_protocol"
+    assert model_server.base_url in tested["error"]["message"]
+
+
+@pytest.mark.parametrize("language", ["en", "zh-CN"])
+def test_why_no_models_are_listed_is_told(client: FlaskClient, language: str) -> None:
+    with CannedServer({"GET /v1/models": (200, {"data": []})}) as server:
+        body = {"base_url": f"{server.url}/v1"}
+        headers = {"Accept-Language": language}
+        tested = client.post("/api/suppliers/test", json=body, headers=headers).json
+    host = server.url.removeprefix("http://")
+    assert tested["ok"] and tested["models"] == []
+    assert tested["note"] == say(language, "server.test.no_models", {"supplier": host})
+
+
+def test_a_provider_without_its_package_does_not_pass_the_test(client: FlaskClient) -> None:
+    row = create(client, "http://127.0.0.1:9", provider="anthropic")
+    tested = client.post(f"/api/suppliers/{row['id']}/test").json
+    assert tested["ok"] is False and tested["error"]["code"] == "model_gone"
+    assert "pip install langchain-anthropic" in tested["error"]["message"]
+    present = create(client, "http://127.0.0.1:9", provider="ollama")
+    tested = client.post(f"/api/suppliers/{present['id']}/test").json
+    assert tested["ok"] and tested["models"] == [] and "first question" in tested["note"]
