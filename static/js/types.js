@@ -1,7 +1,10 @@
 /**
  * The types of the API (docs/api.md) as the page uses them. Types only: never loaded by a browser.
  *
- * @typedef {{code: string, message: string, retryable?: boolean}} Problem
+ * @typedef {{status: number, text: string}} SupplierAnswer what a supplier answered, for
+ *   administrators only
+ * @typedef {{code: string, message: string, retryable?: boolean,
+ *   upstream?: SupplierAnswer|null}} Problem
  * @typedef {{id: string, title: string, pinned?: boolean, updated_at: string, created_at?: string,
  *   knowledge_base_id?: string|string[]|null, filter_by_file_md5?: string[],
  *   search_k?: number|null, supplier?: string|null, model?: string|null, leaf_id?: string|null}}
@@ -36,7 +39,8 @@
  *   models: string[], enabled: boolean, source?: string, options?: Record<string, unknown>}}
  *   Supplier
  * @typedef {{preset: string, label: string, base_url: string, models: string[]}} LocalServer
- * @typedef {{ok: boolean, models: string[], error?: Problem, ms?: number}} TestResult
+ * @typedef {{ok: boolean, models: string[], base_url?: string, note?: string|null,
+ *   error?: Problem, ms?: number}} TestResult
  * @typedef {{id: string, name: string, role: string, has_password: boolean, language: string|null}}
  *   User
  * @typedef {{id: string, kind: 'personal'|'terminal'|'environment', name: string,

@@ -22,6 +22,7 @@ from tests.support.service import Service
 
 MODELS = (
     "echo cited cut refuse-401 refuse-429-5 refuse-500 html broken-json drop hang-before-headers "
+    "refuse-with-markup "
     "hang-mid slow-first-1 typewriter-40-200 typewriter-120-60 typewriter-400-40 reasoning "
     "length dictation-150"
 )

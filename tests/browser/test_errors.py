@@ -130,7 +130,7 @@ FAILURES = {
     "refuse-401": ("upstream_auth", ""),
     "refuse-429-5": ("upstream_rate_limit.after", ""),
     "refuse-500": ("upstream_error", ""),
-    "html": ("upstream_protocol", ""),
+    "html": ("upstream_protocol.page", ""),
     "broken-json": ("upstream_protocol", "Good so far"),
     "drop": ("upstream_unreachable", ""),
 }

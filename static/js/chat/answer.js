@@ -5,6 +5,7 @@ import { clone, find, showText } from '../core/dom.js';
 import { seconds } from '../core/format.js';
 import { t } from '../core/i18n.js';
 import { renderWhole, StreamRenderer } from '../markdown/stream.js';
+import { showUpstream } from '../ui/upstream.js';
 import { showBranch } from './branch.js';
 import { GONE } from './outcome.js';
 import { Phase } from './phase.js';
@@ -197,6 +198,7 @@ export class AnswerView {
     find(this.root, '[data-error]').hidden = !problem;
     find(this.root, '[data-error]').dataset.error = code;
     find(this.root, '[data-error-text]').textContent = problem?.message ?? '';
+    showUpstream(this.root, problem?.upstream);
     find(this.root, '[data-error-continue]').hidden = !continuable;
     find(this.root, '[data-retry]').hidden = code === GONE;
     find(this.root, '[data-regenerate]').hidden = code === GONE;

@@ -15,7 +15,8 @@ export function applyEvent(answer, event) {
   else if (event.type === 'sources') answer.sources = event.data;
   else if (event.type === 'reset') Object.assign(answer, { content: '', reasoning: '' });
   else if (event.type === 'error') {
-    answer.error = { code: event.code ?? 'internal', message: event.data };
+    const { code = 'internal', data: message, upstream } = event;
+    answer.error = { code, message, upstream };
   } else if (event.type === 'done') {
     answer.finish_reason = event.data.finish_reason ?? 'stop';
     answer.citations = event.data.citations ?? [];

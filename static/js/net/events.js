@@ -7,7 +7,7 @@
  * @typedef {{type: 'chunk'|'reasoning'|'status', data: string}} TextEvent
  * @typedef {{type: 'sources', data: Source[]}} SourcesEvent
  * @typedef {{type: 'error', data: string, code?: string, retryable?: boolean,
- *   retry_after?: number}} ErrorEvent
+ *   retry_after?: number, upstream?: import('../types.js').SupplierAnswer}} ErrorEvent
  * @typedef {{type: 'done', data: {finish_reason?: string, citations?: number[],
  *   timings?: Record<string, number>, unread?: import('../types.js').Unread[]}}} DoneEvent
  * @typedef {{type: 'reset'|'ping'|'other', data: unknown}} PlainEvent

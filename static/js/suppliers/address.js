@@ -1,4 +1,4 @@
-/** Normalises typed supplier addresses. Pure. */
+/** Compares typed supplier addresses with saved ones; the server decides what one means. Pure. */
 
 /**
  * Addresses that usually have no certificate: IP addresses and names without a dot. Others get

@@ -14,6 +14,7 @@ import { FoundServers } from './found.js';
 import { ModelChoice } from './models.js';
 import { OptionsForm } from './options.js';
 import { refusalText } from './refusal.js';
+import { resultLine } from './result.js';
 
 /** @typedef {import('../types.js').Preset} Preset */
 /** @typedef {import('../types.js').Supplier} Supplier */
@@ -33,6 +34,7 @@ const NOT_ABOUT_MODELS = [
 
 export class ConnectDialog {
   #root = dialog('connect');
+  #result = resultLine(this.#root);
   #api;
   #library;
   /** @type {Preset[]} */ #presets = [];
@@ -197,7 +199,6 @@ export class ConnectDialog {
 
   /** @returns {Promise<boolean>} whether it answers */
   async #test() {
-    this.#url.value = this.#address();
     this.#result(t('connect.testing'), null);
     const saved = this.#saved();
     /** @type {TestResult} */
@@ -205,6 +206,7 @@ export class ConnectDialog {
       ...this.#target(),
       ...(saved && { supplier_id: saved.id }),
     });
+    const understood = this.#understood(found.base_url);
     if (!this.#edited) {
       this.#models.offerName(
         !NOT_ABOUT_MODELS.includes(found.error?.code ?? ''),
@@ -212,19 +214,30 @@ export class ConnectDialog {
       );
     }
     if (!found.ok) {
-      this.#result(found.error?.message ?? t('connect.failed'), 'failed');
+      const { message = t('connect.failed'), upstream } = found.error ?? {};
+      this.#result(message, 'failed', upstream);
       return false;
     }
     this.#showModels(found.models);
-    const text = found.models.length
-      ? count('connect.ok', found.models.length)
-      : t('connect.ok.none');
-    this.#result(text, 'ok');
+    const text = found.note ?? count('connect.ok', found.models.length);
+    this.#result([text, understood].filter(Boolean).join(' '), 'ok');
     return true;
   }
 
+  /**
+   * Show the address as the server understands it.
+   * @param {string|undefined} url
+   * @returns {string} a sentence, empty if it is as typed
+   */
+  #understood(url) {
+    if (!url || url === this.#url.value.trim()) return '';
+    this.#url.value = url;
+    this.#keyNote();
+    return t('connect.understood', { url });
+  }
+
   #target() {
-    const url = this.#address();
+    const url = this.#url.value.trim();
     const options = this.#options.changes();
     return {
       ...(this.#preset.value && { preset: this.#preset.value }),
@@ -252,7 +265,6 @@ export class ConnectDialog {
   }
 
   async #save() {
-    this.#url.value = this.#address();
     if (!this.#models.picked().length && !this.#edited && !(await this.#test())) return;
     const picked = this.#models.picked();
     if (!picked.length) {
@@ -312,13 +324,6 @@ export class ConnectDialog {
           ? suggested
           : models.slice(0, 1);
     this.#models.show(models, [...ticked, ...(this.#saved()?.models ?? [])]);
-  }
-
-  /** @param {string} text @param {'ok'|'failed'|null} kind */
-  #result(text, kind) {
-    const element = find(this.#root, '[data-result]');
-    showText(element, text);
-    element.dataset.result = kind ?? '';
   }
 
   /** @param {Supplier} supplier */
