@@ -20,10 +20,10 @@ NO_PYTHON_ZH = 需要 Python 3.11 或更高版本。在 Debian 和 Ubuntu 上：
 NO_PYTHON = $(if $(CHINESE),$(NO_PYTHON_ZH),$(NO_PYTHON_EN))
 
 .DEFAULT_GOAL := help
-.PHONY: help run link test coverage check format soak bench screenshots python
+.PHONY: help run link test coverage check format soak bench try-real screenshots python
 
 help: ## list all targets | 列出所有命令
-	@awk -F ':.*## | [|] ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$$(if $(CHINESE),3,2) }' Makefile
+	@awk -F ':.*## | [|] ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$$(if $(CHINESE),3,2) }' Makefile
 
 run: python ## set up if necessary, then serve on http://127.0.0.1:8000 | 启动服务（首次运行会自动安装）：http://127.0.0.1:8000
 	@$(PYTHON) scripts/setup.py run
@@ -73,6 +73,10 @@ soak: python ## repeat kills, stops and reconnects for an hour or more | 反复�
 bench: python ## run the benchmarks and print tables | 运行性能测试并输出结果表
 	@$(PYTHON) scripts/setup.py dev
 	@$(VENV)/python -m bench
+
+try-real: python ## ask a real model on llama.cpp's server (builds it first) | 用 llama.cpp 服务器上的真实模型试用（首次需要编译）
+	@$(PYTHON) scripts/setup.py dev
+	@$(VENV)/python -m bench.real
 
 screenshots: python ## save screenshots of the page in docs/screenshots | 把页面截图存入 docs/screenshots
 	@$(PYTHON) scripts/setup.py test

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from bench import ingest, memory, retrieval, streams
+from bench import ingest, memory, real, retrieval, streams
 from bench.documents import page_text, pdfs, subject
 from bench.figures import Cost, Figures, combined, done_after, figures, percentile, promise_table
 from bench.load import Seen, gaps
@@ -260,6 +260,20 @@ def test_a_name_that_is_none_is_told_which_there_are() -> None:
     )
     assert done.returncode == 2
     assert "ingest, memory, retrieval" in done.stderr
+
+
+def test_a_failed_check_of_the_real_server_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
+    def check(scene: real.Scene) -> str:
+        """The model answers."""
+        if scene.product is None:
+            raise AssertionError("no answer")
+        return "4 tokens"
+
+    assert not real.passes(check, real.Scene(None, None))  # type: ignore[arg-type]
+    assert real.passes(check, real.Scene("running", None))  # type: ignore[arg-type]
+    said = [line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines()]
+    assert said[:2] == [["FAILED", "The model answers."], ["AssertionError:", "no answer"]]
+    assert said[2:] == [["ok", "The model answers."], ["4", "tokens"]]
 
 
 @pytest.mark.server

@@ -44,7 +44,7 @@ PRIVATE = re.compile(
 
 
 def make_targets() -> set[str]:
-    return set(re.findall(r"^([a-z]+):.*## ", read(ROOT / "Makefile"), re.MULTILINE))
+    return set(re.findall(r"^([a-z-]+):.*## ", read(ROOT / "Makefile"), re.MULTILINE))
 
 
 def example() -> dict[str, str]:
@@ -65,7 +65,7 @@ def test_the_example_shows_the_defaults(tmp_path: Path, monkeypatch: pytest.Monk
 @pytest.mark.parametrize("path", [*READMES, *MANUALS, *GUIDES], ids=lambda path: path.name)
 def test_every_variable_and_target_that_a_document_names_exists(path: Path) -> None:
     assert set(VARIABLE.findall(read(path))) <= settings().keys() | NOT_SETTINGS
-    assert set(re.findall(r"\bmake ([a-z]+)`", read(path))) <= make_targets()
+    assert set(re.findall(r"\bmake ([a-z-]+)`", read(path))) <= make_targets()
 
 
 @pytest.mark.parametrize("path", [*READMES, *GUIDES], ids=lambda path: path.name)
@@ -178,7 +178,7 @@ def test_every_sentence_of_the_terminal_is_used_and_every_one_used_is_there() ->
 
 def test_make_lists_every_target() -> None:
     shown = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    assert set(re.findall(r"^  make (\w+)", shown, re.MULTILINE)) == make_targets()
+    assert set(re.findall(r"^  make ([\w-]+)", shown, re.MULTILINE)) == make_targets()
 
 
 def tracked() -> Iterator[Path]:
