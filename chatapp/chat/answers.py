@@ -26,7 +26,16 @@ from sqlalchemy.orm import Session as Transaction
 
 from chatapp.chat.sessions import owned_message
 from chatapp.core.answer import AnswerLog, Shape, State, rebuild
-from chatapp.core.events import Chunk, Context, Done, Error, Logged, Reasoning, Sources
+from chatapp.core.events import (
+    Chunk,
+    Context,
+    Done,
+    Error,
+    Logged,
+    Reasoning,
+    Sources,
+    WasThinking,
+)
 from chatapp.core.prompt import cited
 from chatapp.errors import ChatAppError, Interrupted, NotFound
 from chatapp.storage.models import Message, Run, Segment, Session, now
@@ -118,7 +127,9 @@ def error_event(error: ChatAppError) -> Error:
     )
 
 
-_TYPES = {kind.__name__: kind for kind in (Context, Sources, Reasoning, Chunk, Done, Error)}
+_TYPES = {
+    kind.__name__: kind for kind in (Context, Sources, Reasoning, Chunk, WasThinking, Done, Error)
+}
 _FIELDS = {kind: [each.name for each in fields(kind)] for kind in _TYPES.values()}
 
 

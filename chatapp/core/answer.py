@@ -2,19 +2,35 @@
 
 All rules about positions and about which state may follow which are in this file.
 
-A position counts the code points of text and reasoning, plus one for each context, sources and
-terminal event. A reader has a position and gets everything after it, adjacent text of one kind
-joined into one event. So a first response, a second tab, a slow client and one that reconnects a
-day later use one mechanism, and batching needs no timer. The shape, a list of (kind, length), is
-stored beside the two texts, so that a finished answer can be read from any position too.
+A position counts the code points of text and reasoning, plus one for each other event. A reader has
+a position and gets everything after it, adjacent text of one kind joined into one event. So a first
+response, a second tab, a slow client and one that reconnects a day later use one mechanism, and
+batching needs no timer. The shape, a list of (kind, length), is stored beside the two texts, so
+that a finished answer can be read from any position too.
+
+Text that turns out to have been thinking is revised by an event of its own, `WasThinking`: the runs
+before it become reasoning in place, so that no position changes, and a reader that has read them as
+text knows from the event that it has to begin again.
 """
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeAlias
 
-from chatapp.core.events import Chunk, Context, Done, Error, Json, Logged, Reasoning, Sources, Text
+from chatapp.core.events import (
+    Chunk,
+    Context,
+    Done,
+    Error,
+    Json,
+    Logged,
+    Reasoning,
+    Sources,
+    Text,
+    WasThinking,
+)
 
 REPLACEMENT = "\ufffd"
 MAX_PARTS = 512  # of one text before they are joined
@@ -82,6 +98,7 @@ _KINDS: dict[type[Logged], str] = {
     Sources: "sources",
     Reasoning: "reasoning",
     Chunk: "chunk",
+    WasThinking: "was_thinking",
     Done: "done",
     Error: "error",
 }
@@ -93,7 +110,8 @@ class AnswerLog:
     def __init__(self) -> None:
         self.position = 0  # after the last event
         self.ended = False  # set by the terminal event
-        self._runs: list[_TextRun | Context | Sources | Done | Error] = []
+        self.revised = 0  # the position after the last WasThinking
+        self._runs: list[_TextRun | _Event] = []
         self._starts: list[int] = []
         self._held: dict[type[Text], str] = {}
 
@@ -103,6 +121,9 @@ class AnswerLog:
             return self.add(type(event), event.text)
         if self.ended:
             raise IllegalMove("append after the end")
+        if isinstance(event, WasThinking):
+            self._revise(event.since)
+            self.revised = self.position + 1
         self._begin(event)
         self.position += 1
         self.ended = isinstance(event, Done | Error)
@@ -167,7 +188,20 @@ class AnswerLog:
             for run, start, end in zip(self._runs, self._starts, ends, strict=False)
         ]
 
-    def _begin(self, run: "_TextRun | Context | Sources | Done | Error") -> None:
+    def _revise(self, since: int) -> None:
+        """Turn the text after a position into reasoning."""
+        for index in range(len(self._runs) - 1, -1, -1):
+            run, start = self._runs[index], self._starts[index]
+            if isinstance(run, _TextRun) and run.kind is Chunk and run.end > since:
+                if start < since:
+                    run = run.split(since, start)
+                    self._runs.insert(index + 1, run)
+                    self._starts.insert(index + 1, since)
+                run.kind = Reasoning
+            if start <= since:
+                break
+
+    def _begin(self, run: "_TextRun | _Event") -> None:
         self._starts.append(self.position)
         self._runs.append(run)
 
@@ -183,6 +217,9 @@ class AnswerLog:
         return text.replace("\0", REPLACEMENT)
 
 
+_Event: TypeAlias = Context | Sources | WasThinking | Done | Error
+
+
 class _TextRun:
     """Text of one kind in pieces; many pieces are joined to save memory."""
 
@@ -192,6 +229,18 @@ class _TextRun:
         self.kind = kind
         self.parts: list[str] = []
         self._ends: list[int] = []
+
+    @property
+    def end(self) -> int:
+        """The position after the run."""
+        return self._ends[-1]
+
+    def split(self, position: int, start: int) -> "_TextRun":
+        """Keep what is before a position, and return the rest as a run of its own."""
+        text, behind = "".join(self.parts), _TextRun(self.kind)
+        behind.add(text[position - start :], self.end)
+        self.parts, self._ends = [text[: position - start]], [position]
+        return behind
 
     def add(self, text: str, end: int) -> None:
         self.parts.append(text)
@@ -218,10 +267,14 @@ def rebuild(
     log = AnswerLog()
     by_kind = {_KINDS[type(event)]: event for event in others}
     rest = {"chunk": content, "reasoning": reasoning}
+    said = 0  # the position after the last text
     for run in shape:
         if run.kind in rest:
             piece, rest[run.kind] = rest[run.kind][: run.length], rest[run.kind][run.length :]
             log.append(Chunk(piece) if run.kind == "chunk" else Reasoning(piece))
+            said = log.position if run.kind == "chunk" else said
+        elif run.kind == "was_thinking":
+            log.append(WasThinking(said))
         elif run.kind in by_kind:
             log.append(by_kind.pop(run.kind))
     return log

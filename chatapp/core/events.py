@@ -39,6 +39,13 @@ class Chunk:
 
 
 @dataclass(frozen=True, slots=True)
+class WasThinking:
+    """The answer's text after a position was thinking. A reader that has it is sent `reset`."""
+
+    since: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Done:
     """The end of an answer: stop, length, content_filter or stopped."""
 
@@ -83,5 +90,6 @@ class Ping:
 
 Text: TypeAlias = Reasoning | Chunk
 Terminal: TypeAlias = Done | Error
-Logged: TypeAlias = Context | Sources | Reasoning | Chunk | Done | Error
-Event: TypeAlias = Logged | Status | Reset | Ping
+Sent: TypeAlias = Context | Sources | Text | Terminal
+Logged: TypeAlias = Sent | WasThinking
+Event: TypeAlias = Sent | Status | Reset | Ping

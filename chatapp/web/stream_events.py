@@ -89,7 +89,10 @@ class Empty(BaseModel):
 
 
 class ResetEvent(BaseModel):
-    """Discard the text received so far; everything is sent again. Only after resuming."""
+    """Discard the text received so far; everything is sent again.
+
+    After resuming, or when text turns out to be reasoning.
+    """
 
     type: Literal["reset"]
     data: Empty

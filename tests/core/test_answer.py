@@ -16,7 +16,7 @@ from chatapp.core.answer import (
     after,
     rebuild,
 )
-from chatapp.core.events import Chunk, Context, Done, Error, Reasoning, Sources
+from chatapp.core.events import Chunk, Context, Done, Error, Reasoning, Sources, WasThinking
 
 CONTEXT = Context("Handbook", "s", "m", "q")
 SOURCES = Sources(({"n": 1},))
@@ -175,3 +175,50 @@ def test_an_error_ends_a_log_too() -> None:
     log = AnswerLog()
     log.append(Error("internal", "error.internal", {}, True))
     assert log.ended
+
+
+def revised(*before: Chunk | Reasoning | Sources, since: int = 0) -> AnswerLog:
+    log = AnswerLog()
+    for event in [CONTEXT, *before, WasThinking(since), Chunk("Forty-two."), DONE]:
+        log.append(event)
+    return log
+
+
+def test_text_that_was_thinking_becomes_reasoning_at_the_same_positions() -> None:
+    log = revised(Chunk("The "), SOURCES, Chunk("user"), Reasoning(" asks."))
+    assert (log.text(Reasoning), log.text(Chunk)) == ("The user asks.", "Forty-two.")
+    assert log.position == 1 + 4 + 1 + 4 + 6 + 1 + 10 + 1
+    assert log.revised == 17
+    assert [event for _, event in log.read(3)][:2] == [Reasoning("e "), SOURCES]
+
+
+def test_text_before_the_position_stays_text() -> None:
+    log = revised(Chunk("So far"), Chunk(" and more"), since=1 + len("So far"))
+    assert (log.text(Chunk), log.text(Reasoning)) == ("So farForty-two.", " and more")
+    assert [event for _, event in log.read(5)][:2] == [Chunk("ar"), Reasoning(" and more")]
+
+
+def test_a_log_that_was_saved_in_parts_is_revised_alike() -> None:
+    events = [CONTEXT, Chunk("So far"), Chunk(" I think"), WasThinking(7), Chunk("42"), DONE]
+    whole = AnswerLog()
+    for event in events:
+        whole.append(event)
+    for cut in range(whole.position):
+        followed = AnswerLog()
+        live = AnswerLog()
+        for event in events:
+            live.append(event)
+            if live.position <= cut:
+                followed.append(event)
+        for _, event in live.read(followed.position):
+            followed.append(event)
+        assert followed.text(Reasoning) == " I think" and followed.text(Chunk) == "So far42"
+        assert followed.position == whole.position
+
+
+def test_a_stored_answer_keeps_the_place_of_a_revision() -> None:
+    live = revised(Chunk("So far"), Chunk(" I think"), since=7)
+    stored = rebuild(live.shape(), live.text(Chunk), live.text(Reasoning), [CONTEXT, DONE])
+    for position in range(live.position + 1):
+        assert stored.read(position) == live.read(position)
+    assert stored.revised == live.revised

@@ -12,7 +12,17 @@ import gevent
 from gevent.event import Event as Bell
 
 from chatapp.core.answer import AnswerLog
-from chatapp.core.events import Chunk, Done, Error, Event, Ping, Reasoning, Reset, Status
+from chatapp.core.events import (
+    Chunk,
+    Done,
+    Error,
+    Event,
+    Ping,
+    Reasoning,
+    Reset,
+    Status,
+    WasThinking,
+)
 from chatapp.errors import Interrupted
 
 PING_SECONDS = 10
@@ -52,11 +62,14 @@ class Live:
             self._wait()
             if self.disconnected:
                 return
-        if position > self.log.position or (
-            position == self.log.position and self._has_lost_text()
+        if (
+            position > self.log.position
+            or (position == self.log.position and self._has_lost_text())
+            or 0 < position < self.log.revised
         ):
             yield 0, Reset()
             position = 0
+        revised = self.log.revised  # what is read from here on is right up to there
         if position and not self.log.ended and not self._has_more(position, None):
             yield position, Ping()  # immediately on reconnect: it shows that the stream is open
         status: Status | None = None
@@ -72,6 +85,12 @@ class Live:
                 yield position, status
             for end, event in self.log.read(position, CHUNK_CHARACTERS):
                 position = end
+                if isinstance(event, WasThinking):
+                    if end > revised:
+                        yield 0, Reset()
+                        position, revised = 0, self.log.revised
+                        break
+                    continue
                 yield end, event
                 if isinstance(event, Done | Error):
                     return

@@ -6,7 +6,18 @@ import gevent
 import pytest
 
 from chatapp.chat.runs.live import CHUNK_CHARACTERS, Live
-from chatapp.core.events import Chunk, Context, Done, Error, Event, Ping, Reset, Status
+from chatapp.core.events import (
+    Chunk,
+    Context,
+    Done,
+    Error,
+    Event,
+    Ping,
+    Reasoning,
+    Reset,
+    Status,
+    WasThinking,
+)
 
 CONTEXT = Context("Handbook", "s", "m", "q")
 DONE = Done("stop")
@@ -141,3 +152,25 @@ def test_a_reader_at_the_end_gets_nothing_more(live: Live) -> None:
 def test_a_lost_position_is_reset(live: Live) -> None:
     say(live, Chunk("Hi"), DONE)
     assert Reading(live, 99).to_its_end() == [Reset(), CONTEXT, Chunk("Hi"), DONE]
+
+
+def test_a_reader_of_text_that_was_thinking_begins_again(live: Live) -> None:
+    reading, resumed = Reading(live), Reading(live, 3)
+    say(live, Chunk("I think"))
+    reading.until(2)
+    say(live, WasThinking())
+    after = [Reset(), CONTEXT, Reasoning("I think"), Chunk("42"), DONE]
+    say(live, Chunk("42"), DONE)
+    assert reading.to_its_end() == [CONTEXT, Chunk("I think"), *after]
+    assert [event for event in resumed.to_its_end() if event != Ping()][-5:] == after
+    assert reading.places[-5:] == [0, 1, 8, 11, 12]
+
+
+def test_a_reader_that_comes_after_a_revision_gets_it_once(live: Live) -> None:
+    say(live, Chunk("I think"), WasThinking(), Chunk("42"))
+    fresh, knowing, unaware = Reading(live), Reading(live, 10), Reading(live, 5)
+    say(live, DONE)
+    whole = [CONTEXT, Reasoning("I think"), Chunk("42"), DONE]
+    assert fresh.to_its_end() == whole
+    assert [event for event in knowing.to_its_end() if event != Ping()] == [Chunk("2"), DONE]
+    assert unaware.to_its_end() == [Reset(), *whole]
