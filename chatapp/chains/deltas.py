@@ -13,6 +13,8 @@ from typing import Any, TypeAlias
 import orjson
 from langchain_core.messages import AIMessageChunk
 
+from chatapp.chains.thinking import Thoughts
+
 EVENT_BYTES = 16 * 1024 * 1024  # one event, which is one delta
 # finish_reasons that report a fault of the supplier
 FAULTS = ("error", "network_error", "insufficient_system_resource", "abort")
@@ -47,11 +49,17 @@ class Deltas:
         self._out: list[Streamed] = []
         self._text: list[str] = []
         self._reasoning: list[str] = []
+        self._thoughts = Thoughts()
         self._rest: list[bytes] = []
         self._rest_bytes = 0
         self._plain = True
         self._after_cr = False
         self._started = False
+
+    @property
+    def started(self) -> bool:
+        """Whether anything but blanks has arrived."""
+        return self._started
 
     def begins_whole(self, data: bytes) -> bool:
         """Return whether the first bytes begin one JSON body: some suppliers cannot stream."""
@@ -140,9 +148,9 @@ class Deltas:
         choice = choices[0]
         delta = choice.get("delta") or choice.get("message")
         if delta:
-            if reasoning := delta.get("reasoning_content") or delta.get("reasoning"):
-                self._add(self._reasoning, self._text, reasoning)
-            content = delta.get("content")
+            thought, content = self._thoughts.split(delta)
+            if thought:
+                self._add(self._reasoning, self._text, thought)
             if content:
                 if type(content) is str and not choice.get("logprobs"):
                     self._add(self._text, self._reasoning, content)

@@ -6,7 +6,7 @@ from typing import Protocol, TypeAlias, runtime_checkable
 
 from chatapp.chains.messages import Model
 from chatapp.chains.pieces import pieces
-from chatapp.core.events import Chunk
+from chatapp.core.events import Chunk, WasThinking
 from chatapp.core.prompt import Ask, Prompt, Turn
 from chatapp.errors import ChatAppError
 
@@ -91,11 +91,12 @@ def rewriter(model: Model, seconds: float = REWRITE_SECONDS) -> Rewrite | None:
         text = f"Conversation:\n\n{conversation}\n\nLast question: {ask.question}"
         prompt = Prompt(ask.question, [Turn("system", INSTRUCTION), Turn("user", text)])
         try:
-            reply = "".join(
-                piece.text
-                for piece in pieces(quick.stream_text(prompt))
-                if isinstance(piece, Chunk)
-            )
+            reply = ""
+            for piece in pieces(quick.stream_text(prompt)):
+                if isinstance(piece, Chunk):
+                    reply += piece.text
+                elif isinstance(piece, WasThinking):
+                    reply = ""
         except ChatAppError:
             return ask.question
         return _question(reply) or ask.question

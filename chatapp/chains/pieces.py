@@ -1,20 +1,20 @@
 """Convert what a chain streams, in any of LangChain's shapes, to our own pieces.
 
-No LangChain object leaves this file. Text that begins with `<think>` is reasoning until `</think>`,
-wherever the supplier cuts the tags. The finish reason and usage come last, as one Finished.
+No LangChain object leaves this file. Thinking is separated from the answer, in fields (thinking.py)
+and in the text (think_tags.py). The finish reason and usage come last, as one Finished.
 """
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.messages.ai import UsageMetadata, add_usage
 
-from chatapp.core.events import Chunk, Reasoning, Status
+from chatapp.chains.think_tags import ThinkTags
+from chatapp.chains.thinking import CONTENT, Thoughts, block_thought
+from chatapp.core.events import Chunk, Reasoning, Status, WasThinking
 from chatapp.core.prompt import Passage
-
-OPENING, CLOSING = "<think>", "</think>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +28,18 @@ class Retrieved:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The finish reason (stop, length, content_filter; None for an empty answer) and the usage."""
+    """The finish reason (stop, length, content_filter; None for an empty answer) and the usage.
+
+    `called`: the model has called a tool.
+    """
 
     finish_reason: str | None
     usage: Mapping[str, int] = field(default_factory=dict[str, int])
+    called: bool = False
 
 
-Piece: TypeAlias = Chunk | Reasoning | Status | Retrieved | Finished
+Said: TypeAlias = Chunk | Reasoning | WasThinking
+Piece: TypeAlias = Said | Status | Retrieved | Finished
 
 # Suppliers' other finish reasons; one that is not here means "stop".
 _REASONS = {
@@ -52,13 +57,17 @@ _REASONS = {
     "refusal": "content_filter",
     "guardrail_intervened": "content_filter",
 }
+_CALLS = ("tool_calls", "tool_call", "tool_use", "function_call")  # finish reasons
 _REASON_FIELDS = ("finish_reason", "stop_reason", "done_reason", "stopReason")
-_THOUGHT_FIELDS = ("reasoning_content", "reasoning", "thinking")
 
 
 def pieces(stream: Iterable[Any]) -> Generator[Piece, None, None]:
-    """Yield a chain's stream as pieces, one Finished at the end; closing this closes the stream."""
-    thinking = ThinkTags()
+    """Yield a chain's stream as pieces, one Finished at the end; closing this closes the stream.
+
+    WasThinking: all Chunk pieces so far were thinking.
+    """
+    text = _Text()
+    is_plain = text.tags.passes
     ending = _Ending()
     try:
         for item in stream:
@@ -70,75 +79,17 @@ def pieces(stream: Iterable[Any]) -> Generator[Piece, None, None]:
                     yield from _beside(item)
                 item = item["answer"]
             if type(item) is not str:
-                yield from _message(item, thinking, ending)
-            elif thinking.over:
-                if item:
-                    yield Chunk(item)
-            else:
-                yield from thinking.feed(item)
-        yield from thinking.close()
-        yield Finished(ending.reason, ending.counts())
+                yield from _message(item, text, ending)
+            elif not is_plain(item):
+                yield from text.content(item)
+            elif item:
+                yield Chunk(item)
+        yield from text.close()
+        yield Finished(ending.reason, ending.counts(), ending.called)
     finally:
         close: Callable[[], None] | None = getattr(stream, "close", None)
         if close is not None:
             close()
-
-
-class ThinkTags:
-    """Separates a leading `<think>…</think>` from the text. `over`: all further text is answer."""
-
-    def __init__(self) -> None:
-        self.over = False
-        self._held = ""
-        self._step: Callable[[str], Iterator[Chunk | Reasoning]] = self._before
-
-    def feed(self, text: str) -> Iterator[Chunk | Reasoning]:
-        """Process the next text; a possible part of a tag is held back."""
-        text, self._held = self._held + text, ""
-        if text and self.over:
-            yield Chunk(text)
-        elif text:
-            yield from self._step(text)
-
-    def close(self) -> Iterator[Chunk | Reasoning]:
-        """Yield text that was held back for a tag that never came."""
-        if self._held:
-            yield Reasoning(self._held) if self._step == self._inside else Chunk(self._held)
-            self._held = ""
-
-    def _before(self, text: str) -> Iterator[Chunk | Reasoning]:
-        start = text.lstrip()
-        if start.startswith(OPENING):
-            self._step = self._blank_inside
-            yield from self.feed(start.removeprefix(OPENING))
-        elif OPENING.startswith(start):
-            self._held = text
-        else:
-            self.over = True
-            yield Chunk(text)
-
-    def _blank_inside(self, text: str) -> Iterator[Chunk | Reasoning]:
-        if text := text.lstrip():
-            self._step = self._inside
-            yield from self._inside(text)
-
-    def _inside(self, text: str) -> Iterator[Chunk | Reasoning]:
-        thought, closing, rest = text.partition(CLOSING)
-        if not closing:
-            held = next(
-                (n for n in range(len(CLOSING) - 1, 0, -1) if text.endswith(CLOSING[:n])), 0
-            )
-            thought, self._held = text[: len(text) - held], text[len(text) - held :]
-        if thought:
-            yield Reasoning(thought)
-        if closing:
-            self._step = self._behind
-            yield from self.feed(rest)
-
-    def _behind(self, text: str) -> Iterator[Chunk | Reasoning]:
-        if text := text.lstrip():
-            self.over = True
-            yield Chunk(text)
 
 
 class _Ending:
@@ -146,6 +97,7 @@ class _Ending:
 
     def __init__(self) -> None:
         self.reason: str | None = None
+        self.called = False
         self._usage: UsageMetadata | None = None
         self._counts: dict[str, int] = {}
 
@@ -154,6 +106,8 @@ class _Ending:
         for name in _REASON_FIELDS:
             if isinstance(reason := metadata.get(name), str) and reason:
                 self.reason = _REASONS.get(reason.lower(), "stop")
+                self.called = self.called or reason.lower() in _CALLS
+        self.called = self.called or _calls(message)
         if isinstance(message, AIMessage) and message.usage_metadata:
             self._usage = add_usage(self._usage, message.usage_metadata)
         elif isinstance(counts := metadata.get("token_usage") or metadata.get("usage"), dict):
@@ -173,6 +127,16 @@ class _Ending:
         if cached := usage.get("input_token_details", {}).get("cache_read"):
             counts["cached_tokens"] = cached
         return counts
+
+
+def _calls(message: BaseMessage) -> bool:
+    """Return whether a message, or a part of it, calls a tool."""
+    extra = message.additional_kwargs
+    if extra.get("tool_calls") or extra.get("function_call"):
+        return True
+    if isinstance(message, AIMessageChunk) and message.tool_call_chunks:
+        return True
+    return isinstance(message, AIMessage) and bool(message.tool_calls or message.invalid_tool_calls)
 
 
 def _beside(item: dict[str, Any]) -> Iterator[Piece]:
@@ -208,61 +172,55 @@ def _as_passage(entry: Any) -> Passage:
     return Passage(text=text, **known)
 
 
-def _message(item: Any, thinking: ThinkTags, ending: _Ending) -> Iterator[Chunk | Reasoning]:
+def _message(item: Any, text: "_Text", ending: _Ending) -> Iterator[Said]:
     if isinstance(item, BaseMessage):
         ending.note(item)
         extra = item.additional_kwargs
-        for name in _THOUGHT_FIELDS:
-            if thought := _text(extra.get(name)):
-                yield Reasoning(thought)
-                break
-        yield from _content(item.content, thinking)
+        yield from text.fields(extra)
+        yield from text.content(item.content)
         if isinstance(refused := extra.get("refusal"), str):
-            yield from _content(refused, thinking)
+            yield from text.content(refused)
     elif isinstance(item, str | list):
-        yield from _content(item, thinking)
+        yield from text.content(item)
 
 
-def _content(content: Any, thinking: ThinkTags) -> Iterator[Chunk | Reasoning]:
-    if isinstance(content, list):
-        for block in content:
-            yield from _block(block, thinking)
-    elif isinstance(content, str) and content:
-        if thinking.over:
-            yield Chunk(str(content))
-        else:
-            yield from thinking.feed(content)
+class _Text:
+    """Reads text and content blocks; thinking that arrives in several places is yielded once."""
 
+    def __init__(self) -> None:
+        self.tags = ThinkTags()
+        self._thoughts = Thoughts()
 
-def _block(block: Any, thinking: ThinkTags) -> Iterator[Chunk | Reasoning]:
-    if not isinstance(block, dict):
-        yield from _content(block, thinking)
-        return
-    kind = block.get("type")
-    if kind in ("reasoning", "thinking", "reasoning_content"):
-        if thought := _text({name: value for name, value in block.items() if name != "type"}):
+    def fields(self, extra: Mapping[str, Any]) -> Iterator[Said]:
+        """Yield the thinking in a message's fields."""
+        if thought := self._thoughts.read(extra):
             yield Reasoning(thought)
-    elif kind in ("text", "output_text", "text_delta", "refusal", None):
-        text = block.get("text")
-        yield from _content(text if isinstance(text, str) else block.get("refusal"), thinking)
 
+    def content(self, content: Any) -> Iterator[Said]:
+        """Yield what a message's content holds: a text or a list of blocks."""
+        if isinstance(content, list):
+            for block in content:
+                yield from self._block(block)
+        elif isinstance(content, str) and content:
+            yield from self._once(self.tags.feed(str(content)))
 
-def _text(value: Any) -> str:
-    """Return the text of a reasoning value: a string, a list of parts or a mapping of them."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, list):
-        return "".join(_text(part) for part in value)
-    if isinstance(value, dict):
-        for name in (
-            "text",
-            "reasoning",
-            "thinking",
-            "reasoning_content",
-            "reasoning_text",
-            "content",
-            "summary",
-        ):
-            if text := _text(value.get(name)):
-                return text
-    return ""
+    def close(self) -> Iterator[Said]:
+        """Yield what was held back."""
+        yield from self._once(self.tags.close())
+
+    def _block(self, block: Any) -> Iterator[Said]:
+        if not isinstance(block, dict):
+            yield from self.content(block)
+        elif (thought := block_thought(block)) is not None:
+            if thought := self._thoughts.new(CONTENT, thought):
+                yield Reasoning(thought)
+        elif block.get("type") in ("text", "output_text", "text_delta", "refusal", None):
+            text = block.get("text")
+            yield from self.content(text if isinstance(text, str) else block.get("refusal"))
+
+    def _once(self, found: Iterable[Said]) -> Iterator[Said]:
+        for piece in found:
+            if not isinstance(piece, Reasoning):
+                yield piece
+            elif thought := self._thoughts.new(CONTENT, piece.text):
+                yield Reasoning(thought)

@@ -96,7 +96,10 @@ def _base_ids(service: Service, names: tuple[str, ...], session: str | None) -> 
 
 
 class Printer:
-    """The answer on the terminal. After a `reset` only text that differs is printed."""
+    """The answer on the terminal. After a `reset` only text that differs is printed.
+
+    Where what was printed has become thinking, the answer follows it.
+    """
 
     def __init__(self, quiet: bool) -> None:
         self._quiet = quiet
@@ -105,6 +108,7 @@ class Printer:
         self._open_line = False
         self._gaps = 0
         self.text = ""
+        self._thinking: str | None = None  # since a reset, until text follows
         self.context: dict[str, Any] = {}
         self.sources: list[dict[str, Any]] = []
         self.done: dict[str, Any] = {}
@@ -122,12 +126,14 @@ class Printer:
         elif kind == "sources":
             self.sources = data
         elif kind == "reset":
-            self.text = ""
+            self.text = self._thinking = ""
         elif kind == "done":
             self.done = data
         elif kind == "error":
             self.error = event
         elif kind in ("status", "reasoning"):
+            if kind == "reasoning" and self._thinking is not None:
+                self._thinking += str(data)
             self.stage(STAGES.get(data if kind == "status" else kind, ""))
 
     def stage(self, key: str | None) -> None:
@@ -156,6 +162,11 @@ class Printer:
         self.text += piece
         if self._quiet:
             return
+        if self._printed and self._printed in (self._thinking or ""):
+            self.end_line()
+            note(say("ask.thought"))
+            self._printed = ""
+        self._thinking = None
         new = self.text[len(self._printed) :]
         if not self.text.startswith(self._printed):
             if self._printed.startswith(self.text):  # after a reset: printed already

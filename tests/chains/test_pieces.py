@@ -9,8 +9,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.messages.ai import UsageMetadata
 
 from chatapp.chains.build import Finished, Retrieved, pieces
-from chatapp.chains.pieces import ThinkTags
-from chatapp.core.events import Chunk, Reasoning, Status
+from chatapp.core.events import Chunk, Reasoning, Status, WasThinking
 from tests.support.passages import passage
 
 NOTHING = Finished(None, {})
@@ -143,6 +142,32 @@ SHAPES: list[tuple[str, list[Any], list[Any]]] = [
         [{"context": [], "answer": "a"}],
         [Retrieved(()), Chunk("a"), NOTHING],
     ),
+    (
+        "a tool call",
+        [
+            AIMessageChunk(
+                content="",
+                tool_call_chunks=[{"name": "f", "args": "{}", "id": None, "index": 0}],
+            ),
+            "a",
+        ],
+        [Chunk("a"), Finished(None, {}, called=True)],
+    ),
+    (
+        "a tool call of an older kind",
+        [AIMessageChunk(content="", additional_kwargs={"function_call": {"name": "f"}})],
+        [Finished(None, {}, called=True)],
+    ),
+    (
+        "a tool call by its reason",
+        [AIMessageChunk(content="", response_metadata={"stop_reason": "tool_use"})],
+        [Finished("stop", {}, called=True)],
+    ),
+    (
+        "text that was thinking",
+        ["a", AIMessageChunk(content="b"), "</think>", "\n", "c"],
+        [Chunk("a"), Chunk("b"), WasThinking(), Chunk("c"), NOTHING],
+    ),
     ("thinking in the text", ["<think>a</think>", "\n\nb"], [Reasoning("a"), Chunk("b"), NOTHING]),
 ]
 
@@ -174,37 +199,6 @@ def test_a_langchain_document_becomes_a_passage() -> None:
         2,
         "text",
     )
-
-
-THOUGHTS = [
-    ("<think>abc</think>xyz", "abc", "xyz"),
-    (" \n<think>\nabc </think>\n\n xyz", "abc ", "xyz"),
-    ("<think>\n\n</think>\n\nxyz", "", "xyz"),
-    ("<think>a < b </thin k></think>x</think>y", "a < b </thin k>", "x</think>y"),
-    ("<think>never closed </thi", "never closed </thi", ""),
-    ("<thinking is hard", "", "<thinking is hard"),
-    ("xyz <think>abc</think>", "", "xyz <think>abc</think>"),
-    ("  xyz", "", "  xyz"),
-    ("<thi", "", "<thi"),
-    ("  ", "", "  "),
-    ("<think><think>a</think>b", "<think>a", "b"),
-    ("", "", ""),
-]
-
-
-def split(parts: Iterable[str]) -> tuple[str, str]:
-    thinking = ThinkTags()
-    found = [piece for part in parts for piece in thinking.feed(part)] + list(thinking.close())
-    thought = "".join(piece.text for piece in found if isinstance(piece, Reasoning))
-    return thought, "".join(piece.text for piece in found if isinstance(piece, Chunk))
-
-
-@pytest.mark.parametrize(("text", "thought", "answer"), THOUGHTS)
-def test_think_tags_are_found_at_any_cut(text: str, thought: str, answer: str) -> None:
-    assert split([text]) == (thought, answer)
-    assert split(list(text)) == (thought, answer)
-    for at in range(len(text) + 1):
-        assert split([text[:at], text[at:]]) == (thought, answer)
 
 
 def test_closing_and_ending_close_the_stream() -> None:

@@ -11,6 +11,7 @@ from chatapp.chains.followup import rewriter
 from chatapp.chains.models import Models
 from chatapp.core.events import Chunk, Status
 from chatapp.core.prompt import Ask, Prompt, Turn, Unread
+from tests.support.modelthinking import ANSWER
 from tests.support.passages import passage
 from tests.support.supplier import Supplier
 
@@ -157,6 +158,12 @@ def test_a_failed_rewrite_keeps_the_question(supplier: Supplier, models: Models,
     found = next(piece for piece in stream if isinstance(piece, Retrieved))
     stream.close()  # type: ignore[attr-defined]
     assert found.query == "Why?"
+
+
+def test_a_rewrite_has_none_of_the_model_s_thinking(supplier: Supplier, models: Models) -> None:
+    rewrite = rewriter(models.model(supplier.endpoint(), Parameters("thinks-in-closing-tag")), 30)
+    assert rewrite is not None
+    assert rewrite(Ask("Why?", HISTORY)) == ANSWER
 
 
 @pytest.mark.parametrize("name", ["hang-before-headers", "hang-mid", "drip-headers", "pings"])

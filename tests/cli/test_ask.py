@@ -181,6 +181,24 @@ def test_after_a_reset_only_what_is_new_is_printed(capsys: pytest.CaptureFixture
     assert printed.out == "one other\n" and "This is the complete answer again" in printed.err
 
 
+def test_text_that_was_thinking_is_followed_by_the_answer(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    shown = Printer(quiet=False)
+    for kind, data in (
+        ("chunk", "Yes, I think"),
+        ("reset", {}),
+        ("reasoning", "Yes, I think so."),
+        ("chunk", "Yes"),
+        ("reasoning", "Yes"),
+        ("chunk", "."),
+    ):
+        shown.event({"type": kind, "data": data})
+    said = capsys.readouterr()
+    assert said.out == "Yes, I think\nYes." and "thinking" in said.err
+    assert shown.text == "Yes."
+
+
 def test_what_a_model_says_does_not_command_the_terminal(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -13,7 +13,16 @@ from chatapp.chains.build import Chain, Finished, Retrieved, pieces
 from chatapp.chat import answers
 from chatapp.chat.runs.live import Live
 from chatapp.core.answer import Move, State, after
-from chatapp.core.events import Chunk, Context, Done, Error, Reasoning, Sources, Status
+from chatapp.core.events import (
+    Chunk,
+    Context,
+    Done,
+    Error,
+    Reasoning,
+    Sources,
+    Status,
+    WasThinking,
+)
 from chatapp.core.prompt import Ask, cited, source_json
 from chatapp.errors import AnswerTooLong, ChatAppError, Internal, Interrupted, UpstreamTimeout
 from chatapp.settings import Settings
@@ -122,12 +131,15 @@ class Writer(Live):
         turn, since = loop.now(), time.monotonic()
         if self.job.ask.partial:
             self.log.append(Chunk(self.job.ask.partial))
+        begin = self.log.position
         with closing(pieces(self.job.build().stream(self.job.ask))) as stream:
             for piece in stream:
                 if isinstance(piece, (Chunk, Reasoning)):  # a tuple is faster here, for each token
                     if not size:
                         self._mark("ttft_ms")
                     size = self._append_text(piece, size)
+                elif isinstance(piece, WasThinking):
+                    self.log.append(WasThinking(begin))
                 elif isinstance(piece, Finished):
                     finish = piece
                 else:

@@ -37,6 +37,8 @@ export class AnswerView {
   /** @type {StreamRenderer|null} */ #renderer = null;
   /** Text or reasoning has arrived. */
   #begun = false;
+  /** When the first of them arrived; kept by a reset, which may turn text into reasoning. */
+  #since = 0;
   /** The phase shown until then. */
   #status = '';
   /** @type {import('../net/run.js').Gap} */ #gap = '';
@@ -87,7 +89,7 @@ export class AnswerView {
     else if (event.type === 'sources') renderer.cite(event.data.map((source) => source.n));
     else if (event.type === 'reasoning') {
       this.#begins();
-      this.#reasoning.append(event.data);
+      this.#reasoning.append(event.data, this.#since);
     } else if (event.type === 'chunk') {
       this.#begins();
       this.#reasoning.end();
@@ -132,6 +134,7 @@ export class AnswerView {
 
   #begins() {
     this.#begun = true;
+    this.#since ||= performance.now();
     this.#is('');
   }
 

@@ -32,10 +32,10 @@ export class Reasoning {
       : t('thinking.title');
   }
 
-  /** @param {string} piece */
-  append(piece) {
+  /** @param {string} piece @param {number} since when the answer began */
+  append(piece, since) {
     if (!this.#timer && !this.#began) {
-      this.#began = performance.now();
+      this.#began = since;
       this.#timer = window.setInterval(() => this.#tick(), TICK_MS);
       this.#tick();
     }
