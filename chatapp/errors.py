@@ -6,7 +6,7 @@
     ├── TooLarge, UnsupportedFile, UnreadableFile, DiskFull
     ├── NoModel, ModelGone, ContextTooLong
     ├── UpstreamError          (any error of a supplier; the next are more specific)
-    │   ├── UpstreamUnreachable, UpstreamTimeout, UpstreamProtocol
+    │   ├── UpstreamUnreachable, UpstreamTimeout, UpstreamProtocol, UpstreamEmpty
     │   └── UpstreamAuth, UpstreamRateLimit, UpstreamQuota, UpstreamRefused
     ├── KnowledgeUnavailable, EmbedderUnavailable
     └── AnswerTooLong, Interrupted, NotSaved, Internal
@@ -199,6 +199,12 @@ class UpstreamProtocol(UpstreamError):
     """The response is not a chat completion."""
 
     code = "upstream_protocol"
+
+
+class UpstreamEmpty(UpstreamError):
+    """The answer ended without a word; `detail` is thinking, thinking_length, length or tool."""
+
+    code = "upstream_empty"
 
 
 class UpstreamAuth(UpstreamError):

@@ -25,7 +25,7 @@ from chatapp.chains.http.transport import Broken, Exchange, Transport
 from chatapp.chains.http.waiting import Deadline, Limits
 from chatapp.chains.retry_delay import retry_after
 from chatapp.chains.upstream import READ_CHARACTERS
-from chatapp.errors import ChatAppError
+from chatapp.errors import ChatAppError, UpstreamEmpty
 
 TAIL_SECONDS = 3.0  # for usage and [DONE] after the finish_reason
 DRAIN_SECONDS = 0.05  # for the end of the body after [DONE]
@@ -197,6 +197,8 @@ class Completions:
         """Return the last message, with finish_reason and usage; raise for an incomplete answer."""
         if not (deltas.finish_reason or deltas.done):
             label = self._target.label
+            if not deltas.started:
+                raise UpstreamEmpty(supplier=label)
             if deltas.seen:
                 raise upstream.cut(label)
             error = upstream.garbled(label, begin)

@@ -58,6 +58,13 @@ class ResolvedModel:
     endpoint: Endpoint | None
     parameters: Parameters
 
+    @property
+    def has_tools(self) -> bool:
+        """Whether the supplier's options offer tools to the model."""
+        options = self.endpoint.options if self.endpoint else {}
+        fields = {**(options.get("body") or {}), **(options.get("provider_options") or {})}
+        return bool(fields.get("tools") or fields.get("functions"))
+
 
 class Suppliers:
     """The suppliers of this installation."""

@@ -200,7 +200,16 @@ def _job(opened: Opened) -> Job:
         f"supplier={resolved.supplier} model={resolved.model} bases={names} request={g.request_id}"
     )
     supplier = resolved.endpoint.label if resolved.endpoint else resolved.supplier
-    return Job(opened.context, opened.user_id, opened.ask, build, supplier, note)
+    return Job(
+        opened.context,
+        opened.user_id,
+        opened.ask,
+        build,
+        supplier,
+        note,
+        has_tools=resolved.has_tools,
+        is_built_in=resolved.endpoint is None,
+    )
 
 
 def _stream(reader: Reader, live: Live, message_id: str, position: int | None) -> Response:

@@ -71,7 +71,7 @@ WRONG = [
     ("redirect", "error.upstream_protocol", ""),
     ("html", "error.upstream_protocol.page", ""),
     ("not-http", "error.upstream_protocol", ""),
-    ("empty", "error.upstream_protocol", ""),
+    ("empty", "error.upstream_empty", ""),
     ("json-other", "error.upstream_protocol", ""),
     ("json-error", "error.upstream_auth", ""),
     ("broken-json", "error.upstream_protocol", "Good so far "),

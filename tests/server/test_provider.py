@@ -73,6 +73,18 @@ def test_it_is_offered_and_its_test_succeeds(service: Service, supplier: str) ->
     assert service.post(f"/api/suppliers/{row['id']}/test", {}).json["ok"] is True
 
 
+def test_an_answer_without_a_word_is_an_error(service: Service, ollama_url: str) -> None:
+    options = {"provider": "ollama", "provider_options": {"reasoning": True}}
+    body = {"name": "quiet", "base_url": ollama_url, "models": ["silent"], "options": options}
+    made = service.post("/api/suppliers", body)
+    assert made.status == 201
+    for model, word in (("silent", "without a word"), ("only-thinks", "thinking is kept")):
+        config = {"supplier": "quiet", "model": model}
+        streamed = service.stream({"question": "q", "llm_config": config})
+        assert streamed.last["code"] == "upstream_empty" and word in streamed.last["data"]
+    assert service.request("DELETE", f"/api/suppliers/{made.json['id']}").status == 204
+
+
 def test_a_model_that_it_does_not_have_is_an_error(service: Service, supplier: str) -> None:
     streamed = service.stream(
         {"question": "q", "llm_config": {"supplier": supplier, "model": "none"}}

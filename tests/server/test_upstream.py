@@ -17,7 +17,7 @@ FAULTS = [
     ("refuse-500", "upstream_error", False),
     ("refuse-503", "upstream_error", False),
     ("html", "upstream_protocol", False),
-    ("empty", "upstream_protocol", False),
+    ("empty", "upstream_empty", False),
     ("broken-json", "upstream_protocol", True),
     ("bad-utf8", "upstream_protocol", True),
     ("cut", "upstream_error", True),

@@ -3,8 +3,9 @@
     with OllamaServer() as server: … server.base_url … server.requests
     python tests/support/ollamaserver.py --port 0
 
-A model's name selects the behaviour, as in tests/support/modelserver.py: `echo`, `think`,
-`hang-mid`, `broken-json`; any other name is a model that has not been pulled. Loopback only.
+A model's name selects the behaviour, as in tests/support/modelserver.py: `echo`, `think`, `silent`,
+`only-thinks`, `hang-mid`, `broken-json`; any other name is a model that has not been pulled.
+Loopback only.
 """
 
 import argparse
@@ -50,13 +51,13 @@ class OllamaServer(ModelServer):
 
 def _chat(turn: Turn) -> None:
     model = turn.request.model
-    if model not in ("echo", "think", "hang-mid", "broken-json"):
+    if model not in ("echo", "think", "silent", "only-thinks", "hang-mid", "broken-json"):
         turn.wire.json(404, {"error": f"model '{model}' not found, try pulling it first"})
         return
     turn.wire.begin("application/x-ndjson")
-    if model == "think":
+    if model in ("think", "only-thinks"):
         _line(turn, {"content": "", "thinking": "Let me think."})
-    for word in turn.question.split():
+    for word in turn.question.split() if model not in ("silent", "only-thinks") else ():
         _line(turn, {"content": f"{word} "})
     if model == "hang-mid":
         turn.wire.wait()

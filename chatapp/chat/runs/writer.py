@@ -13,6 +13,7 @@ from chatapp.chains.build import Chain, Finished, Retrieved, pieces
 from chatapp.chat import answers
 from chatapp.chat.runs.live import Live
 from chatapp.core.answer import Move, State, after
+from chatapp.core.blank import is_blank
 from chatapp.core.events import (
     Chunk,
     Context,
@@ -24,7 +25,15 @@ from chatapp.core.events import (
     WasThinking,
 )
 from chatapp.core.prompt import Ask, cited, source_json
-from chatapp.errors import AnswerTooLong, ChatAppError, Internal, Interrupted, UpstreamTimeout
+from chatapp.errors import (
+    AnswerTooLong,
+    ChatAppError,
+    Internal,
+    Interrupted,
+    UpstreamEmpty,
+    UpstreamRefused,
+    UpstreamTimeout,
+)
 from chatapp.settings import Settings
 
 log = logging.getLogger("chatapp.runs")
@@ -43,7 +52,11 @@ class Lost(BaseException):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What a run needs; `build` runs in its greenlet, `supplier` is named in errors."""
+    """What a run needs; `build` runs in its greenlet, `supplier` is named in errors.
+
+    `has_tools`: the request offers tools, so that the model may call one instead of answering.
+    `is_built_in`: the built-in model, which has nothing to add to its own whole answer.
+    """
 
     context: Context
     user_id: str
@@ -51,6 +64,8 @@ class Job:
     build: Callable[[], Chain]
     supplier: str = ""
     note: str = ""  # for log lines
+    has_tools: bool = False
+    is_built_in: bool = False
 
 
 @dataclass(eq=False)
@@ -149,7 +164,24 @@ class Writer(Live):
                     turn, since = loop.now(), time.monotonic()
                 elif time.monotonic() - since > SWITCH_SECONDS:
                     gevent.sleep(0)
+        self._check_said(finish)
         return Done(finish.finish_reason or "stop", finish.usage)
+
+    def _check_said(self, finish: Finished) -> None:
+        """Raise UpstreamEmpty or UpstreamRefused for an answer in which nothing was said."""
+        partial, said = self.job.ask.partial, self.log.text(Chunk)
+        if not is_blank(said[len(partial) :]):
+            return
+        if (finish.called and self.job.has_tools) or (partial and self.job.is_built_in):
+            return
+        reason, supplier = finish.finish_reason, self.job.supplier
+        if reason == "content_filter":
+            raise UpstreamRefused("content", supplier=supplier)
+        thought = not is_blank(self.log.text(Reasoning))
+        detail = "thinking" if thought else "tool" if finish.called else None
+        if reason == "length":
+            detail = "thinking_length" if thought else "length"
+        raise UpstreamEmpty(detail, supplier=supplier)
 
     def _note(self, piece: Status | Retrieved) -> None:
         if isinstance(piece, Status):
