@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import bindparam, delete, func, select
 from sqlalchemy.orm import Session as Transaction
 
+from chatapp.core.blank import is_blank
 from chatapp.core.prompt import Turn
 from chatapp.errors import NotFound
 from chatapp.storage.database import Database
@@ -204,21 +205,15 @@ class Sessions:
 
 
 def history(t: Transaction, session_id: str, leaf_id: str | None) -> list[Turn]:
-    """Return the branch that ends in `leaf_id` as turns: no empty ones, equal roles joined."""
+    """Return the branch that ends in `leaf_id` as turns, without blank ones."""
     rows = {row.id: row for row in t.execute(_SAID, {"session_id": session_id})}
     turns: list[Turn] = []
     while leaf_id and (row := rows.pop(leaf_id, None)):
-        if row.content:
+        if not is_blank(row.content):
             turns.append(Turn(row.role, row.content))
         leaf_id = row.parent_id
     turns.reverse()
-    joined: list[Turn] = []
-    for turn in turns:
-        if joined and joined[-1].role == turn.role:
-            joined[-1] = Turn(turn.role, f"{joined[-1].content}\n\n{turn.content}")
-        else:
-            joined.append(turn)
-    return joined
+    return turns
 
 
 def last_model(t: Transaction, user_id: str, but: str) -> tuple[str | None, str | None]:

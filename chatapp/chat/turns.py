@@ -18,6 +18,7 @@ from chatapp.chat.sessions import history
 from chatapp.chat.suppliers import ModelRequest, ResolvedModel, Suppliers
 from chatapp.chat.titles import title_of
 from chatapp.core.answer import State
+from chatapp.core.blank import is_blank
 from chatapp.core.events import Context
 from chatapp.core.prompt import Ask, fits
 from chatapp.errors import Busy, ContextTooLong, InvalidRequest, NotFound, TooManyAnswers
@@ -188,7 +189,8 @@ def _place(t: Transaction, user_id: str, question: Question) -> _Place:
         broken = _message(t, user_id, question.continue_id)
         if broken.role != "assistant" or not broken.parent_id or not _broken(broken):
             raise InvalidRequest("continue_id", "not_continuable")
-        return _below(t, user_id, _message(t, user_id, broken.parent_id), broken.content)
+        partial = "" if is_blank(broken.content) else broken.content
+        return _below(t, user_id, _message(t, user_id, broken.parent_id), partial)
     if question.question_id:
         return _below(t, user_id, _message(t, user_id, question.question_id))
     session = _session(t, user_id, question.session_id) if question.session_id else None

@@ -3,12 +3,18 @@
 Order of a prompt: system text, earlier turns, then the question with the numbered passages before
 it. What exceeds the model's context is cut: passages from the end of the ranking, then turns from
 the oldest. The prompt counts what was cut.
+
+After the system text, the roles alternate, from user to user: many models' templates refuse all
+else. So questions without an answer between them become one, since "try again" or "for all of them"
+needs the question before it; a repeated one is not asked twice.
 """
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+from chatapp.core.blank import is_blank
 
 ANSWER_TOKENS = 1024  # reserved for the answer
 PASSAGE_SHARE = 0.6  # of the remaining tokens, at most, for passages
@@ -167,24 +173,23 @@ def build_prompt(
         STILL_READ + ", ".join(unread) if unread else "",
     ]
     system = Turn("system", "\n\n".join(filter(None, rules)))
-    last = Turn("user", _with_passages(ask.question, passages or ()))
-    tail = [last]
+    question = Turn("user", _with_passages(ask.question, passages or ()))
+    tail: list[Turn] = []
     if ask.partial:
-        tail += [
-            Turn("assistant", ask.partial),
-            Turn("user", CONTINUE),
-        ]
+        tail = [Turn("assistant", ask.partial), Turn("user", CONTINUE)]
     room = (
         ask.context_tokens
         - ANSWER_TOKENS
-        - sum(estimate_tokens(turn.content) for turn in [system, *tail])
+        - sum(estimate_tokens(turn.content) for turn in [system, question, *tail])
     )
-    history = _recent(ask.history, ask.max_length, room)
-    cut = {"history": len(ask.history) - len(history)}
-    turns = [system, *history, *tail]
+    said = [turn for turn in ask.history if not is_blank(turn.content)]
+    history = _recent(said, ask.max_length, room)
+    cut = {"history": len(said) - len(history)}
+    turns = _alternating([*history, Turn("user", ask.question)])
+    question = Turn("user", _with_passages(turns[-1].content, passages or ()))
     return Prompt(
         ask.question,
-        turns,
+        [system, *turns[:-1], question, *tail],
         list(passages or ()),
         passages is not None,
         cut,
@@ -218,10 +223,22 @@ def _recent(history: Sequence[Turn], most: int, room: int) -> list[Turn]:
             break
         kept.append(turn)
     kept.reverse()
-    # Some models and suppliers do not accept a history that begins with an answer.
     while kept and kept[0].role == "assistant":
         kept.pop(0)
     return kept
+
+
+def _alternating(turns: Sequence[Turn]) -> list[Turn]:
+    """Join neighbours of one role; leave out a question that repeats the one before it."""
+    joined: list[Turn] = []
+    before = Turn("", "")
+    for turn in turns:
+        if turn.role != before.role:
+            joined.append(turn)
+        elif turn.role == "assistant" or turn.content.strip() != before.content.strip():
+            joined[-1] = Turn(turn.role, f"{joined[-1].content}\n\n{turn.content}")
+        before = turn
+    return joined
 
 
 def cited(answer: str, passages: int) -> tuple[int, ...]:

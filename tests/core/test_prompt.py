@@ -1,5 +1,7 @@
 """The model's input, and what is cut to fit."""
 
+import random
+
 from chatapp.core.prompt import (
     Ask,
     Passage,
@@ -81,3 +83,48 @@ def test_a_question_that_leaves_no_room_does_not_fit() -> None:
 def test_only_valid_citations_count() -> None:
     assert cited("A [2]. B [1][2], not [9], not [0], not a link [3](http://x).", 3) == (2, 1)
     assert cited("`none`", 0) == ()
+
+
+def roles(turns: list[Turn]) -> list[str]:
+    return [turn.role for turn in turns]
+
+
+def test_an_unanswered_question_becomes_a_part_of_the_next_one() -> None:
+    history = [Turn("user", "Who?"), Turn("assistant", "I."), Turn("user", "When is lunch?")]
+    plain = build_prompt(Ask("And dinner?", history), None)
+    assert roles(plain.turns) == ["system", "user", "assistant", "user"]
+    assert plain.turns[-1].content == "When is lunch?\n\nAnd dinner?"
+    assert plain.question == "And dinner?"
+    grounded = build_prompt(Ask("And dinner?", history), [passage("At one.")])
+    assert grounded.turns[-1].content.endswith("At one.\n\nWhen is lunch?\n\nAnd dinner?")
+
+
+def test_a_question_that_is_asked_again_is_sent_once() -> None:
+    unanswered = [Turn("user", "When is lunch?"), Turn("assistant", "\u200b\n")]
+    prompt = build_prompt(Ask("When is lunch?", unanswered * 3), None)
+    assert [turn.content for turn in prompt.turns[1:]] == ["When is lunch?"]
+    other = build_prompt(Ask("lunch?", unanswered), None)
+    assert other.turns[-1].content == "When is lunch?\n\nlunch?"
+
+
+def test_the_roles_of_any_history_alternate() -> None:
+    chosen = random.Random(4)
+    texts = ["Why?", "Because.", "", " \n", "\u200b", "长" * 700, "[1] and [2]"]
+    for _ in range(3000):
+        history = [
+            Turn(chosen.choice(["user", "assistant"]), chosen.choice(texts))
+            for _ in range(chosen.randrange(12))
+        ]
+        ask = Ask(
+            chosen.choice(["Why?", "What?"]),
+            history,
+            max_length=chosen.choice([0, 1, 2, 5, 20]),
+            context_tokens=chosen.choice([1100, 2048, 8192]),
+            partial=chosen.choice(["", "So far"]),
+        )
+        prompt = build_prompt(ask, chosen.choice([None, [], [passage("Ten days.")]]))
+        system, *turns = prompt.turns
+        assert system.role == "system"
+        assert all(turn.role == ("user", "assistant")[n % 2] for n, turn in enumerate(turns))
+        assert turns[-1].role == "user" and all(turn.content.strip() for turn in turns)
+        assert ask.question in turns[-3 if ask.partial else -1].content
