@@ -62,19 +62,40 @@ class Span:
 
 # --- normalising ------------------------------------------------------------------------------
 
-_DROPPED = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u200b\u2060\ufeff]")
+# Control characters, soft hyphens, zero-width spaces and word joiners; embeddings, overrides and
+# isolates of the writing direction, which show a text in another order than a model reads it.
+_INVISIBLE = re.compile(
+    "[\x00-\x08\x0b\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u200b\u202a-\u202e\u2060-\u206f\ufeff]"
+)
 _LINE_END = re.compile("\r\n?|[\x0c\x85\u2028\u2029]")
 _BLANKS = re.compile("[\u00a0\u2000-\u200a\u202f\u205f]")
+# Tag characters spell a text that nobody sees, and so do variation selectors in a row. Kept are
+# the tags of a flag (https://www.unicode.org/reports/tr51/#flag-emoji-tag-sequences) and one
+# selector after its character.
+_SELECTORS = "\ufe00-\ufe0f\U000e0100-\U000e01ef"
+_MAY_SPELL = re.compile(f"[\U000e0000-\U000e007f]|[{_SELECTORS}]{{2}}")
+_SPELLED = re.compile(
+    "(\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{3,6}\U000e007f)"
+    f"|([{_SELECTORS}])[{_SELECTORS}\U000e0000-\U000e007f]+|[\U000e0000-\U000e007f]+"
+)
+
+
+def visible(text: str) -> str:
+    """Return a text without characters that a reader does not see but a model reads."""
+    if not text.isprintable():
+        text = _INVISIBLE.sub("", text)
+    # Selectors count as printable.
+    return text if text.isascii() or not _MAY_SPELL.search(text) else _SPELLED.sub(r"\1\2", text)
 
 
 def normalise(text: str) -> str:
     """Return text as it is stored: NFC, line ends as LF, no invisible characters."""
-    if text.isprintable():  # one line with nothing to drop
-        return unicodedata.normalize("NFC", text).rstrip(" ")
-    text = unicodedata.normalize(
-        "NFC", text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    )
-    text = _DROPPED.sub("", _BLANKS.sub(" ", _LINE_END.sub("\n", text)))
+    if text.isprintable():  # one line without blanks or controls to replace
+        return unicodedata.normalize("NFC", visible(text)).rstrip(" ")
+    text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    text = visible(_BLANKS.sub(" ", _LINE_END.sub("\n", text)))
+    # Only now: a mark may compose with the letter before a character that was dropped.
+    text = unicodedata.normalize("NFC", text)
     # By lines: a pattern that looks ahead is quadratic in a long run of blanks.
     text = "\n".join(line.rstrip(" \t") for line in text.split("\n"))
     return re.sub(r"\n{3,}", "\n\n", text).strip("\n")
