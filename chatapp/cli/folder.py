@@ -6,7 +6,6 @@ Files are identified by content and name; a name has no folders. Sends nothing.
 import hashlib
 import os
 import stat
-import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,13 +13,14 @@ from typing import Any
 
 from chatapp.knowledge.formats.refused import refused_type
 from chatapp.knowledge.formats.source import HEAD_BYTES
+from chatapp.knowledge.names import decoded, file_name
 
 PIECE_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Local:
-    """A file of the folder; `place` is its path in the folder."""
+    """A file of the folder; `place` is its path in the folder, for people."""
 
     path: Path
     place: str
@@ -29,8 +29,8 @@ class Local:
 
     @property
     def name(self) -> str:
-        """The name in the knowledge base: normalised Unicode and spaces."""
-        return normalised_name(self.path.name)
+        """The name in the knowledge base."""
+        return file_name(self.path.name)
 
 
 @dataclass(slots=True)
@@ -57,14 +57,14 @@ def make_plan(folder: Path, there: Sequence[Mapping[str, Any]]) -> Plan:
     for file in here:
         names.setdefault(file.md5, set()).add(file.name)
     for row in there:
-        known = normalised_name(row["name"]) in names.get(row["md5"], ())
+        known = file_name(row["name"]) in names.get(row["md5"], ())
         (plan.keep if known else plan.remove).append(dict(row))
     kept = {row["md5"] for row in plan.keep}
     for file in here:
         if file.md5 in kept:  # files with the same bytes are one file in a base
             continue
         kept.add(file.md5)
-        old = next((row for row in plan.remove if normalised_name(row["name"]) == file.name), None)
+        old = next((row for row in plan.remove if file_name(row["name"]) == file.name), None)
         if old is None:
             plan.upload.append(file)
         else:
@@ -78,11 +78,6 @@ def without_removing(plan: Plan) -> Plan:
     return replace(
         plan, upload=[*plan.upload, *(file for file, _ in plan.change)], change=[], remove=[]
     )
-
-
-def normalised_name(name: str) -> str:
-    """Normalise a name for comparison: file systems compose letters differently."""
-    return " ".join(unicodedata.normalize("NFC", name.encode("utf-8", "replace").decode()).split())
 
 
 def _read(folder: Path, plan: Plan) -> Iterator[Local]:
@@ -121,4 +116,5 @@ def _examine(folder: Path, path: Path, plan: Plan) -> Iterator[Local]:
 
 
 def _place(folder: Path, path: Path) -> str:
-    return str(path.relative_to(folder)) if path.is_relative_to(folder) else str(path)
+    shown = path.relative_to(folder) if path.is_relative_to(folder) else path
+    return str(Path(*map(decoded, shown.parts)))

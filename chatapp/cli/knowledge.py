@@ -19,6 +19,7 @@ from chatapp.cli.terminal import (
     say,
     table,
 )
+from chatapp.knowledge.names import base_name
 
 PATH = "/api/knowledge"
 STATES = {"empty": "knowledge.empty", "reading": "knowledge.reading", "ready": "knowledge.ready"}
@@ -57,7 +58,7 @@ def list_bases(as_json: bool) -> None:
 def create(name: str, description: str, as_json: bool) -> None:
     """Create an empty knowledge base."""
     service = Service.from_settings()
-    if any(base["name"] == " ".join(name.split()) for base in list_of(service)):
+    if any(base_name(base["name"]) == base_name(name) for base in list_of(service)):
         raise End(say("knowledge.taken", name=name), "taken")
     base = service.call("POST", PATH, {"name": name, "description": description})
     if as_json:
@@ -120,7 +121,8 @@ def find_base(service: Service, name: str) -> dict[str, Any]:
     bases = list_of(service)
     if exact := named(bases, name):
         return exact
-    found = [base for base in bases if base["name"].casefold().startswith(name.casefold())]
+    begins = base_name(name).casefold()
+    found = [base for base in bases if base["name"].casefold().startswith(begins)]
     if len(found) != 1:
         raise _unclear(name, found or bases, "many" if found else "none")
     return found[0]
@@ -143,7 +145,9 @@ def list_of(service: Service) -> list[dict[str, Any]]:
 
 def named(bases: list[dict[str, Any]], name: str) -> dict[str, Any] | None:
     """Return the base with this name or id, None if there is none; End if there are several."""
-    found = [base for base in bases if name in (base["name"], base["id"])]
+    found = [
+        base for base in bases if name == base["id"] or base_name(name) == base_name(base["name"])
+    ]
     if len(found) > 1:
         raise _unclear(name, found, "many")
     return found[0] if found else None

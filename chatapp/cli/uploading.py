@@ -6,6 +6,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import quote
 
 from chatapp.cli.folder import Local
 from chatapp.cli.service import Refused, Service, Unreachable
@@ -22,11 +23,9 @@ Row = dict[str, Any]
 def upload(service: Service, base_id: str, file: Local, on_bytes: Callable[[int], None]) -> Row:
     """Upload a file and return its row. Raises Refused, Unreachable, or OSError of the file."""
     boundary = f"chatapp-{uuid.uuid4().hex}"
-    name = "".join(
-        {'"': "%22", "\r": "%0D", "\n": "%0A"}.get(sign, sign) for sign in file.path.name
-    )
-    disposition = f'form-data; name="files"; filename="{name}"'
-    head = f"--{boundary}\r\nContent-Disposition: {disposition}\r\n\r\n".encode("utf-8", "replace")
+    # Unlike `filename`, this has no escapes that a name may contain by itself.
+    disposition = f"form-data; name=\"files\"; filename*=UTF-8''{quote(file.name, safe='')}"
+    head = f"--{boundary}\r\nContent-Disposition: {disposition}\r\n\r\n".encode()
     tail = f"\r\n--{boundary}--\r\n".encode()
     with open(file.path, "rb") as opened:
         size = os.fstat(opened.fileno()).st_size

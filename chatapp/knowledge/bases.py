@@ -23,6 +23,7 @@ from chatapp.knowledge.ingest.pipeline import has_pending
 from chatapp.knowledge.ingest.remove import Remover, mark_deleting
 from chatapp.knowledge.ingest.uploads import Uploads
 from chatapp.knowledge.json_shapes import base_json, chunk_json, file_json, unread_files, usage
+from chatapp.knowledge.names import file_name
 from chatapp.knowledge.reindex import start_reindex
 from chatapp.knowledge.search.dense import DenseSearch
 from chatapp.knowledge.search.lexical import index_for
@@ -228,7 +229,7 @@ class Knowledge:
 
         def find(t: Session) -> tuple[str, str]:
             file = find_file(t, readable_base(t, user_id, base_id), file_id)
-            return file.sha256, file.name
+            return file.sha256, file_name(file.name)
 
         sha256, name = self._database.read(find)
         path = self.originals.path(sha256)

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from chatapp.core.prompt import Unread
 from chatapp.knowledge.embedders import Fingerprint
 from chatapp.knowledge.ingest.jobs import DELETING, SEARCHABLE, UNREAD
+from chatapp.knowledge.names import file_name
 from chatapp.knowledge.reindex import is_made_by
 from chatapp.storage.models import Chunk, File, KnowledgeBase, now
 
@@ -86,7 +87,9 @@ def unread_files(t: Session, bases: Sequence[int], md5s: Sequence[str] | None) -
     """Return the files that cannot be searched yet, latest first, each with its age in seconds."""
     at, asked = now(), {"bases": list(bases), "md5s": list(md5s or ())}
     rows = t.execute(_UNREAD_FILES if md5s is None else _UNREAD_OF_MD5S, asked)
-    return [Unread(row.id, row.name, (at - row.created_at).total_seconds()) for row in rows]
+    return [
+        Unread(row.id, file_name(row.name), (at - row.created_at).total_seconds()) for row in rows
+    ]
 
 
 def usage(t: Session, user_id: str) -> dict[str, int]:
@@ -105,7 +108,7 @@ def file_json(file: File) -> dict[str, Any]:
     return {
         "id": file.id,
         "knowledge_base_id": file.knowledge_base_id,
-        "name": file.name,
+        "name": file_name(file.name),
         "md5": file.md5,
         "size": file.size,
         "media_type": file.media_type,

@@ -8,18 +8,18 @@ from typing import Any
 from flask import g, jsonify, request, send_file
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import Field
-from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
-from werkzeug.formparser import FormDataParser
 
 from chatapp.core.prompt import source_json
 from chatapp.errors import ChatAppError, InvalidRequest, TooLarge
 from chatapp.knowledge import manual
 from chatapp.knowledge.ingest.originals import Incoming
+from chatapp.knowledge.names import base_name, file_name
 from chatapp.settings import MB
 from chatapp.storage.paging import LONGEST_CURSOR
 from chatapp.web.errors import error_json, stored_error_json
 from chatapp.web.fields import Input, Md5s
+from chatapp.web.multipart import receive_files
 from chatapp.web.openapi import operation_id
 from chatapp.web.request import current_user
 from chatapp.web.responses import (
@@ -41,7 +41,6 @@ bp = APIBlueprint(
 )
 
 FORM_BYTES = MB  # of a form beside its files
-MAX_FORM_PARTS = 1000
 DRAIN_FACTOR = 4  # a body up to this many times the limit is read and discarded
 READ_BYTES = 256 * 1024
 
@@ -174,17 +173,16 @@ def upload_knowledge_files(path: BasePath) -> Any:
     refusals: list[ChatAppError] = []
     with ExitStack() as arrived:
         files = _receive(arrived, knowledge.originals.incoming)
-        for file in files:
-            name = file.filename or ""
+        for name, content in files:
             try:
                 items.append(
                     _localized_file(
-                        knowledge.add_file(current_user().id, path.base_id, name, file.stream)
+                        knowledge.add_file(current_user().id, path.base_id, name, content)
                     )
                 )
             except ChatAppError as error:
                 refusals.append(error)
-                items.append({"name": name, "error": error_json(error)})
+                items.append({"name": file_name(name), "error": error_json(error)})
     if not files:
         raise InvalidRequest("files", "form_files")
     if len(refusals) == len(files) == 1:
@@ -240,8 +238,8 @@ def list_knowledge_file_chunks(path: FilePath, query: PageQuery) -> Any:
     return jsonify(items=rows, next=following)
 
 
-def _receive(arrived: ExitStack, begin: Callable[[], Incoming]) -> list[FileStorage]:
-    """Return the uploaded files, which are written to disk while they arrive.
+def _receive(arrived: ExitStack, begin: Callable[[], Incoming]) -> list[tuple[str, Incoming]]:
+    """Return the uploaded files and their names; they are written to disk while they arrive.
 
     Files that were not stored are removed when `arrived` closes. Raises TooLarge before anything is
     written, and InvalidRequest for a form that is incomplete or not a form.
@@ -251,24 +249,21 @@ def _receive(arrived: ExitStack, begin: Callable[[], Incoming]) -> list[FileStor
     if (request.content_length or 0) > limit:
         _drain(limit)
         raise TooLarge(limit=f"{services().settings.upload_bytes // MB} MB")
+    if request.mimetype != "multipart/form-data":
+        raise InvalidRequest("files", "form_files")
 
-    def start(*_: Any, **__: Any) -> Any:
+    def start() -> Incoming:
         incoming = begin()
         arrived.callback(incoming.discard)
         return incoming
 
-    parser = FormDataParser(
-        start, max_form_memory_size=FORM_BYTES, max_form_parts=MAX_FORM_PARTS, silent=False
-    )
+    boundary = request.mimetype_params.get("boundary", "")
     try:
-        form = parser.parse(
-            request.stream, request.mimetype, request.content_length, request.mimetype_params
-        )
+        return receive_files(request.stream, boundary, "files", start)
     except RequestEntityTooLarge as fault:
         raise TooLarge(limit=f"{services().settings.upload_bytes // MB} MB") from fault
     except (ValueError, ClientDisconnected) as fault:
         raise InvalidRequest("files", "unreadable") from fault
-    return form[2].getlist("files")
 
 
 def _drain(limit: int) -> None:
@@ -281,10 +276,10 @@ def _drain(limit: int) -> None:
 
 
 def _clean_name(name: str) -> str:
-    name = " ".join(name.split())
-    if not name:
+    cleaned = base_name(name)
+    if not cleaned:
         raise InvalidRequest("name", "blank")
-    return name
+    return cleaned
 
 
 def _localized_base(base: dict[str, Any]) -> dict[str, Any]:

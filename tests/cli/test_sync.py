@@ -5,6 +5,7 @@ import os
 import pty
 import select
 import tempfile
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,12 @@ from tests.support.terminal import Run, environ, start
 
 pytestmark = pytest.mark.server
 NOBODY = 65534
+COMPOSED = [
+    ("NFD", "예산 보고서.txt"),
+    ("NFC", "결산 보고서.txt"),
+    ("NFD", "Résumé.txt"),
+    ("NFD", "がぎぐ.md"),
+]
 
 
 def files(service: Service, base: str) -> dict[str, str]:
@@ -149,6 +156,41 @@ def test_on_a_terminal_it_shows_progress_and_asks_before_it_removes(
         assert process.wait(10) == 0
     os.close(master)
     assert "keys.txt" in said and "leave.md" not in said and "100%" in said and "Uploading" in said
+
+
+def test_a_second_run_changes_nothing_whatever_the_names_are(
+    run: Run, service: Service, tmp_path: Path
+) -> None:
+    names = [
+        *(unicodedata.normalize(form, name) for form, name in COMPOSED),
+        *(
+            "long " * 42 + ".txt",
+            "长" * 80 + ".md",
+            "a\\b.txt",
+            "a\\",
+            "line\nend.txt",
+            "x:y?*.txt",
+        ),
+        *('say "hi".txt', "100%22 %0A.txt", "a;b.txt", "report\u202efdp.txt", " two  blanks .txt"),
+        *("\u200b.txt", "CON", "tag\U000e0061.txt", os.fsdecode("年假.txt".encode("gbk"))),
+        *("b.txt", os.fsdecode(b"\xff\xfe\x80.txt"), "half\udce5\udcb9.txt"),
+    ]
+    for name in names:
+        (tmp_path / name).write_text(f"The content of {ascii(name)}.")
+    base = unicodedata.normalize("NFD", "Résumés  of all")  # its name is stored in another form too
+    first = synced(run, str(tmp_path), "-b", base)
+    assert len(first["uploaded"]) == len(names) and not first["failed"]
+    again = synced(run, str(tmp_path), "-b", base)
+    assert again["uploaded"] == again["changed"] == again["removed"] == again["failed"] == []
+    assert len(again["unchanged"]) == len(names)
+    assert {"年假.txt", "b.txt", "reportfdp.txt", 'say "hi".txt'} <= set(again["unchanged"])
+
+
+def test_a_base_whose_names_follow_an_older_rule_settles(tmp_path: Path) -> None:
+    (tmp_path / "a\u202etxt.md").write_text("text")
+    (file,) = make_plan(tmp_path, []).upload
+    plan = make_plan(tmp_path, [{"id": "1", "name": "a\u202etxt.md", "md5": file.md5}])
+    assert not plan.upload and not plan.change and len(plan.keep) == 1
 
 
 def _read_until(terminal: int, words: str) -> str:

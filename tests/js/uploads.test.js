@@ -358,6 +358,15 @@ function entry(fullPath, children = null) {
   };
 }
 
+test('a name is shown as the server stores it, without changes of the writing direction', () => {
+  const server = new FakeServer();
+  server.add('report\u202efdp.exe', 'Re\u0301sume\u0301.txt');
+  assert.deepEqual(
+    server.queue.jobs.map((job) => job.name),
+    ['reportfdp.exe', 'Résumé.txt'],
+  );
+});
+
 test('folders are walked recursively without hidden files', async () => {
   const inner = entry('/docs/inner', [entry('/docs/inner/c.txt')]);
   const clutter = ['/docs/.DS_Store', '/docs/Thumbs.db', '/docs/~$a.docx'].map((path) =>

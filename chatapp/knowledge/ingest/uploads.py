@@ -6,17 +6,14 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from chatapp.core.text import normalise
 from chatapp.errors import NotFound
 from chatapp.knowledge.ingest.jobs import DELETING, lock_content
 from chatapp.knowledge.ingest.originals import Incoming, Originals, Stored
 from chatapp.knowledge.ingest.remove import Remover
 from chatapp.knowledge.json_shapes import file_json
+from chatapp.knowledge.names import file_name
 from chatapp.storage.database import Database
 from chatapp.storage.models import File, KnowledgeBase, new_id, now
-
-MAX_NAME_CHARACTERS = 200
-MAX_SENT_NAME = 1000  # characters of a client's file name that are used
 
 
 class _BeingDeleted(Exception):
@@ -64,7 +61,7 @@ class Uploads:
             file = File(
                 id=new_id(),
                 knowledge_base_id=base.id,
-                name=clean_name(name),
+                name=file_name(name),
                 md5=stored.md5,
                 sha256=stored.sha256,
                 size=stored.size,
@@ -75,16 +72,3 @@ class Uploads:
             t.flush()
         self._originals.store(incoming, stored.sha256)
         return file_json(file) | {"duplicate": duplicate}
-
-
-def clean_name(name: str) -> str:
-    """Return a client's file name without folders and control characters, shortened for display."""
-    name = " ".join(normalise(name[-MAX_SENT_NAME:]).replace("\\", "/").rpartition("/")[2].split())
-    if len(name) > MAX_NAME_CHARACTERS:
-        stem, dot, extension = name.rpartition(".")
-        name = (
-            f"{stem[: MAX_NAME_CHARACTERS - 10]}{dot}{extension[:9]}"
-            if dot
-            else name[:MAX_NAME_CHARACTERS]
-        )
-    return name or "file"

@@ -18,9 +18,10 @@ from sqlalchemy.orm import Session
 from chatapp.core.prompt import Passage
 from chatapp.core.quoting import best_quote
 from chatapp.core.ranking import coverage, fuse, min_max
-from chatapp.core.text import index_tokens, is_wide, query_tokens, small_words
+from chatapp.core.text import index_tokens, is_wide, query_tokens, small_words, visible
 from chatapp.knowledge.ingest.chunking import page_of
 from chatapp.knowledge.ingest.jobs import SEARCHABLE
+from chatapp.knowledge.names import file_name
 from chatapp.knowledge.search.bm25 import (
     CANDIDATES,
     LexicalIndex,
@@ -99,7 +100,7 @@ def retrieve(
     worth = max(0.0, (best - searched.chance) / (1 - searched.chance))
     top = quoted[0][0].score if quoted else 0.0
     return [
-        replace(passage, score=round(worth * passage.score / top, 4) if top else 0.0)
+        replace(_shown(passage), score=round(worth * passage.score / top, 4) if top else 0.0)
         for passage, _ in quoted
     ]
 
@@ -227,6 +228,17 @@ def _joined(session: Session, one: _Hit, other: _Hit) -> _Hit:
     page = min(one.passage, other.passage, key=lambda passage: passage.start).page
     passage = replace(one.passage, start=start, end=end, text=text, page=page)
     return _Hit(passage, min(one.first, other.first), max(one.last, other.last))
+
+
+def _shown(passage: Passage) -> Passage:
+    """Return a passage as models and readers get it; older versions stored invisible characters."""
+    return replace(
+        passage,
+        name=file_name(passage.name),
+        heading=visible(passage.heading),
+        text=visible(passage.text),
+        quote=visible(passage.quote),
+    )
 
 
 def _pages(session: Session, file_ids: set[str]) -> dict[str, list[int]]:

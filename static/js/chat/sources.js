@@ -3,7 +3,7 @@
  * sentence.
  */
 import { clone, delegate, fill, find, findAs, showText } from '../core/dom.js';
-import { place } from '../core/format.js';
+import { fileName, place } from '../core/format.js';
 import { count, t } from '../core/i18n.js';
 import { closeOnBack } from '../ui/close-on-back.js';
 import { passageNodes } from './passage.js';
@@ -52,7 +52,7 @@ function citedBy({ citations, content }) {
 function item(source) {
   const element = fill(clone('source'), {
     n: String(source.n),
-    name: source.name,
+    name: fileName(source.name),
     place: place(source, { brief: true }),
   });
   find(element, '[data-source]').dataset.source = String(source.n);
@@ -121,7 +121,7 @@ export class SourcePanel {
     const root = this.#root;
     root.dataset.sourcePanel = String(source.n);
     find(root, '[data-source-number]').textContent = String(source.n);
-    find(root, '[data-source-name]').textContent = source.name;
+    find(root, '[data-source-name]').textContent = fileName(source.name);
     showText(find(root, '[data-source-place]'), place(source));
     find(root, '[data-source-text]').replaceChildren(...passage(source, this.#answer));
     const original = find(root, '[data-source-original]');

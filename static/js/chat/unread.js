@@ -2,6 +2,7 @@
  * The notice below an answer that was written before all documents were read.
  */
 import { find } from '../core/dom.js';
+import { fileName } from '../core/format.js';
 import { count, currentLanguage, t } from '../core/i18n.js';
 
 /** @typedef {import('../types.js').Unread} Unread */
@@ -15,7 +16,7 @@ export function showUnread(root, files) {
   if (!files.length) return;
   const names = files
     .slice(0, files.length > NAMED + 1 ? NAMED : NAMED + 1)
-    .map(({ name }) => t('answer.unread.name', { name }));
+    .map(({ name }) => t('answer.unread.name', { name: fileName(name) }));
   const more = files.length - names.length;
   const parts = more ? [...names, count('answer.unread.more', more)] : names;
   const list = new Intl.ListFormat(currentLanguage(), { type: 'conjunction' }).format(parts);

@@ -20,6 +20,17 @@ export function seconds(ms) {
   });
 }
 
+/** Embeddings, overrides and isolates of the writing direction, which can hide an extension. */
+const DIRECTIONS = /[\u202a-\u202e\u2066-\u2069]/g;
+
+/**
+ * A file's name as the server will show it.
+ * @param {string} name @returns {string}
+ */
+export function fileName(name) {
+  return name.replace(DIRECTIONS, '').normalize('NFC');
+}
+
 /** @param {string|null|undefined} time @returns {string} */
 export function day(time) {
   return time ? new Date(time).toLocaleDateString(currentLanguage(), { dateStyle: 'medium' }) : '';

@@ -26,6 +26,7 @@
  * @property {() => void} basesChanged a file was stored, deleted, or became searchable
  * @property {(error: ApiError) => void} reportError
  */
+import { fileName } from '../core/format.js';
 import { address, isEnded, isFound, isRetryable, isUnsent, take } from './upload-job.js';
 import { reaction } from './upload-errors.js';
 import { UploadPoll } from './upload-poll.js';
@@ -88,8 +89,8 @@ export class UploadQueue {
       this.#jobs.push({
         id: (this.#number += 1),
         base,
-        name: file.name,
-        path,
+        name: fileName(file.name),
+        path: fileName(path),
         size: file.size,
         file: problem ? null : file,
         percent: 0,
