@@ -48,6 +48,11 @@ def test_results_equal_those_on_sqlite(
             for each in (shelf, other)
         ]
         assert found[0] == found[1] != []
+    for each in (shelf, other):
+        copied = each.knowledge.create(each.user, "Copies")["id"]
+        each.add("copy.pdf", english_pdf, copied)
+        both = each.search(QUESTIONS[0], 9, bases=[each.base, copied])
+        assert len({(passage.md5, passage.start) for passage in both}) == len(both) == 9
     md5 = rows[0]["md5"]
     assert {passage.name for passage in other.search("days of leave", md5s=[md5])} == {
         "handbook.pdf"

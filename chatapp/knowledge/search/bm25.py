@@ -61,11 +61,13 @@ class SearchResult:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What to search: bases, file md5s (None for all), and whether unfinished files exist."""
+    """What to search: bases, file md5s (None for all), whether unfinished files exist, and how
+    many candidates to return."""
 
     bases: tuple[int, ...]
     md5s: tuple[str, ...] | None = None
     unfinished: bool = False
+    limit: int = CANDIDATES
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +134,6 @@ def search(
     session: Session,
     scope: Scope,
     asked: Sequence[str],
-    limit: int = CANDIDATES,
 ) -> SearchResult:
     """Return the best matches, best first; ties go to the earlier chunk.
 
@@ -156,7 +157,7 @@ def search(
     order = [token for token in asked if token in weights]
     matches = [_match(key, held, plain, weights, order, mean) for key, held in rows]
     matches.sort(key=lambda match: (-match.score, match.chunk_id))
-    return SearchResult(matches[:limit], evidence, chance)
+    return SearchResult(matches[: scope.limit], evidence, chance)
 
 
 def _match(

@@ -64,7 +64,7 @@ class DenseSearch:
     def search(
         self, bases: Sequence[int], question: str, md5s: Sequence[str] | None = None
     ) -> DenseRanking | None:
-        """Return the ranking.
+        """Return the ranking, with the best candidates of each base.
 
         Returns None without an embedder, for a language it does not support, or where the bases'
         vectors are another embedder's.
@@ -90,8 +90,7 @@ class DenseSearch:
                 scores |= found
         for fingerprint, numbers in unsearched.items():
             scores |= self._search_exactly(numbers, fingerprint, vector, md5s)
-        best = sorted(scores, key=lambda one: -scores[one])[:CANDIDATES]
-        return DenseRanking({one: scores[one] for one in best}, embedder.share)
+        return DenseRanking(scores, embedder.share)
 
     def _query_chroma(
         self, place: _StoredVectors, vector: bytes, md5s: Sequence[str] | None
@@ -134,7 +133,8 @@ class DenseSearch:
         self, bases: Sequence[int], fingerprint: str, vector: bytes, md5s: Sequence[str] | None
     ) -> Mapping[int, float]:
         try:
-            return exact.search(self._database, bases, fingerprint, vector, CANDIDATES, md5s)
+            most = CANDIDATES * len(bases)
+            return exact.search(self._database, bases, fingerprint, vector, most, md5s)
         except exact.Busy:
             return {}
 

@@ -13,7 +13,6 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from chatapp.knowledge.search.bm25 import (
-    CANDIDATES,
     K1,
     SEARCHABLE_CHUNKS,
     B,
@@ -132,7 +131,7 @@ class ArrayIndex:
                 for token in _rare(statistics.frequencies, tokens)
             ],
             "mean": statistics.tokens / statistics.chunks,
-            "limit": CANDIDATES,
+            "limit": scope.limit,
             "md5s": list(scope.md5s or ()),
         }
         rows = session.execute(text(_CANDIDATES.format(where=where)), values)

@@ -11,7 +11,6 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from chatapp.knowledge.search.bm25 import (
-    CANDIDATES,
     SEARCHABLE_CHUNKS,
     Scope,
     Statistics,
@@ -81,7 +80,7 @@ class FtsIndex:
         match = " OR ".join(
             f'"{prefixed(base, token)}"' for base in scope.bases for token in tokens
         )
-        values: dict[str, object] = {"match": match, "limit": CANDIDATES}
+        values: dict[str, object] = {"match": match, "limit": scope.limit}
         where, expanding = "", []
         # The unary plus keeps SQLite from querying FTS5 once for every row of the list.
         if scope.md5s is not None:

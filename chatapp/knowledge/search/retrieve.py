@@ -50,12 +50,13 @@ _OF_BASES = exists().where(
     File.knowledge_base_id == KnowledgeBase.id, KnowledgeBase.number.in_(_BASES)
 )
 _UNFINISHED = select(_OF_BASES.where(File.status.not_in(SEARCHABLE)))
-_EXISTING = (
-    select(Chunk.id)
+_PLACES = (
+    select(Chunk.id.label("chunk_id"), Chunk.file_id, File.md5, KnowledgeBase.number)
     .join(File, File.id == Chunk.file_id)
     .join(KnowledgeBase, KnowledgeBase.id == File.knowledge_base_id)
     .where(Chunk.id.in_(_IDS), File.status.in_(SEARCHABLE), KnowledgeBase.number.in_(_BASES))
 )
+_EXISTING = _PLACES.with_only_columns(Chunk.id)
 _EXISTING_IN_FILES = _EXISTING.where(File.md5.in_(bindparam("md5s", expanding=True)))
 _CHOSEN = select(Chunk, File).join(File, File.id == Chunk.file_id).where(Chunk.id.in_(_IDS))
 _PAGES = select(FileText.file_id, FileText.pages).where(FileText.file_id.in_(_IDS))
@@ -83,7 +84,7 @@ def retrieve(
     scope = Scope(
         tuple(bases), tuple(md5s) if md5s is not None else None, _has_unfinished(session, bases)
     )
-    searched = _search(index, session, scope, question)
+    searched, dense = _candidates(index, session, scope, question, dense)
     ranked = rank(searched.matches, dense)[:CANDIDATES]
     ranking_scores = _RankingScores(
         {match.chunk_id: match.score for match in searched.matches}, dense
@@ -103,6 +104,50 @@ def retrieve(
         replace(_shown(passage), score=round(worth * passage.score / top, 4) if top else 0.0)
         for passage, _ in quoted
     ]
+
+
+def _candidates(
+    index: LexicalIndex,
+    session: Session,
+    scope: Scope,
+    question: str,
+    dense: DenseRanking | None,
+) -> tuple[SearchResult, DenseRanking | None]:
+    """Return both rankings, with one copy of a file that several bases have."""
+    searched = _search(index, session, scope, question)
+    copies = _copies(session, scope, searched.matches, dense)
+    if copies and len(searched.matches) >= scope.limit:
+        # Copies have taken the places of other passages.
+        scope = replace(scope, limit=scope.limit * len(scope.bases))
+        searched = _search(index, session, scope, question)
+        copies = _copies(session, scope, searched.matches, dense)
+    matches = [match for match in searched.matches if match.chunk_id not in copies]
+    if dense is not None:
+        near = {one: score for one, score in dense.scores.items() if one not in copies}
+        best = sorted(near, key=lambda one: (-near[one], one))[:CANDIDATES]
+        dense = replace(dense, scores={one: near[one] for one in best})
+    return replace(searched, matches=matches[:CANDIDATES]), dense
+
+
+def _copies(
+    session: Session, scope: Scope, matches: Sequence[Match], dense: DenseRanking | None
+) -> set[int]:
+    """Return the chunks of files whose bytes another of these bases has too, except of one file.
+
+    A file with vectors is preferred, then the order of the bases.
+    """
+    if len(scope.bases) < 2:
+        return set()
+    near = dense.scores if dense is not None else {}
+    ids = [*{*near, *(match.chunk_id for match in matches)}]
+    rows = session.execute(_PLACES, {"ids": ids, "bases": list(scope.bases)}).all()
+    with_vectors = {row.file_id for row in rows if row.chunk_id in near}
+    chosen: dict[str, str] = {}
+    for row in sorted(
+        rows, key=lambda row: (row.file_id not in with_vectors, scope.bases.index(row.number))
+    ):
+        chosen.setdefault(row.md5, row.file_id)
+    return {row.chunk_id for row in rows if chosen[row.md5] != row.file_id}
 
 
 def _search(index: LexicalIndex, session: Session, scope: Scope, question: str) -> SearchResult:

@@ -224,6 +224,23 @@ def test_another_base_s_chunk_in_chroma_is_not_returned(dense: Dense) -> None:
     assert names(dense.search(SYNONYM, bases=[other])) == ["car.txt"]
 
 
+def test_a_file_of_two_bases_is_found_once_in_the_one_that_has_its_vectors(
+    dense: Dense, chroma: Chroma
+) -> None:
+    dense.add("rules.txt", LEAVE)
+    other = dense.knowledge.create(dense.user, "Other")["id"]
+    dense.add("copy.txt", LEAVE, base=other)
+    both = [dense.base, other]
+    assert names(dense.search(SYNONYM, bases=both)) == ["rules.txt"]
+    assert names(dense.search(SYNONYM, bases=both[::-1])) == ["copy.txt"]
+    another = {"id": "0" * 8, "model": "another"}
+    values = update(KnowledgeBase).where(KnowledgeBase.id == dense.base).values(fingerprint=another)
+    dense.database.write(lambda t: t.execute(values) and None)
+    assert names(dense.search("leave", bases=both)) == ["copy.txt"]
+    chroma.kill()
+    assert names(dense.search("leave", bases=both)) == ["copy.txt"]
+
+
 def test_an_md5_filter_applies_to_vectors(dense: Dense) -> None:
     dense.add("rules.txt", LEAVE)
     car = dense.add("car.txt", CAR)
