@@ -43,6 +43,7 @@ POLL_SECONDS = 0.25
 QUIET_SECONDS = 1  # between two checks for other work than files, when there was none
 SYNC_SECONDS = 5  # between two updates of Chroma while files wait
 NICENESS = 10
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
 
 
 class Worker:
@@ -159,9 +160,13 @@ def main() -> int:
     if os.nice(0) < NICENESS:
         os.nice(NICENESS - os.nice(0))
     worker = Worker(settings, heartbeat)
-    signal.signal(signal.SIGTERM, worker.stop)
-    signal.signal(signal.SIGINT, worker.stop)
-    worker.run()
+    for number in STOP_SIGNALS:
+        signal.signal(number, worker.stop)
+    try:
+        worker.run()
+    except OSError as fault:
+        log.error("files cannot be read: %s", fault)
+        return 1
     return 0
 
 

@@ -173,6 +173,6 @@ def test_a_child_does_not_outlive_what_it_was_started_for(tmp_path: Path) -> Non
     with pytest.raises(Enough):
         parse_limited(original, "file", Settings(home=tmp_path), enough)
     children = subprocess.run(
-        ["pgrep", "-P", str(os.getpid()), "-f", "knowledge.parse"], capture_output=True, check=False
+        ["pgrep", "-P", str(os.getpid()), "-f", "ingest.parse"], capture_output=True, check=False
     )
     assert children.stdout == b""

@@ -77,6 +77,8 @@ class Embedding:
         except Stopping:
             return release(self._database, job, File.attempts - 1)
         except EmbedderUnavailable as fault:
+            if self._should_stop():  # the embedder ends with the service
+                return release(self._database, job, File.attempts - 1)
             return self._postpone(job, fault)
         return "ready"
 

@@ -37,7 +37,7 @@ from chatapp.knowledge.ingest.jobs import (
 )
 from chatapp.knowledge.ingest.originals import Originals
 from chatapp.knowledge.ingest.remove import Remover
-from chatapp.knowledge.ingest.sandbox import ParserBroken
+from chatapp.knowledge.ingest.sandbox import ParserEnded
 from chatapp.knowledge.search.bm25 import LexicalIndex
 from chatapp.storage.database import Database
 from chatapp.storage.models import Chunk, File, FileText, KnowledgeBase, now
@@ -83,11 +83,13 @@ class Ingest:
         return write_with_retry(self._database, lambda t: _lease(t, owner))
 
     def read(self, job: Job) -> str:
-        """Parse and index a claimed file; return its status."""
+        """Parse and index a claimed file; return its status. Raises OSError where no parser can be
+        started."""
+        original = self._originals.path(job.sha256)
+        if not original.is_file():
+            return self._fail(job, UnreadableFile("missing"))
         try:
-            document = self._parse(
-                self._originals.path(job.sha256), job.name, lambda: self._heartbeat(job)
-            )
+            document = self._parse(original, job.name, lambda: self._heartbeat(job))
             self._remover.remove_chunks(job.file_id)
             chunks = self._index_document(job, document)
             status, progress = ("embedding", 0.0) if self._embeds else ("ready", 1.0)
@@ -107,12 +109,13 @@ class Ingest:
             return "lost"
         except Stopping:
             return release(self._database, job, File.attempts - 1)
-        except ParserBroken:
+        except ParserEnded:
             return release(self._database, job, File.attempts)
+        except OSError:  # no parser can be started
+            release(self._database, job, File.attempts - 1)
+            raise
         except DatabaseBusy:
             raise
-        except FileNotFoundError:
-            return self._fail(job, UnreadableFile())
         except ChatAppError as error:
             return self._fail(job, error)
         return status
@@ -249,13 +252,14 @@ def _lease(t: Session, owner: str) -> Job | None:
 
 
 def _fail_exhausted(t: Session) -> None:
-    """Fail files whose workers died too often: parsing them exceeds the limits."""
+    """Fail files whose workers or parsers were ended too often, maybe not because of them."""
+    error = error_json(UnreadableFile("ended")) | {"retryable": True}
     t.execute(
         update(File)
         .where(is_claimable(), File.attempts >= MAX_ATTEMPTS, ~_IS_READ)
         .values(
             status="failed",
-            error=error_json(UnreadableFile("limits")),
+            error=error,
             lease_owner=None,
             lease_until=None,
         )

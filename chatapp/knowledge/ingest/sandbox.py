@@ -1,4 +1,10 @@
-"""Runs the parser in a child process with time and memory limits and no inherited files."""
+"""Runs the parser in a child process with time and memory limits and no inherited files.
+
+A file is only blamed for what its parser does: a limit that it reaches, or a crash that happens
+again. A parser that was ended from outside (a stop of the service, `kill`, no memory left on the
+machine) says nothing about the file. It runs in a process group of its own, so that signals to the
+worker's group do not reach it.
+"""
 
 import json
 import logging
@@ -23,21 +29,24 @@ from chatapp.settings import Settings
 log = logging.getLogger("chatapp.knowledge")
 
 POLL_SECONDS = 0.02
+STOP_SECONDS = 1  # in which a signal that has ended the parser may reach this process too
+MAX_CRASHES = 2
 MAX_OUTPUT_BYTES = 256 * 1024 * 1024
-# Signals that end a parser over its time or memory limit; any other is a crash on a broken file.
+# Signals that end a parser over its time or memory limit, and those of its own faults. All others
+# come from outside, SIGKILL too: the limits end no parser by it.
 LIMIT_SIGNALS = (
-    signal.SIGKILL,
     signal.SIGXCPU,
     signal.SIGXFSZ,
     signal.SIGABRT,
     signal.SIGTRAP,
     signal.SIGILL,
 )
+CRASH_SIGNALS = (signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGSYS)
 LOGGED_CHARACTERS = 300
 
 
-class ParserBroken(Exception):
-    """The parser's process failed for a reason other than the file, which the log names."""
+class ParserEnded(Exception):
+    """The parser's process ended for a reason other than the file, which the log names."""
 
 
 def parse_limited(
@@ -46,25 +55,23 @@ def parse_limited(
     """Parse a file in a child process.
 
     `heartbeat` is called while the child runs; if it raises, the child is killed. Raises
-    UnreadableFile, UnsupportedFile, TooLarge or ParserBroken.
+    UnreadableFile, UnsupportedFile, TooLarge, ParserEnded, and OSError where no child can start.
     """
-    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
-        status = _run(
-            _start(path, name, settings, output, errors), settings.parse_seconds, heartbeat
-        )
-        errors.seek(0)
-        message = errors.read().decode(errors="replace").strip()
-        if message or status:
-            tail = message[-LOGGED_CHARACTERS:].replace("\n", " | ")
-            log.warning("parser ended with %s: %s", status, tail)
+    for _ in range(MAX_CRASHES):
+        with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+            status = _run(
+                _start(path, name, settings, output, errors), settings.parse_seconds, heartbeat
+            )
+            _log(status, errors)
+            if status == 0:
+                output.seek(0)
+                return _outcome(json.load(output), name)
         if -status in LIMIT_SIGNALS or status == OUTPUT_FULL:
             raise UnreadableFile("limits")
-        if status < 0:
-            raise UnreadableFile
-        if status:
-            raise ParserBroken
-        output.seek(0)
-        return _outcome(json.load(output), name)
+        if -status not in CRASH_SIGNALS:
+            _wait_for_stop(heartbeat)
+            raise ParserEnded
+    raise UnreadableFile
 
 
 def _start(
@@ -79,12 +86,14 @@ def _start(
         close_fds=True,
         cwd=Path(__file__).parents[3],
         env=_environment(),
+        process_group=0,
         preexec_fn=_limits(settings),
     )
 
 
 def _run(child: subprocess.Popen[bytes], seconds: int, heartbeat: Callable[[], None]) -> int:
-    """Wait for the child and return its status; kill it after so many seconds."""
+    """Wait for the child and return its status; after so many seconds, kill it and raise
+    UnreadableFile."""
     deadline = time.monotonic() + seconds
     try:
         while True:
@@ -93,12 +102,27 @@ def _run(child: subprocess.Popen[bytes], seconds: int, heartbeat: Callable[[], N
             except subprocess.TimeoutExpired:
                 heartbeat()
             if time.monotonic() > deadline:
-                child.kill()
-                return child.wait()
+                raise UnreadableFile("limits")
     finally:
         if child.poll() is None:
             child.kill()
             child.wait()
+
+
+def _log(status: int, errors: IO[bytes]) -> None:
+    errors.seek(0)
+    message = errors.read().decode(errors="replace").strip()
+    if message or status:
+        tail = message[-LOGGED_CHARACTERS:].replace("\n", " | ")
+        log.warning("parser ended with %s: %s", status, tail)
+
+
+def _wait_for_stop(heartbeat: Callable[[], None]) -> None:
+    """Give `heartbeat` time to raise where the parser was ended together with this process."""
+    deadline = time.monotonic() + STOP_SECONDS
+    while time.monotonic() < deadline:
+        heartbeat()
+        time.sleep(POLL_SECONDS)
 
 
 def _environment() -> dict[str, str]:
@@ -113,10 +137,12 @@ def _environment() -> dict[str, str]:
 
 def _limits(settings: Settings) -> Callable[[], None]:
     """Return the function that sets the child's limits before it starts the parser."""
-    seconds, memory = settings.parse_seconds, settings.parse_bytes
+    seconds, memory, parent = settings.parse_seconds, settings.parse_bytes, os.getpid()
 
     def begin() -> None:
         die_with_parent(signal.SIGKILL)
+        if os.getppid() != parent:  # it ended before this call
+            os.kill(os.getpid(), signal.SIGKILL)
         resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         resource.setrlimit(resource.RLIMIT_FSIZE, (MAX_OUTPUT_BYTES, MAX_OUTPUT_BYTES))

@@ -3,7 +3,6 @@ its own reason."""
 
 import json
 import os
-import signal
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,6 @@ import pytest
 
 from chatapp.errors import ChatAppError
 from chatapp.knowledge.formats.document import Document
-from chatapp.knowledge.ingest import sandbox
 from chatapp.knowledge.ingest.sandbox import parse_limited
 from chatapp.settings import MB, Settings
 from tests.support import documents
@@ -200,11 +198,3 @@ def test_a_parser_over_its_time_limit_is_killed(tmp_path: Path) -> None:
 
 def test_a_pdf_without_pages_is_empty(tmp_path: Path) -> None:
     assert outcome(tmp_path, documents.no_page(), "a.pdf") == "error.unreadable_file.empty"
-
-
-def test_a_crash_is_distinguished_from_a_limit() -> None:
-    assert signal.SIGSEGV not in sandbox.LIMIT_SIGNALS and {
-        signal.SIGKILL,
-        signal.SIGXCPU,
-        signal.SIGABRT,
-    } <= set(sandbox.LIMIT_SIGNALS)

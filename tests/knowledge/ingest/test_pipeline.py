@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 from chatapp.errors import UnreadableFile
 from chatapp.knowledge.formats.document import Document
 from chatapp.knowledge.ingest.pipeline import BATCH_CHUNKS, MAX_ATTEMPTS, has_pending
-from chatapp.knowledge.ingest.sandbox import ParserBroken
+from chatapp.knowledge.ingest.sandbox import ParserEnded
 from chatapp.storage.models import Chunk, File, FileText, now
 from tests.support import documents
 from tests.support.shelf import Shelf, parse_here
@@ -147,7 +147,7 @@ def test_a_file_that_kills_its_workers_finally_fails(shelf: Shelf) -> None:
         expire(shelf)
     assert shelf.ingest().claim("a worker") is None
     failed = shelf.knowledge.file(shelf.user, shelf.base, row["id"])
-    assert (failed["status"], failed["error"]["key"]) == ("failed", "error.unreadable_file.limits")
+    assert (failed["status"], failed["error"]["key"]) == ("failed", "error.unreadable_file.ended")
     assert not shelf.knowledge.has_work()
 
 
@@ -166,13 +166,25 @@ def test_a_parser_that_cannot_start_is_retried_a_few_times(shelf: Shelf) -> None
     def broken(path: Path, name: str, heartbeat: Callable[[], None]) -> Document:
         nonlocal starts
         starts += 1
-        raise ParserBroken
+        raise ParserEnded
 
     ingest = shelf.ingest(broken)
     job = ingest.claim("a worker")
     assert job and ingest.read(job) == "queued"
     assert shelf.work(broken) == ["queued"] * (MAX_ATTEMPTS - 1)
     assert starts == MAX_ATTEMPTS and not shelf.knowledge.has_work()
+
+
+def test_a_system_that_starts_no_parser_costs_the_file_no_attempt(shelf: Shelf) -> None:
+    shelf.put("a.txt", "The leave of employees.")
+
+    def refused(path: Path, name: str, heartbeat: Callable[[], None]) -> Document:
+        raise BlockingIOError("fork")
+
+    for _ in range(MAX_ATTEMPTS + 1):
+        with pytest.raises(BlockingIOError):
+            shelf.work(refused)
+    assert shelf.work() == ["ready"]
 
 
 def test_a_file_deleted_while_it_is_parsed_leaves_nothing(shelf: Shelf) -> None:
@@ -198,6 +210,8 @@ def test_a_missing_original_fails_the_file(shelf: Shelf) -> None:
         shelf.database.read(lambda t: t.get_one(File, row["id"]).sha256)
     )
     assert shelf.work(parse_here) == ["failed"]
+    failed = shelf.knowledge.file(shelf.user, shelf.base, row["id"])
+    assert failed["error"]["key"] == "error.unreadable_file.missing"
 
 
 def expire(shelf: Shelf) -> None:

@@ -120,6 +120,22 @@ def test_embedding_yields_to_a_queued_file(dense: Dense) -> None:
     assert dense.is_exact()
 
 
+def test_an_embedder_that_ends_with_the_service_leaves_no_error(dense: Dense) -> None:
+    away = dense.reopened(embedder_url="http://127.0.0.1:1")
+    row = away.put("rules.txt", LEAVE)
+    ingest = Ingest(
+        away.database, index_for(True), away.knowledge.originals, parse_here, embeds=True
+    )
+    read = ingest.claim("a worker")
+    assert read and ingest.read(read) == "embedding"
+    job = ingest.claim("a worker")
+    stopping = iter([False, True])
+    assert job and Embedding(away.database, away.embedder, lambda: next(stopping)).run(job)
+    left = away.knowledge.file(away.user, away.base, row["id"])
+    assert (left["status"], left["error"]) == ("embedding", None)
+    assert ingest.claim("the next worker"), "it need not wait"
+
+
 def test_reindexing_an_empty_base_completes(dense: Dense) -> None:
     assert dense.knowledge.reindex(dense.user, dense.base)["vectors"]["state"] == "building"
     dense.work()
