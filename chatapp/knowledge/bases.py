@@ -151,7 +151,7 @@ class Knowledge:
         )
 
     def _clear_away(self, numbers: Sequence[int]) -> None:
-        self._remover.remove_bases(numbers)
+        self._remover.begin_bases(numbers)
         if self._remover.has_work():
             self.wake()
 
@@ -206,7 +206,8 @@ class Knowledge:
             mark_deleting(t, find_file(t, owned_base(t, user_id, base_id), file_id).id)
 
         self._database.write(mark)
-        self._remover.remove_file(file_id)
+        if not self._remover.begin_file(file_id):
+            self.wake()
 
     def retry_file(self, user_id: str, base_id: str, file_id: str) -> dict[str, Any]:
         """Queue a failed file, or one that waits for an embedder; leave others unchanged."""

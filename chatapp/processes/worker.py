@@ -120,20 +120,20 @@ class Worker:
         delete_all_stale_vectors(self._database)
 
     def _step(self) -> bool:
-        """Do one piece of work; return whether there was any."""
+        """Do a piece of the deletions, and read or embed one file; return whether there was any."""
         quiet = time.monotonic() < self._quiet_until
-        if not quiet and self._remover.run_step():
-            return True
+        removed = not quiet and self._remover.run_step()
         job = self._ingest.claim(self._owner) if self._database.read(has_pending) else None
         if job is not None:
             self._work_on(job)
         elif quiet:
             return False
+        busy = removed or job is not None
         if (job is None or job.is_read) and finish_reindex(self._database):
             return True
-        if job is None or time.monotonic() - self._synced_at > SYNC_SECONDS:
+        if not busy or time.monotonic() - self._synced_at > SYNC_SECONDS:
             self._synced_at = time.monotonic()
-            if self._sync.run_step() or job is not None:
+            if self._sync.run_step() or busy:
                 return True
             self._quiet_until = time.monotonic() + QUIET_SECONDS
             return False

@@ -11,10 +11,13 @@ from sqlalchemy import update
 
 from chatapp.errors import DiskFull, Forbidden, NotFound, TooLarge, UnreadableFile
 from chatapp.knowledge.bases import Knowledge
-from chatapp.knowledge.ingest.remove import Remover, mark_deleting
+from chatapp.knowledge.ingest.jobs import BATCH_CHUNKS
+from chatapp.knowledge.ingest.remove import STEP_BATCHES, Remover, mark_deleting
 from chatapp.settings import Settings
 from chatapp.storage.models import File, KnowledgeBase, now
 from tests.support.shelf import Shelf, add_user
+
+LARGE = "\n\n".join(f"# Rule {n}\n\nText {n}." for n in range(2 * STEP_BATCHES * BATCH_CHUNKS + 9))
 
 
 def test_a_base_counts_its_files(shelf: Shelf) -> None:
@@ -85,6 +88,20 @@ def test_the_worker_finishes_an_interrupted_deletion(shelf: Shelf) -> None:
     while remover.run_step():
         pass
     assert shelf.leftovers() == {}
+
+
+def test_a_large_file_is_deleted_in_pieces(shelf: Shelf) -> None:
+    row = shelf.add("large.md", LARGE)
+    chunks = shelf.count("chunks")
+    assert chunks > 2 * STEP_BATCHES * BATCH_CHUNKS
+    shelf.database.write(lambda t: mark_deleting(t, row["id"], leased=False))
+    remover = Remover(shelf.database, shelf.ingest()._index, shelf.knowledge.originals)
+    assert remover.run_step()
+    assert shelf.count("chunks") == chunks - STEP_BATCHES * BATCH_CHUNKS
+    while remover.run_step():
+        pass
+    shelf.database.write(lambda t: t.execute(update(KnowledgeBase).values(user_id=None)) and None)
+    assert remover.run_step() and shelf.leftovers() == {}
 
 
 def test_a_file_being_deleted_can_be_uploaded_again(shelf: Shelf) -> None:

@@ -12,11 +12,14 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select, update
+from sqlalchemy.orm import Session
 
 from chatapp.errors import UnreadableFile
+from chatapp.knowledge.ingest.jobs import BATCH_CHUNKS
+from chatapp.knowledge.ingest.remove import STEP_BATCHES, mark_deleting
 from chatapp.knowledge.ingest.sandbox import parse_limited
 from chatapp.settings import MB, Settings
-from chatapp.storage.models import Chunk, File, now
+from chatapp.storage.models import Chunk, File, KnowledgeBase, now
 from tests.support import documents
 from tests.support.shelf import Shelf
 
@@ -111,6 +114,30 @@ def test_two_workers_share_the_files(shelf: Shelf) -> None:
         for row in rows:
             assert wait_for(lambda row=row: ended(shelf, row["id"]))["status"] == "ready"
     assert shelf.count("chunks") == shelf.count("lexical") == 12
+
+
+@pytest.mark.parametrize("whole", [True, False], ids=["base", "file"])
+def test_a_large_deletion_takes_turns_with_reading(shelf: Shelf, whole: bool) -> None:
+    sections = 4 * STEP_BATCHES * BATCH_CHUNKS
+    doomed = shelf.knowledge.create(shelf.user, "Doomed")["id"]
+    large = shelf.add(
+        "large.md", "\n\n".join(f"# Rule {n}\n\nText {n}." for n in range(sections)), doomed
+    )
+    small = shelf.put("small.txt", "The leave of employees.")
+
+    def delete(t: Session) -> None:
+        if whole:
+            of_base = KnowledgeBase.id == doomed
+            t.execute(update(KnowledgeBase).where(of_base).values(user_id=None))
+        else:
+            mark_deleting(t, large["id"], leased=False)
+
+    shelf.database.write(delete)
+    with worker(shelf.settings.home):
+        wait_for(lambda: ended(shelf, small["id"]))
+        assert shelf.count("chunks") > 1, "the deletion goes on"
+        wait_for(lambda: shelf.count("chunks") == 1, 120)
+        assert shelf.search("leave")
 
 
 # --- the child around a parser

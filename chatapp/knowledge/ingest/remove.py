@@ -2,12 +2,15 @@
 
 A file is marked first, which hides it from all lists and searches; then its chunks, vectors,
 lexical rows, text, row and original are deleted. A base is marked by removing its owner. Deletion
-may be interrupted anywhere; the worker resumes it. In Chroma, chroma_sync.py deletes the vectors of
+may be interrupted anywhere; the worker resumes it, in pieces between which it reads files. In
+Chroma, chroma_sync.py deletes the vectors of
 a deleted file; the worker deletes the collections of a deleted base from here.
 """
 
 import time
 from collections.abc import Callable, Iterable
+from itertools import count
+from typing import TypeAlias
 
 from sqlalchemy import delete, exists, or_, select, update
 from sqlalchemy.orm import Session
@@ -27,6 +30,9 @@ from chatapp.storage.database import Database
 from chatapp.storage.models import Chunk, File, KnowledgeBase, now
 
 FOREGROUND_SECONDS = 2  # of a deletion spent in the request; the worker does the rest
+STEP_BATCHES = 20  # of a deletion in one step of the worker
+
+Enough: TypeAlias = Callable[[], bool]  # asked before each batch
 
 
 class Remover:
@@ -47,23 +53,25 @@ class Remover:
     def has_work(self) -> bool:
         """Return whether an unfinished deletion remains."""
         return self._database.read(
-            lambda t: _next_deleted_file(t) is not None or _next_deleted_base(t) is not None
+            lambda t: _next_deleted_file(t) is not None or bool(_deleted_bases(t))
         )
 
     def run_step(self) -> bool:
-        """Finish one unfinished deletion; return whether there was one."""
+        """Do a piece of the unfinished deletions; return whether there was any."""
         file_id = self._database.read(_next_deleted_file)
         if file_id is not None:
-            self.remove_file(file_id)
+            self.remove_file(file_id, _after(STEP_BATCHES))
             return True
-        number = self._database.read(_next_deleted_base)
-        if number is not None and self.remove_base(number):
-            return True
-        return self._clear_failed()
+        bases = self._database.read(_deleted_bases)
+        return any(self._remove_base(one, _after(STEP_BATCHES)) for one in bases) or (
+            self._clear_failed(_after(STEP_BATCHES))
+        )
 
-    def remove_file(self, file_id: str) -> None:
-        """Delete a marked file, and its original with the last file that has these bytes."""
-        self.remove_chunks(file_id)
+    def remove_file(self, file_id: str, enough: Enough = lambda: False) -> bool:
+        """Delete a marked file, and its original with the last file that has these bytes; return
+        whether it is deleted."""
+        if not self.remove_chunks(file_id, enough):
+            return False
 
         def finish(t: Session) -> None:
             file = t.get(File, file_id)
@@ -76,24 +84,35 @@ class Remover:
                 self._originals.remove(sha256)
 
         write_with_retry(self._database, finish)
+        return True
 
-    def remove_bases(self, numbers: Iterable[int]) -> None:
-        """Delete marked bases for at most FOREGROUND_SECONDS."""
-        until = time.monotonic() + FOREGROUND_SECONDS
-        for number in numbers:
-            self.remove_base(number, lambda: time.monotonic() > until)
+    def begin_file(self, file_id: str) -> bool:
+        """Delete a marked file for at most FOREGROUND_SECONDS; return whether it is deleted.
 
-    def remove_base(self, number: int, enough: Callable[[], bool] = lambda: False) -> bool:
-        """Delete a marked base file by file; return whether it is deleted.
-
-        `enough` may end this early; the worker does the rest.
+        The worker does the rest.
         """
+        if self.remove_file(file_id, _in_foreground()):
+            return True
+        write_with_retry(self._database, lambda t: mark_deleting(t, file_id, leased=False))
+        return False
+
+    def begin_bases(self, numbers: Iterable[int]) -> None:
+        """Delete marked bases for at most FOREGROUND_SECONDS; the worker does the rest."""
+        enough = _in_foreground()
+        for number in numbers:
+            self._remove_base(number, enough)
+
+    def _remove_base(self, number: int, enough: Enough) -> bool:
+        """Delete a marked base file by file; return whether anything was deleted."""
+        deleted = False
         while not enough():
             file_id = write_with_retry(self._database, lambda t: _mark_next_file(t, number))
             if file_id is None:
-                return self._drop_base(number)
-            self.remove_file(file_id)
-        return False
+                return self._drop_base(number) or deleted
+            deleted = True
+            if not self.remove_file(file_id, enough):
+                break
+        return deleted
 
     def _drop_base(self, number: int) -> bool:
         """Delete a base's collections, then its row; without Chroma, keep the row for a retry."""
@@ -115,10 +134,12 @@ class Remover:
         )
         return True
 
-    def remove_chunks(self, file_id: str) -> None:
-        """Delete a file's chunks and lexical rows in batches."""
-        while write_with_retry(self._database, lambda t: self._remove_batch(t, file_id)):
-            pass
+    def remove_chunks(self, file_id: str, enough: Enough = lambda: False) -> bool:
+        """Delete a file's chunks and lexical rows in batches; return whether none is left."""
+        while not enough():
+            if not write_with_retry(self._database, lambda t: self._remove_batch(t, file_id)):
+                return True
+        return False
 
     def _remove_batch(self, t: Session, file_id: str) -> bool:
         of_file = (
@@ -149,7 +170,7 @@ class Remover:
             )
         return bool(ids)
 
-    def _clear_failed(self) -> bool:
+    def _clear_failed(self, enough: Enough) -> bool:
         """Delete the chunks that failed files left behind."""
         failed = (
             select(File.id)
@@ -158,13 +179,25 @@ class Remover:
         )
         file_id = self._database.read(lambda t: t.scalars(failed).first())
         if file_id is not None:
-            self.remove_chunks(file_id)
+            self.remove_chunks(file_id, enough)
         return file_id is not None
 
 
-def mark_deleting(t: Session, file_id: str) -> None:
-    """Hide a file from all lists and searches; after a lease's time the worker deletes it."""
-    values = {"status": DELETING, "lease_owner": None, "lease_until": now() + LEASE}
+def _after(batches: int) -> Enough:
+    calls = count(1)
+    return lambda: next(calls) > batches
+
+
+def _in_foreground() -> Enough:
+    until = time.monotonic() + FOREGROUND_SECONDS
+    return lambda: time.monotonic() > until
+
+
+def mark_deleting(t: Session, file_id: str, *, leased: bool = True) -> None:
+    """Hide a file from all lists and searches; the worker deletes it, after a lease's time where
+    the caller begins with that."""
+    until = now() + LEASE if leased else None
+    values = {"status": DELETING, "lease_owner": None, "lease_until": until}
     t.execute(
         update(File)
         .where(File.id == file_id)
@@ -178,9 +211,9 @@ def _next_deleted_file(t: Session) -> str | None:
     return t.scalars(select(File.id).where(File.status == DELETING, lapsed).limit(1)).first()
 
 
-def _next_deleted_base(t: Session) -> int | None:
+def _deleted_bases(t: Session) -> list[int]:
     ownerless = (KnowledgeBase.user_id.is_(None), KnowledgeBase.bundled.is_(None))
-    return t.scalars(select(KnowledgeBase.number).where(*ownerless).limit(1)).first()
+    return list(t.scalars(select(KnowledgeBase.number).where(*ownerless)))
 
 
 def _mark_next_file(t: Session, number: int) -> str | None:
