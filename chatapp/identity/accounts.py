@@ -18,7 +18,7 @@ from werkzeug.security import check_password_hash, generate_password_hash
 from chatapp.errors import InvalidRequest, Unauthorized
 from chatapp.identity.person import Person, person_of
 from chatapp.identity.throttle import Throttle
-from chatapp.identity.tokens import LINK_HOURS, LOGIN_DAYS, Tokens, hash_of
+from chatapp.identity.tokens import FIRST_ADMIN, LINK_HOURS, LOGIN_DAYS, Tokens, hash_of
 from chatapp.storage import threads
 from chatapp.storage.database import Database
 from chatapp.storage.models import Token, User, new_id, now
@@ -141,7 +141,7 @@ class Accounts:
 
     def administrator(self) -> Person:
         """Return the first administrator; with accounts off, every request is theirs."""
-        return person_of(self._database.read(lambda t: t.scalars(_first_admin()).one()))
+        return self.tokens.administrator()
 
     def ensure_admin(self, password: str, token: str) -> str | None:
         """Create the first administrator; set the environment's password and token.
@@ -151,7 +151,7 @@ class Accounts:
         hashed = generate_password_hash(password) if password else None
 
         def ensure(t: Transaction) -> User:
-            user = t.scalars(_first_admin()).first()
+            user = t.scalars(FIRST_ADMIN).first()
             if user is None:
                 user = User(id=new_id(), name=ADMIN, role="admin")
                 t.add(user)
@@ -221,10 +221,6 @@ class Accounts:
 def _dummy_hash() -> str:
     """Return a hash to check for unknown names, so that timing does not tell them apart."""
     return generate_password_hash(secrets.token_hex())
-
-
-def _first_admin() -> Any:
-    return select(User).where(User.role == "admin").order_by(User.created_at).limit(1)
 
 
 def _user(t: Transaction, *conditions: Any) -> User | None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import event
 
 from chatapp.core.prompt import DOCUMENTS_ONLY, OPEN_END
 from chatapp.identity.users import Users
@@ -87,6 +88,20 @@ def test_without_accounts_defaults_are_shared(app: Flask, services: Services) ->
     app.extensions["chatapp"] = replace(services, settings=replace(services.settings, auth="off"))
     assert set_defaults(app.test_client(), **MINE).status_code == 200
     assert app.test_client().get("/api/auth/me").json["defaults"] == MINE
+
+
+def test_without_accounts_the_administrator_is_not_read_for_each_request(
+    app: Flask, services: Services
+) -> None:
+    app.extensions["chatapp"] = replace(services, settings=replace(services.settings, auth="off"))
+    statements: list[str] = []
+    note = lambda *seen: statements.append(seen[2])  # noqa: E731
+    event.listen(services.database.engine, "before_cursor_execute", note)
+    requests = 40
+    for _ in range(requests):
+        assert app.test_client().get("/api/auth/me").status_code == 200
+    event.remove(services.database.engine, "before_cursor_execute", note)
+    assert len([each for each in statements if "FROM users" in each]) < requests / 2
 
 
 @pytest.mark.parametrize(
