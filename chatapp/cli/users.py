@@ -10,6 +10,7 @@ from chatapp.cli.service import url_here
 from chatapp.cli.start import existing_database
 from chatapp.cli.terminal import End, confirm, may_ask, out, plain, print_json, say, table
 from chatapp.errors import Forbidden, InvalidRequest, NotFound
+from chatapp.identity.accounts import Accounts
 from chatapp.identity.tokens import LINK_HOURS
 from chatapp.identity.users import Users
 from chatapp.knowledge.bases import Knowledge
@@ -70,8 +71,12 @@ def link(name: str, url: str | None, as_json: bool) -> None:
 @as_json
 def reset(name: str, url: str | None, as_json: bool) -> None:
     """Remove a password and print a link to choose another."""
-    people = _open()
+    settings = Settings.from_env()
+    database = existing_database(settings)
+    people = Users(database)
     _run(lambda: people.forget_password(name), name)
+    if (file := settings.home / "token").exists():  # the administrator's has ended too
+        Accounts(database).terminal_token(file)
     made = _link(people, name, url)
     if as_json:
         print_json({"link": made})

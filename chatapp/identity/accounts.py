@@ -82,7 +82,7 @@ class Accounts:
     def set_password(
         self, person: Person, current: str | None, password: str, keep: str | None
     ) -> None:
-        """Set a password and end all logins but `keep`, a login's secret."""
+        """Set a password and end all logins but `keep`, a login's secret. Tokens still work."""
         user = self._database.read(lambda t: t.get_one(User, person.id))
         if user.password_hash and not self._check(user.password_hash, current or ""):
             raise Unauthorized("current")
@@ -99,13 +99,7 @@ class Accounts:
 
         def save(t: Transaction) -> None:
             t.execute(update(User).where(User.id == person.id).values(password_hash=made))
-            t.execute(
-                delete(Token).where(
-                    Token.user_id == person.id,
-                    Token.kind.in_(("login", "link")),
-                    Token.hash != hash_of(keep or ""),
-                )
-            )
+            _end_logins(t, person.id, keep or "")
 
         self._database.write(save)
         self.tokens.forget()
@@ -159,6 +153,7 @@ class Accounts:
                 user.password_hash and check_password_hash(user.password_hash, password)
             ):
                 user.password_hash = hashed
+                _end_logins(t, user.id)
             t.flush()
             t.execute(
                 delete(Token).where(or_(Token.kind == "environment", Token.expires_at < now()))
@@ -221,6 +216,17 @@ class Accounts:
 def _dummy_hash() -> str:
     """Return a hash to check for unknown names, so that timing does not tell them apart."""
     return generate_password_hash(secrets.token_hex())
+
+
+def _end_logins(t: Transaction, user_id: str, keep: str = "") -> None:
+    """Delete a user's logins and links but `keep`, a secret: the password has changed."""
+    t.execute(
+        delete(Token).where(
+            Token.user_id == user_id,
+            Token.kind.in_(("login", "link")),
+            Token.hash != hash_of(keep),
+        )
+    )
 
 
 def _user(t: Transaction, *conditions: Any) -> User | None:

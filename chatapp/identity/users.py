@@ -73,14 +73,15 @@ class Users:
         return secret
 
     def forget_password(self, name: str) -> None:
-        """Remove a password and sign out all browsers; a link sets a new one. Raise NotFound."""
+        """Remove a password, logins and tokens; a link sets a new one. Raise NotFound.
+
+        The environment's token (CHATAPP_TOKEN) still works: the next start would restore it.
+        """
 
         def reset(t: Transaction) -> None:
             user = _find(t, name)
             user.password_hash = None
-            t.execute(
-                delete(Token).where(Token.kind.in_(("login", LINK)), Token.user_id == user.id)
-            )
+            t.execute(delete(Token).where(Token.kind != "environment", Token.user_id == user.id))
 
         self._database.write(reset)
 

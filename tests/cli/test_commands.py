@@ -18,7 +18,7 @@ from chatapp.cli.start import greeting
 from chatapp.home import WEB, write_address
 from chatapp.settings import Settings
 from tests.support.modelserver import ModelServer
-from tests.support.service import ROOT, Service, free_port, wait_for
+from tests.support.service import ROOT, TOKEN, Service, free_port, wait_for
 from tests.support.terminal import Run, environ, start
 
 pytestmark = pytest.mark.server
@@ -111,6 +111,35 @@ def test_somebody_is_given_an_account_and_loses_it(run: Run, service: Service) -
     assert "--yes" in run("users", "delete", "Ada").stderr and status() == 200
     assert run("users", "delete", "Ada", "--yes").exit_code == 0 and shut_out()
     assert "There is no account" in run("users", "delete", "Ada", "--yes").stderr
+
+
+def test_a_reset_ends_the_tokens_and_logins_of_an_account(run: Run, service: Service) -> None:
+    def status(secret: str, **headers: str) -> int:
+        return service.get("/api/auth/me", token=secret or None, **headers).status
+
+    link = json.loads(run("users", "add", "Grace", "--json").stdout)["link"].partition("#")[2]
+    login = service.post("/api/auth/login", {"link": link}, token=None)
+    cookie = login.headers["Set-Cookie"].partition(";")[0]
+    made = service.post("/api/auth/tokens", {}, token=None, Cookie=cookie, Origin=service.url)
+    hers = made.json["token"]
+    mine = service.post("/api/auth/tokens", {"name": "of the administrator"}).json["token"]
+    assert (status(hers), status("", Cookie=cookie), status(mine)) == (200, 200, 200)
+    assert run("users", "reset", "Grace").exit_code == 0
+    wait_for(lambda: (status(hers), status("", Cookie=cookie)) == (401, 401))
+    assert (status(mine), status(TOKEN)) == (200, 200)
+
+
+def test_a_reset_of_the_administrator_leaves_the_terminal_working(
+    run: Run, service: Service
+) -> None:
+    terminal = service.home / "token"
+    before = terminal.read_text()
+    mine = service.post("/api/auth/tokens", {}).json["token"]
+    assert run("users", "reset", "admin").exit_code == 0
+    wait_for(lambda: service.get("/api/auth/me", token=mine).status == 401)
+    wait_for(lambda: service.get("/api/auth/me", token=before.strip()).status == 401)
+    assert run("knowledge", "list").exit_code == 0
+    assert service.get("/api/auth/me").status == 200, "CHATAPP_TOKEN is set by the environment"
 
 
 @pytest.mark.parametrize("verb", ["disable", "delete"])

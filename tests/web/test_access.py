@@ -192,6 +192,17 @@ def test_a_new_password_signs_other_browsers_out(app: Flask, services: Services)
     assert browsers[0].put("/api/auth/password", json=other).status_code == 401
 
 
+def test_a_password_of_the_environment_ends_logins_once(app: Flask, services: Services) -> None:
+    browser = app.test_client()
+    browser.post("/api/auth/login", json={"link": services.accounts.new_link()})
+    assert browser.get("/api/auth/me").status_code == 200
+    services.accounts.ensure_admin("set by the environment", TOKEN)
+    assert browser.get("/api/auth/me").status_code == 401
+    browser.post("/api/auth/login", json={"password": "set by the environment"})
+    services.accounts.ensure_admin("set by the environment", TOKEN)  # the next start
+    assert browser.get("/api/auth/me").status_code == 200
+
+
 def test_wrong_passwords_are_throttled(anonymous: FlaskClient) -> None:
     codes = [
         anonymous.post("/api/auth/login", json={"name": "x", "password": f"wrong {n}"})
