@@ -35,7 +35,7 @@ if sys.version_info < (3, 11):
 from gevent.monkey import get_original
 from gunicorn.app.wsgiapp import WSGIApplication
 
-from chatapp.home import WEB, remove_address, take_greeting, write_address
+from chatapp.home import WEB, keep_private, remove_address, take_greeting, write_address
 from chatapp.logs import is_worth_a_line
 from chatapp.processes.environment import helper_environ, is_watched
 from chatapp.processes.listening import refuse_taken, shown
@@ -64,6 +64,7 @@ GC_THRESHOLDS = (10_000, 10, 50)
 END_EVENT_SECONDS = 0.1  # for the terminal events to be sent before the worker exits
 HUB_SECONDS = 0.001  # sleep(0) does not run the hub's whole loop
 
+keep_private()  # `umask` would also close a Unix socket to the proxy's user
 raise_file_limit(SETTINGS.max_streams)
 
 wsgi_app = "wsgi:app"

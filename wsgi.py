@@ -5,5 +5,8 @@ from gevent import monkey
 monkey.patch_all()
 
 from chatapp import create_app  # noqa: E402
+from chatapp.home import keep_private  # noqa: E402
+
+keep_private()
 
 app = create_app()

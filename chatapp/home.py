@@ -9,6 +9,7 @@ wake              its time of change is the last request to start the document w
 import contextlib
 import fcntl
 import os
+import stat
 import time
 from pathlib import Path
 from typing import IO
@@ -23,6 +24,12 @@ UNIX = "unix:"
 ALL_INTERFACES = ("0.0.0.0", "[::]")
 LOCK_SECONDS = 10  # for the last processes of a killed service to end
 RETRY_SECONDS = 0.25
+PRIVATE = 0o077  # the umask of all our processes: what they create belongs to their user alone
+# What is in a home folder, as patterns. A home may be an existing folder that holds other files.
+OURS = (
+    "chatapp.db*", "backups", "originals", "vectors", "stops", "secret.key", "token", "lock",
+    "migrate.lock", "chroma.*", "embedder.*", "web.address", "greeting", "wake", "start.log",
+)  # fmt: skip
 MODEL_FOLDER = Path(__file__).parent.parent / "models" / "all-MiniLM-L6-v2-int8"  # made at set-up
 
 
@@ -32,6 +39,22 @@ class HomeTaken(Exception):
     def __init__(self, pid: str) -> None:
         super().__init__(pid)
         self.pid = pid
+
+
+def keep_private() -> None:
+    """Set the umask of this process and of those that it starts."""
+    os.umask(PRIVATE)
+
+
+def tighten(settings: Settings) -> None:
+    """Remove other users' access to files that were created with a wider umask."""
+    database = settings.sqlite_file
+    files = [*database.parent.glob(f"{database.name}*")] if database is not None else []
+    for path in (*files, *(path for pattern in OURS for path in settings.home.glob(pattern))):
+        with contextlib.suppress(OSError):  # another owner's, or a read-only disk
+            mode = stat.S_IMODE(path.stat().st_mode)
+            if mode & PRIVATE:
+                path.chmod(mode & ~PRIVATE)
 
 
 def take_lock(home: Path) -> IO[str]:

@@ -11,6 +11,7 @@ import click
 from chatapp.cli.forms import Group, run
 from chatapp.cli.terminal import error_text, say
 from chatapp.errors import ChatAppError
+from chatapp.home import keep_private
 from chatapp.settings import SettingsError
 
 # command: its module and object, and the key of its help; without a help it is not listed
@@ -36,6 +37,7 @@ def commands() -> None:
 
 def main() -> None:
     """Run a command; report an error in one sentence and exit with 1."""
+    keep_private()
     try:
         run(commands)
     except SettingsError as fault:

@@ -19,7 +19,7 @@ from chatapp.cli.forms import Command, as_json
 from chatapp.cli.service import url_here
 from chatapp.cli.terminal import End, error_text, out, print_json, say
 from chatapp.errors import ChatAppError, DiskFull
-from chatapp.home import UNIX, model_folder, url_of, write_greeting
+from chatapp.home import UNIX, model_folder, tighten, url_of, write_greeting
 from chatapp.identity.accounts import Accounts
 from chatapp.identity.tokens import LINK_HOURS
 from chatapp.knowledge.bases import Knowledge
@@ -56,6 +56,7 @@ def prepare(address: str | None) -> None:
     """Bring the home folder up to date; the service runs this at each start and reload."""
     die_with_parent(signal.SIGTERM)
     settings = Settings.from_env()
+    tighten(settings)
     try:
         migrate(settings)
         database = open_database(settings.sql_url)

@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import IO
 
 from chatapp.child import adopt_orphans, die_with_parent
-from chatapp.home import WEB, HomeTaken, remove_address, take_lock
+from chatapp.home import WEB, HomeTaken, keep_private, remove_address, take_lock
 from chatapp.processes.helpers import Helpers
 from chatapp.processes.watched import print_error
 from chatapp.processes.web_server import WebServer
@@ -44,6 +44,7 @@ def run_service(options: list[str]) -> int:
     """Run everything until a signal or gunicorn ends it; return the exit status."""
     if INFORMATION_OPTIONS & set(options):
         os.execv(sys.executable, [sys.executable, "-m", "gunicorn", *options, "wsgi:app"])
+    keep_private()
     signals = _begin_signals()
     settings = _settings()
     address = _listening_address(options)
@@ -61,6 +62,7 @@ def run_helpers(parent: int | None, lock: int | None) -> int:
     """
     if parent is not None:
         die_with_parent(signal.SIGTERM)
+    keep_private()
     signals = _begin_signals()
     settings = _settings()
     held: IO[str] = lock_home(settings.home) if lock is None else open(lock, "a+")  # noqa: SIM115
