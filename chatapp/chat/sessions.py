@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import bindparam, delete, func, select
 from sqlalchemy.orm import Session as Transaction
 
+from chatapp.chat.session_search import search_sessions
 from chatapp.core.blank import is_blank
 from chatapp.core.prompt import Turn
 from chatapp.errors import NotFound
@@ -18,7 +19,6 @@ from chatapp.storage.models import Message, Session, new_id, now
 from chatapp.storage.paging import Keyset
 
 MOST = 200
-SNIPPET = 120
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 LATEST_FIRST = Keyset("sessions", Session.pinned, Session.updated_at, Session.id, descending=True)
 OLDEST_FIRST = Keyset("messages", Message.number, created=Message.created_at)
@@ -88,32 +88,15 @@ class Sessions:
 
         return self._database.read(rows)
 
-    def search(self, user_id: str, words: str, limit: int) -> list[dict[str, Any]]:
-        """Return the latest sessions whose title or messages contain a text, with a snippet."""
-
-        def find(t: Transaction) -> list[dict[str, Any]]:
-            there = Message.content.icontains(words, autoescape=True)
-            said = select(Message.session_id, func.max(Message.number).label("number")).where(
-                Message.user_id == user_id, there
-            )
-            found = said.group_by(Message.session_id).subquery()
-            query = (
-                select(Session, Message.content)
-                .outerjoin(found, found.c.session_id == Session.id)
-                .outerjoin(Message, Message.number == found.c.number)
-                .where(Session.user_id == user_id, Session.kind == "chat")
-                .where(
-                    found.c.number.is_not(None) | Session.title.icontains(words, autoescape=True)
-                )
-                .order_by(Session.updated_at.desc())
-                .limit(max(1, min(limit, MOST)))
-            )
-            return [
-                {**session_json(row), "snippet": _snippet(content or row.title, words)}
-                for row, content in t.execute(query)
+    def search(self, user_id: str, query: str, limit: int) -> list[dict[str, Any]]:
+        """Return the latest sessions that contain all words of a query, with a snippet."""
+        limit = max(1, min(limit, MOST))
+        return self._database.read(
+            lambda t: [
+                {**session_json(row), "snippet": snippet}
+                for row, snippet in search_sessions(t, user_id, query, limit)
             ]
-
-        return self._database.read(find)
+        )
 
     def create(self, user_id: str, values: dict[str, Any]) -> dict[str, Any]:
         """Make an empty session."""
@@ -220,14 +203,6 @@ def last_model(t: Transaction, user_id: str, but: str) -> tuple[str | None, str 
     """Return supplier and model of a user's last chat with a supplier other than `but`."""
     row = t.execute(_LAST, {"user_id": user_id, "but": but}).first()
     return (row.supplier, row.model) if row is not None else (None, None)
-
-
-def _snippet(text: str, words: str) -> str:
-    """Cut a text around the first match."""
-    at = max(0, text.lower().find(words.lower()))
-    start, end = max(0, at - SNIPPET // 2), at + len(words) + SNIPPET // 2
-    cut = " ".join(text[start:end].split())
-    return f"{'…' if start else ''}{cut}{'…' if end < len(text) else ''}"
 
 
 def branch(rows: list[dict[str, Any]], leaf_id: str | None) -> list[dict[str, Any]]:

@@ -41,7 +41,7 @@ class MessagesQuery(Input):
 
 
 class SearchQuery(Input):
-    """What to search for."""
+    """Words and "phrases" to search for."""
 
     q: str = Field(min_length=1, max_length=200)
     limit: int = Field(default=50, ge=1, le=200)
@@ -98,7 +98,8 @@ def create_session(body: SessionBody) -> Any:
 def search_sessions(query: SearchQuery) -> Any:
     """Search titles and messages of sessions.
 
-    Latest session first, each with a snippet of the match.
+    All words must occur, in any order; quotation marks make a phrase. Latest session first, each
+    with a snippet of the match.
     """
     return jsonify(
         items=services().sessions.search(current_user().id, query.q, query.limit), next=None

@@ -1,0 +1,151 @@
+"""Searching sessions: which words must occur where, and what the snippet shows."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from chatapp.chat.session_search import snippet, spellings, terms_of
+from chatapp.chat.sessions import Sessions
+from chatapp.identity.accounts import Accounts
+from chatapp.storage.database import Database, open_database
+from chatapp.storage.models import Base, Message, Session, new_id, now
+from tests.support.postgres import NEEDS_POSTGRES
+
+START = now()
+CHATS = {
+    "Leave": ["How many days of paid leave?", "Twenty-seven days, says the handbook of Hamburg."],
+    "Laptops": ["Who borrows laptops?", "Employees in the Hamburg office, for 14 days."],
+    "年假规定": ["重庆办事处的员工有多少天带薪年假？", "十五天，见员工手册第三章。"],
+    "Ärger mit Überstunden": ["Was tun bei ÄRGER?", "Straße 100%, C:\\new_plan und _unter_."],
+    "Привет": ["Сколько дней отпуска?", "Двадцать восемь."],
+}
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=NEEDS_POSTGRES)])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    url = (
+        f"sqlite:///{tmp_path}/chatapp.db"
+        if request.param == "sqlite"
+        else request.getfixturevalue("postgres")
+    )
+    made = open_database(url)
+    Base.metadata.create_all(made.engine)
+    yield made
+    Base.metadata.drop_all(made.engine)
+    made.close()
+
+
+@pytest.fixture
+def user_id(database: Database) -> str:
+    accounts = Accounts(database)
+    accounts.ensure_admin("", "a-token-of-the-tests")
+    user_id = accounts.administrator().id
+    for minute, (title, texts) in enumerate(CHATS.items()):
+        add(database, user_id, title, texts, minute)
+    add(database, user_id, "secret", ["A temporary chat about Hamburg"], 9, kind="temporary")
+    return user_id
+
+
+def add(
+    database: Database,
+    user_id: str,
+    title: str,
+    texts: list[str],
+    minute: int,
+    kind: str = "chat",
+) -> None:
+    session = Session(
+        id=new_id(),
+        user_id=user_id,
+        title=title,
+        kind=kind,
+        updated_at=START + timedelta(minutes=minute),
+    )
+    database.write(lambda t: t.add(session))
+    for text in texts:
+        message = Message(
+            id=new_id(), session_id=session.id, user_id=user_id, role="user", content=text
+        )
+        database.write(lambda t, message=message: t.add(message))  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("query", "titles"),
+    [
+        ("hamburg", ["Laptops", "Leave"]),  # the latest first
+        ("hamburg paid", ["Leave"]),  # in two messages
+        ("PAID   Hamburg", ["Leave"]),  # in any order and case
+        ("laptops 14", ["Laptops"]),  # in the title and in a message
+        ("hamburg elephants", []),
+        ('"paid leave"', ["Leave"]),
+        ('"leave paid"', []),
+        ('days "of Hamburg"', ["Leave"]),
+        ("“hamburg office” days", ["Laptops"]),
+        ('"hamburg off', ["Laptops"]),  # while it is typed
+        ("带薪年假", ["年假规定"]),
+        ("年假 手册", ["年假规定"]),
+        ("「员工手册」 重庆", ["年假规定"]),
+        ("手册重庆", []),
+        ("ärger", ["Ärger mit Überstunden"]),
+        ("überstunden STRASSE", []),
+        ("überstunden STRAßE", ["Ärger mit Überstunden"]),
+        ("ПРИВЕТ дней", ["Привет"]),
+        ("100%", ["Ärger mit Überstunden"]),
+        ("1%0", []),
+        ("_unter_", ["Ärger mit Überstunden"]),
+        ("n_w", []),
+        ("new_plan c:\\new", ["Ärger mit Überstunden"]),
+        ('"', []),
+        ("' OR 1=1 --", []),
+        ("   ", []),
+        ("temporary", []),
+    ],
+)
+def test_all_words_occur_in_the_title_or_the_messages(
+    database: Database, user_id: str, query: str, titles: list[str]
+) -> None:
+    found = Sessions(database).search(user_id, query, 10)
+    assert [each["title"] for each in found] == titles
+
+
+def test_other_users_sessions_are_not_found(database: Database, user_id: str) -> None:
+    assert Sessions(database).search(new_id(), "hamburg", 10) == []
+
+
+def test_the_number_of_results_is_limited(database: Database, user_id: str) -> None:
+    assert [each["title"] for each in Sessions(database).search(user_id, "hamburg", 1)] == [
+        "Laptops"
+    ]
+
+
+def test_a_snippet_shows_the_message_with_the_most_words(database: Database, user_id: str) -> None:
+    def shown(query: str) -> str:
+        [found] = Sessions(database).search(user_id, query, 1)
+        return str(found["snippet"])
+
+    assert shown("days hamburg handbook") == CHATS["Leave"][1]
+    assert shown("paid") == CHATS["Leave"][0]
+    assert shown("年假规定") == "年假规定", "where only the title contains it"
+
+
+def test_a_snippet_is_cut_where_most_words_stand_together() -> None:
+    text = "Leave is paid. " + "x " * 300 + "In Hamburg, leave is 27 days. " + "y " * 300
+    cut = snippet(text, ["leave", "hamburg", "days"])
+    assert "In Hamburg, leave is 27 days." in cut
+    assert cut.startswith("…") and cut.endswith("…") and len(cut) < 300
+    assert snippet("İİİİ " * 50 + "needle", ["NEEDLE"]).endswith("needle")
+    assert snippet("Nothing of it", ["needle"]) == "Nothing of it"
+    long = "needle " * 40
+    assert long[:100] in snippet(long, [long.strip()]), "a phrase longer than a snippet"
+
+
+def test_a_query_is_words_and_phrases() -> None:
+    assert terms_of('one "two  three" Four four') == ["one", "two three", "four"]
+    assert terms_of('a"b "" “x y” 「中 文」“') == ['a"b', "x y", "中 文"]
+    assert terms_of('"open phrase') == ["open phrase"]
+    assert terms_of('"') == ['"']
+    assert terms_of("  ") == []
+    assert spellings("plain") == ["plain"]
+    assert {"ä", "Ä"} <= set(spellings("ä"))
