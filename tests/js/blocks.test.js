@@ -53,6 +53,15 @@ const PARTS = [
   '- [ ] task\n',
   '   three\n',
   '日本語。한국어。\n',
+  '\\[ a * b\n',
+  '= c * d \\] and \\(x_*\\)\n',
+  '\\[\n\na\n\n',
+  '\\]\n',
+  '$$\n',
+  '$$x_1 * x_2$$ for $5\n',
+  '\\begin{cases}\n- a\n\\end{cases}\n',
+  'it is \\[ a\n',
+  '- b \\] or $x$ at C:\\new\\*.*\n',
 ];
 
 /** @param {number} seed seeds a small generator, so that failures are reproducible */

@@ -16,6 +16,9 @@
  */
 
 const UNCUT_BLOCKS = 2;
+/** A formula in one line, closed or still open: its characters mark nothing. */
+const FORMULA = /(?:\\\(.*?|\\\[.*?|\$\$.*?)(?:\\\)|\\\]|\$\$|$)/g;
+const LEAVES = ['inline', 'fence', 'code_block', 'formula_block'];
 
 /**
  * @param {BlockParser} md @param {string} tail text since the last cut, with LF line ends
@@ -31,7 +34,7 @@ export function split(md, tail) {
   md.block.parse(tail, md, {}, tokens);
   const blocks = tokens.filter((token) => token.level === 0 && token.nesting >= 0 && token.map);
   const lines = tail.split('\n');
-  const last = tokens.findLast((token) => ['inline', 'fence', 'code_block'].includes(token.type));
+  const last = tokens.findLast((token) => LEAVES.includes(token.type));
   return {
     cut: cutAt(
       blocks.map((block) => block.map?.[0] ?? 0),
@@ -49,7 +52,10 @@ export function split(md, tail) {
  */
 export function closeMarks(tail) {
   const start = tail.lastIndexOf('\n') + 1;
-  const line = tail.slice(start);
+  const typed = tail.slice(start);
+  const formula = [...typed.matchAll(FORMULA)].at(-1)?.[0] ?? '';
+  if (formula && typed.endsWith(formula) && !/(?:\\[)\]]|\$\$)$/.test(formula)) return tail;
+  const line = typed.replace(FORMULA, '');
   if (/^\s*\*{3,}\s*$/.test(line)) return tail; // a rule
   const ticks = line.split('`').length - 1;
   const mark = ticks % 2 ? '`' : '**';

@@ -1,10 +1,11 @@
 /**
  * Markdown to HTML text: CommonMark with tables and strikethrough, emphasis that works in Chinese,
- * `[n]` as citations. Safe by itself (no raw HTML, allow-listed links, no images), and sanitised
- * once more by `safe.js`. Pure.
+ * `[n]` as citations, formulas as their source. Safe by itself (no raw HTML, allow-listed links, no
+ * images), and sanitised once more by `safe.js`. Pure.
  */
 import MarkdownIt from 'markdown-it';
 import cjkFriendly from 'markdown-it-cjk-friendly';
+import { formulas } from './formula.js';
 
 /** @typedef {{cited?: ReadonlySet<number>}} Env numbers that exist as sources; others stay text */
 /** @typedef {{copy: string, citation: (n: number) => string}} Labels */
@@ -17,6 +18,7 @@ const ALIGN = /text-align:(left|center|right)/;
 export function createEngine(labels) {
   const md = new MarkdownIt({ html: false, linkify: true, breaks: false });
   md.use(cjkFriendly);
+  md.use(formulas);
   md.disable('reference');
   md.linkify.set({ fuzzyLink: false, fuzzyEmail: false });
   md.validateLink = (url) => LINK.test(url.trim());
@@ -68,7 +70,12 @@ function rules(labels, escape) {
     const body = `<pre tabindex="0"><code>${escape(tokens[index].content)}</code></pre>`;
     return `<figure class="code"><figcaption>${name}${copy}</figcaption>${body}</figure>\n`;
   };
+  /** @param {any[]} tokens @param {number} index */
+  const source = (tokens, index) => `<code class="formula">${escape(tokens[index].content)}</code>`;
   return {
+    formula: source,
+    formula_block: (/** @type {any[]} */ tokens, /** @type {number} */ index) =>
+      `<pre tabindex="0">${source(tokens, index)}</pre>\n`,
     fence: code,
     code_block: code,
     th_open: aligned,
