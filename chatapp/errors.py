@@ -81,6 +81,13 @@ class NotFound(ChatAppError):
     code, status = "not_found", 404
 
 
+class Deleted(NotFound):
+    """The answer was deleted while it was being written."""
+
+    def __init__(self) -> None:
+        super().__init__("deleted")
+
+
 class MethodNotAllowed(ChatAppError):
     """The path exists, the method does not."""
 
@@ -239,7 +246,7 @@ class AnswerTooLong(ChatAppError):
 
 
 class Interrupted(ChatAppError):
-    """The process that wrote the answer has ended."""
+    """The process that wrote the answer has ended; `shutdown`: it was asked to."""
 
     code, retryable = "interrupted", True
 

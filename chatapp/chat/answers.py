@@ -7,7 +7,7 @@ import json
 import os
 import secrets
 import socket
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from typing import Any
@@ -37,7 +37,7 @@ from chatapp.core.events import (
     WasThinking,
 )
 from chatapp.core.prompt import cited
-from chatapp.errors import ChatAppError, Interrupted, NotFound
+from chatapp.errors import ChatAppError, Deleted, Interrupted, NotFound
 from chatapp.storage.models import Message, Run, Segment, Session, now
 
 # Identifies this start of the program; with host and process id it names the owner of a run.
@@ -51,6 +51,7 @@ _messages, _runs = Message.__table__, Run.__table__
 _segments, _sessions = Segment.__table__, Session.__table__
 _IDS: BindParameter[Any] = bindparam("ids", expanding=True)
 _LIVE = select(_runs.c.message_id).where(_runs.c.message_id.in_(_IDS))
+_KNOWN = select(_messages.c.id).where(_messages.c.id.in_(_IDS))
 _SET_RUNNING = update(_messages).where(_messages.c.id.in_(_IDS)).values(status=State.RUNNING.value)
 _BEAT = (
     update(_runs)
@@ -197,7 +198,7 @@ def new_events(t: Transaction, followed: Mapping[str, int]) -> dict[str, list[Lo
         ended = (
             log_of(row).read(followed[message_id])
             if row is not None
-            else [(0, error_event(NotFound("message")))]
+            else [(0, error_event(Deleted()))]
         )
         new[message_id] = [event for _, event in ended]
     return new
@@ -210,20 +211,6 @@ def owned_answer(t: Transaction, user_id: str, message_id: str) -> Message:
         raise NotFound("message")
     t.expunge(message)
     return message
-
-
-def live_in_session(t: Transaction, user_id: str, session_id: str) -> list[str]:
-    """Return the live answers of a session."""
-    return list(
-        t.scalars(
-            select(Run.message_id).where(Run.session_id == session_id, Run.user_id == user_id)
-        )
-    )
-
-
-def live_of_user(t: Transaction, user_id: str) -> list[str]:
-    """Return the live answers of a person."""
-    return list(t.scalars(select(Run.message_id).where(Run.user_id == user_id)))
 
 
 def request_stop(t: Transaction, message_id: str) -> None:
@@ -294,6 +281,12 @@ def save_endings(t: Transaction, endings: Sequence[Ending], owner: str | None = 
         t.execute(_SAVE_END, [_final(ending) for ending in endings if ending.message_id in mine])
         t.execute(_TOUCH, {"ids": list({row.session_id for row in gone}), "now": now()})
     return mine
+
+
+def why_refused(t: Transaction, message_ids: Collection[str]) -> dict[str, ChatAppError]:
+    """Return why the ends of these answers were not written: they were deleted, or reaped."""
+    known = set(t.execute(_KNOWN, {"ids": list(message_ids)}).scalars()) if message_ids else set()
+    return {each: Interrupted() if each in known else Deleted() for each in message_ids}
 
 
 def _final(ending: Ending) -> dict[str, Any]:

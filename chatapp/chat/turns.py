@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, TypeAlias
 
-from sqlalchemy import Row, bindparam, delete, func, insert, select, update
+from sqlalchemy import Row, bindparam, delete, exists, func, insert, select, update
 from sqlalchemy.orm import Session as Transaction
 
 from chatapp.chat.answers import owner
@@ -72,7 +72,9 @@ _LIVE_HERE = (
     .where(_runs.c.session_id == bindparam("session_id"))
 )
 _OLD = delete(_sessions).where(
-    _sessions.c.kind == "temporary", _sessions.c.updated_at < bindparam("before")
+    _sessions.c.kind == "temporary",
+    _sessions.c.updated_at < bindparam("before"),
+    ~exists().where(_runs.c.session_id == _sessions.c.id),
 )
 _ADD_SESSION, _ADD_MESSAGES, _ADD_RUN = insert(_sessions), insert(_messages), insert(_runs)
 _CHANGE_SESSION = update(_sessions).where(_sessions.c.id == bindparam("its_id"))

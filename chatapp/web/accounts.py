@@ -156,7 +156,6 @@ def delete_my_data() -> tuple[str, int]:
     request. The account is kept.
     """
     app, user = services(), current_user()
-    app.runs.stop_all(user.id)
     app.sessions.delete_all(user.id)
     app.knowledge.delete_all_of(user.id)
     app.accounts.clear(user, keep=bearer())

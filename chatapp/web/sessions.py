@@ -141,9 +141,8 @@ def update_session(path: SessionPath, body: SessionChange) -> Any:
 def delete_session(path: SessionPath) -> tuple[str, int]:
     """Delete a session and its messages.
 
-    Answers in progress are stopped first.
+    Answers in progress end.
     """
-    services().runs.stop_session(current_user().id, path.session_id)
     services().sessions.delete(current_user().id, path.session_id)
     return "", 204
 
@@ -165,7 +164,10 @@ def get_message(path: MessagePath) -> Any:
 
 @bp.delete("/messages/<message_id>")
 def delete_message(path: MessagePath) -> tuple[str, int]:
-    """Delete a message and all messages below it."""
+    """Delete a message and all messages below it.
+
+    Answers in progress end.
+    """
     services().sessions.delete_message(current_user().id, path.message_id)
     return "", 204
 

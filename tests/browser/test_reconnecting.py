@@ -263,7 +263,7 @@ def test_an_answer_interrupted_by_a_restart_can_be_continued(
     restartable.end(signal.SIGQUIT)
     restartable.start()
     expect(answer).to_have_attribute("data-status", "interrupted")
-    expect(chat.error(answer)).to_contain_text(sentence(language, "error.interrupted"))
+    expect(chat.error(answer)).to_contain_text(sentence(language, "error.interrupted.shutdown"))
     expect(answer.locator("[data-retry]")).to_have_text(words(language, "thread.regenerate"))
     expect(answer.locator("[data-error-continue]")).to_have_text(words(language, "thread.continue"))
     chat.choose_model("openai/echo")

@@ -23,7 +23,7 @@ from chatapp.chat import answers
 from chatapp.chat.runs.live import PING_SECONDS, Live
 from chatapp.chat.runs.saver import Saver
 from chatapp.chat.runs.stops import Stops
-from chatapp.chat.runs.writer import SAVE_SECONDS, Job, Lost, Stopped, Writer
+from chatapp.chat.runs.writer import SAVE_SECONDS, Job, Lost, ShutDown, Stopped, Writer
 from chatapp.core.answer import LIVE, State
 from chatapp.core.events import Logged
 from chatapp.errors import DatabaseBusy, Overloaded, Restarting
@@ -38,7 +38,6 @@ READ_DELAY_SECONDS = 0.1  # between two measurements of the load
 FLUSH_SECONDS = 0.2  # between two saves of new text
 WATCH_SECONDS = 0.25  # between two reads of stop requests and other workers' answers
 TICK_SECONDS = 1
-STOP_SECONDS = 1  # within which every worker stops an answer
 REAP_SECONDS = 2  # between two searches for runs of dead workers
 STALE_SECONDS = 30  # without a heartbeat, after which a run's worker counts as dead
 
@@ -112,23 +111,6 @@ class Runs:
         if message_id in self._writers or State(row.status) in LIVE:
             self._stop(message_id)
 
-    def stop_session(self, user_id: str, session_id: str) -> None:
-        """Stop every live answer of a session, before it is deleted."""
-        for message_id in self._database.read(
-            lambda t: answers.live_in_session(t, user_id, session_id)
-        ):
-            self.stop(user_id, message_id)
-
-    def stop_all(self, user_id: str) -> None:
-        """Stop all live answers of a user and wait briefly, before their sessions are deleted."""
-        until = time.monotonic() + STOP_SECONDS
-        live = self._database.read(lambda t: answers.live_of_user(t, user_id))
-        for message_id in live:
-            self._stop(message_id)
-        while live and time.monotonic() < until:
-            gevent.sleep(0.05)
-            live = self._database.read(lambda t: answers.live_of_user(t, user_id))
-
     def _stop(self, message_id: str) -> None:
         if writer := self._writers.get(message_id):
             writer.interrupt(Stopped)
@@ -172,7 +154,7 @@ class Runs:
             gevent.sleep(0.05)
         unfinished = list(self._writers.values())
         for writer in unfinished:
-            writer.interrupt(Lost)
+            writer.interrupt(ShutDown)
         for writer in unfinished:
             writer.join(SAVE_SECONDS)
 

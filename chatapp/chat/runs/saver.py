@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 import gevent
 from gevent.event import AsyncResult
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session as Transaction
 
 from chatapp.chat import answers
 from chatapp.chat.answers import Ending
 from chatapp.chat.runs.writer import SAVE_SECONDS, Lost, Writer
-from chatapp.errors import ChatAppError, DatabaseBusy, Interrupted, NotSaved
+from chatapp.errors import ChatAppError, DatabaseBusy, NotSaved
 from chatapp.storage.database import Database
 
 log = logging.getLogger("chatapp.runs")
@@ -75,7 +76,7 @@ class Saver:
     def save_ending(self, ending: Ending) -> ChatAppError | None:
         """Wait until an ending is saved; after ten seconds of retries, return why it was not.
 
-        Interrupted means that another worker has reaped the run.
+        Deleted means that the answer is gone, Interrupted that another worker has reaped the run.
         """
         waiting = _Waiting(ending, time.monotonic() + self._seconds)
         self._waiting.append(waiting)
@@ -95,12 +96,14 @@ class Saver:
             self._saves = False
 
     def _save(self, together: Sequence[_Waiting]) -> None:
+        endings = [each.ending for each in together]
+
+        def save(t: Transaction) -> dict[str, ChatAppError]:
+            mine = answers.save_endings(t, endings, answers.owner())
+            return answers.why_refused(t, {ending.message_id for ending in endings} - mine)
+
         try:
-            mine = self._database.write(
-                lambda t: answers.save_endings(
-                    t, [each.ending for each in together], answers.owner()
-                )
-            )
+            refused = self._database.write(save)
         except DatabaseBusy:
             self._try_again(together)
         except Exception:
@@ -112,7 +115,7 @@ class Saver:
             together[0].fault.set(NotSaved())
         else:
             for each in together:
-                each.fault.set(None if each.ending.message_id in mine else Interrupted())
+                each.fault.set(refused.get(each.ending.message_id))
 
     def _try_again(self, together: Sequence[_Waiting]) -> None:
         """Requeue endings whose time is not up, after a pause."""

@@ -47,7 +47,11 @@ class Stopped(BaseException):
 
 
 class Lost(BaseException):
-    """Thrown into a writer when this process ends, or another has reaped the run."""
+    """Thrown into a writer whose run was deleted or reaped; `save_ending` returns which."""
+
+
+class ShutDown(BaseException):
+    """Thrown into a writer when this process ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +135,10 @@ class Writer(Live):
                 return Move.FINISH, self._append_all()
         except Stopped:
             return Move.STOP, Done("stopped")
-        except (Lost, gevent.GreenletExit):
+        except Lost:
             return Move.LOSE, answers.error_event(Interrupted())
+        except (ShutDown, gevent.GreenletExit):
+            return Move.LOSE, answers.error_event(Interrupted("shutdown"))
         except ChatAppError as fault:
             return Move.FAIL, answers.error_event(fault)
         except Exception:

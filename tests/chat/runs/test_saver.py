@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import gevent
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session as Transaction
 
 from chatapp.chat import answers
@@ -103,6 +103,17 @@ def test_a_reaped_answer_is_refused_and_the_others_are_saved(database: Counting)
     assert saved is None
     assert isinstance(refused, Interrupted)
     assert status(database, taken) == ("running", "")
+
+
+def test_a_deleted_answer_is_told_from_a_reaped_one(database: Counting) -> None:
+    gone, taken = begin(database), begin(database, owner="another:worker")
+    removed = delete(Message).where(Message.id == gone.message_id)
+    Database(database.engine).write(lambda t: t.execute(removed) and None)
+    faults = save(Saver(database), gone, taken)
+    assert [fault and fault.key for fault in faults] == [
+        "error.not_found.deleted",
+        "error.interrupted",
+    ]
 
 
 def test_an_ending_that_cannot_be_stored_does_not_fail_others(database: Counting) -> None:
