@@ -77,7 +77,8 @@ test('a formula with lines of its own is one block, whatever its lines begin wit
 });
 
 test('a formula over several lines of a sentence is not cut by what looks like a list', () => {
-  for (const formula of ['\\[ a\n- b\n+ c \\]', '\\(a\n> b\\)', '$$x\n===\ny$$', '\\[\n1. a\n\\]']) {
+  const parts = ['\\[ a\n- b\n+ c \\]', '\\(a\n> b\\)', '$$x\n===\ny$$', '\\[\n1. a\n\\]'];
+  for (const formula of parts) {
     assert.deepEqual(formulas(`It is ${formula} and more.`), [formula]);
   }
   assert.match(render('The price\n- one\n- \\(x\\)'), /<ul>/);
