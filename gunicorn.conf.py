@@ -48,6 +48,7 @@ from chatapp.settings import (
     raise_file_limit,
     streams_allowed,
 )
+from chatapp.web.connection import Bodies
 
 try:
     SETTINGS = Settings.from_env()
@@ -83,6 +84,8 @@ loglevel = "warning"
 accesslog = None
 
 waitpid = get_original("os", "waitpid")
+# Half of the places beside the streams: other requests need the rest.
+bodies = Bodies(SETTINGS.body_seconds, other_requests_allowed(SETTINGS.max_streams) // 2)
 
 
 # the arbiter
@@ -241,6 +244,16 @@ def post_worker_init(worker: Any) -> None:
     worker.log.error_log.addFilter(is_worth_a_line)
     for target in (_begin, _drain_on_shutdown):
         threading.Thread(target=target, args=(worker,), daemon=True).start()
+
+
+def pre_request(worker: Any, req: Any) -> None:
+    """Limit how long the request's body may take; its head has arrived."""
+    bodies.watch(req.unreader)
+
+
+def post_request(worker: Any, req: Any, environ: Any, resp: Any) -> None:
+    """End that limit."""
+    bodies.release(req.unreader)
 
 
 def worker_int(worker: Any) -> None:

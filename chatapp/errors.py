@@ -2,7 +2,7 @@
 
     ChatAppError
     ├── InvalidRequest, Unauthorized, Forbidden, NotFound, MethodNotAllowed, OriginRefused
-    ├── Busy, TooManyAnswers, DatabaseBusy, DatabaseNewer
+    ├── RequestTimeout, Busy, TooManyAnswers, DatabaseBusy, DatabaseNewer
     ├── TooLarge, UnsupportedFile, UnreadableFile, DiskFull
     ├── NoModel, ModelGone, ContextTooLong
     ├── UpstreamError          (any error of a supplier; the next are more specific)
@@ -140,6 +140,12 @@ class DatabaseNewer(ChatAppError):
     """A newer version of the product created the database."""
 
     code, status = "database_newer", 503
+
+
+class RequestTimeout(ChatAppError):
+    """The body of a request stopped arriving, or arrives too slowly."""
+
+    code, status, retryable = "request_timeout", 408, True
 
 
 class TooLarge(ChatAppError):

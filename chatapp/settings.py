@@ -189,6 +189,7 @@ class Settings:
     # Limits
     max_streams: int = _setting("CHATAPP_MAX_STREAMS", 2000, _non_negative, "setting.number")
     reader_seconds: int = _setting("CHATAPP_READER_SECONDS", 30, _non_negative, "setting.seconds")
+    body_seconds: int = _setting("CHATAPP_BODY_SECONDS", 20, _at_least_one, "setting.seconds")
     answers_per_user: int = _setting(
         "CHATAPP_ANSWERS_PER_USER", 4, _non_negative, "setting.unlimited"
     )

@@ -1,6 +1,8 @@
-"""Too many readers: above the setting, and above the limit of open files (row 45)."""
+"""Too many readers, above the setting and above the limit of open files (row 45), and bodies that
+do not arrive."""
 
 import contextlib
+import json
 import select
 import socket
 import time
@@ -104,3 +106,99 @@ def test_readers_above_the_limit_of_open_files_are_refused_and_nothing_breaks(
         assert stage.service.workers() == [worker], "the same worker as before"
         assert live.stop() == 204
         check(stage, live)
+
+
+QUESTION = b'{"question": "slow", "llm_config": {"supplier": "builtin"}}'
+FORM = b'--b\r\nContent-Disposition: form-data; name="files"; filename="a.txt"\r\n\r\nhalf of'
+SLOW = 200
+
+
+def begin(stage: Stage, path: str, body: bytes, *headers: str) -> socket.socket:
+    """Send the head of a POST request and the first bytes of its body."""
+    raw = socket.create_connection(("127.0.0.1", stage.service.port), timeout=60)
+    lines = [
+        f"POST {path} HTTP/1.1",
+        "Host: 127.0.0.1",
+        f"Authorization: Bearer {TOKEN}",
+        *(headers or ("Content-Type: application/json", "Content-Length: 1000")),
+    ]
+    raw.sendall("\r\n".join([*lines, "", ""]).encode() + body)
+    return raw
+
+
+def response(raw: socket.socket) -> tuple[str, str]:
+    """Return the status and the code of the error of a response that ends the connection."""
+    received = b""
+    while data := raw.recv(65536):
+        received += data
+    head, _, body = received.partition(b"\r\n\r\n")
+    return status(head.decode()), json.loads(body)["error"]["code"] if body else ""
+
+
+def test_half_sent_bodies_leave_places_for_others(tmp_path: Path) -> None:
+    """More bodies than places are waited for, for longer than this test takes."""
+    with (
+        Stage(tmp_path, pulse=False, FAULTS_FILES=str(FILES), CHATAPP_BODY_SECONDS="600") as stage,
+        contextlib.ExitStack() as opened,
+    ):
+        (worker,) = stage.service.workers()
+        live = Reader(stage.service, "long", llm_config=stage.config("typewriter-2000-20"))
+        live.ask(letters(5))
+        paths = ("/chat/stream", "/api/auth/login", "/api/sessions", "/chat")
+        slow = [
+            opened.enter_context(begin(stage, paths[n % len(paths)], b"{"[: n % 2]))
+            for n in range(SLOW)
+        ]
+        assert stage.service.get("/healthz").status == 200
+        assert stage.service.post("/api/sessions", {"title": "another"}).status == 201
+        base = stage.service.post("/api/knowledge", {"name": "another"}).json["id"]
+        document = tmp_path / "leave.txt"
+        document.write_text("27 days of leave.\n" * 20_000)
+        assert stage.service.upload(base, document).status == 202
+        check(stage, Reader(stage.service, "meanwhile", llm_config=stage.config("echo")).follow())
+        refused = [raw for raw in slow if select.select([raw], [], [], 0)[0]]
+        assert {response(raw) for raw in refused} == {("408", "request_timeout")}
+        assert len(refused) >= SLOW / 2
+        assert "Too many open files" not in stage.service.output()
+        assert live.stop() == 204
+        check(stage, live.follow())
+        assert stage.service.workers() == [worker], "the same worker as before"
+
+
+def test_a_body_that_does_not_arrive_is_refused(tmp_path: Path) -> None:
+    with Stage(tmp_path, pulse=False, CHATAPP_BODY_SECONDS="2") as stage:
+        base = stage.service.post("/api/knowledge", {"name": "half"}).json["id"]
+        upload = f"/api/knowledge/{base}/files"
+        form = ("Content-Type: multipart/form-data; boundary=b", "Content-Length: 1000000")
+        chunked = ("Content-Type: application/json", "Transfer-Encoding: chunked")
+        halves = [
+            begin(stage, "/chat/stream", b""),
+            begin(stage, "/chat/stream", QUESTION[:20]),
+            begin(stage, "/api/auth/login", b'{"name"'),
+            begin(stage, upload, FORM, *form),
+            begin(stage, upload, b"", *form),
+            begin(stage, "/chat", b"10\r\n{", *chunked),
+        ]
+        dripping = begin(stage, "/chat/stream", b"")
+        sent = 0
+        while not select.select([dripping], [], [], 0.2)[0]:  # 5 bytes a second
+            dripping.sendall(b" ")
+            sent += 1
+        for raw in (*halves, dripping):
+            with raw:
+                assert response(raw) == ("408", "request_timeout")
+        assert sent < 500
+        assert not list((tmp_path / "originals").glob("incoming-*"))
+        assert stage.service.get(upload).json["items"] == []
+
+
+def test_a_body_that_arrives_slowly_is_accepted(tmp_path: Path) -> None:
+    """It takes longer than the limit, but never stops."""
+    with Stage(tmp_path, pulse=False, CHATAPP_BODY_SECONDS="2") as stage:
+        body = QUESTION + b" " * 60_000
+        length = ("Content-Type: application/json", f"Content-Length: {len(body)}")
+        with begin(stage, "/chat", b"", *length) as raw:
+            for at in range(0, len(body), 5000):
+                select.select([raw], [], [], 0.3)
+                raw.sendall(body[at : at + 5000])
+            assert status(raw.recv(65536).decode()) == "200"

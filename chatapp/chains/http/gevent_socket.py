@@ -41,6 +41,16 @@ def send_directly(sock: socket.socket) -> None:
         sock.__class__ = DirectSocket
 
 
+def receive_now(sock: socket.socket, size: int) -> bytes | None:
+    """Return what has arrived, at most `size` bytes; None where `recv` would have to wait."""
+    if isinstance(sock, ssl.SSLSocket) or not is_gevent(sock):
+        return None
+    try:
+        return sock._sock.recv(size)  # type: ignore[attr-defined,no-any-return]
+    except BlockingIOError:
+        return None
+
+
 def until_readable(sock: socket.socket) -> Callable[[], None]:
     """Return a function that waits until a socket is readable, without a timer of its own.
 

@@ -11,6 +11,7 @@ from gevent import socket
 from chatapp.chains.http.gevent_socket import (
     DirectSocket,
     is_gevent,
+    receive_now,
     send_directly,
     until_readable,
 )
@@ -94,3 +95,14 @@ def test_a_small_message_is_one_system_call(pair: tuple[socket.socket, socket.so
         here._sock = inner
     assert counting.calls == ["send"]
     assert there.recv(9) == b"token"
+
+
+def test_what_has_arrived_is_received_without_waiting(
+    pair: tuple[socket.socket, socket.socket],
+) -> None:
+    here, there = pair
+    assert receive_now(here, 10) is None
+    there.sendall(b"some bytes")
+    assert (receive_now(here, 4), receive_now(here, 99)) == (b"some", b" bytes")
+    there.close()
+    assert receive_now(here, 10) == b""
