@@ -52,14 +52,14 @@ def test_an_answer_continues_after_a_reload(chat: Chat) -> None:
 
 
 def test_a_second_tab_follows_the_same_answer(chat: Chat, context: BrowserContext) -> None:
-    answer = chat.ask("A long story", "typewriter-120-60")
+    answer = chat.ask("A long story", "typewriter-400-40")
     expect(chat.text(answer)).to_contain_text("The quick brown")
     other = Chat(context.new_page()).open(f"/c/{chat.session_id}")
     expect(other.answers.last).to_have_attribute("data-status", "running")
     chat.expect_complete(answer)
     chat.expect_complete(other.answers.last)
-    expect(chat.text(answer)).to_have_text(typed(120))
-    expect(other.text(other.answers.last)).to_have_text(typed(120))
+    expect(chat.text(answer)).to_have_text(typed(400))
+    expect(other.text(other.answers.last)).to_have_text(typed(400))
 
 
 def test_switching_chats_does_not_stop_the_answer(chat: Chat) -> None:
