@@ -86,7 +86,7 @@ def call(
     model: str = "",
     attempts: int = 2,
 ) -> Exchange:
-    """Send a request and return the exchange of a response with status 200.
+    """Send a request and return the exchange of a response with a status from 200 to 299.
 
     It is retried once if no connection could be made, and for 502 and 503: no part of an answer
     has arrived by then. Raises our Upstream errors and ContextTooLong, and TimeoutError
@@ -102,7 +102,10 @@ def call(
         except Garbled as error:
             raise upstream.garbled(target.label) from error
         else:
-            if exchange.status == 200:
+            if 200 <= exchange.status < 300:
+                if coding := exchange.unreadable:
+                    exchange.close()
+                    raise upstream.packed(target.label, coding)
                 return exchange
             refused = _refusal(exchange, target, deadline, model)
             if (

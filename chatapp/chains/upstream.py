@@ -128,3 +128,8 @@ def _shown(body: Any, secrets: Secrets) -> str:
     text = body.decode(errors="replace") if isinstance(body, bytes) else str(body or "")
     text = text[:READ_CHARACTERS].encode(errors="replace").decode().replace("\0", "\ufffd")
     return secrets.removed_from(text)
+
+
+def packed(supplier: str, coding: str) -> ChatAppError:
+    """Return the error for a response in a coding that cannot be undone."""
+    return UpstreamProtocol("coding", supplier=supplier, coding=coding)

@@ -14,12 +14,16 @@ _UNSAFE_VALUE = re.compile(r"[\0\r\n]")
 _UNSAFE_TARGET = re.compile(r"[\0-\x20\x7f]")
 _STATUS = re.compile(rb"HTTP/1\.(\d) (\d{3})(?: |$)")
 _END = re.compile(rb"\n\r?\n")
-_NO_BODY = (204, 304)
+_NO_BODY = (204, 205, 304)
+_LISTS = ("content-encoding", "transfer-encoding")  # several headers are one list
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """Status and headers of a response, names in lower case; the last of equal ones counts."""
+    """Status and headers of a response, names in lower case; the last of equal ones counts.
+
+    The headers that name codings are lists, so equal ones are joined.
+    """
 
     status: int
     minor: int  # of HTTP/1.x
@@ -87,5 +91,7 @@ def _parse(data: bytes) -> Head:
     for line in lines:
         name, colon, value = line.decode("latin-1").partition(":")
         if colon:
-            headers[name.strip().lower()] = value.strip()
+            name, value = name.strip().lower(), value.strip()
+            before = headers.get(name) if name in _LISTS else None
+            headers[name] = f"{before}, {value}" if before else value
     return Head(int(status[2]), int(status[1]), headers)

@@ -21,6 +21,7 @@ from urllib.parse import SplitResult
 
 from urllib3.connection import HTTPConnection
 
+from chatapp.chains.http.coding import GZIP, Inflation, codings, unreadable
 from chatapp.chains.http.connection import (
     Route,
     Unreachable,
@@ -141,7 +142,10 @@ class Transport:
 
 
 class Exchange:
-    """A response whose head has arrived: status, headers, and the body as it arrives."""
+    """A response whose head has arrived: status, headers, and the body as it arrives.
+
+    `unreadable` names a coding of the body that is not supported; reading it raises Broken.
+    """
 
     def __init__(
         self,
@@ -159,23 +163,45 @@ class Exchange:
         self._give_back = give_back
         self._body: Body = Chunked() if head.chunked else Plain(head.length)
         self._arrived = rest  # body bytes that arrived with the head
+        self.unreadable = unreadable(head.headers)
+        named = () if self.unreadable else codings(head.headers)
+        self._inflation = Inflation(named) if named else None
+        self._begun = False
 
     def read(self) -> bytes:
         """Wait for the next bytes of the body and return all available; empty only at a clean end.
 
         Raises Broken, or TimeoutError at the deadline.
         """
-        while not self._body.ended:
-            try:
-                data, self._arrived = self._arrived or self._sock.receive(), b""
-                body = self._body.feed(data)
-            except TimeoutError:
-                raise
-            except (OSError, ValueError) as error:
-                raise Broken from error
-            if body:
-                return body
-        return b""
+        try:
+            while True:
+                if self._inflation is not None and self._inflation.pending:
+                    body = self._inflation.feed(b"")
+                elif self._body.ended:
+                    if self._inflation is not None:
+                        self._inflation.end()
+                    return b""
+                else:
+                    data, self._arrived = self._arrived or self._sock.receive(), b""
+                    body = self._body.feed(data)
+                    if body and (self._inflation is not None or not self._begun):
+                        body = self._unpacked(body)
+                if body:
+                    return body
+        except TimeoutError:
+            raise
+        except (OSError, ValueError) as error:
+            raise Broken from error
+
+    def _unpacked(self, body: bytes) -> bytes:
+        """Undo the coding of a body's bytes; the first ones may show one that no header names."""
+        if not self._begun:
+            self._begun = True
+            if self.unreadable:
+                raise ValueError("coding")
+            if self._inflation is None and body.startswith(GZIP[:1]):  # no text begins so
+                self._inflation = Inflation(("gzip",))
+        return body if self._inflation is None else self._inflation.feed(body)
 
     def read_all(self, most: int) -> bytes:
         """Return the rest of the body, at most about `most` bytes."""

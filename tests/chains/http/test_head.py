@@ -64,6 +64,15 @@ def test_lines_may_end_without_a_carriage_return_and_headers_may_be_missing() ->
     assert read_head(b"HTTP/1.1 502 \r\n\r\n") is not None
 
 
+def test_codings_in_several_headers_are_one_list() -> None:
+    found = read_head(
+        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nX: a\r\ncontent-encoding: identity\r\n"
+        b"X: b\r\n\r\n"
+    )
+    assert found is not None
+    assert found[0].headers == {"content-encoding": "gzip, identity", "x": "b"}
+
+
 def test_interim_responses_are_skipped() -> None:
     found = read_head(
         b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + ANSWER
