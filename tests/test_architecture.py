@@ -87,6 +87,7 @@ READS_CHINESE = (
     "chains/error_body.py",
     "chains/refusals.py",
     "chains/retry_delay.py",
+    "chains/stream_errors.py",
     "core/prompt.py",
     "core/text.py",
     "knowledge/formats/",

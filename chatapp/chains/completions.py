@@ -1,9 +1,10 @@
 """One streamed chat completion in OpenAI's protocol: sends the request and reads the answer.
 
-An answer is complete when a finish_reason has arrived, or `[DONE]` from a supplier that sends no
-reason; a body that ends without either was cut. Text that arrives before an error is yielded before
-the error is raised. Waiting is limited for the connection, the first token, each further token
-(comments do not count as one) and the whole answer.
+An answer is complete at `[DONE]`, and where the body ends with a finish_reason that no text has
+followed. A connection that breaks or falls silent behind a finish_reason completes it too, unless
+this supplier's reasons have proved to be none (see `Ending`). All else was cut. Text that arrives
+before an error is yielded before the error is raised. Waiting is limited for the connection, the
+first token, each further token (comments do not count as one) and the whole answer.
 """
 
 import time
@@ -19,7 +20,6 @@ from chatapp.chains import upstream
 from chatapp.chains.attempts import Attempts
 from chatapp.chains.call import Target, call, merged
 from chatapp.chains.deltas import Deltas, Failure, ReadChunk, Streamed
-from chatapp.chains.error_body import holds_error
 from chatapp.chains.http.read_delay import ReadDelay
 from chatapp.chains.http.transport import Broken, Exchange, Transport
 from chatapp.chains.http.waiting import Deadline, Limits
@@ -27,9 +27,9 @@ from chatapp.chains.retry_delay import retry_after
 from chatapp.chains.upstream import READ_CHARACTERS
 from chatapp.errors import ChatAppError, UpstreamEmpty
 
-TAIL_SECONDS = 3.0  # for usage and [DONE] after the finish_reason
+TAIL_SECONDS = 10.0  # for usage and [DONE] after the finish_reason, and for text all the same
 DRAIN_SECONDS = 0.05  # for the end of the body after [DONE]
-WHOLE_BYTES = 16 * 1024 * 1024  # of an answer that arrives as one JSON body
+_OTHER_COUNTS = {"prompt_tokens": "input_tokens", "completion_tokens": "output_tokens"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,86 +130,73 @@ class Completions:
         self, exchange: Exchange, deadline: Deadline, model: str, read_chunk: ReadChunk
     ) -> Iterator[Streamed]:
         deltas = Deltas(read_chunk)
-        ended = False
+        broke: Broken | TimeoutError | None = None
+        tail = False
         begin = b""  # of a body that holds no chunk, for the error
-        while not deltas.done:
-            data = self._next(exchange, deltas)
-            if not data:
-                break
+        while not deltas.over:
+            try:
+                data = exchange.read()
+            except (Broken, TimeoutError) as error:
+                data, broke = b"", error
+            woken = time.monotonic()
+            if data:
+                deltas.feed(data)
+            else:
+                deltas.close()
             if not deltas.seen and len(begin) < READ_CHARACTERS:
                 begin += data
-            woken = time.monotonic()
-            if deltas.begins_whole(data):
-                deltas.feed_whole(self._rest(exchange, data))
-            else:
-                deltas.feed(data)
             taken = deltas.take()
             yield from taken
+            if not data:
+                break
             if not taken:
                 # A supplier that sends comments without a pause must not block the hub.
                 time.sleep(0)
-            if deltas.failure is not None:
-                raise self._failed(deltas.failure, model)
-            if taken and not deltas.finish_reason:
+            elif not deltas.ending.stands:
                 early = woken + self._read_delay.seconds - time.monotonic()
                 if early > 0:
                     time.sleep(early)
             # Set after the yields: the consumer's time is not the supplier's.
-            if deltas.finish_reason and not ended:
-                ended = True
-                deadline.allow(TAIL_SECONDS)
-            elif taken and not ended:
+            if deltas.ending.only_the_tail_follows:
+                if not tail:
+                    deadline.allow(TAIL_SECONDS)
+                tail = True
+            elif taken:
                 deadline.allow(self._limits.idle)
-        yield self._end(deltas, model, read_chunk, begin)
-        self._drain(exchange, deadline)
-
-    def _next(self, exchange: Exchange, deltas: Deltas) -> bytes:
-        """Return the next bytes; none at the clean end, or at any end of a complete answer."""
-        try:
-            return exchange.read()
-        except TimeoutError:
-            if deltas.finish_reason:
-                return b""
-            raise
-        except Broken as error:
-            if deltas.finish_reason:
-                return b""
-            raise upstream.cut(self._target.label) from error
-
-    def _rest(self, exchange: Exchange, data: bytes) -> bytes:
-        try:
-            return data + exchange.read_all(WHOLE_BYTES)
-        except Broken as error:
-            raise upstream.cut(self._target.label) from error
-
-    def _failed(self, failure: Failure, model: str) -> ChatAppError:
-        label, secrets = self._target.label, self._target.secrets()
-        body = failure.text if holds_error(failure.text) else failure.body
-        if body is None:
-            error = upstream.garbled(label)
-        else:
-            error = upstream.refusal(0, body, label, model, retry_after({}, body))
-        return upstream.with_answer(error, label, 200, failure.text, secrets)
-
-    def _end(
-        self, deltas: Deltas, model: str, read_chunk: ReadChunk, begin: bytes
-    ) -> AIMessageChunk:
-        """Return the last message, with finish_reason and usage; raise for an incomplete answer."""
-        if not (deltas.finish_reason or deltas.done):
-            label = self._target.label
-            if not deltas.started:
-                raise UpstreamEmpty(supplier=label)
-            if deltas.seen:
-                raise upstream.cut(label)
-            error = upstream.garbled(label, begin)
-            raise upstream.with_answer(error, label, 200, begin, self._target.secrets())
-        metadata = {"finish_reason": deltas.finish_reason or "stop", "model_name": model}
-        return AIMessageChunk(
+                tail = False
+        if deltas.failure is not None:
+            raise self._failed(deltas.failure, model)
+        ending = deltas.ending
+        if not (deltas.done or (ending.stands if broke is None else ending.sure)):
+            if isinstance(broke, TimeoutError):
+                raise broke
+            raise self._incomplete(deltas, broke, begin) from broke
+        yield AIMessageChunk(
             content="",
-            response_metadata=metadata,
+            response_metadata={"finish_reason": ending.reason or "stop", "model_name": model},
             usage_metadata=_usage(deltas.usage, read_chunk) if deltas.usage else None,
             chunk_position="last",
         )
+        if broke is None:
+            self._drain(exchange, deadline)
+
+    def _failed(self, failure: Failure, model: str) -> ChatAppError:
+        label, secrets = self._target.label, self._target.secrets()
+        if failure.body is None:
+            error = upstream.garbled(label)
+        else:
+            wait = retry_after({}, failure.body)
+            error = upstream.refusal(0, failure.body, label, model, wait)
+        return upstream.with_answer(error, label, 200, failure.text, secrets)
+
+    def _incomplete(self, deltas: Deltas, broke: Broken | None, begin: bytes) -> ChatAppError:
+        label = self._target.label
+        if broke is not None or deltas.seen or deltas.cut:
+            return upstream.cut(label)
+        if not deltas.started:
+            return UpstreamEmpty(supplier=label)
+        error = upstream.garbled(label, begin)
+        return upstream.with_answer(error, label, 200, begin, self._target.secrets())
 
     def _drain(self, exchange: Exchange, deadline: Deadline) -> None:
         """Read the end of the body, so that the connection can be used again."""
@@ -223,8 +210,22 @@ class Completions:
 
 def _usage(usage: Mapping[str, Any], read_chunk: ReadChunk) -> UsageMetadata | None:
     """Return what was used; a count that cannot be read does not fail the answer."""
+    counts = {name: count for name, value in usage.items() if (count := _count(value)) is not None}
+    for name, other in _OTHER_COUNTS.items():
+        if other in counts:
+            counts.setdefault(name, counts[other])
     try:
-        message = read_chunk({"choices": [], "usage": usage})
+        message = read_chunk({"choices": [], "usage": counts})
     except (ValueError, TypeError, AttributeError):
         return None
     return message.usage_metadata if message is not None else None
+
+
+def _count(value: Any) -> Any:
+    """Return a count as a whole number, details as they are, and None for anything else."""
+    if isinstance(value, Mapping):
+        return value
+    try:
+        return int(float(value))
+    except (ValueError, TypeError, OverflowError):
+        return None

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.messages.ai import UsageMetadata, add_usage
 
+from chatapp.chains import finish_reasons
 from chatapp.chains.think_tags import ThinkTags
 from chatapp.chains.thinking import CONTENT, Thoughts, block_thought
 from chatapp.core.events import Chunk, Reasoning, Status, WasThinking
@@ -41,22 +42,6 @@ class Finished:
 Said: TypeAlias = Chunk | Reasoning | WasThinking
 Piece: TypeAlias = Said | Status | Retrieved | Finished
 
-# Suppliers' other finish reasons; one that is not here means "stop".
-_REASONS = {
-    "length": "length",
-    "max_tokens": "length",
-    "max_output_tokens": "length",
-    "model_length": "length",
-    "model_context_window_exceeded": "length",
-    "content_filter": "content_filter",
-    "safety": "content_filter",
-    "recitation": "content_filter",
-    "blocklist": "content_filter",
-    "prohibited_content": "content_filter",
-    "sensitive": "content_filter",
-    "refusal": "content_filter",
-    "guardrail_intervened": "content_filter",
-}
 _CALLS = ("tool_calls", "tool_call", "tool_use", "function_call")  # finish reasons
 _REASON_FIELDS = ("finish_reason", "stop_reason", "done_reason", "stopReason")
 
@@ -105,7 +90,7 @@ class _Ending:
         metadata = message.response_metadata
         for name in _REASON_FIELDS:
             if isinstance(reason := metadata.get(name), str) and reason:
-                self.reason = _REASONS.get(reason.lower(), "stop")
+                self.reason = finish_reasons.meaning(reason)
                 self.called = self.called or reason.lower() in _CALLS
         self.called = self.called or _calls(message)
         if isinstance(message, AIMessage) and message.usage_metadata:

@@ -38,6 +38,9 @@ RIGHT = [
     ("huge-delta", "x" * 8 * 1024 * 1024, ""),
     ("weird-text", "a\u2028b\u0085c\u0000\r\n\r\ud800\ud83d\ude00", ""),
     ("slow-first-0.2", "Sorry for the wait.", ""),
+    ("bad-utf8", "Good \ufffd\ufffd", ""),
+    ("stops-all-the-time-0.1", "One two three ", ""),
+    ("stop-then-more-0.1", "One moment. Here it is.", ""),
 ]
 
 
@@ -75,7 +78,6 @@ WRONG = [
     ("json-other", "error.upstream_protocol", ""),
     ("json-error", "error.upstream_auth", ""),
     ("broken-json", "error.upstream_protocol", "Good so far "),
-    ("bad-utf8", "error.upstream_protocol", "Good "),
     ("drop", "error.upstream_unreachable", ""),
     ("cut", "error.upstream_error.cut", "Half an "),
     ("reset", "error.upstream_error.cut", "Half an "),

@@ -1,11 +1,11 @@
-"""Bytes to deltas, whole and cut at every byte; and the framing of HTTP bodies."""
+"""Bytes to deltas, whole and cut at every byte."""
 
 import json
 
 import pytest
 
 from chatapp.chains.deltas import Deltas
-from chatapp.chains.http.framing import Chunked, Plain
+from tests.support.wire import CHAT
 
 
 def event(content: str, reason: str | None = None) -> bytes:
@@ -56,7 +56,7 @@ def read(parts: list[bytes]) -> tuple[str, str, bool, bool]:
     for part in parts:
         deltas.feed(part)
         text += "".join(piece for piece in deltas.take() if isinstance(piece, str))
-    return text, deltas.finish_reason, deltas.done, deltas.failure is None
+    return text, deltas.ending.reason, deltas.done, deltas.failure is None
 
 
 @pytest.mark.parametrize("stream", STREAMS.values(), ids=STREAMS)
@@ -68,47 +68,74 @@ def test_every_form_of_sse_is_read_at_any_cut(stream: bytes) -> None:
         assert read([stream[:at], stream[at:]]) == expected
 
 
-@pytest.mark.parametrize(
-    "data",
-    [b"5", b"null", b"[]", b'{"choices": 3}', b'{"choices": [3]}', b'{"choices": [{"delta": "x"}]}',
-     b'{"a": 1}', b"{", b"\xff",
-     b"[" * 100_000],
-)  # fmt: skip
-def test_invalid_chunks_are_failures_not_exceptions(data: bytes) -> None:
+NOTHING = [
+    b"5",
+    b"null",
+    b"[]",
+    b'"ping"',
+    b"ping",
+    b'{"choices": 3}',
+    b'{"choices": [3]}',
+    b'{"choices": [{"delta": "x"}]}',
+    b'{"choices": [{"delta": {"tool_calls": [5]}}]}',
+    b'{"choices": [{"delta": {"content": [5]}}]}',
+    b'{"choices": [{"delta": {"content": true}}], "usage": [1]}',
+    b'{"choices": [{"finish_reason": ["stop"]}]}',
+    b'{"a": 1}',
+]
+
+
+@pytest.mark.parametrize("data", NOTHING)
+def test_events_that_say_nothing_are_passed_over(data: bytes) -> None:
+    deltas = Deltas(CHAT._read_chunk)
+    for each in (data, ONE, data, TWO, data, END, data):
+        deltas.feed(b"data: " + each + b"\n\n")
+    said = "".join(piece for piece in deltas.take() if isinstance(piece, str))
+    assert (said, deltas.failure, deltas.ending.stands) == ("数据 b", None, True)
+
+
+@pytest.mark.parametrize("data", [b"{", b'{"choices": [}', b"[" * 100_000, b'{"a": \xff}'])
+def test_json_that_is_broken_is_a_failure_behind_the_text(data: bytes) -> None:
     deltas = Deltas(lambda chunk: None)
     deltas.feed(b"data: " + ONE + b"\n\ndata: " + data + b"\n\n")
     assert deltas.take() == ["数据 "]
-    assert deltas.failure is not None
+    assert deltas.failure is not None and deltas.failure.body is None
 
 
-@pytest.mark.parametrize("reason", ["network_error", "insufficient_system_resource", "error"])
+def test_an_event_without_end_is_a_failure() -> None:
+    for begin in (b'data: {"a": "', b"{\n", b"data: x\ndata: "):
+        deltas = Deltas(lambda chunk: None)
+        deltas.feed(b"data: " + ONE + b"\n\n" + begin)
+        for _ in range(17):
+            deltas.feed(b"x" * 1024 * 1024)
+        assert deltas.take() == ["数据 "] and deltas.failure is not None
+
+
+def test_a_json_in_many_lines_is_read_in_linear_time() -> None:
+    deltas = Deltas(lambda chunk: None)
+    lines = [b"{", *(b'"a%d": {' % n + b"}," for n in range(100_000)), b'"choices": []}']
+    deltas.feed(b"\n\n".join(lines))
+    deltas.close()
+    assert deltas.seen and deltas.failure is None
+
+
+@pytest.mark.parametrize("reason", ["network_error", "insufficient_system_resource", "ERROR"])
 def test_some_finish_reasons_are_faults(reason: str) -> None:
     deltas = Deltas(lambda chunk: None)
     deltas.feed(b"data: " + event("x", reason) + b"\n\n")
-    assert deltas.take() == ["x"] and deltas.failure is not None and not deltas.finish_reason
+    assert deltas.take() == ["x"] and deltas.failure is not None and not deltas.ending.reason
 
 
-BODY = b"4\r\nWiki\r\n6;name=value\r\npedia \r\nE\r\nin \r\n\r\nchunks.\r\n0\r\nTrailer: x\r\n\r\n"
+CUTS = [
+    b'data: {"choices": [{"delta": {"content": "\\ud83d\\ude00 \xe6\x95\xb0"}}], "x": [1.5, null]}',
+    b'{"choices": [{"message": {"content": "a"}, "finish_reason": true}], "usage": {"a": -1}}',
+]
 
 
-def test_chunks_are_read_at_any_cut() -> None:
-    for size in (1, 2, 3, 7, len(BODY)):
-        chunked = Chunked()
-        found = b"".join(chunked.feed(BODY[at : at + size]) for at in range(0, len(BODY), size))
-        assert found == b"Wikipedia in \r\n\r\nchunks."
-        assert chunked.ended
-
-
-@pytest.mark.parametrize("body", [b"x\r\n", b"-1\r\nab", b"4\r\nWikiX\r\n", b"\r\n", b"4" * 5000])
-def test_wrong_framing_is_an_error(body: bytes) -> None:
-    with pytest.raises(ValueError):
-        Chunked().feed(body)
-
-
-def test_an_early_end_is_an_error_where_the_length_is_known() -> None:
-    for framed in (Chunked(), Plain(5)):
-        with pytest.raises(ValueError):
-            framed.feed(b"")
-    endless = Plain(None)
-    assert endless.feed(b"abc") == b"abc" and not endless.ended
-    assert endless.feed(b"") == b"" and endless.ended
+@pytest.mark.parametrize("body", CUTS)
+def test_half_an_event_at_the_end_of_the_body_is_known_at_any_cut(body: bytes) -> None:
+    for end in range(body.index(b"{") + 1, len(body)):
+        deltas = Deltas(lambda chunk: None)
+        deltas.feed(body[:end])
+        deltas.close()
+        assert (deltas.cut, deltas.failure, deltas.take()) == (True, None, []), body[:end]

@@ -68,7 +68,8 @@ def test_thinking_in_any_field_is_read(fields: dict[str, Any], thought: str) -> 
 def test_a_whole_message_is_read_alike() -> None:
     read = Deltas(lambda chunk: None)
     message = {"content": "Yes.", "thinking": "Hm.", "reasoning_details": [HM]}
-    read.feed_whole(json.dumps({"choices": [{"message": message}]}).encode())
+    read.feed(json.dumps({"choices": [{"message": message}]}).encode())
+    read.close()
     assert split(read.take()) == ("Hm.", "Yes.")
 
 

@@ -260,6 +260,28 @@ def pings_after_finish(turn: Turn) -> None:
         turn.wire.wait(0.05)
 
 
+@behaves(r"stops-all-the-time-(\d+(?:\.\d+)?)(-forever)?")
+def stops_all_the_time(turn: Turn, seconds: str, forever: str | None) -> None:
+    """A finish_reason on every chunk, so many seconds apart; optionally nothing behind them."""
+    turn.text()
+    for word in ("One ", "two ", "three "):
+        turn.delta("stop", content=word)
+        turn.wire.wait(float(seconds))
+    if forever:
+        turn.wire.wait()
+    turn.wire.end()
+
+
+@behaves(r"stop-then-more-(\d+(?:\.\d+)?)")
+def stop_then_more(turn: Turn, seconds: str) -> None:
+    """A finish_reason, and after so many seconds more text."""
+    turn.text("One moment. ")
+    turn.delta("stop")
+    turn.wire.wait(float(seconds))
+    turn.delta(content="Here it is.")
+    turn.finish()
+
+
 @behaves("drip-headers")
 def drip_headers(turn: Turn) -> None:
     """Send single bytes within the time limit, and never the whole head."""
@@ -413,7 +435,7 @@ def broken_json(turn: Turn) -> None:
 def bad_utf8(turn: Turn) -> None:
     turn.text("Good ")
     turn.wire.chunk(b'data: {"choices": [{"delta": {"content": "\xff\xfe"}}]}\n\n')
-    turn.wire.wait()
+    turn.finish()
 
 
 @behaves("split-utf8")
