@@ -13,7 +13,7 @@ BROWSER = tests/browser tests/server/test_documents.py
 PROCESSES = tests/server tests/faults
 IN_PROCESS = $(VENV)/python -m coverage run -m pytest tests \
 	$(patsubst %,--ignore=%,$(BROWSER) $(PROCESSES))
-CAMPAIGNS = kills resumes stops locks
+CAMPAIGNS = kills resumes stops locks streams
 
 NO_PYTHON_EN = Python 3.11 or newer is required. On Debian and Ubuntu: apt install python3-venv
 NO_PYTHON_ZH = 需要 Python 3.11 或更高版本。在 Debian 和 Ubuntu 上：apt install python3-venv
@@ -65,7 +65,7 @@ format: python ## fix lint and formatting where possible | 自动修正代码规
 	$(VENV)/python -m ruff check --fix .
 	$(VENV)/python -m ruff format .
 
-soak: python ## repeat kills, stops and reconnects for an hour or more | 反复结束进程、停止回答和重新连接，持续一小时以上
+soak: python ## repeat kills, stops, reconnects and random streams for an hour or more | 反复结束进程、停止回答、重新连接并读取随机数据流，持续一小时以上
 	@$(PYTHON) scripts/setup.py test
 	@status=0; for name in $(CAMPAIGNS); do \
 	$(VENV)/python -m tests.faults.$$name || status=1; done; exit $$status
