@@ -37,17 +37,12 @@ from gunicorn.app.wsgiapp import WSGIApplication
 
 from chatapp.home import WEB, keep_private, remove_address, take_greeting, write_address
 from chatapp.logs import is_worth_a_line
+from chatapp.open_files import other_requests_allowed, raise_file_limit, streams_allowed
 from chatapp.processes.environment import helper_environ, is_watched
 from chatapp.processes.listening import refuse_taken, shown
 from chatapp.processes.supervisor import lock_home
 from chatapp.processes.watched import print_error
-from chatapp.settings import (
-    Settings,
-    SettingsError,
-    other_requests_allowed,
-    raise_file_limit,
-    streams_allowed,
-)
+from chatapp.settings import Settings, SettingsError
 from chatapp.web.connection import Bodies
 
 try:

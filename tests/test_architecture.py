@@ -17,7 +17,7 @@ PACKAGE = ROOT / "chatapp"
 # Who may import whom: a part imports its own layer and those below it. Parts of one tuple entry are
 # one layer; `chat` and `processes` stand side by side and may not import each other.
 LAYERS = (
-    ("core", "child", "stems", "errors", "i18n", "logs"),
+    ("core", "child", "stems", "errors", "i18n", "logs", "open_files"),
     ("settings", "home"),
     ("storage",),
     ("identity",),
@@ -62,6 +62,7 @@ STANDARD_LIBRARY_ONLY = (
     "errors.py",
     "home.py",
     "i18n.py",
+    "open_files.py",
     "processes/environment.py",
     "processes/heartbeat.py",
     "processes/helpers.py",

@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 SCRIPT = """
 import resource, sys
-from chatapp.settings import other_requests_allowed, raise_file_limit, streams_allowed
+from chatapp.open_files import other_requests_allowed, raise_file_limit, streams_allowed
 soft, hard, streams = map(int, sys.argv[1:])
 resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 raise_file_limit(streams)

@@ -27,7 +27,8 @@ from chatapp.chat.runs.writer import SAVE_SECONDS, Job, Lost, ShutDown, Stopped,
 from chatapp.core.answer import LIVE, State
 from chatapp.core.events import Logged
 from chatapp.errors import DatabaseBusy, Overloaded, Restarting
-from chatapp.settings import Settings, streams_allowed
+from chatapp.open_files import streams_allowed
+from chatapp.settings import Settings
 from chatapp.storage.database import Database
 
 __all__ = ["Job", "Live", "Reader", "Runs"]

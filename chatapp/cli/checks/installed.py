@@ -9,15 +9,8 @@ from pathlib import Path
 from chatapp.cli.checks.finding import FAIL, OK, WARN, Finding
 from chatapp.cli.terminal import say
 from chatapp.home import model_folder
-from chatapp.settings import (
-    BUILTIN,
-    FILES_PER_STREAM,
-    OFF,
-    OTHER_FILES,
-    OTHER_REQUESTS,
-    Settings,
-    files_needed,
-)
+from chatapp.open_files import FILES_PER_STREAM, OTHER_FILES, OTHER_REQUESTS, files_needed
+from chatapp.settings import BUILTIN, OFF, Settings
 
 OLDEST = (3, 11)
 VENDOR = Path(__file__).parents[3] / "static" / "vendor"
