@@ -15,6 +15,7 @@ from typing import TypeVar
 
 from dotenv.parser import parse_stream
 
+from chatapp.addresses import LOOPBACK, Network, PublicURL, parse_networks, parse_public_url
 from chatapp.core.pasted import pasted_address, pasted_key
 from chatapp.i18n import say
 
@@ -156,6 +157,12 @@ class Settings:
         "CHATAPP_ADMIN_PASSWORD", "", _password, "setting.password", True
     )
     token: str = _setting("CHATAPP_TOKEN", "", _token, "setting.token", True)
+    public_url: PublicURL | None = _setting(
+        "CHATAPP_PUBLIC_URL", None, parse_public_url, "setting.public_url"
+    )
+    trusted_proxies: tuple[Network, ...] = _setting(
+        "CHATAPP_TRUSTED_PROXIES", LOOPBACK, parse_networks, "setting.networks"
+    )
     url: str = _setting("CHATAPP_URL", "", _url, "setting.url")
     database_url: str = _setting("DATABASE_URL", "", _database_url, "setting.database", True)
     origins: tuple[str, ...] = _setting("CHATAPP_ORIGINS", (), _origins, "setting.origins")

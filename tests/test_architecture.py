@@ -17,7 +17,7 @@ PACKAGE = ROOT / "chatapp"
 # Who may import whom: a part imports its own layer and those below it. Parts of one tuple entry are
 # one layer; `chat` and `processes` stand side by side and may not import each other.
 LAYERS = (
-    ("core", "child", "stems", "errors", "i18n", "logs", "open_files"),
+    ("core", "child", "stems", "errors", "i18n", "logs", "addresses", "open_files"),
     ("settings", "home"),
     ("storage",),
     ("identity",),
@@ -57,6 +57,7 @@ DOORS = {
     "dotenv": ("settings.py",),
 }
 STANDARD_LIBRARY_ONLY = (
+    "addresses.py",
     "core/",
     "child.py",
     "errors.py",
