@@ -74,7 +74,10 @@ timeout = 60  # without a heartbeat from a worker's hub
 graceful_timeout = GRACE_SECONDS
 keepalive = 5
 control_socket_disable = True
-forwarded_allow_ips = "127.0.0.1,::1"
+# chatapp/web/proxies.py decides which headers of which proxies count.
+forwarded_allow_ips = ",".join(map(str, SETTINGS.trusted_proxies))
+secure_scheme_headers: dict[str, str] = {}
+forwarder_headers = ""
 loglevel = "warning"
 accesslog = None
 

@@ -40,6 +40,7 @@ def create_app(settings: Settings | None = None) -> "OpenAPI":
         sessions,
         suppliers,
     )
+    from chatapp.web.proxies import Proxies
     from chatapp.web.services import EXTENSION, Services
 
     settings = settings or Settings.from_env()
@@ -70,6 +71,7 @@ def create_app(settings: Settings | None = None) -> "OpenAPI":
     for blueprint in (chat.bp, sessions.bp, knowledge.bp, suppliers.bp, accounts.bp, ops.bp):
         app.register_api(blueprint)
     app.register_blueprint(pages.bp)
+    app.wsgi_app = Proxies(app, settings)  # type: ignore[method-assign]
     return app
 
 

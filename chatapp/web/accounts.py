@@ -1,5 +1,6 @@
 """/api/auth: sign-in and sign-out, the current user and their data, password, personal tokens."""
 
+import logging
 from dataclasses import asdict
 from typing import Any
 
@@ -7,6 +8,7 @@ from flask import Response, g, jsonify, make_response, request
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import ConfigDict, Field, model_validator
 
+from chatapp.errors import Unauthorized
 from chatapp.identity.accounts import ADMIN
 from chatapp.identity.person import Person
 from chatapp.identity.tokens import LOGIN_DAYS
@@ -17,6 +19,8 @@ from chatapp.web.question import MaxLength, SystemPrompt, Temperature
 from chatapp.web.request import LOGIN_COOKIE, bearer, current_user
 from chatapp.web.responses import CurrentUser, NewToken, Page, SignedIn, StorageUsage, Token
 from chatapp.web.services import services
+
+log = logging.getLogger("chatapp.web")
 
 bp = APIBlueprint(
     "accounts",
@@ -85,11 +89,16 @@ def login(body: LoginBody) -> Response:
 
     Sets the session cookie.
     """
-    accounts = services().accounts
-    if body.link:
-        user, secret = accounts.use_link(body.link)
-    else:
-        user, secret = accounts.sign_in(body.name, body.password or "", _client_address())
+    accounts, address = services().accounts, request.remote_addr or ""
+    try:
+        if body.link:
+            user, secret = accounts.use_link(body.link)
+        else:
+            user, secret = accounts.sign_in(body.name, body.password or "", address)
+    except Unauthorized:
+        # Without the name: people type their password there.
+        log.info("request %s failed to sign in from %s", g.request_id, address or "a Unix socket")
+        raise
     response = make_response(jsonify(user=_user(user)))
     response.set_cookie(
         LOGIN_COOKIE,
@@ -188,14 +197,6 @@ def delete_token(path: TokenPath) -> tuple[str, int]:
     """Revoke a personal token."""
     services().accounts.tokens.delete(current_user(), path.token_id)
     return "", 204
-
-
-def _client_address() -> str:
-    """Return the client's address. X-Forwarded-For is trusted from a proxy on this machine only."""
-    address = request.remote_addr or ""
-    if address in ("127.0.0.1", "::1"):
-        return request.headers.get("X-Forwarded-For", address).rpartition(",")[2].strip()
-    return address
 
 
 def _me(user: Person) -> Response:
