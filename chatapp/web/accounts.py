@@ -16,7 +16,7 @@ from chatapp.settings import BUILTIN, OFF
 from chatapp.web.fields import Input
 from chatapp.web.openapi import operation_id
 from chatapp.web.question import MaxLength, SystemPrompt, Temperature
-from chatapp.web.request import LOGIN_COOKIE, bearer, current_user
+from chatapp.web.request import bearer, current_user, login_cookie
 from chatapp.web.responses import CurrentUser, NewToken, Page, SignedIn, StorageUsage, Token
 from chatapp.web.services import services
 
@@ -100,24 +100,17 @@ def login(body: LoginBody) -> Response:
         log.info("request %s failed to sign in from %s", g.request_id, address or "a Unix socket")
         raise
     response = make_response(jsonify(user=_user(user)))
-    response.set_cookie(
-        LOGIN_COOKIE,
-        secret,
-        max_age=LOGIN_DAYS * 86400,
-        httponly=True,
-        samesite="Lax",
-        secure=request.is_secure,
-    )
+    _set_login_cookie(response, secret, LOGIN_DAYS * 86400)
     return response
 
 
 @bp.post("/logout")
 def logout() -> Response:
     """Sign out."""
-    if secret := request.cookies.get(LOGIN_COOKIE):
+    if secret := request.cookies.get(login_cookie().name):
         services().accounts.sign_out(secret)
     response = make_response("", 204)
-    response.delete_cookie(LOGIN_COOKIE)
+    _set_login_cookie(response, "", 0)
     return response
 
 
@@ -175,7 +168,7 @@ def delete_my_data() -> tuple[str, int]:
 def set_password(body: PasswordBody) -> tuple[str, int]:
     """Set the password and sign out all other browsers."""
     services().accounts.set_password(
-        current_user(), body.current, body.password, request.cookies.get(LOGIN_COOKIE)
+        current_user(), body.current, body.password, request.cookies.get(login_cookie().name)
     )
     return "", 204
 
@@ -197,6 +190,19 @@ def delete_token(path: TokenPath) -> tuple[str, int]:
     """Revoke a personal token."""
     services().accounts.tokens.delete(current_user(), path.token_id)
     return "", 204
+
+
+def _set_login_cookie(response: Response, secret: str, seconds: int) -> None:
+    cookie = login_cookie()
+    response.set_cookie(
+        cookie.name,
+        secret,
+        max_age=seconds,
+        path=cookie.path,
+        secure=cookie.secure,
+        httponly=True,
+        samesite="Lax",
+    )
 
 
 def _me(user: Person) -> Response:

@@ -5,6 +5,7 @@ errors.py turns exceptions into responses.
 """
 
 import uuid
+from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any
@@ -12,13 +13,13 @@ from typing import Any
 from flask import Flask, Response, g, redirect, request
 from flask.json.provider import DefaultJSONProvider
 
+from chatapp.addresses import parse_origin
 from chatapp.errors import Forbidden, NotFound, Unauthorized
 from chatapp.i18n import choose_language
 from chatapp.identity.person import Person
 from chatapp.web import errors, origins
 from chatapp.web.services import services
 
-LOGIN_COOKIE = "chatapp_session"
 OPEN = frozenset(
     {"static", "pages.sign_in", "pages.static_file", "accounts.login", "ops.healthz", "ops.readyz"}
 )
@@ -40,6 +41,33 @@ def bearer() -> str:
     """Return the bearer token of this request, or an empty string."""
     scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
     return secret.strip() if scheme.lower() == "bearer" else ""
+
+
+@dataclass(frozen=True, slots=True)
+class LoginCookie:
+    """The cookie of a browser's login, without its value."""
+
+    name: str
+    path: str
+    secure: bool
+
+
+def login_cookie() -> LoginCookie:
+    """Return this service's cookie.
+
+    Browsers send cookies to all ports of a host and to all paths below theirs, so port and path are
+    part of the name: two services on one machine must not sign each other out. For the prefixes,
+    see https://www.rfc-editor.org/rfc/rfc6265bis section 4.1.3.
+    """
+    public = services().settings.public_url
+    origin = public.origin if public else parse_origin(f"{request.scheme}://{request.host}")
+    secure = request.is_secure or (public is not None and public.origin.scheme == "https")
+    path = request.script_root
+    prefix = ("__Secure-" if path else "__Host-") if secure else ""
+    port = f"_{origin.port}" if origin and not origin.has_default_port else ""
+    return LoginCookie(
+        f"{prefix}chatapp_session{port}{path.replace('/', '.')}", path or "/", secure
+    )
 
 
 class JSONProvider(DefaultJSONProvider):
@@ -90,7 +118,7 @@ def _authenticate() -> Person | None:
         return accounts.tokens.by_bearer(secret)
     if g.cross_origin:  # cross-origin requests need a token
         return None
-    cookie = request.cookies.get(LOGIN_COOKIE)
+    cookie = request.cookies.get(login_cookie().name)
     if services().settings.auth == "off":
         origins.refuse_cross_site()
         return accounts.administrator()

@@ -10,7 +10,7 @@ from werkzeug.routing import Rule
 from chatapp.identity.person import Person
 from chatapp.settings import Settings
 from chatapp.storage.models import User, new_id
-from chatapp.web.request import LOGIN_COOKIE, OPEN
+from chatapp.web.request import OPEN
 from chatapp.web.services import Services
 from tests.support.administrator import TOKEN
 
@@ -171,11 +171,11 @@ def test_logging_out_ends_the_login_on_the_server(
     anonymous: FlaskClient, app: Flask, services: Services
 ) -> None:
     anonymous.post("/api/auth/login", json={"link": services.accounts.new_link()})
-    cookie = anonymous.get_cookie(LOGIN_COOKIE)
+    cookie = anonymous.get_cookie("chatapp_session")
     assert cookie is not None
     assert anonymous.post("/api/auth/logout", headers={"Origin": OWN}).status_code == 204
     thief = app.test_client()
-    thief.set_cookie(LOGIN_COOKIE, cookie.value)
+    thief.set_cookie("chatapp_session", cookie.value)
     assert thief.get("/api/auth/me").status_code == 401
 
 
