@@ -89,7 +89,7 @@ def _new_app(settings: Settings) -> "OpenAPI":
         doc_ui=False,
         security_schemes={"token": {"type": "http", "scheme": "bearer"}},
         template_folder="../templates",
-        static_folder="../static",
+        static_folder=None,  # pages.py serves them
     )
     app.config.update(_flask_config(settings))
     return app

@@ -56,6 +56,11 @@ def url_here(settings: Settings) -> str:
     return url_of(address_here(settings))
 
 
+def link_url(settings: Settings) -> str:
+    """Return the URL that sign-in links begin with: the public one, else that of this machine."""
+    return str(settings.public_url or url_here(settings))
+
+
 @dataclass(frozen=True, slots=True)
 class Service:
     """The service's URL and credentials."""

@@ -16,7 +16,7 @@ from sqlalchemy.exc import ArgumentError, OperationalError
 from chatapp.chat.answers import heartbeats, reap
 from chatapp.child import die_with_parent
 from chatapp.cli.forms import Command, as_json
-from chatapp.cli.service import url_here
+from chatapp.cli.service import link_url
 from chatapp.cli.terminal import End, error_text, out, print_json, say
 from chatapp.errors import ChatAppError, DiskFull
 from chatapp.home import UNIX, model_folder, tighten, url_of, write_greeting
@@ -39,7 +39,7 @@ def link(url: str | None, as_json: bool) -> None:
     """Print a new one-time sign-in link for the administrator."""
     settings = Settings.from_env()
     secret = Accounts(existing_database(settings)).new_link()
-    address = (url or url_here(settings)).rstrip("/")
+    address = url.rstrip("/") if url else link_url(settings)
     print_json({"link": f"{address}/sign-in#{secret}"}) if as_json else out(
         sign_in(address, secret)
     )
@@ -83,15 +83,16 @@ def prepare(address: str | None) -> None:
 def greeting(settings: Settings, address: str, secret: str | None, suppliers: int) -> str:
     """Return what the terminal shows when the service has started."""
     unix = address.startswith(UNIX)
-    url = (unix and settings.url) or url_of(address)
-    blocks = ["", say("greet.address", url=settings.url or address if unix else url), ""]
+    public = settings.public_url.home if settings.public_url else (unix and settings.url)
+    url = (public or url_of(address)).rstrip("/")
+    blocks = ["", say("greet.address", url=public or (address if unix else url)), ""]
     if settings.auth == "off":
         blocks.append(say("greet.auth_off"))
     elif secret:
         blocks.append(sign_in(url, secret))
     else:
         blocks.append(say("greet.password"))
-    if tunnel := _tunnel(address):
+    if not settings.public_url and (tunnel := _tunnel(address)):
         blocks += [say("greet.ssh"), f"  {tunnel}"]
     blocks += ["", say("greet.curl"), f"  {_curl(settings, address)}", ""]
     blocks.append(say("greet.data", home=settings.home))

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import click
 
 from chatapp.cli.forms import Group, as_json
-from chatapp.cli.service import url_here
+from chatapp.cli.service import link_url
 from chatapp.cli.start import existing_database
 from chatapp.cli.terminal import End, confirm, may_ask, out, plain, print_json, say, table
 from chatapp.errors import Forbidden, InvalidRequest, NotFound
@@ -140,7 +140,7 @@ def _run(do: Callable[[], T], name: str) -> T:
 
 
 def _link(people: Users, name: str, url: str | None) -> str:
-    address = (url or url_here(Settings.from_env())).rstrip("/")
+    address = url.rstrip("/") if url else link_url(Settings.from_env())
     return f"{address}/sign-in#{_run(lambda: people.new_link(name), name)}"
 
 

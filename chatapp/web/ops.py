@@ -5,7 +5,7 @@ import threading
 import time
 from typing import Any
 
-from flask import current_app, jsonify
+from flask import current_app, jsonify, request
 from flask_openapi3 import APIBlueprint, OpenAPI
 from sqlalchemy import text
 
@@ -71,4 +71,5 @@ def openapi() -> Any:
     """Return the OpenAPI description."""
     app = current_app
     assert isinstance(app, OpenAPI)
-    return jsonify(describe(app.api_doc))
+    url = str(services().settings.public_url or request.script_root or "/")
+    return jsonify({**describe(app.api_doc), "servers": [{"url": url}]})

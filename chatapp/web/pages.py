@@ -90,14 +90,12 @@ class Shell:
 
     build: str
     files: Mapping[str, Path]
-    import_map: Markup
-    policy: str
     catalogues: Mapping[str, Mapping[str, str]]
 
 
 @functools.cache
 def shell() -> Shell:
-    """Derive build, import map and policy from the names and contents of the static files."""
+    """Read the names and contents of the static files."""
     files = {
         path.relative_to(STATIC).as_posix(): path
         for path in sorted(STATIC.rglob("*"))
@@ -107,16 +105,21 @@ def shell() -> Shell:
     for name, path in files.items():
         digest.update(name.encode() + b"\0" + path.read_bytes())
     build = digest.hexdigest()[:12]
-    imports = {name: f"/static/v-{build}/{file}" for name, file in MODULES.items()}
-    import_map = json.dumps({"imports": imports}, separators=(",", ":"))
-    catalogues = {language: _catalogue(language) for language in LANGUAGES}
-    return Shell(build, files, Markup(import_map), _policy(import_map), catalogues)
+    return Shell(build, files, {language: _catalogue(language) for language in LANGUAGES})
+
+
+@functools.cache
+def _import_map(static: str) -> str:
+    """Return the import map for the static files below an address."""
+    imports = {name: f"{static}/{file}" for name, file in MODULES.items()}
+    return json.dumps({"imports": imports}, separators=(",", ":"))
 
 
 def _is_public(path: Path) -> bool:
     return path.is_file() and not path.name.startswith(".")
 
 
+@functools.cache
 def _policy(import_map: str) -> str:
     """Return the Content-Security-Policy; the only inline script it allows is the import map."""
     digest = base64.b64encode(hashlib.sha256(import_map.encode()).digest()).decode()
@@ -152,11 +155,15 @@ def _page(template: str) -> Response:
     messages = known.catalogues[language]
     limits = {"upload_bytes": services().settings.upload_bytes}
     theme = request.cookies.get("chatapp_theme", "")
+    root = request.script_root
+    static = f"{root}/static/v-{known.build}"
+    import_map = _import_map(static)
     html = render_template(
         template,
-        asset=lambda name: f"/static/v-{known.build}/{name}",
+        asset=lambda name: f"{static}/{name}",
         config=_data_block({"language": language, "messages": messages, "limits": limits}),
-        import_map=known.import_map,
+        home=f"{root}/",
+        import_map=Markup(import_map),
         language=language,
         signed_in=g.user is not None,
         languages=LANGUAGES,
@@ -165,7 +172,7 @@ def _page(template: str) -> Response:
     )
     body = html.encode()
     response = _compressed(body, "text/html; charset=utf-8", gzip.compress(body, 5))
-    response.headers["Content-Security-Policy"] = known.policy
+    response.headers["Content-Security-Policy"] = _policy(import_map)
     response.headers["Cache-Control"] = "private, no-cache"
     response.headers["Content-Language"] = language
     response.headers["Referrer-Policy"] = "no-referrer"

@@ -21,7 +21,7 @@ from chatapp.web import errors, origins
 from chatapp.web.services import services
 
 OPEN = frozenset(
-    {"static", "pages.sign_in", "pages.static_file", "accounts.login", "ops.healthz", "ops.readyz"}
+    {"pages.sign_in", "pages.static_file", "accounts.login", "ops.healthz", "ops.readyz"}
 )
 
 
@@ -107,7 +107,7 @@ def _before_request() -> Any:
         return None
     if g.user is None:
         if request.blueprint == "pages" and request.method == "GET":
-            return redirect("/sign-in")
+            return redirect(f"{request.script_root}/sign-in")
         raise Unauthorized("token" if bearer() else None)
     return None
 
@@ -134,7 +134,7 @@ def _after_request(response: Response) -> Response:
     response.headers.setdefault("Referrer-Policy", "same-origin")
     if response.status_code == HTTPStatus.NO_CONTENT:
         response.headers.remove("Content-Type")
-    if request.blueprint != "pages" and request.endpoint != "static":
+    if request.blueprint != "pages":
         response.headers.setdefault("Cache-Control", "no-store")
         response.headers.setdefault(
             "Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"

@@ -2,6 +2,7 @@
  * The sign-in page: a one-time link or name and password; after the first link, a password form.
  */
 import { setLanguage } from './account/settings.js';
+import { fromRoot } from './core/address.js';
 import { readConfig } from './core/config.js';
 import { delegate, find, findAs, showText } from './core/dom.js';
 import { api } from './net/api.js';
@@ -13,7 +14,7 @@ const field = (hook) => findAs(document, hook, HTMLInputElement);
 /** The page to open after signing in: only paths of chats are allowed. */
 function destination() {
   const next = new URLSearchParams(location.search).get('next') ?? '/';
-  return /^\/c\/[0-9a-f-]{36}$/i.test(next) ? next : '/';
+  return fromRoot(/^\/c\/[0-9a-f-]{36}$/i.test(next) ? next : '/');
 }
 
 /** Replace the history entry, so that Back does not return here. */

@@ -2,6 +2,7 @@
  * Settings: language, theme, password and personal tokens; and the account menu. Other sections
  * have modules of their own.
  */
+import { fromRoot } from '../core/address.js';
 import { clone, delegate, fill, find, findAs, showText } from '../core/dom.js';
 import { day } from '../core/format.js';
 import { t } from '../core/i18n.js';
@@ -40,7 +41,10 @@ export function mountAccount({ api, user, defaults, accounts }) {
   signOut.hidden = !accounts;
   signOut.addEventListener(
     'click',
-    () => void api.post('/api/auth/logout').then(() => location.assign('/sign-in'), toastError),
+    () =>
+      void api
+        .post('/api/auth/logout')
+        .then(() => location.assign(fromRoot('/sign-in')), toastError),
   );
   mountSettings({ api, user, defaults, accounts });
 }

@@ -1,4 +1,5 @@
 /** Settings, Your data: how much is stored and where, and deleting all of it. */
+import { fromRoot } from '../core/address.js';
 import { find, findAs, showText } from '../core/dom.js';
 import { size } from '../core/format.js';
 import { count, currentLanguage, t } from '../core/i18n.js';
@@ -65,7 +66,7 @@ function reloadPage() {
   clearStorage();
   setFlashMessage(t('settings.data.deleted'));
   window.addEventListener('pageshow', (event) => event.persisted && location.reload());
-  location.assign('/');
+  location.assign(fromRoot('/'));
 }
 
 /** @param {Stored} stored @param {boolean} accounts @returns {string} */

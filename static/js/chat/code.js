@@ -1,6 +1,7 @@
 /**
  * The "Use from code" dialog: snippets that ask with the model, documents and token of a chat.
  */
+import { fromRoot } from '../core/address.js';
 import { delegate, find, findAs } from '../core/dom.js';
 import { currentLanguage, t } from '../core/i18n.js';
 import { copyWithFeedback } from '../ui/copy-button.js';
@@ -74,7 +75,8 @@ export class CodeDialog {
   #show() {
     const session = this.#continueSession.checked ? { session_id: this.#sessionId } : {};
     const body = { ...this.#body, ...session };
-    const request = { url: `${location.origin}/chat/stream`, token: this.#accounts, body };
+    const url = location.origin + fromRoot('/chat/stream');
+    const request = { url, token: this.#accounts, body };
     find(this.#root, '[data-code=curl]').textContent = curl(request);
     find(this.#root, '[data-code=python]').textContent = python(request);
   }

@@ -2,7 +2,9 @@
  * Reports changes from other tabs and devices: tabs of one browser send messages; for other devices
  * the page polls when it becomes visible and, less and less often, while it stays visible.
  */
-const CHANNEL = 'chatapp.chats';
+import { ROOT } from '../core/address.js';
+
+const CHANNEL = `chatapp${ROOT}.chats`;
 const PACE_MS = 10_000;
 const SLOWER = 1.5;
 const PACE_MAX_MS = 45_000;

@@ -1,6 +1,7 @@
 /**
  * The chat page: which chat is shown, its URL, and the wiring between its parts.
  */
+import { fromRoot, here } from '../core/address.js';
 import { delegate, find } from '../core/dom.js';
 import { count, t } from '../core/i18n.js';
 import { goToSignIn, signedOut } from '../net/api.js';
@@ -74,7 +75,7 @@ export class ChatPage {
 
   /** Show a chat; null is a new one. @param {string|null} id @param {{push?: boolean}} [options] */
   async go(id, { push = true } = {}) {
-    if (push) history.pushState(null, '', id ? `/c/${id}` : '/');
+    if (push) history.pushState(null, '', fromRoot(id ? `/c/${id}` : '/'));
     this.#deps.sessions.setCurrent(id);
     this.#composer.enter(id);
     this.#bufferingNotice.hide();
@@ -191,7 +192,7 @@ export class ChatPage {
     this.#otherTabs.notify(sessionId);
     this.#deps.files.tidy();
     if (this.#deps.sessions.get(sessionId)) return;
-    if (location.pathname !== `/c/${sessionId}`) history.replaceState(null, '', `/c/${sessionId}`);
+    if (here() !== `/c/${sessionId}`) history.replaceState(null, '', fromRoot(`/c/${sessionId}`));
     this.#deps.sessions.setCurrent(sessionId);
     await this.#deps.sessions.load().catch(toastError);
     const session = this.#deps.sessions.get(sessionId);
@@ -322,5 +323,5 @@ export class ChatPage {
 
 /** @returns {string|null} */
 export function sessionInAddress() {
-  return /^\/c\/([0-9a-f-]{36})$/i.exec(location.pathname)?.[1] ?? null;
+  return /^\/c\/([0-9a-f-]{36})$/i.exec(here())?.[1] ?? null;
 }

@@ -2,6 +2,7 @@
  * The sources of an answer: the list below it, and the panel that shows a passage at the quoted
  * sentence.
  */
+import { fromRoot } from '../core/address.js';
 import { clone, delegate, fill, find, findAs, showText } from '../core/dom.js';
 import { fileName, place } from '../core/format.js';
 import { count, t } from '../core/i18n.js';
@@ -129,7 +130,7 @@ export class SourcePanel {
     find(root, '[data-source-in-document]').hidden = original.hidden;
     original.setAttribute(
       'href',
-      `/api/knowledge/${source.knowledge_base_id}/files/${source.file_id}/content`,
+      fromRoot(`/api/knowledge/${source.knowledge_base_id}/files/${source.file_id}/content`),
     );
     find(root, '[data-source-count]').textContent = `${at + 1} / ${this.#sources.length}`;
     findAs(root, '[data-source-previous]', HTMLButtonElement).disabled = at === 0;

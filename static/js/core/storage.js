@@ -1,7 +1,10 @@
 /**
  * Local storage. Never throws: where storage is blocked or full, nothing is stored.
  */
-const PREFIX = 'chatapp.';
+import { ROOT } from './address.js';
+
+/** Services on one origin, below different paths, share its storage. */
+const PREFIX = `chatapp${ROOT}.`;
 const DRAFTS_KEPT = 50;
 let closed = false;
 
@@ -60,7 +63,7 @@ export function takeFlashMessage() {
 /** @param {string} name @param {string} value empty removes it */
 export function setCookie(name, value) {
   const age = value ? 31_536_000 : 0;
-  document.cookie = `${name}=${value}; path=/; max-age=${age}; samesite=lax`;
+  document.cookie = `${name}=${value}; path=${ROOT || '/'}; max-age=${age}; samesite=lax`;
 }
 
 /**

@@ -1,6 +1,7 @@
 /**
  * One file: its facts and its passages in reading order.
  */
+import { fromRoot } from '../core/address.js';
 import { clone, fill, find, showText } from '../core/dom.js';
 import { day, place } from '../core/format.js';
 import { t } from '../core/i18n.js';
@@ -66,7 +67,10 @@ export class FileView {
     find(this.#root, '[data-this-name]').textContent = at?.name ?? '';
     find(this.#root, '[data-this-facts]').textContent = '';
     find(this.#root, '[data-chunks-more]').hidden = true;
-    find(this.#root, '[data-this-download]').setAttribute('href', `${this.#address()}/content`);
+    find(this.#root, '[data-this-download]').setAttribute(
+      'href',
+      fromRoot(`${this.#address()}/content`),
+    );
     void this.refresh().then(() =>
       find(this.#root, '[data-this-name]').focus({ preventScroll: Boolean(at) }),
     );

@@ -1,6 +1,7 @@
 /**
  * The file list of one base: paging, filter, retry, delete. Rows are kept while states change.
  */
+import { fromRoot } from '../core/address.js';
 import { clone, delegate, fill, find, findAs, showText } from '../core/dom.js';
 import { count, currentLanguage, t } from '../core/i18n.js';
 import { confirm } from '../ui/dialog.js';
@@ -214,7 +215,7 @@ export class Files {
     row.dataset.file = file.id;
     find(row, '[data-file-download]').setAttribute(
       'href',
-      `/api/knowledge/${this.#base?.id}/files/${file.id}/content`,
+      fromRoot(`/api/knowledge/${this.#base?.id}/files/${file.id}/content`),
     );
     for (const [hook, key] of Object.entries(LABELS)) {
       find(row, hook).setAttribute('aria-label', t(key, { name: file.name }));

@@ -1,4 +1,5 @@
 /** Sends one file with XMLHttpRequest, the only API that reports progress. */
+import { fromRoot } from '../core/address.js';
 import { t } from '../core/i18n.js';
 import { ApiError } from '../net/api.js';
 
@@ -56,7 +57,7 @@ export function upload(baseId, file, progress, signal) {
       else reject(problem(answer, request));
     });
   });
-  request.open('POST', `/api/knowledge/${baseId}/files`);
+  request.open('POST', fromRoot(`/api/knowledge/${baseId}/files`));
   request.setRequestHeader('Accept', 'application/json');
   request.send(form);
   watched(STALLED_MS);

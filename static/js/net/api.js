@@ -1,6 +1,7 @@
 /**
  * The JSON API. Failures are `ApiError`s with the server's message, in the user's language.
  */
+import { fromRoot, here } from '../core/address.js';
 import { t } from '../core/i18n.js';
 
 /** Here 401 means a wrong secret, not a missing login. */
@@ -46,8 +47,8 @@ export async function refusal(response) {
 
 /** Go to the sign-in page and come back afterwards. */
 export function goToSignIn() {
-  const next = location.pathname === '/' ? '' : `?next=${encodeURIComponent(location.pathname)}`;
-  location.assign(`/sign-in${next}`);
+  const next = here() === '/' ? '' : `?next=${encodeURIComponent(here())}`;
+  location.assign(fromRoot(`/sign-in${next}`));
 }
 
 /** Whether leaving this page would lose data. */
@@ -84,7 +85,7 @@ async function call(method, path, body, { background = false, ...options } = {})
     body === undefined
       ? {}
       : { body: JSON.stringify(body), headers: { 'Content-Type': 'application/json' } };
-  const response = await fetch(path, { method, ...init, ...options }).catch((cause) => {
+  const response = await fetch(fromRoot(path), { method, ...init, ...options }).catch((cause) => {
     if (options.signal?.aborted) throw cause;
     throw new ApiError('offline', t('net.unreachable'));
   });

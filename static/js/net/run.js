@@ -24,13 +24,14 @@
  * @typedef {'seen'|'online'|'asked'} NudgeReason the page became visible, the network changed, or
  *   the user asked for it
  */
+import { fromRoot } from '../core/address.js';
 import { refusal } from './api.js';
 import { DeliveryTiming } from './buffering.js';
 import { readEvent, UnreadableEvent } from './events.js';
 import { SseDecoder } from './sse.js';
 import { StopRequest } from './stop.js';
 
-const PATH = '/chat/stream';
+const PATH = fromRoot('/chat/stream');
 /** The connection counts as lost: three missed pings, which the server sends every 10 s. */
 const SILENCE_MS = 30_000;
 /** After this much silence a page that becomes visible reconnects. */

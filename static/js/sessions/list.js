@@ -1,6 +1,7 @@
 /**
  * The side bar's list of chats: grouped by date, rename in place, pin, delete with undo.
  */
+import { fromRoot } from '../core/address.js';
 import { clone, delegate, fill, find, isComposing } from '../core/dom.js';
 import { dateGroup } from '../core/format.js';
 import { t } from '../core/i18n.js';
@@ -121,7 +122,7 @@ export class SessionList {
     row.dataset.session = session.id;
     const link = find(row, '[data-session-open]');
     link.textContent = session.title || t('session.untitled');
-    link.setAttribute('href', `/c/${session.id}`);
+    link.setAttribute('href', fromRoot(`/c/${session.id}`));
     link.title = link.textContent;
     markCurrent(row, this.#current);
     const menu = find(row, '[data-session-menu]');

@@ -1,0 +1,11 @@
+/** Addresses of this service, which may be published below a path (CHATAPP_PUBLIC_URL). */
+
+/** The path of the service, "" or "/chat": it stands before `/static/` in this module's address. */
+export const ROOT =
+  /^(.*)\/static\/v-[^/]+\/js\//.exec(new URL(import.meta.url).pathname)?.[1] ?? '';
+
+/** @param {string} path from the root of the service @returns {string} */
+export const fromRoot = (path) => ROOT + path;
+
+/** @returns {string} the path of the page from the root of the service */
+export const here = () => location.pathname.slice(ROOT.length) || '/';
