@@ -1,4 +1,7 @@
-"""Error responses: our errors, HTTP's, pydantic's and unexpected ones, translated, as JSON."""
+"""Error responses: our errors, HTTP's, pydantic's and unexpected ones, translated.
+
+They are JSON, and a page for browsers that open the address of a page.
+"""
 
 import logging
 from collections.abc import Mapping
@@ -23,10 +26,12 @@ from chatapp.errors import (
 )
 from chatapp.i18n import say
 from chatapp.settings import MB
+from chatapp.web import pages
 
 log = logging.getLogger("chatapp.web")
 
 API = ("/api", "/chat")
+PROGRAMMATIC = (*API, "/v1/", "/static/")  # errors are always JSON
 IMPLIED_METHODS = ("HEAD", "OPTIONS")  # accepted everywhere
 
 
@@ -41,10 +46,23 @@ def init_app(app: Flask) -> None:
 
 
 def _error_response(error: ChatAppError) -> tuple[Response, int]:
+    if _wants_page():
+        return pages.problem(error_json(error), error.status)
     response = _json_response(error_json(error), error.retry_after)
     if error.status == HTTPStatus.UNAUTHORIZED:
         response.headers["WWW-Authenticate"] = "Bearer"
     return response, error.status
+
+
+def _wants_page() -> bool:
+    """Return whether a browser opens an address that is, or could be, a page."""
+    accepted = request.accept_mimetypes.best_match(("application/json", "text/html"))
+    return (
+        request.method in ("GET", "HEAD")
+        and accepted == "text/html"
+        and request.blueprint in (None, "pages")
+        and not request.path.startswith(PROGRAMMATIC)
+    )
 
 
 def failed_answer_response(event: Error) -> tuple[Response, int]:

@@ -18,10 +18,8 @@ from uuid import UUID
 
 from flask import Blueprint, Response, abort, g, make_response, render_template, request
 from markupsafe import Markup
-from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as BaseResponse
 
-from chatapp.web.errors import http_error_response
 from chatapp.web.services import services
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,7 +27,6 @@ STATIC = ROOT / "static"
 LANGUAGES = {"en": "English", "zh-CN": "简体中文"}
 SERVER_KEYS = ("error.", "server.", "builtin.", "cli.", "setup.")
 THEMES = ("light", "dark")
-PROGRAMMATIC = ("/api/", "/chat", "/v1/", "/static/")  # not found: always JSON
 YEAR_SECONDS = 31_536_000
 GZIP_MIN_BYTES = 1_000
 COMPRESSIBLE = ("text/", "application/json", "image/svg+xml")
@@ -56,17 +53,10 @@ def sign_in() -> BaseResponse:
     return _page("sign-in.html")
 
 
-@bp.app_errorhandler(HTTPStatus.NOT_FOUND)
-def not_found(fault: NotFound) -> Any:
-    """Show the not-found page to browsers; respond with JSON to programs."""
-    browser = request.accept_mimetypes.best_match(("application/json", "text/html")) == "text/html"
-    if (
-        request.method not in ("GET", "HEAD")
-        or not browser
-        or request.path.startswith(PROGRAMMATIC)
-    ):
-        return http_error_response(fault)
-    return _page("not-found.html"), HTTPStatus.NOT_FOUND
+def problem(error: Mapping[str, Any], status: int) -> tuple[Response, int]:
+    """Show an error, as errors.py describes it, as a page."""
+    message = "" if status == HTTPStatus.NOT_FOUND else error["message"]
+    return _page("problem.html", message), status
 
 
 @bp.get("/static/v-<build>/<path:name>")
@@ -148,7 +138,7 @@ def _catalogue(language: str) -> Mapping[str, str]:
     return {key: text for key, text in entries.items() if not key.startswith(SERVER_KEYS)}
 
 
-def _page(template: str) -> Response:
+def _page(template: str, message: str = "") -> Response:
     """Render a page in the reader's language and theme, with its security headers."""
     known = shell()
     language = g.language if g.language in LANGUAGES else "en"
@@ -167,6 +157,7 @@ def _page(template: str) -> Response:
         language=language,
         signed_in=g.user is not None,
         languages=LANGUAGES,
+        message=message,
         t=lambda key: messages.get(key, key),
         theme=theme if theme in THEMES else "",
     )
