@@ -100,10 +100,14 @@ def _before_request() -> Any:
     g.user = None
     if "\0" in request.path:
         raise NotFound
-    if preflight := origins.check_origin():
+    g.cross_origin = origins.is_cross_origin()
+    is_open = request.endpoint in OPEN
+    if not (is_open and request.method in ("GET", "HEAD")) and (
+        preflight := origins.check_origin()
+    ):
         return preflight
     g.user = _authenticate()
-    if request.endpoint is None or request.endpoint in OPEN:
+    if request.endpoint is None or is_open:
         return None
     if g.user is None:
         if request.blueprint == "pages" and request.method == "GET":
