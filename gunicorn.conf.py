@@ -57,6 +57,8 @@ QUIT_SECONDS = 1  # the same after Ctrl-C
 HELPERS_SECONDS = 10  # for the helpers to end
 # A live answer is many small objects, none of them garbage.
 GC_THRESHOLDS = (10_000, 10, 50)
+HEAD_BYTES = 128 * 1024  # single sign-on of a large company sends cookies of 30 KB and more
+ADDRESS_BYTES = 8190  # gunicorn allows no more
 END_EVENT_SECONDS = 0.1  # for the terminal events to be sent before the worker exits
 HUB_SECONDS = 0.001  # sleep(0) does not run the hub's whole loop
 
@@ -66,7 +68,7 @@ raise_file_limit(SETTINGS.max_streams)
 wsgi_app = "wsgi:app"
 bind = SETTINGS.bind
 workers = SETTINGS.workers
-worker_class = "gevent"
+worker_class = "chatapp.web.worker.Worker"
 worker_connections = streams_allowed(SETTINGS.max_streams) + other_requests_allowed(
     SETTINGS.max_streams
 )
@@ -74,6 +76,8 @@ timeout = 60  # without a heartbeat from a worker's hub
 graceful_timeout = GRACE_SECONDS
 keepalive = 5
 control_socket_disable = True
+limit_request_field_size = HEAD_BYTES  # and of the whole head, see chatapp/web/worker.py
+limit_request_line = ADDRESS_BYTES
 # chatapp/web/proxies.py decides which headers of which proxies count.
 forwarded_allow_ips = ",".join(map(str, SETTINGS.trusted_proxies))
 secure_scheme_headers: dict[str, str] = {}

@@ -154,6 +154,34 @@ class TooLarge(ChatAppError):
     code, status = "too_large", 413
 
 
+class HeadTooLarge(TooLarge):
+    """The head of a request has too many bytes or fields."""
+
+    status = 431
+
+    def __init__(self) -> None:
+        super().__init__("head")
+
+
+class AddressTooLong(TooLarge):
+    """The address in the first line of a request is too long."""
+
+    status = 414
+
+    def __init__(self) -> None:
+        super().__init__("address")
+
+
+class Malformed(ChatAppError):
+    """A request that is not HTTP as the server understands it."""
+
+    code, status = "invalid_request", 400
+
+    def __init__(self, status: int = status) -> None:
+        super().__init__("http")
+        self.status = status
+
+
 class UnsupportedFile(ChatAppError):
     """No parser reads this kind of file."""
 

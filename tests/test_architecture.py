@@ -46,6 +46,7 @@ DOORS = {
     "lxml": ("knowledge/",),
     "charset_normalizer": ("knowledge/",),
     "gevent": ("chat/runs/", "chains/http/", "storage/", "web/connection.py"),
+    "gunicorn": ("web/worker.py", "web/unparsed.py", "web/errors.py", "processes/listening.py"),
     "cryptography": ("identity/secrets.py",),
     "alembic": ("storage/migrate.py",),
     "flask_migrate": ("storage/migrate.py",),

@@ -20,7 +20,7 @@ from chatapp.settings import Settings, terminal_language
 
 def main() -> None:
     """Print where gunicorn will listen with these options."""
-    from gunicorn.app.wsgiapp import WSGIApplication  # type: ignore[import-untyped]
+    from gunicorn.app.wsgiapp import WSGIApplication
 
     cfg = WSGIApplication().cfg
     if cfg.daemon:

@@ -10,6 +10,7 @@ from http import HTTPStatus
 from typing import Any
 
 from flask import Flask, Response, g, jsonify, request
+from gunicorn.http.errors import ParseException
 from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.exceptions import MethodNotAllowed as WrongMethod
@@ -27,6 +28,7 @@ from chatapp.errors import (
 from chatapp.i18n import say
 from chatapp.settings import MB
 from chatapp.web import pages
+from chatapp.web.unparsed import error_of
 
 log = logging.getLogger("chatapp.web")
 
@@ -39,6 +41,7 @@ def init_app(app: Flask) -> None:
     """Register the error handlers."""
     app.register_error_handler(ChatAppError, _error_response)
     app.register_error_handler(HTTPException, http_error_response)
+    app.register_error_handler(ParseException, lambda fault: _error_response(error_of(fault)))
     app.register_error_handler(
         RecursionError, lambda _: _error_response(InvalidRequest("body", "unreadable"))
     )

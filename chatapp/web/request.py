@@ -19,6 +19,7 @@ from chatapp.i18n import choose_language
 from chatapp.identity.person import Person
 from chatapp.web import errors, origins
 from chatapp.web.services import services
+from chatapp.web.unparsed import ERROR
 
 OPEN = frozenset(
     {"pages.sign_in", "pages.static_file", "accounts.login", "ops.healthz", "ops.readyz"}
@@ -98,6 +99,8 @@ def _before_request() -> Any:
         [request.cookies.get("chatapp_language", ""), *request.accept_languages.values()]
     )
     g.user = None
+    if error := request.environ.get(ERROR):
+        raise error
     if "\0" in request.path:
         raise NotFound
     g.cross_origin = origins.is_cross_origin()

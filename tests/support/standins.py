@@ -86,8 +86,15 @@ REAL = (
     "processes/listening",
     "processes/watched",
     "processes/web_server",
+    "chains/http/gevent_socket",
+    "core/pasted",
+    "web/connection",
+    "web/worker",
+    "addresses",
     "child",
+    "errors",
     "home",
+    "open_files",
     "settings",
     "i18n",
     "logs",
@@ -249,9 +256,9 @@ class StandIn:
 
 def _fill(folder: Path) -> None:
     package = folder / "chatapp"
-    (package / "processes").mkdir(parents=True)
-    (package / "cli").mkdir()
+    (package / "cli").mkdir(parents=True)
     for part in REAL:
+        (package / part).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / "chatapp" / f"{part}.py", package / f"{part}.py")
     model = folder / MODEL_FOLDER.relative_to(ROOT)
     model.mkdir(parents=True)
