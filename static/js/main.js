@@ -4,7 +4,7 @@ import { Library } from './chat/library.js';
 import { ChatPage, sessionInAddress } from './chat/page.js';
 import { mountPickers } from './chat/pickers.js';
 import { readConfig } from './core/config.js';
-import { delegate, find } from './core/dom.js';
+import { delegate, find, hideUnloaded } from './core/dom.js';
 import { t } from './core/i18n.js';
 import { once, loadStyle } from './core/lazy.js';
 import { takeFlashMessage } from './core/storage.js';
@@ -17,6 +17,7 @@ import { Sidebar } from './ui/sidebar.js';
 import { toast, toastError } from './ui/toast.js';
 
 async function start() {
+  hideUnloaded();
   const { limits } = readConfig();
   mountDialogs();
   mountReveal();

@@ -4,7 +4,7 @@
 import { setLanguage } from './account/settings.js';
 import { fromRoot } from './core/address.js';
 import { readConfig } from './core/config.js';
-import { delegate, find, findAs, showText } from './core/dom.js';
+import { delegate, find, findAs, hideUnloaded, showText } from './core/dom.js';
 import { api } from './net/api.js';
 import { mountReveal } from './ui/reveal.js';
 
@@ -52,6 +52,7 @@ async function useLink(link) {
 }
 
 function start() {
+  hideUnloaded();
   readConfig();
   mountReveal();
   const link = decodeURIComponent(location.hash.slice(1));

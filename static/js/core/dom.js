@@ -75,6 +75,9 @@ export function delegate(root, type, selector, handle, signal) {
  */
 export const isComposing = (event) => event.isComposing || event.keyCode === 229;
 
+/** Remove the message that the script of this page has not loaded. */
+export const hideUnloaded = () => document.querySelector('[data-unloaded]')?.remove();
+
 /** @param {string} text @returns {Promise<boolean>} whether it was copied */
 export async function copyText(text) {
   try {
