@@ -11,6 +11,7 @@ ROOT = Path(__file__).parents[2]
 READMES = [ROOT / "README.md", ROOT / "README.zh-CN.md"]
 MANUALS = [ROOT / "docs" / "manual" / "en.md", ROOT / "docs" / "manual" / "zh-CN.md"]
 API = ROOT / "docs" / "api.md"
+DEPLOYMENT = ROOT / "docs" / "deployment"
 GUIDES = sorted(path for path in (ROOT / "docs").rglob("*.md") if path not in MANUALS)
 
 
