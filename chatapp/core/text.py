@@ -73,7 +73,7 @@ _BLANKS = re.compile("[\u00a0\u2000-\u200a\u202f\u205f]")
 # the tags of a flag (https://www.unicode.org/reports/tr51/#flag-emoji-tag-sequences) and one
 # selector after its character.
 _SELECTORS = "\ufe00-\ufe0f\U000e0100-\U000e01ef"
-_MAY_SPELL = re.compile(f"[\U000e0000-\U000e007f]|[{_SELECTORS}]{{2}}")
+_MAY_SPELL = re.compile(f"[\U000e0000-\U000e007f{_SELECTORS}]")
 _SPELLED = re.compile(
     "(\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{3,6}\U000e007f)"
     f"|([{_SELECTORS}])[{_SELECTORS}\U000e0000-\U000e007f]+|[\U000e0000-\U000e007f]+"

@@ -116,6 +116,7 @@ def file_json(file: File) -> dict[str, Any]:
         "progress": round(file.progress or 0.0, 3),
         "pages": file.pages,
         "chunks": file.chunks or 0,
+        "skipped": file.skipped or 0,
         "error": file.error,
         "created_at": file.created_at,
     }

@@ -222,6 +222,8 @@ class File(Model):
     progress: Mapped[float] = mapped_column(default=0.0)
     pages: Mapped[int | None]
     chunks: Mapped[int] = mapped_column(default=0)
+    # Parts that could not be read.
+    skipped: Mapped[int] = mapped_column(default=0, server_default="0")
     # The fingerprint under which all its chunks have vectors.
     embedded: Mapped[str | None] = mapped_column(String(64))
     error: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))

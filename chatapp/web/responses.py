@@ -179,6 +179,7 @@ class KnowledgeFile(BaseModel):
     progress: float
     pages: int | None
     chunks: int
+    skipped: int = Field(description="parts that could not be read, such as shapes or pages")
     error: ErrorDetails | None
     created_at: datetime
 

@@ -31,8 +31,9 @@
  *   state?: string, bundled?: boolean, failed?: number, pending?: number, vectors?: Vectors|null}}
  *   Base
  * @typedef {{id: string, name: string, size: number, status: string, progress?: number|null,
- *   pages?: number|null, media_type?: string, chunks?: number, error?: Problem|null,
- *   knowledge_base_id?: string, created_at?: string, duplicate?: boolean}} StoredFile
+ *   pages?: number|null, media_type?: string, chunks?: number, skipped?: number,
+ *   error?: Problem|null, knowledge_base_id?: string, created_at?: string, duplicate?: boolean}}
+ *   StoredFile
  * @typedef {{name: string, label: string, base_url: string, needs_key: boolean, local: boolean,
  *   models: string[]}} Preset
  * @typedef {{id: string, name: string, preset?: string|null, base_url: string, has_key: boolean,

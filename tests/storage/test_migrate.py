@@ -18,7 +18,7 @@ from chatapp.identity.defaults import Defaults
 from chatapp.settings import Settings
 from chatapp.storage.database import open_database
 from chatapp.storage.migrate import FOLDER, migrate
-from chatapp.storage.models import Base
+from chatapp.storage.models import Base, File
 
 # A migration that has been released is never edited: homes that ran it would lack the change.
 RELEASED = {
@@ -27,7 +27,14 @@ RELEASED = {
     "0003_defaults.py": "d8fa552b667271d27164b6ae251b388b5a6bfeb2d11567a75253ee584929844e",
     "0004_columns.py": "820d7e61c715e4195ba426eec23ee1205ef884bd63f247239082cad2b49a7b7c",
     "0005_embedded.py": "2a2fb3e065c82c09340908fc288d21d5c12fa809e5f3b9432b0190c6012abd7e",
+    "0006_skipped.py": "8e02e2bdbf979236de58a005275fb940dfeac7ae80fc2c678bff509c16a4e76e",
 }
+
+
+def copy_before(folder: Path, number: int) -> None:
+    """Copy the migrations that came before a number."""
+    later = [f"{one:04}*" for one in range(number, len(RELEASED) + 1)]
+    shutil.copytree(FOLDER, folder, ignore=shutil.ignore_patterns(*later))
 
 
 def test_released_migrations_are_as_they_were() -> None:
@@ -71,7 +78,7 @@ def test_four_at_once_do_not_collide(tmp_path: Path) -> None:
 
 def test_people_of_an_older_database_ask_as_they_always_did(tmp_path: Path) -> None:
     before = tmp_path / "before"
-    shutil.copytree(FOLDER, before, ignore=shutil.ignore_patterns("0003*", "0004*", "0005*"))
+    copy_before(before, 3)
     settings = Settings(home=tmp_path / "home")
     migrate(settings, before)
     with closing(sqlite3.connect(settings.home / "chatapp.db")) as older, older:
@@ -85,7 +92,7 @@ def test_people_of_an_older_database_ask_as_they_always_did(tmp_path: Path) -> N
 
 def test_a_home_made_before_sessions_kept_their_options_gains_the_column(tmp_path: Path) -> None:
     before = tmp_path / "before"
-    shutil.copytree(FOLDER, before, ignore=shutil.ignore_patterns("0004*", "0005*"))
+    copy_before(before, 4)
     settings = Settings(home=tmp_path / "home")
     migrate(settings, before)
     with closing(sqlite3.connect(settings.home / "chatapp.db")) as older, older:
@@ -110,7 +117,7 @@ def test_a_home_made_before_sessions_kept_their_options_gains_the_column(tmp_pat
 
 def test_a_home_made_before_files_named_their_embedder_gains_the_column(tmp_path: Path) -> None:
     before = tmp_path / "before"
-    shutil.copytree(FOLDER, before, ignore=shutil.ignore_patterns("0003*", "0004*", "0005*"))
+    copy_before(before, 3)
     settings = Settings(home=tmp_path / "home")
     migrate(settings, before)
     with closing(sqlite3.connect(settings.home / "chatapp.db")) as older, older:
@@ -119,6 +126,24 @@ def test_a_home_made_before_files_named_their_embedder_gains_the_column(tmp_path
     database = open_database(settings.sql_url)
     columns = {column["name"] for column in inspect(database.engine).get_columns("files")}
     assert "embedded" in columns
+    database.close()
+
+
+def test_the_files_of_an_older_home_have_no_skipped_parts(tmp_path: Path) -> None:
+    before = tmp_path / "before"
+    copy_before(before, 6)
+    settings = Settings(home=tmp_path / "home")
+    migrate(settings, before)
+    with closing(sqlite3.connect(settings.home / "chatapp.db")) as older, older:
+        older.execute(
+            "INSERT INTO files (id, knowledge_base_id, name, md5, sha256, size, media_type, status,"
+            " progress, chunks, attempts, created_at) VALUES ('f', 'b', 'kept.txt', '', '', 1, '',"
+            " 'ready', 1, 1, 0, '2026-01-01 00:00:00')"
+        )
+    migrate(settings)
+    database = open_database(settings.sql_url)
+    rows = database.read(lambda t: [(file.name, file.skipped) for file in t.query(File)])
+    assert rows == [("kept.txt", 0)]
     database.close()
 
 

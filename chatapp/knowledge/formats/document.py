@@ -4,7 +4,11 @@ A document is one normalised text with the offsets of its pages and of its secti
 heading path. Readers do not split it into chunks (ingest/chunking.py does).
 """
 
+import sys
+import traceback
 from dataclasses import dataclass, field
+from pathlib import PurePath
+from types import TracebackType
 from typing import Any
 
 from chatapp.core.text import HEADING_JOINT, normalise
@@ -13,6 +17,7 @@ MAX_CHARACTERS = 10_000_000  # of text in one file
 MAX_HEADING_CHARACTERS = 200
 MAX_PATH_CHARACTERS = 600  # of all headings above a passage
 MAX_SECTIONS = 50_000  # in one file; later text belongs to the last section
+MAX_REPORTED = 3  # skipped parts whose reasons are logged
 
 
 class Unreadable(Exception):
@@ -22,6 +27,60 @@ class Unreadable(Exception):
         super().__init__(reason)
         self.reason = reason
         self.params = params
+
+
+# Reasons that concern a part of a file; the others (limits, encryption) refuse the whole file.
+_OF_A_PART = ("damaged", "encoding", "unsupported", "empty", "no_text")
+
+
+class Skips:
+    """Counts the parts of a file that cannot be read: shapes, sheets, pages and the like.
+
+    `with skips:` around the reading of a part drops what is left of it when its reader fails, so
+    that one part costs itself and not the file. An inner part is dropped alone.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        fault: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool:
+        if fault is None or not _costs_a_part(fault):
+            return False
+        self._report(fault)
+        return True
+
+    def drop(self, fault: Exception) -> None:
+        """Count a part that failed; raise the fault where it concerns the whole file.
+
+        For loops over very many parts, in which `with` would cost more than the reading.
+        """
+        if not _costs_a_part(fault):
+            raise fault
+        self._report(fault)
+
+    def _report(self, fault: BaseException) -> None:
+        place = traceback.extract_tb(fault.__traceback__)[-1]
+        self.add(f"{type(fault).__name__} at {PurePath(place.filename).name}:{place.lineno}")
+
+    def add(self, why: str) -> None:
+        """Count a part and print why it is skipped; the log shows that."""
+        self.count += 1
+        if self.count <= MAX_REPORTED:
+            print(f"skipped: {why}", file=sys.stderr)
+
+
+def _costs_a_part(fault: BaseException) -> bool:
+    if isinstance(fault, Unreadable):
+        return fault.reason in _OF_A_PART
+    return isinstance(fault, Exception) and not isinstance(fault, MemoryError | RecursionError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +93,14 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A parsed file. `pages` are the offsets of page starts; empty for formats without pages."""
+    """A parsed file. `pages` are the offsets of page starts; empty for formats without pages.
+    `skipped` counts the parts that could not be read."""
 
     media_type: str
     text: str
     sections: tuple[Section, ...] = ()
     pages: tuple[int, ...] = ()
+    skipped: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Return the document as the child process prints it."""
@@ -49,6 +110,7 @@ class Document:
             "text": self.text,
             "sections": sections,
             "pages": list(self.pages),
+            "skipped": self.skipped,
         }
 
     @classmethod
@@ -60,6 +122,7 @@ class Document:
             str(loaded["text"]),
             sections,
             tuple(int(page) for page in loaded["pages"]),
+            int(loaded["skipped"]),
         )
 
 
@@ -81,9 +144,11 @@ class Headings:
 
 
 class Builder:
-    """Builds a document block by block and records the offsets."""
+    """Builds a document block by block and records the offsets; `skips` counts what is left
+    out."""
 
     def __init__(self) -> None:
+        self.skips = Skips()
         self._parts: list[str] = []
         self._length = 0
         self._sections: list[Section] = []
@@ -126,10 +191,11 @@ class Builder:
     def finish(self, media_type: str) -> Document:
         """Return the document; raise Unreadable where it holds no text."""
         if not self._length:
-            raise Unreadable("no_text")
+            raise Unreadable("damaged" if self.skips.count else "no_text")
         self._pending_sections.clear()  # drop sections without text, count empty pages
         self._begin()
-        return Document(media_type, "".join(self._parts), tuple(self._sections), tuple(self._pages))
+        sections, pages = tuple(self._sections), tuple(self._pages)
+        return Document(media_type, "".join(self._parts), sections, pages, self.skips.count)
 
     def _begin(self) -> None:
         for level, title in self._pending_sections:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from chatapp.knowledge.formats.document import Builder, Document, Unreadable
+from chatapp.knowledge.formats.document import Builder, Document, Skips, Unreadable
 from chatapp.knowledge.formats.docx_numbering import BULLET, Numbering
 from chatapp.knowledge.formats.docx_styles import BODY_SIZE, Styles, font_size, is_on
 from chatapp.knowledge.formats.drawings import drawn_texts
@@ -52,10 +52,10 @@ def read(package: Package) -> Document:
     body = child(package.root(main), "body") if main else None
     if main is None or body is None:
         raise Unreadable("damaged")
-    reader = _Reader(package, main)
+    builder = Builder()
+    reader = _Reader(package, main, builder.skips)
     blocks = list(reader.blocks(body))
     _infer_headings(blocks)
-    builder = Builder()
     follows = False
     for block in blocks:
         if isinstance(block, str):
@@ -87,12 +87,19 @@ def _infer_headings(blocks: Sequence[_Paragraph | str]) -> None:
 class _Reader:
     """Reads one document."""
 
-    def __init__(self, package: Package, main: str) -> None:
+    def __init__(self, package: Package, main: str, skips: Skips) -> None:
         self._package = package
         self._main = main
-        self._styles = Styles(self._part("styles"))
-        self._numbering = Numbering(self._part("numbering"))
-        self._notes = {kind: self._part(kind) for kind in _NOTES.values()}
+        self._skips = skips
+        self._styles, self._numbering = Styles(None), Numbering(None)
+        with skips:
+            self._styles = Styles(self._part("styles"))
+        with skips:
+            self._numbering = Numbering(self._part("numbering"))
+        self._notes: dict[str, Any] = {}
+        for kind in _NOTES.values():
+            with skips:
+                self._notes[kind] = self._part(kind)
 
     def _part(self, kind: str) -> Any:
         names = self._package.parts_of_type(self._main, kind)
@@ -102,23 +109,25 @@ class _Reader:
         """Yield paragraphs, and table rows as text, including those in content controls."""
         for element in parent:
             name = local_name(element.tag)
-            if name == "p":
-                yield from self._paragraph(element, depth)
-            elif name == "tbl":
-                yield from self._table(element, depth)
-            elif name in _CONTAINERS and not _is_contents(element):
-                yield from self.blocks(element, depth)
+            with self._skips:
+                if name == "p":
+                    yield from self._paragraph(element, depth)
+                elif name == "tbl":
+                    yield from self._table(element, depth)
+                elif name in _CONTAINERS and not _is_contents(element):
+                    yield from self.blocks(element, depth)
 
     def page_texts(self) -> Iterator[str]:
         """Yield the text of headers and footers, once and without page numbers."""
         seen: set[str] = set()
         for kind in ("header", "footer"):
             for name in self._package.parts_of_type(self._main, kind):
-                for block in self.blocks(self._package.root(name)):
-                    text = block if isinstance(block, str) else block.text
-                    if not _PAGE_NUMBER.match(text) and text not in seen:
-                        seen.add(text)
-                        yield text
+                with self._skips:
+                    for block in self.blocks(self._package.root(name)):
+                        text = block if isinstance(block, str) else block.text
+                        if not _PAGE_NUMBER.match(text) and text not in seen:
+                            seen.add(text)
+                            yield text
 
     def _paragraph(self, element: Any, depth: int) -> Iterator[_Paragraph | str]:
         properties = child(element, "pPr")
@@ -141,7 +150,8 @@ class _Reader:
         for kind, key in found.notes:
             yield from self._note(kind, key, depth)
         for drawing in found.drawings:
-            yield from drawn_texts(self._package, self._main, drawing)
+            with self._skips:
+                yield from drawn_texts(self._package, self._main, drawing)
         for box in found.boxes if depth < MAX_DEPTH else ():
             yield from self.blocks(box, depth + 1)
 
@@ -270,7 +280,7 @@ def _continues_above(cell: Any) -> bool:
 def _column_span(cell: Any) -> int:
     span = child(cell, "tcPr", "gridSpan")
     value = attribute(span, "val") if span is not None else ""
-    return int(value) if value.isdigit() and 0 < int(value) < 1000 else 1
+    return int(value) if value.isdecimal() and 0 < int(value) < 1000 else 1
 
 
 def _is_contents(element: Any) -> bool:

@@ -81,12 +81,12 @@ class Numbering:
 def _levels(parent: Any) -> dict[int, _Level]:
     found: dict[int, _Level] = {}
     for one in parent:
-        if local_name(one.tag) != "lvl" or not attribute(one, "ilvl").isdigit():
+        if local_name(one.tag) != "lvl" or not attribute(one, "ilvl").isdecimal():
             continue
         start = _value(one, "start", "1")
         kind = _value(one, "numFmt", "decimal")
         found[int(attribute(one, "ilvl"))] = _Level(
-            kind, _value(one, "lvlText", ""), int(start) if start.isdigit() else 1
+            kind, _value(one, "lvlText", ""), int(start) if start.isdecimal() else 1
         )
     return found
 

@@ -91,9 +91,9 @@ def _direct(properties: Any) -> Style:
     )
     deep = attribute(depth, "val") if depth is not None else ""
     return Style(
-        level=(int(value) + 1 if int(value) < 9 else -1) if value.isdigit() else None,
+        level=(int(value) + 1 if int(value) < 9 else -1) if value.isdecimal() else None,
         list_id=attribute(list_id, "val") if list_id is not None else None,
-        depth=int(deep) if deep.isdigit() else None,
+        depth=int(deep) if deep.isdecimal() else None,
     )
 
 

@@ -50,7 +50,7 @@ def _chart(root: Any) -> Iterator[str]:
 
 def _points(values: Any, column: int) -> Iterator[tuple[int, dict[int, str]]]:
     for point in values.iter("{*}pt") if values is not None else ():
-        if attribute(point, "idx").isdigit() and (text := texts_of(point, "v").strip()):
+        if attribute(point, "idx").isdecimal() and (text := texts_of(point, "v").strip()):
             yield int(attribute(point, "idx")), {column: text}
 
 

@@ -37,7 +37,7 @@ def read(package: Package) -> Document:
         ):
             continue
         name = posixpath.normpath(posixpath.join(folder, unquote(attribute(item, "href"))))
-        if package.has(name):
+        with builder.skips:
             add_page(builder, decode(package.read(name)))
     return builder.finish(MEDIA_TYPE)
 

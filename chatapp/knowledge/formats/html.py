@@ -155,7 +155,10 @@ def _add_blocks(builder: Builder, root: LexborNode, excluded: Excluded) -> bool:
     before = builder.length
     writer = _Writer(builder, excluded)
     for event, node in events(root, lambda node: is_visible(node, excluded), _is_atomic):
-        writer.handle(event, node)
+        try:
+            writer.handle(event, node)
+        except Exception as fault:
+            builder.skips.drop(fault)
     writer.end_paragraph()
     return builder.length > before
 

@@ -6,10 +6,11 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import TypeAlias
 
 from chatapp.knowledge.formats import markdown
-from chatapp.knowledge.formats.document import Builder, Document, Unreadable
+from chatapp.knowledge.formats.document import Builder, Document, Skips
 from chatapp.knowledge.formats.tables import Row, paragraphs, row_text
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
@@ -24,7 +25,9 @@ def read(text: str) -> Document | None:
     """Read JSON or JSON Lines; return None for anything else."""
     loaded = _load(text)
     if isinstance(loaded, dict) and isinstance(loaded.get("cells"), list) and "nbformat" in loaded:
-        return markdown.read("\n\n".join(_cells(loaded)))
+        skips = Skips()
+        document = markdown.read("\n\n".join(_cells(loaded, skips)))
+        return replace(document, skipped=skips.count)
     builder = Builder()
     if isinstance(loaded, dict | list) and loaded:
         try:
@@ -165,12 +168,13 @@ def _size(value: Json, most: int) -> int:
 # --- notebooks
 
 
-def _cells(notebook: Mapping[str, Json]) -> Iterator[str]:
+def _cells(notebook: Mapping[str, Json], skips: Skips) -> Iterator[str]:
     """Yield a Jupyter notebook's cells as Markdown: code and its output in fences."""
     cells = notebook["cells"]
     for cell in cells if isinstance(cells, list) else []:
         if not isinstance(cell, dict):
-            raise Unreadable("damaged")
+            skips.add("a cell that is none")
+            continue
         source = _lines(cell.get("source"))
         if cell.get("cell_type") == "markdown":
             yield source

@@ -8,7 +8,7 @@ from chatapp.knowledge.formats.encodings import decode
 from chatapp.knowledge.formats.html import add_page
 
 if TYPE_CHECKING:
-    from email.message import MIMEPart
+    from email.message import EmailMessage, MIMEPart
 
 _HEADER = re.compile(
     r"(?:from|to|subject|date|mime-version|received|return-path|message-id|delivered-to|snapshot-content-location|x-[\w-]+):",
@@ -38,17 +38,23 @@ def read(data: bytes) -> Document:
         and "To" not in message
     )
     if not saved:
-        builder.section(1, str(message.get("Subject", "")))
-        lines = [
-            f"{field}: {' '.join(str(message[field]).split())}"
-            for field in ("Subject", *_SHOWN)
-            if message[field]
-        ]
-        builder.add("\n".join(lines))
-    body = message.get_body(("html", "plain") if saved else ("plain", "html"))
-    if body is not None:
-        _add(builder, body)
+        _add_head(builder, message)
+    with builder.skips:
+        body = message.get_body(("html", "plain") if saved else ("plain", "html"))
+        if body is not None:
+            _add(builder, body)
     return builder.finish("multipart/related" if saved else "message/rfc822")
+
+
+def _add_head(builder: Builder, message: "EmailMessage") -> None:
+    lines: list[str] = []
+    for field in ("Subject", *_SHOWN):
+        with builder.skips:
+            if text := " ".join(str(message.get(field, "")).split()):
+                lines.append(f"{field}: {text}")
+    subject = lines[0].removeprefix("Subject: ") if lines and lines[0].startswith("Subject") else ""
+    builder.section(1, subject)
+    builder.add("\n".join(lines))
 
 
 def _add(builder: Builder, body: "MIMEPart") -> None:

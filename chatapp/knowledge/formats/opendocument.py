@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from chatapp.knowledge.formats.document import Builder, Document, Unreadable
+from chatapp.knowledge.formats.document import Builder, Document, Skips, Unreadable
 from chatapp.knowledge.formats.packages import Package, attribute, child, local_name
 from chatapp.knowledge.formats.tables import Row, paragraphs
 
@@ -64,7 +64,7 @@ def _add_sheets(builder: Builder, content: Any, hidden: set[str]) -> None:
     for table in (one for one in content if local_name(one.tag) == "table"):
         if attribute(table, "style-name") not in hidden:
             builder.section(1, attribute(table, "name"))
-            for row in paragraphs(_rows(table)):
+            for row in paragraphs(_rows(table, builder.skips)):
                 builder.add(row)
 
 
@@ -85,14 +85,19 @@ def _add_slides(builder: Builder, content: Any, max_pages: int) -> None:
         raise Unreadable("pages", limit=max_pages)
     for slide in slides:
         builder.page()
-        title = next((frame for frame in slide if attribute(frame, "class") == "title"), None)
-        builder.section(1, _text(title) if title is not None else "")
-        for shape in slide:
-            if local_name(shape.tag) != "notes":
-                _add_blocks(builder, [shape])
-        notes = child(slide, "notes")
-        if notes is not None:
-            _add_blocks(builder, [one for one in notes if attribute(one, "class") == "notes"])
+        with builder.skips:
+            _add_slide(builder, slide)
+
+
+def _add_slide(builder: Builder, slide: Any) -> None:
+    title = next((frame for frame in slide if attribute(frame, "class") == "title"), None)
+    builder.section(1, _text(title) if title is not None else "")
+    for shape in slide:
+        if local_name(shape.tag) != "notes":
+            _add_blocks(builder, [shape])
+    notes = child(slide, "notes")
+    if notes is not None:
+        _add_blocks(builder, [one for one in notes if attribute(one, "class") == "notes"])
 
 
 def _add_blocks(builder: Builder, parent: Any, depth: int = 0, mark: str = "") -> None:
@@ -100,24 +105,29 @@ def _add_blocks(builder: Builder, parent: Any, depth: int = 0, mark: str = "") -
     if depth > MAX_DEPTH:
         raise Unreadable("nested")
     for element in parent:
-        name = local_name(element.tag)
-        if name == "h":
-            level = attribute(element, "outline-level", "1")
-            builder.heading(int(level) if level.isdigit() else 1, _text(element))
-        elif name == "p":
-            builder.add(mark + _text(element) if _text(element) else "", "\n" if mark else "\n\n")
-            mark = ""
-            for inner in _anchored(element):
-                _add_blocks(builder, inner, depth + 1)
-        elif name == "list":
-            _add_blocks(builder, element, depth + 1, mark)
-        elif name == "list-item":
-            _add_blocks(builder, element, depth + 1, "- ")
-        elif name == "table":
-            for row in paragraphs(_rows(element)):
-                builder.add(row)
-        elif name in _GROUPS:
-            _add_blocks(builder, element, depth + 1)
+        with builder.skips:
+            _add_block(builder, element, depth, mark)
+        mark = "" if local_name(element.tag) == "p" else mark
+
+
+def _add_block(builder: Builder, element: Any, depth: int, mark: str) -> None:
+    name = local_name(element.tag)
+    if name == "h":
+        level = attribute(element, "outline-level", "1")
+        builder.heading(int(level) if level.isdecimal() else 1, _text(element))
+    elif name == "p":
+        builder.add(mark + _text(element) if _text(element) else "", "\n" if mark else "\n\n")
+        for inner in _anchored(element):
+            _add_blocks(builder, inner, depth + 1)
+    elif name == "list":
+        _add_blocks(builder, element, depth + 1, mark)
+    elif name == "list-item":
+        _add_blocks(builder, element, depth + 1, "- ")
+    elif name == "table":
+        for row in paragraphs(_rows(element, builder.skips)):
+            builder.add(row)
+    elif name in _GROUPS:
+        _add_blocks(builder, element, depth + 1)
 
 
 def _anchored(element: Any) -> Iterator[Any]:
@@ -139,7 +149,7 @@ def _pieces(element: Any) -> Iterator[str]:
         name = local_name(one.tag)
         if name == "s":
             count = attribute(one, "c", "1")
-            yield " " * min(int(count) if count.isdigit() else 1, MAX_REPEATED)
+            yield " " * min(int(count) if count.isdecimal() else 1, MAX_REPEATED)
         elif name in ("tab", "line-break"):
             yield "\t" if name == "tab" else "\n"
         elif name == "p":
@@ -150,27 +160,32 @@ def _pieces(element: Any) -> Iterator[str]:
         yield " ".join((one.tail or "").split("\n"))
 
 
-def _rows(table: Any) -> Iterator[Row]:
+def _rows(table: Any, skips: Skips) -> Iterator[Row]:
     """Yield a table's rows, and one empty row for any number of empty ones."""
     for element in table.iter("{*}table-row"):
         row: dict[int, str] = {}
-        column = 0
-        for cell in element:
-            if local_name(cell.tag) not in ("table-cell", "covered-table-cell"):
-                continue
-            text = "\n".join(
-                filter(
-                    None, (_text(one) for one in cell if local_name(one.tag) in ("p", "h", "list"))
-                )
-            )
-            repeated = _repeated(cell, "number-columns-repeated")
-            for place in range(column, column + min(repeated, MAX_REPEATED)) if text else ():
-                row[place] = text
-            column += repeated
+        try:
+            _add_cells(row, element)
+        except Exception as fault:
+            skips.drop(fault)
         for _ in range(min(_repeated(element, "number-rows-repeated"), MAX_REPEATED) if row else 1):
             yield row
 
 
+def _add_cells(row: dict[int, str], element: Any) -> None:
+    column = 0
+    for cell in element:
+        if local_name(cell.tag) not in ("table-cell", "covered-table-cell"):
+            continue
+        text = "\n".join(
+            filter(None, (_text(one) for one in cell if local_name(one.tag) in ("p", "h", "list")))
+        )
+        repeated = _repeated(cell, "number-columns-repeated")
+        for place in range(column, column + min(repeated, MAX_REPEATED)) if text else ():
+            row[place] = text
+        column += repeated
+
+
 def _repeated(element: Any, name: str) -> int:
     value = attribute(element, name, "1")
-    return max(1, int(value)) if value.isdigit() and len(value) < 9 else 1
+    return max(1, int(value)) if value.isdecimal() and len(value) < 9 else 1

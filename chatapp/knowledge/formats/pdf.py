@@ -20,7 +20,7 @@ import pypdfium2
 import pypdfium2.raw as pdfium
 
 from chatapp.core.text import joins, normalise
-from chatapp.knowledge.formats.document import Builder, Document, Unreadable
+from chatapp.knowledge.formats.document import Builder, Document, Skips, Unreadable
 from chatapp.knowledge.formats.inferred_headings import Line, infer_headings
 from chatapp.knowledge.formats.running_heads import WIDE, drop_running_heads, full_width, width
 
@@ -54,19 +54,22 @@ def read(path: Path, name: str, max_pages: int) -> Document:
     opened = _open(path)
     if len(opened) > max_pages:
         raise Unreadable("pages", limit=max_pages)
-    bookmarks = _bookmarks(opened)
+    builder = Builder()
+    bookmarks: dict[int, list[tuple[int, str]]] = {}
+    with builder.skips:
+        bookmarks = _bookmarks(opened)
     filled = opened.get_formtype() != pdfium.FORMTYPE_NONE
-    pages = [
-        _lines(opened, index, filled, appearance=not bookmarks) for index in range(len(opened))
-    ]
-    _require_text(pages)
+    pages: list[list[Line]] = [[] for _ in range(len(opened))]
+    for index, lines in enumerate(pages):
+        with builder.skips:
+            lines += _lines(opened, index, filled, appearance=not bookmarks)
+    _require_text(pages, builder.skips)
     drop_running_heads(pages)
     found = (
         [_locate_bookmarks(bookmarks.get(index, []), lines) for index, lines in enumerate(pages)]
         if bookmarks
         else _inferred(pages)
     )
-    builder = Builder()
     above = ""
     for lines, (headings, unplaced) in zip(pages, found, strict=True):
         builder.page()
@@ -89,27 +92,24 @@ def _open(path: Path) -> pypdfium2.PdfDocument:
 
 
 def _lines(opened: pypdfium2.PdfDocument, index: int, filled: bool, appearance: bool) -> list[Line]:
-    """Return a page's lines, with the contents of form fields; a page that cannot be read has none.
+    """Return a page's lines, with the contents of form fields.
 
     With `appearance`, lines have font sizes and weights.
     """
-    try:
-        page = opened[index]
-        if filled:
-            pdfium.FPDFPage_Flatten(page, pdfium.FLAT_NORMALDISPLAY)
-            page.close()
-            page = opened[index]
-        content = page.get_textpage()
-        text = content.get_text_range()
-        if len(text) != content.count_chars():  # then offsets do not identify characters
-            appearance = False
-        lines = [
-            replace(line, text=_clean(line.text))
-            for line in _split(text, content if appearance else None)
-        ]
+    page = opened[index]
+    if filled:
+        pdfium.FPDFPage_Flatten(page, pdfium.FLAT_NORMALDISPLAY)
         page.close()
-    except (pypdfium2.PdfiumError, ctypes.ArgumentError):
-        return []
+        page = opened[index]
+    content = page.get_textpage()
+    text = content.get_text_range()
+    if len(text) != content.count_chars():  # then offsets do not identify characters
+        appearance = False
+    lines = [
+        replace(line, text=_clean(line.text))
+        for line in _split(text, content if appearance else None)
+    ]
+    page.close()
     return [line for line in lines if line.text]
 
 
@@ -156,8 +156,10 @@ def _clean(line: str) -> str:
     return " ".join(line.split())
 
 
-def _require_text(pages: Sequence[Sequence[Line]]) -> None:
+def _require_text(pages: Sequence[Sequence[Line]], skips: Skips) -> None:
     """Raise Unreadable for a scan: hardly any text, or mostly unmapped characters."""
+    if skips.count and not any(pages):
+        raise Unreadable("damaged")
     text = "".join(line.text for lines in pages for line in lines)
     needed = 1 if len(pages) < 3 else 4 * len(pages)
     words = len(list(islice(filter(str.isalnum, text), needed)))

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from chatapp.knowledge.formats.document import Builder, Document, Unreadable
+from chatapp.knowledge.formats.document import Builder, Document, Skips, Unreadable
 from chatapp.knowledge.formats.drawings import drawn_texts
 from chatapp.knowledge.formats.packages import Package, attribute, child, local_name
 from chatapp.knowledge.formats.tables import Row, paragraphs
@@ -39,10 +39,10 @@ def read(package: Package, max_pages: int) -> Document:
     if len(names) > max_pages:
         raise Unreadable("pages", limit=max_pages)
     builder = Builder()
-    reader = _Reader(package)
+    reader = _Reader(package, builder.skips)
     for name in names:
         builder.page()
-        if package.has(name):
+        with builder.skips:
             reader.add_slide(builder, name)
     return builder.finish(MEDIA_TYPE)
 
@@ -57,8 +57,9 @@ def _reference(element: Any) -> str:
 class _Reader:
     """Reads the slides of one presentation."""
 
-    def __init__(self, package: Package) -> None:
+    def __init__(self, package: Package, skips: Skips) -> None:
         self._package = package
+        self._skips = skips
         self._places: dict[str, dict[str, tuple[int, int]]] = {}  # by layout and placeholder
 
     def add_slide(self, builder: Builder, name: str) -> None:
@@ -67,19 +68,15 @@ class _Reader:
         shapes = list(_shapes(tree)) if tree is not None else []
         titles = [shape for shape in shapes if _kind(shape) in _TITLES]
         title = " ".join(" ".join(_lines(shape)) for shape in titles)
-        layout = next(iter(self._package.parts_of_type(name, "slideLayout")), "")
         rest = [
             shape for shape in shapes if shape not in titles and _kind(shape) not in _FOOTER_TYPES
         ]
-        texts = [
-            text for shape in self._in_order(rest, layout) for text in self._texts(name, shape)
-        ]
-        texts = [text for text in texts if text]
-        texts += [
-            text
-            for notes in self._package.parts_of_type(name, "notesSlide")
-            for text in self._notes(notes)
-        ]
+        texts: list[str] = []
+        for shape in self._in_order(rest, name):
+            texts += filter(None, self._texts(name, shape))
+        with self._skips:
+            for notes in self._package.parts_of_type(name, "notesSlide"):
+                texts += self._notes(notes)
         if title.strip():
             builder.heading(1, title)
         else:
@@ -97,33 +94,38 @@ class _Reader:
                 yield text
 
     def _texts(self, part: str, shape: Any, depth: int = 0) -> Iterator[str]:
+        """Yield a shape's texts; connectors, pictures and embedded objects have none."""
         name = local_name(shape.tag)
-        if name == "grpSp":
-            if depth < MAX_DEPTH:
-                for inner in self._in_order(list(_shapes(shape)), ""):
-                    yield from self._texts(part, inner, depth + 1)
-        elif name == "graphicFrame":
-            data = child(shape, "graphic", "graphicData")
-            table = child(data, "tbl") if data is not None else None
-            if table is not None:
-                yield from paragraphs([row for row in _rows(table) if row])
-            elif data is not None:
-                yield from drawn_texts(self._package, part, data)
-        else:
-            lines = list(_lines(shape))
-            yield "\n".join(
-                lines if len(lines) == 1 or _kind(shape) == "subTitle" else _bulleted(shape)
-            )
+        with self._skips:
+            if name == "grpSp":
+                if depth < MAX_DEPTH:
+                    for inner in self._in_order(list(_shapes(shape)), ""):
+                        yield from self._texts(part, inner, depth + 1)
+            elif name == "graphicFrame":
+                data = child(shape, "graphic", "graphicData")
+                table = child(data, "tbl") if data is not None else None
+                if table is not None:
+                    yield from paragraphs([row for row in _rows(table) if row])
+                elif data is not None:
+                    yield from drawn_texts(self._package, part, data)
+            else:
+                lines = list(_lines(shape))
+                yield "\n".join(
+                    lines if len(lines) < 2 or _kind(shape) == "subTitle" else _bulleted(shape)
+                )
 
     # --- positions of shapes
 
-    def _in_order(self, shapes: list[Any], layout: str) -> list[Any]:
+    def _in_order(self, shapes: list[Any], slide: str) -> list[Any]:
         """Sort shapes by line from the top, then from the left.
 
         A shape without a position takes its placeholder's. If one has neither, the order is kept.
         """
-        placed = [(self._place(shape, layout), order, shape) for order, shape in enumerate(shapes)]
-        if any(place is None for place, _, _ in placed):
+        placed: list[tuple[tuple[int, int] | None, int, Any]] = []
+        with self._skips:
+            layout = next(iter(self._package.parts_of_type(slide, "slideLayout")), "")
+            placed = [(self._place(one, layout), order, one) for order, one in enumerate(shapes)]
+        if not placed or any(place is None for place, _, _ in placed):
             return shapes
         lines: list[tuple[int, int, Any]] = []
         top = 0
@@ -159,9 +161,9 @@ def _shapes(parent: Any) -> Iterator[Any]:
         name = local_name(one.tag)
         if name in _SHAPES:
             yield one
-        elif name == _OPTIONAL and len(one):
+        elif name == _OPTIONAL:
             # The first choice; the others repeat it for older programs.
-            yield from _shapes(one[0])
+            yield from _shapes(next((choice for choice in one if local_name(choice.tag)), ()))
 
 
 def _offset(shape: Any) -> tuple[int, int] | None:
@@ -205,7 +207,9 @@ def _bulleted(shape: Any) -> Iterator[str]:
             level = attribute(properties, "lvl", "0") if properties is not None else "0"
             plain = properties is not None and child(properties, "buNone") is not None
             yield (
-                text if plain else "  " * min(int(level) if level.isdigit() else 0, 8) + "- " + text
+                text
+                if plain
+                else "  " * min(int(level) if level.isdecimal() else 0, 8) + "- " + text
             )
 
 

@@ -5,16 +5,23 @@ by row; merged cells are collected first, since the file lists them at the end.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from chatapp.knowledge.formats.cell_formats import BUILT_IN, GENERAL, Formatter, formatter, general
-from chatapp.knowledge.formats.document import MAX_CHARACTERS, Builder, Document, Unreadable
+from chatapp.knowledge.formats.document import (
+    MAX_CHARACTERS,
+    Builder,
+    Document,
+    Skips,
+    Unreadable,
+)
 from chatapp.knowledge.formats.packages import Package, attribute, child, local_name
 from chatapp.knowledge.formats.tables import Row, paragraphs
 
 MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 MAX_ROWS = 1_048_576  # Excel's limit for a sheet; a file with more is malicious
+MAX_DIGITS = 9  # of a row's number
 MAX_STRINGS = 5_000_000
 MAX_MERGED = 100_000
 MAX_CACHED_NUMBERS = 100_000  # formatted numbers, which repeat
@@ -34,12 +41,12 @@ def read(package: Package) -> Document:
         raise Unreadable("damaged")
     book = package.root(main)
     related = package.relationships(main)
-    reader = _Reader(package, main, book)
     builder = Builder()
+    reader = _Reader(package, main, book, builder.skips)
     sheets = child(book, "sheets")
     for sheet in sheets if sheets is not None else ():
         kind, part = related.get(_reference(sheet), ("", ""))
-        if kind == "worksheet" and attribute(sheet, "state") in _VISIBLE and package.has(part):
+        if kind == "worksheet" and attribute(sheet, "state") in _VISIBLE:
             builder.section(1, attribute(sheet, "name"))
             for paragraph in paragraphs(reader.rows(part)):
                 builder.add(paragraph)
@@ -53,12 +60,17 @@ def _reference(sheet: Any) -> str:
 class _Reader:
     """Reads sheets with the workbook's shared strings and formats."""
 
-    def __init__(self, package: Package, main: str, book: Any) -> None:
+    def __init__(self, package: Package, main: str, book: Any, skips: Skips) -> None:
         self._package = package
+        self._skips = skips
         properties = child(book, "workbookPr")
         from_1904 = properties is not None and attribute(properties, "date1904") in _ON
-        self._strings = _strings(package, package.parts_of_type(main, "sharedStrings"))
-        self._formatters = _formats(package, package.parts_of_type(main, "styles"), from_1904)
+        self._strings: list[str] = []
+        with skips:
+            self._add_strings(package.parts_of_type(main, "sharedStrings"))
+        self._formatters: list[Formatter] = []
+        with skips:
+            self._formatters = _formats(package, package.parts_of_type(main, "styles"), from_1904)
         self._columns: dict[str, int] = {}
         self._numbers: dict[tuple[str, str | None], str] = {}
 
@@ -67,7 +79,10 @@ class _Reader:
 
         A vertically merged cell is repeated in each row.
         """
-        merged = _merged(self._package, part)
+        with self._skips:
+            yield from self._rows(part, _merged(self._package, part))
+
+    def _rows(self, part: str, merged: Mapping[int, list[tuple[str, int]]]) -> Iterator[Row]:
         # Column → last row of a vertically merged cell, and its text.
         reaching: dict[int, tuple[int, str]] = {}
         above = 0
@@ -75,11 +90,15 @@ class _Reader:
             if count > MAX_ROWS:
                 raise Unreadable("bomb")
             given = element.get("r") or ""
-            number = int(given) if given.isdigit() else above + 1
+            number = int(given) if given.isdecimal() and len(given) < MAX_DIGITS else above + 1
             if above and number > above + 1:
                 yield {}
             above = number
-            row = self._cells(element)
+            row: dict[int, str] = {}
+            try:
+                self._add_cells(row, element)
+            except Exception as fault:
+                self._skips.drop(fault)
             if row and reaching:
                 for column, (last, text) in list(reaching.items()):
                     if number > last:
@@ -91,28 +110,37 @@ class _Reader:
                     reaching[self._column(letters)] = (last, text)
             yield row
 
-    def _cells(self, row: Any) -> dict[int, str]:
-        cells: dict[int, str] = {}
+    def _add_cells(self, cells: dict[int, str], row: Any) -> None:
         column = -1
         for cell in row:
             place = cell.get("r")
             column = self._column(place.rstrip("0123456789")) if place else column + 1
             if not len(cell):
                 continue
-            value = formula = ""
+            value = formula = text = ""
             for one in cell:
                 name = local_name(one.tag)
                 if name == "v":
                     value = one.text or ""
                 elif name == "is":
-                    cells[column] = _phrase(one).strip()
+                    text = _phrase(one).strip()
                 elif name == "f":
                     formula = one.text or ""
             if value:
-                cells[column] = self._cell_text(value, cell.get("t") or "n", cell.get("s"))
+                text = self._cell_text(value, cell.get("t") or "n", cell.get("s"))
             elif formula:  # never calculated
-                cells[column] = f"={formula}"
-        return {column: text for column, text in cells.items() if text}
+                text = f"={formula}"
+            if text:
+                cells[column] = text
+
+    def _add_strings(self, parts: Sequence[str]) -> None:
+        size = 0
+        for part in parts[:1]:
+            for element in self._package.elements(part, "si"):
+                self._strings.append(_phrase(element))
+                size += len(self._strings[-1])
+                if size > 2 * MAX_CHARACTERS or len(self._strings) > MAX_STRINGS:
+                    raise Unreadable("too_long", limit=MAX_CHARACTERS)
 
     def _column(self, letters: str) -> int:
         if letters not in self._columns:
@@ -126,7 +154,7 @@ class _Reader:
         if kind == "s":
             return (
                 self._strings[int(value)].strip()
-                if value.isdigit() and int(value) < len(self._strings)
+                if value.isdecimal() and int(value) < len(self._strings)
                 else ""
             )
         if kind == "b":
@@ -142,18 +170,6 @@ class _Reader:
             if len(self._numbers) < MAX_CACHED_NUMBERS:
                 self._numbers[value, style] = shown
         return shown
-
-
-def _strings(package: Package, parts: Sequence[str]) -> list[str]:
-    strings: list[str] = []
-    size = 0
-    for part in parts[:1]:
-        for element in package.elements(part, "si"):
-            strings.append(_phrase(element))
-            size += len(strings[-1])
-            if size > 2 * MAX_CHARACTERS or len(strings) > MAX_STRINGS:
-                raise Unreadable("too_long", limit=MAX_CHARACTERS)
-    return strings
 
 
 def _phrase(element: Any) -> str:
@@ -182,7 +198,7 @@ def _formats(package: Package, parts: Sequence[str], from_1904: bool) -> list[Fo
     made: list[Formatter] = []
     for style in styles if styles is not None else ():
         number = attribute(style, "numFmtId", "0")
-        code = codes.get(number) or BUILT_IN.get(int(number) if number.isdigit() else 0, GENERAL)
+        code = codes.get(number) or BUILT_IN.get(int(number) if number.isdecimal() else 0, GENERAL)
         made.append(general if code == GENERAL else formatter(code, from_1904))
     return made
 

@@ -135,7 +135,11 @@ class Ingest:
             "progress": PARSED_PROGRESS,
             "embedded": None,
         }
-        read |= {"media_type": document.media_type, "pages": pages}
+        read |= {
+            "media_type": document.media_type,
+            "pages": pages,
+            "skipped": document.skipped,
+        }
         update_leased(self._database, job, read, keep_text)
         spans = chunk_spans(document)
         rows = chunk_rows(document, spans, job.file_id, job.name)

@@ -4,11 +4,15 @@ import { count } from '../core/i18n.js';
 
 /** @typedef {import('../types.js').StoredFile} StoredFile */
 
-/** @param {StoredFile} file @returns {string} "PDF · 1.2 MB · 30 pages · 64 passages" */
+/**
+ * @param {StoredFile} file
+ * @returns {string} "PDF · 1.2 MB · 30 pages · 64 passages", and the number of unread parts
+ */
 export function facts(file) {
   const parts = [kind(file.name), size(file.size)];
   if (file.pages) parts.push(count('knowledge.pages', file.pages));
   if (file.chunks) parts.push(count('knowledge.passages', file.chunks));
+  if (file.skipped) parts.push(count('knowledge.skipped', file.skipped));
   return parts.filter(Boolean).join(' · ');
 }
 

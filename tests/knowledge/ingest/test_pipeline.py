@@ -84,6 +84,13 @@ def test_a_failed_file_has_a_reason_and_no_chunks(
     assert shelf.count("chunks") == 0
 
 
+def test_a_file_says_how_many_parts_could_not_be_read(shelf: Shelf) -> None:
+    slide = "ppt/slides/slide1.xml"
+    broken = shelf.add("deck.pptx", documents.with_part(documents.slides(), slide, b"<"))
+    assert (broken["status"], broken["skipped"], broken["error"]) == ("ready", 1, None)
+    assert shelf.add("whole.pptx", documents.slides())["skipped"] == 0
+
+
 def test_a_retry_parses_the_file_again(shelf: Shelf) -> None:
     row = shelf.put("a.txt", "The leave of employees.")
 
