@@ -173,7 +173,9 @@ class Knowledge:
         try:
             number = self._database.read(lambda t: owned_base(t, user_id, base_id).number)
             incoming = incoming or threads.run(lambda: self.originals.receive(stream))
-            row = self._uploads.add(number, name, incoming, threads.run(incoming.finish))
+            stored = threads.run(incoming.finish)
+            row = self._uploads.add(number, name, incoming, stored)
+            threads.run(lambda: self.originals.sync(stored.sha256))
         finally:
             if incoming is not None:
                 incoming.discard()

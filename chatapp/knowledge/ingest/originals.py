@@ -2,7 +2,8 @@
 
 An upload is written once, while it arrives, under a generated name; the client's file name never
 becomes a path. It is renamed in the transaction that stores its row, and deleted in the one that
-deletes the last row. Its size is limited here (`Incoming`) and in web/knowledge.py.
+deletes the last row. Before an upload is confirmed, file and name are flushed to disk. Its size is
+limited here (`Incoming`) and in web/knowledge.py.
 """
 
 import errno
@@ -11,6 +12,7 @@ import io
 import os
 import time
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -144,6 +146,16 @@ class Originals:
         target = self.path(sha256)
         target.parent.mkdir(mode=0o700, exist_ok=True)
         incoming.move_to(target)
+
+    def sync(self, sha256: str) -> None:
+        """Flush a file's name to disk; its content is flushed by `Incoming.finish`."""
+        for folder in (self.path(sha256).parent, self._folder):
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                with suppress(OSError):  # not every file system can
+                    os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
 
     def remove(self, sha256: str) -> None:
         """Delete a file; a missing one is ignored."""
