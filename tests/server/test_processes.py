@@ -16,6 +16,7 @@ import pytest
 from chatapp.home import address
 from chatapp.processes.helpers import expected
 from chatapp.settings import Settings
+from tests.support import documents
 from tests.support.modelserver import ModelServer
 from tests.support.service import APP, GUNICORN, Service, Streamed, wait_for
 
@@ -221,6 +222,47 @@ def test_ctrl_c_saves_the_answer_and_ends_quietly(
         stored = service.get(f"/api/messages/{started.message_id}").json
         assert stored["status"] == "interrupted"
         assert stored["content"].startswith(started.text())
+
+
+def stop(service: Service) -> None:
+    assert service.process is not None
+    service.process.send_signal(signal.SIGTERM)
+
+
+def stop_all(service: Service) -> None:
+    """As systemd does it: each process gets the signal by itself."""
+    for pid in processes(service):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+
+
+def kill_the_arbiter(service: Service) -> None:
+    arbiter = service.arbiter()
+    assert arbiter is not None
+    os.kill(arbiter, signal.SIGKILL)
+
+
+@pytest.mark.parametrize(
+    ("command", "end"), [(APP, stop), (APP, stop_all), (GUNICORN, kill_the_arbiter)]
+)
+def test_a_file_that_was_being_read_is_read_after_the_restart(
+    tmp_path: Path, command: tuple[str, ...], end: Callable[[Service], None]
+) -> None:
+    large = tmp_path / "large.xlsx"
+    row = b"<row>" + b"<c><v>12345.678</v></c>" * 10 + b"</row>"
+    large.write_bytes(documents.sheet_of(row * 1000 for _ in range(12)))
+    with Service(tmp_path / "home", command=command, CHATAPP_EMBEDDER="off") as service:
+        base_id = str(service.post("/api/knowledge", {"name": "Large"}).json["id"])
+        assert service.upload(base_id, large).status == 202
+        wait_for(lambda: processes(service, "ingest.parse"), BACK_SECONDS, "a parser")
+        end(service)
+        assert service.process is not None
+        service.process.wait(60)
+        wait_for(lambda: not processes(service), BACK_SECONDS, "an end of all processes")
+        service.start()
+        over = {"ready", "failed"}
+        wait_for(lambda: statuses(service, base_id) <= over, BACK_SECONDS, "a file that is read")
+        assert statuses(service, base_id) == {"ready"}
 
 
 def test_a_chroma_that_does_not_answer_is_missing(tmp_path: Path) -> None:
