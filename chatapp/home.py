@@ -177,4 +177,5 @@ def model_folder() -> Path | None:
 
 def wake(home: Path) -> None:
     """Start the document worker soon, or make it look for files."""
-    (home / "wake").touch()
+    with contextlib.suppress(OSError):  # a full disk, before the first time
+        (home / "wake").touch()

@@ -284,9 +284,14 @@ def save_endings(t: Transaction, endings: Sequence[Ending], owner: str | None = 
 
 
 def why_refused(t: Transaction, message_ids: Collection[str]) -> dict[str, ChatAppError]:
-    """Return why the ends of these answers were not written: they were deleted, or reaped."""
+    """Return why the ends of these answers cannot be written: they were deleted, or reaped."""
     known = set(t.execute(_KNOWN, {"ids": list(message_ids)}).scalars()) if message_ids else set()
     return {each: Interrupted() if each in known else Deleted() for each in message_ids}
+
+
+def lost(t: Transaction, message_ids: Collection[str], owner: str) -> dict[str, ChatAppError]:
+    """Return which of these answers are not the owner's any more, and why."""
+    return why_refused(t, set(message_ids) - stop_flags(t, owner).keys())
 
 
 def _final(ending: Ending) -> dict[str, Any]:
@@ -294,7 +299,9 @@ def _final(ending: Ending) -> dict[str, Any]:
     log, end = ending.log, ending.event
     sources = log.sources()
     content = log.text(Chunk)
-    shape = [*log.shape(), Shape("error" if isinstance(end, Error) else "done", 1)]
+    # An answer that is saved late has told its readers that it was not.
+    said = [run for run in log.shape() if run.kind not in ("done", "error")]
+    shape = [*said, Shape("error" if isinstance(end, Error) else "done", 1)]
     done = end if isinstance(end, Done) else None
     return {
         "message": ending.message_id,

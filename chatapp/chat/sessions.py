@@ -132,11 +132,12 @@ class Sessions:
 
     def delete(self, user_id: str, session_id: str) -> None:
         """Delete a session with all its messages; raise NotFound."""
-        self._database.write(lambda t: t.delete(owned_session(t, user_id, session_id)))
+        self._database.write_deletion(lambda t: t.delete(owned_session(t, user_id, session_id)))
 
     def delete_all(self, user_id: str) -> None:
         """Delete all sessions of a person, temporary ones too, with their messages."""
-        while self._database.write(lambda t: t.execute(_DELETE_SOME, {"user_id": user_id}).all()):
+        some = {"user_id": user_id}
+        while self._database.write_deletion(lambda t: t.execute(_DELETE_SOME, some).all()):
             pass
 
     def stored(self, user_id: str) -> dict[str, int]:
@@ -184,7 +185,7 @@ class Sessions:
             if session.leaf_id in gone:
                 session.leaf_id = message.parent_id
 
-        self._database.write(remove)
+        self._database.write_deletion(remove)
 
 
 def history(t: Transaction, session_id: str, leaf_id: str | None) -> list[Turn]:

@@ -167,7 +167,7 @@ class Suppliers:
 
     def delete(self, supplier_id: str) -> None:
         """Delete a supplier; raise NotFound."""
-        self._database.write(lambda t: t.delete(_saved(t, supplier_id)))
+        self._database.write_deletion(lambda t: t.delete(_saved(t, supplier_id)))
 
     def endpoint(self, supplier_id: str) -> Endpoint:
         """Return the endpoint of a saved supplier; raise NotFound."""

@@ -1,12 +1,12 @@
 """`prepare`, which the service runs before it listens, its greeting; `link`: sign-in links."""
 
-import errno
 import getpass
 import os
 import shlex
 import signal
 import sys
 import traceback
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -25,6 +25,7 @@ from chatapp.identity.tokens import LINK_HOURS
 from chatapp.knowledge.bases import Knowledge
 from chatapp.settings import BUILTIN, OFF, Settings, ssh_server
 from chatapp.storage.database import Database, open_database
+from chatapp.storage.disk import disk_fault
 from chatapp.storage.migrate import migrate
 from chatapp.storage.models import Supplier
 
@@ -58,19 +59,24 @@ def prepare(address: str | None) -> None:
     settings = Settings.from_env()
     tighten(settings)
     try:
-        migrate(settings)
         database = open_database(settings.sql_url)
+        if settings.sqlite_file and settings.sqlite_file.exists():
+            database.connect()  # for `migrate` too, which could not on a full disk
+        migrate(settings)
+        database.fill_reserve()
         accounts = Accounts(database)
         secret = accounts.ensure_admin(settings.admin_password, settings.token)
         accounts.terminal_token(settings.home / "token")
-        Knowledge(database, settings).install_manual(MANUAL)
+        with suppress(DiskFull):  # was logged; the service starts, so that users can delete
+            Knowledge(database, settings).install_manual(MANUAL)
         if address is not None:
             # The home is locked, so no other process writes answers on SQLite: unfinished ones
             # are from an earlier service that was killed.
             if database.sqlite and settings.helpers:
-                database.write(lambda t: reap(t, heartbeats(t)))
+                with suppress(DiskFull):
+                    database.write(lambda t: reap(t, heartbeats(t)))
             text = greeting(settings, address, secret, _count_suppliers(database))
-            write_greeting(settings.home, text)
+            _write_greeting(settings, text)
         database.close()
     except (OperationalError, OSError) as fault:
         sys.exit(_explain(settings, fault))
@@ -78,6 +84,14 @@ def prepare(address: str | None) -> None:
         raise
     except Exception as fault:
         sys.exit(_explain(settings, fault))
+
+
+def _write_greeting(settings: Settings, text: str) -> None:
+    try:
+        write_greeting(settings.home, text)
+    except OSError as fault:
+        if disk_fault(fault) is None:
+            raise
 
 
 def greeting(settings: Settings, address: str, secret: str | None, suppliers: int) -> str:
@@ -158,6 +172,8 @@ def _explain(settings: Settings, fault: Exception) -> str:
         return say("setting.database", name="DATABASE_URL")
     if isinstance(fault, OperationalError) and not settings.sqlite_file:
         return say("database_unreachable")
+    if "disk is full" in str(fault):  # SQLite's words, from a migration
+        return error_text(DiskFull())
     if isinstance(fault, PermissionError) or "readonly" in str(fault):
         return say("home_unwritable", home=settings.home)
     file = settings.home / "start.log"
@@ -165,9 +181,6 @@ def _explain(settings: Settings, fault: Exception) -> str:
         file.write_text("".join(traceback.format_exception(fault)), encoding="utf-8")
         os.chmod(file, 0o600)
     except OSError as another:
-        return (
-            error_text(DiskFull())
-            if another.errno == errno.ENOSPC
-            else say("home_unwritable", home=settings.home)
-        )
+        full = disk_fault(another)
+        return error_text(full) if full else say("home_unwritable", home=settings.home)
     return say("prepare_failed", file=file)

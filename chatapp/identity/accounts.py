@@ -64,14 +64,14 @@ class Accounts:
         there = select(Token.id).where(Token.kind == "link", Token.hash == hash_of(secret))
         if self._database.read(lambda t: t.scalars(there).first()) is None:
             raise Unauthorized("link")
-        user = self._database.write(use)
+        user = self._database.write_deletion(use)
         if user is None:
             raise Unauthorized("link")
         return person_of(user), self.tokens.issue(user.id, "login", timedelta(days=LOGIN_DAYS))
 
     def sign_out(self, secret: str) -> None:
         """Delete a login."""
-        self._database.write(
+        self._database.write_deletion(
             lambda t: (
                 t.execute(delete(Token).where(Token.kind == "login", Token.hash == hash_of(secret)))
                 and None
@@ -130,7 +130,7 @@ class Accounts:
             t.execute(personal)
             t.execute(update(User).where(User.id == person.id).values(defaults={}))
 
-        self._database.write(remove)
+        self._database.write_deletion(remove)
         self.tokens.forget()
 
     def administrator(self) -> Person:
@@ -170,14 +170,14 @@ class Accounts:
                 )
             return user
 
-        user = self._database.write(ensure)
+        user = self._database.write_deletion(ensure)
         self.tokens.forget()
         return None if user.password_hash else self.new_link()
 
     def new_link(self) -> str:
         """Replace the administrator's one-time sign-in link; return the new link's secret."""
         admin = self.administrator()
-        self._database.write(
+        self._database.write_deletion(
             lambda t: (
                 t.execute(delete(Token).where(Token.kind == "link", Token.user_id == admin.id))
                 and None
@@ -190,7 +190,7 @@ class Accounts:
         if path.exists() and self.tokens.by_bearer(path.read_text().strip()):
             return
         admin = self.administrator()
-        self._database.write(
+        self._database.write_deletion(
             lambda t: t.execute(delete(Token).where(Token.kind == "terminal")) and None
         )
         self.tokens.forget()

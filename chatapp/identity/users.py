@@ -69,7 +69,7 @@ class Users:
                 )
             )
 
-        self._database.write(issue)
+        self._database.write_deletion(issue)
         return secret
 
     def forget_password(self, name: str) -> None:
@@ -83,7 +83,7 @@ class Users:
             user.password_hash = None
             t.execute(delete(Token).where(Token.kind != "environment", Token.user_id == user.id))
 
-        self._database.write(reset)
+        self._database.write_deletion(reset)
 
     def set_disabled(self, name: str, disabled: bool) -> None:
         """Disable or enable an account, keeping its data; raise NotFound, Forbidden."""
@@ -96,7 +96,7 @@ class Users:
                     delete(Token).where(Token.kind.in_(("login", LINK)), Token.user_id == user.id)
                 )
 
-        self._database.write(change)
+        self._database.write_deletion(change)
 
     def deletable(self, name: str) -> str:
         """Return the id of a deletable account; raise NotFound, Forbidden for an admin."""
@@ -104,7 +104,9 @@ class Users:
 
     def delete(self, user_id: str) -> None:
         """Delete an account, its chats and tokens. Call `Knowledge.forget` first."""
-        self._database.write(lambda t: t.execute(delete(User).where(User.id == user_id)) and None)
+        self._database.write_deletion(
+            lambda t: t.execute(delete(User).where(User.id == user_id)) and None
+        )
 
 
 def _find(t: Transaction, name: str) -> User:

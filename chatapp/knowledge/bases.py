@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from chatapp.core.prompt import Passage, Unread
-from chatapp.errors import EmbedderUnavailable, NotFound
+from chatapp.errors import DiskFull, EmbedderUnavailable, NotFound
 from chatapp.home import wake
 from chatapp.knowledge import manual
 from chatapp.knowledge.access import files_of, find_file, owned_base, readable_base
@@ -141,13 +141,15 @@ class Knowledge:
             base.user_id = None
             return base.number
 
-        self._clear_away([self._database.write(mark)])
+        self._clear_away([self._database.write_deletion(mark)])
 
     def delete_all_of(self, user_id: str) -> None:
         """Delete all of a user's bases; call it before the user's row is deleted."""
         theirs = update(KnowledgeBase).where(KnowledgeBase.user_id == user_id).values(user_id=None)
         self._clear_away(
-            self._database.write(lambda t: list(t.scalars(theirs.returning(KnowledgeBase.number))))
+            self._database.write_deletion(
+                lambda t: list(t.scalars(theirs.returning(KnowledgeBase.number)))
+            )
         )
 
     def _clear_away(self, numbers: Sequence[int]) -> None:
@@ -160,6 +162,13 @@ class Knowledge:
         return self._database.read(lambda t: usage(t, user_id))
 
     # --- files
+
+    def require_space(self, size: int) -> None:
+        """Raise DiskFull if there is no room for an upload of this size."""
+        full = self._database.watch_disk()
+        if full is not None:
+            raise DiskFull(full.detail)
+        threads.run(lambda: self.originals.require_space(size))
 
     def add_file(
         self, user_id: str, base_id: str, name: str, stream: IO[bytes] | Incoming
@@ -207,7 +216,7 @@ class Knowledge:
         def mark(t: Session) -> None:
             mark_deleting(t, find_file(t, owned_base(t, user_id, base_id), file_id).id)
 
-        self._database.write(mark)
+        self._database.write_deletion(mark)
         if not self._remover.begin_file(file_id):
             self.wake()
 

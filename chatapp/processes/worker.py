@@ -14,17 +14,18 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
 
 from chatapp import logs
 from chatapp.child import OwnHelper, embedder_command
-from chatapp.errors import DatabaseBusy
+from chatapp.errors import DatabaseBusy, DiskFull
 from chatapp.home import CHROMA, url
 from chatapp.knowledge.chroma import VectorIndex
 from chatapp.knowledge.embedders import configured_embedder
 from chatapp.knowledge.ingest.chroma_sync import ChromaSync
 from chatapp.knowledge.ingest.embedding import Embedding
-from chatapp.knowledge.ingest.jobs import Job, write_with_retry
+from chatapp.knowledge.ingest.jobs import Job, release, write_with_retry
 from chatapp.knowledge.ingest.originals import Originals
 from chatapp.knowledge.ingest.pipeline import Ingest, has_pending, release_dead_leases
 from chatapp.knowledge.ingest.remove import Remover
@@ -34,12 +35,14 @@ from chatapp.knowledge.search.lexical import index_for
 from chatapp.processes.heartbeat import Heartbeat
 from chatapp.settings import Settings, SettingsError
 from chatapp.storage.database import open_database
+from chatapp.storage.models import File
 
 log = logging.getLogger("chatapp.processes.worker")
 
 HOST = socket.gethostname()
 IDLE_SECONDS = 30
 POLL_SECONDS = 0.25
+FULL_SECONDS = 1  # between two looks at a full disk
 QUIET_SECONDS = 1  # between two checks for other work than files, when there was none
 SYNC_SECONDS = 5  # between two updates of Chroma while files wait
 NICENESS = 10
@@ -95,7 +98,8 @@ class Worker:
     def run(self, idle_seconds: float = IDLE_SECONDS) -> None:
         """Work until stopped, or until idle for this long."""
         self._originals.delete_abandoned()
-        self._requeue_lost()
+        with suppress(DiskFull):
+            self._requeue_lost()
         idle_since = time.monotonic()
         while not self._is_stopping() and time.monotonic() - idle_since < idle_seconds:
             try:
@@ -103,6 +107,9 @@ class Worker:
             except DatabaseBusy:
                 log.warning("the database has been busy for too long; trying again")
                 worked = False
+            except DiskFull:
+                self._wait_for_space()
+                worked = True
             if worked:
                 idle_since = time.monotonic()
             else:
@@ -139,9 +146,22 @@ class Worker:
             return False
         return True
 
+    def _wait_for_space(self) -> None:
+        """Do nothing but deletions until the disk takes writes again."""
+        while not self._is_stopping():
+            time.sleep(FULL_SECONDS)
+            if self._database.watch_disk() is None:
+                return
+            with suppress(DatabaseBusy, DiskFull):
+                self._remover.run_step()
+
     def _work_on(self, job: Job) -> None:
         began = time.monotonic()
-        status = self._embedding.run(job) if job.is_read else self._ingest.read(job)
+        try:
+            status = self._embedding.run(job) if job.is_read else self._ingest.read(job)
+        except DiskFull:  # not the file's fault: it waits for its turn again
+            self._wait_for_space()
+            status = release(self._database, job, File.attempts - 1)
         log.info(
             "file %s %s in %d ms", job.file_id, status, round((time.monotonic() - began) * 1000)
         )

@@ -10,18 +10,17 @@ connection wrote in between, whatever the busy time-out. A process has one write
 never waits for itself inside SQLite. `write_batched` joins bursts of questions into few
 transactions.
 
-The writer's commits do not checkpoint the WAL in a gevent worker, since each checkpoint syncs to
-disk three times; a thread and connection of their own do (`_Checkpoints`).
+The writer's commits do not checkpoint the WAL in a gevent worker (checkpoints.py). On a full disk
+only `write_deletion` writes (disk.py).
 """
 
 import functools
 import logging
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Condition
-from time import monotonic
 from typing import Any, TypeAlias, TypeVar
 
 import gevent
@@ -34,24 +33,21 @@ from sqlalchemy.orm import Session, configure_mappers
 from sqlalchemy.pool import QueuePool
 from sqlalchemy.util.queue import Queue
 
-from chatapp.errors import DatabaseBusy
-from chatapp.settings import MB
+from chatapp.errors import DatabaseBusy, DiskFull
+from chatapp.storage import threads
+from chatapp.storage.checkpoints import CHECKPOINT_BYTES, Checkpoints, checkpoint_bytes
+from chatapp.storage.disk import Space
 from chatapp.storage.threads import Outcome, outcome
 
-log = logging.getLogger("chatapp.storage")
 # SQLAlchemy names the logger of `_Pool` after this module, and reports each "Pool disposed".
 logging.getLogger(f"{__name__}._Pool").setLevel(logging.WARNING)
 
 BUSY_SECONDS = 5
 CONNECT_SECONDS = 10  # without it, connecting to a host that drops packets takes two minutes
 READERS = 4
+POSTGRES_DISK_FULL = "53100"
+PAGE_BYTES = 4096  # SQLite's default
 MOST_BATCHED = 32  # writes in one transaction: everything else waits for the lock meanwhile
-# The first commit after a completed checkpoint syncs the WAL's new header, in the writer's thread.
-# So checkpoints are rare; four times SQLite's own threshold costs readers nothing measurable.
-CHECKPOINT_BYTES = 16 * MB
-MOST_WAL_BYTES = 64 * MB  # beyond, a checkpoint holds writers back until the WAL is empty
-CHECKPOINT_PAUSE_SECONDS = 1
-CHECKPOINT_LOCK_SECONDS = 0.1
 
 T = TypeVar("T")
 Write: TypeAlias = Callable[[Session], Any]
@@ -68,29 +64,52 @@ class Database:
         pooled = self.sqlite and _in_gevent_worker()
         self._readers = ThreadPool(READERS) if pooled else None
         self._writer = ThreadPool(1) if pooled else None
-        self._checkpoints = _Checkpoints(engine) if pooled else None
+        file = engine.url.database if self.sqlite else None
+        self._space = Space(Path(file).absolute()) if file else None
+        self._checkpoints = Checkpoints(self._space) if pooled and self._space else None
         self._batch: list[tuple[Write, AsyncResult[Any]]] = []
         self._batching = False
-        self._connected = not pooled
+        self._connected = False
+
+    def connect(self) -> None:
+        """Connect before the threads do: the first connection is guarded by a gevent lock.
+
+        SQLite then creates the index of the WAL, on a full disk in the space of the reserve.
+        """
+        if self._connected:
+            return
+        try:
+            self._read(lambda _: None)
+        except DiskFull:
+            if self._space is None:
+                raise
+            with self._space.released():
+                self._read(lambda _: None)
+        self._connected = True
 
     def read(self, fn: Callable[[Session], T]) -> T:
         """Run `fn` in a transaction that is rolled back; raise DatabaseBusy if it stays locked."""
+        self.connect()
         if self._readers is None:
             return self._read(fn)
-        self._connect_once()
         return self._readers.apply(outcome, (functools.partial(self._read, fn),)).get()  # type: ignore[no-any-return]
 
     def write(self, fn: Callable[[Session], T]) -> T:
-        """Run `fn` in a transaction that is committed; raise DatabaseBusy if it stays locked."""
-        if self._writer is None:
-            return self._write(fn)
-        self._connect_once()
-        ended = self._writer.apply(outcome, (functools.partial(self._write, fn),))
-        self._checkpoint_if_large()
-        return ended.get()  # type: ignore[no-any-return]
+        """Run `fn` in a transaction that is committed.
+
+        Raises DatabaseBusy if the database stays locked, DiskFull on a full disk.
+        """
+        return self._in_writer(functools.partial(self._write_unless_full, fn))
+
+    def write_deletion(self, fn: Callable[[Session], T]) -> T:
+        """Run `fn` as `write` does, on a full disk in the space of the reserve.
+
+        It is for deletions, and for what a user needs in order to delete. `fn` may run twice.
+        """
+        return self._in_writer(functools.partial(self._write_on_reserve, fn))
 
     def write_in_background(self, fn: Write) -> None:
-        """Run `fn` as `write` does, do not wait, and drop it if the database stays locked."""
+        """Run `fn` as `write` does, do not wait, and drop it if that fails."""
         if self._writer is None:
             self._write_or_drop(fn)
         else:
@@ -104,7 +123,7 @@ class Database:
         """
         if self._writer is None:
             return self.write(fn)
-        self._connect_once()
+        self.connect()
         result: AsyncResult[T] = AsyncResult()
         self._batch.append((fn, result))
         if not self._batching:
@@ -117,6 +136,28 @@ class Database:
         if not self.sqlite:
             session.execute(text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": name})
 
+    def check_disk(self) -> DiskFull | None:
+        """Look whether SQLite's disk takes writes, by allocating space; return why not."""
+        if self._space is not None and self._space.disk.fault is None:
+            threads.run(self._space.disk.check)
+        return self.watch_disk()
+
+    def watch_disk(self) -> DiskFull | None:
+        """Return why SQLite's disk takes no writes, after a look that costs no write if it does."""
+        if self._space is None:
+            return None
+        if self._space.disk.fault is None:
+            threads.run(self._space.disk.glance)
+        else:
+            with suppress(DatabaseBusy, DiskFull):
+                self.write(_touch)
+        return self._space.disk.fault
+
+    def fill_reserve(self) -> None:
+        """Allocate the space that deletions need on a full disk."""
+        if self._space is not None:
+            self._space.reserve.fill()
+
     def close(self) -> None:
         """Close all connections and end the threads."""
         for pool in (self._readers, self._writer):
@@ -125,6 +166,15 @@ class Database:
         if self._checkpoints is not None:
             self._checkpoints.close()
         self.engine.dispose()
+
+    def _in_writer(self, call: Callable[[], T]) -> T:
+        """Make a call in the writer's thread, if there is one."""
+        self.connect()
+        if self._writer is None:
+            return call()
+        ended = self._writer.apply(outcome, (call,))
+        self._checkpoint_if_large()
+        return ended.get()  # type: ignore[no-any-return]
 
     def _write_batches(self, writer: ThreadPool) -> None:
         try:
@@ -147,23 +197,17 @@ class Database:
         """Return what each function returned or raised."""
         if len(fns) > 1:
             try:
-                values = self._write(lambda session: [fn(session) for fn in fns])
+                values = self._write_unless_full(lambda session: [fn(session) for fn in fns])
                 return [Outcome(value) for value in values]
-            except DatabaseBusy as fault:
+            except (DatabaseBusy, DiskFull) as fault:
                 return [Outcome(fault=fault) for _ in fns]
             except Exception:  # noqa: S110 - running each alone finds the one that fails
                 pass
-        return [outcome(functools.partial(self._write, fn)) for fn in fns]
+        return [outcome(functools.partial(self._write_unless_full, fn)) for fn in fns]
 
     def _write_or_drop(self, fn: Write) -> None:
-        with suppress(DatabaseBusy):
+        with suppress(DatabaseBusy, DiskFull):
             self.write(fn)
-
-    def _connect_once(self) -> None:
-        """Connect before the threads do: the first connection is guarded by a gevent lock."""
-        if not self._connected:
-            self._read(lambda _: None)
-            self._connected = True
 
     def _checkpoint_if_large(self) -> None:
         if self._checkpoints is not None:
@@ -172,6 +216,24 @@ class Database:
     def _read(self, fn: Callable[[Session], T]) -> T:
         with self._transaction(writes=False) as session:
             return fn(session)
+
+    def _write_unless_full(self, fn: Callable[[Session], T]) -> T:
+        if self._space is None or self._space.disk.fault is None:
+            return self._write(fn)
+        if not self._space.may_have_returned():
+            raise DiskFull(self._space.disk.fault.detail)
+        self._write(_touch)
+        self._space.disk.recovered()
+        return self._write(fn)
+
+    def _write_on_reserve(self, fn: Callable[[Session], T]) -> T:
+        try:
+            return self._write_unless_full(fn)
+        except DiskFull:
+            if self._space is None:
+                raise
+            with self._space.released():
+                return self._write(fn)
 
     def _write(self, fn: Callable[[Session], T]) -> T:
         with self._transaction(writes=True) as session:
@@ -185,60 +247,21 @@ class Database:
             with Session(self.engine, expire_on_commit=False) as session:
                 session.connection(execution_options={"chatapp_writes": writes})
                 yield session
-        except OperationalError as fault:
+        except (OperationalError, sqlite3.OperationalError) as fault:  # the second: on connecting
+            original = getattr(fault, "orig", fault)
+            if self._space is not None and (full := self._space.disk.note_error(original)):
+                raise full from fault
+            if getattr(original, "sqlstate", None) == POSTGRES_DISK_FULL:
+                raise DiskFull from fault
             # Another process holds SQLite's lock, or PostgreSQL is unreachable: maybe not for long.
-            if not self.sqlite or "locked" in str(fault.orig):
+            if not self.sqlite or "locked" in str(original):
                 raise DatabaseBusy from fault
             raise
 
 
-class _Checkpoints:
-    """Copies a large WAL into the database file outside of the writer's commits.
-
-    A checkpoint syncs the WAL and the database file. SQLite runs it inside the commit that passes
-    1,000 pages, and on a disk whose sync takes 1 s that commit took 3 s (docs/decisions.md).
-    `journal_size_limit=0` makes the file's size say how much there is to copy.
-    """
-
-    def __init__(self, engine: Engine) -> None:
-        self._threads = ThreadPool(1)
-        self._file = str(engine.url.database)
-        self._wal = Path(f"{self._file}-wal")
-        self._running = False
-        self._pause_until = 0.0
-
-    def start_if_large(self) -> None:
-        """Begin a checkpoint if one is due; do not wait for it."""
-        if self._running or monotonic() < self._pause_until or self._size() < CHECKPOINT_BYTES:
-            return
-        self._running = True
-        self._threads.spawn(self._run)
-
-    def close(self) -> None:
-        """End the thread. SQLite itself checkpoints when the last connection closes."""
-        self._threads.kill()
-
-    def _size(self) -> int:
-        try:
-            return self._wal.stat().st_size
-        except FileNotFoundError:
-            return 0
-
-    def _run(self) -> None:
-        try:
-            with closing(
-                sqlite3.connect(self._file, timeout=CHECKPOINT_LOCK_SECONDS, isolation_level=None)
-            ) as connection:
-                # This does not block writers. If none wrote meanwhile, the next write restarts the
-                # WAL; otherwise the next checkpoint has little to copy.
-                connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
-                if self._size() > MOST_WAL_BYTES:
-                    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        except sqlite3.Error:
-            log.warning("checkpoint failed", exc_info=True)
-        finally:
-            self._pause_until = monotonic() + CHECKPOINT_PAUSE_SECONDS
-            self._running = False
+def _touch(session: Session) -> None:
+    """Write a page without changing anything; nothing else uses this number."""
+    session.execute(text("PRAGMA user_version = 0"))
 
 
 def _in_gevent_worker() -> bool:
@@ -293,6 +316,9 @@ def prepare_engine(engine: Engine) -> None:
     if engine.dialect.name != "sqlite":
         return
 
+    file = engine.url.database
+    due_bytes = checkpoint_bytes(Path(file).absolute()) if file else CHECKPOINT_BYTES
+
     @event.listens_for(engine, "connect")
     def _connect(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # pysqlite must not begin by itself
@@ -301,10 +327,11 @@ def prepare_engine(engine: Engine) -> None:
             "synchronous=NORMAL",
             "foreign_keys=ON",
             f"busy_timeout={BUSY_SECONDS * 1000}",
-            "journal_size_limit=0",  # the WAL shrinks when it restarts, see `_Checkpoints`
+            "journal_size_limit=0",  # the WAL shrinks when it restarts, see `Checkpoints`
         ]
-        if _in_gevent_worker():
-            pragmas.append("wal_autocheckpoint=0")
+        # The number of pages; in a gevent worker, `Checkpoints` does it.
+        pages = 0 if _in_gevent_worker() else min(1000, due_bytes // PAGE_BYTES)
+        pragmas.append(f"wal_autocheckpoint={pages}")
         for pragma in pragmas:
             connection.execute(f"PRAGMA {pragma}")
 

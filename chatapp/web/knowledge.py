@@ -11,7 +11,7 @@ from pydantic import Field
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
 from chatapp.core.prompt import source_json
-from chatapp.errors import ChatAppError, InvalidRequest, TooLarge
+from chatapp.errors import ChatAppError, DiskFull, InvalidRequest, TooLarge
 from chatapp.knowledge import manual
 from chatapp.knowledge.ingest.originals import Incoming
 from chatapp.knowledge.names import base_name, file_name
@@ -241,8 +241,8 @@ def list_knowledge_file_chunks(path: FilePath, query: PageQuery) -> Any:
 def _receive(arrived: ExitStack, begin: Callable[[], Incoming]) -> list[tuple[str, Incoming]]:
     """Return the uploaded files and their names; they are written to disk while they arrive.
 
-    Files that were not stored are removed when `arrived` closes. Raises TooLarge before anything is
-    written, and InvalidRequest for a form that is incomplete or not a form.
+    Files that were not stored are removed when `arrived` closes. Raises TooLarge and DiskFull
+    before anything is written, and InvalidRequest for a form that is incomplete or not a form.
     """
     limit = services().settings.upload_bytes + FORM_BYTES
     request.max_content_length = limit
@@ -251,6 +251,12 @@ def _receive(arrived: ExitStack, begin: Callable[[], Incoming]) -> list[tuple[st
         raise TooLarge(limit=f"{services().settings.upload_bytes // MB} MB")
     if request.mimetype != "multipart/form-data":
         raise InvalidRequest("files", "form_files")
+
+    try:
+        services().knowledge.require_space(request.content_length or 0)
+    except DiskFull:
+        _drain(limit)
+        raise
 
     def start() -> Incoming:
         incoming = begin()

@@ -9,6 +9,7 @@ from flask import current_app, jsonify, request
 from flask_openapi3 import APIBlueprint, OpenAPI
 from sqlalchemy import text
 
+from chatapp.errors import DiskFull
 from chatapp.home import helpers_run, url
 from chatapp.knowledge.json_client import ErrorStatus, JsonClient, Unreachable
 from chatapp.processes.helpers import HEALTH_PATHS, expected
@@ -29,7 +30,7 @@ def healthz() -> Any:
 
 @bp.get("/readyz")
 def readyz() -> Any:
-    """List what is missing; 503 if answers cannot be stored.
+    """List what is missing; 503 if answers cannot be stored, also on a full disk.
 
     Without the helpers, answers and keyword search still work.
     """
@@ -41,6 +42,13 @@ def readyz() -> Any:
     except Exception:
         missing.insert(0, "database")
     stored = "database" not in missing
+    full = services().database.check_disk() if stored else None
+    if full is not None:
+        return jsonify(status=full.code, missing=["disk", *missing]), 503
+    try:
+        services().knowledge.require_space(0)
+    except DiskFull:  # of another disk than the database's
+        missing.insert(0, "files")
     return jsonify(
         status="ready" if stored else "not ready", missing=missing
     ), 200 if stored else 503

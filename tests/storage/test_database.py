@@ -155,7 +155,8 @@ monkey.patch_all()
 import json, os, sys, time
 import gevent
 from sqlalchemy import text
-from chatapp.storage.database import CHECKPOINT_BYTES, open_database
+from chatapp.storage.checkpoints import CHECKPOINT_BYTES
+from chatapp.storage.database import open_database
 
 file = f"{sys.argv[1]}/some.db"
 database = open_database(f"sqlite:///{file}")

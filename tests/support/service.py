@@ -104,6 +104,7 @@ class Service:
     ) -> None:
         self.home = home
         self._command = command
+        self.ready_path = "/readyz"
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._arguments = arguments
@@ -153,7 +154,7 @@ class Service:
         assert self.process is not None
         assert self.process.poll() is None, f"the service ended:\n{self.output()}"
         try:
-            return self.get("/readyz").status == 200
+            return self.get(self.ready_path).status == 200
         except OSError:
             return False
 

@@ -26,7 +26,7 @@ from chatapp.chat.runs.stops import Stops
 from chatapp.chat.runs.writer import SAVE_SECONDS, Job, Lost, ShutDown, Stopped, Writer
 from chatapp.core.answer import LIVE, State
 from chatapp.core.events import Logged
-from chatapp.errors import DatabaseBusy, Overloaded, Restarting
+from chatapp.errors import DatabaseBusy, DiskFull, Overloaded, Restarting
 from chatapp.open_files import streams_allowed
 from chatapp.settings import Settings
 from chatapp.storage.database import Database
@@ -36,6 +36,7 @@ __all__ = ["Job", "Live", "Reader", "Runs"]
 log = logging.getLogger("chatapp.runs")
 
 READ_DELAY_SECONDS = 0.1  # between two measurements of the load
+FULL_SECONDS = 1  # between two attempts on a full disk
 FLUSH_SECONDS = 0.2  # between two saves of new text
 WATCH_SECONDS = 0.25  # between two reads of stop requests and other workers' answers
 TICK_SECONDS = 1
@@ -99,6 +100,8 @@ class Runs:
         live = self._writers.get(message_id) or self._followed.get(message_id)
         if live is not None:
             return live
+        if late := self._saver.late.get(message_id):
+            return Live(late.log)
         if State(row.status) not in LIVE:
             return Live(answers.log_of(row))
         if self.draining:  # this worker ends before the answer does
@@ -165,6 +168,7 @@ class Runs:
         self._loops.clear()
 
     def _flush(self) -> None:
+        self._saver.save_late()
         self._saver.flush(self._writers)
 
     def _watch(self) -> None:
@@ -209,6 +213,9 @@ class Runs:
 
     def _reap(self) -> None:
         """Interrupt runs whose heartbeat has not changed for 30 s, by the monotonic clock."""
+        if self._database.watch_disk() is not None:  # then no worker can show that it lives
+            self._beats = {}
+            return
         now, before = time.monotonic(), self._beats
         beats = self._database.read(answers.heartbeats)
         since = {
@@ -233,6 +240,8 @@ def _every(seconds: float, step: Callable[[], None]) -> None:
             step()
         except DatabaseBusy:
             log.warning("the database is busy; %s waits", step.__name__)
+        except DiskFull:  # logged when it began
+            gevent.sleep(FULL_SECONDS)
         except Exception:
             log.exception("%s failed", step.__name__)
         gevent.sleep(seconds)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from chatapp.chat import answers
 from chatapp.storage.database import Database
+from chatapp.storage.disk import disk_fault
 
 FOLDER = "stops"
 STALE_SECONDS = 60  # then an unclaimed file is deleted: its run has ended
@@ -29,8 +30,13 @@ class Stops:
         if not self._database.sqlite:
             self._database.write(lambda t: answers.request_stop(t, message_id))
             return
-        self._folder.mkdir(exist_ok=True)
-        (self._folder / message_id).touch()
+        try:
+            self._folder.mkdir(exist_ok=True)
+            (self._folder / message_id).touch()
+        except OSError as fault:
+            if disk_fault(fault) is None:
+                raise
+            self._database.write_deletion(lambda t: answers.request_stop(t, message_id))
 
     def take(self) -> list[str]:
         """Return the runs whose stop was requested by file."""

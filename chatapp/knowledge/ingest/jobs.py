@@ -90,10 +90,19 @@ def lease_renewal(progress: float | None = None) -> dict[str, object]:
 
 def write_with_retry(database: Database, fn: Callable[[Session], T]) -> T:
     """Write, retrying while the database is busy, so that a file does not fail for that."""
+    return _retry(database.write, fn)
+
+
+def delete_with_retry(database: Database, fn: Callable[[Session], T]) -> T:
+    """Write a deletion, which also works on a full disk, in the same way."""
+    return _retry(database.write_deletion, fn)
+
+
+def _retry(write: Callable[[Callable[[Session], T]], T], fn: Callable[[Session], T]) -> T:
     deadline = time.monotonic() + BUSY_RETRY_SECONDS
     while True:
         try:
-            return database.write(fn)
+            return write(fn)
         except DatabaseBusy:
             if time.monotonic() > deadline:
                 raise

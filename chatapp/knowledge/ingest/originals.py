@@ -6,7 +6,7 @@ deletes the last row. Before an upload is confirmed, file and name are flushed t
 limited here (`Incoming`) and in web/knowledge.py.
 """
 
-import errno
+import contextlib
 import hashlib
 import io
 import os
@@ -19,10 +19,10 @@ from typing import IO
 
 from chatapp.errors import ChatAppError, DiskFull, TooLarge, UnreadableFile
 from chatapp.settings import MB
+from chatapp.storage.disk import MIN_BYTES, Disk, disk_of
 
 PIECE_BYTES = 256 * 1024
 ABANDONED_SECONDS = 24 * 3600  # after which an unfinished upload is deleted
-_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +40,10 @@ class Incoming(io.RawIOBase):
     An error is kept until `finish`, so that the request's other files still arrive.
     """
 
-    def __init__(self, path: Path, limit: int) -> None:
+    def __init__(self, path: Path, limit: int, disk: Disk) -> None:
         super().__init__()
         self._path = path
+        self._disk = disk
         self._limit = limit
         self._sha256, self._md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
         self._fault: ChatAppError | None = None
@@ -59,9 +60,7 @@ class Incoming(io.RawIOBase):
             try:
                 self._file.write(data)
             except OSError as error:
-                if error.errno not in _DISK_FULL:
-                    raise
-                self._fault = DiskFull()
+                self._give_up(error)
             self._sha256.update(data)
             self._md5.update(data)
         return len(data)
@@ -86,10 +85,9 @@ class Incoming(io.RawIOBase):
             if self.size == 0:
                 raise UnreadableFile("empty")
             self._close()
+            self._sync()
             if self._fault is not None:
                 raise self._fault
-            with open(self._path, "rb") as written:
-                os.fsync(written.fileno())
         except ChatAppError:
             self.discard()
             raise
@@ -99,9 +97,25 @@ class Incoming(io.RawIOBase):
         try:
             self._file.close()
         except OSError as error:
-            if error.errno not in _DISK_FULL:
-                raise
-            self._fault = self._fault or DiskFull()
+            self._give_up(error)
+
+    def _sync(self) -> None:
+        if self._fault is None:
+            try:
+                with open(self._path, "rb") as written:
+                    os.fsync(written.fileno())
+            except OSError as error:  # some file systems allocate late
+                self._give_up(error)
+
+    def _give_up(self, error: OSError) -> None:
+        """Keep the error of a full disk, and give back the space of what has been written."""
+        full = self._disk.note_error(error)
+        if full is None:
+            raise error
+        self._fault = self._fault or full
+        self._path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # what it has buffered cannot be written either
+            self._file.close()
 
     def move_to(self, target: Path) -> None:
         """Give the file its final name."""
@@ -120,14 +134,28 @@ class Originals:
         self._folder = folder
         self._limit = limit
 
+    def require_space(self, size: int) -> None:
+        """Raise DiskFull if the disk has no room for an upload of this size.
+
+        If this is the database's disk too, look first whether that is full.
+        """
+        disk = disk_of(self._folder)
+        fault = disk.check()
+        if fault is None:
+            disk.recovered()
+            fault = DiskFull() if disk.free_bytes() < size + MIN_BYTES else None
+        if fault is not None:
+            raise fault
+
     def incoming(self) -> Incoming:
         """Open a new upload; raise DiskFull."""
+        disk = disk_of(self._folder)
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            return Incoming(self._folder / f"incoming-{uuid.uuid4().hex}", self._limit)
+            return Incoming(self._folder / f"incoming-{uuid.uuid4().hex}", self._limit, disk)
         except OSError as error:
-            if error.errno in _DISK_FULL:
-                raise DiskFull from error
+            if full := disk.note_error(error):
+                raise full from error
             raise
 
     def receive(self, stream: IO[bytes] | io.RawIOBase) -> Incoming:
@@ -142,10 +170,15 @@ class Originals:
         return self._folder / sha256[:2] / sha256
 
     def store(self, incoming: Incoming, sha256: str) -> None:
-        """Move a finished upload to its final name."""
+        """Move a finished upload to its final name; raise DiskFull."""
         target = self.path(sha256)
-        target.parent.mkdir(mode=0o700, exist_ok=True)
-        incoming.move_to(target)
+        try:
+            target.parent.mkdir(mode=0o700, exist_ok=True)
+            incoming.move_to(target)
+        except OSError as error:
+            if full := disk_of(self._folder).note_error(error):
+                raise full from error
+            raise
 
     def sync(self, sha256: str) -> None:
         """Flush a file's name to disk; its content is flushed by `Incoming.finish`."""

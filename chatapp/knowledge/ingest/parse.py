@@ -6,6 +6,7 @@ Parsers leak, hang and crash. `sandbox.py` starts this process with limits of ti
 it may be killed at any moment, so it must not use the database. Imports are kept few.
 """
 
+import errno
 import json
 import sys
 import traceback
@@ -52,8 +53,8 @@ def main(arguments: list[str]) -> int:
     try:
         sys.stdout.write(output)
         sys.stdout.flush()
-    except OSError:
-        return OUTPUT_FULL
+    except OSError as fault:
+        return OUTPUT_FULL if fault.errno == errno.EFBIG else 1  # else the disk's fault: try again
     return 0
 
 

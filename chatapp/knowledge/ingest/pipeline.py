@@ -18,7 +18,7 @@ from sqlalchemy import ColumnElement, and_, case, delete, exists, insert, or_, s
 from sqlalchemy.orm import Session
 
 from chatapp.child import is_running
-from chatapp.errors import ChatAppError, DatabaseBusy, UnreadableFile
+from chatapp.errors import ChatAppError, DatabaseBusy, DiskFull, UnreadableFile
 from chatapp.knowledge.formats.document import Document
 from chatapp.knowledge.ingest.chunking import Row, chunk_rows, chunk_spans
 from chatapp.knowledge.ingest.jobs import (
@@ -114,7 +114,7 @@ class Ingest:
         except OSError:  # no parser can be started
             release(self._database, job, File.attempts - 1)
             raise
-        except DatabaseBusy:
+        except (DatabaseBusy, DiskFull):
             raise
         except ChatAppError as error:
             return self._fail(job, error)

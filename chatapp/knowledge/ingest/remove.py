@@ -20,8 +20,8 @@ from chatapp.knowledge.ingest.jobs import (
     BATCH_CHUNKS,
     DELETING,
     LEASE,
+    delete_with_retry,
     lock_content,
-    write_with_retry,
 )
 from chatapp.knowledge.ingest.originals import Originals
 from chatapp.knowledge.json_client import Unreachable
@@ -83,7 +83,7 @@ class Remover:
             if not t.scalar(select(exists().where(File.sha256 == sha256))):
                 self._originals.remove(sha256)
 
-        write_with_retry(self._database, finish)
+        delete_with_retry(self._database, finish)
         return True
 
     def begin_file(self, file_id: str) -> bool:
@@ -93,7 +93,7 @@ class Remover:
         """
         if self.remove_file(file_id, _in_foreground()):
             return True
-        write_with_retry(self._database, lambda t: mark_deleting(t, file_id, leased=False))
+        delete_with_retry(self._database, lambda t: mark_deleting(t, file_id, leased=False))
         return False
 
     def begin_bases(self, numbers: Iterable[int]) -> None:
@@ -106,7 +106,7 @@ class Remover:
         """Delete a marked base file by file; return whether anything was deleted."""
         deleted = False
         while not enough():
-            file_id = write_with_retry(self._database, lambda t: _mark_next_file(t, number))
+            file_id = delete_with_retry(self._database, lambda t: _mark_next_file(t, number))
             if file_id is None:
                 return self._drop_base(number) or deleted
             deleted = True
@@ -126,7 +126,7 @@ class Remover:
                 self._sync.drop(base_id)
             except Unreachable:
                 return False
-        write_with_retry(
+        delete_with_retry(
             self._database,
             lambda t: (
                 t.execute(delete(KnowledgeBase).where(KnowledgeBase.number == number)) and None
@@ -137,7 +137,7 @@ class Remover:
     def remove_chunks(self, file_id: str, enough: Enough = lambda: False) -> bool:
         """Delete a file's chunks and lexical rows in batches; return whether none is left."""
         while not enough():
-            if not write_with_retry(self._database, lambda t: self._remove_batch(t, file_id)):
+            if not delete_with_retry(self._database, lambda t: self._remove_batch(t, file_id)):
                 return True
         return False
 

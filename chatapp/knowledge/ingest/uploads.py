@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from chatapp.errors import NotFound
+from chatapp.errors import DiskFull, NotFound
 from chatapp.knowledge.ingest.jobs import DELETING, lock_content
 from chatapp.knowledge.ingest.originals import Incoming, Originals, Stored
 from chatapp.knowledge.ingest.remove import Remover
@@ -44,6 +44,9 @@ class Uploads:
                 self._remover.remove_file(deletion.file_id)
             except IntegrityError:  # PostgreSQL: a concurrent upload of the same bytes
                 continue
+            except DiskFull:  # perhaps it has been moved before the commit failed
+                self._database.write_deletion(lambda t: self._remove_unused(t, stored.sha256))
+                raise
 
     def _add(
         self, t: Session, number: int, name: str, incoming: Incoming, stored: Stored
@@ -72,3 +75,9 @@ class Uploads:
             t.flush()
         self._originals.store(incoming, stored.sha256)
         return file_json(file) | {"duplicate": duplicate}
+
+    def _remove_unused(self, t: Session, sha256: str) -> None:
+        """Delete an original of which no row is left. This changes nothing in the database."""
+        lock_content(t, sha256)
+        if not t.scalar(select(exists().where(File.sha256 == sha256))):
+            self._originals.remove(sha256)
