@@ -230,8 +230,8 @@ def stop(service: Service) -> None:
 
 
 def stop_all(service: Service) -> None:
-    """As systemd does it: each process gets the signal by itself."""
-    for pid in processes(service):
+    """As systemd does it: each process gets the signal by itself, here the parser first."""
+    for pid in sorted(processes(service), reverse=True):
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGTERM)
 
@@ -250,11 +250,11 @@ def test_a_file_that_was_being_read_is_read_after_the_restart(
 ) -> None:
     large = tmp_path / "large.xlsx"
     row = b"<row>" + b"<c><v>12345.678</v></c>" * 10 + b"</row>"
-    large.write_bytes(documents.sheet_of(row * 1000 for _ in range(12)))
+    large.write_bytes(documents.sheet_of(row * 1000 for _ in range(40)))
     with Service(tmp_path / "home", command=command, CHATAPP_EMBEDDER="off") as service:
         base_id = str(service.post("/api/knowledge", {"name": "Large"}).json["id"])
         assert service.upload(base_id, large).status == 202
-        wait_for(lambda: processes(service, "ingest.parse"), BACK_SECONDS, "a parser")
+        wait_for(lambda: processes(service, large.name), BACK_SECONDS, "a parser")
         end(service)
         assert service.process is not None
         service.process.wait(60)
