@@ -21,6 +21,7 @@ _DONE_BYTES = max(map(len, _DONE))
 _FIELD = re.compile(rb"([A-Za-z][\w.-]*):\s*")
 # what stands behind the place of a JSON error where the end of the data is missing
 _CUT = re.compile(r"\s*|u[\da-fA-F]{0,4}|t(ru?)?|f(a(ls?)?)?|n(ul?)?|-|\.|[eE][+-]?")
+_AGAIN = re.compile(rb"(?:data:\s*)+")
 _OPENING = re.compile(rb"""[{\[]\s*(?:["'{\[}\]]|$)""")  # of JSON
 
 
@@ -155,8 +156,8 @@ class EventStream:
 
     def _data_line(self, value: bytes) -> bool:
         """Read a data line. One that is a whole JSON is an event: an empty line may be missing."""
-        while value.startswith(b"data:"):  # from relays that frame what is framed already
-            value = value[5:].lstrip()
+        if again := _AGAIN.match(value):  # from relays that frame what is framed already
+            value = value[again.end() :]
         if value.startswith(b":"):  # a comment that a relay framed
             return False
         if len(value) <= _DONE_BYTES and value.lower() in _DONE:

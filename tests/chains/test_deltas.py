@@ -111,6 +111,12 @@ def test_an_event_without_end_is_a_failure() -> None:
         assert deltas.take() == ["数据 "] and deltas.failure is not None
 
 
+def test_a_frame_in_many_frames_is_read_in_linear_time() -> None:
+    deltas = Deltas(lambda chunk: None)
+    deltas.feed(b"data: " * 1_000_000 + ONE + b"\n\n")
+    assert deltas.take() == ["数据 "]
+
+
 def test_a_json_in_many_lines_is_read_in_linear_time() -> None:
     deltas = Deltas(lambda chunk: None)
     lines = [b"{", *(b'"a%d": {' % n + b"}," for n in range(100_000)), b'"choices": []}']
