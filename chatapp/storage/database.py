@@ -36,7 +36,7 @@ from sqlalchemy.util.queue import Queue
 from chatapp.errors import DatabaseBusy, DiskFull
 from chatapp.storage import threads
 from chatapp.storage.checkpoints import CHECKPOINT_BYTES, Checkpoints, checkpoint_bytes
-from chatapp.storage.disk import Space
+from chatapp.storage.disk import PAGE_BYTES, Space
 from chatapp.storage.threads import Outcome, outcome
 
 # SQLAlchemy names the logger of `_Pool` after this module, and reports each "Pool disposed".
@@ -46,7 +46,6 @@ BUSY_SECONDS = 5
 CONNECT_SECONDS = 10  # without it, connecting to a host that drops packets takes two minutes
 READERS = 4
 POSTGRES_DISK_FULL = "53100"
-PAGE_BYTES = 4096  # SQLite's default
 MOST_BATCHED = 32  # writes in one transaction: everything else waits for the lock meanwhile
 
 T = TypeVar("T")
@@ -65,7 +64,7 @@ class Database:
         self._readers = ThreadPool(READERS) if pooled else None
         self._writer = ThreadPool(1) if pooled else None
         file = engine.url.database if self.sqlite else None
-        self._space = Space(Path(file).absolute()) if file else None
+        self._space = Space(Path(file).resolve()) if file else None
         self._checkpoints = Checkpoints(self._space) if pooled and self._space else None
         self._batch: list[tuple[Write, AsyncResult[Any]]] = []
         self._batching = False
@@ -317,7 +316,7 @@ def prepare_engine(engine: Engine) -> None:
         return
 
     file = engine.url.database
-    due_bytes = checkpoint_bytes(Path(file).absolute()) if file else CHECKPOINT_BYTES
+    due_bytes = checkpoint_bytes(Path(file).resolve()) if file else CHECKPOINT_BYTES
 
     @event.listens_for(engine, "connect")
     def _connect(connection: Any, _record: Any) -> None:

@@ -23,6 +23,7 @@ from chatapp.settings import MB
 log = logging.getLogger("chatapp.storage")
 
 MIN_BYTES = MB  # less counts as full
+PAGE_BYTES = 4096  # of SQLite, by default
 MOST_RESERVED, LEAST_RESERVED = 32 * MB, MB // 4
 SLACK_BYTES = 64 * 1024  # that a reserve leaves where it takes all there is
 CHECK_SECONDS = 1  # between two attempts to write to a disk that was full
@@ -104,12 +105,13 @@ class Disk:
         return self._probe() if code in _UNCLEAR else None
 
     def _probe(self) -> DiskFull | None:
-        """Allocate space in a file that is deleted at once."""
+        """Allocate space and write to it, in a file that is deleted at once."""
         probe = self._folder / f".space-{os.getpid()}"
         try:
             descriptor = os.open(probe, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
             try:
                 os.posix_fallocate(descriptor, 0, MIN_BYTES)
+                os.write(descriptor, bytes(PAGE_BYTES))
             finally:
                 os.close(descriptor)
                 probe.unlink(missing_ok=True)

@@ -15,7 +15,8 @@ from chatapp.knowledge.ingest.jobs import BATCH_CHUNKS
 from chatapp.knowledge.ingest.remove import STEP_BATCHES, Remover, mark_deleting
 from chatapp.settings import Settings
 from chatapp.storage.models import File, KnowledgeBase, now
-from tests.support.shelf import Shelf, add_user
+from tests.support.shelf import Shelf, add_user, make_shelf
+from tests.support.small_disk import NEEDS_MOUNT, fill, small_disk
 
 LARGE = "\n\n".join(f"# Rule {n}\n\nText {n}." for n in range(2 * STEP_BATCHES * BATCH_CHUNKS + 9))
 
@@ -184,6 +185,25 @@ def test_a_full_disk_is_reported(shelf: Shelf) -> None:
     with pytest.raises(DiskFull):
         shelf.knowledge.add_file(shelf.user, shelf.base, "a.txt", incoming)
     assert shelf.leftovers() == {}
+
+
+@NEEDS_MOUNT
+def test_an_upload_whose_row_cannot_be_stored_leaves_no_original(tmp_path: Path) -> None:
+    """The database is on a disk of its own, which gets full while files are uploaded."""
+    with small_disk(tmp_path / "disk", 8) as disk:
+        shelf = make_shelf(Settings(home=tmp_path, database_url=f"sqlite:///{disk}/chatapp.db"))
+        shelf.database.fill_reserve()
+        shelf.put("first.txt", "the first")
+        fill(disk)
+        with pytest.raises(DiskFull):
+            for n in range(10_000):
+                shelf.put(f"{n}.txt", f"number {n}")
+        left = shelf.leftovers()
+        assert left["files"] == left["originals"] > 0
+        [*_, last] = shelf.knowledge.files(shelf.user, shelf.base)[0]
+        shelf.knowledge.delete_file(shelf.user, shelf.base, last["id"])
+        assert shelf.leftovers().get("originals", 0) == left["originals"] - 1
+        shelf.database.close()
 
 
 def test_a_name_never_reaches_the_file_system(shelf: Shelf) -> None:

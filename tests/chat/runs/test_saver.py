@@ -8,11 +8,11 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session as Transaction
 
 from chatapp.chat import answers
-from chatapp.chat.answers import Ending
+from chatapp.chat.answers import Ending, error_event
 from chatapp.chat.runs.saver import Saver
 from chatapp.core.answer import AnswerLog, State
 from chatapp.core.events import Chunk, Context, Done
-from chatapp.errors import ChatAppError, DatabaseBusy, Interrupted, NotSaved
+from chatapp.errors import ChatAppError, DatabaseBusy, DiskFull, Interrupted, NotSaved
 from chatapp.identity.accounts import Accounts
 from chatapp.settings import Settings
 from chatapp.storage.database import Database, open_database
@@ -25,13 +25,13 @@ class Counting(Database):
     def __init__(self, database: Database) -> None:
         super().__init__(database.engine)
         self.writes = 0
-        self.held = False
+        self.held: type[ChatAppError] | None = None
 
     def write(self, fn):  # type: ignore[no-untyped-def]
         self.writes += 1
         gevent.sleep(0)  # as it is in a worker: others run meanwhile
-        if self.held:
-            raise DatabaseBusy
+        if self.held is not None:
+            raise self.held
         return super().write(fn)
 
 
@@ -125,19 +125,46 @@ def test_an_ending_that_cannot_be_stored_does_not_fail_others(database: Counting
     assert status(database, good)[0] == "complete"
 
 
-def test_a_locked_database_is_retried(database: Counting) -> None:
+@pytest.mark.parametrize("held", [DatabaseBusy, DiskFull])
+def test_a_database_that_takes_no_writes_is_retried(
+    database: Counting, held: type[ChatAppError]
+) -> None:
     ending = begin(database)
-    database.held = True
+    database.held = held
     waiting = gevent.spawn(Saver(database).save_ending, ending)
     while not database.writes:
         gevent.sleep(0.01)
-    database.held = False
+    database.held = None
     assert waiting.get(timeout=60) is None
     assert status(database, ending)[0] == "complete"
 
 
-def test_a_database_that_stays_away_ends_in_an_error(database: Counting) -> None:
-    ending = begin(database)
-    database.held = True
-    [fault] = save(Saver(database, seconds=0.3), ending)
+@pytest.mark.parametrize("held", [DatabaseBusy, DiskFull])
+def test_an_answer_that_is_not_saved_in_time_is_saved_later(
+    database: Counting, held: type[ChatAppError]
+) -> None:
+    ending, saver = begin(database), Saver(database, seconds=0.3)
+    database.held = held
+    [fault] = save(saver, ending)
     assert isinstance(fault, NotSaved)
+    ending.log.append(error_event(fault))  # as its writer does
+    with pytest.raises(held):
+        saver.save_late()
+    assert status(database, ending) == ("running", "")
+    database.held = None
+    saver.save_late()
+    assert status(database, ending) == ("complete", f"The answer {ending.message_id}.")
+    assert saver.late == {}
+    row = database.read(
+        lambda t: t.execute(select(Message).where(Message.id == ending.message_id)).scalar_one()
+    )
+    assert [kind for kind, _ in row.shape] == ["context", "chunk", "done"]
+
+
+def test_a_deleted_answer_is_told_while_the_disk_is_full(database: Counting) -> None:
+    gone, kept = begin(database), begin(database)
+    removed = delete(Message).where(Message.id == gone.message_id)
+    Database(database.engine).write(lambda t: t.execute(removed) and None)
+    database.held = DiskFull
+    faults = save(Saver(database, seconds=0.3), gone, kept)
+    assert [fault and fault.code for fault in faults] == ["not_found", "not_saved"]
