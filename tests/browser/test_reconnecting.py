@@ -9,7 +9,17 @@ import pytest
 from playwright.sync_api import BrowserContext, expect
 
 from tests.support.axe import violations
-from tests.support.browser import LANGUAGES, Chat, Faults, Windows, messages, sentence, until, words
+from tests.support.browser import (
+    LANGUAGES,
+    Chat,
+    Faults,
+    Windows,
+    at_port,
+    messages,
+    sentence,
+    until,
+    words,
+)
 from tests.support.line import Line
 from tests.support.modelbehaviours import typed
 from tests.support.modelserver import ModelServer
@@ -23,9 +33,10 @@ SILENCE_MS = 31_000
 
 
 @pytest.fixture
-def remote(context: BrowserContext, line: Line, faults: Faults) -> Chat:
+def remote(context: BrowserContext, line: Line, faults: Faults, cookies: list) -> Chat:
     """A new chat through the line proxy, on a page with a fake clock."""
     faults.expect(BROKEN)
+    context.add_cookies(at_port(cookies, line.url))
     page = context.new_page()
     page.clock.install()
     page.goto(line.url)
@@ -166,7 +177,7 @@ def test_signing_in_again_restores_the_answer_and_the_draft(
     context.clear_cookies()
     line.cut()
     expect(remote.page).to_have_url(re.compile(f"/sign-in.*{session}"))
-    context.add_cookies(cookies)
+    context.add_cookies(at_port(cookies, line.url))
     remote.page.goto(f"{line.url}/c/{session}")
     remote.ready()
     expect(remote.input).to_have_value("Not yet asked")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from playwright.sync_api import (
     Browser,
@@ -135,6 +136,12 @@ def sign_in(browser: Browser, service: Service) -> list:
     found = context.cookies()
     context.close()
     return found
+
+
+def at_port(cookies: list, url: str) -> list:
+    """Return a login's cookies for the same service at another port, which their names hold."""
+    port = urlsplit(url).port
+    return [cookie | {"name": re.sub(r"\d+$", str(port), cookie["name"])} for cookie in cookies]
 
 
 def new_window(browser: Browser, url: str, **options: Any) -> BrowserContext:
