@@ -101,11 +101,13 @@ def test_hostile_file_names_titles_and_contents_are_text(
     service.request("DELETE", f"/api/knowledge/{base}")
 
 
-def test_a_supplier_s_own_error_text_is_not_shown(chat: Chat, beacon: str) -> None:
+def test_a_supplier_s_own_error_text_is_folded_and_without_keys(chat: Chat, beacon: str) -> None:
     answer = chat.ask("Fail", "refuse-500")
     expect(chat.error(answer)).to_be_visible()
     expect(chat.error(answer)).not_to_contain_text("sk-")
-    expect(chat.error(answer)).not_to_contain_text("Refused. Key")
+    theirs = chat.error(answer).locator("[data-upstream-text]")
+    expect(theirs).to_contain_text("Refused. Key")
+    expect(theirs).to_be_hidden()
 
 
 def test_a_link_opens_without_an_opener(
