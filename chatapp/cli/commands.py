@@ -13,6 +13,7 @@ from chatapp.cli.terminal import error_text, say
 from chatapp.errors import ChatAppError
 from chatapp.home import keep_private
 from chatapp.settings import SettingsError
+from chatapp.storage.disk import disk_fault
 
 # command: its module and object, and the key of its help; without a help it is not listed
 PLACES = {
@@ -46,3 +47,7 @@ def main() -> None:
         sys.exit(error_text(fault))
     except PermissionError as fault:
         sys.exit(say("home_unwritable", home=fault.filename))
+    except OSError as fault:
+        if (full := disk_fault(fault)) is None:
+            raise
+        sys.exit(error_text(full))

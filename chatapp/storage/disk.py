@@ -80,6 +80,16 @@ class Disk:
             self.note(found)
         return found
 
+    @contextlib.contextmanager
+    def reporting(self) -> Iterator[None]:
+        """Raise DiskFull for what a full or read-only disk makes the system raise."""
+        try:
+            yield
+        except OSError as fault:
+            if full := self.note_error(fault):
+                raise full from fault
+            raise
+
     def check(self) -> DiskFull | None:
         """Look whether it takes writes; return why not. Only `recovered` ends a state."""
         found = self._probe()

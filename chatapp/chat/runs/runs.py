@@ -36,6 +36,7 @@ __all__ = ["Job", "Live", "Reader", "Runs"]
 log = logging.getLogger("chatapp.runs")
 
 READ_DELAY_SECONDS = 0.1  # between two measurements of the load
+QUIET_SECONDS = 60  # after a failure was logged
 FULL_SECONDS = 1  # between two attempts on a full disk
 FLUSH_SECONDS = 0.2  # between two saves of new text
 WATCH_SECONDS = 0.25  # between two reads of stop requests and other workers' answers
@@ -235,13 +236,18 @@ class Runs:
 
 
 def _every(seconds: float, step: Callable[[], None]) -> None:
+    """Repeat a step; log its failures at most once a minute."""
+    quiet_until = 0.0
     while True:
         try:
             step()
-        except DatabaseBusy:
-            log.warning("the database is busy; %s waits", step.__name__)
         except DiskFull:  # logged when it began
             gevent.sleep(FULL_SECONDS)
-        except Exception:
-            log.exception("%s failed", step.__name__)
+        except Exception as fault:
+            if time.monotonic() > quiet_until:
+                quiet_until = time.monotonic() + QUIET_SECONDS
+                if isinstance(fault, DatabaseBusy):
+                    log.warning("the database is busy; %s waits", step.__name__)
+                else:
+                    log.exception("%s failed", step.__name__)
         gevent.sleep(seconds)

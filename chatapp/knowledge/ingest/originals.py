@@ -113,9 +113,7 @@ class Incoming(io.RawIOBase):
         if full is None:
             raise error
         self._fault = self._fault or full
-        self._path.unlink(missing_ok=True)
-        with contextlib.suppress(OSError):  # what it has buffered cannot be written either
-            self._file.close()
+        self.discard()
 
     def move_to(self, target: Path) -> None:
         """Give the file its final name."""
@@ -123,8 +121,10 @@ class Incoming(io.RawIOBase):
 
     def discard(self) -> None:
         """Delete the upload, unless it has been moved."""
-        self._file.close()
-        self._path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # what it has buffered may not fit on the disk
+            self._file.close()
+        with contextlib.suppress(OSError):
+            self._path.unlink(missing_ok=True)
 
 
 class Originals:
@@ -150,13 +150,9 @@ class Originals:
     def incoming(self) -> Incoming:
         """Open a new upload; raise DiskFull."""
         disk = disk_of(self._folder)
-        try:
+        with disk.reporting():
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             return Incoming(self._folder / f"incoming-{uuid.uuid4().hex}", self._limit, disk)
-        except OSError as error:
-            if full := disk.note_error(error):
-                raise full from error
-            raise
 
     def receive(self, stream: IO[bytes] | io.RawIOBase) -> Incoming:
         """Write a whole stream to a new upload."""
@@ -172,13 +168,9 @@ class Originals:
     def store(self, incoming: Incoming, sha256: str) -> None:
         """Move a finished upload to its final name; raise DiskFull."""
         target = self.path(sha256)
-        try:
+        with disk_of(self._folder).reporting():
             target.parent.mkdir(mode=0o700, exist_ok=True)
             incoming.move_to(target)
-        except OSError as error:
-            if full := disk_of(self._folder).note_error(error):
-                raise full from error
-            raise
 
     def sync(self, sha256: str) -> None:
         """Flush a file's name to disk; its content is flushed by `Incoming.finish`."""
@@ -191,8 +183,9 @@ class Originals:
                 os.close(descriptor)
 
     def remove(self, sha256: str) -> None:
-        """Delete a file; a missing one is ignored."""
-        self.path(sha256).unlink(missing_ok=True)
+        """Delete a file; a missing one is ignored. Raises DiskFull on a read-only disk."""
+        with disk_of(self._folder).reporting():
+            self.path(sha256).unlink(missing_ok=True)
 
     def delete_abandoned(self) -> None:
         """Delete uploads that were never finished."""
