@@ -217,10 +217,11 @@ class Database:
             return fn(session)
 
     def _write_unless_full(self, fn: Callable[[Session], T]) -> T:
-        if self._space is None or self._space.disk.fault is None:
+        full = self._space.disk.fault if self._space is not None else None
+        if self._space is None or full is None:
             return self._write(fn)
         if not self._space.may_have_returned():
-            raise DiskFull(self._space.disk.fault.detail)
+            raise DiskFull(full.detail)
         self._write(_touch)
         self._space.disk.recovered()
         return self._write(fn)

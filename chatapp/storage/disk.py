@@ -13,6 +13,7 @@ import fcntl
 import logging
 import os
 import sqlite3
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from time import monotonic
@@ -115,16 +116,16 @@ class Disk:
         return self._probe() if code in _UNCLEAR else None
 
     def _probe(self) -> DiskFull | None:
-        """Allocate space and write to it, in a file that is deleted at once."""
+        """Allocate space and write to it, in a file that has no name any more."""
         probe = self._folder / f".space-{os.getpid()}"
         try:
             descriptor = os.open(probe, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
             try:
-                os.posix_fallocate(descriptor, 0, MIN_BYTES)
+                probe.unlink(missing_ok=True)
+                _extend(descriptor, MIN_BYTES)
                 os.write(descriptor, bytes(PAGE_BYTES))
             finally:
                 os.close(descriptor)
-                probe.unlink(missing_ok=True)
         except OSError as fault:
             return disk_fault(fault)
         return None
@@ -220,7 +221,15 @@ def _allocate(descriptor: int) -> bool:
     for size in (wanted, left, left // 2, left // 4):
         if SLACK_BYTES <= size <= wanted:
             with contextlib.suppress(OSError):
-                os.posix_fallocate(descriptor, 0, size)
+                _extend(descriptor, size)
                 break
             os.ftruncate(descriptor, 0)
     return os.fstat(descriptor).st_size >= wanted
+
+
+def _extend(descriptor: int, size: int) -> None:
+    """Allocate the space of a file."""
+    if sys.platform == "darwin":  # it has no such call
+        os.pwrite(descriptor, bytes(size), 0)
+    else:
+        os.posix_fallocate(descriptor, 0, size)
