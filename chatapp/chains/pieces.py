@@ -206,6 +206,8 @@ class _Text:
     def _once(self, found: Iterable[Said]) -> Iterator[Said]:
         for piece in found:
             if not isinstance(piece, Reasoning):
+                if isinstance(piece, WasThinking):
+                    self._thoughts.go_on(CONTENT)
                 yield piece
             elif thought := self._thoughts.new(CONTENT, piece.text):
                 yield Reasoning(thought)

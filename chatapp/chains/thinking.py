@@ -104,6 +104,10 @@ class Thoughts:
                 text = text[len(rest) :]
         return self._add(source, text) if text else ""
 
+    def go_on(self, source: str) -> None:
+        """Note that a source's next text goes on in the middle of a thought."""
+        self._read.setdefault(source, self._end)
+
     def _add(self, source: str, text: str) -> str:
         self._shown.write(text)
         self._end += len(text)

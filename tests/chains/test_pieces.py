@@ -217,3 +217,8 @@ def test_closing_and_ending_close_the_stream() -> None:
     assert closed == [True]
     list(pieces(stream()))
     assert closed == [True, True]
+
+
+def test_a_thought_that_is_moved_in_its_middle_keeps_its_blanks() -> None:
+    found = list(pieces(iter(["Let", " me think.</think>Hi"])))
+    assert "".join(piece.text for piece in found if hasattr(piece, "text")) == "Let me think.Hi"
