@@ -9,9 +9,9 @@ import pytest
 from chatapp.chat.session_search import snippet, spellings, terms_of
 from chatapp.chat.sessions import Sessions
 from chatapp.identity.accounts import Accounts
-from chatapp.storage.database import Database, open_database
-from chatapp.storage.models import Base, Message, Session, new_id, now
-from tests.support.postgres import NEEDS_POSTGRES
+from chatapp.storage.database import Database
+from chatapp.storage.models import Message, Session, new_id, now
+from tests.support.postgres import BOTH, empty_database
 
 START = now()
 CHATS = {
@@ -23,18 +23,10 @@ CHATS = {
 }
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=NEEDS_POSTGRES)])
+@pytest.fixture(params=BOTH)
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
-    url = (
-        f"sqlite:///{tmp_path}/chatapp.db"
-        if request.param == "sqlite"
-        else request.getfixturevalue("postgres")
-    )
-    made = open_database(url)
-    Base.metadata.create_all(made.engine)
-    yield made
-    Base.metadata.drop_all(made.engine)
-    made.close()
+    with empty_database(request, tmp_path) as made:
+        yield made
 
 
 @pytest.fixture

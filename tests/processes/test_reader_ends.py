@@ -3,10 +3,9 @@
 import os
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +13,10 @@ import pytest
 
 from chatapp.knowledge.ingest.pipeline import MAX_ATTEMPTS
 from tests.support import documents
+from tests.support.service import wait_for
 from tests.support.shelf import Shelf
+from tests.support.worker import worker
 
-ROOT = Path(__file__).parents[2]
 ROWS = 12_000
 
 
@@ -25,30 +25,6 @@ def large() -> bytes:
     """A workbook that takes some seconds to read."""
     row = b"<row>" + b"<c><v>12345.678</v></c>" * 10 + b"</row>"
     return documents.sheet_of(row * 1000 for _ in range(ROWS // 1000))
-
-
-@contextmanager
-def worker(home: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A document worker that leads a process group, as under the supervisor."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "chatapp.processes.worker"],
-        cwd=ROOT,
-        env={**os.environ, "CHATAPP_HOME": str(home), "CHATAPP_EMBEDDER": "off"},
-        process_group=0,
-    )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
-
-
-def wait_for(condition: Callable[[], Any], seconds: float = 120) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, f"not within {seconds} s"
-        time.sleep(0.01)
-    return found
 
 
 def parser(process: subprocess.Popen[bytes]) -> int | None:

@@ -4,9 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,31 +18,9 @@ from chatapp.knowledge.ingest.sandbox import parse_limited
 from chatapp.settings import MB, Settings
 from chatapp.storage.models import Chunk, File, KnowledgeBase, now
 from tests.support import documents
+from tests.support.service import ROOT, wait_for
 from tests.support.shelf import Shelf
-
-ROOT = Path(__file__).parents[2]
-
-
-@contextmanager
-def worker(home: Path) -> Iterator[subprocess.Popen[bytes]]:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "chatapp.processes.worker"],
-        cwd=ROOT,
-        env={**os.environ, "CHATAPP_HOME": str(home), "CHATAPP_EMBEDDER": "off"},
-    )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
-
-
-def wait_for(condition: Callable[[], Any], seconds: float = 30) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, f"not within {seconds} s"
-        time.sleep(0.02)
-    return found
+from tests.support.worker import worker
 
 
 def ended(shelf: Shelf, file_id: str) -> dict[str, Any] | None:

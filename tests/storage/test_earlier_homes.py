@@ -18,7 +18,7 @@ from chatapp.storage.database import open_database
 from chatapp.storage.migrate import FOLDER, migrate
 from chatapp.storage.models import Base, new_id, now
 from tests.support.administrator import TOKEN
-from tests.support.postgres import NEEDS_POSTGRES
+from tests.support.postgres import BOTH
 
 NO_OPTIONS = "ALTER TABLE sessions DROP COLUMN knowledge_options"
 NO_EMBEDDED = "ALTER TABLE files DROP COLUMN embedded"
@@ -97,7 +97,7 @@ def test_every_revision_is_tried() -> None:
     assert {revision for revision, _ in SCHEMAS} == {path.name[:4] for path in files}
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=NEEDS_POSTGRES)])
+@pytest.fixture(params=BOTH)
 def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Settings]:
     home = tmp_path / "home"
     if request.param == "sqlite":

@@ -14,26 +14,18 @@ from chatapp.errors import InvalidRequest
 from chatapp.identity.accounts import Accounts
 from chatapp.knowledge.bases import Knowledge
 from chatapp.settings import Settings
-from chatapp.storage.database import Database, open_database
-from chatapp.storage.models import Base, Chunk, File, Message, Session, new_id, now
-from tests.support.postgres import NEEDS_POSTGRES
+from chatapp.storage.database import Database
+from chatapp.storage.models import Chunk, File, Message, Session, new_id, now
+from tests.support.postgres import BOTH, empty_database
 
 Page = Callable[[str | None], tuple[list[dict], str | None]]
 START = now()
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=NEEDS_POSTGRES)])
+@pytest.fixture(params=BOTH)
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
-    url = (
-        f"sqlite:///{tmp_path}/chatapp.db"
-        if request.param == "sqlite"
-        else request.getfixturevalue("postgres")
-    )
-    made = open_database(url)
-    Base.metadata.create_all(made.engine)
-    yield made
-    Base.metadata.drop_all(made.engine)
-    made.close()
+    with empty_database(request, tmp_path) as made:
+        yield made
 
 
 @pytest.fixture

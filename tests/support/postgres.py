@@ -14,10 +14,26 @@ from typing import Any
 import pytest
 
 from chatapp.child import die_with_parent
+from chatapp.storage.database import Database, open_database
+from chatapp.storage.models import Base
 from tests.support.service import wait_for
 
 BINARIES = next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)), None)
 NEEDS_POSTGRES = pytest.mark.skipif(BINARIES is None, reason="no PostgreSQL on this machine")
+BOTH = ["sqlite", pytest.param("postgresql", marks=NEEDS_POSTGRES)]  # parameters of a fixture
+
+
+@contextmanager
+def empty_database(request: pytest.FixtureRequest, folder: Path) -> Iterator[Database]:
+    """Yield a database with all tables, of the kind that a fixture with BOTH asks for."""
+    is_sqlite = request.param == "sqlite"
+    made = open_database(
+        f"sqlite:///{folder}/chatapp.db" if is_sqlite else request.getfixturevalue("postgres")
+    )
+    Base.metadata.create_all(made.engine)
+    yield made
+    Base.metadata.drop_all(made.engine)
+    made.close()
 
 
 @contextmanager
