@@ -195,7 +195,7 @@ class UnreadableFile(ChatAppError):
 
 
 class DiskFull(ChatAppError):
-    """The disk is full."""
+    """The disk is full or read-only."""
 
     code, status = "disk_full", 507
 
@@ -243,13 +243,13 @@ class UpstreamProtocol(UpstreamError):
 
 
 class UpstreamEmpty(UpstreamError):
-    """The answer ended without a word; `detail` is thinking, thinking_length, length or tool."""
+    """The answer is empty; `detail` is thinking, thinking_length, length or tool."""
 
     code = "upstream_empty"
 
 
 class UpstreamAuth(UpstreamError):
-    """The supplier rejects the key, or what the key asks for."""
+    """The supplier rejects the key, or the key lacks permission."""
 
     code, retryable = "upstream_auth", False
 

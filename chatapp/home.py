@@ -24,7 +24,7 @@ UNIX = "unix:"
 ALL_INTERFACES = ("0.0.0.0", "[::]")
 LOCK_SECONDS = 10  # for the last processes of a killed service to end
 RETRY_SECONDS = 0.25
-PRIVATE = 0o077  # the umask of all our processes: what they create belongs to their user alone
+PRIVATE = 0o077  # the umask of all our processes: only their user can access what they create
 # What is in a home folder, as patterns. A home may be an existing folder that holds other files.
 OURS = (
     "chatapp.db*", "backups", "originals", "vectors", "stops", "secret.key", "token", "lock",

@@ -1,4 +1,4 @@
-"""Ask again, before the first word, what a supplier refused for a reason that can be removed.
+"""Retry a request that a supplier refused, if the reason can be removed and no text has arrived.
 
 A setting that the model refuses is left out or sent under its other name, and not sent again to
 this model: suppliers differ from model to model, and a chat must not fail because of a temperature.
@@ -23,7 +23,7 @@ from chatapp.errors import UpstreamError, UpstreamRateLimit, UpstreamRefused
 log = logging.getLogger(__name__)
 
 WAIT_SECONDS = 10  # the longest wait
-PAUSE_SECONDS = 600  # without requests of our own after a rate limit
+PAUSE_SECONDS = 600  # no rewriting of follow-up questions after a rate limit
 MOST_SETTINGS = 4  # of one question that are changed: suppliers name one at a time
 MOST_ATTEMPTS = MOST_SETTINGS + 2  # the first, and one after a wait
 MOST_REMEMBERED = 512  # settings, and suppliers
@@ -61,7 +61,7 @@ class Attempts:
         self._limited: OrderedDict[str, float] = OrderedDict()
 
     def recently_limited(self, target: Target) -> bool:
-        """Return whether a supplier has refused a request for its rate in the last minutes."""
+        """Return whether the supplier has rate-limited a request in the last ten minutes."""
         return self._limited.get(target.route.base_url, 0.0) > monotonic()
 
     def parts(
@@ -74,7 +74,7 @@ class Attempts:
     ) -> Generator[Part, None, None]:
         """Yield an answer's parts; ask again where nothing has come and the reason can be removed.
 
-        `patient` allows to wait where a supplier asks for it.
+        `patient`: wait if the supplier asks for it.
         """
         tried: set[_Refused] = set()
         for _ in range(MOST_ATTEMPTS):

@@ -59,7 +59,7 @@ class Target:
         return merged(headers, {"Authorization": f"Bearer {self.api_key}"})
 
     def secrets(self) -> Secrets:
-        """Return what nobody may be shown: keys, header values, credentials in addresses."""
+        """Return the secrets to redact: keys, header values, credentials in addresses."""
         keys = [self.api_key, *named_secrets(self.body)]
         for address in (self.route.proxy, self.route.base_url):
             credentials = address.partition("://")[2].partition("/")[0].rpartition("@")[0]

@@ -77,7 +77,7 @@ class Completions:
 
     @property
     def recently_limited(self) -> bool:
-        """Whether the supplier has refused a request for its rate in the last minutes."""
+        """Whether the supplier has rate-limited a request in the last ten minutes."""
         return self._attempts.recently_limited(self._target)
 
     def within(self, seconds: float) -> "Completions":

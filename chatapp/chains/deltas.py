@@ -23,7 +23,7 @@ from chatapp.chains.thinking import Thoughts
 _TEXT_FIELDS = frozenset(("role", "content"))
 _ACTS = frozenset(("tool_calls", "function_call", "audio", "refusal"))
 _UNKNOWN = object()
-OTHER_CHOICES = 8  # chunks of another choice before that one is read for want of the first
+OTHER_CHOICES = 8  # chunks of another choice after which it is read, if index 0 has not come
 _UNREADABLE = (ValueError, TypeError, AttributeError, KeyError, IndexError)  # of LangChain
 
 __all__ = ["Deltas", "Failure", "ReadChunk", "Streamed"]

@@ -65,7 +65,7 @@ class TimeLimited(Protocol):
 
     @property
     def recently_limited(self) -> bool:
-        """Whether its supplier has refused a request for its rate in the last minutes."""
+        """Whether its supplier has rate-limited a request in the last ten minutes."""
 
     def within(self, seconds: float) -> Model:
         """Return the model with that limit."""

@@ -19,7 +19,7 @@ DEPTH = 4
 
 
 def listed_names(body: Any) -> list[str] | None:
-    """Return all names of a list, as they are sent; None for what is no list of models.
+    """Return all names of a list, as they are sent; None if the body is not a list of models.
 
     Objects with an `id` or `name`, plain texts, and objects whose names are the models' are read,
     at the top or inside `data`, `models` and the like. A list that is null is empty: Ollama's.

@@ -133,7 +133,7 @@ class Models:
         return chat_names(self._listed(endpoint))
 
     def test(self, endpoint: Endpoint) -> Tested:
-        """Check address and key, and list the chat models; try likely addresses beside a wrong one.
+        """Check address and key, and list the chat models; try likely addresses if it is no API.
 
         Raises ModelGone and others for a `provider` that cannot be used. Our Upstream errors are in
         the result.

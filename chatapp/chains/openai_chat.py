@@ -67,7 +67,7 @@ class OpenAIChat(BaseChatOpenAI):
 
     @property
     def recently_limited(self) -> bool:
-        """Whether the supplier has refused a request for its rate in the last minutes."""
+        """Whether the supplier has rate-limited a request in the last ten minutes."""
         return self._connected().recently_limited
 
     def stream_text(self, prompt: Prompt) -> Iterator[Streamed]:

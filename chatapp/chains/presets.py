@@ -147,7 +147,7 @@ def whole_address(base_url: str) -> str:
 
 
 def likely_addresses(base_url: str) -> list[str]:
-    """Return addresses at which the API may be where nothing is at this one, of the same host.
+    """Return addresses on the same host at which the API may be instead.
 
     These are `/v1` below the address and below the host, and the same over https where the address
     has none.

@@ -1,4 +1,4 @@
-"""Find text that says again what has been said: summaries, and deltas that grow.
+"""Detect repeated text: summaries and cumulative deltas.
 
 Some suppliers send the whole answer once more as the last delta (RAGFlow), and some send the whole
 text so far in every delta (DashScope behind relays). A model may repeat itself too, so text is left

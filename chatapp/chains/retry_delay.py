@@ -30,7 +30,7 @@ _LIMITS = re.compile(r"(?:x-|anthropic-)?ratelimit\w*-(?:.*-)?reset.*")
 def retry_after(headers: Mapping[str, str], body: Any = None) -> int | None:
     """Return how long to wait, in whole seconds; None where nothing says it.
 
-    Read are, in this order: `retry-after-ms`, `Retry-After` (seconds or a date), Google's
+    Read in this order: `retry-after-ms`, `Retry-After` (seconds or a date), Google's
     RetryInfo, a sentence such as "try again in 20s", and the `ratelimit-reset` headers of limits
     that are used up.
     """

@@ -2,7 +2,7 @@
 
 The only list of the fields' names and shapes: the reader of OpenAI's protocol (deltas.py) and the
 reader of all chains (pieces.py) both use it. Thinking inside the text is found by think_tags.py.
-Unknown shapes are no thinking and no error.
+Unknown shapes are ignored.
 """
 
 import re

@@ -18,7 +18,7 @@ from chatapp.storage.models import Message, Session
 AROUND_CHARACTERS = 60  # of a snippet, before and behind what was found
 TOGETHER_CHARACTERS = 120  # within which a snippet shows several terms
 MOST_HITS = 50  # of one term in one text that are compared
-MOST_TERMS = 8  # of a query that a snippet regards
+MOST_TERMS = 8  # of a query that are considered for a snippet
 _TERM = re.compile(r'"([^"]*)"?|“([^”]*)”?|「([^」]*)」?|(\S+)')
 
 
@@ -49,7 +49,7 @@ def search_sessions(
 
 
 def spellings(term: str) -> list[str]:
-    """Return a term in the cases in which a database finds it that knows those of ASCII only."""
+    """Return the case variants of a term, for databases that fold case for ASCII only."""
     if term.isascii():
         return [term]
     cases = (term, term.lower(), term.upper(), term.title(), term.capitalize(), term.casefold())

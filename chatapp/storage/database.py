@@ -136,13 +136,13 @@ class Database:
             session.execute(text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": name})
 
     def check_disk(self) -> DiskFull | None:
-        """Look whether SQLite's disk takes writes, by allocating space; return why not."""
+        """Check whether SQLite's disk is writable, by allocating space; return why not."""
         if self._space is not None and self._space.disk.fault is None:
             threads.run(self._space.disk.check)
         return self.watch_disk()
 
     def watch_disk(self) -> DiskFull | None:
-        """Return why SQLite's disk takes no writes, after a look that costs no write if it does."""
+        """Return why SQLite's disk is not writable; writes nothing if it is."""
         if self._space is None:
             return None
         if self._space.disk.fault is None:

@@ -60,7 +60,7 @@ class Disk:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self.fault: DiskFull | None = None  # why it takes no writes
+        self.fault: DiskFull | None = None  # why it is not writable
 
     def note(self, fault: DiskFull) -> None:
         """Count it as full or read-only."""
@@ -92,7 +92,7 @@ class Disk:
             raise
 
     def check(self) -> DiskFull | None:
-        """Look whether it takes writes; return why not. Only `recovered` ends a state."""
+        """Check whether it is writable; return why not. Only `recovered` ends a state."""
         found = self._probe()
         if found is not None:
             self.note(found)

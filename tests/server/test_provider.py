@@ -78,7 +78,7 @@ def test_an_answer_without_a_word_is_an_error(service: Service, ollama_url: str)
     body = {"name": "quiet", "base_url": ollama_url, "models": ["silent"], "options": options}
     made = service.post("/api/suppliers", body)
     assert made.status == 201
-    for model, word in (("silent", "without a word"), ("only-thinks", "thinking is kept")):
+    for model, word in (("silent", "empty answer"), ("only-thinks", "thinking is kept")):
         config = {"supplier": "quiet", "model": model}
         streamed = service.stream({"question": "q", "llm_config": config})
         assert streamed.last["code"] == "upstream_empty" and word in streamed.last["data"]

@@ -1,7 +1,7 @@
 """Codings of a response's body (RFC 9110, 8.4): gzip and deflate are undone as the bytes arrive.
 
-None is asked for, but relays and CDNs compress all the same; some forget to say so, and some name a
-coding that they have undone already. A piece is at most PIECE_BYTES long, whatever the input
+We request no compression, but relays and CDNs may compress anyway, omit the header, or name an
+encoding that they have already removed. A piece is at most PIECE_BYTES long, whatever the input
 expands to. Pure: bytes in, bytes out.
 """
 

@@ -37,7 +37,7 @@ class Skips:
     """Counts the parts of a file that cannot be read: shapes, sheets, pages and the like.
 
     `with skips:` around the reading of a part drops what is left of it when its reader fails, so
-    that one part costs itself and not the file. An inner part is dropped alone.
+    that one unreadable part does not fail the whole file. An inner part is dropped alone.
     """
 
     def __init__(self) -> None:

@@ -1,9 +1,9 @@
 """Runs the parser in a child process with time and memory limits and no inherited files.
 
-A file is only blamed for what its parser does: a limit that it reaches, or a crash that happens
-again. A parser that was ended from outside (a stop of the service, `kill`, no memory left on the
-machine) says nothing about the file. It runs in a process group of its own, so that signals to the
-worker's group do not reach it.
+A file fails only because of its own parser: a limit that it reaches, or a crash that repeats. A
+parser that was ended from outside (a stop of the service, `kill`, no memory left on the machine)
+says nothing about the file. It runs in a process group of its own, so that signals to the worker's
+group do not reach it.
 """
 
 import json

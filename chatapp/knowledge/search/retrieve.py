@@ -132,7 +132,7 @@ def _candidates(
 def _copies(
     session: Session, scope: Scope, matches: Sequence[Match], dense: DenseRanking | None
 ) -> set[int]:
-    """Return the chunks of files whose bytes another of these bases has too, except of one file.
+    """Return the chunks of duplicates: files that several of these bases have, except one copy.
 
     A file with vectors is preferred, then the order of the bases.
     """
