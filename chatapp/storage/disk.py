@@ -48,7 +48,11 @@ def disk_fault(fault: OSError) -> DiskFull | None:
 def disk_of(folder: Path) -> "Disk":
     """Return the disk of a folder, which need not exist; folders on one disk share its state."""
     folder = _existing(folder)
-    return _disks.setdefault(folder.stat().st_dev, Disk(folder))
+    device = folder.stat().st_dev
+    known = _disks.get(device)
+    if known is None or not known.is_on(device):  # another disk may get the number of a former one
+        known = _disks[device] = Disk(folder)
+    return known
 
 
 def _existing(folder: Path) -> Path:
@@ -61,6 +65,10 @@ class Disk:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.fault: DiskFull | None = None  # why it is not writable
+
+    def is_on(self, device: int) -> bool:
+        """Return whether its folder is still on this device."""
+        return self._folder.exists() and self._folder.stat().st_dev == device
 
     def note(self, fault: DiskFull) -> None:
         """Count it as full or read-only."""

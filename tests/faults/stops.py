@@ -33,6 +33,7 @@ TRIES = 60
 STAGES = ("reading", "rewriting", "searching", "first-token", "mid-stream")
 ASKED = ("rewriting", "first-token", "mid-stream")  # where a connection to the model is open
 SHORT = ("rewriting", "searching")  # these end by themselves after three seconds
+LONG = "typewriter-2400-40"  # a minute, so that whoever is stopped late still answers
 LEASED_ELSEWHERE = """
     UPDATE files SET status = 'queued', lease_owner = 'a test',
         lease_until = datetime('now', '+1 hour'), created_at = ?
@@ -98,7 +99,7 @@ def begin(stage: Stage, shelf: Shelf, at: str, session: str = "") -> Reader:
     """Ask, and disconnect once the answer has reached a stage."""
     question, model, base, until = {
         "reading": ("What does Waldemar eat?", "echo", shelf.unread, says("reading")),
-        "searching": ("What does the otter Waldemar eat?", "echo", shelf.ready, says("searching")),
+        "searching": ("What does the otter Waldemar eat?", LONG, shelf.ready, says("searching")),
         "rewriting": ("What about it?", "slow-rewrite", shelf.ready, says("rewriting")),
         "first-token": (
             "first token",

@@ -17,14 +17,15 @@ from tests.support.service import wait_for
 from tests.support.shelf import Shelf
 from tests.support.worker import worker
 
-ROWS = 12_000
+ROWS, EMPTY_ROWS = 12_000, 200_000
 
 
 @pytest.fixture(scope="module")
 def large() -> bytes:
-    """A workbook that takes some seconds to read."""
+    """A workbook that takes some seconds to read, and not many more to embed."""
     row = b"<row>" + b"<c><v>12345.678</v></c>" * 10 + b"</row>"
-    return documents.sheet_of(row * 1000 for _ in range(ROWS // 1000))
+    empty = b"<row>" + b"<c/>" * 10 + b"</row>"
+    return documents.sheet_of([row * ROWS, empty * EMPTY_ROWS])
 
 
 def parser(process: subprocess.Popen[bytes]) -> int | None:

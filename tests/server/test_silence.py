@@ -19,7 +19,7 @@ SILENCES = [
     ("length", "upstream_empty", "max_tokens"),
     ("filter", "upstream_refused", ""),
     ("blank", "upstream_empty", ""),
-    ("thinking", "upstream_empty", "thought"),
+    ("thinking", "upstream_empty", "thinking"),
     ("cut-thinking", "upstream_empty", "max_tokens"),
     ("tool", "upstream_empty", "tool"),
     ("whole", "upstream_empty", ""),

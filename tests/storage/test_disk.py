@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from chatapp.errors import DiskFull
 from chatapp.storage.database import open_database
-from chatapp.storage.disk import Reserve, disk_fault
+from chatapp.storage.disk import Reserve, disk_fault, disk_of
 from tests.support.small_disk import MB, NEEDS_MOUNT, fill, small_disk
 
 ROOT = Path(__file__).parents[2]
@@ -120,6 +120,20 @@ def test_a_read_only_disk(tmp_path: Path) -> None:
         with pytest.raises(DiskFull):
             again.write_deletion(lambda t: t.execute(text("DELETE FROM numbers")) and None)
         again.close()
+
+
+@NEEDS_MOUNT
+def test_a_disk_with_the_number_of_a_former_one_is_another(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "former", 8) as folder:
+        former = disk_of(folder)
+        fill(folder)
+        assert former.check() is not None
+    with small_disk(tmp_path / "disk", 8) as folder:
+        other = disk_of(folder)
+        assert other is not former and other.fault is None
+        assert disk_of(folder / "below") is other
+        fill(folder)
+        assert other.check() is not None
 
 
 @NEEDS_MOUNT

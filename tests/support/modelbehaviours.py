@@ -648,11 +648,11 @@ def zen_rewrite(turn: Turn) -> None:
 
 @behaves("slow-rewrite")
 def slow_rewrite(turn: Turn) -> None:
-    """Never answer a request to rewrite, else echo."""
+    """Never answer a request to rewrite, else type for a minute."""
     if is_rewriting(turn):
         turn.wire.wait()
     else:
-        echo(turn)
+        typewriter(turn, "2400", "40")
 
 
 def is_rewriting(turn: Turn) -> bool:

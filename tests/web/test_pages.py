@@ -5,7 +5,7 @@ from flask.testing import FlaskClient
 
 def test_a_page_says_that_its_script_has_not_loaded(client: FlaskClient) -> None:
     for path in ("/sign-in", "/"):
-        for language, words in (("en", "has not loaded"), ("zh-CN", "没有加载")):
+        for language, words in (("en", "did not load"), ("zh-CN", "没有加载")):
             page = client.get(path, headers={"Accept-Language": language}).text
             tag = page.partition("data-unloaded")[2].partition("</p>")[0]
             assert words in tag and "hidden" not in tag
