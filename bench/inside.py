@@ -19,7 +19,7 @@ from pathlib import Path
 from bench.documents import page_text
 from bench.load import Gaps, Seen, gaps
 from bench.processes import helper
-from chatapp.home import MODEL_FOLDER
+from chatapp.home import model_folder
 from chatapp.processes.embedder import Model
 
 QUIET_SECONDS = 2
@@ -85,8 +85,8 @@ def _ways(tickers: _Tickers, vectors: int) -> Iterator[Way]:
         return lambda: get_hub().threadpool.apply(work)
 
     yield tickers.beside("nothing else", "", lambda: time.sleep(QUIET_SECONDS))
-    if (MODEL_FOLDER / "model.json").exists():
-        model = Model(MODEL_FOLDER)
+    if (there := model_folder()) is not None:
+        model = Model(there)
         texts = [
             "\n".join(page_text(0, page)[1][:2])
             for page in range(1, 1 + max(1, vectors // EMBEDDED_PART))

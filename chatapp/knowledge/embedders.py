@@ -16,9 +16,9 @@ from urllib.parse import urlsplit
 
 from chatapp.chains.http.tls import is_loopback
 from chatapp.child import OwnHelper
-from chatapp.core.text import is_wide
 from chatapp.errors import EmbedderUnavailable
 from chatapp.home import EMBEDDER, address, helpers_run, model_folder
+from chatapp.knowledge.built_in import BUILT_IN, FORMER, Traits
 from chatapp.knowledge.json_client import ErrorStatus, InvalidResponse, JsonClient, Unreachable
 from chatapp.knowledge.search.vectors import pack
 from chatapp.settings import BUILTIN, OFF, Settings
@@ -29,7 +29,6 @@ QUERY_SECONDS = 3
 PASSAGES_SECONDS = 45  # shorter than a lease
 BATCH_TEXTS = 32  # texts per request
 ID_CHARACTERS = 48  # length of a fingerprint's id
-BUILTIN_SHARE = 0.3  # weight in the ranking; measured, see docs/measurements.md
 BATCH_REFUSED = (400, 413, 422)  # statuses by which a service rejects too large a batch
 
 
@@ -51,32 +50,26 @@ class Fingerprint:
 class Embedder:
     """Computes vectors.
 
-    `share` is the weight (0..1) of their ranking; an English embedder skips CJK text.
+    `share` is the weight (0..1) of their ranking, `supports` returns whether vectors of a text are
+    useful, `replaces` are the ids of the embedders whose bases move to this one by themselves.
     """
 
     def __init__(
         self,
         client: JsonClient,
         fingerprint: Fingerprint,
-        share: float,
-        english: bool,
-        prefixes: tuple[str, str],
-        compact: bool,
+        traits: Traits,
+        compact: bool = False,
+        replaces: Sequence[str] = (),
     ) -> None:
         self._client = client
         self.fingerprint = fingerprint
-        self.share = share
-        self._english = english
-        self._query_prefix, self._passage_prefix = prefixes
+        self.share = traits.share
+        self.supports = traits.reads
+        self.replaces = replaces
+        self._query_prefix, self._passage_prefix = traits.prefixes
         self._compact = compact
         self._batch_texts = BATCH_TEXTS
-
-    def supports(self, text: str) -> bool:
-        """Return whether vectors of this text are useful.
-
-        An English model's vectors of Chinese text are not (R@1 12.8 %).
-        """
-        return not (self._english and is_wide(text))
 
     def embed_query(self, question: str) -> bytes:
         """Return the vector of a question; raise EmbedderUnavailable."""
@@ -183,14 +176,7 @@ def configured_embedder(settings: Settings, own: OwnHelper | None = None) -> Emb
     headers = {"Authorization": f"Bearer {settings.embedder_key}"} if settings.embedder_key else {}
     proxy = "" if is_loopback(url) else settings.proxy
     client = JsonClient(lambda: url, headers, proxy, settings.ca_file)
-    return Embedder(
-        client,
-        fingerprint,
-        settings.embedder_share / 100,
-        english=False,
-        prefixes=prefixes,
-        compact=False,
-    )
+    return Embedder(client, fingerprint, Traits(settings.embedder_share / 100, prefixes))
 
 
 def _builtin(settings: Settings, own: OwnHelper | None) -> Embedder | None:
@@ -199,8 +185,9 @@ def _builtin(settings: Settings, own: OwnHelper | None) -> Embedder | None:
         return None
     described = json.loads((folder / "model.json").read_text("utf-8"))
     fingerprint = Fingerprint(
-        _hash(["builtin", described["name"], described["sha256"]]), described["name"]
+        _builtin_id(described["name"], described["sha256"]), described["name"]
     )
+    replaces = [one for former in FORMER if (one := _builtin_id(*former)) != fingerprint.id]
 
     def find() -> str | None:
         at = address(settings.home, EMBEDDER)
@@ -208,9 +195,12 @@ def _builtin(settings: Settings, own: OwnHelper | None) -> Embedder | None:
             at = own.address()
         return f"http://{at}/v1" if at else None
 
-    return Embedder(
-        JsonClient(find), fingerprint, BUILTIN_SHARE, english=True, prefixes=("", ""), compact=True
-    )
+    traits = BUILT_IN[described["name"]]
+    return Embedder(JsonClient(find), fingerprint, traits, compact=True, replaces=replaces)
+
+
+def _builtin_id(name: str, sha256: str) -> str:
+    return _hash(["builtin", name, sha256])
 
 
 def _service_identity(url: str) -> str:

@@ -5,6 +5,10 @@ A base's vectors have one fingerprint; each file records under which one its chu
 re-indexed: then all chunks get new vectors beside the old ones, and when every file has them the
 base switches in one transaction. Configuring the old embedder again before that discards them.
 
+A base of a former built-in embedder moves to the present one by itself, and at once: the old
+vectors are of no use, since questions can no longer be embedded with that model. Keyword search
+answers, joined by the new vectors as they come.
+
 A fingerprint's id is the embedder's, followed from the second attempt on by a dash and the
 attempt's number, so that re-indexing with the same embedder makes separate vectors too.
 """
@@ -70,12 +74,16 @@ def start_reindex(t: Session, base: KnowledgeBase, embedder: Embedder) -> None:
 
 
 def queue_missing(t: Session, embedder: Embedder) -> None:
-    """Queue files without vectors of this embedder; drop an unfinished switch to another one."""
+    """Queue files without vectors of this embedder; drop an unfinished switch to another one.
+
+    Bases with vectors of an embedder that this one replaces move to it.
+    """
     for base in t.scalars(
         select(KnowledgeBase).where(
             KnowledgeBase.bundled.is_(None), KnowledgeBase.user_id.is_not(None)
         )
     ):
+        _move(base, embedder)
         if base.target is not None and not is_made_by(base.target, embedder.fingerprint.id):
             base.target = (
                 None if is_made_by(base.fingerprint, embedder.fingerprint.id) else base.target
@@ -83,6 +91,15 @@ def queue_missing(t: Session, embedder: Embedder) -> None:
         wanted = base.target or base.fingerprint
         if wanted is None or is_made_by(wanted, embedder.fingerprint.id):
             _queue(t, [base.id], wanted_fingerprint(base) or "")
+
+
+def _move(base: KnowledgeBase, embedder: Embedder) -> None:
+    """Give a base the fingerprint of an embedder that replaces its own."""
+    if any(is_made_by(base.target, former) for former in embedder.replaces):
+        base.target = None
+    if any(is_made_by(base.fingerprint, former) for former in embedder.replaces):
+        base.fingerprint, base.target = embedder.fingerprint.to_json(), None
+        base.changed, base.indexed = base.changed + 1, NEEDS_REBUILD
 
 
 def finish_reindex(database: Database) -> bool:

@@ -28,10 +28,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from chatapp.home import MODEL_FOLDER
+from chatapp.home import MODEL_FOLDERS, model_folder
 
-MOST_TOKENS = 256  # of a text; the rest is ignored
-MOST_CHARACTERS = 16 * 1024  # of a text that are tokenised
+FORMER_MOST_TOKENS = 256  # of a text, where the model's description has no `tokens`
+MOST_CHARACTERS = 16 * 1024  # of a text that are tokenised; of its tokens the first count
 MOST_TEXTS = 256  # of a request
 MOST_BYTES = 32 * 1024 * 1024  # of a request
 IDLE_SECONDS = 600  # for a connection without requests
@@ -59,7 +59,7 @@ class Model:
             raise ModelError("the file of the model has changed since set-up")
         self.name: str = described["name"]
         self._lock = threading.Lock()
-        self._session, self._tokenizer = _load(folder)
+        self._session, self._tokenizer = _load(folder, described.get("tokens", FORMER_MOST_TOKENS))
 
     def embed(self, texts: Sequence[str]) -> list[bytes]:
         """Return one vector for each text: little-endian float32, normalised."""
@@ -81,7 +81,7 @@ class Model:
         return vector
 
 
-def _load(folder: Path) -> tuple[Any, Any]:
+def _load(folder: Path, most_tokens: int) -> tuple[Any, Any]:
     import onnxruntime
     from tokenizers import Tokenizer
 
@@ -91,7 +91,7 @@ def _load(folder: Path) -> tuple[Any, Any]:
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    tokenizer.enable_truncation(MOST_TOKENS)
+    tokenizer.enable_truncation(most_tokens)
     tokenizer.no_padding()
     model = str(folder / "model.onnx")
     return onnxruntime.InferenceSession(
@@ -252,7 +252,7 @@ def _lower_priority() -> None:
         )
 
 
-def main(address: str, folder: str = str(MODEL_FOLDER)) -> int:
+def main(address: str, folder: str = str(model_folder() or MODEL_FOLDERS[0])) -> int:
     """Serve the model of a folder until a signal ends the process."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)  # nothing is stored here: end at once

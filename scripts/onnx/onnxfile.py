@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-IR_VERSION, OPSET, MICROSOFT_OPSET = 8, 17, 1
+IR_VERSION, OPSET, MICROSOFT_OPSET = 10, 21, 1  # the first that know four bits
 MICROSOFT = "com.microsoft"  # the operators of onnxruntime itself
-FLOAT, INT64 = 1, 7
+FLOAT, INT64, INT4 = 1, 7, 22
 ELEMENT_TYPES = {"float32": FLOAT, "uint8": 2, "int8": 3, "int32": 6, "int64": INT64}
 VARINT, BYTES, FIXED32 = 0, 2, 5
 
@@ -41,13 +41,12 @@ class Graph:
 
     def constant(self, values: "np.ndarray[Any, Any]") -> str:
         """Add a constant array."""
-        name = self._name("constant")
-        dimensions = b"".join(_field(1, size) for size in values.shape)
-        data = _field(9, np.ascontiguousarray(values).tobytes())
-        self._constants += _field(
-            5, dimensions + _field(2, ELEMENT_TYPES[values.dtype.name]) + _field(8, name) + data
-        )
-        return name
+        return self._constant(values.shape, ELEMENT_TYPES[values.dtype.name], values)
+
+    def constant4(self, values: "np.ndarray[Any, Any]") -> str:
+        """Add a constant array of signed 4-bit integers (-8..7) with an even last dimension."""
+        halves = values.astype(np.uint8) & 15
+        return self._constant(values.shape, INT4, halves[..., 0::2] | halves[..., 1::2] << 4)
 
     def node(
         self, kind: str, *inputs: str, domain: str = "", **attributes: Number | list[int]
@@ -83,6 +82,15 @@ class Graph:
         )
         opsets = _opset("", OPSET) + _opset(MICROSOFT, MICROSOFT_OPSET)
         return _field(1, IR_VERSION) + _field(2, "chatapp") + _field(7, graph) + opsets
+
+    def _constant(
+        self, shape: tuple[int, ...], element: int, stored: "np.ndarray[Any, Any]"
+    ) -> str:
+        name = self._name("constant")
+        dimensions = b"".join(_field(1, size) for size in shape)
+        data = _field(9, np.ascontiguousarray(stored).tobytes())
+        self._constants += _field(5, dimensions + _field(2, element) + _field(8, name) + data)
+        return name
 
     def _name(self, kind: str) -> str:
         self._count += 1

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from chatapp.home import model_folder
+from chatapp.knowledge.built_in import BUILT_IN
 from chatapp.knowledge.embedders import configured_embedder
 from chatapp.knowledge.search.vectors import dimension, pack, unpack
 from chatapp.settings import Settings, SettingsError
@@ -42,10 +43,36 @@ def test_the_embedder_can_be_off(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(model_folder() is None, reason="set-up could not make the embedder")
-def test_the_built_in_embedder_skips_chinese(tmp_path: Path) -> None:
+def test_the_built_in_embedder_replaces_the_former_one(tmp_path: Path) -> None:
     embedder = configured_embedder(Settings(home=tmp_path))
-    assert embedder is not None and embedder.share == 0.3
-    assert embedder.supports("How much leave is there?") and not embedder.supports("年假有多少天？")
+    assert embedder is not None and embedder.fingerprint.model == "multilingual-e5-small"
+    assert embedder.share == 0.7
+    assert len(embedder.replaces) == 1 and embedder.fingerprint.id not in embedder.replaces
+
+
+@pytest.mark.parametrize(
+    ("text", "is_read"),
+    [
+        ("How much leave is there?", True),
+        ("Combien de jours de congé ? Đi đâu?", True),
+        ("年假有多少天？", True),
+        ("關於員工休假的規定", True),
+        ("12.5 %", True),
+        ("", True),
+        ("ISO 9001 に準拠", True),
+        ("休暇は何日ありますか？", False),
+        ("휴가는 며칠입니까?", False),
+        ("Сколько дней отпуска?", False),
+        ("Πόσες ημέρες άδειας;", False),
+    ],
+)
+def test_the_built_in_embedder_reads_chinese_and_latin(text: str, is_read: bool) -> None:
+    assert BUILT_IN["multilingual-e5-small"].reads(text) is is_read
+
+
+def test_the_former_embedder_reads_english() -> None:
+    former = BUILT_IN["all-MiniLM-L6-v2"]
+    assert former.reads("How much leave is there?") and not former.reads("年假有多少天？")
 
 
 def test_a_configured_embedder_gets_every_language() -> None:

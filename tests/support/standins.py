@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from chatapp.child import die_with_parent
-from chatapp.home import MODEL_FOLDER, address
+from chatapp.home import MODEL_FOLDERS, address
 from chatapp.processes.helpers import HEALTH_PATHS
 from tests.support.service import free_port
 
@@ -260,7 +260,7 @@ def _fill(folder: Path) -> None:
     for part in REAL:
         (package / part).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / "chatapp" / f"{part}.py", package / f"{part}.py")
-    model = folder / MODEL_FOLDER.relative_to(ROOT)
+    model = folder / MODEL_FOLDERS[0].relative_to(ROOT)
     model.mkdir(parents=True)
     (model / "model.json").write_text("{}")
     shutil.copy(ROOT / "gunicorn.conf.py", folder)

@@ -8,7 +8,7 @@ from threading import Thread
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from chatapp.knowledge.chroma import VectorIndex
 from chatapp.knowledge.embedders import configured_embedder
@@ -19,7 +19,7 @@ from chatapp.knowledge.ingest.remove import Remover
 from chatapp.knowledge.search.dense import NEEDS_REBUILD
 from chatapp.knowledge.search.lexical import index_for
 from chatapp.settings import Settings
-from chatapp.storage.models import File, KnowledgeBase
+from chatapp.storage.models import File, KnowledgeBase, now
 from tests.support.chroma import Chroma
 from tests.support.dense_shelf import Dense, make_dense
 from tests.support.embedserver import EmbedServer
@@ -187,6 +187,49 @@ def test_returning_to_the_old_embedder_before_completion_keeps_its_vectors(dense
     shown = dense.knowledge.base(dense.user, dense.base)["vectors"]
     assert (shown["state"], shown["made_with"]) == ("ready", "meanings")
     assert dense.in_sql() == before and dense.is_exact()
+
+
+def test_a_base_of_a_former_built_in_embedder_moves_by_itself(
+    dense: Dense, embed_server: EmbedServer
+) -> None:
+    for n in range(3):
+        dense.add(f"{n}.txt", f"{LEAVE} Number {n}.")
+    assert dense.embedder is not None
+    former, other = dense.embedder.fingerprint.id, dense.reopened(embedder="other-meanings")
+    assert other.embedder is not None
+    other.embedder.replaces = [former]
+
+    embed_server.mood = "down"  # the new embedder does not answer yet
+    other.queue_missing()
+    other.work()
+    assert len(other.search("days of leave")) == 3, "words answer"
+    shown = other.knowledge.base(dense.user, dense.base)["vectors"]
+    assert (shown["state"], shown["made_with"], shown["done"]) == ("building", "other-meanings", 0)
+    assert not other.in_sql(), "the former vectors are deleted"
+
+    embed_server.mood = ""
+    stops = iter([False] * 4 + [True] * 100)
+    other.database.write(lambda t: t.execute(update(File).values(lease_until=now())) and None)
+    other.work(should_stop=lambda: next(stops))
+    assert 0 < len(other.in_sql()) < 3
+    assert other.search(SYNONYM)[0].by["vectors"] is not None, "and the new vectors as they come"
+    other.queue_missing()  # after a restart
+    other.work()
+    assert other.is_exact() and len(other.in_sql()) == 3
+    shown = other.knowledge.base(dense.user, dense.base)["vectors"]
+    assert (shown["state"], shown["done"]) == ("ready", 3)
+
+
+def test_an_unfinished_switch_to_a_former_built_in_embedder_is_dropped(dense: Dense) -> None:
+    dense.add("rules.txt", LEAVE)
+    former = dense.reopened(embedder="former-meanings")
+    former.knowledge.reindex(dense.user, dense.base)
+    third = dense.reopened(embedder="other-meanings")
+    assert former.embedder is not None and third.embedder is not None
+    third.embedder.replaces = [former.embedder.fingerprint.id]
+    third.queue_missing()
+    assert dense.row().target is None
+    assert (dense.row().fingerprint or {})["model"] == "meanings", "no other service's vectors move"
 
 
 def test_a_worker_without_an_embedder_completes_no_reindexing(dense: Dense) -> None:
