@@ -11,7 +11,7 @@ from chatapp.core.text import is_wide
 
 _LETTER = re.compile(r"[^\W\d_]")
 _CHINESE_OR_LATIN = re.compile(
-    "[A-Za-z\u00aa\u00ba\u00c0-\u024f\u1e00-\u1eff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
+    r"[A-Za-z\u00aa\u00ba\u00c0-\u024f\u1e00-\u1eff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
 )
 
 
