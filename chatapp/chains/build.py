@@ -13,7 +13,6 @@ from typing import Any, TypeAlias
 
 from langchain_core.runnables import Runnable, RunnableGenerator
 
-from chatapp.chains.followup import DependsOnHistory, depends_on_history
 from chatapp.chains.messages import Model
 from chatapp.chains.pieces import Finished, Piece, Retrieved, pieces
 from chatapp.chains.rag import Retrieve, StillUnread, retrieval_chain
@@ -24,13 +23,11 @@ Chain: TypeAlias = Runnable[Ask, Any]
 __all__ = [
     "Chain",
     "Finished",
-    "DependsOnHistory",
     "Model",
     "Piece",
     "Retrieve",
     "Retrieved",
     "build_chain",
-    "depends_on_history",
     "pieces",
 ]
 
@@ -38,15 +35,14 @@ __all__ = [
 def build_chain(
     model: Model,
     retrieve: Retrieve | None = None,
-    rewrite: DependsOnHistory | None = None,
+    rewrite: bool = False,
     unread: StillUnread = tuple,
 ) -> Chain:
     """Return the chain for a model: plain, or the retrieval chain where `retrieve` is given.
 
-    `rewrite` (`depends_on_history`) decides whether the model rewrites the question for the search
-    so that it is understood without the history. None never rewrites, nor does a model without
-    `within`. `unread` returns the files that cannot be searched yet; the answer waits for those
-    that have just been uploaded.
+    With `rewrite`, the model rewrites a question that depends on the history for the search; a
+    model without `within` never does. `unread` returns the files that cannot be searched yet; the
+    answer waits for those that have just been uploaded.
     """
     if retrieve is None:
         return _plain_chain(model)

@@ -17,6 +17,8 @@ from typing import TypeAlias
 from langchain_core.messages import AIMessageChunk
 from langchain_core.messages.ai import UsageMetadata
 
+from chatapp.chains.small_talk import is_small_talk
+from chatapp.core.inline_marks import without_marks
 from chatapp.core.prompt import Passage, Prompt, estimate_tokens
 from chatapp.core.quoting import Sentence, read_sentences
 from chatapp.core.text import query_tokens, small_words
@@ -27,6 +29,7 @@ FITS = 0.22  # the lowest score of the best passage
 FITS_PAIRS = 0.06  # for questions of CJK pairs, some of which are in no text
 MAX_SENTENCES = 3
 MAX_CHARACTERS = 700  # of one sentence; text without full stops is cut there
+LONGEST_READ = 4 * MAX_CHARACTERS  # marks and addresses included
 NUMBER_BONUS = 0.1  # for a sentence with a number where the question asks for one
 MIN_SHARE = 0.5  # of the best sentence's score, for a further sentence
 NEXT_BONUS = 0.1  # for a further sentence just below a quoted one
@@ -41,6 +44,7 @@ WORDS = {
         "no_documents": "I am the built-in model and only quote from documents; no knowledge base "
         "is chosen for this chat. Add documents to ask about them, or connect a model to talk "
         "about anything.",
+        "small_talk": "I am the built-in model and only quote from documents.",
         "nothing": "I found nothing about this in the documents.",
         "advice": " Ask about their content, or connect a model to talk about anything.",
         "nearest": "The documents do not seem to answer this. The nearest passages say:",
@@ -50,6 +54,7 @@ WORDS = {
     "zh-CN": {
         "no_documents": "我是内置模型，只引用文档原文，而当前对话没有选择知识库。"
         "请添加文档后再提问，或者连接模型畅聊任何话题。",
+        "small_talk": "我是内置模型，只引用文档原文。",
         "nothing": "文档中没有找到相关内容。",
         "advice": "可以就文档内容提问，或者连接模型畅聊任何话题。",
         "nearest": "文档中似乎没有这个问题的答案。最接近的内容如下：",
@@ -122,6 +127,8 @@ def answer(prompt: Prompt) -> str:
 def _answer(prompt: Prompt, words: Mapping[str, str]) -> str:
     if not prompt.grounded:
         return words["no_documents"]
+    if is_small_talk(prompt.question):
+        return words["small_talk"] + words["advice"]
     if not prompt.passages:
         return words["nothing"] + (
             words["advice"] if estimate_tokens(prompt.question) <= GREETING_TOKENS else ""
@@ -250,8 +257,9 @@ def _cite(text: str, number: int) -> str:
 
 
 def _plain(text: str) -> str:
-    """Return a quote on one line, without heading and list marks, cut to its maximum."""
-    return _cut(_BLOCK_MARK.sub("", " ".join(_WIDE_BREAK.sub("", text).split())))
+    """Return a quote as prose on one line, without marks, cut to its maximum."""
+    line = " ".join(_WIDE_BREAK.sub("", text[:LONGEST_READ]).split())
+    return _cut(" ".join(without_marks(_BLOCK_MARK.sub("", line)).split()))
 
 
 def _cut(text: str) -> str:

@@ -1,4 +1,7 @@
-"""Follow-up questions: detect those that depend on the history, and have a model rewrite them."""
+"""Follow-up questions: detect those that depend on the history, and make a query of them.
+
+A model rewrites the question. Where none can, the questions before it are searched for with it.
+"""
 
 import re
 from collections.abc import Callable, Sequence
@@ -6,11 +9,11 @@ from typing import Protocol, TypeAlias, runtime_checkable
 
 from chatapp.chains.messages import Model
 from chatapp.chains.pieces import pieces
+from chatapp.chains.small_talk import is_small_talk
 from chatapp.core.events import Chunk, WasThinking
 from chatapp.core.prompt import Ask, Prompt, Turn
 from chatapp.errors import ChatAppError
 
-DependsOnHistory: TypeAlias = Callable[[str, Sequence[Turn]], bool]
 Rewrite: TypeAlias = Callable[[Ask], str]
 
 REWRITE_SECONDS = 3.0
@@ -20,6 +23,7 @@ EARLY_WORDS = 5  # before a pronoun that refers to the history
 TURNS = 4  # of the history that the model gets
 TURN_CHARACTERS = 800
 LONGEST = 400  # characters of a rewritten question; a longer reply is not one
+JOINED = 3  # questions that are searched for together, at most
 INSTRUCTION = (
     "Rewrite the user's last question so that it can be understood, and searched for, without the "
     "conversation. Replace pronouns by what they stand for. Keep the language of the question. Do "
@@ -44,7 +48,7 @@ _CHINESE = re.compile(
 
 def depends_on_history(question: str, history: Sequence[Turn]) -> bool:
     """Return whether a question can hardly be searched for without its history."""
-    if not history:
+    if not history or is_small_talk(question):
         return False
     characters = len(_CJK.findall(question))
     if characters:
@@ -57,6 +61,20 @@ def depends_on_history(question: str, history: Sequence[Turn]) -> bool:
     # Later in a question, a pronoun mostly refers to the question itself.
     early = pointer is not None and len(_WORD.findall(question[: pointer.start()])) <= EARLY_WORDS
     return early or len(_WORD.findall(question)) <= SHORT_WORDS
+
+
+def with_previous(question: str, history: Sequence[Turn]) -> str:
+    """Return a question that depends on its history with the questions before it, oldest first.
+
+    Those go back to the first that does not depend on others.
+    """
+    asked = [turn.content for turn in history if turn.role == "user" and turn.content.strip()]
+    joined = [question]
+    while asked and len(joined) < JOINED:
+        joined.insert(0, asked.pop()[:LONGEST])
+        if not depends_on_history(joined[0], history):
+            break
+    return "\n".join(joined)
 
 
 @runtime_checkable

@@ -11,8 +11,9 @@ from typing import Any, TypeAlias
 
 from langchain_core.runnables import Runnable, RunnableGenerator
 
-from chatapp.chains.followup import DependsOnHistory, rewriter
+from chatapp.chains.followup import depends_on_history, rewriter, with_previous
 from chatapp.chains.messages import Model
+from chatapp.chains.small_talk import is_small_talk
 from chatapp.core.prompt import Ask, Passage, Unread, build_prompt, select_passages
 
 Retrieve: TypeAlias = Callable[[str], list[Passage]]
@@ -26,26 +27,31 @@ POLL_SECONDS = 0.25
 def retrieval_chain(
     model: Model,
     retrieve: Retrieve,
-    depends: DependsOnHistory | None = None,
+    rewrite: bool = False,
     unread: StillUnread = tuple,
 ) -> Runnable[Ask, dict[str, Any]]:
     """Return a chain that answers from passages.
 
-    `depends` decides which questions are rewritten for the search; None rewrites none. `unread`
-    returns the files that cannot be searched yet; the chain waits for recent ones.
+    With `rewrite`, the model rewrites questions that depend on the history for the search; those
+    that are not rewritten are searched for with the questions before them. `unread` returns the
+    files that cannot be searched yet; the chain waits for recent ones.
     """
-    rewrite = rewriter(model) if depends is not None else None
+    rewritten = rewriter(model) if rewrite else None
 
     def answer(asks: Iterator[Ask]) -> Iterator[dict[str, Any]]:
         for ask in asks:
             left = yield from _wait_for(unread)
             query = ask.question
-            if rewrite is not None and depends is not None and depends(query, ask.history):
-                yield {"status": "rewriting"}
-                query = rewrite(ask)
+            if depends_on_history(query, ask.history):
+                if rewritten is not None:
+                    yield {"status": "rewriting"}
+                    query = rewritten(ask)
+                if query == ask.question:
+                    query = with_previous(query, ask.history)
             yield {"status": "searching"}
-            found = retrieve(query)
-            prompt = build_prompt(ask, select_passages(ask, found), [file.name for file in left])
+            found = [] if is_small_talk(ask.question) else retrieve(query)
+            unread_names = [file.name for file in left]
+            prompt = build_prompt(ask, select_passages(ask, found), unread_names, query)
             cut: dict[str, Any] = {"passages": len(found) - len(prompt.passages), **prompt.cut}
             if left:
                 cut["unread"] = [file.to_json() for file in left]

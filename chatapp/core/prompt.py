@@ -125,7 +125,7 @@ class Prompt:
     """The model's input.
 
     `grounded`: documents were searched, even if nothing was found. `cut` counts what was left out.
-    `unread` names files that could not be searched yet.
+    `unread` names files that could not be searched yet, `query` is what was searched for.
     """
 
     question: str
@@ -135,6 +135,7 @@ class Prompt:
     cut: dict[str, int] = field(default_factory=dict[str, int])
     partial: str = ""
     unread: tuple[str, ...] = ()
+    query: str = ""
 
 
 def estimate_tokens(text: str) -> int:
@@ -164,7 +165,10 @@ def select_passages(ask: Ask, passages: Sequence[Passage]) -> list[Passage]:
 
 
 def build_prompt(
-    ask: Ask, passages: Sequence[Passage] | None, unread: Sequence[str] = ()
+    ask: Ask,
+    passages: Sequence[Passage] | None,
+    unread: Sequence[str] = (),
+    query: str = "",
 ) -> Prompt:
     """Return the prompt; `passages` are from `select_passages`, None without documents."""
     rules = [
@@ -195,6 +199,7 @@ def build_prompt(
         cut,
         ask.partial,
         tuple(unread),
+        query or ask.question,
     )
 
 

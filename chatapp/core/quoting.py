@@ -15,6 +15,9 @@ from chatapp.core.text import HEADING_JOINT, Span, Stem, index_tokens, sentences
 DECAY = 0.7  # of a heading's words, for each sentence after the next
 
 _FENCE = re.compile(r"[ \t]*(?:`{3,}|~{3,})")
+_PROSE_BELOW = re.compile(
+    r"\n[ \t]*\n(?=[^\W\d_a-z](?=[^\n]{30})[^\n]*[.!?\u3002\uff01\uff1f][ \t]*(?:\n|\Z))"
+)
 _ATX = re.compile(r"[ \t]*#{1,6}[ \t]+\S")
 _MARKUP = re.compile(r"^[ \t]*#{1,6}[ \t]+|[ \t]+#+[ \t]*$|[*_`]")
 _ANNOUNCES = re.compile(r"[?？:：][*_]*$")
@@ -89,7 +92,7 @@ def _kinds(text: str, heading: str) -> Iterator[tuple[Span, str]]:
     # A passage may begin inside a block: then its first fence, without a language, closes it.
     if len(fences) % 2:
         closes = not text[fences[0].start : fences[0].end].strip(" \t`~")
-        fences = [Span(0, 0), *fences] if closes else [*fences, Span(len(text), len(text))]
+        fences = [Span(0, 0), *fences] if closes else [*fences, _open_end(text, fences[-1].end)]
     start = 0
     for opens, closes_at in zip(fences[::2], fences[1::2], strict=True):
         yield from _prose(text, start, opens.start, titles)
@@ -98,6 +101,13 @@ def _kinds(text: str, heading: str) -> Iterator[tuple[Span, str]]:
             yield Span(first, first + len(code)), "code"
         start = closes_at.end
     yield from _prose(text, start, len(text), titles)
+
+
+def _open_end(text: str, start: int) -> Span:
+    """Return where a block that nothing closes ends: before the next paragraph of prose."""
+    prose = _PROSE_BELOW.search(text, start)
+    end = prose.start() if prose else len(text)
+    return Span(end, end)
 
 
 def _lines(text: str) -> Iterator[Span]:

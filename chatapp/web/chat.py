@@ -11,7 +11,7 @@ from flask import Response, g, jsonify, request, stream_with_context
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import BaseModel, Field
 
-from chatapp.chains.build import build_chain, depends_on_history
+from chatapp.chains.build import build_chain
 from chatapp.chat.runs.runs import Job, Live, Reader
 from chatapp.chat.turns import Opened
 from chatapp.core import sse
@@ -185,8 +185,8 @@ def _job(opened: Opened) -> Job:
     def build() -> Any:
         model = app.suppliers.runnable(resolved)
         if bases is None:
-            return build_chain(model, None, None)
-        rewrite = depends_on_history if app.settings.rewrite and resolved.endpoint else None
+            return build_chain(model)
+        rewrite = app.settings.rewrite and resolved.endpoint is not None
         md5s = list(opened.md5s) or None
         return build_chain(
             model,

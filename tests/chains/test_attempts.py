@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from chatapp.chains.attempts import MOST_REMEMBERED, MOST_SETTINGS, WAIT_SECONDS, Attempts
-from chatapp.chains.build import build_chain, depends_on_history, pieces
+from chatapp.chains.build import build_chain, pieces
 from chatapp.chains.call import Target
 from chatapp.chains.endpoint import Parameters
 from chatapp.chains.http.connection import Route
@@ -131,7 +131,7 @@ def test_after_a_rate_limit_questions_are_not_rewritten(models: Models) -> None:
     def stages(server: ModelServer) -> list[str]:
         supplier = Supplier(server, models)
         model = models.model(supplier.endpoint(), Parameters("limited-rewrite"))
-        chain = build_chain(model, lambda query: [], depends_on_history)
+        chain = build_chain(model, lambda query: [], rewrite=True)
         outcome = Outcome(pieces(chain.stream(Ask("And interns?", history))))
         assert outcome.text == "And interns?"
         return [piece.stage for piece in outcome.pieces if isinstance(piece, Status)]

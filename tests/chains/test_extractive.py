@@ -101,9 +101,16 @@ def test_no_passages_is_reported(question: str, words: str) -> None:
     ("question", "words"),
     [("hello", "connect a model"), ("你好", "连接模型"), ("Who won?", "Ask about")],
 )
-def test_a_greeting_gets_advice(question: str, words: str) -> None:
+def test_a_short_question_without_passages_gets_advice(question: str, words: str) -> None:
     said = answer(prompt(question))
-    assert words in said and WORDS["zh-CN" if "好" in question else "en"]["nothing"] in said
+    key = "nothing" if "?" in question else "small_talk"
+    assert words in said and WORDS["zh-CN" if "好" in question else "en"][key] in said
+
+
+@pytest.mark.parametrize("question", ["Thanks!", "好的，谢谢"])
+def test_thanks_quote_nothing(question: str) -> None:
+    said = answer(prompt(question, replace(LEAVE, text="Thanks! 好的，谢谢。一块 20 元。")))
+    assert "[1]" not in said and ("connect a model" in said or "连接模型" in said)
 
 
 def test_a_long_question_without_passages_gets_no_advice() -> None:
@@ -263,6 +270,12 @@ def test_items_of_a_list_stay_a_list() -> None:
     assert (
         answer(prompt("kinds of leave", numbered)) == "1. annual leave [1]\n2. parental leave [1]"
     )
+
+
+def test_prose_is_quoted_without_marks() -> None:
+    text = "Employees get **25 days** of [paid leave](leave.md)<br> a year[^1]. The canteen opens."
+    said = answer(prompt("paid leave of employees", replace(LEAVE, text=text)))
+    assert said == "Employees get 25 days of paid leave a year. [1]"
 
 
 def test_code_is_quoted_as_code() -> None:

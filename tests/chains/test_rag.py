@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from chatapp.chains.build import Finished, Retrieved, build_chain, depends_on_history, pieces
+from chatapp.chains.build import Finished, Retrieved, build_chain, pieces
 from chatapp.chains.endpoint import Parameters
-from chatapp.chains.followup import rewriter
+from chatapp.chains.followup import depends_on_history, rewriter, with_previous
 from chatapp.chains.models import Models
 from chatapp.core.events import Chunk, Status
 from chatapp.core.prompt import Ask, Prompt, Turn, Unread
@@ -115,6 +115,10 @@ def test_questions_that_depend_on_history(question: str) -> None:
         "实习生每年有多少天年假？",
         "请列出出差报销需要的其他材料有哪些",
         "公司的差旅标准在哪个城市最高？",
+        "Thanks!",
+        "好的，谢谢",
+        "OK, got it",
+        "😊",
     ],
 )
 def test_questions_that_stand_alone(question: str) -> None:
@@ -126,7 +130,7 @@ def search(
 ) -> tuple[list[str], list[Any]]:
     queries: list[str] = []
     model = models.model(supplier.endpoint(**options), Parameters(name))
-    chain = build_chain(model, lambda query: queries.append(query) or [], depends_on_history)  # type: ignore[func-returns-value]
+    chain = build_chain(model, lambda query: queries.append(query) or [], rewrite=True)  # type: ignore[func-returns-value]
     return queries, list(pieces(chain.stream(Ask(question, HISTORY))))
 
 
@@ -148,16 +152,18 @@ def test_a_question_that_stands_alone_is_not_rewritten(supplier: Supplier, model
 
 
 @pytest.mark.parametrize("name", ["refuse-500", "flood-3000", "html"])
-def test_a_failed_rewrite_keeps_the_question(supplier: Supplier, models: Models, name: str) -> None:
+def test_a_failed_rewrite_searches_with_the_question_before(
+    supplier: Supplier, models: Models, name: str
+) -> None:
     model = models.model(supplier.endpoint(), Parameters(name))
     stream = pieces(
-        build_chain(model, lambda query: [passage(quote=query)], depends_on_history).stream(
+        build_chain(model, lambda query: [passage(quote=query)], rewrite=True).stream(
             Ask("Why?", HISTORY)
         )
     )
     found = next(piece for piece in stream if isinstance(piece, Retrieved))
     stream.close()  # type: ignore[attr-defined]
-    assert found.query == "Why?"
+    assert found.query == f"{HISTORY[0].content}\nWhy?"
 
 
 def test_a_rewrite_has_none_of_the_model_s_thinking(supplier: Supplier, models: Models) -> None:
@@ -176,19 +182,39 @@ def test_a_hanging_rewrite_times_out(supplier: Supplier, models: Models, name: s
 def test_a_model_without_a_time_limit_does_not_rewrite() -> None:
     model = Canned("a")
     found = list(
-        pieces(
-            build_chain(model, lambda query: [], depends_on_history).stream(Ask("Why?", HISTORY))
-        )
+        pieces(build_chain(model, lambda query: [], rewrite=True).stream(Ask("Why?", HISTORY)))
     )
     assert found[0] == Status("searching")
     assert len(model.prompts) == 1
+
+
+@pytest.mark.parametrize(
+    ("asked", "joined"),
+    [
+        (["How much leave is there?"], "How much leave is there?\nWhy?"),
+        (["Which form?", "Can I carry it over?"], "Which form?\nCan I carry it over?\nWhy?"),
+        (["Old one", "How much leave do interns get?"], "How much leave do interns get?\nWhy?"),
+        (["a", "b", "c", "And it?"], "c\nAnd it?\nWhy?"),
+        ([" "], "Why?"),
+    ],
+)
+def test_without_a_model_the_questions_before_it_are_searched_for_too(
+    asked: list[str], joined: str
+) -> None:
+    history = [turn for text in asked for turn in (Turn("user", text), Turn("assistant", "Yes."))]
+    queries: list[str] = []
+    chain = build_chain(Canned("a"), lambda query: queries.append(query) or [])  # type: ignore[func-returns-value]
+    found = list(pieces(chain.stream(Ask("Why?", history))))
+    assert queries == [joined]
+    assert found[0] == Status("searching"), "no model is asked to rewrite it"
+    assert with_previous("Why?", history) == joined
 
 
 def test_the_chain_waits_for_a_recent_file() -> None:
     looks = iter([[Unread("1", "leave.pdf", 1.0)], [Unread("1", "leave.pdf", 1.2)], []])
     found = list(
         pieces(
-            build_chain(Canned("a"), lambda query: [passage()], None, lambda: next(looks)).stream(
+            build_chain(Canned("a"), lambda query: [passage()], False, lambda: next(looks)).stream(
                 Ask("q")
             )
         )
@@ -200,7 +226,7 @@ def test_the_chain_waits_for_a_recent_file() -> None:
 def test_unread_files_are_reported_and_named_to_the_model() -> None:
     model = Canned("a")
     chain = build_chain(
-        model, lambda query: [passage()], None, lambda: [Unread("1", "old.pdf", 4000.0)]
+        model, lambda query: [passage()], False, lambda: [Unread("1", "old.pdf", 4000.0)]
     )
     found = list(pieces(chain.stream(Ask("q"))))
     assert found[0] == Status("searching"), "a long queue holds nobody"

@@ -52,6 +52,15 @@ def test_a_title_of_several_sentences_is_a_title() -> None:
     ]
 
 
+@pytest.mark.parametrize("text", ["The employees get twenty days of leave.", "员工" * 20 + "。"])
+def test_a_block_that_nothing_closes_ends_before_prose(text: str) -> None:
+    assert kinds(f"```sh\nmake run\n\nmake test\n\n{text}") == [
+        ("code", "make run\n\nmake test"),
+        ("text", text),
+    ]
+    assert kinds("```sh\nmake run\n\nMake it so") == [("code", "make run\n\nMake it so")]
+
+
 def test_rules_and_single_numbers_are_marks() -> None:
     assert kinds("Leave\n=====\n\n|---|---|\n\n1.\n\n---", "Leave") == [
         ("title", "Leave"), ("mark", "====="), ("mark", "|---|---|"), ("mark", "1."),
