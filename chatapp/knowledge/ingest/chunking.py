@@ -48,6 +48,11 @@ def chunk_rows(document: Document, spans: Sequence[Span], file_id: str, name: st
         yield Row(values, tokens_of(Path(name).stem, heading, body))
 
 
+def text_with_headings(name: str, heading: str, text: str) -> str:
+    """Return a chunk's text as models get it: after title and headings, as in the lexical index."""
+    return "\n".join(filter(None, [Path(name).stem, heading, text]))
+
+
 def page_of(pages: Sequence[int], offset: int) -> int | None:
     """Return the number, from 1, of the page at an offset; None for formats without pages."""
     return max(1, bisect_right(pages, offset)) if pages else None

@@ -11,7 +11,6 @@ it. reindex.py decides which vectors a base should have.
 import logging
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import exists, func, insert, select
@@ -19,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from chatapp.errors import EmbedderUnavailable
 from chatapp.knowledge.embedders import Embedder
+from chatapp.knowledge.ingest.chunking import text_with_headings
 from chatapp.knowledge.ingest.jobs import (
     NO_LEASE,
     Job,
@@ -101,7 +101,7 @@ class Embedding:
         held = self._database.read(lambda t: _held(t, [row.id for row in rows], fingerprint))
         missing = [row for row in rows if row.id not in held and embedder.supports(row.text)]
         made = embedder.embed_passages(
-            [_embedded_text(job, row) for row in missing],
+            [text_with_headings(job.name, row.heading, row.text) for row in missing],
             lambda: update_leased(self._database, job, lease_renewal()),
         )
         if None in made:
@@ -160,11 +160,6 @@ def _held(t: Session, chunk_ids: Sequence[int], fingerprint: str) -> set[int]:
             )
         )
     )
-
-
-def _embedded_text(job: Job, row: Any) -> str:
-    """Return the text to embed: title and headings before the text, as in the lexical index."""
-    return "\n".join(filter(None, [Path(job.name).stem, row.heading, row.text]))
 
 
 def _add(t: Session, job: Job, vectors: Sequence[dict[str, Any]]) -> None:
