@@ -20,7 +20,8 @@ from chatapp.core.pasted import pasted_address, pasted_key
 from chatapp.i18n import say
 
 MB = 1024 * 1024
-BUILTIN, OFF = "builtin", "off"  # values of CHATAPP_EMBEDDER that are not a model's name
+# values of CHATAPP_EMBEDDER and CHATAPP_RERANKER that are not a model's name
+BUILTIN, OFF = "builtin", "off"
 
 MIN_PASSWORD_CHARACTERS = 8
 MIN_TOKEN_CHARACTERS = 16
@@ -191,6 +192,9 @@ class Settings:
     query_prefix: str = _setting("CHATAPP_EMBEDDER_QUERY_PREFIX", "", str, "setting.text")
     passage_prefix: str = _setting("CHATAPP_EMBEDDER_PASSAGE_PREFIX", "", str, "setting.text")
     embedder_share: int = _setting("CHATAPP_EMBEDDER_SHARE", 50, _percent, "setting.percent")
+    reranker: str = _setting("CHATAPP_RERANKER", OFF, _text, "setting.text")
+    reranker_url: str = _setting("CHATAPP_RERANKER_URL", "", pasted_address, "setting.url")
+    reranker_key: str = _setting("CHATAPP_RERANKER_KEY", "", pasted_key, "setting.text", True)
 
     # Limits
     max_streams: int = _setting("CHATAPP_MAX_STREAMS", 2000, _non_negative, "setting.number")
@@ -241,6 +245,8 @@ class Settings:
         settings = cls(**values)  # type: ignore[arg-type]
         if settings.embedder not in (BUILTIN, OFF) and "embedder_url" not in values:
             faults.append(_say("setting.embedder_url"))
+        if settings.reranker != OFF and "reranker_url" not in values:
+            faults.append(_say("setting.reranker_url"))
         if faults:
             raise SettingsError("\n".join(faults))
         return settings

@@ -23,6 +23,7 @@ CHECKS: tuple[Callable[[Settings], Iterable[Finding]], ...] = (
     stored.sqlite,
     network.service,
     network.proxies,
+    network.reranker,
     network.suppliers,
 )
 

@@ -4,6 +4,7 @@ Methods take the id of the current user and raise NotFound for other users' base
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -25,9 +26,11 @@ from chatapp.knowledge.ingest.uploads import Uploads
 from chatapp.knowledge.json_shapes import base_json, chunk_json, file_json, unread_files, usage
 from chatapp.knowledge.names import file_name
 from chatapp.knowledge.reindex import start_reindex
+from chatapp.knowledge.search.candidates import Candidates
 from chatapp.knowledge.search.dense import DenseSearch
 from chatapp.knowledge.search.lexical import index_for
-from chatapp.knowledge.search.retrieve import retrieve
+from chatapp.knowledge.search.rerank import configured_reranker, texts_to_rerank
+from chatapp.knowledge.search.retrieve import find, load, retrieve
 from chatapp.knowledge.selection import Bases, select_bases
 from chatapp.settings import Settings
 from chatapp.storage import threads
@@ -56,6 +59,7 @@ class Knowledge:
         self._dense = (
             DenseSearch(database, vectors, embedder, self.wake) if vectors is not None else None
         )
+        self._reranker = configured_reranker(settings)
         self.originals = Originals(settings.home / "originals", settings.upload_bytes)
         self._remover = Remover(database, self._index, self.originals)
         self._uploads = Uploads(database, self.originals, self._remover)
@@ -276,9 +280,18 @@ class Knowledge:
         """Return the best passages for a question; `md5s` restricts the search to files with
         these hashes."""
         dense = self._dense.search(bases.numbers, query, md5s) if self._dense is not None else None
-        return self._database.read(
-            lambda t: retrieve(t, self._index, bases.numbers, query, k, md5s, dense)
-        )
+        if self._reranker is None or self._reranker.pauses:
+            return self._database.read(
+                lambda t: retrieve(t, self._index, bases.numbers, query, k, md5s, dense)
+            )
+
+        def prepare(t: Session) -> tuple[Candidates, dict[int, str]]:
+            found = find(t, self._index, bases.numbers, query, md5s, dense)
+            return found, texts_to_rerank(t, found)
+
+        found, texts = self._database.read(prepare)
+        reranked = replace(found, reranked=self._reranker.scores(query, texts))
+        return self._database.read(lambda t: load(t, reranked, k))
 
     def unread(self, bases: Bases, md5s: Sequence[str] | None = None) -> list[Unread]:
         """Return the files of these bases that cannot be searched yet, latest first."""

@@ -18,6 +18,7 @@ from chatapp.cli.start import greeting
 from chatapp.home import WEB, write_address
 from chatapp.settings import Settings
 from tests.support.modelserver import ModelServer
+from tests.support.rerankserver import KEY, RerankServer
 from tests.support.service import ROOT, TOKEN, Service, free_port, wait_for
 from tests.support.terminal import Run, environ, start
 
@@ -182,6 +183,22 @@ def test_the_doctor_says_what_is_not(run: Run, tmp_path: Path) -> None:
     assert "warn  HTTPS_PROXY: set, but not used" in done.stdout
     wrong = run("doctor", WEB_CONCURRENCY="many")
     assert wrong.exit_code == 1 and "WEB_CONCURRENCY must be a whole number" in wrong.stdout
+
+
+def test_the_doctor_checks_the_address_of_a_reranker(run: Run) -> None:
+    def found(**environ: str) -> list[tuple[str, str]]:
+        """Return state and message of the findings about a reranker."""
+        report = json.loads(run("doctor", "--json", **environ).stdout)
+        return [(one["state"], one["message"]) for one in report if one["check"] == "reranker"]
+
+    assert found() == []
+    with RerankServer() as server:
+        environ = {"CHATAPP_RERANKER": "some-reranker", "CHATAPP_RERANKER_URL": server.base_url}
+        ((state, message),) = found(**environ, CHATAPP_RERANKER_KEY=KEY)
+        assert state == "ok" and "some-reranker" in message and server.base_url in message
+        assert server.asked == []
+    ((state, message),) = found(**environ)
+    assert state == "warn" and "some-reranker" in message and "cannot be reached" in message
 
 
 def test_before_the_first_start_the_doctor_makes_nothing(run: Run, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Checks of the running service and of the suppliers' addresses. No key is sent."""
+"""Checks of the running service and of the addresses of suppliers and reranker. No key is sent."""
 
 import http.client
 import json
@@ -19,7 +19,7 @@ from chatapp.cli.service import Service, address_here, url_here
 from chatapp.cli.terminal import End, say
 from chatapp.errors import ChatAppError
 from chatapp.home import url_of
-from chatapp.settings import Settings, proxy_variables
+from chatapp.settings import OFF, Settings, proxy_variables
 from chatapp.storage.database import open_database
 from chatapp.storage.models import Supplier
 
@@ -58,6 +58,19 @@ def proxies(settings: Settings) -> Iterator[Finding]:
     if found := proxy_variables():
         key = "doctor.proxies_unused" if not settings.proxy else "doctor.proxies_other"
         yield Finding("proxy", OK if settings.proxy else WARN, say(key, names=", ".join(found)))
+
+
+def reranker(settings: Settings) -> Iterator[Finding]:
+    """Check the address of the reranker where one is configured."""
+    if settings.reranker == OFF:
+        return
+    name, url = settings.reranker, settings.reranker_url
+    why = _reach(url, settings)
+    yield Finding(
+        "reranker",
+        OK if why is None else WARN,
+        say(why or "doctor.reranker", name=name, url=url),
+    )
 
 
 def suppliers(settings: Settings) -> Iterator[Finding]:

@@ -5,7 +5,8 @@ Measured in both languages: 100 candidates of each ranking, min-max fused, .7 ke
 built-in embedder; for the best 30, + .3 of proximity and .2 of tokens in the question's order. The
 best passage's score is comparable between searches: 1 where it and one of its sentences cover all
 of the question, 0 where they cover no more than chance does in a base of that size. The other
-passages' scores are proportional to their rank values.
+passages' scores are proportional to their rank values. A reranker (rerank.py) changes the order
+alone, not these scores.
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,6 +31,7 @@ from chatapp.knowledge.search.bm25 import (
     SearchResult,
     search,
 )
+from chatapp.knowledge.search.candidates import Candidates
 from chatapp.knowledge.search.dense import DenseRanking
 from chatapp.stems import stem
 from chatapp.storage.models import Chunk, File, FileText, KnowledgeBase
@@ -81,17 +83,30 @@ def retrieve(
     dense: DenseRanking | None = None,
 ) -> list[Passage]:
     """Return the best passages for a question, at most `k`, best first."""
+    return load(session, find(session, index, bases, question, md5s, dense), k)
+
+
+def find(
+    session: Session,
+    index: LexicalIndex,
+    bases: Sequence[int],
+    question: str,
+    md5s: Sequence[str] | None = None,
+    dense: DenseRanking | None = None,
+) -> Candidates:
+    """Return the candidates of both rankings, fused."""
     scope = Scope(
         tuple(bases), tuple(md5s) if md5s is not None else None, _has_unfinished(session, bases)
     )
     searched, dense = _candidates(index, session, scope, question, dense)
     ranked = rank(searched.matches, dense)[:CANDIDATES]
-    ranking_scores = _RankingScores(
-        {match.chunk_id: match.score for match in searched.matches}, dense
-    )
-    found = _join(
-        session, _load(session, scope, dict(ranked), k, is_wide(question), ranking_scores)
-    )
+    return Candidates(question, scope, searched, dense, dict(ranked))
+
+
+def load(session: Session, candidates: Candidates, k: int) -> list[Passage]:
+    """Return the passages of the best candidates, at most `k`, best first."""
+    searched = candidates.searched
+    found = _join(session, _load(session, candidates, k))
     pages = _pages(session, {each.passage.file_id for each in found})
     quoted = [
         _with_quote(each.passage, searched.evidence, pages.get(each.passage.file_id, []))
@@ -99,7 +114,7 @@ def retrieve(
     ]
     best = max((covered for _, covered in quoted), default=0.0)
     worth = max(0.0, (best - searched.chance) / (1 - searched.chance))
-    top = quoted[0][0].score if quoted else 0.0
+    top = max((passage.score for passage, _ in quoted), default=0.0)
     return [
         replace(_shown(passage), score=round(worth * passage.score / top, 4) if top else 0.0)
         for passage, _ in quoted
@@ -163,17 +178,27 @@ def _search(index: LexicalIndex, session: Session, scope: Scope, question: str) 
 
 
 class _RankingScores:
-    """Each ranking's score of a chunk (0..1), None where it did not find it."""
+    """Each ranking's score of a chunk (0..1), None where it did not find it.
 
-    def __init__(self, words: Mapping[int, float], dense: DenseRanking | None) -> None:
-        self._words, self._vectors = min_max(words), dense.scores if dense is not None else {}
+    With a reranker also its score, in its own range.
+    """
+
+    def __init__(self, candidates: Candidates) -> None:
+        dense = candidates.dense
+        self._words = min_max({one.chunk_id: one.score for one in candidates.searched.matches})
+        self._vectors = dense.scores if dense is not None else {}
+        self._reranked = candidates.reranked
 
     def of(self, chunk_id: int) -> dict[str, float | None]:
         found = {"words": self._words.get(chunk_id), "vectors": self._vectors.get(chunk_id)}
-        return {
+        scores = {
             name: None if value is None else round(max(0.0, value), 3)
             for name, value in found.items()
         }
+        if self._reranked:
+            reranked = self._reranked.get(chunk_id)
+            scores["rerank"] = None if reranked is None else round(reranked, 4)
+        return scores
 
 
 def rank(matches: Sequence[Match], dense: DenseRanking | None = None) -> list[tuple[int, float]]:
@@ -199,21 +224,17 @@ def _has_unfinished(session: Session, bases: Sequence[int]) -> bool:
     return bool(session.scalar(_UNFINISHED, {"bases": list(bases)}))
 
 
-def _load(
-    session: Session,
-    scope: Scope,
-    values: Mapping[int, float],
-    k: int,
-    wide: bool,
-    ranking_scores: _RankingScores,
-) -> list[_Hit]:
+def _load(session: Session, candidates: Candidates, k: int) -> list[_Hit]:
     """Load the best chunks that SQL still holds in these bases; Chroma may return deleted ones."""
+    scope, values, wide = candidates.scope, candidates.values, is_wide(candidates.question)
+    ranking_scores = _RankingScores(candidates)
     asked = {"ids": list(values), "bases": list(scope.bases)}
     existing, more = (
         (_EXISTING, {}) if scope.md5s is None else (_EXISTING_IN_FILES, {"md5s": list(scope.md5s)})
     )
     kept = sorted(
-        session.scalars(existing, {**asked, **more}), key=lambda key: (-values[key], key)
+        session.scalars(existing, {**asked, **more}),
+        key=lambda key: candidates.order(key, values[key]),
     )[:k]
     found = [
         _Hit(
@@ -237,7 +258,9 @@ def _load(
         )
         for chunk, file in session.execute(_CHOSEN, {"ids": kept})
     ]
-    return sorted(found, key=lambda each: (-each.passage.score, each.passage.chunk_id))
+    return sorted(
+        found, key=lambda each: candidates.order(each.passage.chunk_id, each.passage.score)
+    )
 
 
 def _join(session: Session, found: Sequence[_Hit]) -> list[_Hit]:
@@ -271,7 +294,8 @@ def _joined(session: Session, one: _Hit, other: _Hit) -> _Hit:
     part = func.substr(FileText.text, start + 1, end - start)
     text = session.scalars(select(part).where(FileText.file_id == one.passage.file_id)).one()
     page = min(one.passage, other.passage, key=lambda passage: passage.start).page
-    passage = replace(one.passage, start=start, end=end, text=text, page=page)
+    score = max(one.passage.score, other.passage.score)
+    passage = replace(one.passage, start=start, end=end, text=text, page=page, score=score)
     return _Hit(passage, min(one.first, other.first), max(one.last, other.last))
 
 
