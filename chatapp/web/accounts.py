@@ -145,6 +145,7 @@ def get_storage_usage() -> Any:
         **app.sessions.stored(user.id),
         **app.knowledge.usage(user.id),
         embedder=None if app.settings.embedder in (BUILTIN, OFF) else app.settings.embedder,
+        reranker=None if app.settings.reranker == OFF else app.settings.reranker,
         home=str(app.settings.home) if user.is_admin else None,
         database=kind if user.is_admin else None,
     )

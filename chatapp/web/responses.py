@@ -89,7 +89,7 @@ class Source(BaseModel):
     text: str
     score: float
     by: dict[str, float | None] = Field(
-        default_factory=dict, description="the score of each ranking: words, vectors"
+        default_factory=dict, description="the score of each ranking: words, vectors, rerank"
     )
 
 
@@ -287,6 +287,9 @@ class StorageUsage(BaseModel):
     file_bytes: int
     embedder: str | None = Field(
         description="the remote embedding model that documents and questions are sent to"
+    )
+    reranker: str | None = Field(
+        description="the reranking model that questions and the passages found are sent to"
     )
     home: str | None = Field(description="the data folder; administrators only")
     database: str | None = Field(description="sqlite or postgresql; administrators only")

@@ -11,7 +11,8 @@
  *   Session
  * @typedef {{n: number, file_id: string, md5: string, name: string, page?: number|null,
  *   heading?: string|null, start: number, end: number, quote?: string, text?: string,
- *   score?: number, knowledge_base_id?: string, by?: {words?: number|null, vectors?: number|null}}}
+ *   score?: number, knowledge_base_id?: string,
+ *   by?: {words?: number|null, vectors?: number|null, rerank?: number|null}}}
  *   Source
  * @typedef {{ordinal: number, page: number|null, heading: string, start: number, end: number,
  *   text: string}} Chunk
@@ -49,7 +50,7 @@
  * @typedef {{temperature: number|null, system_prompt: string, max_length: number,
  *   documents_only: boolean}} Defaults chat defaults
  * @typedef {{chats: number, messages: number, knowledge_bases: number, files: number,
- *   file_bytes: number, embedder: string|null, home: string|null,
+ *   file_bytes: number, embedder: string|null, reranker: string|null, home: string|null,
  *   database: 'sqlite'|'postgresql'|null}} Stored the data of a user
  *
  * @typedef {object} View renders messages

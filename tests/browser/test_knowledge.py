@@ -353,8 +353,8 @@ def test_a_search_shows_what_retrieval_returns(
         """Add the scores of each ranking, as the API does."""
         reply = route.fetch()
         by = (
-            {"words": 0.97, "vectors": 0.81},
-            {"words": None, "vectors": 0.64},
+            {"words": 0.97, "vectors": 0.81, "rerank": -1.5},
+            {"words": None, "vectors": 0.64, "rerank": None},
             {"words": 0.4, "vectors": None},
         )
         items = [
@@ -382,6 +382,13 @@ def test_a_search_shows_what_retrieval_returns(
     expect(knowledge.hits.nth(2).locator("[data-by-vectors]")).to_have_text(
         words(language, "knowledge.search.by_vectors.not")
     )
+    expect(first.locator("[data-by-rerank]")).to_have_text(
+        filled(language, "knowledge.search.by_rerank", score="-1.50")
+    )
+    expect(knowledge.hits.nth(1).locator("[data-by-rerank]")).to_have_text(
+        words(language, "knowledge.search.by_rerank.not")
+    )
+    expect(knowledge.hits.nth(2).locator("[data-by-rerank]")).to_be_hidden()
     expect(knowledge.at("search-note")).to_have_text(
         filled(language, "knowledge.search.found.other", n=5)
     )

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from chatapp.core.prompt import DOCUMENTS_ONLY
 from tests.support.axe import violations
@@ -131,3 +131,17 @@ def test_chat_defaults_apply_and_all_data_can_be_deleted(
     expect(settings.stored).to_have_text(words("en", "settings.data.none"))
     expect(settings.field("system_prompt")).to_have_value("")
     expect(settings.field("documents_only")).not_to_be_checked()
+
+
+def test_models_that_receive_texts_are_named(chat: Chat) -> None:
+    def with_models(route: Route) -> None:
+        reply = route.fetch()
+        models = {"embedder": "bge-m3", "reranker": "bge-reranker-v2-m3"}
+        route.fulfill(response=reply, json={**reply.json(), **models})
+
+    chat.page.route("**/api/auth/me/stored", with_models)
+    settings = Settings(chat.reload().page).open()
+    for kind, name in (("embedder", "bge-m3"), ("reranker", "bge-reranker-v2-m3")):
+        expect(settings.root.locator(f"[data-{kind}]")).to_have_text(
+            filled("en", f"settings.data.{kind}", name=name)
+        )

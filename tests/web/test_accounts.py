@@ -184,11 +184,13 @@ def test_storage_usage_is_per_user_and_only_administrators_see_where(
         "files": 2,
         "file_bytes": 30,
         "embedder": None,
+        "reranker": None,
         "home": str(settings.home),
         "database": "sqlite",
     }
     assert other.get("/api/auth/me/stored").json == nothing | {
         "embedder": None,
+        "reranker": None,
         "home": None,
         "database": None,
     }

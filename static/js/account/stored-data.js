@@ -36,6 +36,10 @@ export function mountStoredData(root, { api, accounts }) {
       find(root, '[data-embedder]'),
       stored.embedder && t('settings.data.embedder', { name: stored.embedder }),
     );
+    showText(
+      find(root, '[data-reranker]'),
+      stored.reranker && t('settings.data.reranker', { name: stored.reranker }),
+    );
   };
 
   const remove = async () => {

@@ -127,6 +127,12 @@ function foundRow(passage, best, meaning) {
     (share) => t('knowledge.search.by_vectors', { score: share }),
     t('knowledge.search.by_vectors.not'),
   );
+  showBy(
+    find(row, '[data-by-rerank]'),
+    by?.rerank,
+    (share) => t('knowledge.search.by_rerank', { score: share }),
+    t('knowledge.search.by_rerank.not'),
+  );
   find(row, '[data-hit-text]').replaceChildren(
     ...passageNodes(passage.text ?? passage.quote ?? '', [passage.quote ?? '']),
   );
