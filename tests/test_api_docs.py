@@ -82,13 +82,17 @@ def test_every_field_of_a_resource_is_described(client: FlaskClient) -> None:
     for title, shape in {
         "session": "Session",
         "message": "Message",
+        "search": "AnswerSearch",
         "knowledge base": "KnowledgeBase",
         "file": "KnowledgeFile",
         "passage": "Source",
+        "candidate": "Candidate",
         "chunk": "FileChunk",
         "supplier": "Supplier",
     }.items():
-        [paragraph] = re.findall(rf"^An? \*\*{title}\*\*.*?\n\n", TEXT, re.MULTILINE | re.DOTALL)
+        [paragraph] = re.findall(
+            rf"^(?:An?|The) \*\*{title}\*\*.*?\n\n", TEXT, re.MULTILINE | re.DOTALL
+        )
         named = set(re.findall(r"`(\w+)`", paragraph))
         assert schemas[shape]["properties"].keys() <= named, title
 

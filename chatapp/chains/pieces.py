@@ -16,15 +16,18 @@ from chatapp.chains.think_tags import ThinkTags
 from chatapp.chains.thinking import CONTENT, Thoughts, block_thought
 from chatapp.core.events import Chunk, Reasoning, Status, WasThinking
 from chatapp.core.prompt import Passage
+from chatapp.core.trace import Trace
 
 
 @dataclass(frozen=True, slots=True)
 class Retrieved:
-    """The passages given to the model in order, what was cut to fit, and the search query."""
+    """The passages given to the model in order, what was cut to fit, the search query, and how the
+    passages were chosen."""
 
     passages: tuple[Passage, ...]
     cut: Mapping[str, Any] = field(default_factory=dict[str, Any])
     query: str = ""
+    trace: Trace | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +132,8 @@ def _beside(item: dict[str, Any]) -> Iterator[Piece]:
         yield Status(stage)
     if (context := item.get("context")) is not None:
         passages = tuple(_as_passage(entry) for entry in context)
-        yield Retrieved(passages, item.get("cut") or {}, item.get("query") or "")
+        trace = item.get("trace")
+        yield Retrieved(passages, item.get("cut") or {}, item.get("query") or "", trace)
 
 
 def _as_passage(entry: Any) -> Passage:

@@ -1,8 +1,8 @@
 """The retrieval chain: it streams its stages, then the passages found, then the answer.
 
-Its items are {"status": stage}, {"context": passages, "query", "cut"} and {"answer": piece} for
-each piece of the model. It is one RunnableGenerator, since assign() adds message chunks up again at
-every step, which costs 20 µs a token (docs/measurements.md).
+Its items are {"status": stage}, {"context": passages, "query", "cut", "trace"} and
+{"answer": piece} for each piece of the model. It is one RunnableGenerator, since assign() adds
+message chunks up again at every step, which costs 20 µs a token (docs/measurements.md).
 """
 
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -15,6 +15,7 @@ from chatapp.chains.followup import depends_on_history, rewriter, with_previous
 from chatapp.chains.messages import Model
 from chatapp.chains.small_talk import is_small_talk
 from chatapp.core.prompt import Ask, Passage, Unread, build_prompt, select_passages
+from chatapp.core.trace import Passages
 
 Retrieve: TypeAlias = Callable[[str], list[Passage]]
 StillUnread: TypeAlias = Callable[[], Sequence[Unread]]
@@ -55,7 +56,9 @@ def retrieval_chain(
             cut: dict[str, Any] = {"passages": len(found) - len(prompt.passages), **prompt.cut}
             if left:
                 cut["unread"] = [file.to_json() for file in left]
-            yield {"context": prompt.passages, "query": query, "cut": cut}
+            trace = found.trace if isinstance(found, Passages) else None
+            given = trace.given(len(prompt.passages)) if trace is not None else None
+            yield {"context": prompt.passages, "query": query, "cut": cut, "trace": given}
             yield {"status": "writing"}
             stream = model.stream_text(prompt)
             try:

@@ -261,13 +261,14 @@ def log_of(message: Message) -> AnswerLog:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How an answer ended: its log, the terminal event, and the search query and cuts."""
+    """How an answer ended: its log, the terminal event, what was cut, and how it was searched."""
 
     message_id: str
     log: AnswerLog
     state: State
     event: Done | Error
     cut: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    search: Mapping[str, Any] | None = None
 
 
 def save_endings(t: Transaction, endings: Sequence[Ending], owner: str | None = None) -> set[str]:
@@ -307,6 +308,7 @@ def _final(ending: Ending) -> dict[str, Any]:
         "message": ending.message_id,
         "status": ending.state.value,
         "cut": dict(ending.cut),
+        "search": ending.search,
         "content": content,
         "reasoning": log.text(Reasoning),
         "sources": list(sources),

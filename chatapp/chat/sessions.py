@@ -174,6 +174,18 @@ class Sessions:
         """Return one message; raise NotFound."""
         return self._database.read(lambda t: message_json(owned_message(t, user_id, message_id)))
 
+    def search_trace(self, user_id: str, message_id: str) -> dict[str, Any]:
+        """Return how an answer's passages were chosen, and what was cut; raise NotFound."""
+
+        def read(t: Transaction) -> dict[str, Any]:
+            message = owned_message(t, user_id, message_id)
+            if message.search is None:
+                raise NotFound("search")
+            cut = {"passages": 0, "history": 0} | (message.cut or {})
+            return message.search | {"cut": {name: cut[name] for name in ("passages", "history")}}
+
+        return self._database.read(read)
+
     def delete_message(self, user_id: str, message_id: str) -> None:
         """Delete a message and all that follows it in its branch; raise NotFound."""
 
@@ -281,6 +293,7 @@ def message_json(message: Message) -> dict[str, Any]:
         "model": message.model,
         "finish_reason": message.finish_reason,
         "unread": (message.cut or {}).get("unread", []),
+        "searched": message.searched,
         "error": message.error,
         "created_at": message.created_at,
     }

@@ -11,7 +11,8 @@ from typing import IO, Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from chatapp.core.prompt import Passage, Unread
+from chatapp.core.prompt import Unread
+from chatapp.core.trace import Passages
 from chatapp.errors import DiskFull, EmbedderUnavailable, NotFound
 from chatapp.home import wake
 from chatapp.knowledge import manual
@@ -31,6 +32,7 @@ from chatapp.knowledge.search.dense import DenseSearch
 from chatapp.knowledge.search.lexical import index_for
 from chatapp.knowledge.search.rerank import configured_reranker, texts_to_rerank
 from chatapp.knowledge.search.retrieve import find, load, retrieve
+from chatapp.knowledge.search.trace import with_places
 from chatapp.knowledge.selection import Bases, select_bases
 from chatapp.settings import Settings
 from chatapp.storage import threads
@@ -276,7 +278,7 @@ class Knowledge:
 
     def search(
         self, bases: Bases, query: str, k: int = 5, md5s: Sequence[str] | None = None
-    ) -> list[Passage]:
+    ) -> Passages:
         """Return the best passages for a question; `md5s` restricts the search to files with
         these hashes."""
         dense = self._dense.search(bases.numbers, query, md5s) if self._dense is not None else None
@@ -292,6 +294,12 @@ class Knowledge:
         found, texts = self._database.read(prepare)
         reranked = replace(found, reranked=self._reranker.scores(query, texts))
         return self._database.read(lambda t: load(t, reranked, k))
+
+    def with_places(
+        self, user_id: str, candidates: Sequence[dict[str, Any]]
+    ) -> list[dict[str, Any]]:
+        """Add to candidates of an earlier search where they are now, if they still exist."""
+        return self._database.read(lambda t: with_places(t, user_id, candidates))
 
     def unread(self, bases: Bases, md5s: Sequence[str] | None = None) -> list[Unread]:
         """Return the files of these bases that cannot be searched yet, latest first."""

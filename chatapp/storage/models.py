@@ -20,8 +20,9 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    null,
 )
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, registry
+from sqlalchemy.orm import DeclarativeBase, Mapped, column_property, mapped_column, registry
 
 ID = String(36)
 
@@ -152,6 +153,9 @@ class Message(Model):
     error: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     shape: Mapped[list[Any]] = mapped_column(default=list)
     created_at: Mapped[datetime] = mapped_column(default=now)
+    # How an answer's passages were chosen (core/trace.py); not loaded with lists of messages.
+    search: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True), deferred=True)
+    searched: Mapped[bool] = column_property(search.is_not(null()))
     __table_args__ = (UniqueConstraint("user_id", "client_message_id"),)
 
 

@@ -123,6 +123,7 @@ class Message(BaseModel):
     model: str | None
     finish_reason: str | None = Field(description="stop, length, content_filter or stopped")
     unread: list[UnreadFile]
+    searched: bool = Field(description="whether GET /api/messages/{message_id}/search returns it")
     error: ErrorDetails | None
     created_at: datetime
 

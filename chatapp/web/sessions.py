@@ -7,6 +7,7 @@ from flask_openapi3 import APIBlueprint, Tag
 from pydantic import Field
 
 from chatapp.chat.sessions import as_markdown, branch
+from chatapp.core.trace import candidates_json
 from chatapp.errors import InvalidRequest
 from chatapp.knowledge import manual
 from chatapp.storage.paging import LONGEST_CURSOR
@@ -15,6 +16,7 @@ from chatapp.web.fields import Id, Ids, Input
 from chatapp.web.openapi import operation_id
 from chatapp.web.request import current_user
 from chatapp.web.responses import FoundSession, Message, Page, Session, SessionExport
+from chatapp.web.search_responses import AnswerSearch
 from chatapp.web.services import services
 
 bp = APIBlueprint(
@@ -160,6 +162,18 @@ def list_messages(path: SessionPath, query: MessagesQuery) -> Any:
 def get_message(path: MessagePath) -> Any:
     """Get a message."""
     return jsonify(_localized(services().sessions.message(current_user().id, path.message_id)))
+
+
+@bp.get("/messages/<message_id>/search", responses={200: AnswerSearch})
+def get_message_search(path: MessagePath) -> Any:
+    """Get how the passages of an answer were chosen.
+
+    Not found for a message without a search, or from a version that did not keep it.
+    """
+    stored = services().sessions.search_trace(current_user().id, path.message_id)
+    candidates = services().knowledge.with_places(current_user().id, candidates_json(stored))
+    shown = {name: stored[name] for name in ("query", "k", "found", "cut")}
+    return jsonify(**shown, candidates=candidates)
 
 
 @bp.delete("/messages/<message_id>")

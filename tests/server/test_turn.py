@@ -417,3 +417,15 @@ def test_a_client_that_handles_three_types_receives_the_whole_answer(service: Se
         message_id = parsed.get("message_id", message_id)
         answer += parsed["data"] if parsed["type"] == "chunk" else ""
     assert answer == service.get(f"/api/messages/{message_id}").json["content"]
+
+
+def test_the_search_of_a_follow_up_is_kept_as_it_was_rewritten(service: Service) -> None:
+    bases = service.get("/api/knowledge").json["items"]
+    [manual] = [base["id"] for base in bases if base["bundled"]]
+    documents = {"knowledge_config": {"knowledge_base_id": manual}}
+    first = ask(service, "zen-rewrite", "How many days of leave do employees get?", **documents)
+    session = {"session_id": first.first("context")["session_id"]}
+    followed = ask(service, "zen-rewrite", "And interns?", **session)
+    assert followed.last["type"] == "done"
+    found = service.get(f"/api/messages/{followed.message_id}/search").json
+    assert found["query"] == "How many days of leave do interns get?"

@@ -38,6 +38,7 @@ SCHEMAS = [
     ("0004", []),
     ("0005", []),
     ("0006", []),
+    ("0007", []),
 ]
 USER, SESSION, QUESTION, ANSWER, BASE, FILE = (new_id() for _ in range(6))
 ROWS = {
@@ -177,6 +178,8 @@ def test_a_home_of_every_earlier_schema_answers(client: FlaskClient, settings: S
     )
     messages = client.get(f"/api/sessions/{SESSION}/messages").json["items"]
     assert [each["content"] for each in messages] == ["How many days?", "27 days."]
+    assert not any(each["searched"] for each in messages)
+    assert client.get(f"/api/messages/{ANSWER}/search").status_code == 404
     assert "27 days." in client.get(f"/chat/stream/{ANSWER}").text
     [file] = client.get(f"/api/knowledge/{BASE}/files").json["items"]
     assert (file["name"], file["status"]) == ("leave.txt", "ready")

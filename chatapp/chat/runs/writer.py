@@ -88,6 +88,7 @@ class Writer(Live):
     _started: float = field(default_factory=time.monotonic)
     _timings: dict[str, int] = field(default_factory=dict)
     _cut: dict[str, Any] = field(default_factory=dict)
+    _search: dict[str, Any] | None = None
 
     def start(self) -> None:
         """Append the context, readable at once, and start the greenlet."""
@@ -193,8 +194,10 @@ class Writer(Live):
         if isinstance(piece, Status):
             self.status = piece
             return
-        self._mark("retrieval_ms")
-        self._cut = {"query": piece.query, **piece.cut}
+        if piece.trace is not None or piece.passages:
+            self._mark("retrieval_ms")
+        self._cut = dict(piece.cut)
+        self._search = piece.trace.to_json(piece.query) if piece.trace is not None else None
         self.log.append(
             Sources(tuple(source_json(n, passage) for n, passage in enumerate(piece.passages, 1)))
         )
@@ -215,7 +218,8 @@ class Writer(Live):
             unread = tuple(self._cut.get("unread", ()))
             end = Done(end.finish_reason, end.usage, dict(self._timings), citations, unread)
         state = after(State.RUNNING, move)
-        ending = answers.Ending(self.job.context.message_id, self.log, state, end, self._cut)
+        name = self.job.context.message_id
+        ending = answers.Ending(name, self.log, state, end, self._cut, self._search)
         if (fault := self.save_ending(ending)) is not None:
             end = answers.error_event(fault)
         self.log.append(end)

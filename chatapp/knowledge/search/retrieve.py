@@ -20,6 +20,7 @@ from chatapp.core.prompt import Passage
 from chatapp.core.quoting import best_quote
 from chatapp.core.ranking import coverage, fuse, min_max
 from chatapp.core.text import index_tokens, is_wide, query_tokens, small_words, visible
+from chatapp.core.trace import Passages
 from chatapp.knowledge.ingest.chunking import page_of
 from chatapp.knowledge.ingest.jobs import SEARCHABLE
 from chatapp.knowledge.names import file_name
@@ -31,8 +32,9 @@ from chatapp.knowledge.search.bm25 import (
     SearchResult,
     search,
 )
-from chatapp.knowledge.search.candidates import Candidates
+from chatapp.knowledge.search.candidates import Candidates, RankingScores
 from chatapp.knowledge.search.dense import DenseRanking
+from chatapp.knowledge.search.trace import trace_of
 from chatapp.stems import stem
 from chatapp.storage.models import Chunk, File, FileText, KnowledgeBase
 
@@ -81,7 +83,7 @@ def retrieve(
     k: int,
     md5s: Sequence[str] | None = None,
     dense: DenseRanking | None = None,
-) -> list[Passage]:
+) -> Passages:
     """Return the best passages for a question, at most `k`, best first."""
     return load(session, find(session, index, bases, question, md5s, dense), k)
 
@@ -98,13 +100,21 @@ def find(
     scope = Scope(
         tuple(bases), tuple(md5s) if md5s is not None else None, _has_unfinished(session, bases)
     )
-    searched, dense = _candidates(index, session, scope, question, dense)
-    ranked = rank(searched.matches, dense)[:CANDIDATES]
-    return Candidates(question, scope, searched, dense, dict(ranked))
+    searched, dense, copies = _candidates(index, session, scope, question, dense)
+    ranked = rank(searched.matches, dense)
+    return Candidates(
+        question,
+        scope,
+        searched,
+        dense,
+        dict(ranked[:CANDIDATES]),
+        copies=copies,
+        found=len(ranked) + len(copies),
+    )
 
 
-def load(session: Session, candidates: Candidates, k: int) -> list[Passage]:
-    """Return the passages of the best candidates, at most `k`, best first."""
+def load(session: Session, candidates: Candidates, k: int) -> Passages:
+    """Return the passages of the best candidates, at most `k`, best first, with their trace."""
     searched = candidates.searched
     found = _join(session, _load(session, candidates, k))
     pages = _pages(session, {each.passage.file_id for each in found})
@@ -115,10 +125,12 @@ def load(session: Session, candidates: Candidates, k: int) -> list[Passage]:
     best = max((covered for _, covered in quoted), default=0.0)
     worth = max(0.0, (best - searched.chance) / (1 - searched.chance))
     top = max((passage.score for passage, _ in quoted), default=0.0)
-    return [
+    passages = (
         replace(_shown(passage), score=round(worth * passage.score / top, 4) if top else 0.0)
         for passage, _ in quoted
-    ]
+    )
+    spans = [(one.passage.chunk_id, one.passage.file_id, one.first, one.last) for one in found]
+    return Passages(passages, trace_of(session, candidates, k, spans))
 
 
 def _candidates(
@@ -127,8 +139,9 @@ def _candidates(
     scope: Scope,
     question: str,
     dense: DenseRanking | None,
-) -> tuple[SearchResult, DenseRanking | None]:
-    """Return both rankings, with one copy of a file that several bases have."""
+) -> tuple[SearchResult, DenseRanking | None, dict[int, dict[str, float | None]]]:
+    """Return both rankings, with one copy of a file that several bases have, and the scores of
+    the other copies."""
     searched = _search(index, session, scope, question)
     copies = _copies(session, scope, searched.matches, dense)
     if copies and len(searched.matches) >= scope.limit:
@@ -136,12 +149,14 @@ def _candidates(
         scope = replace(scope, limit=scope.limit * len(scope.bases))
         searched = _search(index, session, scope, question)
         copies = _copies(session, scope, searched.matches, dense)
+    scores = RankingScores(Candidates(question, scope, searched, dense, {}))
     matches = [match for match in searched.matches if match.chunk_id not in copies]
     if dense is not None:
         near = {one: score for one, score in dense.scores.items() if one not in copies}
         best = sorted(near, key=lambda one: (-near[one], one))[:CANDIDATES]
         dense = replace(dense, scores={one: near[one] for one in best})
-    return replace(searched, matches=matches[:CANDIDATES]), dense
+    left_out = {one: scores.of(one) for one in copies}
+    return replace(searched, matches=matches[:CANDIDATES]), dense, left_out
 
 
 def _copies(
@@ -177,30 +192,6 @@ def _search(index: LexicalIndex, session: Session, scope: Scope, question: str) 
     )
 
 
-class _RankingScores:
-    """Each ranking's score of a chunk (0..1), None where it did not find it.
-
-    With a reranker also its score, in its own range.
-    """
-
-    def __init__(self, candidates: Candidates) -> None:
-        dense = candidates.dense
-        self._words = min_max({one.chunk_id: one.score for one in candidates.searched.matches})
-        self._vectors = dense.scores if dense is not None else {}
-        self._reranked = candidates.reranked
-
-    def of(self, chunk_id: int) -> dict[str, float | None]:
-        found = {"words": self._words.get(chunk_id), "vectors": self._vectors.get(chunk_id)}
-        scores = {
-            name: None if value is None else round(max(0.0, value), 3)
-            for name, value in found.items()
-        }
-        if self._reranked:
-            reranked = self._reranked.get(chunk_id)
-            scores["rerank"] = None if reranked is None else round(reranked, 4)
-        return scores
-
-
 def rank(matches: Sequence[Match], dense: DenseRanking | None = None) -> list[tuple[int, float]]:
     """Return (chunk id, value) of all candidates, best first."""
     lexical = {match.chunk_id: match.score for match in matches}
@@ -227,7 +218,7 @@ def _has_unfinished(session: Session, bases: Sequence[int]) -> bool:
 def _load(session: Session, candidates: Candidates, k: int) -> list[_Hit]:
     """Load the best chunks that SQL still holds in these bases; Chroma may return deleted ones."""
     scope, values, wide = candidates.scope, candidates.values, is_wide(candidates.question)
-    ranking_scores = _RankingScores(candidates)
+    ranking_scores = RankingScores(candidates)
     asked = {"ids": list(values), "bases": list(scope.bases)}
     existing, more = (
         (_EXISTING, {}) if scope.md5s is None else (_EXISTING_IN_FILES, {"md5s": list(scope.md5s)})
