@@ -11,9 +11,14 @@
  *   Session
  * @typedef {{n: number, file_id: string, md5: string, name: string, page?: number|null,
  *   heading?: string|null, start: number, end: number, quote?: string, text?: string,
- *   score?: number, knowledge_base_id?: string,
- *   by?: {words?: number|null, vectors?: number|null, rerank?: number|null}}}
- *   Source
+ *   score?: number, knowledge_base_id?: string, by?: Scores}} Source
+ * @typedef {{words?: number|null, vectors?: number|null, rerank?: number|null}} Scores the score of
+ *   each ranking
+ * @typedef {{n: number|null, cut: string|null, chunk_id: number, knowledge_base_id: string|null,
+ *   file_id: string|null, name: string|null, page: number|null, heading: string|null,
+ *   start: number|null, end: number|null, by: Scores}} Candidate
+ * @typedef {{query: string, k: number, found: number, cut: {passages: number, history: number},
+ *   candidates: Candidate[]}} AnswerSearch how the passages of an answer were chosen
  * @typedef {{ordinal: number, page: number|null, heading: string, start: number, end: number,
  *   text: string}} Chunk
  * @typedef {{file_id: string, name: string}} Unread a file that was not read yet when an answer was
@@ -23,6 +28,7 @@
  * @typedef {{id: string, session_id: string|null, parent_id: string|null, role: 'user'|'assistant',
  *   content: string, status: Status, reasoning?: string|null, sources?: Source[]|null,
  *   citations?: number[]|null, knowledge?: string|null, unread?: Unread[]|null,
+ *   searched?: boolean,
  *   finish_reason?: string|null, model?: string|null, supplier?: string|null, error?: Problem|null,
  *   timings?: Record<string, number>|null, created_at?: string}} Message
  * @typedef {{supplier: string, model: string, name?: string, builtin?: boolean}} Model

@@ -34,6 +34,8 @@ const BUILT = [
   'settings.theme.',
   'empty.suggestion.',
   'knowledge.vectors.',
+  'why.cut.',
+  'why.not.',
 ];
 
 test('both catalogues have the same keys', () => {

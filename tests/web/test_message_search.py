@@ -84,6 +84,14 @@ def test_passages_without_room_are_named_and_counted(
     ]
 
 
+def test_small_talk_is_not_searched_for(client: FlaskClient, base: str) -> None:
+    message = client.get(
+        f"/api/messages/{ask(client, base, question='Thanks!')['message_id']}"
+    ).json
+    assert not message["searched"] and "retrieval_ms" not in message["timings"]
+    assert client.get(f"/api/messages/{message['id']}/search").status_code == 404
+
+
 def test_lists_streams_and_exports_have_no_candidates(
     client: FlaskClient, services: Services, base: str
 ) -> None:

@@ -77,6 +77,7 @@ export class AnswerView {
     this.#showEnd(live);
     showBranch(this.root, message, siblings);
     showUnread(this.root, live ? [] : (message.unread ?? []));
+    find(this.root, '[data-why]').hidden = live || !message.searched;
     if (!live) showSources(this.root, message);
     else if (isLocal(message)) this.#is('connecting');
     else if (!this.#begun && ['', 'connecting'].includes(this.#status)) this.#is('writing');

@@ -12,8 +12,9 @@ export const GONE = 'gone';
 export function applyEvent(answer, event) {
   if (event.type === 'chunk') answer.content += event.data;
   else if (event.type === 'reasoning') answer.reasoning = (answer.reasoning ?? '') + event.data;
-  else if (event.type === 'sources') answer.sources = event.data;
-  else if (event.type === 'reset') Object.assign(answer, { content: '', reasoning: '' });
+  else if (event.type === 'sources') {
+    Object.assign(answer, { sources: event.data, searched: event.data.length > 0 });
+  } else if (event.type === 'reset') Object.assign(answer, { content: '', reasoning: '' });
   else if (event.type === 'error') {
     const { code = 'internal', data: message, upstream } = event;
     answer.error = { code, message, upstream };
@@ -21,6 +22,7 @@ export function applyEvent(answer, event) {
     answer.finish_reason = event.data.finish_reason ?? 'stop';
     answer.citations = event.data.citations ?? [];
     answer.timings = event.data.timings ?? null;
+    answer.searched ||= answer.timings?.retrieval_ms !== undefined;
     answer.unread = event.data.unread ?? [];
   }
 }

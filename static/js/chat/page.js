@@ -104,6 +104,7 @@ export class ChatPage {
       branch: (message, step) => this.#conversation.switchBranch(message, step),
       connect: () => this.#deps.connect(),
       source: (source) => this.#deps.show(source.knowledge_base_id, source.file_id, source),
+      search: (answer) => this.#deps.api.get(`/api/messages/${answer.id}/search`),
     };
   }
 

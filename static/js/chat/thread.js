@@ -13,6 +13,8 @@
  * @property {(message: Message, step: number) => void} branch
  * @property {() => void} connect
  * @property {(source: import('../types.js').Source) => void} source show a passage in its document
+ * @property {(answer: Message) => Promise<import('../types.js').AnswerSearch>} search read how an
+ *   answer's passages were chosen
  */
 import { delegate, find, findAs, isComposing } from '../core/dom.js';
 import { count, t } from '../core/i18n.js';
@@ -23,6 +25,7 @@ import { AnswerView } from './answer.js';
 import { QuestionView } from './question.js';
 import { mountSources } from './sources.js';
 import { isEmptyAnswer, MessageTree as Tree } from './tree.js';
+import { mountWhy } from './why.js';
 
 export class Thread {
   #root;
@@ -41,6 +44,7 @@ export class Thread {
     this.#root = root;
     this.#grown = grown;
     this.#panel = mountSources(root, (element) => this.#messageOf(element), actions.source);
+    mountWhy(root, (element) => this.#messageOf(element), actions);
     this.#listen(actions);
   }
 

@@ -20,6 +20,14 @@ export function seconds(ms) {
   });
 }
 
+/** @param {number} value @returns {string} a score with two decimals */
+export function score(value) {
+  return value.toLocaleString(currentLanguage(), {
+    minimumFractionDigits: 2,
+    maximumFractionDigits: 2,
+  });
+}
+
 /** Embeddings, overrides and isolates of the writing direction, which can hide an extension. */
 const DIRECTIONS = /[\u202a-\u202e\u2066-\u2069]/g;
 

@@ -1,7 +1,7 @@
 /** Search a base: the passages found for a question, with their scores. */
 import { clone, delegate, fill, find, findAs, showText } from '../core/dom.js';
-import { place } from '../core/format.js';
-import { count, currentLanguage, t } from '../core/i18n.js';
+import { place, score as format } from '../core/format.js';
+import { count, t } from '../core/i18n.js';
 import { passageNodes } from '../chat/passage.js';
 
 /** @typedef {import('../types.js').Base} Base */
@@ -110,7 +110,7 @@ function foundRow(passage, best, meaning) {
     n: String(n),
     name,
     place: place(passage),
-    score: number(score),
+    score: format(score),
   });
   row.dataset.hit = String(n);
   find(row, '[data-score-bar]').style.inlineSize =
@@ -147,9 +147,5 @@ function foundRow(passage, best, meaning) {
 function showBy(element, share, words, otherwise) {
   element.hidden = share === undefined;
   element.toggleAttribute('data-not', share === null);
-  element.textContent = typeof share === 'number' ? words(number(share)) : otherwise;
+  element.textContent = typeof share === 'number' ? words(format(share)) : otherwise;
 }
-
-/** @param {number} value */
-const number = (value) =>
-  value.toLocaleString(currentLanguage(), { minimumFractionDigits: 2, maximumFractionDigits: 2 });
