@@ -84,6 +84,7 @@ BEGINS_TRANSACTIONS = ("storage/database.py",)
 CONNECTS = ("storage/database.py", "storage/migrate.py")
 # These match Chinese in questions, documents or suppliers' errors; texts for people are elsewhere.
 READS_CHINESE = (
+    "chains/small_talk.py",
     "chains/extractive.py",
     "core/quoting.py",
     "chains/followup.py",
