@@ -81,7 +81,7 @@ def embedding_model() -> None:
 def _is_made() -> bool:
     with suppress(OSError, ValueError):
         made = json.loads((TARGET / "model.json").read_text(encoding="utf-8"))
-        files = (TARGET / "model.onnx", TARGET / "tokenizer.json")
+        files = [TARGET / name for name in ("model.onnx", "tokenizer.json", "questions.bin")]
         return made.get("recipe") == RECIPE and all(file.is_file() for file in files)
     return False
 

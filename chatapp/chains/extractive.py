@@ -3,10 +3,7 @@
 A sentence's score is the share of the question's words in it plus the relevance of its passage.
 Headings are never quoted, but their words count for the sentences below them (core/quoting.py).
 After the best sentence, those are quoted that add most of the question's words. Whether the
-passages fit the question at all is decided by the best passage's score, in which 0 is chance
-(knowledge/search/retrieve.py): with these thresholds, in bases of 10 to 1,500 chunks (CMRC2018 and
-SQuAD, whole articles left out), 85 to 95 % of the questions about something else are declined, and
-about as many of those with an answer are answered.
+passages fit the question at all is decided by the best passage's score (core/fitting.py).
 """
 
 import re
@@ -18,6 +15,7 @@ from langchain_core.messages import AIMessageChunk
 from langchain_core.messages.ai import UsageMetadata
 
 from chatapp.chains.small_talk import is_small_talk
+from chatapp.core.fitting import fits
 from chatapp.core.inline_marks import without_marks
 from chatapp.core.prompt import Passage, Prompt, estimate_tokens
 from chatapp.core.quoting import Sentence, read_sentences
@@ -25,8 +23,6 @@ from chatapp.core.text import query_tokens, small_words
 from chatapp.stems import stem
 from chatapp.storage import threads
 
-FITS = 0.22  # the lowest score of the best passage
-FITS_PAIRS = 0.06  # for questions of CJK pairs, some of which are in no text
 MAX_SENTENCES = 3
 MAX_CHARACTERS = 700  # of one sentence; text without full stops is cut there
 LONGEST_READ = 4 * MAX_CHARACTERS  # marks and addresses included
@@ -143,12 +139,6 @@ def _answer(prompt: Prompt, words: Mapping[str, str]) -> str:
         "> " + _cite(_plain(passage.quote or passage.text), number) for number, passage in nearest
     ]
     return "\n\n".join([words["nearest"], *quotes])
-
-
-def fits(question: str, passages: Sequence[Passage]) -> bool:
-    """Return whether the passages are about the question."""
-    least = FITS_PAIRS if _HAN.search(question) else FITS
-    return max((passage.score for passage in passages), default=0.0) >= least
 
 
 def _choose(question: str, passages: Sequence[Passage]) -> list[_Candidate]:

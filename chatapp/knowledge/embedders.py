@@ -18,7 +18,7 @@ from chatapp.chains.http.tls import is_loopback
 from chatapp.child import OwnHelper
 from chatapp.errors import EmbedderUnavailable
 from chatapp.home import EMBEDDER, address, helpers_run, model_folder
-from chatapp.knowledge.built_in import BUILT_IN, FORMER, Traits
+from chatapp.knowledge.built_in import BUILT_IN, FORMER, QuestionMeans, Traits
 from chatapp.knowledge.json_client import ErrorStatus, InvalidResponse, JsonClient, Unreachable
 from chatapp.knowledge.search.vectors import pack
 from chatapp.settings import BUILTIN, OFF, Settings
@@ -52,6 +52,7 @@ class Embedder:
 
     `share` is the weight (0..1) of their ranking, `supports` returns whether vectors of a text are
     useful, `replaces` are the ids of the embedders whose bases move to this one by themselves.
+    `cosines` are None where it is not known which similarities mean anything.
     """
 
     def __init__(
@@ -61,19 +62,23 @@ class Embedder:
         traits: Traits,
         compact: bool = False,
         replaces: Sequence[str] = (),
+        means: QuestionMeans | None = None,
     ) -> None:
         self._client = client
         self.fingerprint = fingerprint
         self.share = traits.share
         self.supports = traits.reads
         self.replaces = replaces
+        self.cosines = traits.cosines
+        self._means = means
         self._query_prefix, self._passage_prefix = traits.prefixes
         self._compact = compact
         self._batch_texts = BATCH_TEXTS
 
     def embed_query(self, question: str) -> bytes:
         """Return the vector of a question; raise EmbedderUnavailable."""
-        return self._embed([self._query_prefix + question], QUERY_SECONDS)[0]
+        vector = self._embed([self._query_prefix + question], QUERY_SECONDS)[0]
+        return vector if self._means is None else self._means.without(question, vector)
 
     def embed_passages(
         self, texts: Sequence[str], heartbeat: Callable[[], None] = lambda: None
@@ -196,7 +201,10 @@ def _builtin(settings: Settings, own: OwnHelper | None) -> Embedder | None:
         return f"http://{at}/v1" if at else None
 
     traits = BUILT_IN[described["name"]]
-    return Embedder(JsonClient(find), fingerprint, traits, compact=True, replaces=replaces)
+    means = QuestionMeans(folder) if traits.has_means else None
+    return Embedder(
+        JsonClient(find), fingerprint, traits, compact=True, replaces=replaces, means=means
+    )
 
 
 def _builtin_id(name: str, sha256: str) -> str:

@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
-from chatapp.chains.extractive import answer, fits
+from chatapp.chains.extractive import answer
 from chatapp.child import OwnHelper, chroma_command, embedder_command
+from chatapp.core.fitting import fits
 from chatapp.core.prompt import Passage, Prompt
 from chatapp.core.text import normalise
 from chatapp.errors import EmbedderUnavailable

@@ -1,4 +1,7 @@
-"""`e5.py WEIGHTS LATIN FOLDER` converts multilingual-e5-small to ONNX and a tokenizer in FOLDER.
+"""`e5.py WEIGHTS LATIN FOLDER` converts multilingual-e5-small to ONNX.
+
+FOLDER gets model.onnx, tokenizer.json, and questions.bin: the mean vectors of questions in English
+and in Chinese.
 
 Set-up runs it with the packages of `.venv`. Of the vocabulary (250,002 pieces in a hundred
 languages) Chinese and Latin pieces are kept, punctuation, numbers and symbols. Of the Latin ones
@@ -18,6 +21,7 @@ The model is checked before it is written: in float32 it must find similar what 
 
 import sys
 import unicodedata
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +29,7 @@ import numpy as np
 import onnxruntime
 from e5_file import BLOCK, Blocks, Weights
 from onnxfile import FLOAT, INT64, MICROSOFT, Graph
+from sample_questions import CHINESE, ENGLISH, questions
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
 
 Array = np.ndarray[Any, Any]
@@ -197,12 +202,12 @@ def tokenizer(pieces: list[tuple[str, float]]) -> Tokenizer:
     return made
 
 
-def embed(model: bytes, tokens: Tokenizer) -> Array:
-    """Return the vectors of TEXTS, one row each."""
+def embed(model: bytes, tokens: Tokenizer, texts: Sequence[str]) -> Array:
+    """Return the vectors of texts, one row each."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    rows = [session.run(None, {"tokens": np.array([tokens.encode(text).ids])})[0] for text in TEXTS]
+    rows = [session.run(None, {"tokens": np.array([tokens.encode(text).ids])})[0] for text in texts]
     return np.concatenate(rows)
 
 
@@ -223,12 +228,18 @@ def main(weights_path: str, latin_path: str, folder: str) -> int:
     kept = chosen(weights.pieces, {piece for piece, _ in Weights(Path(latin_path)).pieces})
     tokens = tokenizer([weights.pieces[number] for number in kept])
     model = build(weights, np.array(kept), Int8)
-    found = fault(embed(build(weights, np.array(kept), Float32), tokens), embed(model, tokens))
+    float32 = build(weights, np.array(kept), Float32)
+    found = fault(embed(float32, tokens, TEXTS), embed(model, tokens, TEXTS))
     if found:
         print(found, file=sys.stderr)
         return OFF_STATUS
     Path(folder, "model.onnx").write_bytes(model)
     tokens.save(str(Path(folder, "tokenizer.json")), pretty=False)
+    means = [
+        embed(model, tokens, [f"query: {question}" for question in questions(lines)]).mean(axis=0)
+        for lines in (ENGLISH, CHINESE)
+    ]
+    Path(folder, "questions.bin").write_bytes(np.stack(means).astype("<f4").tobytes())
     return 0
 
 

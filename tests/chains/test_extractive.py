@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 from langchain_core.messages import AIMessageChunk
 
-from chatapp.chains.extractive import FITS, FITS_PAIRS, WORDS, Extractive, answer
+from chatapp.chains.extractive import WORDS, Extractive, answer
+from chatapp.core import fitting
 from chatapp.core.prompt import Passage, Prompt, Turn, cited
 
 LEAVE = Passage(
@@ -43,7 +44,7 @@ def test_the_best_sentence_comes_first_and_every_sentence_is_cited() -> None:
 
 
 def test_words_have_a_higher_threshold_than_cjk_pairs() -> None:
-    doubtful = replace(LEAVE, score=(FITS + FITS_PAIRS) / 2)
+    doubtful = replace(LEAVE, score=(fitting.WORDS + fitting.PAIRS) / 2)
     assert "do not seem" in answer(prompt("Who gets paid leave?", doubtful))
     assert "似乎没有这个问题的答案" not in answer(prompt("谁有 leave？", doubtful))
 
@@ -83,7 +84,7 @@ def test_an_unrelated_question_is_declined_and_the_nearest_passages_shown(
     question: str, words: str
 ) -> None:
     said = answer(
-        prompt(question, replace(LEAVE, score=FITS_PAIRS - 0.01), replace(TRAVEL, score=0.0))
+        prompt(question, replace(LEAVE, score=fitting.PAIRS - 0.01), replace(TRAVEL, score=0.0))
     )
     assert words in said
     assert "> Employees get 25 days of paid leave in a year. [1]" in said

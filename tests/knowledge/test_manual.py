@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from chatapp.chains.extractive import answer, fits
+from chatapp.chains.extractive import answer
+from chatapp.core.fitting import fits
 from chatapp.core.prompt import Passage, Prompt
 from chatapp.core.text import HEADING_JOINT, is_wide
 from chatapp.settings import Settings

@@ -49,6 +49,7 @@ if answer.get("wheel"):
 if word == "convert" and not answer.get("status"):
     pathlib.Path(sys.argv[-1], "model.onnx").write_bytes(b"a model")
     pathlib.Path(sys.argv[-1], "tokenizer.json").write_text("{}")
+    pathlib.Path(sys.argv[-1], "questions.bin").write_bytes(b"means")
 sys.exit(answer.get("status", 0))
 """
 
@@ -203,6 +204,7 @@ def test_the_model_is_complete_with_its_licence_and_nothing_else_remains(place: 
         "NOTICE.txt",
         "model.json",
         "model.onnx",
+        "questions.bin",
         "tokenizer.json",
     ]
     described = json.loads((folder / "model.json").read_text())

@@ -15,6 +15,12 @@ _SETEXT = re.compile(r" {0,3}(=+|-{2,})[ \t]*$")
 _NO_SETEXT = re.compile(r"\s{4}|\t|\s*(?:[|>#<]|[*+-]\s)")
 _FRONT_MATTER = re.compile(r"(---|\+\+\+)\n(?=[\w-]+[ \t]*[:=])[\s\S]*?\n(?:\1|\.\.\.)(?:\n|$)")
 _TITLE = re.compile(r"^title\s*[:=]\s*(.+)$", re.MULTILINE)
+# Of the front matter, what a reader would be told; the rest is for a site's generator.
+_KEPT = re.compile(
+    r"^(?:subtitle|description|summary|abstract|authors?|date|tags|keywords|categories)[ \t]*[:=]"
+    r".*(?:\n(?:[ \t]+|-[ \t]).*)*",
+    re.MULTILINE | re.IGNORECASE,
+)
 # Decoration that is removed from headings: images, HTML tags, an anchor at the end; link targets;
 # marks of emphasis and code.
 _IMAGE = re.compile(r"!\[[^\]]*\]\([^)]*\)|<[^>]{0,200}>|\s*\{#[^}]*\}\s*$")
@@ -24,18 +30,19 @@ _EMPHASIS = re.compile(r"[*`]+|(?<!\w)_+|_+(?!\w)")
 
 def read(text: str) -> Document:
     """Read Markdown; raise Unreadable where it is empty or too long."""
-    text = checked(text)
-    return Document("text/markdown", text, tuple(islice(markdown_sections(text), MAX_SECTIONS)))
+    title, text = _without_front_matter(checked(text))
+    sections = islice(markdown_sections(text, title), MAX_SECTIONS)
+    return Document("text/markdown", text, tuple(sections))
 
 
-def markdown_sections(text: str) -> Iterator[Section]:
-    """Yield a section for each heading, except in fenced code and front matter."""
+def markdown_sections(text: str, title: str = "") -> Iterator[Section]:
+    """Yield a section for the title and for each heading, except in fenced code."""
     headings = Headings()
-    start = above_start = _front_matter_end(text)
-    if start and (title := _TITLE.search(text, 0, start)):
-        yield Section(0, headings.enter(0, title.group(1).strip("\"' ")))
+    start = above_start = 0
+    if title:
+        yield Section(0, headings.enter(0, title))
     fence = above = before = ""
-    for line in text[start:].splitlines(keepends=True):
+    for line in text.splitlines(keepends=True):
         bare = line.rstrip("\n")
         fenced = _FENCE.match(bare)
         if fence:
@@ -57,9 +64,16 @@ def _is_setext_heading(before: str, line: str) -> bool:
     return bool(line.strip()) and not before.strip() and not _NO_SETEXT.match(line)
 
 
-def _front_matter_end(text: str) -> int:
+def _without_front_matter(text: str) -> tuple[str, str]:
+    """Return the title in the front matter, and the text with only what is kept of the latter."""
     found = _FRONT_MATTER.match(text, 0, MAX_FRONT_MATTER)
-    return found.end() if found else 0
+    if not found:
+        return "", text
+    title = _TITLE.search(found.group())
+    kept = "\n".join(line.group() for line in _KEPT.finditer(found.group()))
+    rest = text[found.end() :].strip("\n")
+    whole = "\n\n".join(filter(None, [kept, rest]))
+    return title.group(1).strip("\"' ") if title else "", whole or text
 
 
 def _plain_heading(heading: str) -> str:

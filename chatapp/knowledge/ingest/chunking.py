@@ -49,8 +49,13 @@ def chunk_rows(document: Document, spans: Sequence[Span], file_id: str, name: st
 
 
 def text_with_headings(name: str, heading: str, text: str) -> str:
-    """Return a chunk's text as models get it: after title and headings, as in the lexical index."""
-    return "\n".join(filter(None, [Path(name).stem, heading, text]))
+    """Return a chunk's text as models get it: after title and headings, as in the lexical index.
+
+    A title without letters, as scanners and cameras give them, says nothing.
+    """
+    title = Path(name).stem
+    named = title if any(map(str.isalpha, title)) else ""
+    return "\n".join(filter(None, [named, heading, text]))
 
 
 def page_of(pages: Sequence[int], offset: int) -> int | None:

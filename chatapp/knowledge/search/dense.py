@@ -14,6 +14,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from chatapp.errors import DatabaseBusy, EmbedderUnavailable
+from chatapp.knowledge.built_in import Cosines
 from chatapp.knowledge.chroma import CollectionMissing, RequestRejected, VectorIndex
 from chatapp.knowledge.embedders import Embedder
 from chatapp.knowledge.json_client import Unreachable
@@ -30,10 +31,14 @@ BACKOFF_SECONDS = 10  # without queries after Chroma did not answer
 
 @dataclass(frozen=True, slots=True)
 class DenseRanking:
-    """The chunks nearest to a question with their similarity, and this ranking's weight (0..1)."""
+    """The chunks nearest to a question with their similarity, and this ranking's weight (0..1).
+
+    `cosines` say which similarities mean an answer, None where that is not known.
+    """
 
     scores: Mapping[int, float]
     share: float
+    cosines: Cosines | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +95,7 @@ class DenseSearch:
                 scores |= found
         for fingerprint, numbers in unsearched.items():
             scores |= self._search_exactly(numbers, fingerprint, vector, md5s)
-        return DenseRanking(scores, embedder.share)
+        return DenseRanking(scores, embedder.share, embedder.cosines)
 
     def _query_chroma(
         self, place: _StoredVectors, vector: bytes, md5s: Sequence[str] | None

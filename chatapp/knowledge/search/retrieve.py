@@ -3,8 +3,7 @@ proximity, joins neighbouring chunks and selects the sentence of each that cover
 
 Measured in both languages: 100 candidates of each ranking, min-max fused, .7 keywords and .3 the
 built-in embedder; for the best 30, + .3 of proximity and .2 of tokens in the question's order. The
-best passage's score is comparable between searches: 1 where it and one of its sentences cover all
-of the question, 0 where they cover no more than chance does in a base of that size. The other
+best passage's score is comparable between searches: how well it answers (worth.py). The other
 passages' scores are proportional to their rank values. A reranker (rerank.py) changes the order
 alone, not these scores.
 """
@@ -35,6 +34,7 @@ from chatapp.knowledge.search.bm25 import (
 from chatapp.knowledge.search.candidates import Candidates, RankingScores
 from chatapp.knowledge.search.dense import DenseRanking
 from chatapp.knowledge.search.trace import trace_of
+from chatapp.knowledge.search.worth import by_words, worth
 from chatapp.stems import stem
 from chatapp.storage.models import Chunk, File, FileText, KnowledgeBase
 
@@ -42,7 +42,8 @@ PROXIMITY_WEIGHT = 0.3
 ORDER_WEIGHT = 0.2  # tokens in the question's order
 BONUS_CANDIDATES = 30
 MAX_JOINED = 4  # chunks in one passage
-# For passages in another script than the question, so that the manual in its language ranks first.
+# For passages without vectors in another script than the question: the manual in its language is to
+# rank first.
 OTHER_SCRIPT_FACTOR = 0.8
 # For a question of stop words only: the share of its weight that one heading must contain.
 MIN_HEADING_PROXIMITY = 0.7
@@ -122,15 +123,21 @@ def load(session: Session, candidates: Candidates, k: int) -> Passages:
         _with_quote(each.passage, searched.evidence, pages.get(each.passage.file_id, []))
         for each in found
     ]
-    best = max((covered for _, covered in quoted), default=0.0)
-    worth = max(0.0, (best - searched.chance) / (1 - searched.chance))
+    best = max((_worth(candidates, *one) for one in quoted), default=0.0)
     top = max((passage.score for passage, _ in quoted), default=0.0)
     passages = (
-        replace(_shown(passage), score=round(worth * passage.score / top, 4) if top else 0.0)
+        replace(_shown(passage), score=round(best * passage.score / top, 4) if top else 0.0)
         for passage, _ in quoted
     )
     spans = [(one.passage.chunk_id, one.passage.file_id, one.first, one.last) for one in found]
     return Passages(passages, trace_of(session, candidates, k, spans))
+
+
+def _worth(candidates: Candidates, passage: Passage, covered: float) -> float:
+    dense = candidates.dense
+    words = by_words(covered, candidates.searched.chance)
+    cosines = dense.cosines if dense is not None else None
+    return worth(candidates.question, passage.text, words, passage.by.get("vectors"), cosines)
 
 
 def _candidates(
@@ -240,18 +247,23 @@ def _load(session: Session, candidates: Candidates, k: int) -> list[_Hit]:
                 start=chunk.start,
                 end=chunk.end,
                 text=chunk.text,
-                score=values[chunk.id]
-                * (1 if is_wide(chunk.text) == wide else OTHER_SCRIPT_FACTOR),
-                by=ranking_scores.of(chunk.id),
+                score=values[chunk.id] * _script_factor(chunk.text, wide, by),
+                by=by,
             ),
             chunk.ordinal,
             chunk.ordinal,
         )
         for chunk, file in session.execute(_CHOSEN, {"ids": kept})
+        for by in [ranking_scores.of(chunk.id)]
     ]
     return sorted(
         found, key=lambda each: candidates.order(each.passage.chunk_id, each.passage.score)
     )
+
+
+def _script_factor(text: str, wide: bool, by: Mapping[str, float | None]) -> float:
+    is_other = is_wide(text) != wide and by["vectors"] is None
+    return OTHER_SCRIPT_FACTOR if is_other else 1.0
 
 
 def _join(session: Session, found: Sequence[_Hit]) -> list[_Hit]:

@@ -410,11 +410,19 @@ def test_code_is_detected_by_name_and_must_be_text(tmp_path: Path) -> None:
 
 
 def test_front_matter_gives_the_title_and_is_no_heading(tmp_path: Path) -> None:
-    text = '---\ntitle: "Handbook"\ndate: 2024-03-05\n---\n\nIntro.\n\n# Leave\n\nTwenty days.'
-    assert outline(read(tmp_path, text, "a.md")) == [
-        ("Handbook", "---"),
+    front = 'title: "Handbook"\nsidebar: auto\ndate: 2024-03-05\ntags:\n  - staff\nlayout: page'
+    text = f"---\n{front}\n---\n\nIntro.\n\n# Leave\n\nTwenty days."
+    document = read(tmp_path, text, "a.md")
+    assert outline(document) == [
+        ("Handbook", "date: 2024-03-05"),
         ("Handbook › Leave", "# Leave"),
     ]
+    kept = "date: 2024-03-05\ntags:\n  - staff\n\nIntro.\n\n# Leave\n\nTwenty days."
+    assert document.text == kept, "what is for a site's generator is left out"
+    assert read(tmp_path, "---\nsidebar: auto\n---\n# Leave\n\nTwenty.", "a.md").text == (
+        "# Leave\n\nTwenty."
+    )
+    assert read(tmp_path, "---\nsidebar: auto\n---\n", "a.md").text.startswith("---")
     assert headings(read(tmp_path, "---\n\nA rule, and then text.\n\n---\n\nmore", "a.md")) == []
 
 

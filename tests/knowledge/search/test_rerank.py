@@ -96,7 +96,7 @@ def test_candidates_beyond_the_reranked_ones_follow_them(
     shelf: Shelf, server: RerankServer
 ) -> None:
     for number in range(40):
-        shelf.add(f"{number:02d}.txt", "leave " + "and so on " * number)
+        shelf.add(f"no{number:02d}.txt", "leave " + "and so on " * number)
     plain = names(shelf.search("leave", k=40))
     server.favourites = (plain[29].removesuffix(".txt"), plain[35].removesuffix(".txt"))
     found = reranking(shelf, server).search("leave", k=40)
