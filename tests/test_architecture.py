@@ -92,6 +92,7 @@ READS_CHINESE = (
     "chains/refusals.py",
     "chains/retry_delay.py",
     "chains/stream_errors.py",
+    "core/chinese.py",
     "core/prompt.py",
     "core/text.py",
     "knowledge/formats/",

@@ -15,6 +15,7 @@ from langchain_core.messages import AIMessageChunk
 from langchain_core.messages.ai import UsageMetadata
 
 from chatapp.chains.small_talk import is_small_talk
+from chatapp.core.chinese import simplified
 from chatapp.core.fitting import fits
 from chatapp.core.inline_marks import without_marks
 from chatapp.core.prompt import Passage, Prompt, estimate_tokens
@@ -182,7 +183,7 @@ def _is_subset(one: _Candidate, best: _Candidate) -> bool:
 def _sentences(question: str, passages: Sequence[Passage], asked: Set[str]) -> list[_Candidate]:
     """Return all different sentences of the passages that may be quoted."""
     top = max(passage.score for passage in passages) or 1.0
-    asks_figure = bool(_ASKS_FIGURE.search(question))
+    asks_figure = bool(_ASKS_FIGURE.search(simplified(question)))
     found: dict[str, _Candidate] = {}
     for number, passage in enumerate(passages, 1):
         end = 0
@@ -194,7 +195,7 @@ def _sentences(question: str, passages: Sequence[Passage], asked: Set[str]) -> l
                 passage.text[span.start : span.end]
             )
             if text and text not in found and sentence.quotable:
-                figure = NUMBER_BONUS if asks_figure and _FIGURE.search(text) else 0.0
+                figure = NUMBER_BONUS if asks_figure and _FIGURE.search(simplified(text)) else 0.0
                 apart = "\n\n" in passage.text[end : span.start]
                 covers = sum(sentence.held.values()) / len(asked) if asked else 0.0
                 found[text] = _Candidate(

@@ -10,6 +10,7 @@ from typing import Protocol, TypeAlias, runtime_checkable
 from chatapp.chains.messages import Model
 from chatapp.chains.pieces import pieces
 from chatapp.chains.small_talk import is_small_talk
+from chatapp.core.chinese import simplified
 from chatapp.core.events import Chunk, WasThinking
 from chatapp.core.prompt import Ask, Prompt, Turn
 from chatapp.errors import ChatAppError
@@ -41,7 +42,7 @@ _ENGLISH = re.compile(
     re.IGNORECASE,
 )
 _CHINESE = re.compile(
-    r"(?<!其)[它他她]|牠|这|那(?!不勒斯)|該|(?<!应)该|其(?!中|他|它|实|余|次)|此(?!外|致)|上述|上面|前者|后者|前面|刚才|刚刚|之前(提|说|的)"
+    r"(?<!其)[它他她]|这|那(?!不勒斯)|(?<!应)该|其(?!中|他|它|实|余|次)|此(?!外|致)|上述|上面|前者|后者|前面|刚才|刚刚|之前(提|说|的)"
     r"|^(继续|还有|另外|然后|那么|为什么|为何|怎么说|比如)|呢[??！!。]*$|同样|再(说|讲|详细)|第[一二三四五1-5](点|个|条|种)"
 )
 
@@ -55,7 +56,7 @@ def depends_on_history(question: str, history: Sequence[Turn]) -> bool:
         return (
             characters <= SHORT_CHARACTERS
             and not _WORD.search(question)
-            or bool(_CHINESE.search(question))
+            or bool(_CHINESE.search(simplified(question)))
         )
     pointer = _ENGLISH.search(question)
     # Later in a question, a pronoun mostly refers to the question itself.

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 
+from chatapp.core.chinese import simplified
 from chatapp.core.ranking import coverage
 from chatapp.core.text import HEADING_JOINT, Span, Stem, index_tokens, sentences
 
@@ -129,7 +130,7 @@ def _prose(text: str, start: int, end: int, titles: Set[str]) -> Iterator[tuple[
 
 def _kind(sentence: str, line: str, titles: Set[str]) -> str:
     if sentence in line and (
-        _ATX.match(line) or _CHAPTER.match(line.strip()) or _bare(line) in titles
+        _ATX.match(line) or _CHAPTER.match(simplified(line.strip())) or _bare(line) in titles
     ):
         return "title"
     if _SAYS_NOTHING.match(sentence):

@@ -3,7 +3,7 @@
 Offsets count code points of the normalised text and are carried through splitting, not searched for
 afterwards. Chinese, Japanese, Korean and Thai have no blanks between words: their single characters
 and pairs are indexed, and only pairs are searched for (measured: the same hits, 15 times faster).
-The stemmer is passed in as a function.
+Traditional and simplified Chinese have the same tokens. The stemmer is passed in as a function.
 """
 
 import re
@@ -14,6 +14,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeAlias
 
+from chatapp.core.chinese import simplified
+
+# Version of the tokens: each base records the one it is indexed with. A change of the tokens needs
+# the next number, and keeps the former ones until no base has them. 2 folds Chinese characters.
+TOKENIZER, UNFOLDED = 2, 1
 CHUNK_TOKENS = 250
 TOKEN_CHARACTERS = 64  # longer words are cut
 WIDE_SHARE = 0.1
@@ -41,15 +46,14 @@ _STOP_WORDS = (
     "you your yours yourself yourselves"
 )
 STOP_WORDS = frozenset(_STOP_WORDS.split())
-# Question words, which are not searched for; longer ones first: the first match wins.
+# Question words, which are not searched for; longer ones first: the first match wins. Like all
+# Chinese words compared here, in simplified characters.
 _ASKING = re.compile(
-    "为什么|為什麼|什么样|什麼樣|什么时候|什麼時候|什么|什麼|甚么|怎么样|怎麼樣|怎么办|怎麼辦|"
-    "怎么回事|怎麼回事|怎样|怎樣|怎么|怎麼|如何|多少|几个|哪一|哪些|哪个|哪個|哪里|哪裡|哪儿|"
-    "哪几|哪|是谁|是誰|谁|誰|是否|是不是|有没有|有沒有|能不能|能否|会不会|會不會|可不可以|可否|"
-    "要不要|請問|请问|吗|嗎|呢|请|請"
+    "为什么|什么样|什么时候|什么|甚么|怎么样|怎么办|怎么回事|怎样|怎么|如何|多少|几个|哪一|哪些|哪个|"
+    "哪里|哪儿|哪几|哪|是谁|谁|是否|是不是|有没有|能不能|能否|会不会|可不可以|可否|要不要|请问|吗|呢|请"
 )
 # Dropped where one remains alone between question words.
-_PRONOUNS = frozenset("你您我他她它這这那")
+_PRONOUNS = frozenset("你您我他她它这那")
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,23 +272,26 @@ def _best_cut(weights: list[float], ranks: list[int], first: int, rest: float, s
 # --- tokens -----------------------------------------------------------------------------------
 
 
-def _fold(text: str) -> str:
-    """Fold case, width, accents and thousands separators."""
+def _fold(text: str, version: int) -> str:
+    """Fold case, width, accents, thousands separators and, but for UNFOLDED, Chinese characters."""
     if not text.isascii():
         text = unicodedata.normalize("NFKD", text)
         text = unicodedata.normalize("NFC", re.sub("[\u0300-\u036f]", "", text))
-    return re.sub(r"(?<=\d),(?=\d{3}\b)", "", text.casefold())
+    text = re.sub(r"(?<=\d),(?=\d{3}\b)", "", text.casefold())
+    return text if version == UNFOLDED else simplified(text)
 
 
-def _runs(text: str) -> Iterator[tuple[str, str]]:
-    for found in _RUN.finditer(_fold(text)):
+def _runs(text: str, version: int) -> Iterator[tuple[str, str]]:
+    for found in _RUN.finditer(_fold(text, version)):
         yield found.group(1) or "", (found.group(2) or "")[:TOKEN_CHARACTERS]
 
 
-def index_tokens(text: str, stem: Stem, left_out: Set[str] = STOP_WORDS) -> list[str]:
+def index_tokens(
+    text: str, stem: Stem, left_out: Set[str] = STOP_WORDS, version: int = TOKENIZER
+) -> list[str]:
     """Return the index tokens of a text: stems, and single CJK characters and pairs."""
     tokens: list[str] = []
-    for run, word in _runs(text):
+    for run, word in _runs(text, version):
         if word:
             if word not in left_out:
                 tokens.append(stem(word))
@@ -294,23 +301,34 @@ def index_tokens(text: str, stem: Stem, left_out: Set[str] = STOP_WORDS) -> list
     return tokens
 
 
-def query_tokens(text: str, stem: Stem) -> list[str]:
-    """Return a question's search tokens: stems, CJK pairs, and lone CJK characters."""
+def query_tokens(text: str, stem: Stem, version: int = TOKENIZER) -> list[str]:
+    """Return a question's search tokens: stems, CJK pairs, and lone CJK characters.
+
+    Every version returns the same number of them, in the same order.
+    """
     return [
         token
-        for token in _pairs(_ASKING.sub(" ", text), stem, STOP_WORDS)
-        if token not in _PRONOUNS
+        for token in _pairs(_without_asking(text), stem, STOP_WORDS, version)
+        if simplified(token) not in _PRONOUNS
     ]
 
 
-def small_words(text: str, stem: Stem) -> list[str]:
+def _without_asking(text: str) -> str:
+    """Replace question words by blanks."""
+    kept, end = "", 0
+    for found in _ASKING.finditer(simplified(text)):
+        kept, end = f"{kept}{text[end : found.start()]} ", found.end()
+    return kept + text[end:]
+
+
+def small_words(text: str, stem: Stem, version: int = TOKENIZER) -> list[str]:
     """Return the search tokens of a question of stop words only ("What can you do?")."""
-    return _pairs(text, stem, frozenset())
+    return _pairs(text, stem, frozenset(), version)
 
 
-def _pairs(text: str, stem: Stem, left_out: Set[str]) -> list[str]:
+def _pairs(text: str, stem: Stem, left_out: Set[str], version: int) -> list[str]:
     tokens: list[str] = []
-    for run, word in _runs(text):
+    for run, word in _runs(text, version):
         if word:
             if word not in left_out:
                 tokens.append(stem(word))

@@ -3,6 +3,7 @@
 import pytest
 
 from chatapp.core.quoting import DECAY, best_quote, is_title, read_sentences
+from chatapp.core.text import query_tokens
 
 
 def same(word: str) -> str:
@@ -44,6 +45,13 @@ def test_headings_questions_and_announcements_are_not_quotable(
 )
 def test_a_sentence_that_looks_like_a_heading_is_quotable(text: str) -> None:
     assert kinds(text, "Leave of staff") == [("text", text)]
+
+
+def test_a_question_in_simplified_characters_quotes_a_traditional_text_as_it_is_written() -> None:
+    text = "人人有權享有國籍。任何人的財產不得任意剝奪。"
+    asked = query_tokens("什么财产不能剥夺？", same)
+    assert quote(text, "", *asked) == "任何人的財產不得任意剝奪。"
+    assert kinds("第三節 假期\n\n假期很長。") == kinds("第三節 假期\n\n假期很長。", "第三節 假期")
 
 
 def test_a_title_of_several_sentences_is_a_title() -> None:

@@ -2,7 +2,9 @@
 
 import pytest
 
+from chatapp.core.chinese import simplified
 from chatapp.core.text import (
+    UNFOLDED,
     Span,
     count_tokens,
     index_tokens,
@@ -224,6 +226,14 @@ def test_a_question_of_stop_words_searches_for_them() -> None:
 )
 def test_spelling_variants_have_the_same_tokens(one: str, other: str) -> None:
     assert index_tokens(one, same) == index_tokens(other, same)
+
+
+@pytest.mark.parametrize("text", ["請問帶薪年假有幾天？裡面和里面", "What is 1,000 圓?", "誰？"])
+def test_the_first_version_kept_characters_and_has_the_same_number_of_tokens(text: str) -> None:
+    for tokenise in (index_tokens, query_tokens, small_words):
+        earlier = tokenise(text, same, version=UNFOLDED)
+        assert [simplified(token) for token in earlier] == tokenise(text, same)
+        assert all(token in text.replace(",", "").casefold() for token in earlier)
 
 
 def test_tokens_hold_no_separators() -> None:
