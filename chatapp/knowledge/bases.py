@@ -27,6 +27,7 @@ from chatapp.knowledge.ingest.uploads import Uploads
 from chatapp.knowledge.json_shapes import base_json, chunk_json, file_json, unread_files, usage
 from chatapp.knowledge.names import file_name
 from chatapp.knowledge.reindex import start_reindex
+from chatapp.knowledge.retokenise import has_outdated
 from chatapp.knowledge.search.candidates import Candidates
 from chatapp.knowledge.search.dense import DenseSearch
 from chatapp.knowledge.search.lexical import index_for
@@ -309,7 +310,7 @@ class Knowledge:
 
     def has_work(self) -> bool:
         """Return whether the document worker has anything to do."""
-        return self._database.read(has_pending) or self._remover.has_work()
+        return self._database.read(_has_work) or self._remover.has_work()
 
     def wake(self) -> None:
         """Wake this machine's document worker; workers on other machines poll."""
@@ -329,3 +330,7 @@ class Knowledge:
         self._uploads.add(number, name, incoming, stored)
         incoming.discard()
         return stored.sha256
+
+
+def _has_work(t: Session) -> bool:
+    return has_pending(t) or has_outdated(t)

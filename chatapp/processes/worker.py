@@ -25,12 +25,13 @@ from chatapp.knowledge.chroma import VectorIndex
 from chatapp.knowledge.embedders import configured_embedder
 from chatapp.knowledge.ingest.chroma_sync import ChromaSync
 from chatapp.knowledge.ingest.embedding import Embedding
-from chatapp.knowledge.ingest.jobs import Job, release, write_with_retry
+from chatapp.knowledge.ingest.jobs import Job, are_queued, release, write_with_retry
 from chatapp.knowledge.ingest.originals import Originals
 from chatapp.knowledge.ingest.pipeline import Ingest, has_pending, release_dead_leases
 from chatapp.knowledge.ingest.remove import Remover
 from chatapp.knowledge.ingest.sandbox import parse_limited
 from chatapp.knowledge.reindex import delete_all_stale_vectors, finish_reindex, queue_missing
+from chatapp.knowledge.retokenise import Retokeniser
 from chatapp.knowledge.search.lexical import index_for
 from chatapp.processes.heartbeat import Heartbeat
 from chatapp.settings import Settings, SettingsError
@@ -65,6 +66,7 @@ class Worker:
         self._synced_at = time.monotonic()
         self._quiet_until = 0.0
         self._remover = Remover(self._database, index, self._originals, self._sync)
+        self._retokeniser = Retokeniser(self._database, index, self._is_stopping)
         self._ingest = Ingest(
             self._database,
             index,
@@ -127,9 +129,13 @@ class Worker:
         delete_all_stale_vectors(self._database)
 
     def _step(self) -> bool:
-        """Do a piece of the deletions, and read or embed one file; return whether there was any."""
+        """Do a piece of the deletions and of tokenising bases again, and read or embed one file;
+        return whether there was any."""
         quiet = time.monotonic() < self._quiet_until
         removed = not quiet and self._remover.run_step()
+        # Embedding a file can take long: it comes after both.
+        if not quiet and self._retokeniser.run_step() and not self._database.read(are_queued):
+            return True
         job = self._ingest.claim(self._owner) if self._database.read(has_pending) else None
         if job is not None:
             self._work_on(job)

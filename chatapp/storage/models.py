@@ -24,6 +24,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, column_property, mapped_column, registry
 
+from chatapp.core.text import TOKENIZER
+
 ID = String(36)
 
 
@@ -187,7 +189,8 @@ class Segment(Model):
 
 
 class KnowledgeBase(Model):
-    """Files that are searched together. `number` marks its tokens in the lexical index."""
+    """Files that are searched together. `number` marks its tokens in the lexical index, which were
+    made by version `tokenizer` of the tokenizer."""
 
     __tablename__ = "knowledge_bases"
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
@@ -206,6 +209,7 @@ class KnowledgeBase(Model):
     indexed: Mapped[int] = mapped_column(default=0)  # `changed` as Chroma has it; -1: unknown
     chunks: Mapped[int] = mapped_column(default=0)
     tokens: Mapped[int] = mapped_column(default=0)
+    tokenizer: Mapped[int] = mapped_column(default=TOKENIZER, server_default="1")
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 

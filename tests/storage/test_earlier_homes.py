@@ -39,6 +39,7 @@ SCHEMAS = [
     ("0005", []),
     ("0006", []),
     ("0007", []),
+    ("0008", []),
 ]
 USER, SESSION, QUESTION, ANSWER, BASE, FILE = (new_id() for _ in range(6))
 ROWS = {

@@ -12,13 +12,14 @@ import pytest
 from sqlalchemy import inspect
 
 from chatapp.chat.sessions import Sessions
+from chatapp.core.text import TOKENIZER, UNFOLDED
 from chatapp.errors import DatabaseNewer
 from chatapp.identity.accounts import Accounts
 from chatapp.identity.defaults import Defaults
 from chatapp.settings import Settings
 from chatapp.storage.database import open_database
 from chatapp.storage.migrate import FOLDER, migrate
-from chatapp.storage.models import Base, File
+from chatapp.storage.models import Base, File, KnowledgeBase
 
 # A migration that has been released is never edited: homes that ran it would lack the change.
 RELEASED = {
@@ -29,12 +30,13 @@ RELEASED = {
     "0005_embedded.py": "2a2fb3e065c82c09340908fc288d21d5c12fa809e5f3b9432b0190c6012abd7e",
     "0006_skipped.py": "8e02e2bdbf979236de58a005275fb940dfeac7ae80fc2c678bff509c16a4e76e",
     "0007_search.py": "6ad34602f2028988ca3f0946a44c0176e16f08b69e8c6506e447db3c608e3644",
+    "0008_tokenizer.py": "dc14606f09634ac445a3467ed28009244639a4929e89806fa6ee28047221f7b3",
 }
 
 
 def copy_before(folder: Path, number: int) -> None:
     """Copy the migrations that came before a number."""
-    later = [f"{one:04}*" for one in range(number, len(RELEASED) + 1)]
+    later = [name for name in RELEASED if int(name[:4]) >= number]
     shutil.copytree(FOLDER, folder, ignore=shutil.ignore_patterns(*later))
 
 
@@ -145,6 +147,25 @@ def test_the_files_of_an_older_home_have_no_skipped_parts(tmp_path: Path) -> Non
     database = open_database(settings.sql_url)
     rows = database.read(lambda t: [(file.name, file.skipped) for file in t.query(File)])
     assert rows == [("kept.txt", 0)]
+    database.close()
+
+
+def test_the_bases_of_an_older_home_have_the_tokens_of_then(tmp_path: Path) -> None:
+    before = tmp_path / "before"
+    copy_before(before, 8)
+    settings = Settings(home=tmp_path / "home")
+    migrate(settings, before)
+    with closing(sqlite3.connect(settings.home / "chatapp.db")) as older, older:
+        older.execute(
+            "INSERT INTO knowledge_bases (number, id, name, description, changed, indexed, chunks,"
+            " tokens, created_at) VALUES (1, 'b', 'kept', '', 0, 0, 0, 0, '2026-01-01 00:00:00')"
+        )
+    migrate(settings)
+    database = open_database(settings.sql_url)
+    newer = KnowledgeBase(name="new")
+    database.write(lambda t: t.add(newer))
+    rows = database.read(lambda t: [(base.name, base.tokenizer) for base in t.query(KnowledgeBase)])
+    assert rows == [("kept", UNFOLDED), ("new", TOKENIZER)]
     database.close()
 
 

@@ -16,10 +16,14 @@ MAX_TITLE = 500  # characters; a longer heading without text below it stays a se
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A chunk to be inserted, and its tokens."""
+    """A chunk to be inserted: its columns, and the texts that it is found by."""
 
     values: dict[str, object]
-    tokens: list[str]
+    texts: tuple[str, str, str]  # title, heading, body
+
+    def tokens(self, version: int) -> list[str]:
+        """Return its tokens by a version of the tokenizer."""
+        return tokens_of(*self.texts, version)
 
 
 def chunk_spans(document: Document) -> list[Span]:
@@ -29,7 +33,7 @@ def chunk_spans(document: Document) -> list[Span]:
 
 
 def chunk_rows(document: Document, spans: Sequence[Span], file_id: str, name: str) -> Iterator[Row]:
-    """Yield the chunks in order, each with its page, heading path and tokens."""
+    """Yield the chunks in order, each with its page and heading path."""
     sections = _sections_with_text(document)
     starts = [section.start for section in sections]
     for ordinal, span in enumerate(spans):
@@ -45,7 +49,7 @@ def chunk_rows(document: Document, spans: Sequence[Span], file_id: str, name: st
             "heading": heading,
             "text": body,
         }
-        yield Row(values, tokens_of(Path(name).stem, heading, body))
+        yield Row(values, (Path(name).stem, heading, body))
 
 
 def text_with_headings(name: str, heading: str, text: str) -> str:

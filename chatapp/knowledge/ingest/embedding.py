@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import exists, func, insert, select
+from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
 from chatapp.errors import EmbedderUnavailable
@@ -24,6 +24,7 @@ from chatapp.knowledge.ingest.jobs import (
     Job,
     LeaseLost,
     Stopping,
+    are_queued,
     error_json,
     lease_renewal,
     release,
@@ -85,7 +86,7 @@ class Embedding:
     def _embed(self, job: Job, embedder: Embedder, fingerprint: str) -> None:
         after = -1
         while rows := self._next(job, after):
-            if self._should_stop() or self._database.read(_files_are_queued):
+            if self._should_stop() or self._database.read(are_queued):
                 raise Stopping
             vectors = self._vectors(job, rows, embedder, fingerprint)
             after = rows[-1].ordinal
@@ -136,10 +137,6 @@ class Embedding:
         except LeaseLost:
             return "lost"
         return "embedding"
-
-
-def _files_are_queued(t: Session) -> bool:
-    return bool(t.scalar(select(exists().where(File.status == "queued"))))
 
 
 def _chunks(t: Session, job: Job, after: int) -> Sequence[Any]:

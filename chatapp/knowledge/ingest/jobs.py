@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeVar
 
-from sqlalchemy import ColumnElement, text, update
+from sqlalchemy import ColumnElement, exists, select, text, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from chatapp.errors import ChatAppError, DatabaseBusy
@@ -50,6 +50,11 @@ class Job:
     owner: str
     is_read: bool
     attempts: int
+
+
+def are_queued(t: Session) -> bool:
+    """Return whether files wait to be parsed."""
+    return bool(t.scalar(select(exists().where(File.status == "queued"))))
 
 
 def update_leased(

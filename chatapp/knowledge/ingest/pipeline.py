@@ -38,6 +38,7 @@ from chatapp.knowledge.ingest.jobs import (
 from chatapp.knowledge.ingest.originals import Originals
 from chatapp.knowledge.ingest.remove import Remover
 from chatapp.knowledge.ingest.sandbox import ParserEnded
+from chatapp.knowledge.retokenise import lock_tokenizer
 from chatapp.knowledge.search.bm25 import LexicalIndex
 from chatapp.storage.database import Database
 from chatapp.storage.models import Chunk, File, FileText, KnowledgeBase, now
@@ -152,12 +153,15 @@ class Ingest:
         return written
 
     def _add(self, job: Job, batch: Sequence[Row], progress: float) -> None:
+        expected = self._database.read(lambda t: lock_tokenizer(t, job.base))
+        made = [row.tokens(expected) for row in batch]
+
         def add(t: Session) -> None:
+            version = lock_tokenizer(t, job.base)
+            tokens = made if version == expected else [row.tokens(version) for row in batch]
             rows = insert(Chunk).returning(Chunk.id, sort_by_parameter_order=True)
             ids = t.scalars(rows, [row.values for row in batch]).all()
-            self._index.add(
-                t, job.base, [(key, row.tokens) for key, row in zip(ids, batch, strict=True)]
-            )
+            self._index.add(t, job.base, list(zip(ids, tokens, strict=True)), version)
 
         update_leased(self._database, job, lease_renewal(progress), add)
 

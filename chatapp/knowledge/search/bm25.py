@@ -3,12 +3,16 @@
 Every token is prefixed with its base's number (`k12_leave`), which is eight times faster than a
 join and gives each base its own frequencies. FTS5 treats the rows of all bases as one collection,
 so candidates are scored here with the frequencies of the searched bases. Both databases rank alike.
+
+A row's key and the letter before the number tell the version of the tokenizer: a base that moves to
+the next version (retokenise.py) has rows of both for a while, and is searched by its own. A base's
+totals count the rows of its version.
 """
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Protocol
 
@@ -16,7 +20,7 @@ from sqlalchemy import bindparam, func, select, text, update
 from sqlalchemy.orm import Session
 
 from chatapp.core.ranking import in_order, proximity
-from chatapp.core.text import HEADING_JOINT, index_tokens
+from chatapp.core.text import HEADING_JOINT, STOP_WORDS, TOKENIZER, index_tokens
 from chatapp.stems import stem
 from chatapp.storage.models import KnowledgeBase
 
@@ -35,6 +39,8 @@ CHANCE_PER_LOG_CHUNK, MAX_CHANCE = (
 )
 MAX_QUERY_TOKENS = 400  # of a question, looked up in the index
 MAX_SEARCHED_TOKENS = 48  # the rarest of them, searched for
+VERSIONS = tuple(range(1, TOKENIZER + 1))  # of the tokenizer, of which a base may have rows
+KEYS_PER_VERSION = 2**32  # more than there are chunks; the keys of version 1 are the chunks' ids
 _TOTALS = select(func.sum(KnowledgeBase.chunks), func.sum(KnowledgeBase.tokens)).where(
     KnowledgeBase.number.in_(bindparam("bases", expanding=True))
 )
@@ -62,12 +68,35 @@ class SearchResult:
 @dataclass(frozen=True, slots=True)
 class Scope:
     """What to search: bases, file md5s (None for all), whether unfinished files exist, and how
-    many candidates to return."""
+    many candidates to return.
+
+    `versions` names the bases of an earlier tokenizer, and `spellings` maps such a version to the
+    question's tokens, each with what it is in that version.
+    """
 
     bases: tuple[int, ...]
     md5s: tuple[str, ...] | None = None
     unfinished: bool = False
     limit: int = CANDIDATES
+    versions: Mapping[int, int] = field(default_factory=dict)
+    spellings: Mapping[int, Mapping[str, Set[str]]] = field(default_factory=dict)
+
+    def terms(self, tokens: Iterable[str]) -> dict[str, str]:
+        """Return how the index stores these tokens in the bases, each with its token."""
+        return {
+            prefixed(base, spelled, version): token
+            for base, version, spelled, token in self.spelled(tokens)
+        }
+
+    def spelled(self, tokens: Iterable[str]) -> Iterator[tuple[int, int, str, str]]:
+        """Yield base, version, and each token as that version has it and as it is."""
+        asked = list(tokens)
+        for base in self.bases:
+            version = self.versions.get(base, TOKENIZER)
+            spellings = self.spellings.get(version, {})
+            for token in asked:
+                for spelled in spellings.get(token, (token,)):
+                    yield base, version, spelled, token
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,15 +130,31 @@ class Statistics:
 class LexicalIndex(Protocol):
     """The interface of each database's index."""
 
-    def add(self, session: Session, base: int, rows: Sequence[tuple[int, list[str]]]) -> None:
-        """Add chunks by id, each with its tokens."""
+    def add(
+        self,
+        session: Session,
+        base: int,
+        rows: Sequence[tuple[int, list[str]]],
+        version: int = TOKENIZER,
+    ) -> None:
+        """Add chunks by id, each with its tokens by a version of the tokenizer."""
 
-    def remove(self, session: Session, base: int, chunk_ids: Sequence[int]) -> None:
-        """Remove chunks."""
+    def remove(
+        self,
+        session: Session,
+        base: int,
+        chunk_ids: Sequence[int],
+        versions: Sequence[int] = VERSIONS,
+    ) -> None:
+        """Remove chunks, or only what some versions of the tokenizer made of them."""
 
-    def statistics(
-        self, session: Session, bases: Sequence[int], tokens: Sequence[str]
-    ) -> Statistics:
+    def held(self, session: Session, chunk_ids: Sequence[int], version: int) -> set[int]:
+        """Return which of these chunks have a row of a version."""
+
+    def any_of(self, session: Session, version: int, limit: int) -> Sequence[int]:
+        """Return some chunks, of any base, that have a row of a version."""
+
+    def statistics(self, session: Session, scope: Scope, tokens: Sequence[str]) -> Statistics:
         """Return the counts needed to weigh the tokens."""
 
     def candidates(
@@ -118,15 +163,18 @@ class LexicalIndex(Protocol):
         """Return the most promising chunks, each with its prefixed tokens."""
 
 
-def tokens_of(title: str, heading: str, body: str) -> list[str]:
+def tokens_of(title: str, heading: str, body: str, version: int = TOKENIZER) -> list[str]:
     """Return the tokens of a chunk's text, headings and file name.
 
     The innermost heading keeps its stop words, since some headings contain nothing else: "What can
     you do?"
     """
     above, _, title_of = heading.rpartition(HEADING_JOINT)
-    of_heading = [*index_tokens(above, stem), *index_tokens(title_of, stem, frozenset())]
-    return [*index_tokens(title, stem), *of_heading, *index_tokens(body, stem)]
+
+    def tokens(text: str, left_out: Set[str] = STOP_WORDS) -> list[str]:
+        return index_tokens(text, stem, left_out, version)
+
+    return [*tokens(title), *tokens(above), *tokens(title_of, frozenset()), *tokens(body)]
 
 
 def search(
@@ -142,7 +190,7 @@ def search(
     tokens = list(dict.fromkeys(asked))[:MAX_QUERY_TOKENS]
     if not tokens or not scope.bases:
         return SearchResult([], {}, 0.0)
-    statistics = index.statistics(session, scope.bases, tokens)
+    statistics = index.statistics(session, scope, tokens)
     evidence, chance = {token: statistics.evidence(token) for token in tokens}, statistics.chance()
     weights = {token: statistics.weight(token) for token in tokens}
     known = sorted(
@@ -152,7 +200,7 @@ def search(
     if not known or not statistics.chunks:
         return SearchResult([], evidence, chance)
     rows = index.candidates(session, scope, statistics, known[:MAX_SEARCHED_TOKENS])
-    plain = {prefixed(base, token): token for base in scope.bases for token in weights}
+    plain = scope.terms(weights)
     mean = statistics.tokens / statistics.chunks
     order = [token for token in asked if token in weights]
     matches = [_match(key, held, plain, weights, order, mean) for key, held in rows]
@@ -175,9 +223,23 @@ def _match(
     return Match(key, score, proximity(weights, places), in_order(weights, order, places))
 
 
-def prefixed(base: int, token: str) -> str:
+def prefixed(base: int, token: str, version: int = TOKENIZER) -> str:
     """Return a token as it is stored in the index."""
-    return f"k{base}_{token}"
+    return f"{_letter(version)}{base}_{token}"
+
+
+def counted(token: str, version: int) -> str:
+    """Return a token as a base's frequencies name it; no token contains "_"."""
+    return token if version == 1 else f"{_letter(version)}_{token}"
+
+
+def _letter(version: int) -> str:
+    return chr(ord("k") + version - 1)
+
+
+def keys_of(version: int) -> range:
+    """Return the range of the keys of a version's rows."""
+    return range((version - 1) * KEYS_PER_VERSION, version * KEYS_PER_VERSION)
 
 
 @lru_cache
@@ -186,11 +248,11 @@ def expanding_text(query: str, *names: str) -> Any:
     return text(query).bindparams(*(bindparam(name, expanding=True) for name in names))
 
 
-def add_totals(session: Session, base: int, chunks: int, tokens: int) -> None:
-    """Add to a base's totals; negative for removals."""
+def add_totals(session: Session, base: int, version: int, chunks: int, tokens: int) -> None:
+    """Add to a base's totals if it is searched by this version; negative for removals."""
     session.execute(
         update(KnowledgeBase)
-        .where(KnowledgeBase.number == base)
+        .where(KnowledgeBase.number == base, KnowledgeBase.tokenizer == version)
         .values(chunks=KnowledgeBase.chunks + chunks, tokens=KnowledgeBase.tokens + tokens)
     )
 

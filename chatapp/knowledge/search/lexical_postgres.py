@@ -12,13 +12,18 @@ from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from chatapp.core.text import TOKENIZER
 from chatapp.knowledge.search.bm25 import (
     K1,
+    KEYS_PER_VERSION,
     SEARCHABLE_CHUNKS,
+    VERSIONS,
     B,
     Scope,
     Statistics,
     add_totals,
+    counted,
+    keys_of,
     prefixed,
     read_totals,
 )
@@ -57,18 +62,25 @@ SELECT lexical.chunk_id, lexical.tokens FROM best JOIN lexical ON lexical.chunk_
 class ArrayIndex:
     """The index as arrays of tokens."""
 
-    def add(self, session: Session, base: int, rows: Sequence[tuple[int, list[str]]]) -> None:
-        """Add chunks by id, each with its tokens."""
+    def add(
+        self,
+        session: Session,
+        base: int,
+        rows: Sequence[tuple[int, list[str]]],
+        version: int = TOKENIZER,
+    ) -> None:
+        """Add chunks by id, each with its tokens by a version of the tokenizer."""
+        keys = keys_of(version)
         frequencies: Counter[str] = Counter()
         values = []
-        for key, held in rows:
-            counts = Counter(prefixed(base, token) for token in held)
-            frequencies.update(token.partition("_")[2] for token in counts)
-            tokens = " ".join(prefixed(base, token) for token in held)
+        for chunk_id, held in rows:
+            counts = Counter(held)
+            frequencies.update(counts.keys())
+            tokens = " ".join(prefixed(base, token, version) for token in held)
             values.append(
                 {
-                    "id": key,
-                    "terms": list(counts),
+                    "id": keys[chunk_id],
+                    "terms": [prefixed(base, token, version) for token in counts],
                     "counts": list(counts.values()),
                     "length": len(held),
                     "tokens": tokens,
@@ -82,66 +94,92 @@ class ArrayIndex:
             session.execute(text(into), values)
             # Update the base's row first: its lock keeps two writers from locking terms in
             # different orders.
-            add_totals(session, base, len(rows), sum(len(held) for _, held in rows))
-            self._count(session, base, frequencies)
+            add_totals(session, base, version, len(rows), sum(len(held) for _, held in rows))
+            self._count(session, base, version, frequencies)
 
-    def remove(self, session: Session, base: int, chunk_ids: Sequence[int]) -> None:
-        """Remove chunks."""
+    def remove(
+        self,
+        session: Session,
+        base: int,
+        chunk_ids: Sequence[int],
+        versions: Sequence[int] = VERSIONS,
+    ) -> None:
+        """Remove chunks, or only what some versions of the tokenizer made of them."""
         gone = text("DELETE FROM lexical WHERE chunk_id = ANY (:ids) RETURNING terms, length")
-        rows = session.execute(gone, {"ids": list(chunk_ids)}).all()
-        if rows:
-            add_totals(session, base, -len(rows), -sum(row.length for row in rows))
-            self._count(
-                session,
-                base,
-                Counter({t: -n for t, n in _frequencies(row.terms for row in rows).items()}),
-            )
-            unused = text("DELETE FROM terms WHERE base = :base AND df <= 0")
-            session.execute(unused, {"base": base})
+        for version in versions:
+            keys = keys_of(version)
+            ids = [keys[chunk_id] for chunk_id in chunk_ids]
+            rows = session.execute(gone, {"ids": ids}).all()
+            if rows:
+                add_totals(session, base, version, -len(rows), -sum(row.length for row in rows))
+                found = _frequencies(row.terms for row in rows)
+                self._count(session, base, version, {token: -n for token, n in found.items()})
+                unused = text("DELETE FROM terms WHERE base = :base AND df <= 0")
+                session.execute(unused, {"base": base})
 
-    def statistics(
-        self, session: Session, bases: Sequence[int], tokens: Sequence[str]
-    ) -> Statistics:
+    def held(self, session: Session, chunk_ids: Sequence[int], version: int) -> set[int]:
+        """Return which of these chunks have a row of a version."""
+        keys = keys_of(version)
+        query = text("SELECT chunk_id FROM lexical WHERE chunk_id = ANY (:ids)")
+        rows = session.execute(query, {"ids": [keys[chunk_id] for chunk_id in chunk_ids]})
+        return {key - keys.start for key in rows.scalars()}
+
+    def any_of(self, session: Session, version: int, limit: int) -> Sequence[int]:
+        """Return some chunks, of any base, that have a row of a version."""
+        keys = keys_of(version)
+        query = text(
+            "SELECT chunk_id FROM lexical WHERE chunk_id >= :start AND chunk_id < :stop "
+            "LIMIT :limit"
+        )
+        rows = session.execute(query, {"start": keys.start, "stop": keys.stop, "limit": limit})
+        return [key - keys.start for key in rows.scalars()]
+
+    def statistics(self, session: Session, scope: Scope, tokens: Sequence[str]) -> Statistics:
         """Return the counts needed to weigh the tokens."""
         query = text(
             "SELECT term, sum(df) AS df FROM terms WHERE base = ANY (:bases) AND term = ANY "
             "(:terms) GROUP BY term"
         )
-        rows = session.execute(query, {"bases": list(bases), "terms": list(tokens)})
-        return Statistics(*read_totals(session, bases), {row.term: int(row.df) for row in rows})
+        terms = {
+            counted(spelled, version): token for _, version, spelled, token in scope.spelled(tokens)
+        }
+        rows = session.execute(query, {"bases": list(scope.bases), "terms": list(terms)})
+        frequencies: Counter[str] = Counter()
+        for row in rows:
+            frequencies[terms[row.term]] += int(row.df)
+        return Statistics(*read_totals(session, scope.bases), frequencies)
 
     def candidates(
         self, session: Session, scope: Scope, statistics: Statistics, tokens: Sequence[str]
     ) -> Sequence[tuple[int, list[str]]]:
         """Return the most promising chunks, each with its prefixed tokens."""
+        chunk_id = f"chunk_id % {KEYS_PER_VERSION}"
         where = (
-            f"AND chunk_id IN ({SEARCHABLE_CHUNKS})"
+            f"AND {chunk_id} IN ({SEARCHABLE_CHUNKS})"
             if scope.md5s is not None or scope.unfinished
             else ""
         )
         if scope.md5s is not None:
-            where = f"AND chunk_id IN ({SEARCHABLE_CHUNKS} AND f.md5 = ANY (:md5s))"
-        terms = [prefixed(base, token) for base in scope.bases for token in tokens]
+            where = f"AND {chunk_id} IN ({SEARCHABLE_CHUNKS} AND f.md5 = ANY (:md5s))"
+        terms = scope.terms(tokens)
         values = {
-            "terms": terms,
-            "weights": [statistics.weight(token) for _ in scope.bases for token in tokens],
-            "rare": [
-                prefixed(base, token)
-                for base in scope.bases
-                for token in _rare(statistics.frequencies, tokens)
-            ],
+            "terms": list(terms),
+            "weights": [statistics.weight(token) for token in terms.values()],
+            "rare": list(scope.terms(_rare(statistics.frequencies, tokens))),
             "mean": statistics.tokens / statistics.chunks,
             "limit": scope.limit,
             "md5s": list(scope.md5s or ()),
         }
         rows = session.execute(text(_CANDIDATES.format(where=where)), values)
-        return [(row.chunk_id, row.tokens.split(" ")) for row in rows]
+        return [(row.chunk_id % KEYS_PER_VERSION, row.tokens.split(" ")) for row in rows]
 
-    def _count(self, session: Session, base: int, frequencies: Mapping[str, int]) -> None:
+    def _count(
+        self, session: Session, base: int, version: int, frequencies: Mapping[str, int]
+    ) -> None:
         """Add to the document frequencies, in the same order for all writers."""
         values = [
-            {"base": base, "term": term, "df": change}
-            for term, change in sorted(frequencies.items())
+            {"base": base, "term": counted(token, version), "df": change}
+            for token, change in sorted(frequencies.items())
         ]
         adding = insert(Term)
         session.execute(

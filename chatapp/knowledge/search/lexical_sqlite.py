@@ -10,12 +10,16 @@ from collections.abc import Sequence
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from chatapp.core.text import TOKENIZER
 from chatapp.knowledge.search.bm25 import (
+    KEYS_PER_VERSION,
     SEARCHABLE_CHUNKS,
+    VERSIONS,
     Scope,
     Statistics,
     add_totals,
     expanding_text,
+    keys_of,
     prefixed,
     read_totals,
 )
@@ -36,61 +40,90 @@ _HIDDEN_CHUNKS = (
 class FtsIndex:
     """The index in SQLite's FTS5."""
 
-    def add(self, session: Session, base: int, rows: Sequence[tuple[int, list[str]]]) -> None:
-        """Add chunks by id, each with its tokens."""
+    def add(
+        self,
+        session: Session,
+        base: int,
+        rows: Sequence[tuple[int, list[str]]],
+        version: int = TOKENIZER,
+    ) -> None:
+        """Add chunks by id, each with its tokens by a version of the tokenizer."""
+        keys = keys_of(version)
         values = [
-            {"id": key, "tokens": " ".join(prefixed(base, token) for token in held)}
-            for key, held in rows
+            {
+                "id": keys[chunk_id],
+                "tokens": " ".join(prefixed(base, token, version) for token in held),
+            }
+            for chunk_id, held in rows
         ]
         if values:
             session.execute(
                 text("INSERT INTO lexical (rowid, tokens) VALUES (:id, :tokens)"), values
             )
-            add_totals(session, base, len(rows), sum(len(held) for _, held in rows))
+            add_totals(session, base, version, len(rows), sum(len(held) for _, held in rows))
 
-    def remove(self, session: Session, base: int, chunk_ids: Sequence[int]) -> None:
-        """Remove chunks."""
-        ids = {"ids": list(chunk_ids)}
-        held = (
-            session.execute(
-                expanding_text("SELECT tokens FROM lexical WHERE rowid IN :ids", "ids"), ids
-            )
-            .scalars()
-            .all()
+    def remove(
+        self,
+        session: Session,
+        base: int,
+        chunk_ids: Sequence[int],
+        versions: Sequence[int] = VERSIONS,
+    ) -> None:
+        """Remove chunks, or only what some versions of the tokenizer made of them."""
+        for version in versions:
+            keys = keys_of(version)
+            ids = {"ids": [keys[chunk_id] for chunk_id in chunk_ids]}
+            rows = expanding_text("SELECT tokens FROM lexical WHERE rowid IN :ids", "ids")
+            held = session.execute(rows, ids).scalars().all()
+            if held:
+                gone = expanding_text("DELETE FROM lexical WHERE rowid IN :ids", "ids")
+                session.execute(gone, ids)
+                tokens = sum(len(each.split()) for each in held)
+                add_totals(session, base, version, -len(held), -tokens)
+
+    def held(self, session: Session, chunk_ids: Sequence[int], version: int) -> set[int]:
+        """Return which of these chunks have a row of a version."""
+        keys = keys_of(version)
+        query = expanding_text("SELECT rowid FROM lexical WHERE rowid IN :ids", "ids")
+        rows = session.execute(query, {"ids": [keys[chunk_id] for chunk_id in chunk_ids]})
+        return {key - keys.start for key in rows.scalars()}
+
+    def any_of(self, session: Session, version: int, limit: int) -> Sequence[int]:
+        """Return some chunks, of any base, that have a row of a version."""
+        keys = keys_of(version)
+        query = text(
+            "SELECT rowid FROM lexical WHERE rowid >= :start AND rowid < :stop LIMIT :limit"
         )
-        if held:
-            session.execute(expanding_text("DELETE FROM lexical WHERE rowid IN :ids", "ids"), ids)
-            add_totals(session, base, -len(held), -sum(len(tokens.split()) for tokens in held))
+        rows = session.execute(query, {"start": keys.start, "stop": keys.stop, "limit": limit})
+        return [key - keys.start for key in rows.scalars()]
 
-    def statistics(
-        self, session: Session, bases: Sequence[int], tokens: Sequence[str]
-    ) -> Statistics:
+    def statistics(self, session: Session, scope: Scope, tokens: Sequence[str]) -> Statistics:
         """Return the counts needed to weigh the tokens, from FTS5's own vocabulary."""
-        terms = [prefixed(base, token) for base in bases for token in tokens]
+        terms = scope.terms(tokens)
         query = expanding_text("SELECT term, doc FROM lexical_terms WHERE term IN :terms", "terms")
         frequencies: Counter[str] = Counter()
-        for term, chunks in session.execute(query, {"terms": terms}):
-            frequencies[term.partition("_")[2]] += chunks
-        return Statistics(*read_totals(session, bases), frequencies)
+        for term, chunks in session.execute(query, {"terms": list(terms)}):
+            frequencies[terms[term]] += chunks
+        return Statistics(*read_totals(session, scope.bases), frequencies)
 
     def candidates(
         self, session: Session, scope: Scope, statistics: Statistics, tokens: Sequence[str]
     ) -> Sequence[tuple[int, list[str]]]:
         """Return the most promising chunks by FTS5's rank, each with its prefixed tokens."""
-        match = " OR ".join(
-            f'"{prefixed(base, token)}"' for base in scope.bases for token in tokens
-        )
+        match = " OR ".join(f'"{term}"' for term in scope.terms(tokens))
         values: dict[str, object] = {"match": match, "limit": scope.limit}
         where, expanding = "", []
-        # The unary plus keeps SQLite from querying FTS5 once for every row of the list.
+        # Not the bare rowid, for which SQLite would query FTS5 once for every row of the list.
+        chunk_id = f"rowid % {KEYS_PER_VERSION}"
         if scope.md5s is not None:
-            where, expanding = f" AND +rowid IN ({SEARCHABLE_CHUNKS} AND f.md5 IN :md5s)", ["md5s"]
+            where = f" AND {chunk_id} IN ({SEARCHABLE_CHUNKS} AND f.md5 IN :md5s)"
+            expanding = ["md5s"]
             values["md5s"] = list(scope.md5s)
         elif scope.unfinished:
-            where = f" AND +rowid NOT IN ({_HIDDEN_CHUNKS})"
+            where = f" AND {chunk_id} NOT IN ({_HIDDEN_CHUNKS})"
         query = (
             f"SELECT rowid, tokens FROM lexical WHERE lexical MATCH :match{where} ORDER BY rank "
             f"LIMIT :limit"
         )
         rows = session.execute(expanding_text(query, *expanding), values).all()
-        return [(row.rowid, row.tokens.split(" ")) for row in rows]
+        return [(row.rowid % KEYS_PER_VERSION, row.tokens.split(" ")) for row in rows]

@@ -8,7 +8,7 @@ passages' scores are proportional to their rank values. A reranker (rerank.py) c
 alone, not these scores.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,7 +18,14 @@ from sqlalchemy.orm import Session
 from chatapp.core.prompt import Passage
 from chatapp.core.quoting import best_quote
 from chatapp.core.ranking import coverage, fuse, min_max
-from chatapp.core.text import index_tokens, is_wide, query_tokens, small_words, visible
+from chatapp.core.text import (
+    TOKENIZER,
+    index_tokens,
+    is_wide,
+    query_tokens,
+    small_words,
+    visible,
+)
 from chatapp.core.trace import Passages
 from chatapp.knowledge.ingest.chunking import page_of
 from chatapp.knowledge.ingest.jobs import SEARCHABLE
@@ -55,6 +62,9 @@ _OF_BASES = exists().where(
     File.knowledge_base_id == KnowledgeBase.id, KnowledgeBase.number.in_(_BASES)
 )
 _UNFINISHED = select(_OF_BASES.where(File.status.not_in(SEARCHABLE)))
+_EARLIER = select(KnowledgeBase.number, KnowledgeBase.tokenizer).where(
+    KnowledgeBase.number.in_(_BASES), KnowledgeBase.tokenizer != TOKENIZER
+)
 _PLACES = (
     select(Chunk.id.label("chunk_id"), Chunk.file_id, File.md5, KnowledgeBase.number)
     .join(File, File.id == Chunk.file_id)
@@ -99,7 +109,10 @@ def find(
 ) -> Candidates:
     """Return the candidates of both rankings, fused."""
     scope = Scope(
-        tuple(bases), tuple(md5s) if md5s is not None else None, _has_unfinished(session, bases)
+        tuple(bases),
+        tuple(md5s) if md5s is not None else None,
+        _has_unfinished(session, bases),
+        versions={row.number: row.tokenizer for row in session.execute(_EARLIER, {"bases": bases})},
     )
     searched, dense, copies = _candidates(index, session, scope, question, dense)
     ranked = rank(searched.matches, dense)
@@ -190,13 +203,26 @@ def _copies(
 def _search(index: LexicalIndex, session: Session, scope: Scope, question: str) -> SearchResult:
     """Search for the question's tokens; if all are stop words, for headings that contain them."""
     if asked := query_tokens(question, stem):
-        return search(index, session, scope, asked)
+        return search(index, session, _with_spellings(scope, question, query_tokens), asked)
     small = small_words(question, stem)
+    scope = _with_spellings(scope, question, small_words)
     found = search(index, session, scope, small if len(small) > 1 else ())
     return replace(
         found,
         matches=[match for match in found.matches if match.proximity >= MIN_HEADING_PROXIMITY],
     )
+
+
+def _with_spellings(scope: Scope, question: str, tokenise: Callable[..., list[str]]) -> Scope:
+    """Add what the question's tokens are in bases of earlier versions of the tokenizer."""
+    spellings: dict[int, dict[str, set[str]]] = {}
+    for version in set(scope.versions.values()):
+        spelled = spellings[version] = {}
+        for token, earlier in zip(
+            tokenise(question, stem), tokenise(question, stem, version), strict=True
+        ):
+            spelled.setdefault(token, set()).add(earlier)
+    return replace(scope, spellings=spellings)
 
 
 def rank(matches: Sequence[Match], dense: DenseRanking | None = None) -> list[tuple[int, float]]:
