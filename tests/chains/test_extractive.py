@@ -285,3 +285,12 @@ def test_code_is_quoted_as_code() -> None:
         prompt("calling with curl", replace(LEAVE, heading="Calling it with curl", text=text))
     )
     assert said == "```\ncurl -N http://one/\n  -d two\n```\n[1]"
+
+
+def test_a_number_is_wanted_and_found_in_both_scripts() -> None:
+    for question, text in (
+        ("请假要提前几天？", "請假須提前告知主管，並說明理由。\n\n請假須提前兩天。"),
+        ("請假要提前幾天？", "请假须提前告知主管，并说明理由。\n\n请假须提前两天。"),
+    ):
+        said = answer(prompt(question, replace(CHINESE, text=text)))
+        assert said.startswith(text.rpartition("\n")[2])

@@ -99,6 +99,9 @@ def test_an_error_of_the_search_is_raised() -> None:
         "继续",
         "第二点再详细说说",
         "他们可以转正吗？",
+        "這個政策從什麼時候開始？",
+        "第二點再詳細說說",
+        "這麼長的假期，還有誰可以享受？",
     ],
 )
 def test_questions_that_depend_on_history(question: str) -> None:
