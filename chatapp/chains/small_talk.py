@@ -2,6 +2,8 @@
 
 import re
 
+from chatapp.core.chinese import simplified
+
 _WORDS = (
     r"(?:hi|hello|hey)(?: there)?|good (?:morning|afternoon|evening|night|day)|greetings|"
     r"thanks?(?: you)?(?: (?:so|very) much| a lot| again)?|many thanks|thx|ty|cheers|much obliged|"
@@ -11,7 +13,7 @@ _WORDS = (
     r"that (?:helps|helped|is all|will be all|works)|"
     r"(?:good)?bye(?: bye)?|see you(?: later)?|"
     "你好呀?|您好|大家好|嗨|哈[喽啰]|早上好|早安|上午好|中午好|下午好|晚上好|晚安|在吗|"
-    "(?:非常|十分|多|太)?(?:谢谢|謝謝|感谢|感謝|多谢|多謝)(?:你|您)?(?:了|啦|的?(?:帮助|解答|回答))?|辛苦了?|"
+    "(?:非常|十分|多|太)?(?:谢谢|感谢|多谢)(?:你|您)?(?:了|啦|的?(?:帮助|解答|回答))?|辛苦了?|"
     "好的?|好吧|好滴|嗯+|哦+|噢+|行吧?|可以了?|对的?|是的?|不是|没事了?|没问题|没关系|知道了|明白了?|懂了|"
     "了解了?|收到|不错|很好|太好了|太棒了|厉害|牛|赞|哈哈+|再见|拜拜|回头见|抱歉|对不起"
 )
@@ -21,4 +23,4 @@ _SMALL_TALK = re.compile(rf"(?>(?:{_WORDS})[\W_]*)+|[\W_]+", re.IGNORECASE)
 
 def is_small_talk(text: str) -> bool:
     """Return whether a text says nothing but such words."""
-    return _SMALL_TALK.fullmatch(text.strip()) is not None
+    return _SMALL_TALK.fullmatch(simplified(text.strip())) is not None

@@ -9,7 +9,7 @@ from chatapp.chains.small_talk import is_small_talk
     "text",
     ["Thanks!", "thank you very much", "OK, got it, thanks", "Hello there", "hi", "good morning",
      "谢谢！", "好的，谢谢你", "你好", "非常感谢您的帮助。", "嗯嗯", "再见",
-     "😊", "👍👍", "...", "哈" * 60],
+     "謝謝妳的幫助！", "沒問題，瞭解了", "😊", "👍👍", "...", "哈" * 60],
 )  # fmt: skip
 def test_small_talk(text: str) -> None:
     assert is_small_talk(text)
