@@ -77,6 +77,12 @@ def _switch(value: str) -> bool:
     return SWITCH_VALUES[value.strip().lower()]
 
 
+def _splitting(value: str) -> str:
+    if value not in ("size", "meaning"):
+        raise ValueError
+    return value
+
+
 def _auth(value: str) -> str:
     if value not in ("accounts", "off"):
         raise ValueError
@@ -195,6 +201,7 @@ class Settings:
     reranker: str = _setting("CHATAPP_RERANKER", OFF, _text, "setting.text")
     reranker_url: str = _setting("CHATAPP_RERANKER_URL", "", pasted_address, "setting.url")
     reranker_key: str = _setting("CHATAPP_RERANKER_KEY", "", pasted_key, "setting.text", True)
+    splitting: str = _setting("CHATAPP_SPLITTING", "size", _splitting, "setting.splitting")
 
     # Limits
     max_streams: int = _setting("CHATAPP_MAX_STREAMS", 2000, _non_negative, "setting.number")

@@ -44,6 +44,7 @@ def test_all_faults_are_reported_together_without_the_values() -> None:
         "CHATAPP_CA_FILE": "no-such-file.pem",
         "CHATAPP_BIND": "nowhere",
         "CHATAPP_AUTH": "maybe",
+        "CHATAPP_SPLITTING": "taste",
         "DATABASE_URL": "mysql://secret@host/db",
         "CHATAPP_ORIGINS": "https://ok.example,*",
         "CHATAPP_ADMIN_PASSWORD": "short",

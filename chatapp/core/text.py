@@ -214,11 +214,11 @@ def _split_section(spans: list[Span], text: str, start: int, end: int, size: int
         last = len(places) - 1 if rest <= size else _best_cut(weights, ranks, first, rest, size)
         _add_stripped(spans, text, places[first], places[last])
         if spans and spans[-1].start > places[first]:
-            spans[-1] = _with_indentation(text, spans[-1], places[first])
+            spans[-1] = with_indentation(text, spans[-1], places[first])
         first = last
 
 
-def _with_indentation(text: str, span: Span, least: int) -> Span:
+def with_indentation(text: str, span: Span, least: int) -> Span:
     """Begin a span with the indentation of its first line, which has a meaning in code."""
     start = span.start
     while start > least and text[start - 1] in " \t":

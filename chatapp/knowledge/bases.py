@@ -19,7 +19,7 @@ from chatapp.knowledge import manual
 from chatapp.knowledge.access import files_of, find_file, owned_base, readable_base
 from chatapp.knowledge.chroma import VectorIndex
 from chatapp.knowledge.embedders import Embedder
-from chatapp.knowledge.ingest.jobs import SEARCHABLE
+from chatapp.knowledge.ingest.jobs import SEARCHABLE, queue_again
 from chatapp.knowledge.ingest.originals import Incoming, Originals
 from chatapp.knowledge.ingest.pipeline import has_pending
 from chatapp.knowledge.ingest.remove import Remover, mark_deleting
@@ -57,6 +57,7 @@ class Knowledge:
     ) -> None:
         self._database = database
         self._home = settings.home
+        self._splitting = settings.splitting
         self._index = index_for(database.sqlite)
         self._embedder = embedder if vectors is not None else None
         self._dense = (
@@ -79,10 +80,18 @@ class Knowledge:
         )
         return self._database.read(lambda t: [self._shown(t, base) for base in t.scalars(query)])
 
-    def create(self, user_id: str, name: str, description: str = "") -> dict[str, Any]:
-        """Create an empty base."""
+    def create(
+        self, user_id: str, name: str, description: str = "", splitting: str | None = None
+    ) -> dict[str, Any]:
+        """Create an empty base, whose files are split by size or by meaning, as is configured or
+        chosen."""
         base = KnowledgeBase(
-            id=new_id(), user_id=user_id, name=name, description=description, created_at=now()
+            id=new_id(),
+            user_id=user_id,
+            name=name,
+            description=description,
+            splitting=splitting or self._splitting,
+            created_at=now(),
         )
 
         def add(t: Session) -> dict[str, Any]:
@@ -101,7 +110,10 @@ class Knowledge:
         self._database.read(lambda t: owned_base(t, user_id, base_id) and None)
 
     def change(self, user_id: str, base_id: str, values: dict[str, Any]) -> dict[str, Any]:
-        """Change a base's name or description; raise NotFound, or Forbidden for a bundled one."""
+        """Change a base's name, description or splitting, the last for files read from now on.
+
+        Raises NotFound, or Forbidden for a bundled one.
+        """
 
         def save(t: Session) -> dict[str, Any]:
             base = owned_base(t, user_id, base_id)
@@ -228,14 +240,16 @@ class Knowledge:
             self.wake()
 
     def retry_file(self, user_id: str, base_id: str, file_id: str) -> dict[str, Any]:
-        """Queue a failed file, or one that waits for an embedder; leave others unchanged."""
+        """Queue a failed file, one that is split otherwise than its base says, or one that waits
+        for an embedder; leave others unchanged.
+
+        A file that is read again is not found until that is done.
+        """
 
         def again(t: Session) -> dict[str, Any]:
-            file = find_file(t, owned_base(t, user_id, base_id), file_id)
-            if file.status == "failed":
-                file.status, file.error, file.attempts, file.progress = "queued", None, 0, 0.0
-            elif file.status == "embedding" and file.error and file.lease_owner is None:
-                file.error, file.attempts, file.lease_until = None, 0, None
+            base = owned_base(t, user_id, base_id)
+            file = find_file(t, base, file_id)
+            queue_again(file, base.splitting)
             t.flush()
             return file_json(file)
 

@@ -146,7 +146,7 @@ class _EvaluatedPipeline:
             index_for(self._database.sqlite),
             self._knowledge.originals,
             lambda path, name, heartbeat: parse(path, name, settings.file_pages),
-            embeds=self.embedder is not None,
+            embedder=self.embedder,
         )
 
     def add(self, articles: Sequence[Article]) -> None:

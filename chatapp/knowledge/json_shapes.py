@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import bindparam, case, func, select
+from sqlalchemy import ColumnElement, and_, bindparam, case, false, func, not_, select
 from sqlalchemy.orm import Session
 
 from chatapp.core.prompt import Unread
 from chatapp.knowledge.embedders import Fingerprint
 from chatapp.knowledge.ingest.jobs import DELETING, SEARCHABLE, UNREAD
+from chatapp.knowledge.ingest.splitting import BY_MEANING, BY_SIZE, FINAL_REASONS
 from chatapp.knowledge.names import file_name
 from chatapp.knowledge.reindex import is_made_by
 from chatapp.storage.models import Chunk, File, KnowledgeBase, now
@@ -39,12 +40,15 @@ def base_json(t: Session, base: KnowledgeBase, current: Fingerprint | None) -> d
         func.coalesce(func.sum(case((visible, File.chunks), else_=0)), 0),
         func.coalesce(func.sum(case((failed, 1), else_=0)), 0),
         func.coalesce(func.sum(case((File.status.in_(UNREAD), 1), else_=0)), 0),
+        func.coalesce(func.sum(case((_to_split_again(base, current), 1), else_=0)), 0),
     ).where(File.knowledge_base_id == base.id, File.status != DELETING)
-    files, chunks, failures, pending = t.execute(counts).one()
+    files, chunks, failures, pending, otherwise = t.execute(counts).one()
     return {
         "id": base.id,
         "name": base.name,
         "description": base.description,
+        "splitting": base.splitting,
+        "split_otherwise": int(otherwise),
         "files": files,
         "chunks": int(chunks),
         "failed": int(failures),
@@ -54,6 +58,14 @@ def base_json(t: Session, base: KnowledgeBase, current: Fingerprint | None) -> d
         "bundled": base.bundled is not None,
         "created_at": base.created_at,
     }
+
+
+def _to_split_again(base: KnowledgeBase, current: Fingerprint | None) -> ColumnElement[bool]:
+    """Return the SQL condition for files that would be split as chosen if they were read again."""
+    if base.splitting == BY_MEANING and current is None:
+        return false()
+    final = and_(File.split_reason.is_not(None), File.split_reason.in_(FINAL_REASONS))
+    return and_(File.status.in_(SEARCHABLE), File.split != base.splitting, not_(final))
 
 
 def _vectors_json(
@@ -117,6 +129,8 @@ def file_json(file: File) -> dict[str, Any]:
         "pages": file.pages,
         "chunks": file.chunks or 0,
         "skipped": file.skipped or 0,
+        "split": file.split or BY_SIZE,
+        "split_reason": file.split_reason,
         "error": file.error,
         "created_at": file.created_at,
     }

@@ -73,7 +73,7 @@ class Worker:
             self._originals,
             lambda path, name, beat: parse_limited(path, name, settings, self._progress(beat)),
             self._is_stopping,
-            embeds=self._embedder is not None,
+            embedder=self._embedder,
         )
         self._embedding = Embedding(self._database, self._embedder, self._is_stopping)
         self._owner = f"{HOST}:{os.getpid()}:{secrets.token_hex(4)}"

@@ -201,6 +201,8 @@ class KnowledgeBase(Model):
     name: Mapped[str] = mapped_column(String(200))
     description: Mapped[str] = mapped_column(Text, default="")
     bundled: Mapped[str | None] = mapped_column(String(80), unique=True)
+    # How files read from now on are split: "size" or "meaning".
+    splitting: Mapped[str] = mapped_column(String(16), default="size", server_default="size")
     # The embedder of its vectors, and the one that will replace them.
     fingerprint: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     target: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
@@ -232,6 +234,9 @@ class File(Model):
     chunks: Mapped[int] = mapped_column(default=0)
     # Parts that could not be read.
     skipped: Mapped[int] = mapped_column(default=0, server_default="0")
+    # How it was split, and why not as its base says (ingest/splitting.py).
+    split: Mapped[str] = mapped_column(String(16), default="size", server_default="size")
+    split_reason: Mapped[str | None] = mapped_column(String(16))
     # The fingerprint under which all its chunks have vectors.
     embedded: Mapped[str | None] = mapped_column(String(64))
     error: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))

@@ -1,7 +1,7 @@
 """Field types shared by request bodies and queries, and the base class of all input models."""
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -50,6 +50,7 @@ def _md5s(values: list[str]) -> list[str]:
     return lowered
 
 
+Splitting = Literal["size", "meaning"]
 Id = Annotated[str, Field(min_length=1, max_length=80)]
 Ids = Annotated[
     list[Id],

@@ -18,7 +18,7 @@ from chatapp.knowledge.names import base_name, file_name
 from chatapp.settings import MB
 from chatapp.storage.paging import LONGEST_CURSOR
 from chatapp.web.errors import error_json, stored_error_json
-from chatapp.web.fields import Input, Md5s
+from chatapp.web.fields import Input, Md5s, Splitting
 from chatapp.web.multipart import receive_files
 from chatapp.web.openapi import operation_id
 from chatapp.web.request import current_user
@@ -58,10 +58,11 @@ class FilePath(BasePath):
 
 
 class BaseBody(Input):
-    """The name and description of a knowledge base."""
+    """The name and description of a knowledge base, and how its files are split."""
 
     name: str = Field(min_length=1, max_length=200)
     description: str = Field("", max_length=10_000)
+    splitting: Splitting | None = Field(None, description="by default that of CHATAPP_SPLITTING")
 
 
 class BaseChange(Input):
@@ -69,6 +70,7 @@ class BaseChange(Input):
 
     name: str | None = Field(None, min_length=1, max_length=200)
     description: str | None = Field(None, max_length=10_000)
+    splitting: Splitting | None = None
 
 
 class PageQuery(Input):
@@ -100,7 +102,10 @@ def create_knowledge_base(body: BaseBody) -> Any:
     """Create an empty knowledge base."""
     return jsonify(
         services().knowledge.create(
-            current_user().id, _clean_name(body.name), body.description.strip()
+            current_user().id,
+            _clean_name(body.name),
+            body.description.strip(),
+            body.splitting,
         )
     ), 201
 
@@ -113,7 +118,10 @@ def get_knowledge_base(path: BasePath) -> Any:
 
 @bp.patch("/<base_id>", responses={200: KnowledgeBase})
 def update_knowledge_base(path: BasePath, body: BaseChange) -> Any:
-    """Update the name or description of a knowledge base."""
+    """Update the name, description or splitting of a knowledge base.
+
+    Splitting applies to files that are added or read again from then on.
+    """
     values = {
         name: value
         for name, value in body.model_dump(exclude_unset=True).items()
@@ -207,7 +215,10 @@ def delete_knowledge_file(path: FilePath) -> tuple[str, int]:
 
 @bp.post("/<base_id>/files/<file_id>/retry", responses={202: KnowledgeFile})
 def retry_knowledge_file(path: FilePath) -> Any:
-    """Process a failed file again."""
+    """Process again a file that failed, or that is split otherwise than its knowledge base says.
+
+    It cannot be searched until that is done.
+    """
     return jsonify(
         _localized_file(
             services().knowledge.retry_file(current_user().id, path.base_id, path.file_id)

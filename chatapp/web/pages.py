@@ -156,6 +156,7 @@ def _page(template: str, message: str = "") -> Response:
         import_map=Markup(import_map),
         language=language,
         signed_in=g.user is not None,
+        splitting=services().settings.splitting,
         languages=LANGUAGES,
         message=message,
         t=lambda key: messages.get(key, key),

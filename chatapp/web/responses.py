@@ -5,6 +5,8 @@ from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, Field
 
+from chatapp.web.fields import Splitting
+
 T = TypeVar("T", bound=BaseModel)
 
 
@@ -157,6 +159,10 @@ class KnowledgeBase(BaseModel):
     id: str
     name: str
     description: str
+    splitting: Splitting = Field(description="how files read from now on are split")
+    split_otherwise: int = Field(
+        description="files that were split otherwise and can be read again"
+    )
     files: int
     chunks: int
     failed: int
@@ -181,6 +187,11 @@ class KnowledgeFile(BaseModel):
     pages: int | None
     chunks: int
     skipped: int = Field(description="parts that could not be read, such as shapes or pages")
+    split: Splitting = Field(description="how it was split")
+    split_reason: Literal["off", "away", "language", "long"] | None = Field(
+        description="why it was split by size although meaning was chosen: no embedding model, it "
+        "was not available, it does not support the language, or the file is too long"
+    )
     error: ErrorDetails | None
     created_at: datetime
 

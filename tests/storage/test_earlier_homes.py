@@ -40,6 +40,7 @@ SCHEMAS = [
     ("0006", []),
     ("0007", []),
     ("0008", []),
+    ("0009", []),
 ]
 USER, SESSION, QUESTION, ANSWER, BASE, FILE = (new_id() for _ in range(6))
 ROWS = {

@@ -31,6 +31,7 @@ RELEASED = {
     "0006_skipped.py": "8e02e2bdbf979236de58a005275fb940dfeac7ae80fc2c678bff509c16a4e76e",
     "0007_search.py": "6ad34602f2028988ca3f0946a44c0176e16f08b69e8c6506e447db3c608e3644",
     "0008_tokenizer.py": "dc14606f09634ac445a3467ed28009244639a4929e89806fa6ee28047221f7b3",
+    "0009_splitting.py": "5a3c05a36773e40f35226059f5083c25f0ddd0f9b122614641f0378c65bf1a21",
 }
 
 
@@ -166,6 +167,29 @@ def test_the_bases_of_an_older_home_have_the_tokens_of_then(tmp_path: Path) -> N
     database.write(lambda t: t.add(newer))
     rows = database.read(lambda t: [(base.name, base.tokenizer) for base in t.query(KnowledgeBase)])
     assert rows == [("kept", UNFOLDED), ("new", TOKENIZER)]
+    database.close()
+
+
+def test_the_files_of_an_older_home_are_split_by_size(tmp_path: Path) -> None:
+    before = tmp_path / "before"
+    copy_before(before, 9)
+    settings = Settings(home=tmp_path / "home")
+    migrate(settings, before)
+    with closing(sqlite3.connect(settings.home / "chatapp.db")) as older, older:
+        older.execute(
+            "INSERT INTO knowledge_bases (id, name, description, changed, indexed, chunks, tokens,"
+            " created_at) VALUES ('b', 'kept', '', 0, 0, 0, 0, '2026-01-01 00:00:00')"
+        )
+        older.execute(
+            "INSERT INTO files (id, knowledge_base_id, name, md5, sha256, size, media_type, status,"
+            " progress, chunks, attempts, created_at) VALUES ('f', 'b', 'kept.txt', '', '', 1, '',"
+            " 'ready', 1, 1, 0, '2026-01-01 00:00:00')"
+        )
+    migrate(settings)
+    database = open_database(settings.sql_url)
+    bases = database.read(lambda t: [base.splitting for base in t.query(KnowledgeBase)])
+    files = database.read(lambda t: [(one.split, one.split_reason) for one in t.query(File)])
+    assert (bases, files) == (["size"], [("size", None)])
     database.close()
 
 

@@ -10,12 +10,10 @@ from sqlalchemy import select, text
 
 from chatapp.knowledge.bases import Knowledge
 from chatapp.knowledge.chroma import VectorIndex
-from chatapp.knowledge.embedders import Embedder, configured_embedder
+from chatapp.knowledge.embedders import configured_embedder
 from chatapp.knowledge.ingest.chroma_sync import ChromaSync
 from chatapp.knowledge.ingest.embedding import Embedding
-from chatapp.knowledge.ingest.pipeline import Ingest
 from chatapp.knowledge.reindex import delete_all_stale_vectors, finish_reindex, queue_missing
-from chatapp.knowledge.search.lexical import index_for
 from chatapp.settings import Settings
 from chatapp.storage.models import KnowledgeBase, Vector
 from tests.support.chroma import Chroma
@@ -28,22 +26,13 @@ class Dense(Shelf):
 
     index: VectorIndex = dataclasses.field(kw_only=True)
     sync: ChromaSync = dataclasses.field(kw_only=True)
-    embedder: Embedder | None = dataclasses.field(kw_only=True)
     woken: list[bool] = dataclasses.field(default_factory=list)
 
     def work(
         self, parser: Any = parse_here, should_stop: Callable[[], bool] = lambda: False
     ) -> list[str]:
         """Do the worker's steps until nothing is left."""
-        index = index_for(self.database.sqlite)
-        ingest = Ingest(
-            self.database,
-            index,
-            self.knowledge.originals,
-            parser,
-            should_stop,
-            embeds=self.embedder is not None,
-        )
+        ingest = self.ingest(parser, should_stop)
         embedding = Embedding(self.database, self.embedder, should_stop)
         done = []
         while job := ingest.claim("a worker"):

@@ -11,7 +11,9 @@ from sqlalchemy import text
 
 from chatapp.core.prompt import Passage
 from chatapp.knowledge.bases import Knowledge
+from chatapp.knowledge.embedders import Embedder
 from chatapp.knowledge.formats.document import Document, Unreadable
+from chatapp.knowledge.ingest.embedding import Embedding
 from chatapp.knowledge.ingest.parse import parse
 from chatapp.knowledge.ingest.pipeline import Ingest
 from chatapp.knowledge.ingest.sandbox import error_for
@@ -39,6 +41,7 @@ class Shelf:
     knowledge: Knowledge
     user: str
     base: str
+    embedder: Embedder | None = None
 
     def ingest(
         self, parser: Any = parse_here, should_stop: Callable[[], bool] = lambda: False
@@ -49,6 +52,7 @@ class Shelf:
             self.knowledge.originals,
             parser,
             should_stop,
+            self.embedder,
         )
 
     def put(self, name: str, content: bytes | str, base: str | None = None) -> dict[str, Any]:
@@ -63,9 +67,10 @@ class Shelf:
 
     def work(self, parser: Any = parse_here) -> list[str]:
         ingest = self.ingest(parser)
+        embedding = Embedding(self.database, self.embedder, lambda: False)
         done = []
         while job := ingest.claim("a worker"):
-            done.append(ingest.read(job))
+            done.append(embedding.run(job) if job.is_read else ingest.read(job))
         return done
 
     def search(

@@ -64,6 +64,36 @@ def test_a_knowledge_base_requires_a_name(client: FlaskClient, body: dict[str, A
     assert "name" in refused.json["error"]["fields"]
 
 
+def test_a_base_chooses_how_its_files_are_split(client: FlaskClient, services: Services) -> None:
+    made = client.post("/api/knowledge", json={"name": "Handbook"}).json
+    assert (made["splitting"], made["split_otherwise"]) == ("size", 0)
+    path = f"/api/knowledge/{made['id']}"
+    assert client.patch(path, json={"splitting": "meaning"}).json["splitting"] == "meaning"
+    assert client.patch(path, json={"name": "Rules"}).json["splitting"] == "meaning"
+    for body in ({"splitting": "taste"}, {"splitting": 1}):
+        refused = client.patch(path, json=body)
+        assert refused.status_code == 422 and "splitting" in refused.json["error"]["fields"]
+    chosen = client.post("/api/knowledge", json={"name": "By meaning", "splitting": "meaning"})
+    assert chosen.json["splitting"] == "meaning"
+    file = upload(client, chosen.json["id"], ("leave.md", TEXT)).json["items"][0]
+    work(services)
+    shown = client.get(f"/api/knowledge/{chosen.json['id']}/files/{file['id']}").json
+    assert (shown["status"], shown["split"], shown["split_reason"]) == ("ready", "size", "off")
+
+
+def test_new_bases_are_split_as_is_configured(settings: Settings) -> None:
+    app = create_app(dataclasses.replace(settings, splitting="meaning"))
+    services: Services = app.extensions["chatapp"]
+    services.accounts.ensure_admin("", TOKEN)
+    client = app.test_client()
+    client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {TOKEN}"
+    assert client.post("/api/knowledge", json={"name": "a"}).json["splitting"] == "meaning"
+    asked = {"name": "b", "splitting": "size"}
+    assert client.post("/api/knowledge", json=asked).json["splitting"] == "size"
+    services.runs.close()
+    services.database.close()
+
+
 def test_a_document_is_uploaded_searched_and_deleted(
     client: FlaskClient, services: Services, base: str, settings: Settings
 ) -> None:

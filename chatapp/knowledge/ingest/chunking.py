@@ -27,9 +27,14 @@ class Row:
 
 
 def chunk_spans(document: Document) -> list[Span]:
-    """Return where the document's chunks begin and end."""
+    """Return where the document's chunks begin and end, split by size."""
+    return split(document.text, hard_edges(document))
+
+
+def hard_edges(document: Document) -> list[int]:
+    """Return the offsets that no chunk crosses: sections, and page breaks between paragraphs."""
     starts = {section.start for section in _sections_with_text(document)}
-    return split(document.text, sorted({*starts, *_page_breaks(document)}))
+    return sorted({*starts, *_page_breaks(document)})
 
 
 def chunk_rows(document: Document, spans: Sequence[Span], file_id: str, name: str) -> Iterator[Row]:

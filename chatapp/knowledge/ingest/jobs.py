@@ -41,7 +41,10 @@ class Stopping(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A claimed file: to be parsed, or where `is_read`, to be embedded."""
+    """A claimed file: to be parsed, or where `is_read`, to be embedded.
+
+    `splitting` is its base's choice.
+    """
 
     file_id: str
     base: int
@@ -50,6 +53,7 @@ class Job:
     owner: str
     is_read: bool
     attempts: int
+    splitting: str
 
 
 def are_queued(t: Session) -> bool:
@@ -86,6 +90,16 @@ def release(
     except LeaseLost:
         return "lost"
     return status
+
+
+def queue_again(file: File, splitting: str) -> None:
+    """Queue a file that failed or is split otherwise than its base says, and end the wait of one
+    for its embedder; leave others unchanged."""
+    if file.status == "failed" or (file.status in SEARCHABLE and file.split != splitting):
+        file.status, file.error, file.attempts, file.progress = "queued", None, 0, 0.0
+        file.lease_owner, file.lease_until = None, None
+    elif file.status == "embedding" and file.error and file.lease_owner is None:
+        file.error, file.attempts, file.lease_until = None, 0, None
 
 
 def lease_renewal(progress: float | None = None) -> dict[str, object]:

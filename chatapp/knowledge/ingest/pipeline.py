@@ -19,8 +19,9 @@ from sqlalchemy.orm import Session
 
 from chatapp.child import is_running
 from chatapp.errors import ChatAppError, DatabaseBusy, DiskFull, UnreadableFile
+from chatapp.knowledge.embedders import Embedder
 from chatapp.knowledge.formats.document import Document
-from chatapp.knowledge.ingest.chunking import Row, chunk_rows, chunk_spans
+from chatapp.knowledge.ingest.chunking import Row, chunk_rows
 from chatapp.knowledge.ingest.jobs import (
     BATCH_CHUNKS,
     IN_PROGRESS,
@@ -39,6 +40,7 @@ from chatapp.knowledge.ingest.originals import Originals
 from chatapp.knowledge.ingest.remove import Remover
 from chatapp.knowledge.ingest.sandbox import ParserEnded
 from chatapp.knowledge.retokenise import lock_tokenizer
+from chatapp.knowledge.ingest.splitting import BY_MEANING, Splitter
 from chatapp.knowledge.search.bm25 import LexicalIndex
 from chatapp.storage.database import Database
 from chatapp.storage.models import Chunk, File, FileText, KnowledgeBase, now
@@ -46,6 +48,7 @@ from chatapp.storage.models import Chunk, File, FileText, KnowledgeBase, now
 HEARTBEAT_SECONDS = 10
 MAX_ATTEMPTS = 3
 PARSED_PROGRESS = 0.1  # of the progress bar, when parsing is done
+SPLIT_PROGRESS = 0.8  # when a document is split by meaning
 
 log = logging.getLogger("chatapp.knowledge")
 
@@ -65,14 +68,15 @@ class Ingest:
         originals: Originals,
         parse: Parse,
         should_stop: Callable[[], bool] = lambda: False,
-        embeds: bool = False,
+        embedder: Embedder | None = None,
     ) -> None:
         self._database = database
         self._index = index
         self._originals = originals
         self._parse = parse
         self._should_stop = should_stop
-        self._embeds = embeds
+        self._embeds = embedder is not None
+        self._splitter = Splitter(embedder)
         self._remover = Remover(database, index, originals)
         self._heartbeat_at = 0.0
 
@@ -142,15 +146,26 @@ class Ingest:
             "skipped": document.skipped,
         }
         update_leased(self._database, job, read, keep_text)
-        spans = chunk_spans(document)
-        rows = chunk_rows(document, spans, job.file_id, job.name)
+        begun = SPLIT_PROGRESS if job.splitting == BY_MEANING else PARSED_PROGRESS
+        split = self._splitter.split(
+            document, job.splitting, lambda share: self._report_split(job, share)
+        )
+        how = {"split": split.by, "split_reason": split.reason}
+        update_leased(self._database, job, {**lease_renewal(begun), **how})
+        rows = chunk_rows(document, split.spans, job.file_id, job.name)
         written = 0
         while batch := list(islice(rows, BATCH_CHUNKS)):
             if self._should_stop():
                 raise Stopping
             written += len(batch)
-            self._add(job, batch, PARSED_PROGRESS + (1 - PARSED_PROGRESS) * written / len(spans))
+            self._add(job, batch, begun + (1 - begun) * written / len(split.spans))
         return written
+
+    def _report_split(self, job: Job, share: float) -> None:
+        if self._should_stop():
+            raise Stopping
+        progress = PARSED_PROGRESS + (SPLIT_PROGRESS - PARSED_PROGRESS) * share
+        update_leased(self._database, job, lease_renewal(progress))
 
     def _add(self, job: Job, batch: Sequence[Row], progress: float) -> None:
         expected = self._database.read(lambda t: lock_tokenizer(t, job.base))
@@ -247,15 +262,20 @@ def _lease(t: Session, owner: str) -> Job | None:
     ).first()
     if taken is None:
         return None
-    number = select(KnowledgeBase.number).where(KnowledgeBase.id == taken.knowledge_base_id)
+    base = t.execute(
+        select(KnowledgeBase.number, KnowledgeBase.splitting).where(
+            KnowledgeBase.id == taken.knowledge_base_id
+        )
+    ).one()
     return Job(
         file_id=taken.id,
-        base=t.scalars(number).one(),
+        base=base.number,
         name=taken.name,
         sha256=taken.sha256,
         owner=owner,
         is_read=taken.status == "embedding",
         attempts=taken.attempts,
+        splitting=base.splitting,
     )
 
 

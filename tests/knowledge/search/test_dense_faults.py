@@ -14,7 +14,6 @@ from chatapp.knowledge.chroma import VectorIndex
 from chatapp.knowledge.embedders import configured_embedder
 from chatapp.knowledge.ingest.chroma_sync import ChromaSync
 from chatapp.knowledge.ingest.embedding import Embedding
-from chatapp.knowledge.ingest.pipeline import Ingest
 from chatapp.knowledge.ingest.remove import Remover
 from chatapp.knowledge.search.dense import NEEDS_REBUILD
 from chatapp.knowledge.search.lexical import index_for
@@ -23,7 +22,6 @@ from chatapp.storage.models import File, KnowledgeBase, now
 from tests.support.chroma import Chroma
 from tests.support.dense_shelf import Dense, make_dense
 from tests.support.embedserver import EmbedServer
-from tests.support.shelf import parse_here
 
 LEAVE = "Everybody gets thirty days of leave a year."
 SYNONYM = "holiday entitlement"
@@ -103,9 +101,7 @@ def test_embedding_yields_to_a_queued_file(dense: Dense) -> None:
         "long.txt",
         "\n\n".join(f"Number {n} of leave. " + "It says more than that. " * 40 for n in range(100)),
     )
-    ingest = Ingest(
-        dense.database, index_for(True), dense.knowledge.originals, parse_here, embeds=True
-    )
+    ingest = dense.ingest()
     embedding = Embedding(dense.database, dense.embedder, lambda: False)
     read = ingest.claim("a worker")
     assert read and ingest.read(read) == "embedding"
@@ -123,9 +119,7 @@ def test_embedding_yields_to_a_queued_file(dense: Dense) -> None:
 def test_an_embedder_that_ends_with_the_service_leaves_no_error(dense: Dense) -> None:
     away = dense.reopened(embedder_url="http://127.0.0.1:1")
     row = away.put("rules.txt", LEAVE)
-    ingest = Ingest(
-        away.database, index_for(True), away.knowledge.originals, parse_here, embeds=True
-    )
+    ingest = away.ingest()
     read = ingest.claim("a worker")
     assert read and ingest.read(read) == "embedding"
     job = ingest.claim("a worker")
@@ -178,9 +172,7 @@ def test_returning_to_the_old_embedder_before_completion_keeps_its_vectors(dense
     before = dense.in_sql()
     other = dense.reopened(embedder="other-meanings")
     other.knowledge.reindex(dense.user, dense.base)
-    job = Ingest(
-        dense.database, index_for(True), dense.knowledge.originals, parse_here, embeds=True
-    ).claim("a worker")
+    job = dense.ingest().claim("a worker")
     assert job and Embedding(dense.database, other.embedder, lambda: False).run(job) == "ready"
     dense.queue_missing()
     dense.work()
