@@ -35,10 +35,11 @@
  * @typedef {{state: string, made_with?: string|null, current?: string|null, done?: number,
  *   total?: number}} Vectors
  * @typedef {{id: string, name: string, description?: string, files: number, chunks: number,
- *   state?: string, bundled?: boolean, failed?: number, pending?: number, vectors?: Vectors|null}}
- *   Base
+ *   state?: string, bundled?: boolean, failed?: number, pending?: number, vectors?: Vectors|null,
+ *   splitting?: 'size'|'meaning', split_otherwise?: number}} Base
  * @typedef {{id: string, name: string, size: number, status: string, progress?: number|null,
  *   pages?: number|null, media_type?: string, chunks?: number, skipped?: number,
+ *   split?: 'size'|'meaning', split_reason?: string|null,
  *   error?: Problem|null, knowledge_base_id?: string, created_at?: string, duplicate?: boolean}}
  *   StoredFile
  * @typedef {{name: string, label: string, base_url: string, needs_key: boolean, local: boolean,

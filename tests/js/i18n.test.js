@@ -36,6 +36,7 @@ const BUILT = [
   'knowledge.vectors.',
   'why.cut.',
   'why.not.',
+  'knowledge.split.',
 ];
 
 test('both catalogues have the same keys', () => {

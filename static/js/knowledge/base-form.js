@@ -3,22 +3,24 @@ import { findAs, find, isComposing, showText } from '../core/dom.js';
 import { t } from '../core/i18n.js';
 
 /** @typedef {import('../types.js').Base} Base */
+/** @typedef {{name: string, description: string, splitting: 'size'|'meaning'}} BaseValues */
 
 export class BaseForm {
   #root;
   #name;
   #description;
+  #byMeaning;
   /** @type {Base|null} */ #base = null;
 
   /**
    * @param {HTMLElement} root
-   * @param {{save: (values: {name: string, description: string}) => Promise<void>,
-   *   cancel: () => void}} actions
+   * @param {{save: (values: BaseValues) => Promise<void>, cancel: () => void}} actions
    */
   constructor(root, { save, cancel }) {
     this.#root = root;
     this.#name = findAs(root, '[data-base-name]', HTMLInputElement);
     this.#description = findAs(root, '[data-base-description-field]', HTMLTextAreaElement);
+    this.#byMeaning = findAs(root, '[data-base-by-meaning]', HTMLInputElement);
     root.addEventListener('submit', (event) => {
       event.preventDefault();
       void this.#submit(save);
@@ -44,6 +46,10 @@ export class BaseForm {
     this.#base = base;
     this.#name.value = base?.name ?? '';
     this.#description.value = base?.description ?? '';
+    this.#byMeaning.checked = base
+      ? base.splitting === 'meaning'
+      : this.#byMeaning.defaultChecked;
+    find(this.#root, '[data-base-split-later]').hidden = !base?.files;
     find(this.#root, '[data-base-form-title]').textContent = t(
       base ? 'knowledge.edit' : 'knowledge.new',
     );
@@ -55,7 +61,7 @@ export class BaseForm {
     this.#name.select();
   }
 
-  /** @param {(values: {name: string, description: string}) => Promise<void>} save */
+  /** @param {(values: BaseValues) => Promise<void>} save */
   async #submit(save) {
     const name = this.#name.value.trim();
     const button = findAs(this.#root, '[data-base-save]', HTMLButtonElement);
@@ -63,7 +69,11 @@ export class BaseForm {
     if (button.disabled) return;
     button.disabled = true;
     try {
-      await save({ name, description: this.#description.value.trim() });
+      await save({
+        name,
+        description: this.#description.value.trim(),
+        splitting: this.#byMeaning.checked ? 'meaning' : 'size',
+      });
     } catch (error) {
       showText(
         find(this.#root, '[data-base-problem]'),

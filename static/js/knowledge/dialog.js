@@ -12,6 +12,7 @@ import { showBases, showHead } from './bases.js';
 import { FileView } from './file-view.js';
 import { Files } from './files.js';
 import { Search } from './search.js';
+import { showSplitting } from './splitting.js';
 import { UploadList } from './upload-list.js';
 import { showVectors } from './vectors.js';
 
@@ -136,6 +137,7 @@ export class KnowledgeDialog {
     on('[data-base-delete]', () => this.#delete());
     on('[data-base-use]', () => this.#use());
     on('[data-reindex]', () => this.#reindex());
+    on('[data-split-again]', () => this.#try(() => this.#files.splitAgain()));
     on('[data-upload-here]', () => this.#base && pick(this.#base, false));
     on('[data-upload-folder]', () => this.#base && pick(this.#base, true));
     on('[data-knowledge-back]', () => this.#toBases());
@@ -226,6 +228,10 @@ export class KnowledgeDialog {
       this.#library.choice.get().base === base.id,
     );
     showVectors(find(this.#root, '[data-vectors]'), form ? { ...base, vectors: null } : base);
+    showSplitting(
+      find(this.#root, '[data-split]'),
+      form ? { ...base, split_otherwise: 0 } : base,
+    );
   }
 
   /** Poll now, then while the server is processing files. */
@@ -272,7 +278,7 @@ export class KnowledgeDialog {
     find(this.#root, made ? '[data-new-base]' : '[data-base-edit]').focus();
   }
 
-  /** @param {{name: string, description: string}} values */
+  /** @param {import('./base-form.js').BaseValues} values */
   async #save(values) {
     const { base } = this.#form;
     const saved = base

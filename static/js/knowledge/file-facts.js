@@ -1,18 +1,23 @@
 /** A file's kind, size and length in one line. */
 import { size } from '../core/format.js';
 import { count } from '../core/i18n.js';
+import { splitNote } from './splitting.js';
 
+/** @typedef {import('../types.js').Base} Base */
 /** @typedef {import('../types.js').StoredFile} StoredFile */
 
 /**
  * @param {StoredFile} file
- * @returns {string} "PDF · 1.2 MB · 30 pages · 64 passages", and the number of unread parts
+ * @param {Base|null} base
+ * @returns {string} "PDF · 1.2 MB · 30 pages · 64 passages", the number of unread parts, and how it
+ *   is split where that is not as its base says
  */
-export function facts(file) {
+export function facts(file, base) {
   const parts = [kind(file.name), size(file.size)];
   if (file.pages) parts.push(count('knowledge.pages', file.pages));
   if (file.chunks) parts.push(count('knowledge.passages', file.chunks));
   if (file.skipped) parts.push(count('knowledge.skipped', file.skipped));
+  parts.push(splitNote(file, base));
   return parts.filter(Boolean).join(' · ');
 }
 

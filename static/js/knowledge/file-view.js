@@ -10,6 +10,7 @@ import { confirm } from '../ui/dialog.js';
 import { toastError } from '../ui/toast.js';
 import { facts } from './file-facts.js';
 import { stateOf } from './file-state.js';
+import { canSplitAgain } from './splitting.js';
 
 /** @typedef {import('../types.js').Base} Base */
 /** @typedef {import('../types.js').Chunk} Chunk */
@@ -102,7 +103,7 @@ export class FileView {
     const bundled = Boolean(this.#base?.bundled);
     find(this.#root, '[data-this-name]').textContent = file.name;
     find(this.#root, '[data-this-facts]').textContent = [
-      facts(file),
+      facts(file, this.#base),
       day(file.created_at),
       bad || file.status === 'ready' ? '' : text,
     ]
@@ -110,7 +111,8 @@ export class FileView {
       .join(' · ');
     showText(find(this.#root, '[data-this-reason]'), bad ? text : '');
     find(this.#root, '[data-this-retry]').hidden =
-      bundled || !(bad || (file.status === 'embedding' && file.error));
+      bundled ||
+      !(bad || (file.status === 'embedding' && file.error) || canSplitAgain(file, this.#base));
     find(this.#root, '[data-this-delete]').hidden = bundled;
     find(this.#root, '[data-chunks-empty]').hidden = FOUND.includes(file.status) || bad;
   }

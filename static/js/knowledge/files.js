@@ -10,6 +10,7 @@ import { announce } from '../ui/announce.js';
 import { toastError } from '../ui/toast.js';
 import { facts } from './file-facts.js';
 import { stateOf } from './file-state.js';
+import { canSplitAgain } from './splitting.js';
 
 /** @typedef {import('../types.js').Base} Base */
 /** @typedef {import('../types.js').StoredFile} StoredFile */
@@ -46,7 +47,7 @@ export class Files {
     this.#rows = new Rows(find(root, '[data-files]'), {
       key: (file) => file.id,
       make: (file) => this.#make(file),
-      update: (row, file) => update(row, file, Boolean(this.#base?.bundled)),
+      update: (row, file) => update(row, file, this.#base),
     });
     delegate(root, 'click', '[data-file-open]', (button) => open(idOf(button)));
     delegate(root, 'click', '[data-file-delete]', (button) => void this.#delete(idOf(button)));
@@ -76,7 +77,9 @@ export class Files {
   /** Show a base; the same base only updates its numbers. @param {Base} base */
   enter(base) {
     const same = base.id === this.#base?.id;
+    const splitting = same && base.splitting !== this.#base?.splitting;
     this.#base = base;
+    if (splitting) this.#draw();
     if (same) return;
     this.#visit += 1;
     this.#files = [];
@@ -252,6 +255,13 @@ export class Files {
     await this.#retry(this.#matching().map((file) => file.id));
   }
 
+  /** Read again the files that are split otherwise than the base says. */
+  async splitAgain() {
+    await this.#readAll();
+    const others = this.#files.filter((file) => canSplitAgain(file, this.#base));
+    await this.#retry(others.map((file) => file.id));
+  }
+
   /** @param {string[]} ids */
   async #retry(ids) {
     const base = this.#base?.id;
@@ -281,12 +291,13 @@ const number = (value) => value.toLocaleString(currentLanguage());
 /** @param {HTMLElement} element */
 const idOf = (element) => element.closest('[data-file]')?.getAttribute('data-file') ?? '';
 
-/** @param {HTMLElement} row @param {StoredFile} file @param {boolean} bundled */
-function update(row, file, bundled) {
+/** @param {HTMLElement} row @param {StoredFile} file @param {Base|null} base */
+function update(row, file, base) {
+  const bundled = Boolean(base?.bundled);
   const { text, percent, bad } = stateOf(file);
   const ended = file.status === 'ready' || bad;
   row.dataset.status = file.status;
-  const note = [facts(file), file.status === 'ready' || bad ? '' : text]
+  const note = [facts(file, base), file.status === 'ready' || bad ? '' : text]
     .filter(Boolean)
     .join(' · ');
   fill(row, { note });
