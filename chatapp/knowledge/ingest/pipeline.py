@@ -39,8 +39,8 @@ from chatapp.knowledge.ingest.jobs import (
 from chatapp.knowledge.ingest.originals import Originals
 from chatapp.knowledge.ingest.remove import Remover
 from chatapp.knowledge.ingest.sandbox import ParserEnded
-from chatapp.knowledge.retokenise import lock_tokenizer
 from chatapp.knowledge.ingest.splitting import BY_MEANING, Splitter
+from chatapp.knowledge.retokenise import lock_tokenizer
 from chatapp.knowledge.search.bm25 import LexicalIndex
 from chatapp.storage.database import Database
 from chatapp.storage.models import Chunk, File, FileText, KnowledgeBase, now
