@@ -52,11 +52,16 @@ def create_app(settings: Settings | None = None) -> "OpenAPI":
         database = Database(db.engine)
 
     read_delay = ReadDelay()
+    embedder = configured_embedder(settings)
     supplier_rows = Suppliers(
-        database, settings, Secret(settings.home), Models(settings, read_delay)
+        database,
+        settings,
+        Secret(settings.home),
+        Models(settings, read_delay),
+        embedder.similarities if embedder is not None else None,
     )
     vectors = VectorIndex(lambda: url(settings, CHROMA), settings.ca_file)
-    bases = Knowledge(database, settings, vectors, configured_embedder(settings))
+    bases = Knowledge(database, settings, vectors, embedder)
     app.extensions[EXTENSION] = Services(
         settings=settings,
         database=database,

@@ -7,8 +7,8 @@ passages fit the question at all is decided by the best passage's score (core/fi
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from langchain_core.messages import AIMessageChunk
@@ -20,7 +20,7 @@ from chatapp.core.fitting import fits
 from chatapp.core.inline_marks import without_marks
 from chatapp.core.prompt import Passage, Prompt, estimate_tokens
 from chatapp.core.quoting import Sentence, read_sentences
-from chatapp.core.text import query_tokens, small_words
+from chatapp.core.text import HEADING_JOINT, query_tokens, small_words
 from chatapp.stems import stem
 from chatapp.storage import threads
 
@@ -30,11 +30,19 @@ LONGEST_READ = 4 * MAX_CHARACTERS  # marks and addresses included
 NUMBER_BONUS = 0.1  # for a sentence with a number where the question asks for one
 MIN_SHARE = 0.5  # of the best sentence's score, for a further sentence
 NEXT_BONUS = 0.1  # for a further sentence just below a quoted one
+MEANING_WEIGHT = 1.0  # of a sentence's similarity to the question
+MEANING_GAIN = 0.3  # the same, for a further sentence
+MAX_COMPARED = 48  # sentences, of which
+COMPARED_CHARACTERS = 300  # of each are compared
+EARLIER_SHARE = 0.5  # of the words of the questions before a follow-up, beside its own
+CODE_SHARE = 0.5  # of the words in code, where no code was asked for
 SCORE_SHARE = 0.1  # weight of a further sentence's own score beside what it adds
 NEAREST = 2  # passages shown where nothing fits
 GREETING_TOKENS = 6  # at most
 
 Streamed: TypeAlias = str | AIMessageChunk
+# Returns the similarity of a question to each of some texts, None where they cannot be compared.
+Similar: TypeAlias = Callable[[str, Sequence[str]], Sequence[float] | None]
 
 WORDS = {
     "en": {
@@ -68,6 +76,11 @@ _ASKS_FIGURE = re.compile(
     r"|多少|几|哪一?[年月日天]|什么时候|何时|多[久长大高远]|何年",
     re.IGNORECASE,
 )
+_ASKS_CODE = re.compile(
+    r"\b(?:code|commands?|scripts?|syntax|snippets?|examples?|config\w*|curl|sql|install\w*|run|call"
+    r"|query|json|ya?ml|api|headers?)\b|代码|命令|脚本|语法|示例|例子|配置|安装|调用|接口|怎么写|如何写",
+    re.IGNORECASE,
+)
 _BLOCK_MARK = re.compile(r"^(?:#{1,6}\s+|>\s*|[-*+•]\s+|\|\s*)+")
 _NUMBER_MARK = re.compile(r"^\d{1,3}[.)]\s+")
 # Streamed at a time: up to three characters of scripts without blanks, or a word.
@@ -81,7 +94,8 @@ class _Candidate:
     """A sentence that may be quoted.
 
     `number` and `place` say where it is; `fit` (0..1) is the relevance of its passage, `covers`
-    (0..1) its share of the question's words.
+    (0..1) its share of the question's words, `meaning` (0..1) its similarity to the question beside
+    the other candidates.
     """
 
     number: int
@@ -92,18 +106,27 @@ class _Candidate:
     fit: float
     covers: float
     figure: float
+    meaning: float = 0.0
 
     @property
     def score(self) -> float:
-        return self.covers + self.fit + self.figure
+        return self.covers + self.fit + self.figure + MEANING_WEIGHT * self.meaning
 
 
 class Extractive:
-    """The built-in model, with the interface of all models (messages.py)."""
+    """The built-in model, with the interface of all models (messages.py).
+
+    `similar` compares a question with sentences; None compares words only.
+    """
+
+    def __init__(self, similar: Similar | None = None) -> None:
+        self._similar = similar
 
     def stream_text(self, prompt: Prompt) -> Iterator[Streamed]:
         """Yield the answer a few words at a time, then how it ended."""
-        text = threads.run(lambda: answer(prompt)).removeprefix(prompt.partial)  # 1 to 25 ms
+        candidates = threads.run(lambda: _candidates(prompt))  # 1 to 25 ms
+        candidates = _by_meaning(prompt, candidates, self._similar)
+        text = threads.run(lambda: _compose(prompt, candidates)).removeprefix(prompt.partial)
         for found in _TYPED.finditer(text):
             yield found.group()
         yield AIMessageChunk(
@@ -113,15 +136,61 @@ class Extractive:
         )
 
 
-def answer(prompt: Prompt) -> str:
+def answer(prompt: Prompt, similar: Similar | None = None) -> str:
     """Return the answer: up to three cited sentences, or the reason, in the question's language."""
+    return _compose(prompt, _by_meaning(prompt, _candidates(prompt), similar))
+
+
+def _candidates(prompt: Prompt) -> list[_Candidate]:
+    """Return the sentences that may be quoted, none where the passages do not fit."""
+    if is_small_talk(prompt.question) or not fits(prompt.question, prompt.passages):
+        return []
+    return _sentences(prompt.question, prompt.passages, _asked(prompt))
+
+
+def _asked(prompt: Prompt) -> dict[str, float]:
+    """Return the words that were searched for with their weights, less for earlier questions."""
+    earlier = query_tokens(prompt.query.removesuffix(prompt.question), stem)
+    own = query_tokens(prompt.question, stem)
+    if not own and not earlier:
+        own = small_words(prompt.question, stem)
+    weights = dict.fromkeys(earlier, EARLIER_SHARE / max(len(earlier), 1))
+    return weights | dict.fromkeys(own, 1.0 / max(len(own), 1))
+
+
+def _by_meaning(
+    prompt: Prompt, candidates: list[_Candidate], similar: Similar | None
+) -> list[_Candidate]:
+    """Return the candidates with their similarity to the question, if they can be compared."""
+    compared = candidates[:MAX_COMPARED]
+    if similar is None or len(compared) < 2:
+        return candidates
+    texts = [_with_heading(prompt.passages[one.number - 1], one.text) for one in compared]
+    cosines = similar(prompt.query or prompt.question, texts)
+    if cosines is None:
+        return candidates
+    low, high = min(cosines), max(cosines)
+    span = (high - low) or 1.0
+    meant = [
+        replace(one, meaning=(cosine - low) / span)
+        for one, cosine in zip(compared, cosines, strict=True)
+    ]
+    return meant + candidates[MAX_COMPARED:]
+
+
+def _with_heading(passage: Passage, text: str) -> str:
+    title = passage.heading.rpartition(HEADING_JOINT)[2]
+    return f"{title}\n{text[:COMPARED_CHARACTERS]}" if title else text[:COMPARED_CHARACTERS]
+
+
+def _compose(prompt: Prompt, candidates: Sequence[_Candidate]) -> str:
     words = WORDS["zh-CN" if _HAN.search(prompt.question) else "en"]
-    text = _answer(prompt, words)
+    text = _answer(prompt, words, candidates)
     unread = words["unread"].format(files=words["and"].join(prompt.unread))
     return f"{text}\n\n{unread}" if prompt.unread else text
 
 
-def _answer(prompt: Prompt, words: Mapping[str, str]) -> str:
+def _answer(prompt: Prompt, words: Mapping[str, str], candidates: Sequence[_Candidate]) -> str:
     if not prompt.grounded:
         return words["no_documents"]
     if is_small_talk(prompt.question):
@@ -130,10 +199,7 @@ def _answer(prompt: Prompt, words: Mapping[str, str]) -> str:
         return words["nothing"] + (
             words["advice"] if estimate_tokens(prompt.question) <= GREETING_TOKENS else ""
         )
-    chosen = (
-        _choose(prompt.question, prompt.passages) if fits(prompt.question, prompt.passages) else []
-    )
-    if chosen:
+    if chosen := _choose(candidates, _asked(prompt)):
         return "\n\n".join(map(_block, _runs(chosen)))
     nearest = enumerate(prompt.passages[:NEAREST], 1)
     quotes = [
@@ -142,10 +208,8 @@ def _answer(prompt: Prompt, words: Mapping[str, str]) -> str:
     return "\n\n".join([words["nearest"], *quotes])
 
 
-def _choose(question: str, passages: Sequence[Passage]) -> list[_Candidate]:
+def _choose(candidates: Sequence[_Candidate], asked: Mapping[str, float]) -> list[_Candidate]:
     """Return the sentences to quote: the best one, then those that add most."""
-    asked = set(query_tokens(question, stem) or small_words(question, stem))
-    candidates = _sentences(question, passages, asked)
     if not candidates:
         return []
     best = max(candidates, key=lambda one: one.score)
@@ -155,13 +219,14 @@ def _choose(question: str, passages: Sequence[Passage]) -> list[_Candidate]:
         if one.score >= MIN_SHARE * best.score and not _is_subset(one, best)
     ]
     chosen: list[_Candidate] = []
-    missing = dict.fromkeys(asked, 1.0)  # of each word: the part that no quoted sentence holds
+    missing = dict(asked)  # of each word: the part that no quoted sentence holds
+    total = sum(asked.values()) or 1.0
 
     def gain(one: _Candidate) -> float:
-        added = sum(missing[token] * part for token, part in one.sentence.held.items()) / len(asked)
+        added = sum(missing[token] * part for token, part in one.sentence.held.items()) / total
         follows = any(_follows(other, one) for other in chosen)
         return (
-            (added + one.figure) * one.fit
+            (added + one.figure + MEANING_GAIN * one.meaning) * one.fit
             + SCORE_SHARE * one.score
             + (NEXT_BONUS if follows else 0.0)
         )
@@ -180,15 +245,19 @@ def _is_subset(one: _Candidate, best: _Candidate) -> bool:
     return one.sentence.held.keys() < best.sentence.held.keys()
 
 
-def _sentences(question: str, passages: Sequence[Passage], asked: Set[str]) -> list[_Candidate]:
+def _sentences(
+    question: str, passages: Sequence[Passage], asked: Mapping[str, float]
+) -> list[_Candidate]:
     """Return all different sentences of the passages that may be quoted."""
     top = max(passage.score for passage in passages) or 1.0
+    total = sum(asked.values()) or 1.0
+    asks_code = bool(_ASKS_CODE.search(question))
     asks_figure = bool(_ASKS_FIGURE.search(simplified(question)))
     found: dict[str, _Candidate] = {}
     for number, passage in enumerate(passages, 1):
         end = 0
         for place, sentence in enumerate(
-            read_sentences(passage.text, passage.heading, asked, stem)
+            read_sentences(passage.text, passage.heading, asked.keys(), stem)
         ):
             span = sentence.span
             text = (_cut if sentence.kind == "code" else _plain)(
@@ -197,7 +266,10 @@ def _sentences(question: str, passages: Sequence[Passage], asked: Set[str]) -> l
             if text and text not in found and sentence.quotable:
                 figure = NUMBER_BONUS if asks_figure and _FIGURE.search(simplified(text)) else 0.0
                 apart = "\n\n" in passage.text[end : span.start]
-                covers = sum(sentence.held.values()) / len(asked) if asked else 0.0
+                held = sum(asked[token] * part for token, part in sentence.held.items())
+                covers = held / total
+                if sentence.kind == "code" and not asks_code:
+                    covers *= CODE_SHARE
                 found[text] = _Candidate(
                     number, place, text, sentence, apart, passage.score / top, covers, figure
                 )

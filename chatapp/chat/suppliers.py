@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session as Transaction
 
 from chatapp.chains.build import Model
 from chatapp.chains.endpoint import Endpoint, Parameters
-from chatapp.chains.extractive import Extractive
+from chatapp.chains.extractive import Extractive, Similar
 from chatapp.chains.models import Models, context_tokens, preset, whole_address
 from chatapp.chat import environment_supplier, supplier_options
 from chatapp.chat.environment_supplier import ENVIRONMENT
@@ -67,15 +67,21 @@ class ResolvedModel:
 
 
 class Suppliers:
-    """The suppliers of this installation."""
+    """The suppliers of this installation. `similar` is for the built-in model (extractive.py)."""
 
     def __init__(
-        self, database: Database, settings: Settings, secret: Secret, models: Models
+        self,
+        database: Database,
+        settings: Settings,
+        secret: Secret,
+        models: Models,
+        similar: Similar | None = None,
     ) -> None:
         self._database = database
         self._settings = settings
         self._secret = secret
         self.models = models
+        self._similar = similar
         self._own, self._own_models = environment_supplier.configured(settings)
 
     def all(self) -> list[dict[str, Any]]:
@@ -219,7 +225,7 @@ class Suppliers:
     def runnable(self, resolved: ResolvedModel) -> Model:
         """Return the model itself."""
         if resolved.endpoint is None:
-            return Extractive()
+            return Extractive(self._similar)
         endpoint, parameters = resolved.endpoint, resolved.parameters
         if self.models.is_cached(endpoint, parameters):
             return self.models.model(endpoint, parameters)

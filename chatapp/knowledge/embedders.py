@@ -11,6 +11,7 @@ import json
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import mul
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,7 +21,7 @@ from chatapp.errors import EmbedderUnavailable
 from chatapp.home import EMBEDDER, address, helpers_run, model_folder
 from chatapp.knowledge.built_in import BUILT_IN, FORMER, QuestionMeans, Traits
 from chatapp.knowledge.json_client import ErrorStatus, InvalidResponse, JsonClient, Unreachable
-from chatapp.knowledge.search.vectors import pack
+from chatapp.knowledge.search.vectors import pack, unpack
 from chatapp.settings import BUILTIN, OFF, Settings
 
 log = logging.getLogger("chatapp.knowledge")
@@ -80,6 +81,24 @@ class Embedder:
         vector = self._embed([self._query_prefix + question], QUERY_SECONDS)[0]
         return vector if self._means is None else self._means.without(question, vector)
 
+    def similarities(self, question: str, texts: Sequence[str]) -> list[float] | None:
+        """Return the cosine of a question with each of some texts that it waits for.
+
+        Returns None where the embedder does not support them or does not answer.
+        """
+        if not self.supports(question):
+            return None
+        made: list[bytes] = []
+        try:
+            asked = unpack(self.embed_query(question))
+            for first in range(0, len(texts), BATCH_TEXTS):
+                batch = [self._passage_prefix + text for text in texts[first : first + BATCH_TEXTS]]
+                made += self._embed(batch, QUERY_SECONDS, urgent=True)
+        except EmbedderUnavailable as fault:
+            log.warning("sentences are compared by words only: %s", fault.key)
+            return None
+        return [sum(map(mul, asked, unpack(vector))) for vector in made]
+
     def embed_passages(
         self, texts: Sequence[str], heartbeat: Callable[[], None] = lambda: None
     ) -> list[bytes | None]:
@@ -128,10 +147,10 @@ class Embedder:
         """Return whether the service embeds a trivial text; if so, it refuses only the passages."""
         return self._embed_some([self._passage_prefix + "text"], heartbeat)[1] > 0
 
-    def _embed(self, texts: Sequence[str], seconds: float) -> list[bytes]:
+    def _embed(self, texts: Sequence[str], seconds: float, urgent: bool = False) -> list[bytes]:
         payload: dict[str, Any] = {"model": self.fingerprint.model, "input": list(texts)}
         if self._compact:
-            payload["encoding_format"] = "base64"
+            payload |= {"encoding_format": "base64", "urgent": urgent}
         try:
             reply = self._client.call("POST", "/embeddings", payload, seconds)
             entries = sorted(reply["data"], key=lambda entry: entry.get("index", 0))

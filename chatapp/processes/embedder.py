@@ -2,7 +2,8 @@
 
     python -m chatapp.processes.embedder HOST:PORT [FOLDER]
 
-    POST /v1/embeddings   {"input": text or [texts], "encoding_format": "base64" or "float"}
+    POST /v1/embeddings   {"input": text or [texts], "encoding_format": "base64" or "float",
+                           "urgent": true for texts that a question waits for}
     GET  /healthz
 
 A process of its own, so that all others share one copy of the model and no native code runs in a
@@ -11,8 +12,8 @@ imported, to save memory.
 
 Texts are embedded one at a time. Batches of this model are no faster on a few cores, and its 8-bit
 arithmetic scales by the largest number of a batch: a text's vector would depend on its neighbours.
-A question (a request with a single text) never waits for a batch, and threads that embed batches
-run at a lower priority.
+A question (a request with a single text, or an urgent one) never waits for a batch; threads that
+embed batches run at a lower priority.
 """
 
 import base64
@@ -33,6 +34,7 @@ from chatapp.home import MODEL_FOLDERS, model_folder
 FORMER_MOST_TOKENS = 256  # of a text, where the model's description has no `tokens`
 MOST_CHARACTERS = 16 * 1024  # of a text that are tokenised; of its tokens the first count
 MOST_TEXTS = 256  # of a request
+MOST_URGENT = 64  # texts of an urgent request
 MOST_BYTES = 32 * 1024 * 1024  # of a request
 IDLE_SECONDS = 600  # for a connection without requests
 BATCH_NICENESS = 10
@@ -61,10 +63,10 @@ class Model:
         self._lock = threading.Lock()
         self._session, self._tokenizer = _load(folder, described.get("tokens", FORMER_MOST_TOKENS))
 
-    def embed(self, texts: Sequence[str]) -> list[bytes]:
+    def embed(self, texts: Sequence[str], urgent: bool = False) -> list[bytes]:
         """Return one vector for each text: little-endian float32, normalised."""
-        if len(texts) == 1:
-            return [self._vector(texts[0])]
+        if urgent:
+            return [self._vector(text) for text in texts]
         made = []
         for text in texts:
             with self._lock:  # all batches together get one core
@@ -112,11 +114,11 @@ class Server(ThreadingHTTPServer):
         self._model: Model | None = None
         self.load_error = ""
 
-    def embed(self, texts: Sequence[str]) -> tuple[str, list[bytes]]:
+    def embed(self, texts: Sequence[str], urgent: bool) -> tuple[str, list[bytes]]:
         """Return the model's name and the vectors; raise RequestError if it fails."""
         model = self._loaded()
         try:
-            return model.name, model.embed(texts)
+            return model.name, model.embed(texts, urgent)
         except Exception as fault:  # what foreign libraries raise
             print(f"Texts could not be embedded: {fault!r}", file=sys.stderr, flush=True)
             raise RequestError(
@@ -167,10 +169,10 @@ class Handler(BaseHTTPRequestHandler):
             body = self._body()
             if self.path != "/v1/embeddings":
                 raise RequestError(HTTPStatus.NOT_FOUND, "Not found. Use /v1/embeddings.")
-            texts, compact = read_request(body)
-            if len(texts) > 1:
+            texts, compact, urgent = read_request(body)
+            if not urgent:
                 _lower_priority()
-            name, vectors = self.server.embed(texts)
+            name, vectors = self.server.embed(texts, urgent)
         except RequestError as fault:
             self.send_error(fault.status, str(fault))
         else:
@@ -216,8 +218,8 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.flush()
 
 
-def read_request(body: bytes) -> tuple[list[str], bool]:
-    """Return the texts and whether base64 is wanted; raise RequestError."""
+def read_request(body: bytes) -> tuple[list[str], bool, bool]:
+    """Return the texts, whether base64 is wanted, and whether it is urgent; raise RequestError."""
     try:
         asked = json.loads(body)
     except (ValueError, RecursionError) as fault:
@@ -228,7 +230,8 @@ def read_request(body: bytes) -> tuple[list[str], bool]:
         raise RequestError(HTTPStatus.BAD_REQUEST, "`input` must be a string or a list of strings.")
     if len(texts) > MOST_TEXTS:
         raise RequestError(HTTPStatus.BAD_REQUEST, f"`input` is limited to {MOST_TEXTS} texts.")
-    return texts, asked.get("encoding_format") == "base64"
+    urgent = len(texts) == 1 or (asked.get("urgent") is True and len(texts) <= MOST_URGENT)
+    return texts, asked.get("encoding_format") == "base64", urgent
 
 
 def _answer(name: str, vectors: list[bytes], compact: bool) -> dict[str, Any]:

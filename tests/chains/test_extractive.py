@@ -1,5 +1,6 @@
 """The built-in model: the sentences it quotes, when it declines, and without documents."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -294,3 +295,46 @@ def test_a_number_is_wanted_and_found_in_both_scripts() -> None:
     ):
         said = answer(prompt(question, replace(CHINESE, text=text)))
         assert said.startswith(text.rpartition("\n")[2])
+
+
+def test_a_sentence_is_chosen_by_meaning_where_words_do_not_tell() -> None:
+    text = "Breaks are long.\n\nEverybody may rest for twenty days.\n\nThe canteen opens at noon."
+    one = replace(LEAVE, text=text, heading="Rules › Leave")
+    asked: list[tuple[str, list[str]]] = []
+
+    def similar(question: str, texts: Sequence[str]) -> list[float]:
+        asked.append((question, list(texts)))
+        return [0.9 if "rest" in each else 0.7 for each in texts]
+
+    question = prompt("holiday entitlement", one)
+    said = answer(question, similar)
+    assert said.startswith("Everybody may rest for twenty days. [1]")
+    assert asked[0][0] == "holiday entitlement" and asked[0][1][0] == "Leave\nBreaks are long."
+    streamed = "".join(map(str, list(Extractive(similar).stream_text(question))[:-1]))
+    assert streamed.split() == said.split()
+    assert answer(question, lambda *_: None) == answer(question), "words decide without it"
+
+
+def test_few_sentences_are_compared_and_not_whole_tables() -> None:
+    one = replace(LEAVE, text="\n\n".join(f"Line {n} says {'x' * 500}." for n in range(200)))
+    compared: list[str] = []
+    answer(prompt("lines", one), lambda _, texts: compared.extend(texts))
+    assert len(compared) == 48 and max(map(len, compared)) <= 300
+
+
+def test_words_of_the_question_before_count_less() -> None:
+    text = "Employees get paid leave of 25 days.\n\nUnused days are carried over until March."
+    asked = prompt("And are they carried over?", replace(LEAVE, text=text))
+    follow_up = replace(
+        asked, query="How much paid leave do employees get?\nAnd are they carried over?"
+    )
+    assert answer(follow_up).startswith("Unused days are carried over until March.")
+
+
+def test_code_is_quoted_where_code_is_asked_for() -> None:
+    text = (
+        "## Reset\n\n```sh\nreset the password now\n```\n\nAn administrator can reset a password."
+    )
+    one = replace(LEAVE, heading="Reset", text=text)
+    assert answer(prompt("reset the password", one)).startswith("An administrator")
+    assert answer(prompt("command to reset the password", one)).startswith("```")

@@ -9,6 +9,7 @@ from chatapp.knowledge.built_in import BUILT_IN
 from chatapp.knowledge.embedders import configured_embedder
 from chatapp.knowledge.search.vectors import dimension, pack, unpack
 from chatapp.settings import Settings, SettingsError
+from tests.support.embedserver import EmbedServer
 
 CONFIGURED = {"CHATAPP_EMBEDDER": "bge-m3", "CHATAPP_EMBEDDER_URL": "http://127.0.0.1:9/v1"}
 
@@ -94,3 +95,21 @@ def test_stored_vectors_have_length_one_and_a_direction() -> None:
     for numbers in ([], [0.0, 0.0], [float("nan"), 1.0], [float("inf")]):
         with pytest.raises(ValueError):
             pack(numbers)
+
+
+def test_a_question_is_compared_with_sentences() -> None:
+    with EmbedServer() as server:
+        compare_sentences(server)
+
+
+def compare_sentences(embed_server: EmbedServer) -> None:
+    embedder = configured_embedder(
+        Settings(embedder="meanings", embedder_url=embed_server.base_url, query_prefix="q: ")
+    )
+    assert embedder is not None
+    texts = ["Twenty days of leave.", "The canteen opens at noon."] * 20
+    cosines = embedder.similarities("holiday entitlement", texts)
+    assert cosines is not None and len(cosines) == 40
+    assert cosines[0] > cosines[1] and cosines[:2] == pytest.approx(cosines[38:])
+    embed_server.mood = "down"
+    assert embedder.similarities("holiday entitlement", texts) is None

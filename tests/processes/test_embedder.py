@@ -214,6 +214,25 @@ def test_a_question_does_not_wait_for_a_batch(embedder: Embedder) -> None:
     assert finished == ["question"] * 3 + ["batch"] * 2
 
 
+def test_what_a_question_waits_for_does_not_wait_for_a_batch(embedder: Embedder) -> None:
+    """An urgent request of some sentences ends before a batch that began earlier."""
+    finished: list[str] = []
+
+    def batch() -> None:
+        embedder.embed([LONG] * 128)
+        finished.append("batch")
+
+    thread = threading.Thread(target=batch)
+    thread.start()
+    body = json.dumps({"input": SENTENCES, "encoding_format": "base64", "urgent": True}).encode()
+    status, said = embedder.ask("POST", "/v1/embeddings", body)
+    finished.append("sentences")
+    thread.join()
+    assert status == 200 and finished == ["sentences", "batch"]
+    vectors = [base64.b64decode(entry["embedding"]) for entry in said["data"]]
+    assert vectors == embedder.embed(SENTENCES)
+
+
 @linux
 def test_the_model_is_loaded_by_the_first_request(embedder: Embedder) -> None:
     with Embedder() as fresh:
