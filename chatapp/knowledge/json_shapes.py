@@ -129,6 +129,7 @@ def file_json(file: File) -> dict[str, Any]:
         "pages": file.pages,
         "chunks": file.chunks or 0,
         "skipped": file.skipped or 0,
+        "words_only": file.words_only or 0,
         "split": file.split or BY_SIZE,
         "split_reason": file.split_reason,
         "error": file.error,

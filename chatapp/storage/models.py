@@ -237,7 +237,9 @@ class File(Model):
     # How it was split, and why not as its base says (ingest/splitting.py).
     split: Mapped[str] = mapped_column(String(16), default="size", server_default="size")
     split_reason: Mapped[str | None] = mapped_column(String(16))
-    # The fingerprint under which all its chunks have vectors.
+    # Chunks without a vector: the embedder does not read their script, or has refused them.
+    words_only: Mapped[int] = mapped_column(default=0, server_default="0")
+    # The fingerprint under which all other chunks have vectors.
     embedded: Mapped[str | None] = mapped_column(String(64))
     error: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     attempts: Mapped[int] = mapped_column(default=0)

@@ -187,6 +187,7 @@ class KnowledgeFile(BaseModel):
     pages: int | None
     chunks: int
     skipped: int = Field(description="parts that could not be read, such as shapes or pages")
+    words_only: int = Field(description="passages that only keyword search finds")
     split: Splitting = Field(description="how it was split")
     split_reason: Literal["off", "away", "language", "long"] | None = Field(
         description="why it was split by size although meaning was chosen: no embedding model, it "

@@ -41,6 +41,7 @@ SCHEMAS = [
     ("0007", []),
     ("0008", []),
     ("0009", []),
+    ("0010", []),
 ]
 USER, SESSION, QUESTION, ANSWER, BASE, FILE = (new_id() for _ in range(6))
 ROWS = {

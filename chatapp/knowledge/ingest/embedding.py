@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import exists, func, insert, select
 from sqlalchemy.orm import Session
 
 from chatapp.errors import EmbedderUnavailable
@@ -68,11 +68,10 @@ class Embedding:
             if embedder is not None and fingerprint is not None:
                 self._embed(job, embedder, fingerprint)
             over = {"status": "ready", "progress": 1.0, "error": None, **NO_LEASE}
-            update_leased(
-                self._database,
-                job,
-                over if fingerprint is None else {**over, "embedded": fingerprint},
-            )
+            if fingerprint is not None:
+                words_only = self._database.read(lambda t: _without_vector(t, job, fingerprint))
+                over |= {"embedded": fingerprint, "words_only": words_only}
+            update_leased(self._database, job, over)
         except LeaseLost:
             return "lost"
         except Stopping:
@@ -147,6 +146,12 @@ def _chunks(t: Session, job: Job, after: int) -> Sequence[Any]:
         .order_by(Chunk.ordinal)
         .limit(BATCH_CHUNKS)
     ).all()
+
+
+def _without_vector(t: Session, job: Job, fingerprint: str) -> int:
+    has_vector = exists().where(Vector.chunk_id == Chunk.id, Vector.fingerprint == fingerprint)
+    query = select(func.count()).where(Chunk.file_id == job.file_id, ~has_vector)
+    return t.scalar(query) or 0
 
 
 def _held(t: Session, chunk_ids: Sequence[int], fingerprint: str) -> set[int]:

@@ -9,14 +9,17 @@ import { splitNote } from './splitting.js';
 /**
  * @param {StoredFile} file
  * @param {Base|null} base
- * @returns {string} "PDF · 1.2 MB · 30 pages · 64 passages", the number of unread parts, and how it
- *   is split where that is not as its base says
+ * @returns {string} "PDF · 1.2 MB · 30 pages · 64 passages", the numbers of unread parts and of
+ *   passages without vectors, and how it is split where that is not as its base says
  */
 export function facts(file, base) {
   const parts = [kind(file.name), size(file.size)];
   if (file.pages) parts.push(count('knowledge.pages', file.pages));
   if (file.chunks) parts.push(count('knowledge.passages', file.chunks));
   if (file.skipped) parts.push(count('knowledge.skipped', file.skipped));
+  if (file.words_only && file.status === 'ready') {
+    parts.push(count('knowledge.words_only', file.words_only));
+  }
   parts.push(splitNote(file, base));
   return parts.filter(Boolean).join(' · ');
 }

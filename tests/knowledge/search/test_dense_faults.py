@@ -259,6 +259,16 @@ def test_a_refused_text_does_not_block_its_file(dense: Dense, embed_server: Embe
     assert len(dense.in_sql()) == dense.count("chunks") - 1
 
 
+def test_a_file_says_how_many_passages_only_keywords_find(dense: Dense) -> None:
+    assert dense.embedder is not None
+    dense.embedder.supports = lambda text: "休暇" not in text
+    text = "\n\n".join(["# One", LEAVE, "# Two", "休暇は年に三十日あります。", "# Three", LEAVE])
+    row = dense.add("mixed.md", text)
+    assert (row["status"], row["chunks"], row["words_only"]) == ("ready", 3, 1)
+    assert [one.name for one in dense.search("休暇は何日")] == ["mixed.md"]
+    assert dense.add("rules.txt", LEAVE + " Really.")["words_only"] == 0
+
+
 def test_a_file_with_only_refused_texts_becomes_ready(
     dense: Dense, embed_server: EmbedServer
 ) -> None:
