@@ -197,7 +197,9 @@ class Settings:
     embedder_key: str = _setting("CHATAPP_EMBEDDER_KEY", "", pasted_key, "setting.text", True)
     query_prefix: str = _setting("CHATAPP_EMBEDDER_QUERY_PREFIX", "", str, "setting.text")
     passage_prefix: str = _setting("CHATAPP_EMBEDDER_PASSAGE_PREFIX", "", str, "setting.text")
-    embedder_share: int = _setting("CHATAPP_EMBEDDER_SHARE", 50, _percent, "setting.percent")
+    embedder_share: int | None = _setting(
+        "CHATAPP_EMBEDDER_SHARE", None, _percent, "setting.percent"
+    )
     reranker: str = _setting("CHATAPP_RERANKER", OFF, _text, "setting.text")
     reranker_url: str = _setting("CHATAPP_RERANKER_URL", "", pasted_address, "setting.url")
     reranker_key: str = _setting("CHATAPP_RERANKER_KEY", "", pasted_key, "setting.text", True)

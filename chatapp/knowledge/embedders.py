@@ -10,7 +10,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import mul
 from typing import Any
 from urllib.parse import urlsplit
@@ -30,6 +30,7 @@ QUERY_SECONDS = 3
 PASSAGES_SECONDS = 45  # shorter than a lease
 BATCH_TEXTS = 32  # texts per request
 ID_CHARACTERS = 48  # length of a fingerprint's id
+SERVICE_SHARE = 0.5  # the weight of a service's ranking, unless set
 BATCH_REFUSED = (400, 413, 422)  # statuses by which a service rejects too large a batch
 
 
@@ -200,7 +201,7 @@ def configured_embedder(settings: Settings, own: OwnHelper | None = None) -> Emb
     headers = {"Authorization": f"Bearer {settings.embedder_key}"} if settings.embedder_key else {}
     proxy = "" if is_loopback(url) else settings.proxy
     client = JsonClient(lambda: url, headers, proxy, settings.ca_file)
-    return Embedder(client, fingerprint, Traits(settings.embedder_share / 100, prefixes))
+    return Embedder(client, fingerprint, Traits(_share(settings, SERVICE_SHARE), prefixes))
 
 
 def _builtin(settings: Settings, own: OwnHelper | None) -> Embedder | None:
@@ -220,10 +221,15 @@ def _builtin(settings: Settings, own: OwnHelper | None) -> Embedder | None:
         return f"http://{at}/v1" if at else None
 
     traits = BUILT_IN[described["name"]]
+    traits = replace(traits, share=_share(settings, traits.share))
     means = QuestionMeans(folder) if traits.has_means else None
     return Embedder(
         JsonClient(find), fingerprint, traits, compact=True, replaces=replaces, means=means
     )
+
+
+def _share(settings: Settings, usual: float) -> float:
+    return usual if settings.embedder_share is None else settings.embedder_share / 100
 
 
 def _builtin_id(name: str, sha256: str) -> str:

@@ -49,6 +49,17 @@ def test_the_built_in_embedder_replaces_the_former_one(tmp_path: Path) -> None:
     assert embedder is not None and embedder.fingerprint.model == "multilingual-e5-small"
     assert embedder.share == 0.7
     assert len(embedder.replaces) == 1 and embedder.fingerprint.id not in embedder.replaces
+    other = configured_embedder(Settings.from_env({"CHATAPP_EMBEDDER_SHARE": "30"}))
+    assert other is not None and other.share == 0.3 and other.fingerprint == embedder.fingerprint
+
+
+def test_a_service_has_half_the_weight_unless_set() -> None:
+    usual, other = (
+        configured_embedder(Settings.from_env({**CONFIGURED, "CHATAPP_EMBEDDER_SHARE": share}))
+        for share in ("", "0")
+    )
+    assert usual is not None and usual.share == 0.5
+    assert other is not None and other.share == 0
 
 
 @pytest.mark.parametrize(
