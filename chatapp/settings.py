@@ -231,14 +231,17 @@ class Settings:
         return Path(self.sql_url.removeprefix("sqlite:///"))
 
     @classmethod
-    def from_env(cls, environ: Mapping[str, str] | None = None) -> "Settings":
+    def from_env(
+        cls, environ: Mapping[str, str] | None = None, changes: Mapping[str, str] | None = None
+    ) -> "Settings":
         """Read and check all variables.
 
-        Without `environ`, read this process's environment and `.env`. Raises one SettingsError
-        that names every fault.
+        Without `environ`, read this process's environment and `.env`; `changes` take precedence
+        over these. Raises one SettingsError that names every fault.
         """
         file = _read_env_file() if environ is None else EnvFile()
         environ = {**file.values, **os.environ} if environ is None else environ
+        environ = {**environ, **(changes or {})}
         values: dict[str, object] = {}
         faults = list(file.faults)
         for setting in fields(cls):

@@ -1,6 +1,5 @@
 """`make bench` at a small size: every benchmark runs, gives plausible figures and cleans up."""
 
-import json
 import os
 import signal
 import subprocess
@@ -18,9 +17,8 @@ from bench.load import Seen, gaps
 from bench.picture import Bar, Chart, svg
 from bench.tables import Skipped, Table
 from bench.trial import Workload, field
+from tests.support.question_sets import write_excerpts, write_towns
 from tests.support.service import ROOT, wait_for
-
-TOWNS = ("Bonn", "Ulm", "Jena", "Kiel", "Trier", "Essen", "Hagen", "Celle")
 
 
 @pytest.fixture(autouse=True)
@@ -223,25 +221,16 @@ def test_memory_measures_processes_workers_and_disk() -> None:
     assert number(disk, "together", "MB") > number(disk, "our own code", "MB") > 0
 
 
-def test_retrieval_measures_each_file_in_both_ways(tmp_path: Path) -> None:
-    articles = []
-    for town in TOWNS:
-        asked = [
-            {"question": f"What does the mayor of {town} collect?", "answers": [{"text": "stamps"}]}
-        ]
-        articles.append(
-            {
-                "paragraphs": [
-                    {"context": f"The mayor of {town} collects stamps at home.", "qas": asked}
-                ]
-            }
-        )
-    (tmp_path / "towns.json").write_text(json.dumps({"data": articles}), "utf-8")
+def test_retrieval_measures_each_set_in_both_ways(tmp_path: Path) -> None:
+    write_towns(tmp_path / "towns.json")
     (tmp_path / "other.json").write_text("[1]", "utf-8")
-    (table,) = retrieval.measure(retrieval.Size(tmp_path))
-    assert table.title == "towns.json: 8 paragraphs, 8 questions, 8 foreign ones"
-    assert number(table, "found first, %", "words only") == 100
-    assert number(table, "a search, p50, ms", "words only") > 0
+    write_excerpts(tmp_path / "excerpts", {"a": "Tom is a cat."}, {"Tom?": ("a", ["Tom"])})
+    excerpts, towns = retrieval.measure(retrieval.Size(tmp_path))
+    assert excerpts.title == "excerpts: 1 documents, 1 questions"
+    assert number(excerpts, "share of the excerpts in five passages, %", "words only") == 100
+    assert towns.title == "towns.json: 8 paragraphs, 8 questions"
+    assert number(towns, "found first, %", "words only") == 100
+    assert number(towns, "a search, p50, ms", "words only") > 0
 
 
 def test_retrieval_says_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,6 +35,7 @@ class EmbedServer:
         self.most = 1000
         self.dimension = DIMENSION
         self.refused = ""  # a word whose texts it refuses
+        self.failing: set[int] = set()  # numbers of the requests that fail, from 1
         self.asked: list[dict[str, Any]] = []
         self.keys: list[str | None] = []
         self.gate = threading.Event()  # opens the mood "wait"
@@ -90,7 +91,7 @@ class EmbedServer:
             self.gate.wait(30)
         if self.mood == "key":
             return 401, b'{"error":{"message":"Incorrect API key provided: sk-secret"}}'
-        if self.mood == "down":
+        if self.mood == "down" or len(self.keys) in self.failing:
             return 503, b"<html>try later</html>"
         if self.mood == "html":
             return 200, b"<html>hello</html>"
