@@ -53,22 +53,18 @@ def create_app(settings: Settings | None = None) -> "OpenAPI":
 
     read_delay = ReadDelay()
     embedder = configured_embedder(settings)
+    similar = embedder.similarities if embedder is not None else None
     supplier_rows = Suppliers(
-        database,
-        settings,
-        Secret(settings.home),
-        Models(settings, read_delay),
-        embedder.similarities if embedder is not None else None,
+        database, settings, Secret(settings.home), Models(settings, read_delay), similar
     )
-    vectors = VectorIndex(lambda: url(settings, CHROMA), settings.ca_file)
-    bases = Knowledge(database, settings, vectors, embedder)
+    index = VectorIndex(lambda: url(settings, CHROMA), settings.ca_file)
     app.extensions[EXTENSION] = Services(
         settings=settings,
         database=database,
         accounts=Accounts(database),
         sessions=Sessions(database),
         suppliers=supplier_rows,
-        knowledge=bases,
+        knowledge=Knowledge(database, settings, index, embedder),
         runs=Runs(database, settings, read_delay),
         turns=Turns(database, settings, supplier_rows),
     )
