@@ -25,6 +25,7 @@ UNREAD = ("queued", "parsing", "indexing")
 IN_PROGRESS = ("parsing", "indexing", "embedding")
 SEARCHABLE = ("embedding", "ready")
 DELETING = "deleting"
+HIDDEN = (*UNREAD, "failed", DELETING)  # all others; their chunks may be in the index
 
 NO_LEASE: Mapping[str, object] = {"lease_owner": None, "lease_until": None}
 

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import compress, count
 from typing import Any, Protocol
 
 from sqlalchemy import bindparam, func, select, text, update
@@ -39,6 +40,11 @@ CHANCE_PER_LOG_CHUNK, MAX_CHANCE = (
 )
 MAX_QUERY_TOKENS = 400  # of a question, looked up in the index
 MAX_SEARCHED_TOKENS = 48  # the rarest of them, searched for
+# In large bases, the database ranks only the chunks with a rare token: 1 µs of CPU for each such
+# chunk, and 0.4 µs for each chunk of any other token that counts. Measured on 50,000 chunks in both
+# languages: smaller limits lose passages, larger ones find no more.
+MAX_RANKED_CHUNKS = 5_000
+MAX_COUNTED_CHUNKS = 24_000
 VERSIONS = tuple(range(1, TOKENIZER + 1))  # of the tokenizer, of which a base may have rows
 KEYS_PER_VERSION = 2**32  # more than there are chunks; the keys of version 1 are the chunks' ids
 _TOTALS = select(func.sum(KnowledgeBase.chunks), func.sum(KnowledgeBase.tokens)).where(
@@ -80,6 +86,11 @@ class Scope:
     limit: int = CANDIDATES
     versions: Mapping[int, int] = field(default_factory=dict)
     spellings: Mapping[int, Mapping[str, Set[str]]] = field(default_factory=dict)
+
+    @property
+    def is_part(self) -> bool:
+        """Whether some of the bases' chunks are left out."""
+        return self.md5s is not None or self.unfinished
 
     def terms(self, tokens: Iterable[str]) -> dict[str, str]:
         """Return how the index stores these tokens in the bases, each with its token."""
@@ -158,9 +169,15 @@ class LexicalIndex(Protocol):
         """Return the counts needed to weigh the tokens."""
 
     def candidates(
-        self, session: Session, scope: Scope, statistics: Statistics, tokens: Sequence[str]
+        self,
+        session: Session,
+        scope: Scope,
+        statistics: Statistics,
+        tokens: Sequence[str],
+        rare: Sequence[str],
     ) -> Sequence[tuple[int, list[str]]]:
-        """Return the most promising chunks, each with its prefixed tokens."""
+        """Return the most promising chunks that contain a rare token, each with its prefixed
+        tokens."""
 
 
 def tokens_of(title: str, heading: str, body: str, version: int = TOKENIZER) -> list[str]:
@@ -199,7 +216,13 @@ def search(
     )
     if not known or not statistics.chunks:
         return SearchResult([], evidence, chance)
-    rows = index.candidates(session, scope, statistics, known[:MAX_SEARCHED_TOKENS])
+    known = known[:MAX_SEARCHED_TOKENS]
+    rare = rarest(statistics, known, MAX_RANKED_CHUNKS, scope.limit)
+    counting = rarest(statistics, known, MAX_COUNTED_CHUNKS, scope.limit)
+    rows = index.candidates(session, scope, statistics, counting, rare)
+    if scope.is_part and len(rows) < scope.limit and len(rare) < len(known):
+        # What is rare in the base need not occur in a part of it.
+        rows = index.candidates(session, scope, statistics, known, known)
     plain = scope.terms(weights)
     mean = statistics.tokens / statistics.chunks
     order = [token for token in asked if token in weights]
@@ -216,11 +239,25 @@ def _match(
     order: Sequence[str],
     mean: float,
 ) -> Match:
-    places = [(place, plain[token]) for place, token in enumerate(held) if token in plain]
+    # In C: a chunk holds hundreds of tokens, and a hundred chunks are matched.
+    found = compress(count(), map(plain.__contains__, held))
+    places = [(place, plain[held[place]]) for place in found]
     norm = K1 * (1 - B + B * len(held) / mean)
     counts = Counter(token for _, token in places)
     score = sum(weights[token] * n * (K1 + 1) / (n + norm) for token, n in counts.items())
     return Match(key, score, proximity(weights, places), in_order(weights, order, places))
+
+
+def rarest(statistics: Statistics, tokens: Sequence[str], most: int, least: int) -> Sequence[str]:
+    """Return the first of these tokens, rarest first, that occur in at most `most` chunks together;
+    more where those occur in fewer than `least`."""
+    chunks = 0
+    for number, token in enumerate(tokens):
+        frequency = statistics.frequencies[token]
+        if chunks >= least and chunks + frequency > most:
+            return tokens[:number]
+        chunks += frequency
+    return tokens
 
 
 def prefixed(base: int, token: str, version: int = TOKENIZER) -> str:

@@ -1,8 +1,8 @@
 """The lexical index on PostgreSQL: an array of tokens per chunk with a GIN index.
 
 The table `terms` stores the document frequencies, which FTS5 counts by itself. Candidates are the
-chunks that contain any of the question's rarer tokens; the database sums BM25 over them and
-returns the best.
+chunks that contain a rare token of the question; the database sums BM25 over them and returns the
+best.
 """
 
 from collections import Counter
@@ -28,9 +28,6 @@ from chatapp.knowledge.search.bm25 import (
     read_totals,
 )
 from chatapp.storage.models import Term
-
-# Chunks examined for a question; beyond that, its most common tokens find nothing new.
-MAX_MATCHES = 20_000
 
 STATEMENTS = (
     "CREATE TABLE IF NOT EXISTS lexical (chunk_id bigint PRIMARY KEY, terms text[] NOT NULL, "
@@ -150,22 +147,23 @@ class ArrayIndex:
         return Statistics(*read_totals(session, scope.bases), frequencies)
 
     def candidates(
-        self, session: Session, scope: Scope, statistics: Statistics, tokens: Sequence[str]
+        self,
+        session: Session,
+        scope: Scope,
+        statistics: Statistics,
+        tokens: Sequence[str],
+        rare: Sequence[str],
     ) -> Sequence[tuple[int, list[str]]]:
-        """Return the most promising chunks, each with its prefixed tokens."""
+        """Return the best of the chunks that contain a rare token."""
         chunk_id = f"chunk_id % {KEYS_PER_VERSION}"
-        where = (
-            f"AND {chunk_id} IN ({SEARCHABLE_CHUNKS})"
-            if scope.md5s is not None or scope.unfinished
-            else ""
-        )
+        where = f"AND {chunk_id} IN ({SEARCHABLE_CHUNKS})" if scope.is_part else ""
         if scope.md5s is not None:
             where = f"AND {chunk_id} IN ({SEARCHABLE_CHUNKS} AND f.md5 = ANY (:md5s))"
         terms = scope.terms(tokens)
         values = {
             "terms": list(terms),
             "weights": [statistics.weight(token) for token in terms.values()],
-            "rare": list(scope.terms(_rare(statistics.frequencies, tokens))),
+            "rare": list(scope.terms(rare)),
             "mean": statistics.tokens / statistics.chunks,
             "limit": scope.limit,
             "md5s": list(scope.md5s or ()),
@@ -195,15 +193,3 @@ def _frequencies(rows: Iterable[Sequence[str]]) -> Counter[str]:
     for terms in rows:
         counted.update(term.partition("_")[2] for term in terms)
     return counted
-
-
-def _rare(frequencies: Mapping[str, int], tokens: Sequence[str]) -> list[str]:
-    """Return the rarest tokens, at least one, that match no more than MAX_MATCHES chunks."""
-    chosen: list[str] = []
-    total = 0
-    for token in tokens:
-        total += frequencies.get(token, 0)
-        if chosen and total > MAX_MATCHES:
-            break
-        chosen.append(token)
-    return chosen

@@ -5,12 +5,13 @@ before SQLite 3.43. Rows are written here and not by triggers.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from chatapp.core.text import TOKENIZER
+from chatapp.knowledge.ingest.jobs import HIDDEN
 from chatapp.knowledge.search.bm25 import (
     KEYS_PER_VERSION,
     SEARCHABLE_CHUNKS,
@@ -31,9 +32,22 @@ STATEMENTS = (
     "'_'\")",
     "CREATE VIRTUAL TABLE IF NOT EXISTS lexical_terms USING fts5vocab(lexical, row)",
 )
-_HIDDEN_CHUNKS = (
-    "SELECT c.id FROM chunks c JOIN files f ON f.id = c.file_id WHERE f.status NOT IN "
-    "('embedding', 'ready')"
+_CHUNK_ID = f"rowid % {KEYS_PER_VERSION}"
+_RANKED = "SELECT rowid, tokens FROM lexical WHERE lexical MATCH :match ORDER BY rank LIMIT :limit"
+# `ORDER BY rank` ranks rows before any other condition, `+rank` after. A list as condition on the
+# bare rowid would query FTS5 once for every row of the list.
+_RANKED_VISIBLE = (
+    "SELECT rowid, tokens FROM lexical WHERE lexical MATCH :match "
+    f"AND {_CHUNK_ID} NOT IN (SELECT c.id FROM chunks c JOIN files f ON f.id = c.file_id "
+    f"WHERE f.status IN {HIDDEN}) ORDER BY +rank LIMIT :limit"
+)
+# The ids of a file are close together, so the range skips most other chunks.
+_RANKED_OF_FILES = (
+    f"WITH asked (id) AS MATERIALIZED ({SEARCHABLE_CHUNKS} AND f.md5 IN :md5s) "
+    "SELECT rowid, tokens FROM lexical WHERE lexical MATCH :match "
+    "AND rowid BETWEEN :first + (SELECT min(id) FROM asked) "
+    "AND :last + (SELECT max(id) FROM asked) "
+    f"AND {_CHUNK_ID} IN (SELECT id FROM asked) ORDER BY +rank LIMIT :limit"
 )
 
 
@@ -107,23 +121,31 @@ class FtsIndex:
         return Statistics(*read_totals(session, scope.bases), frequencies)
 
     def candidates(
-        self, session: Session, scope: Scope, statistics: Statistics, tokens: Sequence[str]
+        self,
+        session: Session,
+        scope: Scope,
+        statistics: Statistics,
+        tokens: Sequence[str],
+        rare: Sequence[str],
     ) -> Sequence[tuple[int, list[str]]]:
-        """Return the most promising chunks by FTS5's rank, each with its prefixed tokens."""
-        match = " OR ".join(f'"{term}"' for term in scope.terms(tokens))
+        """Return the best by FTS5's rank of the chunks that contain a rare token."""
+        match = _any(scope.terms(rare))
+        if len(rare) < len(tokens):
+            # The second part excludes nothing, but the other tokens count for the rank.
+            match = f"({match}) AND ({_any(scope.terms(tokens))})"
         values: dict[str, object] = {"match": match, "limit": scope.limit}
-        where, expanding = "", []
-        # Not the bare rowid, for which SQLite would query FTS5 once for every row of the list.
-        chunk_id = f"rowid % {KEYS_PER_VERSION}"
+        query, expanding = _RANKED, []
         if scope.md5s is not None:
-            where = f" AND {chunk_id} IN ({SEARCHABLE_CHUNKS} AND f.md5 IN :md5s)"
-            expanding = ["md5s"]
+            query, expanding = _RANKED_OF_FILES, ["md5s"]
+            versions = {scope.versions.get(base, TOKENIZER) for base in scope.bases}
             values["md5s"] = list(scope.md5s)
+            values["first"] = keys_of(min(versions)).start
+            values["last"] = keys_of(max(versions)).start
         elif scope.unfinished:
-            where = f" AND {chunk_id} NOT IN ({_HIDDEN_CHUNKS})"
-        query = (
-            f"SELECT rowid, tokens FROM lexical WHERE lexical MATCH :match{where} ORDER BY rank "
-            f"LIMIT :limit"
-        )
+            query = _RANKED_VISIBLE
         rows = session.execute(expanding_text(query, *expanding), values).all()
         return [(row.rowid % KEYS_PER_VERSION, row.tokens.split(" ")) for row in rows]
+
+
+def _any(terms: Iterable[str]) -> str:
+    return " OR ".join(f'"{term}"' for term in terms)

@@ -17,7 +17,6 @@ from time import monotonic
 from typing import Any, TypeAlias
 
 import orjson
-from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from chatapp.chains.http.connection import Route, Unreachable
@@ -26,10 +25,9 @@ from chatapp.chains.http.transport import Broken, Exchange, Garbled, Request, Tr
 from chatapp.chains.http.waiting import Deadline, Limits
 from chatapp.core.text import count_tokens
 from chatapp.knowledge.ingest.chunking import text_with_headings
-from chatapp.knowledge.ingest.jobs import SEARCHABLE
 from chatapp.knowledge.search.candidates import Candidates
+from chatapp.knowledge.search.places import CHUNKS, visible_rows
 from chatapp.settings import OFF, Settings
-from chatapp.storage.models import Chunk, File, KnowledgeBase
 
 log = logging.getLogger("chatapp.knowledge")
 
@@ -43,16 +41,6 @@ KEPT_CONNECTIONS = 8
 OTHER_SHAPE = (400, 422)  # statuses of a service that expects the other names
 
 _Shape: TypeAlias = Callable[[str, str, Sequence[str]], dict[str, Any]]
-_TEXTS = (
-    select(Chunk.id, File.name, Chunk.heading, Chunk.text)
-    .join(File, File.id == Chunk.file_id)
-    .join(KnowledgeBase, KnowledgeBase.id == File.knowledge_base_id)
-    .where(
-        Chunk.id.in_(bindparam("ids", expanding=True)),
-        File.status.in_(SEARCHABLE),
-        KnowledgeBase.number.in_(bindparam("bases", expanding=True)),
-    )
-)
 
 
 class _Failed(Exception):
@@ -165,7 +153,7 @@ def texts_to_rerank(session: Session, candidates: Candidates) -> dict[int, str]:
     """Return the texts of the best candidates that SQL still holds, best first, as models get
     them."""
     best = list(candidates.values)[:RERANKED]
-    rows = session.execute(_TEXTS, {"ids": best, "bases": list(candidates.scope.bases)})
+    rows = visible_rows(session, CHUNKS, best, candidates.scope)
     texts = {row.id: text_with_headings(row.name, row.heading, row.text) for row in rows}
     return {chunk_id: texts[chunk_id] for chunk_id in best if chunk_id in texts}
 

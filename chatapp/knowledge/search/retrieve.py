@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import BindParameter, bindparam, exists, func, select
+from sqlalchemy import BindParameter, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from chatapp.core.prompt import Passage
@@ -28,7 +28,6 @@ from chatapp.core.text import (
 )
 from chatapp.core.trace import Passages
 from chatapp.knowledge.ingest.chunking import page_of
-from chatapp.knowledge.ingest.jobs import SEARCHABLE
 from chatapp.knowledge.names import file_name
 from chatapp.knowledge.search.bm25 import (
     CANDIDATES,
@@ -40,14 +39,16 @@ from chatapp.knowledge.search.bm25 import (
 )
 from chatapp.knowledge.search.candidates import Candidates, RankingScores
 from chatapp.knowledge.search.dense import DenseRanking
+from chatapp.knowledge.search.places import CHUNKS, PLACES, has_hidden, visible_rows
 from chatapp.knowledge.search.trace import trace_of
 from chatapp.knowledge.search.worth import by_words, worth
 from chatapp.stems import stem
-from chatapp.storage.models import Chunk, File, FileText, KnowledgeBase
+from chatapp.storage.models import FileText, KnowledgeBase
 
 PROXIMITY_WEIGHT = 0.3
 ORDER_WEIGHT = 0.2  # tokens in the question's order
 BONUS_CANDIDATES = 30
+READ_AT_ONCE = 20  # candidates, best first: most are never shown
 MAX_JOINED = 4  # chunks in one passage
 # For passages without vectors in another script than the question: the manual in its language is to
 # rank first.
@@ -58,22 +59,9 @@ MIN_HEADING_PROXIMITY = 0.7
 # Prepared once: every question runs these, and building a query costs as much as running it.
 _BASES: BindParameter[list[int]] = bindparam("bases", expanding=True)
 _IDS: BindParameter[list[Any]] = bindparam("ids", expanding=True)
-_OF_BASES = exists().where(
-    File.knowledge_base_id == KnowledgeBase.id, KnowledgeBase.number.in_(_BASES)
-)
-_UNFINISHED = select(_OF_BASES.where(File.status.not_in(SEARCHABLE)))
 _EARLIER = select(KnowledgeBase.number, KnowledgeBase.tokenizer).where(
     KnowledgeBase.number.in_(_BASES), KnowledgeBase.tokenizer != TOKENIZER
 )
-_PLACES = (
-    select(Chunk.id.label("chunk_id"), Chunk.file_id, File.md5, KnowledgeBase.number)
-    .join(File, File.id == Chunk.file_id)
-    .join(KnowledgeBase, KnowledgeBase.id == File.knowledge_base_id)
-    .where(Chunk.id.in_(_IDS), File.status.in_(SEARCHABLE), KnowledgeBase.number.in_(_BASES))
-)
-_EXISTING = _PLACES.with_only_columns(Chunk.id)
-_EXISTING_IN_FILES = _EXISTING.where(File.md5.in_(bindparam("md5s", expanding=True)))
-_CHOSEN = select(Chunk, File).join(File, File.id == Chunk.file_id).where(Chunk.id.in_(_IDS))
 _PAGES = select(FileText.file_id, FileText.pages).where(FileText.file_id.in_(_IDS))
 
 
@@ -111,7 +99,7 @@ def find(
     scope = Scope(
         tuple(bases),
         tuple(md5s) if md5s is not None else None,
-        _has_unfinished(session, bases),
+        has_hidden(session, bases),
         versions={row.number: row.tokenizer for row in session.execute(_EARLIER, {"bases": bases})},
     )
     searched, dense, copies = _candidates(index, session, scope, question, dense)
@@ -190,14 +178,14 @@ def _copies(
         return set()
     near = dense.scores if dense is not None else {}
     ids = [*{*near, *(match.chunk_id for match in matches)}]
-    rows = session.execute(_PLACES, {"ids": ids, "bases": list(scope.bases)}).all()
-    with_vectors = {row.file_id for row in rows if row.chunk_id in near}
+    rows = visible_rows(session, PLACES, ids, scope)
+    with_vectors = {row.file_id for row in rows if row.id in near}
     chosen: dict[str, str] = {}
     for row in sorted(
         rows, key=lambda row: (row.file_id not in with_vectors, scope.bases.index(row.number))
     ):
         chosen.setdefault(row.md5, row.file_id)
-    return {row.chunk_id for row in rows if chosen[row.md5] != row.file_id}
+    return {row.id for row in rows if chosen[row.md5] != row.file_id}
 
 
 def _search(index: LexicalIndex, session: Session, scope: Scope, question: str) -> SearchResult:
@@ -243,44 +231,39 @@ def rank(matches: Sequence[Match], dense: DenseRanking | None = None) -> list[tu
     return sorted(values.items(), key=lambda item: (-item[1], item[0]))
 
 
-def _has_unfinished(session: Session, bases: Sequence[int]) -> bool:
-    """Return whether unfinished files could appear in the index."""
-    return bool(session.scalar(_UNFINISHED, {"bases": list(bases)}))
-
-
 def _load(session: Session, candidates: Candidates, k: int) -> list[_Hit]:
     """Load the best chunks that SQL still holds in these bases; Chroma may return deleted ones."""
-    scope, values, wide = candidates.scope, candidates.values, is_wide(candidates.question)
+    values, wide = candidates.values, is_wide(candidates.question)
     ranking_scores = RankingScores(candidates)
-    asked = {"ids": list(values), "bases": list(scope.bases)}
-    existing, more = (
-        (_EXISTING, {}) if scope.md5s is None else (_EXISTING_IN_FILES, {"md5s": list(scope.md5s)})
-    )
-    kept = sorted(
-        session.scalars(existing, {**asked, **more}),
-        key=lambda key: candidates.order(key, values[key]),
-    )[:k]
+    ranked = sorted(values, key=lambda key: candidates.order(key, values[key]))
+    size = max(k, READ_AT_ONCE)
+    rows: dict[int, Any] = {}
+    for first in range(0, len(ranked), size):
+        some = ranked[first : first + size]
+        rows |= {row.id: row for row in visible_rows(session, CHUNKS, some, candidates.scope)}
+        if len(rows) >= k:
+            break
     found = [
         _Hit(
             Passage(
-                chunk_id=chunk.id,
-                knowledge_base_id=file.knowledge_base_id,
-                file_id=file.id,
-                md5=file.md5,
-                name=file.name,
-                page=chunk.page,
-                heading=chunk.heading,
-                start=chunk.start,
-                end=chunk.end,
-                text=chunk.text,
-                score=values[chunk.id] * _script_factor(chunk.text, wide, by),
+                chunk_id=row.id,
+                knowledge_base_id=row.knowledge_base_id,
+                file_id=row.file_id,
+                md5=row.md5,
+                name=row.name,
+                page=row.page,
+                heading=row.heading,
+                start=row.start,
+                end=row.end,
+                text=row.text,
+                score=values[row.id] * _script_factor(row.text, wide, by),
                 by=by,
             ),
-            chunk.ordinal,
-            chunk.ordinal,
+            row.ordinal,
+            row.ordinal,
         )
-        for chunk, file in session.execute(_CHOSEN, {"ids": kept})
-        for by in [ranking_scores.of(chunk.id)]
+        for row in [rows[key] for key in ranked if key in rows][:k]
+        for by in [ranking_scores.of(row.id)]
     ]
     return sorted(
         found, key=lambda each: candidates.order(each.passage.chunk_id, each.passage.score)
