@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from bench import ingest, memory, real, retrieval, streams
+from bench import ingest, memory, real, retrieval, search, streams
 from bench.documents import page_text, pdfs, subject
 from bench.figures import Cost, Figures, combined, done_after, figures, percentile, promise_table
 from bench.load import Seen, gaps
@@ -233,6 +233,18 @@ def test_retrieval_measures_each_set_in_both_ways(tmp_path: Path) -> None:
     assert number(towns, "a search, p50, ms", "words only") > 0
 
 
+def test_search_measures_bases_of_all_sizes_and_draws_them(tmp_path: Path) -> None:
+    drawn = tmp_path / "search.svg"
+    tables = list(search.measure(search.Size((40, 120), 3, drawn)))
+    assert [table.title for table in tables] == ["English: 3 questions", "Chinese: 3 questions"]
+    for table in tables:
+        assert table.column("chunks") == ["40", "120"]
+        assert number(table, "40", "CPU, p95, ms") >= number(table, "40", "CPU, p50, ms") > 0
+        assert number(table, "40", "p95, to the first") == 1
+    assert drawn.read_text("utf-8").count('class="bar ours"') == 4
+    assert not list(tmp_path.glob("chatapp-bench-*"))
+
+
 def test_retrieval_says_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("BENCH_DATA", raising=False)
     with pytest.raises(Skipped, match="BENCH_DATA"):
@@ -248,7 +260,7 @@ def test_a_name_that_is_none_is_told_which_there_are() -> None:
         check=False,
     )
     assert done.returncode == 2
-    assert "ingest, memory, retrieval" in done.stderr
+    assert "ingest, memory, search, retrieval" in done.stderr
 
 
 def test_a_failed_check_of_the_real_server_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
