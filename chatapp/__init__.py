@@ -50,7 +50,6 @@ def create_app(settings: Settings | None = None) -> "OpenAPI":
     with app.app_context():
         prepare_engine(db.engine)
         database = Database(db.engine)
-
     read_delay = ReadDelay()
     embedder = configured_embedder(settings)
     similar = embedder.similarities if embedder is not None else None

@@ -118,7 +118,7 @@ def find(
 def load(session: Session, candidates: Candidates, k: int) -> Passages:
     """Return the passages of the best candidates, at most `k`, best first, with their trace."""
     searched = candidates.searched
-    found = _join(session, _load(session, candidates, k))
+    found = _best(session, _load(session, candidates, k), k)
     pages = _pages(session, {each.passage.file_id for each in found})
     quoted = [
         _with_quote(each.passage, searched.evidence, pages.get(each.passage.file_id, []))
@@ -231,8 +231,22 @@ def rank(matches: Sequence[Match], dense: DenseRanking | None = None) -> list[tu
     return sorted(values.items(), key=lambda item: (-item[1], item[0]))
 
 
+def _best(session: Session, hits: Sequence[_Hit], k: int) -> list[_Hit]:
+    """Return the first `k` passages; where neighbours are joined, later ones take their places."""
+    taken = k
+    found = _join(session, hits[:taken])
+    while len(found) < k and taken < len(hits):
+        missing = k - len(found)
+        found = _join(session, [*found, *hits[taken : taken + missing]])
+        taken += missing
+    return found
+
+
 def _load(session: Session, candidates: Candidates, k: int) -> list[_Hit]:
-    """Load the best chunks that SQL still holds in these bases; Chroma may return deleted ones."""
+    """Load the best chunks that SQL still holds in these bases, `k` and some more.
+
+    Chroma may return deleted ones.
+    """
     values, wide = candidates.values, is_wide(candidates.question)
     ranking_scores = RankingScores(candidates)
     ranked = sorted(values, key=lambda key: candidates.order(key, values[key]))
@@ -262,7 +276,7 @@ def _load(session: Session, candidates: Candidates, k: int) -> list[_Hit]:
             row.ordinal,
             row.ordinal,
         )
-        for row in [rows[key] for key in ranked if key in rows][:k]
+        for row in [rows[key] for key in ranked if key in rows]
         for by in [ranking_scores.of(row.id)]
     ]
     return sorted(
