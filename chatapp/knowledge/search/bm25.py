@@ -41,8 +41,8 @@ CHANCE_PER_LOG_CHUNK, MAX_CHANCE = (
 MAX_QUERY_TOKENS = 400  # of a question, looked up in the index
 MAX_SEARCHED_TOKENS = 48  # the rarest of them, searched for
 # In large bases, the database ranks only the chunks with a rare token, at about 1 µs of CPU each;
-# other tokens count for their rank. Measured on 50,000 chunks in both languages: smaller limits lose
-# up to 1.5 points of R@5, none at all would find half a point more (docs/measurements.md).
+# other tokens count for their rank. At 50,000 chunks smaller limits lose up to 1.5 points of R@5,
+# and none at all would find half a point more (docs/measurements.md).
 MAX_RANKED_CHUNKS = 5_000
 MAX_COUNTED_CHUNKS = 24_000
 VERSIONS = tuple(range(1, TOKENIZER + 1))  # of the tokenizer, of which a base may have rows
