@@ -37,7 +37,7 @@ class Cosines:
 
 
 class QuestionMeans:
-    """Takes half of what all questions have in common out of a question's vector.
+    """Takes a part of what all questions have in common out of a question's vector.
 
     Without that, a question is nearest to passages that look like a question, or like anything, and
     in its own language. Between two languages, it finds 3 to 6 % more (docs/measurements.md).
@@ -49,7 +49,7 @@ class QuestionMeans:
         self._latin, self._chinese = unpack(means[:half]), unpack(means[half:])
 
     def without(self, question: str, vector: bytes) -> bytes:
-        """Return the vector of a question without half of the mean of its language."""
+        """Return the vector of a question without a part of the mean of its language."""
         mean = self._chinese if is_wide(question) else self._latin
         return pack(
             [one - MEAN_SHARE * other for one, other in zip(unpack(vector), mean, strict=True)]
@@ -82,7 +82,7 @@ def is_chinese_or_latin(text: str) -> bool:
 BUILT_IN = {
     # Its vocabulary is cut to these two scripts.
     "multilingual-e5-small": Traits(
-        0.7,
+        0.65,
         ("query: ", "passage: "),
         is_chinese_or_latin,
         Cosines(latin=0.688, chinese=0.765, chinese_on_latin=0.665, latin_on_chinese=0.590),

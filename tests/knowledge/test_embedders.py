@@ -47,7 +47,7 @@ def test_the_embedder_can_be_off(tmp_path: Path) -> None:
 def test_the_built_in_embedder_replaces_the_former_one(tmp_path: Path) -> None:
     embedder = configured_embedder(Settings(home=tmp_path))
     assert embedder is not None and embedder.fingerprint.model == "multilingual-e5-small"
-    assert embedder.share == 0.7
+    assert embedder.share == 0.65
     assert len(embedder.replaces) == 1 and embedder.fingerprint.id not in embedder.replaces
     other = configured_embedder(Settings.from_env({"CHATAPP_EMBEDDER_SHARE": "30"}))
     assert other is not None and other.share == 0.3 and other.fingerprint == embedder.fingerprint

@@ -1,8 +1,8 @@
 """Retrieval: from a question to passages. Fuses the keyword and dense rankings, adds a bonus for
 proximity, joins neighbouring chunks and selects the sentence of each that covers most.
 
-Measured in both languages: 100 candidates of each ranking, min-max fused, .7 keywords and .3 the
-built-in embedder; for the best 30, + .3 of proximity and .2 of tokens in the question's order. The
+Measured in both languages: 100 candidates of each ranking, min-max fused, .35 keywords and .65 the
+built-in embedder; for the best 30, + .4 of proximity and .4 of tokens in the question's order. The
 best passage's score is comparable between searches: how well it answers (worth.py). The other
 passages' scores are proportional to their rank values. A reranker (rerank.py) changes the order
 alone, not these scores.
@@ -20,6 +20,7 @@ from chatapp.core.quoting import best_quote
 from chatapp.core.ranking import coverage, fuse, min_max
 from chatapp.core.text import (
     TOKENIZER,
+    count_tokens,
     index_tokens,
     is_wide,
     query_tokens,
@@ -45,11 +46,12 @@ from chatapp.knowledge.search.worth import by_words, worth
 from chatapp.stems import stem
 from chatapp.storage.models import FileText, KnowledgeBase
 
-PROXIMITY_WEIGHT = 0.3
-ORDER_WEIGHT = 0.2  # tokens in the question's order
+PROXIMITY_WEIGHT = 0.4
+ORDER_WEIGHT = 0.4  # tokens in the question's order
 BONUS_CANDIDATES = 30
 READ_AT_ONCE = 20  # candidates, best first: most are never shown
 MAX_JOINED = 4  # chunks in one passage
+FILLED_TOKENS = 275  # for each passage, up to which the places of joined ones are filled
 # For passages without vectors in another script than the question: the manual in its language is to
 # rank first.
 OTHER_SCRIPT_FACTOR = 0.8
@@ -232,13 +234,16 @@ def rank(matches: Sequence[Match], dense: DenseRanking | None = None) -> list[tu
 
 
 def _best(session: Session, hits: Sequence[_Hit], k: int) -> list[_Hit]:
-    """Return the first `k` passages; where neighbours are joined, later ones take their places."""
-    taken = k
-    found = _join(session, hits[:taken])
-    while len(found) < k and taken < len(hits):
-        missing = k - len(found)
-        found = _join(session, [*found, *hits[taken : taken + missing]])
-        taken += missing
+    """Return the first `k` passages.
+
+    Where neighbours are joined, later ones take their places, if all together are not too long.
+    """
+    found = _join(session, hits[:k])
+    for hit in hits[k:]:
+        tokens = sum(count_tokens(each.passage.text) for each in [*found, hit])
+        if len(found) == k or tokens > k * FILLED_TOKENS:
+            break
+        found = _join(session, [*found, hit])
     return found
 
 
