@@ -51,7 +51,7 @@ ORDER_WEIGHT = 0.4  # tokens in the question's order
 BONUS_CANDIDATES = 30
 READ_AT_ONCE = 20  # candidates, best first: most are never shown
 MAX_JOINED = 4  # chunks in one passage
-FILLED_TOKENS = 275  # for each passage, up to which the places of joined ones are filled
+FILLED_TOKENS = 272  # for each passage, up to which the places of joined ones are filled
 # For passages without vectors in another script than the question: the manual in its language is to
 # rank first.
 OTHER_SCRIPT_FACTOR = 0.8
