@@ -73,10 +73,13 @@ class Traits:
 
 
 def is_chinese_or_latin(text: str) -> bool:
-    """Return whether most letters of a text are Chinese or Latin."""
+    """Return whether two thirds of a text's letters are Chinese or Latin.
+
+    Half of the letters of Japanese are Chinese characters.
+    """
     if text.isascii():
         return True
-    return 2 * len(_CHINESE_OR_LATIN.findall(text)) >= len(_LETTER.findall(text))
+    return 3 * len(_CHINESE_OR_LATIN.findall(text)) >= 2 * len(_LETTER.findall(text))
 
 
 BUILT_IN = {

@@ -73,6 +73,7 @@ def test_a_service_has_half_the_weight_unless_set() -> None:
         ("", True),
         ("ISO 9001 に準拠", True),
         ("休暇は何日ありますか？", False),
+        ("休暇\n\n休暇は年に三十日あります。", False),
         ("휴가는 며칠입니까?", False),
         ("Сколько дней отпуска?", False),
         ("Πόσες ημέρες άδειας;", False),
