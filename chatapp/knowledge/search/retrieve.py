@@ -9,10 +9,10 @@ alone, not these scores.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import BindParameter, bindparam, func, select
+from sqlalchemy import BindParameter, bindparam, select
 from sqlalchemy.orm import Session
 
 from chatapp.core.prompt import Passage
@@ -20,7 +20,6 @@ from chatapp.core.quoting import best_quote
 from chatapp.core.ranking import coverage, fuse, min_max
 from chatapp.core.text import (
     TOKENIZER,
-    count_tokens,
     index_tokens,
     is_wide,
     query_tokens,
@@ -40,6 +39,7 @@ from chatapp.knowledge.search.bm25 import (
 )
 from chatapp.knowledge.search.candidates import Candidates, RankingScores
 from chatapp.knowledge.search.dense import DenseRanking
+from chatapp.knowledge.search.joining import Hit, join_best
 from chatapp.knowledge.search.places import CHUNKS, PLACES, has_hidden, visible_rows
 from chatapp.knowledge.search.trace import trace_of
 from chatapp.knowledge.search.worth import by_words, worth
@@ -50,8 +50,6 @@ PROXIMITY_WEIGHT = 0.4
 ORDER_WEIGHT = 0.4  # tokens in the question's order
 BONUS_CANDIDATES = 30
 READ_AT_ONCE = 20  # candidates, best first: most are never shown
-MAX_JOINED = 4  # chunks in one passage
-FILLED_TOKENS = 272  # for each passage, up to which the places of joined ones are filled
 # For passages without vectors in another script than the question: the manual in its language is to
 # rank first.
 OTHER_SCRIPT_FACTOR = 0.8
@@ -65,15 +63,6 @@ _EARLIER = select(KnowledgeBase.number, KnowledgeBase.tokenizer).where(
     KnowledgeBase.number.in_(_BASES), KnowledgeBase.tokenizer != TOKENIZER
 )
 _PAGES = select(FileText.file_id, FileText.pages).where(FileText.file_id.in_(_IDS))
-
-
-@dataclass(frozen=True, slots=True)
-class _Hit:
-    """A retrieved chunk, or several adjacent ones."""
-
-    passage: Passage
-    first: int
-    last: int
 
 
 def retrieve(
@@ -120,7 +109,7 @@ def find(
 def load(session: Session, candidates: Candidates, k: int) -> Passages:
     """Return the passages of the best candidates, at most `k`, best first, with their trace."""
     searched = candidates.searched
-    found = _best(session, _load(session, candidates, k), k)
+    found = join_best(session, _load(session, candidates, k), k)
     pages = _pages(session, {each.passage.file_id for each in found})
     quoted = [
         _with_quote(each.passage, searched.evidence, pages.get(each.passage.file_id, []))
@@ -233,21 +222,7 @@ def rank(matches: Sequence[Match], dense: DenseRanking | None = None) -> list[tu
     return sorted(values.items(), key=lambda item: (-item[1], item[0]))
 
 
-def _best(session: Session, hits: Sequence[_Hit], k: int) -> list[_Hit]:
-    """Return the first `k` passages.
-
-    Where neighbours are joined, later ones take their places, if all together are not too long.
-    """
-    found = _join(session, hits[:k])
-    for hit in hits[k:]:
-        tokens = sum(count_tokens(each.passage.text) for each in [*found, hit])
-        if len(found) == k or tokens > k * FILLED_TOKENS:
-            break
-        found = _join(session, [*found, hit])
-    return found
-
-
-def _load(session: Session, candidates: Candidates, k: int) -> list[_Hit]:
+def _load(session: Session, candidates: Candidates, k: int) -> list[Hit]:
     """Load the best chunks that SQL still holds in these bases, `k` and some more.
 
     Chroma may return deleted ones.
@@ -263,7 +238,7 @@ def _load(session: Session, candidates: Candidates, k: int) -> list[_Hit]:
         if len(rows) >= k:
             break
     found = [
-        _Hit(
+        Hit(
             Passage(
                 chunk_id=row.id,
                 knowledge_base_id=row.knowledge_base_id,
@@ -292,42 +267,6 @@ def _load(session: Session, candidates: Candidates, k: int) -> list[_Hit]:
 def _script_factor(text: str, wide: bool, by: Mapping[str, float | None]) -> float:
     is_other = is_wide(text) != wide and by["vectors"] is None
     return OTHER_SCRIPT_FACTOR if is_other else 1.0
-
-
-def _join(session: Session, found: Sequence[_Hit]) -> list[_Hit]:
-    """Join adjacent chunks under one heading on one page, ranked as the best of them."""
-    joined: list[_Hit] = []
-    for each in found:
-        for place, other in enumerate(joined):
-            same = _place(other.passage) == _place(each.passage)
-            beside = each.first == other.last + 1 or each.last == other.first - 1
-            if (
-                same
-                and beside
-                and max(each.last, other.last) - min(each.first, other.first) < MAX_JOINED
-            ):
-                joined[place] = _joined(session, other, each)
-                break
-        else:
-            joined.append(each)
-    return joined if len(joined) == len(found) else _join(session, joined)
-
-
-def _place(passage: Passage) -> tuple[str, str, int | None]:
-    return passage.file_id, passage.heading, passage.page
-
-
-def _joined(session: Session, one: _Hit, other: _Hit) -> _Hit:
-    start, end = (
-        min(one.passage.start, other.passage.start),
-        max(one.passage.end, other.passage.end),
-    )
-    part = func.substr(FileText.text, start + 1, end - start)
-    text = session.scalars(select(part).where(FileText.file_id == one.passage.file_id)).one()
-    page = min(one.passage, other.passage, key=lambda passage: passage.start).page
-    score = max(one.passage.score, other.passage.score)
-    passage = replace(one.passage, start=start, end=end, text=text, page=page, score=score)
-    return _Hit(passage, min(one.first, other.first), max(one.last, other.last))
 
 
 def _shown(passage: Passage) -> Passage:
