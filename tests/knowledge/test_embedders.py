@@ -4,6 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from chatapp import home
+from chatapp.cli.checks import installed
+from chatapp.cli.checks.finding import OK, WARN
 from chatapp.home import model_folder
 from chatapp.knowledge.built_in import BUILT_IN
 from chatapp.knowledge.embedders import configured_embedder
@@ -125,3 +128,19 @@ def compare_sentences(embed_server: EmbedServer) -> None:
     assert cosines[0] > cosines[1] and cosines[:2] == pytest.approx(cosines[38:])
     embed_server.mood = "down"
     assert embedder.similarities("holiday entitlement", texts) is None
+
+
+def test_doctor_tells_a_former_model_from_the_present_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    present, former = tmp_path / "present", tmp_path / "former"
+    monkeypatch.setattr(home, "MODEL_FOLDERS", (present, former))
+    monkeypatch.setattr(installed, "MODEL_FOLDERS", (present, former))
+    found = []
+    for folder in (None, former, present):
+        if folder is not None:
+            folder.mkdir()
+            (folder / "model.json").write_text("{}")
+        found += [(one.state, one.message) for one in installed.model(Settings())]
+    assert [state for state, _ in found] == [WARN, WARN, OK]
+    assert "missing" in found[0][1] and "earlier version" in found[1][1]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from chatapp.cli.checks.finding import FAIL, OK, WARN, Finding
 from chatapp.cli.terminal import say
-from chatapp.home import model_folder
+from chatapp.home import MODEL_FOLDERS, model_folder
 from chatapp.open_files import FILES_PER_STREAM, OTHER_FILES, OTHER_REQUESTS, files_needed
 from chatapp.settings import BUILTIN, OFF, Settings
 
@@ -47,8 +47,10 @@ def model(settings: Settings) -> Iterator[Finding]:
             OK,
             say("doctor.model_other", model=settings.embedder, url=settings.embedder_url),
         )
-    elif model_folder() is not None:
+    elif (folder := model_folder()) == MODEL_FOLDERS[0]:
         yield Finding("model", OK, say("doctor.model"))
+    elif folder is not None:
+        yield Finding("model", WARN, say("doctor.model_former"))
     else:
         yield Finding("model", WARN, say("doctor.model_missing"))
 
