@@ -33,6 +33,7 @@ TRIES = 60
 STAGES = ("reading", "rewriting", "searching", "first-token", "mid-stream")
 ASKED = ("rewriting", "first-token", "mid-stream")  # where a connection to the model is open
 SHORT = ("rewriting", "searching")  # these end by themselves after three seconds
+ENDING = ("reading", *SHORT)  # and these after half a minute at the latest
 LONG = "typewriter-2400-40"  # a minute, so that whoever is stopped late still answers
 LEASED_ELSEWHERE = """
     UPDATE files SET status = 'queued', lease_owner = 'a test',
@@ -98,7 +99,7 @@ def says(status: str) -> Callable[[Reader], bool]:
 def begin(stage: Stage, shelf: Shelf, at: str, session: str = "") -> Reader:
     """Ask, and disconnect once the answer has reached a stage."""
     question, model, base, until = {
-        "reading": ("What does Waldemar eat?", "echo", shelf.unread, says("reading")),
+        "reading": ("What does Waldemar eat?", LONG, shelf.unread, says("reading")),
         "searching": ("What does the otter Waldemar eat?", LONG, shelf.ready, says("searching")),
         "rewriting": ("What about it?", "slow-rewrite", shelf.ready, says("rewriting")),
         "first-token": (
@@ -217,7 +218,7 @@ def one_round(
             found.broken.append(f"{name}: {fault}")
             continue
         asked = [request.t_start for request in stage.requests(reader.question)]
-        if at in SHORT and len(asked) > int(at in ASKED) and asked[-1] < stopped.sent:
+        if at in ENDING and len(asked) > int(at in ASKED) and asked[-1] < stopped.sent:
             continue  # on a busy machine the stage had ended by itself before Stop was sent
         if (stored["status"], len(asked)) != ("stopped", int(at in ASKED)):
             found.broken.append(
