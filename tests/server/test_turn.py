@@ -427,8 +427,10 @@ def test_the_search_of_a_follow_up_is_kept_as_it_was_rewritten(service: Service)
     session = {"session_id": first.first("context")["session_id"]}
     joined = "How many days of leave do employees get?\nAnd interns?"
     queries = {joined}
-    while queries == {joined}:  # on a busy machine a rewrite may take longer than its 3 s
+    for _ in range(10):  # on a busy machine a rewrite may take longer than its 3 s
         followed = ask(service, "zen-rewrite", "And interns?", **session)
         assert followed.last["type"] == "done"
         queries.add(service.get(f"/api/messages/{followed.message_id}/search").json["query"])
+        if len(queries) > 1:
+            break
     assert queries == {joined, "How many days of leave do interns get?"}
