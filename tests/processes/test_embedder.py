@@ -200,7 +200,7 @@ def test_a_question_does_not_wait_for_a_batch(embedder: Embedder) -> None:
     finished: list[str] = []
 
     def batch() -> None:
-        embedder.embed([LONG] * 128)
+        embedder.embed([LONG] * 48)
         finished.append("batch")
 
     threads = [threading.Thread(target=batch) for _ in range(2)]
@@ -219,7 +219,7 @@ def test_what_a_question_waits_for_does_not_wait_for_a_batch(embedder: Embedder)
     finished: list[str] = []
 
     def batch() -> None:
-        embedder.embed([LONG] * 128)
+        embedder.embed([LONG] * 48)
         finished.append("batch")
 
     thread = threading.Thread(target=batch)
