@@ -2,7 +2,9 @@
 
 import pytest
 
+from chatapp.chains.followup import depends_on_history
 from chatapp.chains.small_talk import is_small_talk
+from chatapp.core.prompt import Turn
 
 
 @pytest.mark.parametrize(
@@ -23,3 +25,11 @@ def test_small_talk(text: str) -> None:
 )  # fmt: skip
 def test_what_may_be_a_question(text: str) -> None:
     assert not is_small_talk(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["Yes", "no", "OK", "Yes, please.", "是的", "好的", "可以，好", "行"]
+)
+def test_a_reply_to_the_model_is_searched_for_with_its_question(text: str) -> None:
+    history = [Turn("user", "年假有几天？ How much leave?"), Turn("assistant", "20. More?")]
+    assert not is_small_talk(text) and depends_on_history(text, history)
