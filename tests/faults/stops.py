@@ -34,6 +34,8 @@ STAGES = ("reading", "rewriting", "searching", "first-token", "mid-stream")
 ASKED = ("rewriting", "first-token", "mid-stream")  # where a connection to the model is open
 SHORT = ("rewriting", "searching")  # these end by themselves after three seconds
 ENDING = ("reading", *SHORT)  # and these after half a minute at the latest
+# the model server by another address: the first may have been rate-limited, which ends rewriting
+SUPPLIER = "unlimited"
 LONG = "typewriter-2400-40"  # a minute, so that whoever is stopped late still answers
 LEASED_ELSEWHERE = """
     UPDATE files SET status = 'queued', lease_owner = 'a test',
@@ -71,7 +73,8 @@ def write_lock(stage: Stage) -> Iterator[None]:
 
 
 def make_shelf(stage: Stage) -> Shelf:
-    """Create the two bases with a file each."""
+    """Create the supplier, and the two bases with a file each."""
+    stage.add_supplier(SUPPLIER, stage.models.base_url.replace("127.0.0.1", "localhost"))
     file = stage.home / "otters.md"
     file.write_text("# Otters\n\nThe otter Waldemar eats eleven pounds of fish a day.\n")
     ready = stage.service.add_documents("ready", file)
@@ -113,7 +116,9 @@ def begin(stage: Stage, shelf: Shelf, at: str, session: str = "") -> Reader:
     }[at]
     more: dict[str, object] = {"knowledge_config": {"knowledge_base_id": base}} if base else {}
     more |= {"session_id": session} if session else {}
-    reader = Reader(stage.service, question, llm_config=stage.config(model), **more).ask(until)
+    config = {"supplier": SUPPLIER, "model": model}
+    reader = Reader(stage.service, question, llm_config=config, **more).ask(until)
+    assert at == "history" or reader.end is None, f"never {at}: {reader!r}"
     if at in ASKED:
         wait_for(lambda: stage.requests(reader.question), what="the model is asked")
     return reader

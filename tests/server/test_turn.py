@@ -423,14 +423,14 @@ def test_the_search_of_a_follow_up_is_kept_as_it_was_rewritten(service: Service)
     bases = service.get("/api/knowledge").json["items"]
     [manual] = [base["id"] for base in bases if base["bundled"]]
     documents = {"knowledge_config": {"knowledge_base_id": manual}}
-    first = ask(service, "zen-rewrite", "How many days of leave do employees get?", **documents)
-    session = {"session_id": first.first("context")["session_id"]}
-    joined = "How many days of leave do employees get?\nAnd interns?"
-    queries = {joined}
+    question = "How many days of leave do employees get?"
+    queries = set()
     for _ in range(10):  # on a busy machine a rewrite may take longer than its 3 s
+        first = ask(service, "zen-rewrite", question, **documents)
+        session = {"session_id": first.first("context")["session_id"]}
         followed = ask(service, "zen-rewrite", "And interns?", **session)
         assert followed.last["type"] == "done"
         queries.add(service.get(f"/api/messages/{followed.message_id}/search").json["query"])
-        if len(queries) > 1:
+        if queries - {f"{question}\nAnd interns?"}:
             break
-    assert queries == {joined, "How many days of leave do interns get?"}
+    assert queries - {f"{question}\nAnd interns?"} == {"How many days of leave do interns get?"}
