@@ -11,7 +11,10 @@ CHINESE := $(filter zh%,$(or $(LC_ALL),$(LC_MESSAGES),$(LANG)))
 # processes mostly wait, and all others run in one process, which also measures their coverage.
 BROWSER = tests/browser tests/server/test_documents.py
 PROCESSES = tests/server tests/faults
-IN_PROCESS = $(VENV)/python -m coverage run -m pytest tests \
+# Whoever has not ended by then prints where it hangs, outside a test too.
+LIMITED = $(and $(shell command -v timeout),timeout --foreground --signal=ABRT 50m) \
+	$(VENV)/python -X faulthandler
+IN_PROCESS = $(LIMITED) -m coverage run -m pytest tests \
 	$(patsubst %,--ignore=%,$(BROWSER) $(PROCESSES))
 CAMPAIGNS = kills resumes stops locks streams
 
@@ -38,9 +41,9 @@ test: python ## run all tests | 运行全部测试
 	@status=0; \
 	$(NODE_PATH) node --test $$(find tests/js -name '*.test.*js' | sort) || status=1; \
 	echo "$(if $(CHINESE),三组测试同时运行，其中两组的输出在结束时显示。,Three parts run at the same time; two of them print at the end.)"; \
-	$(VENV)/python -m pytest $(BROWSER) > .venv/tests-1.log 2>&1 & first=$$!; \
+	$(LIMITED) -m pytest $(BROWSER) > .venv/tests-1.log 2>&1 & first=$$!; \
 	$(IN_PROCESS) > .venv/tests-2.log 2>&1 & second=$$!; \
-	$(VENV)/python -m pytest $(PROCESSES) $(BROWSER:%=--ignore=%) || status=1; \
+	$(LIMITED) -m pytest $(PROCESSES) $(BROWSER:%=--ignore=%) || status=1; \
 	wait $$first || status=1; \
 	wait $$second || status=1; \
 	cat .venv/tests-1.log .venv/tests-2.log; \
