@@ -11,7 +11,8 @@ CHINESE := $(filter zh%,$(or $(LC_ALL),$(LC_MESSAGES),$(LANG)))
 # processes mostly wait, and all others run in one process, which also measures their coverage.
 BROWSER = tests/browser tests/server/test_documents.py
 PROCESSES = tests/server tests/faults
-# Whoever has not ended by then prints where it hangs, outside a test too.
+# A part that takes longer is aborted, and prints what each of its threads was doing. A test that
+# hangs ends earlier (pyproject.toml); this is for what hangs before or after the tests.
 LIMITED = $(and $(shell command -v timeout),timeout --foreground --signal=ABRT 50m) \
 	$(VENV)/python -X faulthandler
 IN_PROCESS = $(LIMITED) -m coverage run -m pytest tests \

@@ -56,7 +56,7 @@ def _row(kind: Kind, words: str, *codes: str) -> Row:
 
 # Numeric codes, each only where a field holds it:
 # - 1000 to 1313: GLM, https://docs.bigmodel.cn/cn/api/api-code
-# - base_resp: MiniMax, https://platform.minimax.io/docs/api-reference/errorcode.md
+# - base_resp: MiniMax, https://platform.minimax.io/docs/api-reference/errorcode
 # - 20012, 30001, 50505: SiliconFlow, https://docs.siliconflow.cn/cn/faqs/error-code
 # - 10007 to 11203: Spark, https://www.xfyun.cn/doc/spark/HTTP%E8%B0%83%E7%94%A8%E6%96%87%E6%A1%A3.html
 _ROWS = (

@@ -72,10 +72,10 @@ class Traits:
 
 
 def is_chinese_or_latin(text: str) -> bool:
-    """Return whether two thirds of a text's letters are Chinese or Latin, and it says anything.
+    """Return whether two thirds of a text's letters are Chinese or Latin; False without any letter
+    or digit, since the vector of rules or brackets says nothing.
 
-    Half of the letters of Japanese are Chinese characters. Vectors of rules and brackets are alike,
-    and as near to a question as a text that does not answer it.
+    Half of the letters of Japanese are Chinese characters.
     """
     if not any(map(str.isalnum, text)):
         return False

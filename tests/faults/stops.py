@@ -34,8 +34,7 @@ STAGES = ("reading", "rewriting", "searching", "first-token", "mid-stream")
 ASKED = ("rewriting", "first-token", "mid-stream")  # where a connection to the model is open
 SHORT = ("rewriting", "searching")  # these end by themselves after three seconds
 ENDING = ("reading", *SHORT)  # and these after half a minute at the latest
-# the model server by another address: the first may have been rate-limited, which ends rewriting
-SUPPLIER = "unlimited"
+SUPPLIER = "unlimited"  # other tests may have rate-limited the service's own
 LONG = "typewriter-2400-40"  # a minute, so that whoever is stopped late still answers
 LEASED_ELSEWHERE = """
     UPDATE files SET status = 'queued', lease_owner = 'a test',
@@ -74,7 +73,7 @@ def write_lock(stage: Stage) -> Iterator[None]:
 
 def make_shelf(stage: Stage) -> Shelf:
     """Create the supplier, and the two bases with a file each."""
-    stage.add_supplier(SUPPLIER, stage.models.base_url.replace("127.0.0.1", "localhost"))
+    stage.add_supplier(SUPPLIER, stage.models.other_url)
     file = stage.home / "otters.md"
     file.write_text("# Otters\n\nThe otter Waldemar eats eleven pounds of fish a day.\n")
     ready = stage.service.add_documents("ready", file)

@@ -422,8 +422,7 @@ def test_a_client_that_handles_three_types_receives_the_whole_answer(service: Se
 def test_the_search_of_a_follow_up_is_kept_as_it_was_rewritten(
     service: Service, model_server: ModelServer
 ) -> None:
-    # by another address: the first may have been rate-limited by other tests, which ends rewriting
-    address = model_server.base_url.replace("127.0.0.1", "localhost")
+    address = model_server.other_url
     supplier = {"name": "unlimited", "base_url": address, "models": ["zen-rewrite"]}
     assert service.post("/api/suppliers", supplier).status == 201
     config = {"supplier": "unlimited", "model": "zen-rewrite"}
@@ -433,9 +432,9 @@ def test_the_search_of_a_follow_up_is_kept_as_it_was_rewritten(
     question = "How many days of leave do employees get?"
     queries = set()
     for _ in range(10):  # on a busy machine a rewrite may take longer than its 3 s
-        first = ask(service, "", question, llm_config=config, **documents)
+        first = ask(service, "zen-rewrite", question, llm_config=config, **documents)
         session = {"session_id": first.first("context")["session_id"]}
-        followed = ask(service, "", "And interns?", llm_config=config, **session)
+        followed = ask(service, "zen-rewrite", "And interns?", llm_config=config, **session)
         assert followed.last["type"] == "done"
         queries.add(service.get(f"/api/messages/{followed.message_id}/search").json["query"])
         if queries - {f"{question}\nAnd interns?"}:

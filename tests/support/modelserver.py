@@ -75,6 +75,12 @@ class ModelServer:
         for thread in list(self._threads):
             thread.join(2)
 
+    @property
+    def other_url(self) -> str:
+        """The same server by another address, for which no rate limit of the first is remembered:
+        for ten minutes after one, no follow-up is rewritten."""
+        return self.base_url.replace("127.0.0.1", "localhost")
+
     def asked(self, path: str = "/v1/chat/completions") -> list[Logged]:
         """Return the requests to a path."""
         return [request for request in list(self.requests) if request.path == path]

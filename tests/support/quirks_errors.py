@@ -151,7 +151,7 @@ ERRORS = (
     ),
     Quirk(
         "a code beside null choices",
-        "https://platform.minimax.io/docs/api-reference/errorcode.md",
+        "https://platform.minimax.io/docs/api-reference/errorcode",
         sse(
             {"id": "", "choices": None, "base_resp": {"status_code": 1008, "status_msg": "balance"}}
         ),
@@ -159,7 +159,7 @@ ERRORS = (
     ),
     Quirk(
         "a code beside the end",
-        "https://platform.minimax.io/docs/api-reference/errorcode.md",
+        "https://platform.minimax.io/docs/api-reference/errorcode",
         says("Half") + ends(base_resp={"status_code": 1027, "status_msg": "output new_sensitive"}),
         "Half",
         error=ANY,
