@@ -7,16 +7,17 @@ NODE_PATH = PATH="$$PATH:$(CURDIR)/$(VENV)"
 # not empty where the terminal is Chinese
 CHINESE := $(filter zh%,$(or $(LC_ALL),$(LC_MESSAGES),$(LANG)))
 
-# Three parts of the tests run at the same time: those with a browser need the cores, those with
-# processes mostly wait, and all others run in one process, which also measures their coverage.
+# Four parts of the tests run at the same time: those with a browser need the cores, those with
+# processes mostly wait, and all others run in two processes, which also measure their coverage.
 BROWSER = tests/browser tests/server/test_documents.py
 PROCESSES = tests/server tests/faults
-# A part that takes longer is aborted, and prints what each of its threads was doing. A test that
-# hangs ends earlier (pyproject.toml); this is for what hangs before or after the tests.
+STORES = tests/knowledge tests/processes tests/scripts tests/storage
+# A test that hangs fails (pyproject.toml). A part that hangs before or after its tests is aborted,
+# and prints what each of its threads was doing.
 LIMITED = $(and $(shell command -v timeout),timeout --foreground --signal=ABRT 50m) \
 	$(VENV)/python -X faulthandler
-IN_PROCESS = $(LIMITED) -m coverage run -m pytest tests \
-	$(patsubst %,--ignore=%,$(BROWSER) $(PROCESSES))
+MEASURED = $(LIMITED) -m coverage run -m pytest
+OTHERS = tests $(patsubst %,--ignore=%,$(BROWSER) $(PROCESSES) $(STORES))
 CAMPAIGNS = kills resumes stops locks streams
 
 NO_PYTHON_EN = Python 3.11 or newer is required. On Debian and Ubuntu: apt install python3-venv
@@ -39,21 +40,26 @@ link: python ## print a new one-time sign-in link for the administrator | 生成
 
 test: python ## run all tests | 运行全部测试
 	@$(PYTHON) scripts/setup.py test
+	@$(VENV)/python -m coverage erase; rm -f .venv/tests-*.log .venv/tests-failed
 	@status=0; \
 	$(NODE_PATH) node --test $$(find tests/js -name '*.test.*js' | sort) || status=1; \
-	echo "$(if $(CHINESE),三组测试同时运行，其中两组的输出在结束时显示。,Three parts run at the same time; two of them print at the end.)"; \
+	echo "$(if $(CHINESE),四组测试同时运行，其中三组的输出在结束时显示。,Four parts run at the same time; three of them print at the end.)"; \
 	$(LIMITED) -m pytest $(BROWSER) > .venv/tests-1.log 2>&1 & first=$$!; \
-	$(IN_PROCESS) > .venv/tests-2.log 2>&1 & second=$$!; \
-	$(LIMITED) -m pytest $(PROCESSES) $(BROWSER:%=--ignore=%) || status=1; \
-	wait $$first || status=1; \
-	wait $$second || status=1; \
-	cat .venv/tests-1.log .venv/tests-2.log; \
+	$(MEASURED) $(STORES) > .venv/tests-2.log 2>&1 & second=$$!; \
+	$(MEASURED) $(OTHERS) > .venv/tests-3.log 2>&1 & third=$$!; \
+	{ $(LIMITED) -m pytest $(PROCESSES) $(BROWSER:%=--ignore=%) 2>&1 \
+		|| touch .venv/tests-failed; } | tee .venv/tests-4.log; \
+	for part in $$first $$second $$third; do wait $$part || status=1; done; \
+	test ! -e .venv/tests-failed || status=1; \
+	cat .venv/tests-1.log .venv/tests-2.log .venv/tests-3.log; \
+	test $$status = 0 || grep -hE '^(FAILED|ERROR) |^  File ".*/tests/' .venv/tests-*.log; \
 	exit $$status
 
 # GATHERED=yes reports what the last `make test` has measured
 coverage: python ## run the in-process tests and report their coverage | 运行进程内测试并统计覆盖率
 	@$(PYTHON) scripts/setup.py test
-	$(if $(GATHERED),,$(IN_PROCESS))
+	$(if $(GATHERED),,$(MEASURED) $(STORES) && $(MEASURED) $(OTHERS))
+	@$(VENV)/python -m coverage combine
 	$(VENV)/python -m coverage report
 
 check: python ## lint, formatting, types, architecture, documents | 检查代码规范、格式、类型、架构和文档
