@@ -25,7 +25,7 @@ NO_PYTHON_ZH = 需要 Python 3.11 或更高版本。在 Debian 和 Ubuntu 上：
 NO_PYTHON = $(if $(CHINESE),$(NO_PYTHON_ZH),$(NO_PYTHON_EN))
 
 .DEFAULT_GOAL := help
-.PHONY: help run link test coverage check format soak bench try-real screenshots python
+.PHONY: help run link test coverage check format soak bench corpus try-real screenshots python
 
 help: ## list all targets | 列出所有命令
 	@awk -F ':.*## | [|] ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$$(if $(CHINESE),3,2) }' Makefile
@@ -83,6 +83,17 @@ soak: python ## repeat kills, stops, reconnects and random streams for an hour o
 bench: python ## run the benchmarks and print tables | 运行性能测试并输出结果表
 	@$(PYTHON) scripts/setup.py dev
 	@$(VENV)/python -m bench
+
+# `make corpus DIR` as well as `make corpus DIR=…`; NAMES="…" reads only some of its files
+ifeq (corpus,$(firstword $(MAKECMDGOALS)))
+DIR ?= $(word 2,$(MAKECMDGOALS))
+.PHONY: $(DIR)
+$(DIR): ;@:
+endif
+
+corpus: python ## read all files of a folder (DIR) and print what came of them | 读取一个文件夹（DIR）中的所有文件并输出结果
+	@$(PYTHON) scripts/setup.py run
+	@$(VENV)/python -m bench.corpus "$(DIR)" $(NAMES)
 
 try-real: python ## ask a real model on llama.cpp's server (builds it first) | 用 llama.cpp 服务器上的真实模型试用（首次需要编译）
 	@$(PYTHON) scripts/setup.py dev
