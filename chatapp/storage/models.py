@@ -234,6 +234,8 @@ class File(Model):
     chunks: Mapped[int] = mapped_column(default=0)
     # Parts that could not be read.
     skipped: Mapped[int] = mapped_column(default=0, server_default="0")
+    # Those of them that are files of their own: pairs of name and reason.
+    left_out: Mapped[list[Any] | None] = mapped_column(JSON(none_as_null=True))
     # How it was split, and why not as its base says (ingest/splitting.py).
     split: Mapped[str] = mapped_column(String(16), default="size", server_default="size")
     split_reason: Mapped[str | None] = mapped_column(String(16))

@@ -173,6 +173,13 @@ class KnowledgeBase(BaseModel):
     created_at: datetime
 
 
+class LeftOutFile(BaseModel):
+    """A file within a document that could not be read."""
+
+    name: str
+    reason: str
+
+
 class KnowledgeFile(BaseModel):
     """A document and its processing status."""
 
@@ -187,6 +194,9 @@ class KnowledgeFile(BaseModel):
     pages: int | None
     chunks: int
     skipped: int = Field(description="parts that could not be read, such as shapes or pages")
+    left_out: list[LeftOutFile] = Field(
+        description="those of them that are files of their own: attachments, files in an archive"
+    )
     words_only: int = Field(description="passages that only keyword search finds")
     split: Splitting = Field(description="how it was split")
     split_reason: Literal["off", "away", "language", "long"] | None = Field(

@@ -42,6 +42,7 @@ SCHEMAS = [
     ("0008", []),
     ("0009", []),
     ("0010", []),
+    ("0011", []),
 ]
 USER, SESSION, QUESTION, ANSWER, BASE, FILE = (new_id() for _ in range(6))
 ROWS = {

@@ -18,6 +18,7 @@ MAX_HEADING_CHARACTERS = 200
 MAX_PATH_CHARACTERS = 600  # of all headings above a passage
 MAX_SECTIONS = 50_000  # in one file; later text belongs to the last section
 MAX_REPORTED = 3  # skipped parts whose reasons are logged
+MAX_LEFT_OUT = 100  # files within a file that are named as not read
 
 
 class Unreadable(Exception):
@@ -27,6 +28,15 @@ class Unreadable(Exception):
         super().__init__(reason)
         self.reason = reason
         self.params = params
+
+
+def unreadable(fault: Exception) -> Unreadable:
+    """Return why a file cannot be read when its reader has failed."""
+    if isinstance(fault, Unreadable):
+        return fault
+    if isinstance(fault, MemoryError):
+        return Unreadable("limits")
+    return Unreadable("nested" if isinstance(fault, RecursionError) else "damaged")
 
 
 # Reasons that concern a part of a file; the others (limits, encryption) refuse the whole file.
@@ -42,6 +52,7 @@ class Skips:
 
     def __init__(self) -> None:
         self.count = 0
+        self.left_out: list[LeftOut] = []
 
     def __enter__(self) -> None:
         return None
@@ -65,6 +76,11 @@ class Skips:
         if not _costs_a_part(fault):
             raise fault
         self._report(fault)
+
+    def leave_out(self, *members: "LeftOut") -> None:
+        """Count files within the file that are not read, and keep their names."""
+        self.count += len(members)
+        self.left_out += members[: MAX_LEFT_OUT - len(self.left_out)]
 
     def _report(self, fault: BaseException) -> None:
         place = traceback.extract_tb(fault.__traceback__)[-1]
@@ -92,15 +108,25 @@ class Section:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A file within a file that was not read, and the reason."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """A parsed file. `pages` are the offsets of page starts; empty for formats without pages.
-    `skipped` counts the parts that could not be read."""
+    `skipped` counts the parts that could not be read; those of them that are files of their own
+    are named in `left_out`."""
 
     media_type: str
     text: str
     sections: tuple[Section, ...] = ()
     pages: tuple[int, ...] = ()
     skipped: int = 0
+    left_out: tuple[LeftOut, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the document as the child process prints it."""
@@ -111,6 +137,7 @@ class Document:
             "sections": sections,
             "pages": list(self.pages),
             "skipped": self.skipped,
+            "left_out": [[one.name, one.reason] for one in self.left_out],
         }
 
     @classmethod
@@ -123,6 +150,7 @@ class Document:
             sections,
             tuple(int(page) for page in loaded["pages"]),
             int(loaded["skipped"]),
+            tuple(LeftOut(str(name), str(reason)) for name, reason in loaded["left_out"]),
         )
 
 
@@ -140,7 +168,11 @@ class Headings:
         # A document's title is often repeated as its first heading.
         if title and (not self.path or self.path[-1][1] != title):
             self.path.append((level, title))
-        return HEADING_JOINT.join(name for _, name in self.path)[:MAX_PATH_CHARACTERS]
+        return HEADING_JOINT.join(self.titles())[:MAX_PATH_CHARACTERS]
+
+    def titles(self) -> tuple[str, ...]:
+        """Return the headings of the current place, outermost first."""
+        return tuple(name for _, name in self.path)
 
 
 class Builder:
@@ -188,6 +220,27 @@ class Builder:
             self.section(level, title)
             self.add(title)
 
+    def include(self, level: int, name: str, document: Document) -> None:
+        """Add a file within the file as a section; its pages are not counted."""
+        if self._length + len(document.text) > MAX_CHARACTERS:
+            raise Unreadable("too_long", limit=MAX_CHARACTERS)
+        self.section(level, name)
+        if self._length:
+            self._append("\n\n")
+        self._begin()
+        above, first = self._headings.titles(), self._length
+        self._append(document.text)
+        for section in document.sections:
+            path = HEADING_JOINT.join((*above, *filter(None, [section.heading])))
+            self._begin_section(first + section.start, path[:MAX_PATH_CHARACTERS])
+        self.skips.leave_out(
+            *(
+                LeftOut(HEADING_JOINT.join((name, one.name)), one.reason)
+                for one in document.left_out
+            )
+        )
+        self.skips.count += document.skipped - len(document.left_out)
+
     def finish(self, media_type: str) -> Document:
         """Return the document; raise Unreadable where it holds no text."""
         if not self._length:
@@ -195,17 +248,20 @@ class Builder:
         self._pending_sections.clear()  # drop sections without text, count empty pages
         self._begin()
         sections, pages = tuple(self._sections), tuple(self._pages)
-        return Document(media_type, "".join(self._parts), sections, pages, self.skips.count)
+        text, skips = "".join(self._parts), self.skips
+        return Document(media_type, text, sections, pages, skips.count, tuple(skips.left_out))
 
     def _begin(self) -> None:
         for level, title in self._pending_sections:
-            path = self._headings.enter(level, title)
-            if self._sections and self._sections[-1].start == self._length:
-                self._sections.pop()
-            if len(self._sections) < MAX_SECTIONS:
-                self._sections.append(Section(self._length, path))
+            self._begin_section(self._length, self._headings.enter(level, title))
         self._pages += [self._length] * self._pending_pages
         self._pending_sections, self._pending_pages = [], 0
+
+    def _begin_section(self, start: int, path: str) -> None:
+        if self._sections and self._sections[-1].start == start:
+            self._sections.pop()
+        if len(self._sections) < MAX_SECTIONS:
+            self._sections.append(Section(start, path))
 
     def _append(self, piece: str) -> None:
         self._parts.append(piece)

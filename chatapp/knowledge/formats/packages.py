@@ -22,6 +22,7 @@ MAX_ENTRIES = 10_000
 MAX_UNPACKED_BYTES = 1024 * 1024 * 1024
 MAX_RATIO = 200  # unpacked to packed size
 SMALL_BYTES = 50 * 1024 * 1024  # archives that unpack to less may have any ratio
+BLOCK_BYTES = 1024 * 1024
 # Error codes of libxml2; lxml has no name for the second.
 NO_MEMORY = etree.ErrorTypes.ERR_NO_MEMORY
 OVER_LIMIT = 114
@@ -78,6 +79,16 @@ class Package:
         """Open a part for streaming."""
         with _translated_errors():
             return self._archive.open(self._entry(name))
+
+    def entries(self) -> list[zipfile.ZipInfo]:
+        """Return all parts, in the order of the archive's index."""
+        return self._archive.infolist()
+
+    def unpack(self, entry: zipfile.ZipInfo) -> Iterator[bytes]:
+        """Yield a part's bytes in blocks; raise Unreadable where it is broken."""
+        with _translated_errors(), self._archive.open(entry) as opened:
+            while block := opened.read(BLOCK_BYTES):
+                yield block
 
     def root(self, name: str) -> Any:
         """Return a part's root element; raise Unreadable."""

@@ -85,6 +85,12 @@ def _read_epub(file: SourceFile) -> Document:
     return epub.read(file.package)
 
 
+def _read_zip(file: SourceFile) -> Document:
+    from chatapp.knowledge.formats import archive
+
+    return archive.read(file.archive, file.members)
+
+
 # --- text formats: detected by content where it is unambiguous, else by the file's name
 
 
@@ -175,6 +181,7 @@ BINARY_FORMATS = (
     Format("PPTX", _is_package_of("pptx"), _read_pptx),
     Format("ODT, ODS, ODP", _is_package_of("opendocument"), _read_opendocument),
     Format("EPUB", _is_package_of("epub"), _read_epub),
+    Format("ZIP", _is_package_of("zip"), _read_zip),
 )
 TEXT_FORMATS = (
     Format("", _is_code, _read_code),  # the error's text adds "and source code"

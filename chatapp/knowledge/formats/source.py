@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from chatapp.knowledge.formats.encodings import read_text
 
 if TYPE_CHECKING:
+    from chatapp.knowledge.formats.members import Members
     from chatapp.knowledge.formats.packages import Package
 
 HEAD_BYTES = 64 * 1024
@@ -29,13 +30,18 @@ _OFFICE_TYPES = {
 }
 
 
-class SourceFile:
-    """A file to parse; `max_pages` limits formats with pages."""
+# Parts that only documents have; a zip archive without any of them is an archive of files.
+_DOCUMENT_PARTS = ("[Content_Types].xml", "mimetype", "Index/Document.iwa")
 
-    def __init__(self, path: Path, name: str, max_pages: int) -> None:
+
+class SourceFile:
+    """A file to parse; `max_pages` limits formats with pages, `members` reads files within it."""
+
+    def __init__(self, path: Path, name: str, max_pages: int, members: "Members") -> None:
         self.path = path
         self.name = name
         self.max_pages = max_pages
+        self.members = members
         with open(path, "rb") as opened:
             self.head = opened.read(HEAD_BYTES)
 
@@ -50,17 +56,23 @@ class SourceFile:
         return self.head.startswith(_ZIP_SIGNATURES)
 
     @cached_property
-    def package(self) -> "Package":
-        """The zip archive, checked against its limits; raises Unreadable."""
+    def archive(self) -> "Package":
+        """The zip archive as it is; raises Unreadable."""
         from chatapp.knowledge.formats.packages import Package
 
-        package = Package(self.path)
-        package.check_limits(self.path.stat().st_size)
-        return package
+        return Package(self.path)
+
+    @cached_property
+    def package(self) -> "Package":
+        """The zip archive of a document, checked against its limits; raises Unreadable."""
+        self.archive.check_limits(self.path.stat().st_size)
+        return self.archive
 
     @cached_property
     def package_kind(self) -> str:
-        """docx, xlsx, pptx, opendocument or epub; otherwise the reason to refuse the archive."""
+        """docx, xlsx, pptx, opendocument, epub or zip; otherwise the reason to refuse it."""
+        if not any(map(self.archive.has, _DOCUMENT_PARTS)):
+            return "zip"
         if main := self.package.main_part():
             type_ = self.package.content_type(main)
             return next(
@@ -72,10 +84,10 @@ class SourceFile:
             return "opendocument"
         if declared.startswith(b"application/epub+zip"):
             return "epub"
-        is_document = self.package.has("[Content_Types].xml") or self.package.has(
-            "Index/Document.iwa"
+        is_document = declared.startswith(b"application/") or any(
+            map(self.package.has, ("[Content_Types].xml", "Index/Document.iwa"))
         )
-        return "unsupported" if is_document else "archive"
+        return "unsupported" if is_document else "zip"
 
     @cached_property
     def text(self) -> str:

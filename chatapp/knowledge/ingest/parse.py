@@ -12,7 +12,8 @@ import sys
 import traceback
 from pathlib import Path
 
-from chatapp.knowledge.formats.document import Document, Unreadable
+from chatapp.knowledge.formats.document import Document, Unreadable, unreadable
+from chatapp.knowledge.formats.members import Members
 from chatapp.knowledge.formats.refused import refusal_reason
 from chatapp.knowledge.formats.registry import BINARY_FORMATS, TEXT_FORMATS, find_and_read
 from chatapp.knowledge.formats.source import SourceFile
@@ -22,9 +23,16 @@ OUTPUT_FULL = 3  # exit status: the document does not fit into the child's outpu
 
 def parse(path: Path, name: str, max_pages: int) -> Document:
     """Read a file of any format; raise Unreadable with the reason."""
-    if path.stat().st_size == 0:
+
+    def read(path: Path, name: str, members: Members) -> Document:
+        return _read(SourceFile(path, name, max_pages, members))
+
+    return read(path, name, Members(read))
+
+
+def _read(file: SourceFile) -> Document:
+    if not file.head:
         raise Unreadable("empty")
-    file = SourceFile(path, name, max_pages)
     if document := find_and_read(BINARY_FORMATS, file):
         return document
     if reason := refusal_reason(file):
@@ -41,15 +49,11 @@ def main(arguments: list[str]) -> int:
         output = json.dumps(
             {"document": parse(Path(path), name, int(max_pages)).to_json()}, ensure_ascii=False
         )
-    except Unreadable as fault:
-        output = json.dumps({"unreadable": {"reason": fault.reason, "params": fault.params}})
-    except MemoryError:
-        output = json.dumps({"unreadable": {"reason": "limits", "params": {}}})
-    except RecursionError:
-        output = json.dumps({"unreadable": {"reason": "nested", "params": {}}})
-    except Exception:  # a parser's own bug on a broken file; the traceback goes to the log
-        traceback.print_exc()
-        output = json.dumps({"unreadable": {"reason": "damaged", "params": {}}})
+    except Exception as fault:
+        reason = unreadable(fault)
+        if reason.reason == "damaged":  # maybe a reader's own bug: the log gets the traceback
+            traceback.print_exc()
+        output = json.dumps({"unreadable": {"reason": reason.reason, "params": reason.params}})
     try:
         sys.stdout.write(output)
         sys.stdout.flush()

@@ -144,6 +144,7 @@ class Ingest:
             "media_type": document.media_type,
             "pages": pages,
             "skipped": document.skipped,
+            "left_out": [[one.name, one.reason] for one in document.left_out] or None,
         }
         update_leased(self._database, job, read, keep_text)
         begun = SPLIT_PROGRESS if job.splitting == BY_MEANING else PARSED_PROGRESS

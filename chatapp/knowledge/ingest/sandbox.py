@@ -58,10 +58,13 @@ def parse_limited(
     UnreadableFile, UnsupportedFile, TooLarge, ParserEnded, and OSError where no child can start.
     """
     for _ in range(MAX_CRASHES):
-        with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
-            status = _run(
-                _start(path, name, settings, output, errors), settings.parse_seconds, heartbeat
-            )
+        with (
+            tempfile.TemporaryFile() as output,
+            tempfile.TemporaryFile() as errors,
+            tempfile.TemporaryDirectory(prefix="parse-", ignore_cleanup_errors=True) as scratch,
+        ):
+            child = _start(path, name, settings, output, errors, scratch)
+            status = _run(child, settings.parse_seconds, heartbeat)
             _log(status, errors)
             if status == 0:
                 output.seek(0)
@@ -75,7 +78,12 @@ def parse_limited(
 
 
 def _start(
-    path: Path, name: str, settings: Settings, output: IO[bytes], errors: IO[bytes]
+    path: Path,
+    name: str,
+    settings: Settings,
+    output: IO[bytes],
+    errors: IO[bytes],
+    scratch: str,
 ) -> subprocess.Popen[bytes]:
     module = "chatapp.knowledge.ingest.parse"
     return subprocess.Popen(
@@ -85,7 +93,7 @@ def _start(
         stderr=errors,
         close_fds=True,
         cwd=Path(__file__).parents[3],
-        env=_environment(),
+        env=_environment() | {"TMPDIR": scratch},
         process_group=0,
         preexec_fn=_limits(settings),
     )
@@ -105,7 +113,7 @@ def _run(child: subprocess.Popen[bytes], seconds: int, heartbeat: Callable[[], N
                 raise UnreadableFile("limits")
     finally:
         if child.poll() is None:
-            child.kill()
+            os.killpg(child.pid, signal.SIGKILL)  # it may have processes of its own
             child.wait()
 
 
@@ -127,11 +135,7 @@ def _wait_for_stop(heartbeat: Callable[[], None]) -> None:
 
 def _environment() -> dict[str, str]:
     """Return the child's environment, which holds no secrets."""
-    kept = {
-        name: os.environ[name]
-        for name in ("PATH", "LANG", "LC_ALL", "TMPDIR")
-        if name in os.environ
-    }
+    kept = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL") if name in os.environ}
     return kept | {"PYTHONUTF8": "1", "OMP_NUM_THREADS": "1"}
 
 

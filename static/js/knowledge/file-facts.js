@@ -1,6 +1,6 @@
 /** A file's kind, size and length in one line. */
 import { size } from '../core/format.js';
-import { count } from '../core/i18n.js';
+import { count, t } from '../core/i18n.js';
 import { splitNote } from './splitting.js';
 
 /** @typedef {import('../types.js').Base} Base */
@@ -22,6 +22,18 @@ export function facts(file, base) {
   }
   parts.push(splitNote(file, base));
   return parts.filter(Boolean).join(' · ');
+}
+
+/**
+ * @param {StoredFile} file
+ * @returns {string} which files within this one were not read, and why; "" if there are none
+ */
+export function leftOut(file) {
+  const names = (file.left_out ?? []).map(({ name, reason }) =>
+    t('knowledge.left_out.one_of', { name, reason: t(`knowledge.left_out.${reason}`) }),
+  );
+  if (!names.length) return '';
+  return t('knowledge.left_out', { names: names.join(t('knowledge.left_out.joint')) });
 }
 
 /** The file extension. @param {string} name */

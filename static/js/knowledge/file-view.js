@@ -8,7 +8,7 @@ import { t } from '../core/i18n.js';
 import { passageNodes } from '../chat/passage.js';
 import { confirm } from '../ui/dialog.js';
 import { toastError } from '../ui/toast.js';
-import { facts } from './file-facts.js';
+import { facts, leftOut } from './file-facts.js';
 import { stateOf } from './file-state.js';
 import { canSplitAgain } from './splitting.js';
 
@@ -109,7 +109,7 @@ export class FileView {
     ]
       .filter(Boolean)
       .join(' · ');
-    showText(find(this.#root, '[data-this-reason]'), bad ? text : '');
+    showText(find(this.#root, '[data-this-reason]'), bad ? text : leftOut(file));
     find(this.#root, '[data-this-retry]').hidden =
       bundled ||
       !(bad || (file.status === 'embedding' && file.error) || canSplitAgain(file, this.#base));
