@@ -3,14 +3,15 @@
 
 ARG PYTHON_IMAGE=python:3.11-slim-bookworm
 
-# Everything that needs a network: packages, the page's libraries, the embedding model.
+# Everything that needs a network: packages, the page's libraries, the models.
 FROM ${PYTHON_IMAGE} AS build
 WORKDIR /app
 ENV PIP_NO_CACHE_DIR=1
 # For mirrors: docker build --build-arg PIP_INDEX_URL=… --build-arg NPM_CONFIG_REGISTRY=…
 ARG PIP_INDEX_URL
 ARG NPM_CONFIG_REGISTRY
-COPY requirements.txt requirements-embedder.txt package.json package-lock.json ./
+COPY requirements.txt requirements-embedder.txt requirements-recognition.txt \
+    package.json package-lock.json ./
 COPY scripts scripts
 COPY static/i18n static/i18n
 RUN python scripts/setup.py run && rm -rf node_modules

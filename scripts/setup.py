@@ -18,6 +18,7 @@ from commands import PIP, PYTHON, ROOT, VENV, SetupError, failure, run
 from debian import system_packages
 from embedder import embedding_model
 from progress import Progress
+from recognition import recognition_models
 from sentences import say, sentence
 from vendor import copy_libraries
 
@@ -37,6 +38,7 @@ def main(goal: str) -> int:
         python_packages(goal)
         page_packages(goal)
         embedding_model()
+        recognition_models()
         if goal == "test":
             system_packages()
     except SetupError as fault:

