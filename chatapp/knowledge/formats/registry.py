@@ -131,15 +131,15 @@ def _read_html(file: SourceFile) -> Document:
 
 
 def _is_mail(file: SourceFile) -> bool:
-    from chatapp.knowledge.formats import mail
+    from chatapp.knowledge.formats import mail_head
 
-    return mail.is_mail(file.text)
+    return mail_head.is_mail(file.head)
 
 
 def _read_mail(file: SourceFile) -> Document:
     from chatapp.knowledge.formats import mail
 
-    return mail.read(file.path.read_bytes())
+    return mail.read(file.path.read_bytes(), file.members)
 
 
 def _may_be_json(file: SourceFile) -> bool:
@@ -185,9 +185,9 @@ BINARY_FORMATS = (
 )
 TEXT_FORMATS = (
     Format("", _is_code, _read_code),  # the error's text adds "and source code"
+    Format("EML, MBOX", _is_mail, _read_mail),
     Format("MD", _is_markdown, _read_markdown),
     Format("HTML", _is_html, _read_html),
-    Format("", _is_mail, _read_mail),
     Format("JSON", _may_be_json, _read_json),
     Format("CSV", _is_csv, _read_csv),
     Format("TXT", _is_any_text, _read_plain),
