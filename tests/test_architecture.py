@@ -251,18 +251,22 @@ def test_the_request_is_seen_in_web_only(path: Path) -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=name)
 def test_transactions_begin_in_database_only(path: Path) -> None:
+    sessions = made_sessions(path)
     for node in ast.walk(tree(path)):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
             assert (node.value.id, node.attr) != ("db", "session"), (
                 f"{name(path)}:{node.lineno} uses db.session"
             )
-        if isinstance(node, ast.Call) and BEGINS.search(ast.unparse(node.func)):
+        if not isinstance(node, ast.Call):
+            continue
+        called = ast.unparse(node.func)
+        if BEGINS.search(called):
             assert within(path, BEGINS_TRANSACTIONS), (
                 f"{name(path)}:{node.lineno} begins a transaction"
             )
-        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("engine.connect"):
+        if called.endswith("engine.connect"):
             assert within(path, CONNECTS), f"{name(path)}:{node.lineno} connects to the database"
-        if isinstance(node, ast.Call) and ast.unparse(node.func) in made_sessions(path):
+        if called in sessions:
             assert within(path, BEGINS_TRANSACTIONS), f"{name(path)}:{node.lineno} makes a session"
 
 
