@@ -3,7 +3,7 @@
     ChatAppError
     ├── InvalidRequest, Unauthorized, Forbidden, NotFound, MethodNotAllowed, OriginRefused
     ├── RequestTimeout, Busy, TooManyAnswers, DatabaseBusy, DatabaseNewer
-    ├── TooLarge, UnsupportedFile, UnreadableFile, DiskFull
+    ├── TooLarge, UnsupportedFile, UnreadableFile, OriginalMissing, DiskFull
     ├── NoModel, ModelGone, ContextTooLong
     ├── UpstreamError          (any error of a supplier; the next are more specific)
     │   ├── UpstreamUnreachable, UpstreamTimeout, UpstreamProtocol, UpstreamEmpty
@@ -192,6 +192,12 @@ class UnreadableFile(ChatAppError):
     """A file of a supported kind cannot be read; `detail` says why."""
 
     code, status = "unreadable_file", 422
+
+
+class OriginalMissing(ChatAppError):
+    """The uploaded copy of a file is not on the server's disk, or not all of it; the file waits."""
+
+    code, status, retryable = "original_missing", 503, True
 
 
 class DiskFull(ChatAppError):

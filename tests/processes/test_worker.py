@@ -13,8 +13,10 @@ from sqlalchemy.orm import Session
 
 from chatapp.errors import UnreadableFile
 from chatapp.knowledge.ingest.jobs import BATCH_CHUNKS
-from chatapp.knowledge.ingest.remove import STEP_BATCHES, mark_deleting
+from chatapp.knowledge.ingest.parse import MACHINE
+from chatapp.knowledge.ingest.remove import STEP_BATCHES, Remover, mark_deleting
 from chatapp.knowledge.ingest.sandbox import parse_limited
+from chatapp.knowledge.search.lexical import index_for
 from chatapp.settings import MB, Settings
 from chatapp.storage.models import Chunk, File, KnowledgeBase, now
 from tests.support import documents
@@ -115,6 +117,23 @@ def test_a_large_deletion_takes_turns_with_reading(shelf: Shelf, whole: bool) ->
         assert shelf.search("leave")
 
 
+def test_a_step_of_deleting_a_base_is_one_file(shelf: Shelf) -> None:
+    """The worker reads a file between two steps."""
+    doomed = shelf.knowledge.create(shelf.user, "Doomed")["id"]
+    for number in range(4):
+        shelf.add(f"{number}.txt", f"Rule {number}.", doomed)
+    of_base = KnowledgeBase.id == doomed
+    shelf.database.write(
+        lambda t: t.execute(update(KnowledgeBase).where(of_base).values(user_id=None)) and None
+    )
+    remover = Remover(shelf.database, index_for(True), shelf.knowledge.originals)
+    left = []
+    while remover.run_step():
+        left.append((shelf.count("files"), shelf.count("knowledge_bases")))
+    assert left == [(3, 2), (2, 2), (1, 2), (0, 2), (0, 1)]
+    assert not remover.has_work()
+
+
 # --- the child around a parser
 
 
@@ -178,3 +197,35 @@ def test_a_child_does_not_outlive_what_it_was_started_for(tmp_path: Path) -> Non
         ["pgrep", "-P", str(os.getpid()), "-f", "ingest.parse"], capture_output=True, check=False
     )
     assert children.stdout == b""
+
+
+def test_a_file_for_which_memory_is_short_is_not_called_damaged(tmp_path: Path) -> None:
+    """Parsers in C report that in errors of their own."""
+    page, table = tmp_path / "page.html", tmp_path / "table.csv"
+    page.write_bytes(b"<html><body>" + b"<p>Leave <b>lasts</b></p>" * 200_000)
+    table.write_bytes(b"a,b,c\n" * 400_000)
+    for path in (page, table):
+        for limit in (60 * MB, 100 * MB):
+            try:
+                limited(Settings(home=tmp_path, parse_bytes=limit), path, path.name)
+            except UnreadableFile as fault:
+                assert fault.key == "error.unreadable_file.limits"
+            else:
+                assert path == table and limit == 100 * MB
+
+
+def test_a_parser_without_free_descriptors_says_nothing_about_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.docx"
+    path.write_bytes(documents.word())
+    command = (
+        "import resource, sys; from chatapp.knowledge.ingest.parse import main; "
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3)); sys.exit(main(sys.argv[1:]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", command, str(path), path.name, "100"],
+        cwd=ROOT,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (MACHINE, b"")

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any
 
 from chatapp.core.text import HEADING_JOINT, normalise
+from chatapp.knowledge.formats.faults import is_of_the_machine, is_of_the_memory
 
 MAX_CHARACTERS = 10_000_000  # of text in one file
 MAX_HEADING_CHARACTERS = 200
@@ -32,11 +33,11 @@ class Unreadable(Exception):
 
 def unreadable(fault: Exception) -> Unreadable:
     """Return why a file cannot be read when its reader has failed."""
-    if isinstance(fault, Unreadable):
+    if isinstance(fault, RecursionError):
+        return Unreadable("nested")
+    if isinstance(fault, Unreadable) and fault.reason != "damaged":
         return fault
-    if isinstance(fault, MemoryError):
-        return Unreadable("limits")
-    return Unreadable("nested" if isinstance(fault, RecursionError) else "damaged")
+    return Unreadable("limits" if is_of_the_memory(fault) else "damaged")
 
 
 # Reasons that concern a part of a file; the others (limits, encryption) refuse the whole file.
@@ -96,7 +97,9 @@ class Skips:
 def _costs_a_part(fault: BaseException) -> bool:
     if isinstance(fault, Unreadable):
         return fault.reason in _OF_A_PART
-    return isinstance(fault, Exception) and not isinstance(fault, MemoryError | RecursionError)
+    if not isinstance(fault, Exception) or isinstance(fault, RecursionError):
+        return False
+    return not is_of_the_memory(fault) and not is_of_the_machine(fault)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,6 @@ it. reindex.py decides which vectors a base should have.
 
 import logging
 from collections.abc import Callable, Sequence
-from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import exists, func, insert, select
@@ -25,8 +24,8 @@ from chatapp.knowledge.ingest.jobs import (
     LeaseLost,
     Stopping,
     are_queued,
-    error_json,
     lease_renewal,
+    postpone,
     release,
     update_leased,
     write_with_retry,
@@ -34,7 +33,7 @@ from chatapp.knowledge.ingest.jobs import (
 from chatapp.knowledge.reindex import target_fingerprint, wanted_fingerprint
 from chatapp.knowledge.search.vectors import dimension
 from chatapp.storage.database import Database
-from chatapp.storage.models import Chunk, File, KnowledgeBase, Vector, now
+from chatapp.storage.models import Chunk, File, KnowledgeBase, Vector
 
 log = logging.getLogger("chatapp.knowledge")
 
@@ -126,16 +125,7 @@ class Embedding:
 
     def _postpone(self, job: Job, fault: EmbedderUnavailable) -> str:
         pause = FIRST_RETRY_SECONDS * 2 ** min(job.attempts - 1, 10)
-        until = now() + timedelta(seconds=min(pause, LONGEST_RETRY_SECONDS))
-        try:
-            update_leased(
-                self._database,
-                job,
-                {"error": error_json(fault), "lease_owner": None, "lease_until": until},
-            )
-        except LeaseLost:
-            return "lost"
-        return "embedding"
+        return postpone(self._database, job, fault, min(pause, LONGEST_RETRY_SECONDS))
 
 
 def _chunks(t: Session, job: Job, after: int) -> Sequence[Any]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeVar
 
-from sqlalchemy import ColumnElement, exists, select, text, update
+from sqlalchemy import ColumnElement, and_, case, exists, or_, select, text, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from chatapp.errors import ChatAppError, DatabaseBusy
@@ -21,6 +21,7 @@ from chatapp.storage.models import File, now
 LEASE = timedelta(seconds=60)
 BATCH_CHUNKS = 48  # chunks in one transaction; holds SQLite's write lock for 30 to 50 ms
 BUSY_RETRY_SECONDS = 60  # of retries while the database is busy
+MISSING_SECONDS = 60  # between two looks for an original that is not there
 UNREAD = ("queued", "parsing", "indexing")
 IN_PROGRESS = ("parsing", "indexing", "embedding")
 SEARCHABLE = ("embedding", "ready")
@@ -44,22 +45,30 @@ class Stopping(Exception):
 class Job:
     """A claimed file: to be parsed, or where `is_read`, to be embedded.
 
-    `splitting` is its base's choice.
+    `size` is that of its original; `splitting` is its base's choice.
     """
 
     file_id: str
     base: int
     name: str
     sha256: str
+    size: int
     owner: str
     is_read: bool
     attempts: int
     splitting: str
 
 
+def is_claimable() -> ColumnElement[bool]:
+    """Return the SQL condition for claimable files: queued or in progress, without a lease, and
+    not postponed."""
+    free = or_(File.lease_until.is_(None), File.lease_until < now())
+    return and_(File.status.in_(("queued", *IN_PROGRESS)), free)
+
+
 def are_queued(t: Session) -> bool:
-    """Return whether files wait to be parsed."""
-    return bool(t.scalar(select(exists().where(File.status == "queued"))))
+    """Return whether files can be parsed now."""
+    return bool(t.scalar(select(exists().where(File.status == "queued", is_claimable()))))
 
 
 def update_leased(
@@ -86,8 +95,31 @@ def release(
 ) -> str:
     """Release the lease, so that any worker can continue; return the file's status."""
     status = "embedding" if job.is_read else "queued"
+    values: dict[str, object] = {"status": status, "attempts": attempts, **NO_LEASE}
+    if not job.is_read:
+        values["error"] = None  # that of an earlier wait
     try:
-        update_leased(database, job, {"status": status, "attempts": attempts, **NO_LEASE})
+        update_leased(database, job, values)
+    except LeaseLost:
+        return "lost"
+    return status
+
+
+def postpone(
+    database: Database,
+    job: Job,
+    error: ChatAppError,
+    seconds: float,
+    attempts: ColumnElement[int] | InstrumentedAttribute[int] = File.attempts,
+) -> str:
+    """Release the lease and leave the file alone for so long; it shows the error meanwhile. Return
+    its status."""
+    status = "embedding" if job.is_read else "queued"
+    until = now() + timedelta(seconds=seconds)
+    waits: dict[str, object] = {"error": error_json(error), "attempts": attempts}
+    waits |= {"lease_owner": None, "lease_until": until}
+    try:
+        update_leased(database, job, {"status": status, **waits})
     except LeaseLost:
         return "lost"
     return status
@@ -95,17 +127,26 @@ def release(
 
 def queue_again(file: File, splitting: str) -> None:
     """Queue a file that failed or is split otherwise than its base says, and end the wait of one
-    for its embedder; leave others unchanged."""
+    for its original or embedder; leave others unchanged."""
     if file.status == "failed" or (file.status in SEARCHABLE and file.split != splitting):
         file.status, file.error, file.attempts, file.progress = "queued", None, 0, 0.0
         file.lease_owner, file.lease_until = None, None
-    elif file.status == "embedding" and file.error and file.lease_owner is None:
+    elif file.status in ("queued", "embedding") and file.error and file.lease_owner is None:
         file.error, file.attempts, file.lease_until = None, 0, None
 
 
 def lease_renewal(progress: float | None = None) -> dict[str, object]:
-    """Return the values that renew a lease, and optionally report progress (0..1)."""
-    return {"lease_until": now() + LEASE} | ({} if progress is None else {"progress": progress})
+    """Return the values that renew a lease, and optionally report progress (0..1).
+
+    The progress of an earlier attempt stays until it is exceeded. Then earlier attempts no longer
+    count, since the next one has come further.
+    """
+    renewed: dict[str, object] = {"lease_until": now() + LEASE}
+    if progress is not None:
+        is_further = File.progress < progress
+        renewed["progress"] = case((is_further, progress), else_=File.progress)
+        renewed["attempts"] = case((is_further, 1), else_=File.attempts)
+    return renewed
 
 
 def write_with_retry(database: Database, fn: Callable[[Session], T]) -> T:

@@ -15,9 +15,10 @@ import uuid
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_ISREG
 from typing import IO
 
-from chatapp.errors import ChatAppError, DiskFull, TooLarge, UnreadableFile
+from chatapp.errors import ChatAppError, DiskFull, OriginalMissing, TooLarge, UnreadableFile
 from chatapp.settings import MB
 from chatapp.storage.disk import MIN_BYTES, Disk, disk_of
 
@@ -164,6 +165,18 @@ class Originals:
     def path(self, sha256: str) -> Path:
         """Return the path of the file with these bytes."""
         return self._folder / sha256[:2] / sha256
+
+    def require(self, sha256: str, size: int) -> None:
+        """Raise OriginalMissing unless the file with these bytes is there, with all of them.
+
+        A folder that is not mounted, or a copy that has not arrived yet, may be whole later.
+        """
+        try:
+            status = self.path(sha256).stat()
+        except OSError as error:
+            raise OriginalMissing from error
+        if not S_ISREG(status.st_mode) or status.st_size != size:
+            raise OriginalMissing
 
     def store(self, incoming: Incoming, sha256: str) -> None:
         """Move a finished upload to its final name; raise DiskFull."""

@@ -13,12 +13,15 @@ import traceback
 from pathlib import Path
 
 from chatapp.knowledge.formats.document import Document, Unreadable, unreadable
+from chatapp.knowledge.formats.faults import cannot_be_opened, is_of_the_machine
 from chatapp.knowledge.formats.members import Members
 from chatapp.knowledge.formats.refused import refusal_reason
 from chatapp.knowledge.formats.registry import BINARY_FORMATS, TEXT_FORMATS, find_and_read
 from chatapp.knowledge.formats.source import SourceFile
 
-OUTPUT_FULL = 3  # exit status: the document does not fit into the child's output limit
+# Exit statuses that are no verdict on the file's content. Python itself uses 1 and 2.
+OUTPUT_FULL = 3  # the document does not fit into the child's limits of output and memory
+MACHINE = 4  # the machine or the installation failed, not the file
 
 
 def parse(path: Path, name: str, max_pages: int) -> Document:
@@ -43,7 +46,14 @@ def _read(file: SourceFile) -> Document:
 
 
 def main(arguments: list[str]) -> int:
-    """Parse the file that the arguments name and print the outcome."""
+    """Parse the file that the arguments name, print the outcome and return the exit status."""
+    try:
+        return _print_outcome(arguments)
+    except MemoryError:  # also while another was handled
+        return OUTPUT_FULL
+
+
+def _print_outcome(arguments: list[str]) -> int:
     path, name, max_pages = arguments
     try:
         output = json.dumps(
@@ -51,14 +61,19 @@ def main(arguments: list[str]) -> int:
         )
     except Exception as fault:
         reason = unreadable(fault)
-        if reason.reason == "damaged":  # maybe a reader's own bug: the log gets the traceback
-            traceback.print_exc()
+        if reason.reason == "damaged":
+            if cannot_be_opened(fault, path):
+                reason = Unreadable("missing")
+            else:  # maybe a reader's own bug: the log gets the traceback
+                traceback.print_exc()
+                if is_of_the_machine(fault):
+                    return MACHINE
         output = json.dumps({"unreadable": {"reason": reason.reason, "params": reason.params}})
     try:
         sys.stdout.write(output)
         sys.stdout.flush()
     except OSError as fault:
-        return OUTPUT_FULL if fault.errno == errno.EFBIG else 1  # else the disk's fault: try again
+        return OUTPUT_FULL if fault.errno == errno.EFBIG else MACHINE
     return 0
 
 

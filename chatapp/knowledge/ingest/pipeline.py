@@ -14,11 +14,11 @@ from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
 
-from sqlalchemy import ColumnElement, and_, case, delete, exists, insert, or_, select, update
+from sqlalchemy import case, delete, exists, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from chatapp.child import is_running
-from chatapp.errors import ChatAppError, DatabaseBusy, DiskFull, UnreadableFile
+from chatapp.errors import ChatAppError, DatabaseBusy, DiskFull, OriginalMissing, UnreadableFile
 from chatapp.knowledge.embedders import Embedder
 from chatapp.knowledge.formats.document import Document
 from chatapp.knowledge.ingest.chunking import Row, chunk_rows
@@ -26,12 +26,15 @@ from chatapp.knowledge.ingest.jobs import (
     BATCH_CHUNKS,
     IN_PROGRESS,
     LEASE,
+    MISSING_SECONDS,
     NO_LEASE,
     Job,
     LeaseLost,
     Stopping,
     error_json,
+    is_claimable,
     lease_renewal,
+    postpone,
     release,
     update_leased,
     write_with_retry,
@@ -91,9 +94,8 @@ class Ingest:
         """Parse and index a claimed file; return its status. Raises OSError where no parser can be
         started."""
         original = self._originals.path(job.sha256)
-        if not original.is_file():
-            return self._fail(job, UnreadableFile("missing"))
         try:
+            self._originals.require(job.sha256, job.size)
             document = self._parse(original, job.name, lambda: self._heartbeat(job))
             self._remover.remove_chunks(job.file_id)
             chunks = self._index_document(job, document)
@@ -116,6 +118,10 @@ class Ingest:
             return release(self._database, job, File.attempts - 1)
         except ParserEnded:
             return release(self._database, job, File.attempts)
+        except OriginalMissing as error:  # says nothing about the file
+            log.warning("file %s waits: its original is missing or incomplete", job.file_id)
+            uncounted = File.attempts - 1
+            return postpone(self._database, job, error, MISSING_SECONDS, uncounted)
         except OSError:  # no parser can be started
             release(self._database, job, File.attempts - 1)
             raise
@@ -135,11 +141,8 @@ class Ingest:
             )
 
         pages = len(document.pages) or None
-        read: dict[str, object] = {
-            "status": "indexing",
-            "progress": PARSED_PROGRESS,
-            "embedded": None,
-        }
+        read: dict[str, object] = {"status": "indexing", "embedded": None}
+        read |= lease_renewal(PARSED_PROGRESS)
         read |= {
             "media_type": document.media_type,
             "pages": pages,
@@ -203,12 +206,6 @@ class Ingest:
 _IS_READ = File.status == "embedding"
 
 
-def is_claimable() -> ColumnElement[bool]:
-    """Return the SQL condition for claimable files: queued, or in progress without a lease."""
-    free = or_(File.lease_until.is_(None), File.lease_until < now())
-    return or_(File.status == "queued", and_(File.status.in_(IN_PROGRESS), free))
-
-
 def has_pending(t: Session) -> bool:
     """Return whether any file waits for a worker."""
     return bool(t.scalar(select(exists().where(is_claimable()))))
@@ -246,7 +243,6 @@ def _lease(t: Session, owner: str) -> Job | None:
         .where(File.id == waiting.scalar_subquery())
         .values(
             status=case((_IS_READ, "embedding"), else_="parsing"),
-            progress=case((_IS_READ, File.progress), else_=0.0),
             attempts=File.attempts + 1,
             lease_owner=owner,
             lease_until=now() + LEASE,
@@ -256,6 +252,7 @@ def _lease(t: Session, owner: str) -> Job | None:
             File.knowledge_base_id,
             File.name,
             File.sha256,
+            File.size,
             File.status,
             File.attempts,
         )
@@ -273,6 +270,7 @@ def _lease(t: Session, owner: str) -> Job | None:
         base=base.number,
         name=taken.name,
         sha256=taken.sha256,
+        size=taken.size,
         owner=owner,
         is_read=taken.status == "embedding",
         attempts=taken.attempts,
@@ -281,7 +279,8 @@ def _lease(t: Session, owner: str) -> Job | None:
 
 
 def _fail_exhausted(t: Session) -> None:
-    """Fail files whose workers or parsers were ended too often, maybe not because of them."""
+    """Fail files whose workers or parsers were ended too often without coming further, maybe not
+    because of them."""
     error = error_json(UnreadableFile("ended")) | {"retryable": True}
     t.execute(
         update(File)

@@ -30,7 +30,7 @@ from chatapp.storage.database import Database
 from chatapp.storage.models import Chunk, File, KnowledgeBase, now
 
 FOREGROUND_SECONDS = 2  # of a deletion spent in the request; the worker does the rest
-STEP_BATCHES = 20  # of a deletion in one step of the worker
+STEP_BATCHES = 20  # of one file's chunks in one step of the worker
 
 Enough: TypeAlias = Callable[[], bool]  # asked before each batch
 
@@ -57,13 +57,14 @@ class Remover:
         )
 
     def run_step(self) -> bool:
-        """Do a piece of the unfinished deletions; return whether there was any."""
+        """Delete one file of the unfinished deletions, or a piece of it; return whether there was
+        any. The worker reads a file between two steps."""
         file_id = self._database.read(_next_deleted_file)
         if file_id is not None:
             self.remove_file(file_id, _after(STEP_BATCHES))
             return True
         bases = self._database.read(_deleted_bases)
-        return any(self._remove_base(one, _after(STEP_BATCHES)) for one in bases) or (
+        return any(self._remove_next(one, _after(STEP_BATCHES)) for one in bases) or (
             self._clear_failed(_after(STEP_BATCHES))
         )
 
@@ -100,22 +101,21 @@ class Remover:
         """Delete marked bases for at most FOREGROUND_SECONDS; the worker does the rest."""
         enough = _in_foreground()
         for number in numbers:
-            self._remove_base(number, enough)
+            while not enough() and self._remove_next(number, enough):
+                pass
 
-    def _remove_base(self, number: int, enough: Enough) -> bool:
-        """Delete a marked base file by file; return whether anything was deleted."""
-        deleted = False
-        while not enough():
-            file_id = delete_with_retry(self._database, lambda t: _mark_next_file(t, number))
-            if file_id is None:
-                return self._drop_base(number) or deleted
-            deleted = True
-            if not self.remove_file(file_id, enough):
-                break
-        return deleted
+    def _remove_next(self, number: int, enough: Enough) -> bool:
+        """Delete the next file of a marked base, after the last one the base itself; return whether
+        anything was deleted."""
+        file_id = delete_with_retry(self._database, lambda t: _mark_next_file(t, number))
+        if file_id is None:
+            return self._drop_base(number)
+        self.remove_file(file_id, enough)
+        return True
 
     def _drop_base(self, number: int) -> bool:
-        """Delete a base's collections, then its row; without Chroma, keep the row for a retry."""
+        """Delete a base's collections, then its row; without Chroma, keep the row for a retry.
+        Return whether it was deleted."""
         base_id = self._database.read(
             lambda t: t.scalars(_ID_IF_INDEXED.where(KnowledgeBase.number == number)).first()
         )
@@ -126,13 +126,11 @@ class Remover:
                 self._sync.drop(base_id)
             except Unreachable:
                 return False
-        delete_with_retry(
+        row = delete(KnowledgeBase).where(KnowledgeBase.number == number)
+        return delete_with_retry(
             self._database,
-            lambda t: (
-                t.execute(delete(KnowledgeBase).where(KnowledgeBase.number == number)) and None
-            ),
+            lambda t: t.scalars(row.returning(KnowledgeBase.number)).first() is not None,
         )
-        return True
 
     def remove_chunks(self, file_id: str, enough: Enough = lambda: False) -> bool:
         """Delete a file's chunks and lexical rows in batches; return whether none is left."""

@@ -20,7 +20,13 @@ from pathlib import Path
 from typing import IO
 
 from chatapp.child import die_with_parent
-from chatapp.errors import ChatAppError, TooLarge, UnreadableFile, UnsupportedFile
+from chatapp.errors import (
+    ChatAppError,
+    OriginalMissing,
+    TooLarge,
+    UnreadableFile,
+    UnsupportedFile,
+)
 from chatapp.knowledge.formats.document import Document
 from chatapp.knowledge.formats.registry import SUPPORTED
 from chatapp.knowledge.ingest.parse import OUTPUT_FULL
@@ -55,7 +61,8 @@ def parse_limited(
     """Parse a file in a child process.
 
     `heartbeat` is called while the child runs; if it raises, the child is killed. Raises
-    UnreadableFile, UnsupportedFile, TooLarge, ParserEnded, and OSError where no child can start.
+    UnreadableFile, UnsupportedFile, TooLarge, OriginalMissing, ParserEnded, and OSError where no
+    child can start.
     """
     for _ in range(MAX_CRASHES):
         with (
@@ -168,6 +175,8 @@ def error_for(reason: str, params: dict[str, int], name: str) -> ChatAppError:
         return UnsupportedFile(name=name, kinds=SUPPORTED)
     if reason in ("picture", "sound", "archive", "old_office"):
         return UnsupportedFile(reason, name=name, kinds=SUPPORTED)
+    if reason == "missing":
+        return OriginalMissing()
     if reason in ("pages", "too_long"):
         return TooLarge(reason, limit=f"{params['limit']:,}")
     return UnreadableFile(None if reason == "damaged" else reason)

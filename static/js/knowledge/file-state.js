@@ -21,8 +21,9 @@ export function stateOf({ status, progress, error }) {
   if (known === 'failed') {
     return { text: error?.message || t('file.failed'), percent: null, bad: true };
   }
-  if (known === 'embedding' && error) {
-    return { text: t('file.vectors_wait', { reason: error.message }), percent: null, bad: false };
+  if (error && isWaiting({ status, error })) {
+    const key = known === 'embedding' ? 'file.vectors_wait' : 'file.waits';
+    return { text: t(key, { reason: error.message }), percent: null, bad: false };
   }
   return {
     text: percent ? t('file.percent', { state: t(`file.${known}`), percent }) : t(`file.${known}`),
@@ -30,6 +31,13 @@ export function stateOf({ status, progress, error }) {
     bad: false,
   };
 }
+
+/**
+ * Whether a stored file waits for its original or its vectors, which a retry tries at once.
+ * @param {{status: string, error?: {message: string}|null}} file
+ */
+export const isWaiting = ({ status, error }) =>
+  Boolean(error) && (status === 'queued' || status === 'embedding');
 
 /** @param {import('./upload-job.js').Job} job @returns {State} */
 export function stateOfJob(job) {

@@ -9,7 +9,7 @@ import { passageNodes } from '../chat/passage.js';
 import { confirm } from '../ui/dialog.js';
 import { toastError } from '../ui/toast.js';
 import { facts, leftOut } from './file-facts.js';
-import { stateOf } from './file-state.js';
+import { isWaiting, stateOf } from './file-state.js';
 import { canSplitAgain } from './splitting.js';
 
 /** @typedef {import('../types.js').Base} Base */
@@ -112,7 +112,7 @@ export class FileView {
     showText(find(this.#root, '[data-this-reason]'), bad ? text : leftOut(file));
     find(this.#root, '[data-this-retry]').hidden =
       bundled ||
-      !(bad || (file.status === 'embedding' && file.error) || canSplitAgain(file, this.#base));
+      !(bad || isWaiting(file) || canSplitAgain(file, this.#base));
     find(this.#root, '[data-this-delete]').hidden = bundled;
     find(this.#root, '[data-chunks-empty]').hidden = FOUND.includes(file.status) || bad;
   }

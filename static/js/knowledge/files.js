@@ -9,7 +9,7 @@ import { Rows } from '../ui/rows.js';
 import { announce } from '../ui/announce.js';
 import { toastError } from '../ui/toast.js';
 import { facts } from './file-facts.js';
-import { stateOf } from './file-state.js';
+import { isWaiting, stateOf } from './file-state.js';
 import { canSplitAgain } from './splitting.js';
 
 /** @typedef {import('../types.js').Base} Base */
@@ -307,5 +307,5 @@ function update(row, file, base) {
   bar.value = percent ?? 0;
   find(row, '[data-file-delete]').hidden = bundled;
   find(row, '[data-file-retry]').hidden =
-    bundled || !(bad || (file.status === 'embedding' && file.error));
+    bundled || !(bad || isWaiting(file));
 }

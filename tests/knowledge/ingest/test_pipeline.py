@@ -1,7 +1,8 @@
 """From queued to ready: claims, leases, repetition, and what remains after failures."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,10 @@ from sqlalchemy import select, update
 from chatapp.errors import UnreadableFile
 from chatapp.knowledge.formats.document import Document
 from chatapp.knowledge.ingest.pipeline import BATCH_CHUNKS, MAX_ATTEMPTS, has_pending
-from chatapp.knowledge.ingest.sandbox import ParserEnded
+from chatapp.knowledge.ingest.sandbox import ParserEnded, parse_limited
 from chatapp.storage.models import Chunk, File, FileText, now
 from tests.support import documents
-from tests.support.shelf import Shelf, parse_here
+from tests.support.shelf import Shelf
 
 LONG = "\n\n".join(
     f"Paragraph {n} about the leave of employees. " + "It says a lot more than that. " * 30
@@ -211,14 +212,70 @@ def test_a_file_deleted_while_it_is_parsed_leaves_nothing(shelf: Shelf) -> None:
     assert shelf.leftovers() == {}
 
 
-def test_a_missing_original_fails_the_file(shelf: Shelf) -> None:
-    row = shelf.put("a.txt", "text")
-    shelf.knowledge.originals.remove(
+def original(shelf: Shelf, row: dict[str, Any]) -> Path:
+    return shelf.knowledge.originals.path(
         shelf.database.read(lambda t: t.get_one(File, row["id"]).sha256)
     )
-    assert shelf.work(parse_here) == ["failed"]
+
+
+@pytest.mark.parametrize("left", [b"", b"tex", None], ids=["empty", "cut off", "gone"])
+def test_a_file_waits_for_its_original_and_others_do_not(shelf: Shelf, left: bytes | None) -> None:
+    row, other = shelf.put("a.txt", "text"), shelf.put("b.txt", "The leave of employees.")
+    path = original(shelf, row)
+    path.unlink() if left is None else path.write_bytes(left)
+    assert shelf.work() == ["queued", "ready"]
+    waits = shelf.knowledge.file(shelf.user, shelf.base, row["id"])
+    assert (waits["status"], waits["error"]["key"]) == ("queued", "error.original_missing")
+    assert waits["error"]["retryable"]
+    assert not shelf.knowledge.has_work(), "not before the pause is over"
+    for _ in range(MAX_ATTEMPTS + 1):
+        expire(shelf)
+        assert shelf.work() == ["queued"]
+    path.write_bytes(b"text")
+    assert shelf.knowledge.retry_file(shelf.user, shelf.base, row["id"])["error"] is None
+    assert shelf.work() == ["ready"]
+    assert shelf.knowledge.file(shelf.user, shelf.base, other["id"])["status"] == "ready"
+
+
+def test_an_original_that_vanishes_from_under_its_parser_is_waited_for(shelf: Shelf) -> None:
+    row = shelf.put("a.txt", "text")
+
+    def late(path: Path, name: str, heartbeat: Callable[[], None]) -> Document:
+        path.rename(path.with_suffix(".away"))
+        return parse_limited(path, name, shelf.settings, heartbeat)
+
+    assert shelf.work(late) == ["queued"]
+    waits = shelf.knowledge.file(shelf.user, shelf.base, row["id"])
+    assert waits["error"]["key"] == "error.original_missing"
+
+
+def test_only_attempts_that_come_no_further_count(shelf: Shelf) -> None:
+    row = shelf.put("long.txt", LONG)
+    batches = -(-shelf.add("other.txt", LONG + "!")["chunks"] // BATCH_CHUNKS)
+    assert batches > 2
+    shelf.knowledge.retry_file(shelf.user, shelf.base, row["id"])
+    shelf.database.write(lambda t: t.execute(_AGAIN.where(File.id == row["id"])) and None)
+    for batch in [*range(1, batches), batches - 1, batches - 1]:
+        calls = count(1)
+
+        def dies(calls: Iterator[int] = calls, batch: int = batch) -> bool:
+            # asked once by the parser, then before each batch
+            if next(calls) > batch + 1:
+                raise KeyboardInterrupt
+            return False
+
+        ingest = shelf.ingest(should_stop=dies)
+        job = ingest.claim("a worker")
+        assert job, "attempts that have come further are not counted"
+        with pytest.raises(KeyboardInterrupt):
+            ingest.read(job)
+        expire(shelf)
+    assert shelf.ingest().claim("a worker") is None
     failed = shelf.knowledge.file(shelf.user, shelf.base, row["id"])
-    assert failed["error"]["key"] == "error.unreadable_file.missing"
+    assert failed["error"]["key"] == "error.unreadable_file.ended"
+
+
+_AGAIN = update(File).values(status="queued", progress=0.0, attempts=0)
 
 
 def expire(shelf: Shelf) -> None:
