@@ -44,6 +44,8 @@ DOORS = {
     "pypdfium2": ("knowledge/",),
     "selectolax": ("knowledge/",),
     "lxml": ("knowledge/",),
+    "olefile": ("knowledge/formats/compound.py",),
+    "python_calamine": ("knowledge/formats/xls.py",),
     "charset_normalizer": ("knowledge/",),
     "gevent": ("chat/runs/", "chains/http/", "storage/", "web/connection.py"),
     "gunicorn": ("web/worker.py", "web/unparsed.py", "web/errors.py", "processes/listening.py"),

@@ -13,6 +13,7 @@ import pytest
 
 from chatapp.knowledge.formats.registry import SUPPORTED
 from tests.support import documents
+from tests.support.compound_files import compound
 from tests.support.service import Service, wait_for
 
 pytestmark = pytest.mark.server
@@ -25,8 +26,6 @@ CATALOGUES = {
     for one in ("en", "zh-CN")
 }
 CHINESE = "员工每年享有十五天带薪年假，请假须提前三个工作日向主管申请。"
-# The container of Office files until 2003, and of encrypted ones since.
-ENVELOPE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600
 
 # file, and the key of its error message; None for a file that can be read
 FILES: dict[str, tuple[Callable[[], bytes], str | None]] = {
@@ -36,7 +35,7 @@ FILES: dict[str, tuple[Callable[[], bytes], str | None]] = {
         "error.unreadable_file.encrypted",
     ),
     "locked.docx": (
-        lambda: ENVELOPE + "EncryptedPackage".encode("utf-16-le"),
+        lambda: compound({"EncryptedPackage": b"text"}),
         "error.unreadable_file.encrypted",
     ),
     "broken.pdf": (lambda: documents.english_pdf()[:9000], "error.unreadable_file"),
@@ -47,10 +46,11 @@ FILES: dict[str, tuple[Callable[[], bytes], str | None]] = {
     "bomb.pdf": (documents.nested_pdf, None),
     "picture.pdf": (lambda: b"\x89PNG\r\n\x1a\n" + b"\0" * 500, "error.unsupported_file.picture"),
     "old.doc": (
-        lambda: ENVELOPE + "WordDocument".encode("utf-16-le"),
+        lambda: compound({"WordDocument": b"text"}),
         "error.unsupported_file.old_office",
     ),
-    "files.zip": (lambda: documents.archive({"a.txt": "text"}), "error.unsupported_file.archive"),
+    "files.zip": (lambda: documents.archive({"a.txt": "text"}), None),
+    "files.7z": (lambda: b"7z\xbc\xaf\x27\x1c" + b"\0" * 50, "error.unsupported_file.archive"),
     "program.txt": (lambda: b"\x7fELF" + bytes(range(256)) * 50, "error.unsupported_file"),
     "really-word.pdf": (documents.word, None),
     "really-pdf.docx": (lambda: documents.pdf("Twenty days of leave."), None),

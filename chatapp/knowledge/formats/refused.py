@@ -1,8 +1,6 @@
 """File types that are detected only to refuse them with a precise reason: pictures, sound,
 archives, old Office files, programs."""
 
-from pathlib import Path
-
 from chatapp.knowledge.formats.source import SourceFile
 
 # Reason → signatures at the beginning of the file.
@@ -21,17 +19,15 @@ _SIGNATURES: dict[str, tuple[bytes, ...]] = {
 _RIFF_TYPES = {b"WEBP": "picture", b"WAVE": "sound", b"AVI ": "sound"}
 # Brands of pictures in the ISO container (ftyp) that is otherwise used for films.
 _PICTURE_BRANDS = (b"heic", b"heix", b"hevc", b"mif1", b"msf1", b"avif")
-# Microsoft's compound file: Office until 2003, and the envelope of an encrypted docx.
-_COMPOUND_FILE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-_OLD_OFFICE_STREAMS = ("WordDocument", "Workbook", "Book", "PowerPoint Document")
+_OLD_OFFICE = ("doc", "ppt")
 
 
 def refusal_reason(file: SourceFile) -> str | None:
     """Return why a file in no supported binary format is refused; None if it may be text."""
     if file.is_package:
         return file.package_kind
-    if file.head.startswith(_COMPOUND_FILE):
-        return _compound_reason(file.path)
+    if file.compound is not None:
+        return "old_office" if file.compound.kind in _OLD_OFFICE else file.compound.kind
     return refused_type(file.head)
 
 
@@ -45,11 +41,3 @@ def refused_type(head: bytes) -> str | None:
     if head.startswith(b"BM") and head[6:10] == b"\0\0\0\0":
         return "picture"
     return next((reason for reason, known in _SIGNATURES.items() if head.startswith(known)), None)
-
-
-def _compound_reason(path: Path) -> str:
-    content = path.read_bytes()
-    if "EncryptedPackage".encode("utf-16-le") in content:
-        return "encrypted"
-    is_office = any(stream.encode("utf-16-le") in content for stream in _OLD_OFFICE_STREAMS)
-    return "old_office" if is_office else "unsupported"

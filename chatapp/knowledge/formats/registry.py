@@ -85,6 +85,23 @@ def _read_epub(file: SourceFile) -> Document:
     return epub.read(file.package)
 
 
+def _is_compound_of(kind: str) -> Callable[[SourceFile], bool]:
+    return lambda file: file.compound is not None and file.compound.kind == kind
+
+
+def _read_xls(file: SourceFile) -> Document:
+    from chatapp.knowledge.formats import xls
+
+    assert file.compound is not None
+    return xls.read_old(file.path, file.compound)
+
+
+def _read_xlsb(file: SourceFile) -> Document:
+    from chatapp.knowledge.formats import xls
+
+    return xls.read_binary(file.path)
+
+
 def _read_zip(file: SourceFile) -> Document:
     from chatapp.knowledge.formats import archive
 
@@ -178,6 +195,8 @@ BINARY_FORMATS = (
     Format("PDF", _is_pdf, _read_pdf),
     Format("DOCX", _is_package_of("docx"), _read_docx),
     Format("XLSX", _is_package_of("xlsx"), _read_xlsx),
+    Format("XLS", _is_compound_of("xls"), _read_xls),
+    Format("XLSB", _is_package_of("xlsb"), _read_xlsb),
     Format("PPTX", _is_package_of("pptx"), _read_pptx),
     Format("ODT, ODS, ODP", _is_package_of("opendocument"), _read_opendocument),
     Format("EPUB", _is_package_of("epub"), _read_epub),

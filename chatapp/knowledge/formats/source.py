@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 from chatapp.knowledge.formats.encodings import read_text
 
 if TYPE_CHECKING:
+    from chatapp.knowledge.formats.compound import CompoundFile
     from chatapp.knowledge.formats.members import Members
     from chatapp.knowledge.formats.packages import Package
 
 HEAD_BYTES = 64 * 1024
 _ZIP_SIGNATURES = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
+_COMPOUND_SIGNATURE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _CHARSET = re.compile(
     rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?([\w.:-]+)"
     rb"|<\?xml[^>]{0,100}?encoding\s*=\s*[\"']([\w.:-]+)",
@@ -26,6 +28,7 @@ _OFFICE_TYPES = {
         "ms-excel.sheet.macroEnabled",
         "ms-excel.template.macroEnabled",
     ),
+    "xlsb": ("ms-excel.sheet.binary.",),
     "pptx": ("presentationml.", "ms-powerpoint."),
 }
 
@@ -70,7 +73,7 @@ class SourceFile:
 
     @cached_property
     def package_kind(self) -> str:
-        """docx, xlsx, pptx, opendocument, epub or zip; otherwise the reason to refuse it."""
+        """docx, xlsx, xlsb, pptx, opendocument, epub or zip; otherwise the reason to refuse it."""
         if not any(map(self.archive.has, _DOCUMENT_PARTS)):
             return "zip"
         if main := self.package.main_part():
@@ -88,6 +91,15 @@ class SourceFile:
             map(self.package.has, ("[Content_Types].xml", "Index/Document.iwa"))
         )
         return "unsupported" if is_document else "zip"
+
+    @cached_property
+    def compound(self) -> "CompoundFile | None":
+        """The compound file, None where this is none; raises Unreadable."""
+        if not self.head.startswith(_COMPOUND_SIGNATURE):
+            return None
+        from chatapp.knowledge.formats.compound import CompoundFile
+
+        return CompoundFile(self.path)
 
     @cached_property
     def text(self) -> str:

@@ -9,6 +9,7 @@ from chatapp.knowledge.formats.document import Document
 from chatapp.knowledge.formats.encodings import MAX_BYTES, decode
 from chatapp.knowledge.ingest.parse import main, parse
 from tests.support import documents
+from tests.support.compound_files import compound
 from tests.support.reading import headings, outline, read, refusal_reason
 
 CHINESE = (
@@ -195,9 +196,6 @@ def test_a_workbook_with_macros_is_a_workbook(tmp_path: Path) -> None:
     ).text.startswith("Sales")
 
 
-COMPOUND = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600
-
-
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
@@ -215,10 +213,9 @@ COMPOUND = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600
         (b"\x7fELF" + bytes(range(256)) * 8, "unsupported"),
         (bytes(range(256)) * 40, "unsupported"),
         (b"{\\rtf1 text}", "old_office"),
-        (COMPOUND + "WordDocument".encode("utf-16-le"), "old_office"),
-        (COMPOUND + "Workbook".encode("utf-16-le"), "old_office"),
-        (COMPOUND, "unsupported"),
-        (COMPOUND + "EncryptedPackage".encode("utf-16-le"), "encrypted"),
+        (compound({"WordDocument": b"text"}), "old_office"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600, "damaged"),
+        (compound({"EncryptedPackage": b"text"}), "encrypted"),
         (b"%PDF-1.7\nrubbish", "damaged"),
         (b"PK\x03\x04 rubbish", "damaged"),
         (b"a," * (MAX_BYTES // 2 + 1), "too_long"),
