@@ -10,7 +10,6 @@ _SIGNATURES: dict[str, tuple[bytes, ...]] = {
         b"ID3", b"OggS", b"fLaC", b"\xff\xfb", b"\xff\xf3", b"\x1aE\xdf\xa3", b"FLV", b"#!AMR",
     ),
     "archive": (b"\x1f\x8b", b"7z\xbc\xaf", b"Rar!", b"BZh", b"\xfd7zXZ", b"(\xb5/\xfd"),
-    "old_office": (b"{\\rtf",),
     "unsupported": (
         b"\x7fELF", b"MZ\x90\0", b"SQLite format 3", b"\xca\xfe\xba\xbe", b"%!PS", b"wOFF",
         b"\0asm",

@@ -85,6 +85,16 @@ def _read_epub(file: SourceFile) -> Document:
     return epub.read(file.package)
 
 
+def _is_rtf(file: SourceFile) -> bool:
+    return file.head.lstrip(b"\xef\xbb\xbf\r\n ").startswith(b"{\\rtf")
+
+
+def _read_rtf(file: SourceFile) -> Document:
+    from chatapp.knowledge.formats import rtf
+
+    return rtf.read(file.path.read_bytes())
+
+
 def _is_compound_of(kind: str) -> Callable[[SourceFile], bool]:
     return lambda file: file.compound is not None and file.compound.kind == kind
 
@@ -200,6 +210,7 @@ BINARY_FORMATS = (
     Format("PPTX", _is_package_of("pptx"), _read_pptx),
     Format("ODT, ODS, ODP", _is_package_of("opendocument"), _read_opendocument),
     Format("EPUB", _is_package_of("epub"), _read_epub),
+    Format("RTF", _is_rtf, _read_rtf),
     Format("ZIP", _is_package_of("zip"), _read_zip),
 )
 TEXT_FORMATS = (
