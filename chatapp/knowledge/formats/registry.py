@@ -112,6 +112,13 @@ def _read_xlsb(file: SourceFile) -> Document:
     return xls.read_binary(file.path)
 
 
+def _read_msg(file: SourceFile) -> Document:
+    from chatapp.knowledge.formats import msg
+
+    assert file.compound is not None
+    return msg.read(file.compound, file.members)
+
+
 def _read_zip(file: SourceFile) -> Document:
     from chatapp.knowledge.formats import archive
 
@@ -210,6 +217,7 @@ BINARY_FORMATS = (
     Format("PPTX", _is_package_of("pptx"), _read_pptx),
     Format("ODT, ODS, ODP", _is_package_of("opendocument"), _read_opendocument),
     Format("EPUB", _is_package_of("epub"), _read_epub),
+    Format("MSG", _is_compound_of("msg"), _read_msg),
     Format("RTF", _is_rtf, _read_rtf),
     Format("ZIP", _is_package_of("zip"), _read_zip),
 )

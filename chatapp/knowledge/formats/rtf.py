@@ -23,8 +23,8 @@ _UNSEEN = (
     "fonttbl colortbl stylesheet info pict objdata objclass objname header headerl headerr headerf "
     "footer footerl footerr footerf fldinst themedata datastore listtable listoverridetable "
     "rsidtbl revtbl generator xmlnstbl latentstyles pgptbl nonshppict shprslt do sn sv bkmkstart "
-    "bkmkend atnid atnauthor atnref atntime atndate annotation nonesttables upr filetbl private ftnsep "
-    "ftnsepc aftnsep aftnsepc template passwordhash colorschememapping htmltag mhtmltag"
+    "bkmkend atnid atnauthor atnref atntime atndate annotation nonesttables upr filetbl private "
+    "ftnsep ftnsepc aftnsep aftnsepc template passwordhash colorschememapping htmltag mhtmltag"
 )
 _UNSEEN_GROUPS = frozenset(_UNSEEN.split())
 # Groups that readers may ignore by their star, but which hold what is shown.
