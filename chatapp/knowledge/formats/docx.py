@@ -10,6 +10,7 @@ from chatapp.knowledge.formats.docx_numbering import BULLET, Numbering
 from chatapp.knowledge.formats.docx_styles import BODY_SIZE, Styles, font_size, is_on
 from chatapp.knowledge.formats.drawings import drawn_texts
 from chatapp.knowledge.formats.inferred_headings import Line, infer_headings
+from chatapp.knowledge.formats.omml import FORMULAS, formula_text
 from chatapp.knowledge.formats.packages import Package, attribute, child, local_name
 from chatapp.knowledge.formats.tables import Row, paragraphs
 
@@ -225,7 +226,9 @@ def _collect(element: Any, found: _Found, bold: bool, size: float) -> tuple[bool
         name = local_name(one.tag)
         if name in _SKIPPED:
             continue
-        if name == "r":
+        if name in FORMULAS:
+            _add_formula(one, found)
+        elif name == "r":
             run_properties = child(one, "rPr")
             if is_on(run_properties, "vanish"):
                 continue
@@ -257,8 +260,18 @@ def _pieces(run: Any, found: _Found) -> None:
         elif name == "graphicData":
             found.drawings.append(one)
             _pieces(one, found)
+        elif name in FORMULAS:
+            _add_formula(one, found)
         elif name not in _SKIPPED:
             _pieces(one, found)
+
+
+def _add_formula(element: Any, found: _Found) -> None:
+    text = formula_text(element)
+    if text.startswith("$$"):
+        begins = not found.pieces or found.pieces[-1].endswith("\n")
+        text = f"{'' if begins else chr(10)}{text}\n"
+    found.pieces.append(text)
 
 
 def _children(parent: Any, wanted: str) -> Iterator[Any]:

@@ -1,9 +1,14 @@
-"""OpenDocument texts, spreadsheets and presentations: all are one XML part, content.xml."""
+"""OpenDocument texts, spreadsheets, presentations and formulas: each is one XML part, content.xml.
 
+Embedded formulas and charts are parts of their own and are read where they stand.
+"""
+
+import posixpath
 from collections.abc import Iterator
 from typing import Any
 
 from chatapp.knowledge.formats.document import Builder, Document, Skips, Unreadable
+from chatapp.knowledge.formats.mathml import formula_text
 from chatapp.knowledge.formats.packages import Package, attribute, child, local_name
 from chatapp.knowledge.formats.tables import Row, paragraphs
 
@@ -45,12 +50,16 @@ def read(package: Package, max_pages: int) -> Document:
     ):
         raise Unreadable("encrypted")
     root = package.root(CONTENT)
+    builder = Builder()
+    if local_name(root.tag) == "math":
+        builder.add(formula_text(root, True))
+        return builder.finish(MEDIA_TYPE + "formula")
     body = child(root, "body")
     kind = next((name for name in _KINDS if body is not None and child(body, name) is not None), "")
     if not kind:
         raise Unreadable("unsupported")
-    builder = Builder()
     content = child(body, kind)
+    _insert_objects(package, content, builder.skips)
     if kind == "text":
         _add_blocks(builder, content)
     elif kind == "spreadsheet":
@@ -66,6 +75,46 @@ def _add_sheets(builder: Builder, content: Any, hidden: set[str]) -> None:
             builder.section(1, attribute(table, "name"))
             for row in paragraphs(_rows(table, builder.skips)):
                 builder.add(row)
+            for drawn in table.iter("{*}frame", "{*}custom-shape"):
+                _add_blocks(builder, [drawn])
+
+
+def _insert_objects(package: Package, content: Any, skips: Skips) -> None:
+    """Replace each embedded formula and chart by its text."""
+    for frame in list(content.iter("{*}frame")):
+        embedded = child(frame, "object")
+        if embedded is None:
+            continue
+        with skips:
+            inner = next((one for one in embedded if local_name(one.tag) == "math"), None)
+            part = posixpath.join(posixpath.normpath(attribute(embedded, "href")), CONTENT)
+            if inner is None and package.has(part):
+                inner = package.root(part)
+            if inner is not None and local_name(inner.tag) == "math":
+                _insert_formula(frame, inner)
+            elif inner is not None and (chart := child(inner, "body", "chart")) is not None:
+                _insert_chart(frame, chart)
+
+
+def _insert_formula(frame: Any, formula: Any) -> None:
+    paragraph = frame.getparent()
+    is_inline = local_name(paragraph.tag) in ("p", "h", "span", "a")
+    alone = not _text(paragraph) and len(paragraph) == 1
+    text, behind = formula_text(formula, alone or not is_inline), frame.tail
+    frame.clear()
+    frame.tag = "span" if is_inline else "p"
+    frame.text, frame.tail = text, behind
+
+
+def _insert_chart(frame: Any, chart: Any) -> None:
+    behind, tag = frame.tail, frame.tag
+    frame.clear()
+    frame.tag, frame.tail = tag, behind
+    box = frame.makeelement("text-box")
+    titles = list(chart.iter("{*}title", "{*}subtitle"))
+    box.extend([one for title in titles for one in title if local_name(one.tag) == "p"])
+    box.extend(list(chart.iter("{*}table")))
+    frame.append(box)
 
 
 def _hidden(root: Any) -> set[str]:

@@ -5,6 +5,7 @@ from typing import Any
 
 from chatapp.knowledge.formats.document import Builder, Document, Skips, Unreadable
 from chatapp.knowledge.formats.drawings import drawn_texts
+from chatapp.knowledge.formats.omml import FORMULAS, formula_text
 from chatapp.knowledge.formats.packages import Package, attribute, child, local_name
 from chatapp.knowledge.formats.tables import Row, paragraphs
 
@@ -162,8 +163,12 @@ def _shapes(parent: Any) -> Iterator[Any]:
         if name in _SHAPES:
             yield one
         elif name == _OPTIONAL:
-            # The first choice; the others repeat it for older programs.
-            yield from _shapes(next((choice for choice in one if local_name(choice.tag)), ()))
+            yield from _shapes(_chosen(one))
+
+
+def _chosen(optional: Any) -> Any:
+    """Return the first choice; the others repeat it for older programs."""
+    return next((choice for choice in optional if local_name(choice.tag)), ())
 
 
 def _offset(shape: Any) -> tuple[int, int] | None:
@@ -214,14 +219,22 @@ def _bulleted(shape: Any) -> Iterator[str]:
 
 
 def _text(paragraph: Any) -> str:
-    pieces: list[str] = []
-    for one in paragraph:
+    return " ".join("".join(_pieces(paragraph)).split())
+
+
+def _pieces(parent: Any) -> Iterator[str]:
+    for one in parent:
         name = local_name(one.tag)
-        if name == "br":
-            pieces.append(" ")
+        if name == "t":
+            yield one.text or ""
+        elif name == "br":
+            yield " "
+        elif name in FORMULAS:
+            yield f" {formula_text(one)} "
+        elif name == _OPTIONAL:
+            yield from _pieces(_chosen(one))
         elif name != "fld" or attribute(one, "type") != "slidenum":
-            pieces += (text.text or "" for text in one.iter("{*}t"))
-    return " ".join("".join(pieces).split())
+            yield from _pieces(one)
 
 
 def _rows(table: Any) -> Iterator[Row]:
