@@ -10,6 +10,7 @@ from typing import Any
 from chatapp.knowledge.formats.document import Builder, Document, Skips, Unreadable
 from chatapp.knowledge.formats.mathml import formula_text
 from chatapp.knowledge.formats.packages import Package, attribute, child, local_name
+from chatapp.knowledge.formats.regions import one_below_another
 from chatapp.knowledge.formats.tables import Row, paragraphs
 
 CONTENT = "content.xml"
@@ -73,7 +74,7 @@ def _add_sheets(builder: Builder, content: Any, hidden: set[str]) -> None:
     for table in (one for one in content if local_name(one.tag) == "table"):
         if attribute(table, "style-name") not in hidden:
             builder.section(1, attribute(table, "name"))
-            for row in paragraphs(_rows(table, builder.skips)):
+            for row in paragraphs(one_below_another(_rows(table, builder.skips))):
                 builder.add(row)
             for drawn in table.iter("{*}frame", "{*}custom-shape"):
                 _add_blocks(builder, [drawn])

@@ -22,6 +22,20 @@ JOINT = " · "
 Row = Mapping[int, str]  # column (from 0) → text; empty cells are absent
 # Periods, which may head columns although they are numbers.
 _PERIOD = re.compile(r"(?:[QH][1-4][ -]?)?(?:19|20)\d\d(?:\s*年|[-/.]\d\d|[ -]?[QH][1-4])?$")
+_UNIT = (
+    r"[€$£¥￥₩₹%‰°′″Ω]|[A-Z]{0,3}\$|EUR|USD|GBP|CHF|JPY|CNY|RMB|HKD|TWD|KRW|INR|AUD|CAD|SEK|NOK|DKK|"
+    r"PLN|CZK|m|mn|mio|k|t|bn|billions?|millions?|thousands?|000s?|'000|cents?|pence|euros?|dollars?|"
+    r"[mcdkµμn]?m[²³23]?|[kmµμ]?g|tonnes?|[mcµμ]?[lL]|ha|h|hrs?|hours?|min|mins|minutes?|m?s|secs?|"
+    r"seconds?|days?|weeks?|months?|years?|°?[CFK]|[kMGT]?(?:W|Wh|J|V|A|Hz|N|Pa|B|bit)|[mh]?bar|"
+    r"pcs|pieces|units?|persons?|people|number|no\.|percent|per cent|ppm|ppb|mol|"
+    r"[十百千万亿萬億]*(?:美?元|人民币|人|个|個|件|台|套|吨|噸|公斤|千克|克|米|公里|天|日|年|月|"
+    r"小时|小時|分钟|次|户|辆|册|头|只|亩|公顷|升|度|倍)|百分比"
+)
+# "€ m", "kg/ha", "in % of GDP", "(per year)": units, and what stands in brackets.
+_UNITS = re.compile(
+    rf"(?:in )?(?:{_UNIT})(?:[ /·.*^-]{{1,2}}(?:of |per )?(?:{_UNIT}))*(?: of [A-Za-z]+)?"
+    rf"|[(\[（].{{1,40}}[)\]）](?: ?\(\w\))?"
+)
 _WHITE = re.compile(r"\s*\n\s*")
 
 
@@ -36,10 +50,10 @@ def paragraphs(rows: Iterable[Row], header: int | None = None) -> Iterator[str]:
     known = False
     for row in rows:
         if known:
-            if row:
-                yield _paragraph(row, labels)
-            else:
+            if not row:
                 known = False
+            elif not _repeats(row, labels):
+                yield _paragraph(row, labels)
             continue
         if row:
             pending.append(row)
@@ -74,8 +88,13 @@ def _begin_table(rows: Sequence[Row], labels: dict[int, str], header: int | None
     for row in rows[first:]:
         if pairs and len(row) == 2 and not is_figure(row[min(row)]):
             yield _labelled(*(row[column] for column in sorted(row)))
-        else:
+        elif not _repeats(row, labels):
             yield _paragraph(row, labels)
+
+
+def _repeats(row: Row, labels: Mapping[int, str]) -> bool:
+    """Return whether a row repeats the header, as at the beginning of a printed page."""
+    return row.items() <= labels.items() and len(row) > 1
 
 
 def _paragraph(row: Row, labels: Mapping[int, str]) -> str:
@@ -120,7 +139,7 @@ def _find_header(rows: Sequence[Row]) -> _Header | None:
     place = next(
         (place for place, row in enumerate(rows) if len(row) >= max(2, TITLE_SHARE * usual)), None
     )
-    if place is None or not _all_words(rows[place]) or place + 1 >= len(rows):
+    if place is None or not all_words(rows[place]) or place + 1 >= len(rows):
         return None
     titles = place
     if _is_below(rows[place + 1], rows[place]):
@@ -128,6 +147,10 @@ def _find_header(rows: Sequence[Row]) -> _Header | None:
     elif place and _is_below(rows[place], rows[place - 1]):
         titles -= 1
     labels = _labels(rows[titles : place + 1])
+    while place + 2 < len(rows) and _is_units(rows[place + 1], labels):
+        place += 1
+        for column, unit in rows[place].items():
+            labels[column] = f"{labels.get(column, '')} {unit}".strip()
     body = rows[place + 1 :]
     wide = len(labels) > 2
     if len(set(labels.values())) < TITLE_SHARE * len(labels) or not (
@@ -142,11 +165,16 @@ def _is_below(row: Row, groups: Row) -> bool:
     repeats = len(set(row.values())) < len(row)
     return (
         repeats
-        and _all_words(row)
-        and _all_words(groups)
+        and all_words(row)
+        and all_words(groups)
         and len(groups) > 1
         and bool(row.keys() - groups.keys())
     )
+
+
+def _is_units(row: Row, labels: Mapping[int, str]) -> bool:
+    """Return whether a row below the labels says in which units the figures are."""
+    return row.keys() <= labels.keys() and all(map(_UNITS.fullmatch, row.values()))
 
 
 def _labels(head: Sequence[Row]) -> dict[int, str]:
@@ -165,13 +193,13 @@ def _labels(head: Sequence[Row]) -> dict[int, str]:
 
 def is_header(row: Row) -> bool:
     """Return whether a row consists of distinct words, as a file's header does."""
-    return len(row) > 1 and _all_words(row) and len(set(row.values())) == len(row)
+    return len(row) > 1 and all_words(row) and len(set(row.values())) == len(row)
 
 
-def _all_words(row: Row) -> bool:
+def all_words(row: Row) -> bool:
+    """Return whether a row's cells may all be labels."""
     return all(
-        len(text) <= MAX_LABEL and (not is_figure(text) or _PERIOD.match(text))
-        for text in row.values()
+        len(text) <= MAX_LABEL and (not is_figure(text) or is_period(text)) for text in row.values()
     )
 
 
@@ -190,6 +218,11 @@ def _body_confirms(labels: Mapping[int, str], body: Sequence[Row]) -> bool:
         if len(cells) > 1 and (figures or longer):
             return True
     return False
+
+
+def is_period(text: str) -> bool:
+    """Return whether a cell is a year, quarter or month, which may head a column."""
+    return bool(_PERIOD.match(text))
 
 
 def is_figure(text: str) -> bool:

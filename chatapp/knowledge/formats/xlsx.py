@@ -17,6 +17,7 @@ from chatapp.knowledge.formats.document import (
     Unreadable,
 )
 from chatapp.knowledge.formats.packages import Package, attribute, child, local_name
+from chatapp.knowledge.formats.regions import one_below_another
 from chatapp.knowledge.formats.tables import Row, paragraphs
 
 MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -48,7 +49,7 @@ def read(package: Package) -> Document:
         kind, part = related.get(_reference(sheet), ("", ""))
         if kind == "worksheet" and attribute(sheet, "state") in _VISIBLE:
             builder.section(1, attribute(sheet, "name"))
-            for paragraph in paragraphs(reader.rows(part)):
+            for paragraph in paragraphs(one_below_another(reader.rows(part))):
                 builder.add(paragraph)
     return builder.finish(MEDIA_TYPE)
 
