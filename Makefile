@@ -18,7 +18,7 @@ LIMITED = $(and $(shell command -v timeout),timeout --foreground --signal=ABRT 5
 	$(VENV)/python -X faulthandler
 MEASURED = $(LIMITED) -m coverage run -m pytest
 OTHERS = tests $(patsubst %,--ignore=%,$(BROWSER) $(PROCESSES) $(STORES))
-CAMPAIGNS = kills resumes stops locks streams
+CAMPAIGNS = kills resumes stops locks streams readings mutants
 
 NO_PYTHON_EN = Python 3.11 or newer is required. On Debian and Ubuntu: apt install python3-venv
 NO_PYTHON_ZH = 需要 Python 3.11 或更高版本。在 Debian 和 Ubuntu 上：apt install python3-venv
@@ -75,7 +75,7 @@ format: python ## fix lint and formatting where possible | 自动修正代码规
 	$(VENV)/python -m ruff check --fix .
 	$(VENV)/python -m ruff format .
 
-soak: python ## repeat kills, stops, reconnects and random streams for an hour or more | 反复结束进程、停止回答、重新连接并读取随机数据流，持续一小时以上
+soak: python ## repeat kills, stops and reconnects, read random streams and damaged files, for an hour or more | 反复结束进程、停止回答、重新连接，并读取随机数据流和损坏的文件，持续一小时以上
 	@$(PYTHON) scripts/setup.py test
 	@status=0; for name in $(CAMPAIGNS); do \
 	$(VENV)/python -m tests.faults.$$name || status=1; done; exit $$status

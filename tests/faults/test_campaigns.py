@@ -5,12 +5,14 @@ from concurrent.futures import Future
 
 import pytest
 
-from tests.faults import locks, resumes, stops
+from tests.faults import locks, mutants, readings, resumes, stops
 from tests.faults.report import Report
 from tests.faults.stage import Stage
 from tests.support.service import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.server
+DAMAGED, DAMAGED_SEED = 40, 1  # always the same files
+STRIKES = 5
 
 
 @pytest.fixture
@@ -47,3 +49,11 @@ def test_resumes_at_random_points_give_the_stored_text(stage: Stage, seed: int) 
 
 def test_kills_of_workers_and_of_everything(killed: Future[Report]) -> None:
     keeps_its_promises(killed.result(240))
+
+
+def test_damaged_files_are_read_or_refused_for_a_true_reason() -> None:
+    keeps_its_promises(mutants.run(DAMAGED, DAMAGED_SEED), DAMAGED_SEED)
+
+
+def test_stops_and_kills_while_files_are_read_cost_none(seed: int) -> None:
+    keeps_its_promises(readings.run(STRIKES, seed), seed)
