@@ -38,9 +38,11 @@ DOORS = {
     "tiktoken": ("chains/",),
     "urllib3": ("chains/", "knowledge/json_client.py"),
     "chromadb": ("knowledge/chroma.py",),
-    "numpy": ("knowledge/search/exact.py", "processes/embedder.py"),
-    "onnxruntime": ("processes/embedder.py",),
+    "numpy": ("knowledge/search/exact.py", "knowledge/recognition/", "processes/embedder.py"),
+    "onnxruntime": ("knowledge/recognition/", "processes/embedder.py"),
     "tokenizers": ("processes/embedder.py",),
+    "PIL": ("knowledge/recognition/",),
+    "pi_heif": ("knowledge/recognition/",),
     "pypdfium2": ("knowledge/",),
     "selectolax": ("knowledge/",),
     "lxml": ("knowledge/",),
@@ -98,6 +100,7 @@ READS_CHINESE = (
     "core/prompt.py",
     "core/text.py",
     "knowledge/formats/",
+    "knowledge/recognition/layout.py",
     "knowledge/manual.py",  # the manual's name, which is the same in all languages
     "web/pages.py",  # the languages' own names
 )

@@ -1,0 +1,1 @@
+"""Text recognition: pictures of pages in, lines of text with their places out."""
