@@ -317,6 +317,42 @@ def workbook() -> bytes:
     return made.getvalue()
 
 
+def annotated_workbook() -> bytes:
+    """Return a workbook with a comment, a chart and a text box, and a sheet of one box alone."""
+    file = BytesIO()
+    book = xlsxwriter.Workbook(file, {"in_memory": True})
+    sheet = book.add_worksheet("Towns")
+    for row, cells in enumerate((("Town", "Days"), ("Bonn", 27), ("Ulm", 28))):
+        sheet.write_row(row, 0, cells)
+    sheet.write_comment("B3", "Agreed\nin May")
+    chart = book.add_chart({"type": "column"})
+    chart.add_series({"values": "=Towns!$B$2:$B$3"})
+    chart.set_title({"name": "Days by town"})
+    sheet.insert_chart("D2", chart)
+    sheet.insert_textbox("D20", "Apply by June")
+    book.add_worksheet("Notes").insert_textbox("A1", "Only a box")
+    book.close()
+    return file.getvalue()
+
+
+def chart_deck() -> bytes:
+    """Return a slide with a chart of percentages below two levels of categories."""
+    made = pptx.Presentation()
+    data = CategoryChartData(number_format="0.0%")
+    north = data.add_category("North")
+    north.add_sub_category("2023")
+    north.add_sub_category("2024")
+    data.add_series("Pens", (0.125, 0.14400000000000002))
+    size = Cm(1), Cm(1), Cm(8), Cm(5)
+    slide = made.slides.add_slide(made.slide_layouts[6])
+    chart = slide.shapes.add_chart(XL_CHART_TYPE.COLUMN_CLUSTERED, *size, data).chart
+    chart.has_title = True
+    chart.chart_title.text_frame.text = "Share of sales"
+    file = BytesIO()
+    made.save(file)
+    return file.getvalue()
+
+
 def plain_workbook(rows: Iterable[Iterable[Any]], title: str = "Sheet1") -> bytes:
     """Return a workbook of one sheet, written by openpyxl."""
     book = openpyxl.Workbook(write_only=True)

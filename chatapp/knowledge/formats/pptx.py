@@ -15,7 +15,7 @@ LINE_HEIGHT = 360_000
 MAX_DEPTH = 40  # nested groups
 MAX_TITLE = 120  # characters of a first text that serves as the title of a slide without one
 _TITLES = ("title", "ctrTitle")
-# Date, footer and number: the same on every slide.
+# Date, footer and number: the same on every slide. A footer is read once.
 _FOOTER_TYPES = (
     "dt",
     "ftr",
@@ -61,6 +61,7 @@ class _Reader:
     def __init__(self, package: Package, skips: Skips) -> None:
         self._package = package
         self._skips = skips
+        self._footers = {""}
         self._places: dict[str, dict[str, tuple[int, int]]] = {}  # by layout and placeholder
 
     def add_slide(self, builder: Builder, name: str) -> None:
@@ -75,6 +76,10 @@ class _Reader:
         texts: list[str] = []
         for shape in self._in_order(rest, name):
             texts += filter(None, self._texts(name, shape))
+        for shape in (shape for shape in shapes if _kind(shape) == "ftr"):
+            footer = " ".join(_lines(shape))
+            texts += [] if footer in self._footers else [footer]
+            self._footers.add(footer)
         with self._skips:
             for notes in self._package.parts_of_type(name, "notesSlide"):
                 texts += self._notes(notes)

@@ -1,7 +1,8 @@
 """Excel workbooks: each visible sheet is a section, each row a paragraph (tables.py).
 
-Cells appear as displayed (cell_formats.py), formulas as their last result. Sheets are streamed row
-by row; merged cells are collected first, since the file lists them at the end.
+Cells appear as displayed (cell_formats.py), formulas as their last result; boxes and comments
+follow their sheet's rows. Sheets are streamed row by row; merged cells are collected first, since
+the file lists them at the end.
 """
 
 import re
@@ -16,9 +17,10 @@ from chatapp.knowledge.formats.document import (
     Skips,
     Unreadable,
 )
+from chatapp.knowledge.formats.drawings import sheet_texts, texts_of
 from chatapp.knowledge.formats.packages import Package, attribute, child, local_name
 from chatapp.knowledge.formats.regions import one_below_another
-from chatapp.knowledge.formats.tables import Row, paragraphs
+from chatapp.knowledge.formats.tables import JOINT, Row, paragraphs
 
 MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 MAX_ROWS = 1_048_576  # Excel's limit for a sheet; a file with more is malicious
@@ -31,6 +33,7 @@ OVERLAP = 512  # bytes of a block that are scanned again with the next
 _MERGED = re.compile(
     rb'mergeCell [^>]*?ref="\$?([A-Z]{1,3})\$?(\d{1,7}):\$?[A-Z]{1,3}\$?(\d{1,7})"'
 )
+_PLACE = re.compile(r"([A-Z]{1,3})(\d{1,7})")
 _VISIBLE = ("", "visible")
 _ON = ("1", "true", "on")
 
@@ -51,6 +54,8 @@ def read(package: Package) -> Document:
             builder.section(1, attribute(sheet, "name"))
             for paragraph in paragraphs(one_below_another(reader.rows(part))):
                 builder.add(paragraph)
+            for text in reader.texts_beside(part):
+                builder.add(text)
     return builder.finish(MEDIA_TYPE)
 
 
@@ -73,6 +78,9 @@ class _Reader:
         with skips:
             self._formatters = _formats(package, package.parts_of_type(main, "styles"), from_1904)
         self._columns: dict[str, int] = {}
+        # Comments of the current sheet by row: column and text; and those of the rows read.
+        self._comments: dict[int, list[tuple[str, str]]] = {}
+        self._commented: list[str] = []
         self._numbers: dict[tuple[str, str | None], str] = {}
 
     def rows(self, part: str) -> Iterator[Row]:
@@ -80,8 +88,18 @@ class _Reader:
 
         A vertically merged cell is repeated in each row.
         """
+        self._comments, self._commented = {}, []
+        with self._skips:
+            self._comments = _comments(self._package, part)
         with self._skips:
             yield from self._rows(part, _merged(self._package, part))
+
+    def texts_beside(self, part: str) -> Iterator[str]:
+        """Yield the comments of the rows that were read, and what is drawn on their sheet."""
+        yield from self._commented
+        for drawing in self._package.parts_of_type(part, "drawing"):
+            with self._skips:
+                yield from sheet_texts(self._package, drawing)
 
     def _rows(self, part: str, merged: Mapping[int, list[tuple[str, int]]]) -> Iterator[Row]:
         # Column → last row of a vertically merged cell, and its text.
@@ -109,7 +127,15 @@ class _Reader:
             for letters, last in merged.get(number, ()):
                 if text := row.get(self._column(letters), ""):
                     reaching[self._column(letters)] = (last, text)
+            if number in self._comments:
+                self._add_comments(number, row)
             yield row
+
+    def _add_comments(self, number: int, row: Row) -> None:
+        for letters, comment in self._comments[number]:
+            first, own = row.get(min(row, default=0), ""), row.get(self._column(letters), "")
+            place = JOINT.join(dict.fromkeys(filter(None, (f"{letters}{number}", first, own))))
+            self._commented.append(f"{place}: {comment}")
 
     def _add_cells(self, cells: dict[int, str], row: Any) -> None:
         column = -1
@@ -219,3 +245,27 @@ def _merged(package: Package, part: str) -> dict[int, list[tuple[str, int]]]:
                     count += 1
             left = looked[-OVERLAP:]
     return found
+
+
+def _comments(package: Package, part: str) -> dict[int, list[tuple[str, str]]]:
+    """Return a sheet's comments by row: column letters and text. Threads replace their copies."""
+    found: dict[str, list[str]] = {}
+    for kind in ("threadedComment", "comments"):
+        threaded = set(found)
+        for name in package.parts_of_type(part, kind):
+            for one in package.root(name).iter("{*}threadedComment", "{*}comment"):
+                place, text = attribute(one, "ref").replace("$", ""), " ".join(_said(one).split())
+                if text and place not in threaded:
+                    found.setdefault(place, []).append(text)
+    by_row: dict[int, list[tuple[str, str]]] = {}
+    for place, texts in found.items():
+        if matched := _PLACE.fullmatch(place):
+            by_row.setdefault(int(matched.group(2)), []).append(
+                (matched.group(1), " / ".join(texts))
+            )
+    return by_row
+
+
+def _said(comment: Any) -> str:
+    text = child(comment, "text")
+    return (text.text or "") + texts_of(text) if text is not None else ""

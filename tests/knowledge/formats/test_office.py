@@ -259,6 +259,31 @@ def test_a_formula_without_a_result_is_shown(tmp_path: Path) -> None:
     assert read(tmp_path, documents.plain_workbook([["Total"], ["=A1*2"]])).text == "Total\n\n=A1*2"
 
 
+def test_boxes_and_comments_of_a_sheet_follow_its_rows(tmp_path: Path) -> None:
+    document = read(tmp_path, documents.annotated_workbook(), "a.xlsx")
+    assert document.text == (
+        "Town: Bonn · Days: 27\n\nTown: Ulm · Days: 28\n\nB3 · Ulm · 28: Agreed in May\n\n"
+        "Days by town\n\nApply by June\n\nOnly a box"
+    )
+    assert headings(document) == ["Towns", "Notes"]
+
+
+def test_a_thread_of_comments_is_read_instead_of_its_copy(tmp_path: Path) -> None:
+    made = documents.parts_of(documents.annotated_workbook())
+    rels = "xl/worksheets/_rels/sheet1.xml.rels"
+    link = b'<Relationship Id="t" Type="http://x/threadedComment" Target="../threads.xml"/>'
+    made[rels] = made[rels].replace(b"</Relationships>", link + b"</Relationships>")
+    thread = '<t><threadedComment ref="B3"><text>Why?</text></threadedComment>'
+    thread += '<threadedComment ref="B3"><text>By contract</text></threadedComment></t>'
+    text = read(tmp_path, documents.archive({**made, "xl/threads.xml": thread}), "a.xlsx").text
+    assert "B3 · Ulm · 28: Why? / By contract" in text and "Agreed in May" not in text
+
+
+def test_a_chart_shows_its_titles_and_formatted_numbers(tmp_path: Path) -> None:
+    text = read(tmp_path, documents.chart_deck(), "a.pptx").text
+    assert text == "Share of sales\n\nNorth 2023 · Pens: 12.5%\n\nNorth 2024 · Pens: 14.4%"
+
+
 def test_a_cell_in_the_last_row_and_column_is_read(tmp_path: Path) -> None:
     content = documents.sheet_of([b'<row r="1048576"><c r="XFD1048576"><v>7</v></c></row>'])
     assert read(tmp_path, content).text == "7"
@@ -286,6 +311,20 @@ def test_each_slide_is_a_page_and_a_section(tmp_path: Path) -> None:
 
 
 # --- OpenDocument and EPUB
+
+
+def test_a_footer_of_many_slides_is_read_once(tmp_path: Path) -> None:
+    footer = (
+        '<p:sp><p:nvSpPr><p:cNvPr id="90" name="f"/><p:cNvSpPr/><p:nvPr><p:ph type="ftr"/></p:nvPr>'
+        "</p:nvSpPr><p:spPr/><p:txBody><a:bodyPr/><a:p><a:r><a:t>Internal</a:t></a:r></a:p>"
+        "</p:txBody></p:sp></p:spTree>"
+    )
+    made = documents.parts_of(documents.slides())
+    for number in (1, 2, 3):
+        name = f"ppt/slides/slide{number}.xml"
+        made[name] = made[name].replace(b"</p:spTree>", footer.encode())
+    text = read(tmp_path, documents.archive(made), "deck.pptx").text
+    assert text.count("Internal") == 1 and text.index("Internal") < text.index("Towns")
 
 
 def test_an_opendocument_text_is_read(tmp_path: Path) -> None:
