@@ -8,7 +8,7 @@ from typing import Any
 from chatapp.knowledge.formats.document import Builder, Document, Skips, Unreadable
 from chatapp.knowledge.formats.docx_numbering import BULLET, Numbering
 from chatapp.knowledge.formats.docx_styles import BODY_SIZE, Styles, font_size, is_on
-from chatapp.knowledge.formats.drawings import drawn_texts
+from chatapp.knowledge.formats.drawings import alt_text, drawn_texts
 from chatapp.knowledge.formats.inferred_headings import Line, infer_headings
 from chatapp.knowledge.formats.omml import FORMULAS, formula_text
 from chatapp.knowledge.formats.packages import Package, attribute, child, local_name
@@ -44,6 +44,7 @@ class _Found:
     pieces: list[str] = field(default_factory=list)
     boxes: list[Any] = field(default_factory=list)
     drawings: list[Any] = field(default_factory=list)
+    pictures: list[str] = field(default_factory=list)
     notes: list[tuple[str, str]] = field(default_factory=list)
 
 
@@ -150,6 +151,7 @@ class _Reader:
             yield _Paragraph(numbered, level, item, bold, size)
         for kind, key in found.notes:
             yield from self._note(kind, key, depth)
+        yield from found.pictures
         for drawing in found.drawings:
             with self._skips:
                 yield from drawn_texts(self._package, self._main, drawing)
@@ -260,6 +262,8 @@ def _pieces(run: Any, found: _Found) -> None:
         elif name == "graphicData":
             found.drawings.append(one)
             _pieces(one, found)
+        elif name == "docPr":
+            found.pictures += filter(None, [alt_text(one)])
         elif name in FORMULAS:
             _add_formula(one, found)
         elif name not in _SKIPPED:

@@ -1,11 +1,21 @@
 """Charts as rows of numbers, diagrams as lists, and the text boxes of sheets, from Office files."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 from chatapp.knowledge.formats.cell_formats import GENERAL, formatter, general
 from chatapp.knowledge.formats.packages import Package, attribute, child, local_name
 from chatapp.knowledge.formats.tables import Row, paragraphs
+
+_AUTOMATIC = re.compile(r"\s*Description automatically generated.*|\s*描述已自动生成.*")
+_NAME = re.compile(r"[!-~]*|[A-Za-z]:\\.*|.*\.(?:png|jpe?g|gif|bmp|tiff?|[ew]mf|svg|webp)", re.I)
+
+
+def alt_text(properties: Any) -> str:
+    """Return what a picture's properties say that it shows; "" for a name as of a file."""
+    said = " ".join(_AUTOMATIC.sub("", attribute(properties, "descr")).split())
+    return "" if _NAME.fullmatch(said) else said
 
 
 def drawn_texts(package: Package, part: str, drawing: Any) -> Iterator[str]:

@@ -176,6 +176,9 @@ def _add_block(builder: Builder, element: Any, depth: int, mark: str) -> None:
     elif name == "table":
         for row in paragraphs(_rows(element, builder.skips)):
             builder.add(row)
+    elif name == "image":
+        described = child(element.getparent(), "desc")
+        builder.add(" ".join((described.text or "").split()) if described is not None else "")
     elif name in _GROUPS:
         _add_blocks(builder, element, depth + 1)
 
@@ -185,6 +188,8 @@ def _anchored(element: Any) -> Iterator[Any]:
     for one in element:
         if local_name(one.tag) in ("note-body", "text-box"):
             yield one
+        elif local_name(one.tag) == "image":
+            yield [one]
         else:
             yield from _anchored(one)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from chatapp.knowledge.formats.document import Builder, Document, Skips, Unreadable
-from chatapp.knowledge.formats.drawings import drawn_texts
+from chatapp.knowledge.formats.drawings import alt_text, drawn_texts
 from chatapp.knowledge.formats.omml import FORMULAS, formula_text
 from chatapp.knowledge.formats.packages import Package, attribute, child, local_name
 from chatapp.knowledge.formats.tables import Row, paragraphs
@@ -23,7 +23,7 @@ _FOOTER_TYPES = (
     "hdr",
     "sldImg",
 )
-_SHAPES = ("sp", "grpSp", "graphicFrame", "cxnSp")
+_SHAPES = ("sp", "grpSp", "graphicFrame", "cxnSp", "pic")
 _OPTIONAL = "AlternateContent"
 
 
@@ -100,8 +100,10 @@ class _Reader:
                 yield text
 
     def _texts(self, part: str, shape: Any, depth: int = 0) -> Iterator[str]:
-        """Yield a shape's texts; connectors, pictures and embedded objects have none."""
+        """Yield a shape's texts: a picture's is its description; connectors have none."""
         name = local_name(shape.tag)
+        if name in ("pic", "graphicFrame") and (properties := _properties(shape)) is not None:
+            yield alt_text(properties)
         with self._skips:
             if name == "grpSp":
                 if depth < MAX_DEPTH:
@@ -188,10 +190,13 @@ def _offset(shape: Any) -> tuple[int, int] | None:
     return None
 
 
+def _properties(shape: Any, *path: str) -> Any:
+    path = path or ("cNvPr",)
+    return next((child(one, *path) for one in shape if local_name(one.tag).startswith("nv")), None)
+
+
 def _placeholder(shape: Any) -> Any:
-    return next(
-        (child(one, "nvPr", "ph") for one in shape if local_name(one.tag).startswith("nv")), None
-    )
+    return _properties(shape, "nvPr", "ph")
 
 
 def _kind(shape: Any) -> str:

@@ -204,6 +204,35 @@ def test_text_boxes_notes_and_headers_are_read_once_hidden_text_is_not(
     )
 
 
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("A red bicycle&#10;&#10;Description automatically generated", "A red bicycle"),
+        ("一辆红色自行车", "一辆红色自行车"),
+        ("Picture 3.png", ""),
+        ("C:\\Pictures\\a b.tmp", ""),
+        ("https://example.org/a.png", ""),
+        ("fig3", ""),
+    ],
+)
+def test_a_picture_is_read_as_described(tmp_path: Path, said: str, shown: str) -> None:
+    inline = f'<w:drawing><wp:inline xmlns:wp="w"><wp:docPr id="1" descr="{said}"/></wp:inline>'
+    body = f"<w:p><w:r><w:t>Before</w:t>{inline}</w:drawing></w:r></w:p>"
+    expected = "\n\n".join(filter(None, ("Before", shown)))
+    assert read(tmp_path, written_word(body), "a.docx").text == expected
+    picture = (
+        f'<p:pic><p:nvPicPr><p:cNvPr id="9" name="Picture 1" descr="{said}"/></p:nvPicPr></p:pic>'
+    )
+    made = documents.slides()
+    slide = documents.parts_of(made)["ppt/slides/slide3.xml"]
+    slide = slide.replace(b"</p:spTree>", f"{picture}</p:spTree>".encode())
+    text = read(tmp_path, documents.with_part(made, "ppt/slides/slide3.xml", slide), "a.pptx").text
+    assert "No title here" in text and "png" not in text and shown in text
+    drawn = '<draw:frame><draw:image/><svg:desc xmlns:svg="s">A red bicycle</svg:desc></draw:frame>'
+    file = documents.opendocument("text", f"<text:p>Before{drawn}</text:p>")
+    assert read(tmp_path, file, "a.odt").text == "Before\n\nA red bicycle"
+
+
 def test_a_diagram_becomes_a_list(tmp_path: Path) -> None:
     drawn = (
         "<w:p><w:r><w:drawing><graphicData>"
