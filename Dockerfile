@@ -19,6 +19,11 @@ COPY . .
 RUN .venv/bin/python -m compileall -q chatapp migrations app.py wsgi.py
 
 FROM ${PYTHON_IMAGE}
+# DOC and PPT are read through LibreOffice (280 MB): docker build --build-arg LIBREOFFICE=yes
+ARG LIBREOFFICE
+RUN if [ -n "$LIBREOFFICE" ]; then apt-get update && apt-get install -y --no-install-recommends \
+        libreoffice-writer-nogui libreoffice-impress-nogui \
+    && rm -rf /var/lib/apt/lists/*; fi
 RUN useradd --uid 10001 --home-dir /data --no-create-home --shell /usr/sbin/nologin chatapp \
     && install -d -o chatapp -g chatapp -m 700 /data \
     && printf '#!/bin/sh\nPYTHONPATH=/app exec /app/.venv/bin/python -m chatapp "$@"\n' \

@@ -4,9 +4,11 @@ Standard library only.
 """
 
 import ctypes
+import errno
 import os
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import time
@@ -17,6 +19,7 @@ START_SECONDS = 20
 GRACE_SECONDS = 2  # between SIGTERM and SIGKILL
 LOOPBACK = "127.0.0.1"
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36  # linux/prctl.h
+PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS, SECCOMP_MODE_FILTER = 22, 38, 2
 # Only the server: the Python package around it costs 70 MB and 0.7 s.
 RUN_CHROMA = (
     "import sys; from chromadb_rust_bindings import cli; cli(['chroma', 'run', *sys.argv[1:]])"
@@ -96,7 +99,34 @@ def adopt_orphans() -> None:
 
 def _prctl(option: int, value: int) -> None:
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(option, value)
+        ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
+
+
+def deny_network() -> None:
+    """Deny this process and its children all sockets but local ones (Linux on x86-64 and ARM64).
+
+    A filter of system calls needs no rights and holds in containers too.
+    """
+    known = {"x86_64": (0xC000003E, 41), "aarch64": (0xC00000B7, 198)}.get(os.uname().machine)
+    if sys.platform != "linux" or known is None:
+        return
+    architecture, socket_call = known
+    load, equal, give = 0x20, 0x15, 0x06  # linux/bpf_common.h
+    allow, deny = 0x7FFF0000, 0x00050000 | errno.EACCES  # linux/seccomp.h
+    steps = (
+        (load, 0, 0, 4),  # the architecture
+        (equal, 0, 4, architecture),
+        (load, 0, 0, 0),  # the number of the call
+        (equal, 0, 3, socket_call),
+        (load, 0, 0, 16),  # its first argument
+        (equal, 1, 0, int(socket.AF_UNIX)),
+        (give, 0, 0, deny),
+        (give, 0, 0, allow),
+    )
+    program = ctypes.create_string_buffer(b"".join(struct.pack("<HBBI", *step) for step in steps))
+    head = struct.pack("@HP", len(steps), ctypes.addressof(program))
+    _prctl(PR_SET_NO_NEW_PRIVS, 1)
+    ctypes.CDLL(None).prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, head, 0, 0)
 
 
 def is_running(pid: int) -> bool:

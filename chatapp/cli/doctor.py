@@ -15,6 +15,7 @@ CHECKS: tuple[Callable[[Settings], Iterable[Finding]], ...] = (
     installed.python,
     installed.page_libraries,
     installed.model,
+    installed.office,
     installed.file_limit,
     stored.home,
     stored.disk,

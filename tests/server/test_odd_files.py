@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from chatapp.knowledge.formats import office
 from chatapp.knowledge.formats.registry import SUPPORTED
 from tests.support import documents
 from tests.support.compound_files import compound
@@ -47,7 +48,9 @@ FILES: dict[str, tuple[Callable[[], bytes], str | None]] = {
     "picture.pdf": (lambda: b"\x89PNG\r\n\x1a\n" + b"\0" * 500, "error.unsupported_file.picture"),
     "old.doc": (
         lambda: compound({"WordDocument": b"text"}),
-        "error.unsupported_file.old_office",
+        "error.unreadable_file.conversion"
+        if office.program()
+        else "error.unsupported_file.old_office",
     ),
     "files.zip": (lambda: documents.archive({"a.txt": "text"}), None),
     "files.7z": (lambda: b"7z\xbc\xaf\x27\x1c" + b"\0" * 50, "error.unsupported_file.archive"),

@@ -9,6 +9,7 @@ from pathlib import Path
 from chatapp.cli.checks.finding import FAIL, OK, WARN, Finding
 from chatapp.cli.terminal import say
 from chatapp.home import MODEL_FOLDERS, model_folder
+from chatapp.knowledge.formats.office import program as libreoffice
 from chatapp.open_files import FILES_PER_STREAM, OTHER_FILES, OTHER_REQUESTS, files_needed
 from chatapp.settings import BUILTIN, OFF, Settings
 
@@ -53,6 +54,13 @@ def model(settings: Settings) -> Iterator[Finding]:
         yield Finding("model", WARN, say("doctor.model_former"))
     else:
         yield Finding("model", WARN, say("doctor.model_missing"))
+
+
+def office(_: Settings) -> Iterator[Finding]:
+    """Check whether LibreOffice is there, which reads DOC and PPT."""
+    found = libreoffice()
+    message = say("doctor.office", path=found) if found else say("doctor.office_missing")
+    yield Finding("office", OK, message)
 
 
 def file_limit(settings: Settings) -> Iterator[Finding]:

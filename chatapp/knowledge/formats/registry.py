@@ -14,7 +14,7 @@ that are detected only to be refused are in refused.py.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from chatapp.knowledge.formats.document import Document
+from chatapp.knowledge.formats.document import Document, Unreadable
 from chatapp.knowledge.formats.source import SourceFile
 
 
@@ -83,6 +83,26 @@ def _read_epub(file: SourceFile) -> Document:
     from chatapp.knowledge.formats import epub
 
     return epub.read(file.package)
+
+
+def _is_old_office(file: SourceFile) -> bool:
+    from chatapp.knowledge.formats import office
+
+    is_old = file.compound is not None and file.compound.kind in office.TARGETS
+    return is_old and office.program() is not None
+
+
+def _read_old_office(file: SourceFile) -> Document:
+    from chatapp.knowledge.formats import office
+
+    assert file.compound is not None
+    office.require_open(file.compound)
+    with office.converted(file.path, file.compound.kind) as path:
+        made = SourceFile(path, path.name, file.max_pages, file.members)
+        document = find_and_read(CONVERTED, made)
+    if document is None:
+        raise Unreadable("conversion")
+    return document
 
 
 def _is_rtf(file: SourceFile) -> bool:
@@ -219,8 +239,10 @@ BINARY_FORMATS = (
     Format("EPUB", _is_package_of("epub"), _read_epub),
     Format("MSG", _is_compound_of("msg"), _read_msg),
     Format("RTF", _is_rtf, _read_rtf),
+    Format("", _is_old_office, _read_old_office),  # supported where LibreOffice is
     Format("ZIP", _is_package_of("zip"), _read_zip),
 )
+CONVERTED = tuple(row for row in BINARY_FORMATS if row.names in ("DOCX", "PPTX"))
 TEXT_FORMATS = (
     Format("", _is_code, _read_code),  # the error's text adds "and source code"
     Format("EML, MBOX", _is_mail, _read_mail),

@@ -58,12 +58,16 @@ def test_a_cut_old_workbook_is_damaged_or_read_in_part(tmp_path: Path) -> None:
         ("Contents", "unsupported"),
     ],
 )
-def test_a_compound_file_is_known_by_its_streams(tmp_path: Path, stream: str, reason: str) -> None:
+def test_a_compound_file_is_known_by_its_streams(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stream: str, reason: str
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))  # without LibreOffice
     assert refusal_reason(tmp_path, compound({stream: b"x" * 5000})) == reason
     assert refusal_reason(tmp_path, compound({"a": {stream: b"x"}})) == "unsupported"
 
 
-def test_compound_files_with_loops_end(tmp_path: Path) -> None:
+def test_compound_files_with_loops_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
     whole = bytearray(compound({"WordDocument": b"x" * 9000, "b": {"c": b"y"}}))
     table = len(whole) - 512
     for place in range(table, len(whole), 4):

@@ -213,7 +213,6 @@ def test_a_workbook_with_macros_is_a_workbook(tmp_path: Path) -> None:
         (b"\x7fELF" + bytes(range(256)) * 8, "unsupported"),
         (bytes(range(256)) * 40, "unsupported"),
         (b"{\\rtf1}", "no_text"),
-        (compound({"WordDocument": b"text"}), "old_office"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600, "damaged"),
         (compound({"EncryptedPackage": b"text"}), "encrypted"),
         (b"%PDF-1.7\nrubbish", "damaged"),
