@@ -90,7 +90,7 @@ class Corpus:
                 self._database,
                 index_for(self._database.sqlite),
                 self._knowledge.originals,
-                lambda path, name, beat: self._parse(path, name, settings),
+                lambda path, name, beat, _charset="": self._parse(path, name, settings),
             )
             self._logged = _Messages()
             logging.getLogger("chatapp").addHandler(self._logged)

@@ -49,6 +49,38 @@ class PublicURL:
         return f"{self}/"
 
 
+@dataclass(frozen=True, slots=True)
+class Reachable:
+    """Hosts, as a name or `*.name`, and networks of which pages are fetched beside public ones."""
+
+    hosts: tuple[str, ...] = ()
+    networks: tuple[Network, ...] = ()
+
+    def includes(self, host: str, address: Address) -> bool:
+        """Return whether a host, or the address that it has, is named."""
+        domains = (name[1:] for name in self.hosts if name.startswith("*."))
+        return (
+            host in self.hosts
+            or any(host.endswith(domain) for domain in domains)
+            or is_within(address, self.networks)
+        )
+
+
+def parse_reachable(text: str) -> Reachable:
+    """Parse a setting: names, addresses and networks separated by commas; raise ValueError."""
+    hosts: list[str] = []
+    networks: list[Network] = []
+    for part in filter(None, (part.strip().lower() for part in text.split(","))):
+        try:
+            networks.append(ip_network(part.strip("[]"), strict=False))
+        except ValueError:
+            hosts.append(part.encode("idna").decode().removesuffix("."))
+    names = (host.removeprefix("*.") for host in hosts)
+    if not all(NAME.fullmatch(name) and not name.rpartition(".")[2].isdigit() for name in names):
+        raise ValueError
+    return Reachable(tuple(hosts), tuple(networks))
+
+
 def parse_origin(text: str) -> Origin | None:
     """Return the origin of an `Origin` header, None for "null" and for what is not an origin."""
     try:

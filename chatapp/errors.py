@@ -3,7 +3,7 @@
     ChatAppError
     ├── InvalidRequest, Unauthorized, Forbidden, NotFound, MethodNotAllowed, OriginRefused
     ├── RequestTimeout, Busy, TooManyAnswers, DatabaseBusy, DatabaseNewer
-    ├── TooLarge, UnsupportedFile, UnreadableFile, OriginalMissing, DiskFull
+    ├── TooLarge, UnsupportedFile, UnreadableFile, OriginalMissing, PageUnavailable, DiskFull
     ├── NoModel, ModelGone, ContextTooLong
     ├── UpstreamError          (any error of a supplier; the next are more specific)
     │   ├── UpstreamUnreachable, UpstreamTimeout, UpstreamProtocol, UpstreamEmpty
@@ -198,6 +198,24 @@ class OriginalMissing(ChatAppError):
     """The uploaded copy of a file is not on the server's disk, or not all of it; the file waits."""
 
     code, status, retryable = "original_missing", 503, True
+
+
+class PageUnavailable(ChatAppError):
+    """A web page cannot be fetched or has no text; `detail` says why.
+
+    `passing`: it is tried again without being asked, after `retry_after` seconds where the server
+    names them.
+    """
+
+    code, status = "page_unavailable", 502
+    PASSING = frozenset(
+        ("names", "unreachable", "timed_out", "too_slow", "broken", "proxy", "busy", "server")
+    )
+
+    def __init__(self, detail: str, retry_after: int | None = None, **params: Param) -> None:
+        super().__init__(detail, retry_after=retry_after, **params)
+        self.passing = detail in self.PASSING
+        self.retryable = self.passing
 
 
 class DiskFull(ChatAppError):

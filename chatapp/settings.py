@@ -15,7 +15,15 @@ from typing import TypeVar
 
 from dotenv.parser import parse_stream
 
-from chatapp.addresses import LOOPBACK, Network, PublicURL, parse_networks, parse_public_url
+from chatapp.addresses import (
+    LOOPBACK,
+    Network,
+    PublicURL,
+    Reachable,
+    parse_networks,
+    parse_public_url,
+    parse_reachable,
+)
 from chatapp.core.pasted import pasted_address, pasted_key
 from chatapp.i18n import say
 
@@ -203,6 +211,9 @@ class Settings:
     reranker: str = _setting("CHATAPP_RERANKER", OFF, _text, "setting.text")
     reranker_url: str = _setting("CHATAPP_RERANKER_URL", "", pasted_address, "setting.url")
     reranker_key: str = _setting("CHATAPP_RERANKER_KEY", "", pasted_key, "setting.text", True)
+    fetch_allow: Reachable = _setting(
+        "CHATAPP_FETCH_ALLOW", Reachable(), parse_reachable, "setting.reachable"
+    )
     splitting: str = _setting("CHATAPP_SPLITTING", "size", _splitting, "setting.splitting")
 
     # Limits

@@ -51,6 +51,7 @@ DOORS = {
     "charset_normalizer": ("knowledge/",),
     "gevent": ("chat/runs/", "chains/http/", "storage/", "web/connection.py"),
     "gunicorn": ("web/worker.py", "web/unparsed.py", "web/errors.py", "processes/listening.py"),
+    "idna": ("knowledge/web_pages/address.py",),
     "cryptography": ("identity/secrets.py",),
     "alembic": ("storage/migrate.py",),
     "flask_migrate": ("storage/migrate.py",),

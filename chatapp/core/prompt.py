@@ -72,6 +72,7 @@ class Passage:
     quote: str = ""
     # the score of each ranking
     by: Mapping[str, float | None] = field(default_factory=dict[str, float | None])
+    url: str | None = None  # of a web page
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,7 @@ SOURCE_FIELDS = (
     "file_id",
     "md5",
     "name",
+    "url",
     "page",
     "heading",
     "start",

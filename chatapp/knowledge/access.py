@@ -28,8 +28,9 @@ def owned_base(t: Session, user_id: str, base_id: str) -> KnowledgeBase:
 
 
 def files_of(base: KnowledgeBase) -> Select[File]:
-    """Select a base's files, except those being deleted."""
-    return select(File).where(File.knowledge_base_id == base.id, File.status != DELETING)
+    """Select a base's files, except those being deleted and those that will replace another."""
+    shown = (File.status != DELETING, File.replaces.is_(None))
+    return select(File).where(File.knowledge_base_id == base.id, *shown)
 
 
 def find_file(t: Session, base: KnowledgeBase, file_id: str) -> File:

@@ -25,7 +25,6 @@ from chatapp.knowledge.ingest.pipeline import has_pending
 from chatapp.knowledge.ingest.remove import Remover, mark_deleting
 from chatapp.knowledge.ingest.uploads import Uploads
 from chatapp.knowledge.json_shapes import base_json, chunk_json, file_json, unread_files, usage
-from chatapp.knowledge.names import file_name
 from chatapp.knowledge.reindex import start_reindex
 from chatapp.knowledge.retokenise import has_outdated
 from chatapp.knowledge.search.candidates import Candidates
@@ -35,6 +34,8 @@ from chatapp.knowledge.search.rerank import configured_reranker, texts_to_rerank
 from chatapp.knowledge.search.retrieve import find, load, retrieve
 from chatapp.knowledge.search.trace import with_places
 from chatapp.knowledge.selection import Bases, select_bases
+from chatapp.knowledge.web_pages.names import download_name
+from chatapp.knowledge.web_pages.pages import WebPages
 from chatapp.settings import Settings
 from chatapp.storage import threads
 from chatapp.storage.database import Database
@@ -67,6 +68,7 @@ class Knowledge:
         self.originals = Originals(settings.home / "originals", settings.upload_bytes)
         self._remover = Remover(database, self._index, self.originals)
         self._uploads = Uploads(database, self.originals, self._remover)
+        self.web_pages = WebPages(database, settings, self.wake)
 
     # --- bases
 
@@ -262,7 +264,7 @@ class Knowledge:
 
         def find(t: Session) -> tuple[str, str]:
             file = find_file(t, readable_base(t, user_id, base_id), file_id)
-            return file.sha256, file_name(file.name)
+            return file.sha256, download_name(file)
 
         sha256, name = self._database.read(find)
         path = self.originals.path(sha256)
@@ -324,7 +326,8 @@ class Knowledge:
 
     def has_work(self) -> bool:
         """Return whether the document worker has anything to do."""
-        return self._database.read(_has_work) or self._remover.has_work()
+        waits = self._database.read(lambda t: has_pending(t) or has_outdated(t))
+        return waits or self._remover.has_work()
 
     def wake(self) -> None:
         """Wake this machine's document worker; workers on other machines poll."""
@@ -344,7 +347,3 @@ class Knowledge:
         self._uploads.add(number, name, incoming, stored)
         incoming.discard()
         return stored.sha256
-
-
-def _has_work(t: Session) -> bool:
-    return has_pending(t) or has_outdated(t)

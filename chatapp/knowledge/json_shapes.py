@@ -1,6 +1,7 @@
 """Bases, files and chunks as JSON, as docs/api.md describes them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, bindparam, case, false, func, not_, select
@@ -23,6 +24,7 @@ _UNREAD_FILES = (
     select(File.id, File.name, File.created_at)
     .join(KnowledgeBase, KnowledgeBase.id == File.knowledge_base_id)
     .where(KnowledgeBase.number.in_(bindparam("bases", expanding=True)), File.status.in_(UNREAD))
+    .where(File.replaces.is_(None))
     .order_by(File.created_at.desc())
     .limit(MAX_UNREAD)
 )
@@ -41,7 +43,7 @@ def base_json(t: Session, base: KnowledgeBase, current: Fingerprint | None) -> d
         func.coalesce(func.sum(case((failed, 1), else_=0)), 0),
         func.coalesce(func.sum(case((File.status.in_(UNREAD), 1), else_=0)), 0),
         func.coalesce(func.sum(case((_to_split_again(base, current), 1), else_=0)), 0),
-    ).where(File.knowledge_base_id == base.id, File.status != DELETING)
+    ).where(File.knowledge_base_id == base.id, File.status != DELETING, File.replaces.is_(None))
     files, chunks, failures, pending, otherwise = t.execute(counts).one()
     return {
         "id": base.id,
@@ -110,7 +112,8 @@ def usage(t: Session, user_id: str) -> dict[str, int]:
     of_files = select(func.count(), func.coalesce(func.sum(File.size), 0)).join_from(
         File, KnowledgeBase, File.knowledge_base_id == KnowledgeBase.id
     )
-    files, size = t.execute(of_files.where(own, File.status != DELETING)).one()
+    shown = and_(File.status != DELETING, File.replaces.is_(None))
+    files, size = t.execute(of_files.where(own, shown)).one()
     bases = t.scalar(select(func.count()).select_from(KnowledgeBase).where(own)) or 0
     return {"knowledge_bases": bases, "files": files, "file_bytes": int(size)}
 
@@ -121,7 +124,7 @@ def file_json(file: File) -> dict[str, Any]:
         "id": file.id,
         "knowledge_base_id": file.knowledge_base_id,
         "name": file_name(file.name),
-        "md5": file.md5,
+        "md5": file.md5 or None,
         "size": file.size,
         "media_type": file.media_type,
         "status": file.status or "queued",
@@ -135,6 +138,16 @@ def file_json(file: File) -> dict[str, Any]:
         "split_reason": file.split_reason,
         "error": file.error,
         "created_at": file.created_at,
+        "web_page": _page_json(file.url, file.fetched_at, file.fetch or {}) if file.url else None,
+    }
+
+
+def _page_json(url: str, fetched_at: datetime | None, fetch: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "url": url,
+        "fetched_at": fetched_at,
+        "again": fetch.get("again"),
+        "error": fetch.get("error"),
     }
 
 

@@ -33,6 +33,8 @@ from chatapp.knowledge.ingest.sandbox import parse_limited
 from chatapp.knowledge.reindex import delete_all_stale_vectors, finish_reindex, queue_missing
 from chatapp.knowledge.retokenise import Retokeniser
 from chatapp.knowledge.search.lexical import index_for
+from chatapp.knowledge.web_pages.download import Downloads
+from chatapp.knowledge.web_pages.fetching import Fetching
 from chatapp.processes.heartbeat import Heartbeat
 from chatapp.settings import Settings, SettingsError
 from chatapp.storage.database import open_database
@@ -71,13 +73,22 @@ class Worker:
             self._database,
             index,
             self._originals,
-            lambda path, name, beat: parse_limited(path, name, settings, self._progress(beat)),
+            lambda path, name, beat, charset="": parse_limited(
+                path, name, settings, self._progress(beat), charset
+            ),
             self._is_stopping,
             embedder=self._embedder,
         )
         self._embedding = Embedding(self._database, self._embedder, self._is_stopping)
-        self._owner = f"{HOST}:{os.getpid()}:{secrets.token_hex(4)}"
+        self._owner = _new_owner()
         self._stopping = False
+        self._fetching = Fetching(
+            self._database,
+            self._originals,
+            self._remover,
+            Downloads(settings),
+            lambda: self._stopping,
+        )
 
     def stop(self, _number: int = 0, _frame: FrameType | None = None) -> None:
         """Stop soon; the current file goes back to the queue."""
@@ -102,6 +113,7 @@ class Worker:
         self._originals.delete_abandoned()
         with suppress(DiskFull):
             self._requeue_lost()
+        self._fetching.start(_new_owner)
         idle_since = time.monotonic()
         while not self._is_stopping() and time.monotonic() - idle_since < idle_seconds:
             try:
@@ -112,10 +124,11 @@ class Worker:
             except DiskFull:
                 self._wait_for_space()
                 worked = True
-            if worked:
+            if worked or self._fetching.busy:
                 idle_since = time.monotonic()
-            else:
+            if not worked:
                 time.sleep(POLL_SECONDS)
+        self._stopping = True
         self._own_embedder.close()
         self._database.close()
 
@@ -171,6 +184,10 @@ class Worker:
         log.info(
             "file %s %s in %d ms", job.file_id, status, round((time.monotonic() - began) * 1000)
         )
+
+
+def _new_owner() -> str:
+    return f"{HOST}:{os.getpid()}:{secrets.token_hex(4)}"
 
 
 def main() -> int:

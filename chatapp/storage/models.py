@@ -248,6 +248,13 @@ class File(Model):
     lease_owner: Mapped[str | None] = mapped_column(String(80))
     lease_until: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=now)
+    # Of a web page: its address, when it was last fetched, and the state of fetching it
+    # (web_pages/rows.py).
+    url: Mapped[str | None] = mapped_column(Text)
+    fetched_at: Mapped[datetime | None]
+    fetch: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    # The file whose content this one will replace; it is shown nowhere.
+    replaces: Mapped[str | None] = mapped_column(ID, index=True)
     __table_args__ = (UniqueConstraint("knowledge_base_id", "sha256"), Index("ix_files_md5", "md5"))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import g, jsonify, request, send_file
 from flask_openapi3 import APIBlueprint, Tag
-from pydantic import Field
+from pydantic import Field, ValidationError
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
 from chatapp.core.prompt import source_json
@@ -15,9 +15,10 @@ from chatapp.errors import ChatAppError, DiskFull, InvalidRequest, TooLarge
 from chatapp.knowledge import manual
 from chatapp.knowledge.ingest.originals import Incoming
 from chatapp.knowledge.names import base_name, file_name
+from chatapp.knowledge.web_pages.address import MAX_CHARACTERS
 from chatapp.settings import MB
 from chatapp.storage.paging import LONGEST_CURSOR
-from chatapp.web.errors import error_json, stored_error_json
+from chatapp.web.errors import error_json, raise_invalid_request, stored_error_json
 from chatapp.web.fields import Input, Md5s, Splitting
 from chatapp.web.multipart import receive_files
 from chatapp.web.openapi import operation_id
@@ -71,6 +72,12 @@ class BaseChange(Input):
     name: str | None = Field(None, min_length=1, max_length=200)
     description: str | None = Field(None, max_length=10_000)
     splitting: Splitting | None = None
+
+
+class PageBody(Input):
+    """The address of a web page to add."""
+
+    url: str = Field(min_length=1, max_length=MAX_CHARACTERS)
 
 
 class PageQuery(Input):
@@ -170,13 +177,15 @@ def list_knowledge_files(path: BasePath, query: PageQuery) -> Any:
 
 @bp.post("/<base_id>/files", responses={202: UploadResult})
 def upload_knowledge_files(path: BasePath) -> Any:
-    """Upload files (multipart, field `files`, may be repeated).
+    """Upload files (multipart, field `files`, may be repeated), or add a web page (JSON, `url`).
 
     Each item of the response is a file or an error, in the order sent. The status is 202, or that
     of the first error if no file was accepted.
     """
     knowledge = services().knowledge
     knowledge.require_owned(current_user().id, path.base_id)
+    if request.is_json:
+        return _add_page(path.base_id)
     items: list[dict[str, Any]] = []
     refusals: list[ChatAppError] = []
     with ExitStack() as arrived:
@@ -226,6 +235,21 @@ def retry_knowledge_file(path: FilePath) -> Any:
     ), 202
 
 
+@bp.post("/<base_id>/files/<file_id>/fetch", responses={202: KnowledgeFile})
+def fetch_knowledge_file(path: FilePath) -> Any:
+    """Fetch a web page again.
+
+    Its content can be searched until the new one is read, and stays where that fails.
+    """
+    return jsonify(
+        _localized_file(
+            services().knowledge.web_pages.fetch_again(
+                current_user().id, path.base_id, path.file_id
+            )
+        )
+    ), 202
+
+
 @bp.get("/<base_id>/files/<file_id>/content")
 def download_knowledge_file(path: FilePath) -> Any:
     """Download the original file."""
@@ -247,6 +271,16 @@ def list_knowledge_file_chunks(path: FilePath, query: PageQuery) -> Any:
         current_user().id, path.base_id, path.file_id, query.after, query.limit
     )
     return jsonify(items=rows, next=following)
+
+
+def _add_page(base_id: str) -> Any:
+    try:
+        body = PageBody.model_validate_json(request.get_data())
+    except ValidationError as fault:
+        raise_invalid_request(fault)
+        raise
+    row = services().knowledge.web_pages.add(current_user().id, base_id, body.url)
+    return jsonify(items=[_localized_file(row)]), 202
 
 
 def _receive(arrived: ExitStack, begin: Callable[[], Incoming]) -> list[tuple[str, Incoming]]:
@@ -304,4 +338,7 @@ def _localized_base(base: dict[str, Any]) -> dict[str, Any]:
 
 
 def _localized_file(row: dict[str, Any]) -> dict[str, Any]:
-    return {**row, "error": stored_error_json(row["error"])}
+    shown = {**row, "error": stored_error_json(row["error"])}
+    if (page := row["web_page"]) is not None:
+        shown["web_page"] = {**page, "error": stored_error_json(page["error"])}
+    return shown

@@ -39,7 +39,16 @@ UPLOAD = {
                     "files": {"type": "array", "items": {"type": "string", "format": "binary"}}
                 },
             }
-        }
+        },
+        "application/json": {
+            "schema": {
+                "type": "object",
+                "required": ["url"],
+                "properties": {
+                    "url": {"type": "string", "description": "the address of a web page to add"}
+                },
+            }
+        },
     },
 }
 FILE_CONTENT = {

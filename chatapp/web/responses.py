@@ -83,6 +83,7 @@ class Source(BaseModel):
     file_id: str
     md5: str
     name: str
+    url: str | None = Field(None, description="the address of a web page")
     page: int | None
     heading: str
     start: int
@@ -180,13 +181,26 @@ class LeftOutFile(BaseModel):
     reason: str
 
 
+class WebPage(BaseModel):
+    """Where a file comes from that was fetched from the web."""
+
+    url: str
+    fetched_at: datetime | None = Field(description="when its content was last seen")
+    again: Literal["fetching", "replaced", "unchanged", "failed"] | None = Field(
+        description="what became of fetching it again"
+    )
+    error: ErrorDetails | None = Field(
+        description="why it could not be fetched again; its content is that of before"
+    )
+
+
 class KnowledgeFile(BaseModel):
     """A document and its processing status."""
 
     id: str
     knowledge_base_id: str
     name: str
-    md5: str
+    md5: str | None = Field(description="null until a web page is fetched")
     size: int
     media_type: str
     status: str
@@ -205,6 +219,7 @@ class KnowledgeFile(BaseModel):
     )
     error: ErrorDetails | None
     created_at: datetime
+    web_page: WebPage | None
 
 
 class UploadedFile(KnowledgeFile):

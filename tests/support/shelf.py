@@ -23,11 +23,11 @@ from chatapp.storage.database import Database, open_database
 from chatapp.storage.models import Base, User
 
 
-def parse_here(path: Path, name: str, heartbeat: Callable[[], None]) -> Document:
+def parse_here(path: Path, name: str, heartbeat: Callable[[], None], charset: str = "") -> Document:
     """Parse in this process instead of a child."""
     heartbeat()
     try:
-        return parse(path, name, 5000)
+        return parse(path, name, 5000, charset)
     except Unreadable as fault:
         raise error_for(fault.reason, fault.params, name) from fault
 

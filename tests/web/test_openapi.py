@@ -36,6 +36,7 @@ from chatapp.web.responses import (
     Supplier,
     Token,
     UploadedFile,
+    WebPage,
 )
 from chatapp.web.stream_events import EVENTS
 from chatapp.web.suppliers import ModelList, SupplierPreset, SupplierTest
@@ -195,6 +196,8 @@ def test_real_answers_have_the_described_shapes(client: FlaskClient) -> None:
     base = client.post("/api/knowledge", json={"name": "b"}).json
     upload = {"files": (io.BytesIO(b"some words"), "a.txt")}
     file = client.post(f"/api/knowledge/{base['id']}/files", data=upload).json["items"][0]
+    pages = client.post(f"/api/knowledge/{base['id']}/files", json={"url": "example.org"}).json
+    page = pages["items"][0]
     two = {"files": [(io.BytesIO(b"some words"), "a.txt"), (io.BytesIO(), "empty.txt")]}
     refused = client.post(f"/api/knowledge/{base['id']}/files", data=two).json["items"][1]
     supplier = client.post(
@@ -206,6 +209,8 @@ def test_real_answers_have_the_described_shapes(client: FlaskClient) -> None:
     exactly(Message, client.get(f"/api/messages/{answer['message_id']}").json)
     exactly(KnowledgeBase, base)
     exactly(UploadedFile, file)
+    exactly(UploadedFile, page)
+    exactly(WebPage, page["web_page"])
     exactly(RefusedFile, refused)
     exactly(ChatAnswer, answer)
     exactly(ModelList, client.get("/api/models").json)

@@ -17,6 +17,7 @@ from urllib.parse import SplitResult, urlsplit
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection, ProxyConfig
 
+from chatapp.addresses import DEFAULT_PORTS
 from chatapp.chains.http.tls import tls_context
 from chatapp.identity.cache import TTLCache
 
@@ -37,11 +38,16 @@ class Unreachable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Where requests go: the address, and the proxy and CA file that settings name."""
+    """Where requests go: the address, and the proxy and CA file that settings name.
+
+    With `pinned`, an IP address, no name is resolved, here or by the proxy: connections go to that
+    address, and only TLS and the Host header use the name.
+    """
 
     base_url: str
     proxy: str = field(default="", repr=False)  # may contain credentials
     ca_file: str = ""
+    pinned: str = ""
 
 
 class _TimedConnect:
@@ -99,7 +105,8 @@ def new_connection(route: Route, target: SplitResult) -> HTTPConnection:
 def _new_connection(route: Route, target: SplitResult) -> HTTPConnection:
     secure = target.scheme == "https"
     proxy = urllib3.util.parse_url(route.proxy) if route.proxy else None
-    host, port = (proxy.host, proxy.port) if proxy else (target.hostname, target.port)
+    named = route.pinned or target.hostname
+    host, port = (proxy.host, proxy.port) if proxy else (named, target.port)
     if proxy and port is None:
         port = 443 if proxy.scheme == "https" else 80
     if secure or (proxy and proxy.scheme == "https"):
@@ -110,10 +117,21 @@ def _new_connection(route: Route, target: SplitResult) -> HTTPConnection:
             proxy=proxy,
             proxy_config=config,
             ssl_context=tls_context(route.ca_file),
+            server_hostname=target.hostname if route.pinned and secure else None,
         )
     else:
         made = _Http(str(host), port, proxy=proxy)
     return made
+
+
+def is_tunneled(route: Route, target: SplitResult) -> bool:
+    """Return whether a proxy only forwards bytes.
+
+    It does so for a pinned address over plain HTTP too: from a request it would replace the Host
+    header by the address (RFC 9112, 3.2.2). A proxy with TLS cannot, and gets the request.
+    """
+    tls_proxy = route.proxy.lower().startswith("https:")
+    return target.scheme == "https" or bool(route.pinned and not tls_proxy)
 
 
 def proxy_headers(auth: str | None) -> dict[str, str]:
@@ -125,10 +143,11 @@ def proxy_headers(auth: str | None) -> dict[str, str]:
 def connect(connection: HTTPConnection, route: Route, target: SplitResult, seconds: float) -> None:
     """Open a connection within a time limit; raise Unreachable."""
     connection.timeout = seconds
-    if connection.proxy and target.scheme == "https":
+    if connection.proxy and is_tunneled(route, target):
         headers = proxy_headers(connection.proxy.auth)
         scheme = "https" if connection.proxy.scheme == "https" else "http"
-        connection.set_tunnel(str(target.hostname), target.port or 443, headers, scheme)
+        port = target.port or DEFAULT_PORTS[target.scheme]
+        connection.set_tunnel(route.pinned or str(target.hostname), port, headers, scheme)
     try:
         connection.connect()
     except ssl.SSLCertVerificationError as error:
@@ -173,10 +192,10 @@ def _resolve(host: str, port: int, seconds: float) -> list[Address]:
     family = _family(host)
     if family is not None:
         return [(family, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (host, port))]
-    return _names.get((host, port), lambda: _getaddrinfo(host, port, seconds)) or []
+    return _names.get((host, port), lambda: look_up(host, port, seconds)) or []
 
 
-def _getaddrinfo(host: str, port: int, seconds: float) -> list[Address]:
+def look_up(host: str, port: int, seconds: float) -> list[Address]:
     """Resolve a name within a time limit; getaddrinfo has none, so it runs in a thread."""
     found: list[list[Address] | Exception] = []
 

@@ -27,6 +27,7 @@ from chatapp.chains.http.connection import (
     Unreachable,
     connect,
     host_of,
+    is_tunneled,
     new_connection,
     path_of,
     proxy_headers,
@@ -100,7 +101,7 @@ class Transport:
             connect(connection, route, target, min(deadline.limits.connect, deadline.remaining()))
         sock = _TimedSocket(connection.sock, deadline)
         try:
-            head, rest = sock.ask(_written(connection, target, request))
+            head, rest = sock.ask(_written(connection, route, target, request))
         except TimeoutError:
             raise
         except OSError as error:
@@ -280,19 +281,28 @@ class _TimedSocket:
             self._set = left
 
 
-def _written(connection: HTTPConnection, target: SplitResult, request: Request) -> bytes:
+def _written(
+    connection: HTTPConnection, route: Route, target: SplitResult, request: Request
+) -> bytes:
     """Return the bytes of a request; ValueError for values that cannot be sent."""
     path = path_of(target, request.path)
     headers = {n: value for n, value in request.headers.items() if n.lower() not in _FRAMING}
     headers["Accept-Encoding"] = "identity"
     if not any(name.lower() == "host" for name in headers):
         headers = {"Host": host_of(target), **headers}
-    if connection.proxy is not None and target.scheme == "http":
-        path = f"http://{host_of(target)}{path}"
+    if connection.proxy is not None and not is_tunneled(route, target):
+        path = f"http://{_authority(route, target)}{path}"
         headers |= proxy_headers(connection.proxy.auth)
     if request.body is not None:
         headers["Content-Length"] = str(len(request.body))
     return write_head(request.method, path, headers) + (request.body or b"")
+
+
+def _authority(route: Route, target: SplitResult) -> str:
+    if not route.pinned:
+        return host_of(target)
+    host = f"[{route.pinned}]" if ":" in route.pinned else route.pinned
+    return f"{host}:{target.port or 80}"
 
 
 def _is_open(connection: HTTPConnection) -> bool:

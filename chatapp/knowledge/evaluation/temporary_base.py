@@ -78,7 +78,7 @@ class TemporaryBase:
             database,
             index_for(database.sqlite),
             self._knowledge.originals,
-            lambda path, name, _: self._parse(path, name, settings.file_pages),
+            lambda path, name, _, _charset="": self._parse(path, name, settings.file_pages),
             embedder=self.embedder,
         )
         self._embedding = Embedding(database, self.embedder, lambda: False)

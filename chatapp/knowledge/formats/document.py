@@ -122,7 +122,7 @@ class LeftOut:
 class Document:
     """A parsed file. `pages` are the offsets of page starts; empty for formats without pages.
     `skipped` counts the parts that could not be read; those of them that are files of their own
-    are named in `left_out`."""
+    are named in `left_out`. `title` is that of a web page."""
 
     media_type: str
     text: str
@@ -130,6 +130,7 @@ class Document:
     pages: tuple[int, ...] = ()
     skipped: int = 0
     left_out: tuple[LeftOut, ...] = ()
+    title: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return the document as the child process prints it."""
@@ -141,6 +142,7 @@ class Document:
             "pages": list(self.pages),
             "skipped": self.skipped,
             "left_out": [[one.name, one.reason] for one in self.left_out],
+            "title": self.title,
         }
 
     @classmethod
@@ -154,6 +156,7 @@ class Document:
             tuple(int(page) for page in loaded["pages"]),
             int(loaded["skipped"]),
             tuple(LeftOut(str(name), str(reason)) for name, reason in loaded["left_out"]),
+            title=str(loaded.get("title", "")),
         )
 
 

@@ -7,12 +7,14 @@ and so are menus, banners and footers where the page marks them or they consist 
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from html import unescape
 from itertools import islice
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from chatapp.knowledge.formats.document import Builder, Document
+from chatapp.core.text import normalise
+from chatapp.knowledge.formats.document import MAX_HEADING_CHARACTERS, Builder, Document
 from chatapp.knowledge.formats.html_tree import (
     ATOMIC,
     BLOCKS,
@@ -81,23 +83,24 @@ def is_html(text: str, extension: str) -> bool:
 def read(text: str) -> Document:
     """Read a page; one that is nested too deeply is read as text without structure."""
     builder = Builder()
-    add_page(builder, text)
-    return builder.finish(MEDIA_TYPE)
+    title = add_page(builder, text)
+    return replace(builder.finish(MEDIA_TYPE), title=title)
 
 
-def add_page(builder: Builder, text: str) -> None:
-    """Add a page's text to a document."""
+def add_page(builder: Builder, text: str) -> str:
+    """Add a page's text to a document; return the page's title."""
     text = _EMBEDDED.sub("", text)
     if _is_too_deep(text):
         for line in _LINE_END.sub("\n", _INVISIBLE.sub("", text)).split("\n"):
             builder.add(" ".join(unescape(re.sub("<[^<>]*>", "", line)).split()))
-        return
+        return ""
     parsed = LexborHTMLParser(text)
     body = parsed.body or parsed.root
     if body is None:
-        return
-    title = parsed.css_first("head title")
-    _add_title(builder, title.text() if title else "", body)
+        return ""
+    named = parsed.css_first("head title")
+    title = " ".join(named.text().split()) if named else ""
+    _add_title(builder, title, body)
     menus, sizes = measure(body)
     menus.discard(body.mem_id)
     root = _main(parsed, body, sizes)
@@ -106,6 +109,7 @@ def add_page(builder: Builder, text: str) -> None:
     )
     if not _add_blocks(builder, root, excluded):
         _add_blocks(builder, body, Excluded())
+    return normalise(title[:MAX_HEADING_CHARACTERS])
 
 
 def _is_too_deep(text: str) -> bool:
@@ -131,7 +135,6 @@ def _add_title(builder: Builder, title: str, body: LexborNode) -> None:
     """Put the page's title above its headings, unless the first one repeats it."""
     first = body.css_first("h1")
     heading = " ".join(first.text().split()).casefold() if first else ""
-    title = " ".join(title.split())
     if title and not (heading and (heading in title.casefold() or title.casefold() in heading)):
         builder.heading(0, title)
 

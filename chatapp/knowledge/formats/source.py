@@ -38,13 +38,17 @@ _DOCUMENT_PARTS = ("[Content_Types].xml", "mimetype", "Index/Document.iwa")
 
 
 class SourceFile:
-    """A file to parse; `max_pages` limits formats with pages, `members` reads files within it."""
+    """A file to parse; `max_pages` limits formats with pages, `members` reads files within it,
+    `charset` is what a server says of a text."""
 
-    def __init__(self, path: Path, name: str, max_pages: int, members: "Members") -> None:
+    def __init__(
+        self, path: Path, name: str, max_pages: int, members: "Members", charset: str = ""
+    ) -> None:
         self.path = path
         self.name = name
         self.max_pages = max_pages
         self.members = members
+        self._charset = charset
         with open(path, "rb") as opened:
             self.head = opened.read(HEAD_BYTES)
 
@@ -105,4 +109,5 @@ class SourceFile:
     def text(self) -> str:
         """The decoded text; raises Unreadable where the content is not text."""
         declared = _CHARSET.search(self.head)
-        return read_text(self.path, declared and (declared.group(1) or declared.group(2)).decode())
+        named = (declared.group(1) or declared.group(2)).decode() if declared else self._charset
+        return read_text(self.path, named or None)

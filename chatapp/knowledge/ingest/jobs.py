@@ -22,8 +22,10 @@ LEASE = timedelta(seconds=60)
 BATCH_CHUNKS = 48  # chunks in one transaction; holds SQLite's write lock for 30 to 50 ms
 BUSY_RETRY_SECONDS = 60  # of retries while the database is busy
 MISSING_SECONDS = 60  # between two looks for an original that is not there
-UNREAD = ("queued", "parsing", "indexing")
+FETCHING = "fetching"  # a web page's first state (web_pages/fetching.py)
+UNREAD = (FETCHING, "queued", "parsing", "indexing")
 IN_PROGRESS = ("parsing", "indexing", "embedding")
+LEASED = (FETCHING, *IN_PROGRESS)
 SEARCHABLE = ("embedding", "ready")
 DELETING = "deleting"
 HIDDEN = (*UNREAD, "failed", DELETING)  # all others; their chunks may be in the index
@@ -45,7 +47,7 @@ class Stopping(Exception):
 class Job:
     """A claimed file: to be parsed, or where `is_read`, to be embedded.
 
-    `size` is that of its original; `splitting` is its base's choice.
+    `size` is that of its original; `splitting` is its base's choice; `page` is set for a web page.
     """
 
     file_id: str
@@ -57,6 +59,18 @@ class Job:
     is_read: bool
     attempts: int
     splitting: str
+    page: "PageJob | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class PageJob:
+    """A web page's address, the name and charset that its server gave, and the file whose content
+    it will replace."""
+
+    url: str
+    sent_name: str
+    charset: str
+    replaces: str | None
 
 
 def is_claimable() -> ColumnElement[bool]:
@@ -80,7 +94,7 @@ def update_leased(
     """Update a file's row and run `more` in one transaction; raise LeaseLost without its lease."""
 
     def change(t: Session) -> None:
-        ours = (File.id == job.file_id, File.lease_owner == job.owner, File.status.in_(IN_PROGRESS))
+        ours = (File.id == job.file_id, File.lease_owner == job.owner, File.status.in_(LEASED))
         changed = update(File).where(*ours).values(**values).returning(File.id)
         if t.scalars(changed.execution_options(synchronize_session=False)).first() is None:
             raise LeaseLost
@@ -127,12 +141,21 @@ def postpone(
 
 def queue_again(file: File, splitting: str) -> None:
     """Queue a file that failed or is split otherwise than its base says, and end the wait of one
-    for its original or embedder; leave others unchanged."""
-    if file.status == "failed" or (file.status in SEARCHABLE and file.split != splitting):
-        file.status, file.error, file.attempts, file.progress = "queued", None, 0, 0.0
-        file.lease_owner, file.lease_until = None, None
-    elif file.status in ("queued", "embedding") and file.error and file.lease_owner is None:
+    for its original or embedder; leave others unchanged. A web page that failed or waits
+    is fetched anew."""
+    waits = file.error and file.lease_owner is None
+    if file.url and (file.status == "failed" or (file.status in (FETCHING, "queued") and waits)):
+        _queue(file, FETCHING)
+        file.fetch = {**(file.fetch or {}), "tries": 0}
+    elif file.status == "failed" or (file.status in SEARCHABLE and file.split != splitting):
+        _queue(file, "queued")
+    elif file.status in ("queued", "embedding") and waits:
         file.error, file.attempts, file.lease_until = None, 0, None
+
+
+def _queue(file: File, status: str) -> None:
+    file.status, file.error, file.attempts, file.progress = status, None, 0, 0.0
+    file.lease_owner, file.lease_until = None, None
 
 
 def lease_renewal(progress: float | None = None) -> dict[str, object]:

@@ -1,6 +1,6 @@
 """Parse a file into a Document, by the table in formats/registry.py. Runs in a child process:
 
-    python -m chatapp.knowledge.ingest.parse FILE NAME MAX_PAGES    one line of JSON on stdout
+    python -m chatapp.knowledge.ingest.parse FILE NAME MAX_PAGES [CHARSET]    prints a line of JSON
 
 Parsers leak, hang and crash. `sandbox.py` starts this process with limits of time and memory, and
 it may be killed at any moment, so it must not use the database. Imports are kept few.
@@ -24,13 +24,16 @@ OUTPUT_FULL = 3  # the document does not fit into the child's limits of output a
 MACHINE = 4  # the machine or the installation failed, not the file
 
 
-def parse(path: Path, name: str, max_pages: int) -> Document:
-    """Read a file of any format; raise Unreadable with the reason."""
+def parse(path: Path, name: str, max_pages: int, charset: str = "") -> Document:
+    """Read a file of any format; raise Unreadable with the reason.
+
+    `charset` is used for a text that does not name its own.
+    """
 
     def read(path: Path, name: str, members: Members) -> Document:
         return _read(SourceFile(path, name, max_pages, members))
 
-    return read(path, name, Members(read))
+    return _read(SourceFile(path, name, max_pages, Members(read), charset))
 
 
 def _read(file: SourceFile) -> Document:
@@ -54,11 +57,10 @@ def main(arguments: list[str]) -> int:
 
 
 def _print_outcome(arguments: list[str]) -> int:
-    path, name, max_pages = arguments
+    path, name, max_pages, charset = [*arguments, ""][:4]
     try:
-        output = json.dumps(
-            {"document": parse(Path(path), name, int(max_pages)).to_json()}, ensure_ascii=False
-        )
+        document = parse(Path(path), name, int(max_pages), charset)
+        output = json.dumps({"document": document.to_json()}, ensure_ascii=False)
     except Exception as fault:
         reason = unreadable(fault)
         if reason.reason == "damaged":

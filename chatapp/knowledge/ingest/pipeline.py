@@ -10,9 +10,10 @@ parsed. A repeated step first deletes what an earlier attempt left.
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import case, delete, exists, insert, or_, select, update
 from sqlalchemy.orm import Session
@@ -24,12 +25,13 @@ from chatapp.knowledge.formats.document import Document
 from chatapp.knowledge.ingest.chunking import Row, chunk_rows
 from chatapp.knowledge.ingest.jobs import (
     BATCH_CHUNKS,
-    IN_PROGRESS,
     LEASE,
+    LEASED,
     MISSING_SECONDS,
     NO_LEASE,
     Job,
     LeaseLost,
+    PageJob,
     Stopping,
     error_json,
     is_claimable,
@@ -45,6 +47,12 @@ from chatapp.knowledge.ingest.sandbox import ParserEnded
 from chatapp.knowledge.ingest.splitting import BY_MEANING, Splitter
 from chatapp.knowledge.retokenise import lock_tokenizer
 from chatapp.knowledge.search.bm25 import LexicalIndex
+from chatapp.knowledge.web_pages.reading import (
+    Parse,
+    named_by_content,
+    parsed_page,
+    replace_page,
+)
 from chatapp.storage.database import Database
 from chatapp.storage.models import Chunk, File, FileText, KnowledgeBase, now
 
@@ -54,8 +62,6 @@ PARSED_PROGRESS = 0.1  # of the progress bar, when parsing is done
 SPLIT_PROGRESS = 0.8  # when a document is split by meaning
 
 log = logging.getLogger("chatapp.knowledge")
-
-Parse = Callable[[Path, str, Callable[[], None]], Document]
 
 
 class Ingest:
@@ -96,7 +102,8 @@ class Ingest:
         original = self._originals.path(job.sha256)
         try:
             self._originals.require(job.sha256, job.size)
-            document = self._parse(original, job.name, lambda: self._heartbeat(job))
+            document = self._parsed(job, original)
+            job = named_by_content(job, document)
             self._remover.remove_chunks(job.file_id)
             chunks = self._index_document(job, document)
             status, progress = ("embedding", 0.0) if self._embeds else ("ready", 1.0)
@@ -111,6 +118,7 @@ class Ingest:
                     "error": None,
                     **NO_LEASE,
                 },
+                lambda t: replace_page(t, job),
             )
         except LeaseLost:
             return "lost"
@@ -131,6 +139,14 @@ class Ingest:
             return self._fail(job, error)
         return status
 
+    def _parsed(self, job: Job, original: Path) -> Document:
+        def beat() -> None:
+            self._heartbeat(job)
+
+        if job.page is None:
+            return self._parse(original, job.name, beat)
+        return parsed_page(self._parse, original, job, beat)
+
     def _index_document(self, job: Job, document: Document) -> int:
         def keep_text(t: Session) -> None:
             t.execute(delete(FileText).where(FileText.file_id == job.file_id))
@@ -144,6 +160,7 @@ class Ingest:
         read: dict[str, object] = {"status": "indexing", "embedded": None}
         read |= lease_renewal(PARSED_PROGRESS)
         read |= {
+            "name": job.name,
             "media_type": document.media_type,
             "pages": pages,
             "skipped": document.skipped,
@@ -214,9 +231,7 @@ def has_pending(t: Session) -> bool:
 def release_dead_leases(t: Session, host: str) -> None:
     """Release the leases of workers on this machine that no longer run."""
     for owner in t.scalars(
-        select(File.lease_owner).where(
-            File.status.in_(IN_PROGRESS), File.lease_owner.like(f"{host}:%")
-        )
+        select(File.lease_owner).where(File.status.in_(LEASED), File.lease_owner.like(f"{host}:%"))
     ).all():
         pid = (owner or "").split(":")[1]
         if pid.isdigit() and not is_running(int(pid)):
@@ -255,6 +270,9 @@ def _lease(t: Session, owner: str) -> Job | None:
             File.size,
             File.status,
             File.attempts,
+            File.url,
+            File.fetch,
+            File.replaces,
         )
         .execution_options(synchronize_session=False)
     ).first()
@@ -275,7 +293,12 @@ def _lease(t: Session, owner: str) -> Job | None:
         is_read=taken.status == "embedding",
         attempts=taken.attempts,
         splitting=base.splitting,
+        page=_page_job(taken.url, taken.fetch or {}, taken.replaces) if taken.url else None,
     )
+
+
+def _page_job(url: str, fetch: Mapping[str, Any], replaces: str | None) -> PageJob:
+    return PageJob(url, str(fetch.get("name", "")), str(fetch.get("charset", "")), replaces)
 
 
 def _fail_exhausted(t: Session) -> None:

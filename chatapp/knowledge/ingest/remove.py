@@ -20,6 +20,7 @@ from chatapp.knowledge.ingest.jobs import (
     BATCH_CHUNKS,
     DELETING,
     LEASE,
+    NO_LEASE,
     delete_with_retry,
     lock_content,
 )
@@ -193,8 +194,12 @@ def _in_foreground() -> Enough:
 
 def mark_deleting(t: Session, file_id: str, *, leased: bool = True) -> None:
     """Hide a file from all lists and searches; the worker deletes it, after a lease's time where
-    the caller begins with that."""
+    the caller begins with that. What would replace it is deleted too."""
     until = now() + LEASE if leased else None
+    copies = update(File).where(File.replaces == file_id)
+    t.execute(
+        copies.values(status=DELETING, **NO_LEASE).execution_options(synchronize_session=False)
+    )
     values = {"status": DELETING, "lease_owner": None, "lease_until": until}
     t.execute(
         update(File)

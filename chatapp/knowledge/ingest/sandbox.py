@@ -56,9 +56,9 @@ class ParserEnded(Exception):
 
 
 def parse_limited(
-    path: Path, name: str, settings: Settings, heartbeat: Callable[[], None]
+    path: Path, name: str, settings: Settings, heartbeat: Callable[[], None], charset: str = ""
 ) -> Document:
-    """Parse a file in a child process.
+    """Parse a file in a child process; `charset` is what its server says of a text.
 
     `heartbeat` is called while the child runs; if it raises, the child is killed. Raises
     UnreadableFile, UnsupportedFile, TooLarge, OriginalMissing, ParserEnded, and OSError where no
@@ -70,7 +70,7 @@ def parse_limited(
             tempfile.TemporaryFile() as errors,
             tempfile.TemporaryDirectory(prefix="parse-", ignore_cleanup_errors=True) as scratch,
         ):
-            child = _start(path, name, settings, output, errors, scratch)
+            child = _start(path, name, charset, settings, output, errors, scratch)
             status = _run(child, settings.parse_seconds, heartbeat)
             _log(status, errors)
             if status == 0:
@@ -87,6 +87,7 @@ def parse_limited(
 def _start(
     path: Path,
     name: str,
+    charset: str,
     settings: Settings,
     output: IO[bytes],
     errors: IO[bytes],
@@ -94,7 +95,7 @@ def _start(
 ) -> subprocess.Popen[bytes]:
     module = "chatapp.knowledge.ingest.parse"
     return subprocess.Popen(
-        [sys.executable, "-m", module, str(path), name, str(settings.file_pages)],
+        [sys.executable, "-m", module, str(path), name, str(settings.file_pages), charset],
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=errors,

@@ -27,6 +27,7 @@ CHUNKS: Select[*tuple[Any, ...]] = PLACES.add_columns(
     Chunk.text,
     File.knowledge_base_id,
     File.name,
+    File.url,
 )
 
 # Not a join: SQLite would look at all files of the bases.

@@ -252,6 +252,7 @@ def _load(session: Session, candidates: Candidates, k: int) -> list[Hit]:
                 text=row.text,
                 score=values[row.id] * _script_factor(row.text, wide, by),
                 by=by,
+                url=row.url,
             ),
             row.ordinal,
             row.ordinal,

@@ -1,0 +1,1 @@
+"""Web pages as files of a knowledge base: their addresses, how they are fetched and replaced."""
