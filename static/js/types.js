@@ -11,7 +11,7 @@
  *   Session
  * @typedef {{n: number, file_id: string, md5: string, name: string, page?: number|null,
  *   heading?: string|null, start: number, end: number, quote?: string, text?: string,
- *   score?: number, knowledge_base_id?: string, by?: Scores}} Source
+ *   score?: number, knowledge_base_id?: string, by?: Scores, url?: string|null}} Source
  * @typedef {{words?: number|null, vectors?: number|null, rerank?: number|null}} Scores the score of
  *   each ranking
  * @typedef {{n: number|null, cut: string|null, chunk_id: number, knowledge_base_id: string|null,
@@ -42,8 +42,10 @@
  *   left_out?: {name: string, reason: string}[],
  *   words_only?: number,
  *   split?: 'size'|'meaning', split_reason?: string|null,
- *   error?: Problem|null, knowledge_base_id?: string, created_at?: string, duplicate?: boolean}}
- *   StoredFile
+ *   error?: Problem|null, knowledge_base_id?: string, created_at?: string, duplicate?: boolean,
+ *   md5?: string|null, web_page?: WebPage|null}} StoredFile
+ * @typedef {{url: string, fetched_at: string|null, error: Problem|null,
+ *   again: 'fetching'|'replaced'|'unchanged'|'failed'|null}} WebPage
  * @typedef {{name: string, label: string, base_url: string, needs_key: boolean, local: boolean,
  *   models: string[]}} Preset
  * @typedef {{id: string, name: string, preset?: string|null, base_url: string, has_key: boolean,

@@ -2,7 +2,7 @@
  * The sources of an answer: the list below it, and the panel that shows a passage at the quoted
  * sentence.
  */
-import { fromRoot } from '../core/address.js';
+import { fromRoot, webAddress } from '../core/address.js';
 import { clone, delegate, fill, find, findAs, showText } from '../core/dom.js';
 import { fileName, place } from '../core/format.js';
 import { count, t } from '../core/i18n.js';
@@ -132,6 +132,11 @@ export class SourcePanel {
       'href',
       fromRoot(`/api/knowledge/${source.knowledge_base_id}/files/${source.file_id}/content`),
     );
+    const address = webAddress(source.url);
+    const page = find(root, '[data-source-page]');
+    page.hidden = !address;
+    page.setAttribute('href', address ?? '');
+    page.title = address ?? '';
     find(root, '[data-source-count]').textContent = `${at + 1} / ${this.#sources.length}`;
     findAs(root, '[data-source-previous]', HTMLButtonElement).disabled = at === 0;
     findAs(root, '[data-source-next]', HTMLButtonElement).disabled =

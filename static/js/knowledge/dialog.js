@@ -15,6 +15,7 @@ import { Search } from './search.js';
 import { showSplitting } from './splitting.js';
 import { UploadList } from './upload-list.js';
 import { showVectors } from './vectors.js';
+import { mountPageForm } from './web-page.js';
 
 /** @typedef {import('../types.js').Base} Base */
 /** @typedef {'files'|'search'|'file'|'form'} View */
@@ -74,6 +75,11 @@ export class KnowledgeDialog {
       queue,
       open: (_base, file) => this.#showFile(file),
       only: (job) => job.base === this.#base && (!job.stored || job.duplicate),
+    });
+    mountPageForm(find(root, '[data-files-add]'), {
+      api,
+      base: () => this.#base,
+      added: () => void this.#files.refresh().then(() => this.#soon()),
     });
     library.bases.subscribe(() => root.open && this.#basesChanged());
     library.choice.subscribe(() => root.open && this.#drawBase());
@@ -250,7 +256,8 @@ export class KnowledgeDialog {
     if (!document.hidden) await this.#library.loadBases().catch(() => {});
     if (round !== this.#rounds) return;
     const base = this.#current();
-    const reading = Boolean(base?.pending) || this.#files.busy;
+    const reading =
+      Boolean(base?.pending) || (this.#view === 'file' ? this.#file.busy : this.#files.busy);
     if (reading && seen === this.#seen && !document.hidden) await this.#refresh();
     if (round !== this.#rounds || (!reading && base?.vectors?.state !== 'building')) return;
     this.#timer = window.setTimeout(() => void this.#round(), this.#pace);

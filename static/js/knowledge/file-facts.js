@@ -2,6 +2,7 @@
 import { size } from '../core/format.js';
 import { count, t } from '../core/i18n.js';
 import { splitNote } from './splitting.js';
+import { fetched } from './web-page.js';
 
 /** @typedef {import('../types.js').Base} Base */
 /** @typedef {import('../types.js').StoredFile} StoredFile */
@@ -13,14 +14,16 @@ import { splitNote } from './splitting.js';
  *   passages without vectors, and how it is split where that is not as its base says
  */
 export function facts(file, base) {
-  const parts = [kind(file.name), size(file.size)];
+  const parts = file.web_page
+    ? [t('page.kind'), file.size ? size(file.size) : '']
+    : [kind(file.name), size(file.size)];
   if (file.pages) parts.push(count('knowledge.pages', file.pages));
   if (file.chunks) parts.push(count('knowledge.passages', file.chunks));
   if (file.skipped) parts.push(count('knowledge.skipped', file.skipped));
   if (file.words_only && file.status === 'ready') {
     parts.push(count('knowledge.words_only', file.words_only));
   }
-  parts.push(splitNote(file, base));
+  parts.push(splitNote(file, base), fetched(file));
   return parts.filter(Boolean).join(' · ');
 }
 

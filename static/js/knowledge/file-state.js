@@ -8,7 +8,7 @@ import { isFound } from './upload-job.js';
  *   is no progress or it is unknown
  */
 
-const STATES = ['queued', 'parsing', 'indexing', 'embedding', 'ready', 'failed'];
+const STATES = ['fetching', 'queued', 'parsing', 'indexing', 'embedding', 'ready', 'failed'];
 const GOING = ['parsing', 'indexing', 'embedding'];
 
 /**
@@ -24,6 +24,9 @@ export function stateOf({ status, progress, error }) {
   if (error && isWaiting({ status, error })) {
     const key = known === 'embedding' ? 'file.vectors_wait' : 'file.waits';
     return { text: t(key, { reason: error.message }), percent: null, bad: false };
+  }
+  if (known === 'fetching' && error) {
+    return { text: t('file.fetch_wait', { reason: error.message }), percent: null, bad: false };
   }
   return {
     text: percent ? t('file.percent', { state: t(`file.${known}`), percent }) : t(`file.${known}`),

@@ -11,6 +11,7 @@ import { toastError } from '../ui/toast.js';
 import { facts, leftOut } from './file-facts.js';
 import { isWaiting, stateOf } from './file-state.js';
 import { canSplitAgain } from './splitting.js';
+import { canFetch, kept, showAddress } from './web-page.js';
 
 /** @typedef {import('../types.js').Base} Base */
 /** @typedef {import('../types.js').Chunk} Chunk */
@@ -47,7 +48,8 @@ export class FileView {
     on('[data-file-back]', () => (this.#from ?? this.#back)());
     on('[data-chunks-more]', () => this.#more());
     on('[data-this-delete]', () => this.#delete());
-    on('[data-this-retry]', () => this.#retry());
+    on('[data-this-retry]', () => this.#again('retry'));
+    on('[data-this-fetch]', () => this.#again('fetch'));
   }
 
   /**
@@ -67,6 +69,8 @@ export class FileView {
     find(this.#root, '[data-chunks]').replaceChildren();
     find(this.#root, '[data-this-name]').textContent = at?.name ?? '';
     find(this.#root, '[data-this-facts]').textContent = '';
+    find(this.#root, '[data-this-address]').hidden = true;
+    find(this.#root, '[data-this-fetch]').hidden = true;
     find(this.#root, '[data-chunks-more]').hidden = true;
     find(this.#root, '[data-this-download]').setAttribute(
       'href',
@@ -77,14 +81,24 @@ export class FileView {
     );
   }
 
+  /** Whether the page that is shown is being fetched again. */
+  get busy() {
+    return this.#file?.web_page?.again === 'fetching';
+  }
+
   /** Read the file's state, and its first passages once there are any. */
   async refresh() {
     const visit = this.#visit;
     try {
       const file = await this.#api.get(this.#address());
       if (visit !== this.#visit) return;
+      const replaced = this.#file?.md5 && file.md5 !== this.#file.md5;
       this.#file = file;
       this.#draw(file);
+      if (replaced) {
+        find(this.#root, '[data-chunks]').replaceChildren();
+        this.#next = '';
+      }
       if (this.#next === '' && FOUND.includes(file.status)) await this.#more();
     } catch (error) {
       if (visit !== this.#visit) return;
@@ -109,7 +123,12 @@ export class FileView {
     ]
       .filter(Boolean)
       .join(' · ');
-    showText(find(this.#root, '[data-this-reason]'), bad ? text : leftOut(file));
+    showText(
+      find(this.#root, '[data-this-reason]'),
+      bad ? text : kept(file) || leftOut(file),
+    );
+    showAddress(find(this.#root, '[data-this-address]'), file);
+    find(this.#root, '[data-this-fetch]').hidden = bundled || !canFetch(file);
     find(this.#root, '[data-this-retry]').hidden =
       bundled ||
       !(bad || isWaiting(file) || canSplitAgain(file, this.#base));
@@ -160,9 +179,11 @@ export class FileView {
     }
   }
 
-  async #retry() {
+  /** @param {'retry'|'fetch'} how */
+  async #again(how) {
     try {
-      this.#draw(await this.#api.post(`${this.#address()}/retry`));
+      this.#file = await this.#api.post(`${this.#address()}/${how}`);
+      if (this.#file) this.#draw(this.#file);
       this.#changed();
     } catch (error) {
       toastError(error);

@@ -11,6 +11,7 @@ import { toastError } from '../ui/toast.js';
 import { facts } from './file-facts.js';
 import { isWaiting, stateOf } from './file-state.js';
 import { canSplitAgain } from './splitting.js';
+import { canFetch, kept, showAddress } from './web-page.js';
 
 /** @typedef {import('../types.js').Base} Base */
 /** @typedef {import('../types.js').StoredFile} StoredFile */
@@ -52,6 +53,8 @@ export class Files {
     delegate(root, 'click', '[data-file-open]', (button) => open(idOf(button)));
     delegate(root, 'click', '[data-file-delete]', (button) => void this.#delete(idOf(button)));
     delegate(root, 'click', '[data-file-retry]', (button) => void this.#retry([idOf(button)]));
+    delegate(root, 'click', '[data-file-fetch]', (button) =>
+      void this.#retry([idOf(button)], 'fetch'));
     find(root, '[data-retry-failed]').addEventListener('click', () => void this.#retryFailed());
     find(root, '[data-files-more]').addEventListener('click', () => void this.#more());
     this.#words.addEventListener('input', () => this.#filter());
@@ -71,7 +74,10 @@ export class Files {
 
   /** Whether the server is still processing a file. */
   get busy() {
-    return this.#files.some((file) => file.status !== 'ready' && file.status !== 'failed');
+    return this.#files.some(
+      ({ status, web_page: page }) =>
+        (status !== 'ready' && status !== 'failed') || page?.again === 'fetching',
+    );
   }
 
   /** Show a base; the same base only updates its numbers. @param {Base} base */
@@ -262,12 +268,12 @@ export class Files {
     await this.#retry(others.map((file) => file.id));
   }
 
-  /** @param {string[]} ids */
-  async #retry(ids) {
+  /** @param {string[]} ids @param {'retry'|'fetch'} how */
+  async #retry(ids, how = 'retry') {
     const base = this.#base?.id;
     try {
       for (const id of ids) {
-        const now = await this.#api.post(`/api/knowledge/${base}/files/${id}/retry`);
+        const now = await this.#api.post(`/api/knowledge/${base}/files/${id}/${how}`);
         this.#files = this.#files.map((file) => (file.id === id ? now : file));
       }
       this.#onlyFailed.setAttribute('aria-pressed', 'false');
@@ -282,6 +288,7 @@ export class Files {
 const LABELS = {
   '[data-file-delete]': 'knowledge.file.delete_name',
   '[data-file-retry]': 'knowledge.file.retry_name',
+  '[data-file-fetch]': 'page.fetch_name',
   '[data-file-download]': 'knowledge.file.download_name',
 };
 
@@ -300,8 +307,10 @@ function update(row, file, base) {
   const note = [facts(file, base), file.status === 'ready' || bad ? '' : text]
     .filter(Boolean)
     .join(' · ');
-  fill(row, { note });
-  showText(find(row, '[data-file-reason]'), bad ? text : '');
+  fill(row, { name: file.name, note });
+  showText(find(row, '[data-file-reason]'), bad ? text : kept(file));
+  showAddress(find(row, '[data-file-address]'), file);
+  find(row, '[data-file-fetch]').hidden = bundled || !canFetch(file);
   const bar = findAs(row, '[data-progress]', HTMLProgressElement);
   bar.hidden = ended || percent === null;
   bar.value = percent ?? 0;
