@@ -58,6 +58,7 @@ def service(
         "OPENAI_BASE_URL": model_server.base_url,
         "OPENAI_API_KEY": "sk-test",
         "OPENAI_MODELS": ",".join(MODELS.split()),
+        "CHATAPP_FETCH_ALLOW": "127.0.0.1",
     }
     with Service(tmp_path_factory.mktemp("browser-home"), **supplier) as running:
         yield running
