@@ -9,6 +9,12 @@ import { isFound } from './upload-job.js';
  */
 
 const STATES = ['fetching', 'queued', 'parsing', 'indexing', 'embedding', 'ready', 'failed'];
+/** @type {Record<string, string>} the text of each state that may wait for what its error names */
+const WAITS = {
+  fetching: 'file.fetch_wait',
+  queued: 'file.waits',
+  embedding: 'file.vectors_wait',
+};
 const GOING = ['parsing', 'indexing', 'embedding'];
 
 /**
@@ -22,11 +28,8 @@ export function stateOf({ status, progress, error }) {
     return { text: error?.message || t('file.failed'), percent: null, bad: true };
   }
   if (error && isWaiting({ status, error })) {
-    const key = known === 'embedding' ? 'file.vectors_wait' : 'file.waits';
+    const key = WAITS[known];
     return { text: t(key, { reason: error.message }), percent: null, bad: false };
-  }
-  if (known === 'fetching' && error) {
-    return { text: t('file.fetch_wait', { reason: error.message }), percent: null, bad: false };
   }
   return {
     text: percent ? t('file.percent', { state: t(`file.${known}`), percent }) : t(`file.${known}`),
@@ -36,11 +39,11 @@ export function stateOf({ status, progress, error }) {
 }
 
 /**
- * Whether a stored file waits for its original or its vectors, which a retry tries at once.
+ * Whether a stored file waits for its server, original or vectors, which a retry tries at once.
  * @param {{status: string, error?: {message: string}|null}} file
  */
 export const isWaiting = ({ status, error }) =>
-  Boolean(error) && (status === 'queued' || status === 'embedding');
+  Boolean(error) && status in WAITS;
 
 /** @param {import('./upload-job.js').Job} job @returns {State} */
 export function stateOfJob(job) {
