@@ -92,10 +92,9 @@ class Package:
 
     def root(self, name: str) -> Any:
         """Return a part's root element; raise Unreadable."""
-        with _translated_errors():
-            root = etree.fromstring(self.read(name), etree.XMLParser(**_PARSER_OPTIONS))
-            _require_no_dtd(root)
-            return root
+        root = parse_xml(self.read(name))
+        _require_no_dtd(root)
+        return root
 
     def elements(self, name: str, *tags: str) -> Iterator[Any]:
         """Stream a large part's elements of these names; each is freed after use."""
@@ -172,6 +171,19 @@ class Package:
         if found is None:
             raise Unreadable("damaged")
         return found
+
+
+def parse_xml(content: bytes, *, recover: bool = False) -> Any:
+    """Return XML's root element, None where there is none; raise Unreadable.
+
+    Entities are refused; where `recover`, faults are passed over.
+    """
+    with _translated_errors():
+        root = etree.fromstring(content, etree.XMLParser(recover=recover, **_PARSER_OPTIONS))
+    declared = root.getroottree().docinfo.internalDTD if root is not None else None
+    if declared is not None and next(declared.iterentities(), None) is not None:
+        raise Unreadable("unsafe")
+    return root
 
 
 def _require_no_dtd(element: Any) -> None:

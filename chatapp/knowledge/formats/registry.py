@@ -184,6 +184,18 @@ def _read_html(file: SourceFile) -> Document:
     return html.read(file.text)
 
 
+def _is_xml(file: SourceFile) -> bool:
+    from chatapp.knowledge.formats import xml_file
+
+    return xml_file.is_xml(file.text, file.extension)
+
+
+def _read_xml(file: SourceFile) -> Document | None:
+    from chatapp.knowledge.formats import xml_file
+
+    return xml_file.read(file.text)
+
+
 def _is_mail(file: SourceFile) -> bool:
     from chatapp.knowledge.formats import mail_head
 
@@ -248,6 +260,7 @@ TEXT_FORMATS = (
     Format("EML, MBOX", _is_mail, _read_mail),
     Format("MD", _is_markdown, _read_markdown),
     Format("HTML", _is_html, _read_html),
+    Format("XML, RSS", _is_xml, _read_xml),
     Format("JSON", _may_be_json, _read_json),
     Format("CSV", _is_csv, _read_csv),
     Format("TXT", _is_any_text, _read_plain),
