@@ -43,6 +43,7 @@ SCHEMAS = [
     ("0009", []),
     ("0010", []),
     ("0011", []),
+    ("0012", []),
 ]
 USER, SESSION, QUESTION, ANSWER, BASE, FILE = (new_id() for _ in range(6))
 ROWS = {

@@ -34,7 +34,7 @@ RELEASED = {
     "0009_splitting.py": "5a3c05a36773e40f35226059f5083c25f0ddd0f9b122614641f0378c65bf1a21",
     "0010_words_only.py": "76f334bf3a4a91454caf2e9be4554c32d9fd2886358a95e806b8ff833ca09360",
     "0011_left_out.py": "ab6742df93857ca4202bb5f8b55ed75beaf6e00eac9d29a6ab30b0fb768f77b6",
-    "0013_web_pages.py": "224b3f696244a2a436a47117c7e7a32adb4a44c3f6c5e7fc43fa587d47f9720b",
+    "0012_web_pages.py": "4600b857cad632ac8b50d79c100d98462848acb9d6baae56575db89ebc7b243e",
 }
 
 
