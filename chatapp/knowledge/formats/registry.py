@@ -208,6 +208,18 @@ def _read_mail(file: SourceFile) -> Document:
     return mail.read(file.path.read_bytes(), file.members)
 
 
+def _is_cards(file: SourceFile) -> bool:
+    from chatapp.knowledge.formats import cards
+
+    return bool(cards.kind_of(file.text))
+
+
+def _read_cards(file: SourceFile) -> Document:
+    from chatapp.knowledge.formats import cards
+
+    return cards.read(file.text)
+
+
 def _may_be_json(file: SourceFile) -> bool:
     return file.text.lstrip("\ufeff \t\r\n")[:1] in ("{", "[")
 
@@ -258,6 +270,7 @@ CONVERTED = tuple(row for row in BINARY_FORMATS if row.names in ("DOCX", "PPTX")
 TEXT_FORMATS = (
     Format("", _is_code, _read_code),  # the error's text adds "and source code"
     Format("EML, MBOX", _is_mail, _read_mail),
+    Format("ICS, VCF", _is_cards, _read_cards),
     Format("MD", _is_markdown, _read_markdown),
     Format("HTML", _is_html, _read_html),
     Format("XML, RSS", _is_xml, _read_xml),

@@ -149,7 +149,8 @@ def _add(builder: Builder, element: Any, level: int) -> None:
         return
     named = next((one for one in inner if local_name(one.tag).lower() in NAMES), None)
     title = _joined(named) if named is not None and not len(named) else ""
-    if named is not None and title and local_name(named.tag).lower() in TITLES:
+    shown = named is not None and bool(title) and local_name(named.tag).lower() in TITLES
+    if shown:
         builder.heading(level, title)
     else:
         keys = (attribute(element, one) for one in NAMES)
