@@ -6,6 +6,7 @@ heading path. Readers do not split it into chunks (ingest/chunking.py does).
 
 import sys
 import traceback
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from types import TracebackType
@@ -122,7 +123,8 @@ class LeftOut:
 class Document:
     """A parsed file. `pages` are the offsets of page starts; empty for formats without pages.
     `skipped` counts the parts that could not be read; those of them that are files of their own
-    are named in `left_out`. `title` is that of a web page."""
+    are named in `left_out`. `title` is that of a web page. `unread_pages` are the pages (from 1)
+    whose text only recognition can read: pictures without text, or letters that are no language."""
 
     media_type: str
     text: str
@@ -131,6 +133,7 @@ class Document:
     skipped: int = 0
     left_out: tuple[LeftOut, ...] = ()
     title: str = ""
+    unread_pages: tuple[int, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the document as the child process prints it."""
@@ -143,6 +146,7 @@ class Document:
             "skipped": self.skipped,
             "left_out": [[one.name, one.reason] for one in self.left_out],
             "title": self.title,
+            "unread_pages": list(self.unread_pages),
         }
 
     @classmethod
@@ -157,6 +161,7 @@ class Document:
             int(loaded["skipped"]),
             tuple(LeftOut(str(name), str(reason)) for name, reason in loaded["left_out"]),
             title=str(loaded.get("title", "")),
+            unread_pages=tuple(int(page) for page in loaded.get("unread_pages", ())),
         )
 
 
@@ -247,7 +252,7 @@ class Builder:
         )
         self.skips.count += document.skipped - len(document.left_out)
 
-    def finish(self, media_type: str) -> Document:
+    def finish(self, media_type: str, unread_pages: Iterable[int] = ()) -> Document:
         """Return the document; raise Unreadable where it holds no text."""
         if not self._length:
             raise Unreadable("damaged" if self.skips.count else "no_text")
@@ -255,7 +260,10 @@ class Builder:
         self._begin()
         sections, pages = tuple(self._sections), tuple(self._pages)
         text, skips = "".join(self._parts), self.skips
-        return Document(media_type, text, sections, pages, skips.count, tuple(skips.left_out))
+        left_out, unread = tuple(skips.left_out), tuple(unread_pages)
+        return Document(
+            media_type, text, sections, pages, skips.count, left_out, unread_pages=unread
+        )
 
     def _begin(self) -> None:
         for level, title in self._pending_sections:
