@@ -1,9 +1,10 @@
-"""PDF: the text of every page, with wrapped lines joined again.
+"""PDF: the text of every page, with wrapped lines joined again and tables row by row.
 
-A PDF contains glyphs and positions, not paragraphs. A line without room for the next word was
-wrapped and is joined with it; other line breaks are kept. Running heads and page numbers are
-dropped, since they would interrupt sentences that continue on the next page. Headings come from
-the outline, or else are inferred from the lines' appearance.
+A PDF contains glyphs and positions, not paragraphs. Lines come from pdf_lines.py, tables and
+columns from pdf_layout.py, paragraphs from pdf_paragraphs.py. Running heads and page numbers are
+dropped, since they would interrupt sentences that continue on the next page. Headings come from the
+outline, or else are inferred from the lines' appearance. Pages that show only a picture of text, or
+letters that are no language, are reported as pages that need text recognition.
 """
 
 import ctypes
@@ -11,42 +12,47 @@ import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import replace
-from itertools import islice
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeAlias
 
 import pypdfium2
 import pypdfium2.raw as pdfium
 
-from chatapp.core.text import joins, normalise
-from chatapp.knowledge.formats.document import Builder, Document, Skips, Unreadable
-from chatapp.knowledge.formats.inferred_headings import Line, infer_headings
-from chatapp.knowledge.formats.running_heads import WIDE, drop_running_heads, full_width, width
+from chatapp.core.text import normalise
+from chatapp.knowledge.formats.document import Builder, Document, LeftOut, Unreadable
+from chatapp.knowledge.formats.legibility import is_legible, legible_share
+from chatapp.knowledge.formats.pdf_glyphs import Glyphs
+from chatapp.knowledge.formats.pdf_layout import Item, arrange, may_hold_columns
+from chatapp.knowledge.formats.pdf_lines import page_lines
+from chatapp.knowledge.formats.pdf_paragraphs import Pages, inferred_headings
+from chatapp.knowledge.formats.pdf_placed import Box, Placed, merged
+from chatapp.knowledge.formats.running_heads import drop_running_heads
 
 MEDIA_TYPE = "application/pdf"
-# Share of unmapped characters, above which a PDF counts as a scan.
-MAX_ILLEGIBLE_SHARE = 0.5
+# Why pages need text recognition: they show a picture, or letters that are no language.
+SCANNED, GARBLED = "scanned_pages", "garbled_pages"
+MAX_RANGES = 20  # of pages that are named as not read
 MAX_BOOKMARKS = 5000
-
-BOLD = 600  # font weight; 400 is regular
-MAX_BOLD = 120  # characters of a line that may be a bold heading
-NAME_BYTES = 128  # of a font's name
-SIZE_STEP = 0.5  # points; finer differences are rounding
+MAX_OBJECTS = 5000  # of a page, looked at for rules and pictures
+MAX_RULE_POINTS = 3.0  # thickness of a rule
+MIN_WORDS = 12  # letters and digits, below which a picture on the page is its text
+PICTURE_LETTERS = 200  # letters and digits, from which a page is not looked at for pictures
+PICTURE_SHARE = 0.5  # of the page, which a picture of its text covers
+ALL_ROWS = 0.85  # share of lines that are rows of a table
+MIN_PATHS = 40  # drawn outlines that may be letters, on a page without text
 
 # PDFium writes U+FFFE (older versions U+0002) for a hyphen at a line break.
 _SOFT_HYPHEN = "\ufffe\x02"
 _HYPHEN = re.compile(f"[{_SOFT_HYPHEN}]\\s*")
 # Ligatures, and radicals that some fonts use for the characters they resemble: ﬁ for fi, ⽅ for 方.
 _LIGATURES = re.compile("[\ufb00-\ufb06\u2e9f\u2ef3\u2f00-\u2fd5]")
-_BOLD = re.compile(rb"bold|black|heavy|demi|cmbx|simhei", re.IGNORECASE)
-_LIST_ITEM = re.compile(
-    r"\s*(?:[•●▪◦■□*–—-]\s|\(?\d{1,3}[.)、]\s?\S|[(（]?[一二三四五六七八九十]{1,3}[)）、]|第[一二三四五六七八九十百\d]+[章节条款])"
-)
-_ILLEGIBLE = re.compile("[\ufffd\ue000-\uf8ff]")
-_SENTENCE_ENDS = "。！？；….!?:：;"
 
-Headings: TypeAlias = dict[int, tuple[int, str]]  # line number → level, title
+
+@dataclass(slots=True)
+class _Page:
+    lines: list[Placed] = field(default_factory=list)
+    rules: list[Box] = field(default_factory=list)
+    unread: str = ""  # why its text needs recognition
 
 
 def read(path: Path, name: str, max_pages: int) -> Document:
@@ -59,24 +65,44 @@ def read(path: Path, name: str, max_pages: int) -> Document:
     with builder.skips:
         bookmarks = _bookmarks(opened)
     filled = opened.get_formtype() != pdfium.FORMTYPE_NONE
-    pages: list[list[Line]] = [[] for _ in range(len(opened))]
-    for index, lines in enumerate(pages):
+    pages = [_Page() for _ in range(len(opened))]
+    for index, page in enumerate(pages):
         with builder.skips:
-            lines += _lines(opened, index, filled, appearance=not bookmarks)
-    _require_text(pages, builder.skips)
-    drop_running_heads(pages)
+            _read_page(opened, index, page, filled, appearance=not bookmarks)
+    if not any(page.lines and not page.unread for page in pages):
+        raise Unreadable("no_text")
+    drop_running_heads([page.lines for page in pages])
+    arranged: list[list[Item]] = [list(page.lines) for page in pages]
+    for index, page in enumerate(pages):
+        with builder.skips:
+            arranged[index] = arrange(page.lines, page.rules)
+    writer = Pages(builder, [line for page in pages for line in page.lines])
     found = (
-        [_locate_bookmarks(bookmarks.get(index, []), lines) for index, lines in enumerate(pages)]
+        [_locate_bookmarks(bookmarks.get(index, []), items) for index, items in enumerate(arranged)]
         if bookmarks
-        else _inferred(pages)
+        else [(headings, []) for headings in inferred_headings(arranged)]
     )
-    above = ""
-    for lines, (headings, unplaced) in zip(pages, found, strict=True):
+    for items, (headings, unplaced) in zip(arranged, found, strict=True):
         builder.page()
         for level, title in unplaced:
             builder.section(level, title)
-        above = _add_page(builder, [line.text for line in lines], above, headings)
-    return builder.finish(MEDIA_TYPE)
+        writer.add(items, headings)
+    for reason in (SCANNED, GARBLED):
+        if unread := [number for number, page in enumerate(pages, 1) if page.unread == reason]:
+            builder.skips.leave_out(LeftOut(_ranges(unread), reason))
+            builder.skips.count += len(unread) - 1
+    return builder.finish(MEDIA_TYPE, [n for n, page in enumerate(pages, 1) if page.unread])
+
+
+def _ranges(numbers: Sequence[int]) -> str:
+    """Return numbers as people write them: 2–9, 12."""
+    written: list[str] = []
+    first = numbers[0]
+    for number, following in zip(numbers, [*numbers[1:], 0], strict=True):
+        if following != number + 1:
+            written.append(str(number) if number == first else f"{first}–{number}")
+            first = following
+    return ", ".join(written[:MAX_RANGES]) + (", …" if len(written) > MAX_RANGES else "")
 
 
 def _open(path: Path) -> pypdfium2.PdfDocument:
@@ -91,153 +117,106 @@ def _open(path: Path) -> pypdfium2.PdfDocument:
         raise Unreadable(reasons.get(fault.err_code, "damaged")) from fault
 
 
-def _lines(opened: pypdfium2.PdfDocument, index: int, filled: bool, appearance: bool) -> list[Line]:
-    """Return a page's lines, with the contents of form fields.
+def _read_page(
+    opened: pypdfium2.PdfDocument, index: int, into: _Page, filled: bool, appearance: bool
+) -> None:
+    """Read a page's lines, with the contents of form fields.
 
-    With `appearance`, lines have font sizes and weights.
+    With `appearance`, lines have their weights.
     """
     page = opened[index]
     if filled:
         pdfium.FPDFPage_Flatten(page, pdfium.FLAT_NORMALDISPLAY)
         page.close()
         page = opened[index]
-    content = page.get_textpage()
-    text = content.get_text_range()
-    if len(text) != content.count_chars():  # then offsets do not identify characters
-        appearance = False
-    lines = [
-        replace(line, text=_clean(line.text))
-        for line in _split(text, content if appearance else None)
-    ]
+    found, visible = page_lines(page, Glyphs(page.get_textpage()), appearance)
+    into.lines = _cleaned(found)
+    text = "\n".join(line.text for line in into.lines)
+    words = len(text) if len(text) > 3 * PICTURE_LETTERS else sum(map(str.isalnum, text))
+    if words < PICTURE_LETTERS:
+        into.unread = SCANNED if _is_picture(page, visible, words) else ""
+    if not into.unread and not is_legible(text):
+        into.unread = GARBLED
+        into.lines = [line for line in into.lines if legible_share(line.text)]
+    divided = sum(bool(line.parts) for line in into.lines)
+    # Where nearly all lines are rows, none continues a cell, and rules tell nothing.
+    if divided < ALL_ROWS * len(into.lines) and may_hold_columns(into.lines):
+        into.rules = _rules(page)
     page.close()
-    return [line for line in lines if line.text]
 
 
-def _split(text: str, content: pypdfium2.PdfTextPage | None) -> list[Line]:
-    """Return the lines as drawn; a line that ends with a soft hyphen continues in the next."""
-    lines: list[Line] = []
-    start = 0
+def _cleaned(found: Sequence[Placed]) -> list[Placed]:
+    """Clean the lines' text; a line that ends with a soft hyphen continues in the next."""
+    lines: list[Placed] = []
     hyphened = False
-    for piece in text.split("\n"):
-        bare = piece.rstrip()
-        if hyphened:
-            lines[-1] = replace(lines[-1], text=lines[-1].text + bare.lstrip().rstrip(_SOFT_HYPHEN))
-        elif bare:
-            lines.append(_with_appearance(bare.rstrip(_SOFT_HYPHEN), content, start))
-        hyphened = bare.endswith(tuple(_SOFT_HYPHEN)) if bare else hyphened
-        start += len(piece) + 1
+    for line in found:
+        raw = line.text
+        ends = raw[-1] in _SOFT_HYPHEN
+        line.text = _clean(raw, spaced=line.step > 0)
+        if line.parts:
+            for part in line.parts:
+                part.text = _clean(part.text)
+            line.parts = tuple(part for part in line.parts if part.text)
+        if hyphened and lines:
+            lines[-1] = merged(lines[-1], line, lines[-1].text + line.text)
+        elif line.text:
+            lines.append(line)
+        hyphened = ends
     return lines
 
 
-def _with_appearance(line: str, content: pypdfium2.PdfTextPage | None, start: int) -> Line:
-    """Return a line with its font size, and bold if its first and last letters are."""
-    if content is None or not line.strip():
-        return Line(line)
-    first, last = start + len(line) - len(line.lstrip()), start + len(line) - 1
-    _, bottom, _, top = content.get_charbox(first, loose=True)
-    bold = len(line) <= MAX_BOLD and _is_bold(content, first) and _is_bold(content, last)
-    return Line(line, round((top - bottom) / SIZE_STEP) * SIZE_STEP, bold)
-
-
-def _is_bold(content: pypdfium2.PdfTextPage, place: int) -> bool:
-    """Return whether a letter is bold: by its font's name or weight."""
-    name = ctypes.create_string_buffer(NAME_BYTES)
-    pdfium.FPDFText_GetFontInfo(content, place, name, NAME_BYTES, ctypes.c_int())
-    return bool(_BOLD.search(name.value)) or pdfium.FPDFText_GetFontWeight(content, place) >= BOLD
-
-
-def _clean(line: str) -> str:
+def _clean(line: str, spaced: bool = False) -> str:
+    if line.isascii() and line.isprintable():
+        return line if spaced or "  " not in line else " ".join(line.split())
     if not line.isprintable():
         line = normalise(_HYPHEN.sub("", line))
     if not line.isascii():
         line = _LIGATURES.sub(
             lambda form: unicodedata.normalize("NFKC", form.group()), normalise(line)
         )
-    return " ".join(line.split())
+    return line.strip() if spaced else " ".join(line.split())
 
 
-def _require_text(pages: Sequence[Sequence[Line]], skips: Skips) -> None:
-    """Raise Unreadable for a scan: hardly any text, or mostly unmapped characters."""
-    if skips.count and not any(pages):
-        raise Unreadable("damaged")
-    text = "".join(line.text for lines in pages for line in lines)
-    needed = 1 if len(pages) < 3 else 4 * len(pages)
-    words = len(list(islice(filter(str.isalnum, text), needed)))
-    if words < needed or len(_ILLEGIBLE.findall(text)) > MAX_ILLEGIBLE_SHARE * len(text):
-        raise Unreadable("no_text")
+# --- what is drawn
 
 
-# --- joining lines into paragraphs
+def _is_picture(page: pypdfium2.PdfPage, visible: Box, words: int) -> bool:
+    """Return whether what a page says is in a picture: it covers most of it, or is all it has."""
+    area = (visible.right - visible.left) * (visible.top - visible.bottom)
+    paths = 0
+    for number, drawn in enumerate(page.get_objects(max_depth=4)):
+        if number >= MAX_OBJECTS:
+            break
+        if drawn.type == pdfium.FPDF_PAGEOBJ_IMAGE:
+            left, bottom, right, top = drawn.get_bounds()
+            if words < MIN_WORDS or (right - left) * (top - bottom) > PICTURE_SHARE * area:
+                return True
+        paths += drawn.type == pdfium.FPDF_PAGEOBJ_PATH
+    return words == 0 and paths >= MIN_PATHS
 
 
-def _add_page(builder: Builder, lines: Sequence[str], above: str, headings: Headings) -> str:
-    """Add a page's lines, joined where they belong together; return its last line."""
-    full = full_width(lines)
-    block, separator = "", "\n\n"
-    for number, line in enumerate(lines):
-        how = (
-            None
-            if number in headings or number - 1 in headings
-            else _line_separator(above, line, full)
-        )
-        if block and (how is None or number in headings):
-            builder.add(block, separator)
-            block = ""
-        if not block:
-            separator = (
-                how
-                if how is not None
-                else (
-                    "\n\n"
-                    if not above or above[-1] in _SENTENCE_ENDS or number in headings
-                    else "\n"
-                )
-            )
-            how = ""
-        if number in headings:
-            builder.section(*headings[number])
-        block, above = f"{block}{how}{line}", line
-    builder.add(block, separator)
-    return above
-
-
-def _line_separator(above: str, below: str, full: float) -> str | None:
-    """Return what joins two lines: "", a space, or None where the break is kept."""
-    if not above or _LIST_ITEM.match(below):
-        return None
-    first = below[:2] if WIDE.match(below[0]) else below.split(" ", 1)[0]
-    if full < 20 or width(above) + width(first) < full * 0.97:
-        return joins(above, below)
-    return "" if WIDE.match(above[-1]) or WIDE.match(below[0]) or above[-1] == "-" else " "
+def _rules(page: pypdfium2.PdfPage) -> list[Box]:
+    """Return the level rules of an upright page, and the edges of filled cells."""
+    rules: list[Box] = []
+    bounds = [ctypes.c_float() for _ in range(4)]
+    references = [ctypes.byref(bound) for bound in bounds]
+    for number in range(min(MAX_OBJECTS, pdfium.FPDFPage_CountObjects(page.raw))):
+        drawn = pdfium.FPDFPage_GetObject(page.raw, number)
+        if pdfium.FPDFPageObj_GetType(drawn) != pdfium.FPDF_PAGEOBJ_PATH:
+            continue
+        if not pdfium.FPDFPageObj_GetBounds(drawn, *references):
+            continue
+        left, bottom, right, top = (bound.value for bound in bounds)
+        if right - left < 4 * MAX_RULE_POINTS:
+            continue
+        if top - bottom <= MAX_RULE_POINTS:
+            rules.append(Box(left, bottom, right, top))
+        else:
+            rules += [Box(left, bottom, right, bottom), Box(left, top, right, top)]
+    return rules
 
 
 # --- headings
-
-
-def _inferred(pages: Sequence[Sequence[Line]]) -> list[tuple[Headings, list[tuple[int, str]]]]:
-    """Infer the headings of a PDF without an outline; join adjacent lines of the same level."""
-    levels = infer_headings([line for lines in pages for line in lines])
-    found: list[tuple[Headings, list[tuple[int, str]]]] = []
-    place = 0
-    for lines in pages:
-        headings: Headings = {}
-        first = 0
-        for number, line in enumerate(lines):
-            level = levels.get(place + number)
-            if level is None:
-                continue
-            if (
-                number
-                and levels.get(place + number - 1) == level
-                and lines[number - 1].size == line.size
-            ):
-                headings[first] = (level, f"{headings[first][1]} {line.text}")
-            else:
-                first = number
-                headings[first] = (level, line.text)
-        found.append((headings, []))
-        place += len(lines)
-    return found
 
 
 def _bookmarks(opened: pypdfium2.PdfDocument) -> dict[int, list[tuple[int, str]]]:
@@ -254,16 +233,17 @@ def _bookmarks(opened: pypdfium2.PdfDocument) -> dict[int, list[tuple[int, str]]
 
 
 def _locate_bookmarks(
-    bookmarks: Sequence[tuple[int, str]], lines: Sequence[Line]
-) -> tuple[Headings, list[tuple[int, str]]]:
+    bookmarks: Sequence[tuple[int, str]], items: Sequence[Item]
+) -> tuple[dict[int, tuple[int, str]], list[tuple[int, str]]]:
     """Find the line of each bookmark; those without a line apply from the top of the page."""
-    placed: Headings = {}
+    placed: dict[int, tuple[int, str]] = {}
     unplaced: list[tuple[int, str]] = []
     begin = 0
+    bare = [_bare(item.text) if isinstance(item, Placed) else "" for item in items]
     for level, title in bookmarks:
         wanted = _bare(title)
-        for number in range(begin, len(lines)):
-            line = _bare(lines[number].text)
+        for number in range(begin, len(bare)):
+            line = bare[number]
             if wanted and (
                 line == wanted or (line.endswith(wanted) and len(line) < len(wanted) + 8)
             ):

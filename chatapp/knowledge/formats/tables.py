@@ -64,6 +64,34 @@ def paragraphs(rows: Iterable[Row], header: int | None = None) -> Iterator[str]:
         yield from _begin_table(pending, labels, header)
 
 
+def confirms(head: Row, rows: Sequence[Row]) -> bool:
+    """Return whether rows below a row of words show that it heads their columns."""
+    return all_words(head) and _body_confirms(head, [row for row in rows if row is not head])
+
+
+def continued(
+    rows: Sequence[Row], labels: dict[int, str], header: int | None = None
+) -> Iterator[str]:
+    """Yield a paragraph for each row of a table that may continue another.
+
+    `labels` are those of the table above; they are replaced where these rows have a header.
+    """
+    if not rows:
+        return
+    before = dict(labels)
+    written = list(_begin_table(rows, labels, header))
+    if labels != before and labels.keys() - _body_columns(rows, labels):
+        yield _paragraph(labels, {})  # a label without cells is said once
+    yield from written
+
+
+def _body_columns(rows: Sequence[Row], labels: Mapping[int, str]) -> set[int]:
+    """Return the columns with a cell besides their label."""
+    return {
+        column for row in rows for column, text in row.items() if text not in labels.get(column, "")
+    }
+
+
 def _begin_table(rows: Sequence[Row], labels: dict[int, str], header: int | None) -> Iterator[str]:
     """Find the header of a table's first rows, put it into `labels`, and yield the paragraphs."""
     found = (
@@ -87,7 +115,8 @@ def _begin_table(rows: Sequence[Row], labels: dict[int, str], header: int | None
     pairs = not labels and len({column for row in rows for column in row}) == 2
     for row in rows[first:]:
         if pairs and len(row) == 2 and not is_figure(row[min(row)]):
-            yield _labelled(*(row[column] for column in sorted(row)))
+            label, text = (row[column] for column in sorted(row))
+            yield _labelled(label.rstrip(":： "), text)
         elif not _repeats(row, labels):
             yield _paragraph(row, labels)
 
