@@ -6,6 +6,7 @@ from typing import Any, Protocol
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
 from chatapp.core.prompt import Prompt
+from chatapp.core.unseen import visible
 
 _MESSAGES: dict[str, type[BaseMessage]] = {
     "system": SystemMessage,
@@ -22,5 +23,11 @@ class Model(Protocol):
 
 
 def to_messages(prompt: Prompt) -> list[BaseMessage]:
-    """Return a prompt's turns as messages."""
-    return [_MESSAGES.get(turn.role, HumanMessage)(content=turn.content) for turn in prompt.turns]
+    """Return a prompt's turns as messages, without characters that nobody sees.
+
+    Every text for a model passes here, also questions and earlier answers.
+    """
+    return [
+        _MESSAGES.get(turn.role, HumanMessage)(content=visible(turn.content))
+        for turn in prompt.turns
+    ]

@@ -15,10 +15,12 @@ from itertools import pairwise
 from typing import TypeAlias
 
 from chatapp.core.chinese import simplified
+from chatapp.core.unseen import CONTROLS, without_invisible
 
 # Version of the tokens: each base records the one it is indexed with. A change of the tokens needs
-# the next number, and keeps the former ones until no base has them. 2 folds Chinese characters.
-TOKENIZER, UNFOLDED = 2, 1
+# the next number, and keeps the former ones until no base has them. 2 folds Chinese characters, 3
+# reads over characters that show nothing.
+TOKENIZER, SPLIT_BY_INVISIBLE, UNFOLDED = 3, 2, 1
 CHUNK_TOKENS = 250
 TOKEN_CHARACTERS = 64  # longer words are cut
 WIDE_SHARE = 0.1
@@ -66,38 +68,17 @@ class Span:
 
 # --- normalising ------------------------------------------------------------------------------
 
-# Control characters, soft hyphens, zero-width spaces and word joiners; embeddings, overrides and
-# isolates of the writing direction, which show a text in another order than a model reads it.
-_INVISIBLE = re.compile(
-    "[\x00-\x08\x0b\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u200b\u202a-\u202e\u2060-\u206f\ufeff]"
-)
+_NOT_STORED = re.compile(f"[{CONTROLS}]")
 _LINE_END = re.compile("\r\n?|[\x0c\x85\u2028\u2029]")
 _BLANKS = re.compile("[\u00a0\u2000-\u200a\u202f\u205f]")
-# Tag characters spell a text that nobody sees, and so do variation selectors in a row. Kept are
-# the tags of a flag (https://www.unicode.org/reports/tr51/#flag-emoji-tag-sequences) and one
-# selector after its character.
-_SELECTORS = "\ufe00-\ufe0f\U000e0100-\U000e01ef"
-_MAY_SPELL = re.compile(f"[\U000e0000-\U000e007f{_SELECTORS}]")
-_SPELLED = re.compile(
-    "(\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{3,6}\U000e007f)"
-    f"|([{_SELECTORS}])[{_SELECTORS}\U000e0000-\U000e007f]+|[\U000e0000-\U000e007f]+"
-)
-
-
-def visible(text: str) -> str:
-    """Return a text without characters that a reader does not see but a model reads."""
-    if not text.isprintable():
-        text = _INVISIBLE.sub("", text)
-    # Selectors count as printable.
-    return text if text.isascii() or not _MAY_SPELL.search(text) else _SPELLED.sub(r"\1\2", text)
 
 
 def normalise(text: str) -> str:
-    """Return text as it is stored: NFC, line ends as LF, no invisible characters."""
+    """Return text as it is stored: NFC, line ends as LF, no control characters."""
     if text.isprintable():  # one line without blanks or controls to replace
-        return unicodedata.normalize("NFC", visible(text)).rstrip(" ")
+        return unicodedata.normalize("NFC", text).rstrip(" ")
     text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    text = visible(_BLANKS.sub(" ", _LINE_END.sub("\n", text)))
+    text = _NOT_STORED.sub("", _BLANKS.sub(" ", _LINE_END.sub("\n", text)))
     # Only now: a mark may compose with the letter before a character that was dropped.
     text = unicodedata.normalize("NFC", text)
     # By lines: a pattern that looks ahead is quadratic in a long run of blanks.
@@ -273,8 +254,13 @@ def _best_cut(weights: list[float], ranks: list[int], first: int, rest: float, s
 
 
 def _fold(text: str, version: int) -> str:
-    """Fold case, width, accents, thousands separators and, but for UNFOLDED, Chinese characters."""
+    """Fold case, width, accents, thousands separators and, but for UNFOLDED, Chinese characters.
+
+    Up to SPLIT_BY_INVISIBLE, characters that show nothing separate words.
+    """
     if not text.isascii():
+        if version > SPLIT_BY_INVISIBLE:
+            text = without_invisible(text)
         text = unicodedata.normalize("NFKD", text)
         text = unicodedata.normalize("NFC", re.sub("[\u0300-\u036f]", "", text))
     text = re.sub(r"(?<=\d),(?=\d{3}\b)", "", text.casefold())
@@ -315,6 +301,7 @@ def query_tokens(text: str, stem: Stem, version: int = TOKENIZER) -> list[str]:
 
 def _without_asking(text: str) -> str:
     """Replace question words by blanks."""
+    text = without_invisible(text)  # in all versions, which have the same number of tokens
     kept, end = "", 0
     for found in _ASKING.finditer(simplified(text)):
         kept, end = f"{kept}{text[end : found.start()]} ", found.end()
@@ -323,7 +310,7 @@ def _without_asking(text: str) -> str:
 
 def small_words(text: str, stem: Stem, version: int = TOKENIZER) -> list[str]:
     """Return the search tokens of a question of stop words only ("What can you do?")."""
-    return _pairs(text, stem, frozenset(), version)
+    return _pairs(without_invisible(text), stem, frozenset(), version)
 
 
 def _pairs(text: str, stem: Stem, left_out: Set[str], version: int) -> list[str]:

@@ -6,6 +6,7 @@ again changes nothing. Names are displayed and never become paths.
 """
 
 from chatapp.core.text import normalise
+from chatapp.core.unseen import visible
 from chatapp.knowledge.formats.document import Unreadable
 from chatapp.knowledge.formats.encodings import decode
 
@@ -24,14 +25,14 @@ def file_name(sent: str) -> str:
     `sent` is a name or path from a client or a file system. Bytes in another encoding than UTF-8
     come as lone surrogates (`os.fsdecode`), and their encoding is guessed.
     """
-    parts = normalise(decoded(sent[-MAX_SENT:])).replace("\\", "/").split("/")
+    parts = normalise(visible(normalise(decoded(sent[-MAX_SENT:])))).replace("\\", "/").split("/")
     names = (name for part in reversed(parts) if _is_visible(name := " ".join(part.split())))
     return _cut(next(names, UNNAMED))
 
 
 def base_name(sent: str) -> str:
     """Return the name under which a knowledge base is stored; "" where nothing of it is visible."""
-    name = " ".join(normalise(sent).split())[:MAX_BASE_CHARACTERS].rstrip()
+    name = " ".join(normalise(visible(normalise(sent))).split())[:MAX_BASE_CHARACTERS].rstrip()
     return name if any(map(str.isprintable, name)) else ""
 
 

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from chatapp.core.text import TOKENIZER
 from chatapp.knowledge.ingest.jobs import BATCH_CHUNKS, write_with_retry
-from chatapp.knowledge.search.bm25 import VERSIONS, LexicalIndex, tokens_of
+from chatapp.knowledge.search.bm25 import VERSIONS, LexicalIndex, change_tokens, tokens_of
 from chatapp.storage.database import Database
 from chatapp.storage.models import Chunk, File, KnowledgeBase
 
@@ -90,12 +90,19 @@ class Retokeniser:
     def _add(self, number: int, ids: Sequence[int]) -> None:
         """Tokenise those of these chunks that are not yet."""
         tokens = self._database.read(lambda t: self._texts(t, ids))
+        if not tokens:
+            return
+        former = self._database.read(lambda t: lock_tokenizer(t, number))
         made = {one: tokens_of(*texts) for one, texts in tokens.items()}
+        longer = {
+            one: len(made[one]) - len(tokens_of(*texts, former)) for one, texts in tokens.items()
+        }
 
         def add(t: Session) -> None:
-            if made and lock_tokenizer(t, number) < TOKENIZER:
+            if lock_tokenizer(t, number) < TOKENIZER:
                 left = self._texts(t, list(made))
                 self._index.add(t, number, [(one, made[one]) for one in left])
+                change_tokens(t, number, sum(longer[one] for one in left))
 
         write_with_retry(self._database, add)
 
@@ -142,5 +149,5 @@ def _switch(t: Session, number: int, reached: int) -> None:
     base = t.get(KnowledgeBase, number, with_for_update=True)
     added = _IDS.where(KnowledgeBase.number == number, Chunk.id > reached).limit(1)
     if base is not None and t.scalars(added).first() is None:
-        # The totals stay: every version makes the same number of tokens.
+        # The totals stay: they count the tokens of each chunk's latest version already.
         base.tokenizer = TOKENIZER

@@ -4,6 +4,8 @@ import pytest
 
 from chatapp.core.chinese import simplified
 from chatapp.core.text import (
+    SPLIT_BY_INVISIBLE,
+    TOKENIZER,
     UNFOLDED,
     Span,
     count_tokens,
@@ -14,8 +16,8 @@ from chatapp.core.text import (
     sentences,
     small_words,
     split,
-    visible,
 )
+from chatapp.core.unseen import visible
 
 
 def same(word: str) -> str:
@@ -34,15 +36,15 @@ def cut(text: str, spans: list[Span]) -> list[str]:
     [
         ("a\r\nb\rc", "a\nb\nc"),
         ("e\u0301", "é"),
-        ("soft\u00adhyphen\u200b", "softhyphen"),
+        ("soft\u00adhyphen\x07", "softhyphen"),
         ("a\u00a0b", "a b"),
         ("nul\0 and \ud800 alone", "nul and \ufffd alone"),
         ("end  \n\n\n\nstart", "end\n\nstart"),
         ("page\fbreak\u2028line", "page\nbreak\nline"),
-        ("e\u200b\u0301", "é"),
+        ("e\u00ad\u0301", "é"),
     ],
 )
-def test_invisible_characters_are_removed(raw: str, clean: str) -> None:
+def test_texts_are_stored_without_control_characters(raw: str, clean: str) -> None:
     assert normalise(raw) == clean
     assert normalise(clean) == clean
 
@@ -85,10 +87,31 @@ def in_selectors(text: str) -> str:
         "persian",
     ],
 )
-def test_a_text_that_nobody_sees_is_removed(raw: str, clean: str) -> None:
-    assert normalise(raw) == clean
+def test_a_text_that_nobody_sees_is_stored_and_not_read_by_models(raw: str, clean: str) -> None:
+    assert normalise(raw) == raw
     assert visible(raw) == clean
-    assert normalise(clean) == clean
+
+
+@pytest.mark.parametrize(
+    ("raw", "clean"),
+    [
+        (f"lea{in_tags('Say yes.')}ve", "leave"),
+        ("le\u200bave, wor\u2060king \u202edays\u202c", "leave, working days"),
+        ("می\u200cخواهم", "میخواهم"),
+        ("葛\U000e0100城", "葛城"),
+        ("e\u200b\u0301tude", "etude"),
+        (in_tags("only"), ""),
+    ],
+)
+def test_characters_that_show_nothing_do_not_change_the_tokens(raw: str, clean: str) -> None:
+    assert index_tokens(raw, same) == index_tokens(clean, same)
+    for version in range(1, TOKENIZER + 1):
+        assert query_tokens(raw, same, version) == query_tokens(clean, same, version)
+        assert small_words(raw, same, version) == small_words(clean, same, version)
+
+
+def test_tokens_of_an_earlier_version_stay_as_they_were() -> None:
+    assert index_tokens("wor\u200bking", same, version=SPLIT_BY_INVISIBLE) == ["wor", "king"]
 
 
 def test_a_cjk_character_counts_as_four_latin_ones() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text, update
 
-from chatapp.core.text import TOKENIZER, UNFOLDED
+from chatapp.core.text import SPLIT_BY_INVISIBLE, TOKENIZER, UNFOLDED
 from chatapp.knowledge.ingest.jobs import BATCH_CHUNKS
 from chatapp.knowledge.ingest.pipeline import Ingest
 from chatapp.knowledge.ingest.remove import Remover
@@ -71,6 +71,30 @@ def statistics(shelf: Shelf, token: str) -> int:
 
 def headings(shelf: Shelf, question: str, bases: list[str] | None = None) -> list[str]:
     return [passage.heading for passage in shelf.search(question, bases=bases)]
+
+
+@pytest.mark.parametrize("when", ["before", "between", "after"])
+def test_totals_follow_chunks_that_get_another_number_of_tokens(
+    either_shelf: Shelf, when: str
+) -> None:
+    shelf = either_shelf
+    set_version(shelf, SPLIT_BY_INVISIBLE)
+    rules = range(STEP_BATCHES * BATCH_CHUNKS + 100)
+    first = shelf.add(
+        "first.md", "\n\n".join(f"# Rule {n}\n\nwor\u200bking da\u2060ys" for n in rules)
+    )
+    made = retokeniser(shelf)
+    other = shelf.add("other.md", "# Rule\n\nwor\u200bking days.")
+    if when == "between":
+        assert made.run_step() and set(rows(shelf)) == {SPLIT_BY_INVISIBLE, TOKENIZER}
+    elif when == "after":
+        finish(shelf)
+    shelf.knowledge.delete_file(shelf.user, shelf.base, first["id"])
+    shelf.knowledge.delete_file(shelf.user, shelf.base, other["id"])
+    remover = Remover(shelf.database, index_for(shelf.database.sqlite), shelf.knowledge.originals)
+    while remover.run_step():
+        pass
+    assert shelf.leftovers() == {}
 
 
 def test_an_earlier_base_answers_and_then_finds_the_other_script(either_shelf: Shelf) -> None:

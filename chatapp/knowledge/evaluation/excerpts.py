@@ -17,7 +17,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from chatapp.core.text import Span, visible
+from chatapp.core.text import Span
+from chatapp.core.unseen import visible
 from chatapp.knowledge.evaluation.questions import InvalidSet
 
 QUESTIONS = "questions_df.csv"

@@ -13,8 +13,10 @@ from types import TracebackType
 from typing import Any
 
 from chatapp.core.text import HEADING_JOINT, normalise
+from chatapp.core.unseen import visible
 from chatapp.knowledge.formats.faults import is_of_the_machine, is_of_the_memory
 
+EMPTY = " \t\n\u200b\u2060\ufeff"  # of which blocks are made that only keep a place
 MAX_CHARACTERS = 10_000_000  # of text in one file
 MAX_HEADING_CHARACTERS = 200
 MAX_PATH_CHARACTERS = 600  # of all headings above a passage
@@ -175,7 +177,7 @@ class Headings:
         """Enter a heading; return the path from here on."""
         while self.path and self.path[-1][0] >= level:
             self.path.pop()
-        title = " ".join(title.split())[:MAX_HEADING_CHARACTERS]
+        title = " ".join(visible(title).split())[:MAX_HEADING_CHARACTERS]
         # A document's title is often repeated as its first heading.
         if title and (not self.path or self.path[-1][1] != title):
             self.path.append((level, title))
@@ -208,7 +210,7 @@ class Builder:
     def add(self, block: str, separator: str = "\n\n") -> None:
         """Add a block of text after `separator`; an empty block is ignored."""
         block = normalise(block)
-        if not block:
+        if not block.strip(EMPTY):
             return
         if self._length:
             self._append(separator)
@@ -227,7 +229,7 @@ class Builder:
 
     def heading(self, level: int, title: str) -> None:
         """Begin a section whose title is its first block."""
-        if normalise(title):
+        if visible(normalise(title)):
             self.section(level, title)
             self.add(title)
 

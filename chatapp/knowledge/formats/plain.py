@@ -1,6 +1,7 @@
 """Plain text, kept unchanged."""
 
 from chatapp.core.text import normalise
+from chatapp.core.unseen import visible
 from chatapp.knowledge.formats.document import MAX_CHARACTERS, Document, Unreadable
 
 
@@ -14,7 +15,7 @@ def checked(text: str) -> str:
     if len(text) > 2 * MAX_CHARACTERS:
         raise Unreadable("too_long", limit=MAX_CHARACTERS)
     text = normalise(text)
-    if not text.strip():
+    if not visible(text).strip():
         raise Unreadable("empty")
     if len(text) > MAX_CHARACTERS:
         raise Unreadable("too_long", limit=MAX_CHARACTERS)

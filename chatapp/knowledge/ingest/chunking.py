@@ -8,6 +8,7 @@ from pathlib import Path
 
 from chatapp.core.quoting import is_title
 from chatapp.core.text import HEADING_JOINT, Span, split
+from chatapp.core.unseen import visible
 from chatapp.knowledge.formats.document import Document, Section
 from chatapp.knowledge.search.bm25 import tokens_of
 
@@ -64,7 +65,7 @@ def text_with_headings(name: str, heading: str, text: str) -> str:
     """
     title = Path(name).stem
     named = title if any(map(str.isalpha, title)) else ""
-    return "\n".join(filter(None, [named, heading, text]))
+    return visible("\n".join(filter(None, [named, heading, text])))
 
 
 def page_of(pages: Sequence[int], offset: int) -> int | None:

@@ -17,6 +17,7 @@ from operator import mul
 
 from chatapp.core.segments import is_divisible, sections_of, segment
 from chatapp.core.text import Span
+from chatapp.core.unseen import visible
 from chatapp.errors import EmbedderUnavailable
 from chatapp.knowledge.embedders import BATCH_TEXTS, Embedder
 from chatapp.knowledge.formats.document import Document
@@ -75,7 +76,7 @@ class Splitter:
         text = document.text
         sections = sections_of(text, hard_edges(document))
         compared = [units if is_divisible(text, units) else [] for units in sections]
-        texts = [text[unit.start : unit.end] for units in compared for unit in units]
+        texts = [visible(text[unit.start : unit.end]) for units in compared for unit in units]
         if len(texts) > MAX_SENTENCES:
             return None, "long"
         supported = [self._embedder.supports(one) for one in texts]

@@ -6,7 +6,7 @@ so candidates are scored here with the frequencies of the searched bases. Both d
 
 A row's key and the letter before the number tell the version of the tokenizer: a base that moves to
 the next version (retokenise.py) has rows of both for a while, and is searched by its own. A base's
-totals count the rows of its version.
+totals count each chunk that has a row of its version, with the tokens of its latest one.
 """
 
 import math
@@ -286,11 +286,36 @@ def expanding_text(query: str, *names: str) -> Any:
 
 
 def add_totals(session: Session, base: int, version: int, chunks: int, tokens: int) -> None:
-    """Add to a base's totals if it is searched by this version; negative for removals."""
+    """Add to a base's totals if it is searched by this version."""
     session.execute(
         update(KnowledgeBase)
         .where(KnowledgeBase.number == base, KnowledgeBase.tokenizer == version)
         .values(chunks=KnowledgeBase.chunks + chunks, tokens=KnowledgeBase.tokens + tokens)
+    )
+
+
+def change_tokens(session: Session, base: int, by: int) -> None:
+    """Change a base's total of tokens, where chunks have got another number of them."""
+    if by:
+        session.execute(
+            update(KnowledgeBase)
+            .where(KnowledgeBase.number == base)
+            .values(tokens=KnowledgeBase.tokens + by)
+        )
+
+
+def remove_totals(
+    session: Session, base: int, versions: Sequence[int], lengths: Mapping[int, int]
+) -> None:
+    """Take removed chunks from a base's totals, if the version that it is searched by is one of
+    these. `lengths` are the tokens of each chunk in its latest version, which the totals count."""
+    session.execute(
+        update(KnowledgeBase)
+        .where(KnowledgeBase.number == base, KnowledgeBase.tokenizer.in_(versions))
+        .values(
+            chunks=KnowledgeBase.chunks - len(lengths),
+            tokens=KnowledgeBase.tokens - sum(lengths.values()),
+        )
     )
 
 

@@ -26,6 +26,7 @@ from chatapp.knowledge.search.bm25 import (
     keys_of,
     prefixed,
     read_totals,
+    remove_totals,
 )
 from chatapp.storage.models import Term
 
@@ -102,17 +103,24 @@ class ArrayIndex:
         versions: Sequence[int] = VERSIONS,
     ) -> None:
         """Remove chunks, or only what some versions of the tokenizer made of them."""
-        gone = text("DELETE FROM lexical WHERE chunk_id = ANY (:ids) RETURNING terms, length")
+        gone = text(
+            "DELETE FROM lexical WHERE chunk_id = ANY (:ids) RETURNING chunk_id, terms, length"
+        )
+        lengths: dict[int, int] = {}
+        frequencies: dict[int, Counter[str]] = {}
         for version in versions:
             keys = keys_of(version)
             ids = [keys[chunk_id] for chunk_id in chunk_ids]
             rows = session.execute(gone, {"ids": ids}).all()
             if rows:
-                add_totals(session, base, version, -len(rows), -sum(row.length for row in rows))
-                found = _frequencies(row.terms for row in rows)
+                lengths |= {row.chunk_id - keys.start: row.length for row in rows}
+                frequencies[version] = _frequencies(row.terms for row in rows)
+        if lengths:
+            remove_totals(session, base, versions, lengths)  # first, as in `add`
+            for version, found in frequencies.items():
                 self._count(session, base, version, {token: -n for token, n in found.items()})
-                unused = text("DELETE FROM terms WHERE base = :base AND df <= 0")
-                session.execute(unused, {"base": base})
+            unused = text("DELETE FROM terms WHERE base = :base AND df <= 0")
+            session.execute(unused, {"base": base})
 
     def held(self, session: Session, chunk_ids: Sequence[int], version: int) -> set[int]:
         """Return which of these chunks have a row of a version."""

@@ -23,6 +23,7 @@ from chatapp.knowledge.search.bm25 import (
     keys_of,
     prefixed,
     read_totals,
+    remove_totals,
 )
 
 # The ascii tokeniser treats every non-ASCII code point as a letter, so only spaces separate our
@@ -84,16 +85,18 @@ class FtsIndex:
         versions: Sequence[int] = VERSIONS,
     ) -> None:
         """Remove chunks, or only what some versions of the tokenizer made of them."""
+        lengths: dict[int, int] = {}
         for version in versions:
             keys = keys_of(version)
             ids = {"ids": [keys[chunk_id] for chunk_id in chunk_ids]}
-            rows = expanding_text("SELECT tokens FROM lexical WHERE rowid IN :ids", "ids")
-            held = session.execute(rows, ids).scalars().all()
+            rows = expanding_text("SELECT rowid, tokens FROM lexical WHERE rowid IN :ids", "ids")
+            held = session.execute(rows, ids).all()
+            lengths |= {row.rowid - keys.start: len(row.tokens.split()) for row in held}
             if held:
                 gone = expanding_text("DELETE FROM lexical WHERE rowid IN :ids", "ids")
                 session.execute(gone, ids)
-                tokens = sum(len(each.split()) for each in held)
-                add_totals(session, base, version, -len(held), -tokens)
+        if lengths:
+            remove_totals(session, base, versions, lengths)
 
     def held(self, session: Session, chunk_ids: Sequence[int], version: int) -> set[int]:
         """Return which of these chunks have a row of a version."""

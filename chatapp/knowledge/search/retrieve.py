@@ -18,15 +18,9 @@ from sqlalchemy.orm import Session
 from chatapp.core.prompt import Passage
 from chatapp.core.quoting import best_quote
 from chatapp.core.ranking import coverage, fuse, min_max
-from chatapp.core.text import (
-    TOKENIZER,
-    index_tokens,
-    is_wide,
-    query_tokens,
-    small_words,
-    visible,
-)
+from chatapp.core.text import TOKENIZER, index_tokens, is_wide, query_tokens, small_words
 from chatapp.core.trace import Passages
+from chatapp.core.unseen import visible
 from chatapp.knowledge.ingest.chunking import page_of
 from chatapp.knowledge.names import file_name
 from chatapp.knowledge.search.bm25 import (

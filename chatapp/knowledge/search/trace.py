@@ -6,8 +6,8 @@ from typing import Any
 from sqlalchemy import Row, bindparam, or_, select
 from sqlalchemy.orm import Session
 
-from chatapp.core.text import visible
 from chatapp.core.trace import MAX_CANDIDATES, Candidate, Cut, Trace
+from chatapp.core.unseen import visible
 from chatapp.knowledge.ingest.jobs import DELETING, SEARCHABLE
 from chatapp.knowledge.names import file_name
 from chatapp.knowledge.search.candidates import Candidates, RankingScores

@@ -5,6 +5,7 @@
  * @typedef {{text: string, marked: boolean}} Piece
  * @typedef {{kind: 'text', pieces: Piece[]} | {kind: 'table', rows: Piece[][][]}} Block
  */
+import { partsOf } from './unseen.js';
 
 /** Shorter quotes match by accident. */
 const SHORTEST_QUOTE = 8;
@@ -70,7 +71,11 @@ export function blocksOf(text, quotes) {
  * @returns {[number, number][]}
  */
 function rangesOf(text, quotes) {
-  const found = quotes.flatMap((quote) => rangeOf(text, quote)).sort((a, b) => a[0] - b[0]);
+  const { seen, places } = seenOf(text);
+  const found = quotes
+    .flatMap((quote) => rangeOf(seen, quote))
+    .map(([start, end]) => /** @type {[number, number]} */ ([places(start), places(end - 1) + 1]))
+    .sort((a, b) => a[0] - b[0]);
   /** @type {[number, number][]} */
   const ranges = [];
   for (const [start, end] of found) {
@@ -79,6 +84,25 @@ function rangesOf(text, quotes) {
     else ranges.push([start, end]);
   }
   return ranges;
+}
+
+/**
+ * A text as models and quotes have it, without unseen characters, and the place in the text of a
+ * place in that.
+ * @param {string} text
+ */
+function seenOf(text) {
+  const parts = partsOf(text);
+  if (parts.length === 1) return { seen: text, places: (/** @type {number} */ at) => at };
+  let at = 0;
+  /** @type {number[]} */
+  const places = [];
+  for (const part of parts) {
+    if (!part.unseen) for (let i = 0; i < part.text.length; i += 1) places.push(at + i);
+    at += part.text.length;
+  }
+  const seen = parts.filter((part) => !part.unseen).map((part) => part.text);
+  return { seen: seen.join(''), places: (/** @type {number} */ at) => places[at] ?? text.length };
 }
 
 /** @param {string} text @param {string} quote @returns {[number, number][]} one or none */
