@@ -11,7 +11,8 @@ export const fromRoot = (path) => ROOT + path;
  * An address that may be a link: http or https only, whatever the server stored.
  * @param {string|null|undefined} address @returns {string|null}
  */
-export const webAddress = (address) => (/^https?:\/\//i.test(address ?? '') ? (address ?? '') : null);
+export const webAddress = (address) =>
+  address && /^https?:\/\//i.test(address) ? address : null;
 
 /** @returns {string} the path of the page from the root of the service */
 export const here = () => location.pathname.slice(ROOT.length) || '/';
