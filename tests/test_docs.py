@@ -244,3 +244,13 @@ def test_what_our_code_imports_stands_in_the_first_part_of_the_requirements() ->
 def _normal(name: str) -> str:
     """Return a package's name as the index compares it (PEP 503)."""
     return re.sub(r"[-_.]+", "-", name).lower()
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "static/i18n").glob("*.json")), ids=lambda p: p.stem
+)
+def test_a_catalogue_has_each_key_once(path: Path) -> None:
+    """A second one would replace the text of another place."""
+    pairs = json.loads(path.read_text("utf-8"), object_pairs_hook=list)
+    keys = [key for key, _ in pairs]
+    assert sorted(keys) == sorted(set(keys))
