@@ -45,6 +45,16 @@ def unreadable(fault: Exception) -> Unreadable:
 
 # Reasons that concern a part of a file; the others (limits, encryption) refuse the whole file.
 _OF_A_PART = ("damaged", "encoding", "unsupported", "empty", "no_text")
+# Part of a media type → why a file of it without text is refused; others are blank files.
+_BLANK = {
+    "pdf": "no_text",
+    "wordprocessingml": "blank_document",
+    "opendocument.text": "blank_document",
+    "rtf": "blank_document",
+    "spreadsheet": "blank_workbook",
+    "ms-excel": "blank_workbook",
+    "presentation": "blank_slides",
+}
 
 
 class Skips:
@@ -99,10 +109,14 @@ class Skips:
 
 def _costs_a_part(fault: BaseException) -> bool:
     if isinstance(fault, Unreadable):
-        return fault.reason in _OF_A_PART
+        return fault.reason in _OF_A_PART or fault.reason.startswith("blank")
     if not isinstance(fault, Exception) or isinstance(fault, RecursionError):
         return False
     return not is_of_the_memory(fault) and not is_of_the_machine(fault)
+
+
+def _blank_reason(media_type: str) -> str:
+    return next((reason for part, reason in _BLANK.items() if part in media_type), "blank")
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +271,7 @@ class Builder:
     def finish(self, media_type: str, unread_pages: Iterable[int] = ()) -> Document:
         """Return the document; raise Unreadable where it holds no text."""
         if not self._length:
-            raise Unreadable("damaged" if self.skips.count else "no_text")
+            raise Unreadable("damaged" if self.skips.count else _blank_reason(media_type))
         self._pending_sections.clear()  # drop sections without text, count empty pages
         self._begin()
         sections, pages = tuple(self._sections), tuple(self._pages)

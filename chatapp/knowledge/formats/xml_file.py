@@ -147,7 +147,7 @@ def _add(builder: Builder, element: Any, level: int) -> None:
     if _is_small(element):
         builder.add(row_text(_fields(element)))
         return
-    named = next((one for one in inner if local_name(one.tag).lower() in NAMES), None)
+    named: Any = next((one for one in inner if local_name(one.tag).lower() in NAMES), None)
     title = _joined(named) if named is not None and not len(named) else ""
     shown = named is not None and bool(title) and local_name(named.tag).lower() in TITLES
     if shown:

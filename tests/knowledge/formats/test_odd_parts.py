@@ -9,6 +9,7 @@ import pytest
 from pptx.enum.shapes import MSO_CONNECTOR
 from pptx.util import Cm
 
+from chatapp.i18n import LANGUAGES, say
 from chatapp.knowledge.formats.document import Skips, Unreadable
 from tests.support import documents
 from tests.support.reading import read, refusal_reason
@@ -160,11 +161,34 @@ def test_a_notebook_is_read_but_for_what_is_no_cell(tmp_path: Path) -> None:
     assert (document.text, document.skipped) == ("27 days", 1)
 
 
+EMPTY = {
+    "blank_document": (
+        documents.written_word("<w:p/>"),
+        documents.opendocument("text", "<text:p/>"),
+    ),
+    "blank_workbook": (
+        documents.plain_workbook([]),
+        documents.opendocument("spreadsheet", "<table:table/>"),
+    ),
+    "blank_slides": (documents.opendocument("presentation", "<draw:page/>"),),
+    "blank": (b"\n \n",),
+}
+
+
+@pytest.mark.parametrize("reason", EMPTY)
+def test_an_empty_file_is_refused_in_the_words_of_its_kind(tmp_path: Path, reason: str) -> None:
+    for content in EMPTY[reason]:
+        assert refusal_reason(tmp_path, content) == reason
+    for language in LANGUAGES:
+        said = say(language, f"error.unreadable_file.{reason}")
+        assert "OCR" not in said and "damaged" not in said and "error." not in said
+
+
 def test_a_file_of_which_nothing_can_be_read_is_damaged(tmp_path: Path) -> None:
     parts = documents.parts_of(documents.epub("<p>one</p>"))
     del parts["OEBPS/page 0.xhtml"]
     assert refusal_reason(tmp_path, documents.archive(parts), "a.epub") == "damaged"
-    assert refusal_reason(tmp_path, documents.epub("<p/>"), "a.epub") == "no_text"
+    assert refusal_reason(tmp_path, documents.epub("<p/>"), "a.epub") == "blank"
 
 
 # --- the guard

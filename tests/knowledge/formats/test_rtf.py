@@ -90,4 +90,4 @@ def test_broken_documents_end(tmp_path: Path, body: str) -> None:
 
 
 def test_an_empty_document_says_so(tmp_path: Path) -> None:
-    assert refusal_reason(tmp_path, HEAD + "}", "a.rtf") == "no_text"
+    assert refusal_reason(tmp_path, HEAD + "}", "a.rtf") == "blank_document"

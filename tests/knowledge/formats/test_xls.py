@@ -30,7 +30,7 @@ def test_hidden_sheets_of_an_old_workbook_are_passed_over(tmp_path: Path) -> Non
 
 
 def test_an_empty_old_workbook_says_so(tmp_path: Path) -> None:
-    assert refusal_reason(tmp_path, workbook({"A": []}), "a.xls") == "no_text"
+    assert refusal_reason(tmp_path, workbook({"A": []}), "a.xls") == "blank_workbook"
 
 
 def test_an_encrypted_old_workbook_says_so(tmp_path: Path) -> None:
@@ -45,7 +45,7 @@ def test_a_cut_old_workbook_is_damaged_or_read_in_part(tmp_path: Path) -> None:
     assert refusal_reason(tmp_path, whole[:700], "a.xls") == "damaged"
     assert refusal_reason(tmp_path, compound({"Workbook": b"\0" * 5000}), "a.xls") in (
         "damaged",
-        "no_text",
+        "blank_workbook",
     )
 
 
