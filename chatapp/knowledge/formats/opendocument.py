@@ -41,7 +41,7 @@ _SKIPPED = frozenset(
     )
 )
 _ANCHORED = frozenset(("note", "frame"))  # anchored to a paragraph, and read after it
-_KINDS = ("text", "spreadsheet", "presentation")
+_KINDS = ("text", "spreadsheet", "presentation", "drawing")
 
 
 def read(package: Package, max_pages: int) -> Document:

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import IO, Any
+from urllib.parse import unquote
 
 from lxml import etree
 
@@ -23,6 +24,11 @@ MAX_UNPACKED_BYTES = 1024 * 1024 * 1024
 MAX_RATIO = 200  # unpacked to packed size
 SMALL_BYTES = 50 * 1024 * 1024  # archives that unpack to less may have any ratio
 BLOCK_BYTES = 1024 * 1024
+MAIN_PARTS = {
+    "word/document.xml": "wordprocessingml.",
+    "xl/workbook.xml": "spreadsheetml.",
+    "ppt/presentation.xml": "presentationml.",
+}
 # Error codes of libxml2; lxml has no name for the second.
 NO_MEMORY = etree.ErrorTypes.ERR_NO_MEMORY
 OVER_LIMIT = 114
@@ -63,7 +69,11 @@ class Package:
     def __init__(self, path: Path) -> None:
         with _translated_errors():
             self._archive = zipfile.ZipFile(path)
-        self.names = {entry.filename.lower(): entry.filename for entry in self._archive.infolist()}
+        # Some programs write backslashes, or begin with a slash.
+        self.names = {
+            entry.filename.replace("\\", "/").lstrip("/").lower(): entry.filename
+            for entry in self._archive.infolist()
+        }
         self._relationships: dict[str, dict[str, tuple[str, str]]] = {}
 
     def has(self, name: str) -> bool:
@@ -119,9 +129,9 @@ class Package:
         beside = f"{folder}/_rels/{file}.rels" if folder else f"_rels/{file}.rels"
         for one in self.root(beside) if self.has(beside) else ():
             if one.get("TargetMode") != "External" and one.get("Target"):
-                target = posixpath.normpath(posixpath.join("/", folder, one.get("Target"))).lstrip(
-                    "/"
-                )
+                written = one.get("Target").replace("\\", "/")
+                target = posixpath.normpath(posixpath.join("/", folder, written)).lstrip("/")
+                target = target if self.has(target) else unquote(target)
                 yield one.get("Id") or "", ((one.get("Type") or "").rpartition("/")[2], target)
 
     def parts_of_type(self, name: str, kind: str) -> list[str]:
@@ -133,12 +143,15 @@ class Package:
         ]
 
     def main_part(self) -> str | None:
-        """Return the name of the document's main part."""
-        return next(iter(self.parts_of_type("", "officeDocument")), None)
+        """Return the name of the document's main part, by its usual name where nothing says it."""
+        named = self.parts_of_type("", "officeDocument")
+        return next(iter(named), None) or next(filter(self.has, MAIN_PARTS), None)
 
     def content_type(self, name: str) -> str:
         """Return a part's declared content type, "" where there is none."""
-        declared = self.root("[Content_Types].xml") if self.has("[Content_Types].xml") else ()
+        if not self.has("[Content_Types].xml"):
+            return MAIN_PARTS.get(name.lower(), "")
+        declared = self.root("[Content_Types].xml")
         wanted = {"PartName": f"/{name}".lower(), "Extension": name.rpartition(".")[2].lower()}
         found: dict[str, str] = {}
         for one in declared:

@@ -27,6 +27,7 @@ _OFFICE_TYPES = {
         "spreadsheetml.",
         "ms-excel.sheet.macroEnabled",
         "ms-excel.template.macroEnabled",
+        "ms-excel.addin.macroEnabled",
     ),
     "xlsb": ("ms-excel.sheet.binary.",),
     "pptx": ("presentationml.", "ms-powerpoint."),
@@ -34,7 +35,16 @@ _OFFICE_TYPES = {
 
 
 # Parts that only documents have; a zip archive without any of them is an archive of files.
-_DOCUMENT_PARTS = ("[Content_Types].xml", "mimetype", "Index/Document.iwa")
+_DOCUMENT_PARTS = (
+    "[Content_Types].xml",
+    "mimetype",
+    "Index/Document.iwa",
+    "word/document.xml",
+    "xl/workbook.xml",
+    "ppt/presentation.xml",
+    "META-INF/container.xml",
+    "META-INF/manifest.xml",
+)
 
 
 class SourceFile:
@@ -91,6 +101,10 @@ class SourceFile:
             return "opendocument"
         if declared.startswith(b"application/epub+zip"):
             return "epub"
+        if not declared and self.package.has("META-INF/container.xml"):
+            return "epub"
+        if not declared and all(map(self.package.has, ("content.xml", "META-INF/manifest.xml"))):
+            return "opendocument"
         is_document = declared.startswith(b"application/") or any(
             map(self.package.has, ("[Content_Types].xml", "Index/Document.iwa"))
         )

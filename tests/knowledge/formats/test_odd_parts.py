@@ -171,7 +171,7 @@ EMPTY = {
         documents.opendocument("spreadsheet", "<table:table/>"),
     ),
     "blank_slides": (documents.opendocument("presentation", "<draw:page/>"),),
-    "blank": (b"\n \n",),
+    "blank": (documents.epub("<p/>"), b"<html><body><p></p></body></html>"),
 }
 
 

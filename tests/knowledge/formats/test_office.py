@@ -1,5 +1,6 @@
 """Word, Excel, PowerPoint, OpenDocument and EPUB: what is read, and in which order."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -256,6 +257,39 @@ def test_strict_ooxml_is_read(tmp_path: Path) -> None:
 
 
 # --- Excel
+
+
+@pytest.mark.parametrize(
+    ("type_", "name"),
+    [
+        ("ms-word.document.macroEnabled.main+xml", "a.docm"),
+        ("openxmlformats-officedocument.wordprocessingml.template.main+xml", "a.dotx"),
+        ("ms-word.template.macroEnabledTemplate.main+xml", "a.dotm"),
+    ],
+)
+def test_templates_and_files_with_macros_are_read(tmp_path: Path, type_: str, name: str) -> None:
+    made = documents.parts_of(written_word(p("Twenty days.")))
+    plain = b"openxmlformats-officedocument.wordprocessingml.document.main+xml"
+    made["[Content_Types].xml"] = made["[Content_Types].xml"].replace(plain, type_.encode())
+    assert read(tmp_path, documents.archive(made), name).text == "Twenty days."
+
+
+def test_odd_names_of_parts_are_understood(tmp_path: Path) -> None:
+    for made in (documents.word(), documents.workbook(), documents.slides()):
+        parts = documents.parts_of(made)
+        expected = read(tmp_path, made).text
+        backslashes = {name.replace("/", "\\"): content for name, content in parts.items()}
+        assert read(tmp_path, documents.archive(backslashes)).text == expected
+        backslashes["_rels\\.rels"] = re.sub(
+            rb'Target="[^"]*"', lambda found: found[0].replace(b"/", b"\\"), parts["_rels/.rels"]
+        )
+        assert read(tmp_path, documents.archive(backslashes)).text == expected
+        for missing in ("_rels/.rels", "[Content_Types].xml"):
+            rest = {name: content for name, content in parts.items() if name != missing}
+            assert read(tmp_path, documents.archive(rest)).text == expected
+    parts = documents.parts_of(documents.opendocument("text", "<text:p>Ulm</text:p>"))
+    unnamed = {"content.xml": parts["content.xml"], "META-INF/manifest.xml": b"<x/>"}
+    assert read(tmp_path, documents.archive(unnamed)).text == "Ulm"
 
 
 def test_a_workbook_is_read_as_displayed(tmp_path: Path) -> None:
