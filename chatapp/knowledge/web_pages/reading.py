@@ -34,7 +34,7 @@ def parsed_page(parse: Parse, original: Path, job: Job, heartbeat: Callable[[], 
     try:
         document = parse(original, sent, heartbeat, page.charset)
     except UnreadableFile as error:
-        if error.detail == "no_text" and sent.endswith(".html"):
+        if error.detail == "blank" and sent.endswith(".html"):
             raise PageUnavailable("no_text") from error
         raise
     if document.title and document.text == document.title:

@@ -206,4 +206,4 @@ def test_links_in_a_document_are_not_followed(tmp_path: Path) -> None:
 def test_a_broken_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Unreadable) as refused:
         read(tmp_path, compound({"WordDocument": os.urandom(9000)}), "a.doc")
-    assert refused.value.reason in ("conversion", "no_text", "encrypted", "limits")
+    assert refused.value.reason in ("conversion", "blank_document", "encrypted", "limits")
