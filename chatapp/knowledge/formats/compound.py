@@ -36,9 +36,11 @@ class CompoundFile:
 
     @property
     def kind(self) -> str:
-        """xls, doc, ppt, msg, encrypted or unsupported."""
+        """xls, doc, ppt, msg or encrypted; otherwise the reason to refuse the file."""
         top = {names[0].lower() for names in self.names}
-        return next((kind for name, kind in _KINDS.items() if name in top), "unsupported")
+        is_whole = top and not self._file.parsing_issues
+        unknown = "unsupported" if is_whole else "damaged"
+        return next((kind for name, kind in _KINDS.items() if name in top), unknown)
 
     def has(self, *name: str) -> bool:
         """Return whether there is a stream of this path of names."""

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from chatapp.knowledge.formats import members
+from chatapp.knowledge.formats import archive, members
 from chatapp.knowledge.formats.document import Builder, Document, LeftOut
 from chatapp.knowledge.formats.members import Members, shown_name
 from tests.support import documents
@@ -25,9 +25,9 @@ FORMATS = ROOT / "chatapp" / "knowledge" / "formats"
 
 def zipped(parts: Mapping[str | zipfile.ZipInfo, bytes | str]) -> bytes:
     made = io.BytesIO()
-    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as made_archive:
         for name, content in parts.items():
-            archive.writestr(name, content)
+            made_archive.writestr(name, content)
     return made.getvalue()
 
 
@@ -55,14 +55,14 @@ def named_in(encoding: str, *names: str) -> bytes:
     return moved(made)
 
 
-def moved(archive: bytes) -> bytes:
+def moved(packed: bytes) -> bytes:
     """Return an archive with offsets that fit its parts again."""
-    starts = [found.start() for found in re.finditer(b"PK\x03\x04", archive)]
-    index = archive.index(b"PK\x01\x02")
-    made = bytearray(archive)
-    for found, start in zip(re.finditer(b"PK\x01\x02", archive), starts, strict=True):
+    starts = [found.start() for found in re.finditer(b"PK\x03\x04", packed)]
+    index = packed.index(b"PK\x01\x02")
+    made = bytearray(packed)
+    for found, start in zip(re.finditer(b"PK\x01\x02", packed), starts, strict=True):
         made[found.start() + 42 : found.start() + 46] = struct.pack("<I", start)
-    end = archive.rindex(b"PK\x05\x06")
+    end = packed.rindex(b"PK\x05\x06")
     made[end + 12 : end + 20] = struct.pack("<II", end - index, index)
     return bytes(made)
 
@@ -197,15 +197,30 @@ def test_an_archive_that_is_encrypted_as_a_whole_says_so(tmp_path: Path) -> None
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 def test_files_of_the_same_name_are_both_read(tmp_path: Path) -> None:
     made = io.BytesIO()
-    with zipfile.ZipFile(made, "w") as archive:
-        archive.writestr("a.txt", "first")
-        archive.writestr("a.txt", "second")
+    with zipfile.ZipFile(made, "w") as double:
+        double.writestr("a.txt", "first")
+        double.writestr("a.txt", "second")
     assert outline(read(tmp_path, made.getvalue())) == [("a.txt", "first"), ("a.txt (2)", "second")]
 
 
 def test_a_member_that_would_unpack_to_far_too_much_is_left_out(tmp_path: Path) -> None:
     found = read(tmp_path, zipped({"zeros.txt": b"0" * (60 * 1024 * 1024), "a.txt": "text"}))
     assert (found.text, found.left_out) == ("text", (LeftOut("zeros.txt", "bomb"),))
+
+
+def test_a_member_that_hides_its_size_costs_itself(tmp_path: Path) -> None:
+    made = bytearray(zipped({"zeros.txt": b"0" * (60 * 1024 * 1024), "a.txt": "text"}))
+    place = bytes(made).index(b"PK\x01\x02")
+    made[place + 24 : place + 28] = struct.pack("<I", 100)
+    found = read(tmp_path, bytes(made))
+    assert found.text == "text" and [one.name for one in found.left_out] == ["zeros.txt"]
+
+
+def test_an_archive_of_far_too_many_files_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archive, "MAX_ENTRIES", 3)
+    assert refusal_reason(tmp_path, zipped({f"{n}.txt": "x" for n in range(4)})) == "bomb"
 
 
 def test_archives_are_opened_to_a_limited_depth(tmp_path: Path) -> None:

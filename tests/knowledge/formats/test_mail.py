@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from chatapp.errors import ChatAppError
 from chatapp.knowledge.formats.document import LeftOut
+from chatapp.knowledge.ingest.sandbox import parse_limited
+from chatapp.settings import Settings
 from tests.support import documents
 from tests.support.reading import headings, in_order, outline, read
 
@@ -178,6 +181,18 @@ def test_mails_within_mails_end_at_a_limit(tmp_path: Path) -> None:
         mail = outer
     found = read(tmp_path, mail.as_bytes(), "a.eml")
     assert [one.reason for one in found.left_out] == ["nested"]
+
+
+def test_parts_within_parts_without_end_are_refused(tmp_path: Path) -> None:
+    parts = "".join(
+        f"Content-Type: multipart/mixed; boundary=b{n}\n\n--b{n}\n" for n in range(5000)
+    )
+    mail = f"{HEAD}MIME-Version: 1.0\n{parts}Content-Type: text/plain\n\nx"
+    path = tmp_path / "original"
+    path.write_text(mail)
+    with pytest.raises(ChatAppError) as refused:
+        parse_limited(path, "a.eml", Settings(home=tmp_path), lambda: None)
+    assert refused.value.key == "error.unreadable_file.nested"
 
 
 def test_one_of_several_forms_of_a_text_is_read(tmp_path: Path) -> None:

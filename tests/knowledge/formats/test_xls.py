@@ -66,6 +66,15 @@ def test_a_compound_file_is_known_by_its_streams(
     assert refusal_reason(tmp_path, compound({"a": {stream: b"x"}})) == "unsupported"
 
 
+def test_a_compound_file_that_was_cut_is_damaged_and_not_of_an_unknown_type(
+    tmp_path: Path,
+) -> None:
+    whole = compound({"Notes": b"x" * 9000, "Contents": b"y" * 9000})
+    assert refusal_reason(tmp_path, whole) == "unsupported"
+    for share in (0.1, 0.3, 0.5, 0.7, 0.9):
+        assert refusal_reason(tmp_path, whole[: int(share * len(whole))]) == "damaged"
+
+
 def test_compound_files_with_loops_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     whole = bytearray(compound({"WordDocument": b"x" * 9000, "b": {"c": b"y"}}))
