@@ -37,6 +37,7 @@ const BUILT = [
   'why.cut.',
   'why.not.',
   'knowledge.split.',
+  'knowledge.left_out.',
 ];
 
 test('both catalogues have the same keys', () => {

@@ -19,6 +19,7 @@ from pathlib import Path, PurePosixPath
 
 from chatapp.child import die_with_parent
 from chatapp.core.text import normalise
+from chatapp.core.unseen import visible
 from chatapp.knowledge.formats.document import (
     MAX_HEADING_CHARACTERS,
     Builder,
@@ -146,7 +147,7 @@ class Members:
 
 def shown_name(name: str) -> str:
     """Return a member's path as it is shown: it never becomes a path of this machine."""
-    parts = " ".join(normalise(name).split()).replace("\\", "/").split("/")
+    parts = " ".join(visible(normalise(name)).split()).replace("\\", "/").split("/")
     kept = [part for part in parts if part.strip(". ") and not part.endswith(":")]
     return "/".join(kept)[-MAX_HEADING_CHARACTERS:] or "file"
 
