@@ -28,18 +28,9 @@ def create_app(settings: Settings | None = None) -> "OpenAPI":
     from chatapp.knowledge.bases import Knowledge
     from chatapp.knowledge.chroma import VectorIndex
     from chatapp.knowledge.embedders import configured_embedder
+    from chatapp.knowledge.pageview.views import PageViews
     from chatapp.storage.database import Database, prepare_engine
     from chatapp.storage.models import db
-    from chatapp.web import (
-        accounts,
-        chat,
-        knowledge,
-        ops,
-        pages,
-        request,
-        sessions,
-        suppliers,
-    )
     from chatapp.web.proxies import Proxies
     from chatapp.web.services import EXTENSION, Services
 
@@ -57,20 +48,19 @@ def create_app(settings: Settings | None = None) -> "OpenAPI":
         database, settings, Secret(settings.home), Models(settings, read_delay), similar
     )
     index = VectorIndex(lambda: url(settings, CHROMA), settings.ca_file)
+    bases = Knowledge(database, settings, index, embedder)
     app.extensions[EXTENSION] = Services(
         settings=settings,
         database=database,
         accounts=Accounts(database),
         sessions=Sessions(database),
         suppliers=supplier_rows,
-        knowledge=Knowledge(database, settings, index, embedder),
+        knowledge=bases,
+        page_views=PageViews(database, settings, bases.originals),
         runs=Runs(database, settings, read_delay),
         turns=Turns(database, settings, supplier_rows),
     )
-    request.init_app(app)
-    for blueprint in (chat.bp, sessions.bp, knowledge.bp, suppliers.bp, accounts.bp, ops.bp):
-        app.register_api(blueprint)
-    app.register_blueprint(pages.bp)
+    _add_views(app)
     app.wsgi_app = Proxies(app, settings)  # type: ignore[method-assign]
     return app
 
@@ -93,6 +83,33 @@ def _new_app(settings: Settings) -> "OpenAPI":
     )
     app.config.update(_flask_config(settings))
     return app
+
+
+def _add_views(app: "OpenAPI") -> None:
+    from chatapp.web import (
+        accounts,
+        chat,
+        knowledge,
+        ops,
+        page_views,
+        pages,
+        request,
+        sessions,
+        suppliers,
+    )
+
+    request.init_app(app)
+    for blueprint in (
+        chat.bp,
+        sessions.bp,
+        knowledge.bp,
+        page_views.bp,
+        suppliers.bp,
+        accounts.bp,
+        ops.bp,
+    ):
+        app.register_api(blueprint)
+    app.register_blueprint(pages.bp)
 
 
 def _flask_config(settings: Settings) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Child processes: ending with the parent, free ports, commands of Chroma and the embedder.
+"""Child processes: ending with the parent, limits, free ports, commands of Chroma and the embedder.
 
 Standard library only.
 """
@@ -6,6 +6,7 @@ Standard library only.
 import ctypes
 import errno
 import os
+import resource
 import signal
 import socket
 import struct
@@ -90,6 +91,18 @@ def embedder_command(host: str, port: int) -> tuple[str, ...]:
 def die_with_parent(number: int) -> None:
     """Have the kernel send this process a signal when its parent ends (Linux only)."""
     _prctl(PR_SET_PDEATHSIG, number)
+
+
+def limit(parent: int, cpu_seconds: int, memory_bytes: int, file_bytes: int) -> None:
+    """Limit this process before it opens a foreign file, and let it end with its parent."""
+    die_with_parent(signal.SIGKILL)
+    if os.getppid() != parent:  # it ended before this call
+        os.kill(os.getpid(), signal.SIGKILL)
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds + 1))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes, file_bytes))
+    if sys.platform == "linux":  # macOS refuses this limit
+        resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
 
 
 def adopt_orphans() -> None:

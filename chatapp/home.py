@@ -27,8 +27,9 @@ RETRY_SECONDS = 0.25
 PRIVATE = 0o077  # the umask of all our processes: only their user can access what they create
 # What is in a home folder, as patterns. A home may be an existing folder that holds other files.
 OURS = (
-    "chatapp.db*", "backups", "originals", "vectors", "stops", "secret.key", "token", "lock",
-    "migrate.lock", "chroma.*", "embedder.*", "web.address", "greeting", "wake", "start.log",
+    "chatapp.db*", "backups", "originals", "pages", "vectors", "stops", "secret.key", "token",
+    "lock", "migrate.lock", "chroma.*", "embedder.*", "web.address", "greeting", "wake",
+    "start.log",
 )  # fmt: skip
 MODELS = Path(__file__).parent.parent / "models"
 # The built-in embedding models that set-up makes or has made; the first one that is there is used.

@@ -227,6 +227,9 @@ class Settings:
     upload_bytes: int = _setting("CHATAPP_UPLOAD_BYTES", 200 * MB, _non_negative, "setting.bytes")
     parse_seconds: int = _setting("CHATAPP_PARSE_SECONDS", 300, _non_negative, "setting.seconds")
     parse_bytes: int = _setting("CHATAPP_PARSE_BYTES", 1024 * MB, _non_negative, "setting.bytes")
+    page_cache_bytes: int = _setting(
+        "CHATAPP_PAGE_CACHE_BYTES", 500 * MB, _non_negative, "setting.bytes"
+    )
     file_pages: int = _setting("CHATAPP_FILE_PAGES", 5000, _non_negative, "setting.number")
 
     @property

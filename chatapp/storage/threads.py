@@ -7,11 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from gevent.monkey import is_module_patched
+from gevent.monkey import get_original, is_module_patched
 from gevent.threadpool import ThreadPool
 
-WORK, PASSWORDS = "work", "passwords"  # password guessing must not delay answers
-THREADS = {WORK: 4, PASSWORDS: 1}
+# Password guessing must not delay answers, nor may the pages of documents.
+WORK, PASSWORDS, PAGES = "work", "passwords", "pages"
+THREADS = {WORK: 4, PASSWORDS: 1, PAGES: 2}
+# To start a process and to wait for it in a thread: gevent's functions only work in the hub's.
+posix_spawn, waitpid = get_original("os", ("posix_spawn", "waitpid"))
 T = TypeVar("T")
 _pools: dict[str, ThreadPool] = {}
 

@@ -55,6 +55,13 @@ FILE_CONTENT = {
     "description": "The original file.",
     "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
 }
+PAGE_IMAGE = {
+    "description": "The image of the page.",
+    "content": {
+        kind: {"schema": {"type": "string", "format": "binary"}}
+        for kind in ("image/png", "image/jpeg")
+    },
+}
 OPEN_OPERATIONS = {"login"}  # need no token
 
 
@@ -75,6 +82,7 @@ def describe(spec: dict[str, Any]) -> dict[str, Any]:
         _complete(name, operation)
     operations["uploadKnowledgeFiles"]["requestBody"] = UPLOAD
     operations["downloadKnowledgeFile"]["responses"]["200"] = FILE_CONTENT
+    operations["getKnowledgeFilePage"]["responses"]["200"] = PAGE_IMAGE
     export = operations["exportSession"]["responses"]["200"]["content"]
     export["text/markdown"] = {"schema": {"type": "string"}}
     for name in ("askStream", "resumeStream"):

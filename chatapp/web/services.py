@@ -10,6 +10,7 @@ from chatapp.chat.suppliers import Suppliers
 from chatapp.chat.turns import Turns
 from chatapp.identity.accounts import Accounts
 from chatapp.knowledge.bases import Knowledge
+from chatapp.knowledge.pageview.views import PageViews
 from chatapp.settings import Settings
 from chatapp.storage.database import Database
 
@@ -26,6 +27,7 @@ class Services:
     sessions: Sessions
     suppliers: Suppliers
     knowledge: Knowledge
+    page_views: PageViews
     runs: Runs
     turns: Turns
 

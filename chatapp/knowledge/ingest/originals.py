@@ -19,6 +19,7 @@ from stat import S_ISREG
 from typing import IO
 
 from chatapp.errors import ChatAppError, DiskFull, OriginalMissing, TooLarge, UnreadableFile
+from chatapp.knowledge.pageview.cache import remove_pages
 from chatapp.settings import MB
 from chatapp.storage.disk import MIN_BYTES, Disk, disk_of
 
@@ -196,9 +197,11 @@ class Originals:
                 os.close(descriptor)
 
     def remove(self, sha256: str) -> None:
-        """Delete a file; a missing one is ignored. Raises DiskFull on a read-only disk."""
+        """Delete a file and its rendered pages; a missing one is ignored. Raises DiskFull on a
+        read-only disk."""
         with disk_of(self._folder).reporting():
             self.path(sha256).unlink(missing_ok=True)
+        remove_pages(self._folder.parent, sha256)
 
     def delete_abandoned(self) -> None:
         """Delete uploads that were never finished."""

@@ -9,7 +9,6 @@ group do not reach it.
 import json
 import logging
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -19,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
-from chatapp.child import die_with_parent
+from chatapp.child import limit
 from chatapp.errors import (
     ChatAppError,
     OriginalMissing,
@@ -101,7 +100,7 @@ def _start(
         stderr=errors,
         close_fds=True,
         cwd=Path(__file__).parents[3],
-        env=_environment() | {"TMPDIR": scratch},
+        env=environment() | {"TMPDIR": scratch},
         process_group=0,
         preexec_fn=_limits(settings),
     )
@@ -141,7 +140,7 @@ def _wait_for_stop(heartbeat: Callable[[], None]) -> None:
         time.sleep(POLL_SECONDS)
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """Return the child's environment, which holds no secrets."""
     kept = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL") if name in os.environ}
     return kept | {"PYTHONUTF8": "1", "OMP_NUM_THREADS": "1"}
@@ -150,18 +149,7 @@ def _environment() -> dict[str, str]:
 def _limits(settings: Settings) -> Callable[[], None]:
     """Return the function that sets the child's limits before it starts the parser."""
     seconds, memory, parent = settings.parse_seconds, settings.parse_bytes, os.getpid()
-
-    def begin() -> None:
-        die_with_parent(signal.SIGKILL)
-        if os.getppid() != parent:  # it ended before this call
-            os.kill(os.getpid(), signal.SIGKILL)
-        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        resource.setrlimit(resource.RLIMIT_FSIZE, (MAX_OUTPUT_BYTES, MAX_OUTPUT_BYTES))
-        if sys.platform == "linux":  # macOS refuses this limit
-            resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-
-    return begin
+    return lambda: limit(parent, seconds, memory, MAX_OUTPUT_BYTES)
 
 
 def _outcome(loaded: dict[str, dict[str, object]], name: str) -> Document:
