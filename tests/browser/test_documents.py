@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.support.browser import LANGUAGES, Chat, delete_bases, words
+from tests.support.browser import LANGUAGES, Chat, Faults, delete_bases, words
 from tests.support.service import Service
 from tests.support.typed_documents import (
     CHINESE_PAGE,
@@ -44,6 +44,7 @@ def test_a_pdf_is_uploaded_cited_in_two_languages_and_opened_at_the_quote(
         expect(chip).to_contain_text(words(language, "sources.page").replace("{page}", str(number)))
         answer.locator(".cite").first.click()
         expect(chat.panel.locator("[data-source-name]")).to_have_text("logbook.pdf")
+        chat.panel.locator("[data-view-kind=text]").click()
         expect(chat.panel.locator("mark")).to_have_text(said)
         expect(chat.panel.locator("mark")).to_be_in_viewport()
         chat.page.keyboard.press("Escape")
@@ -52,8 +53,9 @@ def test_a_pdf_is_uploaded_cited_in_two_languages_and_opened_at_the_quote(
 
 
 def test_the_source_panel_marks_quotes_shows_tables_and_links_the_original(
-    chat: Chat, service: Service, tmp_path: Path
+    chat: Chat, service: Service, tmp_path: Path, faults: Faults
 ) -> None:
+    faults.expect("404")  # of the deleted base's pages
     file = tmp_path / "hotels.md"
     file.write_text(
         "# Hotels\n\nHotels in Rotterdam cost at most 140 euros. "

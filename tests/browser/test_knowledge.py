@@ -396,6 +396,7 @@ def test_a_search_shows_what_retrieval_returns(
     expect(knowledge.hits).to_have_count(10)
     first.locator("[data-hit-open]").click()
     expect(knowledge.name).to_have_text("logbook.pdf")
+    knowledge.at("view-kind=text").click()
     expect(knowledge.at("chunks").locator("mark")).to_have_text(ENGLISH_SENTENCE)
     expect(knowledge.at("chunks").locator("mark")).to_be_in_viewport()
     knowledge.at("file-back").click()

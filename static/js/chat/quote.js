@@ -105,6 +105,9 @@ function seenOf(text) {
   return { seen: seen.join(''), places: (/** @type {number} */ at) => places[at] ?? text.length };
 }
 
+/** @param {string} text @param {string} quote @returns {[number, number]|null} where it stands */
+export const quoteRange = (text, quote) => rangesOf(text, [quote])[0] ?? null;
+
 /** @param {string} text @param {string} quote @returns {[number, number][]} one or none */
 function rangeOf(text, quote) {
   const words = quote.trim().split(/\s+/).filter(Boolean);

@@ -6,6 +6,7 @@ import { fromRoot, webAddress } from '../core/address.js';
 import { clone, delegate, fill, find, findAs, showText } from '../core/dom.js';
 import { fileName, place } from '../core/format.js';
 import { count, t } from '../core/i18n.js';
+import { pageViewIn } from './pages-lazily.js';
 import { closeOnBack } from '../ui/close-on-back.js';
 import { passageNodes } from './passage.js';
 import { quotesFor } from './quote.js';
@@ -68,6 +69,7 @@ export class SourcePanel {
   #at = 0;
   /** @type {HTMLElement|null} */ #opener = null;
   #endBack = () => {};
+  #pages = pageViewIn(this.#root, find(this.#root, '[data-source-text]'));
 
   /** @param {(source: Source) => void} show shows a passage in its document */
   constructor(show) {
@@ -106,6 +108,7 @@ export class SourcePanel {
   close() {
     if (this.#root.hidden) return;
     this.#root.hidden = true;
+    this.#pages(null);
     this.#endBack();
     delete document.body.dataset.source;
     for (const chip of document.querySelectorAll('[data-current]')) {
@@ -120,6 +123,7 @@ export class SourcePanel {
     if (!source) return;
     this.#at = at;
     const root = this.#root;
+    const path = `/api/knowledge/${source.knowledge_base_id}/files/${source.file_id}`;
     root.dataset.sourcePanel = String(source.n);
     find(root, '[data-source-number]').textContent = String(source.n);
     find(root, '[data-source-name]').textContent = fileName(source.name);
@@ -130,7 +134,10 @@ export class SourcePanel {
     find(root, '[data-source-in-document]').hidden = original.hidden;
     original.setAttribute(
       'href',
-      fromRoot(`/api/knowledge/${source.knowledge_base_id}/files/${source.file_id}/content`),
+      fromRoot(`${path}/content`),
+    );
+    this.#pages(
+      source.knowledge_base_id ? { path, name: fileName(source.name), at: source } : null,
     );
     const address = webAddress(source.url);
     const page = find(root, '[data-source-page]');

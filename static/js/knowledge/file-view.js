@@ -5,6 +5,7 @@ import { fromRoot } from '../core/address.js';
 import { clone, fill, find, showText } from '../core/dom.js';
 import { day, place } from '../core/format.js';
 import { t } from '../core/i18n.js';
+import { pageViewIn } from '../chat/pages-lazily.js';
 import { passageNodes } from '../chat/passage.js';
 import { confirm } from '../ui/dialog.js';
 import { toastError } from '../ui/toast.js';
@@ -33,6 +34,7 @@ export class FileView {
   /** @type {string|null} the cursor; null at the end */ #next = '';
   /** @type {Source|null} */ #at = null;
   #visit = 0;
+  #pages;
 
   /**
    * @param {HTMLElement} root
@@ -43,6 +45,7 @@ export class FileView {
     this.#api = api;
     this.#back = back;
     this.#changed = changed;
+    this.#pages = pageViewIn(root, find(root, '[data-file-text]'));
     const on = (/** @type {string} */ hook, /** @type {() => unknown} */ run) =>
       find(root, hook).addEventListener('click', () => void run());
     on('[data-file-back]', () => (this.#from ?? this.#back)());
@@ -66,6 +69,7 @@ export class FileView {
     this.#file = null;
     this.#next = '';
     this.#at = at ?? null;
+    this.#pages(null);
     find(this.#root, '[data-chunks]').replaceChildren();
     find(this.#root, '[data-this-name]').textContent = at?.name ?? '';
     find(this.#root, '[data-this-facts]').textContent = '';
@@ -99,7 +103,10 @@ export class FileView {
         find(this.#root, '[data-chunks]').replaceChildren();
         this.#next = '';
       }
-      if (this.#next === '' && FOUND.includes(file.status)) await this.#more();
+      if (this.#next === '' && FOUND.includes(file.status)) {
+        this.#pages({ path: this.#address(), name: file.name, at: this.#at });
+        await this.#more();
+      }
     } catch (error) {
       if (visit !== this.#visit) return;
       toastError(error);
