@@ -3,13 +3,14 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
-from chatapp.knowledge.formats.document import Builder, Document, Skips, Unreadable
+from chatapp.knowledge.formats.document import Builder, Document, LeftOut, Skips, Unreadable
 from chatapp.knowledge.formats.docx_numbering import BULLET, Numbering
 from chatapp.knowledge.formats.docx_styles import BODY_SIZE, Styles, font_size, is_on
 from chatapp.knowledge.formats.drawings import alt_text, drawn_texts
 from chatapp.knowledge.formats.inferred_headings import Line, infer_headings
+from chatapp.knowledge.formats.members import Members, shown_name
 from chatapp.knowledge.formats.omml import FORMULAS, formula_text
 from chatapp.knowledge.formats.packages import Package, attribute, child, local_name
 from chatapp.knowledge.formats.tables import Row, paragraphs
@@ -18,6 +19,7 @@ MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.wordprocessingml.doc
 # Average characters of a cell, above which a table is layout and not data.
 LAYOUT_CELL_CHARACTERS = 400
 MAX_ITEM_CHARACTERS = 200  # of a list item; longer ones are paragraphs
+BELOW_ALL = 10  # level of an embedded file's headings
 MAX_DEPTH = 40  # nested tables and text boxes
 _CONTAINERS = frozenset(("sdt", "sdtContent", "ins", "moveTo", "smartTag", "customXml"))
 _SKIPPED = frozenset(("del", "moveFrom", "pPr", "rPr", "Fallback", "rt", "instrText", "delText"))
@@ -48,19 +50,24 @@ class _Found:
     notes: list[tuple[str, str]] = field(default_factory=list)
 
 
-def read(package: Package) -> Document:
+_Block: TypeAlias = _Paragraph | Document | str  # a document is an embedded file
+
+
+def read(package: Package, members: Members) -> Document:
     """Read a Word document; raise Unreadable where it is damaged or has no text."""
     main = package.main_part()
     body = child(package.root(main), "body") if main else None
     if main is None or body is None:
         raise Unreadable("damaged")
     builder = Builder()
-    reader = _Reader(package, main, builder.skips)
+    reader = _Reader(package, main, builder.skips, members)
     blocks = list(reader.blocks(body))
     _infer_headings(blocks)
     follows = False
     for block in blocks:
-        if isinstance(block, str):
+        if isinstance(block, Document):
+            builder.include(BELOW_ALL, "", block)
+        elif isinstance(block, str):
             builder.add(block)
         elif block.level is not None:
             builder.heading(block.level, block.text)
@@ -74,7 +81,7 @@ def read(package: Package) -> Document:
     return builder.finish(MEDIA_TYPE)
 
 
-def _infer_headings(blocks: Sequence[_Paragraph | str]) -> None:
+def _infer_headings(blocks: Sequence[_Block]) -> None:
     """Infer the headings of a document that marks none."""
     lines = [block for block in blocks if isinstance(block, _Paragraph)]
     if any((block.level or 0) > 0 for block in lines):
@@ -89,10 +96,11 @@ def _infer_headings(blocks: Sequence[_Paragraph | str]) -> None:
 class _Reader:
     """Reads one document."""
 
-    def __init__(self, package: Package, main: str, skips: Skips) -> None:
+    def __init__(self, package: Package, main: str, skips: Skips, members: Members) -> None:
         self._package = package
         self._main = main
         self._skips = skips
+        self._members = members
         self._styles, self._numbering = Styles(None), Numbering(None)
         with skips:
             self._styles = Styles(self._part("styles"))
@@ -107,7 +115,7 @@ class _Reader:
         names = self._package.parts_of_type(self._main, kind)
         return self._package.root(names[0]) if names else None
 
-    def blocks(self, parent: Any, depth: int = 0) -> Iterator[_Paragraph | str]:
+    def blocks(self, parent: Any, depth: int = 0) -> Iterator[_Block]:
         """Yield paragraphs, and table rows as text, including those in content controls."""
         for element in parent:
             name = local_name(element.tag)
@@ -116,8 +124,18 @@ class _Reader:
                     yield from self._paragraph(element, depth)
                 elif name == "tbl":
                     yield from self._table(element, depth)
+                elif name == "altChunk":
+                    yield from self._embedded(element)
                 elif name in _CONTAINERS and not _is_contents(element):
                     yield from self.blocks(element, depth)
+
+    def _embedded(self, element: Any) -> Iterator[Document]:
+        """Yield a file of another kind that stands in the text: HTML, RTF, a mail, a document."""
+        part = self._package.relationships(self._main).get(attribute(element, "id"), ("", ""))[1]
+        try:
+            yield self._members.document(part, [self._package.read(part)])
+        except Unreadable as fault:
+            self._skips.leave_out(LeftOut(shown_name(part), fault.reason))
 
     def page_texts(self) -> Iterator[str]:
         """Yield the text of headers and footers, once and without page numbers."""
@@ -131,7 +149,7 @@ class _Reader:
                             seen.add(text)
                             yield text
 
-    def _paragraph(self, element: Any, depth: int) -> Iterator[_Paragraph | str]:
+    def _paragraph(self, element: Any, depth: int) -> Iterator[_Block]:
         properties = child(element, "pPr")
         style = self._styles.of(properties)
         found = _Found()
@@ -158,7 +176,7 @@ class _Reader:
         for box in found.boxes if depth < MAX_DEPTH else ():
             yield from self.blocks(box, depth + 1)
 
-    def _note(self, kind: str, key: str, depth: int) -> Iterator[_Paragraph | str]:
+    def _note(self, kind: str, key: str, depth: int) -> Iterator[_Block]:
         notes = self._notes.get(kind)
         note = (
             next((one for one in notes if attribute(one, "id") == key), None)
@@ -170,7 +188,7 @@ class _Reader:
 
     # --- tables
 
-    def _table(self, table: Any, depth: int) -> Iterator[_Paragraph | str]:
+    def _table(self, table: Any, depth: int) -> Iterator[_Block]:
         rows = list(_children(table, "tr"))
         cells = [list(_children(row, "tc")) for row in rows]
         if depth < MAX_DEPTH and self._is_layout(cells):

@@ -89,11 +89,12 @@ class Members:
         """
         name = shown_name(name)
         try:
-            builder.include(level, name, self._document(name, content))
+            builder.include(level, name, self.document(name, content))
         except Unreadable as fault:
             builder.skips.leave_out(LeftOut(name, fault.reason))
 
-    def _document(self, name: str, content: Iterable[bytes]) -> Document:
+    def document(self, name: str, content: Iterable[bytes]) -> Document:
+        """Read a member; raise Unreadable where that fails or a limit is reached."""
         self._spent.count()
         if self._spent.members == FEW:
             for reader in _READERS:

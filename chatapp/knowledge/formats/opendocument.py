@@ -100,7 +100,7 @@ def _insert_objects(package: Package, content: Any, skips: Skips) -> None:
 def _insert_formula(frame: Any, formula: Any) -> None:
     paragraph = frame.getparent()
     is_inline = local_name(paragraph.tag) in ("p", "h", "span", "a")
-    alone = not _text(paragraph) and len(paragraph) == 1
+    alone = len(paragraph) == 1 and not _text(paragraph)
     text, behind = formula_text(formula, alone or not is_inline), frame.tail
     frame.clear()
     frame.tag = "span" if is_inline else "p"

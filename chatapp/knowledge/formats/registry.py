@@ -58,7 +58,7 @@ def _is_package_of(kind: str) -> Callable[[SourceFile], bool]:
 def _read_docx(file: SourceFile) -> Document:
     from chatapp.knowledge.formats import docx
 
-    return docx.read(file.package)
+    return docx.read(file.package, file.members)
 
 
 def _read_xlsx(file: SourceFile) -> Document:

@@ -249,6 +249,35 @@ def test_a_diagram_becomes_a_list(tmp_path: Path) -> None:
     )
 
 
+def test_a_file_embedded_in_the_text_is_read_where_it_stands(tmp_path: Path) -> None:
+    chunks = {
+        "a.html": b"<html><body><h1>From the web</h1><p>Apply by <b>June</b>.</p></body></html>",
+        "b.docx": written_word(p("An inner document.")),
+        "c.rtf": rb"{\rtf1\ansi An old letter.}",
+        "d.txt": "Zwölf Tage".encode(),
+        "e.png": b"\x89PNG\r\n\x1a\n" + b"\0" * 40,
+    }
+    body = p("Leave", '<w:outlineLvl w:val="0"/>')
+    body += "".join(f'<w:altChunk r:id="{name[0]}"/>{p(f"Behind {name}")}' for name in chunks)
+    body += '<w:altChunk r:id="lost"/>'
+    made = documents.parts_of(written_word(body, f'{documents.WORD} xmlns:r="urn:r"'))
+    links = "".join(
+        f'<Relationship Id="{name[0]}" Type="http://x/aFChunk" Target="/word/{name}"/>'
+        for name in chunks
+    )
+    rels = "word/_rels/document.xml.rels"
+    made[rels] = made[rels].replace(b"</Relationships>", f"{links}</Relationships>".encode())
+    made |= {f"word/{name}": content for name, content in chunks.items()}
+    document = read(tmp_path, documents.archive(made), "a.docx")
+    assert document.text.split("\n\n") == [
+        "Leave", "From the web", "Apply by June.", "Behind a.html", "An inner document.",
+        "Behind b.docx", "An old letter.", "Behind c.rtf", "Zwölf Tage", "Behind d.txt",
+        "Behind e.png",
+    ]  # fmt: skip
+    assert headings(document)[1] == "Leave › From the web"
+    assert document.skipped == 2 and document.left_out[0].name == "word/e.png"
+
+
 def test_strict_ooxml_is_read(tmp_path: Path) -> None:
     assert (
         read(tmp_path, written_word(p("Twenty days."), documents.STRICT_WORD)).text
