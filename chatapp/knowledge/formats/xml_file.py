@@ -145,7 +145,8 @@ def _add(builder: Builder, element: Any, level: int) -> None:
         builder.add(_line(element))
         return
     if _is_small(element):
-        builder.add(row_text(_fields(element)))
+        kind = [local_name(element.tag)] if level > 1 else []
+        builder.add(row_text([*kind, *_fields(element)]))
         return
     named: Any = next((one for one in inner if local_name(one.tag).lower() in NAMES), None)
     title = _joined(named) if named is not None and not len(named) else ""

@@ -41,8 +41,8 @@ def test_records_become_lines_labelled_by_element(tmp_path: Path) -> None:
     </towns>"""
     document = read(tmp_path, made, "towns.xml")
     assert document.text == (
-        "date: 2026\n\nid: 7 · name: Bonn · leave.days: 27\n\n"
-        "id: 8 · name: Ulm <city> · leave.days: 28"
+        "date: 2026\n\ntown · id: 7 · name: Bonn · leave.days: 27\n\n"
+        "town · id: 8 · name: Ulm <city> · leave.days: 28"
     )
     assert headings(document) == ["towns"]
 
