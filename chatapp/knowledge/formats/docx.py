@@ -25,7 +25,7 @@ _CONTAINERS = frozenset(("sdt", "sdtContent", "ins", "moveTo", "smartTag", "cust
 _SKIPPED = frozenset(("del", "moveFrom", "pPr", "rPr", "Fallback", "rt", "instrText", "delText"))
 _WHITE = {"tab": "\t", "ptab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "-"}
 _NOTES = {"footnoteReference": "footnotes", "endnoteReference": "endnotes"}
-_PAGE_NUMBER = re.compile(r"[\W\d_]*(?:(?:page|seite|of|von|第|页|頁|共)[\W\d_]*)*$", re.IGNORECASE)
+PAGE_NUMBER = re.compile(r"[\W\d_]*(?:(?:page|seite|of|von|第|页|頁|共)[\W\d_]*)*$", re.IGNORECASE)
 
 
 @dataclass(slots=True)
@@ -145,7 +145,7 @@ class _Reader:
                 with self._skips:
                     for block in self.blocks(self._package.root(name)):
                         text = block if isinstance(block, str) else block.text
-                        if not _PAGE_NUMBER.match(text) and text not in seen:
+                        if not PAGE_NUMBER.match(text) and text not in seen:
                             seen.add(text)
                             yield text
 

@@ -4,10 +4,12 @@ Embedded formulas and charts are parts of their own and are read where they stan
 """
 
 import posixpath
+import re
 from collections.abc import Iterator
 from typing import Any
 
 from chatapp.knowledge.formats.document import Builder, Document, Skips, Unreadable
+from chatapp.knowledge.formats.docx import PAGE_NUMBER
 from chatapp.knowledge.formats.mathml import formula_text
 from chatapp.knowledge.formats.packages import Package, attribute, child, local_name
 from chatapp.knowledge.formats.regions import one_below_another
@@ -41,6 +43,19 @@ _SKIPPED = frozenset(
     )
 )
 _ANCHORED = frozenset(("note", "frame"))  # anchored to a paragraph, and read after it
+_PAGE_PARTS = frozenset(
+    (
+        "header",
+        "footer",
+        "header-left",
+        "footer-left",
+        "header-first",
+        "footer-first",
+        "frame",
+        "custom-shape",
+    )
+)
+_PROMPT = re.compile(r"<[^<>]*>$")  # what LibreOffice writes where nothing is filled in
 _KINDS = ("text", "spreadsheet", "presentation", "drawing")
 
 
@@ -67,7 +82,25 @@ def read(package: Package, max_pages: int) -> Document:
         _add_sheets(builder, content, _hidden(root))
     else:
         _add_slides(builder, content, max_pages)
+    with builder.skips:
+        _add_page_texts(builder, package)
     return builder.finish(MEDIA_TYPE + kind)
+
+
+def _add_page_texts(builder: Builder, package: Package) -> None:
+    """Add the texts of all pages once: headers, footers, and what is drawn on a slide's master."""
+    styles = package.root("styles.xml") if package.has("styles.xml") else None
+    masters = child(styles, "master-styles") if styles is not None else None
+    texts: dict[str, None] = {}
+    for part in masters.iter("{*}master-page") if masters is not None else ():
+        for one in part:
+            if local_name(one.tag) in _PAGE_PARTS and not attribute(one, "placeholder"):
+                texts |= dict.fromkeys(_text(line) for line in one.iter("{*}p"))
+    shown = [text for text in texts if not PAGE_NUMBER.match(text) and not _PROMPT.match(text)]
+    for place, text in enumerate(shown):
+        if not place:
+            builder.section(0, "")
+        builder.add(text)
 
 
 def _add_sheets(builder: Builder, content: Any, hidden: set[str]) -> None:

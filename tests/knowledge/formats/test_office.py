@@ -438,6 +438,29 @@ def test_an_opendocument_text_is_read(tmp_path: Path) -> None:
     assert outline(document) == [("Leave", "Leave")]
 
 
+def test_headers_footers_and_masters_of_opendocument_are_read_once(tmp_path: Path) -> None:
+    lines = "<text:p>Handbook of ACME</text:p>"
+    footer = "<text:p>Page 1 of 2</text:p><text:p>&lt;footer&gt;</text:p>"
+    page = (
+        f"<style:master-page><style:header>{lines}</style:header>"
+        f"<style:footer>{footer}</style:footer><draw:frame>"
+        f"<draw:text-box>{lines}</draw:text-box></draw:frame>"
+        '<draw:frame presentation:placeholder="true"><draw:text-box><text:p>Click to add</text:p>'
+        "</draw:text-box></draw:frame></style:master-page>"
+    )
+    made = documents.parts_of(documents.opendocument("text", "<text:p>Ulm</text:p>"))
+    made["styles.xml"] = (
+        made["content.xml"]
+        .replace(
+            b"<office:body>", f"<office:master-styles>{page * 2}</office:master-styles>".encode()
+        )
+        .replace(b"</office:body>", b"")
+        .replace(b"<office:text><text:p>Ulm</text:p></office:text>", b"")
+    )
+    document = read(tmp_path, documents.archive(made), "a.odt")
+    assert document.text == "Ulm\n\nHandbook of ACME" and document.skipped == 0
+
+
 def test_an_opendocument_workbook_shows_its_visible_sheets(tmp_path: Path) -> None:
     def sheet(name: str, *rows: str, looks: str = "seen") -> str:
         return (
