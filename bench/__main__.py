@@ -14,7 +14,7 @@ from types import FrameType, ModuleType
 
 from bench.tables import Skipped
 
-BENCHMARKS = ("streams", "ingest", "memory", "search", "retrieval")
+BENCHMARKS = ("streams", "ingest", "memory", "search", "retrieval", "recognition")
 END_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 BUSY_SHARE = 0.25  # of the cores in use by other programs, above which a warning is printed
 

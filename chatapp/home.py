@@ -29,11 +29,13 @@ PRIVATE = 0o077  # the umask of all our processes: only their user can access wh
 OURS = (
     "chatapp.db*", "backups", "originals", "pages", "vectors", "stops", "secret.key", "token",
     "lock", "migrate.lock", "chroma.*", "embedder.*", "web.address", "greeting", "wake",
-    "start.log",
+    "start.log", "ocr.lock",
 )  # fmt: skip
 MODELS = Path(__file__).parent.parent / "models"
 # The built-in embedding models that set-up makes or has made; the first one that is there is used.
 MODEL_FOLDERS = (MODELS / "multilingual-e5-small-int8", MODELS / "all-MiniLM-L6-v2-int8")
+
+RECOGNITION_FOLDER = MODELS / "pp-ocrv6-small"  # the models of text recognition
 
 
 class HomeTaken(Exception):

@@ -65,8 +65,8 @@ def _at_least_one(value: str) -> int:
     return max(1, _non_negative(value))
 
 
-def _percent(value: str) -> int:
-    if not 0 <= int(value) <= 100:
+def _percent(value: str, least: int = 0) -> int:
+    if not least <= int(value) <= 100:
         raise ValueError
     return int(value)
 
@@ -85,14 +85,8 @@ def _switch(value: str) -> bool:
     return SWITCH_VALUES[value.strip().lower()]
 
 
-def _splitting(value: str) -> str:
-    if value not in ("size", "meaning"):
-        raise ValueError
-    return value
-
-
-def _auth(value: str) -> str:
-    if value not in ("accounts", "off"):
+def _one_of(value: str, names: tuple[str, ...]) -> str:
+    if value not in names:
         raise ValueError
     return value
 
@@ -121,6 +115,9 @@ def _origins(value: str) -> tuple[str, ...]:
     return origins
 
 
+_share = partial(_percent, least=5)
+_splitting = partial(_one_of, names=("size", "meaning"))
+_auth = partial(_one_of, names=("accounts", "off"))
 _url = partial(pasted_address, is_api=False)
 _server_url = partial(pasted_address, default_scheme="http", is_api=False)
 
@@ -214,6 +211,8 @@ class Settings:
     fetch_allow: Reachable = _setting(
         "CHATAPP_FETCH_ALLOW", Reachable(), parse_reachable, "setting.reachable"
     )
+    ocr: bool = _setting("CHATAPP_OCR", True, _switch, "setting.switch")
+    ocr_cpu: int = _setting("CHATAPP_OCR_CPU", 100, _share, "setting.share")
     splitting: str = _setting("CHATAPP_SPLITTING", "size", _splitting, "setting.splitting")
 
     # Limits

@@ -16,6 +16,7 @@ CHECKS: tuple[Callable[[Settings], Iterable[Finding]], ...] = (
     installed.page_libraries,
     installed.model,
     installed.office,
+    installed.recognition,
     installed.file_limit,
     stored.home,
     stored.disk,

@@ -19,9 +19,10 @@ from chatapp.knowledge import manual
 from chatapp.knowledge.access import files_of, find_file, owned_base, readable_base
 from chatapp.knowledge.chroma import VectorIndex
 from chatapp.knowledge.embedders import Embedder
-from chatapp.knowledge.ingest.jobs import SEARCHABLE, queue_again
+from chatapp.knowledge.ingest.jobs import SEARCHABLE
 from chatapp.knowledge.ingest.originals import Incoming, Originals
 from chatapp.knowledge.ingest.pipeline import has_pending
+from chatapp.knowledge.ingest.recognising import read_again
 from chatapp.knowledge.ingest.remove import Remover, mark_deleting
 from chatapp.knowledge.ingest.uploads import Uploads
 from chatapp.knowledge.json_shapes import base_json, chunk_json, file_json, unread_files, usage
@@ -242,8 +243,7 @@ class Knowledge:
             self.wake()
 
     def retry_file(self, user_id: str, base_id: str, file_id: str) -> dict[str, Any]:
-        """Queue a failed file, one that is split otherwise than its base says, or one that waits
-        for an embedder; leave others unchanged.
+        """Queue a file to be read again, or end its wait, as `queue_again` does.
 
         A file that is read again is not found until that is done.
         """
@@ -251,7 +251,7 @@ class Knowledge:
         def again(t: Session) -> dict[str, Any]:
             base = owned_base(t, user_id, base_id)
             file = find_file(t, base, file_id)
-            queue_again(file, base.splitting)
+            read_again(t, file, base.splitting)
             t.flush()
             return file_json(file)
 

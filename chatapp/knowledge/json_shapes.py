@@ -133,6 +133,8 @@ def file_json(file: File) -> dict[str, Any]:
         "chunks": file.chunks or 0,
         "skipped": file.skipped or 0,
         "left_out": [{"name": name, "reason": why} for name, why in file.left_out or ()],
+        "scanned": file.scanned or 0,
+        "recognised": file.recognised or 0,
         "words_only": file.words_only or 0,
         "split": file.split or BY_SIZE,
         "split_reason": file.split_reason,

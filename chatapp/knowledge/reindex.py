@@ -20,7 +20,7 @@ from sqlalchemy import ColumnElement, Select, delete, exists, or_, select, updat
 from sqlalchemy.orm import Session
 
 from chatapp.knowledge.embedders import Embedder
-from chatapp.knowledge.ingest.jobs import NO_LEASE, SEARCHABLE, write_with_retry
+from chatapp.knowledge.ingest.jobs import NO_LEASE, RECOGNISING, SEARCHABLE, write_with_retry
 from chatapp.knowledge.search.dense import NEEDS_REBUILD
 from chatapp.storage.database import Database
 from chatapp.storage.models import Chunk, File, KnowledgeBase, Vector
@@ -143,7 +143,9 @@ def _executing(statement: Any) -> Any:
 def _queue(t: Session, base_ids: Sequence[str], embedded: str | None) -> None:
     """Queue the ready files with other vectors than `embedded`; None queues all parsed files."""
     values = {"status": "embedding", "progress": 0.0, "attempts": 0, "error": None, **NO_LEASE}
-    files = update(File).where(File.knowledge_base_id.in_(base_ids), File.status.in_(SEARCHABLE))
+    # Files whose pages are being recognised are embedded after that.
+    statuses = [status for status in SEARCHABLE if status != RECOGNISING]
+    files = update(File).where(File.knowledge_base_id.in_(base_ids), File.status.in_(statuses))
     if embedded is not None:
         files = files.where(
             File.status == "ready", or_(File.embedded.is_(None), File.embedded != embedded)

@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from types import FrameType
 
 from chatapp import logs
@@ -25,11 +26,22 @@ from chatapp.knowledge.chroma import VectorIndex
 from chatapp.knowledge.embedders import configured_embedder
 from chatapp.knowledge.ingest.chroma_sync import ChromaSync
 from chatapp.knowledge.ingest.embedding import Embedding
-from chatapp.knowledge.ingest.jobs import Job, are_queued, release, write_with_retry
+from chatapp.knowledge.ingest.jobs import (
+    EMBEDDING,
+    RECOGNISING,
+    Job,
+    are_queued,
+    release,
+    write_with_retry,
+)
 from chatapp.knowledge.ingest.originals import Originals
 from chatapp.knowledge.ingest.pipeline import Ingest, has_pending, release_dead_leases
+from chatapp.knowledge.ingest.recognising import Recognising, are_recognised
 from chatapp.knowledge.ingest.remove import Remover
 from chatapp.knowledge.ingest.sandbox import parse_limited
+from chatapp.knowledge.ingest.splitting import Splitter
+from chatapp.knowledge.recognition.available import why_not
+from chatapp.knowledge.recognition.machine import Machine
 from chatapp.knowledge.reindex import delete_all_stale_vectors, finish_reindex, queue_missing
 from chatapp.knowledge.retokenise import Retokeniser
 from chatapp.knowledge.search.lexical import index_for
@@ -77,9 +89,20 @@ class Worker:
                 path, name, settings, self._progress(beat), charset
             ),
             self._is_stopping,
-            embedder=self._embedder,
+            self._embedder,
+            partial(why_not, settings),
         )
         self._embedding = Embedding(self._database, self._embedder, self._is_stopping)
+        self._recognising = Recognising(
+            self._database,
+            index,
+            self._originals,
+            Splitter(self._embedder),
+            Machine.of(settings),
+            self._is_stopping,
+            self._ingest.following,
+        )
+        self._steps = {EMBEDDING: self._embedding.run, RECOGNISING: self._recognising.run}
         self._owner = _new_owner()
         self._stopping = False
         self._fetching = Fetching(
@@ -129,6 +152,7 @@ class Worker:
             if not worked:
                 time.sleep(POLL_SECONDS)
         self._stopping = True
+        self._recognising.pause()
         self._own_embedder.close()
         self._database.close()
 
@@ -149,7 +173,7 @@ class Worker:
         # Embedding a file can take long: it comes after both.
         if not quiet and self._retokeniser.run_step() and not self._database.read(are_queued):
             return True
-        job = self._ingest.claim(self._owner) if self._database.read(has_pending) else None
+        job = self._claim() if self._database.read(has_pending) else None
         if job is not None:
             self._work_on(job)
         elif quiet:
@@ -165,6 +189,15 @@ class Worker:
             return False
         return True
 
+    def _claim(self) -> Job | None:
+        """Claim a file; pages are recognised where nothing else waits."""
+        job = self._ingest.claim(self._owner)
+        if job is None and self._database.read(are_recognised) and self._recognising.may_begin():
+            job = self._ingest.claim(self._owner, recognises=True)
+        if job is None or job.step != RECOGNISING:
+            self._recognising.pause()
+        return job
+
     def _wait_for_space(self) -> None:
         """Do nothing but deletions until the disk takes writes again."""
         while not self._is_stopping():
@@ -177,7 +210,7 @@ class Worker:
     def _work_on(self, job: Job) -> None:
         began = time.monotonic()
         try:
-            status = self._embedding.run(job) if job.is_read else self._ingest.read(job)
+            status = self._steps.get(job.step, self._ingest.read)(job)
         except DiskFull:  # not the file's fault: it waits for its turn again
             self._wait_for_space()
             status = release(self._database, job, File.attempts - 1)

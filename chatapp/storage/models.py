@@ -236,6 +236,9 @@ class File(Model):
     skipped: Mapped[int] = mapped_column(default=0, server_default="0")
     # Those of them that are files of their own: pairs of name and reason.
     left_out: Mapped[list[Any] | None] = mapped_column(JSON(none_as_null=True))
+    # Pages whose text only recognition can read, and how many of them it has done with.
+    scanned: Mapped[int] = mapped_column(default=0, server_default="0")
+    recognised: Mapped[int] = mapped_column(default=0, server_default="0")
     # How it was split, and why not as its base says (ingest/splitting.py).
     split: Mapped[str] = mapped_column(String(16), default="size", server_default="size")
     split_reason: Mapped[str | None] = mapped_column(String(16))
@@ -267,6 +270,28 @@ class FileText(Model):
     )
     text: Mapped[str] = mapped_column(Text)
     pages: Mapped[list[Any]] = mapped_column(default=list)
+
+
+class RecognisedPage(Model):
+    """A page (from 1) that text recognition reads, has read or has given up.
+
+    State is waiting, read (not in the file's text yet), done or failed. `lines` are [start, end,
+    left, top, right, bottom]: offsets in `text`, which begins at the page's start in the file's
+    text, and a box in shares (0..1) of the page's width and height. The page is as a viewer shows
+    it (a PDF's rotation and a photo's orientation applied), then turned clockwise by `turned`
+    degrees (0, 90, 180 or 270), which makes it upright.
+    """
+
+    __tablename__ = "recognised_pages"
+    file_id: Mapped[str] = mapped_column(
+        ForeignKey("files.id", ondelete="CASCADE"), primary_key=True
+    )
+    page: Mapped[int] = mapped_column(primary_key=True)
+    state: Mapped[str] = mapped_column(String(16), default="waiting")
+    attempts: Mapped[int] = mapped_column(default=0)
+    turned: Mapped[int] = mapped_column(default=0)
+    text: Mapped[str] = mapped_column(Text, default="")
+    lines: Mapped[list[Any]] = mapped_column(default=list)
 
 
 class Chunk(Model):

@@ -40,6 +40,8 @@
  * @typedef {{id: string, name: string, size: number, status: string, progress?: number|null,
  *   pages?: number|null, media_type?: string, chunks?: number, skipped?: number,
  *   left_out?: {name: string, reason: string}[],
+ *   scanned?: number,
+ *   recognised?: number,
  *   words_only?: number,
  *   split?: 'size'|'meaning', split_reason?: string|null,
  *   error?: Problem|null, knowledge_base_id?: string, created_at?: string, duplicate?: boolean,

@@ -44,7 +44,10 @@ class Shelf:
     embedder: Embedder | None = None
 
     def ingest(
-        self, parser: Any = parse_here, should_stop: Callable[[], bool] = lambda: False
+        self,
+        parser: Any = parse_here,
+        should_stop: Callable[[], bool] = lambda: False,
+        why_not: Callable[[], str | None] = lambda: "recognition_off",
     ) -> Ingest:
         return Ingest(
             self.database,
@@ -53,6 +56,7 @@ class Shelf:
             parser,
             should_stop,
             self.embedder,
+            why_not,
         )
 
     def put(self, name: str, content: bytes | str, base: str | None = None) -> dict[str, Any]:

@@ -11,12 +11,12 @@ from tests.support.service import ROOT
 
 
 @contextmanager
-def worker(home: Path) -> Iterator[subprocess.Popen[bytes]]:
+def worker(home: Path, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
     """Run a worker that leads a process group, as under the supervisor; kill it at the end."""
     process = subprocess.Popen(
         [sys.executable, "-m", "chatapp.processes.worker"],
         cwd=ROOT,
-        env={**os.environ, "CHATAPP_HOME": str(home), "CHATAPP_EMBEDDER": "off"},
+        env={**os.environ, "CHATAPP_HOME": str(home), "CHATAPP_EMBEDDER": "off"} | settings,
         process_group=0,
     )
     try:

@@ -10,6 +10,7 @@ from chatapp.cli.checks.finding import FAIL, OK, WARN, Finding
 from chatapp.cli.terminal import say
 from chatapp.home import MODEL_FOLDERS, model_folder
 from chatapp.knowledge.formats.office import program as libreoffice
+from chatapp.knowledge.recognition.available import why_not
 from chatapp.open_files import FILES_PER_STREAM, OTHER_FILES, OTHER_REQUESTS, files_needed
 from chatapp.settings import BUILTIN, OFF, Settings
 
@@ -61,6 +62,13 @@ def office(_: Settings) -> Iterator[Finding]:
     found = libreoffice()
     message = say("doctor.office", path=found) if found else say("doctor.office_missing")
     yield Finding("office", OK, message)
+
+
+def recognition(settings: Settings) -> Iterator[Finding]:
+    """Check text recognition."""
+    why = why_not(settings)
+    state = OK if why in (None, "recognition_off") else WARN
+    yield Finding("recognition", state, say(f"doctor.{why or 'recognition'}"))
 
 
 def file_limit(settings: Settings) -> Iterator[Finding]:

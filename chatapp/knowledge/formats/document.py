@@ -17,6 +17,8 @@ from chatapp.core.unseen import visible
 from chatapp.knowledge.formats.faults import is_of_the_machine, is_of_the_memory
 
 EMPTY = " \t\n\u200b\u2060\ufeff"  # of which blocks are made that only keep a place
+# Why pages need text recognition: they show a picture, or letters that are no language.
+SCANNED, GARBLED = "scanned_pages", "garbled_pages"
 MAX_CHARACTERS = 10_000_000  # of text in one file
 MAX_HEADING_CHARACTERS = 200
 MAX_PATH_CHARACTERS = 600  # of all headings above a passage
@@ -179,6 +181,15 @@ class Document:
             title=str(loaded.get("title", "")),
             unread_pages=tuple(int(page) for page in loaded.get("unread_pages", ())),
         )
+
+
+def unread_document(
+    media_type: str, pages: int, unread: Iterable[int] | None = None, skipped: int = 0
+) -> Document:
+    """Return the document of a scan or picture: pages without text, of which recognition reads
+    `unread`, or all."""
+    numbers = tuple(range(1, pages + 1) if unread is None else unread)
+    return Document(media_type, "", pages=(0,) * pages, skipped=skipped, unread_pages=numbers)
 
 
 @dataclass

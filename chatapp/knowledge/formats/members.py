@@ -130,7 +130,11 @@ class Members:
         self._spent = _Spent(*loaded["spent"])
         if "reason" in loaded:
             raise Unreadable(loaded["reason"])
-        return Document.from_json(loaded["document"])
+        document = Document.from_json(loaded["document"])
+        if not document.text:  # pages of a member are not recognised
+            is_picture = document.media_type.startswith("image/")
+            raise Unreadable("picture" if is_picture else "no_text")
+        return document
 
     def _outcome(self, path: Path, name: str) -> str:
         self._depth += 1

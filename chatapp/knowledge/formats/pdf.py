@@ -19,7 +19,15 @@ import pypdfium2
 import pypdfium2.raw as pdfium
 
 from chatapp.core.text import normalise
-from chatapp.knowledge.formats.document import Builder, Document, LeftOut, Unreadable
+from chatapp.knowledge.formats.document import (
+    GARBLED,
+    SCANNED,
+    Builder,
+    Document,
+    LeftOut,
+    Unreadable,
+    unread_document,
+)
 from chatapp.knowledge.formats.legibility import is_legible, legible_share
 from chatapp.knowledge.formats.pdf_glyphs import Glyphs
 from chatapp.knowledge.formats.pdf_layout import Item, arrange, may_hold_columns
@@ -29,8 +37,6 @@ from chatapp.knowledge.formats.pdf_placed import Box, Placed, merged
 from chatapp.knowledge.formats.running_heads import drop_running_heads
 
 MEDIA_TYPE = "application/pdf"
-# Why pages need text recognition: they show a picture, or letters that are no language.
-SCANNED, GARBLED = "scanned_pages", "garbled_pages"
 MAX_RANGES = 20  # of pages that are named as not read
 MAX_BOOKMARKS = 5000
 MAX_OBJECTS = 5000  # of a page, looked at for rules and pictures
@@ -56,7 +62,7 @@ class _Page:
 
 
 def read(path: Path, name: str, max_pages: int) -> Document:
-    """Read a PDF; raise Unreadable where it is encrypted, damaged, a scan, or too long."""
+    """Read a PDF; raise Unreadable where it is encrypted, damaged, or too long."""
     opened = _open(path)
     if len(opened) > max_pages:
         raise Unreadable("pages", limit=max_pages)
@@ -69,8 +75,11 @@ def read(path: Path, name: str, max_pages: int) -> Document:
     for index, page in enumerate(pages):
         with builder.skips:
             _read_page(opened, index, page, filled, appearance=not bookmarks)
+    unread_pages = [number for number, page in enumerate(pages, 1) if page.unread]
     if not any(page.lines and not page.unread for page in pages):
-        raise Unreadable("no_text")
+        if not unread_pages:
+            raise Unreadable("no_text")
+        return unread_document(MEDIA_TYPE, len(pages), unread_pages, builder.skips.count)
     drop_running_heads([page.lines for page in pages])
     arranged: list[list[Item]] = [list(page.lines) for page in pages]
     for index, page in enumerate(pages):
@@ -91,7 +100,7 @@ def read(path: Path, name: str, max_pages: int) -> Document:
         if unread := [number for number, page in enumerate(pages, 1) if page.unread == reason]:
             builder.skips.leave_out(LeftOut(_ranges(unread), reason))
             builder.skips.count += len(unread) - 1
-    return builder.finish(MEDIA_TYPE, [n for n, page in enumerate(pages, 1) if page.unread])
+    return builder.finish(MEDIA_TYPE, unread_pages)
 
 
 def _ranges(numbers: Sequence[int]) -> str:

@@ -51,6 +51,18 @@ def _read_pdf(file: SourceFile) -> Document:
     return pdf.read(file.path, file.name, file.max_pages)
 
 
+def _is_picture(file: SourceFile) -> bool:
+    from chatapp.knowledge.formats import picture
+
+    return picture.is_picture(file.head)
+
+
+def _read_picture(file: SourceFile) -> Document:
+    from chatapp.knowledge.formats import picture
+
+    return picture.read(file.path, file.max_pages)
+
+
 def _is_package_of(kind: str) -> Callable[[SourceFile], bool]:
     return lambda file: file.is_package and file.package_kind == kind
 
@@ -265,6 +277,7 @@ BINARY_FORMATS = (
     Format("RTF", _is_rtf, _read_rtf),
     Format("", _is_old_office, _read_old_office),  # supported where LibreOffice is
     Format("ZIP", _is_package_of("zip"), _read_zip),
+    Format("PNG, JPG, WebP, TIFF, BMP, GIF, HEIC, AVIF", _is_picture, _read_picture),
 )
 CONVERTED = tuple(row for row in BINARY_FORMATS if row.names in ("DOCX", "PPTX"))
 TEXT_FORMATS = (

@@ -24,9 +24,10 @@ BUSY_RETRY_SECONDS = 60  # of retries while the database is busy
 MISSING_SECONDS = 60  # between two looks for an original that is not there
 FETCHING = "fetching"  # a web page's first state (web_pages/fetching.py)
 UNREAD = (FETCHING, "queued", "parsing", "indexing")
-IN_PROGRESS = ("parsing", "indexing", "embedding")
+RECOGNISING, EMBEDDING = "recognising", "embedding"
+IN_PROGRESS = ("parsing", "indexing", RECOGNISING, EMBEDDING)
 LEASED = (FETCHING, *IN_PROGRESS)
-SEARCHABLE = ("embedding", "ready")
+SEARCHABLE = (RECOGNISING, EMBEDDING, "ready")
 DELETING = "deleting"
 HIDDEN = (*UNREAD, "failed", DELETING)  # all others; their chunks may be in the index
 
@@ -45,7 +46,7 @@ class Stopping(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A claimed file: to be parsed, or where `is_read`, to be embedded.
+    """A claimed file and the step to be done: parsing, recognising or embedding.
 
     `size` is that of its original; `splitting` is its base's choice; `page` is set for a web page.
     """
@@ -56,10 +57,20 @@ class Job:
     sha256: str
     size: int
     owner: str
-    is_read: bool
+    step: str
     attempts: int
     splitting: str
     page: "PageJob | None" = None
+
+    @property
+    def is_read(self) -> bool:
+        """Whether the file has been parsed."""
+        return self.step in (RECOGNISING, EMBEDDING)
+
+    @property
+    def waiting(self) -> str:
+        """The status of the file while it waits for this step."""
+        return self.step if self.is_read else "queued"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +116,10 @@ def update_leased(
 
 
 def release(
-    database: Database, job: Job, attempts: ColumnElement[int] | InstrumentedAttribute[int]
+    database: Database, job: Job, attempts: ColumnElement[int] | InstrumentedAttribute[int] | int
 ) -> str:
     """Release the lease, so that any worker can continue; return the file's status."""
-    status = "embedding" if job.is_read else "queued"
+    status = job.waiting
     values: dict[str, object] = {"status": status, "attempts": attempts, **NO_LEASE}
     if not job.is_read:
         values["error"] = None  # that of an earlier wait
@@ -124,11 +135,11 @@ def postpone(
     job: Job,
     error: ChatAppError,
     seconds: float,
-    attempts: ColumnElement[int] | InstrumentedAttribute[int] = File.attempts,
+    attempts: ColumnElement[int] | InstrumentedAttribute[int] | int = File.attempts,
 ) -> str:
     """Release the lease and leave the file alone for so long; it shows the error meanwhile. Return
     its status."""
-    status = "embedding" if job.is_read else "queued"
+    status = job.waiting
     until = now() + timedelta(seconds=seconds)
     waits: dict[str, object] = {"error": error_json(error), "attempts": attempts}
     waits |= {"lease_owner": None, "lease_until": until}
@@ -140,16 +151,19 @@ def postpone(
 
 
 def queue_again(file: File, splitting: str) -> None:
-    """Queue a file that failed or is split otherwise than its base says, and end the wait of one
-    for its original or embedder; leave others unchanged. A web page that failed or waits
-    is fetched anew."""
+    """Queue a file that failed, has unread pages or is split otherwise than its base says, and end
+    the wait of one for its original, memory or embedder; leave others unchanged. A web page that
+    failed or waits is fetched anew."""
     waits = file.error and file.lease_owner is None
+    unread = file.status != RECOGNISING and file.recognised < file.scanned
     if file.url and (file.status == "failed" or (file.status in (FETCHING, "queued") and waits)):
         _queue(file, FETCHING)
         file.fetch = {**(file.fetch or {}), "tries": 0}
-    elif file.status == "failed" or (file.status in SEARCHABLE and file.split != splitting):
+    elif file.status == "failed" or (
+        file.status in SEARCHABLE and (unread or file.split != splitting)
+    ):
         _queue(file, "queued")
-    elif file.status in ("queued", "embedding") and waits:
+    elif file.status in ("queued", RECOGNISING, EMBEDDING) and waits:
         file.error, file.attempts, file.lease_until = None, 0, None
 
 

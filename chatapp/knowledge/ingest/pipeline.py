@@ -1,11 +1,12 @@
 """Parses and indexes files. A file's row is its job: it is claimed with a lease, parsed in a child
 process and written in small transactions; every step can be repeated.
 
-    queued → parsing → indexing → embedding → ready | failed
+    queued → parsing → indexing → recognising → embedding → ready | failed
 
 Chunks are written in batches, so that SQLite's write lock is held briefly. From `embedding` on,
-keyword search finds the whole file; embedding.py adds its vectors when no other file waits to be
-parsed. A repeated step first deletes what an earlier attempt left.
+keyword search finds the whole file, but for pages that recognising.py adds; embedding.py adds its
+vectors when no other file waits to be parsed. A repeated step first deletes what an earlier attempt
+left.
 """
 
 import logging
@@ -15,7 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import case, delete, exists, insert, or_, select, update
+from sqlalchemy import ColumnElement, case, delete, exists, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from chatapp.child import is_running
@@ -25,10 +26,12 @@ from chatapp.knowledge.formats.document import Document
 from chatapp.knowledge.ingest.chunking import Row, chunk_rows
 from chatapp.knowledge.ingest.jobs import (
     BATCH_CHUNKS,
+    EMBEDDING,
     LEASE,
     LEASED,
     MISSING_SECONDS,
     NO_LEASE,
+    RECOGNISING,
     Job,
     LeaseLost,
     PageJob,
@@ -42,6 +45,7 @@ from chatapp.knowledge.ingest.jobs import (
     write_with_retry,
 )
 from chatapp.knowledge.ingest.originals import Originals
+from chatapp.knowledge.ingest.recognising import before_recognition, plan_pages
 from chatapp.knowledge.ingest.remove import Remover
 from chatapp.knowledge.ingest.sandbox import ParserEnded
 from chatapp.knowledge.ingest.splitting import BY_MEANING, Splitter
@@ -67,7 +71,8 @@ log = logging.getLogger("chatapp.knowledge")
 class Ingest:
     """Moves files from queued to embedding, or to ready without an embedder.
 
-    `should_stop` returns whether this process must end.
+    `should_stop` returns whether this process must end, `why_not` why no text can be recognised,
+    None where it can.
     """
 
     def __init__(
@@ -78,23 +83,27 @@ class Ingest:
         parse: Parse,
         should_stop: Callable[[], bool] = lambda: False,
         embedder: Embedder | None = None,
+        why_not: Callable[[], str | None] = lambda: "recognition_off",
     ) -> None:
         self._database = database
         self._index = index
         self._originals = originals
         self._parse = parse
         self._should_stop = should_stop
-        self._embeds = embedder is not None
+        self.following = "ready" if embedder is None else EMBEDDING  # the status after indexing
+        self._why_not = why_not
         self._splitter = Splitter(embedder)
         self._remover = Remover(database, index, originals)
         self._heartbeat_at = 0.0
 
-    def claim(self, owner: str) -> Job | None:
-        """Lease the next file: files to parse before files to embed, oldest first.
+    def claim(self, owner: str, recognises: bool = False) -> Job | None:
+        """Lease the next file: files to parse before files to embed, oldest first; or, where none
+        waits and this process `recognises` text, a file with pages for that.
 
         Includes files whose worker has died. Returns None where nothing waits.
         """
-        return write_with_retry(self._database, lambda t: _lease(t, owner))
+        steps = _STEPS if recognises else _STEPS[:2]
+        return write_with_retry(self._database, lambda t: _lease(t, owner, steps))
 
     def read(self, job: Job) -> str:
         """Parse and index a claimed file; return its status. Raises OSError where no parser can be
@@ -102,11 +111,13 @@ class Ingest:
         original = self._originals.path(job.sha256)
         try:
             self._originals.require(job.sha256, job.size)
-            document = self._parsed(job, original)
+            document = self._readable(self._parsed(job, original))
             job = named_by_content(job, document)
             self._remover.remove_chunks(job.file_id)
             chunks = self._index_document(job, document)
-            status, progress = ("embedding", 0.0) if self._embeds else ("ready", 1.0)
+            recognises = bool(document.unread_pages) and self._why_not() is None
+            status = RECOGNISING if recognises else self.following
+            progress = 1.0 if status == "ready" else 0.0
             update_leased(
                 self._database,
                 job,
@@ -147,8 +158,20 @@ class Ingest:
             return self._parse(original, job.name, beat)
         return parsed_page(self._parse, original, job, beat)
 
+    def _readable(self, document: Document) -> Document:
+        """Return a document as it is before recognition; raise UnreadableFile for one that has no
+        text and gets none."""
+        why = self._why_not()
+        if why is None:
+            return before_recognition(document)
+        if not document.text:
+            raise UnreadableFile(why)
+        return document
+
     def _index_document(self, job: Job, document: Document) -> int:
         def keep_text(t: Session) -> None:
+            values = plan_pages(t, job.file_id, document.unread_pages)
+            t.execute(update(File).where(File.id == job.file_id).values(**values))
             t.execute(delete(FileText).where(FileText.file_id == job.file_id))
             t.execute(
                 insert(FileText).values(
@@ -220,7 +243,11 @@ class Ingest:
         return "failed"
 
 
-_IS_READ = File.status == "embedding"
+_IS_READ = File.status.in_((RECOGNISING, EMBEDDING))
+
+
+# In the order in which they are done.
+_STEPS = (~_IS_READ, File.status == EMBEDDING, File.status == RECOGNISING)
 
 
 def has_pending(t: Session) -> bool:
@@ -243,13 +270,14 @@ def release_dead_leases(t: Session, host: str) -> None:
             t.execute(free.execution_options(synchronize_session=False))
 
 
-def _lease(t: Session, owner: str) -> Job | None:
+def _lease(t: Session, owner: str, steps: Sequence[ColumnElement[bool]]) -> Job | None:
     _fail_exhausted(t)
     may_be_tried = or_(_IS_READ, File.attempts < MAX_ATTEMPTS)
+    rank = case(*((step, number) for number, step in enumerate(steps)))
     waiting = (
         select(File.id)
-        .where(is_claimable(), may_be_tried)
-        .order_by(_IS_READ, File.created_at, File.id)
+        .where(is_claimable(), may_be_tried, or_(*steps))
+        .order_by(rank, File.created_at, File.id)
         .limit(1)
         .with_for_update(skip_locked=True)
     )
@@ -257,7 +285,7 @@ def _lease(t: Session, owner: str) -> Job | None:
         update(File)
         .where(File.id == waiting.scalar_subquery())
         .values(
-            status=case((_IS_READ, "embedding"), else_="parsing"),
+            status=case((_IS_READ, File.status), else_="parsing"),
             attempts=File.attempts + 1,
             lease_owner=owner,
             lease_until=now() + LEASE,
@@ -290,7 +318,7 @@ def _lease(t: Session, owner: str) -> Job | None:
         sha256=taken.sha256,
         size=taken.size,
         owner=owner,
-        is_read=taken.status == "embedding",
+        step=taken.status,
         attempts=taken.attempts,
         splitting=base.splitting,
         page=_page_job(taken.url, taken.fetch or {}, taken.replaces) if taken.url else None,

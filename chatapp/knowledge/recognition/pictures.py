@@ -91,20 +91,21 @@ class Frames:
     """The frames of a TIFF, or another picture as one page."""
 
     def __init__(self, file: IO[bytes]) -> None:
-        self._opened = _decoded(lambda: Image.open(file, formats=FORMATS))
-        self.media_type = str(Image.MIME.get(self._opened.format or "", "image/heic"))
-        paged = self._opened.format == PAGED
-        self._count = _decoded(lambda: int(getattr(self._opened, "n_frames", 1))) if paged else 1
-        _require_size(self._opened)
+        self._file = file
+        first = self._open()
+        _require_size(first)
+        self.media_type = str(Image.MIME.get(first.format or "", "image/heic"))
+        paged = first.format == PAGED
+        self._count = _decoded(lambda: int(getattr(first, "n_frames", 1))) if paged else 1
 
     def __len__(self) -> int:
         return self._count
 
     def picture(self, index: int) -> Image.Image:
         """Decode a frame."""
-        if self._count > 1:
-            _decoded(lambda: self._opened.seek(index))
-        frame = self._opened
+        frame = self._open()  # anew each time: it keeps what it has decoded
+        if index:
+            _decoded(lambda: frame.seek(index))
         shrink = math.sqrt(frame.width * frame.height / MAX_PAGE_POINTS)
         if frame.format in JPEG and shrink > 1:  # then the decoder makes it smaller
             frame.draft(None, (round(frame.width / shrink), round(frame.height / shrink)))
@@ -113,6 +114,10 @@ class Frames:
         with suppress(Exception):  # a damaged EXIF block
             small = ImageOps.exif_transpose(small)
         return _on_white(small)
+
+    def _open(self) -> Image.Image:
+        self._file.seek(0)
+        return _decoded(lambda: Image.open(self._file, formats=FORMATS))
 
 
 def _require_size(frame: Image.Image) -> None:

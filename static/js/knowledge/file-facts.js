@@ -1,6 +1,7 @@
 /** A file's kind, size and length in one line. */
 import { size } from '../core/format.js';
 import { count, t } from '../core/i18n.js';
+import { isUnrecognised } from './file-state.js';
 import { splitNote } from './splitting.js';
 import { fetched } from './web-page.js';
 
@@ -20,6 +21,9 @@ export function facts(file, base) {
   if (file.pages) parts.push(count('knowledge.pages', file.pages));
   if (file.chunks) parts.push(count('knowledge.passages', file.chunks));
   if (file.skipped) parts.push(count('knowledge.skipped', file.skipped));
+  if (isUnrecognised(file)) {
+    parts.push(count('knowledge.unrecognised', (file.scanned ?? 0) - (file.recognised ?? 0)));
+  }
   if (file.words_only && file.status === 'ready') {
     parts.push(count('knowledge.words_only', file.words_only));
   }

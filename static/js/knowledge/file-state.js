@@ -8,20 +8,31 @@ import { isFound } from './upload-job.js';
  *   is no progress or it is unknown
  */
 
-const STATES = ['fetching', 'queued', 'parsing', 'indexing', 'embedding', 'ready', 'failed'];
+const STATES = [
+  'fetching',
+  'queued',
+  'parsing',
+  'indexing',
+  'recognising',
+  'embedding',
+  'ready',
+  'failed',
+];
 /** @type {Record<string, string>} the text of each state that may wait for what its error names */
 const WAITS = {
   fetching: 'file.fetch_wait',
   queued: 'file.waits',
+  recognising: 'file.waits',
   embedding: 'file.vectors_wait',
 };
-const GOING = ['parsing', 'indexing', 'embedding'];
+const GOING = ['parsing', 'indexing', 'recognising', 'embedding'];
 
 /**
- * @param {{status: string, progress?: number|null, error?: {message: string}|null}} file
+ * @param {{status: string, progress?: number|null, error?: {message: string}|null,
+ *   scanned?: number, recognised?: number}} file
  * @returns {State}
  */
-export function stateOf({ status, progress, error }) {
+export function stateOf({ status, progress, error, scanned = 0, recognised = 0 }) {
   const known = STATES.includes(status) ? status : 'queued';
   const percent = GOING.includes(known) ? Math.round((progress ?? 0) * 100) || null : null;
   if (known === 'failed') {
@@ -31,15 +42,25 @@ export function stateOf({ status, progress, error }) {
     const key = WAITS[known];
     return { text: t(key, { reason: error.message }), percent: null, bad: false };
   }
+  const page = Math.min(recognised + 1, scanned);
+  const state = t(`file.${known}`, { page, pages: scanned });
   return {
-    text: percent ? t('file.percent', { state: t(`file.${known}`), percent }) : t(`file.${known}`),
+    text: percent && known !== 'recognising' ? t('file.percent', { state, percent }) : state,
     percent,
     bad: false,
   };
 }
 
 /**
- * Whether a stored file waits for its server, original or vectors, which a retry tries at once.
+ * Whether pages are left that text recognition could read if it were available.
+ * @param {{status: string, scanned?: number, recognised?: number}} file
+ */
+export const isUnrecognised = ({ status, scanned = 0, recognised = 0 }) =>
+  status === 'ready' && recognised < scanned;
+
+/**
+ * Whether a stored file waits for its server, original, memory or vectors, which a retry tries at
+ * once.
  * @param {{status: string, error?: {message: string}|null}} file
  */
 export const isWaiting = ({ status, error }) =>

@@ -10,7 +10,7 @@ import { passageNodes } from '../chat/passage.js';
 import { confirm } from '../ui/dialog.js';
 import { toastError } from '../ui/toast.js';
 import { facts, leftOut } from './file-facts.js';
-import { isWaiting, stateOf } from './file-state.js';
+import { isUnrecognised, isWaiting, stateOf } from './file-state.js';
 import { canSplitAgain } from './splitting.js';
 import { canFetch, kept, showAddress } from './web-page.js';
 
@@ -20,7 +20,7 @@ import { canFetch, kept, showAddress } from './web-page.js';
 /** @typedef {import('../types.js').StoredFile} StoredFile */
 
 const PAGE = 50;
-const FOUND = ['ready', 'embedding'];
+const FOUND = ['ready', 'embedding', 'recognising'];
 
 export class FileView {
   #root;
@@ -138,7 +138,12 @@ export class FileView {
     find(this.#root, '[data-this-fetch]').hidden = bundled || !canFetch(file);
     find(this.#root, '[data-this-retry]').hidden =
       bundled ||
-      !(bad || isWaiting(file) || canSplitAgain(file, this.#base));
+      !(
+        bad ||
+        isWaiting(file) ||
+        isUnrecognised(file) ||
+        canSplitAgain(file, this.#base)
+      );
     find(this.#root, '[data-this-delete]').hidden = bundled;
     find(this.#root, '[data-chunks-empty]').hidden = FOUND.includes(file.status) || bad;
   }

@@ -9,7 +9,7 @@ import { Rows } from '../ui/rows.js';
 import { announce } from '../ui/announce.js';
 import { toastError } from '../ui/toast.js';
 import { facts } from './file-facts.js';
-import { isWaiting, stateOf } from './file-state.js';
+import { isUnrecognised, isWaiting, stateOf } from './file-state.js';
 import { canSplitAgain } from './splitting.js';
 import { canFetch, kept, showAddress } from './web-page.js';
 
@@ -316,5 +316,5 @@ function update(row, file, base) {
   bar.value = percent ?? 0;
   find(row, '[data-file-delete]').hidden = bundled;
   find(row, '[data-file-retry]').hidden =
-    bundled || !(bad || isWaiting(file));
+    bundled || !(bad || isWaiting(file) || isUnrecognised(file));
 }

@@ -15,8 +15,6 @@ import { UploadList } from './upload-list.js';
 /** @typedef {import('./drop.js').Found} Found */
 
 const MOVED_MS = 800;
-const PICTURE = /^image\//;
-const PICTURE_NAME = /\.(png|jpe?g|gif|webp|bmp|tiff?|heic|heif|avif|ico)$/i;
 
 /**
  * @param {HTMLElement} host shows all uploads
@@ -127,9 +125,6 @@ function limitFiles(files) {
  * @returns {import('../types.js').Problem|null}
  */
 function refusal(file, limit) {
-  if (PICTURE.test(file.type) || PICTURE_NAME.test(file.name)) {
-    return { code: 'unsupported_file', message: t('documents.picture') };
-  }
   if (limit && file.size > limit) {
     return { code: 'too_large', message: t('documents.too_large', { limit: size(limit) }) };
   }

@@ -5,7 +5,7 @@ import { count, t } from '../core/i18n.js';
 /** @typedef {import('../types.js').Base} Base */
 /** @typedef {import('../types.js').StoredFile} StoredFile */
 
-const READ = ['embedding', 'ready'];
+const READ = ['recognising', 'embedding', 'ready'];
 const REASONS = ['off', 'away', 'language', 'long'];
 /** Reasons for which reading the file again would change nothing. */
 const FINAL = ['language', 'long'];

@@ -19,7 +19,7 @@
  * @property {AbortController|null} abort
  */
 
-const SERVERS = ['queued', 'parsing', 'indexing', 'embedding'];
+const SERVERS = ['queued', 'parsing', 'indexing', 'recognising', 'embedding'];
 
 /** The server does not have it yet. @param {Job} job */
 export const isUnsent = ({ status }) => status === 'waiting' || status === 'sending';

@@ -3,7 +3,7 @@
  * Handles every kind of error without losing a file. Does not use the DOM;
  * network and clock are passed in.
  *
- *   waiting → sending → (queued → parsing → indexing → embedding → ready) | failed
+ *   waiting → sending → (queued → parsing → indexing → recognising → embedding → ready) | failed
  *
  * The states in parentheses are the server's.
  *
