@@ -44,6 +44,7 @@ SCHEMAS = [
     ("0010", []),
     ("0011", []),
     ("0012", []),
+    ("0013", []),
 ]
 USER, SESSION, QUESTION, ANSWER, BASE, FILE = (new_id() for _ in range(6))
 ROWS = {

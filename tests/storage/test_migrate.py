@@ -35,6 +35,7 @@ RELEASED = {
     "0010_words_only.py": "76f334bf3a4a91454caf2e9be4554c32d9fd2886358a95e806b8ff833ca09360",
     "0011_left_out.py": "ab6742df93857ca4202bb5f8b55ed75beaf6e00eac9d29a6ab30b0fb768f77b6",
     "0012_web_pages.py": "4600b857cad632ac8b50d79c100d98462848acb9d6baae56575db89ebc7b243e",
+    "0013_recognition.py": "9d5a99071392aaf8ebe8fb6e11be704cb722cfd465f65bfa2a7813aaf973e8a4",
 }
 
 

@@ -64,11 +64,19 @@ def office(_: Settings) -> Iterator[Finding]:
     yield Finding("office", OK, message)
 
 
+_RECOGNITION = {
+    None: "doctor.recognition",
+    "recognition_off": "doctor.recognition_off",
+    "recognition_missing": "doctor.recognition_missing",
+    "recognition_memory": "doctor.recognition_memory",
+}
+
+
 def recognition(settings: Settings) -> Iterator[Finding]:
     """Check text recognition."""
     why = why_not(settings)
     state = OK if why in (None, "recognition_off") else WARN
-    yield Finding("recognition", state, say(f"doctor.{why or 'recognition'}"))
+    yield Finding("recognition", state, say(_RECOGNITION[why]))
 
 
 def file_limit(settings: Settings) -> Iterator[Finding]:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from chatapp.child import die_with_parent
+from chatapp.knowledge.ingest.sandbox import environment
 from chatapp.settings import MB
 
 log = logging.getLogger("chatapp.knowledge")
@@ -32,6 +33,7 @@ POLL_SECONDS = 0.1
 NICENESS = 5  # added to the worker's
 MAX_ERRORS_BYTES = MB
 LOGGED_CHARACTERS = 300
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"}
 # What ends the process over a limit, and its own faults; all other signals come from outside.
 LIMIT_SIGNALS = (signal.SIGPROF, signal.SIGABRT, signal.SIGTRAP, signal.SIGILL)
 CRASH_SIGNALS = (signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGSYS)
@@ -110,7 +112,7 @@ class RecogniserProcess:
             stderr=self._errors,
             close_fds=True,
             cwd=Path(__file__).parents[3],
-            env=_environment(),
+            env=environment() | ONE_THREAD,
             process_group=0,
             preexec_fn=_limits(),
         )
@@ -144,14 +146,6 @@ class RecogniserProcess:
             return "limit"
         # A positive status is an exception that no page is to blame for: the file, or the models.
         return "crash" if -status in CRASH_SIGNALS or status > 0 else "outside"
-
-
-def _environment() -> dict[str, str]:
-    """Return the child's environment, which holds no secrets."""
-    names = ("PATH", "LANG", "LC_ALL", "TMPDIR")
-    kept = {name: os.environ[name] for name in names if name in os.environ}
-    threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"}
-    return kept | threads | {"PYTHONUTF8": "1"}
 
 
 def _limits() -> Callable[[], None]:

@@ -79,11 +79,11 @@ def test_sixteen_bits(tmp_path: Path) -> None:
     assert picture.getpixel((5, 5)) == (234, 234, 234)
 
 
-@pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF"])
-@pytest.mark.parametrize("mode", ["1", "RGB"])
+@pytest.mark.parametrize(
+    ("kind", "mode"),
+    [("PNG", "1"), ("PNG", "RGB"), ("JPEG", "RGB"), ("TIFF", "1"), ("TIFF", "RGB")],
+)
 def test_a_large_picture_is_made_smaller(tmp_path: Path, kind: str, mode: str) -> None:
-    if (kind, mode) == ("JPEG", "1"):
-        pytest.skip("JPEG has no such mode")
     (picture,) = opened(tmp_path, saved(Image.new(mode, (6000, 5000), "white"), kind))
     assert picture.width * picture.height <= MAX_PAGE_POINTS
     assert picture.width / picture.height == pytest.approx(6 / 5, abs=0.01)
