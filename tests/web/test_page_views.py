@@ -12,7 +12,7 @@ from sqlalchemy import update
 from chatapp.identity.person import Person
 from chatapp.knowledge.pageview import sandboxed, views
 from chatapp.settings import Settings
-from chatapp.storage.models import File
+from chatapp.storage.models import File, RecognisedPage
 from chatapp.web.services import Services
 from tests.support import documents
 from tests.support.page_documents import endless_pdf, lines_pdf, photo
@@ -117,6 +117,26 @@ def test_a_picture_is_shown_upright(client: FlaskClient, services: Services, kil
     reply = kiln.page(1)
     assert Image.open(BytesIO(reply.data)).size == (200, 300)
     assert kiln.page(2).status_code == 404
+
+
+def test_a_recognised_page_is_upright_and_marked_by_its_lines(
+    services: Services, kiln: Stored
+) -> None:
+    sideways = RecognisedPage(
+        file_id=kiln.path.rpartition("/")[2],
+        page=2,
+        state="done",
+        turned=90,
+        text=SENTENCE,
+        lines=[[0, len(SENTENCE), 0.1, 0.2, 0.5, 0.25]],
+    )
+    services.database.write(lambda t: t.add(sideways))
+    (page,) = kiln.marks(SENTENCE).json["pages"]
+    assert page["boxes"] == [pytest.approx([0.1, 0.2, 0.4, 0.05])]
+    width, height = Image.open(BytesIO(kiln.page(2).data)).size
+    assert (width, height) == (page["width"], page["height"]) and width > height
+    upright = Image.open(BytesIO(kiln.page(1).data))
+    assert upright.width < upright.height
 
 
 @pytest.mark.parametrize("number", [0, 3, 999_999, 10**9, -1, "x"])

@@ -1,4 +1,5 @@
-"""Finds a passage on its page: pure, on the characters of the page and their boxes.
+"""Finds a passage on its page: pure, on the characters of the page and their boxes; on pages that
+recognition read, by the lines that it stores.
 
 A document's text is not the page's: lines are joined, hyphens and ligatures gone, rows of tables
 repeat their headers, running heads are left out. So both are compared by their letters and digits
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 
 from chatapp.core.text import UNSPACED
 from chatapp.knowledge.formats.tables import JOINT
-from chatapp.knowledge.pageview.picture import Box
+from chatapp.knowledge.pageview.picture import UNITS, Box
 
 MAX_BOXES = 300  # on one page
 MAX_PLACES = 1000  # of one part on a page that are looked at
@@ -90,6 +91,16 @@ def passage_boxes(
     finder = _Finder(Letters.of(page_text), Letters.of(text), text)
     marked = sorted(finder.search(start, end))
     return merge([boxes[place] for place in _with_marks(page_text, marked)])[:MAX_BOXES]
+
+
+def line_boxes(lines: Sequence[Sequence[float]], start: int, end: int) -> list[Box]:
+    """Return the boxes of a range of a page's text that recognition read.
+
+    `lines` are start and end in that text, then left, top, right and bottom in shares of the page.
+    """
+    found = [line[2:] for line in lines if line[0] < end and line[1] > start]
+    boxes = [tuple(round(UNITS * min(max(side, 0), 1)) for side in sides) for sides in found]
+    return boxes[:MAX_BOXES]  # type: ignore[return-value]
 
 
 class _Finder:

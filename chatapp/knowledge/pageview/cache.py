@@ -21,7 +21,7 @@ FOLDER = "pages"
 WRITING = "writing-"
 ABANDONED_SECONDS = 3600  # after which an unfinished file is deleted
 KEPT_SHARE = 0.9  # of the limit, when the folder is tidied
-_PAGE = re.compile(r"[0-9a-f]{64}-\d+-\d+")
+_PAGE = re.compile(r"[0-9a-f]{64}-\d+-\d+-\d+")
 
 
 class PageCache:
@@ -32,7 +32,7 @@ class PageCache:
         self.folder = home / FOLDER
         self._max_bytes = max_bytes
 
-    def read(self, sha256: str, page: int) -> bytes | None:
+    def read(self, sha256: str, page: str) -> bytes | None:
         """Return what is stored for a page, None if nothing is."""
         path = self._path(sha256, page)
         try:
@@ -42,7 +42,7 @@ class PageCache:
             return None
         return data
 
-    def write(self, sha256: str, page: int, data: bytes) -> None:
+    def write(self, sha256: str, page: str, data: bytes) -> None:
         """Store a page if there is room; a disk that is full or read-only is no error."""
         if len(data) > self._max_bytes:
             return
@@ -62,7 +62,7 @@ class PageCache:
         """Delete all stored pages of a file."""
         remove_pages(self._home, sha256)
 
-    def _path(self, sha256: str, page: int) -> Path:
+    def _path(self, sha256: str, page: str) -> Path:
         return self.folder / f"{sha256}-{VERSION}-{page}"
 
     def _tidy(self) -> None:

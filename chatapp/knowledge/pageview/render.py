@@ -1,6 +1,6 @@
 """Render one page of a PDF or picture. Runs in a child process:
 
-    python -m chatapp.knowledge.pageview.render FILE PAGE PARENT SECONDS MEMORY
+    python -m chatapp.knowledge.pageview.render FILE PAGE TURNED PARENT SECONDS MEMORY
 
 The page is written to stdout. The process limits itself before it opens the file: the web workers
 that start it cannot run code between fork and exec. It may be killed at any moment and must not use
@@ -44,17 +44,18 @@ _NO_BOX = (0, 0, 0, 0)
 Place: TypeAlias = Callable[[float, float], tuple[int, int]]
 
 
-def render(path: Path, number: int) -> PageImage:
-    """Render a page, counted from 1; raise NoPicture, or what the libraries raise."""
+def render(path: Path, number: int, turned: int = 0) -> PageImage:
+    """Render a page, counted from 1, turned clockwise by so many degrees, which only recognised
+    pages are; raise NoPicture, or what the libraries raise."""
     with open(path, "rb") as file:
         is_pdf = b"%PDF-" in file.read(1024)
-    return _pdf_page(path, number) if is_pdf else _picture(path, number)
+    return (_pdf_page if is_pdf else _picture)(path, number, turned)
 
 
 # --- PDF
 
 
-def _pdf_page(path: Path, number: int) -> PageImage:
+def _pdf_page(path: Path, number: int, turned: int) -> PageImage:
     opened = pypdfium2.PdfDocument(path)
     page = opened[number - 1]
     if opened.get_formtype() != pdfium.FORMTYPE_NONE:  # as formats/pdf.py reads it
@@ -62,6 +63,8 @@ def _pdf_page(path: Path, number: int) -> PageImage:
         page.close()
         page = opened[number - 1]
     image = page.render(scale=_scale(*page.get_size()), rev_byteorder=True).to_pil()
+    if turned:  # then the page's own characters, if any, are of no use
+        return _encoded(image.rotate(-turned, expand=True), layout_bytes())
     return _encoded(image, layout_bytes(*_characters(page)))
 
 
@@ -121,7 +124,7 @@ def _to_image(page: pypdfium2.PdfPage) -> Place:
 # --- pictures
 
 
-def _picture(path: Path, number: int) -> PageImage:
+def _picture(path: Path, number: int, turned: int) -> PageImage:
     """Render a picture or a frame of one, upright and without transparency."""
     with open(path, "rb") as file:
         frames = Frames(file)
@@ -131,7 +134,7 @@ def _picture(path: Path, number: int) -> PageImage:
     width, height = image.size
     scale = min(1, math.sqrt(MAX_PIXELS / (width * height)), MAX_SIDE / max(width, height))
     image.thumbnail((max(1, int(width * scale)), max(1, int(height * scale))))
-    return _encoded(image, layout_bytes())
+    return _encoded(image.rotate(-turned, expand=True), layout_bytes())
 
 
 # --- encoding
@@ -155,12 +158,12 @@ def _is_grey(image: Image.Image) -> bool:
 
 def main(arguments: list[str]) -> int:
     """Print the page that the arguments name, or why it cannot be shown."""
-    path, number = Path(arguments[0]), int(arguments[1])
-    parent, seconds, memory = map(int, arguments[2:])
+    path = Path(arguments[0])
+    number, turned, parent, seconds, memory = map(int, arguments[1:])
     signal.alarm(seconds)
     limit(parent, seconds, memory, MAX_BYTES)
     try:
-        made = render(path, number).to_bytes()
+        made = render(path, number, turned).to_bytes()
     except Exception as fault:  # of any library, on any file
         made = fault_bytes(f"{type(fault).__name__}: {fault}")
     with contextlib.suppress(BrokenPipeError):

@@ -30,10 +30,13 @@ class RendererEnded(Exception):
     """The child was ended from outside, which says nothing about the page."""
 
 
-def render_limited(path: Path, page: int, memory_bytes: int) -> bytes:
-    """Return a page as picture.py packs it; one that ends the renderer as a page that cannot be
-    shown. Raises RendererEnded, and OSError where no child can start."""
-    output, status = _run(path, page, memory_bytes)
+def render_limited(path: Path, page: int, turned: int, memory_bytes: int) -> bytes:
+    """Return a page, turned clockwise by so many degrees, as picture.py packs it; one that ends
+    the renderer as a page that cannot be shown.
+
+    Raises RendererEnded, and OSError where no child can start.
+    """
+    output, status = _run(path, page, turned, memory_bytes)
     if len(output) > MAX_BYTES:
         return fault_bytes("output")
     if status == 0:
@@ -43,10 +46,10 @@ def render_limited(path: Path, page: int, memory_bytes: int) -> bytes:
     raise RendererEnded(status)
 
 
-def _run(path: Path, page: int, memory_bytes: int) -> tuple[bytes, int]:
+def _run(path: Path, page: int, turned: int, memory_bytes: int) -> tuple[bytes, int]:
     """Return the child's output and status (a signal as a negative number)."""
     module = "chatapp.knowledge.pageview.render"
-    arguments = [str(path), *map(str, (page, os.getpid(), SECONDS, memory_bytes))]
+    arguments = [str(path), *map(str, (page, turned, os.getpid(), SECONDS, memory_bytes))]
     read_end, write_end = os.pipe()  # neither is inherited: file_actions copies one
     try:
         child = posix_spawn(

@@ -10,13 +10,15 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from chatapp.errors import KnowledgeUnavailable, NotFound, UnreadableFile
 from chatapp.knowledge.access import find_file, readable_base
 from chatapp.knowledge.ingest.jobs import SEARCHABLE
 from chatapp.knowledge.ingest.originals import Originals
-from chatapp.knowledge.pageview.boxes import passage_boxes
+from chatapp.knowledge.ingest.recognising import DONE
+from chatapp.knowledge.pageview.boxes import line_boxes, passage_boxes
 from chatapp.knowledge.pageview.cache import PageCache
 from chatapp.knowledge.pageview.picture import (
     UNITS,
@@ -31,7 +33,7 @@ from chatapp.knowledge.pageview.sandboxed import RendererEnded, render_limited, 
 from chatapp.settings import Settings
 from chatapp.storage import threads
 from chatapp.storage.database import Database
-from chatapp.storage.models import File, FileText
+from chatapp.storage.models import File, FileText, RecognisedPage
 
 log = logging.getLogger("chatapp.knowledge")
 
@@ -47,11 +49,17 @@ class Page:
 
     sha256: str
     number: int
+    turned: int = 0  # degrees, clockwise, that make a recognised page upright
 
     @property
     def tag(self) -> str:
         """Return the name of this page's image, for caches."""
-        return f"{self.sha256[:32]}-{VERSION}-{self.number}"
+        return f"{self.sha256[:32]}-{VERSION}-{self.name}"
+
+    @property
+    def name(self) -> str:
+        """Return its name in the cache, beside that of the file."""
+        return f"{self.number}-{self.turned}"
 
 
 class PageViews:
@@ -71,14 +79,14 @@ class PageViews:
             file = find_file(t, readable_base(t, user_id, base_id), file_id)
             if not 1 <= number <= count_images(file):
                 raise NotFound("page")
-            return Page(file.sha256, number)
+            return Page(file.sha256, number, _turned(t, file.id, number))
 
         return self._database.read(find)
 
     def image(self, page: Page) -> PageImage:
         """Return a page's image. Raises UnreadableFile for one that cannot be shown, and
         KnowledgeUnavailable while too many others wait."""
-        data = threads.run(lambda: self._cache.read(page.sha256, page.number))
+        data = threads.run(lambda: self._cache.read(page.sha256, page.name))
         if data is not None:
             try:
                 return self._opened(data, page)
@@ -122,15 +130,15 @@ class PageViews:
     def _render(self, page: Page) -> bytes:
         original = self._originals.path(page.sha256)
         with slot(self._cache.folder, page.tag):
-            stored = self._cache.read(page.sha256, page.number)  # another worker's, meanwhile
+            stored = self._cache.read(page.sha256, page.name)  # another worker's, meanwhile
             if stored is not None and _is_whole(stored):
                 return stored
             if not original.is_file():
                 raise NotFound("file")
-            data = render_limited(original, page.number, self._memory_bytes)
+            data = render_limited(original, page.number, page.turned, self._memory_bytes)
         if not _is_whole(data):
             data = fault_bytes("no page")
-        self._cache.write(page.sha256, page.number, data)
+        self._cache.write(page.sha256, page.name, data)
         if not original.is_file():  # deleted meanwhile
             self._cache.remove(page.sha256)
         return data
@@ -151,6 +159,7 @@ class _OnPage:
     text: str
     start: int
     end: int
+    lines: list[list[float]] | None = None  # of a page that recognition read
 
 
 def count_images(file: File) -> int:
@@ -172,6 +181,8 @@ def _passage(
     if found is None:
         return count, []
     begins = [*(found.pages or [0]), len(found.text)]
+    read = t.scalars(select(RecognisedPage).where(RecognisedPage.file_id == file.id))
+    recognised = {one.page: one for one in read if one.state == DONE}
     pages: list[_OnPage] = []
     for number in range(max(1, bisect_right(begins, start)), len(begins)):
         first, last = begins[number - 1], begins[number]
@@ -180,11 +191,20 @@ def _passage(
         if first < last and number <= count:
             text = found.text[first:last]
             at = max(start - first, 0), min(end, last) - first
-            pages.append(_OnPage(Page(file.sha256, number), text, *at))
+            one = recognised.get(number)
+            page = Page(file.sha256, number, one.turned if one else 0)
+            pages.append(_OnPage(page, text, *at, one.lines if one else None))
     return count, pages
 
 
+def _turned(t: Session, file_id: str, number: int) -> int:
+    row = t.get(RecognisedPage, (file_id, number))
+    return row.turned if row is not None and row.state == DONE else 0
+
+
 def _boxes(image: PageImage, passage: _OnPage) -> list[Box]:
+    if passage.lines is not None:
+        return line_boxes(passage.lines, passage.start, passage.end)
     return passage_boxes(*image.characters(), passage.text, passage.start, passage.end)
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from chatapp.knowledge.formats.document import Document
 from chatapp.knowledge.ingest.parse import parse
-from chatapp.knowledge.pageview.boxes import merge, passage_boxes
+from chatapp.knowledge.pageview.boxes import line_boxes, merge, passage_boxes
 from chatapp.knowledge.pageview.picture import Box
 from chatapp.knowledge.pageview.render import render
 from tests.support import documents
@@ -148,3 +148,10 @@ def test_boxes_are_fractions_of_the_page(tmp_path: Path) -> None:
     (box,) = read.marked("Kiln")
     assert box[0] == pytest.approx(10_000 * 72 / WIDTH, abs=30)
     assert box[1] < 5000 < box[3]
+
+
+def test_recognised_lines_within_a_passage_are_marked() -> None:
+    lines = [[0, 10, 0.1, 0.1, 0.9, 0.15], [11, 20, 0.1, 0.2, 0.9, 0.25], [21, 30, 0.1, 0.3, 2, 1]]
+    assert line_boxes(lines, 11, 20) == [(1000, 2000, 9000, 2500)]
+    assert len(line_boxes(lines, 9, 22)) == 3 and line_boxes(lines, 10, 11) == []
+    assert line_boxes(lines, 25, 26) == [(1000, 3000, 10_000, 10_000)]

@@ -22,10 +22,10 @@ MEMORY = 1024 * MB
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 
 
-def rendered(folder: Path, content: bytes, page: int = 1) -> PageImage:
+def rendered(folder: Path, content: bytes, page: int = 1, turned: int = 0) -> PageImage:
     file = folder / "file"
     file.write_bytes(content)
-    return from_bytes(render_limited(file, page, MEMORY))
+    return from_bytes(render_limited(file, page, turned, MEMORY))
 
 
 def opened(page: PageImage) -> Image.Image:
@@ -83,6 +83,14 @@ def test_a_picture_is_shown_upright(tmp_path: Path, kind: str) -> None:
     image = opened(rendered(tmp_path, documents.photo(kind, orientation=6)))
     assert image.size == (200, 300)
     assert near(image.getpixel((180, 150)), RED) and near(image.getpixel((20, 150)), BLUE)
+
+
+def test_a_page_is_turned_as_recognition_says(tmp_path: Path) -> None:
+    image = opened(rendered(tmp_path, documents.photo(), turned=90))
+    assert image.size == (200, 300)
+    assert near(image.getpixel((180, 150)), RED) and near(image.getpixel((20, 150)), BLUE)
+    page = rendered(tmp_path, documents.lines_pdf([(100, "Kiln")]), turned=270)
+    assert page.width > page.height and page.characters() == ("", [])
 
 
 def test_transparency_is_shown_on_white(tmp_path: Path) -> None:
@@ -156,7 +164,7 @@ def test_a_renderer_that_is_killed_says_nothing_about_the_page(tmp_path: Path) -
     file = tmp_path / "file"
     file.write_bytes(documents.endless_pdf())
     with ThreadPoolExecutor(1) as pool:
-        running = pool.submit(render_limited, file, 1, MEMORY)
+        running = pool.submit(render_limited, file, 1, 0, MEMORY)
         os.kill(wait_for(lambda: renderer_of(file)), signal.SIGKILL)
         with pytest.raises(RendererEnded):
             running.result()
