@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.page_documents import endless_pdf, lines_pdf
+from tests.support.pictures import needs_models, page, saved, scan
 from tests.support.service import GUNICORN, Reply, Service, wait_for
 
 pytestmark = pytest.mark.server
@@ -35,6 +36,24 @@ def document(two: Service, tmp_path: Path) -> Iterator[str]:
     (row,) = two.get(f"/api/knowledge/{base}/files").json["items"]
     yield f"/api/knowledge/{base}/files/{row['id']}"
     two.request("DELETE", f"/api/knowledge/{base}")
+
+
+@needs_models
+def test_a_scan_and_a_sideways_picture_are_marked_upright(two: Service, tmp_path: Path) -> None:
+    lines = ["The kiln is lit on Mondays", "and the keeper is paid in smoked eel."]
+    (tmp_path / "scan.pdf").write_bytes(scan(["First page of the book"], lines))
+    (tmp_path / "side.png").write_bytes(saved(page(lines).rotate(90, expand=True), "PNG"))
+    base = two.add_documents("Scans", tmp_path / "scan.pdf", tmp_path / "side.png")
+    for file in two.get(f"/api/knowledge/{base}/files").json["items"]:
+        path = f"/api/knowledge/{base}/files/{file['id']}"
+        chunks = two.get(f"{path}/chunks").json["items"]
+        chunk = next(one for one in chunks if "smoked" in one["text"])
+        start = chunk["start"] + chunk["text"].index("smoked")
+        (marked,) = two.get(f"{path}/marks?start={start}&end={start + 6}").json["pages"]
+        assert marked["page"] == file["pages"] and marked["width"] > marked["height"]
+        ((left, top, width, height),) = marked["boxes"]  # of the second line
+        assert left < 0.1 and 0.15 < top < 0.25 and width > 0.4 and height < 0.15
+        assert two.get(f"{path}/pages/{marked['page']}").status == 200
 
 
 def stored(service: Service) -> list[str]:
