@@ -1,4 +1,4 @@
-"""Debian packages for the tests: browser, fonts, proxy, database. See setup.py."""
+"""Debian packages for the tests: browser, fonts, office, proxy, database. See setup.py."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from sentences import say, sentence
 PACKAGES = {  # package: a program or file that it installs
     "chromium": "/usr/bin/chromium",
     "fonts-noto-cjk": "/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc",
+    "libreoffice-writer-nogui": "/usr/lib/libreoffice/program/libswlo.so",
+    "libreoffice-impress-nogui": "/usr/lib/libreoffice/program/libslideshowlo.so",
     "nginx": "/usr/sbin/nginx",
     "postgresql": "/usr/lib/postgresql/*/bin/initdb",
 }

