@@ -211,6 +211,8 @@ class KnowledgeFile(BaseModel):
     left_out: list[LeftOutFile] = Field(
         description="those of them that are files of their own: attachments, files in an archive"
     )
+    scanned: int = Field(description="pages whose text is in a picture")
+    recognised: int = Field(description="how many of them text recognition has done with")
     words_only: int = Field(description="passages that only keyword search finds")
     split: Splitting = Field(description="how it was split")
     split_reason: Literal["off", "away", "language", "long"] | None = Field(
@@ -225,9 +227,7 @@ class KnowledgeFile(BaseModel):
 class UploadedFile(KnowledgeFile):
     """A document that was uploaded."""
 
-    duplicate: bool = Field(
-        description="whether the knowledge base already had this file; it is returned"
-    )
+    duplicate: bool = Field(description="whether the base already had this file; it is returned")
 
 
 class RefusedFile(BaseModel):

@@ -45,7 +45,8 @@ FILES: dict[str, tuple[Callable[[], bytes], str | None]] = {
     "scan.pdf": (documents.scan, "error.unreadable_file.no_text"),
     "bomb.docx": (documents.bomb, "error.unreadable_file.bomb"),
     "bomb.pdf": (documents.nested_pdf, None),
-    "picture.pdf": (lambda: b"\x89PNG\r\n\x1a\n" + b"\0" * 500, "error.unsupported_file.picture"),
+    "picture.pdf": (lambda: b"\x89PNG\r\n\x1a\n" + b"\0" * 500, "error.unreadable_file"),
+    "layers.psd": (lambda: b"8BPS\0\1" + b"\0" * 500, "error.unsupported_file.picture"),
     "old.doc": (
         lambda: compound({"WordDocument": b"text"}),
         "error.unreadable_file.conversion"

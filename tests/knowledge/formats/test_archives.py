@@ -17,6 +17,7 @@ from chatapp.knowledge.formats import archive, members
 from chatapp.knowledge.formats.document import Builder, Document, LeftOut
 from chatapp.knowledge.formats.members import Members, shown_name
 from tests.support import documents
+from tests.support.pictures import page, saved, scan
 from tests.support.reading import headings, outline, read, refusal_reason
 
 ROOT = Path(__file__).parents[3]
@@ -96,7 +97,8 @@ def test_a_file_that_cannot_be_read_costs_itself_and_is_named(tmp_path: Path) ->
         zipped(
             {
                 "a.txt": "Rent is due on Monday.",
-                "logo.png": b"\x89PNG\r\n\x1a\n" + b"\0" * 50,
+                "logo.png": saved(page(["Logo"]), "PNG"),
+                "scan.pdf": scan(["Words"]),
                 "broken.pdf": b"%PDF-1.7\n nothing",
                 "inner.zip": zipped({"song.mp3": b"ID3" + b"\0" * 50, "b.txt": "Keys"}),
                 "program": b"\x7fELF" + b"\0" * 50,
@@ -109,11 +111,12 @@ def test_a_file_that_cannot_be_read_costs_itself_and_is_named(tmp_path: Path) ->
     assert headings(found) == ["a.txt", "inner.zip › b.txt"]
     assert found.left_out == (
         LeftOut("logo.png", "picture"),
+        LeftOut("scan.pdf", "no_text"),
         LeftOut("broken.pdf", "damaged"),
         LeftOut("inner.zip › song.mp3", "sound"),
         LeftOut("program", "unsupported"),
     )
-    assert found.skipped == 4
+    assert found.skipped == 5
 
 
 def test_what_systems_add_to_archives_is_passed_over(tmp_path: Path) -> None:
@@ -127,7 +130,7 @@ def test_what_systems_add_to_archives_is_passed_over(tmp_path: Path) -> None:
 
 
 def test_an_archive_without_a_readable_file_says_so(tmp_path: Path) -> None:
-    picture = b"\x89PNG\r\n\x1a\n" + b"\0" * 50
+    picture = saved(page(["Words"]), "PNG")
     assert refusal_reason(tmp_path, zipped({"a.png": picture, "b/c.png": picture})) == "members"
     assert refusal_reason(tmp_path, zipped({"folder/": ""})) == "empty"
 

@@ -11,6 +11,7 @@ from chatapp.knowledge.formats.document import LeftOut
 from chatapp.knowledge.ingest.sandbox import parse_limited
 from chatapp.settings import Settings
 from tests.support import documents
+from tests.support.pictures import page, saved
 from tests.support.reading import headings, in_order, outline, read
 
 HEAD = "From: Ada <ada@example.org>\nTo: bob@example.org\nSubject: Leave\n"
@@ -151,7 +152,7 @@ def test_attachments_are_read_as_files_below_the_mail(tmp_path: Path) -> None:
     )
     mail.add_attachment(b"Town,Days\nBonn,27\n", maintype="text", subtype="csv", filename="d.csv")
     mail.add_attachment(
-        b"\x89PNG\r\n\x1a\n" + b"\0" * 50, maintype="image", subtype="png", filename="logo.png"
+        saved(page(["Logo"]), "PNG"), maintype="image", subtype="png", filename="logo.png"
     )
     mail.add_attachment(
         b'x\x9f>"', maintype="application", subtype="ms-tnef", filename="winmail.dat"

@@ -10,6 +10,7 @@ from chatapp.knowledge.formats.document import LeftOut, Unreadable
 from chatapp.knowledge.formats.msg import unpacked
 from tests.support import documents
 from tests.support.compound_files import Tree, compound
+from tests.support.pictures import page, saved
 from tests.support.reading import headings, outline, read
 
 EPOCH = datetime(1601, 1, 1, tzinfo=UTC)
@@ -103,7 +104,7 @@ def test_attachments_are_read_as_files_of_their_own(tmp_path: Path) -> None:
     parts = {
         "__attach_version1.0_#00000000": attachment("规定.docx", documents.word()),
         "__attach_version1.0_#00000001": within,
-        "__attach_version1.0_#00000002": attachment("a.png", b"\x89PNG\r\n\x1a\n" + b"\0" * 50),
+        "__attach_version1.0_#00000002": attachment("a.png", saved(page(["A"]), "PNG")),
         "__attach_version1.0_#00000003": attachment("logo.png", b"\x89PNG", x3712="1@x"),
     }
     found = read(tmp_path, compound(message(parts=parts, x1000="27 days.")), "a.msg")

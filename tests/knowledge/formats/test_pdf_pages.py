@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from chatapp.knowledge.formats.legibility import is_legible
+from chatapp.knowledge.ingest.parse import parse
 from tests.support import documents
 from tests.support.pdf_pages import PROSE, Page, made
 from tests.support.reading import headings, in_order, read, refusal_reason
@@ -183,8 +184,14 @@ def test_pages_that_need_text_recognition_are_named(tmp_path: Path) -> None:
         ("3", "garbled_pages"),
     ]
     assert len(document.pages) == 5 and "%" not in document.text
-    assert refusal_reason(tmp_path, made(Page(picture=True), Page(picture=True))) == "no_text"
-    assert refusal_reason(tmp_path, made(garbled)) == "no_text"
+    assert refusal_reason(tmp_path, made(Page())) == "no_text"
+
+
+def test_a_file_of_such_pages_has_no_text_and_names_them(tmp_path: Path) -> None:
+    path = tmp_path / "scan"
+    path.write_bytes(made(Page(picture=True), Page(), Page(picture=True)))
+    document = parse(path, "scan.pdf", 100)
+    assert (document.text, document.pages, document.unread_pages) == ("", (0, 0, 0), (1, 3))
 
 
 def test_letters_that_are_no_language_are_recognised_as_such() -> None:
