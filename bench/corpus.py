@@ -1,9 +1,10 @@
 """`make corpus DIR`: read every file of a folder as the product does, and print what came of it.
 
 Each file is uploaded to a knowledge base of its own in a temporary home, then read, split and
-indexed by the product's own steps; its parser runs in the limited child process. No embedding
-model is used, and no network. For each file a line: what was read, in how much CPU time and memory
-of the parser; below it what failed, in the words that users see, and what the parser has logged.
+indexed by the product's own steps; its parser runs in the limited child process, and the text of
+pictures is recognised as configured. No embedding model is used, and no network. For each file a
+line: what was read, in how much CPU time and memory of these processes; below it what failed, in
+the words that users see, and what the parser has logged.
 
 If the folder holds `index.json`, `{name: {"source": …, "words": […]}}`, the words are looked for in
 the text of the file, and the share that was found is printed at the end.
@@ -22,6 +23,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +34,13 @@ from chatapp.errors import ChatAppError
 from chatapp.i18n import say
 from chatapp.knowledge.bases import Knowledge
 from chatapp.knowledge.formats.document import Document
-from chatapp.knowledge.ingest.jobs import error_json
+from chatapp.knowledge.ingest.jobs import RECOGNISING, Job, error_json
 from chatapp.knowledge.ingest.pipeline import Ingest
+from chatapp.knowledge.ingest.recognising import Recognising, are_recognised
 from chatapp.knowledge.ingest.sandbox import parse_limited
+from chatapp.knowledge.ingest.splitting import Splitter
+from chatapp.knowledge.recognition.available import why_not
+from chatapp.knowledge.recognition.machine import Machine
 from chatapp.knowledge.search.lexical import create_index, index_for
 from chatapp.settings import OFF, Settings, terminal_language
 from chatapp.storage.database import open_database
@@ -86,12 +92,24 @@ class Corpus:
             self._user = self._database.write(_add_user)
             self._knowledge = Knowledge(self._database, settings)
             self._peak_kb = 0
+            index, originals = index_for(self._database.sqlite), self._knowledge.originals
             self._ingest = Ingest(
                 self._database,
-                index_for(self._database.sqlite),
-                self._knowledge.originals,
+                index,
+                originals,
                 lambda path, name, beat, _charset="": self._parse(path, name, settings),
+                why_not=partial(why_not, settings),
             )
+            self._recognising = Recognising(
+                self._database,
+                index,
+                originals,
+                Splitter(None),
+                Machine.of(settings),
+                lambda: False,
+                self._ingest.following,
+            )
+            stack.callback(self._recognising.pause)
             self._logged = _Messages()
             logging.getLogger("chatapp").addHandler(self._logged)
             stack.callback(logging.getLogger("chatapp").removeHandler, self._logged)
@@ -115,8 +133,9 @@ class Corpus:
                 self._knowledge.add_file(self._user, base, path.name, stream)
         except ChatAppError as fault:
             error = error_json(fault)
-        while error is None and (job := self._ingest.claim(OWNER)) is not None:
-            self._ingest.read(job)
+        while error is None and (job := self._claim()) is not None:
+            (self._recognising.run if job.step == RECOGNISING else self._ingest.read)(job)
+        self._recognising.pause()  # its process counts for this file
         files = self._knowledge.files(self._user, base)[0]
         texts = self._database.read(lambda t: _texts(t, base))
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -137,6 +156,10 @@ class Corpus:
             error=error or first.get("error"),
             logged=tuple(self._logged.lines),
         )
+
+    def _claim(self) -> Job | None:
+        recognises = self._database.read(are_recognised) and self._recognising.may_begin()
+        return self._ingest.claim(OWNER, recognises)
 
     def _parse(self, path: Path, name: str, settings: Settings) -> Document:
         return parse_limited(path, name, settings, self._look)
