@@ -54,6 +54,8 @@ def test_a_scan_and_a_sideways_picture_are_marked_upright(two: Service, tmp_path
         ((left, top, width, height),) = marked["boxes"]  # of the second line
         assert left < 0.1 and 0.15 < top < 0.25 and width > 0.4 and height < 0.15
         assert two.get(f"{path}/pages/{marked['page']}").status == 200
+    two.request("DELETE", f"/api/knowledge/{base}")
+    assert stored(two) == []
 
 
 def stored(service: Service) -> list[str]:
