@@ -40,9 +40,11 @@ def unreadable(fault: Exception) -> Unreadable:
     """Return why a file cannot be read when its reader has failed."""
     if isinstance(fault, RecursionError):
         return Unreadable("nested")
-    if isinstance(fault, Unreadable) and fault.reason != "damaged":
-        return fault
-    return Unreadable("limits" if is_of_the_memory(fault) else "damaged")
+    reason = fault.reason if isinstance(fault, Unreadable) else "damaged"
+    # A library that is refused memory may also find nothing in a file.
+    if (reason == "damaged" or reason.startswith("blank")) and is_of_the_memory(fault):
+        return Unreadable("limits")
+    return fault if isinstance(fault, Unreadable) else Unreadable(reason)
 
 
 # Reasons that concern a part of a file; the others (limits, encryption) refuse the whole file.
