@@ -27,7 +27,7 @@ from chatapp.knowledge.ingest.jobs import (
 )
 from chatapp.knowledge.ingest.remove import mark_deleting
 from chatapp.knowledge.web_pages.names import name_of_address
-from chatapp.storage.models import Chunk, File, FileText, new_id, now
+from chatapp.storage.models import Chunk, File, FileText, RecognisedPage, new_id, now
 
 RUNNING, REPLACED, UNCHANGED, FAILED = "fetching", "replaced", "unchanged", "failed"
 MEDIA_TYPE = "text/html"  # until it is read
@@ -121,8 +121,9 @@ def _set(file: File, values: Mapping[str, object]) -> None:
 
 
 def _exchange_texts(t: Session, file_id: str, copy_id: str) -> None:
-    t.execute(delete(FileText).where(FileText.file_id == file_id))
-    t.execute(update(FileText).where(FileText.file_id == copy_id).values(file_id=file_id))
+    for table in (FileText, RecognisedPage):
+        t.execute(delete(table).where(table.file_id == file_id))
+        t.execute(update(table).where(table.file_id == copy_id).values(file_id=file_id))
     # Negative for a moment: a file has each ordinal once.
     away = update(Chunk).where(Chunk.file_id == file_id)
     t.execute(away.values(file_id=copy_id, ordinal=-1 - Chunk.ordinal))
