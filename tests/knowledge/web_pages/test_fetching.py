@@ -422,7 +422,7 @@ def test_everything_that_belongs_to_a_file_is_exchanged() -> None:
         for table in Base.metadata.tables.values()
         if any(key.column.table.name == "files" for key in table.foreign_keys)
     }
-    assert tables == {"file_texts", "chunks"}
+    assert tables == {"file_texts", "chunks", "recognised_pages"}
 
 
 def test_every_row_is_a_file_or_replaces_one(pages: Pages) -> None:
