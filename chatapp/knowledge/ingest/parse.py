@@ -66,7 +66,7 @@ def _print_outcome(arguments: list[str]) -> int:
         if reason.reason == "damaged":
             if cannot_be_opened(fault, path):
                 reason = Unreadable("missing")
-            else:  # maybe a reader's own bug: the log gets the traceback
+            elif not isinstance(fault, Unreadable):  # maybe a reader's own bug, for the log
                 traceback.print_exc()
                 if is_of_the_machine(fault):
                     return MACHINE
