@@ -21,6 +21,8 @@ GRACE_SECONDS = 2  # between SIGTERM and SIGKILL
 LOOPBACK = "127.0.0.1"
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36  # linux/prctl.h
 PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS, SECCOMP_MODE_FILTER = 22, 38, 2
+# Loaded now: in a new child, the loader may be locked for ever by a thread that its parent had.
+_LIBC = ctypes.CDLL(None)
 # Only the server: the Python package around it costs 70 MB and 0.7 s.
 RUN_CHROMA = (
     "import sys; from chromadb_rust_bindings import cli; cli(['chroma', 'run', *sys.argv[1:]])"
@@ -112,7 +114,7 @@ def adopt_orphans() -> None:
 
 def _prctl(option: int, value: int) -> None:
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
+        _LIBC.prctl(option, value, 0, 0, 0)
 
 
 def deny_network() -> None:
@@ -139,7 +141,7 @@ def deny_network() -> None:
     program = ctypes.create_string_buffer(b"".join(struct.pack("<HBBI", *step) for step in steps))
     head = struct.pack("@HP", len(steps), ctypes.addressof(program))
     _prctl(PR_SET_NO_NEW_PRIVS, 1)
-    ctypes.CDLL(None).prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, head, 0, 0)
+    _LIBC.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, head, 0, 0)
 
 
 def is_running(pid: int) -> bool:
