@@ -33,7 +33,6 @@ RUNNING, REPLACED, UNCHANGED, FAILED = "fetching", "replaced", "unchanged", "fai
 MEDIA_TYPE = "text/html"  # until it is read
 # Of a file when another takes over its content: everything else is content, or the job's state.
 IDENTITY = ("id", "knowledge_base_id", "url", "replaces", "created_at")
-MOVED = {"file_texts", "chunks"}  # all tables that refer to files
 
 
 def add_page(t: Session, base_id: str, address: str) -> tuple[File, bool]:

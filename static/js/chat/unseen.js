@@ -1,5 +1,5 @@
 /**
- * Characters of a document that nobody sees and that models do not get (chatapp/core/text.py:
+ * Characters of a document that nobody sees and that models do not get (chatapp/core/unseen.py:
  * `visible`): tags but in flags, zero-width spaces, word joiners, embeddings, overrides and
  * isolates of the writing direction. Pure.
  */
