@@ -14,6 +14,10 @@ def is_ours(name: str | None, kind: str, _parents: object) -> bool:
 
 
 with migrations.db.engine.connect() as connection:
+    if connection.dialect.name == "sqlite":
+        # A table that is made anew is dropped, which would delete the rows that refer to it. This
+        # has no effect in a transaction, hence the driver's connection.
+        connection.connection.execute("PRAGMA foreign_keys=OFF")
     context.configure(
         connection=connection,
         target_metadata=migrations.db.metadata,

@@ -190,7 +190,7 @@ class Segment(Model):
 
 class KnowledgeBase(Model):
     """Files that are searched together. `number` marks its tokens in the lexical index, which were
-    made by version `tokenizer` of the tokenizer."""
+    made by version `tokenizer` of the tokenizer; it is never reused."""
 
     __tablename__ = "knowledge_bases"
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
@@ -213,6 +213,7 @@ class KnowledgeBase(Model):
     tokens: Mapped[int] = mapped_column(default=0)
     tokenizer: Mapped[int] = mapped_column(default=TOKENIZER, server_default="1")
     created_at: Mapped[datetime] = mapped_column(default=now)
+    __table_args__ = ({"sqlite_autoincrement": True},)
 
 
 class File(Model):

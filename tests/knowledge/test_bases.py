@@ -7,7 +7,7 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from chatapp.errors import DiskFull, Forbidden, NotFound, TooLarge, UnreadableFile
 from chatapp.knowledge.bases import Knowledge
@@ -67,6 +67,24 @@ def test_deleting_a_base_leaves_nothing(shelf: Shelf) -> None:
     assert shelf.count("knowledge_bases") == 0
     with pytest.raises(NotFound):
         shelf.knowledge.base(shelf.user, shelf.base)
+
+
+def test_a_deletion_that_is_late_deletes_no_base_that_was_made_since(shelf: Shelf) -> None:
+    """The worker and a request may delete the same base, and another one may follow it."""
+
+    def number(base_id: str) -> int:
+        query = select(KnowledgeBase.number).where(KnowledgeBase.id == base_id)
+        return shelf.database.read(lambda t: t.scalars(query).one())
+
+    deleted = number(shelf.base)
+    shelf.knowledge.delete(shelf.user, shelf.base)
+    newer = shelf.knowledge.create(shelf.user, "Newer")["id"]
+    shelf.add("a.txt", "The leave of employees.", newer)
+    assert number(newer) > deleted, "or whatever still knows the number means another base"
+    remover = Remover(shelf.database, shelf.ingest()._index, shelf.knowledge.originals)
+    for late in (deleted, number(newer)):
+        remover.begin_bases([late])
+    assert [passage.name for passage in shelf.search("leave", bases=[newer])] == ["a.txt"]
 
 
 def test_the_worker_finishes_an_interrupted_deletion(shelf: Shelf) -> None:

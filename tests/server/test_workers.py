@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +122,20 @@ def test_after_a_crash_of_everything_the_next_start_ends_what_was_live(
             }
         )
         assert more.text().startswith(stored["content"])
+
+
+def test_bases_stay_while_others_are_deleted(two: Service) -> None:
+    """Several processes delete: the one that is asked, and the worker of documents."""
+
+    def replies(number: int) -> list[int]:
+        base_id = two.post("/api/knowledge", {"name": f"Base {number}"}).json["id"]
+        path = f"/api/knowledge/{base_id}"
+        found = [two.get(path).status for _ in range(4)]
+        return [*found, two.request("DELETE", path).status]
+
+    with ThreadPoolExecutor(6) as askers:
+        seen = list(askers.map(replies, range(300)))
+    assert [one for one in seen if one != [200] * 4 + [204]] == []
 
 
 @pytest.mark.parametrize("command", [APP, GUNICORN], ids=str)

@@ -45,6 +45,7 @@ SCHEMAS = [
     ("0011", []),
     ("0012", []),
     ("0013", []),
+    ("0014", []),
 ]
 USER, SESSION, QUESTION, ANSWER, BASE, FILE = (new_id() for _ in range(6))
 ROWS = {

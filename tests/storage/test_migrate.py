@@ -9,7 +9,8 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from sqlalchemy import inspect
+from sqlalchemy import delete, inspect
+from sqlalchemy.orm import Session
 
 from chatapp.chat.sessions import Sessions
 from chatapp.core.text import TOKENIZER, UNFOLDED
@@ -36,6 +37,7 @@ RELEASED = {
     "0011_left_out.py": "ab6742df93857ca4202bb5f8b55ed75beaf6e00eac9d29a6ab30b0fb768f77b6",
     "0012_web_pages.py": "4600b857cad632ac8b50d79c100d98462848acb9d6baae56575db89ebc7b243e",
     "0013_recognition.py": "9d5a99071392aaf8ebe8fb6e11be704cb722cfd465f65bfa2a7813aaf973e8a4",
+    "0014_base_numbers.py": "ce435890474d5a655b06705b664e20fe3ddb509417b0e3cd9a081cd24227f661",
 }
 
 
@@ -194,6 +196,40 @@ def test_the_files_of_an_older_home_are_split_by_size(tmp_path: Path) -> None:
     bases = database.read(lambda t: [base.splitting for base in t.query(KnowledgeBase)])
     files = database.read(lambda t: [(one.split, one.split_reason) for one in t.query(File)])
     assert (bases, files) == (["size"], [("size", None)])
+    database.close()
+
+
+def test_an_older_home_keeps_its_files_and_uses_no_number_of_a_base_again(tmp_path: Path) -> None:
+    before = tmp_path / "before"
+    copy_before(before, 14)
+    settings = Settings(home=tmp_path / "home")
+    migrate(settings, before)
+    with closing(sqlite3.connect(settings.home / "chatapp.db")) as older, older:
+        older.execute(
+            "INSERT INTO knowledge_bases (number, id, name, description, changed, indexed, chunks,"
+            " tokens, created_at) VALUES (7, 'b', 'kept', '', 0, 0, 1, 1, '2026-01-01 00:00:00')"
+        )
+        older.execute(
+            "INSERT INTO files (id, knowledge_base_id, name, md5, sha256, size, media_type, status,"
+            " progress, chunks, attempts, created_at) VALUES ('f', 'b', 'kept.txt', '', '', 1, '',"
+            " 'ready', 1, 1, 0, '2026-01-01 00:00:00')"
+        )
+        older.execute("INSERT INTO terms (base, term, df) VALUES (7, 'kiln', 1)")
+    migrate(settings)
+    with closing(sqlite3.connect(settings.home / "chatapp.db")) as newer:
+        counts = "SELECT (SELECT count(*) FROM files), (SELECT count(*) FROM terms)"
+        assert newer.execute(counts).fetchone() == (1, 1)
+        assert newer.execute("PRAGMA foreign_key_check").fetchall() == []
+    database = open_database(settings.sql_url)
+
+    def replace_base(t: Session) -> int:
+        t.execute(delete(KnowledgeBase))
+        t.add(base := KnowledgeBase(name="new"))
+        t.flush()
+        return base.number
+
+    assert [database.write(replace_base) for _ in range(2)] == [8, 9]
+    assert database.read(lambda t: t.query(File).count()) == 0, "files go with their base"
     database.close()
 
 

@@ -96,6 +96,11 @@ def are_queued(t: Session) -> bool:
     return bool(t.scalar(select(exists().where(File.status == "queued", is_claimable()))))
 
 
+def is_leased(job: Job) -> tuple[ColumnElement[bool], ...]:
+    """Return the SQL conditions for a file whose lease is still a job's."""
+    return (File.lease_owner == job.owner, File.status.in_(LEASED))
+
+
 def update_leased(
     database: Database,
     job: Job,
@@ -105,7 +110,7 @@ def update_leased(
     """Update a file's row and run `more` in one transaction; raise LeaseLost without its lease."""
 
     def change(t: Session) -> None:
-        ours = (File.id == job.file_id, File.lease_owner == job.owner, File.status.in_(LEASED))
+        ours = (File.id == job.file_id, *is_leased(job))
         changed = update(File).where(*ours).values(**values).returning(File.id)
         if t.scalars(changed.execution_options(synchronize_session=False)).first() is None:
             raise LeaseLost

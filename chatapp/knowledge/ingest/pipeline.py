@@ -38,6 +38,7 @@ from chatapp.knowledge.ingest.jobs import (
     Stopping,
     error_json,
     is_claimable,
+    is_leased,
     lease_renewal,
     postpone,
     release,
@@ -113,7 +114,7 @@ class Ingest:
             self._originals.require(job.sha256, job.size)
             document = self._readable(self._parsed(job, original))
             job = named_by_content(job, document)
-            self._remover.remove_chunks(job.file_id)
+            self._remover.remove_chunks(job.file_id, only=is_leased(job))
             chunks = self._index_document(job, document)
             recognises = bool(document.unread_pages) and self._why_not() is None
             status = RECOGNISING if recognises else self.following
@@ -232,7 +233,7 @@ class Ingest:
             self._heartbeat_at = time.monotonic()
 
     def _fail(self, job: Job, error: ChatAppError) -> str:
-        self._remover.remove_chunks(job.file_id)
+        self._remover.remove_chunks(job.file_id, only=is_leased(job))
         try:
             update_leased(
                 self._database, job, {"status": "failed", "error": error_json(error), **NO_LEASE}

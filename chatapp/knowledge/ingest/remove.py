@@ -8,11 +8,11 @@ a deleted file; the worker deletes the collections of a deleted base from here.
 """
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import count
 from typing import TypeAlias
 
-from sqlalchemy import delete, exists, or_, select, update
+from sqlalchemy import ColumnElement, delete, exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from chatapp.knowledge.ingest.chroma_sync import ChromaSync
@@ -33,6 +33,7 @@ from chatapp.storage.models import Chunk, File, KnowledgeBase, now
 FOREGROUND_SECONDS = 2  # of a deletion spent in the request; the worker does the rest
 STEP_BATCHES = 20  # of one file's chunks in one step of the worker
 
+Conditions: TypeAlias = Sequence[ColumnElement[bool]]
 Enough: TypeAlias = Callable[[], bool]  # asked before each batch
 
 
@@ -127,24 +128,29 @@ class Remover:
                 self._sync.drop(base_id)
             except Unreachable:
                 return False
-        row = delete(KnowledgeBase).where(KnowledgeBase.number == number)
+        row = delete(KnowledgeBase).where(KnowledgeBase.number == number, *_OWNERLESS)
         return delete_with_retry(
             self._database,
             lambda t: t.scalars(row.returning(KnowledgeBase.number)).first() is not None,
         )
 
-    def remove_chunks(self, file_id: str, enough: Enough = lambda: False) -> bool:
-        """Delete a file's chunks and lexical rows in batches; return whether none is left."""
+    def remove_chunks(
+        self, file_id: str, enough: Enough = lambda: False, only: Conditions = ()
+    ) -> bool:
+        """Delete a file's chunks and lexical rows in batches; return whether none is left to be
+        deleted: once the file is not as in `only`, its chunks are another's."""
         while not enough():
-            if not delete_with_retry(self._database, lambda t: self._remove_batch(t, file_id)):
+            if not delete_with_retry(
+                self._database, lambda t: self._remove_batch(t, file_id, only)
+            ):
                 return True
         return False
 
-    def _remove_batch(self, t: Session, file_id: str) -> bool:
+    def _remove_batch(self, t: Session, file_id: str, only: Conditions) -> bool:
         of_file = (
             select(KnowledgeBase.number)
             .join(File, File.knowledge_base_id == KnowledgeBase.id)
-            .where(File.id == file_id)
+            .where(File.id == file_id, *only)
         )
         base = t.scalars(of_file.with_for_update()).first()
         if base is None:
@@ -178,7 +184,7 @@ class Remover:
         )
         file_id = self._database.read(lambda t: t.scalars(failed).first())
         if file_id is not None:
-            self.remove_chunks(file_id, enough)
+            self.remove_chunks(file_id, enough, (File.status == "failed",))
         return file_id is not None
 
 
@@ -215,16 +221,17 @@ def _next_deleted_file(t: Session) -> str | None:
 
 
 def _deleted_bases(t: Session) -> list[int]:
-    ownerless = (KnowledgeBase.user_id.is_(None), KnowledgeBase.bundled.is_(None))
-    return list(t.scalars(select(KnowledgeBase.number).where(*ownerless)))
+    return list(t.scalars(select(KnowledgeBase.number).where(*_OWNERLESS)))
 
 
 def _mark_next_file(t: Session, number: int) -> str | None:
     of_base = select(File.id).join(KnowledgeBase, KnowledgeBase.id == File.knowledge_base_id)
-    file_id = t.scalars(of_base.where(KnowledgeBase.number == number).limit(1)).first()
+    of_base = of_base.where(KnowledgeBase.number == number, *_OWNERLESS)
+    file_id = t.scalars(of_base.limit(1)).first()
     if file_id is not None:
         mark_deleting(t, file_id)
     return file_id
 
 
+_OWNERLESS = (KnowledgeBase.user_id.is_(None), KnowledgeBase.bundled.is_(None))
 _ID_IF_INDEXED = select(KnowledgeBase.id).where(KnowledgeBase.changed > 0)

@@ -12,6 +12,7 @@ from sqlalchemy import select, update
 from chatapp.errors import UnreadableFile
 from chatapp.knowledge.formats.document import Document
 from chatapp.knowledge.ingest.pipeline import BATCH_CHUNKS, MAX_ATTEMPTS, has_pending
+from chatapp.knowledge.ingest.remove import Remover
 from chatapp.knowledge.ingest.sandbox import ParserEnded, parse_limited
 from chatapp.storage.models import Chunk, File, FileText, now
 from tests.support import documents
@@ -144,8 +145,37 @@ def test_after_a_worker_dies_another_takes_over_without_duplicates(shelf: Shelf)
         lambda t: list(t.scalars(select(Chunk.ordinal).order_by(Chunk.ordinal)))
     )
     assert ordinals == list(range(ready["chunks"]))
-    assert dead.read(job) == "lost", "the first worker has lost its lease and changes nothing"
-    assert shelf.knowledge.file(shelf.user, shelf.base, row["id"]) == ready
+
+
+def test_a_worker_that_has_lost_its_lease_changes_nothing(shelf: Shelf) -> None:
+    """It may have been stopped for minutes, or its machine may have slept."""
+    row = shelf.put("a.txt", "The leave of employees.")
+    slow = shelf.ingest()
+    job = slow.claim("slow")
+    assert job
+    expire(shelf)
+    assert shelf.work() == ["ready"]
+    ready = shelf.knowledge.file(shelf.user, shelf.base, row["id"])
+
+    def refuse(path: Path, name: str, heartbeat: Callable[[], None]) -> Document:
+        raise UnreadableFile("damaged")
+
+    for late in (slow, shelf.ingest(refuse)):
+        assert late.read(job) == "lost"
+        assert shelf.knowledge.file(shelf.user, shelf.base, row["id"]) == ready
+        assert [passage.name for passage in shelf.search("leave")] == ["a.txt"]
+
+
+def test_what_a_failed_file_left_is_cleared_only_while_it_is_failed(shelf: Shelf) -> None:
+    row = shelf.add("a.txt", "The leave of employees. " * 200)
+    remover = Remover(shelf.database, shelf.ingest()._index, shelf.knowledge.originals)
+    failed = (File.status == "failed",)
+    assert remover.remove_chunks(row["id"], only=failed)
+    assert shelf.count("chunks") == row["chunks"], "it has been read again meanwhile"
+    shelf.database.write(lambda t: t.execute(update(File).values(status="failed")) and None)
+    while remover.run_step():
+        pass
+    assert shelf.count("chunks") == shelf.count("lexical") == 0
 
 
 def test_a_file_that_kills_its_workers_finally_fails(shelf: Shelf) -> None:
