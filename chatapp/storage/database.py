@@ -138,7 +138,7 @@ class Database:
     def check_disk(self) -> DiskFull | None:
         """Check whether SQLite's disk is writable, by allocating space; return why not."""
         if self._space is not None and self._space.disk.fault is None:
-            threads.run(self._space.disk.check)
+            threads.run(self._space.check)
         return self.watch_disk()
 
     def watch_disk(self) -> DiskFull | None:
@@ -146,7 +146,7 @@ class Database:
         if self._space is None:
             return None
         if self._space.disk.fault is None:
-            threads.run(self._space.disk.glance)
+            threads.run(self._space.glance)
         else:
             with suppress(DatabaseBusy, DiskFull):
                 self.write(_touch)

@@ -106,12 +106,6 @@ class Disk:
             self.note(found)
         return found
 
-    def glance(self) -> None:
-        """Check it if it seems to be full, which costs no write."""
-        with contextlib.suppress(OSError):
-            if self.free_bytes() < MIN_BYTES:
-                self.check()
-
     def free_bytes(self) -> int:
         """Return how much this process may write, quotas aside."""
         found = os.statvfs(self._folder)
@@ -149,11 +143,24 @@ class Space:
         self._tried_at = 0.0
 
     def may_have_returned(self) -> bool:
-        """Look at a full disk, at most once a second; the reserve is filled first."""
+        """Look at a full disk, at most once a second."""
         if monotonic() - self._tried_at < CHECK_SECONDS:
             return False
         self._tried_at = monotonic()
-        return self.reserve.fill() and self.disk.check() is None
+        with self.reserve.filled() as complete:
+            return complete and self.disk.check() is None
+
+    def check(self) -> DiskFull | None:
+        """Check the disk, not in the space of the reserve, which another process may have released
+        for a moment."""
+        with self.reserve.filled():
+            return self.disk.check()
+
+    def glance(self) -> None:
+        """Check the disk if it seems to be full, which costs no write."""
+        with contextlib.suppress(OSError):
+            if self.disk.free_bytes() < MIN_BYTES:
+                self.check()
 
     @contextlib.contextmanager
     def released(self) -> Iterator[None]:
@@ -180,9 +187,18 @@ class Reserve:
 
     def fill(self) -> bool:
         """Allocate the space, or as much as there is; return whether it is complete."""
-        with contextlib.suppress(OSError), self._locked() as descriptor:
-            return _allocate(descriptor)
-        return False
+        with self.filled() as complete:
+            return complete
+
+    @contextlib.contextmanager
+    def filled(self) -> Iterator[bool]:
+        """Allocate the space, or as much as there is, and keep others from releasing it; return
+        whether it is complete."""
+        complete = False
+        with contextlib.ExitStack() as held:
+            with contextlib.suppress(OSError):
+                complete = _allocate(held.enter_context(self._locked()))
+            yield complete
 
     @contextlib.contextmanager
     def released(self) -> Iterator[None]:

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
@@ -174,3 +175,17 @@ def test_a_reserve_takes_what_there_is(tmp_path: Path) -> None:
         with reserve.released():
             (folder / "another").write_bytes(b"x" * MB)
         assert not reserve.fill(), "the space was used meanwhile"
+
+
+@NEEDS_MOUNT
+def test_a_disk_is_full_while_another_process_uses_the_reserve(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", 40) as folder, ThreadPoolExecutor(1) as pool:
+        database = open_database(f"sqlite:///{folder}/some.db")
+        database.fill_reserve()
+        fill(folder)
+        with Reserve(folder / "some.db-reserve").released():
+            found = pool.submit(database.check_disk)
+            assert wait([found], 0.5).not_done, "it waits until the reserve is filled again"
+        fault = found.result(10)
+        assert fault is not None and fault.code == "disk_full"
+        database.close()
