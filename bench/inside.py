@@ -144,7 +144,7 @@ def main(streams: int, rate: int, vectors: int) -> None:
 
 
 if __name__ == "__main__":
-    from gevent import monkey
+    from chatapp.storage.native_locks import patch_all
 
-    monkey.patch_all()
+    patch_all()
     main(*(int(argument) for argument in sys.argv[1:]))

@@ -220,7 +220,7 @@ class Suppliers:
     def preload(self) -> None:
         """Import what the first question to a supplier needs, if there is a supplier."""
         if len(self.offered()) > 1:
-            threads.run(self.models.preload)
+            threads.run(self.models.preload, threads.MODELS)
 
     def runnable(self, resolved: ResolvedModel) -> Model:
         """Return the model itself."""
@@ -230,7 +230,7 @@ class Suppliers:
         if self.models.is_cached(endpoint, parameters):
             return self.models.model(endpoint, parameters)
         # In a thread: the first call may import openai, which takes a second.
-        return threads.run(lambda: self.models.model(endpoint, parameters))
+        return threads.run(lambda: self.models.model(endpoint, parameters), threads.MODELS)
 
     def _resolve(self, t: Transaction, model_request: ModelRequest) -> ResolvedModel:
         supplier, model = model_request.supplier or BUILTIN, model_request.model

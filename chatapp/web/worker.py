@@ -13,6 +13,8 @@ from gunicorn.http.message import Request as GunicornRequest
 from gunicorn.http.parser import RequestParser
 from gunicorn.workers.ggevent import GeventWorker
 
+from chatapp.storage.native_locks import use_native_locks
+
 SEND_SECONDS = 5  # for a client to take the answer
 LINGER_SECONDS = 2  # for it to read the answer: closing earlier could reset the connection
 RECEIVE_BYTES = 64 * 1024
@@ -48,6 +50,11 @@ RequestParser.mesg_class = Request
 
 class Worker(GeventWorker):  # type: ignore[misc]
     """The worker class in gunicorn.conf.py."""
+
+    def patch(self) -> None:
+        """Patch the standard library."""
+        super().patch()
+        use_native_locks()
 
     def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: Exception) -> None:
         """Log a failed request as gunicorn does; answer it in our shape."""

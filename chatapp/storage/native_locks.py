@@ -1,0 +1,45 @@
+"""Native locks for what native threads share with gevent's hub.
+
+A native thread that waits for one of gevent's locks may never be woken, and the greenlets that wait
+for it neither. Threads here import modules, log and use SQLAlchemy (threads.py, database.py). The
+locks of these are held for a moment, in which no greenlet is switched, so that native ones do not
+block the hub; of a module, until it is imported, so large imports belong into a thread.
+"""
+
+import _thread
+import importlib
+import logging
+import threading
+from types import ModuleType
+
+from gevent import monkey
+
+
+def patch_all() -> None:
+    """Patch the standard library as gevent does, and make these locks native."""
+    monkey.patch_all()
+    use_native_locks()
+
+
+def use_native_locks() -> None:
+    """Replace gevent's locks; call it after each `monkey.patch_all`, before SQLAlchemy is imported
+    and before there are threads."""
+    native = ModuleType("_thread")
+    vars(native).update(vars(_thread) | monkey.saved["_thread"])
+    importlib._bootstrap._thread = native  # type: ignore[attr-defined]
+    logging._lock = native.RLock()  # type: ignore[attr-defined]
+    logging.Handler.createLock = _create_lock  # type: ignore[assignment, method-assign]
+    for reference in logging._handlerList:  # type: ignore[attr-defined]
+        reference().createLock()
+    # SQLAlchemy makes its own on import; nobody waits for later ones but those of a pool (`_Pool`).
+    patched = threading.Lock, threading.RLock
+    threading.Lock, threading.RLock = native.allocate_lock, native.RLock
+    try:
+        import sqlalchemy.orm  # noqa: F401
+    finally:
+        threading.Lock, threading.RLock = patched
+
+
+def _create_lock(handler: logging.Handler) -> None:
+    handler.lock = _thread.RLock()
+    logging._register_at_fork_reinit_lock(handler)  # type: ignore[attr-defined]
