@@ -11,6 +11,7 @@ import importlib
 import logging
 import threading
 from types import ModuleType
+from typing import Any
 
 from gevent import monkey
 
@@ -26,7 +27,12 @@ def use_native_locks() -> None:
     and before there are threads."""
     native = ModuleType("_thread")
     vars(native).update(vars(_thread) | monkey.saved["_thread"])
-    importlib._bootstrap._thread = native  # type: ignore[attr-defined]
+    imports: Any = importlib._bootstrap
+    for reference in [*imports._module_locks.values()]:  # of what is being imported now
+        held = reference()
+        if held is not None and held.owner == _thread.get_ident():
+            held.owner = native.get_ident()
+    imports._thread = native
     logging._lock = native.RLock()  # type: ignore[attr-defined]
     logging.Handler.createLock = _create_lock  # type: ignore[assignment, method-assign]
     for reference in logging._handlerList:  # type: ignore[attr-defined]
