@@ -41,6 +41,7 @@ from chatapp.errors import (
     UpstreamUnreachable,
 )
 from chatapp.settings import Settings
+from chatapp.storage import threads
 
 if TYPE_CHECKING:  # at run time where the first model is made: openai takes 45 MB and a second
     from chatapp.chains.openai_chat import OpenAIChat
@@ -139,7 +140,7 @@ class Models:
         the result.
         """
         if endpoint.options.get("provider"):
-            self.model(endpoint, Parameters("test"))
+            threads.run(lambda: self.model(endpoint, Parameters("test")), threads.MODELS)
             return Tested(endpoint.base_url, note="provider")
         known = preset(endpoint.preset or "")
         if known and known.needs_key and not endpoint.api_key:
