@@ -12,11 +12,11 @@ CHINESE := $(filter zh%,$(or $(LC_ALL),$(LC_MESSAGES),$(LANG)))
 BROWSER = tests/browser tests/server/test_documents.py
 PROCESSES = tests/server tests/faults
 STORES = tests/knowledge tests/processes tests/scripts tests/storage
-# A test that hangs fails (pyproject.toml). A part that hangs before or after its tests is aborted,
-# and prints what each of its threads was doing.
+# A test that hangs fails (pyproject.toml). A part that hangs before or after its tests is aborted;
+# what each of its threads was doing is printed at the very end.
 LIMITED = $(and $(shell command -v timeout),timeout --foreground --signal=ABRT 50m) \
-	$(VENV)/python -X faulthandler
-MEASURED = $(LIMITED) -m coverage run -m pytest
+	$(VENV)/python -X faulthandler -m tests
+MEASURED = $(LIMITED) --measure
 OTHERS = tests $(patsubst %,--ignore=%,$(BROWSER) $(PROCESSES) $(STORES))
 CAMPAIGNS = kills resumes stops locks streams readings mutants
 
@@ -44,15 +44,18 @@ test: python ## run all tests | 运行全部测试
 	@status=0; \
 	$(NODE_PATH) node --test $$(find tests/js -name '*.test.*js' | sort) || status=1; \
 	echo "$(if $(CHINESE),四组测试同时运行，其中三组的输出在结束时显示。,Four parts run at the same time; three of them print at the end.)"; \
-	$(LIMITED) -m pytest $(BROWSER) > .venv/tests-1.log 2>&1 & first=$$!; \
+	$(LIMITED) $(BROWSER) > .venv/tests-1.log 2>&1 & first=$$!; \
 	$(MEASURED) $(STORES) > .venv/tests-2.log 2>&1 & second=$$!; \
 	$(MEASURED) $(OTHERS) > .venv/tests-3.log 2>&1 & third=$$!; \
-	{ $(LIMITED) -m pytest $(PROCESSES) $(BROWSER:%=--ignore=%) 2>&1 \
+	{ $(LIMITED) $(PROCESSES) $(BROWSER:%=--ignore=%) 2>&1 \
 		|| touch .venv/tests-failed; } | tee .venv/tests-4.log; \
 	for part in $$first $$second $$third; do wait $$part || status=1; done; \
 	test ! -e .venv/tests-failed || status=1; \
 	cat .venv/tests-1.log .venv/tests-2.log .venv/tests-3.log; \
-	test $$status = 0 || grep -hE '^(FAILED|ERROR) |^  File ".*/tests/' .venv/tests-*.log; \
+	test $$status = 0 || { grep -hE '^(FAILED|ERROR) ' .venv/tests-*.log; \
+		for part in .venv/tests-*.log; do \
+			sed -nE '/^(Fatal Python error: Aborted|Timeout \(0:)/,$$p' $$part | grep -Ev '/(_pytest|pluggy)/' | tail -n 60; \
+		done; }; \
 	exit $$status
 
 # GATHERED=yes reports what the last `make test` has measured
