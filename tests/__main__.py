@@ -1,4 +1,4 @@
-"""`python -m tests [--measure] …`: run pytest with these options, perhaps measure coverage, and exit.
+"""`python -m tests [--measure] …`: run pytest with these options, perhaps measure coverage, exit.
 
 The interpreter is not finalised: a native thread that a library has left may hang it for ever.
 """
