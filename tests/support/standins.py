@@ -88,6 +88,7 @@ REAL = (
     "processes/web_server",
     "chains/http/gevent_socket",
     "core/pasted",
+    "storage/native_locks",
     "web/connection",
     "web/worker",
     "addresses",
