@@ -72,7 +72,7 @@ def test_stop_reaches_the_worker_that_writes_the_answer(
     two: Service, model_server: ModelServer
 ) -> None:
     for _ in range(4):
-        started = two.stream(question("typewriter-500-40"), until=lambda s: len(s.text()) > 10)
+        started = two.stream(question("typewriter-4000-40"), until=lambda s: len(s.text()) > 10)
         request = model_server.requests[-1]
         assert two.request("DELETE", f"/chat/stream/{started.message_id}").status == 204
         wait_for(lambda: request.closed_by_client, what="the model server sees the close")  # noqa: B023
@@ -93,12 +93,13 @@ def test_deleting_all_data_includes_answers_of_other_workers(
     )
     before = len(model_server.requests)
     for _ in range(4):
-        two.stream(question("typewriter-500-40"), until=lambda s: len(s.text()) > 10)
+        two.stream(question("typewriter-4000-40"), until=lambda s: len(s.text()) > 10)
     assert two.get("/api/auth/me/stored").json["database"] == "postgresql"
     assert two.request("DELETE", "/api/auth/me/data").status == 204
+    asked = model_server.requests[before:]
+    assert [each.model for each in asked] == ["typewriter-4000-40"] * 4
     wait_for(
-        lambda: all(each.closed_by_client for each in model_server.requests[before:]),
-        what="all connections are closed",
+        lambda: all(each.closed_by_client for each in asked), what="all connections are closed"
     )
     left = two.get("/api/auth/me/stored").json
     assert {left[name] for name in ("chats", "messages", "knowledge_bases", "files")} == {0}
