@@ -45,7 +45,7 @@ logging.getLogger(f"{__name__}._Pool").setLevel(logging.WARNING)
 BUSY_SECONDS = 5
 CONNECT_SECONDS = 10  # without it, connecting to a host that drops packets takes two minutes
 READERS = 4
-POSTGRES_DISK_FULL = "53100"
+POSTGRES_DISK_FULL, DEADLOCK = "53100", "40P01"
 MOST_BATCHED = 32  # writes in one transaction: everything else waits for the lock meanwhile
 
 T = TypeVar("T")
@@ -229,6 +229,10 @@ class Database:
     def _write_on_reserve(self, fn: Callable[[Session], T]) -> T:
         try:
             return self._write_unless_full(fn)
+        except DatabaseBusy as busy:  # PostgreSQL rolled it back: somebody wrote the same rows
+            if getattr(getattr(busy.__cause__, "orig", None), "sqlstate", None) != DEADLOCK:
+                raise
+            return self._write(fn)
         except DiskFull:
             if self._space is None:
                 raise
