@@ -67,8 +67,7 @@ class Database:
         self._space = Space(Path(file).resolve()) if file else None
         self._checkpoints = Checkpoints(self._space) if pooled and self._space else None
         self._batch: list[tuple[Write, AsyncResult[Any]]] = []
-        self._batching = False
-        self._connected = False
+        self._batching = self._connected = False
 
     def connect(self) -> None:
         """Connect before the threads do: the first connection is guarded by a gevent lock.
@@ -319,23 +318,22 @@ def prepare_engine(engine: Engine) -> None:
     """Set SQLite's pragmas, and let `Database` alone begin transactions."""
     if engine.dialect.name != "sqlite":
         return
-
     file = engine.url.database
     due_bytes = checkpoint_bytes(Path(file).resolve()) if file else CHECKPOINT_BYTES
 
     @event.listens_for(engine, "connect")
     def _connect(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # pysqlite must not begin by itself
+        # The number of pages; in a gevent worker, `Checkpoints` does it.
+        pages = 0 if _in_gevent_worker() else min(1000, due_bytes // PAGE_BYTES)
         pragmas = [
             "journal_mode=WAL",
             "synchronous=NORMAL",
             "foreign_keys=ON",
             f"busy_timeout={BUSY_SECONDS * 1000}",
             "journal_size_limit=0",  # the WAL shrinks when it restarts, see `Checkpoints`
+            f"wal_autocheckpoint={pages}",
         ]
-        # The number of pages; in a gevent worker, `Checkpoints` does it.
-        pages = 0 if _in_gevent_worker() else min(1000, due_bytes // PAGE_BYTES)
-        pragmas.append(f"wal_autocheckpoint={pages}")
         for pragma in pragmas:
             connection.execute(f"PRAGMA {pragma}")
 
