@@ -1,9 +1,9 @@
 """Native locks for what native threads share with gevent's hub.
 
-A native thread that waits for one of gevent's locks may never be woken, and the greenlets that wait
-for it neither. Threads here import modules, log and use SQLAlchemy (threads.py, database.py). The
-locks of these are held for a moment, in which no greenlet is switched, so that native ones do not
-block the hub; of a module, until it is imported, so large imports belong into a thread.
+A native thread that waits for one of gevent's locks may never be woken, and neither may greenlets
+that wait for that thread. Threads here import modules, log and use SQLAlchemy (threads.py,
+database.py). Their locks are held briefly and no greenlet is switched meanwhile, so native ones do
+not block the hub. The lock of a module is held until it is imported: import large ones in a thread.
 """
 
 import _thread
@@ -36,7 +36,8 @@ def use_native_locks() -> None:
     logging._lock = native.RLock()  # type: ignore[attr-defined]
     logging.Handler.createLock = _create_lock  # type: ignore[assignment, method-assign]
     for reference in logging._handlerList:  # type: ignore[attr-defined]
-        reference().createLock()
+        if (handler := reference()) is not None:
+            handler.createLock()
     # SQLAlchemy makes its own on import; nobody waits for later ones but those of a pool (`_Pool`).
     patched = threading.Lock, threading.RLock
     threading.Lock, threading.RLock = native.allocate_lock, native.RLock

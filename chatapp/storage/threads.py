@@ -11,7 +11,7 @@ from gevent.monkey import get_original, is_module_patched
 from gevent.threadpool import ThreadPool
 
 # Password guessing must not delay answers, nor may the pages of documents. Modules that import each
-# other are imported in one thread: with two, one of them may see a half of a module.
+# other are imported in one thread: with two, one of them may see a module half loaded.
 WORK, PASSWORDS, PAGES, MODELS = "work", "passwords", "pages", "models"
 THREADS = {WORK: 4, PASSWORDS: 1, PAGES: 2, MODELS: 1}
 # To start a process and to wait for it in a thread: gevent's functions only work in the hub's.

@@ -5,7 +5,8 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -39,12 +40,20 @@ RELEASED = {
     "0013_recognition.py": "9d5a99071392aaf8ebe8fb6e11be704cb722cfd465f65bfa2a7813aaf973e8a4",
     "0014_base_numbers.py": "ce435890474d5a655b06705b664e20fe3ddb509417b0e3cd9a081cd24227f661",
 }
+A_FILE = """INSERT INTO files (id, knowledge_base_id, name, md5, sha256, size, media_type, status,
+    progress, chunks, attempts, created_at) VALUES ('f', 'b', 'kept.txt', '', '', 1, '', 'ready', 1,
+    1, 0, '2026-01-01 00:00:00')"""
 
 
-def copy_before(folder: Path, number: int) -> None:
-    """Copy the migrations that came before a number."""
+@contextmanager
+def home_before(number: int, settings: Settings) -> Iterator[sqlite3.Connection]:
+    """Make a home with the migrations before a number, and commit what is done to its database."""
     later = [name for name in RELEASED if int(name[:4]) >= number]
+    folder = settings.home.with_name("before")
     shutil.copytree(FOLDER, folder, ignore=shutil.ignore_patterns(*later))
+    migrate(settings, folder)
+    with closing(sqlite3.connect(settings.home / "chatapp.db")) as older, older:
+        yield older
 
 
 def test_released_migrations_are_as_they_were() -> None:
@@ -87,11 +96,8 @@ def test_four_at_once_do_not_collide(tmp_path: Path) -> None:
 
 
 def test_people_of_an_older_database_ask_as_they_always_did(tmp_path: Path) -> None:
-    before = tmp_path / "before"
-    copy_before(before, 3)
     settings = Settings(home=tmp_path / "home")
-    migrate(settings, before)
-    with closing(sqlite3.connect(settings.home / "chatapp.db")) as older, older:
+    with home_before(3, settings) as older:
         values = "VALUES ('u', 'kept', 'admin', 0, '2026-01-01 00:00:00')"
         older.execute(f"INSERT INTO users (id, name, role, disabled, created_at) {values}")
     migrate(settings)
@@ -101,11 +107,8 @@ def test_people_of_an_older_database_ask_as_they_always_did(tmp_path: Path) -> N
 
 
 def test_a_home_made_before_sessions_kept_their_options_gains_the_column(tmp_path: Path) -> None:
-    before = tmp_path / "before"
-    copy_before(before, 4)
     settings = Settings(home=tmp_path / "home")
-    migrate(settings, before)
-    with closing(sqlite3.connect(settings.home / "chatapp.db")) as older, older:
+    with home_before(4, settings) as older:
         older.execute("ALTER TABLE sessions DROP COLUMN knowledge_options")
         older.execute(
             "INSERT INTO users (id, name, role, disabled, created_at, language)"
@@ -126,11 +129,8 @@ def test_a_home_made_before_sessions_kept_their_options_gains_the_column(tmp_pat
 
 
 def test_a_home_made_before_files_named_their_embedder_gains_the_column(tmp_path: Path) -> None:
-    before = tmp_path / "before"
-    copy_before(before, 3)
     settings = Settings(home=tmp_path / "home")
-    migrate(settings, before)
-    with closing(sqlite3.connect(settings.home / "chatapp.db")) as older, older:
+    with home_before(3, settings) as older:
         older.execute("ALTER TABLE files DROP COLUMN embedded")
     migrate(settings)
     database = open_database(settings.sql_url)
@@ -140,16 +140,9 @@ def test_a_home_made_before_files_named_their_embedder_gains_the_column(tmp_path
 
 
 def test_the_files_of_an_older_home_have_no_skipped_parts(tmp_path: Path) -> None:
-    before = tmp_path / "before"
-    copy_before(before, 6)
     settings = Settings(home=tmp_path / "home")
-    migrate(settings, before)
-    with closing(sqlite3.connect(settings.home / "chatapp.db")) as older, older:
-        older.execute(
-            "INSERT INTO files (id, knowledge_base_id, name, md5, sha256, size, media_type, status,"
-            " progress, chunks, attempts, created_at) VALUES ('f', 'b', 'kept.txt', '', '', 1, '',"
-            " 'ready', 1, 1, 0, '2026-01-01 00:00:00')"
-        )
+    with home_before(6, settings) as older:
+        older.execute(A_FILE)
     migrate(settings)
     database = open_database(settings.sql_url)
     rows = database.read(lambda t: [(file.name, file.skipped) for file in t.query(File)])
@@ -158,11 +151,8 @@ def test_the_files_of_an_older_home_have_no_skipped_parts(tmp_path: Path) -> Non
 
 
 def test_the_bases_of_an_older_home_have_the_tokens_of_then(tmp_path: Path) -> None:
-    before = tmp_path / "before"
-    copy_before(before, 8)
     settings = Settings(home=tmp_path / "home")
-    migrate(settings, before)
-    with closing(sqlite3.connect(settings.home / "chatapp.db")) as older, older:
+    with home_before(8, settings) as older:
         older.execute(
             "INSERT INTO knowledge_bases (number, id, name, description, changed, indexed, chunks,"
             " tokens, created_at) VALUES (1, 'b', 'kept', '', 0, 0, 0, 0, '2026-01-01 00:00:00')"
@@ -177,20 +167,13 @@ def test_the_bases_of_an_older_home_have_the_tokens_of_then(tmp_path: Path) -> N
 
 
 def test_the_files_of_an_older_home_are_split_by_size(tmp_path: Path) -> None:
-    before = tmp_path / "before"
-    copy_before(before, 9)
     settings = Settings(home=tmp_path / "home")
-    migrate(settings, before)
-    with closing(sqlite3.connect(settings.home / "chatapp.db")) as older, older:
+    with home_before(9, settings) as older:
         older.execute(
             "INSERT INTO knowledge_bases (id, name, description, changed, indexed, chunks, tokens,"
             " created_at) VALUES ('b', 'kept', '', 0, 0, 0, 0, '2026-01-01 00:00:00')"
         )
-        older.execute(
-            "INSERT INTO files (id, knowledge_base_id, name, md5, sha256, size, media_type, status,"
-            " progress, chunks, attempts, created_at) VALUES ('f', 'b', 'kept.txt', '', '', 1, '',"
-            " 'ready', 1, 1, 0, '2026-01-01 00:00:00')"
-        )
+        older.execute(A_FILE)
     migrate(settings)
     database = open_database(settings.sql_url)
     bases = database.read(lambda t: [base.splitting for base in t.query(KnowledgeBase)])
@@ -200,20 +183,13 @@ def test_the_files_of_an_older_home_are_split_by_size(tmp_path: Path) -> None:
 
 
 def test_an_older_home_keeps_its_files_and_uses_no_number_of_a_base_again(tmp_path: Path) -> None:
-    before = tmp_path / "before"
-    copy_before(before, 14)
     settings = Settings(home=tmp_path / "home")
-    migrate(settings, before)
-    with closing(sqlite3.connect(settings.home / "chatapp.db")) as older, older:
+    with home_before(14, settings) as older:
         older.execute(
             "INSERT INTO knowledge_bases (number, id, name, description, changed, indexed, chunks,"
             " tokens, created_at) VALUES (7, 'b', 'kept', '', 0, 0, 1, 1, '2026-01-01 00:00:00')"
         )
-        older.execute(
-            "INSERT INTO files (id, knowledge_base_id, name, md5, sha256, size, media_type, status,"
-            " progress, chunks, attempts, created_at) VALUES ('f', 'b', 'kept.txt', '', '', 1, '',"
-            " 'ready', 1, 1, 0, '2026-01-01 00:00:00')"
-        )
+        older.execute(A_FILE)
         older.execute("INSERT INTO terms (base, term, df) VALUES (7, 'kiln', 1)")
     migrate(settings)
     with closing(sqlite3.connect(settings.home / "chatapp.db")) as newer:

@@ -137,8 +137,10 @@ class Remover:
     def remove_chunks(
         self, file_id: str, enough: Enough = lambda: False, only: Conditions = ()
     ) -> bool:
-        """Delete a file's chunks and lexical rows in batches; return whether none is left to be
-        deleted: once the file is not as in `only`, its chunks are another's."""
+        """Delete a file's chunks and lexical rows in batches; return whether none is left.
+
+        It stops when the file no longer meets the conditions `only`.
+        """
         while not enough():
             if not delete_with_retry(
                 self._database, lambda t: self._remove_batch(t, file_id, only)
