@@ -124,7 +124,11 @@ class Session(Model):
     leaf_id: Mapped[str | None] = mapped_column(ID)
     created_at: Mapped[datetime] = mapped_column(default=now)
     updated_at: Mapped[datetime] = mapped_column(default=now)
-    __table_args__ = (Index("ix_sessions_user_updated", "user_id", "kind", "updated_at"),)
+    __table_args__ = (
+        Index("ix_sessions_user_updated", "user_id", "kind", "updated_at"),
+        # The order of the list (`LATEST_FIRST`): every page of it costs the same.
+        Index("ix_sessions_listed", "user_id", "kind", "pinned", "updated_at", "id"),
+    )
 
 
 class Message(Model):

@@ -6,8 +6,11 @@ import json
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy.event import listens_for
+from sqlalchemy.orm import Session as Transaction
 
 from chatapp.chat.sessions import Sessions
 from chatapp.errors import InvalidRequest
@@ -76,6 +79,35 @@ def test_sessions_that_come_and_go(database: Database, user_id: str) -> None:
     rest = read_on(lambda after: sessions.page(user_id, after, 2), following)
     assert sorted(rest[:2]) == ["b", "c"], "two of the same moment"
     assert rest[2:] == ["e", "old"]
+
+
+def test_no_page_of_sessions_is_sorted(database: Database, user_id: str) -> None:
+    for minute in range(8):
+        add_session(database, user_id, "chat", minute, minute % 4 == 0)
+    explain = "EXPLAIN QUERY PLAN " if database.engine.name == "sqlite" else "EXPLAIN "
+    asked: list[tuple[str, Any]] = []
+
+    @listens_for(database.engine, "before_cursor_execute")
+    def keep(_c: Any, _u: Any, statement: str, values: Any, *_: Any) -> None:
+        asked.append((statement, values))
+
+    sessions = Sessions(database)
+    _, following = sessions.page(user_id, None, 3)
+    sessions.page(user_id, following, 3)
+    lists = [each for each in asked if "ORDER BY sessions.pinned" in each[0]]
+    assert len(lists) == 2
+
+    def plan(t: Transaction, statement: str, values: Any) -> str:
+        connection = t.connection()
+        if database.engine.name != "sqlite":  # it would rather sort a small table
+            for way in ("seqscan", "sort", "bitmapscan"):
+                connection.exec_driver_sql(f"SET LOCAL enable_{way} = off")
+        return str(connection.exec_driver_sql(explain + statement, values).all())
+
+    for statement, values in lists:
+        found = database.read(lambda t, s=statement, v=values: plan(t, s, v))  # type: ignore[misc]
+        assert "ix_sessions_listed" in found, found
+        assert "Sort" not in found and "TEMP B-TREE" not in found, found
 
 
 def test_messages_that_come_and_go(database: Database, user_id: str) -> None:
