@@ -1,15 +1,17 @@
 """Searching a user's sessions: every word must occur, in the title or in any message.
 
 `"…"` makes a phrase. The database compares without regard to case: SQLite does so for ASCII letters
-only, hence `spellings`. A text without spaces between its words, such as Chinese, is one word.
+only, hence `spellings`. Chinese has no spaces between its words: characters that stand together
+nowhere are searched for as words of two or three characters (`ways`).
 """
 
 import re
 from collections.abc import Sequence
-from itertools import islice
+from dataclasses import dataclass
+from itertools import chain, islice
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, exists, func, or_, select
+from sqlalchemy import ColumnElement, and_, case, exists, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.orm import Session as Transaction
 
@@ -19,6 +21,10 @@ AROUND_CHARACTERS = 60  # of a snippet, before and behind what was found
 TOGETHER_CHARACTERS = 120  # within which a snippet shows several terms
 MOST_HITS = 50  # of one term in one text that are compared
 MOST_TERMS = 8  # of a query that are considered for a snippet
+MOST_HAN = 8  # characters without a space that are split into words
+_HAN = re.compile("[\\u3400-\\u9fff]")
+_QUOTED = re.compile('["“「]')
+_RUN = re.compile("[\\u3400-\\u9fff]+|[^\\u3400-\\u9fff]+")
 _TERM = re.compile(r'"([^"]*)"?|“([^”]*)”?|「([^」]*)」?|(\S+)')
 
 
@@ -29,23 +35,58 @@ def terms_of(query: str) -> list[str]:
     return list(terms.values()) or query.split()  # quotation marks alone are what is searched for
 
 
-def search_sessions(
-    t: Transaction, user_id: str, query: str, limit: int
-) -> list[tuple[Session, str]]:
-    """Return the latest sessions that contain all terms of a query, each with a snippet."""
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A session that contains all terms.
+
+    `message_id` names the message of the snippet, None where only the title has one of the terms.
+    Marks are the places of terms, in code points.
+    """
+
+    session: Session
+    snippet: str
+    message_id: str | None
+    title_marks: list[tuple[int, int]]
+    snippet_marks: list[tuple[int, int]]
+
+
+def search_sessions(t: Transaction, user_id: str, query: str, limit: int) -> list[Found]:
+    """Return sessions that contain all terms: first those with all in the title, latest first."""
     terms = terms_of(query)
     if not terms:
         return []
-    found = (
+    latest = (
         select(Session)
         .where(Session.user_id == user_id, Session.kind == "chat")
-        .where(*(_occurs(term) for term in terms))
         .order_by(Session.updated_at.desc())
-        .limit(limit)
     )
-    sessions = t.scalars(found).all()
+    titled = [_contains(Session.title, term) for term in terms]
+    sessions = list(t.scalars(latest.where(*titled).limit(limit)))
+    if len(sessions) < limit:
+        others = latest.where(Session.id.not_in([session.id for session in sessions]))
+        occurs = [_occurs(term) for term in terms]
+        sessions += t.scalars(others.where(*occurs).limit(limit - len(sessions)))
+    if not sessions and not _QUOTED.search(query):
+        split = [ways(run) for term in terms for run in _RUN.findall(term)]
+        terms = list(dict.fromkeys(word for way in chain(*split) for word in way))
+        loose = (or_(*(and_(*map(_occurs, way)) for way in each)) for each in split)
+        sessions += t.scalars(latest.where(*loose).limit(limit))
     snippets = _snippets(t, [session.id for session in sessions], terms)
-    return [(row, snippets.get(row.id) or snippet(row.title, terms)) for row in sessions]
+    return [_found(session, snippets.get(session.id), terms) for session in sessions]
+
+
+def _found(session: Session, best: tuple[str, str] | None, terms: Sequence[str]) -> Found:
+    text, message_id = best or (session.title, None)
+    cut = snippet(text, terms)
+    return Found(session, cut, message_id, marks(session.title, terms), marks(cut, terms))
+
+
+def ways(run: str) -> list[list[str]]:
+    """Return the ways to read Chinese characters as words of two or three; [[run]] for others."""
+    if not 4 <= len(run) <= MOST_HAN or not _HAN.match(run):
+        return [[run]]
+    sizes = [size for size in (2, 3) if len(run) - size > 1]
+    return [[run[:size], *rest] for size in sizes for rest in ways(run[size:])]
 
 
 def spellings(term: str) -> list[str]:
@@ -64,6 +105,17 @@ def snippet(text: str, terms: Sequence[str]) -> str:
     return f"{'…' if start else ''}{cut}{'…' if end < len(text) else ''}"
 
 
+def marks(text: str, terms: Sequence[str]) -> list[tuple[int, int]]:
+    """Return where terms occur in a text, in order, without overlaps."""
+    found: list[tuple[int, int]] = []
+    for start, end, _ in _hits(text, terms):
+        if found and start <= found[-1][1]:
+            found[-1] = (found[-1][0], max(end, found[-1][1]))
+        else:
+            found.append((start, end))
+    return found
+
+
 def _occurs(term: str) -> ColumnElement[bool]:
     """Say that the title of a session or one of its messages contains a term."""
     said = exists().where(Message.session_id == Session.id, _contains(Message.content, term))
@@ -74,29 +126,27 @@ def _contains(column: InstrumentedAttribute[str], term: str) -> ColumnElement[bo
     return or_(*(column.icontains(each, autoescape=True) for each in spellings(term)))
 
 
-def _snippets(t: Transaction, ids: Sequence[str], terms: Sequence[str]) -> dict[str, str]:
-    """Return a snippet of each session: of the message with the most terms, the latest of them."""
+def _snippets(
+    t: Transaction, ids: Sequence[str], terms: Sequence[str]
+) -> dict[str, tuple[str, str]]:
+    """Return text and id of a message of each session: the latest of those with the most terms."""
     contained = [_contains(Message.content, term) for term in terms]
     counted: Any = sum(case((each, 1), else_=0) for each in contained)
     place = func.row_number().over(
         partition_by=Message.session_id, order_by=(counted.desc(), Message.number.desc())
     )
     ranked = (
-        select(Message.session_id, Message.content, place.label("place"))
+        select(Message.session_id, Message.content, Message.id, place.label("place"))
         .where(Message.session_id.in_(ids), or_(*contained))
         .subquery()
     )
-    best = select(ranked.c.session_id, ranked.c.content).where(ranked.c.place == 1)
-    return {row.session_id: snippet(row.content, terms) for row in t.execute(best)}
+    best = select(ranked).where(ranked.c.place == 1)
+    return {row.session_id: (row.content, row.id) for row in t.execute(best)}
 
 
 def _best_place(text: str, terms: Sequence[str]) -> tuple[int, int]:
     """Return where the most terms occur together, from the first to the end of the last."""
-    hits = sorted(
-        (hit.start(), hit.end(), number)
-        for number, term in enumerate(terms[:MOST_TERMS])
-        for hit in islice(_pattern(term).finditer(text), MOST_HITS)
-    )
+    hits = _hits(text, terms)
     best, most = (0, 0), 0
     for start, end, _ in hits:
         near = [hit for hit in hits if start <= hit[0] <= start + TOGETHER_CHARACTERS]
@@ -104,6 +154,15 @@ def _best_place(text: str, terms: Sequence[str]) -> tuple[int, int]:
             most = len({number for _, _, number in near})
             best = (start, max(end, *(hit[1] for hit in near)))
     return best
+
+
+def _hits(text: str, terms: Sequence[str]) -> list[tuple[int, int, int]]:
+    """Return start, end and number of the term of each hit, in order."""
+    return sorted(
+        (hit.start(), hit.end(), number)
+        for number, term in enumerate(terms[:MOST_TERMS])
+        for hit in islice(_pattern(term).finditer(text), MOST_HITS)
+    )
 
 
 def _pattern(term: str) -> re.Pattern[str]:

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import bindparam, delete, func, select
 from sqlalchemy.orm import Session as Transaction
 
-from chatapp.chat.session_search import search_sessions
+from chatapp.chat.session_search import Found, search_sessions
 from chatapp.core.blank import is_blank
 from chatapp.core.prompt import Turn
 from chatapp.errors import NotFound
@@ -89,13 +89,10 @@ class Sessions:
         return self._database.read(rows)
 
     def search(self, user_id: str, query: str, limit: int) -> list[dict[str, Any]]:
-        """Return the latest sessions that contain all words of a query, with a snippet."""
+        """Return sessions that contain all words of a query, with what shows where."""
         limit = max(1, min(limit, MOST))
         return self._database.read(
-            lambda t: [
-                {**session_json(row), "snippet": snippet}
-                for row, snippet in search_sessions(t, user_id, query, limit)
-            ]
+            lambda t: [found_json(each) for each in search_sessions(t, user_id, query, limit)]
         )
 
     def create(self, user_id: str, values: dict[str, Any]) -> dict[str, Any]:
@@ -271,6 +268,16 @@ def session_json(session: Session) -> dict[str, Any]:
         "supplier": session.supplier,
         "model": session.model,
         "leaf_id": session.leaf_id,
+    }
+
+
+def found_json(found: Found) -> dict[str, Any]:
+    """Return a session that a search found as the API shows it."""
+    return session_json(found.session) | {
+        "snippet": found.snippet,
+        "message_id": found.message_id,
+        "title_marks": found.title_marks,
+        "snippet_marks": found.snippet_marks,
     }
 
 

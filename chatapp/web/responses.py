@@ -131,12 +131,6 @@ class Message(BaseModel):
     created_at: datetime
 
 
-class FoundSession(Session):
-    """A session that a search found, with a snippet of the match."""
-
-    snippet: str
-
-
 class SessionExport(BaseModel):
     """A whole session."""
 

@@ -1,8 +1,10 @@
-"""The response that tells how the passages of an answer were chosen."""
+"""The responses about searches: how an answer's passages were chosen, and found sessions."""
 
 from typing import Literal
 
 from pydantic import BaseModel, Field
+
+from chatapp.web.responses import Session
 
 
 class Candidate(BaseModel):
@@ -40,3 +42,12 @@ class AnswerSearch(BaseModel):
     found: int = Field(description="how many chunks the search found")
     cut: CutToFit
     candidates: list[Candidate] = Field(description="at most 30")
+
+
+class FoundSession(Session):
+    """A session that a search found, with a snippet of the match."""
+
+    snippet: str
+    message_id: str | None
+    title_marks: list[tuple[int, int]]
+    snippet_marks: list[tuple[int, int]]

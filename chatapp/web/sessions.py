@@ -15,8 +15,8 @@ from chatapp.web.errors import stored_error_json
 from chatapp.web.fields import Id, Ids, Input
 from chatapp.web.openapi import operation_id
 from chatapp.web.request import current_user
-from chatapp.web.responses import FoundSession, Message, Page, Session, SessionExport
-from chatapp.web.search_responses import AnswerSearch
+from chatapp.web.responses import Message, Page, Session, SessionExport
+from chatapp.web.search_responses import AnswerSearch, FoundSession
 from chatapp.web.services import services
 
 bp = APIBlueprint(
@@ -100,8 +100,8 @@ def create_session(body: SessionBody) -> Any:
 def search_sessions(query: SearchQuery) -> Any:
     """Search titles and messages of sessions.
 
-    All words must occur, in any order; quotation marks make a phrase. Latest session first, each
-    with a snippet of the match.
+    All words must occur, in any order; quotation marks make a phrase. Sessions with all words in
+    the title come first, then the latest, each with a snippet of the match.
     """
     return jsonify(
         items=services().sessions.search(current_user().id, query.q, query.limit), next=None

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from chatapp.chat.session_search import snippet, spellings, terms_of
+from chatapp.chat.session_search import marks, snippet, spellings, terms_of, ways
 from chatapp.chat.sessions import Sessions
 from chatapp.identity.accounts import Accounts
 from chatapp.storage.database import Database
@@ -79,7 +79,15 @@ def add(
         ("带薪年假", ["年假规定"]),
         ("年假 手册", ["年假规定"]),
         ("「员工手册」 重庆", ["年假规定"]),
-        ("手册重庆", []),
+        ("手册重庆", ["年假规定"]),  # two words, which nobody separates
+        ("重庆年假员工", ["年假规定"]),
+        ("册手", []),
+        ("大象重庆", []),
+        ("年假2026", []),
+        ("hamburg员工年假", []),
+        ("年假十五天hamburg", []),
+        ("第三章15重庆", []),
+        ("“手册重庆”", []),
         ("ärger", ["Ärger mit Überstunden"]),
         ("überstunden STRASSE", []),
         ("überstunden STRAßE", ["Ärger mit Überstunden"]),
@@ -110,6 +118,40 @@ def test_the_number_of_results_is_limited(database: Database, user_id: str) -> N
     assert [each["title"] for each in Sessions(database).search(user_id, "hamburg", 1)] == [
         "Laptops"
     ]
+
+
+def test_sessions_with_all_words_in_the_title_come_first(database: Database, user_id: str) -> None:
+    add(database, user_id, "Office in Hamburg", ["Where is it?"], -5)
+    found = Sessions(database).search(user_id, "hamburg office", 10)
+    assert [each["title"] for each in found] == ["Office in Hamburg", "Laptops"]
+    assert [each["message_id"] is None for each in found] == [True, False]
+    assert [each["title"] for each in Sessions(database).search(user_id, "hamburg office", 1)] == [
+        "Office in Hamburg"
+    ]
+
+
+def test_what_was_found_is_marked_and_names_its_message(database: Database, user_id: str) -> None:
+    [found] = Sessions(database).search(user_id, "手册重庆", 1)
+    message = Sessions(database).message(user_id, found["message_id"])
+    assert message["content"] == found["snippet"] == CHATS["年假规定"][1]
+    assert [found["snippet"][start:end] for start, end in found["snippet_marks"]] == ["手册"]
+    [found] = Sessions(database).search(user_id, "borrows LAPTOPS", 1)
+    assert found["title_marks"] == [(0, 7)]
+    assert found["snippet_marks"] == [(4, 11), (12, 19)]
+
+
+def test_marks_do_not_overlap() -> None:
+    assert marks("aaXbbb aab", ["aa", "aab", "XB"]) == [(0, 4), (7, 10)]
+    assert marks("\U0001f600 leave", ["leave"]) == [(2, 7)], "code points"
+    assert marks("nothing", ["else"]) == []
+
+
+def test_chinese_is_read_as_words_of_two_or_three_characters() -> None:
+    assert ways("重庆年假") == [["重庆", "年假"]]
+    assert ways("员工手册的") == [["员工", "手册的"], ["员工手", "册的"]]
+    assert ways("年") == [["年"]] and ways("plain") == [["plain"]]
+    assert ways("很" * 9) == [["很" * 9]], "a sentence is not split"
+    assert all(sum(map(len, way)) == 8 for way in ways("一二三四五六七八"))
 
 
 def test_a_snippet_shows_the_message_with_the_most_words(database: Database, user_id: str) -> None:
