@@ -143,7 +143,7 @@ def test_a_chat_is_renamed_pinned_and_deleted_with_undo(chat: Chat, service: Ser
     expect(row.locator("[data-session-open]")).to_have_text("A better name")
     wait_for(lambda: service.get(path).json["title"] == "A better name")
     open_menu(chat, row, "[data-pin]")
-    expect(chat.page.locator(".session-group h2").first).to_have_text(words("en", "date.pinned"))
+    expect(chat.page.locator(".session-heading h2").first).to_have_text(words("en", "date.pinned"))
     open_menu(chat, row, "[data-delete]")
     expect(row).to_have_count(0)
     chat.page.locator("[data-toast-action]").click()
@@ -159,4 +159,4 @@ def test_a_chat_is_renamed_pinned_and_deleted_with_undo(chat: Chat, service: Ser
 def open_menu(chat: Chat, row, entry: str) -> None:
     row.hover()
     row.locator("[data-session-menu]").click()
-    row.locator(entry).click()
+    chat.page.locator(f"[data-session-entries] {entry}").click()

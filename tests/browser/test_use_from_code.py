@@ -45,7 +45,7 @@ def test_the_curl_and_python_snippets_run_with_a_new_token(
     chat.expect_complete(chat.ask(QUESTION))
     page.locator(f'[data-session="{chat.session_id}"]').hover()
     page.locator(f'[data-session="{chat.session_id}"] [data-session-menu]').click()
-    page.locator(f'[data-session="{chat.session_id}"] [data-session-code]').click()
+    page.locator("[data-session-entries] [data-session-code]").click()
     expect(dialog.locator("[data-code-lead]")).to_contain_text(BASE)
     dialog.locator("[data-code-make]").click()
     line = dialog.locator("[data-code-made] code")

@@ -56,7 +56,20 @@ export function dateGroup(time, now) {
   if (age <= DAY_MS) return t('date.yesterday');
   if (age <= 7 * DAY_MS) return t('date.week');
   if (age <= 30 * DAY_MS) return t('date.month');
-  return then.toLocaleDateString(currentLanguage(), { year: 'numeric', month: 'long' });
+  return month(then);
+}
+
+/** @type {Map<string, string>} making one takes longer than all else about a chat in a list */
+const months = new Map();
+
+/** @param {Date} time @returns {string} */
+function month(time) {
+  const key = `${currentLanguage()} ${time.getFullYear()} ${time.getMonth()}`;
+  const known = months.get(key);
+  if (known) return known;
+  const name = time.toLocaleDateString(currentLanguage(), { year: 'numeric', month: 'long' });
+  months.set(key, name);
+  return name;
 }
 
 /**

@@ -1,11 +1,13 @@
 /**
- * Menu buttons: arrow keys, Escape and clicks outside; focus returns to the button.
+ * Menu buttons: arrow keys, Escape and clicks outside; focus returns to the button. At most one
+ * menu is open. A menu belongs to one button (`mountMenu`), or many buttons share it: wire it once
+ * and open it at the button that was clicked.
  */
 
 const GAP_PX = 4;
 
-/** @type {(() => void)|null} */
-let closeOpen = null;
+/** @type {{button: HTMLElement, list: HTMLElement, closed?: () => void}|null} */
+let opened = null;
 
 /**
  * @param {HTMLElement} button @param {HTMLElement} list
@@ -13,50 +15,66 @@ let closeOpen = null;
  * @returns {{close: () => void}}
  */
 export function mountMenu(button, list, { before } = {}) {
-  const entries = () =>
-    [...list.querySelectorAll('button:not([hidden])')].filter((e) => e instanceof HTMLElement);
-  const close = () => {
-    if (list.hidden) return;
-    const inside = list.contains(document.activeElement);
-    list.hidden = true;
-    button.setAttribute('aria-expanded', 'false');
-    document.removeEventListener('pointerdown', outside, true);
-    closeOpen = null;
-    if (inside) button.focus();
-  };
-  /** @param {Event} event */
-  const outside = (event) => {
-    if (
-      event.target instanceof Node &&
-      !list.contains(event.target) &&
-      !button.contains(event.target)
-    ) {
-      close();
-    }
-  };
-  const show = () => {
-    closeOpen?.();
+  wireMenu(list);
+  button.addEventListener('click', () => {
+    if (opened?.list === list) return closeMenu();
+    closeMenu();
     before?.();
-    list.hidden = false;
-    if (!list.classList.contains('menu-up')) place(list, button);
-    button.setAttribute('aria-expanded', 'true');
-    document.addEventListener('pointerdown', outside, true);
-    closeOpen = close;
-    const chosen =
-      entries().find((entry) => entry.getAttribute('aria-checked') === 'true') ?? entries()[0];
-    chosen?.focus();
-  };
-  button.addEventListener('click', () => (list.hidden ? show() : close()));
+    openMenu(button, list);
+  });
+  return { close: () => opened?.list === list && closeMenu() };
+}
+
+/** Let the entries of a menu be chosen by pointer and keys. @param {HTMLElement} list */
+export function wireMenu(list) {
   list.addEventListener(
     'click',
     (event) => {
-      if (event.target instanceof Element && event.target.closest('button')) close();
+      if (event.target instanceof Element && event.target.closest('button')) closeMenu();
     },
     { capture: true },
   );
-  list.addEventListener('keydown', (event) => moveBy(event, entries(), close));
-  return { close };
+  list.addEventListener('keydown', (event) => moveBy(event, entries(list), closeMenu));
 }
+
+/**
+ * @param {HTMLElement} button @param {HTMLElement} list a wired menu
+ * @param {() => void} [closed] is called when it has closed
+ */
+export function openMenu(button, list, closed) {
+  closeMenu();
+  list.hidden = false;
+  if (!list.classList.contains('menu-up')) place(list, button);
+  button.setAttribute('aria-expanded', 'true');
+  document.addEventListener('pointerdown', outside, true);
+  opened = { button, list, closed };
+  const all = entries(list);
+  (all.find((entry) => entry.getAttribute('aria-checked') === 'true') ?? all[0])?.focus();
+}
+
+/** Close the menu that is open, if any. */
+export function closeMenu() {
+  if (!opened) return;
+  const { button, list, closed } = opened;
+  opened = null;
+  const inside = list.contains(document.activeElement);
+  list.hidden = true;
+  button.setAttribute('aria-expanded', 'false');
+  document.removeEventListener('pointerdown', outside, true);
+  if (inside) button.focus();
+  closed?.();
+}
+
+/** @param {Event} event */
+function outside(event) {
+  const { target } = event;
+  if (!opened || !(target instanceof Node)) return;
+  if (!opened.list.contains(target) && !opened.button.contains(target)) closeMenu();
+}
+
+/** @param {HTMLElement} list @returns {HTMLElement[]} */
+const entries = (list) =>
+  [...list.querySelectorAll('button:not([hidden])')].filter((one) => one instanceof HTMLElement);
 
 /**
  * Position the list beside its button, outside of scrolling containers.

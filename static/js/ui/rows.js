@@ -48,6 +48,20 @@ export class Rows {
     if (focused && document.activeElement !== focused) this.#refocus(focused, at);
   }
 
+  /**
+   * Add rows at the end. Costs the same however long the list is.
+   * @param {readonly T[]} items none of them shown yet
+   */
+  append(items) {
+    const added = items.map((item) => {
+      const row = this.#make(item);
+      this.#update(row, item);
+      this.#rows.set(this.#key(item), row);
+      return row;
+    });
+    this.#root.append(...added);
+  }
+
   /** @param {string|number} key */
   row(key) {
     return this.#rows.get(key) ?? null;
