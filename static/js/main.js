@@ -8,6 +8,7 @@ import { delegate, find, hideUnloaded } from './core/dom.js';
 import { t } from './core/i18n.js';
 import { once, loadStyle } from './core/lazy.js';
 import { takeFlashMessage } from './core/storage.js';
+import { mountFind } from './find/open.js';
 import { mountKnowledge } from './knowledge/documents.js';
 import { api } from './net/api.js';
 import { SessionList } from './sessions/list.js';
@@ -60,12 +61,16 @@ async function start() {
     sidebar.leave();
     void page.go(null);
   });
-  document.addEventListener('keydown', (event) => {
-    if (!(event.shiftKey && (event.ctrlKey || event.metaKey) && event.key.toLowerCase() === 'o')) {
-      return;
-    }
-    event.preventDefault();
-    void page.go(null);
+  mountFind({
+    api,
+    current: () => page.sessionId,
+    recent: (most) => sessions.recent(most),
+    bases: () => library.bases.get(),
+    goTo: (id, message) => {
+      sidebar.leave();
+      void page.go(id, { message });
+    },
+    openBase: knowledge.open,
   });
   await Promise.all([library.load().catch(toastError), sessions.load().catch(toastError)]);
   await page.go(sessionInAddress(), { push: false });

@@ -9,6 +9,8 @@
  *   knowledge_base_id?: string|string[]|null, filter_by_file_md5?: string[],
  *   search_k?: number|null, supplier?: string|null, model?: string|null, leaf_id?: string|null}}
  *   Session
+ * @typedef {Session & {snippet: string, message_id: string|null, title_marks: [number, number][],
+ *   snippet_marks: [number, number][]}} FoundSession marks: places of the words, in code points
  * @typedef {{n: number, file_id: string, md5: string, name: string, page?: number|null,
  *   heading?: string|null, start: number, end: number, quote?: string, text?: string,
  *   score?: number, knowledge_base_id?: string, by?: Scores, url?: string|null}} Source

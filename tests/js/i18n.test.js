@@ -38,6 +38,7 @@ const BUILT = [
   'why.not.',
   'knowledge.split.',
   'knowledge.left_out.',
+  'find.export.',
 ];
 
 test('both catalogues have the same keys', () => {

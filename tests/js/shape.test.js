@@ -19,6 +19,7 @@ const SEES = {
   ui: ['core'],
   account: ['core', 'net', 'ui'],
   suppliers: ['core', 'net', 'ui', 'chat'],
+  find: ['core', 'net', 'ui'],
   sessions: ['core', 'net', 'ui'],
   knowledge: ['core', 'net', 'ui', 'chat'],
   chat: ['core', 'net', 'ui', 'markdown', 'sessions'],

@@ -73,9 +73,14 @@ export class ChatPage {
     return this.#conversation.sessionId;
   }
 
-  /** Show a chat; null is a new one. @param {string|null} id @param {{push?: boolean}} [options] */
-  async go(id, { push = true } = {}) {
-    if (push) history.pushState(null, '', fromRoot(id ? `/c/${id}` : '/'));
+  /**
+   * Show a chat; null is a new one.
+   * @param {string|null} id
+   * @param {{push?: boolean, message?: string|null}} [options] message: which the address names
+   */
+  async go(id, { push = true, message = null } = {}) {
+    const at = message ? `#${message}` : '';
+    if (push) history.pushState(null, '', fromRoot(id ? `/c/${id}${at}` : '/'));
     this.#deps.sessions.setCurrent(id);
     this.#composer.enter(id);
     this.#bufferingNotice.hide();

@@ -45,6 +45,20 @@ export function day(time) {
 }
 
 /**
+ * When something was, in a few characters: the time today, else the day, with its year if another.
+ * @param {string} time RFC 3339 @param {Date} now @returns {string}
+ */
+export function moment(time, now) {
+  const then = new Date(time);
+  const language = currentLanguage();
+  if (then.toDateString() === now.toDateString()) {
+    return then.toLocaleTimeString(language, { hour: 'numeric', minute: '2-digit' });
+  }
+  const year = then.getFullYear() === now.getFullYear() ? undefined : 'numeric';
+  return then.toLocaleDateString(language, { year, month: 'short', day: 'numeric' });
+}
+
+/**
  * The date heading of a chat that last changed at `time`.
  * @param {string} time RFC 3339 @param {Date} now @returns {string}
  */

@@ -97,6 +97,7 @@ export class SessionList {
   recent(most) {
     return this.#shown()
       .filter(({ id }) => id !== this.#current)
+      .sort((a, b) => Date.parse(b.updated_at) - Date.parse(a.updated_at))
       .slice(0, most);
   }
 

@@ -19,7 +19,7 @@ export class Sidebar {
     delegate(
       this.#side,
       'click',
-      '[data-open-knowledge], [data-open-settings], [data-connect]',
+      '[data-find], [data-open-knowledge], [data-open-settings], [data-open-keys], [data-connect]',
       () => this.leave(),
     );
     this.#scrim.addEventListener('click', () => this.#set(false));
