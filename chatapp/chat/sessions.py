@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import bindparam, delete, func, select
 from sqlalchemy.orm import Session as Transaction
 
+from chatapp.chat.branches import Window, count_branch, delete_branch, read_part
 from chatapp.chat.session_search import Found, search_sessions
 from chatapp.core.blank import is_blank
 from chatapp.core.prompt import Turn
@@ -167,6 +168,21 @@ class Sessions:
 
         return self._database.read(rows)
 
+    def part(self, user_id: str, session_id: str, window: Window) -> dict[str, Any]:
+        """Return a part of one branch, oldest first, with the messages beyond which it goes on.
+
+        Raises NotFound for a session or message that is not the user's.
+        """
+
+        def read(t: Transaction) -> dict[str, Any]:
+            part = read_part(t, owned_session(t, user_id, session_id), window)
+            items = [
+                message_json(row) | {"siblings": part.siblings[row.id]} for row in part.messages
+            ]
+            return {"items": items, "before": part.before, "after": part.after}
+
+        return self._database.read(read)
+
     def message(self, user_id: str, message_id: str) -> dict[str, Any]:
         """Return one message; raise NotFound."""
         return self._database.read(lambda t: message_json(owned_message(t, user_id, message_id)))
@@ -183,16 +199,20 @@ class Sessions:
 
         return self._database.read(read)
 
+    def count_branch(self, user_id: str, message_id: str) -> int:
+        """Count a message and all messages below it, in all branches; raise NotFound."""
+
+        def counted(t: Transaction) -> int:
+            return count_branch(t, owned_message(t, user_id, message_id).id)
+
+        return self._database.read(counted)
+
     def delete_message(self, user_id: str, message_id: str) -> None:
-        """Delete a message and all that follows it in its branch; raise NotFound."""
+        """Delete a message and all messages below it, in all branches; raise NotFound."""
 
         def remove(t: Transaction) -> None:
             message = owned_message(t, user_id, message_id)
-            gone = _with_descendants(t, message)
-            t.execute(delete(Message).where(Message.id.in_(gone)))
-            session = t.get_one(Session, message.session_id)
-            if session.leaf_id in gone:
-                session.leaf_id = message.parent_id
+            delete_branch(t, t.get_one(Session, message.session_id), message)
 
         self._database.write_deletion(remove)
 
@@ -241,16 +261,6 @@ def as_markdown(session: dict[str, Any], rows: list[dict[str, Any]]) -> str:
                 )
             ]
     return "\n\n".join(filter(None, parts)) + "\n"
-
-
-def _with_descendants(t: Transaction, message: Message) -> set[str]:
-    pairs = t.execute(
-        select(Message.id, Message.parent_id).where(Message.session_id == message.session_id)
-    ).all()
-    gone = {message.id}
-    while more := {row.id for row in pairs if row.parent_id in gone} - gone:
-        gone |= more
-    return gone
 
 
 def session_json(session: Session) -> dict[str, Any]:

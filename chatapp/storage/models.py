@@ -162,7 +162,18 @@ class Message(Model):
     # How an answer's passages were chosen (core/trace.py); not loaded with lists of messages.
     search: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True), deferred=True)
     searched: Mapped[bool] = column_property(search.is_not(null()))
-    __table_args__ = (UniqueConstraint("user_id", "client_message_id"),)
+    __table_args__ = (
+        UniqueConstraint("user_id", "client_message_id"),
+        # A session's roots, without reading all its messages. With its second column, SQLite
+        # prefers it to the index of the session.
+        Index(
+            "ix_messages_roots",
+            "session_id",
+            "parent_id",
+            sqlite_where=parent_id.is_(None),
+            postgresql_where=parent_id.is_(None),
+        ),
+    )
 
 
 class Run(Model):

@@ -4,8 +4,9 @@ from typing import Any, Literal
 
 from flask import g, jsonify, make_response
 from flask_openapi3 import APIBlueprint, Tag
-from pydantic import Field
+from pydantic import BaseModel, Field
 
+from chatapp.chat.branches import BRANCH_MESSAGES, CURRENT, Window
 from chatapp.chat.sessions import as_markdown, branch
 from chatapp.core.trace import candidates_json
 from chatapp.errors import InvalidRequest
@@ -36,10 +37,50 @@ class ListQuery(Input):
 
 
 class MessagesQuery(Input):
-    """Which page of the messages; all of them without a limit."""
+    """Which page of the messages of all branches, or which part of one branch."""
 
-    after: str | None = Field(default=None, max_length=LONGEST_CURSOR)
-    limit: int | None = Field(default=None, ge=1, le=1000)
+    after: str | None = Field(
+        default=None,
+        max_length=LONGEST_CURSOR,
+        description="what the last page returned as `next`; with `leaf`, a message of the branch",
+    )
+    leaf: Id | None = Field(
+        default=None,
+        description="one branch: the one through this message, or `current`, the session's",
+    )
+    before: Id | None = Field(default=None, description="one branch: the messages before this one")
+    around: Id | None = Field(
+        default=None, description="one branch: this message, those before it, and those after it"
+    )
+    limit: int | None = Field(
+        default=None, ge=1, le=1000, description="all messages without it; 30 of one branch"
+    )
+
+
+class ListedMessage(Message):
+    """A message in a list."""
+
+    siblings: list[str] | None = Field(
+        default=None,
+        description="of one branch: the ids of the message and its alternatives, in order",
+    )
+
+
+class MessageList(Page[ListedMessage]):
+    """Messages of a session, oldest first."""
+
+    before: str | None = Field(
+        default=None, description="of one branch: send it as `before` for earlier messages"
+    )
+    after: str | None = Field(
+        default=None, description="of one branch: send it as `after`, with `leaf`, for later ones"
+    )
+
+
+class MessageCount(BaseModel):
+    """How many messages a deletion deletes."""
+
+    messages: int
 
 
 class SearchQuery(Input):
@@ -149,9 +190,15 @@ def delete_session(path: SessionPath) -> tuple[str, int]:
     return "", 204
 
 
-@bp.get("/sessions/<session_id>/messages", responses={200: Page[Message]})
+@bp.get("/sessions/<session_id>/messages", responses={200: MessageList})
 def list_messages(path: SessionPath, query: MessagesQuery) -> Any:
-    """List the messages of all branches, oldest first."""
+    """List the messages of all branches, or of one, oldest first.
+
+    `leaf`, `before` or `around` asks for a part of one branch, each message with its siblings.
+    """
+    if query.leaf or query.before or query.around:
+        part = services().sessions.part(current_user().id, path.session_id, _window(query))
+        return jsonify(part | {"items": [_localized(row) for row in part["items"]], "next": None})
     rows, following = services().sessions.messages(
         current_user().id, path.session_id, query.after, query.limit
     )
@@ -176,6 +223,13 @@ def get_message_search(path: MessagePath) -> Any:
     return jsonify(**shown, candidates=candidates)
 
 
+@bp.get("/messages/<message_id>/branch", responses={200: MessageCount})
+def count_messages(path: MessagePath) -> Any:
+    """Count a message and all messages below it, which deleting it deletes."""
+    counted = services().sessions.count_branch(current_user().id, path.message_id)
+    return jsonify(messages=counted)
+
+
 @bp.delete("/messages/<message_id>")
 def delete_message(path: MessagePath) -> tuple[str, int]:
     """Delete a message and all messages below it.
@@ -184,6 +238,20 @@ def delete_message(path: MessagePath) -> tuple[str, int]:
     """
     services().sessions.delete_message(current_user().id, path.message_id)
     return "", 204
+
+
+def _window(query: MessagesQuery) -> Window:
+    """Return which part of a branch is asked for; raise InvalidRequest for two at once."""
+    named = [name for name in ("before", "after", "around") if getattr(query, name)]
+    if len(named) > 1:
+        raise InvalidRequest(named[0], "not_with", other=named[1])
+    return Window(
+        query.leaf or CURRENT,
+        query.before,
+        query.after,
+        query.around,
+        query.limit or BRANCH_MESSAGES,
+    )
 
 
 def _localized(row: dict[str, Any]) -> dict[str, Any]:

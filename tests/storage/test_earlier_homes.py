@@ -47,6 +47,7 @@ SCHEMAS = [
     ("0013", []),
     ("0014", []),
     ("0015", []),
+    ("0016", []),
 ]
 USER, SESSION, QUESTION, ANSWER, BASE, FILE = (new_id() for _ in range(6))
 ROWS = {

@@ -40,6 +40,7 @@ RELEASED = {
     "0013_recognition.py": "9d5a99071392aaf8ebe8fb6e11be704cb722cfd465f65bfa2a7813aaf973e8a4",
     "0014_base_numbers.py": "ce435890474d5a655b06705b664e20fe3ddb509417b0e3cd9a081cd24227f661",
     "0015_session_order.py": "007a3cbb6dd0a3e915f88fe7c6ae513d5f30f25be6a5a530e9336fe8d160d322",
+    "0016_message_roots.py": "13503b12482e00976ed642bbb51442dd324c03cba06bcb370884246a1a3df62c",
 }
 A_FILE = """INSERT INTO files (id, knowledge_base_id, name, md5, sha256, size, media_type, status,
     progress, chunks, attempts, created_at) VALUES ('f', 'b', 'kept.txt', '', '', 1, '', 'ready', 1,

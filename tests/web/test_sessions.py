@@ -72,6 +72,33 @@ def test_deleting_a_question_deletes_its_answers(client: FlaskClient, session_id
     assert client.get(f"/api/sessions/{session_id}").json["leaf_id"] is None
 
 
+def test_a_branch_is_read_backwards_in_parts(client: FlaskClient, session_id: str) -> None:
+    for _ in range(2):
+        client.post("/chat", json={"question": "And then?", "session_id": session_id, **BUILTIN})
+    path = f"/api/sessions/{session_id}/messages"
+    whole = client.get(path).json
+    assert whole.keys() == {"items", "next"} and "siblings" not in whole["items"][0]
+    last = client.get(path, query_string={"leaf": "current", "limit": 2}).json
+    rest = client.get(path, query_string={"before": last["before"]}).json
+    ids = [row["id"] for row in whole["items"]]
+    assert [row["id"] for row in rest["items"] + last["items"]] == ids
+    assert (rest["before"], last["after"], last["next"]) == (None, None, None)
+    for row, listed in zip(rest["items"] + last["items"], whole["items"], strict=True):
+        assert row == listed | {"siblings": [row["id"]]}
+    around = client.get(path, query_string={"around": ids[2], "limit": 3}).json
+    assert [row["id"] for row in around["items"]] == ids[1:4]
+    after = {"leaf": "current", "after": around["after"]}
+    assert [row["id"] for row in client.get(path, query_string=after).json["items"]] == ids[4:]
+    for wrong, status in (({"around": "nobody"}, 404), ({"before": ids[0], "around": ids[1]}, 422)):
+        assert client.get(path, query_string=wrong).status_code == status
+
+
+def test_what_a_deletion_deletes_is_counted(client: FlaskClient, session_id: str) -> None:
+    first = client.get(f"/api/sessions/{session_id}/messages").json["items"][0]["id"]
+    assert client.get(f"/api/messages/{first}/branch").json == {"messages": 2}
+    assert client.get("/api/messages/nobody/branch").status_code == 404
+
+
 def test_a_temporary_chat_is_never_listed(client: FlaskClient) -> None:
     reply = client.post("/chat", json={"question": "psst", "temporary": True, **BUILTIN}).json
     assert reply["session_id"] not in [
