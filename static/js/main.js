@@ -1,8 +1,9 @@
 /** Wires the chat page. */
 import { mountAccount } from './account/settings.js';
 import { Library } from './chat/library.js';
-import { ChatPage, sessionInAddress } from './chat/page.js';
+import { ChatPage } from './chat/page.js';
 import { mountPickers } from './chat/pickers.js';
+import { messageInAddress, sessionInAddress } from './core/address.js';
 import { readConfig } from './core/config.js';
 import { delegate, find, hideUnloaded } from './core/dom.js';
 import { t } from './core/i18n.js';
@@ -19,6 +20,7 @@ import { toast, toastError } from './ui/toast.js';
 
 async function start() {
   hideUnloaded();
+  find(document, '[data-opening]').hidden = sessionInAddress() === null;
   const { limits } = readConfig();
   mountDialogs();
   mountReveal();
@@ -73,7 +75,7 @@ async function start() {
     openBase: knowledge.open,
   });
   await Promise.all([library.load().catch(toastError), sessions.load().catch(toastError)]);
-  await page.go(sessionInAddress(), { push: false });
+  await page.go(sessionInAddress(), { push: false, message: messageInAddress() });
   const message = takeFlashMessage();
   if (message) toast(message);
   document.body.dataset.ready = '';

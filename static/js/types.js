@@ -28,7 +28,8 @@
  * @typedef {'sending'|'unsent'|'queued'|'running'|'complete'|'stopped'|'failed'|'interrupted'}
  *   Status
  * @typedef {{id: string, session_id: string|null, parent_id: string|null, role: 'user'|'assistant',
- *   content: string, status: Status, reasoning?: string|null, sources?: Source[]|null,
+ *   content: string, status: Status, siblings?: string[],
+ *   reasoning?: string|null, sources?: Source[]|null,
  *   citations?: number[]|null, knowledge?: string|null, unread?: Unread[]|null,
  *   searched?: boolean,
  *   finish_reason?: string|null, model?: string|null, supplier?: string|null, error?: Problem|null,
@@ -71,6 +72,8 @@
  * @typedef {object} View renders messages
  * @property {(path: Message[], tree: import('./chat/tree.js').MessageTree) => void} show the whole
  *   path
+ * @property {(path: Message[], tree: import('./chat/tree.js').MessageTree) => void} grow the path,
+ *   in which earlier or later messages are new and the others unchanged
  * @property {(message: Message) => void} update one message, all but its streamed text
  * @property {(message: Message, event: import('./net/events.js').WireEvent) => void} stream
  * @property {(message: Message, gap: import('./net/run.js').Gap) => void} gap the connection is

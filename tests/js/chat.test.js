@@ -37,13 +37,14 @@ async function chat(stored, streams) {
   const get = async (/** @type {string} */ address) => {
     server.reads += 1;
     return address.includes('/messages')
-      ? { items: structuredClone(server.messages), next: null }
+      ? { items: structuredClone(server.messages), next: null, before: null, after: null }
       : { id: 's1', leaf_id: server.messages.at(-1).id };
   };
   const conversation = new Conversation({
-    api: { get, patch: async () => null },
+    api: { get, patch: async () => null, delete: async () => null },
     view: {
       show: (messages) => (path = messages),
+      grow: (messages) => (path = messages),
       update: () => {},
       gap: () => {},
       stopping: () => {},

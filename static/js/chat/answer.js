@@ -63,7 +63,7 @@ export class AnswerView {
     return this.#message;
   }
 
-  /** Show everything but the streamed text. @param {Message[]} siblings */
+  /** Show everything but the streamed text. @param {string[]} siblings ids */
   update(siblings) {
     const message = this.#message;
     const live = isLive(message);

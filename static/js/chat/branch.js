@@ -3,9 +3,9 @@ import { find, findAs } from '../core/dom.js';
 
 /** @typedef {import('../types.js').Message} Message */
 
-/** @param {HTMLElement} root @param {Message} message @param {Message[]} siblings */
+/** @param {HTMLElement} root @param {Message} message @param {string[]} siblings ids */
 export function showBranch(root, message, siblings) {
-  const at = siblings.indexOf(message);
+  const at = siblings.indexOf(message.id);
   find(root, '[data-branch]').hidden = siblings.length < 2;
   find(root, '[data-branch-count]').textContent = `${at + 1}/${siblings.length}`;
   findAs(root, '[data-branch-previous]', HTMLButtonElement).disabled = at <= 0;

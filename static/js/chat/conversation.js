@@ -12,22 +12,21 @@
  */
 import { newId } from '../core/format.js';
 import { t } from '../core/i18n.js';
-import { merge, readMessages } from './history.js';
 import { LiveAnswer } from './live-answer.js';
+import { Navigation } from './navigation.js';
 import { READ_AGAIN } from './outcome.js';
-import { isLive, isLocal, localMessage, MessageTree } from './tree.js';
+import { isLive, isLocal, localMessage } from './tree.js';
 
 /** Errors not caused by the question, which is put back into the composer. */
 const BACK_TO_COMPOSER = ['no_model', 'model_gone', 'busy', 'unauthorized'];
 
 export class Conversation {
-  #api;
   #view;
   #hooks;
   #network;
-  #tree = new MessageTree();
-  /** @type {string|null} */ #leaf = null;
-  /** @type {string|null} */ #sessionId = null;
+  navigation;
+  /** What was shown before the question or the request for an answer. */
+  #before = { leaf: /** @type {string|null} */ (null), goesOn: false };
   /** @type {LiveAnswer|null} */ #live = null;
   /**
    * The client_message_id of each request for another answer that may not have arrived: a repeated
@@ -37,18 +36,32 @@ export class Conversation {
   #requestIds = new Map();
 
   /**
-   * @param {{api: Pick<import('../net/api.js').Api, 'get'|'patch'>, view: View, hooks: Hooks,
+   * @param {{api: import('./navigation.js').Api, view: View, hooks: Hooks,
    *   network?: Partial<import('../net/run.js').Deps>}} deps
    */
   constructor({ api, view, hooks, network }) {
-    this.#api = api;
     this.#view = view;
     this.#hooks = hooks;
     this.#network = network;
+    this.navigation = new Navigation({
+      api,
+      view,
+      problem: hooks.problem,
+      isLive: () => this.live,
+      attach: () => this.#attachIfLive(),
+    });
   }
 
   get sessionId() {
-    return this.#sessionId;
+    return this.#history.sessionId;
+  }
+
+  get #history() {
+    return this.navigation.history;
+  }
+
+  get #tree() {
+    return this.#history.tree;
   }
 
   get live() {
@@ -57,47 +70,17 @@ export class Conversation {
 
   /**
    * Show another chat, or an empty one. A running answer continues on the server.
-   * @param {string|null} sessionId @returns {Promise<Session|null>}
+   * @param {string|null} sessionId @param {string|null} [message] the message to open it at
+   * @returns {Promise<Session|null>}
    */
-  async open(sessionId) {
+  open(sessionId, message) {
     this.#live?.close();
-    this.#sessionId = sessionId;
-    const empty = new MessageTree();
-    this.#tree = empty;
-    this.#leaf = null;
-    if (!sessionId) {
-      this.#showPath();
-      return null;
-    }
-    const [session, messages] = await Promise.all([
-      this.#api.get(`/api/sessions/${sessionId}`),
-      readMessages(this.#api, sessionId),
-    ]);
-    if (empty !== this.#tree) return session;
-    this.#tree = new MessageTree(messages);
-    this.#leaf = (this.#tree.get(session.leaf_id) ?? messages.at(-1) ?? null)?.id ?? null;
-    this.#showPath();
-    this.#attachIfLive();
-    return session;
+    return this.navigation.open(sessionId, message);
   }
 
-  /**
-   * Show what was asked in this chat in another tab or on another device.
-   * @returns {Promise<boolean>} whether there was anything new
-   */
-  async refresh() {
-    const [sessionId, tree, options] = [this.#sessionId, this.#tree, { background: true }];
-    if (this.live || !sessionId || !this.#leaf) return false;
-    const session = await this.#api.get(`/api/sessions/${sessionId}`, options);
-    const known = !session.leaf_id || tree.get(session.leaf_id);
-    if (known && !tree.hasLive()) return false;
-    const messages = await readMessages(this.#api, sessionId, options);
-    if (this.live || tree !== this.#tree) return false;
-    merge(tree, messages);
-    if (!known) this.#leaf = tree.moveUnsent(this.#leaf, session.leaf_id);
-    this.#showPath();
-    this.#attachIfLive();
-    return true;
+  /** Show what was asked in another tab or on another device, if anything was. */
+  refresh() {
+    return this.navigation.refresh();
   }
 
   /**
@@ -107,13 +90,18 @@ export class Conversation {
    */
   ask(text, options = {}) {
     if (this.live) return false;
+    if (this.#history.goesOn && options.parent === undefined) {
+      void this.#askAtEnd(text, options);
+      return true;
+    }
     const id = options.id ?? newId();
     const unsent = this.#tree.get(`question-${id}`);
     if (unsent) {
       this.resend(unsent);
       return true;
     }
-    const parent = options.parent === undefined ? this.#leaf : options.parent;
+    const parent = options.parent === undefined ? this.#history.leaf : options.parent;
+    this.#before = this.#history.place;
     const question = this.#local('user', `question-${id}`, parent, text, 'sending');
     this.#send(question, id, options.parent !== undefined);
     return true;
@@ -124,7 +112,9 @@ export class Conversation {
     if (this.live) return;
     question.status = 'sending';
     question.error = null;
-    if (this.#leaf !== question.id) this.#tree.moveBelow(question, this.#leaf);
+    const { leaf } = this.#history;
+    if (leaf !== question.id) this.#tree.moveBelow(question, leaf);
+    this.#before = { leaf: question.parent_id, goesOn: false };
     this.#view.update(question);
     this.#send(question, question.id.replace('question-', ''), false);
   }
@@ -181,19 +171,6 @@ export class Conversation {
     if (!this.live) this.#attachIfLive();
   }
 
-  /** Show the alternative at an offset of `step`. @param {Message} message @param {number} step */
-  switchBranch(message, step) {
-    const leaf = this.#tree.leafBeside(message, step);
-    if (!leaf || this.live) return;
-    this.#leaf = leaf.id;
-    this.#showPath();
-    this.#attachIfLive();
-    if (!this.#sessionId) return;
-    this.#api
-      .patch(`/api/sessions/${this.#sessionId}`, { leaf_id: this.#leaf })
-      .catch((error) => this.#hooks.problem(error));
-  }
-
   /**
    * Ask for another answer.
    * @param {string|null} questionId
@@ -206,6 +183,7 @@ export class Conversation {
     const id = this.#requestIds.get(key) ?? newId();
     this.#requestIds.set(key, id);
     const text = earlier?.content ?? '';
+    this.#before = this.#history.place;
     const answer = this.#local('assistant', `answer-${id}`, questionId, text, 'queued');
     if (earlier) answer.sources = earlier.sources;
     this.#showPath();
@@ -220,7 +198,7 @@ export class Conversation {
    */
   #send(question, id, branch) {
     const parent = this.#tree.stored(question.parent_id);
-    const names = branch || parent !== this.#tree.newest() ? { parent_id: parent } : {};
+    const names = branch || parent !== this.#history.end ? { parent_id: parent } : {};
     const answer = this.#local('assistant', `answer-${id}`, question.id, '', 'queued');
     this.#showPath();
     const ask = this.#body({ question: question.content, client_message_id: id, ...names });
@@ -231,7 +209,7 @@ export class Conversation {
   #body(fields) {
     return {
       ...fields,
-      ...(this.#sessionId && { session_id: this.#sessionId }),
+      ...(this.sessionId && { session_id: this.sessionId }),
       ...this.#hooks.choice(),
     };
   }
@@ -243,19 +221,34 @@ export class Conversation {
    */
   #local(role, id, parent, content, status) {
     const message = localMessage(role, id, parent, content, status);
-    message.session_id = this.#sessionId;
+    message.session_id = this.sessionId;
     if (role === 'assistant') Object.assign(message, this.#hooks.choice().llm_config);
     this.#tree.add(message);
-    this.#leaf = id;
+    this.#history.goTo({ leaf: id, goesOn: false });
     return message;
   }
 
   #showPath() {
-    this.#view.show(this.#tree.path(this.#leaf), this.#tree);
+    this.#view.show(this.#history.path(), this.#tree);
+  }
+
+  /**
+   * Ask below the end of the branch, which is not loaded yet.
+   * @param {string} text @param {AskOptions} options
+   */
+  async #askAtEnd(text, options) {
+    let problem = { code: 'kept', message: t('composer.kept') };
+    try {
+      await this.navigation.showEnd();
+      if (this.ask(text, options)) return;
+    } catch (error) {
+      problem = /** @type {import('../types.js').Problem} */ (error);
+    }
+    if (!this.#hooks.refused(text, problem)) this.#hooks.problem(problem);
   }
 
   #attachIfLive() {
-    const live = this.#tree.path(this.#leaf).findLast(isLive);
+    const live = this.#history.path().findLast(isLive);
     if (live) this.#attach(live);
   }
 
@@ -278,6 +271,8 @@ export class Conversation {
       ended: (over, outcome) => this.#ended(over, outcome),
     });
     this.#live = live;
+    this.navigation.cancel();
+    this.#history.writing = start.answer;
     this.#hooks.live(true);
     live.start();
   }
@@ -292,13 +287,15 @@ export class Conversation {
       question.status = 'complete';
     }
     const own = isLocal(answer);
-    if (this.#leaf === answer.id) this.#leaf = event.message_id;
+    const history = this.#history;
+    if (history.leaf === answer.id) history.leaf = event.message_id;
     this.#tree.rename(answer, event.message_id);
     this.#requestIds.clear();
     answer.status = 'running';
     answer.knowledge = event.data;
-    this.#sessionId ??= event.session_id;
-    answer.session_id = this.#sessionId;
+    history.sessionId ??= event.session_id;
+    answer.session_id = history.sessionId;
+    if (own) history.end = event.message_id;
     if (question) this.#view.update(question);
     this.#view.update(answer);
     if (own) this.#hooks.accepted(event.session_id, question !== null);
@@ -308,6 +305,7 @@ export class Conversation {
   #ended(live, outcome) {
     if (live !== this.#live) return;
     this.#live = null;
+    this.#history.writing = null;
     const { answer } = live;
     const signedOut = outcome.error?.status === 401;
     if (isLocal(answer) && ['refused', 'unsent'].includes(outcome.state)) {
@@ -329,13 +327,13 @@ export class Conversation {
   #notAccepted({ answer, question }, { error }) {
     const problem = { code: error?.code ?? 'unsent', message: error?.message ?? '' };
     this.#tree.remove(answer);
-    this.#leaf = this.#tree.leafBelow(answer.parent_id)?.id ?? null;
+    this.#history.goTo(this.#before);
     if (!question) {
       this.#hooks.problem({ ...problem, message: problem.message || t('net.unreachable') });
     } else if (this.#backToComposer(question, problem)) {
       this.#tree.remove(question);
-      this.#leaf = question.parent_id;
     } else {
+      this.#history.goTo({ leaf: question.id, goesOn: false });
       question.status = 'unsent';
       question.error = problem.message ? problem : null;
     }

@@ -1,17 +1,18 @@
 /**
  * The chat page: which chat is shown, its URL, and the wiring between its parts.
  */
-import { fromRoot, here } from '../core/address.js';
+import { fromRoot, here, messageInAddress, sessionInAddress } from '../core/address.js';
 import { delegate, find } from '../core/dom.js';
 import { count, t } from '../core/i18n.js';
-import { goToSignIn, signedOut } from '../net/api.js';
+import { goToSignIn, isMissing, signedOut } from '../net/api.js';
 import { toast, toastError } from '../ui/toast.js';
 import { Composer } from './composer.js';
 import { Conversation } from './conversation.js';
 import { OtherTabs } from './other-tabs.js';
 import { mountBufferingNotice } from './buffering-notice.js';
-import { Follower } from './scroll.js';
+import { removeMessage } from './removal.js';
 import { Thread } from './thread.js';
+import { Viewport } from './viewport.js';
 
 /** @typedef {import('../types.js').Problem} Problem */
 /** @typedef {import('../types.js').Session} Session */
@@ -22,6 +23,7 @@ export class ChatPage {
   #deps;
   #composer;
   #thread;
+  #viewport;
   #follower;
   #conversation;
   #otherTabs;
@@ -44,7 +46,12 @@ export class ChatPage {
     this.#deps = deps;
     const scroll = find(document, '[data-scroll]');
     const root = find(document, '[data-thread]');
-    this.#follower = new Follower(scroll, root, find(document, '[data-latest]'));
+    this.#viewport = new Viewport(scroll, root, {
+      navigation: () => this.#conversation.navigation,
+      element: (id) => this.#thread.element(id),
+      retry: () => this.#reopen(),
+    });
+    this.#follower = this.#viewport.follower;
     this.#thread = new Thread(root, this.#actions(), () => this.#follower.follow());
     this.#composer = new Composer(find(document, '.dock'), {
       ask: (text, id) => this.#askOrWait(text, id),
@@ -76,26 +83,36 @@ export class ChatPage {
   /**
    * Show a chat; null is a new one.
    * @param {string|null} id
-   * @param {{push?: boolean, message?: string|null}} [options] message: which the address names
+   * @param {{push?: boolean, message?: string|null}} [options] message: where to open the chat
    */
   async go(id, { push = true, message = null } = {}) {
-    const at = message ? `#${message}` : '';
-    if (push) history.pushState(null, '', fromRoot(id ? `/c/${id}${at}` : '/'));
+    const part = message ? `#${message}` : '';
+    if (push) history.pushState(null, '', fromRoot(id ? `/c/${id}${part}` : '/'));
+    const loaded = this.#conversation.navigation.history.leaf !== null;
+    if (message && loaded && id === this.sessionId) return this.#viewport.showMessage(message);
     this.#deps.sessions.setCurrent(id);
     this.#composer.enter(id);
     this.#bufferingNotice.hide();
     this.#setName('');
+    this.#viewport.begin(id);
     try {
-      const session = await this.#conversation.open(id);
+      const session = await this.#conversation.open(id, message);
       if (id !== this.sessionId) return;
       this.#deps.library.enter(session);
       this.#setName(session?.title ?? '');
       this.#showEmpty();
-      this.#follower.toEnd();
+      this.#viewport.opened(message);
     } catch (error) {
+      if (id !== this.sessionId) return;
+      if (!isMissing(error)) return this.#viewport.fail(error);
       toastError(error);
-      if (id) await this.go(null);
+      await this.go(null);
     }
+  }
+
+  /** Show the chat of the address. */
+  #reopen() {
+    void this.go(sessionInAddress(), { push: false, message: messageInAddress() });
   }
 
   /** @returns {import('./thread.js').Actions} */
@@ -106,7 +123,9 @@ export class ChatPage {
       retry: (answer) => this.#conversation.retry(answer),
       continue: (answer) => this.#conversation.continue(answer),
       edit: (question, text) => this.#ask(text, { parent: question.parent_id }),
-      branch: (message, step) => this.#conversation.switchBranch(message, step),
+      branch: (message, step) => void this.#conversation.navigation.switchBranch(message, step),
+      remove: (message) =>
+        void removeMessage(message, this.#deps.api, this.#conversation, this.#thread),
       connect: () => this.#deps.connect(),
       source: (source) => this.#deps.show(source.knowledge_base_id, source.file_id, source),
       search: (answer) => this.#deps.api.get(`/api/messages/${answer.id}/search`),
@@ -120,7 +139,9 @@ export class ChatPage {
       show: (path, tree) => {
         thread.show(path, tree);
         this.#empty.hidden = path.length > 0;
+        this.#viewport.changed();
       },
+      grow: (path, tree) => this.#viewport.grow(() => thread.grow(path, tree)),
       update: (message) => thread.update(message),
       stream: (message, event) => thread.stream(message, event),
       gap: (message, gap) => thread.gap(message, gap),
@@ -323,11 +344,6 @@ export class ChatPage {
       'pageshow',
       (event) => event.persisted && this.#conversation.attachAgain(),
     );
-    window.addEventListener('popstate', () => void this.go(sessionInAddress(), { push: false }));
+    window.addEventListener('popstate', () => this.#reopen());
   }
-}
-
-/** @returns {string|null} */
-export function sessionInAddress() {
-  return /^\/c\/([0-9a-f-]{36})$/i.exec(here())?.[1] ?? null;
 }

@@ -18,7 +18,7 @@ export class QuestionView {
     return this.#message;
   }
 
-  /** @param {Message[]} siblings @param {boolean} answered whether an answer is shown below */
+  /** @param {string[]} siblings ids @param {boolean} answered whether an answer is shown below */
   update(siblings, answered) {
     const { id, status, content, error } = this.#message;
     this.root.dataset.message = id;

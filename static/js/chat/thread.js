@@ -11,6 +11,7 @@
  * @property {(answer: Message) => void} continue
  * @property {(question: Message, text: string) => boolean} edit
  * @property {(message: Message, step: number) => void} branch
+ * @property {(message: Message) => void} remove delete a message with all below it
  * @property {() => void} connect
  * @property {(source: import('../types.js').Source) => void} source show a passage in its document
  * @property {(answer: Message) => Promise<import('../types.js').AnswerSearch>} search read how an
@@ -32,6 +33,7 @@ export class Thread {
   #grown;
   #engine = createEngine({ copy: t('app.copy'), citation: (n) => t('sources.citation', { n }) });
   /** @type {Map<Message, QuestionView|AnswerView>} */ #views = new Map();
+  /** @type {Set<Message>} questions with an answer below */ #answered = new Set();
   /** @type {MessageTree} */ #tree = new Tree();
   #panel;
 
@@ -51,6 +53,42 @@ export class Thread {
   /** @param {Message[]} path @param {MessageTree} tree */
   show(path, tree) {
     if (tree !== this.#tree) this.#panel.close();
+    this.#place(path, tree);
+    for (const message of this.#views.keys()) this.update(message);
+    this.#grown();
+  }
+
+  /**
+   * Show earlier or later messages of the same path; the others are unchanged.
+   * @param {Message[]} path @param {MessageTree} tree
+   */
+  grow(path, tree) {
+    const before = this.#views;
+    this.#place(path, tree);
+    const last = [...before.keys()].at(-1);
+    for (const message of this.#views.keys()) {
+      if (!before.has(message) || message === last) this.update(message);
+    }
+    this.#grown();
+  }
+
+  /** @param {string|null} id @returns {HTMLElement|null} the element of a message that is shown */
+  element(id) {
+    for (const [message, view] of this.#views) if (message.id === id) return view.root;
+    return null;
+  }
+
+  /** @param {string|null} id @returns {HTMLElement|null} the element of the message below it */
+  below(id) {
+    for (const [message, view] of this.#views) if (message.parent_id === id) return view.root;
+    return null;
+  }
+
+  /**
+   * Keep the elements of messages that stay on the path.
+   * @param {Message[]} path @param {MessageTree} tree
+   */
+  #place(path, tree) {
     this.#tree = tree;
     const shown = path.filter((message) => !isEmptyAnswer(message));
     /** @type {Map<Message, QuestionView|AnswerView>} */
@@ -60,20 +98,21 @@ export class Thread {
     }
     for (const [message, view] of this.#views) if (!views.has(message)) view.root.remove();
     this.#views = views;
+    this.#answered = new Set(
+      shown.filter((_, place) => shown[place + 1]?.role === 'assistant'),
+    );
     [...views.values()].forEach((view, place) => {
       if (this.#root.children[place] !== view.root) {
         this.#root.insertBefore(view.root, this.#root.children[place] ?? null);
       }
     });
-    for (const message of shown) this.update(message);
-    this.#grown();
   }
 
   /** @param {Message} message */
   update(message) {
     const view = this.#views.get(message);
     if (view instanceof QuestionView) {
-      view.update(this.#tree.siblings(message), this.#isAnswered(message));
+      view.update(this.#tree.siblings(message), this.#answered.has(message));
     } else view?.update(this.#tree.siblings(message));
   }
 
@@ -125,12 +164,6 @@ export class Thread {
     return view instanceof AnswerView ? view : null;
   }
 
-  /** @param {Message} question */
-  #isAnswered(question) {
-    const messages = [...this.#views.keys()];
-    return messages[messages.indexOf(question) + 1]?.role === 'assistant';
-  }
-
   /** @param {Element} element @returns {Message|null} */
   #messageOf(element) {
     const root = element.closest('[data-message]');
@@ -155,6 +188,7 @@ export class Thread {
     on('[data-branch-previous]', (message) => actions.branch(message, -1));
     on('[data-branch-next]', (message) => actions.branch(message, 1));
     on('[data-copy]', (message, button) => void copyWithFeedback(button, message.content));
+    on('[data-delete-message]', actions.remove);
     on('[data-edit]', (message) => this.#question(message)?.edit());
     on('[data-edit-cancel]', (message) => this.#question(message)?.endEdit());
     delegate(this.#root, 'click', '[data-copy-code]', (button) => {

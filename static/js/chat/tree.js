@@ -50,6 +50,12 @@ export function localMessage(role, id, parent, content, status) {
 
 export class MessageTree {
   /** @type {Map<string, Message>} */ #messages = new Map();
+  /**
+   * The ids of the messages below each one, oldest first, and of the roots below ''. Those of other
+   * branches need not be loaded.
+   * @type {Map<string, string[]>}
+   */
+  #below = new Map();
 
   /** @param {Message[]} [messages] oldest first */
   constructor(messages = []) {
@@ -59,11 +65,34 @@ export class MessageTree {
   /** @param {Message} message */
   add(message) {
     this.#messages.set(message.id, message);
+    this.addSiblings(message, message.siblings ?? []);
+  }
+
+  /**
+   * Merge the ids of a message and its alternatives; those that only this page knows come last.
+   * @param {Message} message @param {string[]} ids
+   */
+  addSiblings(message, ids) {
+    const known = this.#children(message.parent_id);
+    const merged = new Set(ids.length ? ids : known);
+    for (const id of known) if (this.#messages.has(id)) merged.add(id);
+    this.#below.set(message.parent_id ?? '', [...merged.add(message.id)]);
   }
 
   /** @param {Message} message */
   remove(message) {
     this.#messages.delete(message.id);
+    this.#leave(message);
+  }
+
+  /** Remove a message and all below it. @param {Message} message */
+  removeBranch(message) {
+    for (const id of [...this.#children(message.id)]) {
+      const child = this.get(id);
+      if (child) this.removeBranch(child);
+    }
+    this.#below.delete(message.id);
+    this.remove(message);
   }
 
   /** @param {string|null} id @returns {Message|null} */
@@ -79,22 +108,29 @@ export class MessageTree {
   rename(message, id) {
     if (message.id === id) return;
     this.#messages.delete(message.id);
-    for (const child of this.#messages.values()) {
-      if (child.parent_id === message.id) child.parent_id = id;
+    const siblings = this.#children(message.parent_id);
+    const renamed = siblings.map((sibling) => (sibling === message.id ? id : sibling));
+    this.#below.set(message.parent_id ?? '', [...new Set(renamed)]);
+    const below = this.#children(message.id);
+    for (const child of below) {
+      const loaded = this.get(child);
+      if (loaded) loaded.parent_id = id;
     }
+    this.#below.delete(message.id);
+    if (below.length) this.#below.set(id, below);
     message.id = id;
     this.#messages.set(id, message);
   }
 
-  /** @param {string|null} leafId @returns {Message[]} from the root to the leaf */
+  /** @param {string|null} leafId @returns {Message[]} from the first loaded message to the leaf */
   path(leafId) {
     const path = [];
     const seen = new Set();
     for (let at = this.get(leafId); at && !seen.has(at.id); at = this.get(at.parent_id)) {
-      path.unshift(at);
+      path.push(at);
       seen.add(at.id);
     }
-    return path;
+    return path.reverse();
   }
 
   /**
@@ -103,10 +139,11 @@ export class MessageTree {
    * @param {string|null} parent
    */
   moveBelow(message, parent) {
-    for (const child of this.#messages.values()) {
-      if (child.parent_id === message.id) child.parent_id = message.parent_id;
+    for (const id of [...this.#children(message.id)]) {
+      const child = this.get(id);
+      if (child) this.#move(child, message.parent_id);
     }
-    message.parent_id = parent;
+    this.#move(message, parent);
   }
 
   /**
@@ -132,45 +169,50 @@ export class MessageTree {
   }
 
   /**
-   * @returns {boolean} whether an answer in any branch is running, as far as this page knows
-   */
-  hasLive() {
-    return [...this.#messages.values()].some(isLive);
-  }
-
-  /** @returns {string|null} the newest message that is stored on the server */
-  newest() {
-    return [...this.#messages.values()].findLast((message) => !isLocal(message))?.id ?? null;
-  }
-
-  /**
    * @param {Message} message
-   * @returns {Message[]} the message and its alternatives worth showing, oldest first
+   * @returns {string[]} the ids of the message and its alternatives worth showing, oldest first
    */
   siblings(message) {
-    return [...this.#messages.values()].filter(
-      (other) =>
-        other.parent_id === message.parent_id &&
-        other.role === message.role &&
-        (other === message || !isEmptyAnswer(other)),
-    );
+    return this.#children(message.parent_id).filter((id) => {
+      const other = this.get(id);
+      return id === message.id || !other || !isEmptyAnswer(other);
+    });
   }
 
   /**
    * @param {Message} message
    * @param {number} step
-   * @returns {Message|null} the leaf of the alternative at an offset of `step`
+   * @returns {string|null} the id of the alternative at an offset of `step`
    */
-  leafBeside(message, step) {
+  beside(message, step) {
     const siblings = this.siblings(message);
-    const other = siblings[siblings.indexOf(message) + step];
-    return other ? (this.leafBelow(other.id) ?? other) : null;
+    return siblings[siblings.indexOf(message.id) + step] ?? null;
   }
 
-  /** @param {string|null} id @returns {Message|null} the newest leaf below */
+  /** @param {string|null} id @returns {Message|null} the newest loaded leaf below */
   leafBelow(id) {
-    const children = [...this.#messages.values()].filter((message) => message.parent_id === id);
+    const children = this.#children(id)
+      .map((child) => this.get(child))
+      .filter((child) => child !== null);
     const newest = children.findLast((message) => !isEmptyAnswer(message)) ?? children.at(-1);
     return newest ? this.leafBelow(newest.id) : this.get(id);
+  }
+
+  /** @param {string|null} parent @returns {string[]} */
+  #children(parent) {
+    return this.#below.get(parent ?? '') ?? [];
+  }
+
+  /** @param {Message} message @param {string|null} parent */
+  #move(message, parent) {
+    this.#leave(message);
+    message.parent_id = parent;
+    this.addSiblings(message, []);
+  }
+
+  /** @param {Message} message */
+  #leave(message) {
+    const rest = this.#children(message.parent_id).filter((id) => id !== message.id);
+    this.#below.set(message.parent_id ?? '', rest);
   }
 }

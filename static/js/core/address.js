@@ -16,3 +16,9 @@ export const webAddress = (address) =>
 
 /** @returns {string} the path of the page from the root of the service */
 export const here = () => location.pathname.slice(ROOT.length) || '/';
+
+/** @returns {string|null} the chat of `/c/<chat>` */
+export const sessionInAddress = () => /^\/c\/([0-9a-f-]{36})$/i.exec(here())?.[1] ?? null;
+
+/** @returns {string|null} the message of `/c/<chat>#<message>` */
+export const messageInAddress = () => /^#([0-9a-f-]{36})$/i.exec(location.hash)?.[1] ?? null;

@@ -45,6 +45,9 @@ export async function refusal(response) {
   }
 }
 
+/** @param {unknown} error @returns {boolean} whether the server says that nothing is there */
+export const isMissing = (error) => error instanceof ApiError && error.status === 404;
+
 /** Go to the sign-in page and come back afterwards. */
 export function goToSignIn() {
   const next = here() === '/' ? '' : `?next=${encodeURIComponent(here())}`;
