@@ -15,6 +15,28 @@ from sentences import sentence
 SOURCE = ROOT / "node_modules"
 TARGET = ROOT / "static" / "vendor"
 
+FONTS = (
+    "AMS-Regular",
+    "Caligraphic-Bold",
+    "Caligraphic-Regular",
+    "Fraktur-Bold",
+    "Fraktur-Regular",
+    "Main-Bold",
+    "Main-BoldItalic",
+    "Main-Italic",
+    "Main-Regular",
+    "Math-BoldItalic",
+    "Math-Italic",
+    "SansSerif-Bold",
+    "SansSerif-Italic",
+    "SansSerif-Regular",
+    "Script-Regular",
+    "Size1-Regular",
+    "Size2-Regular",
+    "Size3-Regular",
+    "Size4-Regular",
+    "Typewriter-Regular",
+)  # every browser that the page supports reads WOFF2
 # target: package, file. `.mjs` becomes `.js`, for which every server knows the content type.
 FILES = {
     "markdown-it.js": ("markdown-it", "dist/browser/markdown-it.esm.min.mjs"),
@@ -24,6 +46,12 @@ FILES = {
     "get-east-asian-width/lookup-data.js": ("get-east-asian-width", "lookup-data.js"),
     "get-east-asian-width/utilities.js": ("get-east-asian-width", "utilities.js"),
     "dompurify.js": ("dompurify", "dist/purify.min.js"),
+    "katex/katex.js": ("katex", "dist/katex.min.js"),
+    "katex/katex.css": ("katex", "dist/katex.min.css"),
+    **{
+        f"katex/fonts/KaTeX_{font}.woff2": ("katex", f"dist/fonts/KaTeX_{font}.woff2")
+        for font in FONTS
+    },
 }
 LICENCE_NAMES = ("license", "licence", "copying")
 

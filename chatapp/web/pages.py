@@ -35,6 +35,7 @@ MODULES = {
     "markdown-it-cjk-friendly": "vendor/markdown-it-cjk-friendly.js",
     "get-east-asian-width": "vendor/get-east-asian-width/index.js",
     "dompurify": "vendor/dompurify.js",
+    "katex": "vendor/katex/katex.js",
 }
 
 bp = Blueprint("pages", __name__, template_folder=str(ROOT / "templates"))
@@ -66,7 +67,7 @@ def static_file(build: str, name: str) -> BaseResponse:
     if name not in known.files:
         abort(404)
     body = _file(name)
-    kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+    kind = _media_type(name)
     response = _compressed(body, kind, _gzipped(name) if kind.startswith(COMPRESSIBLE) else None)
     fresh = f"public, max-age={YEAR_SECONDS}, immutable" if build == known.build else "no-cache"
     response.headers["Cache-Control"] = fresh
@@ -103,6 +104,13 @@ def _import_map(static: str) -> str:
     """Return the import map for the static files below an address."""
     imports = {name: f"{static}/{file}" for name, file in MODULES.items()}
     return json.dumps({"imports": imports}, separators=(",", ":"))
+
+
+def _media_type(name: str) -> str:
+    """Return a file's type; not every system knows fonts."""
+    if name.endswith(".woff2"):
+        return "font/woff2"
+    return mimetypes.guess_type(name)[0] or "application/octet-stream"
 
 
 def _is_public(path: Path) -> bool:

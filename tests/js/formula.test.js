@@ -15,7 +15,7 @@ const plain = (/** @type {string} */ html) =>
     .replaceAll('&amp;', '&');
 /** The formulas of a text, as a reader sees them. */
 const formulas = (/** @type {string} */ text) =>
-  [...render(text).matchAll(/<code class="formula">([\s\S]*?)<\/code>/g)].map((match) =>
+  [...render(text).matchAll(/<code class="formula(?: open)?">([\s\S]*?)<\/code>/g)].map((match) =>
     plain(match[1]),
   );
 const shown = (/** @type {string} */ text) => plain(render(text)).trim();
@@ -89,6 +89,11 @@ test('a formula that is still written, or was cut off, is shown as it is', () =>
   assert.deepEqual(formulas('\\[ a_1 * b_*'), ['\\[ a_1 * b_*']);
   assert.deepEqual(formulas('$$\na * b *\nc\n\nd'), ['$$\na * b *\nc\n\nd']);
   assert.deepEqual(formulas('\\begin{align}\na &= b \\\\'), ['\\begin{align}\na &= b \\\\']);
+  const long = `$$\n${'a\n'.repeat(5000)}$$`;
+  for (const text of ['so \\( a_1', '\\[ a_1', '$$\na', '\\begin{align}\na', long]) {
+    assert.match(render(text), /class="formula open"/, text.slice(0, 20));
+    assert.doesNotMatch(render('\\[\na\n\\] and $$b$$ and $c$'), /open/);
+  }
 });
 
 test('prices, variables and sentences between dollar signs stay text', () => {

@@ -175,6 +175,7 @@ export class AnswerView {
       this.#engine,
       content,
       (sources ?? []).map((source) => source.n),
+      this.#grown,
     );
     this.#reasoning.show(reasoning ?? '', timings?.reasoning_ms);
   }

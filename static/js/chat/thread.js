@@ -19,6 +19,7 @@
  */
 import { delegate, find, findAs, isComposing } from '../core/dom.js';
 import { count, t } from '../core/i18n.js';
+import { copyAsTex } from '../markdown/copied.js';
 import { createEngine } from '../markdown/engine.js';
 import { copyWithFeedback } from '../ui/copy-button.js';
 import { announceAssertively, announce } from '../ui/announce.js';
@@ -189,6 +190,7 @@ export class Thread {
     on('[data-branch-next]', (message) => actions.branch(message, 1));
     on('[data-copy]', (message, button) => void copyWithFeedback(button, message.content));
     on('[data-delete-message]', actions.remove);
+    this.#root.addEventListener('copy', copyAsTex);
     on('[data-edit]', (message) => this.#question(message)?.edit());
     on('[data-edit-cancel]', (message) => this.#question(message)?.endEdit());
     delegate(this.#root, 'click', '[data-copy-code]', (button) => {

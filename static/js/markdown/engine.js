@@ -1,7 +1,7 @@
 /**
  * Markdown to HTML text: CommonMark with tables and strikethrough, emphasis that works in Chinese,
- * `[n]` as citations, formulas as their source. Safe by itself (no raw HTML, allow-listed links, no
- * images), and sanitised once more by `safe.js`. Pure.
+ * `[n]` as citations, formulas as their source (`typeset.js` draws them). Safe by itself (no raw
+ * HTML, allow-listed links, no images), and sanitised once more by `safe.js`. Pure.
  */
 import MarkdownIt from 'markdown-it';
 import cjkFriendly from 'markdown-it-cjk-friendly';
@@ -71,7 +71,9 @@ function rules(labels, escape) {
     return `<figure class="code"><figcaption>${name}${copy}</figcaption>${body}</figure>\n`;
   };
   /** @param {any[]} tokens @param {number} index */
-  const source = (tokens, index) => `<code class="formula">${escape(tokens[index].content)}</code>`;
+  const source = (tokens, index) =>
+    `<code class="formula${tokens[index].meta.open ? ' open' : ''}">` +
+    `${escape(tokens[index].content)}</code>`;
   return {
     formula: source,
     formula_block: (/** @type {any[]} */ tokens, /** @type {number} */ index) =>

@@ -112,9 +112,24 @@ function inline(state, silent) {
   if (char !== '\\' && char !== '$') return false;
   const end = endOf(state.src.slice(0, state.posMax), state.pos);
   if (end < 0) return false;
-  if (!silent) state.push('formula', 'code', 0).content = state.src.slice(state.pos, end);
+  if (!silent) pushFormula(state, 'formula', state.src.slice(state.pos, end));
   state.pos = end;
   return true;
+}
+
+/**
+ * @param {any} state
+ * @param {string} type
+ * @param {string} source
+ * @returns {any} the token; `meta.open` where the closing mark is missing
+ */
+function pushFormula(state, type, source) {
+  const token = state.push(type, type === 'formula' ? 'code' : 'pre', 0);
+  const marks = marksAt(source, 0);
+  const open = marks && find(source, marks.opening.length, marks.closing) < 0;
+  token.content = source;
+  token.meta = { open: Boolean(open) };
+  return token;
 }
 
 /**
@@ -152,8 +167,7 @@ function block(state, start, end, silent) {
   const content = source.slice(marks.opening.length, -marks.closing.length);
   if (!alone && !isContent(content, marks)) return false;
   if (silent) return true;
-  const token = state.push('formula_block', 'pre', 0);
-  token.content = source;
+  const token = pushFormula(state, 'formula_block', source);
   token.map = [start, last + 1];
   state.line = last + 1;
   return true;

@@ -5,6 +5,7 @@
  */
 import { closeMarks, mayClose, split } from './blocks.js';
 import { toFragment } from './safe.js';
+import { typeset } from './typeset.js';
 
 /** @typedef {import('./engine.js').Engine} Engine */
 
@@ -136,7 +137,9 @@ export class StreamRenderer {
 
   /** @param {string} text */
   #render(text) {
-    return toFragment(this.#engine.render(text, { cited: this.#cited }));
+    const part = toFragment(this.#engine.render(text, { cited: this.#cited }));
+    typeset(part, this.#root, this.#afterFlush);
+    return part;
   }
 
   #isSelected() {
@@ -158,9 +161,12 @@ export class StreamRenderer {
  * @param {Engine} engine
  * @param {string} text
  * @param {Iterable<number>} cited
+ * @param {() => void} [grown] called when formulas have changed its height later
  */
-export function renderWhole(root, engine, text, cited) {
-  root.replaceChildren(toFragment(engine.render(text, { cited: new Set(cited) })));
+export function renderWhole(root, engine, text, cited, grown = () => {}) {
+  const part = toFragment(engine.render(text, { cited: new Set(cited) }));
+  typeset(part, root, grown);
+  root.replaceChildren(part);
 }
 
 /** @param {Element} code @returns {Text} its only text node */
