@@ -77,7 +77,7 @@ def test_a_chat_is_found_by_words_of_its_messages_by_keyboard_alone(
     stored = [row["id"] for row in messages(service, asked[0], "assistant")]
     expect(chat.page).to_have_url(re.compile(f"/c/{asked[0]}#{stored[0]}$"))
     expect(chat.questions).to_have_text(re.compile("Rotterdam"))
-    expect(chat.input).to_be_focused()
+    expect(chat.answers.last).to_be_focused()
 
 
 def test_recent_chats_are_offered_before_anything_is_typed(
