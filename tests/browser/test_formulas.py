@@ -41,7 +41,8 @@ $$
 COMPARE = """async ([base, cases]) => {
   const { StreamRenderer, renderWhole } = await import(`${base}/js/markdown/stream.js`);
   const { createEngine } = await import(`${base}/js/markdown/engine.js`);
-  const engine = createEngine({ copy: 'Copy', citation: (n) => `Source ${n}` });
+  const labels = { copy: 'Copy', citation: (n) => `Source ${n}`, done: 'Done', open: 'To do' };
+  const engine = createEngine(labels);
   const place = () => document.body.appendChild(document.createElement('div'));
   const frame = () => new Promise((done) => requestAnimationFrame(done));
   const html = (root) => new XMLSerializer().serializeToString(root);

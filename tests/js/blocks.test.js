@@ -4,7 +4,12 @@ import { test } from 'node:test';
 import { closeMarks, mayClose, split } from '../../static/js/markdown/blocks.js';
 import { createEngine } from '../../static/js/markdown/engine.js';
 
-const engine = createEngine({ copy: 'Copy', citation: (n) => `Source ${n}` });
+const engine = createEngine({
+  copy: 'Copy',
+  citation: (n) => `Source ${n}`,
+  done: 'Done',
+  open: 'To do',
+});
 const env = () => ({ cited: new Set([1, 2, 3]) });
 const DOCUMENTS = 150;
 
@@ -51,6 +56,8 @@ const PARTS = [
   '[^1]: foot\n',
   'tail without end',
   '- [ ] task\n',
+  '1. [x] done<br>\n   - [X] **all** of it\n',
+  '| a<br/>b | <br |\n|--|--|\n| - [ ] c | <BR>d |\n',
   '   three\n',
   '日本語。한국어。\n',
   '\\[ a * b\n',

@@ -5,7 +5,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createEngine } from '../../static/js/markdown/engine.js';
 
-const engine = createEngine({ copy: 'Copy', citation: (n) => `Source ${n}` });
+const engine = createEngine({
+  copy: 'Copy',
+  citation: (n) => `Source ${n}`,
+  done: 'Done',
+  open: 'To do',
+});
 const render = (/** @type {string} */ text) =>
   engine.render(text, { cited: new Set([1, 2, 3]) }).trim();
 const chips = (/** @type {string} */ text) =>
@@ -84,4 +89,24 @@ test('a code block names its language and escapes its content', () => {
   const html = render('```py"><b>\n<i>\n```');
   assert.match(html, /<span>py&quot;&gt;&lt;b&gt;<\/span>/);
   assert.match(html, /<code>&lt;i&gt;\n<\/code>/);
+});
+
+test('tasks of a list are boxes with a name, other brackets are text', () => {
+  const html = render('- [ ] open\n- [x] **done**\n\n1. [X] both');
+  const open = /<span class="task" role="img" aria-label="To do">☐<\/span>open/g;
+  assert.equal(html.match(open)?.length, 1);
+  assert.equal(html.match(/<span class="task done" role="img" aria-label="Done">☑/g)?.length, 2);
+  assert.match(html, /<strong>done/);
+  for (const text of ['[ ] no list', '- [ ]', '- [y] a', '- [x](https://example.com)', '- \\[x] a']) {
+    assert.doesNotMatch(render(text), /class="task/, text);
+  }
+  assert.deepEqual(chips('- [1] a source'), [1]);
+});
+
+test('<br> breaks a line, also in a table; other tags are text', () => {
+  assert.match(render('a<br>b<BR/>c<br />\nd'), /<p>a<br>\s*b<br>\s*c<br>\s*d<\/p>/);
+  assert.match(render('| a |\n|--|\n| b<br>c |'), /<td>b<br>\s*c<\/td>/);
+  for (const text of ['`<br>`', '\\<br>', '<br onclick="x">', '<brr>', '<b>', '</br>']) {
+    assert.doesNotMatch(render(text), /<br>/, text);
+  }
 });

@@ -4,7 +4,12 @@ import { test } from 'node:test';
 import { closeMarks, split } from '../../static/js/markdown/blocks.js';
 import { createEngine } from '../../static/js/markdown/engine.js';
 
-const engine = createEngine({ copy: 'Copy', citation: (n) => `Source ${n}` });
+const engine = createEngine({
+  copy: 'Copy',
+  citation: (n) => `Source ${n}`,
+  done: 'Done',
+  open: 'To do',
+});
 const render = (/** @type {string} */ text) => engine.render(text, { cited: new Set([1]) });
 const plain = (/** @type {string} */ html) =>
   html

@@ -32,7 +32,12 @@ import { mountWhy } from './why.js';
 export class Thread {
   #root;
   #grown;
-  #engine = createEngine({ copy: t('app.copy'), citation: (n) => t('sources.citation', { n }) });
+  #engine = createEngine({
+    copy: t('app.copy'),
+    citation: (n) => t('sources.citation', { n }),
+    done: t('answer.task_done'),
+    open: t('answer.task_open'),
+  });
   /** @type {Map<Message, QuestionView|AnswerView>} */ #views = new Map();
   /** @type {Set<Message>} questions with an answer below */ #answered = new Set();
   /** @type {MessageTree} */ #tree = new Tree();

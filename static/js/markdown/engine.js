@@ -6,9 +6,13 @@
 import MarkdownIt from 'markdown-it';
 import cjkFriendly from 'markdown-it-cjk-friendly';
 import { formulas } from './formula.js';
+import { tasksAndBreaks } from './tasks.js';
 
 /** @typedef {{cited?: ReadonlySet<number>}} Env numbers that exist as sources; others stay text */
-/** @typedef {{copy: string, citation: (n: number) => string}} Labels */
+/**
+ * @typedef {{copy: string, citation: (n: number) => string, done: string, open: string}} Labels
+ *   done, open: of the tasks of a list
+ */
 
 const LINK = /^(https?:\/\/|mailto:)/i;
 const CITATION = /^\[(\d{1,3}(?:\s*[,，、]\s*\d{1,3})*)\](?![(:])/;
@@ -19,6 +23,7 @@ export function createEngine(labels) {
   const md = new MarkdownIt({ html: false, linkify: true, breaks: false });
   md.use(cjkFriendly);
   md.use(formulas);
+  md.use(tasksAndBreaks);
   md.disable('reference');
   md.linkify.set({ fuzzyLink: false, fuzzyEmail: false });
   md.validateLink = (url) => LINK.test(url.trim());
@@ -97,6 +102,11 @@ function rules(labels, escape) {
       tokens[index].attrSet('rel', 'noopener noreferrer');
       tokens[index].attrSet('target', '_blank');
       return self.renderToken(tokens, index, options);
+    },
+    task(/** @type {any[]} */ tokens, /** @type {number} */ index) {
+      const done = tokens[index].meta;
+      const [name, label, box] = done ? ['task done', labels.done, '☑'] : ['task', labels.open, '☐'];
+      return `<span class="${name}" role="img" aria-label="${escape(label)}">${box}</span>`;
     },
     citation(/** @type {any[]} */ tokens, /** @type {number} */ index) {
       const n = tokens[index].meta;

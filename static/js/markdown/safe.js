@@ -50,6 +50,7 @@ const PLAIN = [
   'start',
   'tabindex',
   'aria-label',
+  'role',
   'data-n',
   'data-copy-code',
 ];
