@@ -3,9 +3,9 @@
 import re
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, Route, expect
+from playwright.sync_api import BrowserContext, Route, expect
 
-from tests.support.browser import LANGUAGES, PHONE, Chat, until
+from tests.support.browser import LANGUAGES, PHONE, Chat, static_path, until
 from tests.support.modelserver import ModelServer
 
 MIXED = r"""Euler: $e^{i\pi} + 1 = 0$ costs $5 and $10.
@@ -37,45 +37,6 @@ $$
 \unicode{x3c}script\unicode{x3e} </code></pre><img src=x onerror="window.owned=1">
 $$
 """
-# Streams a text in pieces, renders it whole, and compares once all formulas are drawn.
-COMPARE = """async ([base, cases]) => {
-  const { StreamRenderer, renderWhole } = await import(`${base}/js/markdown/stream.js`);
-  const { createEngine } = await import(`${base}/js/markdown/engine.js`);
-  const labels = { copy: 'Copy', citation: (n) => `Source ${n}`, done: 'Done', open: 'To do' };
-  const engine = createEngine(labels);
-  const place = () => document.body.appendChild(document.createElement('div'));
-  const frame = () => new Promise((done) => requestAnimationFrame(done));
-  const html = (root) => new XMLSerializer().serializeToString(root);
-  const different = [];
-  for (const [text, cuts] of cases) {
-    const [streamed, whole] = [place(), place()];
-    const renderer = new StreamRenderer(streamed, engine);
-    renderer.cite([1, 2]);
-    let at = 0;
-    for (const cut of [...cuts, text.length]) {
-      renderer.append(text.slice(at, cut));
-      at = cut;
-      if (cuts.length < 9) await frame();
-    }
-    renderer.finish();
-    renderWhole(whole, engine, text, [1, 2]);
-    while (document.querySelector('code.formula:not(.open)')) await frame();
-    if (html(streamed) !== html(whole)) different.push([text, html(streamed), html(whole)]);
-    streamed.remove();
-    whole.remove();
-  }
-  return different;
-}"""
-
-
-def _static(page: Page) -> str:
-    return str(page.evaluate("document.querySelector('script[src$=\"main.js\"]').src")).replace(
-        "/js/main.js", ""
-    )
-
-
-def _random(seed: int) -> int:
-    return (seed * 1664525 + 1013904223) % 2**32
 
 
 def test_formulas_are_drawn_from_our_own_files_and_only_at_need(
@@ -110,7 +71,7 @@ def test_a_finished_formula_is_not_drawn_again(chat: Chat) -> None:
         const { StreamRenderer } = await import(`${base}/js/markdown/stream.js`);
         const { createEngine } = await import(`${base}/js/markdown/engine.js`);
         const root = document.body.appendChild(document.createElement('div'));
-        const renderer = new StreamRenderer(root, createEngine({ copy: '', citation: String }));
+        const renderer = new StreamRenderer(root, createEngine({ citation: String }));
         const draw = katex.__renderToDomTree;
         const drawn = [];
         katex.__renderToDomTree = (...given) => (drawn.push(given[0]), draw(...given));
@@ -125,7 +86,7 @@ def test_a_finished_formula_is_not_drawn_again(chat: Chat) -> None:
         root.remove();
         return [drawn, open];
     }""",
-        _static(chat.page),
+        static_path(chat.page),
     )
     assert drawn == [["a_0", "b_0", "\nc_0\n"], r"\(d_0"]
 
@@ -176,18 +137,6 @@ def test_formulas_wait_as_source_until_katex_can_be_loaded(chat: Chat) -> None:
     until(chat.page, lambda: waiting)
     waiting[0].continue_()
     expect(answer.locator(".katex")).to_have_count(2)
-
-
-def test_a_streamed_text_with_formulas_ends_like_the_whole(chat: Chat) -> None:
-    cases = [[MIXED[:end], [end // 2]] for end in range(1, len(MIXED) + 1)]
-    seed = 7
-    for _ in range(40):
-        cuts = []
-        for _ in range(6):
-            seed = _random(seed)
-            cuts.append(seed % len(MIXED))
-        cases.append([MIXED * 2, sorted(cuts)])
-    assert chat.page.evaluate(COMPARE, [_static(chat.page), cases]) == []
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ const engine = createEngine({
   citation: (n) => `Source ${n}`,
   done: 'Done',
   open: 'To do',
+  fold: 'Details',
 });
 const env = () => ({ cited: new Set([1, 2, 3]) });
 const DOCUMENTS = 150;
@@ -57,6 +58,14 @@ const PARTS = [
   'tail without end',
   '- [ ] task\n',
   '1. [x] done<br>\n   - [X] **all** of it\n',
+  '<details>\n<summary>More **of** it</summary>\n\n',
+  '<details open><summary>Two\nlines</summary> and text\n',
+  '<details>\n- item\n',
+  '<details><summary>a</summary>b</details>\n',
+  '</details>\n',
+  '- in a list\n  <details>\n\n  text\n\n  </details>\n',
+  '> <details>\n> text\n',
+  '  </details>\n\n',
   '| a<br/>b | <br |\n|--|--|\n| - [ ] c | <BR>d |\n',
   '   three\n',
   '日本語。한국어。\n',

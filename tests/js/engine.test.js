@@ -10,6 +10,7 @@ const engine = createEngine({
   citation: (n) => `Source ${n}`,
   done: 'Done',
   open: 'To do',
+  fold: 'Details',
 });
 const render = (/** @type {string} */ text) =>
   engine.render(text, { cited: new Set([1, 2, 3]) }).trim();
@@ -97,7 +98,8 @@ test('tasks of a list are boxes with a name, other brackets are text', () => {
   assert.equal(html.match(open)?.length, 1);
   assert.equal(html.match(/<span class="task done" role="img" aria-label="Done">☑/g)?.length, 2);
   assert.match(html, /<strong>done/);
-  for (const text of ['[ ] no list', '- [ ]', '- [y] a', '- [x](https://example.com)', '- \\[x] a']) {
+  const others = ['[ ] no list', '- [ ]', '- [y] a', '- [x](https://example.com)', '- \\[x] a'];
+  for (const text of others) {
     assert.doesNotMatch(render(text), /class="task/, text);
   }
   assert.deepEqual(chips('- [1] a source'), [1]);
@@ -108,5 +110,49 @@ test('<br> breaks a line, also in a table; other tags are text', () => {
   assert.match(render('| a |\n|--|\n| b<br>c |'), /<td>b<br>\s*c<\/td>/);
   for (const text of ['`<br>`', '\\<br>', '<br onclick="x">', '<brr>', '<b>', '</br>']) {
     assert.doesNotMatch(render(text), /<br>/, text);
+  }
+});
+
+test('<details> folds Markdown; one that is not closed is open', () => {
+  const lines = ['<details>', '<summary><b>More</b> *of it*</summary>', '', '- a', '- **b** [1]'];
+  const fold = [...lines, '', '</details>'].join('\n');
+  const html = render(`before\n\n${fold}\n\nafter`);
+  assert.match(html, /<details>\s*<summary>More <em>of it<\/em><\/summary>\s*<ul>/);
+  assert.match(html, /<strong>b<\/strong> <button[^]*<\/ul>\s*<\/details>\s*<p>after<\/p>/);
+  const line = render('<details><summary>a</summary>*b*</details>\nc');
+  assert.match(line, /<p><em>b<\/em><\/p>\s*<\/details>\s*<p>c/);
+  const open = render('<details open>\n\ntext\n</details>');
+  assert.match(open, /<details open="">\s*<summary>Details</);
+  assert.match(render('<details>\n\ntext'), /<details open="">/);
+  const within = render(`<details>\n\n${fold}\n\nlast\n</details>\nend`);
+  assert.match(within, /last<\/p>\s*<\/details>\s*<p>end/);
+});
+
+test('a fold ends with the list or quote that contains it', () => {
+  const list = render('- x\n\n  <details>\n\n  a\n\n  </details>\n- y');
+  assert.match(list, /<details>[^]*<\/details>\s*<\/li>\s*<li>/);
+  assert.match(render('> <details>\n>\n> a\n>\n> </details>'), /<details>[^]*<\/details>/);
+  const open = render('- <details>\n\n  a\n\noutside');
+  assert.match(open, /<\/details>\s*<\/li>\s*<\/ul>\s*<p>outside/);
+});
+
+test('of <details>, neither attributes nor what is no fold become markup', () => {
+  assert.match(render('<details open ontoggle="x">\na'), /<p>&lt;details/);
+  assert.match(render('<details> is a tag'), /<p>&lt;details/);
+  assert.match(render('`<details>`'), /<p><code>/);
+  assert.match(render('    <details>'), /<figure/);
+  assert.match(render('</details>'), /<p>&lt;\/details/);
+  assert.match(render('```\n<details>\n```'), /&lt;details/);
+  const code = render('<details>\n\n```\n</details>\n```\n\na\n\n</details>');
+  assert.match(code, /a<\/p>\s*<\/details>$/);
+  const hostile = '<img src=x onerror=alert(1)>';
+  const summary = render(`<details><summary>${hostile}</summary>\na\n</details>`);
+  assert.match(summary, /<summary>&lt;img/);
+  assert.doesNotMatch(summary, /<img/);
+});
+
+test('many tags of folds take no long time', () => {
+  for (const tag of ['<details>\n', '<details>\n</details>\n', '<details><summary>']) {
+    assert.ok(render(tag.repeat(5000)).length > 0);
   }
 });

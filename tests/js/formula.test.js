@@ -9,6 +9,7 @@ const engine = createEngine({
   citation: (n) => `Source ${n}`,
   done: 'Done',
   open: 'To do',
+  fold: 'Details',
 });
 const render = (/** @type {string} */ text) => engine.render(text, { cited: new Set([1]) });
 const plain = (/** @type {string} */ html) =>

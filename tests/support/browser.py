@@ -275,6 +275,12 @@ def until(page: Page, condition: Callable[[], Any], seconds: float = 8) -> None:
         page.wait_for_timeout(20)
 
 
+def static_path(page: Page) -> str:
+    """Return the address of the static files, to import a module of the page."""
+    source = page.locator("script[src$='/js/main.js']").get_attribute("src")
+    return str(source).removesuffix("/js/main.js")
+
+
 def text_file(name: str, text: str) -> dict[str, Any]:
     """Return a text file in the form that Playwright accepts."""
     return {"name": name, "mimeType": "text/plain", "buffer": text.encode()}

@@ -37,6 +37,7 @@ export class Thread {
     citation: (n) => t('sources.citation', { n }),
     done: t('answer.task_done'),
     open: t('answer.task_open'),
+    fold: t('answer.fold'),
   });
   /** @type {Map<Message, QuestionView|AnswerView>} */ #views = new Map();
   /** @type {Set<Message>} questions with an answer below */ #answered = new Set();

@@ -5,13 +5,14 @@
  */
 import MarkdownIt from 'markdown-it';
 import cjkFriendly from 'markdown-it-cjk-friendly';
+import { folds } from './details.js';
 import { formulas } from './formula.js';
 import { tasksAndBreaks } from './tasks.js';
 
 /** @typedef {{cited?: ReadonlySet<number>}} Env numbers that exist as sources; others stay text */
 /**
- * @typedef {{copy: string, citation: (n: number) => string, done: string, open: string}} Labels
- *   done, open: of the tasks of a list
+ * @typedef {{copy: string, citation: (n: number) => string, done: string, open: string,
+ *   fold: string}} Labels done, open: of the tasks of a list; fold: of a fold without a summary
  */
 
 const LINK = /^(https?:\/\/|mailto:)/i;
@@ -24,6 +25,7 @@ export function createEngine(labels) {
   md.use(cjkFriendly);
   md.use(formulas);
   md.use(tasksAndBreaks);
+  md.use(folds, labels.fold);
   md.disable('reference');
   md.linkify.set({ fuzzyLink: false, fuzzyEmail: false });
   md.validateLink = (url) => LINK.test(url.trim());
@@ -105,8 +107,9 @@ function rules(labels, escape) {
     },
     task(/** @type {any[]} */ tokens, /** @type {number} */ index) {
       const done = tokens[index].meta;
-      const [name, label, box] = done ? ['task done', labels.done, '☑'] : ['task', labels.open, '☐'];
-      return `<span class="${name}" role="img" aria-label="${escape(label)}">${box}</span>`;
+      const label = escape(done ? labels.done : labels.open);
+      const name = done ? 'task done' : 'task';
+      return `<span class="${name}" role="img" aria-label="${label}">${done ? '☑' : '☐'}</span>`;
     },
     citation(/** @type {any[]} */ tokens, /** @type {number} */ index) {
       const n = tokens[index].meta;

@@ -14,6 +14,7 @@ const TAGS = [
   'button',
   'code',
   'del',
+  'details',
   'div',
   'em',
   'figcaption',
@@ -32,6 +33,7 @@ const TAGS = [
   's',
   'span',
   'strong',
+  'summary',
   'table',
   'tbody',
   'td',
@@ -51,6 +53,7 @@ const PLAIN = [
   'tabindex',
   'aria-label',
   'role',
+  'open',
   'data-n',
   'data-copy-code',
 ];

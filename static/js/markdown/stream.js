@@ -5,6 +5,7 @@
  */
 import { closeMarks, mayClose, split } from './blocks.js';
 import { toFragment } from './safe.js';
+import { Toggled } from './toggled.js';
 import { typeset } from './typeset.js';
 
 /** @typedef {import('./engine.js').Engine} Engine */
@@ -20,6 +21,7 @@ export class StreamRenderer {
   #engine;
   #root;
   #live;
+  #toggled;
   #tail = '';
   #afterCr = false;
   /** @type {Set<number>} */ #cited = new Set();
@@ -39,6 +41,7 @@ export class StreamRenderer {
     this.#afterFlush = afterFlush;
     this.#live = document.createElement('div');
     this.#live.className = 'live';
+    this.#toggled = new Toggled(root);
     root.replaceChildren(this.#live);
   }
 
@@ -74,6 +77,7 @@ export class StreamRenderer {
     this.#cancel();
     this.#root.insertBefore(this.#render(this.#tail), this.#live);
     this.#live.remove();
+    this.#toggled.keep();
   }
 
   /** Normalise line ends, also where CR and LF arrive in two pieces. @param {string} text */
@@ -130,6 +134,7 @@ export class StreamRenderer {
       this.#tail = this.#tail.slice(cut);
     }
     this.#live.replaceChildren(this.#render(prose ? closeMarks(this.#tail) : this.#tail));
+    this.#toggled.keep();
     const code = fence && this.#live.lastElementChild?.querySelector('code');
     this.#fence = code ? fence : null;
     this.#code = code ? textOf(code) : null;
