@@ -41,6 +41,7 @@ FONTS = (
 FILES = {
     "markdown-it.js": ("markdown-it", "dist/browser/markdown-it.esm.min.mjs"),
     "markdown-it-cjk-friendly.js": ("markdown-it-cjk-friendly", "dist/index.js"),
+    "markdown-it-footnote.js": ("markdown-it-footnote", "index.mjs"),
     "get-east-asian-width/index.js": ("get-east-asian-width", "index.js"),
     "get-east-asian-width/lookup.js": ("get-east-asian-width", "lookup.js"),
     "get-east-asian-width/lookup-data.js": ("get-east-asian-width", "lookup-data.js"),

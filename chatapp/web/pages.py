@@ -33,6 +33,7 @@ COMPRESSIBLE = ("text/", "application/json", "image/svg+xml")
 MODULES = {
     "markdown-it": "vendor/markdown-it.js",
     "markdown-it-cjk-friendly": "vendor/markdown-it-cjk-friendly.js",
+    "markdown-it-footnote": "vendor/markdown-it-footnote.js",
     "get-east-asian-width": "vendor/get-east-asian-width/index.js",
     "dompurify": "vendor/dompurify.js",
     "katex": "vendor/katex/katex.js",

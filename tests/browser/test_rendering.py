@@ -1,7 +1,11 @@
 """Answers as Markdown: streamed they end like the whole; folds; what is in them never runs."""
 
+import os
+
+import pytest
 from playwright.sync_api import expect
 
+from tests.support.axe import AXE, violations
 from tests.support.browser import Chat, static_path
 from tests.support.modelserver import ModelServer
 
@@ -26,7 +30,11 @@ a = \vec{b} \\
 $$\nosuch{x}$$ and `$z$`
 
 <details open><summary>**One**</summary>and two</details>
-end
+end[^n] of [it][ref]
+
+[ref]: https://example.org/ "Title"
+[1]: a source
+[^n]: A note.
 """
 HOSTILE = """<details ontoggle="window.owned=1" open><summary>a</summary>b</details>
 
@@ -40,12 +48,21 @@ HOSTILE = """<details ontoggle="window.owned=1" open><summary>a</summary>b</deta
 
 <details style="background: url(BEACON/d.png)"></details>
 </details>
+
+[a][evil] ![b][beacon] note[^evil] [^<img src=x onerror="window.owned=1">]
+
+[evil]: javascript:window.owned=1
+[beacon]: BEACON/e.png "onerror=window.owned=1"
+[^evil]: <img src="BEACON/f.png"> [x](javascript:window.owned=1)
 """
 # Streams a text in pieces, renders it whole, and compares once all formulas are drawn.
 COMPARE = """async ([base, cases]) => {
   const { StreamRenderer, renderWhole } = await import(`${base}/js/markdown/stream.js`);
   const { createEngine } = await import(`${base}/js/markdown/engine.js`);
-  const engine = createEngine({ citation: String, copy: '', done: '', open: '', fold: '' });
+  const engine = createEngine(Object.fromEntries(
+    ['copy', 'done', 'open', 'fold', 'footnotes', 'back'].map((key) => [key, key])
+      .concat(['citation', 'footnote'].map((key) => [key, (n) => `${key} ${n}`])),
+  ));
   const place = () => document.body.appendChild(document.createElement('div'));
   const frame = () => new Promise((done) => requestAnimationFrame(done));
   const html = (root) => new XMLSerializer().serializeToString(root);
@@ -136,3 +153,34 @@ def test_what_a_fold_or_task_contains_neither_runs_nor_loads(
     assert set(links) <= {"http:"}
     assert chat.page.evaluate("window.owned") is None
     assert all(url.startswith(origin) for url in asked)
+
+
+def test_a_footnote_leads_to_its_text_and_back(chat: Chat) -> None:
+    text = "Claim[^a] and [site][s].\n\n" + "line\n\n" * 60
+    answer = chat.ask(f"{text}[^a]: Reason.\n\n[s]: https://e.com", "echo")
+    chat.expect_complete(answer)
+    text = chat.text(answer)
+    expect(text.locator("a")).to_have_attribute("href", "https://e.com")
+    number = text.locator("[data-footnote]")
+    number.focus()
+    chat.page.keyboard.press("Enter")
+    reason = text.locator("[data-footnote-text]")
+    expect(reason).to_be_focused()
+    expect(reason).to_be_in_viewport()
+    chat.page.keyboard.press("Tab")
+    chat.page.keyboard.press("Enter")
+    expect(number).to_be_focused()
+    expect(number).to_be_in_viewport()
+    chat.reload()
+    expect(reason).to_contain_text("Reason.")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_rendered_answer_has_no_accessibility_violations(chat: Chat, theme: str) -> None:
+    if not AXE.exists() and not os.environ.get("CI"):
+        pytest.skip("axe-core is not installed: npm install")
+    answer = chat.ask(DOCUMENT, "echo")
+    chat.expect_complete(answer)
+    expect(answer.locator(".katex").first).to_be_visible()
+    chat.text(answer).locator("summary").first.click()
+    assert violations(chat.page) == []

@@ -10,6 +10,9 @@ const engine = createEngine({
   done: 'Done',
   open: 'To do',
   fold: 'Details',
+  footnote: (n) => `Footnote ${n}`,
+  footnotes: 'Footnotes',
+  back: 'Back',
 });
 const env = () => ({ cited: new Set([1, 2, 3]) });
 const DOCUMENTS = 150;

@@ -11,6 +11,9 @@ const engine = createEngine({
   done: 'Done',
   open: 'To do',
   fold: 'Details',
+  footnote: (n) => `Footnote ${n}`,
+  footnotes: 'Footnotes',
+  back: 'Back',
 });
 const render = (/** @type {string} */ text) =>
   engine.render(text, { cited: new Set([1, 2, 3]) }).trim();

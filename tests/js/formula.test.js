@@ -10,6 +10,9 @@ const engine = createEngine({
   done: 'Done',
   open: 'To do',
   fold: 'Details',
+  footnote: (n) => `Footnote ${n}`,
+  footnotes: 'Footnotes',
+  back: 'Back',
 });
 const render = (/** @type {string} */ text) => engine.render(text, { cited: new Set([1]) });
 const plain = (/** @type {string} */ html) =>

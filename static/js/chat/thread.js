@@ -21,6 +21,7 @@ import { delegate, find, findAs, isComposing } from '../core/dom.js';
 import { count, t } from '../core/i18n.js';
 import { copyAsTex } from '../markdown/copied.js';
 import { createEngine } from '../markdown/engine.js';
+import { mountFootnotes } from '../markdown/footnotes.js';
 import { copyWithFeedback } from '../ui/copy-button.js';
 import { announceAssertively, announce } from '../ui/announce.js';
 import { AnswerView } from './answer.js';
@@ -38,6 +39,9 @@ export class Thread {
     done: t('answer.task_done'),
     open: t('answer.task_open'),
     fold: t('answer.fold'),
+    footnote: (n) => t('answer.footnote', { n }),
+    footnotes: t('answer.footnotes'),
+    back: t('answer.footnote_back'),
   });
   /** @type {Map<Message, QuestionView|AnswerView>} */ #views = new Map();
   /** @type {Set<Message>} questions with an answer below */ #answered = new Set();
@@ -197,6 +201,7 @@ export class Thread {
     on('[data-copy]', (message, button) => void copyWithFeedback(button, message.content));
     on('[data-delete-message]', actions.remove);
     this.#root.addEventListener('copy', copyAsTex);
+    mountFootnotes(this.#root);
     on('[data-edit]', (message) => this.#question(message)?.edit());
     on('[data-edit-cancel]', (message) => this.#question(message)?.endEdit());
     delegate(this.#root, 'click', '[data-copy-code]', (button) => {

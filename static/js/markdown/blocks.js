@@ -2,9 +2,9 @@
  * Finds where a growing Markdown text can be cut so that the part before the cut is final. Pure.
  *
  * Blocks are independent of each other here because link references and footnotes, the only
- * constructs that reach across blocks, are switched off (`engine.js`). The next characters can
- * still change the last block, and a cut is only safe after an empty line; so the last two blocks
- * always stay uncut.
+ * constructs that reach across blocks, are plain text until the end (`across.js`). The next
+ * characters can still change the last block, and a cut is only safe after an empty line; so the
+ * last two blocks always stay uncut.
  */
 
 /**

@@ -5,6 +5,7 @@
  */
 import MarkdownIt from 'markdown-it';
 import cjkFriendly from 'markdown-it-cjk-friendly';
+import { across } from './across.js';
 import { folds } from './details.js';
 import { formulas } from './formula.js';
 import { tasksAndBreaks } from './tasks.js';
@@ -12,21 +13,33 @@ import { tasksAndBreaks } from './tasks.js';
 /** @typedef {{cited?: ReadonlySet<number>}} Env numbers that exist as sources; others stay text */
 /**
  * @typedef {{copy: string, citation: (n: number) => string, done: string, open: string,
- *   fold: string}} Labels done, open: of the tasks of a list; fold: of a fold without a summary
+ *   fold: string} & import('./across.js').Labels} Labels done, open: of the tasks of a list; fold:
+ *   of a fold without a summary
  */
 
 const LINK = /^(https?:\/\/|mailto:)/i;
 const CITATION = /^\[(\d{1,3}(?:\s*[,，、]\s*\d{1,3})*)\](?![(:])/;
 const ALIGN = /text-align:(left|center|right)/;
 
-/** @param {Labels} labels */
+/**
+ * @param {Labels} labels
+ * @returns `render` for a text that grows, block by block; `ended.render` for one that has ended
+ */
 export function createEngine(labels) {
+  const md = build(labels);
+  const ended = build(labels);
+  md.disable('reference');
+  across(ended, labels);
+  return Object.assign(md, { ended });
+}
+
+/** @param {Labels} labels */
+function build(labels) {
   const md = new MarkdownIt({ html: false, linkify: true, breaks: false });
   md.use(cjkFriendly);
   md.use(formulas);
   md.use(tasksAndBreaks);
   md.use(folds, labels.fold);
-  md.disable('reference');
   md.linkify.set({ fuzzyLink: false, fuzzyEmail: false });
   md.validateLink = (url) => LINK.test(url.trim());
   md.inline.ruler.before('link', 'citation', readCitation);

@@ -56,6 +56,9 @@ const PLAIN = [
   'open',
   'data-n',
   'data-copy-code',
+  'data-footnote',
+  'data-footnote-text',
+  'data-footnote-back',
 ];
 
 /** @param {string} html from `engine.js` @returns {DocumentFragment} */

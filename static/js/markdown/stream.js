@@ -3,6 +3,7 @@
  * text can be selected; only the tail is rendered again, at most once a frame and less often where
  * rendering is slow.
  */
+import { definesAcross } from './across.js';
 import { closeMarks, mayClose, split } from './blocks.js';
 import { toFragment } from './safe.js';
 import { Toggled } from './toggled.js';
@@ -22,6 +23,8 @@ export class StreamRenderer {
   #root;
   #live;
   #toggled;
+  /** The whole text, and what of it is not final. */
+  #text = '';
   #tail = '';
   #afterCr = false;
   /** @type {Set<number>} */ #cited = new Set();
@@ -54,6 +57,7 @@ export class StreamRenderer {
   append(text) {
     const start = this.#tail.lastIndexOf('\n') + 1;
     const lines = this.#withLf(text);
+    this.#text += lines;
     this.#tail += lines;
     if (this.#fence && this.#code && !this.#closesFence(start)) this.#code.appendData(lines);
     else {
@@ -66,17 +70,20 @@ export class StreamRenderer {
   /** Clear the text: it will be sent again. */
   reset() {
     this.#cancel();
+    this.#text = '';
     this.#tail = '';
     this.#fence = null;
     this.#live.replaceChildren();
     this.#root.replaceChildren(this.#live);
   }
 
-  /** Render the rest; the text is final. */
+  /** Render the rest, or all again where links or footnotes are defined; the text is final. */
   finish() {
     this.#cancel();
-    this.#root.insertBefore(this.#render(this.#tail), this.#live);
-    this.#live.remove();
+    const whole = definesAcross(this.#text);
+    const part = this.#render(whole ? this.#text : this.#tail, this.#engine.ended);
+    if (whole) this.#root.replaceChildren(part);
+    else this.#live.replaceWith(part);
     this.#toggled.keep();
   }
 
@@ -140,9 +147,9 @@ export class StreamRenderer {
     this.#code = code ? textOf(code) : null;
   }
 
-  /** @param {string} text */
-  #render(text) {
-    const part = toFragment(this.#engine.render(text, { cited: this.#cited }));
+  /** @param {string} text @param {Pick<Engine, 'render'>} [engine] */
+  #render(text, engine = this.#engine) {
+    const part = toFragment(engine.render(text, { cited: this.#cited }));
     typeset(part, this.#root, this.#afterFlush);
     return part;
   }
@@ -169,7 +176,7 @@ export class StreamRenderer {
  * @param {() => void} [grown] called when formulas have changed its height later
  */
 export function renderWhole(root, engine, text, cited, grown = () => {}) {
-  const part = toFragment(engine.render(text, { cited: new Set(cited) }));
+  const part = toFragment(engine.ended.render(text, { cited: new Set(cited) }));
   typeset(part, root, grown);
   root.replaceChildren(part);
 }
