@@ -48,6 +48,7 @@ FILES = {
     "get-east-asian-width/utilities.js": ("get-east-asian-width", "utilities.js"),
     "dompurify.js": ("dompurify", "dist/purify.min.js"),
     "katex/katex.js": ("katex", "dist/katex.min.js"),
+    "katex/mhchem.js": ("katex", "dist/contrib/mhchem.min.js"),
     "katex/katex.css": ("katex", "dist/katex.min.css"),
     **{
         f"katex/fonts/KaTeX_{font}.woff2": ("katex", f"dist/fonts/KaTeX_{font}.woff2")

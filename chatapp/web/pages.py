@@ -37,6 +37,7 @@ MODULES = {
     "get-east-asian-width": "vendor/get-east-asian-width/index.js",
     "dompurify": "vendor/dompurify.js",
     "katex": "vendor/katex/katex.js",
+    "katex/contrib/mhchem": "vendor/katex/mhchem.js",
 }
 
 bp = Blueprint("pages", __name__, template_folder=str(ROOT / "templates"))

@@ -17,7 +17,7 @@ c &= \frac{d}{e}
 \end{aligned}
 \]
 
-- in a list \( \sqrt{2} \)
+- in a list \( \sqrt{2} \) and $\ce{H2O}$
 
 | a | b |
 | - | - |
@@ -49,7 +49,7 @@ def test_formulas_are_drawn_from_our_own_files_and_only_at_need(
     answer = chat.ask(MIXED, "echo")
     chat.expect_complete(answer)
     text = chat.text(answer)
-    expect(text.locator(".katex")).to_have_count(5)
+    expect(text.locator(".katex")).to_have_count(6)
     expect(text.locator("math annotation").first).to_have_text(r"e^{i\pi} + 1 = 0")
     expect(text.locator(".tex.block")).to_have_attribute("tabindex", "0")
     expect(text.locator("code.formula")).to_have_text(r"$$\nosuch{x}$$")
@@ -60,7 +60,7 @@ def test_formulas_are_drawn_from_our_own_files_and_only_at_need(
     origin = "/".join(chat.page.url.split("/")[:3])
     assert all(url.startswith(origin) for url in asked)
     chat.reload()
-    expect(text.locator(".katex")).to_have_count(5)
+    expect(text.locator(".katex")).to_have_count(6)
 
 
 def test_a_finished_formula_is_not_drawn_again(chat: Chat) -> None:

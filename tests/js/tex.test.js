@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import katex from 'katex';
+import 'katex/contrib/mhchem';
 import { texOf, treeOf } from '../../static/js/markdown/tex.js';
 
 const markup = (/** @type {string} */ source) => {
@@ -29,6 +30,7 @@ test('a formula is drawn with MathML and its TeX for screen readers', () => {
     '$$\\renewcommand{\\arraystretch}{1.5}\\begin{array}{cc}a & b\\end{array}$$',
     '$$\\begin{pmatrix} 1 & 2 \\end{pmatrix} \\tag{1}$$',
     '$$E = mc^2 \\label{eq:energy}$$',
+    '$\\ce{2H2 + O2 -> 2H2O}$',
     '$$\\def\\R{\\mathbb{R}} x \\in \\R$$',
   ]) {
     assert.ok(markup(source), source);

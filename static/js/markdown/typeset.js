@@ -28,6 +28,7 @@ let spent = 0;
 
 const load = once(async () => {
   await Promise.all([import('katex'), loadStyle(KATEX_STYLE), loadStyle('formula')]);
+  await import('katex/contrib/mhchem'); // adds chemistry to what is loaded
   katex = /** @type {any} */ (globalThis).katex;
 });
 
