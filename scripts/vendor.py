@@ -15,6 +15,15 @@ from sentences import sentence
 SOURCE = ROOT / "node_modules"
 TARGET = ROOT / "static" / "vendor"
 
+HIGHLIGHT = "@highlightjs/cdn-assets"
+# As in static/js/markdown/languages.js, which loads them.
+LANGUAGES = (
+    "bash c clojure cmake cpp csharp css dart diff dockerfile dos elixir erlang fsharp go graphql "
+    "groovy haskell http ini java javascript json julia kotlin latex less lisp lua makefile "
+    "markdown matlab nginx nix objectivec ocaml perl php powershell properties protobuf python "
+    "python-repl r ruby rust scala scss shell sql swift typescript vbnet vim xml yaml"
+)
+
 # target: package, file. `.mjs` becomes `.js`, for which every server knows the content type.
 FILES = {
     "markdown-it.js": ("markdown-it", "dist/browser/markdown-it.esm.min.mjs"),
@@ -24,6 +33,11 @@ FILES = {
     "get-east-asian-width/lookup-data.js": ("get-east-asian-width", "lookup-data.js"),
     "get-east-asian-width/utilities.js": ("get-east-asian-width", "utilities.js"),
     "dompurify.js": ("dompurify", "dist/purify.min.js"),
+    "highlight/core.js": (HIGHLIGHT, "es/core.min.js"),
+    **{
+        f"highlight/{name}.js": (HIGHLIGHT, f"es/languages/{name}.min.js")
+        for name in LANGUAGES.split()
+    },
 }
 LICENCE_NAMES = ("license", "licence", "copying")
 

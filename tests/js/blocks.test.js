@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { closeMarks, mayClose, split } from '../../static/js/markdown/blocks.js';
 import { createEngine } from '../../static/js/markdown/engine.js';
 
-const engine = createEngine({ copy: 'Copy', citation: (n) => `Source ${n}` });
+const engine = createEngine({ copy: 'Copy', wrap: 'Wrap', citation: (n) => `Source ${n}` });
 const env = () => ({ cited: new Set([1, 2, 3]) });
 const DOCUMENTS = 150;
 
@@ -108,6 +108,18 @@ test('finished blocks are committed, the last two are not', () => {
   const { cut } = split(engine, 'one\n\ntwo\n\nthree\n\nfour');
   assert.equal(cut, 'one\n\ntwo\n\n'.length);
   assert.equal(split(engine, 'one\n\ntwo').cut, 0);
+});
+
+test('a code fence is cut before its head and after its closing mark', () => {
+  const text = 'one\ntwo\n';
+  assert.equal(split(engine, `${text}\`\`\`js`).cut, 0);
+  assert.equal(split(engine, `${text}\`\`\`js\na\n\n\nb\n`).cut, text.length);
+  const closed = `${text}\`\`\`js\na\n\`\`\`\n`;
+  assert.equal(split(engine, closed.slice(0, -1)).cut, text.length);
+  for (const after of ['', 'x', '\n']) {
+    assert.equal(split(engine, closed + after).cut, closed.length, after);
+  }
+  assert.equal(split(engine, '- ```\n  a\n  ```\n  b\n').cut, 0);
 });
 
 test('an open code fence is detected, a closed or indented one is not', () => {

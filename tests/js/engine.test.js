@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createEngine } from '../../static/js/markdown/engine.js';
 
-const engine = createEngine({ copy: 'Copy', citation: (n) => `Source ${n}` });
+const engine = createEngine({ copy: 'Copy', wrap: 'Wrap', citation: (n) => `Source ${n}` });
 const render = (/** @type {string} */ text) =>
   engine.render(text, { cited: new Set([1, 2, 3]) }).trim();
 const chips = (/** @type {string} */ text) =>
@@ -84,4 +84,15 @@ test('a code block names its language and escapes its content', () => {
   const html = render('```py"><b>\n<i>\n```');
   assert.match(html, /<span>py&quot;&gt;&lt;b&gt;<\/span>/);
   assert.match(html, /<code>&lt;i&gt;\n<\/code>/);
+});
+
+test('a code block is open until its closing mark comes', () => {
+  const open = ['```', '```js\n', '```js\na', '```js\na\n', '```js\n\n', '- ```\n  a\n\nb'];
+  const closed = ['```\n```', '```js\na\n```', '```js\n\n```', '- ```\n  a\n  ```\n\nb', '    a'];
+  for (const text of open) {
+    assert.match(render(text), /class="code open"/, text);
+  }
+  for (const text of closed) {
+    assert.match(render(text), /class="code"/, text);
+  }
 });

@@ -30,7 +30,11 @@ import { mountWhy } from './why.js';
 export class Thread {
   #root;
   #grown;
-  #engine = createEngine({ copy: t('app.copy'), citation: (n) => t('sources.citation', { n }) });
+  #engine = createEngine({
+    copy: t('app.copy'),
+    wrap: t('code.wrap'),
+    citation: (n) => t('sources.citation', { n }),
+  });
   /** @type {Map<Message, QuestionView|AnswerView>} */ #views = new Map();
   /** @type {MessageTree} */ #tree = new Tree();
   #panel;
@@ -162,6 +166,10 @@ export class Thread {
         button,
         find(button.closest('figure') ?? button, 'code').textContent ?? '',
       );
+    });
+    delegate(this.#root, 'click', '[data-wrap-code]', (button) => {
+      const wrapped = button.closest('figure')?.classList.toggle('wrapped') ?? false;
+      button.setAttribute('aria-pressed', String(wrapped));
     });
     delegate(this.#root, 'submit', '[data-edit-form]', (form, event) =>
       this.#submitEdit(form, event, actions),

@@ -8,7 +8,7 @@ import cjkFriendly from 'markdown-it-cjk-friendly';
 import { formulas } from './formula.js';
 
 /** @typedef {{cited?: ReadonlySet<number>}} Env numbers that exist as sources; others stay text */
-/** @typedef {{copy: string, citation: (n: number) => string}} Labels */
+/** @typedef {{copy: string, wrap: string, citation: (n: number) => string}} Labels */
 
 const LINK = /^(https?:\/\/|mailto:)/i;
 const CITATION = /^\[(\d{1,3}(?:\s*[,，、]\s*\d{1,3})*)\](?![(:])/;
@@ -66,9 +66,14 @@ function rules(labels, escape) {
   const code = (tokens, index) => {
     const language = (tokens[index].info ?? '').trim().split(/\s+/)[0];
     const name = `<span>${escape(language)}</span>`;
-    const copy = `<button type="button" data-copy-code>${escape(labels.copy)}</button>`;
+    /** @param {string} hook @param {string} label */
+    const button = (hook, label) => `<button type="button" ${hook}>${escape(label)}</button>`;
+    const wrap = button('data-wrap-code aria-pressed="false"', labels.wrap);
+    const buttons = wrap + button('data-copy-code', labels.copy);
+    const open = isOpen(tokens[index]) ? ' open' : '';
     const body = `<pre tabindex="0"><code>${escape(tokens[index].content)}</code></pre>`;
-    return `<figure class="code"><figcaption>${name}${copy}</figcaption>${body}</figure>\n`;
+    const head = `<figcaption>${name}${buttons}</figcaption>`;
+    return `<figure class="code${open}">${head}${body}</figure>\n`;
   };
   /** @param {any[]} tokens @param {number} index */
   const source = (tokens, index) => `<code class="formula">${escape(tokens[index].content)}</code>`;
@@ -102,6 +107,15 @@ function rules(labels, escape) {
       return `<button type="button" class="cite" data-n="${n}" aria-label="${label}">${n}</button>`;
     },
   };
+}
+
+/**
+ * Whether the closing mark of a code block has not come yet.
+ * @param {any} token
+ */
+function isOpen({ type, map, content }) {
+  const lines = content.split('\n').length - (/^$|\n$/.test(content) ? 1 : 0);
+  return type === 'fence' && map !== null && map[1] - map[0] < lines + 2;
 }
 
 /**

@@ -52,6 +52,8 @@ const PLAIN = [
   'aria-label',
   'data-n',
   'data-copy-code',
+  'data-wrap-code',
+  'aria-pressed',
 ];
 
 /** @param {string} html from `engine.js` @returns {DocumentFragment} */

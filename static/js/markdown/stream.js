@@ -4,6 +4,7 @@
  * rendering is slow.
  */
 import { closeMarks, mayClose, split } from './blocks.js';
+import { blockOf, colour, keepBlocks } from './code-block.js';
 import { toFragment } from './safe.js';
 
 /** @typedef {import('./engine.js').Engine} Engine */
@@ -23,7 +24,7 @@ export class StreamRenderer {
   #afterCr = false;
   /** @type {Set<number>} */ #cited = new Set();
   /** @type {import('./blocks.js').Fence|null} */ #fence = null;
-  /** @type {Text|null} */ #code = null;
+  /** @type {import('./code-block.js').CodeBlock|null} */ #code = null;
   #cost = 0;
   #flushed = 0;
   #held = 0;
@@ -51,7 +52,7 @@ export class StreamRenderer {
     const start = this.#tail.lastIndexOf('\n') + 1;
     const lines = this.#withLf(text);
     this.#tail += lines;
-    if (this.#fence && this.#code && !this.#closesFence(start)) this.#code.appendData(lines);
+    if (this.#fence && this.#code && !this.#closesFence(start)) this.#code.append(lines);
     else {
       this.#fence = null;
       this.#schedule();
@@ -71,7 +72,7 @@ export class StreamRenderer {
   /** Render the rest; the text is final. */
   finish() {
     this.#cancel();
-    this.#root.insertBefore(this.#render(this.#tail), this.#live);
+    this.#root.insertBefore(this.#render(this.#tail, true), this.#live);
     this.#live.remove();
   }
 
@@ -90,7 +91,7 @@ export class StreamRenderer {
       this.#tail
         .slice(from)
         .split('\n')
-        .some((line) => line !== '' && mayClose(line, fence))
+        .some((line) => line.trim() !== '' && mayClose(line, fence))
     );
   }
 
@@ -125,18 +126,20 @@ export class StreamRenderer {
   #draw() {
     const { cut, fence, prose } = split(this.#engine, this.#tail);
     if (cut) {
-      this.#root.insertBefore(this.#render(this.#tail.slice(0, cut)), this.#live);
+      this.#root.insertBefore(this.#render(this.#tail.slice(0, cut), true), this.#live);
       this.#tail = this.#tail.slice(cut);
     }
-    this.#live.replaceChildren(this.#render(prose ? closeMarks(this.#tail) : this.#tail));
-    const code = fence && this.#live.lastElementChild?.querySelector('code');
-    this.#fence = code ? fence : null;
-    this.#code = code ? textOf(code) : null;
+    this.#live.replaceChildren(this.#render(prose ? closeMarks(this.#tail) : this.#tail, false));
+    this.#code = fence && blockOf(this.#live.lastElementChild);
+    this.#fence = this.#code ? fence : null;
   }
 
-  /** @param {string} text */
-  #render(text) {
-    return toFragment(this.#engine.render(text, { cited: this.#cited }));
+  /** @param {string} text @param {boolean} final whether it will not be rendered again */
+  #render(text, final) {
+    const fragment = toFragment(this.#engine.render(text, { cited: this.#cited }));
+    keepBlocks(this.#live, fragment);
+    colour(fragment, final);
+    return fragment;
   }
 
   #isSelected() {
@@ -160,13 +163,7 @@ export class StreamRenderer {
  * @param {Iterable<number>} cited
  */
 export function renderWhole(root, engine, text, cited) {
-  root.replaceChildren(toFragment(engine.render(text, { cited: new Set(cited) })));
-}
-
-/** @param {Element} code @returns {Text} its only text node */
-function textOf(code) {
-  if (code.firstChild instanceof Text) return code.firstChild;
-  const text = document.createTextNode('');
-  code.append(text);
-  return text;
+  const fragment = toFragment(engine.render(text, { cited: new Set(cited) }));
+  colour(fragment, true);
+  root.replaceChildren(fragment);
 }
