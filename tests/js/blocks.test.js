@@ -4,7 +4,12 @@ import { test } from 'node:test';
 import { closeMarks, mayClose, split } from '../../static/js/markdown/blocks.js';
 import { createEngine } from '../../static/js/markdown/engine.js';
 
-const engine = createEngine({ copy: 'Copy', wrap: 'Wrap', citation: (n) => `Source ${n}` });
+const engine = createEngine({
+  copy: 'Copy',
+  wrap: 'Wrap',
+  csv: 'CSV',
+  citation: (n) => `Source ${n}`,
+});
 const env = () => ({ cited: new Set([1, 2, 3]) });
 const DOCUMENTS = 150;
 
@@ -162,4 +167,62 @@ test('open marks in the last line are closed while it is typed', () => {
     '***': '***',
   };
   for (const [typed, shown] of Object.entries(cases)) assert.equal(closeMarks(typed), shown);
+});
+
+const TABLES = {
+  strokes: `Here:
+
+| Name | **Age** | \`a\\|b\` |
+|:--|--:|---|
+| Ann | 5 | **b** |
+| Bob | 7 |
+`,
+  'directly below a text': 'Here:\n| Name | Age |\n| - | :-: |\n| Ann | 5 |\n',
+  'in a list': '1. Here:\n\n   | Name | Age |\n   |------|-----|\n   | Ann | 5 |\n',
+  'in a quotation': '> | Name | Age |\n> |------|-----|\n> | Ann | 5 |\n',
+  'one column': '| Name |\n|---|\n| Ann |\n',
+};
+
+/** What each character adds, as it is shown. @param {string} text */
+function* shownWhile(text) {
+  for (let end = 1; end <= text.length; end += 1) {
+    const tail = text.slice(0, end);
+    const { prose } = split(engine, tail);
+    yield { typed: tail, html: engine.render(prose ? closeMarks(tail) : tail, env()) };
+  }
+}
+
+test('a table is one from its first cell on while it is typed', () => {
+  for (const [name, text] of Object.entries(TABLES)) {
+    const from = text.indexOf('|') + 3;
+    for (const { typed, html } of shownWhile(text)) {
+      const [outside] = html.split('<table>');
+      assert.doesNotMatch(outside, /\||<h\d>/, `${name}: ${typed}`);
+      assert.equal(html.includes('<table>'), typed.length >= from, `${name}: ${typed}`);
+      assert.doesNotMatch(html, /:?--|\*\*<|<strong><\/strong>/, `${name}: ${typed}`);
+    }
+  }
+});
+
+test('the columns of a table only grow while its head is typed', () => {
+  for (const [name, text] of Object.entries(TABLES)) {
+    let most = 0;
+    for (const { typed, html } of shownWhile(text)) {
+      const columns = html.match(/<th[ >]/g)?.length ?? 0;
+      assert.ok(columns >= most, `${name}: ${typed}`);
+      most = columns;
+    }
+  }
+});
+
+test('a table without strokes at its sides is no heading while it is typed', () => {
+  for (const { typed, html } of shownWhile('Name | Age\n--- | ---\nAnn | 5\n')) {
+    assert.doesNotMatch(html, /<h\d>/, typed);
+  }
+});
+
+test('what is no table stays as it is', () => {
+  for (const tail of ['a | b', 'a\n-', '| a |\n\nb', '| a |\n|---|---|', '| a | b |\nmore']) {
+    assert.equal(closeMarks(tail), tail);
+  }
 });

@@ -7,6 +7,8 @@
  * always stay uncut.
  */
 
+import { completeTable } from './table-typed.js';
+
 /**
  * @typedef {{block: {parse(src: string, md: any, env: object, tokens: any[]): void}}} BlockParser
  */
@@ -51,11 +53,16 @@ export function split(md, tail) {
 }
 
 /**
- * Close the bold words or the code that are open in the last line, so that their marks do not
- * flicker while they are typed.
+ * Complete what is open in the last line, so that it does not flicker while it is typed: bold
+ * words, code, and the head of a table.
  * @param {string} tail that ends in prose
  */
 export function closeMarks(tail) {
+  return completeTable(tail, closeInLine) ?? closeInLine(tail);
+}
+
+/** @param {string} tail */
+function closeInLine(tail) {
   const start = tail.lastIndexOf('\n') + 1;
   const typed = tail.slice(start);
   const formula = [...typed.matchAll(FORMULA)].at(-1)?.[0] ?? '';

@@ -25,6 +25,8 @@ export class StreamRenderer {
   /** @type {Set<number>} */ #cited = new Set();
   /** @type {import('./blocks.js').Fence|null} */ #fence = null;
   /** @type {import('./code-block.js').CodeBlock|null} */ #code = null;
+  /** How far the tables of the tail are scrolled. */
+  #scrolled = /** @type {number[]} */ ([]);
   #cost = 0;
   #flushed = 0;
   #held = 0;
@@ -72,7 +74,8 @@ export class StreamRenderer {
   /** Render the rest; the text is final. */
   finish() {
     this.#cancel();
-    this.#root.insertBefore(this.#render(this.#tail, true), this.#live);
+    this.#scrolled = tablesIn(this.#live).map((table) => table.scrollLeft);
+    this.#show(this.#tail, true);
     this.#live.remove();
   }
 
@@ -125,21 +128,28 @@ export class StreamRenderer {
 
   #draw() {
     const { cut, fence, prose } = split(this.#engine, this.#tail);
+    this.#scrolled = tablesIn(this.#live).map((table) => table.scrollLeft);
     if (cut) {
-      this.#root.insertBefore(this.#render(this.#tail.slice(0, cut), true), this.#live);
+      this.#show(this.#tail.slice(0, cut), true);
       this.#tail = this.#tail.slice(cut);
     }
-    this.#live.replaceChildren(this.#render(prose ? closeMarks(this.#tail) : this.#tail, false));
+    this.#show(prose ? closeMarks(this.#tail) : this.#tail, false);
     this.#code = fence && blockOf(this.#live.lastElementChild);
     this.#fence = this.#code ? fence : null;
   }
 
   /** @param {string} text @param {boolean} final whether it will not be rendered again */
-  #render(text, final) {
+  #show(text, final) {
     const fragment = toFragment(this.#engine.render(text, { cited: this.#cited }));
+    const tables = tablesIn(fragment);
     keepBlocks(this.#live, fragment);
     colour(fragment, final);
-    return fragment;
+    if (final) this.#root.insertBefore(fragment, this.#live);
+    else this.#live.replaceChildren(fragment);
+    for (const table of tables) {
+      const left = this.#scrolled.shift();
+      if (left) table.scrollLeft = left;
+    }
   }
 
   #isSelected() {
@@ -154,6 +164,9 @@ export class StreamRenderer {
     this.#timer = 0;
   }
 }
+
+/** @param {ParentNode} root @returns {Element[]} the boxes in which tables scroll */
+const tablesIn = (root) => [...root.querySelectorAll('.table')];
 
 /**
  * Render a finished text into `root`.
