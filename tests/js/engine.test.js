@@ -5,7 +5,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createEngine } from '../../static/js/markdown/engine.js';
 
-const engine = createEngine({ copy: 'Copy', wrap: 'Wrap', citation: (n) => `Source ${n}` });
+const engine = createEngine({
+  copy: 'Copy',
+  wrap: 'Wrap',
+  csv: 'CSV',
+  citation: (n) => `Source ${n}`,
+});
 const render = (/** @type {string} */ text) =>
   engine.render(text, { cited: new Set([1, 2, 3]) }).trim();
 const chips = (/** @type {string} */ text) =>

@@ -18,6 +18,7 @@
  */
 import { delegate, find, findAs, isComposing } from '../core/dom.js';
 import { count, t } from '../core/i18n.js';
+import { rowsOf, toCsv } from '../markdown/csv.js';
 import { createEngine } from '../markdown/engine.js';
 import { copyWithFeedback } from '../ui/copy-button.js';
 import { announceAssertively, announce } from '../ui/announce.js';
@@ -33,6 +34,7 @@ export class Thread {
   #engine = createEngine({
     copy: t('app.copy'),
     wrap: t('code.wrap'),
+    csv: t('table.csv'),
     citation: (n) => t('sources.citation', { n }),
   });
   /** @type {Map<Message, QuestionView|AnswerView>} */ #views = new Map();
@@ -166,6 +168,10 @@ export class Thread {
         button,
         find(button.closest('figure') ?? button, 'code').textContent ?? '',
       );
+    });
+    delegate(this.#root, 'click', '[data-copy-table]', (button) => {
+      const table = findAs(button.parentElement ?? button, 'table', HTMLTableElement);
+      void copyWithFeedback(button, toCsv(rowsOf(table)));
     });
     delegate(this.#root, 'click', '[data-wrap-code]', (button) => {
       const wrapped = button.closest('figure')?.classList.toggle('wrapped') ?? false;

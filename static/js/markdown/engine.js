@@ -8,7 +8,9 @@ import cjkFriendly from 'markdown-it-cjk-friendly';
 import { formulas } from './formula.js';
 
 /** @typedef {{cited?: ReadonlySet<number>}} Env numbers that exist as sources; others stay text */
-/** @typedef {{copy: string, wrap: string, citation: (n: number) => string}} Labels */
+/**
+ * @typedef {{copy: string, wrap: string, csv: string, citation: (n: number) => string}} Labels
+ */
 
 const LINK = /^(https?:\/\/|mailto:)/i;
 const CITATION = /^\[(\d{1,3}(?:\s*[,，、]\s*\d{1,3})*)\](?![(:])/;
@@ -62,12 +64,12 @@ function rules(labels, escape) {
     tokens[index].attrs = align ? [['class', `align-${align}`]] : null;
     return self.renderToken(tokens, index, options);
   };
+  /** @param {string} hook @param {string} label */
+  const button = (hook, label) => `<button type="button" ${hook}>${escape(label)}</button>`;
   /** @param {any[]} tokens @param {number} index */
   const code = (tokens, index) => {
     const language = (tokens[index].info ?? '').trim().split(/\s+/)[0];
     const name = `<span>${escape(language)}</span>`;
-    /** @param {string} hook @param {string} label */
-    const button = (hook, label) => `<button type="button" ${hook}>${escape(label)}</button>`;
     const wrap = button('data-wrap-code aria-pressed="false"', labels.wrap);
     const buttons = wrap + button('data-copy-code', labels.copy);
     const open = isOpen(tokens[index]) ? ' open' : '';
@@ -85,8 +87,8 @@ function rules(labels, escape) {
     code_block: code,
     th_open: aligned,
     td_open: aligned,
-    table_open: () => '<div class="table" tabindex="0"><table>\n',
-    table_close: () => '</table></div>\n',
+    table_open: () => '<div class="sheet"><div class="table" tabindex="0"><table>\n',
+    table_close: () => `</table></div>${button('data-copy-table', labels.csv)}</div>\n`,
     image: (/** @type {any[]} */ tokens, /** @type {number} */ index) =>
       imageAsLink(tokens[index], escape),
     /** @type {any} */
