@@ -6,6 +6,7 @@ checked the packages against the hashes in package-lock.json. See setup.py.
 
 from __future__ import annotations
 
+import gzip
 import json
 import shutil
 
@@ -33,12 +34,15 @@ FILES = {
     "get-east-asian-width/lookup-data.js": ("get-east-asian-width", "lookup-data.js"),
     "get-east-asian-width/utilities.js": ("get-east-asian-width", "utilities.js"),
     "dompurify.js": ("dompurify", "dist/purify.min.js"),
+    "mermaid.js": ("@mermaid-js/tiny", "dist/mermaid.tiny.js"),
     "highlight/core.js": (HIGHLIGHT, "es/core.min.js"),
     **{
         f"highlight/{name}.js": (HIGHLIGHT, f"es/languages/{name}.min.js")
         for name in LANGUAGES.split()
     },
 }
+# A larger file would keep answers waiting if the service compressed it while it runs.
+PACKED_BYTES = 500_000
 LICENCE_NAMES = ("license", "licence", "copying")
 
 
@@ -58,6 +62,9 @@ def copy_libraries() -> None:
 def _copy(target: str, package: str, file: str) -> dict[str, str]:
     (TARGET / target).parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(SOURCE / package / file, TARGET / target)
+    body = (TARGET / target).read_bytes()
+    if len(body) > PACKED_BYTES:
+        (TARGET / f"{target}.gz").write_bytes(gzip.compress(body, 9, mtime=0))
     return {"file": target, "package": package, "version": _manifest(package)["version"]}
 
 

@@ -51,7 +51,8 @@ RENDERERS = """async () => {
   const main = document.querySelector('script[src*="js/main.js"]').src;
   const [stream, engine] = await Promise.all(
     ['stream', 'engine'].map((name) => import(new URL(`markdown/${name}.js`, main).href)));
-  const labels = { copy: 'Copy', wrap: 'Wrap', csv: 'CSV', citation: (n) => `Source ${n}` };
+  const [copy, wrap, csv, draw] = ['Copy', 'Wrap', 'CSV', 'Draw'];
+  const labels = { copy, wrap, csv, draw, citation: (n) => `Source ${n}` };
   const made = engine.createEngine(labels);
   const box = () => document.querySelector('[data-thread]').appendChild(
     document.createElement('div'));

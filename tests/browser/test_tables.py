@@ -25,7 +25,7 @@ TYPED = """async (text) => {
     ['stream', 'engine'].map((name) => import(new URL(`markdown/${name}.js`, main).href)));
   const root = document.querySelector('[data-scroll]').appendChild(document.createElement('div'));
   root.className = 'prose';
-  const labels = { copy: 'Copy', wrap: 'Wrap', csv: 'CSV', citation: String };
+  const labels = { copy: 'Copy', wrap: 'Wrap', csv: 'CSV', draw: 'Draw', citation: String };
   const renderer = new stream.StreamRenderer(root, engine.createEngine(labels));
   const [wrong, places] = [[], []];
   for (let at = 0; at < text.length; at += 1) {

@@ -8,6 +8,7 @@ const engine = createEngine({
   copy: 'Copy',
   wrap: 'Wrap',
   csv: 'CSV',
+  draw: 'Draw',
   citation: (n) => `Source ${n}`,
 });
 const env = () => ({ cited: new Set([1, 2, 3]) });

@@ -9,6 +9,7 @@ const engine = createEngine({
   copy: 'Copy',
   wrap: 'Wrap',
   csv: 'CSV',
+  draw: 'Draw',
   citation: (n) => `Source ${n}`,
 });
 const render = (/** @type {string} */ text) =>

@@ -22,6 +22,7 @@ import { rowsOf, toCsv } from '../markdown/csv.js';
 import { createEngine } from '../markdown/engine.js';
 import { copyWithFeedback } from '../ui/copy-button.js';
 import { announceAssertively, announce } from '../ui/announce.js';
+import { toast } from '../ui/toast.js';
 import { AnswerView } from './answer.js';
 import { QuestionView } from './question.js';
 import { mountSources } from './sources.js';
@@ -35,6 +36,7 @@ export class Thread {
     copy: t('app.copy'),
     wrap: t('code.wrap'),
     csv: t('table.csv'),
+    draw: t('diagram.draw'),
     citation: (n) => t('sources.citation', { n }),
   });
   /** @type {Map<Message, QuestionView|AnswerView>} */ #views = new Map();
@@ -173,6 +175,7 @@ export class Thread {
       const table = findAs(button.parentElement ?? button, 'table', HTMLTableElement);
       void copyWithFeedback(button, toCsv(rowsOf(table)));
     });
+    delegate(this.#root, 'click', '[data-draw]', (button) => void this.#draw(button));
     delegate(this.#root, 'click', '[data-wrap-code]', (button) => {
       const wrapped = button.closest('figure')?.classList.toggle('wrapped') ?? false;
       button.setAttribute('aria-pressed', String(wrapped));
@@ -190,6 +193,16 @@ export class Thread {
       key.preventDefault();
       field.closest('form')?.requestSubmit();
     });
+  }
+
+  /** @param {HTMLElement} button */
+  async #draw(button) {
+    try {
+      const { toggleDiagram } = await import('./diagram.js');
+      toggleDiagram(button);
+    } catch {
+      toast(t('diagram.unreachable'));
+    }
   }
 
   /** @param {HTMLElement} form @param {Event} event @param {Actions} actions */

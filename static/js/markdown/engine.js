@@ -9,7 +9,8 @@ import { formulas } from './formula.js';
 
 /** @typedef {{cited?: ReadonlySet<number>}} Env numbers that exist as sources; others stay text */
 /**
- * @typedef {{copy: string, wrap: string, csv: string, citation: (n: number) => string}} Labels
+ * @typedef {{copy: string, wrap: string, csv: string, draw: string,
+ *   citation: (n: number) => string}} Labels
  */
 
 const LINK = /^(https?:\/\/|mailto:)/i;
@@ -71,7 +72,8 @@ function rules(labels, escape) {
     const language = (tokens[index].info ?? '').trim().split(/\s+/)[0];
     const name = `<span>${escape(language)}</span>`;
     const wrap = button('data-wrap-code aria-pressed="false"', labels.wrap);
-    const buttons = wrap + button('data-copy-code', labels.copy);
+    const draw = language.toLowerCase() === 'mermaid' ? button('data-draw', labels.draw) : '';
+    const buttons = draw + wrap + button('data-copy-code', labels.copy);
     const open = isOpen(tokens[index]) ? ' open' : '';
     const body = `<pre tabindex="0"><code>${escape(tokens[index].content)}</code></pre>`;
     const head = `<figcaption>${name}${buttons}</figcaption>`;

@@ -53,6 +53,7 @@ const PLAIN = [
   'data-n',
   'data-copy-code',
   'data-wrap-code',
+  'data-draw',
   'data-copy-table',
   'aria-pressed',
 ];
