@@ -13,6 +13,7 @@ const engine = createEngine({
 });
 const env = () => ({ cited: new Set([1, 2, 3]) });
 const DOCUMENTS = 150;
+const CUTS = 500;
 
 const PARTS = [
   '# Title\n',
@@ -108,6 +109,24 @@ function stream(text, step) {
 
 test('every prefix renders like the whole document', () => {
   for (let seed = 1; seed <= DOCUMENTS; seed += 1) stream(documentOf(seed), 1 + (seed % 4));
+});
+
+test('a long document cut at random places ends like the whole', () => {
+  const text = Array.from({ length: 8 }, (_, seed) => documentOf(seed + 900)).join('\n\n');
+  const whole = engine.render(text, env());
+  for (let seed = 1; seed <= CUTS; seed += 1) {
+    const next = random(seed);
+    let [committed, tail] = ['', ''];
+    for (let at = 0; at < text.length; ) {
+      const end = at + 1 + Math.floor(next() * 200);
+      tail += text.slice(at, end);
+      at = end;
+      const { cut } = split(engine, tail);
+      committed += engine.render(tail.slice(0, cut), env());
+      tail = tail.slice(cut);
+    }
+    assert.equal(committed + engine.render(tail, env()), whole, `seed ${seed}`);
+  }
 });
 
 test('finished blocks are committed, the last two are not', () => {
