@@ -6,9 +6,25 @@ from typing import Any
 import pytest
 from playwright.sync_api import FrameLocator, Locator, expect
 
+from tests.support.axe import violations
 from tests.support.browser import PHONE, Chat, words
 
 FLOW = "flowchart LR\n  A[Upload] --> B{Readable?}\n  B -- yes --> C[Split]\n"
+RICH = """| a | b |
+|--|--:|
+| 1 | 2 |
+
+```python
+@once  # a comment
+def read(path: str = "a") -> int:
+    return 42
+```
+
+```diff
+- old
++ new
+```
+"""
 HOSTILE = """%%{init: {"securityLevel": "loose", "htmlLabels": true, "theme": "forest",
   "themeCSS": "* { background: url(BEACON/a) }"}}%%
 flowchart LR
@@ -131,3 +147,16 @@ def test_a_tall_or_wide_drawing_stays_in_its_box(chat: Chat) -> None:
     box = figure.locator("iframe").bounding_box()
     assert box and box["width"] <= PHONE["width"] and box["height"] <= PHONE["height"] * 0.81
     assert chat.page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+
+
+@pytest.mark.parametrize("window", [{"reduced_motion": "reduce"}], ids=["still"])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_code_tables_and_drawings_have_no_accessibility_violations(chat: Chat, theme: str) -> None:
+    answer = chat.ask(f"{RICH}\n```mermaid\n{FLOW}```", "echo")
+    chat.expect_complete(answer)
+    expect(answer.locator(".c-keyword").first).to_be_visible()
+    figure = answer.locator("figure.code").last
+    drawn(figure)
+    assert violations(chat.page) == []
+    figure.locator("[data-draw]").click()
+    assert violations(chat.page) == []
