@@ -6,6 +6,7 @@ checked the packages against the hashes in package-lock.json. See setup.py.
 
 from __future__ import annotations
 
+import gzip
 import json
 import shutil
 
@@ -37,6 +38,15 @@ FONTS = (
     "Size4-Regular",
     "Typewriter-Regular",
 )  # every browser that the page supports reads WOFF2
+HIGHLIGHT = "@highlightjs/cdn-assets"
+# As in static/js/markdown/languages.js, which loads them.
+LANGUAGES = (
+    "bash c clojure cmake cpp csharp css dart diff dockerfile dos elixir erlang fsharp go graphql "
+    "groovy haskell http ini java javascript json julia kotlin latex less lisp lua makefile "
+    "markdown matlab nginx nix objectivec ocaml perl php powershell properties protobuf python "
+    "python-repl r ruby rust scala scss shell sql swift typescript vbnet vim xml yaml"
+)
+
 # target: package, file. `.mjs` becomes `.js`, for which every server knows the content type.
 FILES = {
     "markdown-it.js": ("markdown-it", "dist/browser/markdown-it.esm.min.mjs"),
@@ -54,7 +64,15 @@ FILES = {
         f"katex/fonts/KaTeX_{font}.woff2": ("katex", f"dist/fonts/KaTeX_{font}.woff2")
         for font in FONTS
     },
+    "mermaid.js": ("@mermaid-js/tiny", "dist/mermaid.tiny.js"),
+    "highlight/core.js": (HIGHLIGHT, "es/core.min.js"),
+    **{
+        f"highlight/{name}.js": (HIGHLIGHT, f"es/languages/{name}.min.js")
+        for name in LANGUAGES.split()
+    },
 }
+# A larger file would keep answers waiting if the service compressed it while it runs.
+PACKED_BYTES = 500_000
 LICENCE_NAMES = ("license", "licence", "copying")
 
 
@@ -74,6 +92,9 @@ def copy_libraries() -> None:
 def _copy(target: str, package: str, file: str) -> dict[str, str]:
     (TARGET / target).parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(SOURCE / package / file, TARGET / target)
+    body = (TARGET / target).read_bytes()
+    if len(body) > PACKED_BYTES:
+        (TARGET / f"{target}.gz").write_bytes(gzip.compress(body, 9, mtime=0))
     return {"file": target, "package": package, "version": _manifest(package)["version"]}
 
 

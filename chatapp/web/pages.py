@@ -30,6 +30,12 @@ THEMES = ("light", "dark")
 YEAR_SECONDS = 31_536_000
 GZIP_MIN_BYTES = 1_000
 COMPRESSIBLE = ("text/", "application/json", "image/svg+xml")
+# Mermaid writes style sheets and HTML, which Trusted Types would refuse. Where it runs there is no
+# origin, cookie or network, and nothing to fetch but its own script and style.
+DIAGRAM_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'self'; sandbox allow-scripts"
+)
 MODULES = {
     "markdown-it": "vendor/markdown-it.js",
     "markdown-it-cjk-friendly": "vendor/markdown-it-cjk-friendly.js",
@@ -60,6 +66,14 @@ def problem(error: Mapping[str, Any], status: int) -> tuple[Response, int]:
     """Show an error, as errors.py describes it, as a page."""
     message = "" if status == HTTPStatus.NOT_FOUND else error["message"]
     return _page("problem.html", message), status
+
+
+@bp.get("/diagram")
+def diagram() -> Response:
+    """Show the empty frame in which the page draws a diagram, in an opaque origin of its own."""
+    response = _page("diagram.html")
+    response.headers["Content-Security-Policy"] = DIAGRAM_POLICY
+    return response
 
 
 @bp.get("/static/v-<build>/<path:name>")
@@ -131,6 +145,7 @@ def _policy(import_map: str) -> str:
             "font-src 'self'",
             "img-src 'self' data: blob:",
             "connect-src 'self'",
+            "frame-src 'self'",
             "base-uri 'none'",
             "form-action 'self'",
             "frame-ancestors 'none'",
@@ -197,7 +212,8 @@ def _file(name: str) -> bytes:
 
 @functools.cache
 def _gzipped(name: str) -> bytes:
-    return gzip.compress(_file(name), 9, mtime=0)
+    packed = shell().files.get(f"{name}.gz")  # made by set-up for large files
+    return packed.read_bytes() if packed else gzip.compress(_file(name), 9, mtime=0)
 
 
 def _compressed(body: bytes, kind: str, gzipped: bytes | None) -> Response:

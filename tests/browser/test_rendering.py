@@ -21,7 +21,17 @@ a = \vec{b} \\
 - [x] done<br>twice
   - [ ] open
 
+```text
 </details>
+
+a | b
+```
+
+</details>
+
+```
+x
+```
 
 | a | b |
 | - | - |

@@ -6,6 +6,9 @@ import { createEngine } from '../../static/js/markdown/engine.js';
 
 const engine = createEngine({
   copy: 'Copy',
+  wrap: 'Wrap',
+  csv: 'CSV',
+  draw: 'Draw',
   citation: (n) => `Source ${n}`,
   done: 'Done',
   open: 'To do',

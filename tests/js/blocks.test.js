@@ -13,9 +13,14 @@ const engine = createEngine({
   footnote: (n) => `Footnote ${n}`,
   footnotes: 'Footnotes',
   back: 'Back',
+  wrap: 'Wrap',
+  csv: 'CSV',
+  draw: 'Draw',
+  citation: (n) => `Source ${n}`,
 });
 const env = () => ({ cited: new Set([1, 2, 3]) });
 const DOCUMENTS = 150;
+const CUTS = 500;
 
 const PARTS = [
   '# Title\n',
@@ -123,10 +128,40 @@ test('every prefix renders like the whole document', () => {
   for (let seed = 1; seed <= DOCUMENTS; seed += 1) stream(documentOf(seed), 1 + (seed % 4));
 });
 
+test('a long document cut at random places ends like the whole', () => {
+  const text = Array.from({ length: 8 }, (_, seed) => documentOf(seed + 900)).join('\n\n');
+  const whole = engine.render(text, env());
+  for (let seed = 1; seed <= CUTS; seed += 1) {
+    const next = random(seed);
+    let [committed, tail] = ['', ''];
+    for (let at = 0; at < text.length; ) {
+      const end = at + 1 + Math.floor(next() * 200);
+      tail += text.slice(at, end);
+      at = end;
+      const { cut } = split(engine, tail);
+      committed += engine.render(tail.slice(0, cut), env());
+      tail = tail.slice(cut);
+    }
+    assert.equal(committed + engine.render(tail, env()), whole, `seed ${seed}`);
+  }
+});
+
 test('finished blocks are committed, the last two are not', () => {
   const { cut } = split(engine, 'one\n\ntwo\n\nthree\n\nfour');
   assert.equal(cut, 'one\n\ntwo\n\n'.length);
   assert.equal(split(engine, 'one\n\ntwo').cut, 0);
+});
+
+test('a code fence is cut before its head and after its closing mark', () => {
+  const text = 'one\ntwo\n';
+  assert.equal(split(engine, `${text}\`\`\`js`).cut, 0);
+  assert.equal(split(engine, `${text}\`\`\`js\na\n\n\nb\n`).cut, text.length);
+  const closed = `${text}\`\`\`js\na\n\`\`\`\n`;
+  assert.equal(split(engine, closed.slice(0, -1)).cut, text.length);
+  for (const after of ['', 'x', '\n']) {
+    assert.equal(split(engine, closed + after).cut, closed.length, after);
+  }
+  assert.equal(split(engine, '- ```\n  a\n  ```\n  b\n').cut, 0);
 });
 
 test('an open code fence is detected, a closed or indented one is not', () => {
@@ -169,4 +204,62 @@ test('open marks in the last line are closed while it is typed', () => {
     '***': '***',
   };
   for (const [typed, shown] of Object.entries(cases)) assert.equal(closeMarks(typed), shown);
+});
+
+const TABLES = {
+  strokes: `Here:
+
+| Name | **Age** | \`a\\|b\` |
+|:--|--:|---|
+| Ann | 5 | **b** |
+| Bob | 7 |
+`,
+  'directly below a text': 'Here:\n| Name | Age |\n| - | :-: |\n| Ann | 5 |\n',
+  'in a list': '1. Here:\n\n   | Name | Age |\n   |------|-----|\n   | Ann | 5 |\n',
+  'in a quotation': '> | Name | Age |\n> |------|-----|\n> | Ann | 5 |\n',
+  'one column': '| Name |\n|---|\n| Ann |\n',
+};
+
+/** What each character adds, as it is shown. @param {string} text */
+function* shownWhile(text) {
+  for (let end = 1; end <= text.length; end += 1) {
+    const tail = text.slice(0, end);
+    const { prose } = split(engine, tail);
+    yield { typed: tail, html: engine.render(prose ? closeMarks(tail) : tail, env()) };
+  }
+}
+
+test('a table is one from its first cell on while it is typed', () => {
+  for (const [name, text] of Object.entries(TABLES)) {
+    const from = text.indexOf('|') + 3;
+    for (const { typed, html } of shownWhile(text)) {
+      const [outside] = html.split('<table>');
+      assert.doesNotMatch(outside, /\||<h\d>/, `${name}: ${typed}`);
+      assert.equal(html.includes('<table>'), typed.length >= from, `${name}: ${typed}`);
+      assert.doesNotMatch(html, /:?--|\*\*<|<strong><\/strong>/, `${name}: ${typed}`);
+    }
+  }
+});
+
+test('the columns of a table only grow while its head is typed', () => {
+  for (const [name, text] of Object.entries(TABLES)) {
+    let most = 0;
+    for (const { typed, html } of shownWhile(text)) {
+      const columns = html.match(/<th[ >]/g)?.length ?? 0;
+      assert.ok(columns >= most, `${name}: ${typed}`);
+      most = columns;
+    }
+  }
+});
+
+test('a table without strokes at its sides is no heading while it is typed', () => {
+  for (const { typed, html } of shownWhile('Name | Age\n--- | ---\nAnn | 5\n')) {
+    assert.doesNotMatch(html, /<h\d>/, typed);
+  }
+});
+
+test('what is no table stays as it is', () => {
+  for (const tail of ['a | b', 'a\n-', '| a |\n\nb', '| a |\n|---|---|', '| a | b |\nmore']) {
+    assert.equal(closeMarks(tail), tail);
+  }
 });

@@ -7,6 +7,9 @@ import { createEngine } from '../../static/js/markdown/engine.js';
 
 const engine = createEngine({
   copy: 'Copy',
+  wrap: 'Wrap',
+  csv: 'CSV',
+  draw: 'Draw',
   citation: (n) => `Source ${n}`,
   done: 'Done',
   open: 'To do',
@@ -157,5 +160,16 @@ test('of <details>, neither attributes nor what is no fold become markup', () =>
 test('many tags of folds take no long time', () => {
   for (const tag of ['<details>\n', '<details>\n</details>\n', '<details><summary>']) {
     assert.ok(render(tag.repeat(5000)).length > 0);
+  }
+});
+
+test('a code block is open until its closing mark comes', () => {
+  const open = ['```', '```js\n', '```js\na', '```js\na\n', '```js\n\n', '- ```\n  a\n\nb'];
+  const closed = ['```\n```', '```js\na\n```', '```js\n\n```', '- ```\n  a\n  ```\n\nb', '    a'];
+  for (const text of open) {
+    assert.match(render(text), /class="code open"/, text);
+  }
+  for (const text of closed) {
+    assert.match(render(text), /class="code"/, text);
   }
 });

@@ -1,6 +1,10 @@
 """What the pages say before their script runs."""
 
+import gzip
+
 from flask.testing import FlaskClient
+
+from chatapp.web.pages import STATIC
 
 
 def test_a_page_says_that_its_script_has_not_loaded(client: FlaskClient) -> None:
@@ -11,3 +15,30 @@ def test_a_page_says_that_its_script_has_not_loaded(client: FlaskClient) -> None
             assert words in tag and "hidden" not in tag
     missing = client.get("/nope", headers={"Accept": "text/html"}).text
     assert "data-unloaded" not in missing  # it needs no script
+
+
+def test_a_diagram_s_frame_may_be_framed_by_the_page_and_does_nothing_else(
+    client: FlaskClient,
+) -> None:
+    def policy(path: str) -> dict[str, str]:
+        text = client.get(path).headers["Content-Security-Policy"]
+        rules = (rule.partition(" ") for rule in text.split("; "))
+        return {name: value for name, _, value in rules}
+
+    page, frame = policy("/"), policy("/diagram")
+    assert (page["frame-src"], page["frame-ancestors"]) == ("'self'", "'none'")
+    assert page["require-trusted-types-for"] == "'script'"
+    assert "unsafe" not in page["style-src"] + page["script-src"]
+    assert frame["sandbox"] == "allow-scripts"
+    assert (frame["default-src"], frame["script-src"]) == ("'none'", "'self'")
+    assert frame["frame-ancestors"] == "'self'"
+    assert not {"connect-src", "img-src", "font-src", "frame-src"} & frame.keys()
+
+
+def test_a_large_library_is_sent_as_set_up_has_packed_it(client: FlaskClient) -> None:
+    address = client.get("/diagram").text.partition('vendor/mermaid.js"')[0].rpartition('"')[2]
+    plain = client.get(f"{address}vendor/mermaid.js", headers={"Accept-Encoding": "identity"})
+    packed = client.get(f"{address}vendor/mermaid.js", headers={"Accept-Encoding": "gzip"})
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert packed.data == (STATIC / "vendor/mermaid.js.gz").read_bytes()
+    assert gzip.decompress(packed.data) == plain.data

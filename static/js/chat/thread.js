@@ -20,10 +20,12 @@
 import { delegate, find, findAs, isComposing } from '../core/dom.js';
 import { count, t } from '../core/i18n.js';
 import { copyAsTex } from '../markdown/copied.js';
+import { rowsOf, toCsv } from '../markdown/csv.js';
 import { createEngine } from '../markdown/engine.js';
 import { mountFootnotes } from '../markdown/footnotes.js';
 import { copyWithFeedback } from '../ui/copy-button.js';
 import { announceAssertively, announce } from '../ui/announce.js';
+import { toast } from '../ui/toast.js';
 import { AnswerView } from './answer.js';
 import { QuestionView } from './question.js';
 import { mountSources } from './sources.js';
@@ -35,6 +37,9 @@ export class Thread {
   #grown;
   #engine = createEngine({
     copy: t('app.copy'),
+    wrap: t('code.wrap'),
+    csv: t('table.csv'),
+    draw: t('diagram.draw'),
     citation: (n) => t('sources.citation', { n }),
     done: t('answer.task_done'),
     open: t('answer.task_open'),
@@ -210,6 +215,15 @@ export class Thread {
         find(button.closest('figure') ?? button, 'code').textContent ?? '',
       );
     });
+    delegate(this.#root, 'click', '[data-copy-table]', (button) => {
+      const table = findAs(button.parentElement ?? button, 'table', HTMLTableElement);
+      void copyWithFeedback(button, toCsv(rowsOf(table)));
+    });
+    delegate(this.#root, 'click', '[data-draw]', (button) => void this.#draw(button));
+    delegate(this.#root, 'click', '[data-wrap-code]', (button) => {
+      const wrapped = button.closest('figure')?.classList.toggle('wrapped') ?? false;
+      button.setAttribute('aria-pressed', String(wrapped));
+    });
     delegate(this.#root, 'submit', '[data-edit-form]', (form, event) =>
       this.#submitEdit(form, event, actions),
     );
@@ -223,6 +237,16 @@ export class Thread {
       key.preventDefault();
       field.closest('form')?.requestSubmit();
     });
+  }
+
+  /** @param {HTMLElement} button */
+  async #draw(button) {
+    try {
+      const { toggleDiagram } = await import('./diagram.js');
+      toggleDiagram(button);
+    } catch {
+      toast(t('diagram.unreachable'));
+    }
   }
 
   /** @param {HTMLElement} form @param {Event} event @param {Actions} actions */

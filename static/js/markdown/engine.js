@@ -12,9 +12,9 @@ import { tasksAndBreaks } from './tasks.js';
 
 /** @typedef {{cited?: ReadonlySet<number>}} Env numbers that exist as sources; others stay text */
 /**
- * @typedef {{copy: string, citation: (n: number) => string, done: string, open: string,
- *   fold: string} & import('./across.js').Labels} Labels done, open: of the tasks of a list; fold:
- *   of a fold without a summary
+ * @typedef {{copy: string, wrap: string, csv: string, draw: string, citation: (n: number) => string,
+ *   done: string, open: string, fold: string} & import('./across.js').Labels} Labels done, open: of
+ *   the tasks of a list; fold: of a fold without a summary
  */
 
 const LINK = /^(https?:\/\/|mailto:)/i;
@@ -82,13 +82,19 @@ function rules(labels, escape) {
     tokens[index].attrs = align ? [['class', `align-${align}`]] : null;
     return self.renderToken(tokens, index, options);
   };
+  /** @param {string} hook @param {string} label */
+  const button = (hook, label) => `<button type="button" ${hook}>${escape(label)}</button>`;
   /** @param {any[]} tokens @param {number} index */
   const code = (tokens, index) => {
     const language = (tokens[index].info ?? '').trim().split(/\s+/)[0];
     const name = `<span>${escape(language)}</span>`;
-    const copy = `<button type="button" data-copy-code>${escape(labels.copy)}</button>`;
+    const wrap = button('data-wrap-code aria-pressed="false"', labels.wrap);
+    const draw = language.toLowerCase() === 'mermaid' ? button('data-draw', labels.draw) : '';
+    const buttons = draw + wrap + button('data-copy-code', labels.copy);
+    const open = isOpen(tokens[index]) ? ' open' : '';
     const body = `<pre tabindex="0"><code>${escape(tokens[index].content)}</code></pre>`;
-    return `<figure class="code"><figcaption>${name}${copy}</figcaption>${body}</figure>\n`;
+    const head = `<figcaption>${name}${buttons}</figcaption>`;
+    return `<figure class="code${open}">${head}${body}</figure>\n`;
   };
   /** @param {any[]} tokens @param {number} index */
   const source = (tokens, index) =>
@@ -102,8 +108,8 @@ function rules(labels, escape) {
     code_block: code,
     th_open: aligned,
     td_open: aligned,
-    table_open: () => '<div class="table" tabindex="0"><table>\n',
-    table_close: () => '</table></div>\n',
+    table_open: () => '<div class="sheet"><div class="table" tabindex="0"><table>\n',
+    table_close: () => `</table></div>${button('data-copy-table', labels.csv)}</div>\n`,
     image: (/** @type {any[]} */ tokens, /** @type {number} */ index) =>
       imageAsLink(tokens[index], escape),
     /** @type {any} */
@@ -130,6 +136,15 @@ function rules(labels, escape) {
       return `<button type="button" class="cite" data-n="${n}" aria-label="${label}">${n}</button>`;
     },
   };
+}
+
+/**
+ * Whether the closing mark of a code block has not come yet.
+ * @param {any} token
+ */
+function isOpen({ type, map, content }) {
+  const lines = content.split('\n').length - (/^$|\n$/.test(content) ? 1 : 0);
+  return type === 'fence' && map !== null && map[1] - map[0] < lines + 2;
 }
 
 /**

@@ -59,6 +59,10 @@ const PLAIN = [
   'data-footnote',
   'data-footnote-text',
   'data-footnote-back',
+  'data-wrap-code',
+  'data-draw',
+  'data-copy-table',
+  'aria-pressed',
 ];
 
 /** @param {string} html from `engine.js` @returns {DocumentFragment} */

@@ -5,6 +5,7 @@
  */
 import { definesAcross } from './across.js';
 import { closeMarks, mayClose, split } from './blocks.js';
+import { blockOf, colour, keepBlocks } from './code-block.js';
 import { toFragment } from './safe.js';
 import { Toggled } from './toggled.js';
 import { typeset } from './typeset.js';
@@ -29,7 +30,9 @@ export class StreamRenderer {
   #afterCr = false;
   /** @type {Set<number>} */ #cited = new Set();
   /** @type {import('./blocks.js').Fence|null} */ #fence = null;
-  /** @type {Text|null} */ #code = null;
+  /** @type {import('./code-block.js').CodeBlock|null} */ #code = null;
+  /** How far the tables of the tail are scrolled. */
+  #scrolled = /** @type {number[]} */ ([]);
   #cost = 0;
   #flushed = 0;
   #held = 0;
@@ -59,7 +62,7 @@ export class StreamRenderer {
     const lines = this.#withLf(text);
     this.#text += lines;
     this.#tail += lines;
-    if (this.#fence && this.#code && !this.#closesFence(start)) this.#code.appendData(lines);
+    if (this.#fence && this.#code && !this.#closesFence(start)) this.#code.append(lines);
     else {
       this.#fence = null;
       this.#schedule();
@@ -80,10 +83,11 @@ export class StreamRenderer {
   /** Render the rest, or all again where links or footnotes are defined; the text is final. */
   finish() {
     this.#cancel();
-    const whole = definesAcross(this.#text);
-    const part = this.#render(whole ? this.#text : this.#tail, this.#engine.ended);
-    if (whole) this.#root.replaceChildren(part);
-    else this.#live.replaceWith(part);
+    const from = definesAcross(this.#text) ? this.#root : this.#live;
+    const text = from === this.#root ? this.#text : this.#tail;
+    this.#scrolled = tablesIn(from).map((table) => table.scrollLeft);
+    this.#show(text, true, from, this.#engine.ended);
+    this.#live.remove();
     this.#toggled.keep();
   }
 
@@ -102,7 +106,7 @@ export class StreamRenderer {
       this.#tail
         .slice(from)
         .split('\n')
-        .some((line) => line !== '' && mayClose(line, fence))
+        .some((line) => line.trim() !== '' && mayClose(line, fence))
     );
   }
 
@@ -136,22 +140,35 @@ export class StreamRenderer {
 
   #draw() {
     const { cut, fence, prose } = split(this.#engine, this.#tail);
+    this.#scrolled = tablesIn(this.#live).map((table) => table.scrollLeft);
     if (cut) {
-      this.#root.insertBefore(this.#render(this.#tail.slice(0, cut)), this.#live);
+      this.#show(this.#tail.slice(0, cut), true);
       this.#tail = this.#tail.slice(cut);
     }
-    this.#live.replaceChildren(this.#render(prose ? closeMarks(this.#tail) : this.#tail));
+    this.#show(prose ? closeMarks(this.#tail) : this.#tail, false);
     this.#toggled.keep();
-    const code = fence && this.#live.lastElementChild?.querySelector('code');
-    this.#fence = code ? fence : null;
-    this.#code = code ? textOf(code) : null;
+    this.#code = fence && blockOf(this.#live.lastElementChild);
+    this.#fence = this.#code ? fence : null;
   }
 
-  /** @param {string} text @param {Pick<Engine, 'render'>} [engine] */
-  #render(text, engine = this.#engine) {
+  /**
+   * @param {string} text @param {boolean} final whether it will not be rendered again
+   * @param {Element} [from] what it was rendered in before
+   * @param {Pick<Engine, 'render'>} [engine]
+   */
+  #show(text, final, from = this.#live, engine = this.#engine) {
     const part = toFragment(engine.render(text, { cited: this.#cited }));
+    const tables = tablesIn(part);
+    keepBlocks(from, part);
+    colour(part, final);
     typeset(part, this.#root, this.#afterFlush);
-    return part;
+    if (from === this.#root) this.#root.replaceChildren(part);
+    else if (final) this.#root.insertBefore(part, this.#live);
+    else this.#live.replaceChildren(part);
+    for (const table of tables) {
+      const left = this.#scrolled.shift();
+      if (left) table.scrollLeft = left;
+    }
   }
 
   #isSelected() {
@@ -167,6 +184,9 @@ export class StreamRenderer {
   }
 }
 
+/** @param {ParentNode} root @returns {Element[]} the boxes in which tables scroll */
+const tablesIn = (root) => [...root.querySelectorAll('.table')];
+
 /**
  * Render a finished text into `root`.
  * @param {HTMLElement} root
@@ -177,14 +197,7 @@ export class StreamRenderer {
  */
 export function renderWhole(root, engine, text, cited, grown = () => {}) {
   const part = toFragment(engine.ended.render(text, { cited: new Set(cited) }));
+  colour(part, true);
   typeset(part, root, grown);
   root.replaceChildren(part);
-}
-
-/** @param {Element} code @returns {Text} its only text node */
-function textOf(code) {
-  if (code.firstChild instanceof Text) return code.firstChild;
-  const text = document.createTextNode('');
-  code.append(text);
-  return text;
 }
