@@ -12,9 +12,10 @@ import { tasksAndBreaks } from './tasks.js';
 
 /** @typedef {{cited?: ReadonlySet<number>}} Env numbers that exist as sources; others stay text */
 /**
- * @typedef {{copy: string, wrap: string, csv: string, draw: string, citation: (n: number) => string,
- *   done: string, open: string, fold: string} & import('./across.js').Labels} Labels done, open: of
- *   the tasks of a list; fold: of a fold without a summary
+ * @typedef {{copy: string, wrap: string, csv: string, draw: string,
+ *   citation: (n: number) => string, done: string, open: string, fold: string}
+ *   & import('./across.js').Labels} Labels done, open: of the tasks of a list; fold: of a fold
+ *   without a summary
  */
 
 const LINK = /^(https?:\/\/|mailto:)/i;
