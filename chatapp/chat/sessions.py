@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import bindparam, delete, func, select
 from sqlalchemy.orm import Session as Transaction
 
+from chatapp.chat.images import Images
 from chatapp.chat.session_search import search_sessions
 from chatapp.core.blank import is_blank
 from chatapp.core.prompt import Turn
@@ -70,8 +71,10 @@ def owned_message(t: Transaction, user_id: str, message_id: str) -> Message:
 class Sessions:
     """Conversations, on one database."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, images: Images | None = None) -> None:
+        """`images` deletes the pictures of deleted messages."""
         self._database = database
+        self._images = images
 
     def page(
         self, user_id: str, after: str | None, limit: int
@@ -133,12 +136,14 @@ class Sessions:
     def delete(self, user_id: str, session_id: str) -> None:
         """Delete a session with all its messages; raise NotFound."""
         self._database.write_deletion(lambda t: t.delete(owned_session(t, user_id, session_id)))
+        self._delete_images(user_id)
 
     def delete_all(self, user_id: str) -> None:
         """Delete all sessions of a person, temporary ones too, with their messages."""
         some = {"user_id": user_id}
         while self._database.write_deletion(lambda t: t.execute(_DELETE_SOME, some).all()):
             pass
+        self._delete_images(user_id)
 
     def stored(self, user_id: str) -> dict[str, int]:
         """Count a person's sessions, temporary ones too, and their messages."""
@@ -198,6 +203,11 @@ class Sessions:
                 session.leaf_id = message.parent_id
 
         self._database.write_deletion(remove)
+        self._delete_images(user_id)
+
+    def _delete_images(self, user_id: str) -> None:
+        if self._images is not None:
+            self._images.delete_unused(user_id)
 
 
 def history(t: Transaction, session_id: str, leaf_id: str | None) -> list[Turn]:
@@ -292,6 +302,7 @@ def message_json(message: Message) -> dict[str, Any]:
         "supplier": message.supplier,
         "model": message.model,
         "finish_reason": message.finish_reason,
+        "images": message.images or [],
         "unread": (message.cut or {}).get("unread", []),
         "searched": message.searched,
         "error": message.error,

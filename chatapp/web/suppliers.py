@@ -19,9 +19,10 @@ from chatapp.web.errors import error_json
 from chatapp.web.fields import Input
 from chatapp.web.openapi import operation_id
 from chatapp.web.request import current_user, require_admin
-from chatapp.web.responses import ErrorDetails, OfferedModel, Page, Supplier
+from chatapp.web.responses import ErrorDetails, Page
 from chatapp.web.services import services
 from chatapp.web.supplier_body import NewSupplier, SupplierBody, TestBody
+from chatapp.web.supplier_responses import OfferedModel, Supplier
 
 bp = APIBlueprint(
     "suppliers",
