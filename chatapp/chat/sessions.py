@@ -5,12 +5,13 @@ or raise NotFound.
 """
 
 import re
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import bindparam, delete, func, select
 from sqlalchemy.orm import Session as Transaction
 
-from chatapp.chat.images import Images
+from chatapp.chat.images import Images, pictures
 from chatapp.chat.session_search import search_sessions
 from chatapp.core.blank import is_blank
 from chatapp.core.prompt import Turn
@@ -27,9 +28,9 @@ DELETED_TOGETHER = 100  # sessions in one transaction: other writes wait for it
 # Built once: every question runs them.
 _messages, _sessions = Message.__table__, Session.__table__
 _COUNTED = {"chats": _sessions, "messages": _messages}
-_SAID = select(_messages.c.id, _messages.c.parent_id, _messages.c.role, _messages.c.content).where(
-    _messages.c.session_id == bindparam("session_id")
-)
+_SAID = select(
+    _messages.c.id, _messages.c.parent_id, _messages.c.role, _messages.c.content, _messages.c.images
+).where(_messages.c.session_id == bindparam("session_id"))
 
 _LAST = (
     select(_sessions.c.supplier, _sessions.c.model)
@@ -210,13 +211,14 @@ class Sessions:
             self._images.delete_unused(user_id)
 
 
-def history(t: Transaction, session_id: str, leaf_id: str | None) -> list[Turn]:
-    """Return the branch that ends in `leaf_id` as turns, without blank ones."""
+def history(t: Transaction, session_id: str, leaf_id: str | None, home: Path) -> list[Turn]:
+    """Return the branch that ends in `leaf_id` as turns, without blank ones; pictures are in the
+    home folder."""
     rows = {row.id: row for row in t.execute(_SAID, {"session_id": session_id})}
     turns: list[Turn] = []
     while leaf_id and (row := rows.pop(leaf_id, None)):
         if not is_blank(row.content):
-            turns.append(Turn(row.role, row.content))
+            turns.append(Turn(row.role, row.content, pictures(row.images, home)))
         leaf_id = row.parent_id
     turns.reverse()
     return turns
