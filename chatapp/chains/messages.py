@@ -1,13 +1,12 @@
 """The interface of a model for our chains, and prompts as LangChain's messages."""
 
-import base64
 from collections.abc import Iterator
 from typing import Any, Protocol
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
-from chatapp.core.pictures import Picture
-from chatapp.core.prompt import LEFT_OUT_PICTURES, Prompt, Turn
+from chatapp.chains.pictures import picture_part, text_part
+from chatapp.core.prompt import Prompt, Turn
 from chatapp.core.unseen import visible
 from chatapp.storage import threads
 
@@ -38,20 +37,5 @@ def _content(turn: Turn) -> Any:
     text = visible(turn.content)
     if not turn.images:
         return text
-    pictures = threads.run(lambda: [_picture_part(picture) for picture in turn.images])
-    return [_text_part(text), *pictures]
-
-
-def _text_part(text: str) -> dict[str, Any]:
-    return {"type": "text", "text": text}
-
-
-def _picture_part(picture: Picture) -> dict[str, Any]:
-    """Return a picture as every supplier takes it; for a missing file, a note."""
-    try:
-        with open(picture.path, "rb") as file:
-            encoded = base64.b64encode(file.read()).decode("ascii")
-    except OSError:
-        return _text_part(LEFT_OUT_PICTURES)
-    url = f"data:{picture.media_type};base64,{encoded}"
-    return {"type": "image_url", "image_url": {"url": url}}
+    pictures = threads.run(lambda: [picture_part(picture) for picture in turn.images])
+    return [text_part(text), *pictures]

@@ -14,10 +14,11 @@ from sqlalchemy import Row, bindparam, delete, exists, func, insert, select, upd
 from sqlalchemy.orm import Session as Transaction
 
 from chatapp.chat.answers import owner
+from chatapp.chat.chosen_model import ModelRequest, ResolvedModel
 from chatapp.chat.images import claim, pictures, use
 from chatapp.chat.resent import first_answer
 from chatapp.chat.sessions import history
-from chatapp.chat.suppliers import ModelRequest, ResolvedModel, Suppliers
+from chatapp.chat.suppliers import Suppliers
 from chatapp.chat.titles import title_of
 from chatapp.core.answer import State
 from chatapp.core.blank import is_blank
@@ -117,7 +118,8 @@ class Turns:
     def open(self, user_id: str, question: Question) -> Opened:
         """Store a question with its answer's row.
 
-        Raises NotFound, Busy, TooManyAnswers, NoModel, ModelGone, ContextTooLong.
+        Raises NotFound, Busy, TooManyAnswers, NoModel, ModelGone, ContextTooLong, and
+        InvalidRequest for pictures for a model that does not see.
         """
         return self._database.write_batched(lambda t: self._open(t, user_id, question))
 
@@ -141,8 +143,10 @@ class Turns:
             documents_only=question.documents_only,
             partial=place.partial,
             images=pictures(place.images, home),
-            sees=resolved.endpoint is not None,
+            sees=resolved.sees is not False,
         )
+        if ask.images and not ask.sees and resolved.endpoint is not None:
+            raise InvalidRequest("images", "blind", model=resolved.model)
         if not fits(ask):
             raise ContextTooLong("images" if ask.images else None)
         return _store(t, user_id, question, place, ask, resolved, bases)

@@ -13,7 +13,7 @@ from pydantic import (
     model_validator,
 )
 
-from chatapp.chat.suppliers import ModelRequest
+from chatapp.chat.chosen_model import ModelRequest
 from chatapp.chat.turns import Question
 from chatapp.core.pasted import pasted_key
 from chatapp.identity.defaults import Defaults

@@ -12,6 +12,9 @@ class OfferedModel(BaseModel):
     model: str
     name: str
     builtin: bool
+    vision: bool | None = Field(
+        description="whether it sees pictures; null: not known, they are sent and may be refused"
+    )
 
 
 class Supplier(BaseModel):

@@ -11,8 +11,9 @@ from pydantic import BaseModel, Field
 from chatapp.chains.endpoint import Endpoint
 from chatapp.chains.models import PRESETS, Preset, Tested
 from chatapp.chains.models import preset as find_preset
+from chatapp.chat.chosen_model import ModelRequest
 from chatapp.chat.supplier_options import mask, merge
-from chatapp.chat.suppliers import ModelRequest, is_same_address
+from chatapp.chat.suppliers import is_same_address
 from chatapp.errors import ChatAppError, UpstreamAuth, UpstreamProtocol
 from chatapp.i18n import catalogue, say
 from chatapp.web.errors import error_json

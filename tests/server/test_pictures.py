@@ -27,7 +27,7 @@ def upload(service: Service, content: bytes) -> str:
 
 def ask(service: Service, question: str | None = "What is this?", **more: Any) -> Streamed:
     llm = {"supplier": "openai", "model": "sees"}
-    return service.stream({"question": question, "llm_config": llm, **more})
+    return service.stream({"question": question, "llm_config": llm} | more)
 
 
 def names_of(service: Service, *image_ids: str) -> str:
@@ -185,3 +185,59 @@ def test_temporary_chats_take_their_pictures_along(service: Service) -> None:
     streamed = ask(service, images=[image_id], temporary=True)
     assert service.request("DELETE", f"/api/sessions/{session_of(streamed)}").status == 204
     wait_for(lambda: image_id not in stored(service), what="the picture is deleted")
+
+
+def test_a_model_that_refuses_pictures_is_known_to_be_blind_from_then_on(
+    tmp_path: Path, model_server: ModelServer
+) -> None:
+    name = "blind-openrouter-known"
+    openai = {"OPENAI_BASE_URL": model_server.base_url, "OPENAI_MODELS": f"{name},deepseek-chat"}
+    with Service(tmp_path / "home", CHATAPP_EMBEDDER="off", **openai) as service:
+
+        def vision() -> dict[str, bool | None]:
+            items = service.get("/api/models").json["items"]
+            return {item["model"]: item["vision"] for item in items}
+
+        assert vision() == {name: None, "deepseek-chat": False, "extractive": False}
+        images = [upload(service, square())]
+        llm = {"supplier": "openai", "model": name}
+        streamed = ask(service, images=images, llm_config=llm)
+        assert streamed.last["code"] == "upstream_refused" and name in streamed.last["data"]
+        assert "cannot see pictures" in streamed.last["data"]
+        assert vision()[name] is False
+
+        asked = len(model_server.asked())
+        for model in (name, "deepseek-chat"):
+            body = {"question": "q", "images": images, "llm_config": {**llm, "model": model}}
+            refused = service.post("/chat", body)
+            assert refused.status == 422 and "cannot see" in refused.json["error"]["message"]
+            assert list(refused.json["error"]["fields"]) == ["images"]
+        assert len(model_server.asked()) == asked, "nothing was sent"
+
+        session = {"session_id": session_of(streamed), "llm_config": llm}
+        assert ask(service, "And without?", **session).last["type"] == "done"
+        retried = {"question_id": streamed.first("context")["question_id"]}
+        sees = {"llm_config": {"supplier": "openai", "model": "sees"}}
+        assert (
+            ask(service, None, **retried, **sees).text() == f"I see {names_of(service, *images)}."
+        )
+
+
+def test_an_administrator_says_which_models_see(
+    service: Service, model_server: ModelServer
+) -> None:
+    made = service.post(
+        "/api/suppliers",
+        {
+            "name": "seeing",
+            "base_url": model_server.base_url,
+            "models": ["sees", "blind-deepseek-stated"],
+            "options": {"vision": {"sees": True, "blind-deepseek-stated": False}},
+        },
+    ).json
+    items = [one for one in service.get("/api/models").json["items"] if one["supplier"] == "seeing"]
+    assert [one["vision"] for one in items] == [True, False]
+    path = f"/api/suppliers/{made['id']}"
+    changed = service.request("PATCH", path, {"options": {"vision": None}}).json
+    assert "vision" not in changed["options"]
+    service.request("DELETE", path)
