@@ -7,15 +7,15 @@
  * @typedef {import('../types.js').View} View
  * @typedef {import('../types.js').Hooks} Hooks
  * @typedef {import('../net/run.js').Outcome} Outcome
- * @typedef {{parent?: string|null, id?: string}} AskOptions `parent` makes a branch; `id` is the
- *   client_message_id
+ * @typedef {{parent?: string|null, id?: string, images?: import('../types.js').Image[]}} AskOptions
+ *   `parent` makes a branch; `id` is the client_message_id
  */
 import { newId } from '../core/format.js';
 import { t } from '../core/i18n.js';
 import { merge, readMessages } from './history.js';
 import { LiveAnswer } from './live-answer.js';
 import { READ_AGAIN } from './outcome.js';
-import { isLive, isLocal, localMessage, MessageTree } from './tree.js';
+import { asked, isLive, isLocal, localMessage, MessageTree } from './tree.js';
 
 /** Errors not caused by the question, which is put back into the composer. */
 const BACK_TO_COMPOSER = ['no_model', 'model_gone', 'busy', 'unauthorized'];
@@ -115,6 +115,7 @@ export class Conversation {
     }
     const parent = options.parent === undefined ? this.#leaf : options.parent;
     const question = this.#local('user', `question-${id}`, parent, text, 'sending');
+    question.images = options.images;
     this.#send(question, id, options.parent !== undefined);
     return true;
   }
@@ -223,7 +224,7 @@ export class Conversation {
     const names = branch || parent !== this.#tree.newest() ? { parent_id: parent } : {};
     const answer = this.#local('assistant', `answer-${id}`, question.id, '', 'queued');
     this.#showPath();
-    const ask = this.#body({ question: question.content, client_message_id: id, ...names });
+    const ask = this.#body({ ...asked(question), client_message_id: id, ...names });
     this.#begin({ target: { ask }, answer, question, continued: false });
   }
 
@@ -343,7 +344,7 @@ export class Conversation {
   }
 
   /** @param {Message} question @param {import('../types.js').Problem} problem */
-  #backToComposer({ content }, problem) {
-    return BACK_TO_COMPOSER.includes(problem.code) && this.#hooks.refused(content, problem);
+  #backToComposer({ content, images }, problem) {
+    return BACK_TO_COMPOSER.includes(problem.code) && this.#hooks.refused(content, problem, images);
   }
 }

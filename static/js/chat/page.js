@@ -10,6 +10,7 @@ import { Composer } from './composer.js';
 import { Conversation } from './conversation.js';
 import { OtherTabs } from './other-tabs.js';
 import { mountBufferingNotice } from './buffering-notice.js';
+import { Pictures } from './pictures.js';
 import { Follower } from './scroll.js';
 import { Thread } from './thread.js';
 
@@ -21,6 +22,7 @@ const MODEL_CODES = ['no_model', 'model_gone'];
 export class ChatPage {
   #deps;
   #composer;
+  /** The pictures of the next question. */ pictures;
   #thread;
   #follower;
   #conversation;
@@ -36,7 +38,7 @@ export class ChatPage {
    * @param {{api: import('../net/api.js').Api, library: import('./library.js').Library,
    *   sessions: import('../sessions/list.js').SessionList, connect: (reason?: string) => void,
    *   files: {unsent: (base: string) => number, tidy: () => void,
-   *   subscribe: (listener: () => void) => void}, show: (base?: string, file?: string,
+   *   subscribe: (listener: () => void) => void}, documents: (files: File[]) => void, show: (base?: string, file?: string,
    *   at?: import('../types.js').Source) => void}} deps files: the upload queue; show: opens a
    *   passage in its document
    */
@@ -49,6 +51,10 @@ export class ChatPage {
     this.#composer = new Composer(find(document, '.dock'), {
       ask: (text, id) => this.#askOrWait(text, id),
       stop: () => this.#conversation.stop(),
+    });
+    this.pictures = new Pictures(find(document, '.dock'), {
+      ...deps,
+      changed: () => this.#askWhenReady(),
     });
     this.#conversation = new Conversation({
       api: deps.api,
@@ -78,6 +84,7 @@ export class ChatPage {
     if (push) history.pushState(null, '', fromRoot(id ? `/c/${id}` : '/'));
     this.#deps.sessions.setCurrent(id);
     this.#composer.enter(id);
+    this.pictures.enter(id);
     this.#bufferingNotice.hide();
     this.#setName('');
     try {
@@ -100,7 +107,8 @@ export class ChatPage {
       regenerate: (message) => this.#conversation.regenerate(message),
       retry: (answer) => this.#conversation.retry(answer),
       continue: (answer) => this.#conversation.continue(answer),
-      edit: (question, text) => this.#ask(text, { parent: question.parent_id }),
+      edit: ({ parent_id: parent, images }, text) =>
+        this.#ask(text, { parent, images: images ?? [] }),
       branch: (message, step) => this.#conversation.switchBranch(message, step),
       connect: () => this.#deps.connect(),
       source: (source) => this.#deps.show(source.knowledge_base_id, source.file_id, source),
@@ -135,7 +143,7 @@ export class ChatPage {
       accepted: (sessionId, asked) => void this.#accepted(sessionId, asked),
       ended: (outcome) => this.#ended(outcome),
       signedOut: () => this.#signedOut(),
-      refused: (text, problem) => this.#refused(text, problem),
+      refused: (text, problem, images) => this.#refused(text, problem, images),
       problem: (problem) => this.#problem(problem),
     };
   }
@@ -160,10 +168,17 @@ export class ChatPage {
    * @param {string} id
    */
   #askOrWait(text, id) {
+    const { held, images } = this.pictures;
+    if (held) {
+      this.#composer.notice(held, { kind: 'pictures' });
+      return false;
+    }
     const unsent = this.#unsent();
     if (!unsent || this.#waiting === text) {
       this.#waiting = '';
-      return this.#ask(text, { id });
+      const asked = this.#ask(text, { id, images });
+      if (asked) this.pictures.clear();
+      return asked;
     }
     this.#waiting = text;
     this.#composer.notice(count('composer.sending', unsent), {
@@ -172,6 +187,11 @@ export class ChatPage {
       run: () => this.#composer.submit(),
     });
     return false;
+  }
+
+  /** The question waited for its pictures. */
+  #askWhenReady() {
+    if (this.#composer.noticed === 'pictures' && !this.pictures.held) this.#composer.submit();
   }
 
   #askWhenSent() {
@@ -237,9 +257,10 @@ export class ChatPage {
     document.title = name ? `${name} · ${t('app.name')}` : t('app.name');
   }
 
-  /** @param {string} text @param {Problem} problem @returns {boolean} */
-  #refused(text, problem) {
+  /** @type {import('../types.js').Hooks['refused']} */
+  #refused(text, problem, images) {
     if (!this.#composer.restore(text)) return false;
+    this.pictures.restore(images);
     if (problem.code === 'unauthorized') return true;
     if (MODEL_CODES.includes(problem.code)) this.#needsModel(problem.message);
     else {
