@@ -18,6 +18,7 @@ def create_app(settings: Settings | None = None) -> "OpenAPI":
     from chatapp import logs
     from chatapp.chains.http.read_delay import ReadDelay
     from chatapp.chains.models import Models
+    from chatapp.chat.images import SWEEP_SECONDS, Images
     from chatapp.chat.runs.runs import Runs
     from chatapp.chat.sessions import Sessions
     from chatapp.chat.suppliers import Suppliers
@@ -28,6 +29,7 @@ def create_app(settings: Settings | None = None) -> "OpenAPI":
     from chatapp.knowledge.bases import Knowledge
     from chatapp.knowledge.chroma import VectorIndex
     from chatapp.knowledge.embedders import configured_embedder
+    from chatapp.knowledge.images import ImageFiles
     from chatapp.knowledge.pageview.views import PageViews
     from chatapp.storage.database import Database, prepare_engine
     from chatapp.storage.models import db
@@ -49,15 +51,17 @@ def create_app(settings: Settings | None = None) -> "OpenAPI":
     )
     index = VectorIndex(lambda: url(settings, CHROMA), settings.ca_file)
     bases = Knowledge(database, settings, index, embedder)
+    images = Images(database, ImageFiles(settings))
     app.extensions[EXTENSION] = Services(
         settings=settings,
         database=database,
         accounts=Accounts(database),
-        sessions=Sessions(database),
+        sessions=Sessions(database, images),
+        images=images,
         suppliers=supplier_rows,
         knowledge=bases,
         page_views=PageViews(database, settings, bases.originals),
-        runs=Runs(database, settings, read_delay),
+        runs=Runs(database, settings, read_delay, {images.sweep: SWEEP_SECONDS}),
         turns=Turns(database, settings, supplier_rows),
     )
     _add_views(app)
@@ -89,6 +93,7 @@ def _add_views(app: "OpenAPI") -> None:
     from chatapp.web import (
         accounts,
         chat,
+        images,
         knowledge,
         ops,
         page_views,
@@ -102,6 +107,7 @@ def _add_views(app: "OpenAPI") -> None:
     for blueprint in (
         chat.bp,
         sessions.bp,
+        images.bp,
         knowledge.bp,
         page_views.bp,
         suppliers.bp,

@@ -226,6 +226,9 @@ class Settings:
     upload_bytes: int = _setting("CHATAPP_UPLOAD_BYTES", 200 * MB, _non_negative, "setting.bytes")
     parse_seconds: int = _setting("CHATAPP_PARSE_SECONDS", 300, _non_negative, "setting.seconds")
     parse_bytes: int = _setting("CHATAPP_PARSE_BYTES", 1024 * MB, _non_negative, "setting.bytes")
+    image_bytes: int = _setting("CHATAPP_IMAGE_BYTES", 20 * MB, _non_negative, "setting.bytes")
+    image_pixels: int = _setting("CHATAPP_IMAGE_PIXELS", 10**8, _non_negative, "setting.number")
+    data_url_bytes: int = _setting("CHATAPP_DATA_URL_BYTES", 8 * MB, _non_negative, "setting.bytes")
     page_cache_bytes: int = _setting(
         "CHATAPP_PAGE_CACHE_BYTES", 500 * MB, _non_negative, "setting.bytes"
     )
@@ -319,9 +322,6 @@ def _read_env_file() -> EnvFile:
         elif binding.key and binding.value is not None:
             values[binding.key], lines[binding.key] = binding.value, line
     return EnvFile(path, values, lines, tuple(faults))
-
-
-# Other variables of the environment
 
 
 def bind_is_set() -> bool:

@@ -86,6 +86,7 @@ def test_every_field_of_a_resource_is_described(client: FlaskClient) -> None:
         "knowledge base": "KnowledgeBase",
         "file": "KnowledgeFile",
         "passage": "Source",
+        "picture": "Image",
         "candidate": "Candidate",
         "chunk": "FileChunk",
         "supplier": "Supplier",

@@ -3,7 +3,8 @@
 A setting that the model refuses is left out or sent under its other name, and not sent again to
 this model: suppliers differ from model to model, and a chat must not fail because of a temperature.
 Settings that change more than the style of an answer are never left out: the error names them. A
-refusal that asks to wait for seconds, mostly a rate limit, is waited for once.
+refusal that asks to wait for seconds, mostly a rate limit, is waited for once. A model that refuses
+pictures is asked again without those of earlier questions, and counts as blind for a while.
 """
 
 import logging
@@ -18,11 +19,13 @@ import orjson
 
 from chatapp.chains.call import Target
 from chatapp.chains.http.waiting import Deadline
+from chatapp.chains.pictures import without_earlier_pictures
 from chatapp.errors import UpstreamError, UpstreamRateLimit, UpstreamRefused
 
 log = logging.getLogger(__name__)
 
 WAIT_SECONDS = 10  # the longest wait
+BLIND_SECONDS = 600  # after which a model that refused pictures may be given some again
 PAUSE_SECONDS = 600  # no rewriting of follow-up questions after a rate limit
 MOST_SETTINGS = 4  # of one question that are changed: suppliers name one at a time
 MOST_ATTEMPTS = MOST_SETTINGS + 2  # the first, and one after a wait
@@ -59,10 +62,15 @@ class Attempts:
     def __init__(self) -> None:
         self._refused: OrderedDict[_Refused, None] = OrderedDict()
         self._limited: OrderedDict[str, float] = OrderedDict()
+        self._blind: OrderedDict[tuple[str, str], float] = OrderedDict()
 
     def recently_limited(self, target: Target) -> bool:
         """Return whether the supplier has rate-limited a request in the last ten minutes."""
         return self._limited.get(target.route.base_url, 0.0) > monotonic()
+
+    def is_blind(self, base_url: str, model: str) -> bool:
+        """Return whether a model has refused pictures in the last ten minutes."""
+        return self._blind.get((base_url, model), 0.0) > monotonic()
 
     def parts(
         self,
@@ -83,6 +91,9 @@ class Attempts:
                 try:
                     first = next(parts, None)
                 except UpstreamRefused as error:
+                    if error.detail == "pictures":
+                        payload = self._without_pictures(target, payload, error)
+                        continue
                     named = _refused_settings(target, payload, error) - tried
                     if not named or len(tried) >= MOST_SETTINGS:
                         raise _naming(error, target, payload) from error
@@ -114,6 +125,21 @@ class Attempts:
                 changed = self._changed(target, payload, name, tried)
                 return self._accepted(target, changed, tried)
         return payload
+
+    def _without_pictures(
+        self, target: Target, payload: Payload, error: UpstreamRefused
+    ) -> Payload:
+        """Return a payload without the pictures of earlier questions; raise the error if it has
+        none, or the question has its own."""
+        key = target.route.base_url, str(payload.get("model"))
+        self._blind[key] = monotonic() + BLIND_SECONDS
+        self._blind.move_to_end(key)
+        while len(self._blind) > MOST_REMEMBERED:
+            self._blind.popitem(last=False)
+        messages = without_earlier_pictures(payload.get("messages"))
+        if messages is None:
+            raise error
+        return {**payload, "messages": messages}
 
     def _remember(self, target: Target, tried: Set[_Refused]) -> None:
         """Keep the settings without which an answer has come."""

@@ -53,6 +53,8 @@ WORDS = {
         "nothing": "I found nothing about this in the documents.",
         "advice": " Ask about their content, or connect a model to talk about anything.",
         "nearest": "The documents do not seem to answer this. The nearest passages say:",
+        "pictures": "I am the built-in model and cannot see pictures. Connect a model that sees, "
+        "then ask it again.",
         "unread": "Not read yet, so not part of this answer: {files}.",
         "and": ", ",
     },
@@ -63,6 +65,7 @@ WORDS = {
         "nothing": "文档中没有找到相关内容。",
         "advice": "可以就文档内容提问，或者连接模型畅聊任何话题。",
         "nearest": "文档中似乎没有这个问题的答案。最接近的内容如下：",
+        "pictures": "我是内置模型，看不到图片。请连接能识别图片的模型后再提问。",
         "unread": "以下文件尚未读完，本次回答未参考：{files}。",
         "and": "、",
     },
@@ -186,6 +189,8 @@ def _with_heading(passage: Passage, text: str) -> str:
 def _compose(prompt: Prompt, candidates: Sequence[_Candidate]) -> str:
     words = WORDS["zh-CN" if _HAN.search(prompt.question) else "en"]
     text = _answer(prompt, words, candidates)
+    if prompt.unseen:
+        text = f"{words['pictures']}\n\n{text}" if prompt.grounded else words["pictures"]
     unread = words["unread"].format(files=words["and"].join(prompt.unread))
     return f"{text}\n\n{unread}" if prompt.unread else text
 

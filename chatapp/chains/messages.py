@@ -5,8 +5,10 @@ from typing import Any, Protocol
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
-from chatapp.core.prompt import Prompt
+from chatapp.chains.pictures import picture_part, text_part
+from chatapp.core.prompt import Prompt, Turn
 from chatapp.core.unseen import visible
+from chatapp.storage import threads
 
 _MESSAGES: dict[str, type[BaseMessage]] = {
     "system": SystemMessage,
@@ -27,7 +29,13 @@ def to_messages(prompt: Prompt) -> list[BaseMessage]:
 
     Every text for a model passes here, also questions and earlier answers.
     """
-    return [
-        _MESSAGES.get(turn.role, HumanMessage)(content=visible(turn.content))
-        for turn in prompt.turns
-    ]
+    return [_MESSAGES.get(turn.role, HumanMessage)(content=_content(turn)) for turn in prompt.turns]
+
+
+def _content(turn: Turn) -> Any:
+    """Return a turn's text; with pictures, a list of the text and each picture as a data URL."""
+    text = visible(turn.content)
+    if not turn.images:
+        return text
+    pictures = threads.run(lambda: [picture_part(picture) for picture in turn.images])
+    return [text_part(text), *pictures]

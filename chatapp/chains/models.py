@@ -33,6 +33,7 @@ from chatapp.chains.presets import (
     preset,
     whole_address,
 )
+from chatapp.chains.vision import sees_by_name
 from chatapp.errors import (
     ChatAppError,
     UpstreamAuth,
@@ -122,6 +123,16 @@ class Models:
     def is_cached(self, endpoint: Endpoint, parameters: Parameters) -> bool:
         """Return whether `model` returns at once."""
         return not endpoint.options.get("provider") and _key(endpoint, parameters) in self._cached
+
+    def sees(self, base_url: str, options: Mapping[str, Any], model: str) -> bool | None:
+        """Return whether a model sees pictures; None where nothing tells.
+
+        The supplier's option `vision` decides, then a recent refusal, then the model's name.
+        """
+        stated = (options.get("vision") or {}).get(model)
+        if stated is not None:
+            return bool(stated)
+        return False if self._attempts.is_blind(base_url, model) else sees_by_name(model)
 
     def preload(self) -> None:
         """Load openai and the certificates, so that the first question does not wait for them."""

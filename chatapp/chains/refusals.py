@@ -28,6 +28,7 @@ class Kind(Enum):
     MODEL = "model"  # there is no such model
     CONTEXT = "context"  # the prompt is too long
     CONTENT = "content"  # the content is declined
+    PICTURES = "pictures"  # the model does not see
     SETTING = "setting"  # a field of the request, which the body names
     REFUSED = "refused"  # refused for another reason
     PROXY = "proxy"  # the proxy of the settings refuses
@@ -76,6 +77,20 @@ _ROWS = (
         r"|more system memory|insufficient (gpu |v)?(memory|ram)\b|not enough (gpu )?memory"
         r"|no available memory|insufficient system resources|not enough resources to load"
         r"|显存不足|内存不足",
+    ),
+    # - unknown variant: DeepSeek; no endpoints: OpenRouter; not supported: llama.cpp, Kimi
+    # - only supported by certain models: OpenAI; not a VLM: SiliconFlow; not a multimodal: vLLM
+    _row(
+        Kind.PICTURES,
+        r"(image|vision|multi-?modal|visual) (inputs? |content |understanding )?(is |are )?not "
+        r"(supported|enabled|available)"
+        r"|(not|n't) (currently )?(support|accept)s? (any )?(image|vision|multi-?modal|picture)s?"
+        r"(?! (format|type|size|mime))"
+        r"|that support image|image_url\W{0,3} is only supported|unknown variant .?image_url"
+        r"|(unsupported|invalid) content (part )?type\b.{0,8}image_url|not a (vlm|multi-?modal)\b"
+        r"|at most 0 image|missing data required for image input"
+        r"|不支持.{0,6}(图片|图像|视觉|多模态)(?!.{0,4}(格式|大小|尺寸))",
+        "20041",
     ),
     _row(
         Kind.CONTEXT,
@@ -239,12 +254,12 @@ _FOUND: dict[int, tuple[Kind, ...]] = {
         Kind.REGION, Kind.CONTENT, Kind.QUOTA, Kind.RIGHTS, Kind.MODEL, Kind.RATE, Kind.DAY,
         Kind.AUTH,
     ),
-    404: (Kind.REGION, Kind.MODEL, Kind.RIGHTS, Kind.UNLOADED),
+    404: (Kind.REGION, Kind.PICTURES, Kind.MODEL, Kind.RIGHTS, Kind.UNLOADED),
     405: (),
     429: (
         Kind.CONTEXT, Kind.QUOTA, Kind.RIGHTS, Kind.RATE, Kind.DAY, Kind.OVERLOADED, Kind.MODEL,
     ),
-    500: (Kind.MEMORY, Kind.CONTEXT, *_UNAVAILABLE),
+    500: (Kind.MEMORY, Kind.PICTURES, Kind.CONTEXT, *_UNAVAILABLE),
     503: (Kind.MEMORY, Kind.MODEL, *_UNAVAILABLE),
 }  # fmt: skip
 # Settings that we may send; a refusal that names one is about it, whatever else it says.

@@ -38,6 +38,7 @@ _DETAILS = {
     Kind.AUTH: (UpstreamAuth, None),
     Kind.QUOTA: (UpstreamQuota, None),
     Kind.REGION: (UpstreamRefused, "region"),
+    Kind.PICTURES: (UpstreamRefused, "pictures"),
     Kind.UNLOADED: (UpstreamRefused, "unloaded"),
     Kind.MODEL: (UpstreamRefused, "model"),
     Kind.CONTENT: (UpstreamRefused, "content"),
@@ -68,7 +69,7 @@ def refusal(
         return UpstreamError("event", supplier=supplier)
     of, detail = _DETAILS.get(kind, (UpstreamError, None))
     params: dict[str, str | int] = {"supplier": supplier}
-    if detail in ("model", "unloaded", "memory", "loading"):
+    if detail in ("model", "unloaded", "memory", "loading", "pictures"):
         params["model"] = model
     if of is UpstreamError and status:
         params["status"] = status

@@ -5,12 +5,14 @@ or raise NotFound.
 """
 
 import re
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import bindparam, delete, func, select
 from sqlalchemy.orm import Session as Transaction
 
 from chatapp.chat.branches import Window, count_branch, delete_branch, read_part
+from chatapp.chat.images import Images, pictures
 from chatapp.chat.session_search import Found, search_sessions
 from chatapp.core.blank import is_blank
 from chatapp.core.prompt import Turn
@@ -27,9 +29,9 @@ DELETED_TOGETHER = 100  # sessions in one transaction: other writes wait for it
 # Built once: every question runs them.
 _messages, _sessions = Message.__table__, Session.__table__
 _COUNTED = {"chats": _sessions, "messages": _messages}
-_SAID = select(_messages.c.id, _messages.c.parent_id, _messages.c.role, _messages.c.content).where(
-    _messages.c.session_id == bindparam("session_id")
-)
+_SAID = select(
+    _messages.c.id, _messages.c.parent_id, _messages.c.role, _messages.c.content, _messages.c.images
+).where(_messages.c.session_id == bindparam("session_id"))
 
 _LAST = (
     select(_sessions.c.supplier, _sessions.c.model)
@@ -71,8 +73,10 @@ def owned_message(t: Transaction, user_id: str, message_id: str) -> Message:
 class Sessions:
     """Conversations, on one database."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, images: Images | None = None) -> None:
+        """`images` deletes the pictures of deleted messages."""
         self._database = database
+        self._images = images
 
     def page(
         self, user_id: str, after: str | None, limit: int
@@ -131,12 +135,14 @@ class Sessions:
     def delete(self, user_id: str, session_id: str) -> None:
         """Delete a session with all its messages; raise NotFound."""
         self._database.write_deletion(lambda t: t.delete(owned_session(t, user_id, session_id)))
+        self._delete_images(user_id)
 
     def delete_all(self, user_id: str) -> None:
         """Delete all sessions of a person, temporary ones too, with their messages."""
         some = {"user_id": user_id}
         while self._database.write_deletion(lambda t: t.execute(_DELETE_SOME, some).all()):
             pass
+        self._delete_images(user_id)
 
     def stored(self, user_id: str) -> dict[str, int]:
         """Count a person's sessions, temporary ones too, and their messages."""
@@ -215,15 +221,21 @@ class Sessions:
             delete_branch(t, t.get_one(Session, message.session_id), message)
 
         self._database.write_deletion(remove)
+        self._delete_images(user_id)
+
+    def _delete_images(self, user_id: str) -> None:
+        if self._images is not None:
+            self._images.delete_unused(user_id)
 
 
-def history(t: Transaction, session_id: str, leaf_id: str | None) -> list[Turn]:
-    """Return the branch that ends in `leaf_id` as turns, without blank ones."""
+def history(t: Transaction, session_id: str, leaf_id: str | None, home: Path) -> list[Turn]:
+    """Return the branch that ends in `leaf_id` as turns, without blank ones; pictures are in the
+    home folder."""
     rows = {row.id: row for row in t.execute(_SAID, {"session_id": session_id})}
     turns: list[Turn] = []
     while leaf_id and (row := rows.pop(leaf_id, None)):
         if not is_blank(row.content):
-            turns.append(Turn(row.role, row.content))
+            turns.append(Turn(row.role, row.content, pictures(row.images, home)))
         leaf_id = row.parent_id
     turns.reverse()
     return turns
@@ -309,6 +321,7 @@ def message_json(message: Message) -> dict[str, Any]:
         "supplier": message.supplier,
         "model": message.model,
         "finish_reason": message.finish_reason,
+        "images": message.images or [],
         "unread": (message.cut or {}).get("unread", []),
         "searched": message.searched,
         "error": message.error,

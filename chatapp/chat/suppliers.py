@@ -6,7 +6,7 @@ the request. `builtin` needs none of these. Requests to models are in `chains/`.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 from sqlalchemy import Row, bindparam, select
@@ -17,6 +17,7 @@ from chatapp.chains.endpoint import Endpoint, Parameters
 from chatapp.chains.extractive import Extractive, Similar
 from chatapp.chains.models import Models, context_tokens, preset, whole_address
 from chatapp.chat import environment_supplier, supplier_options
+from chatapp.chat.chosen_model import ModelRequest, ResolvedModel
 from chatapp.chat.environment_supplier import ENVIRONMENT
 from chatapp.chat.sessions import last_model
 from chatapp.core.pasted import pasted_address
@@ -35,35 +36,6 @@ _Row: TypeAlias = Row[*tuple[Any, ...]]
 _suppliers = Supplier.__table__
 _ENABLED = select(_suppliers).where(_suppliers.c.enabled).order_by(_suppliers.c.created_at)
 _BY_NAME = select(_suppliers).where(_suppliers.c.name == bindparam("name"), _suppliers.c.enabled)
-
-
-@dataclass(frozen=True, slots=True)
-class ModelRequest:
-    """The model that a request or session names; any part may be missing."""
-
-    supplier: str | None = None
-    model: str | None = None
-    temperature: float | None = None
-    api_key: str | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class ResolvedModel:
-    """The model of a turn. `endpoint` None is the built-in one."""
-
-    supplier: str
-    model: str
-    label: str
-    context_tokens: int
-    endpoint: Endpoint | None
-    parameters: Parameters
-
-    @property
-    def has_tools(self) -> bool:
-        """Whether the supplier's options offer tools to the model."""
-        options = self.endpoint.options if self.endpoint else {}
-        fields = {**(options.get("body") or {}), **(options.get("provider_options") or {})}
-        return bool(fields.get("tools") or fields.get("functions"))
 
 
 class Suppliers:
@@ -101,6 +73,7 @@ class Suppliers:
                 "model": model,
                 "name": f"{model} · {row['label']}",
                 "builtin": False,
+                "vision": self.models.sees(row["base_url"], row["options"], model),
             }
             for row in self.all()
             if row["enabled"]
@@ -108,7 +81,13 @@ class Suppliers:
         ]
         return [
             *items,
-            {"supplier": BUILTIN, "model": EXTRACTIVE, "name": EXTRACTIVE, "builtin": True},
+            {
+                "supplier": BUILTIN,
+                "model": EXTRACTIVE,
+                "name": EXTRACTIVE,
+                "builtin": True,
+                "vision": False,
+            },
         ]
 
     def create(self, values: dict[str, Any], api_key: str) -> dict[str, Any]:
@@ -239,7 +218,13 @@ class Suppliers:
                 raise ModelGone(model=model)
             parameters = Parameters(EXTRACTIVE)
             return ResolvedModel(
-                BUILTIN, EXTRACTIVE, EXTRACTIVE, self._settings.context_tokens, None, parameters
+                BUILTIN,
+                EXTRACTIVE,
+                EXTRACTIVE,
+                self._settings.context_tokens,
+                None,
+                parameters,
+                False,
             )
         endpoint, models = self._find(t, supplier, model_request.api_key)
         if endpoint is None:
@@ -249,9 +234,9 @@ class Suppliers:
             raise NoModel
         room = context_tokens(endpoint.preset, model, self._settings.context_tokens)
         label = f"{model} · {endpoint.label}"
-        return ResolvedModel(
-            supplier, model, label, room, endpoint, Parameters(model, model_request.temperature)
-        )
+        parameters = Parameters(model, model_request.temperature)
+        sees = self.models.sees(endpoint.base_url, endpoint.options, model)
+        return ResolvedModel(supplier, model, label, room, endpoint, parameters, sees)
 
     def _find(
         self, t: Transaction, name: str, api_key: str | None

@@ -14,8 +14,11 @@ from sqlalchemy import Row, bindparam, delete, exists, func, insert, select, upd
 from sqlalchemy.orm import Session as Transaction
 
 from chatapp.chat.answers import owner
+from chatapp.chat.chosen_model import ModelRequest, ResolvedModel
+from chatapp.chat.images import claim, pictures, use
+from chatapp.chat.resent import first_answer
 from chatapp.chat.sessions import history
-from chatapp.chat.suppliers import ModelRequest, ResolvedModel, Suppliers
+from chatapp.chat.suppliers import Suppliers
 from chatapp.chat.titles import title_of
 from chatapp.core.answer import State
 from chatapp.core.blank import is_blank
@@ -50,21 +53,8 @@ _MESSAGE = select(
     _messages.c.content,
     _messages.c.status,
     _messages.c.finish_reason,
+    _messages.c.images,
 ).where(_messages.c.id == bindparam("message_id"), _messages.c.user_id == bindparam("user_id"))
-_SENT = select(_messages.c.id, _messages.c.session_id, _messages.c.role).where(
-    _messages.c.user_id == bindparam("user_id"),
-    _messages.c.client_message_id == bindparam("client_message_id"),
-)
-_ANSWERS = (
-    select(_messages.c.id)
-    .where(_messages.c.parent_id == bindparam("question_id"), _messages.c.role == "assistant")
-    .order_by(_messages.c.number)
-)
-_FORGET_SENT = (
-    update(_messages)
-    .where(_messages.c.id == bindparam("message_id"))
-    .values(client_message_id=None)
-)
 _LIVE = select(func.count()).select_from(_runs).where(_runs.c.user_id == bindparam("user_id"))
 _LIVE_HERE = (
     select(_messages.c.id, _messages.c.parent_id)
@@ -99,6 +89,7 @@ class Question:
     md5s: Sequence[str] | None = None
     search_k: int | None = None
     temporary: bool = False
+    images: Sequence[str] = ()  # ids, of a new question
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,31 +118,37 @@ class Turns:
     def open(self, user_id: str, question: Question) -> Opened:
         """Store a question with its answer's row.
 
-        Raises NotFound, Busy, TooManyAnswers, NoModel, ModelGone, ContextTooLong.
+        Raises NotFound, Busy, TooManyAnswers, NoModel, ModelGone, ContextTooLong, and
+        InvalidRequest for pictures for a model that does not see.
         """
         return self._database.write_batched(lambda t: self._open(t, user_id, question))
 
     def _open(self, t: Transaction, user_id: str, question: Question) -> Opened:
         self._database.advisory_lock(t, user_id)
-        if question.client_message_id and (again := _seen(t, user_id, question.client_message_id)):
-            return again
+        sent = question.client_message_id
+        if sent and (again := first_answer(t, user_id, sent)):
+            return Opened(*again, user_id)
         self._check_limit(t, user_id)
         place = _place(t, user_id, question)
         if place.stored is not None:
             _check_free(t, place)
         resolved = self._suppliers.resolve(t, user_id, question.model_request, place.model_request)
-        bases = _bases(t, user_id, question, place, resolved)
+        bases, home = _bases(t, user_id, question, place, resolved), self._settings.home
         ask = Ask(
             question=place.text,
-            history=history(t, place.session_id, place.parent_id) if place.parent_id else (),
+            history=history(t, place.session_id, place.parent_id, home) if place.parent_id else (),
             system_prompt=question.system_prompt,
             max_length=question.max_length,
             context_tokens=resolved.context_tokens,
             documents_only=question.documents_only,
             partial=place.partial,
+            images=pictures(place.images, home),
+            sees=resolved.sees is not False,
         )
+        if ask.images and not ask.sees and resolved.endpoint is not None:
+            raise InvalidRequest("images", "blind", model=resolved.model)
         if not fits(ask):
-            raise ContextTooLong
+            raise ContextTooLong("images" if ask.images else None)
         return _store(t, user_id, question, place, ask, resolved, bases)
 
     def _check_limit(self, t: Transaction, user_id: str) -> None:
@@ -174,6 +171,7 @@ class _Place:
     text: str
     asked: bool = False  # the question is stored already
     partial: str = ""  # text of the answer to continue
+    images: Sequence[dict[str, Any]] = ()  # the question's
 
     @property
     def model_request(self) -> ModelRequest:
@@ -201,14 +199,17 @@ def _place(t: Transaction, user_id: str, question: Question) -> _Place:
         raise InvalidRequest("parent_id", "not_of_session")
     leaf_id = session.leaf_id if session is not None else None
     parent_id = None if question.at_root else question.parent_id or leaf_id
-    return _Place(session_id, session, new_id(), parent_id, question.text or "")
+    images = claim(t, user_id, question.images)
+    text = question.text or ""
+    return _Place(session_id, session, new_id(), parent_id, text, images=images)
 
 
 def _below(t: Transaction, user_id: str, asked: _Row, partial: str = "") -> _Place:
     if asked.role != "user":
         raise NotFound("message")
     session = _session(t, user_id, asked.session_id)
-    return _Place(session.id, session, asked.id, asked.parent_id, asked.content, True, partial)
+    said, images = asked.content, asked.images or ()
+    return _Place(session.id, session, asked.id, asked.parent_id, said, True, partial, images)
 
 
 def _session(t: Transaction, user_id: str, session_id: str) -> _Row:
@@ -223,20 +224,6 @@ def _message(t: Transaction, user_id: str, message_id: str) -> _Row:
     if row is None:
         raise NotFound("message")
     return row
-
-
-def _seen(t: Transaction, user_id: str, client_message_id: str) -> Opened | None:
-    """Find the first answer to an earlier request with this id, a question or a retry."""
-    found = t.execute(_SENT, {"user_id": user_id, "client_message_id": client_message_id}).first()
-    if found is None:
-        return None
-    if found.role == "assistant":
-        return Opened(found.id, found.session_id, user_id)
-    answer_id = t.execute(_ANSWERS, {"question_id": found.id}).scalar()
-    if answer_id is None:  # its answer was deleted, so the id may be used again
-        t.execute(_FORGET_SENT, {"message_id": found.id})
-        return None
-    return Opened(answer_id, found.session_id, user_id)
 
 
 def _broken(answer: _Row) -> bool:
@@ -290,7 +277,7 @@ def _store(
     }
     _store_session(t, user_id, question.temporary, place, changed)
     common = {"session_id": place.session_id, "user_id": user_id}
-    answer = common | {
+    answer: dict[str, Any] = common | {
         "id": answer_id,
         "parent_id": place.question_id,
         "role": "assistant",
@@ -300,17 +287,13 @@ def _store(
         "knowledge": label,
         "supplier": resolved.supplier,
         "model": resolved.model,
+        "images": None,
     }
-    asked = answer | {
-        "id": place.question_id,
-        "parent_id": place.parent_id,
-        "role": "user",
-        "content": place.text,
-        "status": State.COMPLETE.value,
-        "client_message_id": question.client_message_id,
-    }
-    asked |= {"knowledge": "", "supplier": None, "model": None}
-    t.execute(_ADD_MESSAGES, [answer] if place.asked else [asked, answer])
+    if place.asked:
+        t.execute(_ADD_MESSAGES, [answer])
+    else:
+        t.execute(_ADD_MESSAGES, [_asked(question, place, answer), answer])
+        use(t, place.question_id, place.images)
     t.execute(_ADD_RUN, {"message_id": answer_id, "owner": owner(), **common})
     context = Context(label, place.session_id, answer_id, place.question_id)
     return Opened(
@@ -324,6 +307,22 @@ def _store(
         options["md5s"],
         options["search_k"],
     )
+
+
+def _asked(question: Question, place: _Place, answer: dict[str, Any]) -> dict[str, Any]:
+    """Return the row of a new question, which has the columns of its answer's."""
+    return answer | {
+        "id": place.question_id,
+        "parent_id": place.parent_id,
+        "role": "user",
+        "content": place.text,
+        "status": State.COMPLETE.value,
+        "client_message_id": question.client_message_id,
+        "knowledge": "",
+        "supplier": None,
+        "model": None,
+        "images": list(place.images) or None,
+    }
 
 
 def _options(question: Question, place: _Place) -> dict[str, Any]:

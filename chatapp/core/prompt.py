@@ -4,6 +4,9 @@ Order of a prompt: system text, earlier turns, then the question with the number
 it. What exceeds the model's context is cut: passages from the end of the ranking, then turns from
 the oldest. The prompt counts what was cut.
 
+The question's pictures always go along, and of the turns before it the latest few; a note stands
+for the others. Each counts as many tokens as core/pictures.py says.
+
 After the system text, the roles alternate, from user to user: many models' templates refuse all
 else. So questions without an answer between them become one, since "try again" or "for all of them"
 needs the question before it; a repeated one is not asked twice.
@@ -11,12 +14,14 @@ needs the question before it; a repeated one is not asked twice.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from chatapp.core.blank import is_blank
+from chatapp.core.pictures import Picture
 
 ANSWER_TOKENS = 1024  # reserved for the answer
+HISTORY_PICTURES = 4  # of the turns before the question, the latest ones
 PASSAGE_SHARE = 0.6  # of the remaining tokens, at most, for passages
 _CJK = re.compile("[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff]")
 _CITATION = re.compile(r"\[(\d{1,3})\](?!\()")
@@ -43,6 +48,7 @@ STILL_READ = (
     "These files of the user are still being read, and could not be searched for this answer. Tell "
     "the user so in one short sentence at the end: "
 )
+LEFT_OUT_PICTURES = "(A picture that belongs to this message is left out.)"
 CONTINUE = "Continue exactly where the answer stopped. Do not repeat anything and do not comment."
 
 
@@ -52,6 +58,7 @@ class Turn:
 
     role: str
     content: str
+    images: tuple[Picture, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +118,10 @@ def source_json(n: int, passage: Passage) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One turn's question, history and settings, before they are cut to fit."""
+    """One turn's question, history and settings, before they are cut to fit.
+
+    `sees`: whether the model is given pictures.
+    """
 
     question: str
     history: Sequence[Turn] = ()
@@ -120,6 +130,13 @@ class Ask:
     context_tokens: int = 8192
     documents_only: bool = False
     partial: str = ""
+    images: tuple[Picture, ...] = ()
+    sees: bool = True
+
+    @property
+    def tokens(self) -> int:
+        """Estimate the tokens of the question and its pictures."""
+        return _tokens(Turn("user", self.question, self.images if self.sees else ()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +145,7 @@ class Prompt:
 
     `grounded`: documents were searched, even if nothing was found. `cut` counts what was left out.
     `unread` names files that could not be searched yet, `query` is what was searched for.
+    `unseen` is the number of the question's pictures that the model is not given.
     """
 
     question: str
@@ -138,6 +156,7 @@ class Prompt:
     partial: str = ""
     unread: tuple[str, ...] = ()
     query: str = ""
+    unseen: int = 0
 
 
 def estimate_tokens(text: str) -> int:
@@ -146,17 +165,18 @@ def estimate_tokens(text: str) -> int:
     return wide + (len(text) - wide + 3) // 4
 
 
+def _tokens(turn: Turn) -> int:
+    return estimate_tokens(turn.content) + sum(picture.tokens for picture in turn.images)
+
+
 def fits(ask: Ask) -> bool:
     """Return whether the question alone leaves room for an answer."""
-    return (
-        estimate_tokens(ask.question) + estimate_tokens(ask.system_prompt) + ANSWER_TOKENS // 4
-        < ask.context_tokens
-    )
+    return ask.tokens + estimate_tokens(ask.system_prompt) + ANSWER_TOKENS // 4 < ask.context_tokens
 
 
 def select_passages(ask: Ask, passages: Sequence[Passage]) -> list[Passage]:
     """Return the best passages that fit beside the question, at least the first."""
-    room = int((ask.context_tokens - ANSWER_TOKENS - estimate_tokens(ask.question)) * PASSAGE_SHARE)
+    room = int((ask.context_tokens - ANSWER_TOKENS - ask.tokens) * PASSAGE_SHARE)
     kept: list[Passage] = []
     for passage in passages:
         room -= estimate_tokens(passage.text)
@@ -179,20 +199,21 @@ def build_prompt(
         STILL_READ + ", ".join(unread) if unread else "",
     ]
     system = Turn("system", "\n\n".join(filter(None, rules)))
-    question = Turn("user", _with_passages(ask.question, passages or ()))
+    own = Turn("user", ask.question, ask.images if ask.sees else ())
+    question = replace(own, content=_with_passages(own.content, passages or ()))
     tail: list[Turn] = []
     if ask.partial:
         tail = [Turn("assistant", ask.partial), Turn("user", CONTINUE)]
     room = (
         ask.context_tokens
         - ANSWER_TOKENS
-        - sum(estimate_tokens(turn.content) for turn in [system, question, *tail])
+        - sum(_tokens(turn) for turn in [system, question, *tail])
     )
     said = [turn for turn in ask.history if not is_blank(turn.content)]
-    history = _recent(said, ask.max_length, room)
+    history = _recent(said, ask.max_length, room, HISTORY_PICTURES if ask.sees else 0)
     cut = {"history": len(said) - len(history)}
-    turns = _alternating([*history, Turn("user", ask.question)])
-    question = Turn("user", _with_passages(turns[-1].content, passages or ()))
+    turns = _alternating([*history, own])
+    question = replace(turns[-1], content=_with_passages(turns[-1].content, passages or ()))
     return Prompt(
         ask.question,
         [system, *turns[:-1], question, *tail],
@@ -202,6 +223,7 @@ def build_prompt(
         ask.partial,
         tuple(unread),
         query or ask.question,
+        len(ask.images) - len(own.images),
     )
 
 
@@ -222,17 +244,26 @@ def _where(passage: Passage) -> str:
     return f"{passage.name}{page}{heading}"
 
 
-def _recent(history: Sequence[Turn], most: int, room: int) -> list[Turn]:
+def _recent(history: Sequence[Turn], most: int, room: int, pictures: int) -> list[Turn]:
     kept: list[Turn] = []
     for turn in reversed(history[-most:] if most else []):
-        room -= estimate_tokens(turn.content)
+        shown = _with_some_pictures(turn, pictures, room)
+        pictures -= len(shown.images)
+        room -= _tokens(shown)
         if room < 0:
             break
-        kept.append(turn)
+        kept.append(shown)
     kept.reverse()
     while kept and kept[0].role == "assistant":
         kept.pop(0)
     return kept
+
+
+def _with_some_pictures(turn: Turn, most: int, room: int) -> Turn:
+    """Return a turn with its pictures where there is room for all, else with a note instead."""
+    if not turn.images or (len(turn.images) <= most and _tokens(turn) <= room):
+        return turn
+    return Turn(turn.role, f"{turn.content}\n\n{LEFT_OUT_PICTURES}")
 
 
 def _alternating(turns: Sequence[Turn]) -> list[Turn]:
@@ -243,7 +274,11 @@ def _alternating(turns: Sequence[Turn]) -> list[Turn]:
         if turn.role != before.role:
             joined.append(turn)
         elif turn.role == "assistant" or turn.content.strip() != before.content.strip():
-            joined[-1] = Turn(turn.role, f"{joined[-1].content}\n\n{turn.content}")
+            images = joined[-1].images + turn.images
+            joined[-1] = Turn(turn.role, f"{joined[-1].content}\n\n{turn.content}", images)
+        else:
+            more = tuple(picture for picture in turn.images if picture not in joined[-1].images)
+            joined[-1] = replace(joined[-1], images=joined[-1].images + more)
         before = turn
     return joined
 

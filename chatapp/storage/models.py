@@ -158,6 +158,7 @@ class Message(Model):
     finish_reason: Mapped[str | None] = mapped_column(String(40))
     error: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     shape: Mapped[list[Any]] = mapped_column(default=list)
+    images: Mapped[list[Any] | None] = mapped_column(JSON(none_as_null=True))  # of a question
     created_at: Mapped[datetime] = mapped_column(default=now)
     # How an answer's passages were chosen (core/trace.py); not loaded with lists of messages.
     search: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True), deferred=True)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from time import monotonic
 from typing import Any
 
-from flask import Response, g, jsonify, request, stream_with_context
+from flask import Response, current_app, g, jsonify, request, stream_with_context
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import BaseModel, Field
 
@@ -20,6 +20,7 @@ from chatapp.errors import NotFound, Overloaded, Restarting
 from chatapp.i18n import say
 from chatapp.knowledge import manual
 from chatapp.web.connection import close_after_response, limit_sending
+from chatapp.web.data_urls import data_urls_stored, most_body_bytes
 from chatapp.web.errors import failed_answer_response, note_stored_turn
 from chatapp.web.fields import Input
 from chatapp.web.openapi import operation_id
@@ -67,6 +68,11 @@ class AfterQuery(Input):
         default=None,
         description="id of the last event received; the header Last-Event-ID takes precedence",
     )
+
+
+@bp.before_request
+def _take_pictures() -> None:
+    request.max_content_length = most_body_bytes(current_app.config["MAX_CONTENT_LENGTH"])
 
 
 @bp.post("/chat/stream")
@@ -154,7 +160,8 @@ def _resume_position(message_id: str, after: str | None) -> int | None:
 
 def _ask(body: ChatBody) -> tuple[str, Live]:
     app, user = services(), current_user()
-    opened = app.turns.open(user.id, body.to_question(user.defaults))
+    with data_urls_stored(body.images) as images:
+        opened = app.turns.open(user.id, body.to_question(user.defaults, images))
     note_stored_turn(opened.session_id, opened.message_id)
     if opened.ask is None:
         return opened.message_id, app.runs.attach(user.id, opened.message_id)

@@ -209,6 +209,7 @@ _REASONS = {
     "model_attributes_type": "object",
     "dict_type": "object",
     "list_type": "list",
+    "too_long": "too_many",
     "greater_than_equal": "at_least",
     "less_than_equal": "at_most",
     "literal_error": "one_of",

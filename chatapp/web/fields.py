@@ -35,7 +35,8 @@ def _replace_nul(value: Any) -> Any:
     return value
 
 
-def _as_list(value: Any) -> Any:
+def as_list(value: Any) -> Any:
+    """Return a single string as a list."""
     return [value] if isinstance(value, str) else value
 
 
@@ -54,13 +55,13 @@ Splitting = Literal["size", "meaning"]
 Id = Annotated[str, Field(min_length=1, max_length=80)]
 Ids = Annotated[
     list[Id],
-    BeforeValidator(_as_list),
+    BeforeValidator(as_list),
     Field(max_length=MAX_IDS),
     _one_or_many({"type": "string", "minLength": 1, "maxLength": 80}, MAX_IDS),
 ]
 Md5s = Annotated[
     list[str],
-    BeforeValidator(_as_list),
+    BeforeValidator(as_list),
     Field(max_length=MAX_MD5S),
     AfterValidator(_md5s),
     _one_or_many({"type": "string", "pattern": "^[0-9a-fA-F]{32}$"}, MAX_MD5S),

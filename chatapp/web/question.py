@@ -1,17 +1,28 @@
 """The request body of a question, completed with the user's defaults (docs/api.md)."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
 
-from chatapp.chat.suppliers import ModelRequest
+from chatapp.chat.chosen_model import ModelRequest
 from chatapp.chat.turns import Question
 from chatapp.core.pasted import pasted_key
 from chatapp.identity.defaults import Defaults
-from chatapp.web.fields import Id, Ids, Input, Md5s
+from chatapp.web.fields import Id, Ids, Input, Md5s, as_list
 
 MAX_QUESTION_CHARACTERS = 100_000
+MAX_IMAGES = 10
+MAX_ID_CHARACTERS = 80
+DATA_URL = "data:"
 
 
 def _or_empty(value: Any) -> Any:
@@ -97,6 +108,20 @@ class KnowledgeConfig(Input):
     )
 
 
+def _images(values: list[str]) -> list[str]:
+    if any(len(each) > MAX_ID_CHARACTERS and not each.startswith(DATA_URL) for each in values):
+        raise ValueError("image")
+    return values
+
+
+Images = Annotated[
+    list[str],
+    BeforeValidator(lambda value: as_list([] if value is None else value)),
+    Field(max_length=MAX_IMAGES),
+    AfterValidator(_images),
+]
+
+
 class ChatBody(Input):
     """A question, or the id of a question or answer to write again or to continue."""
 
@@ -142,6 +167,10 @@ class ChatBody(Input):
     )
     llm_config: Annotated[LLMConfig, BeforeValidator(_or_empty)] = Field(default_factory=LLMConfig)
     knowledge_config: KnowledgeConfig | None = None
+    images: Images = Field(
+        default_factory=list,
+        description="ids of uploaded pictures, or data URLs of pictures, of a new question",
+    )
     temporary: bool = Field(default=False, description="kept for 24 hours and never listed")
 
     @model_validator(mode="after")
@@ -152,8 +181,11 @@ class ChatBody(Input):
             raise ValueError("question:blank")
         return self
 
-    def to_question(self, defaults: Defaults) -> Question:
-        """Return the question, with the user's defaults where the request sets nothing."""
+    def to_question(self, defaults: Defaults, images: Sequence[str] = ()) -> Question:
+        """Return the question, with the user's defaults where the request sets nothing.
+
+        `images` are the ids of its pictures.
+        """
         settings = self._settings(defaults)
         knowledge = self.knowledge_config or KnowledgeConfig()
         return Question(
@@ -177,6 +209,7 @@ class ChatBody(Input):
             md5s=knowledge.filter_by_file_md5 if self.knowledge_config else None,
             search_k=knowledge.search_k if self.knowledge_config else None,
             temporary=self.temporary,
+            images=tuple(images),
         )
 
     def _bases(self) -> list[str] | None:

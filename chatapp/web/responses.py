@@ -6,6 +6,7 @@ from typing import Any, Generic, Literal, TypeVar
 from pydantic import BaseModel, Field
 
 from chatapp.web.fields import Splitting
+from chatapp.web.image_responses import Image
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -125,6 +126,7 @@ class Message(BaseModel):
     supplier: str | None
     model: str | None
     finish_reason: str | None = Field(description="stop, length, content_filter or stopped")
+    images: list[Image] = Field(description="the pictures of a question")
     unread: list[UnreadFile]
     searched: bool = Field(description="whether GET /api/messages/{message_id}/search returns it")
     error: ErrorDetails | None
@@ -246,34 +248,6 @@ class FileChunk(BaseModel):
     start: int
     end: int
     text: str
-
-
-class OfferedModel(BaseModel):
-    """A model that can be chosen."""
-
-    supplier: str
-    model: str
-    name: str
-    builtin: bool
-
-
-class Supplier(BaseModel):
-    """A supplier of models. Its key is never returned."""
-
-    id: str
-    name: str
-    label: str
-    preset: str | None
-    base_url: str
-    has_key: bool
-    models: list[str]
-    enabled: bool
-    # The title: client generators would call this SupplierOptions, as another schema is called.
-    options: dict[str, Any] = Field(
-        title="MaskedOptions",
-        description="see SupplierOptions; header values, credentials and keys are ***",
-    )
-    source: str = Field(description="database, or environment for OPENAI_* variables")
 
 
 class User(BaseModel):

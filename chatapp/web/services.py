@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from flask import current_app
 
+from chatapp.chat.images import Images
 from chatapp.chat.runs.runs import Runs
 from chatapp.chat.sessions import Sessions
 from chatapp.chat.suppliers import Suppliers
@@ -25,6 +26,7 @@ class Services:
     database: Database
     accounts: Accounts
     sessions: Sessions
+    images: Images
     suppliers: Suppliers
     knowledge: Knowledge
     page_views: PageViews

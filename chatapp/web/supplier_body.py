@@ -66,6 +66,11 @@ class SupplierOptions(Input):
     stream_usage: bool | None = Field(
         default=None, description="whether to ask for token counts in streams"
     )
+    vision: dict[str, bool] | None = Field(
+        default=None,
+        max_length=1000,
+        description="models of which it is known whether they see pictures: {name: true or false}",
+    )
     provider: str | None = Field(
         default=None,
         max_length=40,

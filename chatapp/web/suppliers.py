@@ -11,17 +11,19 @@ from pydantic import BaseModel, Field
 from chatapp.chains.endpoint import Endpoint
 from chatapp.chains.models import PRESETS, Preset, Tested
 from chatapp.chains.models import preset as find_preset
+from chatapp.chat.chosen_model import ModelRequest
 from chatapp.chat.supplier_options import mask, merge
-from chatapp.chat.suppliers import ModelRequest, is_same_address
+from chatapp.chat.suppliers import is_same_address
 from chatapp.errors import ChatAppError, UpstreamAuth, UpstreamProtocol
 from chatapp.i18n import catalogue, say
 from chatapp.web.errors import error_json
 from chatapp.web.fields import Input
 from chatapp.web.openapi import operation_id
 from chatapp.web.request import current_user, require_admin
-from chatapp.web.responses import ErrorDetails, OfferedModel, Page, Supplier
+from chatapp.web.responses import ErrorDetails, Page
 from chatapp.web.services import services
 from chatapp.web.supplier_body import NewSupplier, SupplierBody, TestBody
+from chatapp.web.supplier_responses import OfferedModel, Supplier
 
 bp = APIBlueprint(
     "suppliers",

@@ -40,13 +40,20 @@ async function start() {
       useFromCode(id);
     },
   });
-  const knowledge = mountKnowledge({ api, library, limit: limits.upload_bytes ?? null });
+  const knowledge = mountKnowledge({
+    api,
+    library,
+    limit: limits.upload_bytes ?? null,
+    take: (files) => page.pictures.accept(files),
+    areTaken: (kinds) => page.pictures.accepts(kinds),
+  });
   const page = new ChatPage({
     api,
     library,
     sessions,
     connect,
     files: knowledge.files,
+    documents: knowledge.add,
     show: knowledge.open,
   });
   mountAccount({ api, user, defaults, accounts: auth !== 'off' });

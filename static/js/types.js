@@ -31,10 +31,13 @@
  *   content: string, status: Status, siblings?: string[],
  *   reasoning?: string|null, sources?: Source[]|null,
  *   citations?: number[]|null, knowledge?: string|null, unread?: Unread[]|null,
- *   searched?: boolean,
+ *   searched?: boolean, images?: Image[]|null,
  *   finish_reason?: string|null, model?: string|null, supplier?: string|null, error?: Problem|null,
  *   timings?: Record<string, number>|null, created_at?: string}} Message
- * @typedef {{supplier: string, model: string, name?: string, builtin?: boolean}} Model
+ * @typedef {{id: string, name: string, media_type: string, width: number, height: number}} Image a
+ *   picture of a question
+ * @typedef {{supplier: string, model: string, name?: string, builtin?: boolean,
+ *   vision?: boolean|null}} Model `vision` null: it is not known whether it sees pictures
  * @typedef {{state: string, made_with?: string|null, current?: string|null, done?: number,
  *   total?: number}} Vectors
  * @typedef {{id: string, name: string, description?: string, files: number, chunks: number,
@@ -89,7 +92,7 @@
  *   request; `asked`: it was a question
  * @property {(outcome: import('./net/run.js').Outcome) => void} ended
  * @property {() => void} signedOut
- * @property {(text: string, problem: Problem) => boolean} refused puts the text back into the
+ * @property {(text: string, problem: Problem, images?: Image[]|null) => boolean} refused puts the text back into the
  *   composer; false if that is not empty
  * @property {(problem: Problem) => void} problem
  */

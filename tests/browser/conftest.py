@@ -24,7 +24,7 @@ MODELS = (
     "echo cited cut refuse-401 refuse-429-5 refuse-500 html broken-json drop hang-before-headers "
     "refuse-with-markup "
     "hang-mid slow-first-1 typewriter-40-200 typewriter-120-60 typewriter-400-40 reasoning "
-    "length dictation-150 thinks-slowly says-nothing-stop says-nothing-cut-thinking"
+    "length dictation-150 thinks-slowly says-nothing-stop says-nothing-cut-thinking sees"
 )
 
 

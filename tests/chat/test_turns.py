@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import event
 
 from chatapp.chat.answers import heartbeats, reap
-from chatapp.chat.suppliers import ModelRequest
+from chatapp.chat.chosen_model import ModelRequest
 from chatapp.chat.turns import Opened, Question, Turns
 from chatapp.errors import Busy, InvalidRequest, ModelGone, NotFound, TooManyAnswers
 from chatapp.identity.person import Person

@@ -1,8 +1,11 @@
 """The model's input, and what is cut to fit."""
 
 import random
+from dataclasses import replace
 
+from chatapp.core.pictures import Picture
 from chatapp.core.prompt import (
+    LEFT_OUT_PICTURES,
     Ask,
     Passage,
     Turn,
@@ -128,3 +131,63 @@ def test_the_roles_of_any_history_alternate() -> None:
         assert all(turn.role == ("user", "assistant")[n % 2] for n, turn in enumerate(turns))
         assert turns[-1].role == "user" and all(turn.content.strip() for turn in turns)
         assert ask.question in turns[-3 if ask.partial else -1].content
+
+
+def picture(name: str = "a", width: int = 560, height: int = 280) -> Picture:
+    return Picture(name, "image/png", width, height)
+
+
+def test_a_picture_counts_a_token_for_each_patch_between_limits() -> None:
+    assert picture().tokens == 20 * 10
+    assert picture(width=561).tokens == 21 * 10, "a part of a patch is one"
+    assert picture(width=1, height=1).tokens == 64
+    assert picture(width=1568, height=1568).tokens == 1600
+
+
+def test_a_question_fits_with_its_pictures_only_if_the_model_is_given_them() -> None:
+    ask = Ask("What?", images=(picture(), picture("b")), context_tokens=600)
+    assert not fits(ask)
+    assert fits(replace(ask, sees=False))
+    assert fits(replace(ask, context_tokens=800))
+
+
+def test_pictures_leave_less_room_for_passages() -> None:
+    passages = [passage("word " * 200, n) for n in range(1, 9)]
+    alone = select_passages(Ask("q", context_tokens=4000), passages)
+    beside = select_passages(Ask("q", context_tokens=4000, images=(picture(),) * 4), passages)
+    assert 1 <= len(beside) < len(alone)
+
+
+def test_earlier_pictures_go_along_as_far_as_there_is_room() -> None:
+    history = [
+        Turn("user", "first", (picture("1"),)),
+        Turn("assistant", "one"),
+        Turn("user", "second", (picture("2"),)),
+        Turn("assistant", "two"),
+    ]
+    whole = build_prompt(Ask("q", history, images=(picture("3"),)), None)
+    assert [len(turn.images) for turn in whole.turns] == [0, 1, 0, 1, 0, 1]
+    room = 1024 + 200 + 200 + 60
+    small = build_prompt(Ask("q", history, images=(picture("3"),), context_tokens=room), None)
+    shown = [(turn.content, len(turn.images)) for turn in small.turns[1:]]
+    assert shown[-1] == ("q", 1) and shown[-3] == ("second", 1)
+    assert shown[0] == (f"first\n\n{LEFT_OUT_PICTURES}", 0)
+
+
+def test_a_model_that_does_not_see_gets_notes_instead_of_pictures() -> None:
+    history = [Turn("user", "first", (picture(),)), Turn("assistant", "one")]
+    prompt = build_prompt(Ask("q", history, images=(picture("2"),), sees=False), None)
+    assert not any(turn.images for turn in prompt.turns)
+    assert LEFT_OUT_PICTURES in prompt.turns[1].content
+    assert prompt.unseen == 1
+
+
+def test_joined_questions_keep_the_pictures_of_both() -> None:
+    failed = [Turn("user", "What is this?", (picture("1"),))]
+    joined = build_prompt(Ask("And this?", failed, images=(picture("2"),)), None).turns[-1]
+    assert [each.path for each in joined.images] == ["1", "2"]
+    repeated = build_prompt(
+        Ask("What is this?", failed, images=(picture("1"), picture("2"))), None
+    ).turns[-1]
+    assert repeated.content == "What is this?"
+    assert [each.path for each in repeated.images] == ["1", "2"]

@@ -48,6 +48,7 @@ SCHEMAS = [
     ("0014", []),
     ("0015", []),
     ("0016", []),
+    ("0017", []),
 ]
 USER, SESSION, QUESTION, ANSWER, BASE, FILE = (new_id() for _ in range(6))
 ROWS = {

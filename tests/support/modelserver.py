@@ -22,7 +22,7 @@ from typing import Any
 if __name__ == "__main__":  # run as a program: the folder above is where `tests` is
     sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from tests.support import modelthinking  # noqa: E402, F401  registers its behaviours
+from tests.support import modelpictures, modelthinking  # noqa: E402, F401  register behaviours
 from tests.support.modelbehaviours import BEHAVIOURS  # noqa: E402
 from tests.support.modelwire import Gone, Logged, Turn, Wire  # noqa: E402
 

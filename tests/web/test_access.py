@@ -13,6 +13,7 @@ from chatapp.storage.models import User, new_id
 from chatapp.web.request import OPEN
 from chatapp.web.services import Services
 from tests.support.administrator import TOKEN
+from tests.support.images import uploaded
 
 NO_ID = "00000000-0000-4000-8000-000000000000"
 OWN = "http://localhost"
@@ -94,6 +95,7 @@ def test_other_users_resources_are_not_found(
     message_id = reply.json["message_id"]
     token = client.post("/api/auth/tokens", json={"name": "mine"}).json
     known = {
+        "image_id": uploaded(client),
         "session_id": session["id"],
         "message_id": message_id,
         "base_id": base["id"],

@@ -25,21 +25,22 @@ from chatapp.core.events import (
     Status,
 )
 from chatapp.web.chat import ChatAnswer
+from chatapp.web.image_responses import Image
 from chatapp.web.responses import (
     CurrentUser,
     KnowledgeBase,
     Message,
-    OfferedModel,
     RefusedFile,
     Session,
     StorageUsage,
-    Supplier,
     Token,
     UploadedFile,
     WebPage,
 )
 from chatapp.web.stream_events import EVENTS
+from chatapp.web.supplier_responses import OfferedModel, Supplier
 from chatapp.web.suppliers import ModelList, SupplierPreset, SupplierTest
+from tests.support.images import send, square
 
 
 @pytest.fixture
@@ -220,4 +221,5 @@ def test_real_answers_have_the_described_shapes(client: FlaskClient) -> None:
     exactly(OfferedModel, client.get("/api/models").json["items"][0])
     exactly(CurrentUser, client.get("/api/auth/me").json)
     exactly(StorageUsage, client.get("/api/auth/me/stored").json)
+    exactly(Image, send(client, square()).json)
     exactly(Token, token)

@@ -12,7 +12,7 @@ row, another worker has reaped the run, and it ends here.
 import functools
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -56,7 +56,15 @@ class Reader:
 class Runs:
     """The live answers of one worker."""
 
-    def __init__(self, database: Database, settings: Settings, read_delay: ReadDelay) -> None:
+    def __init__(
+        self,
+        database: Database,
+        settings: Settings,
+        read_delay: ReadDelay,
+        chores: Mapping[Callable[[], None], float] | None = None,
+    ) -> None:
+        """`chores` are repeated beside the answers, each after its seconds."""
+        self._chores = dict(chores or {})
         self._database = database
         self._read_delay = read_delay
         self._settings = settings
@@ -80,6 +88,7 @@ class Runs:
                 (self._watch, WATCH_SECONDS),
                 (self._tick, TICK_SECONDS),
                 (self._reap, REAP_SECONDS),
+                *self._chores.items(),
             ]
             self._loops = [gevent.spawn(_every, seconds, step) for step, seconds in rhythm]
 

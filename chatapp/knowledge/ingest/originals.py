@@ -44,7 +44,7 @@ class Incoming(io.RawIOBase):
 
     def __init__(self, path: Path, limit: int, disk: Disk) -> None:
         super().__init__()
-        self._path = path
+        self.path = path
         self._disk = disk
         self._limit = limit
         self._sha256, self._md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
@@ -104,7 +104,7 @@ class Incoming(io.RawIOBase):
     def _sync(self) -> None:
         if self._fault is None:
             try:
-                with open(self._path, "rb") as written:
+                with open(self.path, "rb") as written:
                     os.fsync(written.fileno())
             except OSError as error:  # some file systems allocate late
                 self._give_up(error)
@@ -119,14 +119,14 @@ class Incoming(io.RawIOBase):
 
     def move_to(self, target: Path) -> None:
         """Give the file its final name."""
-        os.replace(self._path, target)
+        os.replace(self.path, target)
 
     def discard(self) -> None:
         """Delete the upload, unless it has been moved."""
         with contextlib.suppress(OSError):  # what it has buffered may not fit on the disk
             self._file.close()
         with contextlib.suppress(OSError):
-            self._path.unlink(missing_ok=True)
+            self.path.unlink(missing_ok=True)
 
 
 class Originals:

@@ -15,6 +15,7 @@ from typing import TypeAlias
 # Part of each cached file's name. A change of what is rendered needs the next number.
 VERSION = 1
 MAX_BYTES = 24 * 1024 * 1024  # of a page in this form
+TOO_MANY = "too many pixels"  # why a picture is not read
 UNITS = 10_000  # of an image's width or height, in which boxes are given
 
 Box: TypeAlias = tuple[int, int, int, int]  # left, top, right, bottom in UNITS

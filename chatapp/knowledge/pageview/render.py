@@ -64,8 +64,8 @@ def _pdf_page(path: Path, number: int, turned: int) -> PageImage:
         page = opened[number - 1]
     image = page.render(scale=_scale(*page.get_size()), rev_byteorder=True).to_pil()
     if turned:  # then the page's own characters, if any, are of no use
-        return _encoded(image.rotate(-turned, expand=True), layout_bytes())
-    return _encoded(image, layout_bytes(*_characters(page)))
+        return encoded(image.rotate(-turned, expand=True), layout_bytes())
+    return encoded(image, layout_bytes(*_characters(page)))
 
 
 def _scale(width: float, height: float) -> float:
@@ -134,14 +134,15 @@ def _picture(path: Path, number: int, turned: int) -> PageImage:
     width, height = image.size
     scale = min(1, math.sqrt(MAX_PIXELS / (width * height)), MAX_SIDE / max(width, height))
     image.thumbnail((max(1, int(width * scale)), max(1, int(height * scale))))
-    return _encoded(image.rotate(-turned, expand=True), layout_bytes())
+    return encoded(image.rotate(-turned, expand=True), layout_bytes())
 
 
 # --- encoding
 
 
-def _encoded(image: Image.Image, layout: bytes) -> PageImage:
-    """Return an image as PNG or JPEG, whichever is smaller."""
+def encoded(image: Image.Image, layout: bytes) -> PageImage:
+    """Return an image as PNG or JPEG, whichever is smaller, without metadata."""
+    image.info = {}  # a JPEG's comment and a PNG's colour profile would be written again
     if image.mode == "RGB" and _is_grey(image):
         image = image.convert("L")
     photo, drawing = io.BytesIO(), io.BytesIO()
@@ -159,11 +160,16 @@ def _is_grey(image: Image.Image) -> bool:
 def main(arguments: list[str]) -> int:
     """Print the page that the arguments name, or why it cannot be shown."""
     path = Path(arguments[0])
-    number, turned, parent, seconds, memory = map(int, arguments[1:])
+    number, turned, *limits = map(int, arguments[1:])
+    return print_made(lambda: render(path, number, turned), *limits)
+
+
+def print_made(make: Callable[[], PageImage], parent: int, seconds: int, memory: int) -> int:
+    """Limit this process, then print what a function makes, or why it cannot be shown."""
     signal.alarm(seconds)
     limit(parent, seconds, memory, MAX_BYTES)
     try:
-        made = render(path, number, turned).to_bytes()
+        made = make().to_bytes()
     except Exception as fault:  # of any library, on any file
         made = fault_bytes(f"{type(fault).__name__}: {fault}")
     with contextlib.suppress(BrokenPipeError):

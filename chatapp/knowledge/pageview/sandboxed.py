@@ -1,4 +1,4 @@
-"""Runs render.py in a child process, at most SLOTS at a time on this machine.
+"""Runs render.py or reencode.py in a child process, at most SLOTS at a time on this machine.
 
 Call it in a native thread: it waits. The child is started by `posix_spawn`, which copies nothing of
 a web worker's memory, and sets its own limits (child.py) before it opens the file.
@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from chatapp.knowledge.ingest.sandbox import CRASH_SIGNALS, LIMIT_SIGNALS, environment
@@ -36,7 +36,17 @@ def render_limited(path: Path, page: int, turned: int, memory_bytes: int) -> byt
 
     Raises RendererEnded, and OSError where no child can start.
     """
-    output, status = _run(path, page, turned, memory_bytes)
+    return _made("render", (str(path), str(page), str(turned)), memory_bytes)
+
+
+def reencode_limited(path: Path, max_pixels: int, memory_bytes: int) -> bytes:
+    """Return a picture without its metadata, as picture.py packs it; one that ends the child as a
+    picture that cannot be shown. Raises as `render_limited`."""
+    return _made("reencode", (str(path), str(max_pixels)), memory_bytes)
+
+
+def _made(name: str, arguments: Sequence[str], memory_bytes: int) -> bytes:
+    output, status = _run(f"chatapp.knowledge.pageview.{name}", arguments, memory_bytes)
     if len(output) > MAX_BYTES:
         return fault_bytes("output")
     if status == 0:
@@ -46,15 +56,14 @@ def render_limited(path: Path, page: int, turned: int, memory_bytes: int) -> byt
     raise RendererEnded(status)
 
 
-def _run(path: Path, page: int, turned: int, memory_bytes: int) -> tuple[bytes, int]:
+def _run(module: str, arguments: Sequence[str], memory_bytes: int) -> tuple[bytes, int]:
     """Return the child's output and status (a signal as a negative number)."""
-    module = "chatapp.knowledge.pageview.render"
-    arguments = [str(path), *map(str, (page, turned, os.getpid(), SECONDS, memory_bytes))]
+    limits = map(str, (os.getpid(), SECONDS, memory_bytes))
     read_end, write_end = os.pipe()  # neither is inherited: file_actions copies one
     try:
         child = posix_spawn(
             sys.executable,
-            [sys.executable, "-P", "-m", module, *arguments],
+            [sys.executable, "-P", "-m", module, *arguments, *limits],
             environment() | {"PYTHONPATH": str(ROOT)},
             file_actions=[
                 (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),

@@ -7,15 +7,15 @@
  * @typedef {import('../types.js').View} View
  * @typedef {import('../types.js').Hooks} Hooks
  * @typedef {import('../net/run.js').Outcome} Outcome
- * @typedef {{parent?: string|null, id?: string}} AskOptions `parent` makes a branch; `id` is the
- *   client_message_id
+ * @typedef {{parent?: string|null, id?: string, images?: import('../types.js').Image[]}} AskOptions
+ *   `parent` makes a branch; `id` is the client_message_id
  */
 import { newId } from '../core/format.js';
 import { t } from '../core/i18n.js';
 import { LiveAnswer } from './live-answer.js';
 import { Navigation } from './navigation.js';
 import { READ_AGAIN } from './outcome.js';
-import { isLive, isLocal, localMessage } from './tree.js';
+import { asked, isLive, isLocal, localMessage } from './tree.js';
 
 /** Errors not caused by the question, which is put back into the composer. */
 const BACK_TO_COMPOSER = ['no_model', 'model_gone', 'busy', 'unauthorized'];
@@ -103,6 +103,7 @@ export class Conversation {
     const parent = options.parent === undefined ? this.#history.leaf : options.parent;
     this.#before = this.#history.place;
     const question = this.#local('user', `question-${id}`, parent, text, 'sending');
+    question.images = options.images;
     this.#send(question, id, options.parent !== undefined);
     return true;
   }
@@ -201,7 +202,7 @@ export class Conversation {
     const names = branch || parent !== this.#history.end ? { parent_id: parent } : {};
     const answer = this.#local('assistant', `answer-${id}`, question.id, '', 'queued');
     this.#showPath();
-    const ask = this.#body({ question: question.content, client_message_id: id, ...names });
+    const ask = this.#body({ ...asked(question), client_message_id: id, ...names });
     this.#begin({ target: { ask }, answer, question, continued: false });
   }
 
@@ -341,7 +342,7 @@ export class Conversation {
   }
 
   /** @param {Message} question @param {import('../types.js').Problem} problem */
-  #backToComposer({ content }, problem) {
-    return BACK_TO_COMPOSER.includes(problem.code) && this.#hooks.refused(content, problem);
+  #backToComposer({ content, images }, problem) {
+    return BACK_TO_COMPOSER.includes(problem.code) && this.#hooks.refused(content, problem, images);
   }
 }

@@ -3,16 +3,18 @@
  */
 import { fromRoot, here, messageInAddress, sessionInAddress } from '../core/address.js';
 import { delegate, find } from '../core/dom.js';
-import { count, t } from '../core/i18n.js';
+import { t } from '../core/i18n.js';
 import { goToSignIn, isMissing, signedOut } from '../net/api.js';
 import { toast, toastError } from '../ui/toast.js';
 import { Composer } from './composer.js';
 import { Conversation } from './conversation.js';
 import { OtherTabs } from './other-tabs.js';
 import { mountBufferingNotice } from './buffering-notice.js';
+import { Pictures } from './pictures.js';
 import { removeMessage } from './removal.js';
 import { Thread } from './thread.js';
 import { Viewport } from './viewport.js';
+import { WaitingQuestion } from './waiting.js';
 
 /** @typedef {import('../types.js').Problem} Problem */
 /** @typedef {import('../types.js').Session} Session */
@@ -22,6 +24,8 @@ const MODEL_CODES = ['no_model', 'model_gone'];
 export class ChatPage {
   #deps;
   #composer;
+  /** The pictures of the next question. */ pictures;
+  #waiting;
   #thread;
   #viewport;
   #follower;
@@ -31,16 +35,14 @@ export class ChatPage {
   #empty = find(document, '[data-empty]');
   #title = find(document, '[data-title]');
   #name = '';
-  /** A question that waits for uploads to finish. */
-  #waiting = '';
 
   /**
    * @param {{api: import('../net/api.js').Api, library: import('./library.js').Library,
    *   sessions: import('../sessions/list.js').SessionList, connect: (reason?: string) => void,
    *   files: {unsent: (base: string) => number, tidy: () => void,
-   *   subscribe: (listener: () => void) => void}, show: (base?: string, file?: string,
-   *   at?: import('../types.js').Source) => void}} deps files: the upload queue; show: opens a
-   *   passage in its document
+   *   subscribe: (listener: () => void) => void}, documents: (files: File[]) => void,
+   *   show: (base?: string, file?: string, at?: import('../types.js').Source) => void}} deps files:
+   *   the upload queue; documents: uploads files; show: opens a passage in its document
    */
   constructor(deps) {
     this.#deps = deps;
@@ -54,8 +56,18 @@ export class ChatPage {
     this.#follower = this.#viewport.follower;
     this.#thread = new Thread(root, this.#actions(), () => this.#follower.follow());
     this.#composer = new Composer(find(document, '.dock'), {
-      ask: (text, id) => this.#askOrWait(text, id),
+      ask: (text, id) => this.#waiting.askOrWait(text, id),
       stop: () => this.#conversation.stop(),
+    });
+    this.pictures = new Pictures(find(document, '.dock'), {
+      ...deps,
+      changed: () => this.#waiting.picturesChanged(),
+    });
+    this.#waiting = new WaitingQuestion({
+      composer: this.#composer,
+      pictures: this.pictures,
+      unsent: () => this.#unsent(),
+      ask: (text, id, images) => this.#ask(text, { id, images }),
     });
     this.#conversation = new Conversation({
       api: deps.api,
@@ -72,7 +84,7 @@ export class ChatPage {
     delegate(this.#empty, 'click', '[data-suggestion]', (button) =>
       this.#ask(button.textContent?.trim() ?? ''),
     );
-    deps.files.subscribe(() => this.#askWhenSent());
+    deps.files.subscribe(() => this.#waiting.filesChanged());
     this.#listen();
   }
 
@@ -92,6 +104,7 @@ export class ChatPage {
     if (message && loaded && id === this.sessionId) return this.#viewport.showMessage(message);
     this.#deps.sessions.setCurrent(id);
     this.#composer.enter(id);
+    this.pictures.enter(id);
     this.#bufferingNotice.hide();
     this.#setName('');
     this.#viewport.begin(id);
@@ -122,7 +135,8 @@ export class ChatPage {
       regenerate: (message) => this.#conversation.regenerate(message),
       retry: (answer) => this.#conversation.retry(answer),
       continue: (answer) => this.#conversation.continue(answer),
-      edit: (question, text) => this.#ask(text, { parent: question.parent_id }),
+      edit: ({ parent_id: parent, images }, text) =>
+        this.#ask(text, { parent, images: images ?? [] }),
       branch: (message, step) => void this.#conversation.navigation.switchBranch(message, step),
       remove: (message) =>
         void removeMessage(message, this.#deps.api, this.#conversation, this.#thread),
@@ -161,7 +175,7 @@ export class ChatPage {
       accepted: (sessionId, asked) => void this.#accepted(sessionId, asked),
       ended: (outcome) => this.#ended(outcome),
       signedOut: () => this.#signedOut(),
-      refused: (text, problem) => this.#refused(text, problem),
+      refused: (text, problem, images) => this.#refused(text, problem, images),
       problem: (problem) => this.#problem(problem),
     };
   }
@@ -180,34 +194,7 @@ export class ChatPage {
     return true;
   }
 
-  /**
-   * Keep a question in the composer while files of its knowledge base are uploading.
-   * @param {string} text
-   * @param {string} id
-   */
-  #askOrWait(text, id) {
-    const unsent = this.#unsent();
-    if (!unsent || this.#waiting === text) {
-      this.#waiting = '';
-      return this.#ask(text, { id });
-    }
-    this.#waiting = text;
-    this.#composer.notice(count('composer.sending', unsent), {
-      kind: 'sending',
-      action: t('composer.ask_now'),
-      run: () => this.#composer.submit(),
-    });
-    return false;
-  }
-
-  #askWhenSent() {
-    if (!this.#waiting || this.#unsent()) return;
-    if (this.#composer.text === this.#waiting && this.#composer.noticed === 'sending') {
-      this.#composer.submit();
-    }
-    this.#waiting = '';
-  }
-
+  /** Files of the chosen knowledge base that are uploading. */
   #unsent() {
     const { base } = this.#deps.library.choice.get();
     return base ? this.#deps.files.unsent(base) : 0;
@@ -263,9 +250,10 @@ export class ChatPage {
     document.title = name ? `${name} · ${t('app.name')}` : t('app.name');
   }
 
-  /** @param {string} text @param {Problem} problem @returns {boolean} */
-  #refused(text, problem) {
+  /** @type {import('../types.js').Hooks['refused']} */
+  #refused(text, problem, images) {
     if (!this.#composer.restore(text)) return false;
+    this.pictures.restore(images);
     if (problem.code === 'unauthorized') return true;
     if (MODEL_CODES.includes(problem.code)) this.#needsModel(problem.message);
     else {

@@ -2,6 +2,7 @@
 import { clone, find, findAs, showText } from '../core/dom.js';
 import { t } from '../core/i18n.js';
 import { showBranch } from './branch.js';
+import { showPictures } from './question-pictures.js';
 
 /** @typedef {import('../types.js').Message} Message */
 
@@ -20,11 +21,12 @@ export class QuestionView {
 
   /** @param {string[]} siblings ids @param {boolean} answered whether an answer is shown below */
   update(siblings, answered) {
-    const { id, status, content, error } = this.#message;
+    const { id, status, content, error, images } = this.#message;
     this.root.dataset.message = id;
     this.root.dataset.status = status;
     const text = find(this.root, '[data-text]');
     if (text.textContent !== content) text.textContent = content;
+    showPictures(this.root, images ?? []);
     const unsent = status === 'unsent';
     find(this.root, '[data-unsent]').hidden = !unsent;
     if (unsent) {

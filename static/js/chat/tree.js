@@ -48,6 +48,12 @@ export function localMessage(role, id, parent, content, status) {
   };
 }
 
+/** @param {Message} question @returns {{question: string, images?: string[]}} as it is sent */
+export const asked = ({ content, images }) => ({
+  question: content,
+  ...(images?.length && { images: images.map((image) => image.id) }),
+});
+
 export class MessageTree {
   /** @type {Map<string, Message>} */ #messages = new Map();
   /**

@@ -24,10 +24,11 @@ const STYLES = ['knowledge', 'knowledge-files', 'knowledge-search'];
 
 /**
  * @param {{api: import('../net/api.js').Api, library: import('../chat/library.js').Library,
- *   limit: number|null}} deps
- * @returns {{files: PendingUploads, open: Open}}
+ *   limit: number|null, take: (files: Found[]) => Found[],
+ *   areTaken: (kinds: string[]) => boolean}} deps take: leaves the files that are not for the question
+ * @returns {{files: PendingUploads, open: Open, add: (files: File[]) => void}}
  */
-export function mountKnowledge({ api, library, limit }) {
+export function mountKnowledge({ api, library, limit, take, areTaken }) {
   /** @type {Intake|null} */ let intake = null;
   /** @type {KnowledgeDialog|null} */ let dialog = null;
   /** @type {(() => void)[]} */ const listeners = [];
@@ -49,23 +50,40 @@ export function mountKnowledge({ api, library, limit }) {
   /** @type {Open} */
   const open = (base, file, at) =>
     void load().then((shown) => shown.open(base, file, at), unreachable);
+  /** Pictures are for the question, unless a dialog is open. @param {Found[]} files */
+  const documentsOf = (files) => (document.querySelector('dialog[open]') ? files : take(files));
   const pick = mountPicker(
-    (files, base) =>
+    (files, base) => {
+      const rest = base ? files : documentsOf(files);
+      if (!rest.length && files.length) return;
       void loadIntake().then(
-        (into) => (base ? into.addTo(base, files) : into.addToChat(files)),
+        (into) => (base ? into.addTo(base, rest) : into.addToChat(rest)),
         unreachable,
-      ),
+      );
+    },
   );
   delegate(document, 'click', '[data-add-documents], [data-empty-add]', () => pick(null, false));
   delegate(document, 'click', '[data-open-knowledge]', () => open());
   delegate(document, 'pointerover', '[data-open-knowledge]', () => void load().catch(() => {}));
-  const add = (/** @type {Found[]} */ files, /** @type {string|null} */ base) =>
-    void loadIntake().then((into) => addDropped(into, dialog, files, base), unreachable);
-  mountDrop({ add, words: (base) => dropWords(library, base) });
+  const add = (/** @type {Found[]} */ files, /** @type {string|null} */ base) => {
+    const rest = base ? files : documentsOf(files);
+    if (!rest.length && files.length) return;
+    void loadIntake().then((into) => addDropped(into, dialog, rest, base), unreachable);
+  };
+  mountDrop({
+    add,
+    words: (base, kinds) =>
+      !base && areTaken(kinds) ? t('documents.drop.pictures') : dropWords(library, base),
+  });
   mountPaste((files) => add(files, null));
   whenIdle(loadIntake);
   return {
     open,
+    add: (files) =>
+      void loadIntake().then(
+        (into) => into.addToChat(files.map((file) => ({ file, path: '' }))),
+        unreachable,
+      ),
     files: {
       unsent: (base) => intake?.queue.unsent(base) ?? 0,
       tidy: () => intake?.queue.tidy(),

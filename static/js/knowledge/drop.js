@@ -20,8 +20,9 @@ export const MOST_FILES = 5000;
 
 /**
  * Accept files dropped anywhere on the page.
- * @param {{add: (files: Found[], base: string|null) => void, words: (base: string|null) => string}}
- *   deps `base` is the `data-drop-base` that they were dropped on
+ * @param {{add: (files: Found[], base: string|null) => void,
+ *   words: (base: string|null, kinds: string[]) => string}} deps `base` is the `data-drop-base` that
+ *   they were dropped on; `kinds` the media types of the files
  */
 export function mountDrop({ add, words }) {
   const veil = find(document, '[data-drop-veil]');
@@ -40,9 +41,10 @@ export function mountDrop({ add, words }) {
     if (target === over && (over || !veil.hidden)) return;
     leave();
     over = target instanceof HTMLElement ? target : null;
-    over?.setAttribute('data-drop-over', words(baseOf(over)));
+    const kinds = [...(event.dataTransfer?.items ?? [])].map((item) => item.type);
+    over?.setAttribute('data-drop-over', words(baseOf(over), kinds));
     veil.hidden = over !== null || document.querySelector('dialog[open]') !== null;
-    find(veil, '[data-drop-words]').textContent = words(null);
+    find(veil, '[data-drop-words]').textContent = words(null, kinds);
   });
   document.addEventListener('dragleave', (event) => event.relatedTarget === null && leave());
   document.addEventListener('drop', (event) => {
