@@ -92,8 +92,8 @@
  *   request; `asked`: it was a question
  * @property {(outcome: import('./net/run.js').Outcome) => void} ended
  * @property {() => void} signedOut
- * @property {(text: string, problem: Problem, images?: Image[]|null) => boolean} refused puts the text back into the
- *   composer; false if that is not empty
+ * @property {(text: string, problem: Problem, images?: Image[]|null) => boolean} refused puts the
+ *   text back into the composer; false if that is not empty
  * @property {(problem: Problem) => void} problem
  */
 export {};

@@ -78,7 +78,7 @@ export class Pictures {
   }
 
   /**
-   * Take single pictures for the question; a model that cannot see them leaves them to the documents.
+   * Take single pictures for the question; a model that cannot see leaves them to the documents.
    * @template {{file: File, path: string}} T
    * @param {T[]} found
    * @returns {T[]} the other files
@@ -124,7 +124,10 @@ export class Pictures {
     this.#show();
   }
 
-  /** @param {File|null} file @param {string} name @param {string} preview @param {Image|null} image */
+  /**
+   * @param {File|null} file @param {string} name @param {string} preview
+   * @param {Image|null} image
+   */
   #new(file, name, preview, image) {
     const root = clone('picture');
     /** @type {Item} */

@@ -4,16 +4,18 @@
  */
 import { count, t } from '../core/i18n.js';
 
+/** @typedef {import('../types.js').Image} Image */
+
 export class WaitingQuestion {
   #deps;
   /** A question that waits for uploads to finish. */
   #text = '';
 
   /**
-   * @param {{composer: import('./composer.js').Composer, pictures: import('./pictures.js').Pictures,
-   *   unsent: () => number,
-   *   ask: (text: string, id: string, images: import('../types.js').Image[]) => boolean}} deps
-   *   unsent: how many files of the chosen knowledge base are uploading
+   * @param {{composer: import('./composer.js').Composer,
+   *   pictures: import('./pictures.js').Pictures, unsent: () => number,
+   *   ask: (text: string, id: string, images: Image[]) => boolean}} deps unsent: how many files of
+   *   the chosen knowledge base are uploading
    */
   constructor(deps) {
     this.#deps = deps;

@@ -25,7 +25,8 @@ const STYLES = ['knowledge', 'knowledge-files', 'knowledge-search'];
 /**
  * @param {{api: import('../net/api.js').Api, library: import('../chat/library.js').Library,
  *   limit: number|null, take: (files: Found[]) => Found[],
- *   areTaken: (kinds: string[]) => boolean}} deps take: leaves the files that are not for the question
+ *   areTaken: (kinds: string[]) => boolean}} deps take: returns the files that are not for the
+ *   question
  * @returns {{files: PendingUploads, open: Open, add: (files: File[]) => void}}
  */
 export function mountKnowledge({ api, library, limit, take, areTaken }) {

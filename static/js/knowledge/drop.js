@@ -21,8 +21,8 @@ export const MOST_FILES = 5000;
 /**
  * Accept files dropped anywhere on the page.
  * @param {{add: (files: Found[], base: string|null) => void,
- *   words: (base: string|null, kinds: string[]) => string}} deps `base` is the `data-drop-base` that
- *   they were dropped on; `kinds` the media types of the files
+ *   words: (base: string|null, kinds: string[]) => string}} deps `base` is the `data-drop-base`
+ *   that they were dropped on; `kinds` the media types of the files
  */
 export function mountDrop({ add, words }) {
   const veil = find(document, '[data-drop-veil]');
