@@ -36,7 +36,8 @@ from sqlalchemy.util.queue import Queue
 from chatapp.errors import DatabaseBusy, DiskFull
 from chatapp.storage import threads
 from chatapp.storage.checkpoints import CHECKPOINT_BYTES, Checkpoints, checkpoint_bytes
-from chatapp.storage.disk import PAGE_BYTES, Space
+from chatapp.storage.deadlocks import REPEATS, give_way, is_deadlock
+from chatapp.storage.disk import PAGE_BYTES, Space, touch
 from chatapp.storage.threads import Outcome, outcome
 
 # SQLAlchemy names the logger of `_Pool` after this module, and reports each "Pool disposed".
@@ -45,7 +46,7 @@ logging.getLogger(f"{__name__}._Pool").setLevel(logging.WARNING)
 BUSY_SECONDS = 5
 CONNECT_SECONDS = 10  # without it, connecting to a host that drops packets takes two minutes
 READERS = 4
-POSTGRES_DISK_FULL, DEADLOCK = "53100", "40P01"
+POSTGRES_DISK_FULL = "53100"
 MOST_BATCHED = 32  # writes in one transaction: everything else waits for the lock meanwhile
 
 T = TypeVar("T")
@@ -102,7 +103,7 @@ class Database:
     def write_deletion(self, fn: Callable[[Session], T]) -> T:
         """Run `fn` as `write` does, on a full disk in the space of the reserve.
 
-        It is for deletions, and for what a user needs in order to delete. `fn` may run twice.
+        It is for deletions, and for what a user needs in order to delete. `fn` may run again.
         """
         return self._in_writer(functools.partial(self._write_on_reserve, fn))
 
@@ -148,7 +149,7 @@ class Database:
             threads.run(self._space.glance)
         else:
             with suppress(DatabaseBusy, DiskFull):
-                self.write(_touch)
+                self.write(touch)
         return self._space.disk.fault
 
     def fill_reserve(self) -> None:
@@ -221,17 +222,18 @@ class Database:
             return self._write(fn)
         if not self._space.may_have_returned():
             raise DiskFull(full.detail)
-        self._write(_touch)
+        self._write(touch)
         self._space.disk.recovered()
         return self._write(fn)
 
-    def _write_on_reserve(self, fn: Callable[[Session], T]) -> T:
+    def _write_on_reserve(self, fn: Callable[[Session], T], repeats: int = REPEATS) -> T:
         try:
             return self._write_unless_full(fn)
-        except DatabaseBusy as busy:  # PostgreSQL rolled it back: somebody wrote the same rows
-            if getattr(getattr(busy.__cause__, "orig", None), "sqlstate", None) != DEADLOCK:
+        except DatabaseBusy as busy:
+            if not repeats or not is_deadlock(busy):
                 raise
-            return self._write(fn)
+            self._write(give_way)
+            return self._write_on_reserve(fn, repeats - 1)
         except DiskFull:
             if self._space is None:
                 raise
@@ -260,11 +262,6 @@ class Database:
             if not self.sqlite or "locked" in str(original):
                 raise DatabaseBusy from fault
             raise
-
-
-def _touch(session: Session) -> None:
-    """Write a page without changing anything; nothing else uses this number."""
-    session.execute(text("PRAGMA user_version = 0"))
 
 
 def _in_gevent_worker() -> bool:

@@ -18,6 +18,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from time import monotonic
 
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
 from chatapp.errors import DiskFull
 from chatapp.settings import MB
 
@@ -257,3 +260,8 @@ def _extend(descriptor: int, size: int) -> None:
         os.pwrite(descriptor, bytes(size), 0)
     else:
         os.posix_fallocate(descriptor, 0, size)
+
+
+def touch(session: Session) -> None:
+    """Write a page without changing anything; nothing else uses this number."""
+    session.execute(text("PRAGMA user_version = 0"))

@@ -35,7 +35,7 @@ def test_a_deletion_that_postgresql_rolls_back_is_repeated(postgres: str) -> Non
     try:
         delete(1, 2)
         other.join(30)
-        assert len(tries) == 3, "PostgreSQL ends one of two that wait for each other"
+        assert len(tries) >= 3, "PostgreSQL ends one of two that wait for each other"
         left = database.read(lambda t: t.execute(text("SELECT count(*) FROM pairs")).scalar())
         assert left == 0
     finally:
