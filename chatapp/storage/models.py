@@ -121,6 +121,8 @@ class Session(Model):
     model: Mapped[str | None] = mapped_column(String(200))
     knowledge_base_ids: Mapped[list[Any]] = mapped_column(default=list)
     knowledge_options: Mapped[dict[str, Any]] = mapped_column(default=dict)  # md5s, search_k
+    # The set fields of Defaults that this chat has of its own.
+    settings: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
     leaf_id: Mapped[str | None] = mapped_column(ID)
     created_at: Mapped[datetime] = mapped_column(default=now)
     updated_at: Mapped[datetime] = mapped_column(default=now)

@@ -46,6 +46,7 @@ SCHEMAS = [
     ("0012", []),
     ("0013", []),
     ("0014", []),
+    ("0016", []),
 ]
 USER, SESSION, QUESTION, ANSWER, BASE, FILE = (new_id() for _ in range(6))
 ROWS = {

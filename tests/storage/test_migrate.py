@@ -18,6 +18,7 @@ from chatapp.errors import DatabaseNewer
 from chatapp.identity.accounts import Accounts
 from chatapp.identity.defaults import Defaults
 from chatapp.settings import Settings
+from chatapp.storage import chat_models  # noqa: F401 - its tables are compared too
 from chatapp.storage.database import open_database
 from chatapp.storage.migrate import FOLDER, migrate
 from chatapp.storage.models import Base, File, KnowledgeBase
@@ -38,6 +39,7 @@ RELEASED = {
     "0012_web_pages.py": "4600b857cad632ac8b50d79c100d98462848acb9d6baae56575db89ebc7b243e",
     "0013_recognition.py": "9d5a99071392aaf8ebe8fb6e11be704cb722cfd465f65bfa2a7813aaf973e8a4",
     "0014_base_numbers.py": "ce435890474d5a655b06705b664e20fe3ddb509417b0e3cd9a081cd24227f661",
+    "0016_chats.py": "3436b9e346b2819cdeb3297403e10a32ee705b76293affd6e7d9c80a950df873",
 }
 
 
