@@ -5,6 +5,7 @@ or raise NotFound.
 """
 
 import re
+from dataclasses import fields
 from typing import Any
 
 from sqlalchemy import bindparam, delete, func, select
@@ -14,11 +15,13 @@ from chatapp.chat.session_search import search_sessions
 from chatapp.core.blank import is_blank
 from chatapp.core.prompt import Turn
 from chatapp.errors import NotFound
+from chatapp.identity.defaults import Defaults
 from chatapp.storage.database import Database
 from chatapp.storage.models import Message, Session, new_id, now
 from chatapp.storage.paging import Keyset
 
 MOST = 200
+SETTINGS = tuple(setting.name for setting in fields(Defaults))  # that a chat may have of its own
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 LATEST_FIRST = Keyset("sessions", Session.pinned, Session.updated_at, Session.id, descending=True)
 OLDEST_FIRST = Keyset("messages", Message.number, created=Message.created_at)
@@ -100,8 +103,15 @@ class Sessions:
 
     def create(self, user_id: str, values: dict[str, Any]) -> dict[str, Any]:
         """Make an empty session."""
+        settings = with_settings({}, values.pop("settings", None) or {})
         session = Session(
-            id=new_id(), user_id=user_id, kind="chat", created_at=now(), updated_at=now(), **values
+            id=new_id(),
+            user_id=user_id,
+            kind="chat",
+            settings=settings,
+            created_at=now(),
+            updated_at=now(),
+            **values,
         )
 
         def add(t: Transaction) -> dict[str, Any]:
@@ -116,7 +126,11 @@ class Sessions:
         return self._database.read(lambda t: session_json(owned_session(t, user_id, session_id)))
 
     def change(self, user_id: str, session_id: str, values: dict[str, Any]) -> dict[str, Any]:
-        """Change a session; raise NotFound, also for a leaf that is not one of its messages."""
+        """Change a session; raise NotFound, also for a leaf that is not one of its messages.
+
+        Of `settings`, only those given change; None restores the user's default.
+        """
+        settings = values.pop("settings", None)
 
         def save(t: Transaction) -> dict[str, Any]:
             session = owned_session(t, user_id, session_id)
@@ -125,6 +139,8 @@ class Sessions:
                 raise NotFound("message")
             for name, value in values.items():
                 setattr(session, name, value)
+            if settings is not None:
+                session.settings = with_settings(session.settings, settings)
             t.flush()
             return session_json(session)
 
@@ -218,6 +234,11 @@ def last_model(t: Transaction, user_id: str, but: str) -> tuple[str | None, str 
     return (row.supplier, row.model) if row is not None else (None, None)
 
 
+def with_settings(before: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """Return settings with those given; None removes one."""
+    return {name: value for name, value in (before | given).items() if value is not None}
+
+
 def branch(rows: list[dict[str, Any]], leaf_id: str | None) -> list[dict[str, Any]]:
     """Return the messages that lead to `leaf_id`, oldest first."""
     by_id = {row["id"]: row for row in rows}
@@ -270,6 +291,7 @@ def session_json(session: Session) -> dict[str, Any]:
         "search_k": options.get("search_k"),
         "supplier": session.supplier,
         "model": session.model,
+        "settings": dict.fromkeys(SETTINGS) | session.settings,
         "leaf_id": session.leaf_id,
     }
 

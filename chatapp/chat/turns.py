@@ -5,8 +5,8 @@ first answer, whatever happened to the model or documents it names. Statements a
 once: every question waits for them, and building one costs as much as running two.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, TypeAlias
 
@@ -14,6 +14,7 @@ from sqlalchemy import Row, bindparam, delete, exists, func, insert, select, upd
 from sqlalchemy.orm import Session as Transaction
 
 from chatapp.chat.answers import owner
+from chatapp.chat.repeated import first_answer
 from chatapp.chat.sessions import history
 from chatapp.chat.suppliers import ModelRequest, ResolvedModel, Suppliers
 from chatapp.chat.titles import title_of
@@ -40,6 +41,7 @@ _SESSION = select(
     _sessions.c.model,
     _sessions.c.knowledge_base_ids,
     _sessions.c.knowledge_options,
+    _sessions.c.settings,
     _sessions.c.leaf_id,
 ).where(_sessions.c.id == bindparam("session_id"), _sessions.c.user_id == bindparam("user_id"))
 _MESSAGE = select(
@@ -51,20 +53,6 @@ _MESSAGE = select(
     _messages.c.status,
     _messages.c.finish_reason,
 ).where(_messages.c.id == bindparam("message_id"), _messages.c.user_id == bindparam("user_id"))
-_SENT = select(_messages.c.id, _messages.c.session_id, _messages.c.role).where(
-    _messages.c.user_id == bindparam("user_id"),
-    _messages.c.client_message_id == bindparam("client_message_id"),
-)
-_ANSWERS = (
-    select(_messages.c.id)
-    .where(_messages.c.parent_id == bindparam("question_id"), _messages.c.role == "assistant")
-    .order_by(_messages.c.number)
-)
-_FORGET_SENT = (
-    update(_messages)
-    .where(_messages.c.id == bindparam("message_id"))
-    .values(client_message_id=None)
-)
 _LIVE = select(func.count()).select_from(_runs).where(_runs.c.user_id == bindparam("user_id"))
 _LIVE_HERE = (
     select(_messages.c.id, _messages.c.parent_id)
@@ -94,11 +82,19 @@ class Question:
     system_prompt: str = ""
     max_length: int = 20
     documents_only: bool = False
+    named: frozenset[str] = frozenset()  # the settings that the request itself sets
     model_request: ModelRequest = field(default_factory=ModelRequest)
     bases: Sequence[str] | None = None
     md5s: Sequence[str] | None = None
     search_k: int | None = None
     temporary: bool = False
+
+    def with_settings(self, settings: Mapping[str, Any]) -> "Question":
+        """Return the question with a chat's own settings where the request sets nothing."""
+        own = {name: value for name, value in settings.items() if name not in self.named}
+        temperature = own.pop("temperature", self.model_request.temperature)
+        model_request = replace(self.model_request, temperature=temperature)
+        return replace(self, model_request=model_request, **own)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,12 +129,14 @@ class Turns:
 
     def _open(self, t: Transaction, user_id: str, question: Question) -> Opened:
         self._database.advisory_lock(t, user_id)
-        if question.client_message_id and (again := _seen(t, user_id, question.client_message_id)):
-            return again
+        sent = question.client_message_id
+        if sent and (again := first_answer(t, user_id, sent)):
+            return Opened(*again, user_id)
         self._check_limit(t, user_id)
         place = _place(t, user_id, question)
         if place.stored is not None:
             _check_free(t, place)
+            question = question.with_settings(place.stored.settings)
         resolved = self._suppliers.resolve(t, user_id, question.model_request, place.model_request)
         bases = _bases(t, user_id, question, place, resolved)
         ask = Ask(
@@ -223,20 +221,6 @@ def _message(t: Transaction, user_id: str, message_id: str) -> _Row:
     if row is None:
         raise NotFound("message")
     return row
-
-
-def _seen(t: Transaction, user_id: str, client_message_id: str) -> Opened | None:
-    """Find the first answer to an earlier request with this id, a question or a retry."""
-    found = t.execute(_SENT, {"user_id": user_id, "client_message_id": client_message_id}).first()
-    if found is None:
-        return None
-    if found.role == "assistant":
-        return Opened(found.id, found.session_id, user_id)
-    answer_id = t.execute(_ANSWERS, {"question_id": found.id}).scalar()
-    if answer_id is None:  # its answer was deleted, so the id may be used again
-        t.execute(_FORGET_SENT, {"message_id": found.id})
-        return None
-    return Opened(answer_id, found.session_id, user_id)
 
 
 def _broken(answer: _Row) -> bool:

@@ -6,6 +6,7 @@ from typing import Any, Generic, Literal, TypeVar
 from pydantic import BaseModel, Field
 
 from chatapp.web.fields import Splitting
+from chatapp.web.session_responses import Session
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -55,24 +56,6 @@ class ErrorBody(BaseModel):
     """The body of every error response."""
 
     error: ErrorDetails
-
-
-class Session(BaseModel):
-    """A chat, with its settings."""
-
-    id: str
-    title: str
-    pinned: bool
-    created_at: datetime
-    updated_at: datetime
-    knowledge_base_id: str | list[str] | None
-    filter_by_file_md5: list[str] = Field(
-        description="the files that the last question was limited to"
-    )
-    search_k: int | None = Field(description="how many passages the last question asked for")
-    supplier: str | None
-    model: str | None
-    leaf_id: str | None = Field(description="the last message of the branch last shown")
 
 
 class Source(BaseModel):
@@ -129,12 +112,6 @@ class Message(BaseModel):
     searched: bool = Field(description="whether GET /api/messages/{message_id}/search returns it")
     error: ErrorDetails | None
     created_at: datetime
-
-
-class FoundSession(Session):
-    """A session that a search found, with a snippet of the match."""
-
-    snippet: str
 
 
 class SessionExport(BaseModel):

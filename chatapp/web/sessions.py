@@ -14,10 +14,12 @@ from chatapp.storage.paging import LONGEST_CURSOR
 from chatapp.web.errors import stored_error_json
 from chatapp.web.fields import Id, Ids, Input
 from chatapp.web.openapi import operation_id
+from chatapp.web.question import SettingsBody
 from chatapp.web.request import current_user
-from chatapp.web.responses import FoundSession, Message, Page, Session, SessionExport
+from chatapp.web.responses import Message, Page, SessionExport
 from chatapp.web.search_responses import AnswerSearch
 from chatapp.web.services import services
+from chatapp.web.session_responses import FoundSession, Session
 
 bp = APIBlueprint(
     "sessions",
@@ -75,6 +77,9 @@ class SessionBody(Input):
     knowledge_base_id: Ids | None = None
     supplier: str | None = Field(default=None, max_length=80)
     model: str | None = Field(default=None, max_length=200)
+    settings: SettingsBody | None = Field(
+        default=None, description="settings of this chat; null for one: as in the user's defaults"
+    )
 
 
 class SessionChange(SessionBody):
@@ -135,7 +140,7 @@ def get_session(path: SessionPath) -> Any:
 
 @bp.patch("/sessions/<session_id>", responses={200: Session})
 def update_session(path: SessionPath, body: SessionChange) -> Any:
-    """Update a session: title, pin, model, knowledge bases, or current branch."""
+    """Update a session: title, pin, model, knowledge bases, settings, or current branch."""
     return jsonify(services().sessions.change(current_user().id, path.session_id, _values(body)))
 
 

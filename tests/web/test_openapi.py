@@ -31,13 +31,13 @@ from chatapp.web.responses import (
     Message,
     OfferedModel,
     RefusedFile,
-    Session,
     StorageUsage,
     Supplier,
     Token,
     UploadedFile,
     WebPage,
 )
+from chatapp.web.session_responses import Session
 from chatapp.web.stream_events import EVENTS
 from chatapp.web.suppliers import ModelList, SupplierPreset, SupplierTest
 
