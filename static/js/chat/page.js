@@ -12,6 +12,7 @@ import { OtherTabs } from './other-tabs.js';
 import { mountBufferingNotice } from './buffering-notice.js';
 import { Follower } from './scroll.js';
 import { Thread } from './thread.js';
+import { TitleMenu } from './title-menu.js';
 
 /** @typedef {import('../types.js').Problem} Problem */
 /** @typedef {import('../types.js').Session} Session */
@@ -26,6 +27,7 @@ export class ChatPage {
   #conversation;
   #otherTabs;
   #bufferingNotice;
+  #menu;
   #empty = find(document, '[data-empty]');
   #title = find(document, '[data-title]');
   #name = '';
@@ -55,6 +57,7 @@ export class ChatPage {
       view: this.#view(),
       hooks: this.#hooks(),
     });
+    this.#menu = new TitleMenu(deps);
     this.#otherTabs = new OtherTabs((change) => void this.#checkForChanges(change));
     this.#bufferingNotice = mountBufferingNotice({
       manual: (question) => void this.#showManual(question),
@@ -84,6 +87,7 @@ export class ChatPage {
       const session = await this.#conversation.open(id);
       if (id !== this.sessionId) return;
       this.#deps.library.enter(session);
+      this.#menu.enter(session);
       this.#setName(session?.title ?? '');
       this.#showEmpty();
       this.#follower.toEnd();
@@ -130,7 +134,7 @@ export class ChatPage {
   /** @returns {import('../types.js').Hooks} */
   #hooks() {
     return {
-      choice: () => this.#deps.library.request(),
+      choice: () => this.#menu.request(this.#deps.library.request()),
       live: (live) => this.#composer.setLive(live),
       accepted: (sessionId, asked) => void this.#accepted(sessionId, asked),
       ended: (outcome) => this.#ended(outcome),
@@ -190,6 +194,7 @@ export class ChatPage {
   /** @param {string} sessionId @param {boolean} asked */
   async #accepted(sessionId, asked) {
     if (asked) this.#composer.accepted(sessionId);
+    this.#menu.accepted(sessionId);
     this.#otherTabs.notify(sessionId);
     this.#deps.files.tidy();
     if (this.#deps.sessions.get(sessionId)) return;
@@ -233,7 +238,6 @@ export class ChatPage {
   #setName(name) {
     this.#name = name;
     this.#title.textContent = name || t('sidebar.new');
-    this.#title.classList.toggle('visually-hidden', !name);
     document.title = name ? `${name} · ${t('app.name')}` : t('app.name');
   }
 

@@ -38,7 +38,7 @@ export function mountMenu(button, list, { before } = {}) {
     closeOpen?.();
     before?.();
     list.hidden = false;
-    if (!list.classList.contains('menu-up')) place(list, button);
+    if (!list.matches('.menu-up, .menu-start')) place(list, button);
     button.setAttribute('aria-expanded', 'true');
     document.addEventListener('pointerdown', outside, true);
     closeOpen = close;

@@ -1,0 +1,96 @@
+/**
+ * The menu behind the chat's title. Its dialogs load on demand. A new chat has no id yet: its
+ * settings go with the first question, and are stored once the server has accepted that.
+ *
+ * @typedef {import('../types.js').Session} Session
+ * @typedef {import('../types.js').ChatSettings} ChatSettings
+ * @typedef {{llm_config: {supplier: string, model: string}, knowledge_config: object|null}} Choice
+ */
+import { find } from '../core/dom.js';
+import { loadStyle, once } from '../core/lazy.js';
+import { mountMenu } from '../ui/menu.js';
+import { toastError } from '../ui/toast.js';
+
+export class TitleMenu {
+  #api;
+  #root = find(document, '[data-title-menu]');
+  #button = find(this.#root, '[data-title-button]');
+  /** @type {string|null} */ #id = null;
+  /** @type {Partial<ChatSettings>} settings that this chat has of its own */
+  #settings = {};
+  #dialog = once(async () => {
+    const [{ ChatSettingsDialog }] = await Promise.all([
+      import('./chat-settings.js'),
+      loadStyle('chat-dialogs'),
+    ]);
+    return new ChatSettingsDialog();
+  });
+
+  /** @param {{api: import('../net/api.js').Api}} deps */
+  constructor({ api }) {
+    this.#api = api;
+    mountMenu(this.#button, find(this.#root, '[role="menu"]'));
+    this.#on('[data-chat-settings]', () => this.#openSettings());
+  }
+
+  /** @param {Session|null} session the chat that is now shown; null for a new one */
+  enter(session) {
+    this.#id = session?.id ?? null;
+    this.#show(session?.settings ?? {});
+  }
+
+  /**
+   * Add the settings of a new chat to its first request.
+   * @param {Choice} choice
+   */
+  request(choice) {
+    const { temperature, ...settings } = this.#id ? {} : own(this.#settings);
+    return {
+      ...choice,
+      ...(Object.keys(settings).length && { chat_config: settings }),
+      ...(temperature !== undefined && { llm_config: { ...choice.llm_config, temperature } }),
+    };
+  }
+
+  /** The first question of a new chat is stored. @param {string} sessionId */
+  accepted(sessionId) {
+    if (this.#id) return;
+    this.#id = sessionId;
+    const settings = own(this.#settings);
+    if (Object.keys(settings).length) {
+      this.#api.patch(`/api/sessions/${sessionId}`, { settings }).catch(toastError);
+    }
+  }
+
+  /** @param {string} hook @param {() => Promise<unknown>} run */
+  #on(hook, run) {
+    find(this.#root, hook).addEventListener('click', () => void run().catch(toastError));
+  }
+
+  async #openSettings() {
+    const id = this.#id;
+    const [dialog, me, session] = await Promise.all([
+      this.#dialog(),
+      this.#api.get('/api/auth/me'),
+      id ? this.#api.get(`/api/sessions/${id}`) : null,
+    ]);
+    dialog.open({
+      settings: session?.settings ?? this.#settings,
+      defaults: me.defaults,
+      save: async (settings) => {
+        if (id) await this.#api.patch(`/api/sessions/${id}`, { settings });
+        if (id === this.#id) this.#show(settings);
+      },
+    });
+  }
+
+  /** @param {Partial<ChatSettings>} settings */
+  #show(settings) {
+    this.#settings = settings;
+    this.#button.toggleAttribute('data-own-settings', Object.keys(own(settings)).length > 0);
+  }
+}
+
+/** @param {Partial<ChatSettings>} settings @returns {Partial<ChatSettings>} those that are set */
+const own = (settings) =>
+  Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== null));
