@@ -96,12 +96,14 @@ def _add_views(app: "OpenAPI") -> None:
         request,
         sessions,
         suppliers,
+        transfer,
     )
 
     request.init_app(app)
     for blueprint in (
         chat.bp,
         sessions.bp,
+        transfer.bp,
         knowledge.bp,
         page_views.bp,
         suppliers.bp,

@@ -1,26 +1,20 @@
-"""/api/knowledge: knowledge bases, their files, and search. `_receive` limits uploads."""
+"""/api/knowledge: knowledge bases, their files, and search. uploads.py limits uploads."""
 
-import time
-from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
 from flask import g, jsonify, request, send_file
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import Field, ValidationError
-from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
 from chatapp.core.prompt import source_json
-from chatapp.errors import ChatAppError, DiskFull, InvalidRequest, TooLarge
+from chatapp.errors import ChatAppError, InvalidRequest
 from chatapp.knowledge import manual
-from chatapp.knowledge.ingest.originals import Incoming
 from chatapp.knowledge.names import base_name, file_name
 from chatapp.knowledge.web_pages.address import MAX_CHARACTERS
-from chatapp.settings import MB
 from chatapp.storage.paging import LONGEST_CURSOR
 from chatapp.web.errors import error_json, raise_invalid_request, stored_error_json
 from chatapp.web.fields import Input, Md5s, Splitting
-from chatapp.web.multipart import receive_files
 from chatapp.web.openapi import operation_id
 from chatapp.web.request import current_user
 from chatapp.web.responses import (
@@ -32,6 +26,7 @@ from chatapp.web.responses import (
     UploadResult,
 )
 from chatapp.web.services import services
+from chatapp.web.uploads import receive_uploads
 
 bp = APIBlueprint(
     "knowledge",
@@ -40,10 +35,6 @@ bp = APIBlueprint(
     abp_tags=[Tag(name="knowledge", description="Knowledge bases and their files.")],
     operation_id_callback=operation_id,
 )
-
-FORM_BYTES = MB  # of a form beside its files
-DRAIN_FACTOR = 4  # a body up to this many times the limit is read and discarded
-READ_BYTES = 256 * 1024
 
 
 class BasePath(Input):
@@ -189,7 +180,7 @@ def upload_knowledge_files(path: BasePath) -> Any:
     items: list[dict[str, Any]] = []
     refusals: list[ChatAppError] = []
     with ExitStack() as arrived:
-        files = _receive(arrived, knowledge.originals.incoming)
+        files = receive_uploads(arrived, knowledge.originals.incoming)
         for name, content in files:
             try:
                 items.append(
@@ -281,49 +272,6 @@ def _add_page(base_id: str) -> Any:
         raise
     row = services().knowledge.web_pages.add(current_user().id, base_id, body.url)
     return jsonify(items=[_localized_file(row)]), 202
-
-
-def _receive(arrived: ExitStack, begin: Callable[[], Incoming]) -> list[tuple[str, Incoming]]:
-    """Return the uploaded files and their names; they are written to disk while they arrive.
-
-    Files that were not stored are removed when `arrived` closes. Raises TooLarge and DiskFull
-    before anything is written, and InvalidRequest for a form that is incomplete or not a form.
-    """
-    limit = services().settings.upload_bytes + FORM_BYTES
-    request.max_content_length = limit
-    if (request.content_length or 0) > limit:
-        _drain(limit)
-        raise TooLarge(limit=f"{services().settings.upload_bytes // MB} MB")
-    if request.mimetype != "multipart/form-data":
-        raise InvalidRequest("files", "form_files")
-
-    try:
-        services().knowledge.require_space(request.content_length or 0)
-    except DiskFull:
-        _drain(limit)
-        raise
-
-    def start() -> Incoming:
-        incoming = begin()
-        arrived.callback(incoming.discard)
-        return incoming
-
-    boundary = request.mimetype_params.get("boundary", "")
-    try:
-        return receive_files(request.stream, boundary, "files", start)
-    except RequestEntityTooLarge as fault:
-        raise TooLarge(limit=f"{services().settings.upload_bytes // MB} MB") from fault
-    except (ValueError, ClientDisconnected) as fault:
-        raise InvalidRequest("files", "unreadable") from fault
-
-
-def _drain(limit: int) -> None:
-    """Read and discard a refused body: a client cut off while sending never reads the response."""
-    left = min(request.content_length or 0, DRAIN_FACTOR * limit)
-    source = request.environ["wsgi.input"]
-    while left > 0 and (piece := source.read(min(left, READ_BYTES))):
-        left -= len(piece)
-        time.sleep(0)  # yield to other greenlets
 
 
 def _clean_name(name: str) -> str:

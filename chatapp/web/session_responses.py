@@ -37,3 +37,35 @@ class FoundSession(Session):
     """A session that a search found, with a snippet of the match."""
 
     snippet: str
+
+
+class LeftOutChat(BaseModel):
+    """A chat of an import file that was not taken."""
+
+    title: str
+    reason: str = Field(
+        description="too_large, too_deep, unreadable, cut_off, unknown, empty or broken"
+    )
+    message: str = Field(description="the reason in the reader's language")
+
+
+class LeftOutParts(BaseModel):
+    """Parts of imported chats that were not taken, by reason."""
+
+    reason: str = Field(
+        description="files, tools, reasoning, hidden, sources, too_long, broken or other"
+    )
+    count: int
+    message: str = Field(description="what they are, in the reader's language")
+
+
+class ImportReport(BaseModel):
+    """What an import took, and what not."""
+
+    chats: int = Field(description="chats that were added")
+    messages: int = Field(description="messages that were added")
+    grown: int = Field(description="chats of an earlier import that gained messages")
+    present: int = Field(description="chats that were here already, with all messages")
+    left_out_chats: int
+    left_out: list[LeftOutChat] = Field(description="at most 100 of them")
+    parts: list[LeftOutParts]

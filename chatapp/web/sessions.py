@@ -122,7 +122,7 @@ def export_session(path: SessionPath, query: ExportQuery) -> Any:
     session = services().sessions.read(current_user().id, path.session_id)
     rows, _ = services().sessions.messages(current_user().id, path.session_id, None, None)
     if query.format == "json":
-        response = jsonify(session=session, messages=[_localized(row) for row in rows])
+        response = jsonify(session=session, messages=[localized(row) for row in rows])
     else:
         response = make_response(as_markdown(session, branch(rows, session["leaf_id"])))
         response.headers["Content-Type"] = "text/markdown; charset=utf-8"
@@ -160,13 +160,13 @@ def list_messages(path: SessionPath, query: MessagesQuery) -> Any:
     rows, following = services().sessions.messages(
         current_user().id, path.session_id, query.after, query.limit
     )
-    return jsonify(items=[_localized(row) for row in rows], next=following)
+    return jsonify(items=[localized(row) for row in rows], next=following)
 
 
 @bp.get("/messages/<message_id>", responses={200: Message})
 def get_message(path: MessagePath) -> Any:
     """Get a message."""
-    return jsonify(_localized(services().sessions.message(current_user().id, path.message_id)))
+    return jsonify(localized(services().sessions.message(current_user().id, path.message_id)))
 
 
 @bp.get("/messages/<message_id>/search", responses={200: AnswerSearch})
@@ -191,7 +191,8 @@ def delete_message(path: MessagePath) -> tuple[str, int]:
     return "", 204
 
 
-def _localized(row: dict[str, Any]) -> dict[str, Any]:
+def localized(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a message in the reader's language."""
     return {
         **row,
         "knowledge": manual.translate_name(row["knowledge"], g.language),
