@@ -20,6 +20,7 @@ def create_app(settings: Settings | None = None) -> "OpenAPI":
     from chatapp.chains.models import Models
     from chatapp.chat.runs.runs import Runs
     from chatapp.chat.sessions import Sessions
+    from chatapp.chat.shares import Shares
     from chatapp.chat.suppliers import Suppliers
     from chatapp.chat.turns import Turns
     from chatapp.home import CHROMA, url
@@ -54,6 +55,7 @@ def create_app(settings: Settings | None = None) -> "OpenAPI":
         database=database,
         accounts=Accounts(database),
         sessions=Sessions(database),
+        shares=Shares(database),
         suppliers=supplier_rows,
         knowledge=bases,
         page_views=PageViews(database, settings, bases.originals),
@@ -95,6 +97,7 @@ def _add_views(app: "OpenAPI") -> None:
         pages,
         request,
         sessions,
+        shares,
         suppliers,
         transfer,
     )
@@ -104,6 +107,7 @@ def _add_views(app: "OpenAPI") -> None:
         chat.bp,
         sessions.bp,
         transfer.bp,
+        shares.bp,
         knowledge.bp,
         page_views.bp,
         suppliers.bp,
@@ -112,6 +116,7 @@ def _add_views(app: "OpenAPI") -> None:
     ):
         app.register_api(blueprint)
     app.register_blueprint(pages.bp)
+    app.register_blueprint(shares.public)
 
 
 def _flask_config(settings: Settings) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from flask import current_app
 
 from chatapp.chat.runs.runs import Runs
 from chatapp.chat.sessions import Sessions
+from chatapp.chat.shares import Shares
 from chatapp.chat.suppliers import Suppliers
 from chatapp.chat.turns import Turns
 from chatapp.identity.accounts import Accounts
@@ -25,6 +26,7 @@ class Services:
     database: Database
     accounts: Accounts
     sessions: Sessions
+    shares: Shares
     suppliers: Suppliers
     knowledge: Knowledge
     page_views: PageViews

@@ -69,3 +69,19 @@ class ImportReport(BaseModel):
     left_out_chats: int
     left_out: list[LeftOutChat] = Field(description="at most 100 of them")
     parts: list[LeftOutParts]
+
+
+class Share(BaseModel):
+    """A read-only link to a branch of a session, without its secret."""
+
+    id: str
+    session_id: str
+    title: str = Field(description="the session's, when the link was made")
+    created_at: datetime
+    expires_at: datetime
+
+
+class NewShare(Share):
+    """A new link, whose address is returned only once."""
+
+    path: str = Field(description="follows the address of the service")

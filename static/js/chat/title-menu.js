@@ -6,7 +6,8 @@
  * @typedef {import('../types.js').ChatSettings} ChatSettings
  * @typedef {{llm_config: {supplier: string, model: string}, knowledge_config: object|null}} Choice
  */
-import { find } from '../core/dom.js';
+import { fromRoot } from '../core/address.js';
+import { delegate, find } from '../core/dom.js';
 import { loadStyle, once } from '../core/lazy.js';
 import { mountMenu } from '../ui/menu.js';
 import { toastError } from '../ui/toast.js';
@@ -26,16 +27,26 @@ export class TitleMenu {
     return new ChatSettingsDialog();
   });
 
+  #share = once(async () => {
+    const [{ ShareDialog }] = await Promise.all([
+      import('./share.js'),
+      loadStyle('chat-dialogs'),
+    ]);
+    return new ShareDialog({ api: this.#api });
+  });
+
   /** @param {{api: import('../net/api.js').Api}} deps */
   constructor({ api }) {
     this.#api = api;
     mountMenu(this.#button, find(this.#root, '[role="menu"]'));
     this.#on('[data-chat-settings]', () => this.#openSettings());
+    this.#on('[data-share]', async () => this.#id && (await this.#share()).open(this.#id));
+    delegate(this.#root, 'click', '[data-export]', (item) => this.#export(item.dataset.export));
   }
 
   /** @param {Session|null} session the chat that is now shown; null for a new one */
   enter(session) {
-    this.#id = session?.id ?? null;
+    this.#setId(session?.id ?? null);
     this.#show(session?.settings ?? {});
   }
 
@@ -55,7 +66,7 @@ export class TitleMenu {
   /** The first question of a new chat is stored. @param {string} sessionId */
   accepted(sessionId) {
     if (this.#id) return;
-    this.#id = sessionId;
+    this.#setId(sessionId);
     const settings = own(this.#settings);
     if (Object.keys(settings).length) {
       this.#api.patch(`/api/sessions/${sessionId}`, { settings }).catch(toastError);
@@ -82,6 +93,22 @@ export class TitleMenu {
         if (id === this.#id) this.#show(settings);
       },
     });
+  }
+
+  /** @param {string|null} id */
+  #setId(id) {
+    this.#id = id;
+    for (const item of this.#root.querySelectorAll('[data-share], [data-export]')) {
+      item.toggleAttribute('hidden', !id);
+    }
+  }
+
+  /** @param {string|undefined} format */
+  #export(format) {
+    const link = document.createElement('a');
+    link.href = fromRoot(`/api/sessions/${this.#id}/export?format=${format}`);
+    link.download = '';
+    link.click();
   }
 
   /** @param {Partial<ChatSettings>} settings */
