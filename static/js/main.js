@@ -46,7 +46,13 @@ async function start() {
     files: knowledge.files,
     show: knowledge.open,
   });
-  mountAccount({ api, user, defaults, accounts: auth !== 'off' });
+  mountAccount({
+    api,
+    user,
+    defaults,
+    accounts: auth !== 'off',
+    imported: () => void sessions.load().catch(toastError),
+  });
   mountPickers(find(document, '[data-composer]'), {
     library,
     connect: () => connect(),
