@@ -128,9 +128,11 @@ class Sessions:
     def change(self, user_id: str, session_id: str, values: dict[str, Any]) -> dict[str, Any]:
         """Change a session; raise NotFound, also for a leaf that is not one of its messages.
 
-        Of `settings`, only those given change; None restores the user's default.
+        Of `settings`, only those given change; None restores the user's default. `temporary` False
+        keeps a temporary session.
         """
         settings = values.pop("settings", None)
+        kept = values.pop("temporary", None) is False
 
         def save(t: Transaction) -> dict[str, Any]:
             session = owned_session(t, user_id, session_id)
@@ -139,6 +141,8 @@ class Sessions:
                 raise NotFound("message")
             for name, value in values.items():
                 setattr(session, name, value)
+            if kept and session.kind == "temporary":
+                session.kind = "chat"
             if settings is not None:
                 session.settings = with_settings(session.settings, settings)
             t.flush()
@@ -284,6 +288,7 @@ def session_json(session: Session) -> dict[str, Any]:
         "id": session.id,
         "title": session.title,
         "pinned": session.pinned,
+        "temporary": session.kind == "temporary",
         "created_at": session.created_at,
         "updated_at": session.updated_at,
         "knowledge_base_id": bases if len(bases) > 1 else (bases[0] if bases else None),

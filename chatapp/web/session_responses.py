@@ -20,6 +20,7 @@ class Session(BaseModel):
     id: str
     title: str
     pinned: bool
+    temporary: bool = Field(description="deleted after 24 hours and never listed")
     created_at: datetime
     updated_at: datetime
     knowledge_base_id: str | list[str] | None

@@ -86,6 +86,9 @@ class SessionChange(SessionBody):
     """The fields of a session that can be updated; omitted ones are unchanged."""
 
     leaf_id: Id | None = None
+    temporary: Literal[False] | None = Field(
+        default=None, description="false keeps and lists a temporary session"
+    )
 
 
 @bp.get("/sessions", responses={200: Page[Session]})

@@ -84,3 +84,23 @@ def test_the_menu_works_by_keyboard_and_fits_a_phone(chat: Chat, language: str) 
     page.keyboard.press("Enter")
     page.keyboard.press("Escape")
     expect(page.locator("[data-title-button]")).to_be_focused()
+
+
+def test_a_temporary_chat_is_not_listed_until_it_is_kept(chat: Chat, service: Service) -> None:
+    page = chat.page
+    note = page.locator("[data-temporary-note]")
+    chat.menu("[data-chat-temporary]")
+    expect(note).to_be_visible()
+    assert violations(page) == []
+    chat.expect_complete(chat.ask("psst", "echo"))
+    row = page.locator(f'[data-session="{chat.session_id}"]')
+    chat.reload()
+    expect(note).to_be_visible()
+    expect(page.locator("[data-title]")).to_have_text("psst")
+    chat.expect_complete(chat.ask("and on"))
+    expect(row).to_have_count(0)
+    chat.menu("[data-chat-keep]")
+    expect(row).to_be_visible()
+    expect(note).to_be_hidden()
+    chat.open()
+    expect(note).to_be_hidden()

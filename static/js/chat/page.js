@@ -57,7 +57,7 @@ export class ChatPage {
       view: this.#view(),
       hooks: this.#hooks(),
     });
-    this.#menu = new TitleMenu(deps);
+    this.#menu = new TitleMenu(deps, () => void deps.sessions.load().catch(toastError));
     this.#otherTabs = new OtherTabs((change) => void this.#checkForChanges(change));
     this.#bufferingNotice = mountBufferingNotice({
       manual: (question) => void this.#showManual(question),

@@ -17,6 +17,8 @@ export class TitleMenu {
   #root = find(document, '[data-title-menu]');
   #button = find(this.#root, '[data-title-button]');
   /** @type {string|null} */ #id = null;
+  #temporary = false;
+  #kept;
   /** @type {Partial<ChatSettings>} settings that this chat has of its own */
   #settings = {};
   #dialog = once(async () => {
@@ -35,11 +37,17 @@ export class TitleMenu {
     return new ShareDialog({ api: this.#api });
   });
 
-  /** @param {{api: import('../net/api.js').Api}} deps */
-  constructor({ api }) {
+  /**
+   * @param {{api: import('../net/api.js').Api}} deps
+   * @param {(session: Session) => void} kept a temporary chat is now in the list
+   */
+  constructor({ api }, kept) {
+    this.#kept = kept;
     this.#api = api;
     mountMenu(this.#button, find(this.#root, '[role="menu"]'));
     this.#on('[data-chat-settings]', () => this.#openSettings());
+    this.#on('[data-chat-temporary]', async () => this.#showTemporary(!this.#temporary));
+    this.#on('[data-chat-keep]', () => this.#keep());
     this.#on('[data-share]', async () => this.#id && (await this.#share()).open(this.#id));
     delegate(this.#root, 'click', '[data-export]', (item) => this.#export(item.dataset.export));
   }
@@ -47,6 +55,7 @@ export class TitleMenu {
   /** @param {Session|null} session the chat that is now shown; null for a new one */
   enter(session) {
     this.#setId(session?.id ?? null);
+    this.#showTemporary(session?.temporary ?? false);
     this.#show(session?.settings ?? {});
   }
 
@@ -58,6 +67,7 @@ export class TitleMenu {
     const { temperature, ...settings } = this.#id ? {} : own(this.#settings);
     return {
       ...choice,
+      ...(this.#temporary && !this.#id && { temporary: true }),
       ...(Object.keys(settings).length && { chat_config: settings }),
       ...(temperature !== undefined && { llm_config: { ...choice.llm_config, temperature } }),
     };
@@ -95,9 +105,26 @@ export class TitleMenu {
     });
   }
 
+  async #keep() {
+    const session = await this.#api.patch(`/api/sessions/${this.#id}`, { temporary: false });
+    if (session.id === this.#id) this.#showTemporary(false);
+    this.#kept(session);
+  }
+
+  /** @param {boolean} temporary */
+  #showTemporary(temporary) {
+    this.#temporary = temporary;
+    const choice = find(this.#root, '[data-chat-temporary]');
+    choice.setAttribute('aria-checked', String(temporary));
+    choice.hidden = this.#id !== null;
+    find(this.#root, '[data-chat-keep]').hidden = this.#id === null || !temporary;
+    find(document, '[data-temporary-note]').hidden = !temporary;
+  }
+
   /** @param {string|null} id */
   #setId(id) {
     this.#id = id;
+    this.#showTemporary(this.#temporary);
     for (const item of this.#root.querySelectorAll('[data-share], [data-export]')) {
       item.toggleAttribute('hidden', !id);
     }
