@@ -18,6 +18,7 @@ def create_app(settings: Settings | None = None) -> "OpenAPI":
     from chatapp import logs
     from chatapp.chains.http.read_delay import ReadDelay
     from chatapp.chains.models import Models
+    from chatapp.chat.prompts import Prompts
     from chatapp.chat.runs.runs import Runs
     from chatapp.chat.sessions import Sessions
     from chatapp.chat.shares import Shares
@@ -56,6 +57,7 @@ def create_app(settings: Settings | None = None) -> "OpenAPI":
         accounts=Accounts(database),
         sessions=Sessions(database),
         shares=Shares(database),
+        prompts=Prompts(database),
         suppliers=supplier_rows,
         knowledge=bases,
         page_views=PageViews(database, settings, bases.originals),
@@ -95,6 +97,7 @@ def _add_views(app: "OpenAPI") -> None:
         ops,
         page_views,
         pages,
+        prompts,
         request,
         sessions,
         shares,
@@ -108,6 +111,7 @@ def _add_views(app: "OpenAPI") -> None:
         sessions.bp,
         transfer.bp,
         shares.bp,
+        prompts.bp,
         knowledge.bp,
         page_views.bp,
         suppliers.bp,

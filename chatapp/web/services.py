@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from flask import current_app
 
+from chatapp.chat.prompts import Prompts
 from chatapp.chat.runs.runs import Runs
 from chatapp.chat.sessions import Sessions
 from chatapp.chat.shares import Shares
@@ -27,6 +28,7 @@ class Services:
     accounts: Accounts
     sessions: Sessions
     shares: Shares
+    prompts: Prompts
     suppliers: Suppliers
     knowledge: Knowledge
     page_views: PageViews

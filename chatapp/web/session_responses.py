@@ -86,3 +86,12 @@ class NewShare(Share):
     """A new link, whose address is returned only once."""
 
     path: str = Field(description="follows the address of the service")
+
+
+class Prompt(BaseModel):
+    """A saved prompt."""
+
+    id: str
+    name: str
+    text: str
+    created_at: datetime

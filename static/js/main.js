@@ -3,6 +3,7 @@ import { mountAccount } from './account/settings.js';
 import { Library } from './chat/library.js';
 import { ChatPage, sessionInAddress } from './chat/page.js';
 import { mountPickers } from './chat/pickers.js';
+import { mountPrompts } from './chat/prompt-menu.js';
 import { readConfig } from './core/config.js';
 import { delegate, find, hideUnloaded } from './core/dom.js';
 import { t } from './core/i18n.js';
@@ -53,6 +54,7 @@ async function start() {
     accounts: auth !== 'off',
     imported: () => void sessions.load().catch(toastError),
   });
+  mountPrompts(find(document, '[data-composer]'), { api });
   mountPickers(find(document, '[data-composer]'), {
     library,
     connect: () => connect(),
