@@ -19,8 +19,10 @@ def create_app(settings: Settings | None = None) -> "OpenAPI":
     from chatapp.chains.http.read_delay import ReadDelay
     from chatapp.chains.models import Models
     from chatapp.chat.images import SWEEP_SECONDS, Images
+    from chatapp.chat.prompts import Prompts
     from chatapp.chat.runs.runs import Runs
     from chatapp.chat.sessions import Sessions
+    from chatapp.chat.shares import Shares
     from chatapp.chat.suppliers import Suppliers
     from chatapp.chat.turns import Turns
     from chatapp.home import CHROMA, url
@@ -58,6 +60,8 @@ def create_app(settings: Settings | None = None) -> "OpenAPI":
         accounts=Accounts(database),
         sessions=Sessions(database, images),
         images=images,
+        shares=Shares(database),
+        prompts=Prompts(database),
         suppliers=supplier_rows,
         knowledge=bases,
         page_views=PageViews(database, settings, bases.originals),
@@ -98,9 +102,12 @@ def _add_views(app: "OpenAPI") -> None:
         ops,
         page_views,
         pages,
+        prompts,
         request,
         sessions,
+        shares,
         suppliers,
+        transfer,
     )
 
     request.init_app(app)
@@ -108,6 +115,9 @@ def _add_views(app: "OpenAPI") -> None:
         chat.bp,
         sessions.bp,
         images.bp,
+        transfer.bp,
+        shares.bp,
+        prompts.bp,
         knowledge.bp,
         page_views.bp,
         suppliers.bp,
@@ -116,6 +126,7 @@ def _add_views(app: "OpenAPI") -> None:
     ):
         app.register_api(blueprint)
     app.register_blueprint(pages.bp)
+    app.register_blueprint(shares.public)
 
 
 def _flask_config(settings: Settings) -> dict[str, Any]:

@@ -5,23 +5,23 @@ or raise NotFound.
 """
 
 import re
-from pathlib import Path
+from dataclasses import fields
 from typing import Any
 
 from sqlalchemy import bindparam, delete, func, select
 from sqlalchemy.orm import Session as Transaction
 
 from chatapp.chat.branches import Window, count_branch, delete_branch, read_part
-from chatapp.chat.images import Images, pictures
+from chatapp.chat.images import Images
 from chatapp.chat.session_search import Found, search_sessions
-from chatapp.core.blank import is_blank
-from chatapp.core.prompt import Turn
 from chatapp.errors import NotFound
+from chatapp.identity.defaults import Defaults
 from chatapp.storage.database import Database
 from chatapp.storage.models import Message, Session, new_id, now
 from chatapp.storage.paging import Keyset
 
 MOST = 200
+SETTINGS = tuple(setting.name for setting in fields(Defaults))  # that a chat may have of its own
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 LATEST_FIRST = Keyset("sessions", Session.pinned, Session.updated_at, Session.id, descending=True)
 OLDEST_FIRST = Keyset("messages", Message.number, created=Message.created_at)
@@ -29,10 +29,6 @@ DELETED_TOGETHER = 100  # sessions in one transaction: other writes wait for it
 # Built once: every question runs them.
 _messages, _sessions = Message.__table__, Session.__table__
 _COUNTED = {"chats": _sessions, "messages": _messages}
-_SAID = select(
-    _messages.c.id, _messages.c.parent_id, _messages.c.role, _messages.c.content, _messages.c.images
-).where(_messages.c.session_id == bindparam("session_id"))
-
 _LAST = (
     select(_sessions.c.supplier, _sessions.c.model)
     .where(_sessions.c.user_id == bindparam("user_id"), _sessions.c.kind == "chat")
@@ -102,8 +98,15 @@ class Sessions:
 
     def create(self, user_id: str, values: dict[str, Any]) -> dict[str, Any]:
         """Make an empty session."""
+        settings = with_settings({}, values.pop("settings", None) or {})
         session = Session(
-            id=new_id(), user_id=user_id, kind="chat", created_at=now(), updated_at=now(), **values
+            id=new_id(),
+            user_id=user_id,
+            kind="chat",
+            settings=settings,
+            created_at=now(),
+            updated_at=now(),
+            **values,
         )
 
         def add(t: Transaction) -> dict[str, Any]:
@@ -118,7 +121,13 @@ class Sessions:
         return self._database.read(lambda t: session_json(owned_session(t, user_id, session_id)))
 
     def change(self, user_id: str, session_id: str, values: dict[str, Any]) -> dict[str, Any]:
-        """Change a session; raise NotFound, also for a leaf that is not one of its messages."""
+        """Change a session; raise NotFound, also for a leaf that is not one of its messages.
+
+        Of `settings`, only those given change; None restores the user's default. `temporary` False
+        keeps a temporary session.
+        """
+        settings = values.pop("settings", None)
+        kept = values.pop("temporary", None) is False
 
         def save(t: Transaction) -> dict[str, Any]:
             session = owned_session(t, user_id, session_id)
@@ -127,6 +136,10 @@ class Sessions:
                 raise NotFound("message")
             for name, value in values.items():
                 setattr(session, name, value)
+            if kept and session.kind == "temporary":
+                session.kind = "chat"
+            if settings is not None:
+                session.settings = with_settings(session.settings, settings)
             t.flush()
             return session_json(session)
 
@@ -228,23 +241,15 @@ class Sessions:
             self._images.delete_unused(user_id)
 
 
-def history(t: Transaction, session_id: str, leaf_id: str | None, home: Path) -> list[Turn]:
-    """Return the branch that ends in `leaf_id` as turns, without blank ones; pictures are in the
-    home folder."""
-    rows = {row.id: row for row in t.execute(_SAID, {"session_id": session_id})}
-    turns: list[Turn] = []
-    while leaf_id and (row := rows.pop(leaf_id, None)):
-        if not is_blank(row.content):
-            turns.append(Turn(row.role, row.content, pictures(row.images, home)))
-        leaf_id = row.parent_id
-    turns.reverse()
-    return turns
-
-
 def last_model(t: Transaction, user_id: str, but: str) -> tuple[str | None, str | None]:
     """Return supplier and model of a user's last chat with a supplier other than `but`."""
     row = t.execute(_LAST, {"user_id": user_id, "but": but}).first()
     return (row.supplier, row.model) if row is not None else (None, None)
+
+
+def with_settings(before: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """Return settings with those given; None removes one."""
+    return {name: value for name, value in (before | given).items() if value is not None}
 
 
 def branch(rows: list[dict[str, Any]], leaf_id: str | None) -> list[dict[str, Any]]:
@@ -282,6 +287,7 @@ def session_json(session: Session) -> dict[str, Any]:
         "id": session.id,
         "title": session.title,
         "pinned": session.pinned,
+        "temporary": session.kind == "temporary",
         "created_at": session.created_at,
         "updated_at": session.updated_at,
         "knowledge_base_id": bases if len(bases) > 1 else (bases[0] if bases else None),
@@ -289,6 +295,7 @@ def session_json(session: Session) -> dict[str, Any]:
         "search_k": options.get("search_k"),
         "supplier": session.supplier,
         "model": session.model,
+        "settings": dict.fromkeys(SETTINGS) | session.settings,
         "leaf_id": session.leaf_id,
     }
 

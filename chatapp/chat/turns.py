@@ -6,7 +6,7 @@ once: every question waits for them, and building one costs as much as running t
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeAlias
 
@@ -15,9 +15,10 @@ from sqlalchemy.orm import Session as Transaction
 
 from chatapp.chat.answers import owner
 from chatapp.chat.chosen_model import ModelRequest, ResolvedModel
+from chatapp.chat.history import history
 from chatapp.chat.images import claim, pictures, use
+from chatapp.chat.question import Opened, Question
 from chatapp.chat.resent import first_answer
-from chatapp.chat.sessions import history
 from chatapp.chat.suppliers import Suppliers
 from chatapp.chat.titles import title_of
 from chatapp.core.answer import State
@@ -43,6 +44,7 @@ _SESSION = select(
     _sessions.c.model,
     _sessions.c.knowledge_base_ids,
     _sessions.c.knowledge_options,
+    _sessions.c.settings,
     _sessions.c.leaf_id,
 ).where(_sessions.c.id == bindparam("session_id"), _sessions.c.user_id == bindparam("user_id"))
 _MESSAGE = select(
@@ -70,43 +72,6 @@ _ADD_SESSION, _ADD_MESSAGES, _ADD_RUN = insert(_sessions), insert(_messages), in
 _CHANGE_SESSION = update(_sessions).where(_sessions.c.id == bindparam("its_id"))
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A validated question. `bases` None: the session's; `at_root`: a new branch at the root."""
-
-    text: str | None = None
-    question_id: str | None = None
-    continue_id: str | None = None
-    session_id: str | None = None
-    parent_id: str | None = None
-    at_root: bool = False
-    client_message_id: str | None = None
-    system_prompt: str = ""
-    max_length: int = 20
-    documents_only: bool = False
-    model_request: ModelRequest = field(default_factory=ModelRequest)
-    bases: Sequence[str] | None = None
-    md5s: Sequence[str] | None = None
-    search_k: int | None = None
-    temporary: bool = False
-    images: Sequence[str] = ()  # ids, of a new question
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """An answer that can start. `ask` None: it was started before, so attach to it."""
-
-    message_id: str
-    session_id: str
-    user_id: str
-    context: Context | None = None
-    ask: Ask | None = None
-    resolved: ResolvedModel | None = None
-    bases: Bases | None = None
-    md5s: Sequence[str] = ()
-    search_k: int = 5
-
-
 class Turns:
     """Opens turns."""
 
@@ -132,6 +97,7 @@ class Turns:
         place = _place(t, user_id, question)
         if place.stored is not None:
             _check_free(t, place)
+            question = question.with_settings(place.stored.settings)
         resolved = self._suppliers.resolve(t, user_id, question.model_request, place.model_request)
         bases, home = _bases(t, user_id, question, place, resolved), self._settings.home
         ask = Ask(

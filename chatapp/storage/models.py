@@ -121,6 +121,8 @@ class Session(Model):
     model: Mapped[str | None] = mapped_column(String(200))
     knowledge_base_ids: Mapped[list[Any]] = mapped_column(default=list)
     knowledge_options: Mapped[dict[str, Any]] = mapped_column(default=dict)  # md5s, search_k
+    # The set fields of Defaults that this chat has of its own.
+    settings: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
     leaf_id: Mapped[str | None] = mapped_column(ID)
     created_at: Mapped[datetime] = mapped_column(default=now)
     updated_at: Mapped[datetime] = mapped_column(default=now)
@@ -165,8 +167,7 @@ class Message(Model):
     searched: Mapped[bool] = column_property(search.is_not(null()))
     __table_args__ = (
         UniqueConstraint("user_id", "client_message_id"),
-        # A session's roots, without reading all its messages. With its second column, SQLite
-        # prefers it to the index of the session.
+        # A session's roots; SQLite prefers it to the session's index for its second column.
         Index(
             "ix_messages_roots",
             "session_id",

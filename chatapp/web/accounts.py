@@ -15,7 +15,7 @@ from chatapp.identity.tokens import LOGIN_DAYS
 from chatapp.settings import BUILTIN, OFF
 from chatapp.web.fields import Input
 from chatapp.web.openapi import operation_id
-from chatapp.web.question import MaxLength, SystemPrompt, Temperature
+from chatapp.web.question import SettingsBody
 from chatapp.web.request import bearer, current_user, login_cookie
 from chatapp.web.responses import CurrentUser, NewToken, Page, SignedIn, StorageUsage, Token
 from chatapp.web.services import services
@@ -56,13 +56,8 @@ class PasswordBody(Input):
     password: str = Field(min_length=8, max_length=1000, repr=False)
 
 
-class DefaultsBody(Input):
+class DefaultsBody(SettingsBody):
     """Chat defaults. null restores the built-in default; omitted fields are unchanged."""
-
-    temperature: Temperature | None = None
-    system_prompt: SystemPrompt | None = None
-    max_length: MaxLength | None = None
-    documents_only: bool | None = None
 
 
 class MeBody(Input):
@@ -155,11 +150,12 @@ def get_storage_usage() -> Any:
 def delete_my_data() -> tuple[str, int]:
     """Delete all data of the current user.
 
-    Deletes sessions, knowledge bases, defaults and personal tokens, except the token of this
-    request. The account is kept.
+    Deletes sessions, knowledge bases, prompts, defaults and personal tokens, except the token of
+    this request. The account is kept.
     """
     app, user = services(), current_user()
     app.sessions.delete_all(user.id)
+    app.prompts.delete_all(user.id)
     app.knowledge.delete_all_of(user.id)
     app.accounts.clear(user, keep=bearer())
     return "", 204

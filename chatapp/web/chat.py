@@ -12,8 +12,8 @@ from flask_openapi3 import APIBlueprint, Tag
 from pydantic import BaseModel, Field
 
 from chatapp.chains.build import build_chain
+from chatapp.chat.question import Opened
 from chatapp.chat.runs.runs import Job, Live, Reader
-from chatapp.chat.turns import Opened
 from chatapp.core import sse
 from chatapp.core.events import Context, Done, Error, Event, Reset
 from chatapp.errors import NotFound, Overloaded, Restarting

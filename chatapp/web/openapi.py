@@ -51,6 +51,14 @@ UPLOAD = {
         },
     },
 }
+IMPORT = {
+    "required": True,
+    "content": {"multipart/form-data": UPLOAD["content"]["multipart/form-data"]},  # type: ignore[index]
+}
+ZIP = {
+    "description": "A ZIP file.",
+    "content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}},
+}
 FILE_CONTENT = {
     "description": "The original file.",
     "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
@@ -81,6 +89,8 @@ def describe(spec: dict[str, Any]) -> dict[str, Any]:
     for name, operation in operations.items():
         _complete(name, operation)
     operations["uploadKnowledgeFiles"]["requestBody"] = UPLOAD
+    operations["importSessions"]["requestBody"] = IMPORT
+    operations["exportAllSessions"]["responses"]["200"] = ZIP
     operations["downloadKnowledgeFile"]["responses"]["200"] = FILE_CONTENT
     operations["getKnowledgeFilePage"]["responses"]["200"] = PAGE_IMAGE
     export = operations["exportSession"]["responses"]["200"]["content"]

@@ -134,8 +134,11 @@ def _is_public(path: Path) -> bool:
 
 
 @functools.cache
-def _policy(import_map: str) -> str:
-    """Return the Content-Security-Policy; the only inline script it allows is the import map."""
+def _policy(import_map: str, reaches: str = "'self'", images: str = "'self' data: blob:") -> str:
+    """Return the Content-Security-Policy; the only inline script it allows is the import map.
+
+    `reaches` is where scripts connect and forms are sent to.
+    """
     digest = base64.b64encode(hashlib.sha256(import_map.encode()).digest()).decode()
     return "; ".join(
         (
@@ -143,11 +146,11 @@ def _policy(import_map: str) -> str:
             f"script-src 'self' 'sha256-{digest}'",
             "style-src 'self'",
             "font-src 'self'",
-            "img-src 'self' data: blob:",
-            "connect-src 'self'",
-            "frame-src 'self'",
+            f"img-src {images}",
+            f"connect-src {reaches}",
+            f"frame-src {reaches}",
             "base-uri 'none'",
-            "form-action 'self'",
+            f"form-action {reaches}",
             "frame-ancestors 'none'",
             "require-trusted-types-for 'script'",
             "trusted-types dompurify",
@@ -163,7 +166,19 @@ def _catalogue(language: str) -> Mapping[str, str]:
     return {key: text for key, text in entries.items() if not key.startswith(SERVER_KEYS)}
 
 
-def _page(template: str, message: str = "") -> Response:
+def shared_page(chat: Mapping[str, Any] | None) -> Response:
+    """Show a shared chat, or that its link has ended: to anyone, but to no robot and no cache."""
+    response = _page("shared.html", chat=chat)
+    static = f"{request.script_root}/static/v-{shell().build}"
+    response.headers["Content-Security-Policy"] = _policy(_import_map(static), "'none'", "'self'")
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["X-Robots-Tag"] = "noindex, nofollow, noarchive"
+    response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
+    response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
+    return response
+
+
+def _page(template: str, message: str = "", chat: Mapping[str, Any] | None = None) -> Response:
     """Render a page in the reader's language and theme, with its security headers."""
     known = shell()
     language = g.language if g.language in LANGUAGES else "en"
@@ -184,6 +199,7 @@ def _page(template: str, message: str = "") -> Response:
         splitting=services().settings.splitting,
         languages=LANGUAGES,
         message=message,
+        chat=chat,
         t=lambda key: messages.get(key, key),
         theme=theme if theme in THEMES else "",
     )

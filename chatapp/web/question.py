@@ -1,4 +1,7 @@
-"""The request body of a question, completed with the user's defaults (docs/api.md)."""
+"""The request body of a question, completed with the user's defaults (docs/api.md).
+
+A chat's own settings come between the two; they are read with the chat (`chat/turns.py`).
+"""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,7 +17,7 @@ from pydantic import (
 )
 
 from chatapp.chat.chosen_model import ModelRequest
-from chatapp.chat.turns import Question
+from chatapp.chat.question import Question
 from chatapp.core.pasted import pasted_key
 from chatapp.identity.defaults import Defaults
 from chatapp.web.fields import Id, Ids, Input, Md5s, as_list
@@ -36,10 +39,20 @@ MaxLength = Annotated[
 Temperature = Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)]
 
 
+class SettingsBody(Input):
+    """Settings of answers. null restores the default; omitted fields are unchanged."""
+
+    temperature: Temperature | None = None
+    system_prompt: SystemPrompt | None = None
+    max_length: MaxLength | None = None
+    documents_only: bool | None = None
+
+
 class ChatConfig(Input):
     """How the model answers.
 
-    Omitted fields default to the current user's settings, else to the values given here.
+    Omitted fields default to the chat's settings, else to the current user's, else to the values
+    given here.
     """
 
     system_prompt: SystemPrompt = Field(
@@ -65,7 +78,8 @@ class LLMConfig(Input):
         default=None, max_length=200, description="omitted: the supplier's first model"
     )
     temperature: Temperature | None = Field(
-        default=None, description="omitted: the user's default; null: the model's own"
+        default=None,
+        description="omitted: the chat's, else the user's default; null: the model's own",
     )
     api_key: str | None = Field(
         default=None,
@@ -199,6 +213,7 @@ class ChatBody(Input):
             system_prompt=settings.system_prompt,
             max_length=settings.max_length,
             documents_only=settings.documents_only,
+            named=frozenset(self._named()),
             model_request=ModelRequest(
                 supplier=self.llm_config.supplier,
                 model=self.llm_config.model,
@@ -223,6 +238,9 @@ class ChatBody(Input):
         return [] if named and bases is None else bases
 
     def _settings(self, defaults: Defaults) -> Defaults:
+        return replace(defaults, **self._named())
+
+    def _named(self) -> dict[str, Any]:
+        """Return the settings that the request itself sets."""
         named = self.chat_config.model_dump(exclude_unset=True)
-        named |= self.llm_config.model_dump(include={"temperature"}, exclude_unset=True)
-        return replace(defaults, **named)
+        return named | self.llm_config.model_dump(include={"temperature"}, exclude_unset=True)

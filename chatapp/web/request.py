@@ -22,7 +22,14 @@ from chatapp.web.services import services
 from chatapp.web.unparsed import ERROR
 
 OPEN = frozenset(
-    {"pages.sign_in", "pages.static_file", "accounts.login", "ops.healthz", "ops.readyz"}
+    {
+        "pages.sign_in",
+        "pages.static_file",
+        "accounts.login",
+        "ops.healthz",
+        "ops.readyz",
+        "shared.shared_chat",
+    }
 )
 
 

@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field
 
 from chatapp.web.fields import Splitting
 from chatapp.web.image_responses import Image
+from chatapp.web.session_responses import Session
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -56,24 +57,6 @@ class ErrorBody(BaseModel):
     """The body of every error response."""
 
     error: ErrorDetails
-
-
-class Session(BaseModel):
-    """A chat, with its settings."""
-
-    id: str
-    title: str
-    pinned: bool
-    created_at: datetime
-    updated_at: datetime
-    knowledge_base_id: str | list[str] | None
-    filter_by_file_md5: list[str] = Field(
-        description="the files that the last question was limited to"
-    )
-    search_k: int | None = Field(description="how many passages the last question asked for")
-    supplier: str | None
-    model: str | None
-    leaf_id: str | None = Field(description="the last message of the branch last shown")
 
 
 class Source(BaseModel):

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from chatapp.web.responses import Session
+from chatapp.web.session_responses import Session
 
 
 class Candidate(BaseModel):

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from flask import current_app
 
 from chatapp.chat.images import Images
+from chatapp.chat.prompts import Prompts
 from chatapp.chat.runs.runs import Runs
 from chatapp.chat.sessions import Sessions
+from chatapp.chat.shares import Shares
 from chatapp.chat.suppliers import Suppliers
 from chatapp.chat.turns import Turns
 from chatapp.identity.accounts import Accounts
@@ -27,6 +29,8 @@ class Services:
     accounts: Accounts
     sessions: Sessions
     images: Images
+    shares: Shares
+    prompts: Prompts
     suppliers: Suppliers
     knowledge: Knowledge
     page_views: PageViews

@@ -15,10 +15,12 @@ from chatapp.storage.paging import LONGEST_CURSOR
 from chatapp.web.errors import stored_error_json
 from chatapp.web.fields import Id, Ids, Input
 from chatapp.web.openapi import operation_id
+from chatapp.web.question import SettingsBody
 from chatapp.web.request import current_user
-from chatapp.web.responses import Message, Page, Session, SessionExport
+from chatapp.web.responses import Message, Page, SessionExport
 from chatapp.web.search_responses import AnswerSearch, FoundSession
 from chatapp.web.services import services
+from chatapp.web.session_responses import Session
 
 bp = APIBlueprint(
     "sessions",
@@ -116,12 +118,18 @@ class SessionBody(Input):
     knowledge_base_id: Ids | None = None
     supplier: str | None = Field(default=None, max_length=80)
     model: str | None = Field(default=None, max_length=200)
+    settings: SettingsBody | None = Field(
+        default=None, description="settings of this chat; null for one: as in the user's defaults"
+    )
 
 
 class SessionChange(SessionBody):
     """The fields of a session that can be updated; omitted ones are unchanged."""
 
     leaf_id: Id | None = None
+    temporary: Literal[False] | None = Field(
+        default=None, description="false keeps and lists a temporary session"
+    )
 
 
 @bp.get("/sessions", responses={200: Page[Session]})
@@ -158,7 +166,7 @@ def export_session(path: SessionPath, query: ExportQuery) -> Any:
     session = services().sessions.read(current_user().id, path.session_id)
     rows, _ = services().sessions.messages(current_user().id, path.session_id, None, None)
     if query.format == "json":
-        response = jsonify(session=session, messages=[_localized(row) for row in rows])
+        response = jsonify(session=session, messages=[localized(row) for row in rows])
     else:
         response = make_response(as_markdown(session, branch(rows, session["leaf_id"])))
         response.headers["Content-Type"] = "text/markdown; charset=utf-8"
@@ -176,7 +184,7 @@ def get_session(path: SessionPath) -> Any:
 
 @bp.patch("/sessions/<session_id>", responses={200: Session})
 def update_session(path: SessionPath, body: SessionChange) -> Any:
-    """Update a session: title, pin, model, knowledge bases, or current branch."""
+    """Update a session: title, pin, model, knowledge bases, settings, or current branch."""
     return jsonify(services().sessions.change(current_user().id, path.session_id, _values(body)))
 
 
@@ -198,17 +206,17 @@ def list_messages(path: SessionPath, query: MessagesQuery) -> Any:
     """
     if query.leaf or query.before or query.around:
         part = services().sessions.part(current_user().id, path.session_id, _window(query))
-        return jsonify(part | {"items": [_localized(row) for row in part["items"]], "next": None})
+        return jsonify(part | {"items": [localized(row) for row in part["items"]], "next": None})
     rows, following = services().sessions.messages(
         current_user().id, path.session_id, query.after, query.limit
     )
-    return jsonify(items=[_localized(row) for row in rows], next=following)
+    return jsonify(items=[localized(row) for row in rows], next=following)
 
 
 @bp.get("/messages/<message_id>", responses={200: Message})
 def get_message(path: MessagePath) -> Any:
     """Get a message."""
-    return jsonify(_localized(services().sessions.message(current_user().id, path.message_id)))
+    return jsonify(localized(services().sessions.message(current_user().id, path.message_id)))
 
 
 @bp.get("/messages/<message_id>/search", responses={200: AnswerSearch})
@@ -254,7 +262,8 @@ def _window(query: MessagesQuery) -> Window:
     )
 
 
-def _localized(row: dict[str, Any]) -> dict[str, Any]:
+def localized(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a message in the reader's language."""
     return {
         **row,
         "knowledge": manual.translate_name(row["knowledge"], g.language),

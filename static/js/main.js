@@ -3,6 +3,7 @@ import { mountAccount } from './account/settings.js';
 import { Library } from './chat/library.js';
 import { ChatPage } from './chat/page.js';
 import { mountPickers } from './chat/pickers.js';
+import { mountPrompts } from './chat/prompt-menu.js';
 import { messageInAddress, sessionInAddress } from './core/address.js';
 import { readConfig } from './core/config.js';
 import { delegate, find, hideUnloaded } from './core/dom.js';
@@ -56,7 +57,14 @@ async function start() {
     documents: knowledge.add,
     show: knowledge.open,
   });
-  mountAccount({ api, user, defaults, accounts: auth !== 'off' });
+  mountAccount({
+    api,
+    user,
+    defaults,
+    accounts: auth !== 'off',
+    imported: () => void sessions.load().catch(toastError),
+  });
+  mountPrompts(find(document, '[data-composer]'), { api });
   mountPickers(find(document, '[data-composer]'), {
     library,
     connect: () => connect(),

@@ -7,8 +7,11 @@
  *   upstream?: SupplierAnswer|null}} Problem
  * @typedef {{id: string, title: string, pinned?: boolean, updated_at: string, created_at?: string,
  *   knowledge_base_id?: string|string[]|null, filter_by_file_md5?: string[],
- *   search_k?: number|null, supplier?: string|null, model?: string|null, leaf_id?: string|null}}
+ *   search_k?: number|null, supplier?: string|null, model?: string|null, leaf_id?: string|null,
+ *   settings?: ChatSettings, temporary?: boolean}}
  *   Session
+ * @typedef {{temperature: number|null, system_prompt: string|null, max_length: number|null,
+ *   documents_only: boolean|null}} ChatSettings null: the user's default
  * @typedef {Session & {snippet: string, message_id: string|null, title_marks: [number, number][],
  *   snippet_marks: [number, number][]}} FoundSession marks: places of the words, in code points
  * @typedef {{n: number, file_id: string, md5: string, name: string, page?: number|null,

@@ -145,7 +145,7 @@ def test_below_a_path(below: tuple[Service, int], page: Page, faults: Faults, sl
         assert {(cookie["name"], cookie["path"]) for cookie in cookies} == {
             (f"chatapp_session_{port}.chat", "/chat")
         }
-        page.locator("[data-use-from-code]:visible").first.click()
+        chat.menu("[data-use-from-code]")
         expect(page.locator("[data-code=curl]")).to_contain_text(
             f"http://{NAME}:{port}/chat/chat/stream"
         )

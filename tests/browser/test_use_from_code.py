@@ -35,7 +35,7 @@ def test_the_curl_and_python_snippets_run_with_a_new_token(
 ) -> None:
     page = chat.page
     dialog = page.locator("[data-dialog=code]")
-    page.locator("[data-use-from-code]").click()
+    chat.menu("[data-use-from-code]")
     expect(dialog.locator("[data-code=curl]")).to_contain_text(words("en", "code.question"))
     expect(dialog.locator("[data-code-go-on]")).to_be_hidden()
     page.keyboard.press("Escape")
@@ -96,7 +96,7 @@ def test_the_snippet_includes_the_file_filter_and_search_k(
         "knowledge_config": narrow,
     }
     session = service.post("/chat", asked).json["session_id"]
-    chat.open(f"/c/{session}").page.locator("[data-use-from-code]").click()
+    chat.open(f"/c/{session}").menu("[data-use-from-code]")
     shown = chat.page.locator("[data-dialog=code] [data-code=curl]")
     expect(shown).to_contain_text(f'"filter_by_file_md5": ["{file["md5"]}"], "search_k": 2')
     expect(shown).to_contain_text(asked["question"])

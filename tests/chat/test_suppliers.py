@@ -9,8 +9,8 @@ import pytest
 from chatapp.chains.models import Models
 from chatapp.chat.answers import heartbeats, reap
 from chatapp.chat.chosen_model import ModelRequest, ResolvedModel
+from chatapp.chat.question import Question
 from chatapp.chat.suppliers import Suppliers
-from chatapp.chat.turns import Question
 from chatapp.errors import InvalidRequest, ModelGone, NoModel, NotFound
 from chatapp.identity.person import Person
 from chatapp.identity.secrets import Secret

@@ -10,7 +10,8 @@ from sqlalchemy import event
 
 from chatapp.chat.answers import heartbeats, reap
 from chatapp.chat.chosen_model import ModelRequest
-from chatapp.chat.turns import Opened, Question, Turns
+from chatapp.chat.question import Opened, Question
+from chatapp.chat.turns import Turns
 from chatapp.errors import Busy, InvalidRequest, ModelGone, NotFound, TooManyAnswers
 from chatapp.identity.person import Person
 from chatapp.settings import Settings

@@ -49,6 +49,7 @@ SCHEMAS = [
     ("0015", []),
     ("0016", []),
     ("0017", []),
+    ("0018", []),
 ]
 USER, SESSION, QUESTION, ANSWER, BASE, FILE = (new_id() for _ in range(6))
 ROWS = {

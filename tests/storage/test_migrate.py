@@ -19,7 +19,7 @@ from chatapp.errors import DatabaseNewer
 from chatapp.identity.accounts import Accounts
 from chatapp.identity.defaults import Defaults
 from chatapp.settings import Settings
-from chatapp.storage import image_models  # noqa: F401  its tables are compared too
+from chatapp.storage import chat_models, image_models  # noqa: F401  their tables are compared
 from chatapp.storage.database import open_database
 from chatapp.storage.migrate import FOLDER, migrate
 from chatapp.storage.models import Base, File, KnowledgeBase
@@ -43,6 +43,7 @@ RELEASED = {
     "0015_session_order.py": "007a3cbb6dd0a3e915f88fe7c6ae513d5f30f25be6a5a530e9336fe8d160d322",
     "0016_message_roots.py": "13503b12482e00976ed642bbb51442dd324c03cba06bcb370884246a1a3df62c",
     "0017_images.py": "ae0dbe26e7ac210936c048718a6abfba33d41b021932a9fd557b6b54db48a0e1",
+    "0018_chats.py": "e1da590939844dd526d32d92bc6415716b0109f9553024c7495602f2fa2b12a8",
 }
 A_FILE = """INSERT INTO files (id, knowledge_base_id, name, md5, sha256, size, media_type, status,
     progress, chunks, attempts, created_at) VALUES ('f', 'b', 'kept.txt', '', '', 1, '', 'ready', 1,

@@ -228,6 +228,13 @@ class Chat:
         root.locator(f'[data-option="{value}"]').click()
         expect(root.locator("[role=menu]")).to_be_hidden()
 
+    def menu(self, item: str) -> None:
+        """Choose an item of the menu behind the title, by its hook."""
+        root = self.page.locator("[data-title-menu]")
+        root.locator("[data-title-button]").click()
+        root.locator(item).click()
+        expect(root.locator("[role=menu]")).to_be_hidden()
+
     def ask(self, text: str, model: str | None = None) -> Locator:
         """Ask and return the answer's element; with a model, choose it and no documents first."""
         if model:

@@ -31,12 +31,12 @@ from chatapp.web.responses import (
     KnowledgeBase,
     Message,
     RefusedFile,
-    Session,
     StorageUsage,
     Token,
     UploadedFile,
     WebPage,
 )
+from chatapp.web.session_responses import Session
 from chatapp.web.stream_events import EVENTS
 from chatapp.web.supplier_responses import OfferedModel, Supplier
 from chatapp.web.suppliers import ModelList, SupplierPreset, SupplierTest

@@ -104,4 +104,8 @@ def test_a_temporary_chat_is_never_listed(client: FlaskClient) -> None:
     assert reply["session_id"] not in [
         row["id"] for row in client.get("/api/sessions").json["items"]
     ]
-    assert client.get(f"/api/sessions/{reply['session_id']}").status_code == 200
+    path = f"/api/sessions/{reply['session_id']}"
+    assert client.get(path).json["temporary"] is True
+    assert client.patch(path, json={"temporary": True}).status_code == 422
+    assert client.patch(path, json={"temporary": False}).json["temporary"] is False
+    assert [row["id"] for row in client.get("/api/sessions").json["items"]] == [reply["session_id"]]

@@ -95,6 +95,10 @@ class Incoming(io.RawIOBase):
             raise
         return Stored(self._sha256.hexdigest(), self._md5.hexdigest(), self.size)
 
+    def reading(self) -> IO[bytes]:
+        """Open the finished upload to be read once, without storing it."""
+        return open(self.path, "rb")
+
     def _close(self) -> None:
         try:
             self._file.close()

@@ -13,6 +13,7 @@ import { mountMenu } from '../ui/menu.js';
 import { toastError } from '../ui/toast.js';
 import { mountDefaults } from './defaults.js';
 import { mountStoredData } from './stored-data.js';
+import { mountTransfer } from './transfer.js';
 
 /** @typedef {import('../types.js').User} User */
 /** @typedef {import('../types.js').Defaults} Defaults */
@@ -32,8 +33,11 @@ function setTheme(theme) {
   else delete document.documentElement.dataset.theme;
 }
 
-/** @param {{api: Api, user: User, defaults: Defaults, accounts: boolean}} deps */
-export function mountAccount({ api, user, defaults, accounts }) {
+/**
+ * @param {{api: Api, user: User, defaults: Defaults, accounts: boolean, imported: () => void}} deps
+ *   imported: chats were added
+ */
+export function mountAccount({ api, user, defaults, accounts, imported }) {
   const root = find(document, '[data-account-menu]');
   mountMenu(find(root, '[data-account]'), find(root, '[role="menu"]'));
   find(root, '[data-account-name]').textContent = accounts ? user.name : t('account.title');
@@ -46,11 +50,13 @@ export function mountAccount({ api, user, defaults, accounts }) {
         .post('/api/auth/logout')
         .then(() => location.assign(fromRoot('/sign-in')), toastError),
   );
-  mountSettings({ api, user, defaults, accounts });
+  mountSettings({ api, user, defaults, accounts, imported });
 }
 
-/** @param {{api: Api, user: User, defaults: Defaults, accounts: boolean}} deps */
-function mountSettings({ api, user, defaults, accounts }) {
+/**
+ * @param {{api: Api, user: User, defaults: Defaults, accounts: boolean, imported: () => void}} deps
+ */
+function mountSettings({ api, user, defaults, accounts, imported }) {
   const root = dialog('settings');
   const language = findAs(root, '[data-language]', HTMLSelectElement);
   language.addEventListener('change', () => setLanguage(language.value));
@@ -64,6 +70,12 @@ function mountSettings({ api, user, defaults, accounts }) {
   delegate(root, 'click', '[data-connect]', () => root.close());
   const showDefaults = mountDefaults(root, { api, defaults });
   const showData = mountStoredData(root, { api, accounts });
+  mountTransfer(root, {
+    imported: () => {
+      imported();
+      void showData().catch(toastError);
+    },
+  });
   if (accounts) {
     mountPassword(root, api, user);
     mountTokens(root, api);

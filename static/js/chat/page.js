@@ -13,6 +13,7 @@ import { mountBufferingNotice } from './buffering-notice.js';
 import { Pictures } from './pictures.js';
 import { removeMessage } from './removal.js';
 import { Thread } from './thread.js';
+import { TitleMenu } from './title-menu.js';
 import { Viewport } from './viewport.js';
 import { WaitingQuestion } from './waiting.js';
 
@@ -32,6 +33,7 @@ export class ChatPage {
   #conversation;
   #otherTabs;
   #bufferingNotice;
+  #menu;
   #empty = find(document, '[data-empty]');
   #title = find(document, '[data-title]');
   #name = '';
@@ -74,6 +76,7 @@ export class ChatPage {
       view: this.#view(),
       hooks: this.#hooks(),
     });
+    this.#menu = new TitleMenu(deps, () => void deps.sessions.load().catch(toastError));
     this.#otherTabs = new OtherTabs((change) => void this.#checkForChanges(change));
     this.#bufferingNotice = mountBufferingNotice({
       manual: (question) => void this.#showManual(question),
@@ -112,6 +115,7 @@ export class ChatPage {
       const session = await this.#conversation.open(id, message);
       if (id !== this.sessionId) return;
       this.#deps.library.enter(session);
+      this.#menu.enter(session);
       this.#setName(session?.title ?? '');
       this.#showEmpty();
       this.#viewport.opened(message);
@@ -170,7 +174,7 @@ export class ChatPage {
   /** @returns {import('../types.js').Hooks} */
   #hooks() {
     return {
-      choice: () => this.#deps.library.request(),
+      choice: () => this.#menu.request(this.#deps.library.request()),
       live: (live) => this.#composer.setLive(live),
       accepted: (sessionId, asked) => void this.#accepted(sessionId, asked),
       ended: (outcome) => this.#ended(outcome),
@@ -203,6 +207,7 @@ export class ChatPage {
   /** @param {string} sessionId @param {boolean} asked */
   async #accepted(sessionId, asked) {
     if (asked) this.#composer.accepted(sessionId);
+    this.#menu.accepted(sessionId);
     this.#otherTabs.notify(sessionId);
     this.#deps.files.tidy();
     if (this.#deps.sessions.get(sessionId)) return;
@@ -246,7 +251,6 @@ export class ChatPage {
   #setName(name) {
     this.#name = name;
     this.#title.textContent = name || t('sidebar.new');
-    this.#title.classList.toggle('visually-hidden', !name);
     document.title = name ? `${name} · ${t('app.name')}` : t('app.name');
   }
 

@@ -19,13 +19,9 @@
  */
 import { delegate, find, findAs, isComposing } from '../core/dom.js';
 import { count, t } from '../core/i18n.js';
-import { copyAsTex } from '../markdown/copied.js';
-import { rowsOf, toCsv } from '../markdown/csv.js';
-import { createEngine } from '../markdown/engine.js';
-import { mountFootnotes } from '../markdown/footnotes.js';
+import { mountTextControls, textEngine } from '../markdown/controls.js';
 import { copyWithFeedback } from '../ui/copy-button.js';
 import { announceAssertively, announce } from '../ui/announce.js';
-import { toast } from '../ui/toast.js';
 import { AnswerView } from './answer.js';
 import { QuestionView } from './question.js';
 import { mountSources } from './sources.js';
@@ -35,19 +31,7 @@ import { mountWhy } from './why.js';
 export class Thread {
   #root;
   #grown;
-  #engine = createEngine({
-    copy: t('app.copy'),
-    wrap: t('code.wrap'),
-    csv: t('table.csv'),
-    draw: t('diagram.draw'),
-    citation: (n) => t('sources.citation', { n }),
-    done: t('answer.task_done'),
-    open: t('answer.task_open'),
-    fold: t('answer.fold'),
-    footnote: (n) => t('answer.footnote', { n }),
-    footnotes: t('answer.footnotes'),
-    back: t('answer.footnote_back'),
-  });
+  #engine = textEngine();
   /** @type {Map<Message, QuestionView|AnswerView>} */ #views = new Map();
   /** @type {Set<Message>} questions with an answer below */ #answered = new Set();
   /** @type {MessageTree} */ #tree = new Tree();
@@ -205,25 +189,9 @@ export class Thread {
     on('[data-branch-next]', (message) => actions.branch(message, 1));
     on('[data-copy]', (message, button) => void copyWithFeedback(button, message.content));
     on('[data-delete-message]', actions.remove);
-    this.#root.addEventListener('copy', copyAsTex);
-    mountFootnotes(this.#root);
+    mountTextControls(this.#root);
     on('[data-edit]', (message) => this.#question(message)?.edit());
     on('[data-edit-cancel]', (message) => this.#question(message)?.endEdit());
-    delegate(this.#root, 'click', '[data-copy-code]', (button) => {
-      void copyWithFeedback(
-        button,
-        find(button.closest('figure') ?? button, 'code').textContent ?? '',
-      );
-    });
-    delegate(this.#root, 'click', '[data-copy-table]', (button) => {
-      const table = findAs(button.parentElement ?? button, 'table', HTMLTableElement);
-      void copyWithFeedback(button, toCsv(rowsOf(table)));
-    });
-    delegate(this.#root, 'click', '[data-draw]', (button) => void this.#draw(button));
-    delegate(this.#root, 'click', '[data-wrap-code]', (button) => {
-      const wrapped = button.closest('figure')?.classList.toggle('wrapped') ?? false;
-      button.setAttribute('aria-pressed', String(wrapped));
-    });
     delegate(this.#root, 'submit', '[data-edit-form]', (form, event) =>
       this.#submitEdit(form, event, actions),
     );
@@ -237,16 +205,6 @@ export class Thread {
       key.preventDefault();
       field.closest('form')?.requestSubmit();
     });
-  }
-
-  /** @param {HTMLElement} button */
-  async #draw(button) {
-    try {
-      const { toggleDiagram } = await import('./diagram.js');
-      toggleDiagram(button);
-    } catch {
-      toast(t('diagram.unreachable'));
-    }
   }
 
   /** @param {HTMLElement} form @param {Event} event @param {Actions} actions */

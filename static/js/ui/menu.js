@@ -44,7 +44,7 @@ export function wireMenu(list) {
 export function openMenu(button, list, closed) {
   closeMenu();
   list.hidden = false;
-  if (!list.classList.contains('menu-up')) place(list, button);
+  if (!list.matches('.menu-up, .menu-start')) place(list, button);
   button.setAttribute('aria-expanded', 'true');
   document.addEventListener('pointerdown', outside, true);
   opened = { button, list, closed };

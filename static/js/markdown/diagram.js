@@ -6,6 +6,7 @@ import { fromRoot } from '../core/address.js';
 import { find } from '../core/dom.js';
 import { t } from '../core/i18n.js';
 import { announce } from '../ui/announce.js';
+import { note } from './note.js';
 
 /** As in `diagram-frame.js`, which refuses longer texts. */
 const MOST_CHARACTERS = 20_000;
@@ -108,17 +109,6 @@ function sentence({ fault, line }) {
     return t('diagram.syntax', { line: Number(line) });
   }
   return t(FAULTS[fault] ?? 'diagram.mistake');
-}
-
-/** @param {HTMLElement} figure @param {string} words none removes the note */
-function note(figure, words) {
-  figure.querySelector('[data-diagram-note]')?.remove();
-  if (!words) return;
-  const line = document.createElement('p');
-  line.dataset.diagramNote = '';
-  line.textContent = words;
-  figure.append(line);
-  announce(words);
 }
 
 /** @param {HTMLElement} figure */
