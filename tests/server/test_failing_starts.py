@@ -11,7 +11,7 @@ import subprocess
 import sys
 import termios
 import urllib.request
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -210,18 +210,22 @@ def test_ctrl_c_ends_make_run_quietly(tmp_path: Path) -> None:
         preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
     )
     os.close(theirs)
-    with open(terminal, "rb", buffering=0) as screen:
-        wait_for(
-            lambda: process.poll() is not None or has_read_its_manual(told["CHATAPP_BIND"]),
-            END_SECONDS,
-            "make run serves",
-        )
-        os.write(terminal, b"\x03")
-        assert process.wait(10) == -signal.SIGINT  # make's own end; a shell calls it 130
-        wait_for(lambda: not left(tmp_path), what="nothing runs any more")
-        os.set_blocking(terminal, False)
-        greeting, _, rest = screen.read(65536).partition(b"^C")
-        assert b"Ctrl-C" in greeting and rest.strip() == b""
+    try:
+        with open(terminal, "rb", buffering=0) as screen:
+            wait_for(
+                lambda: process.poll() is not None or has_read_its_manual(told["CHATAPP_BIND"]),
+                what="make run serves",
+            )
+            os.write(terminal, b"\x03")
+            assert process.wait(60) == -signal.SIGINT  # make's own end; a shell calls it 130
+            wait_for(lambda: not left(tmp_path), what="nothing runs any more")
+            os.set_blocking(terminal, False)
+            greeting, _, rest = screen.read(65536).partition(b"^C")
+            assert b"Ctrl-C" in greeting and rest.strip() == b""
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def has_read_its_manual(address: str) -> bool:

@@ -24,7 +24,7 @@ from chatapp.core.sse import Decoder
 
 ROOT = Path(__file__).parents[2]
 TOKEN = "the-token-of-the-service-tests"
-PATIENCE_SECONDS = 60  # far more than anything takes: no test fails because a machine is busy
+PATIENCE_SECONDS = 180  # far more than anything takes: no test fails because a machine is busy
 START_SECONDS = 120  # other processes may keep the cores busy
 PORTS = 10_000, 30_000
 GUNICORN = ("-m", "gunicorn", "wsgi:app")
