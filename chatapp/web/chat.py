@@ -20,7 +20,7 @@ from chatapp.errors import NotFound, Overloaded, Restarting
 from chatapp.i18n import say
 from chatapp.knowledge import manual
 from chatapp.web.connection import close_after_response, limit_sending
-from chatapp.web.data_urls import data_urls_stored, most_body_bytes
+from chatapp.web.data_urls import data_urls_stored, most_body_bytes, require_few_values
 from chatapp.web.errors import failed_answer_response, note_stored_turn
 from chatapp.web.fields import Input
 from chatapp.web.openapi import operation_id
@@ -72,7 +72,9 @@ class AfterQuery(Input):
 
 @bp.before_request
 def _take_pictures() -> None:
-    request.max_content_length = most_body_bytes(current_app.config["MAX_CONTENT_LENGTH"])
+    without = current_app.config["MAX_CONTENT_LENGTH"]
+    request.max_content_length = most_body_bytes(without)
+    require_few_values(request.get_data(), without)
 
 
 @bp.post("/chat/stream")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.docs import API, readme_blocks
+from tests.support.images import square
 from tests.support.service import Service
 
 pytestmark = pytest.mark.server
@@ -16,6 +17,7 @@ EVENT = re.compile(r"^data: (.*)$", re.MULTILINE)
 
 def test_every_command_of_the_api_page_works(service: Service, tmp_path: Path) -> None:
     (tmp_path / "leave.txt").write_text("Employees get 27 days of leave.")
+    (tmp_path / "chart.png").write_bytes(square())
     known: dict[str, str] = {}
     outputs = []
     for command in "".join(readme_blocks(API)).splitlines():
@@ -37,7 +39,7 @@ def test_every_command_of_the_api_page_works(service: Service, tmp_path: Path) -
         if events := EVENT.findall(done.stdout):
             assert json.loads(events[-1])["type"] == "done", events
             known["message_id"] = json.loads(events[0])["message_id"]
-        elif done.stdout and "id" in (body := json.loads(done.stdout)):
+        elif "/api/knowledge " in command and "id" in (body := json.loads(done.stdout)):
             known["base_id"] = body["id"]
     asked, read_again = (output for output in outputs if EVENT.search(output))
     assert texts(asked) == texts(read_again)

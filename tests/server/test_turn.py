@@ -238,9 +238,16 @@ def test_invalid_cursors_and_bodies_are_client_errors(service: Service) -> None:
         assert (refused.status, list(refused.json["error"]["fields"])) == (422, ["after"])
     nested = service.post("/chat", b"[" * 100_000, Content_Type="application/json")
     assert (nested.status, nested.json["error"]["code"]) == (422, "invalid_request")
-    large = service.post(
-        "/chat", b'{"question":"' + b"x" * 3_000_000 + b'"}', Content_Type="application/json"
-    )
+    for body, limit in (
+        (b'{"question":"' + b"x" * 14_000_000 + b'"}', "12 MB"),
+        (b'{"question":[' + b"1," * 1_500_000 + b"1]}", "2 MB"),  # without pictures
+    ):
+        large = service.post("/chat", body, Content_Type="application/json")
+        assert large.status == 413 and limit in large.json["error"]["message"]
+    body = b'{"question":"' + b"x" * 3_000_000 + b'"}'
+    large = service.post("/chat", body, Content_Type="application/json")
+    assert (large.status, list(large.json["error"]["fields"])) == (422, ["question"])
+    large = service.request("POST", "/api/sessions", body, Content_Type="application/json")
     assert large.status == 413 and "2 MB" in large.json["error"]["message"]
 
 
