@@ -44,7 +44,7 @@ function build(labels) {
   md.linkify.set({ fuzzyLink: false, fuzzyEmail: false });
   md.validateLink = (url) => LINK.test(url.trim());
   md.inline.ruler.before('link', 'citation', readCitation);
-  Object.assign(md.renderer.rules, rules(labels, md.utils.escapeHtml));
+  Object.assign(md.renderer.rules, rules(labels, md.utils));
   return md;
 }
 
@@ -67,10 +67,10 @@ function readCitation(state, silent) {
 
 /**
  * @param {Labels} labels
- * @param {(text: string) => string} escape
+ * @param {{escapeHtml: (text: string) => string, unescapeAll: (text: string) => string}} utils
  * @returns {Record<string, any>}
  */
-function rules(labels, escape) {
+function rules(labels, { escapeHtml: escape, unescapeAll }) {
   /**
    * @param {any[]} tokens
    * @param {number} index
@@ -87,7 +87,7 @@ function rules(labels, escape) {
   const button = (hook, label) => `<button type="button" ${hook}>${escape(label)}</button>`;
   /** @param {any[]} tokens @param {number} index */
   const code = (tokens, index) => {
-    const language = (tokens[index].info ?? '').trim().split(/\s+/)[0];
+    const language = unescapeAll(tokens[index].info ?? '').trim().split(/\s+/)[0];
     const name = `<span>${escape(language)}</span>`;
     const wrap = button('data-wrap-code aria-pressed="false"', labels.wrap);
     const draw = language.toLowerCase() === 'mermaid' ? button('data-draw', labels.draw) : '';
