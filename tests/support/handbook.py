@@ -312,6 +312,24 @@ For hotels there is a limit of **140 euros** a night, in Rotterdam
         {"how": "三十天内通过报销系统"},
         breaks=True,
     ),
+    Reply(
+        "receipt",
+        """The receipt is for **two nights at 124 euros** and two breakfasts, 272 euros in all.
+
+- The room is below the limit of 140 euros a night.
+- Breakfast is claimed as a meal, separate from the room.
+""",
+        {},
+    ),
+    Reply(
+        "发票",
+        """发票上是**住宿两晚，每晚 430 元**，另有早餐，合计 920 元。
+
+- 房费没有超过每晚 500 元的标准。
+- 早餐按餐费另行报销。
+""",
+        {},
+    ),
 )
 
 
