@@ -4,6 +4,7 @@
 import { clone, find, showText } from '../core/dom.js';
 import { seconds } from '../core/format.js';
 import { t } from '../core/i18n.js';
+import { richText } from '../markdown/copied.js';
 import { renderWhole, StreamRenderer } from '../markdown/stream.js';
 import { showUpstream } from '../ui/upstream.js';
 import { showBranch } from './branch.js';
@@ -122,6 +123,11 @@ export class AnswerView {
     this.#grown();
   }
 
+  /** @returns {string} its text as HTML, to be pasted */
+  html() {
+    return richText(find(this.root, '[data-text]'));
+  }
+
   /** The answer has ended. */
   finish() {
     this.#gap = '';
@@ -190,6 +196,8 @@ export class AnswerView {
     const problem = live ? this.#gapProblem() : problemOf(this.#message);
     const continuable = !live && canContinue(this.#message);
     this.#showProblem(problem, continuable);
+    const asksAgain = problem !== null || Boolean(this.#message.unread?.length);
+    find(this.root, '[data-regenerate]').hidden = asksAgain; // there is a button beside the reason
     find(this.root, '[data-continue]').hidden = !continuable || problem !== null;
     const took = timings?.total_ms ? t('answer.took', { seconds: seconds(timings.total_ms) }) : '';
     find(this.root, '[data-meta]').textContent = content
@@ -206,7 +214,6 @@ export class AnswerView {
     showUpstream(this.root, problem?.upstream);
     find(this.root, '[data-error-continue]').hidden = !continuable;
     find(this.root, '[data-retry]').hidden = code === GONE;
-    find(this.root, '[data-regenerate]').hidden = code === GONE;
     find(this.root, '[data-retry-label]').textContent = t(LABELS[code] ?? 'thread.retry');
     find(this.root, '[data-error-connect]').hidden = !MODEL_CODES.includes(code);
   }

@@ -187,7 +187,9 @@ export class Thread {
     on('[data-error-connect]', actions.connect);
     on('[data-branch-previous]', (message) => actions.branch(message, -1));
     on('[data-branch-next]', (message) => actions.branch(message, 1));
-    on('[data-copy]', (message, button) => void copyWithFeedback(button, message.content));
+    on('[data-copy]', (message, button) =>
+      void copyWithFeedback(button, message.content, this.#answer(message)?.html()),
+    );
     on('[data-delete-message]', actions.remove);
     mountTextControls(this.#root);
     on('[data-edit]', (message) => this.#question(message)?.edit());

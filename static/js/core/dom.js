@@ -78,18 +78,32 @@ export const isComposing = (event) => event.isComposing || event.keyCode === 229
 /** Remove the message that the script of this page has not loaded. */
 export const hideUnloaded = () => document.querySelector('[data-unloaded]')?.remove();
 
-/** @param {string} text @returns {Promise<boolean>} whether it was copied */
-export async function copyText(text) {
+/**
+ * @param {string} text @param {string} [html] the same text with its form, for what takes that
+ * @returns {Promise<boolean>} whether it was copied
+ */
+export async function copyText(text, html) {
   try {
-    await navigator.clipboard.writeText(text);
+    if (html) {
+      await navigator.clipboard.write([
+        new ClipboardItem({ 'text/plain': blob(text), 'text/html': blob(html, 'text/html') }),
+      ]);
+    } else await navigator.clipboard.writeText(text);
     return true;
   } catch {
-    return copyByCommand(text);
+    return copyByCommand(text, html);
   }
 }
 
-/** On plain http there is no `navigator.clipboard`. @param {string} text @returns {boolean} */
-function copyByCommand(text) {
+/** @param {string} text @param {string} [type] */
+const blob = (text, type = 'text/plain') => new Blob([text], { type });
+
+/**
+ * On plain http there is no `navigator.clipboard`.
+ * @param {string} text @param {string} [html]
+ * @returns {boolean}
+ */
+function copyByCommand(text, html) {
   const area = document.createElement('textarea');
   area.value = text;
   area.className = 'visually-hidden';
@@ -97,7 +111,16 @@ function copyByCommand(text) {
   const before = document.activeElement;
   host.append(area);
   area.select();
+  /** @param {ClipboardEvent} event */
+  const fill = (event) => {
+    event.clipboardData?.setData('text/plain', text);
+    if (html) event.clipboardData?.setData('text/html', html);
+    event.preventDefault();
+    event.stopPropagation();
+  };
+  document.addEventListener('copy', fill, { capture: true });
   const done = document.execCommand('copy');
+  document.removeEventListener('copy', fill, { capture: true });
   area.remove();
   if (before instanceof HTMLElement) before.focus();
   return done;

@@ -5,9 +5,9 @@ import { announce } from './announce.js';
 
 const COPIED_MS = 1500;
 
-/** @param {HTMLElement} button @param {string} text */
-export async function copyWithFeedback(button, text) {
-  if (!(await copyText(text))) return;
+/** @param {HTMLElement} button @param {string} text @param {string} [html] the same, formatted */
+export async function copyWithFeedback(button, text, html) {
+  if (!(await copyText(text, html))) return;
   announce(t('app.copied'));
   if ('done' in button.dataset) return;
   const drawing = button.querySelector('use');
