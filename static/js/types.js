@@ -36,7 +36,8 @@
  *   citations?: number[]|null, knowledge?: string|null, unread?: Unread[]|null,
  *   searched?: boolean, images?: Image[]|null,
  *   finish_reason?: string|null, model?: string|null, supplier?: string|null, error?: Problem|null,
- *   timings?: Record<string, number>|null, created_at?: string}} Message
+ *   timings?: Record<string, number>|null, usage?: Usage|null, created_at?: string}} Message
+ * @typedef {{input_tokens?: number, output_tokens?: number}} Usage as the supplier reports it
  * @typedef {{id: string, name: string, media_type: string, width: number, height: number}} Image a
  *   picture of a question
  * @typedef {{supplier: string, model: string, name?: string, builtin?: boolean,

@@ -2,12 +2,12 @@
  * One answer of the thread: its documents, phase, streamed text, sources and end.
  */
 import { clone, find, showText } from '../core/dom.js';
-import { seconds } from '../core/format.js';
 import { t } from '../core/i18n.js';
 import { richText } from '../markdown/copied.js';
 import { renderWhole, StreamRenderer } from '../markdown/stream.js';
 import { showUpstream } from '../ui/upstream.js';
 import { showBranch } from './branch.js';
+import { showFacts, showMoment } from './facts.js';
 import { GONE } from './outcome.js';
 import { Phase } from './phase.js';
 import { showSources } from './sources.js';
@@ -79,8 +79,12 @@ export class AnswerView {
     showBranch(this.root, message, siblings);
     showUnread(this.root, live ? [] : (message.unread ?? []));
     find(this.root, '[data-why]').hidden = live || !message.searched;
-    if (!live) showSources(this.root, message);
-    else if (isLocal(message)) this.#is('connecting');
+    showMoment(this.root, message.created_at);
+    find(this.root, '[data-facts]').hidden = true;
+    if (!live) {
+      showSources(this.root, message);
+      showFacts(this.root, message);
+    } else if (isLocal(message)) this.#is('connecting');
     else if (!this.#begun && ['', 'connecting'].includes(this.#status)) this.#is('writing');
   }
 
@@ -188,7 +192,7 @@ export class AnswerView {
 
   /** @param {boolean} live */
   #showEnd(live) {
-    const { status, finish_reason: reason, timings, content } = this.#message;
+    const { status, finish_reason: reason } = this.#message;
     const note = status === 'stopped' ? 'stopped' : (reason ?? '');
     const element = find(this.root, '[data-note]');
     showText(element, !live && NOTES.includes(note) ? t(`answer.${note}`) : '');
@@ -199,10 +203,6 @@ export class AnswerView {
     const asksAgain = problem !== null || Boolean(this.#message.unread?.length);
     find(this.root, '[data-regenerate]').hidden = asksAgain; // there is a button beside the reason
     find(this.root, '[data-continue]').hidden = !continuable || problem !== null;
-    const took = timings?.total_ms ? t('answer.took', { seconds: seconds(timings.total_ms) }) : '';
-    find(this.root, '[data-meta]').textContent = content
-      ? [modelName(this.#message), took].filter(Boolean).join(' · ')
-      : '';
   }
 
   /** @param {Problem|null} problem @param {boolean} continuable */
@@ -243,9 +243,4 @@ function canContinue({ content, status, finish_reason: reason, error }) {
     (BROKEN.includes(status) || reason === 'length') &&
     !FINAL.includes(error?.code ?? '')
   );
-}
-
-/** @param {Message} message */
-function modelName({ supplier, model }) {
-  return supplier === 'builtin' ? t('model.builtin') : model;
 }

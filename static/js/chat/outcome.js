@@ -22,6 +22,7 @@ export function applyEvent(answer, event) {
     answer.finish_reason = event.data.finish_reason ?? 'stop';
     answer.citations = event.data.citations ?? [];
     answer.timings = event.data.timings ?? null;
+    answer.usage = event.data.usage ?? null;
     answer.searched ||= answer.timings?.retrieval_ms !== undefined;
     answer.unread = event.data.unread ?? [];
   }

@@ -2,6 +2,7 @@
 import { clone, find, findAs, showText } from '../core/dom.js';
 import { t } from '../core/i18n.js';
 import { showBranch } from './branch.js';
+import { showMoment } from './facts.js';
 import { showPictures } from './question-pictures.js';
 
 /** @typedef {import('../types.js').Message} Message */
@@ -21,12 +22,13 @@ export class QuestionView {
 
   /** @param {string[]} siblings ids @param {boolean} answered whether an answer is shown below */
   update(siblings, answered) {
-    const { id, status, content, error, images } = this.#message;
+    const { id, status, content, error, images, created_at: time } = this.#message;
     this.root.dataset.message = id;
     this.root.dataset.status = status;
     const text = find(this.root, '[data-text]');
     if (text.textContent !== content) text.textContent = content;
     showPictures(this.root, images ?? []);
+    showMoment(this.root, time);
     const unsent = status === 'unsent';
     find(this.root, '[data-unsent]').hidden = !unsent;
     if (unsent) {

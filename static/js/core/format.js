@@ -58,6 +58,14 @@ export function moment(time, now) {
   return then.toLocaleDateString(language, { year, month: 'short', day: 'numeric' });
 }
 
+/** @param {string} time RFC 3339 @returns {string} day and time to the second */
+export const exact = (time) =>
+  new Date(time).toLocaleString(currentLanguage(), { dateStyle: 'long', timeStyle: 'medium' });
+
+/** @param {number} value @returns {string} small values with one decimal */
+export const decimal = (value) =>
+  value.toLocaleString(currentLanguage(), { maximumFractionDigits: value < 10 ? 1 : 0 });
+
 /**
  * The date heading of a chat that last changed at `time`.
  * @param {string} time RFC 3339 @param {Date} now @returns {string}
