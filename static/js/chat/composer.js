@@ -6,6 +6,7 @@ import { find, findAs, isComposing, showText } from '../core/dom.js';
 import { newId } from '../core/format.js';
 import { t } from '../core/i18n.js';
 import { drafts } from '../core/storage.js';
+import { mountRecall } from './recall.js';
 
 const DRAFT_MS = 300;
 const NEW = 'new';
@@ -29,9 +30,10 @@ export class Composer {
 
   /**
    * @param {HTMLElement} dock
-   * @param {{ask: (text: string, id: string) => boolean, stop: () => void}} actions
+   * @param {{ask: (text: string, id: string) => boolean, stop: () => void,
+   *   questions: () => string[]}} actions questions: of the shown branch, oldest first
    */
-  constructor(dock, { ask, stop }) {
+  constructor(dock, { ask, stop, questions }) {
     this.#ask = ask;
     this.#form = findAs(dock, '[data-composer]', HTMLFormElement);
     this.#input = findAs(dock, '[data-input]', HTMLTextAreaElement);
@@ -45,6 +47,7 @@ export class Composer {
     });
     this.#input.addEventListener('input', () => this.#changed());
     this.#input.addEventListener('keydown', (event) => this.#key(event));
+    mountRecall(this.#input, { fill: (text) => this.#fill(text), questions });
     find(dock, '[data-notice-close]').addEventListener('click', () => this.hideNotice());
     find(dock, '[data-notice-action]').addEventListener('click', () => this.#action?.());
     document.addEventListener('keydown', (event) => this.#escape(event));
@@ -151,6 +154,7 @@ export class Composer {
     this.hideNotice();
     if (!this.#ask(text, id)) return;
     this.#set('');
+    if (!touch.matches) this.#input.focus();
     clearTimeout(this.#timer);
     drafts.write(chat, { text, id });
   }
@@ -174,6 +178,13 @@ export class Composer {
   #set(text) {
     this.#input.value = text;
     this.#resize();
+  }
+
+  /** Replace the text, with the caret at its end. @param {string} text */
+  #fill(text) {
+    this.#set(text);
+    this.#input.setSelectionRange(text.length, text.length);
+    this.#input.scrollTop = this.#input.scrollHeight;
   }
 
   #resize() {

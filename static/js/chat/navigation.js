@@ -56,6 +56,12 @@ export class Navigation {
     return { earlier: this.history.beginsBefore, later: this.history.goesOn };
   }
 
+  /** The loaded questions of the shown branch, oldest first. @returns {string[]} */
+  get questions() {
+    const asked = this.history.path().filter((message) => message.role === 'user');
+    return asked.map((message) => message.content);
+  }
+
   /** Load more messages of the shown branch. @param {'earlier'|'later'} where */
   async readMore(where) {
     const { history } = this;

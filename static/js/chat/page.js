@@ -60,6 +60,7 @@ export class ChatPage {
     this.#composer = new Composer(find(document, '.dock'), {
       ask: (text, id) => this.#waiting.askOrWait(text, id),
       stop: () => this.#conversation.stop(),
+      questions: () => this.#conversation.navigation.questions,
     });
     this.pictures = new Pictures(find(document, '.dock'), {
       ...deps,

@@ -8,6 +8,7 @@ const LISTED = /** @type {const} */ ([
   ['sidebar.new', [['Mod', 'Shift', 'O']]],
   ['composer.send', [['Enter']]],
   ['keys.line', [['Shift', 'Enter']]],
+  ['keys.recall', [['↑']]],
   ['composer.stop', [['Esc']]],
   ['keys.title', [['?'], ['Mod', '/']]],
 ]);
