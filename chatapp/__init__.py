@@ -33,6 +33,7 @@ def create_app(settings: Settings | None = None) -> "OpenAPI":
     from chatapp.knowledge.embedders import configured_embedder
     from chatapp.knowledge.images import ImageFiles
     from chatapp.knowledge.pageview.views import PageViews
+    from chatapp.knowledge.suggestions import Suggestions
     from chatapp.storage.database import Database, prepare_engine
     from chatapp.storage.models import db
     from chatapp.web.proxies import Proxies
@@ -65,6 +66,7 @@ def create_app(settings: Settings | None = None) -> "OpenAPI":
         suppliers=supplier_rows,
         knowledge=bases,
         page_views=PageViews(database, settings, bases.originals),
+        suggestions=Suggestions(database),
         runs=Runs(database, settings, read_delay, {images.sweep: SWEEP_SECONDS}),
         turns=Turns(database, settings, supplier_rows),
     )
@@ -106,6 +108,7 @@ def _add_views(app: "OpenAPI") -> None:
         request,
         sessions,
         shares,
+        suggestions,
         suppliers,
         transfer,
     )
@@ -120,6 +123,7 @@ def _add_views(app: "OpenAPI") -> None:
         prompts.bp,
         knowledge.bp,
         page_views.bp,
+        suggestions.bp,
         suppliers.bp,
         accounts.bp,
         ops.bp,

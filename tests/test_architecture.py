@@ -91,6 +91,7 @@ CONNECTS = ("storage/database.py", "storage/migrate.py")
 READS_CHINESE = (
     "chains/small_talk.py",
     "chains/extractive.py",
+    "knowledge/suggestions.py",
     "core/quoting.py",
     "chains/followup.py",
     "chains/error_body.py",

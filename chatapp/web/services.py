@@ -14,6 +14,7 @@ from chatapp.chat.turns import Turns
 from chatapp.identity.accounts import Accounts
 from chatapp.knowledge.bases import Knowledge
 from chatapp.knowledge.pageview.views import PageViews
+from chatapp.knowledge.suggestions import Suggestions
 from chatapp.settings import Settings
 from chatapp.storage.database import Database
 
@@ -34,6 +35,7 @@ class Services:
     suppliers: Suppliers
     knowledge: Knowledge
     page_views: PageViews
+    suggestions: Suggestions
     runs: Runs
     turns: Turns
 

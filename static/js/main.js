@@ -53,6 +53,7 @@ async function start() {
     library,
     sessions,
     connect,
+    mayConnect: user.role === 'admin',
     files: knowledge.files,
     documents: knowledge.add,
     show: knowledge.open,

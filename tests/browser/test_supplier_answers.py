@@ -32,7 +32,7 @@ def test_an_error_of_our_own_has_no_such_details(chat: Chat) -> None:
 def test_a_typed_address_is_shown_as_it_is_understood(
     chat: Chat, model_server: ModelServer, language: str
 ) -> None:
-    chat.page.locator("[data-empty-connect]").click()
+    chat.open_connect()
     dialog = chat.connect_dialog
     expect(dialog.locator("[data-preset] option").first).to_be_attached()
     dialog.locator("[data-preset]").select_option("")

@@ -13,7 +13,7 @@ from tests.support.service import Service
 @pytest.fixture
 def dialog(chat: Chat, service: Service) -> Iterator[Locator]:
     """The connect dialog, with a custom supplier's address to enter."""
-    chat.page.locator("[data-empty-connect]").click()
+    chat.open_connect()
     dialog = chat.connect_dialog
     expect(dialog.locator("[data-preset] option").first).to_be_attached()
     dialog.locator("[data-preset]").select_option("")

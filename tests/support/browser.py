@@ -222,6 +222,11 @@ class Chat:
         """Choose the documents to answer from; an empty id for none."""
         self._choose("[data-knowledge-picker]", base_id)
 
+    def open_connect(self) -> None:
+        """Open the connect dialog from the list of models."""
+        self.page.locator("[data-model-picker] [data-picker-button]").click()
+        self.page.locator("[data-model-picker] [data-connect]").click()
+
     def _choose(self, picker: str, value: str) -> None:
         root = self.page.locator(picker)
         root.locator("[data-picker-button]").click()

@@ -2,12 +2,13 @@
  * The chat page: which chat is shown, its URL, and the wiring between its parts.
  */
 import { fromRoot, here, messageInAddress, sessionInAddress } from '../core/address.js';
-import { delegate, find } from '../core/dom.js';
+import { find } from '../core/dom.js';
 import { t } from '../core/i18n.js';
 import { goToSignIn, isMissing, signedOut } from '../net/api.js';
 import { toast, toastError } from '../ui/toast.js';
 import { Composer } from './composer.js';
 import { Conversation } from './conversation.js';
+import { EmptyPage } from './empty.js';
 import { OtherTabs } from './other-tabs.js';
 import { mountBufferingNotice } from './buffering-notice.js';
 import { Pictures } from './pictures.js';
@@ -34,13 +35,14 @@ export class ChatPage {
   #otherTabs;
   #bufferingNotice;
   #menu;
-  #empty = find(document, '[data-empty]');
+  #empty;
   #title = find(document, '[data-title]');
   #name = '';
 
   /**
    * @param {{api: import('../net/api.js').Api, library: import('./library.js').Library,
    *   sessions: import('../sessions/list.js').SessionList, connect: (reason?: string) => void,
+   *   mayConnect: boolean,
    *   files: {unsent: (base: string) => number, tidy: () => void,
    *   subscribe: (listener: () => void) => void}, documents: (files: File[]) => void,
    *   show: (base?: string, file?: string, at?: import('../types.js').Source) => void}} deps files:
@@ -83,11 +85,10 @@ export class ChatPage {
       manual: (question) => void this.#showManual(question),
       grown: () => this.#follower.follow(),
     });
-    deps.library.bases.subscribe(() => this.#showEmpty());
-    deps.library.choice.subscribe(() => this.#showEmpty());
-    delegate(this.#empty, 'click', '[data-suggestion]', (button) =>
-      this.#ask(button.textContent?.trim() ?? ''),
-    );
+    this.#empty = new EmptyPage(find(document, '[data-empty]'), {
+      ...deps,
+      ask: (text) => this.#ask(text),
+    });
     deps.files.subscribe(() => this.#waiting.filesChanged());
     this.#listen();
   }
@@ -118,7 +119,6 @@ export class ChatPage {
       this.#deps.library.enter(session);
       this.#menu.enter(session);
       this.#setName(session?.title ?? '');
-      this.#showEmpty();
       this.#viewport.opened(message);
     } catch (error) {
       if (id !== this.sessionId) return;
@@ -157,7 +157,7 @@ export class ChatPage {
     return {
       show: (path, tree) => {
         thread.show(path, tree);
-        this.#empty.hidden = path.length > 0;
+        this.#empty.show(path.length === 0);
         this.#viewport.changed();
       },
       grow: (path, tree) => this.#viewport.grow(() => thread.grow(path, tree)),
@@ -312,12 +312,6 @@ export class ChatPage {
     const connect = () => this.#deps.connect(sentence);
     this.#composer.notice(sentence, { kind: 'no_model', action: t('connect.title'), run: connect });
     connect();
-  }
-
-  #showEmpty() {
-    const { library } = this.#deps;
-    const chosen = library.base(library.choice.get().base);
-    find(this.#empty, '[data-suggestions]').hidden = !chosen?.bundled;
   }
 
   #listen() {
