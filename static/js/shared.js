@@ -4,7 +4,7 @@
  */
 import { readConfig } from './core/config.js';
 import { delegate, find, hideUnloaded } from './core/dom.js';
-import { mountTextControls, textEngine } from './markdown/controls.js';
+import { mountTextControls, textEngine } from './chat/text-controls.js';
 import { renderWhole } from './markdown/stream.js';
 
 hideUnloaded();

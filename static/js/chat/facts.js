@@ -1,4 +1,4 @@
-/** What is known of how an answer was written: model, times, tokens; and when a message was sent. */
+/** How an answer was written: model, times, tokens; and when a message was sent. */
 import { find } from '../core/dom.js';
 import { decimal, exact, moment, seconds } from '../core/format.js';
 import { t } from '../core/i18n.js';
@@ -45,7 +45,8 @@ function facts(message) {
   const { input_tokens: read, output_tokens: written } = usage ?? {};
   // The built-in model has no tokens: what it reports is an estimate.
   if (written && message.supplier !== 'builtin') {
-    all.push(['tokens', t('facts.counts', { written: decimal(written), read: decimal(read ?? 0) })]);
+    const counts = { written: decimal(written), read: decimal(read ?? 0) };
+    all.push(['tokens', t('facts.counts', counts)]);
     const took = (total ?? 0) - (first ?? 0);
     if (took >= SHORTEST_MS) all.push(['speed', decimal((written / took) * 1000)]);
   }

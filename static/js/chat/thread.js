@@ -19,7 +19,7 @@
  */
 import { delegate, find, findAs, isComposing } from '../core/dom.js';
 import { count, t } from '../core/i18n.js';
-import { mountTextControls, textEngine } from '../markdown/controls.js';
+import { mountTextControls, textEngine } from './text-controls.js';
 import { copyWithFeedback } from '../ui/copy-button.js';
 import { announceAssertively, announce } from '../ui/announce.js';
 import { AnswerView } from './answer.js';

@@ -43,7 +43,9 @@ export function richText(text) {
     mark.replaceWith(number);
   }
   for (const control of part.querySelectorAll(CONTROLS)) control.remove();
-  for (const code of part.querySelectorAll('pre code')) code.replaceChildren(code.textContent ?? '');
+  for (const code of part.querySelectorAll('pre code')) {
+    code.replaceChildren(code.textContent ?? '');
+  }
   for (const element of part.querySelectorAll('*')) {
     for (const name of element.getAttributeNames()) {
       if (!KEPT.includes(name)) element.removeAttribute(name);

@@ -9,7 +9,8 @@
  * @typedef {{type: 'error', data: string, code?: string, retryable?: boolean,
  *   retry_after?: number, upstream?: import('../types.js').SupplierAnswer}} ErrorEvent
  * @typedef {{type: 'done', data: {finish_reason?: string, citations?: number[],
- *   timings?: Record<string, number>, usage?: import('../types.js').Usage, unread?: import('../types.js').Unread[]}}} DoneEvent
+ *   timings?: Record<string, number>, usage?: import('../types.js').Usage,
+ *   unread?: import('../types.js').Unread[]}}} DoneEvent
  * @typedef {{type: 'reset'|'ping'|'other', data: unknown}} PlainEvent
  * @typedef {ContextEvent|TextEvent|SourcesEvent|ErrorEvent|DoneEvent|PlainEvent} WireEvent
  */

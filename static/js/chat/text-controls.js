@@ -1,11 +1,11 @@
 /** The renderer with the page's words, and what the buttons in a rendered text do. */
 import { delegate, find, findAs } from '../core/dom.js';
 import { t } from '../core/i18n.js';
+import { copyAsTex } from '../markdown/copied.js';
+import { rowsOf, toCsv } from '../markdown/csv.js';
+import { createEngine } from '../markdown/engine.js';
+import { mountFootnotes } from '../markdown/footnotes.js';
 import { copyWithFeedback } from '../ui/copy-button.js';
-import { copyAsTex } from './copied.js';
-import { rowsOf, toCsv } from './csv.js';
-import { createEngine } from './engine.js';
-import { mountFootnotes } from './footnotes.js';
 import { note } from './note.js';
 
 export const textEngine = () =>
