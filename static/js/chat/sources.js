@@ -6,6 +6,7 @@ import { fromRoot, webAddress } from '../core/address.js';
 import { clone, delegate, fill, find, findAs, showText } from '../core/dom.js';
 import { fileName, place } from '../core/format.js';
 import { count, t } from '../core/i18n.js';
+import { loadStyle, once } from '../core/lazy.js';
 import { pageViewIn } from './pages-lazily.js';
 import { closeOnBack } from '../ui/close-on-back.js';
 import { passageNodes } from './passage.js';
@@ -188,5 +189,20 @@ export function mountSources(thread, messageOf, show) {
     const n = Number(button.dataset.n ?? button.dataset.source);
     panel.open(messageOf(button), n, button);
   });
+  const card = once(async () => {
+    const [{ CitationCard }] = await Promise.all([
+      import('./citation-card.js'),
+      loadStyle('citation-card'),
+    ]);
+    return new CitationCard();
+  });
+  for (const type of ['pointerover', 'focusin']) {
+    delegate(thread, type, '.cite', (chip, event) => {
+      card().then(
+        (shown) => shown.enter(chip, messageOf(chip), event),
+        () => {}, // the panel shows the same
+      );
+    });
+  }
   return panel;
 }
