@@ -18,6 +18,7 @@ def create_app(settings: Settings | None = None) -> "OpenAPI":
     from chatapp import logs
     from chatapp.chains.http.read_delay import ReadDelay
     from chatapp.chains.models import Models
+    from chatapp.chat.feedback import AnswerFeedback
     from chatapp.chat.images import SWEEP_SECONDS, Images
     from chatapp.chat.prompts import Prompts
     from chatapp.chat.runs.runs import Runs
@@ -60,6 +61,7 @@ def create_app(settings: Settings | None = None) -> "OpenAPI":
         database=database,
         accounts=Accounts(database),
         sessions=Sessions(database, images),
+        feedback=AnswerFeedback(database),
         images=images,
         shares=Shares(database),
         prompts=Prompts(database),

@@ -5,6 +5,7 @@ or raise NotFound.
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -12,6 +13,7 @@ from sqlalchemy import bindparam, delete, func, select
 from sqlalchemy.orm import Session as Transaction
 
 from chatapp.chat.branches import Window, count_branch, delete_branch, read_part
+from chatapp.chat.feedback import feedback_of
 from chatapp.chat.images import Images
 from chatapp.chat.session_search import Found, search_sessions
 from chatapp.errors import NotFound
@@ -183,7 +185,8 @@ class Sessions:
                 query = query.where(Message.number > owned_message(t, user_id, after).number)
                 cursor = None
             found, following = OLDEST_FIRST.page(t, query, cursor, limit)
-            return [message_json(row) for row in found], following
+            feedback = feedback_of(t, found)
+            return [message_json(row, feedback) for row in found], following
 
         return self._database.read(rows)
 
@@ -195,8 +198,10 @@ class Sessions:
 
         def read(t: Transaction) -> dict[str, Any]:
             part = read_part(t, owned_session(t, user_id, session_id), window)
+            feedback = feedback_of(t, part.messages)
             items = [
-                message_json(row) | {"siblings": part.siblings[row.id]} for row in part.messages
+                message_json(row, feedback) | {"siblings": part.siblings[row.id]}
+                for row in part.messages
             ]
             return {"items": items, "before": part.before, "after": part.after}
 
@@ -204,7 +209,12 @@ class Sessions:
 
     def message(self, user_id: str, message_id: str) -> dict[str, Any]:
         """Return one message; raise NotFound."""
-        return self._database.read(lambda t: message_json(owned_message(t, user_id, message_id)))
+
+        def read(t: Transaction) -> dict[str, Any]:
+            message = owned_message(t, user_id, message_id)
+            return message_json(message, feedback_of(t, [message]))
+
+        return self._database.read(read)
 
     def search_trace(self, user_id: str, message_id: str) -> dict[str, Any]:
         """Return how an answer's passages were chosen, and what was cut; raise NotFound."""
@@ -310,8 +320,10 @@ def found_json(found: Found) -> dict[str, Any]:
     }
 
 
-def message_json(message: Message) -> dict[str, Any]:
-    """Return a message as the API shows it; the view translates its error."""
+def message_json(
+    message: Message, feedback: Mapping[str, dict[str, Any]] | None = None
+) -> dict[str, Any]:
+    """Return a message as the API shows it, with its own of `feedback`; the view translates."""
     return {
         "id": message.id,
         "session_id": message.session_id,
@@ -332,5 +344,6 @@ def message_json(message: Message) -> dict[str, Any]:
         "unread": (message.cut or {}).get("unread", []),
         "searched": message.searched,
         "error": message.error,
+        "feedback": (feedback or {}).get(message.id),
         "created_at": message.created_at,
     }

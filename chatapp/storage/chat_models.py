@@ -1,4 +1,4 @@
-"""More tables beside sessions: links that share a chat, and saved prompts. See `models.py`."""
+"""More tables beside sessions: shared links, saved prompts, feedback. See `models.py`."""
 
 from datetime import datetime
 
@@ -34,3 +34,15 @@ class Prompt(Model):
     text: Mapped[str] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(default=now)
     __table_args__ = (UniqueConstraint("user_id", "name"),)
+
+
+class Feedback(Model):
+    """What the user thinks of an answer; `rating` is up or down."""
+
+    __tablename__ = "feedback"
+    message_id: Mapped[str] = mapped_column(
+        ForeignKey("messages.id", ondelete="CASCADE"), primary_key=True
+    )
+    rating: Mapped[str] = mapped_column(String(8))
+    reason: Mapped[str] = mapped_column(Text, default="")
+    updated_at: Mapped[datetime] = mapped_column(default=now)

@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 
 from chatapp.web.fields import Splitting
 from chatapp.web.image_responses import Image
-from chatapp.web.session_responses import Session
+from chatapp.web.session_responses import Feedback, Session
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -113,6 +113,7 @@ class Message(BaseModel):
     unread: list[UnreadFile]
     searched: bool = Field(description="whether GET /api/messages/{message_id}/search returns it")
     error: ErrorDetails | None
+    feedback: Feedback | None = Field(description="of an answer, if the user has given it")
     created_at: datetime
 
 

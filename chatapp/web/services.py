@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from flask import current_app
 
+from chatapp.chat.feedback import AnswerFeedback
 from chatapp.chat.images import Images
 from chatapp.chat.prompts import Prompts
 from chatapp.chat.runs.runs import Runs
@@ -29,6 +30,7 @@ class Services:
     database: Database
     accounts: Accounts
     sessions: Sessions
+    feedback: AnswerFeedback
     images: Images
     shares: Shares
     prompts: Prompts

@@ -34,6 +34,14 @@ class Session(BaseModel):
     leaf_id: str | None = Field(description="the last message of the branch last shown")
 
 
+class Feedback(BaseModel):
+    """What the user thinks of an answer."""
+
+    rating: str = Field(description="up or down")
+    reason: str
+    updated_at: datetime
+
+
 class LeftOutChat(BaseModel):
     """A chat of an import file that was not taken."""
 

@@ -20,7 +20,7 @@ from chatapp.web.request import current_user
 from chatapp.web.responses import Message, Page, SessionExport
 from chatapp.web.search_responses import AnswerSearch, FoundSession
 from chatapp.web.services import services
-from chatapp.web.session_responses import Session
+from chatapp.web.session_responses import Feedback, Session
 
 bp = APIBlueprint(
     "sessions",
@@ -108,6 +108,13 @@ class MessagePath(Input):
     """The id of a message."""
 
     message_id: str
+
+
+class FeedbackBody(Input):
+    """What the user thinks of an answer, and why."""
+
+    rating: Literal["up", "down"]
+    reason: str = Field(default="", max_length=2000)
 
 
 class SessionBody(Input):
@@ -236,6 +243,22 @@ def count_messages(path: MessagePath) -> Any:
     """Count a message and all messages below it, which deleting it deletes."""
     counted = services().sessions.count_branch(current_user().id, path.message_id)
     return jsonify(messages=counted)
+
+
+@bp.put("/messages/<message_id>/feedback", responses={200: Feedback})
+def set_feedback(path: MessagePath, body: FeedbackBody) -> Any:
+    """Give feedback on an answer, in place of an earlier one."""
+    reason = body.reason.strip()
+    return jsonify(
+        services().feedback.give(current_user().id, path.message_id, body.rating, reason)
+    )
+
+
+@bp.delete("/messages/<message_id>/feedback")
+def delete_feedback(path: MessagePath) -> tuple[str, int]:
+    """Withdraw the feedback on an answer."""
+    services().feedback.withdraw(current_user().id, path.message_id)
+    return "", 204
 
 
 @bp.delete("/messages/<message_id>")

@@ -50,6 +50,7 @@ SCHEMAS = [
     ("0016", []),
     ("0017", []),
     ("0018", []),
+    ("0019", []),
 ]
 USER, SESSION, QUESTION, ANSWER, BASE, FILE = (new_id() for _ in range(6))
 ROWS = {

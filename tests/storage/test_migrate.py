@@ -44,6 +44,7 @@ RELEASED = {
     "0016_message_roots.py": "13503b12482e00976ed642bbb51442dd324c03cba06bcb370884246a1a3df62c",
     "0017_images.py": "ae0dbe26e7ac210936c048718a6abfba33d41b021932a9fd557b6b54db48a0e1",
     "0018_chats.py": "e1da590939844dd526d32d92bc6415716b0109f9553024c7495602f2fa2b12a8",
+    "0019_feedback.py": "62f386292c7346a06eca9328b24926e94e24191808482898c30223dd59cede6f",
 }
 A_FILE = """INSERT INTO files (id, knowledge_base_id, name, md5, sha256, size, media_type, status,
     progress, chunks, attempts, created_at) VALUES ('f', 'b', 'kept.txt', '', '', 1, '', 'ready', 1,
