@@ -36,7 +36,9 @@
  *   citations?: number[]|null, knowledge?: string|null, unread?: Unread[]|null,
  *   searched?: boolean, images?: Image[]|null,
  *   finish_reason?: string|null, model?: string|null, supplier?: string|null, error?: Problem|null,
- *   timings?: Record<string, number>|null, usage?: Usage|null, created_at?: string}} Message
+ *   timings?: Record<string, number>|null, usage?: Usage|null, created_at?: string,
+ *   feedback?: Feedback|null}} Message
+ * @typedef {{rating: 'up'|'down', reason: string}} Feedback what the user thinks of an answer
  * @typedef {{input_tokens?: number, output_tokens?: number}} Usage as the supplier reports it
  * @typedef {{id: string, name: string, media_type: string, width: number, height: number}} Image a
  *   picture of a question

@@ -29,6 +29,8 @@ const holes = (/** @type {string} */ text) => [...text.matchAll(/\{\w+\}/g)].map
 /** Prefixes of keys that are composed at run time. */
 const BUILT = [
   'phase.',
+  'facts.',
+  'feedback.why.',
   'file.',
   'answer.',
   'settings.theme.',

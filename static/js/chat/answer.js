@@ -8,6 +8,7 @@ import { renderWhole, StreamRenderer } from '../markdown/stream.js';
 import { showUpstream } from '../ui/upstream.js';
 import { showBranch } from './branch.js';
 import { showFacts, showMoment } from './facts.js';
+import { showFeedback } from './feedback.js';
 import { GONE } from './outcome.js';
 import { Phase } from './phase.js';
 import { showSources } from './sources.js';
@@ -84,6 +85,7 @@ export class AnswerView {
     if (!live) {
       showSources(this.root, message);
       showFacts(this.root, message);
+      showFeedback(this.root, message);
     } else if (isLocal(message)) this.#is('connecting');
     else if (!this.#begun && ['', 'connecting'].includes(this.#status)) this.#is('writing');
   }

@@ -11,6 +11,7 @@ import { Conversation } from './conversation.js';
 import { EmptyPage } from './empty.js';
 import { OtherTabs } from './other-tabs.js';
 import { mountBufferingNotice } from './buffering-notice.js';
+import { storeFeedback } from './feedback.js';
 import { Pictures } from './pictures.js';
 import { removeMessage } from './removal.js';
 import { Thread } from './thread.js';
@@ -147,6 +148,7 @@ export class ChatPage {
         void removeMessage(message, this.#deps.api, this.#conversation, this.#thread),
       connect: () => this.#deps.connect(),
       source: (source) => this.#deps.show(source.knowledge_base_id, source.file_id, source),
+      feedback: (answer, feedback) => storeFeedback(this.#deps.api, answer, feedback),
       search: (answer) => this.#deps.api.get(`/api/messages/${answer.id}/search`),
     };
   }

@@ -12,6 +12,7 @@
  * @property {(question: Message, text: string) => boolean} edit
  * @property {(message: Message, step: number) => void} branch
  * @property {(message: Message) => void} remove delete a message with all below it
+ * @property {import('./feedback.js').Store} feedback
  * @property {() => void} connect
  * @property {(source: import('../types.js').Source) => void} source show a passage in its document
  * @property {(answer: Message) => Promise<import('../types.js').AnswerSearch>} search read how an
@@ -23,6 +24,7 @@ import { mountTextControls, textEngine } from './text-controls.js';
 import { copyWithFeedback } from '../ui/copy-button.js';
 import { announceAssertively, announce } from '../ui/announce.js';
 import { AnswerView } from './answer.js';
+import { mountFeedback } from './feedback.js';
 import { QuestionView } from './question.js';
 import { mountSources } from './sources.js';
 import { isEmptyAnswer, MessageTree as Tree } from './tree.js';
@@ -47,6 +49,7 @@ export class Thread {
     this.#grown = grown;
     this.#panel = mountSources(root, (element) => this.#messageOf(element), actions.source);
     mountWhy(root, (element) => this.#messageOf(element), actions);
+    mountFeedback(root, (element) => this.#messageOf(element), actions.feedback);
     this.#listen(actions);
   }
 
