@@ -98,6 +98,8 @@
  *   request; `asked`: it was a question
  * @property {(outcome: import('./net/run.js').Outcome) => void} ended
  * @property {() => void} signedOut
+ * @property {(id: string, problem: Problem) => boolean} waits takes back a waiting question that was
+ *   not accepted; false if it was another
  * @property {(text: string, problem: Problem, images?: Image[]|null) => boolean} refused puts the
  *   text back into the composer; false if that is not empty
  * @property {(problem: Problem) => void} problem

@@ -231,31 +231,6 @@ def test_stopping_before_the_first_token_removes_the_empty_answer(
     assert [row["status"] for row in messages(service, chat.session_id, "assistant")] == ["stopped"]
 
 
-def test_the_composer_keeps_a_question_while_another_answer_is_running(
-    chat: Chat, service: Service, language: str
-) -> None:
-    first = chat.ask("The first", "typewriter-120-60")
-    expect(chat.text(first)).to_contain_text("The quick")
-    chat.input.fill("The second")
-    chat.input.press("Enter")
-    chat.input.press("Enter")
-    expect(chat.notice).to_have_text(words(language, "composer.kept"))
-    expect(chat.input).to_have_value("The second")
-    chat.expect_complete(first)
-    expect(chat.notice).to_be_hidden()
-    expect(chat.input).to_have_value("The second")
-    expect(chat.questions).to_have_count(1)
-    chat.choose_model("openai/echo")
-    chat.input.press("Enter")
-    expect(chat.answers).to_have_count(2)
-    chat.expect_complete(chat.answers.last)
-    expect(chat.input).to_have_value("")
-    assert [row["content"] for row in messages(service, chat.session_id, "user")] == [
-        "The first",
-        "The second",
-    ]
-
-
 def test_a_second_tab_keeps_its_question_and_follows_the_first_tab_s_answer(
     chat: Chat, context: BrowserContext, service: Service, faults: Faults, language: str
 ) -> None:

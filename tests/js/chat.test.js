@@ -55,6 +55,7 @@ async function chat(stored, streams) {
       choice: () => ({ llm_config: { supplier: 'openai', model: 'echo' }, knowledge_config: null }),
       live: () => {},
       accepted: () => {},
+      waits: () => false,
       refused: () => false,
       signedOut: () => {},
       ended: () => (ended += 1),

@@ -162,3 +162,16 @@ test('an answer ends as its stream says; interrupted is not failed', () => {
     ['stopped', undefined],
   );
 });
+
+test('a question that was sent before takes the place that it has', () => {
+  const tree = new MessageTree([question('q1', null), answer('a1', 'q1')]);
+  const again = question('question-x', 'a1', { status: 'sending' });
+  const written = answer('answer-x', 'question-x', { status: 'queued' });
+  tree.add(again);
+  tree.add(written);
+  tree.rename(again, 'q1');
+  tree.rename(written, 'a1');
+  assert.deepEqual(ids(tree.path('a1')), ['q1', 'a1']);
+  assert.deepEqual(tree.siblings(again), ['q1']);
+  assert.deepEqual(tree.siblings(written), ['a1']);
+});

@@ -30,8 +30,9 @@ export class Composer {
 
   /**
    * @param {HTMLElement} dock
-   * @param {{ask: (text: string, id: string) => boolean, stop: () => void,
-   *   questions: () => string[]}} actions questions: of the shown branch, oldest first
+   * @param {{ask: (text: string, id: string) => boolean|'waits', stop: () => void,
+   *   questions: () => string[]}} actions ask: whether the question was sent, or waits elsewhere;
+   *   questions: of the shown branch, oldest first
    */
   constructor(dock, { ask, stop, questions }) {
     this.#ask = ask;
@@ -86,13 +87,25 @@ export class Composer {
     return true;
   }
 
+  /**
+   * Put a waiting question before what is in the field.
+   * @param {string} text @param {string|null} id its client_message_id
+   */
+  giveBack(text, id) {
+    const typed = this.#input.value.trim();
+    this.#fill(typed ? `${text}\n\n${typed}` : text);
+    if (!typed) drafts.write(this.#chat ?? NEW, { text, id });
+    this.#keep();
+    this.#input.focus();
+  }
+
   /** @param {boolean} live */
   setLive(live) {
     this.#live = live;
     this.#stop.hidden = !live;
     this.#stop.disabled = false;
-    this.#send.hidden = live;
     this.#form.dataset.live = String(live);
+    this.#resize();
     if (!live && this.#notice.dataset.notice === 'kept') this.hideNotice();
   }
 
@@ -147,16 +160,16 @@ export class Composer {
   submit() {
     const { text } = this;
     if (!text) return;
-    if (this.#live) return this.notice(t('composer.kept'), { kind: 'kept' });
     const chat = this.#chat ?? NEW;
     const draft = drafts.read(chat);
     const id = draft.id && draft.text === text ? draft.id : newId();
     this.hideNotice();
-    if (!this.#ask(text, id)) return;
+    const asked = this.#ask(text, id);
+    if (!asked) return;
     this.#set('');
     if (!touch.matches) this.#input.focus();
     clearTimeout(this.#timer);
-    drafts.write(chat, { text, id });
+    drafts.write(chat, asked === 'waits' ? { text: '', id: null } : { text, id });
   }
 
   #changed() {
@@ -188,7 +201,11 @@ export class Composer {
   }
 
   #resize() {
-    this.#send.disabled = !this.#input.value.trim();
+    const { text } = this;
+    this.#send.disabled = !text;
+    this.#send.hidden = this.#live && !text;
+    this.#send.title = t(this.#live ? 'queue.add' : 'composer.send');
+    this.#send.ariaLabel = this.#send.title;
     if (CSS.supports('field-sizing', 'content')) return;
     this.#input.style.blockSize = 'auto';
     this.#input.style.blockSize = `${this.#input.scrollHeight}px`;

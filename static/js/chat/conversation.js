@@ -342,7 +342,8 @@ export class Conversation {
   }
 
   /** @param {Message} question @param {import('../types.js').Problem} problem */
-  #backToComposer({ content, images }, problem) {
+  #backToComposer({ id, content, images }, problem) {
+    if (this.#hooks.waits(id.replace('question-', ''), problem)) return true;
     return BACK_TO_COMPOSER.includes(problem.code) && this.#hooks.refused(content, problem, images);
   }
 }

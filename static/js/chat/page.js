@@ -74,6 +74,8 @@ export class ChatPage {
       pictures: this.pictures,
       unsent: () => this.#unsent(),
       ask: (text, id, images) => this.#ask(text, { id, images }),
+      conversation: () => this.#conversation,
+      join: () => void this.#joinLiveAnswer(),
     });
     this.#conversation = new Conversation({
       api: deps.api,
@@ -109,8 +111,7 @@ export class ChatPage {
     const loaded = this.#conversation.navigation.history.leaf !== null;
     if (message && loaded && id === this.sessionId) return this.#viewport.showMessage(message);
     this.#deps.sessions.setCurrent(id);
-    this.#composer.enter(id);
-    this.pictures.enter(id);
+    this.#waiting.enter(id);
     this.#bufferingNotice.hide();
     this.#setName('');
     this.#viewport.begin(id);
@@ -121,6 +122,7 @@ export class ChatPage {
       this.#menu.enter(session);
       this.#setName(session?.title ?? '');
       this.#viewport.opened(message);
+      this.#waiting.opened();
     } catch (error) {
       if (id !== this.sessionId) return;
       if (!isMissing(error)) return this.#viewport.fail(error);
@@ -178,10 +180,11 @@ export class ChatPage {
   #hooks() {
     return {
       choice: () => this.#menu.request(this.#deps.library.request()),
-      live: (live) => this.#composer.setLive(live),
+      live: (live) => this.#waiting.setLive(live),
       accepted: (sessionId, asked) => void this.#accepted(sessionId, asked),
       ended: (outcome) => this.#ended(outcome),
       signedOut: () => this.#signedOut(),
+      waits: (id, problem) => this.#waiting.refused(id, problem),
       refused: (text, problem, images) => this.#refused(text, problem, images),
       problem: (problem) => this.#problem(problem),
     };
@@ -209,7 +212,7 @@ export class ChatPage {
 
   /** @param {string} sessionId @param {boolean} asked */
   async #accepted(sessionId, asked) {
-    if (asked) this.#composer.accepted(sessionId);
+    if (asked) this.#waiting.accepted(sessionId);
     this.#menu.accepted(sessionId);
     this.#otherTabs.notify(sessionId);
     this.#deps.files.tidy();
@@ -223,8 +226,9 @@ export class ChatPage {
   }
 
   /** @param {import('../net/run.js').Outcome} outcome */
-  #ended({ delivery }) {
-    this.#bufferingNotice.arrived(delivery);
+  #ended(outcome) {
+    this.#bufferingNotice.arrived(outcome.delivery);
+    this.#waiting.ended(outcome);
     this.#deps.sessions.load().then(
       () => this.#renamed(),
       () => {},
@@ -259,6 +263,7 @@ export class ChatPage {
 
   /** @type {import('../types.js').Hooks['refused']} */
   #refused(text, problem, images) {
+    if (this.#waiting.refused(this.#waiting.sending, problem)) return true;
     if (!this.#composer.restore(text)) return false;
     this.pictures.restore(images);
     if (problem.code === 'unauthorized') return true;

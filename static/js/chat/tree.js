@@ -113,7 +113,12 @@ export class MessageTree {
    */
   rename(message, id) {
     if (message.id === id) return;
+    const stored = this.get(id);
     this.#messages.delete(message.id);
+    if (stored && stored.parent_id !== message.parent_id) {
+      this.#leave(message); // it was sent before, and has its place already
+      message.parent_id = stored.parent_id;
+    }
     const siblings = this.#children(message.parent_id);
     const renamed = siblings.map((sibling) => (sibling === message.id ? id : sibling));
     this.#below.set(message.parent_id ?? '', [...new Set(renamed)]);
@@ -123,7 +128,7 @@ export class MessageTree {
       if (loaded) loaded.parent_id = id;
     }
     this.#below.delete(message.id);
-    if (below.length) this.#below.set(id, below);
+    if (below.length) this.#below.set(id, [...new Set([...this.#children(id), ...below])]);
     message.id = id;
     this.#messages.set(id, message);
   }

@@ -5,7 +5,8 @@ import { ROOT } from './address.js';
 
 /** Services on one origin, below different paths, share its storage. */
 const PREFIX = `chatapp${ROOT}.`;
-const DRAFTS_KEPT = 50;
+const CHATS_KEPT = 50;
+const QUEUES = 'queues';
 let closed = false;
 
 /** @param {string} key @returns {any} */
@@ -86,6 +87,34 @@ export const drafts = {
     const all = readStored('drafts') ?? {};
     delete all[chat];
     if (draft.text) all[chat] = draft;
-    store('drafts', Object.fromEntries(Object.entries(all).slice(-DRAFTS_KEPT)));
+    store('drafts', Object.fromEntries(Object.entries(all).slice(-CHATS_KEPT)));
+  },
+};
+
+/**
+ * @typedef {{text: string, id: string, images: import('../types.js').Image[]}} Queued a question that
+ *   waits; `id` is its client_message_id
+ */
+
+/**
+ * The waiting questions of each chat; the chats used least recently are dropped.
+ */
+export const queued = {
+  /** @param {string} chat @returns {Queued[]} in their order */
+  read(chat) {
+    return (readStored(QUEUES) ?? {})[chat] ?? [];
+  },
+
+  /** @param {string} chat @param {Queued[]} items */
+  write(chat, items) {
+    const all = readStored(QUEUES) ?? {};
+    delete all[chat];
+    if (items.length) all[chat] = items;
+    store(QUEUES, Object.fromEntries(Object.entries(all).slice(-CHATS_KEPT)));
+  },
+
+  /** @param {() => void} listener */
+  onChangedElsewhere(listener) {
+    window.addEventListener('storage', ({ key }) => key === PREFIX + QUEUES && listener());
   },
 };
