@@ -98,8 +98,8 @@
  *   request; `asked`: it was a question
  * @property {(outcome: import('./net/run.js').Outcome) => void} ended
  * @property {() => void} signedOut
- * @property {(id: string, problem: Problem) => boolean} waits takes back a waiting question that was
- *   not accepted; false if it was another
+ * @property {(question: Message, problem: Problem, appended: boolean) => boolean} waits whether a
+ *   question that was not accepted waits to be sent again; `appended`: it makes no branch
  * @property {(text: string, problem: Problem, images?: Image[]|null) => boolean} refused puts the
  *   text back into the composer; false if that is not empty
  * @property {(problem: Problem) => void} problem

@@ -74,12 +74,16 @@ def test_the_answer_names_its_knowledge_base(chat: Chat, service: Service, langu
     expect(answer.locator("[data-context]")).to_have_text(words(language, "server.manual"))
 
 
-def test_an_unsent_question_is_marked_and_can_be_resent(
+def test_an_unsent_edited_question_is_marked_and_can_be_resent(
     chat: Chat, service: Service, faults: Faults, language: str
 ) -> None:
     faults.expect(REFUSED + "ERR_CONNECTION_REFUSED")
+    chat.expect_complete(chat.ask("Anybody?", "echo"))
     chat.page.route(STREAM, lambda route: route.abort("connectionrefused"))
-    chat.ask("Is anybody there?", "echo")
+    chat.questions.last.hover()
+    chat.questions.last.locator("[data-edit]").click()
+    chat.questions.last.locator("[data-edit-field]").fill("Is anybody there?")
+    chat.questions.last.locator("[data-edit-field]").press("Enter")
     question = chat.questions.last
     expect(question).to_have_attribute("data-status", "unsent")
     expect(question.locator("[data-unsent]")).to_contain_text(words(language, "thread.unsent"))
@@ -91,7 +95,8 @@ def test_an_unsent_question_is_marked_and_can_be_resent(
     expect(question.locator("[data-unsent]")).to_be_hidden()
     expect(chat.questions).to_have_count(1)
     assert [row["content"] for row in messages(service, chat.session_id, "user")] == [
-        "Is anybody there?"
+        "Anybody?",
+        "Is anybody there?",
     ]
 
 

@@ -3,10 +3,10 @@
 import re
 
 import pytest
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import BrowserContext, Locator, expect
 
 from tests.support.axe import violations
-from tests.support.browser import PHONE, Chat, messages, words
+from tests.support.browser import PHONE, Chat, Faults, messages, words
 from tests.support.service import Service
 
 
@@ -113,6 +113,48 @@ def test_after_a_failed_answer_a_question_waits_for_the_user(
     expect(chat.page.locator("[data-queue-state]")).to_have_text(words(language, "queue.held"))
     service.request("DELETE", f"/chat/stream/{message}")
     chat.choose_model("openai/echo")
+    chat.page.locator("[data-queue-send]").click()
+    expect(chat.answers).to_have_count(2)
+    chat.expect_complete(chat.answers.last)
+    assert asked(service, chat) == ["The first", "The second"]
+
+
+def test_questions_asked_offline_go_out_once_when_the_network_is_back(
+    chat: Chat, context: BrowserContext, service: Service, faults: Faults, language: str
+) -> None:
+    faults.expect(r"net::ERR_")
+    chat.choose_base("")
+    chat.choose_model("openai/echo")
+    context.set_offline(True)
+    wait_behind(chat, "The first", "The second")
+    state = chat.page.locator("[data-queue-state]")
+    expect(state).to_have_text(words(language, "queue.offline"))
+    expect(chat.questions).to_have_count(0)
+    assert violations(chat.page) == []
+    context.set_offline(False)
+    expect(chat.answers).to_have_count(2)
+    chat.expect_complete(chat.answers.last)
+    expect(waiting(chat)).to_have_count(0)
+    assert asked(service, chat) == ["The first", "The second"]
+
+
+def test_a_question_to_an_unreachable_service_waits_over_a_reload(
+    chat: Chat, service: Service, faults: Faults, language: str
+) -> None:
+    faults.expect(r"net::ERR_", "status of 502")
+    chat.expect_complete(chat.ask("The first", "echo"))
+    chat.page.route("**/chat/stream", lambda route: route.abort("connectionrefused"))
+    chat.page.route("**/healthz", lambda route: route.fulfill(status=502, body="Bad gateway"))
+    chat.input.fill("The second")
+    chat.send.click()
+    expect(waiting(chat)).to_contain_text("The second")
+    expect(chat.questions).to_have_count(1)
+    chat.page.unroute("**/chat/stream")
+    chat.page.route("**/chat/stream", lambda route: route.fulfill(status=502, body="Bad gateway"))
+    chat.reload()
+    expect(waiting(chat)).to_contain_text("The second")
+    expect(chat.input).to_have_value("")
+    chat.page.unroute_all()
     chat.page.locator("[data-queue-send]").click()
     expect(chat.answers).to_have_count(2)
     chat.expect_complete(chat.answers.last)

@@ -8,13 +8,12 @@
  * @typedef {import('../types.js').Hooks} Hooks
  * @typedef {import('../net/run.js').Outcome} Outcome
  * @typedef {{parent?: string|null, id?: string, images?: import('../types.js').Image[]}} AskOptions
- *   `parent` makes a branch; `id` is the client_message_id
- */
+ *   `parent` makes a branch; `id` is the client_message_id */
 import { newId } from '../core/format.js';
 import { t } from '../core/i18n.js';
 import { LiveAnswer } from './live-answer.js';
 import { Navigation } from './navigation.js';
-import { READ_AGAIN } from './outcome.js';
+import { isUnreached, READ_AGAIN } from './outcome.js';
 import { asked, isLive, isLocal, localMessage } from './tree.js';
 
 /** Errors not caused by the question, which is put back into the composer. */
@@ -326,7 +325,8 @@ export class Conversation {
    * @param {LiveAnswer} live @param {Outcome} outcome
    */
   #notAccepted({ answer, question }, { error }) {
-    const problem = { code: error?.code ?? 'unsent', message: error?.message ?? '' };
+    const code = error && !isUnreached(error) ? error.code : 'unsent';
+    const problem = { code, message: error?.message ?? '' };
     this.#tree.remove(answer);
     this.#history.goTo(this.#before);
     if (!question) {
@@ -342,8 +342,9 @@ export class Conversation {
   }
 
   /** @param {Message} question @param {import('../types.js').Problem} problem */
-  #backToComposer({ id, content, images }, problem) {
-    if (this.#hooks.waits(id.replace('question-', ''), problem)) return true;
+  #backToComposer(question, problem) {
+    if (this.#hooks.waits(question, problem, this.#before.leaf === question.parent_id)) return true;
+    const { content, images } = question;
     return BACK_TO_COMPOSER.includes(problem.code) && this.#hooks.refused(content, problem, images);
   }
 }

@@ -8,6 +8,13 @@ export const READ_AGAIN = ['unreadable'];
 /** The answer no longer exists. */
 export const GONE = 'gone';
 
+/**
+ * @param {import('../net/api.js').ApiError} error
+ * @returns {boolean} whether a proxy could not reach the service
+ */
+export const isUnreached = ({ code, status }) =>
+  code === 'unexpected' && status >= 502 && status <= 504;
+
 /** @param {Message} answer @param {import('../net/events.js').WireEvent} event */
 export function applyEvent(answer, event) {
   if (event.type === 'chunk') answer.content += event.data;

@@ -70,6 +70,7 @@ export class ChatPage {
       changed: () => this.#waiting.picturesChanged(),
     });
     this.#waiting = new WaitingQuestion({
+      api: deps.api,
       composer: this.#composer,
       pictures: this.pictures,
       unsent: () => this.#unsent(),
@@ -184,7 +185,7 @@ export class ChatPage {
       accepted: (sessionId, asked) => void this.#accepted(sessionId, asked),
       ended: (outcome) => this.#ended(outcome),
       signedOut: () => this.#signedOut(),
-      waits: (id, problem) => this.#waiting.refused(id, problem),
+      waits: (question, problem, appended) => this.#waiting.waits(question, problem, appended),
       refused: (text, problem, images) => this.#refused(text, problem, images),
       problem: (problem) => this.#problem(problem),
     };

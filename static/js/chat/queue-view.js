@@ -25,7 +25,7 @@ export class QueueView {
     const state = find(this.#root, '[data-queue-state]');
     const words = text || t(`queue.${kind}`);
     if (state.textContent !== words) state.textContent = words;
-    find(this.#root, '[data-queue-send]').hidden = !['held', 'refused'].includes(kind);
+    find(this.#root, '[data-queue-send]').hidden = kind === 'answer';
     this.#list.replaceChildren(...questions.map((question) => this.#row(question)));
   }
 

@@ -17,6 +17,7 @@ export class WaitingQuestion {
 
   /**
    * @param {{composer: import('./composer.js').Composer,
+   *   api: Pick<import('../net/api.js').Api, 'get'>,
    *   pictures: import('./pictures.js').Pictures, unsent: () => number,
    *   ask: (text: string, id: string, images: Image[]) => boolean,
    *   conversation: () => import('./conversation.js').Conversation, join: () => void}} deps unsent:
@@ -36,6 +37,7 @@ export class WaitingQuestion {
     this.#queue = new QuestionQueue({
       ask: ({ text, id, images }) => deps.conversation().ask(text, { id, images }),
       isLive: () => deps.conversation().live,
+      probe: () => deps.api.get('/healthz', { background: true }),
       giveBack: (questions) => {
         this.#giveBack(questions);
         announce(t('queue.returned'));
@@ -67,6 +69,16 @@ export class WaitingQuestion {
   accepted(sessionId) {
     this.#deps.composer.accepted(sessionId);
     this.#queue.accepted(sessionId);
+  }
+
+  /** @type {import('../types.js').Hooks['waits']} */
+  waits({ id: local, content: text, images }, problem, appended) {
+    const id = local.replace('question-', '');
+    if (this.refused(id, problem)) return true;
+    if (problem.code !== 'unsent' || !appended) return false;
+    this.#queue.unreached({ text, id, images: images ?? [] });
+    announce(t('queue.offline'));
+    return true;
   }
 
   /**
@@ -120,7 +132,7 @@ export class WaitingQuestion {
   /** @param {import('../core/storage.js').Queued} question @returns {'waits'} */
   #add(question) {
     this.#queue.add(question);
-    announce(t('queue.added'));
+    announce(t(this.#deps.conversation().live ? 'queue.added' : 'queue.offline'));
     return 'waits';
   }
 
