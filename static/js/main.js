@@ -2,6 +2,7 @@
 import { mountAccount } from './account/settings.js';
 import { Library } from './chat/library.js';
 import { ChatPage } from './chat/page.js';
+import { mountMentions } from './chat/mentions.js';
 import { mountPickers } from './chat/pickers.js';
 import { mountPrompts } from './chat/prompt-menu.js';
 import { messageInAddress, sessionInAddress } from './core/address.js';
@@ -66,6 +67,7 @@ async function start() {
     imported: () => void sessions.load().catch(toastError),
   });
   mountPrompts(find(document, '[data-composer]'), { api });
+  mountMentions(find(document, '[data-composer]'), { api, library });
   mountPickers(find(document, '[data-composer]'), {
     library,
     connect: () => connect(),

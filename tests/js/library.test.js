@@ -45,3 +45,17 @@ test('a chat with one base or none has that choice', async () => {
   assert.deepEqual((await entered('a')).request().knowledge_config, { knowledge_base_id: 'a' });
   assert.equal((await entered(null)).request().knowledge_config, null);
 });
+
+test('a chosen file goes with the question until another choice is made', async () => {
+  const library = await entered('a');
+  await library.chooseBase('b', { md5: 'f00', name: 'f.txt' });
+  assert.equal(library.chosenNames, 'f.txt');
+  assert.deepEqual(library.request().knowledge_config, {
+    knowledge_base_id: 'b',
+    filter_by_file_md5: ['f00'],
+  });
+  await library.chooseModel({ supplier: 'x', model: 'y' });
+  assert.equal(library.chosenNames, 'f.txt');
+  await library.chooseBase('b');
+  assert.deepEqual(library.request().knowledge_config, { knowledge_base_id: 'b' });
+});

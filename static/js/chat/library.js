@@ -6,14 +6,16 @@
  * @typedef {import('../types.js').Model} Model
  * @typedef {import('../types.js').Base} Base
  * @typedef {import('../types.js').Session} Session
- * @typedef {{model: {supplier: string, model: string}|null, base: string|null, bases?: string[]}}
- *   Choice bases: all bases of a chat that uses several (only the API can select several); replaced
- *   when another base is chosen
+ * @typedef {{md5?: string|null, name: string}} ChosenFile
+ * @typedef {{model: {supplier: string, model: string}|null, base: string|null, bases?: string[],
+ *   files?: ChosenFile[]}} Choice bases: all bases of a chat that uses several (only the API can
+ *   select several); replaced when another base is chosen; files: answers come from these alone
  */
 import { readStored, store } from '../core/storage.js';
 import { Value } from '../core/value.js';
 
 const NONE = 'none';
+const MOST_FILES = 1000;
 
 export class Library {
   /** @type {Value<Model[]>} */ models = new Value(/** @type {Model[]} */ ([]));
@@ -68,7 +70,14 @@ export class Library {
     const model = own ?? (this.#offers(last.model) ? last.model : this.#standard);
     const bases = session ? [session.knowledge_base_id ?? []].flat() : [];
     const base = session ? (bases[0] ?? null) : this.#firstBase(last.base);
-    this.choice.set({ model, base, ...(bases.length > 1 && { bases }) });
+    const files = base ? (session?.filter_by_file_md5 ?? []).map((md5) => ({ md5, name: '' })) : [];
+    this.choice.set({
+      model,
+      base,
+      ...(bases.length > 1 && { bases }),
+      ...(files.length && { files }),
+    });
+    if (files.length) void this.#nameFiles(bases).catch(() => {});
   }
 
   /** Keep the choice for a new chat that has just got its id. @param {Session} session */
@@ -84,9 +93,10 @@ export class Library {
     }
   }
 
-  /** @param {string|null} base */
-  async chooseBase(base) {
-    this.#choose({ model: this.choice.get().model, base });
+  /** @param {string|null} base @param {ChosenFile} [file] the only one to answer from */
+  async chooseBase(base, file) {
+    const files = file && [{ md5: file.md5, name: file.name }];
+    this.#choose({ model: this.choice.get().model, base, ...(files && { files }) });
     if (this.#session) {
       await this.#api.patch(`/api/sessions/${this.#session.id}`, { knowledge_base_id: base });
     }
@@ -94,18 +104,23 @@ export class Library {
 
   /** The part of a request that names model and knowledge base. */
   request() {
-    const { model, base, bases } = this.choice.get();
+    const { model, base, bases, files } = this.choice.get();
+    const md5s = files?.map(({ md5 }) => md5);
     return {
       llm_config: model ?? { supplier: '', model: '' },
       knowledge_config: base
-        ? { knowledge_base_id: bases?.filter((id) => this.base(id)) ?? base }
+        ? {
+            knowledge_base_id: bases?.filter((id) => this.base(id)) ?? base,
+            ...(md5s && { filter_by_file_md5: md5s }),
+          }
         : null,
     };
   }
 
-  /** @returns {string} the names of the chosen bases; empty for none */
+  /** @returns {string} the names of the chosen files or bases; empty for none */
   get chosenNames() {
-    const { base, bases = [base] } = this.choice.get();
+    const { base, bases = [base], files = [] } = this.choice.get();
+    if (files[0]?.name) return files.map(({ name }) => name).join(' · ');
     return bases
       .map((id) => this.base(id)?.name)
       .filter(Boolean)
@@ -115,6 +130,25 @@ export class Library {
   /** @param {string|null} id @returns {Base|null} */
   base(id) {
     return this.bases.get().find((base) => base.id === id) ?? null;
+  }
+
+  /**
+   * Find the names of the chosen files; those that are gone are not chosen.
+   * @param {string[]} bases
+   */
+  async #nameFiles(bases) {
+    const { visit, choice } = this;
+    const before = choice.get();
+    const lists = await Promise.all(
+      bases.map((id) => this.#api.get(`/api/knowledge/${id}/files?limit=${MOST_FILES}`)),
+    );
+    if (visit !== this.visit || before.files !== choice.get().files) return;
+    const chosen = new Set(before.files?.map(({ md5 }) => md5));
+    const files = lists
+      .flatMap(({ items }) => items)
+      .filter((/** @type {ChosenFile} */ { md5 }) => chosen.delete(md5));
+    const { files: _, ...whole } = choice.get();
+    choice.set(files.length ? { ...whole, files } : whole);
   }
 
   /** @param {Choice} choice */

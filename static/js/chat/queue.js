@@ -1,7 +1,8 @@
 /**
  * The questions of the shown chat that wait for the answer before them, or for the network. They go
- * out one by one, each when an answer has ended well, and stay stored until the server has accepted them: a question that
- * is sent twice has the same id, so that it is asked once. Does not use the DOM.
+ * out one by one, each when an answer has ended well, and stay stored until the server has accepted
+ * them: a question that is sent twice has the same id, so that it is asked once. Does not use the
+ * DOM.
  *
  * @typedef {import('../core/storage.js').Queued} Queued
  * @typedef {import('../types.js').Message} Message
@@ -31,8 +32,8 @@ export class QuestionQueue {
    * @param {{ask: (question: Queued) => boolean, isLive: () => boolean,
    *   probe: () => Promise<unknown>,
    *   giveBack: (questions: Queued[]) => void,
-   *   show: (questions: Queued[], reason: Reason) => void}} deps isLive: an answer is being written;
-   *   probe: fails while the service cannot be reached; giveBack: into the question field
+   *   show: (questions: Queued[], reason: Reason) => void}} deps isLive: an answer is being
+   *   written; probe: fails while the service cannot be reached; giveBack: into the question field
    */
   constructor(deps) {
     this.#deps = deps;

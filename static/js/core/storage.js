@@ -92,8 +92,8 @@ export const drafts = {
 };
 
 /**
- * @typedef {{text: string, id: string, images: import('../types.js').Image[]}} Queued a question that
- *   waits; `id` is its client_message_id
+ * @typedef {{text: string, id: string, images: import('../types.js').Image[]}} Queued a question
+ *   that waits; `id` is its client_message_id
  */
 
 /**

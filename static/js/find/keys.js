@@ -9,6 +9,7 @@ const LISTED = /** @type {const} */ ([
   ['composer.send', [['Enter']]],
   ['keys.line', [['Shift', 'Enter']]],
   ['keys.recall', [['↑']]],
+  ['keys.mention', [['#']]],
   ['composer.stop', [['Esc']]],
   ['keys.title', [['?'], ['Mod', '/']]],
 ]);
