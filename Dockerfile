@@ -14,8 +14,10 @@ COPY requirements.txt requirements-embedder.txt requirements-recognition.txt \
     package.json package-lock.json ./
 COPY scripts scripts
 COPY static/i18n static/i18n
-RUN python scripts/setup.py run && rm -rf node_modules
+RUN python scripts/setup.py run
 COPY . .
+# What is left to do is the bundle of the page, which needs no network.
+RUN python scripts/setup.py run && rm -rf node_modules
 RUN .venv/bin/python -m compileall -q chatapp migrations app.py wsgi.py
 
 FROM ${PYTHON_IMAGE}

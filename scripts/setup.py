@@ -14,6 +14,7 @@ import shutil
 import sys
 from pathlib import Path
 
+from bundle import page_bundle
 from commands import PIP, PYTHON, ROOT, VENV, SetupError, failure, run
 from debian import system_packages
 from embedder import embedding_model
@@ -37,6 +38,7 @@ def main(goal: str) -> int:
     try:
         python_packages(goal)
         page_packages(goal)
+        page_bundle()
         embedding_model()
         recognition_models()
         if goal == "test":

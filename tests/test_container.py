@@ -28,6 +28,7 @@ from typing import Any
 import pytest
 import yaml  # type: ignore[import-untyped]
 
+from chatapp.web.bundle import current
 from tests.support.docs import settings
 from tests.support.service import ROOT, free_port, wait_for
 
@@ -286,6 +287,7 @@ def test_the_build_leaves_what_the_service_needs(made: Path) -> None:
         for entry in json.loads((app / "static" / "vendor" / "vendor.json").read_text("utf-8"))
     ]
     assert names and all((app / "static" / "vendor" / name).is_file() for name in names)
+    assert current(app / "static").files
     assert list((app / "chatapp").rglob("*.pyc"))
 
 

@@ -20,6 +20,7 @@ from flask import Blueprint, Response, abort, g, make_response, render_template,
 from markupsafe import Markup
 from werkzeug.wrappers import Response as BaseResponse
 
+from chatapp.web.bundle import FOLDER, Bundle, current
 from chatapp.web.services import services
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -97,22 +98,26 @@ class Shell:
 
     build: str
     files: Mapping[str, Path]
+    bundle: Bundle
     catalogues: Mapping[str, Mapping[str, str]]
 
 
 @functools.cache
 def shell() -> Shell:
-    """Read the names and contents of the static files."""
+    """Read the names and contents of the static files; those of the bundle come first."""
+    bundle = current(STATIC)
     files = {
         path.relative_to(STATIC).as_posix(): path
         for path in sorted(STATIC.rglob("*"))
         if _is_public(path)
     }
+    files |= {name: STATIC / FOLDER / name for name in bundle.files}
     digest = hashlib.sha256()
     for name, path in files.items():
-        digest.update(name.encode() + b"\0" + path.read_bytes())
+        digest.update(name.encode() + b"\0" + (bundle.files.get(name) or path.read_bytes()))
     build = digest.hexdigest()[:12]
-    return Shell(build, files, {language: _catalogue(language) for language in LANGUAGES})
+    catalogues = {language: _catalogue(language) for language in LANGUAGES}
+    return Shell(build, files, bundle, catalogues)
 
 
 @functools.cache
@@ -130,7 +135,9 @@ def _media_type(name: str) -> str:
 
 
 def _is_public(path: Path) -> bool:
-    return path.is_file() and not path.name.startswith(".")
+    parts = path.relative_to(STATIC).parts
+    hidden = parts[0] == FOLDER or any(part.startswith(".") for part in parts)
+    return path.is_file() and not hidden
 
 
 @functools.cache
@@ -198,6 +205,7 @@ def _page(template: str, message: str = "", chat: Mapping[str, Any] | None = Non
         signed_in=g.user is not None,
         splitting=services().settings.splitting,
         languages=LANGUAGES,
+        preload=lambda name: known.bundle.preload.get(name, ()),
         message=message,
         chat=chat,
         t=lambda key: messages.get(key, key),
@@ -223,13 +231,13 @@ def _data_block(value: Mapping[str, Any]) -> Markup:
 
 @functools.cache
 def _file(name: str) -> bytes:
-    return shell().files[name].read_bytes()
+    return shell().bundle.files.get(name) or shell().files[name].read_bytes()
 
 
 @functools.cache
 def _gzipped(name: str) -> bytes:
-    packed = shell().files.get(f"{name}.gz")  # made by set-up for large files
-    return packed.read_bytes() if packed else gzip.compress(_file(name), 9, mtime=0)
+    packed = f"{name}.gz"  # made by set-up for large files and for the bundle
+    return _file(packed) if packed in shell().files else gzip.compress(_file(name), 9, mtime=0)
 
 
 def _compressed(body: bytes, kind: str, gzipped: bytes | None) -> Response:

@@ -113,7 +113,7 @@ function mountConnect(library, allowed) {
     if (allowed) {
       void load().then(
         (dialog) => dialog.open(reason),
-        () => toast(t('net.unreachable'), { stays: true }),
+        () => toast(t('net.part_missing'), { stays: true }),
       );
     } else toast(t('connect.ask_admin'), { stays: true });
   };

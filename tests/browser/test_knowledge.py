@@ -110,18 +110,14 @@ def harbour(service: Service, tmp_path: Path) -> str:
 
 
 def test_the_dialog_is_loaded_lazily(chat: Chat, knowledge: Knowledge) -> None:
-    loaded = (
-        "performance.getEntriesByType('resource').map((entry) => entry.name)"
-        ".filter((name) => name.includes('/knowledge/'))"
-    )
-    assert not any("dialog.js" in name for name in chat.page.evaluate(loaded))
+    loaded = "performance.getEntriesByType('resource').map((entry) => entry.name)"
+    code = re.compile(r"/(?:knowledge/dialog|dialog-\w+)\.js$")
+    assert not any(code.search(name) for name in chat.page.evaluate(loaded))
     requested: list[str] = []  # the browser's list is limited to 250 entries
     chat.page.on("request", lambda request: requested.append(request.url))
     knowledge.open()
     wait_for(
-        lambda: any(
-            "/knowledge/dialog.js" in name for name in [*requested, *chat.page.evaluate(loaded)]
-        ),
+        lambda: any(code.search(name) for name in [*requested, *chat.page.evaluate(loaded)]),
         what="the dialog's code is loaded",
     )
 

@@ -22,7 +22,7 @@ from tests.support.browser import (
 from tests.support.service import Service
 
 SEARCH = re.compile(r"/api/messages/[0-9a-f-]{36}/search$")
-CODE = re.compile(r"/(?:candidates\.js|why\.css)")
+CODE = re.compile(r"/(?:candidates(?:-\w+)?\.js|why\.css)")
 QUESTION = "When does the office of Zanzibar close?"
 RULES = "\n\n".join(
     f"# Rule {n}\n\nThe office of Zanzibar closes at {n} o'clock." for n in range(1, 13)

@@ -100,10 +100,12 @@ class Service:
         workers: int = 1,
         arguments: tuple[str, ...] = (),
         command: tuple[str, ...] = GUNICORN,
+        root: Path = ROOT,
         **variables: str,
     ) -> None:
         self.home = home
         self._command = command
+        self._root = root
         self.ready_path = "/readyz"
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -137,7 +139,7 @@ class Service:
     def start(self) -> None:
         self.process = subprocess.Popen(
             [sys.executable, *self._command, *self._arguments],
-            cwd=ROOT,
+            cwd=self._root,
             env=self.environ,
             stdout=self._output,
             stderr=self._output,

@@ -1,8 +1,12 @@
 /** Addresses of this service, which may be published below a path (CHATAPP_PUBLIC_URL). */
 
+const { pathname } = new URL(import.meta.url);
+
 /** The path of the service, "" or "/chat": it stands before `/static/` in this module's address. */
-export const ROOT =
-  /^(.*)\/static\/v-[^/]+\/js\//.exec(new URL(import.meta.url).pathname)?.[1] ?? '';
+export const ROOT = /^(.*)\/static\/v-[^/]+\//.exec(pathname)?.[1] ?? '';
+
+/** Where the static files are, wherever a bundle has put this module. */
+export const STATIC = /^.*\/static\/v-[^/]+\//.exec(pathname)?.[0] ?? '/';
 
 /** @param {string} path from the root of the service @returns {string} */
 export const fromRoot = (path) => ROOT + path;

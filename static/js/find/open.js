@@ -70,5 +70,5 @@ const isBusy = () => document.querySelector('dialog[open]') !== null;
 /** @param {HTMLDialogElement} palette */
 function unreachable(palette) {
   palette.close();
-  toast(t('net.unreachable'), { stays: true });
+  toast(t('net.part_missing'), { stays: true });
 }

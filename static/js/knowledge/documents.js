@@ -114,7 +114,7 @@ async function addDropped(intake, dialog, files, base) {
 }
 
 /** A lazy module could not be loaded. */
-const unreachable = () => toastError(new Error(t('net.unreachable')));
+const unreachable = () => toastError(new Error(t('net.part_missing')));
 
 /**
  * @param {import('../chat/library.js').Library} library

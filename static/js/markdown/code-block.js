@@ -3,6 +3,7 @@
  * rendered again. The library and the grammar of a language load with the first block in it; until
  * then, without them and in other languages, code is plain.
  */
+import { STATIC } from '../core/address.js';
 import { once } from '../core/lazy.js';
 import { Chunks, highlighter } from './colouring.js';
 import { grammarsOf, languageOf } from './languages.js';
@@ -132,7 +133,7 @@ export const blockOf = (figure) => (figure && blocks.get(figure)) ?? null;
 /** @type {Map<string, () => Promise<Highlight>>} */
 const loaders = new Map();
 /** @param {string} name of a file in `static/vendor/highlight` */
-const part = async (name) => (await import(`../../vendor/highlight/${name}.js`)).default;
+const part = async (name) => (await import(`${STATIC}vendor/highlight/${name}.js`)).default;
 const core = once(() => part('core'));
 
 /** @param {string} language @returns {Promise<Highlight>} */
