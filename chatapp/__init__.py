@@ -103,6 +103,7 @@ def _add_views(app: "OpenAPI") -> None:
         chat,
         images,
         knowledge,
+        manifest,
         ops,
         page_views,
         pages,
@@ -132,6 +133,7 @@ def _add_views(app: "OpenAPI") -> None:
     ):
         app.register_api(blueprint)
     app.register_blueprint(pages.bp)
+    app.register_blueprint(manifest.bp)
     app.register_blueprint(shares.public)
 
 

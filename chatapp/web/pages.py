@@ -153,6 +153,7 @@ def _policy(import_map: str, reaches: str = "'self'", images: str = "'self' data
             f"script-src 'self' 'sha256-{digest}'",
             "style-src 'self'",
             "font-src 'self'",
+            "manifest-src 'self'",
             f"img-src {images}",
             f"connect-src {reaches}",
             f"frame-src {reaches}",

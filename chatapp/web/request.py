@@ -25,6 +25,7 @@ OPEN = frozenset(
     {
         "pages.sign_in",
         "pages.static_file",
+        "manifest.manifest",
         "accounts.login",
         "ops.healthz",
         "ops.readyz",
