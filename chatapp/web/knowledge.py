@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError
 from chatapp.core.prompt import source_json
 from chatapp.errors import ChatAppError, InvalidRequest
 from chatapp.knowledge import manual
+from chatapp.knowledge.ingest.originals import Incoming
 from chatapp.knowledge.names import base_name, file_name
 from chatapp.knowledge.web_pages.address import MAX_CHARACTERS
 from chatapp.storage.paging import LONGEST_CURSOR
@@ -21,6 +22,7 @@ from chatapp.web.responses import (
     FileChunk,
     KnowledgeBase,
     KnowledgeFile,
+    NewBaseResult,
     Page,
     Source,
     UploadResult,
@@ -55,6 +57,12 @@ class BaseBody(Input):
     name: str = Field(min_length=1, max_length=200)
     description: str = Field("", max_length=10_000)
     splitting: Splitting | None = Field(None, description="by default that of CHATAPP_SPLITTING")
+
+
+class NewBaseQuery(Input):
+    """The name of a knowledge base that is created with its first files."""
+
+    name: str = Field(min_length=1, max_length=200)
 
 
 class BaseChange(Input):
@@ -173,35 +181,40 @@ def upload_knowledge_files(path: BasePath) -> Any:
     Each item of the response is a file or an error, in the order sent. The status is 202, or that
     of the first error if no file was accepted.
     """
-    knowledge = services().knowledge
-    knowledge.require_owned(current_user().id, path.base_id)
+    services().knowledge.require_owned(current_user().id, path.base_id)
     if request.is_json:
         return _add_page(path.base_id)
-    items: list[dict[str, Any]] = []
-    refusals: list[ChatAppError] = []
     with ExitStack() as arrived:
-        files = receive(
-            arrived,
-            "files",
-            services().settings.upload_bytes,
-            knowledge.require_space,
-            knowledge.originals.incoming,
-        )
-        for name, content in files:
-            try:
-                items.append(
-                    _localized_file(
-                        knowledge.add_file(current_user().id, path.base_id, name, content)
-                    )
-                )
-            except ChatAppError as error:
-                refusals.append(error)
-                items.append({"name": file_name(name), "error": error_json(error)})
-    if not files:
-        raise InvalidRequest("files", "form_files")
-    if len(refusals) == len(files) == 1:
+        items, refusals = _add_files(path.base_id, _received(arrived))
+    if len(refusals) == len(items) == 1:
         raise refusals[0]
-    return jsonify(items=items), refusals[0].status if len(refusals) == len(files) else 202
+    return jsonify(items=items), refusals[0].status if len(refusals) == len(items) else 202
+
+
+@bp.post("/files", responses={202: NewBaseResult})
+def upload_to_new_knowledge_base(query: NewBaseQuery) -> Any:
+    """Upload files (multipart, field `files`) to a new knowledge base.
+
+    It is only created if at least one file is accepted; otherwise the response is that of an
+    upload to an existing one.
+    """
+    knowledge = services().knowledge
+    name = _clean_name(query.name)
+    with ExitStack() as arrived:
+        files = _received(arrived)
+        base = knowledge.create(current_user().id, name)
+        items: list[dict[str, Any]] = []
+        refusals: list[ChatAppError] = []
+        try:
+            items, refusals = _add_files(base["id"], files)
+        finally:
+            if len(refusals) == len(items):
+                knowledge.delete(current_user().id, base["id"])
+    if len(refusals) == len(items) == 1:
+        raise refusals[0]
+    if len(refusals) == len(items):
+        return jsonify(items=items), refusals[0].status
+    return jsonify(knowledge_base=knowledge.base(current_user().id, base["id"]), items=items), 202
 
 
 @bp.get("/<base_id>/files/<file_id>", responses={200: KnowledgeFile})
@@ -268,6 +281,37 @@ def list_knowledge_file_chunks(path: FilePath, query: PageQuery) -> Any:
         current_user().id, path.base_id, path.file_id, query.after, query.limit
     )
     return jsonify(items=rows, next=following)
+
+
+def _received(arrived: ExitStack) -> list[tuple[str, Incoming]]:
+    """Return the names and contents of the uploaded files; raise InvalidRequest without any."""
+    knowledge = services().knowledge
+    files = receive(
+        arrived,
+        "files",
+        services().settings.upload_bytes,
+        knowledge.require_space,
+        knowledge.originals.incoming,
+    )
+    if not files:
+        raise InvalidRequest("files", "form_files")
+    return files
+
+
+def _add_files(
+    base_id: str, files: list[tuple[str, Incoming]]
+) -> tuple[list[dict[str, Any]], list[ChatAppError]]:
+    """Add files to a base; return a file or an error for each, and the errors."""
+    items: list[dict[str, Any]] = []
+    refusals: list[ChatAppError] = []
+    for name, content in files:
+        try:
+            row = services().knowledge.add_file(current_user().id, base_id, name, content)
+            items.append(_localized_file(row))
+        except ChatAppError as error:
+            refusals.append(error)
+            items.append({"name": file_name(name), "error": error_json(error)})
+    return items, refusals
 
 
 def _add_page(base_id: str) -> Any:

@@ -223,6 +223,12 @@ class UploadResult(BaseModel):
     items: list[UploadedFile | RefusedFile]
 
 
+class NewBaseResult(UploadResult):
+    """A new knowledge base with its first files."""
+
+    knowledge_base: KnowledgeBase
+
+
 class FileChunk(BaseModel):
     """A chunk of a document's text."""
 

@@ -26,7 +26,7 @@ from tests.support.browser import (
 from tests.support.service import Service
 from tests.support.typed_documents import write_damaged_pdf
 
-UPLOAD = re.compile(r"/api/knowledge/[0-9a-f-]{36}/files$")
+UPLOAD = re.compile(r"/api/knowledge/([0-9a-f-]{36}/files|files\?name=[^&]*)$")
 LIST = re.compile(r"/api/knowledge/[0-9a-f-]{36}/files\?")
 REFUSED = r"Failed to load resource.*"
 FERRY = text_file("Ferry times.txt", "The ferry to Texel leaves every hour.")
@@ -97,10 +97,7 @@ def test_dropping_a_file_on_a_new_chat_creates_a_base_named_after_it(
 
 def test_files_dropped_while_the_base_is_created_go_into_it(chat: Chat, service: Service) -> None:
     waiting: list[Route] = []
-    chat.page.route(
-        "**/api/knowledge",
-        lambda r: waiting.append(r) if r.request.method == "POST" else r.continue_(),
-    )
+    chat.page.route(UPLOAD, lambda route: waiting.append(route), times=1)
     drop(chat.page.locator("body"), {"one.txt": "One is the first number."})
     drop(chat.page.locator("body"), {"two.txt": "Two is the second number."})
     until(chat.page, lambda: waiting)
@@ -171,6 +168,70 @@ def test_pasted_files_are_added_pictures_too_text_is_pasted(
     assert names == {"ferry.txt", "image.png"}
 
 
+def test_a_base_is_made_only_when_a_file_is_accepted(
+    chat: Chat, service: Service, faults: Faults
+) -> None:
+    faults.expect(REFUSED + "413")
+    held = HeldUploads(chat.page)
+    chat.add(FERRY, BAKERY)
+    expect(chat.base).to_have_text("2 documents")
+    until(chat.page, lambda: held.routes)
+    assert own_bases(service) == []
+    held.routes.pop().fulfill(status=413)
+    expect(chat.upload("Ferry times.txt")).to_have_attribute("data-status", "failed")
+    until(chat.page, lambda: held.routes)
+    assert own_bases(service) == []
+    held.release()  # the second file makes it
+    chat.expect_found(chat.upload("bakery.txt"))
+    expect(chat.base).to_have_text("2 documents")
+    chat.upload("Ferry times.txt").locator("[data-upload-retry]").click()
+    chat.expect_found(chat.upload("Ferry times.txt"))
+    assert [(base["name"], base["files"]) for base in own_bases(service)] == [("2 documents", 2)]
+
+
+@both
+def test_files_that_are_all_refused_leave_no_base_until_one_is_accepted(
+    chat: Chat, service: Service, faults: Faults, language: str
+) -> None:
+    faults.expect(REFUSED + "413")
+    before = chat.base.inner_text()
+    refuse(chat.page, 413, times=2)
+    chat.add(FERRY, BAKERY)
+    ferry = chat.upload("Ferry times.txt")
+    expect(ferry).to_have_attribute("data-status", "failed")
+    expect(chat.upload("bakery.txt")).to_have_attribute("data-status", "failed")
+    expect(chat.base).to_have_text(before)
+    assert own_bases(service) == []
+    ferry.locator("[data-upload-retry]").click()
+    chat.expect_found(ferry)
+    named = filled(language, "documents.base.other", n=2)
+    expect(chat.base).to_have_text(named)
+    assert [(base["name"], base["files"]) for base in own_bases(service)] == [(named, 1)]
+
+
+@both
+def test_a_base_is_renamed_where_its_name_is_shown(
+    chat: Chat, service: Service, language: str
+) -> None:
+    chat.add(FERRY)
+    chat.expect_found(chat.upload("Ferry times.txt"))
+    picker = chat.page.locator("[data-knowledge-picker]")
+    field = picker.locator("[data-base-rename]")
+    for name, key in (("North sea", "Enter"), ("not this", "Escape"), ("Harbour", "Tab")):
+        picker.locator("[data-picker-button]").click()
+        picker.locator("[data-rename-base]").click()
+        expect(field).to_be_focused()
+        field.fill(name)
+        field.press(key)
+        expect(field).to_have_count(0)
+        expect(chat.base).to_have_text("North sea" if key != "Tab" else name)
+    assert [base["name"] for base in own_bases(service)] == ["Harbour"]
+    chat.choose_base("")
+    picker.locator("[data-picker-button]").click()
+    expect(picker.locator("[data-manage]")).to_be_visible()
+    expect(picker.locator("[data-rename-base]")).to_have_count(0)
+
+
 # --- display
 
 
@@ -223,7 +284,10 @@ def mark_duplicate(route: Route) -> None:
     reply = route.fetch()
     route.fulfill(
         response=reply,
-        json={"items": [{**item, "duplicate": True} for item in reply.json()["items"]]},
+        json={
+            **reply.json(),
+            "items": [{**item, "duplicate": True} for item in reply.json()["items"]],
+        },
     )
 
 
@@ -276,7 +340,11 @@ class ManyFiles:
 
 
 @both
-def test_hundreds_of_uploads_need_few_rows_and_requests(chat: Chat, language: str) -> None:
+def test_hundreds_of_uploads_need_few_rows_and_requests(
+    chat: Chat, service: Service, language: str
+) -> None:
+    base = service.post("/api/knowledge", {"name": "Harbour"}).json["id"]
+    chat.reload().choose_base(base)
     server = ManyFiles(chat.page, failing=2)
     chat.add(*[text_file(f"{number}.txt", f"Number {number}") for number in range(200)])
     expect(chat.uploads.nth(29)).to_be_attached()
@@ -400,6 +468,8 @@ def test_a_lost_login_holds_the_queue_until_the_user_signs_in(
 
 
 def test_cancelled_uploads_leave_nothing(chat: Chat, service: Service) -> None:
+    base = service.post("/api/knowledge", {"name": "Harbour"}).json["id"]
+    chat.reload().choose_base(base)
     held = HeldUploads(chat.page)
     broken: list[str] = []
     chat.page.on("requestfailed", lambda request: broken.append(request.url))
@@ -416,7 +486,7 @@ def test_cancelled_uploads_leave_nothing(chat: Chat, service: Service) -> None:
     chat.page.locator("[data-uploads] [data-uploads-close]").click()
     expect(chat.uploads).to_have_count(0)
     until(chat.page, lambda: len(broken) == 3)
-    assert files_of(service, own_bases(service)[0]["id"]) == []
+    assert files_of(service, base) == []
 
 
 def test_cancelling_an_unprocessed_file_deletes_it(chat: Chat, service: Service) -> None:

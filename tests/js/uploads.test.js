@@ -81,7 +81,13 @@ class FakeServer {
         if (this.faults[file.name]) return reject(this.faults[file.name]);
         const there = this.stored.find((one) => one.name === file.name);
         if (there) return resolve({ ...there, duplicate: true });
-        const made = { id: `f-${file.name}`, name: file.name, size: file.size, status: 'queued' };
+        const made = {
+          id: `f-${file.name}`,
+          name: file.name,
+          size: file.size,
+          status: 'queued',
+          knowledge_base_id: 'made',
+        };
         this.stored.unshift(made);
         resolve({ ...made });
       };
@@ -113,6 +119,23 @@ class FakeServer {
 
 const offline = () => new ApiError('offline', 'no');
 const refused = (code, status) => new ApiError(code, `${code}!`, { status });
+
+test('a new base is made by one file at a time, until one is accepted', async () => {
+  const server = new FakeServer();
+  const names = ['big', 'one', 'two', 'three'];
+  server.queue.add(
+    'new:1',
+    names.map((name) => ({ file: /** @type {any} */ ({ name, size: 10 }), path: '' })),
+  );
+  server.faults.big = refused('too_large', 413);
+  assert.equal(server.sending.length, 1);
+  await server.arrive();
+  assert.equal(server.sending.length, 1);
+  assert.deepEqual(server.statuses().slice(0, 2), ['failed', 'sending']);
+  await server.arrive();
+  assert.equal(server.sending.length, 2);
+  assert.deepEqual([...new Set(server.queue.jobs.map(({ base }) => base))], ['made']);
+});
 
 test('many files are sent a few at a time and polled by one list', async () => {
   const server = new FakeServer();
@@ -326,8 +349,19 @@ test('of many files failed ones come first and ready ones are hidden', () => {
   assert.equal(worthShowing(jobs.slice(0, 5), 10).shown.length, 5);
 });
 
-test('a base is named after its first file or its folder', () => {
-  const named = (/** @type {string} */ name, path = '') => baseName([{ file: { name }, path }]);
+test('a base is named after its file, its folder, or the number of its files', () => {
+  const several = (/** @type {number} */ n) => `${n} documents`;
+  const named = (/** @type {string} */ name, path = '') =>
+    baseName([{ file: { name }, path }], several);
+  const all = (/** @type {string[]} */ ...paths) =>
+    baseName(
+      paths.map((path) => ({ file: { name: 'a.md' }, path })),
+      several,
+    );
+  assert.equal(all('', '', ''), '3 documents');
+  assert.equal(all('North sea/a.md', 'North sea/ports/b.md'), 'North sea');
+  assert.equal(all('North sea/a.md', 'Baltic/b.md'), '2 documents');
+  assert.equal(all('', 'Baltic/b.md'), '2 documents');
   assert.equal(named('Employee Handbook 2026.pdf'), 'Employee Handbook 2026');
   assert.equal(named('员工手册 2026.pdf'), '员工手册 2026');
   assert.equal(named('backup.tar.gz'), 'backup');

@@ -326,3 +326,44 @@ def test_the_manual_s_name_is_localized(
     assert (found["name"], messages[-1]["knowledge"]) == ("使用手册", "Manual")
     assert client.get(f"/api/knowledge/{found['id']}").json["name"] == "Manual"
     assert [source["name"] for source in messages[-1]["sources"]] == ["Handbook.md"]
+
+
+# --- an upload to a new knowledge base
+
+
+def own(client: FlaskClient) -> list[Any]:
+    return [one for one in client.get("/api/knowledge").json["items"] if not one["bundled"]]
+
+
+def upload_to_new(client: FlaskClient, name: str, *files: tuple[str, bytes]) -> Any:
+    return client.post(
+        "/api/knowledge/files",
+        query_string={"name": name},
+        data={"files": [(BytesIO(content), name) for name, content in files]},
+        content_type="multipart/form-data",
+    )
+
+
+def test_an_upload_creates_a_knowledge_base(client: FlaskClient) -> None:
+    answer = upload_to_new(client, " North  sea ", ("a.txt", TEXT), ("empty.txt", b""))
+    assert answer.status_code == 202
+    made = answer.json["knowledge_base"]
+    assert (made["name"], made["files"]) == ("North sea", 1)
+    file, empty = answer.json["items"]
+    assert (file["knowledge_base_id"], file["status"]) == (made["id"], "queued")
+    assert empty["error"]["code"] == "unreadable_file"
+    assert own(client) == [made]
+
+
+def test_an_upload_of_which_every_file_is_refused_creates_none(
+    client: FlaskClient, settings: Settings
+) -> None:
+    refused = upload_to_new(client, "North sea", ("empty.txt", b""))
+    assert (refused.status_code, refused.json["error"]["code"]) == (422, "unreadable_file")
+    both = upload_to_new(client, "North sea", ("empty.txt", b""), ("none.txt", b""))
+    assert (both.status_code, len(both.json["items"])) == (422, 2)
+    assert "knowledge_base" not in both.json
+    assert "files" in upload_to_new(client, "North sea").json["error"]["fields"]
+    assert "name" in upload_to_new(client, "  ", ("a.txt", TEXT)).json["error"]["fields"]
+    assert own(client) == []
+    assert left(settings) == []

@@ -22,6 +22,11 @@ export class Library {
   /** @type {Value<Base[]>} */ bases = new Value(/** @type {Base[]} */ ([]));
   /** @type {Value<Choice>} */
   choice = new Value(/** @type {Choice} */ ({ model: null, base: null }));
+  /**
+   * The base of this chat that is made when its first file is accepted.
+   * @type {Value<{id: string, name: string}|null>}
+   */
+  coming = new Value(/** @type {{id: string, name: string}|null} */ (null));
   #api;
   /** @type {Choice['model']} */ #standard = null;
   /** @type {Session|null} */ #session = null;
@@ -53,6 +58,12 @@ export class Library {
     this.bases.set(others.toSpliced(bundled < 0 ? others.length : bundled, 0, base));
   }
 
+  /** @param {string} id @param {string} name */
+  async renameBase(id, name) {
+    const changed = await this.#api.patch(`/api/knowledge/${id}`, { name });
+    this.bases.set(this.bases.get().map((base) => (base.id === id ? changed : base)));
+  }
+
   /** Changes whenever another chat is shown. */
   get visit() {
     return this.#visits;
@@ -70,6 +81,7 @@ export class Library {
     const model = own ?? (this.#offers(last.model) ? last.model : this.#standard);
     const bases = session ? [session.knowledge_base_id ?? []].flat() : [];
     const base = session ? (bases[0] ?? null) : this.#firstBase(last.base);
+    this.coming.set(null);
     const files = base ? (session?.filter_by_file_md5 ?? []).map((md5) => ({ md5, name: '' })) : [];
     this.choice.set({
       model,
@@ -95,6 +107,7 @@ export class Library {
 
   /** @param {string|null} base @param {ChosenFile} [file] the only one to answer from */
   async chooseBase(base, file) {
+    this.coming.set(null);
     const files = file && [{ md5: file.md5, name: file.name }];
     this.#choose({ model: this.choice.get().model, base, ...(files && { files }) });
     if (this.#session) {

@@ -207,7 +207,8 @@ export class ChatPage {
 
   /** Files of the chosen knowledge base that are uploading. */
   #unsent() {
-    const { base } = this.#deps.library.choice.get();
+    const { choice, coming } = this.#deps.library;
+    const base = coming.get()?.id ?? choice.get().base;
     return base ? this.#deps.files.unsent(base) : 0;
   }
 

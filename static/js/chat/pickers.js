@@ -3,6 +3,7 @@ import { clone, fill, find } from '../core/dom.js';
 import { count, t } from '../core/i18n.js';
 import { mountMenu } from '../ui/menu.js';
 import { toastError } from '../ui/toast.js';
+import { renameInPlace } from './base-rename.js';
 
 /**
  * @typedef {{value: string, label: string, note: string, chosen: boolean, pick: () => void}} Option
@@ -27,17 +28,21 @@ export function mountPickers(form, { library, connect, manage, mayConnect }) {
   mountPicker(
     base,
     () => baseOptions(library, (id) => quietly(library.chooseBase(id))),
-    () => [{ hook: 'manage', label: t('knowledge.manage'), run: manage }],
+    () => [
+      ...renaming(base, library),
+      { hook: 'manage', label: t('knowledge.manage'), run: manage },
+    ],
   );
   const label = () => {
     showChosen(model, t('composer.model'), modelLabel(library));
     showChosen(
       base,
       t('composer.picker.knowledge'),
-      library.chosenNames || t('composer.no_documents'),
+      library.coming.get()?.name || library.chosenNames || t('composer.no_documents'),
     );
   };
-  for (const value of [library.choice, library.models, library.bases]) value.subscribe(label);
+  const { choice, models, bases, coming } = library;
+  for (const value of [choice, models, bases, coming]) value.subscribe(label);
 }
 
 /** @param {HTMLElement} root @param {() => Option[]} options @param {() => Command[]} commands */
@@ -47,6 +52,18 @@ function mountPicker(root, options, commands) {
     before: () =>
       list.replaceChildren(...options().map(optionElement), ...commands().map(commandElement)),
   });
+}
+
+/**
+ * The command that renames the chosen base, unless that is read-only.
+ * @param {HTMLElement} root @param {import('./library.js').Library} library @returns {Command[]}
+ */
+function renaming(root, library) {
+  const { base: id, bases = [] } = library.choice.get();
+  const base = library.base(id);
+  if (!base || base.bundled || bases.length > 1 || library.coming.get()) return [];
+  const run = () => renameInPlace(root, base, library);
+  return [{ hook: 'renameBase', label: t('knowledge.rename'), run }];
 }
 
 /** @param {HTMLElement} root @param {string} what @param {string} chosen */

@@ -10,13 +10,17 @@ const WIDE = new RegExp(
 const EXTENSION = /(?<=.)(\.tar)?\.[\p{L}\p{N}]{1,8}$/u;
 
 /**
- * The first file's name without extension, or its folder's name; a long one is cut at a word.
- * @param {{file: {name: string}, path: string}[]} files @returns {string}
+ * The name of the folder that holds all files; of one file, its name without extension; of several,
+ * how many they are. A long one is cut at a word.
+ * @param {{file: {name: string}, path: string}[]} files
+ * @param {(n: number) => string} several @returns {string}
  */
-export function baseName(files) {
-  const [first] = files;
-  const folder = first?.path.split('/').filter(Boolean).slice(0, -1)[0];
-  const stem = folder ?? first?.file.name.replace(EXTENSION, '') ?? '';
+export function baseName(files, several) {
+  const [folder, ...others] = new Set(
+    files.map(({ path }) => path.split('/').filter(Boolean).slice(0, -1)[0]),
+  );
+  if (files.length > 1 && (others.length || !folder)) return several(files.length);
+  const stem = folder ?? files[0]?.file.name.replace(EXTENSION, '') ?? '';
   return cut(
     stem
       .normalize('NFC')

@@ -1,6 +1,6 @@
 /**
  * Adds files to knowledge bases. Files of a chat go into the chosen base; where that is
- * read-only or none is chosen, a new base named after the first file is created and chosen.
+ * read-only or none is chosen, a new base is made and chosen when the first file is accepted.
  */
 import { size } from '../core/format.js';
 import { count, t } from '../core/i18n.js';
@@ -9,10 +9,16 @@ import { toast, toastError } from '../ui/toast.js';
 import { MOST_FILES } from './drop.js';
 import { baseName } from './base-name.js';
 import { UploadQueue } from './upload-queue.js';
-import { upload } from './upload-request.js';
+import { isEnded } from './upload-job.js';
+import { upload, uploadToNew } from './upload-request.js';
 import { UploadList } from './upload-list.js';
 
 /** @typedef {import('./drop.js').Found} Found */
+/**
+ * @typedef {{name: string, visit?: number, refused: boolean,
+ *   ended: (id: string|null, reason?: string) => void}} NewBase visit: the chat that it is for;
+ *   refused: all its files; ended: it is made, or they are refused
+ */
 
 const MOVED_MS = 800;
 
@@ -29,40 +35,38 @@ export function mountIntake(host, { open, ...deps }) {
 }
 
 export class Intake {
-  #api;
   #library;
-  /** @type {Promise<string>|null} */ #making = null;
+  #limit;
+  #number = 0;
+  /** @type {Map<string, NewBase>} the bases that are not made yet, by what stands for their id */
+  #new = new Map();
 
   /**
    * @param {{api: import('../net/api.js').Api, library: import('../chat/library.js').Library,
    *   limit: number|null}} deps limit: bytes of a file
    */
   constructor({ api, library, limit }) {
-    this.#api = api;
     this.#library = library;
+    this.#limit = limit;
     this.queue = new UploadQueue({
       api,
-      send: upload,
+      send: (base, ...file) => this.#send(base, ...file),
       refuse: (file) => refusal(file, limit),
       wait,
       visible,
       reportError: toastError,
       basesChanged: throttle(() => void library.loadBases().catch(() => {}), MOVED_MS),
     });
+    this.queue.subscribe(() => this.#settle());
     guardLeaving(this.queue);
     blockSignInRedirect(() => this.queue.hasUnsavedFiles);
     window.addEventListener('online', () => this.queue.nudge());
   }
 
   /** Add files to the base of this chat. @param {Found[]} files */
-  async addToChat(files) {
+  addToChat(files) {
     const taken = limitFiles(files);
-    if (!taken.length) return;
-    try {
-      this.queue.add(await this.#baseOfChat(taken), taken);
-    } catch (error) {
-      toastError(error);
-    }
+    if (taken.length) this.queue.add(this.#baseOfChat(taken), taken);
   }
 
   /** @param {string} base @param {Found[]} files */
@@ -71,43 +75,79 @@ export class Intake {
   }
 
   /**
-   * Create a base from files without choosing it for the chat.
+   * Add files to a new base that is not chosen for the chat.
    * @param {Found[]} files
-   * @returns {Promise<string|null>}
+   * @returns {Promise<string|null>} its id; null if no file was accepted
    */
-  async addToNew(files) {
+  addToNew(files) {
     const taken = limitFiles(files);
-    if (!taken.length) return null;
-    const made = await this.#make(taken);
-    this.queue.add(made.id, taken);
-    return made.id;
+    if (!taken.length) return Promise.resolve(null);
+    return new Promise((resolve) => {
+      const ended = (/** @type {string|null} */ id, /** @type {string} */ reason = '') => {
+        if (reason) toast(reason, { stays: true });
+        resolve(id);
+      };
+      this.queue.add(this.#begin({ name: this.#name(taken), ended, refused: false }), taken);
+    });
   }
 
-  /** @param {Found[]} files @returns {Promise<string>} */
-  async #baseOfChat(files) {
-    const chosen = this.#library.base(this.#library.choice.get().base);
+  /** @param {Found[]} files @returns {string} */
+  #baseOfChat(files) {
+    const library = this.#library;
+    const coming = library.coming.get();
+    if (coming && this.#new.has(coming.id)) return coming.id;
+    const chosen = library.base(library.choice.get().base);
     if (chosen && !chosen.bundled) return chosen.id;
-    this.#making ??= this.#makeForChat(files).finally(() => {
-      this.#making = null;
-    });
-    return this.#making;
+    const name = this.#name(files);
+    const { visit } = library;
+    const id = this.#begin({ name, visit, ended: () => {}, refused: false });
+    library.coming.set({ id, name });
+    return id;
+  }
+
+  /** @param {NewBase} made @returns {string} what stands for its id */
+  #begin(made) {
+    this.#number += 1;
+    const id = `new:${this.#number}`;
+    this.#new.set(id, made);
+    return id;
   }
 
   /** @param {Found[]} files */
-  async #makeForChat(files) {
-    const { visit } = this.#library;
-    const made = await this.#make(files);
-    if (visit === this.#library.visit) await this.#library.chooseBase(made.id).catch(toastError);
-    return made.id;
+  #name(files) {
+    const sendable = files.filter(({ file }) => !refusal(file, this.#limit));
+    const several = (/** @type {number} */ n) => count('documents.base', n);
+    return baseName(sendable.length ? sendable : files, several) || t('documents.unnamed');
   }
 
-  /** @param {Found[]} files @returns {Promise<import('../types.js').Base>} */
-  async #make(files) {
-    const made = await this.#api.post('/api/knowledge', {
-      name: baseName(files) || t('documents.unnamed'),
-    });
-    this.#library.addBase(made);
-    return made;
+  /**
+   * @param {string} base @param {File} file @param {(percent: number) => void} progress
+   * @param {AbortSignal} signal
+   */
+  async #send(base, file, progress, signal) {
+    const made = this.#new.get(base);
+    if (!made) return upload(base, file, progress, signal);
+    const answer = await uploadToNew(made.name, file, progress, signal);
+    this.#new.delete(base);
+    this.#library.addBase(answer.base);
+    const { coming, visit } = this.#library;
+    if (coming.get()?.id === base || (made.refused && made.visit === visit)) {
+      await this.#library.chooseBase(answer.base.id).catch(toastError);
+    }
+    made.ended(answer.base.id);
+    return answer.stored;
+  }
+
+  /** Give up on bases of which no file is left to send; a retry of one makes it after all. */
+  #settle() {
+    for (const [id, made] of this.#new) {
+      const jobs = this.queue.jobs.filter(({ base }) => base === id);
+      if (!jobs.length) this.#new.delete(id);
+      if (!jobs.every(isEnded) || made.refused) continue;
+      made.refused = true;
+      if (this.#library.coming.get()?.id === id) this.#library.coming.set(null);
+      made.ended(null, jobs[0]?.problem?.message);
+    }
   }
 }
 

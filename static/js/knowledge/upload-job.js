@@ -4,7 +4,7 @@
  * @typedef {import('../types.js').StoredFile} StoredFile
  * @typedef {object} Job
  * @property {number} id
- * @property {string} base
+ * @property {string} base its id; before that is made, `new:` and a number
  * @property {string} name
  * @property {string} path in the folder that was dropped
  * @property {number} size
@@ -20,6 +20,9 @@
  */
 
 const SERVERS = ['queued', 'parsing', 'indexing', 'recognising', 'embedding'];
+
+/** A base that is made when its first file is accepted. @param {string} base */
+export const isNewBase = (base) => base.startsWith('new:');
 
 /** The server does not have it yet. @param {Job} job */
 export const isUnsent = ({ status }) => status === 'waiting' || status === 'sending';

@@ -27,7 +27,7 @@
  * @property {(error: ApiError) => void} reportError
  */
 import { fileName } from '../core/format.js';
-import { address, isEnded, isFound, isRetryable, isUnsent, take } from './upload-job.js';
+import { address, isEnded, isFound, isNewBase, isRetryable, isUnsent, take } from './upload-job.js';
 import { reaction } from './upload-errors.js';
 import { UploadPoll } from './upload-poll.js';
 
@@ -181,10 +181,23 @@ export class UploadQueue {
 
   #next() {
     while (!this.#held && this.#sending < AT_ONCE) {
-      const job = this.#jobs.find((one) => one.status === 'waiting');
+      const job = this.#jobs.find((one) => one.status === 'waiting' && !this.#waitsForBase(one));
       if (!job?.file) return;
       void this.#send(job, job.file);
     }
+  }
+
+  /** A new base is made by one file; the others are sent after that. @param {Job} job */
+  #waitsForBase({ base }) {
+    return isNewBase(base) && this.#jobs.some((one) => one.base === base && one.abort !== null);
+  }
+
+  /** @param {Job} job @param {StoredFile} stored */
+  #settle(job, { knowledge_base_id: made }) {
+    const { base } = job;
+    if (!made || !isNewBase(base)) return;
+    for (const one of this.#jobs) if (one.base === base) one.base = made;
+    job.base = made;
   }
 
   /** @param {Job} job @param {File} file */
@@ -204,6 +217,7 @@ export class UploadQueue {
         /** @type {AbortController} */ (job.abort).signal,
       );
       take(job, stored);
+      this.#settle(job, stored);
       Object.assign(job, { file: null, duplicate: Boolean(stored.duplicate) });
       if (job.leaving && !job.duplicate) await this.#delete(job, stored);
       else if (job.leaving) this.#drop(job);
@@ -212,6 +226,7 @@ export class UploadQueue {
     } catch (error) {
       this.#failed(job, /** @type {ApiError} */ (error));
     }
+    job.abort = null;
     this.#sending -= 1;
     this.#changed();
     this.#next();
