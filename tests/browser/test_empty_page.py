@@ -59,6 +59,20 @@ def test_a_connected_model_needs_no_invitation_to_connect_one(chat: Chat) -> Non
     expect(chat.page.locator("[data-model-picker] [data-connect]")).to_be_visible()
 
 
+def test_models_have_the_mark_of_their_supplier(chat: Chat) -> None:
+    chat.choose_model("openai/echo")
+    mark = chat.page.locator("[data-picker-mark] .monogram")
+    expect(mark).to_have_text("Op")
+    chat.page.locator("[data-model-picker] [data-picker-button]").click()
+    option = chat.page.locator('[data-option="builtin/extractive"] .monogram')
+    expect(option).to_have_attribute("data-tint", "own")
+    chat.page.locator("[data-model-picker] [data-connect]").click()
+    marked = chat.connect_dialog.locator("[data-preset-mark] .monogram")
+    chat.connect_dialog.locator("[data-preset]").select_option("deepseek")
+    expect(marked).to_have_text("DS")
+    expect(chat.connect_dialog.locator("[data-supplier] .monogram")).to_have_count(1)
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_question_from_ones_own_documents_is_asked_of_them(
     bases: dict[str, str], context: BrowserContext, faults: Faults, language: str

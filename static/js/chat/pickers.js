@@ -2,11 +2,13 @@
 import { clone, fill, find } from '../core/dom.js';
 import { count, t } from '../core/i18n.js';
 import { mountMenu } from '../ui/menu.js';
+import { monogram, ownMark } from '../ui/monogram.js';
 import { toastError } from '../ui/toast.js';
 import { renameInPlace } from './base-rename.js';
 
 /**
- * @typedef {{value: string, label: string, note: string, chosen: boolean, pick: () => void}} Option
+ * @typedef {{value: string, label: string, note: string, chosen: boolean, mark?: SVGElement,
+ *   pick: () => void}} Option
  */
 /** @typedef {{hook: string, label: string, run: () => void}} Command */
 
@@ -35,6 +37,7 @@ export function mountPickers(form, { library, connect, manage, mayConnect }) {
   );
   const label = () => {
     showChosen(model, t('composer.model'), modelLabel(library));
+    showMark(model, library);
     showChosen(
       base,
       t('composer.picker.knowledge'),
@@ -66,6 +69,19 @@ function renaming(root, library) {
   return [{ hook: 'renameBase', label: t('knowledge.rename'), run }];
 }
 
+/** @param {{supplier: string, builtin?: boolean}} offer */
+const markOf = ({ supplier, builtin }) => (builtin ? ownMark() : monogram(supplier));
+
+/** @param {HTMLElement} root @param {import('./library.js').Library} library */
+function showMark(root, library) {
+  const chosen = library.choice.get().model;
+  const offer = library.models
+    .get()
+    .find(({ supplier, model }) => supplier === chosen?.supplier && model === chosen.model);
+  const known = offer ?? chosen;
+  if (known) find(root, '[data-picker-mark]').replaceChildren(markOf(known));
+}
+
 /** @param {HTMLElement} root @param {string} what @param {string} chosen */
 function showChosen(root, what, chosen) {
   find(root, '[data-picker-label]').textContent = chosen;
@@ -73,8 +89,9 @@ function showChosen(root, what, chosen) {
 }
 
 /** @param {Option} option */
-function optionElement({ value, label, note, chosen, pick }) {
+function optionElement({ value, label, note, chosen, mark, pick }) {
   const element = fill(clone('option'), { label, note });
+  if (mark) element.prepend(mark);
   element.dataset.option = value;
   element.setAttribute('aria-checked', String(chosen));
   element.addEventListener('click', () => pick());
@@ -101,6 +118,7 @@ function modelOptions(library, pick) {
     label: offer.builtin ? t('model.builtin') : offer.model,
     note: offer.builtin ? t('model.builtin.note') : offer.supplier,
     chosen: offer.supplier === chosen?.supplier && offer.model === chosen?.model,
+    mark: markOf(offer),
     pick: () => pick(offer),
   }));
 }

@@ -7,6 +7,7 @@ import { find, findAs, showText } from '../core/dom.js';
 import { count, t } from '../core/i18n.js';
 import { ApiError } from '../net/api.js';
 import { dialog, open } from '../ui/dialog.js';
+import { monogram } from '../ui/monogram.js';
 import { toast, toastError } from '../ui/toast.js';
 import { withScheme } from './address.js';
 import { Connected } from './connected.js';
@@ -93,11 +94,8 @@ export class ConnectDialog {
   async #loadPresets() {
     if (this.#presets.length) return;
     this.#presets = (await this.#api.get('/api/suppliers/presets')).items;
-    const options = [
-      ...this.#presets.map((preset) => new Option(preset.label, preset.name)),
-      new Option(t('connect.custom'), CUSTOM),
-    ];
-    this.#preset.replaceChildren(...options);
+    const options = this.#presets.map((preset) => new Option(preset.label, preset.name));
+    this.#preset.replaceChildren(...options, new Option(t('connect.custom'), CUSTOM));
     if (!this.#url.value && document.activeElement !== this.#url) return this.#presetChosen();
     this.#preset.value = CUSTOM; // an address was typed before the presets were loaded
   }
@@ -193,6 +191,8 @@ export class ConnectDialog {
 
   /** The form has changed: discard the test result. */
   #forget() {
+    const name = this.#chosen()?.label ?? this.#address();
+    find(this.#root, '[data-preset-mark]').replaceChildren(monogram(name));
     if (!this.#edited) this.#models.clear();
     this.#result('', null);
   }

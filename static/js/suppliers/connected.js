@@ -2,6 +2,7 @@
 import { clone, delegate, fill, find, findAs } from '../core/dom.js';
 import { t } from '../core/i18n.js';
 import { confirm } from '../ui/dialog.js';
+import { monogram } from '../ui/monogram.js';
 import { withoutSlash } from './address.js';
 
 /** @typedef {import('../types.js').Supplier} Supplier */
@@ -75,6 +76,7 @@ function supplierRow(supplier) {
   const { name, models } = supplier;
   const row = fill(clone('supplier'), { name, note: models.join(', ') });
   row.dataset.supplier = supplier.id;
+  row.prepend(monogram(name));
   findAs(row, '[data-edit-supplier]', HTMLButtonElement).disabled = !isOurs(supplier);
   const remove = find(row, '[data-remove-supplier]');
   remove.hidden = !isOurs(supplier);

@@ -1,6 +1,7 @@
 /** Model servers found on this machine, each with a button that connects it. */
 import { clone, fill, find } from '../core/dom.js';
 import { count } from '../core/i18n.js';
+import { monogram } from '../ui/monogram.js';
 
 /** @typedef {import('../types.js').LocalServer} LocalServer */
 
@@ -46,6 +47,7 @@ export class FoundServers {
     const note = models.length ? count('connect.found.models', models.length) : url;
     const row = fill(clone('found'), { label, note });
     const button = find(row, '[data-found-server]');
+    button.prepend(monogram(label));
     button.dataset.foundServer = server.preset;
     button.addEventListener('click', () => this.#use(server));
     return row;
