@@ -68,7 +68,9 @@ def edited(stage: Stage) -> None:
     question = stage.chat.questions.last
     question.hover()
     question.locator("[data-edit]").click()
-    expect(question.locator("[data-edit-field]")).to_be_focused()
+    field = question.locator("[data-edit-field]")
+    expect(field).to_be_focused()
+    expect(field).to_be_in_viewport()
 
 
 def _shown(stage: Stage, question: dict, answer: dict, reasoning: str = "") -> None:

@@ -1,6 +1,5 @@
 """Where states are shown: the page in a look, on a service with a handbook and a good model."""
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import Any
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.support.browser import PHONE, Chat, Faults, delete_sessions, new_window
+from tests.support.imported import import_chat
 from tests.support.modelserver import ModelServer
 from tests.support.service import Service
 from tests.support.typed_documents import write_handbook
@@ -106,22 +106,8 @@ class Stage:
 
     def import_chat(self, title: str, *turns: tuple[str, str], reasoning: str = "") -> str:
         """Import a chat of questions and answers, and return its id."""
-        messages: list[dict[str, Any]] = []
-        for question, answer in turns:
-            for role, content in (("user", question), ("assistant", answer)):
-                above = messages[-1]["id"] if messages else None
-                each = {"id": str(len(messages)), "parent_id": above, "role": role}
-                more = {"model": MODEL, "reasoning": reasoning} if role == "assistant" else {}
-                messages.append({**each, "content": content, **more})
-        session = {"id": title, "title": title, "leaf_id": messages[-1]["id"]}
-        export = json.dumps([{"session": session, "messages": messages}])
-        disposition = 'form-data; name="files"; filename="chats.json"'
-        body = f"--x\r\nContent-Disposition: {disposition}\r\n\r\n{export}\r\n--x--\r\n"
-        kind = {"Content-Type": "multipart/form-data; boundary=x"}
-        reply = self.service.request("POST", "/api/sessions/import", body.encode(), **kind)
-        assert reply.json["chats"] == 1, reply.body
-        items = self.service.get("/api/sessions").json["items"]
-        return next(str(item["id"]) for item in items if item["title"] == title)
+        more = {"model": MODEL, "reasoning": reasoning}
+        return import_chat(self.service, title, *turns, **more)
 
 
 def prepare(service: Service, model_server: ModelServer, folder: Path) -> None:
