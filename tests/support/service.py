@@ -256,7 +256,7 @@ class Service:
         base_id = str(self.post("/api/knowledge", {"name": name}).json["id"])
         reply = self.upload(base_id, *files)
         assert reply.status == 202, reply.body
-        wait_for(lambda: self._all_ready(base_id), 60, "files ready")
+        wait_for(lambda: self._all_ready(base_id), 180, "files ready")
         return base_id
 
     def _all_ready(self, base_id: str) -> bool:

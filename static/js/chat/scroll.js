@@ -51,7 +51,7 @@ export class Follower {
     if (this.#frame) return;
     this.#frame = requestAnimationFrame(() => {
       this.#frame = 0;
-      if (this.#pinned) this.#jump();
+      if (this.#pinned && !this.#isWritten()) this.#jump();
       this.#show();
     });
   }
@@ -77,6 +77,11 @@ export class Follower {
     change();
     this.#restore();
     this.#show();
+  }
+
+  /** Whether a field of the thread, such as a question that is edited, has the focus. */
+  #isWritten() {
+    return this.#content.contains(document.activeElement?.closest('textarea') ?? null);
   }
 
   #jump() {

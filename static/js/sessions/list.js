@@ -271,6 +271,13 @@ export class SessionList {
     field.select();
   }
 
+  /** Focus the chat that has taken the place of a deleted one. @param {number} at */
+  #focusAt(at) {
+    const session = this.#shown().at(at) ?? this.#shown().at(-1);
+    const row = session && this.#rows.row(session.id);
+    if (row) find(row, '[data-session-open]').focus();
+  }
+
   /** Hide the chat now and delete it unless the user undoes it. @param {Session} session */
   #delete({ id }) {
     const leave = () => {
@@ -278,9 +285,11 @@ export class SessionList {
       this.#loaded.sessions = this.#loaded.sessions.filter((session) => session.id !== id);
       this.#api.delete(`/api/sessions/${id}`, { keepalive: true }).catch(toastError);
     };
+    const at = this.#shown().findIndex((session) => session.id === id);
     this.#leaving.set(id, leave);
     this.#draw();
     if (id === this.#current) this.#go(null);
+    else this.#focusAt(at);
     const undo = () => {
       this.#leaving.delete(id);
       this.#draw();
