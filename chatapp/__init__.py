@@ -8,6 +8,8 @@ from chatapp.settings import MB, Settings
 if TYPE_CHECKING:
     from flask_openapi3 import OpenAPI
 
+    from chatapp.storage.database import Database
+
 __version__ = "0.2.0"
 # Enough for a question of 100,000 escaped characters. Uploads have their own limit.
 JSON_BYTES = 2 * MB
@@ -35,18 +37,13 @@ def create_app(settings: Settings | None = None) -> "OpenAPI":
     from chatapp.knowledge.images import ImageFiles
     from chatapp.knowledge.pageview.views import PageViews
     from chatapp.knowledge.suggestions import Suggestions
-    from chatapp.storage.database import Database, prepare_engine
-    from chatapp.storage.models import db
     from chatapp.web.proxies import Proxies
     from chatapp.web.services import EXTENSION, Services
 
     settings = settings or Settings.from_env()
     logs.set_up(settings.log_level)
     app = _new_app(settings)
-    db.init_app(app)
-    with app.app_context():
-        prepare_engine(db.engine)
-        database = Database(db.engine)
+    database = _open_database(app)
     read_delay = ReadDelay()
     embedder = configured_embedder(settings)
     similar = embedder.similarities if embedder is not None else None
@@ -95,6 +92,16 @@ def _new_app(settings: Settings) -> "OpenAPI":
     )
     app.config.update(_flask_config(settings))
     return app
+
+
+def _open_database(app: "OpenAPI") -> "Database":
+    from chatapp.storage.database import Database, prepare_engine
+    from chatapp.storage.models import db
+
+    db.init_app(app)
+    with app.app_context():
+        prepare_engine(db.engine)
+        return Database(db.engine)
 
 
 def _add_views(app: "OpenAPI") -> None:

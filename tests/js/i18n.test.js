@@ -42,6 +42,7 @@ const BUILT = [
   'knowledge.left_out.',
   'find.export.',
   'share.days.',
+  'queue.',
   'app.description', // of the web manifest
 ];
 
