@@ -339,6 +339,23 @@ class ManyFiles:
         )
 
 
+def test_uploads_are_chips_in_one_line_and_many_are_counted(chat: Chat) -> None:
+    held = HeldUploads(chat.page)
+    chat.add(*[text_file(f"{number}.txt", f"Number {number}") for number in range(5)])
+    expect(chat.uploads).to_have_count(5)
+    tops = chat.uploads.evaluate_all("rows => rows.map((row) => row.getBoundingClientRect().top)")
+    assert len(set(tops)) == 1
+    fold = chat.page.locator("[data-uploads] [data-uploads-fold]")
+    expect(fold).to_have_attribute("aria-expanded", "true")
+    chat.add(*[text_file(f"{number}.txt", f"Number {number}") for number in range(5, 20)])
+    expect(fold).to_have_attribute("aria-expanded", "false")
+    expect(chat.summary).to_contain_text("20")
+    expect(chat.uploads.first).to_be_hidden()
+    fold.click()
+    expect(chat.uploads.first).to_be_visible()
+    held.release()
+
+
 @both
 def test_hundreds_of_uploads_need_few_rows_and_requests(
     chat: Chat, service: Service, language: str

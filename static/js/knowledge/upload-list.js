@@ -13,6 +13,8 @@ import { describe, stateOfJob } from './file-state.js';
 /** @typedef {import('./upload-job.js').Job} Job */
 
 const ROWS = 30;
+/** Above this, running uploads are only counted, unless one has failed. */
+const COUNTED = 12;
 /** Above this, cancelling all is confirmed. */
 const MANY = 3;
 
@@ -23,7 +25,7 @@ export class UploadList {
   #open;
   #rows;
   #frame = 0;
-  #folded = false;
+  /** @type {boolean|null} as the user has chosen; null: by their number */ #folded = null;
   #announced = '';
 
   /**
@@ -52,17 +54,23 @@ export class UploadList {
     const jobs = this.#jobs();
     const all = counts(jobs);
     const { shown, more } = worthShowing(jobs, ROWS);
+    const folded = this.#isFolded(all);
     this.#root.hidden = !jobs.length;
     find(this.#root, '[data-uploads-head]').hidden = jobs.length < 2;
-    find(this.#root, '[data-upload-rows]').hidden = this.#folded && jobs.length > 1;
+    find(this.#root, '[data-upload-rows]').hidden = folded && jobs.length > 1;
     this.#rows.show(shown);
     showText(
       find(this.#root, '[data-uploads-more]'),
-      more && !this.#folded ? count('documents.more', more) : '',
+      more && !folded ? count('documents.more', more) : '',
     );
     this.#drawHead(all);
     this.#drawHeld();
     this.#announceEnd(jobs, all);
+  }
+
+  /** @param {ReturnType<typeof counts>} all */
+  #isFolded({ total, open, failed }) {
+    return this.#folded ?? (total > COUNTED && open > 0 && !failed);
   }
 
   #jobs() {
@@ -80,7 +88,7 @@ export class UploadList {
     const again = find(root, '[data-uploads-retry]');
     again.hidden = !all.retryable;
     find(again, '[data-label]').textContent = count('documents.retry_failed', all.retryable);
-    find(root, '[data-uploads-fold]').setAttribute('aria-expanded', String(!this.#folded));
+    find(root, '[data-uploads-fold]').setAttribute('aria-expanded', String(!this.#isFolded(all)));
     const close = find(root, '[data-uploads-close]');
     close.title = t(all.open ? 'documents.cancel_all' : 'documents.hide_all');
     close.setAttribute('aria-label', close.title);
@@ -128,7 +136,7 @@ export class UploadList {
     on('[data-held-go]', () => this.#resume());
     on('[data-uploads-close]', () => this.#close());
     on('[data-uploads-fold]', () => {
-      this.#folded = !this.#folded;
+      this.#folded = !this.#isFolded(counts(this.#jobs()));
       this.draw();
     });
   }
