@@ -36,6 +36,8 @@ def test_a_prompt_is_saved_found_and_inserted_by_keyboard(chat: Chat) -> None:
     expect(chat.questions).to_have_count(0)
 
     chat.input.fill("/none such")
+    expect(menu.locator("[role=option]")).to_have_count(1)
+    expect(menu).to_be_visible()
     page.keyboard.press("Escape")
     expect(menu).to_be_hidden()
     expect(chat.input).to_have_value("/none such")
@@ -44,7 +46,7 @@ def test_a_prompt_is_saved_found_and_inserted_by_keyboard(chat: Chat) -> None:
 
     chat.input.fill("/")
     menu.locator("[role=option]").last.click()
-    for _ in range(2):
+    for left in (1, 0):
         dialog.locator("[data-prompt-delete]").first.click()
         page.locator("[data-confirm-yes]").click()
-    expect(dialog.locator("[data-saved-prompt]")).to_have_count(0)
+        expect(dialog.locator("[data-saved-prompt]")).to_have_count(left)
