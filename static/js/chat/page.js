@@ -13,6 +13,7 @@ import { OtherTabs } from './other-tabs.js';
 import { mountBufferingNotice } from './buffering-notice.js';
 import { storeFeedback } from './feedback.js';
 import { Pictures } from './pictures.js';
+import { mountPrinting } from './printing.js';
 import { removeMessage } from './removal.js';
 import { Thread } from './thread.js';
 import { TitleMenu } from './title-menu.js';
@@ -83,6 +84,7 @@ export class ChatPage {
       view: this.#view(),
       hooks: this.#hooks(),
     });
+    mountPrinting(() => this.#conversation.navigation);
     this.#menu = new TitleMenu(deps, () => void deps.sessions.load().catch(toastError));
     this.#otherTabs = new OtherTabs((change) => void this.#checkForChanges(change));
     this.#bufferingNotice = mountBufferingNotice({
