@@ -71,12 +71,12 @@ class Stage:
 
     def reset(self) -> None:
         """Open a new chat beside a realistic list of chats."""
-        self.page.goto("/healthz")  # what is held there is not sent on
         self.page.unroute_all(behavior="ignoreErrors")
         self.page.context.add_cookies(self.cookies)
         delete_sessions(self.service)
         for title in CHAT_TITLES[self.language]:
             assert self.service.post("/api/sessions", {"title": title}).status == 201
+        self.page.goto("/healthz")
         self.page.evaluate("localStorage.clear()")
         self.chat.open()
 
