@@ -7,7 +7,7 @@ import { toastError } from '../ui/toast.js';
 import { renameInPlace } from './base-rename.js';
 
 /**
- * @typedef {{value: string, label: string, note: string, chosen: boolean, mark?: SVGElement,
+ * @typedef {{value: string, label: string, note: string, chosen: boolean, mark?: Element,
  *   pick: () => void}} Option
  */
 /** @typedef {{hook: string, label: string, run: () => void}} Command */

@@ -24,28 +24,33 @@ export function tint(name) {
   return sum % TINTS;
 }
 
-/** @param {string} name @returns {SVGSVGElement} says nothing to screen readers: the name does */
+/**
+ * The mark says nothing to screen readers, as the name does; its letters are drawn by the style
+ * sheet, so that they do not count as the text of a button either.
+ * @param {string} name @returns {HTMLElement}
+ */
 export function monogram(name) {
-  const svg = element('svg', { class: 'monogram', viewBox: '0 0 24 24', 'aria-hidden': 'true' });
-  svg.dataset.tint = String(tint(name));
-  const text = element('text', { x: '12', y: '12', dy: '0.36em' });
-  text.textContent = letters(name);
-  svg.append(element('rect', { width: '24', height: '24', rx: '7' }), text);
-  return /** @type {SVGSVGElement} */ (svg);
+  const mark = made(String(tint(name)));
+  mark.dataset.letters = letters(name);
+  return mark;
 }
 
 /** The mark of the built-in model, the product's own. */
 export function ownMark() {
-  const svg = element('svg', { class: 'monogram', viewBox: '0 0 24 24', 'aria-hidden': 'true' });
-  svg.dataset.tint = 'own';
-  const use = element('use', { href: '#i-seal', width: '24', height: '24' });
-  svg.append(element('rect', { width: '24', height: '24', rx: '7' }), use);
-  return /** @type {SVGSVGElement} */ (svg);
+  const mark = made('own');
+  const seal = document.createElementNS(SVG, 'svg');
+  const use = document.createElementNS(SVG, 'use');
+  use.setAttribute('href', '#i-seal');
+  seal.append(use);
+  mark.append(seal);
+  return mark;
 }
 
-/** @param {string} kind @param {Record<string, string>} attributes */
-function element(kind, attributes) {
-  const made = document.createElementNS(SVG, kind);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  return made;
+/** @param {string} tinted */
+function made(tinted) {
+  const mark = document.createElement('span');
+  mark.className = 'monogram';
+  mark.dataset.tint = tinted;
+  mark.setAttribute('aria-hidden', 'true');
+  return mark;
 }
