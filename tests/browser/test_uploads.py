@@ -445,8 +445,10 @@ def test_offline_uploads_wait_and_resume_automatically(
 
 @both
 def test_a_full_disk_holds_the_queue_until_it_is_resumed(
-    chat: Chat, faults: Faults, language: str
+    chat: Chat, service: Service, faults: Faults, language: str
 ) -> None:
+    base = service.post("/api/knowledge", {"name": "Coast"}).json["id"]
+    chat.reload().choose_base(base)
     faults.expect(REFUSED + "507")
     full = {"error": {"code": "disk_full", "message": words(language, "error.disk_full")}}
     refuse(chat.page, 507, json.dumps(full), times=3)
