@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, Response, expect
 
-from tests.support.browser import PHONE, Chat, Faults, new_window
+from tests.support.browser import PHONE, Chat, Faults, new_window, until
 from tests.support.modelserver import ModelServer
 from tests.support.service import ROOT, Service
 
@@ -109,14 +109,15 @@ def test_the_page_works_bundled_and_plain(page: Page, delivery: tuple[str, Servi
         ("Control+k", "find", "find.css"),
         ("?", "keys", "find.css"),
     ):
-        page.locator("body").press(keys)
+        page.evaluate("document.activeElement.blur()")
+        page.keyboard.press(keys)
         expect(page.locator(f"dialog[data-dialog={dialog}]")).to_be_visible()
-        assert sheet in sheets(page)
+        until(page, lambda sheet=sheet: sheet in sheets(page))
         page.keyboard.press("Escape")
         expect(page.locator("dialog[open]")).to_have_count(0)
     page.locator("[data-open-knowledge]").click()
     expect(page.locator("dialog[data-dialog=knowledge]")).to_be_visible()
-    assert "knowledge.css" in sheets(page)
+    until(page, lambda: "knowledge.css" in sheets(page))
     page.keyboard.press("Escape")
     expect(page.locator("dialog[open]")).to_have_count(0)
     chat.menu("[data-share]")

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import BrowserContext, Route, expect
 
-from tests.support.browser import LANGUAGES, PHONE, Chat, static_path, until
+from tests.support.browser import LANGUAGES, PHONE, Chat, modules_only, until
 from tests.support.modelserver import ModelServer
 
 MIXED = r"""Euler: $e^{i\pi} + 1 = 0$ costs $5 and $10.
@@ -64,13 +64,13 @@ def test_formulas_are_drawn_from_our_own_files_and_only_at_need(
 
 
 def test_a_finished_formula_is_not_drawn_again(chat: Chat) -> None:
-    chat.expect_complete(chat.ask("$x$", "echo"))
-    expect(chat.page.locator(".katex")).to_have_count(1)
     drawn = chat.page.evaluate(
         r"""async (base) => {
         const { StreamRenderer } = await import(`${base}/js/markdown/stream.js`);
         const { createEngine } = await import(`${base}/js/markdown/engine.js`);
         const root = document.body.appendChild(document.createElement('div'));
+        new StreamRenderer(root, createEngine({ citation: String })).append('$x$');
+        while (!root.querySelector('.katex')) await new Promise(requestAnimationFrame);
         const renderer = new StreamRenderer(root, createEngine({ citation: String }));
         const draw = katex.__renderToDomTree;
         const drawn = [];
@@ -86,7 +86,7 @@ def test_a_finished_formula_is_not_drawn_again(chat: Chat) -> None:
         root.remove();
         return [drawn, open];
     }""",
-        static_path(chat.page),
+        modules_only(chat.page),
     )
     assert drawn == [["a_0", "b_0", "\nc_0\n"], r"\(d_0"]
 

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.support.axe import AXE, violations
-from tests.support.browser import Chat, static_path
+from tests.support.browser import Chat, modules_only
 from tests.support.modelserver import ModelServer
 
 DOCUMENT = r"""Euler: $e^{i\pi} + 1 = 0$ costs $5 and $10 [1].
@@ -111,12 +111,10 @@ def test_a_streamed_text_ends_like_the_whole(chat: Chat) -> None:
             seed = _random(seed)
             cuts.append(seed % len(DOCUMENT))
         cases.append([DOCUMENT * 2, sorted(cuts)])
-    assert chat.page.evaluate(COMPARE, [static_path(chat.page), cases]) == []
+    assert chat.page.evaluate(COMPARE, [modules_only(chat.page), cases]) == []
 
 
 def test_a_fold_that_the_reader_opened_stays_open_while_the_answer_goes_on(chat: Chat) -> None:
-    answer = chat.ask("Prepare", "echo")
-    chat.expect_complete(answer)
     states = chat.page.evaluate(
         r"""async (base) => {
         const { StreamRenderer } = await import(`${base}/js/markdown/stream.js`);
@@ -141,7 +139,7 @@ def test_a_fold_that_the_reader_opened_stays_open_while_the_answer_goes_on(chat:
         root.remove();
         return states;
     }""",
-        static_path(chat.page),
+        modules_only(chat.page),
     )
     assert states == [[True], [False, True], [True, False], [True, False], [True, False]]
 

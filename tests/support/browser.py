@@ -279,7 +279,7 @@ class Chat:
         return self.page.url.rpartition("/")[2]
 
 
-def until(page: Page, condition: Callable[[], Any], seconds: float = 8) -> None:
+def until(page: Page, condition: Callable[[], Any], seconds: float = 60) -> None:
     """Wait for a condition that no element shows, while the page's events are processed."""
     deadline = time.monotonic() + seconds
     while not condition():
@@ -291,6 +291,18 @@ def static_path(page: Page) -> str:
     """Return the address of the static files, to import a module of the page."""
     source = page.locator("script[src$='/js/main.js']").get_attribute("src")
     return str(source).removesuffix("/js/main.js")
+
+
+def modules_only(page: Page) -> str:
+    """Load the page without its script, to import modules of it; return what `static_path` does.
+
+    A bundled script has modules of its own, and only one may create the policy of Trusted Types.
+    """
+    page.route(
+        "**/js/main.js", lambda route: route.fulfill(content_type="text/javascript", body="")
+    )
+    page.reload()
+    return static_path(page)
 
 
 def text_file(name: str, text: str) -> dict[str, Any]:
