@@ -23,6 +23,7 @@ from chatapp.web.unparsed import ERROR
 
 OPEN = frozenset(
     {
+        "pages.diagram",
         "pages.sign_in",
         "pages.static_file",
         "manifest.manifest",

@@ -38,7 +38,7 @@ def test_a_hash_picks_a_base_or_a_single_file(chat: Chat, service: Service) -> N
     chat.reload()
     expect(chat.base).to_have_text("tigers.txt")
 
-    chat.input.press_sequentially(f"#{base[:4].lower()}")
+    chat.input.press_sequentially(f"#{base.split()[0].lower()}")
     expect(menu.locator("[aria-selected=true]")).to_contain_text(base)
     press("Tab")
     expect(chat.input).to_have_value("")

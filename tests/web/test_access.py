@@ -45,7 +45,7 @@ def other_client(app: Flask, services: Services, other: Person) -> FlaskClient:
 
 
 def test_every_route_requires_a_user_unless_it_is_open(app: Flask, anonymous: FlaskClient) -> None:
-    assert len(OPEN) <= 6
+    assert len(OPEN) <= 8
     for method, path, rule in rules(app):
         reply = anonymous.open(path, method=method, json={} if method != "GET" else None)
         if rule.endpoint in OPEN:
@@ -58,6 +58,10 @@ def test_every_route_requires_a_user_unless_it_is_open(app: Flask, anonymous: Fl
         else:
             assert reply.status_code == 401, (method, path, reply.data)
             assert reply.json["error"]["code"] == "unauthorized"
+
+
+def test_the_frame_of_diagrams_is_open_to_readers_of_shared_chats(anonymous: FlaskClient) -> None:
+    assert anonymous.get("/diagram").status_code == 200
 
 
 def test_not_found_is_a_page_for_browsers_and_json_for_programs(
@@ -109,7 +113,7 @@ def test_other_users_resources_are_not_found(
         if str(rule.endpoint).startswith(("pages.", "static")):
             continue
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
-            body = {"title": "x", "name": "x", "query": "x"}
+            body = {"title": "x", "name": "x", "query": "x", "rating": "up"}
             reply = other_client.open(path, method=method, json=None if method == "GET" else body)
             assert reply.status_code == 404, (method, path, reply.status_code, reply.data)
     for body in (

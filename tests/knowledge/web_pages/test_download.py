@@ -48,7 +48,7 @@ class Fetcher:
 
     def _originals_bytes(self, incoming: Any) -> bytes:
         incoming.finish()
-        return Path(incoming._path).read_bytes()
+        return incoming.path.read_bytes()
 
     def beat(self) -> None:
         self.beats += 1
