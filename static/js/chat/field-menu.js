@@ -14,6 +14,7 @@ import { toastError } from '../ui/toast.js';
 export function mountFieldMenu(form, list, { rows, take, closed }) {
   const input = findAs(form, '[data-input]', HTMLTextAreaElement);
   let active = 0;
+  let updates = 0;
 
   const options = () => [...list.children].filter((row) => row instanceof HTMLElement);
 
@@ -33,7 +34,10 @@ export function mountFieldMenu(form, list, { rows, take, closed }) {
   };
 
   const update = async () => {
+    updates += 1;
+    const number = updates;
     const found = await rows();
+    if (number !== updates) return; // more was typed meanwhile
     if (!found.length) return close();
     list.replaceChildren(...found);
     list.hidden = false;
