@@ -92,6 +92,10 @@ class Images:
         """Delete a user's pictures whose messages have been deleted."""
         self._delete(and_(_images.c.user_id == user_id, _images.c.used))
 
+    def delete_all(self, user_id: str) -> None:
+        """Delete a user's pictures that no message uses, also those that were never used."""
+        self._delete(_images.c.user_id == user_id)
+
     def sweep(self) -> None:
         """Delete the pictures that no message uses, once they are old enough, and files that no
         row names."""

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session as Transaction
 
 from chatapp.chat.sessions import branch, message_json, owned_message, owned_session
@@ -52,7 +52,8 @@ class Shares:
             if message.status in LIVE:
                 raise Busy
             t.execute(delete(Share).where(Share.user_id == user_id, Share.expires_at <= now()))
-            if len(t.scalars(select(Share.id).where(Share.user_id == user_id)).all()) >= MOST:
+            count = select(func.count()).where(Share.user_id == user_id)
+            if (t.scalar(count) or 0) >= MOST:
                 raise InvalidRequest("days", "too_many_links", most=MOST)
             share = Share(
                 user_id=user_id,

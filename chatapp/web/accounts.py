@@ -150,11 +150,12 @@ def get_storage_usage() -> Any:
 def delete_my_data() -> tuple[str, int]:
     """Delete all data of the current user.
 
-    Deletes sessions, knowledge bases, prompts, defaults and personal tokens, except the token of
-    this request. The account is kept.
+    Deletes sessions, pictures, knowledge bases, prompts, defaults and personal tokens, except the
+    token of this request. The account is kept.
     """
     app, user = services(), current_user()
     app.sessions.delete_all(user.id)
+    app.images.delete_all(user.id)
     app.prompts.delete_all(user.id)
     app.knowledge.delete_all_of(user.id)
     app.accounts.clear(user, keep=bearer())

@@ -161,6 +161,15 @@ def test_an_unused_picture_can_be_deleted(client: FlaskClient, settings: Setting
     assert refused(client.delete(f"/api/images/{image_id}")) == (404, "not_found")
 
 
+def test_a_picture_that_was_never_used_is_deleted_with_all_data(
+    client: FlaskClient, settings: Settings
+) -> None:
+    image_id = uploaded(client)
+    assert client.delete("/api/auth/me/data").status_code == 204
+    assert client.get(f"/api/images/{image_id}").status_code == 404
+    assert stored(settings) == []
+
+
 def test_a_picture_that_is_never_used_is_deleted_after_a_day(
     client: FlaskClient, services: Services, settings: Settings
 ) -> None:
