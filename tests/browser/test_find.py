@@ -1,12 +1,11 @@
 """The palette: chats, knowledge bases and actions behind one field; and the list of keys."""
 
-import os
 import re
 
 import pytest
 from playwright.sync_api import Locator, Route, expect
 
-from tests.support.axe import AXE, violations
+from tests.support.axe import violations
 from tests.support.browser import LANGUAGES, PHONE, Chat, Faults, filled, messages, words
 from tests.support.service import Service
 
@@ -203,8 +202,6 @@ def test_the_list_of_keys_opens_by_key_and_from_the_account_menu(
 def test_the_palette_has_no_accessibility_violations(
     chat: Chat, palette: Palette, asked: list[str], window: dict, theme: str
 ) -> None:
-    if not AXE.exists() and not os.environ.get("CI"):
-        pytest.skip("axe-core is not installed: npm install")
     if "viewport" in window:
         chat.page.locator(".topbar [data-toggle-sidebar]").tap()
         assert violations(chat.page) == []

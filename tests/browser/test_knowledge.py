@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
-from tests.support.axe import AXE, violations
+from tests.support.axe import violations
 from tests.support.browser import (
     LANGUAGES,
     PHONE,
@@ -494,8 +494,6 @@ def test_the_dialog_works_by_keyboard_alone(knowledge: Knowledge, harbour: str) 
 def test_the_dialog_has_no_accessibility_violations(
     chat: Chat, knowledge: Knowledge, harbour: str, tmp_path: Path, theme: str
 ) -> None:
-    if not AXE.exists():
-        pytest.skip("axe-core is not installed: npm install")
     states = {
         "state": "mismatch",
         "made_with": "all-MiniLM-L6-v2",

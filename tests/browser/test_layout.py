@@ -1,12 +1,11 @@
 """Layout and accessibility in both themes and languages, on a phone; and the list of chats."""
 
-import os
 import re
 
 import pytest
 from playwright.sync_api import expect
 
-from tests.support.axe import AXE, violations
+from tests.support.axe import violations
 from tests.support.browser import LANGUAGES, PHONE, Chat, filled, words
 from tests.support.service import Service, wait_for
 
@@ -29,8 +28,6 @@ https://example.org/{0}
 @pytest.mark.parametrize("window", [{"reduced_motion": "reduce"}], ids=["still"])
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_the_chat_page_has_no_accessibility_violations(chat: Chat, theme: str) -> None:
-    if not AXE.exists() and not os.environ.get("CI"):
-        pytest.skip("axe-core is not installed: npm install")
     assert violations(chat.page) == []
     chat.choose_model("builtin/extractive")
     answer = chat.ask("How do I connect a model?")

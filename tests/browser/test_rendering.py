@@ -1,11 +1,9 @@
 """Answers as Markdown: streamed they end like the whole; folds; what is in them never runs."""
 
-import os
-
 import pytest
 from playwright.sync_api import expect
 
-from tests.support.axe import AXE, violations
+from tests.support.axe import violations
 from tests.support.browser import Chat, modules_only
 from tests.support.modelserver import ModelServer
 
@@ -185,8 +183,6 @@ def test_a_footnote_leads_to_its_text_and_back(chat: Chat) -> None:
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_a_rendered_answer_has_no_accessibility_violations(chat: Chat, theme: str) -> None:
-    if not AXE.exists() and not os.environ.get("CI"):
-        pytest.skip("axe-core is not installed: npm install")
     answer = chat.ask(DOCUMENT, "echo")
     chat.expect_complete(answer)
     expect(answer.locator(".katex").first).to_be_visible()

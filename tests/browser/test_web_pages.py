@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.support.axe import AXE, violations
+from tests.support.axe import violations
 from tests.support.browser import LANGUAGES, PHONE, READ_MS, Chat, Faults, delete_bases, words
 from tests.support.service import Service
 from tests.support.websites import WebSite, page
@@ -145,8 +145,7 @@ def test_a_phone_has_room_for_it(sources: Sources, site: WebSite, language: str)
         assert box["height"] >= 44, part
     width = "document.querySelector('[data-dialog=knowledge]').scrollWidth"
     assert sources.page.evaluate(width) <= PHONE["width"]
-    if AXE.exists():
-        assert violations(sources.page) == []
+    assert violations(sources.page) == []
 
 
 def test_a_citation_links_to_the_page(

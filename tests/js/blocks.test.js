@@ -3,21 +3,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { closeMarks, mayClose, split } from '../../static/js/markdown/blocks.js';
 import { createEngine } from '../../static/js/markdown/engine.js';
+import { LABELS } from './labels.js';
 
-const engine = createEngine({
-  copy: 'Copy',
-  citation: (n) => `Source ${n}`,
-  done: 'Done',
-  open: 'To do',
-  fold: 'Details',
-  footnote: (n) => `Footnote ${n}`,
-  footnotes: 'Footnotes',
-  back: 'Back',
-  wrap: 'Wrap',
-  csv: 'CSV',
-  draw: 'Draw',
-  citation: (n) => `Source ${n}`,
-});
+const engine = createEngine(LABELS);
 const env = () => ({ cited: new Set([1, 2, 3]) });
 const DOCUMENTS = 150;
 const CUTS = 500;

@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createEngine } from '../../static/js/markdown/engine.js';
+import { LABELS } from './labels.js';
 
 const EXAMPLES = 652;
 /** Examples that render otherwise, by reason. `from-to` is a range. */
@@ -21,19 +22,6 @@ const ELSEWHERE =
   '492 495 496 498-507 509 510 512 514-516 518 519 521 522 527-530 532-535 537-545 549 550 ' +
   '553-571 592 593 596 598 599 601';
 
-const LABELS = {
-  copy: '',
-  wrap: '',
-  csv: '',
-  draw: '',
-  citation: String,
-  done: '',
-  open: '',
-  fold: '',
-  footnote: String,
-  footnotes: '',
-  back: '',
-};
 const FIGURE =
   '<figure class="code(?: open)?"><figcaption><span>(.*?)</span>.*?</figcaption>' +
   '<pre tabindex="0"><code>([^]*?)</code></pre></figure>';

@@ -4,20 +4,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createEngine } from '../../static/js/markdown/engine.js';
+import { LABELS } from './labels.js';
 
-const engine = createEngine({
-  copy: 'Copy',
-  wrap: 'Wrap',
-  csv: 'CSV',
-  draw: 'Draw',
-  citation: (n) => `Source ${n}`,
-  done: 'Done',
-  open: 'To do',
-  fold: 'Details',
-  footnote: (n) => `Footnote ${n}`,
-  footnotes: 'Footnotes',
-  back: 'Back',
-});
+const engine = createEngine(LABELS);
 const render = (/** @type {string} */ text) =>
   engine.render(text, { cited: new Set([1, 2, 3]) }).trim();
 const chips = (/** @type {string} */ text) =>

@@ -3,20 +3,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { closeMarks, split } from '../../static/js/markdown/blocks.js';
 import { createEngine } from '../../static/js/markdown/engine.js';
+import { LABELS } from './labels.js';
 
-const engine = createEngine({
-  copy: 'Copy',
-  wrap: 'Wrap',
-  csv: 'CSV',
-  draw: 'Draw',
-  citation: (n) => `Source ${n}`,
-  done: 'Done',
-  open: 'To do',
-  fold: 'Details',
-  footnote: (n) => `Footnote ${n}`,
-  footnotes: 'Footnotes',
-  back: 'Back',
-});
+const engine = createEngine(LABELS);
 const render = (/** @type {string} */ text) => engine.render(text, { cited: new Set([1]) });
 const plain = (/** @type {string} */ html) =>
   html
