@@ -100,6 +100,8 @@ def test_documents_of_others_are_not_suggested(client: FlaskClient, services: Se
     [
         ("3.2 Payment terms", "Payment terms"),
         ("第三章 付款方式", "付款方式"),
+        ("2 Working time", "Working time"),
+        ("30 days of leave", "30 days of leave"),
         ("一、适用范围", "适用范围"),
         ("Chapter IV: The long winter", "The long winter"),
         ("2024 results", "2024 results"),
