@@ -12,8 +12,8 @@ AWAY = {"en": "What should I do before I am away?", "zh-CN": "休假之前要做
 
 
 def empty(stage: Stage) -> None:
-    """The empty page of a new user."""
-    expect(stage.page.locator("[data-empty]")).to_be_visible()
+    """The empty page of a user who has documents."""
+    expect(stage.page.locator("[data-own-list] [data-suggestion]").first).to_be_visible()
 
 
 def streaming(stage: Stage) -> None:
