@@ -10,6 +10,12 @@ ENV PIP_NO_CACHE_DIR=1
 # For mirrors: docker build --build-arg PIP_INDEX_URL=… --build-arg NPM_CONFIG_REGISTRY=…
 ARG PIP_INDEX_URL
 ARG NPM_CONFIG_REGISTRY
+# For a proxy that signs with a certificate of its own:
+# docker build --build-arg CA_CERTIFICATE="$(cat company.pem)"
+ARG CA_CERTIFICATE
+ENV PIP_CERT=/app/ca.pem SSL_CERT_FILE=/app/ca.pem NODE_EXTRA_CA_CERTS=/app/ca.pem
+RUN cp /etc/ssl/certs/ca-certificates.crt ca.pem \
+    && printf '%s\n' "$CA_CERTIFICATE" >> ca.pem
 COPY requirements.txt requirements-embedder.txt requirements-recognition.txt \
     package.json package-lock.json ./
 COPY scripts scripts
@@ -17,7 +23,7 @@ COPY static/i18n static/i18n
 RUN python scripts/setup.py run
 COPY . .
 # What is left to do is the bundle of the page, which needs no network.
-RUN python scripts/setup.py run && rm -rf node_modules
+RUN python scripts/setup.py run && rm -rf node_modules ca.pem
 RUN .venv/bin/python -m compileall -q chatapp migrations app.py wsgi.py
 
 FROM ${PYTHON_IMAGE}

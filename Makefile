@@ -8,17 +8,23 @@ NODE_PATH = PATH="$$PATH:$(CURDIR)/$(VENV)"
 CHINESE := $(filter zh%,$(or $(LC_ALL),$(LC_MESSAGES),$(LANG)))
 
 # Four parts of the tests run at the same time: those with a browser need the cores, those with
-# processes mostly wait, and all others run in two processes, which also measure their coverage.
+# processes mostly wait, and all others also measure their coverage.
+# A part that has ended goes on with later ones of another, so that all end at about the same time.
+LATER_BROWSER = $(wildcard tests/browser/test_[r-z]*.py)
+LATER_PROCESSES = $(wildcard tests/server/test_[n-o]*.py)
+LAST_PROCESSES = $(wildcard tests/server/test_[p-z]*.py)
 BROWSER = tests/browser tests/server/test_documents.py
-PROCESSES = tests/server tests/faults
-STORES = tests/knowledge tests/processes tests/scripts tests/storage
+PROCESSES = tests/server --ignore=tests/server/test_documents.py
+STORES = tests/knowledge tests/scripts tests/storage
+HELPERS = tests/processes
 # A test that hangs fails (pyproject.toml). A part that hangs before or after its tests is aborted;
 # what each of its threads was doing is printed at the very end.
-LIMITED = $(and $(shell command -v timeout),timeout --foreground --signal=ABRT 50m) \
+LIMITED = $(and $(shell command -v timeout),timeout --foreground --signal=ABRT 75m) \
 	$(VENV)/python -X faulthandler -m tests
-MEASURED = $(LIMITED) --measure
-OTHERS = tests $(patsubst %,--ignore=%,$(BROWSER) $(PROCESSES) $(STORES))
-CAMPAIGNS = kills resumes stops locks streams readings mutants
+MEASURED = $(LIMITED) --measure .venv/coverage-
+LEAST = 80 # percent of lines and branches
+OTHERS = tests $(patsubst %,--ignore=%,$(BROWSER) tests/server tests/faults $(STORES) $(HELPERS))
+CAMPAIGNS = kills resumes stops locks streams readings mutants disks described
 
 NO_PYTHON_EN = Python 3.11 or newer is required. On Debian and Ubuntu: apt install python3-venv
 NO_PYTHON_ZH = 需要 Python 3.11 或更高版本。在 Debian 和 Ubuntu 上：apt install python3-venv
@@ -40,15 +46,19 @@ link: python ## print a new one-time sign-in link for the administrator | 生成
 
 test: python ## run all tests | 运行全部测试
 	@$(PYTHON) scripts/setup.py test
-	@$(VENV)/python -m coverage erase; rm -f .venv/tests-*.log .venv/tests-failed
+	@rm -f .venv/tests-*.log .venv/tests-failed .venv/coverage-*.json
 	@status=0; \
 	$(NODE_PATH) node --test $$(find tests/js -name '*.test.*js' | sort) || status=1; \
 	echo "$(if $(CHINESE),四组测试同时运行，其中三组的输出在结束时显示。,Four parts run at the same time; three of them print at the end.)"; \
-	$(LIMITED) $(BROWSER) > .venv/tests-1.log 2>&1 & first=$$!; \
-	$(MEASURED) $(STORES) > .venv/tests-2.log 2>&1 & second=$$!; \
-	$(MEASURED) $(OTHERS) > .venv/tests-3.log 2>&1 & third=$$!; \
-	{ $(LIMITED) $(PROCESSES) $(BROWSER:%=--ignore=%) 2>&1 \
-		|| touch .venv/tests-failed; } | tee .venv/tests-4.log; \
+	{ $(LIMITED) $(BROWSER) $(LATER_BROWSER:%=--ignore=%) || touch .venv/tests-failed; \
+		$(LIMITED) $(LAST_PROCESSES); } > .venv/tests-1.log 2>&1 & first=$$!; \
+	{ $(MEASURED)1.json $(STORES) || touch .venv/tests-failed; \
+		$(LIMITED) tests/faults; } > .venv/tests-2.log 2>&1 & second=$$!; \
+	{ $(MEASURED)2.json $(OTHERS) || touch .venv/tests-failed; \
+		$(LIMITED) $(LATER_PROCESSES); } > .venv/tests-3.log 2>&1 & third=$$!; \
+	{ $(LIMITED) $(PROCESSES) $(patsubst %,--ignore=%,$(LATER_PROCESSES) $(LAST_PROCESSES)) || touch .venv/tests-failed; \
+		$(LIMITED) $(LATER_BROWSER) || touch .venv/tests-failed; \
+		$(MEASURED)3.json $(HELPERS) || touch .venv/tests-failed; } 2>&1 | tee .venv/tests-4.log; \
 	for part in $$first $$second $$third; do wait $$part || status=1; done; \
 	test ! -e .venv/tests-failed || status=1; \
 	cat .venv/tests-1.log .venv/tests-2.log .venv/tests-3.log; \
@@ -61,9 +71,10 @@ test: python ## run all tests | 运行全部测试
 # GATHERED=yes reports what the last `make test` has measured
 coverage: python ## run the in-process tests and report their coverage | 运行进程内测试并统计覆盖率
 	@$(PYTHON) scripts/setup.py test
-	$(if $(GATHERED),,$(MEASURED) $(STORES) && $(MEASURED) $(OTHERS))
-	@$(VENV)/python -m coverage combine
-	$(VENV)/python -m coverage report
+	$(if $(GATHERED),,$(MEASURED)1.json $(STORES) && $(MEASURED)2.json $(OTHERS) && \
+		$(MEASURED)3.json $(HELPERS))
+	@$(VENV)/python -m slipcover --skip-covered --fail-under $(LEAST) --out .venv/coverage.json \
+		--merge .venv/coverage-1.json .venv/coverage-2.json .venv/coverage-3.json
 
 check: python ## lint, formatting, types, architecture, documents | 检查代码规范、格式、类型、架构和文档
 	@$(PYTHON) scripts/setup.py dev

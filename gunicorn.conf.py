@@ -36,14 +36,14 @@ from gevent.monkey import get_original
 from gunicorn.app.wsgiapp import WSGIApplication
 
 from chatapp.home import WEB, keep_private, remove_address, take_greeting, write_address
-from chatapp.logs import is_worth_a_line
+from chatapp.logs import formatter, is_worth_a_line
 from chatapp.open_files import other_requests_allowed, raise_file_limit, streams_allowed
-from chatapp.processes.environment import helper_environ, is_watched
+from chatapp.processes.environment import helper_environ, is_watched, wait_until_prepared
 from chatapp.processes.listening import refuse_taken, shown
 from chatapp.processes.supervisor import lock_home
 from chatapp.processes.watched import print_error
 from chatapp.settings import Settings, SettingsError
-from chatapp.web.connection import Bodies
+from chatapp.web.bodies import Bodies
 
 try:
     SETTINGS = Settings.from_env()
@@ -87,7 +87,7 @@ accesslog = None
 
 waitpid = get_original("os", "waitpid")
 # Half of the places beside the streams: other requests need the rest.
-bodies = Bodies(SETTINGS.body_seconds, other_requests_allowed(SETTINGS.max_streams) // 2)
+bodies = Bodies(SETTINGS, other_requests_allowed(SETTINGS.max_streams) // 2)
 
 
 # the arbiter
@@ -100,7 +100,12 @@ def on_starting(server: Any) -> None:
         signal.signal(number, lambda number, _: sys.exit(128 + number))
     for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGTTIN, signal.SIGTTOU):
         signal.signal(number, server.signal)
+    if is_watched() and not wait_until_prepared():
+        sys.exit(1)  # the parent has said why
     refuse_taken(server.cfg, SETTINGS.home)
+    if SETTINGS.log_format != "text":
+        for handler in server.log.error_log.handlers:
+            handler.setFormatter(formatter(SETTINGS.log_format))
     server.helpers = None
     if is_watched():
         return
@@ -250,12 +255,12 @@ def post_worker_init(worker: Any) -> None:
 
 def pre_request(worker: Any, req: Any) -> None:
     """Limit how long the request's body may take; its head has arrived."""
-    bodies.watch(req.unreader)
+    bodies.watch(req)
 
 
 def post_request(worker: Any, req: Any, environ: Any, resp: Any) -> None:
-    """End that limit."""
-    bodies.release(req.unreader)
+    """Discard what is left of the body, and end that limit."""
+    bodies.finish(req)
 
 
 def worker_int(worker: Any) -> None:
@@ -297,6 +302,7 @@ def _drain(worker: Any, seconds: float) -> None:
     services = _services(worker)
     if services is not None:
         services.runs.drain(seconds)
+        services.figures.publish()
 
 
 def _services(worker: Any) -> Any:

@@ -14,7 +14,10 @@ from types import FrameType, ModuleType
 
 from bench.tables import Skipped
 
-BENCHMARKS = ("streams", "ingest", "memory", "search", "retrieval", "recognition")
+BENCHMARKS = (
+    "streams", "databases", "scaling", "ingest", "memory", "search", "grown", "retrieval",
+    "recognition",
+)  # fmt: skip
 END_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 BUSY_SHARE = 0.25  # of the cores in use by other programs, above which a warning is printed
 

@@ -25,6 +25,7 @@ class Figures:
     missing: float  # answers that were incomplete at the time limit
     model_share: float  # of a core
     reader_share: float
+    web_us: float = 0.0  # CPU a word, of the web process
 
 
 Measured: TypeAlias = Mapping[str, Mapping[str, Figures]]  # by load and design
@@ -39,6 +40,7 @@ class Cost:
     reader: float
     rest_mb: float
     peak_mb: float
+    web: float = 0.0  # the part of `service` that the web process took
 
 
 def percentile(values: Iterable[float], share: float) -> float:
@@ -59,9 +61,10 @@ def figures(seen: Sequence[Seen], words: int, until: float, cost: Cost) -> Figur
         times = stream.arrivals if stream.ended is not None else [*stream.arrivals, until]
         gaps += [1000 * (later - earlier) for earlier, later in zip(times, times[1:], strict=False)]
     whole = sum(stream.ended is not None and stream.words == words for stream in seen)
+    written = max(1, sum(stream.words for stream in seen))
     seconds = max(stream.ended or until for stream in seen) - min(stream.began for stream in seen)
     return Figures(
-        cpu_us=1e6 * cost.service / max(1, sum(stream.words for stream in seen)),
+        cpu_us=1e6 * cost.service / written,
         first_p50=percentile(firsts, 0.5),
         first_p99=percentile(firsts, 0.99),
         gap_p99=percentile(gaps, 0.99),
@@ -71,6 +74,7 @@ def figures(seen: Sequence[Seen], words: int, until: float, cost: Cost) -> Figur
         missing=len(seen) - whole,
         model_share=cost.model / seconds,
         reader_share=cost.reader / seconds,
+        web_us=1e6 * cost.web / written,
     )
 
 

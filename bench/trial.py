@@ -2,12 +2,13 @@
 
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
-from bench.designs import DESIGNS, Design, Running, running
+from bench.designs import DESIGNS, Running, running
 from bench.figures import Cost, Figures, figures
 from bench.load import Group, Seen, generator
 from bench.model import model_name, model_server
@@ -17,6 +18,9 @@ from bench.tables import say
 CALM_SECONDS = 0.5
 CALM_SHARE = 0.05  # of a core: a service that uses less is idle
 CALM_WITHIN_SECONDS = 30
+
+# Starts a design by its name, for a model server's port and names of models.
+Start: TypeAlias = Callable[[str, int, Sequence[str]], AbstractContextManager[Running]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,10 @@ WARM = Workload("warm", "", 10, 10, 100, after_seconds=0)
 class Field:
     """The designs under comparison, started on first use, with one model server."""
 
-    def __init__(self, models: Sequence[str], port: int, model_pid: int, folder: Path) -> None:
+    def __init__(
+        self, models: Sequence[str], port: int, model_pid: int, folder: Path, start: Start
+    ) -> None:
+        self._start = start
         self._models = [*models, WARM.model]
         self._port, self._model_pid = port, model_pid
         self._file = folder / "seen.json"
@@ -54,7 +61,7 @@ class Field:
 
     def trial(self, name: str, load: Workload) -> Figures:
         """Run a load through a design; a design that timed out is restarted the next time."""
-        found = self._started(DESIGNS[name])
+        found = self._started(name)
         result = self._run(found, load)
         if result.missing:
             self.end(name)
@@ -69,59 +76,75 @@ class Field:
         """Stop all designs."""
         self._stack.close()
 
-    def _started(self, design: Design) -> Running:
-        if design.name not in self._running:
+    def _started(self, name: str) -> Running:
+        if name not in self._running:
             stack = self._stack.enter_context(ExitStack())
-            found = stack.enter_context(running(design, self._port, self._models))
-            self._running[design.name] = found, stack
+            found = stack.enter_context(self._start(name, self._port, self._models))
+            self._running[name] = found, stack
             if found.pid is not None:
                 self._run(found, WARM)
                 _wait_until_calm(found.pid)
-        return self._running[design.name][0]
+        return self._running[name][0]
 
     def _run(self, found: Running, load: Workload) -> Figures:
         worker = _worker(found)
         rest = _fresh_peak(worker)
-        group = Group(
-            "all",
-            found.port,
-            found.path,
-            found.body(load.model),
-            load.streams,
-            load.apart_seconds,
-            dict(found.headers),
-        )
         with generator(self._file) as reading:
             meter = CpuMeter(found.pid or 0, model=self._model_pid, generator=reading.pid)
             before = meter.read()
-            reading.begin([group], load.most_seconds)
+            reading.begin(_groups(found, load), load.most_seconds)
             reading.wait("ended")
             until = time.monotonic()
             time.sleep(load.after_seconds)
             after = meter.read()
-            seen = reading.end()["all"]
+            seen = [stream for group in reading.end().values() for stream in group]
         spent = {
             kind: seconds - before.get(kind, 0.0)
             for kind, seconds in after.items()
             if kind != WAITING
         }
+        web = spent.get("web", 0.0)
         by_model, by_reader = spent.pop("model"), spent.pop("generator")
         held = peak(worker) if worker is not None else 0.0
         _report_refusals(seen)
         return figures(
-            seen, load.words, until, Cost(sum(spent.values()), by_model, by_reader, rest, held)
+            seen, load.words, until, Cost(sum(spent.values()), by_model, by_reader, rest, held, web)
         )
 
 
 @contextmanager
-def field(models: Sequence[str]) -> Iterator[Field]:
-    """Start a model server that knows these models; stop everything at the end of the block."""
+def field(models: Sequence[str], start: Start | None = None) -> Iterator[Field]:
+    """Start a model server that knows these models; stop everything at the end of the block.
+
+    `start` starts what is compared, unless that is DESIGNS.
+    """
     with ExitStack() as stack:
         port, pid = stack.enter_context(model_server())
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="chatapp-bench-"))
-        made = Field(models, port, pid, Path(folder))
+        made = Field(models, port, pid, Path(folder), start or _start)
         stack.callback(made.close)
         yield made
+
+
+def _start(name: str, port: int, models: Sequence[str]) -> AbstractContextManager[Running]:
+    return running(DESIGNS[name], port, models)
+
+
+def _groups(found: Running, load: Workload) -> list[Group]:
+    """Share a load among the people who ask."""
+    count = min(len(found.people), load.streams)
+    return [
+        Group(
+            str(number),
+            found.port,
+            found.path,
+            found.body(load.model),
+            load.streams // count + (number < load.streams % count),
+            load.apart_seconds,
+            dict(headers),
+        )
+        for number, headers in enumerate(found.people[:count])
+    ]
 
 
 def _wait_until_calm(pid: int) -> None:

@@ -18,57 +18,13 @@ JSON_BYTES = 2 * MB
 def create_app(settings: Settings | None = None) -> "OpenAPI":
     """Create the app from its settings; without any, from those of the environment."""
     from chatapp import logs
-    from chatapp.chains.http.read_delay import ReadDelay
-    from chatapp.chains.models import Models
-    from chatapp.chat.feedback import AnswerFeedback
-    from chatapp.chat.images import SWEEP_SECONDS, Images
-    from chatapp.chat.prompts import Prompts
-    from chatapp.chat.runs.runs import Runs
-    from chatapp.chat.sessions import Sessions
-    from chatapp.chat.shares import Shares
-    from chatapp.chat.suppliers import Suppliers
-    from chatapp.chat.turns import Turns
-    from chatapp.home import CHROMA, url
-    from chatapp.identity.accounts import Accounts
-    from chatapp.identity.secrets import Secret
-    from chatapp.knowledge.bases import Knowledge
-    from chatapp.knowledge.chroma import VectorIndex
-    from chatapp.knowledge.embedders import configured_embedder
-    from chatapp.knowledge.images import ImageFiles
-    from chatapp.knowledge.pageview.views import PageViews
-    from chatapp.knowledge.suggestions import Suggestions
     from chatapp.web.proxies import Proxies
-    from chatapp.web.services import EXTENSION, Services
+    from chatapp.web.services import EXTENSION, create_services
 
     settings = settings or Settings.from_env()
-    logs.set_up(settings.log_level)
+    logs.set_up(settings.log_level, settings.log_format)
     app = _new_app(settings)
-    database = _open_database(app)
-    read_delay = ReadDelay()
-    embedder = configured_embedder(settings)
-    similar = embedder.similarities if embedder is not None else None
-    supplier_rows = Suppliers(
-        database, settings, Secret(settings.home), Models(settings, read_delay), similar
-    )
-    index = VectorIndex(lambda: url(settings, CHROMA), settings.ca_file)
-    bases = Knowledge(database, settings, index, embedder)
-    images = Images(database, ImageFiles(settings))
-    app.extensions[EXTENSION] = Services(
-        settings=settings,
-        database=database,
-        accounts=Accounts(database),
-        sessions=Sessions(database, images),
-        feedback=AnswerFeedback(database),
-        images=images,
-        shares=Shares(database),
-        prompts=Prompts(database),
-        suppliers=supplier_rows,
-        knowledge=bases,
-        page_views=PageViews(database, settings, bases.originals),
-        suggestions=Suggestions(database),
-        runs=Runs(database, settings, read_delay, {images.sweep: SWEEP_SECONDS}),
-        turns=Turns(database, settings, supplier_rows),
-    )
+    app.extensions[EXTENSION] = create_services(settings, _open_database(app))
     _add_views(app)
     app.wsgi_app = Proxies(app, settings)  # type: ignore[method-assign]
     return app
@@ -95,8 +51,9 @@ def _new_app(settings: Settings) -> "OpenAPI":
 
 
 def _open_database(app: "OpenAPI") -> "Database":
-    from chatapp.storage.database import Database, prepare_engine
+    from chatapp.storage.database import Database
     from chatapp.storage.models import db
+    from chatapp.storage.pools import prepare_engine
 
     db.init_app(app)
     with app.app_context():
@@ -107,23 +64,32 @@ def _open_database(app: "OpenAPI") -> "Database":
 def _add_views(app: "OpenAPI") -> None:
     from chatapp.web import (
         accounts,
+        audit,
         chat,
         images,
         knowledge,
         manifest,
+        mcp,
+        metrics,
         ops,
         page_views,
         pages,
+        presets,
         prompts,
+        provider,
         request,
         sessions,
         shares,
         suggestions,
         suppliers,
         transfer,
+        usage,
+        users,
     )
+    from chatapp.web.v1 import completions, embeddings, models, responses
 
     request.init_app(app)
+    audit.init_app(app)
     for blueprint in (
         chat.bp,
         sessions.bp,
@@ -131,25 +97,38 @@ def _add_views(app: "OpenAPI") -> None:
         transfer.bp,
         shares.bp,
         prompts.bp,
+        presets.bp,
         knowledge.bp,
         page_views.bp,
         suggestions.bp,
+        mcp.bp,
         suppliers.bp,
         accounts.bp,
+        users.bp,
+        usage.bp,
+        audit.bp,
         ops.bp,
+        metrics.bp,
+        models.bp,
+        completions.bp,
+        responses.bp,
+        embeddings.bp,
     ):
         app.register_api(blueprint)
     app.register_blueprint(pages.bp)
     app.register_blueprint(manifest.bp)
     app.register_blueprint(shares.public)
+    app.register_blueprint(provider.bp)
 
 
 def _flask_config(settings: Settings) -> dict[str, Any]:
-    from chatapp.storage.database import engine_options
+    from chatapp.storage.pools import RESERVED_CONNECTIONS, engine_options
 
     return {
         "SQLALCHEMY_DATABASE_URI": settings.sql_url,
-        "SQLALCHEMY_ENGINE_OPTIONS": engine_options(settings.sql_url),
+        "SQLALCHEMY_ENGINE_OPTIONS": engine_options(
+            settings.sql_url, settings.database_connections - RESERVED_CONNECTIONS
+        ),
         "MAX_CONTENT_LENGTH": JSON_BYTES,
         "MAX_FORM_PARTS": 1000,
     }

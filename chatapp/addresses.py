@@ -12,6 +12,7 @@ Network = IPv4Network | IPv6Network
 LOOPBACK: tuple[Network, ...] = (IPv4Network("127.0.0.0/8"), IPv6Network("::1"))
 DEFAULT_PORTS = {"http": 80, "https": 443}
 NAME = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
+MOST_PROXIES = 16  # one after the other; what is written before them is not read
 PATH = re.compile(r"(/(?!\.{1,2}(/|$))[A-Za-z0-9._~-]+)*")
 
 
@@ -125,3 +126,19 @@ def is_within(address: Address, networks: Iterable[Network]) -> bool:
 
 def _is_host(host: str) -> bool:
     return parse_address(host) is not None if ":" in host else bool(NAME.fullmatch(host))
+
+
+def client_chain(forwarded: list[str], trusted: Iterable[Network]) -> list[str]:
+    """Return the client and the trusted proxies after it, of `X-Forwarded-For`.
+
+    What is not an address ends the list: the proxy that sent it counts as the client.
+    """
+    found: list[str] = []
+    for text in reversed(forwarded[-MOST_PROXIES:]):
+        address = parse_address(text)
+        if address is None:
+            break
+        found.insert(0, str(address))
+        if not is_within(address, trusted):
+            break
+    return found

@@ -1,13 +1,13 @@
-"""All errors of the product as one tree. This module imports nothing of ours.
+"""All errors of the product as one tree; those of suppliers: chains/upstream_errors.py.
 
     ChatAppError
     ├── InvalidRequest, Unauthorized, Forbidden, NotFound, MethodNotAllowed, OriginRefused
-    ├── RequestTimeout, Busy, TooManyAnswers, DatabaseBusy, DatabaseNewer
-    ├── TooLarge, UnsupportedFile, UnreadableFile, OriginalMissing, PageUnavailable, DiskFull
+    ├── RequestTimeout, Busy, TooManyAnswers, QuotaUsed
+    ├── DatabaseNewer, MoveRefused
+    ├── StorageUnavailable: DatabaseBusy, DatabaseUnusable, DiskFull
+    ├── TooLarge, UnsupportedFile, UnreadableFile, OriginalMissing, PageUnavailable
     ├── NoModel, ModelGone, ContextTooLong
-    ├── UpstreamError          (any error of a supplier; the next are more specific)
-    │   ├── UpstreamUnreachable, UpstreamTimeout, UpstreamProtocol, UpstreamEmpty
-    │   └── UpstreamAuth, UpstreamRateLimit, UpstreamQuota, UpstreamRefused
+    ├── UpstreamError
     ├── KnowledgeUnavailable, EmbedderUnavailable
     └── AnswerTooLong, Interrupted, NotSaved, Internal
 
@@ -36,13 +36,14 @@ class ChatAppError(Exception):
     code = "internal"
     status = 500
     retryable = False
+    again_seconds: int | None = None  # `retry_after` where none is given
     upstream: SupplierAnswer | None = None
 
     def __init__(
         self, detail: str | None = None, /, *, retry_after: int | None = None, **params: Param
     ) -> None:
         self.detail = detail
-        self.retry_after = retry_after
+        self.retry_after = self.again_seconds if retry_after is None else retry_after
         self.params: Mapping[str, Param] = params
         super().__init__(self.key, dict(params))
 
@@ -112,6 +113,12 @@ class TooManyAnswers(ChatAppError):
     code, status, retryable = "too_many_answers", 429, True
 
 
+class QuotaUsed(ChatAppError):
+    """The user has used the tokens of a day; `retry_after` is when the next day begins."""
+
+    code, status, retryable = "quota_used", 429, True
+
+
 class Overloaded(TooManyAnswers):
     """The worker's limit of streams is reached."""
 
@@ -130,16 +137,35 @@ class Restarting(TooManyAnswers):
         super().__init__("restarting", retry_after=1)
 
 
-class DatabaseBusy(ChatAppError):
+class StorageUnavailable(ChatAppError):
+    """Nothing can be stored now; what is kept in memory may be stored later."""
+
+
+class DatabaseBusy(StorageUnavailable):
     """Another process locked the database for longer than the time-out."""
 
-    code, status, retryable = "database_busy", 503, True
+    code, status, retryable, again_seconds = "database_busy", 503, True, 1
 
 
 class DatabaseNewer(ChatAppError):
     """A newer version of the product created the database."""
 
     code, status = "database_newer", 503
+
+
+class DatabaseUnusable(StorageUnavailable):
+    """The database cannot be used until somebody repairs it.
+
+    `detail` is damaged, gone (the file was removed or replaced) or unwritable (by this user).
+    """
+
+    code, status = "database_unusable", 503
+
+
+class MoveRefused(ChatAppError):
+    """A database cannot be moved, or used while it is moved; `detail` says why."""
+
+    code, status = "move_refused", 503
 
 
 class RequestTimeout(ChatAppError):
@@ -218,7 +244,7 @@ class PageUnavailable(ChatAppError):
         self.retryable = self.passing
 
 
-class DiskFull(ChatAppError):
+class DiskFull(StorageUnavailable):
     """The disk is full or read-only."""
 
     code, status = "disk_full", 507
@@ -240,61 +266,6 @@ class ContextTooLong(ChatAppError):
     """The question exceeds the model's context."""
 
     code, status = "context_too_long", 413
-
-
-class UpstreamError(ChatAppError):
-    """The supplier responded with an error."""
-
-    code, status, retryable = "upstream_error", 502, True
-
-
-class UpstreamUnreachable(UpstreamError):
-    """The supplier cannot be reached."""
-
-    code = "upstream_unreachable"
-
-
-class UpstreamTimeout(UpstreamError):
-    """The supplier exceeded a time limit."""
-
-    code, status = "upstream_timeout", 504
-
-
-class UpstreamProtocol(UpstreamError):
-    """The response is not a chat completion."""
-
-    code = "upstream_protocol"
-
-
-class UpstreamEmpty(UpstreamError):
-    """The answer is empty; `detail` is thinking, thinking_length, length or tool."""
-
-    code = "upstream_empty"
-
-
-class UpstreamAuth(UpstreamError):
-    """The supplier rejects the key, or the key lacks permission."""
-
-    code, retryable = "upstream_auth", False
-
-
-class UpstreamRateLimit(UpstreamError):
-    """Too many requests; `retry_after` is the supplier's."""
-
-    code, status = "upstream_rate_limit", 429
-
-
-class UpstreamQuota(UpstreamError):
-    """The account at the supplier has no credit."""
-
-    code, status, retryable = "upstream_quota", 402, False
-
-
-class UpstreamRefused(UpstreamError):
-    """The supplier rejected this request. `names`: the request fields that it names as a reason."""
-
-    code, status, retryable = "upstream_refused", 422, False
-    names: frozenset[str] = frozenset()
 
 
 class AnswerTooLong(ChatAppError):

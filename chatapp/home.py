@@ -3,14 +3,17 @@
 lock              held by the supervisor of the home's helpers; contains its process id
 <name>.address    host:port of a helper, or of the web workers, while it answers
 greeting          what the terminal shows once the port listens; written by `prepare`
+host.id           names this home where several hosts share a database
 wake              its time of change is the last request to start the document worker
 """
 
 import contextlib
 import fcntl
 import os
+import pwd
 import stat
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
@@ -24,12 +27,13 @@ UNIX = "unix:"
 ALL_INTERFACES = ("0.0.0.0", "[::]")
 LOCK_SECONDS = 10  # for the last processes of a killed service to end
 RETRY_SECONDS = 0.25
+HOST_ID_CHARACTERS = 16
 PRIVATE = 0o077  # the umask of all our processes: only their user can access what they create
 # What is in a home folder, as patterns. A home may be an existing folder that holds other files.
 OURS = (
-    "chatapp.db*", "backups", "originals", "pages", "vectors", "stops", "secret.key", "token",
-    "lock", "migrate.lock", "chroma.*", "embedder.*", "web.address", "greeting", "wake",
-    "start.log", "ocr.lock",
+    "chatapp.db*", "backups", "restore-part", "originals", "images", "pages", "vectors", "metrics",
+    "stops", "secret.key", "token", "lock", "migrate.lock", "chroma.*", "embedder.*", "web.address",
+    "greeting", "wake", "start.log", "ocr.lock", "host.id",
 )  # fmt: skip
 MODELS = Path(__file__).parent.parent / "models"
 # The built-in embedding models that set-up makes or has made; the first one that is there is used.
@@ -60,6 +64,44 @@ def tighten(settings: Settings) -> None:
             mode = stat.S_IMODE(path.stat().st_mode)
             if mode & PRIVATE:
                 path.chmod(mode & ~PRIVATE)
+
+
+def why_unwritable(home: Path) -> tuple[str, dict[str, str]] | None:
+    """Return the key of a sentence and its parameters if this process may not write the home.
+
+    To root, all files must belong to root or to the owner of the home, who may run the service.
+    """
+    place = next(each for each in (home, *home.parents) if os.path.exists(each))
+    if not place.is_dir():
+        return "home_unwritable", {"home": str(home)}
+    if os.statvfs(place).f_flag & os.ST_RDONLY:
+        return "home_read_only", {"home": str(home)}
+    user, owners = os.geteuid(), (0, place.stat().st_uid)
+    for path in (place, *(_contents(home) if place == home else ())):
+        owner = path.lstat().st_uid
+        needed = os.R_OK | os.W_OK | (os.X_OK if path.is_dir() else 0)
+        if os.access(path, needed) and (user != 0 or owner in owners):
+            continue
+        known = {"home": str(home), "path": str(path), "user": _user_name(user)}
+        if owner != user:
+            return "home_owner", {**known, "owner": _user_name(owner)}
+        return "home_mode", known
+    return None
+
+
+def _contents(home: Path) -> Iterator[Path]:
+    """Yield what the service has made in its home, the folders' contents too."""
+    for path in (each for pattern in OURS for each in home.glob(pattern)):
+        yield path
+        if path.is_dir() and os.access(path, os.R_OK | os.X_OK):
+            yield from path.iterdir()
+
+
+def _user_name(number: int) -> str:
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return str(number)
 
 
 def take_lock(home: Path) -> IO[str]:
@@ -168,6 +210,18 @@ def take_greeting(home: Path) -> str:
     except OSError:
         return ""
     return text
+
+
+def host_id(home: Path) -> str:
+    """Return the id of this home, by which hosts that share a database are told apart."""
+    file = home / "host.id"
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        if known := file.read_text("ascii").strip()[:HOST_ID_CHARACTERS]:
+            return known
+    made = os.urandom(HOST_ID_CHARACTERS // 2).hex()
+    with contextlib.suppress(OSError):  # a full or read-only disk: it has another id next time
+        file.write_text(f"{made}\n", "ascii")
+    return made
 
 
 def has_greeting(home: Path) -> bool:

@@ -1,6 +1,7 @@
 """Texts for people: one catalogue per language for page, API, terminal and set-up."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -9,6 +10,9 @@ from typing import Any
 FOLDER = Path(__file__).parent.parent / "static" / "i18n"
 LANGUAGES = ("en", "zh-CN")
 DEFAULT = "en"
+_CHINESE = re.compile("[\u3400-\u9fff]")
+# with the space that Chinese text has around Latin letters and digits
+_PLACEHOLDER = re.compile(rf"((?<={_CHINESE.pattern}) )?{{(\w+)}}( (?={_CHINESE.pattern}))?")
 
 
 @lru_cache
@@ -24,9 +28,17 @@ def say(language: str, key: str, params: Mapping[str, Any] | None = None) -> str
     while key not in texts and key.count(".") > 1:
         key = key.rpartition(".")[0]
     text = texts.get(key, texts["error.internal"])
-    for name, value in (params or {}).items():
-        text = text.replace("{" + name + "}", str(value))
-    return text
+    return _PLACEHOLDER.sub(lambda found: _filled(found, params or {}), text)
+
+
+def _filled(found: re.Match[str], params: Mapping[str, Any]) -> str:
+    before, name, after = found.groups("")
+    if name not in params:
+        return found[0]
+    value = str(params[name])
+    start = "" if _CHINESE.match(value[:1]) else before
+    end = "" if _CHINESE.match(value[-1:]) else after
+    return start + value + end
 
 
 def choose_language(wanted: Iterable[str]) -> str:

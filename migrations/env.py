@@ -4,13 +4,14 @@ from alembic import context
 from flask import current_app
 
 from chatapp.knowledge.search.lexical import TABLES
+from chatapp.storage.message_index import INDEX
 
 migrations = current_app.extensions["migrate"]
 
 
 def is_ours(name: str | None, kind: str, _parents: object) -> bool:
-    """Skip the lexical index: its tables and FTS5's shadow tables are no models."""
-    return not (kind == "table" and name and name.startswith(TABLES))
+    """Skip the indexes of words: FTS5's tables and its shadow tables are no models."""
+    return not (kind == "table" and name and name.startswith((TABLES, INDEX)))
 
 
 with migrations.db.engine.connect() as connection:

@@ -10,12 +10,16 @@ from commands import ON_CI, SetupError, failure, run
 from sentences import say, sentence
 
 PACKAGES = {  # package: a program or file that it installs
-    "chromium": "/usr/bin/chromium",
+    "chromium-headless-shell": "/usr/bin/chromium-headless-shell",
     "fonts-noto-cjk": "/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc",
     "libreoffice-writer-nogui": "/usr/lib/libreoffice/program/libswlo.so",
     "libreoffice-impress-nogui": "/usr/lib/libreoffice/program/libslideshowlo.so",
+    "apache2": "/usr/sbin/apache2",
+    "caddy": "/usr/bin/caddy",
+    "iproute2": "/usr/sbin/ip",
     "nginx": "/usr/sbin/nginx",
     "postgresql": "/usr/lib/postgresql/*/bin/initdb",
+    "systemd": "/usr/bin/systemd-analyze",
 }
 POLICY = Path("/usr/sbin/policy-rc.d")
 

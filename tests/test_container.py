@@ -16,21 +16,28 @@ import re
 import shlex
 import shutil
 import signal
+import ssl
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatch
+from http.server import HTTPServer, SimpleHTTPRequestHandler
+from importlib import metadata
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
 import yaml  # type: ignore[import-untyped]
 
+from chatapp.settings import MB
 from chatapp.web.bundle import current
-from tests.support.docs import settings
-from tests.support.service import ROOT, free_port, wait_for
+from tests.support.docs import DEPLOYMENT, settings
+from tests.support.nginx import make_certificate
+from tests.support.service import PATIENCE_SECONDS, ROOT, free_port, wait_for
 
 STEPS = (
     "FROM",
@@ -167,6 +174,23 @@ def test_the_image_runs_as_an_ordinary_user_with_time_to_stop() -> None:
     assert int(composed()["stop_grace_period"].removesuffix("s")) > int(grace)
 
 
+def test_what_the_image_installs_is_below_600_mb() -> None:
+    names = {"pip", "setuptools"}
+    for file in ("requirements.txt", "requirements-embedder.txt", "requirements-recognition.txt"):
+        names |= set(re.findall(r"^([\w.-]+)==", (ROOT / file).read_text("utf-8"), re.MULTILINE))
+    total = 0
+    for name in names:
+        with suppress(metadata.PackageNotFoundError):  # whose models alone are kept
+            for path in metadata.files(name) or []:
+                with suppress(OSError):
+                    total += os.stat(path.locate()).st_size
+    own = [ROOT / path for path in context()]
+    for folder in ("models", "static/vendor", "static/bundle"):
+        own += [path for path in (ROOT / folder).rglob("*") if path.is_file()]
+    total += sum(path.stat().st_size for path in own)
+    assert 100 * MB < total < 600 * MB, total
+
+
 def composed() -> dict[str, Any]:
     made = yaml.safe_load((ROOT / "compose.yaml").read_text("utf-8"))
     service: dict[str, Any] = made["services"]["chatapp"]
@@ -183,6 +207,8 @@ def test_compose_names_existing_settings_and_listens_on_this_machine_only() -> N
         )
     )
     assert named <= settings().keys()
+    passed = {name.partition("=")[0] for name in composed()["environment"]}
+    assert passed == settings().keys() | {"LANG"}
     assert composed()["ports"] == ["127.0.0.1:8000:8000"]
     assert composed()["env_file"] == [{"path": ".env", "required": False}]
     image = variables(stages()[-1])
@@ -191,6 +217,28 @@ def test_compose_names_existing_settings_and_listens_on_this_machine_only() -> N
     yaml.safe_load(
         re.sub(r"^( *)# (?=( *[\w-]+:| *- \w+[:=]|[a-z]+:$))", r"\1", text, flags=re.MULTILINE)
     )
+
+
+def test_compose_for_several_hosts_passes_all_settings_and_keeps_the_data_on_one() -> None:
+    hosts = yaml.safe_load((ROOT / "compose.hosts.yaml").read_text("utf-8"))
+    services = hosts["services"]
+    everywhere = {name for name, service in services.items() if "profiles" not in service}
+    assert everywhere == {"web"} and services.keys() == {"web", "helpers", "database", "chroma"}
+    one_host = composed()
+    for name in ("web", "helpers"):
+        service = services[name]
+        assert service["environment"].keys() == settings().keys() | {"LANG"}
+        assert service["environment"]["CHATAPP_HELPERS"] in ("embedder", "embedder,worker")
+        for hardening in ("read_only", "cap_drop", "security_opt", "tmpfs", "stop_grace_period"):
+            assert service[hardening] == one_host[hardening]
+        assert {volume.partition(":")[0] for volume in service["volumes"]} <= hosts[
+            "volumes"
+        ].keys()
+    text = (ROOT / "compose.hosts.yaml").read_text("utf-8")
+    guide = (DEPLOYMENT / "hosts.md").read_text("utf-8")
+    assert {
+        name for name in re.findall(r"\$\{(\w+):\?\}", text) if f"{name}=" not in guide
+    } == set()
 
 
 @pytest.fixture(scope="module")
@@ -210,6 +258,7 @@ def made() -> Iterator[Path]:
             "PATH": f"{app}/.venv/bin:{os.environ['PATH']}",
             "HOME": str(place),
             "LC_ALL": "C.UTF-8",
+            **build_variables(app),
         }
         for step in stages()[0]:
             if step.verb == "RUN":
@@ -219,13 +268,48 @@ def made() -> Iterator[Path]:
                     env=environ,
                     capture_output=True,
                     text=True,
-                    timeout=60,
+                    timeout=PATIENCE_SECONDS,
                 )
                 assert done.returncode == 0, (step.rest, done.stdout, done.stderr)
         yield place
     finally:
         subprocess.run(["chmod", "-R", "u+w", str(place)], check=False)
         shutil.rmtree(place)
+
+
+def build_variables(app: Path) -> dict[str, str]:
+    """Return the ENV of the build stage with its /app elsewhere."""
+    return {
+        name: re.sub("^/app", str(app), value) for name, value in variables(stages()[0]).items()
+    }
+
+
+def test_the_build_trusts_the_certificate_that_it_is_given(tmp_path: Path) -> None:
+    make_certificate(tmp_path, "localhost")
+    app = tmp_path / "app"
+    app.mkdir()
+    environ = {"PATH": os.environ["PATH"], **build_variables(app)}
+    [step] = [step for step in stages()[0] if "$CA_CERTIFICATE" in step.rest]
+    trust = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trust.load_cert_chain(tmp_path / "certificate.pem", tmp_path / "key.pem")
+    with HTTPServer(("127.0.0.1", 0), SimpleHTTPRequestHandler) as server:
+        server.socket = trust.wrap_socket(server.socket, server_side=True)
+        Thread(target=server.serve_forever, daemon=True).start()
+        url = f"https://localhost:{server.server_port}/pyproject.toml"
+        for given in ("", (tmp_path / "certificate.pem").read_text()):
+            subprocess.run(
+                ["sh", "-c", step.rest],
+                cwd=app,
+                env=environ | {"CA_CERTIFICATE": given},
+                check=True,
+            )
+            for command in (
+                [sys.executable, "-c", f"import urllib.request as u; u.urlopen('{url}')"],
+                ["node", "-e", f"fetch('{url}').catch(() => process.exit(1))"],
+            ):
+                done = subprocess.run(command, env=environ, capture_output=True, check=False)
+                assert (done.returncode == 0) == bool(given), (command, done.stderr)
+        server.shutdown()
 
 
 def take_what_the_network_brings(app: Path) -> None:
@@ -321,7 +405,7 @@ def test_the_image_serves_a_cited_answer_without_writing_beside_its_volume(made:
 
     def run(*command: str) -> subprocess.CompletedProcess[str]:
         done: subprocess.CompletedProcess[str] = subprocess.run(
-            command, stderr=subprocess.PIPE, timeout=30, check=False, **options
+            command, stderr=subprocess.PIPE, timeout=PATIENCE_SECONDS, check=False, **options
         )
         return done
 
@@ -339,7 +423,7 @@ def test_the_image_serves_a_cited_answer_without_writing_beside_its_volume(made:
         )
         assert "Manual.md" in answer
         process.send_signal(getattr(signal, one(image, "STOPSIGNAL")))
-        said, _ = process.communicate(timeout=20)
+        said, _ = process.communicate(timeout=PATIENCE_SECONDS)
         assert process.returncode == 0, said
         assert "/sign-in#" in said and "Traceback" not in said
     finally:

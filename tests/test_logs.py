@@ -1,12 +1,14 @@
 """What is worth a line in the log, and that a line stays one."""
 
+import contextvars
 import errno
+import json
 import logging
 import sys
 
 import pytest
 
-from chatapp.logs import OneLine, is_worth_a_line, set_up
+from chatapp.logs import OneLine, formatter, is_worth_a_line, of_request, set_up
 
 
 def record(
@@ -51,3 +53,30 @@ def test_a_terminal_is_left_to_warnings(
     set_up("debug")
     assert (seen, log.level) == (level, logging.DEBUG)
     log.setLevel(before)
+
+
+def formatted(form: str, message: str, fault: Exception | None = None) -> str:
+    """Return a line of a request, without leaving its name behind."""
+
+    def line() -> str:
+        of_request(request_id="r1", user_id="u\n1", address="")
+        return formatter(form).format(record(fault, message))
+
+    return contextvars.copy_context().run(line)
+
+
+def test_a_line_names_its_request() -> None:
+    assert formatted("text", "done").endswith(r" done [request_id=r1 user_id=u\n1]")
+    outside = contextvars.Context()  # other tests of this thread have answered requests
+    line = outside.run(formatter("text").format, record(None, "done"))
+    assert line.endswith(" ERROR done")
+
+
+def test_a_line_of_json_is_one_object_with_its_traceback() -> None:
+    line = formatted("json", "one\ntwo “三”", ValueError("odd"))
+    assert "\n" not in line
+    found = json.loads(line)
+    assert (found["message"], found["level"]) == ("one\ntwo “三”", "error")
+    assert (found["request_id"], found["user_id"]) == ("r1", "u\n1")
+    assert "address" not in found and "ValueError: odd" in found["traceback"]
+    assert found["time"].endswith("+00:00")

@@ -59,6 +59,16 @@ def test_all_faults_are_reported_together_without_the_values() -> None:
     assert "secret" not in str(caught.value) and "short" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("password", "why"),
+    [("short", "at least 8"), ("password1", "tried first"), ("a" * 20, "a single character")],
+)
+def test_a_weak_password_is_refused_with_the_reason(password: str, why: str) -> None:
+    with pytest.raises(SettingsError, match=f"CHATAPP_ADMIN_PASSWORD .*{why}") as caught:
+        Settings.from_env({"CHATAPP_ADMIN_PASSWORD": password})
+    assert password not in str(caught.value)
+
+
 def test_repr_hides_secrets() -> None:
     given = {
         "OPENAI_API_KEY": "sk-canary",

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.service import PATIENCE_SECONDS
+
 ROOT = Path(__file__).parent.parent
 SCRIPT = """
 import resource, sys
@@ -31,5 +33,7 @@ def test_streams_and_other_requests_share_the_open_files(
     soft: int, hard: int, streams: int, expected: tuple[int, int]
 ) -> None:
     command = [sys.executable, "-c", SCRIPT, str(soft), str(hard), str(streams)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=True)
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=True
+    )
     assert tuple(map(int, done.stdout.split())) == expected

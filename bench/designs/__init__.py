@@ -12,7 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench.processes import service
@@ -21,6 +21,7 @@ from tests.support.service import TOKEN, free_port
 ROOT = Path(__file__).parent.parent.parent
 START_SECONDS = 60
 MOST_STREAMS = 4000
+OURS_PATH = "/chat/stream"
 MODELS_PATH = "/v1/chat/completions"
 GUNICORN = (
     "gunicorn",
@@ -38,13 +39,16 @@ UVICORN = ("uvicorn", "--no-access-log", "--log-level", "warning")
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A running design: its address, its request, its first process (none for the model server)."""
+    """A running design: its address, its request, its first process (none for the model server).
+
+    `people` are the headers of each who asks.
+    """
 
     port: int
     path: str
     pid: int | None
     body: Callable[[str], dict[str, object]]
-    headers: Mapping[str, str] = field(default_factory=dict)
+    people: Sequence[Mapping[str, str]] = ({},)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +115,7 @@ def _ours(model_port: int, models: Sequence[str]) -> Iterator[Running]:
             time.sleep(0.1)
         assert made.process is not None
         headers = {"Authorization": f"Bearer {TOKEN}", "Connection": "close"}
-        yield Running(made.port, "/chat/stream", made.process.pid, _our_body, headers)
+        yield Running(made.port, OURS_PATH, made.process.pid, ask_ours, (headers,))
 
 
 @contextmanager
@@ -131,7 +135,8 @@ def _app(command: tuple[str, ...], model_port: int) -> Iterator[Running]:
         )
         try:
             _wait_until_it_listens(process, port)
-            yield Running(port, "/chat/stream", process.pid, _small_body, {"Connection": "close"})
+            people = ({"Connection": "close"},)
+            yield Running(port, OURS_PATH, process.pid, _small_body, people)
         finally:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
@@ -165,7 +170,8 @@ def _model_body(model: str) -> dict[str, object]:
     return {"model": model, "stream": True, "messages": [{"role": "user", "content": "Tell me."}]}
 
 
-def _our_body(model: str) -> dict[str, object]:
+def ask_ours(model: str) -> dict[str, object]:
+    """Return the body of a question to this service."""
     return {"question": "Tell me.", "llm_config": {"supplier": "openai", "model": model}}
 
 

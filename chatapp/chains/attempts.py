@@ -20,7 +20,7 @@ import orjson
 from chatapp.chains.call import Target
 from chatapp.chains.http.waiting import Deadline
 from chatapp.chains.pictures import without_earlier_pictures
-from chatapp.errors import UpstreamError, UpstreamRateLimit, UpstreamRefused
+from chatapp.chains.upstream_errors import UpstreamError, UpstreamRateLimit, UpstreamRefused
 
 log = logging.getLogger(__name__)
 

@@ -4,21 +4,23 @@
     for piece in pieces(chain.stream(ask)): …
 
 langchain and openai are imported in this package only, and none of their objects or errors leave
-it. openai itself is loaded when the first supplier is used: it takes 45 MB and a second, which the
-built-in model does not need.
+it. What takes long to load is loaded when a worker has begun to listen (`preload`), or by the first
+question: LangChain's runnables, which load the client of a tracing service, and openai, which takes
+45 MB and a second, and which the built-in model does not need.
 """
 
 from collections.abc import Iterator
-from typing import Any, TypeAlias
-
-from langchain_core.runnables import Runnable, RunnableGenerator
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from chatapp.chains.messages import Model
 from chatapp.chains.pieces import Finished, Piece, Retrieved, pieces
 from chatapp.chains.rag import Retrieve, StillUnread, retrieval_chain
 from chatapp.core.prompt import Ask, build_prompt
 
-Chain: TypeAlias = Runnable[Ask, Any]
+if TYPE_CHECKING:
+    from langchain_core.runnables import Runnable
+
+Chain: TypeAlias = "Runnable[Ask, Any]"
 
 __all__ = [
     "Chain",
@@ -29,6 +31,7 @@ __all__ = [
     "Retrieved",
     "build_chain",
     "pieces",
+    "preload",
 ]
 
 
@@ -49,8 +52,14 @@ def build_chain(
     return retrieval_chain(model, retrieve, rewrite, unread)
 
 
+def preload() -> None:
+    """Load what every chain needs."""
+    from langchain_core.runnables import RunnableGenerator  # noqa: F401
+
+
 def _plain_chain(model: Model) -> Chain:
     """Return `prompt | model` as one step; as two, every answer begins 0.16 ms later."""
+    from langchain_core.runnables import RunnableGenerator
 
     def answer(asks: Iterator[Ask]) -> Iterator[Any]:
         for ask in asks:

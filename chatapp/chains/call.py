@@ -1,5 +1,6 @@
 """One call of a supplier's API: headers and key, one retry, and refusals as our errors."""
 
+import json
 import random
 import time
 from collections.abc import Mapping
@@ -15,7 +16,8 @@ from chatapp.chains.http.transport import Broken, Exchange, Garbled, Request, Tr
 from chatapp.chains.http.waiting import Deadline
 from chatapp.chains.redaction import Secrets, named_secrets
 from chatapp.chains.retry_delay import retry_after
-from chatapp.errors import ChatAppError, UpstreamAuth
+from chatapp.chains.upstream_errors import UpstreamAuth
+from chatapp.errors import ChatAppError
 
 RETRY_STATUSES = (502, 503)
 RETRY_SECONDS = (0.2, 0.6)  # before the second attempt, at random between these
@@ -42,8 +44,8 @@ class Target:
         """Return a POST request with JSON that accepts an event stream."""
         try:
             body = orjson.dumps(payload)
-        except TypeError:  # lone surrogates, which JSON allows and UTF-8 does not
-            body = orjson.dumps(_clean(payload))
+        except TypeError:  # lone surrogates, which UTF-8 does not allow; numbers over 64 bits
+            body = json.dumps(_clean(payload), ensure_ascii=False).encode()
         headers = {
             "Content-Type": "application/json",
             "Accept": "text/event-stream, application/json",

@@ -25,7 +25,8 @@ from chatapp.chains.http.transport import Broken, Exchange, Transport
 from chatapp.chains.http.waiting import Deadline, Limits
 from chatapp.chains.retry_delay import retry_after
 from chatapp.chains.upstream import READ_CHARACTERS
-from chatapp.errors import ChatAppError, UpstreamEmpty
+from chatapp.chains.upstream_errors import UpstreamEmpty
+from chatapp.errors import ChatAppError
 
 TAIL_SECONDS = 10.0  # for usage and [DONE] after the finish_reason, and for text all the same
 DRAIN_SECONDS = 0.05  # for the end of the body after [DONE]

@@ -1,9 +1,15 @@
 """The interface of a model for our chains, and prompts as LangChain's messages."""
 
-from collections.abc import Iterator
-from typing import Any, Protocol
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol, runtime_checkable
 
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
+from langchain_core.messages import (
+    AIMessage,
+    BaseMessage,
+    HumanMessage,
+    SystemMessage,
+    ToolMessage,
+)
 
 from chatapp.chains.pictures import picture_part, text_part
 from chatapp.core.prompt import Prompt, Turn
@@ -24,12 +30,29 @@ class Model(Protocol):
         """Yield the answer as it arrives: text as `str`, all else as LangChain messages."""
 
 
+@runtime_checkable
+class Adjustable(Protocol):
+    """A model that takes fields of a request in OpenAI's protocol, such as `stop` and `tools`."""
+
+    def with_options(self, options: Mapping[str, Any]) -> Model:
+        """Return the model with these fields."""
+
+
 def to_messages(prompt: Prompt) -> list[BaseMessage]:
     """Return a prompt's turns as messages, without characters that nobody sees.
 
     Every text for a model passes here, also questions and earlier answers.
     """
-    return [_MESSAGES.get(turn.role, HumanMessage)(content=_content(turn)) for turn in prompt.turns]
+    return [_message(turn) for turn in prompt.turns]
+
+
+def _message(turn: Turn) -> BaseMessage:
+    if turn.role == "tool":
+        return ToolMessage(content=visible(turn.content), tool_call_id=turn.tool_call_id)
+    if turn.tool_calls:
+        calls = {"tool_calls": [dict(call) for call in turn.tool_calls]}
+        return AIMessage(content=visible(turn.content), additional_kwargs=calls)
+    return _MESSAGES.get(turn.role, HumanMessage)(content=_content(turn))
 
 
 def _content(turn: Turn) -> Any:

@@ -33,14 +33,14 @@ from chatapp.chains.presets import (
     preset,
     whole_address,
 )
-from chatapp.chains.vision import sees_by_name
-from chatapp.errors import (
-    ChatAppError,
+from chatapp.chains.upstream_errors import (
     UpstreamAuth,
     UpstreamProtocol,
     UpstreamTimeout,
     UpstreamUnreachable,
 )
+from chatapp.chains.vision import sees_by_name
+from chatapp.errors import ChatAppError
 from chatapp.settings import Settings
 from chatapp.storage import threads
 

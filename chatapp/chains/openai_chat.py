@@ -8,7 +8,7 @@ CPU a token. LangChain's callbacks cost another 31 µs a token: without a callba
 skips them, and `stream_text`, which our chains read, yields plain strings.
 """
 
-from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from typing import Any
 from uuid import uuid4
@@ -51,6 +51,7 @@ class OpenAIChat(BaseChatOpenAI):
     """A chat model in OpenAI's protocol. `connected_to` returns one that can be asked."""
 
     completions: Completions | None = Field(default=None, exclude=True, repr=False)
+    options: dict[str, Any] = Field(default_factory=dict, exclude=True, repr=False)
 
     @classmethod
     def is_lc_serializable(cls) -> bool:
@@ -62,8 +63,13 @@ class OpenAIChat(BaseChatOpenAI):
         return self.model_copy(update={"completions": completions})
 
     def within(self, seconds: float) -> "OpenAIChat":
-        """Return a copy whose whole answer takes at most so many seconds."""
-        return self.connected_to(self._connected().within(seconds))
+        """Return a copy whose whole answer takes at most so many seconds; it has no options."""
+        completions = self._connected().within(seconds)
+        return self.model_copy(update={"completions": completions, "options": {}})
+
+    def with_options(self, options: Mapping[str, Any]) -> "OpenAIChat":
+        """Return a copy whose `stream_text` sends these request fields."""
+        return self.model_copy(update={"options": dict(options)})
 
     @property
     def recently_limited(self) -> bool:
@@ -72,7 +78,8 @@ class OpenAIChat(BaseChatOpenAI):
 
     def stream_text(self, prompt: Prompt) -> Iterator[Streamed]:
         """Yield the answer as it arrives: text as `str`, all else as messages; no callbacks."""
-        return self._ask(to_messages(prompt), None, {}).parts
+        options = dict(self.options)
+        return self._ask(to_messages(prompt), options.pop("stop", None), options).parts
 
     def stream(
         self,

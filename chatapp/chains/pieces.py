@@ -14,7 +14,8 @@ from langchain_core.messages.ai import UsageMetadata, add_usage
 from chatapp.chains import finish_reasons
 from chatapp.chains.think_tags import ThinkTags
 from chatapp.chains.thinking import CONTENT, Thoughts, block_thought
-from chatapp.core.events import Chunk, Reasoning, Status, WasThinking
+from chatapp.chains.tool_calls import ToolCalls
+from chatapp.core.events import Chunk, Reasoning, Status, ToolCall, WasThinking
 from chatapp.core.prompt import Passage
 from chatapp.core.trace import Trace
 
@@ -42,7 +43,7 @@ class Finished:
     called: bool = False
 
 
-Said: TypeAlias = Chunk | Reasoning | WasThinking
+Said: TypeAlias = Chunk | Reasoning | ToolCall | WasThinking
 Piece: TypeAlias = Said | Status | Retrieved | Finished
 
 _CALLS = ("tool_calls", "tool_call", "tool_use", "function_call")  # finish reasons
@@ -169,6 +170,7 @@ def _message(item: Any, text: "_Text", ending: _Ending) -> Iterator[Said]:
         yield from text.content(item.content)
         if isinstance(refused := extra.get("refusal"), str):
             yield from text.content(refused)
+        yield from text.calls.read(item)
     elif isinstance(item, str | list):
         yield from text.content(item)
 
@@ -178,6 +180,7 @@ class _Text:
 
     def __init__(self) -> None:
         self.tags = ThinkTags()
+        self.calls = ToolCalls()
         self._thoughts = Thoughts()
 
     def fields(self, extra: Mapping[str, Any]) -> Iterator[Said]:

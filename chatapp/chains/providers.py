@@ -7,9 +7,10 @@ recognised by class name and status. Never cached: the object holds the key.
 import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from typing import Any
 
-from langchain_core.language_models import LanguageModelInput
+from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.runnables import Runnable
 from pydantic import ValidationError
 
@@ -22,8 +23,9 @@ from chatapp.chains.messages import to_messages
 from chatapp.chains.redaction import Secrets
 from chatapp.chains.refusals import SETTINGS
 from chatapp.chains.retry_delay import retry_after
+from chatapp.chains.upstream_errors import UpstreamAuth, UpstreamRefused
 from chatapp.core.prompt import Prompt
-from chatapp.errors import ChatAppError, ModelGone, UpstreamAuth, UpstreamRefused
+from chatapp.errors import ChatAppError, ModelGone
 
 log = logging.getLogger(__name__)
 _KEY_NEEDED = re.compile(r"api[_ ]?key|credential", re.IGNORECASE)
@@ -58,6 +60,30 @@ class ProviderModel:
             raise
         except Exception as error:
             raise self._translated(error) from error
+
+    def with_options(self, options: Mapping[str, Any]) -> "ProviderModel":
+        """Return a model that is called with these request fields, as far as it knows them.
+
+        Raises UpstreamRefused for tools where the integration takes none.
+        """
+        made = copy(self)
+        if tools := options.get("tools"):
+            made._chat = self._with_tools(tools, options.get("tool_choice"))
+        if stop := options.get("stop"):
+            made._chat = made._chat.bind(stop=stop)
+        return made
+
+    def _with_tools(self, tools: Sequence[Any], choice: Any) -> Runnable[LanguageModelInput, Any]:
+        refused = UpstreamRefused(
+            "setting", supplier=self._target.label, model=self._name, setting="tools"
+        )
+        if not isinstance(self._chat, BaseChatModel):
+            raise refused
+        more = {"tool_choice": choice} if choice else {}
+        try:
+            return self._chat.bind_tools(tools, **more)
+        except (NotImplementedError, TypeError, ValueError) as error:
+            raise refused from error
 
     def _translated(self, error: Exception) -> ChatAppError:
         label = self._target.label

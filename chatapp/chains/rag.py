@@ -7,15 +7,16 @@ message chunks up again at every step, which costs 20 µs a token (docs/measurem
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from time import monotonic, sleep
-from typing import Any, TypeAlias
-
-from langchain_core.runnables import Runnable, RunnableGenerator
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from chatapp.chains.followup import depends_on_history, rewriter, with_previous
 from chatapp.chains.messages import Model
 from chatapp.chains.small_talk import is_small_talk
 from chatapp.core.prompt import Ask, Passage, Unread, build_prompt, select_passages
 from chatapp.core.trace import Passages
+
+if TYPE_CHECKING:
+    from langchain_core.runnables import Runnable
 
 Retrieve: TypeAlias = Callable[[str], list[Passage]]
 StillUnread: TypeAlias = Callable[[], Sequence[Unread]]
@@ -30,13 +31,15 @@ def retrieval_chain(
     retrieve: Retrieve,
     rewrite: bool = False,
     unread: StillUnread = tuple,
-) -> Runnable[Ask, dict[str, Any]]:
+) -> "Runnable[Ask, dict[str, Any]]":
     """Return a chain that answers from passages.
 
     With `rewrite`, the model rewrites questions that depend on the history for the search; those
     that are not rewritten are searched for with the questions before them. `unread` returns the
     files that cannot be searched yet; the chain waits for recent ones.
     """
+    from langchain_core.runnables import RunnableGenerator
+
     rewritten = rewriter(model) if rewrite else None
 
     def answer(asks: Iterator[Ask]) -> Iterator[dict[str, Any]]:

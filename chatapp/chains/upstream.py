@@ -13,10 +13,7 @@ import orjson
 from chatapp.chains.error_body import read_error
 from chatapp.chains.redaction import Secrets
 from chatapp.chains.refusals import Kind, kind_of
-from chatapp.errors import (
-    ChatAppError,
-    ContextTooLong,
-    SupplierAnswer,
+from chatapp.chains.upstream_errors import (
     UpstreamAuth,
     UpstreamError,
     UpstreamProtocol,
@@ -26,6 +23,7 @@ from chatapp.errors import (
     UpstreamTimeout,
     UpstreamUnreachable,
 )
+from chatapp.errors import ChatAppError, ContextTooLong, SupplierAnswer
 
 log = logging.getLogger(__name__)
 LOGGED_CHARACTERS = 500

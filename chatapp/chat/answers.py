@@ -7,9 +7,8 @@ import json
 import os
 import secrets
 import socket
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
-from datetime import datetime
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, astuple, dataclass, field
 from typing import Any
 
 from sqlalchemy import (
@@ -25,7 +24,9 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session as Transaction
 
 from chatapp.chat.sessions import owned_message
-from chatapp.core.answer import AnswerLog, Shape, State, rebuild
+from chatapp.chat.usage import Used, add_use
+from chatapp.core.answer import LIVE, AnswerLog, Shape, State, rebuild
+from chatapp.core.event_json import events_from_json, events_to_json
 from chatapp.core.events import (
     Chunk,
     Context,
@@ -34,16 +35,16 @@ from chatapp.core.events import (
     Logged,
     Reasoning,
     Sources,
-    WasThinking,
+    ToolCall,
 )
 from chatapp.core.prompt import cited
 from chatapp.errors import ChatAppError, Deleted, Interrupted, NotFound
+from chatapp.storage.message_index import index_ended
 from chatapp.storage.models import Message, Run, Segment, Session, now
 
 # Identifies this start of the program; with host and process id it names the owner of a run.
 _START = secrets.token_hex(4)
 HEARTBEAT_SECONDS = 5
-
 
 # Core statements, built once: they run several times a second for up to a thousand answers. Lists
 # travel as one JSON value, since Python's SQLite releases the GIL at every row.
@@ -51,14 +52,14 @@ _messages, _runs = Message.__table__, Run.__table__
 _segments, _sessions = Segment.__table__, Session.__table__
 _IDS: BindParameter[Any] = bindparam("ids", expanding=True)
 _LIVE = select(_runs.c.message_id).where(_runs.c.message_id.in_(_IDS))
-_KNOWN = select(_messages.c.id).where(_messages.c.id.in_(_IDS))
+_STATES = select(_messages.c.id, _messages.c.status).where(_messages.c.id.in_(_IDS))
 _SET_RUNNING = update(_messages).where(_messages.c.id.in_(_IDS)).values(status=State.RUNNING.value)
+_FORGET_SEGMENTS = delete(_segments).where(_segments.c.message_id.in_(_IDS))
 _BEAT = (
     update(_runs)
     .where(_runs.c.owner == bindparam("of"), _runs.c.message_id.in_(_IDS))
     .values(heartbeat_at=bindparam("now"), state=State.RUNNING.value)
 )
-_BEATS = select(_runs.c.message_id, _runs.c.heartbeat_at)
 _END = (
     delete(_runs)
     .where(_runs.c.message_id.in_(_IDS))
@@ -66,7 +67,13 @@ _END = (
 )
 _END_OWN = _END.where(_runs.c.owner == bindparam("of"))
 _SAVE_END = update(_messages).where(_messages.c.id == bindparam("message"))
-_TOUCH = update(_sessions).where(_sessions.c.id.in_(_IDS)).values(updated_at=bindparam("now"))
+_TOUCH = update(_sessions).values(updated_at=bindparam("now"))
+# A chat that somebody changes just now needs no later time. On SQLite there is one writer.
+_FREE = select(_sessions.c.id).where(_sessions.c.id.in_(_IDS)).with_for_update(skip_locked=True)
+_TOUCHES = {
+    "sqlite": _TOUCH.where(_sessions.c.id.in_(_IDS)),
+    "postgresql": _TOUCH.where(_sessions.c.id.in_(_FREE)),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +88,16 @@ class _Lists:
 def _lists(own: str, rows: str, columns: str, wanted: str) -> _Lists:
     return _Lists(
         own=text(f"SELECT {own} FROM runs WHERE owner = :of"),
+        # An unacknowledged commit has stored a shorter piece from the same position.
         add_segments=text(
             f"INSERT INTO segments (message_id, start, events) SELECT {columns} FROM {rows} AS r"
+            " WHERE true ON CONFLICT (message_id, start) DO UPDATE SET events = excluded.events"
         ),
         grown=text(
-            f"SELECT s.message_id, s.events FROM {wanted} AS w JOIN segments AS s"
+            f"SELECT s.message_id, s.start, s.events FROM {wanted} AS w JOIN segments AS s"
             " ON s.message_id = w.key AND s.start >= CAST(w.value AS INTEGER)"
             " ORDER BY s.message_id, s.start"
-        ).columns(_segments.c.message_id, _segments.c.events),
+        ).columns(_segments.c.message_id, _segments.c.start, _segments.c.events),
     )
 
 
@@ -128,30 +137,6 @@ def error_event(error: ChatAppError) -> Error:
     )
 
 
-_TYPES = {
-    kind.__name__: kind for kind in (Context, Sources, Reasoning, Chunk, WasThinking, Done, Error)
-}
-_FIELDS = {kind: [each.name for each in fields(kind)] for kind in _TYPES.values()}
-
-
-def events_to_json(events: Iterable[Logged]) -> list[Any]:
-    """Write events as JSON-ready lists: the kind, then the fields in their order."""
-    return [
-        [type(event).__name__, *(getattr(event, name) for name in _FIELDS[type(event)])]
-        for event in events
-    ]
-
-
-def events_from_json(stored: Iterable[Any]) -> list[Logged]:
-    """Read what `events_to_json` wrote."""
-    events: list[Logged] = []
-    for name, *values in stored:
-        if name == "Sources":
-            values = [tuple(values[0])]
-        events.append(_TYPES[name](*values))
-    return events
-
-
 def stored_events(t: Transaction, message_id: str) -> list[Logged]:
     """Return the stored events of a live answer."""
     query = select(Segment.events).where(Segment.message_id == message_id).order_by(Segment.start)
@@ -183,16 +168,29 @@ def save_increments(
     return mine
 
 
-def new_events(t: Transaction, followed: Mapping[str, int]) -> dict[str, list[Logged]]:
-    """Return what followed answers gained since their positions; ended ones come from their row."""
+def save_anew(t: Transaction, owner: str, whole: Mapping[str, Increment]) -> set[str]:
+    """Replace the stored events of answers; return the answers that are still `owner`'s."""
+    t.execute(_FORGET_SEGMENTS, {"ids": list(whole)})
+    return save_increments(t, owner, whole, [])
+
+
+def new_events(t: Transaction, followed: Mapping[str, int]) -> dict[str, list[Logged] | None]:
+    """Return what followed answers gained since their positions; ended ones come from their row.
+
+    None for one that was reclaimed: its events were stored again, with other boundaries.
+    """
     if not followed:
         return {}
-    new: dict[str, list[Logged]] = {
+    new: dict[str, list[Logged] | None] = {
         message_id: [] for message_id in t.execute(_LIVE, {"ids": list(followed)}).scalars()
     }
     wanted = {message_id: followed[message_id] for message_id in new}
-    for message_id, events in t.execute(_in_lists(t).grown, {"wanted": json.dumps(wanted)}):
-        new[message_id] += events_from_json(events)
+    for message_id, start, events in t.execute(_in_lists(t).grown, {"wanted": json.dumps(wanted)}):
+        known = new[message_id]
+        if known is None or (not known and start != wanted[message_id]):
+            new[message_id] = None
+        else:
+            known += events_from_json(events)
     for message_id in followed.keys() - new.keys():
         row = t.scalars(select(Message).where(Message.id == message_id)).first()
         ended = (
@@ -216,6 +214,11 @@ def owned_answer(t: Transaction, user_id: str, message_id: str) -> Message:
 def request_stop(t: Transaction, message_id: str) -> None:
     """Ask the owner of a run to stop it."""
     t.execute(update(Run).where(Run.message_id == message_id).values(stop_requested=True))
+
+
+def live_answers(t: Transaction, user_id: str) -> list[str]:
+    """Return the ids of a user's live answers."""
+    return list(t.scalars(select(Run.message_id).where(Run.user_id == user_id)))
 
 
 def stop_flags(t: Transaction, owner: str) -> dict[str, bool]:
@@ -256,6 +259,7 @@ def log_of(message: Message) -> AnswerLog:
         message.content,
         message.reasoning,
         [context, Sources(tuple(message.sources)), terminal],
+        [ToolCall(*call) for call in message.tool_calls or ()],
     )
 
 
@@ -269,6 +273,8 @@ class Ending:
     event: Done | Error
     cut: Mapping[str, Any] = field(default_factory=dict[str, Any])
     search: Mapping[str, Any] | None = None
+    used: Used | None = None
+    reclaimed: bool = False  # readers may have got the end that the reaper stored
 
 
 def save_endings(t: Transaction, endings: Sequence[Ending], owner: str | None = None) -> set[str]:
@@ -280,19 +286,27 @@ def save_endings(t: Transaction, endings: Sequence[Ending], owner: str | None = 
     mine = {row.message_id for row in gone}
     if mine:
         t.execute(_SAVE_END, [_final(ending) for ending in endings if ending.message_id in mine])
-        t.execute(_TOUCH, {"ids": list({row.session_id for row in gone}), "now": now()})
+        index_ended(t, mine)
+        touch = _TOUCHES[t.get_bind().dialect.name]
+        t.execute(touch, {"ids": list({row.session_id for row in gone}), "now": now()})
+        add_use(t, [each.used for each in endings if each.message_id in mine and each.used])
     return mine
 
 
 def why_refused(t: Transaction, message_ids: Collection[str]) -> dict[str, ChatAppError]:
-    """Return why the ends of these answers cannot be written: they were deleted, or reaped."""
-    known = set(t.execute(_KNOWN, {"ids": list(message_ids)}).scalars()) if message_ids else set()
-    return {each: Interrupted() if each in known else Deleted() for each in message_ids}
+    """Return why the ends of these answers cannot be written: they were deleted, or reaped.
 
-
-def lost(t: Transaction, message_ids: Collection[str], owner: str) -> dict[str, ChatAppError]:
-    """Return which of these answers are not the owner's any more, and why."""
-    return why_refused(t, set(message_ids) - stop_flags(t, owner).keys())
+    Left out are those with another end: it is stored, but its commit was not acknowledged.
+    """
+    if not message_ids:
+        return {}
+    states = {row.id: row.status for row in t.execute(_STATES, {"ids": list(message_ids)})}
+    unwritten = (State.INTERRUPTED, *LIVE)
+    return {
+        each: Interrupted() if each in states else Deleted()
+        for each in message_ids
+        if each not in states or states[each] in unwritten
+    }
 
 
 def _final(ending: Ending) -> dict[str, Any]:
@@ -302,6 +316,8 @@ def _final(ending: Ending) -> dict[str, Any]:
     content = log.text(Chunk)
     # An answer that is saved late has told its readers that it was not.
     said = [run for run in log.shape() if run.kind not in ("done", "error")]
+    if ending.reclaimed or log.ended:  # readers that have got an end get `reset`
+        said.append(Shape("was_thinking", 1))
     shape = [*said, Shape("error" if isinstance(end, Error) else "done", 1)]
     done = end if isinstance(end, Done) else None
     return {
@@ -311,6 +327,7 @@ def _final(ending: Ending) -> dict[str, Any]:
         "search": ending.search,
         "content": content,
         "reasoning": log.text(Reasoning),
+        "tool_calls": [list(astuple(call)) for call in log.tool_calls()] or None,
         "sources": list(sources),
         "citations": list(cited(content, len(sources))),
         "shape": [[run.kind, run.length] for run in shape],
@@ -319,26 +336,3 @@ def _final(ending: Ending) -> dict[str, Any]:
         "timings": dict(done.timings) if done else {},
         "error": asdict(end) if isinstance(end, Error) else None,
     }
-
-
-def heartbeats(t: Transaction) -> dict[str, datetime]:
-    """Return all live answers with their owners' last heartbeats."""
-    return {row.message_id: row.heartbeat_at for row in t.execute(_BEATS)}
-
-
-def reap(t: Transaction, lost: Mapping[str, datetime]) -> list[str]:
-    """Interrupt answers without a newer heartbeat, keeping stored text; return their ids."""
-    now_alive = heartbeats(t)
-    ended = [message_id for message_id, beat in lost.items() if now_alive.get(message_id) == beat]
-    for message_id in ended:
-        log = AnswerLog()
-        for event in stored_events(t, message_id) or [_context(t, message_id)]:
-            log.append(event)
-        save_endings(t, [Ending(message_id, log, State.INTERRUPTED, error_event(Interrupted()))])
-    return ended
-
-
-def _context(t: Transaction, message_id: str) -> Context:
-    """Return the first event of an answer of which no event was stored."""
-    row = t.execute(select(_messages).where(_messages.c.id == message_id)).one()
-    return Context(row.knowledge, row.session_id, message_id, row.parent_id or "")

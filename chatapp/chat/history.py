@@ -17,14 +17,14 @@ _SAID = select(
 ).where(_messages.c.session_id == bindparam("session_id"))
 
 
-def history(t: Transaction, session_id: str, leaf_id: str | None, home: Path) -> list[Turn]:
+def history(t: Transaction, session_id: str, leaf_id: str | None, files: Path) -> list[Turn]:
     """Return the branch that ends in `leaf_id` as turns, without blank ones; pictures are in the
-    home folder."""
+    folder of files."""
     rows = {row.id: row for row in t.execute(_SAID, {"session_id": session_id})}
     turns: list[Turn] = []
     while leaf_id and (row := rows.pop(leaf_id, None)):
         if not is_blank(row.content):
-            turns.append(Turn(row.role, row.content, pictures(row.images, home)))
+            turns.append(Turn(row.role, row.content, pictures(row.images, files)))
         leaf_id = row.parent_id
     turns.reverse()
     return turns

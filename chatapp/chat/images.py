@@ -17,6 +17,8 @@ from chatapp.errors import InvalidRequest, NotFound
 from chatapp.knowledge.images import ImageFiles, image_path
 from chatapp.knowledge.ingest.originals import Incoming
 from chatapp.knowledge.names import UNNAMED, file_name
+from chatapp.knowledge.storage_limit import require_storage
+from chatapp.settings import Settings
 from chatapp.storage.database import Database
 from chatapp.storage.image_models import Image, ImageUse
 from chatapp.storage.models import new_id, now
@@ -33,12 +35,14 @@ _SHOWN = ("id", "name", "media_type", "width", "height", "size")
 class Images:
     """The pictures of all users. Methods take the id of the current user."""
 
-    def __init__(self, database: Database, files: ImageFiles) -> None:
+    def __init__(self, database: Database, settings: Settings, files: ImageFiles) -> None:
         self._database = database
+        self._settings = settings
         self.files = files
 
     def add(self, user_id: str, sent_name: str, incoming: Incoming) -> dict[str, Any]:
-        """Store an upload without its metadata. Raises as `ImageFiles.cleaned`, and DiskFull."""
+        """Store an upload without its metadata. Raises as `ImageFiles.cleaned`, DiskFull,
+        and TooLarge if the user may not store so much."""
         incoming.finish()
         try:
             made = self.files.cleaned(incoming.path)
@@ -56,9 +60,15 @@ class Images:
             "used": False,
             "created_at": now(),
         }
+
+        def save(t: Transaction) -> None:
+            self._database.advisory_lock(t, f"storage {user_id}")
+            require_storage(t, self._settings, user_id, len(made.image))
+            t.execute(insert(_images), row)
+
         self.files.write(image_id, made.image)
         try:
-            self._database.write(lambda t: t.execute(insert(_images), row) and None)
+            self._database.write(save)
         except BaseException:
             self.files.remove([image_id])
             raise
@@ -132,11 +142,11 @@ def use(t: Transaction, message_id: str, shown: Sequence[dict[str, Any]]) -> Non
     t.execute(update(_images).where(_images.c.id.in_(ids)).values(used=True))
 
 
-def pictures(shown: Sequence[dict[str, Any]] | None, home: Path) -> tuple[Picture, ...]:
+def pictures(shown: Sequence[dict[str, Any]] | None, files: Path) -> tuple[Picture, ...]:
     """Return a message's pictures for a prompt."""
     return tuple(
         Picture(
-            str(image_path(home, image["id"])),
+            str(image_path(files, image["id"])),
             image["media_type"],
             image["width"],
             image["height"],

@@ -11,8 +11,23 @@ from chatapp.knowledge.selection import Bases
 
 
 @dataclass(frozen=True, slots=True)
+class SentMessage:
+    """A message of a program that keeps its conversation itself (/v1); `images` are ids."""
+
+    role: str
+    text: str = ""
+    images: Sequence[str] = ()
+    tool_calls: Sequence[Mapping[str, Any]] = ()
+    tool_call_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Question:
-    """A validated question. `bases` None: the session's; `at_root`: a new branch at the root."""
+    """A validated question. `bases` None: the session's; `at_root`: a new branch at the root.
+
+    `messages` are the whole conversation of a program, `text` and `images` those of its last
+    question; `uses_tools`: it offers tools to the model.
+    """
 
     text: str | None = None
     question_id: str | None = None
@@ -31,6 +46,13 @@ class Question:
     search_k: int | None = None
     temporary: bool = False
     images: Sequence[str] = ()  # ids, of a new question
+    messages: Sequence[SentMessage] = ()
+    uses_tools: bool = False
+
+    @property
+    def kind(self) -> str:
+        """The kind of a new session."""
+        return "api" if self.messages else "temporary" if self.temporary else "chat"
 
     def with_settings(self, settings: Mapping[str, Any]) -> "Question":
         """Return the question with a chat's own settings where the request sets nothing."""

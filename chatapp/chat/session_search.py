@@ -1,8 +1,8 @@
 """Searching a user's sessions: every word must occur, in the title or in any message.
 
-`"…"` makes a phrase. The database compares without regard to case: SQLite does so for ASCII letters
-only, hence `spellings`. Chinese has no spaces between its words: characters that stand together
-nowhere are searched for as words of two or three characters (`ways`).
+`"…"` makes a phrase. Chinese has no spaces between its words: characters that stand together
+nowhere are searched for as words of two or three characters (`ways`). `session_matches.py` finds
+the sessions; here a query is read, and what was found is shown.
 """
 
 import re
@@ -11,18 +11,22 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, exists, func, or_, select
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy import case, func, or_, select
 from sqlalchemy.orm import Session as Transaction
 
+from chatapp.chat.session_matches import Matches, contains, spellings
+from chatapp.core.inline_marks import without_marks
 from chatapp.storage.models import Message, Session
 
 AROUND_CHARACTERS = 60  # of a snippet, before and behind what was found
+PARAGRAPH_CHARACTERS = 400  # around it, in which Markdown is removed before the snippet is cut
 TOGETHER_CHARACTERS = 120  # within which a snippet shows several terms
 MOST_HITS = 50  # of one term in one text that are compared
 MOST_TERMS = 8  # of a query that are considered for a snippet
 MOST_HAN = 8  # characters without a space that are split into words
 _HAN = re.compile("[\\u3400-\\u9fff]")
+_BLOCK_MARKS = re.compile(r"[ \t]*(?:(?:`{3,}|~{3,}).*|(?:#{1,6}[ \t]+|>[ \t]?|[-*+][ \t]+)+)")
+_TABLE_RULE = re.compile(r"[ \t]*\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t:|-]*)?$")
 _QUOTED = re.compile('["“「]')
 _RUN = re.compile("[\\u3400-\\u9fff]+|[^\\u3400-\\u9fff]+")
 _TERM = re.compile(r'"([^"]*)"?|“([^”]*)”?|「([^」]*)」?|(\S+)')
@@ -55,23 +59,19 @@ def search_sessions(t: Transaction, user_id: str, query: str, limit: int) -> lis
     terms = terms_of(query)
     if not terms:
         return []
-    latest = (
-        select(Session)
-        .where(Session.user_id == user_id, Session.kind == "chat")
-        .order_by(Session.updated_at.desc())
-    )
-    titled = [_contains(Session.title, term) for term in terms]
-    sessions = list(t.scalars(latest.where(*titled).limit(limit)))
+    matches = Matches(t, user_id)
+    sessions = matches.titled(terms, limit)
+    together = [[[term]] for term in terms]
     if len(sessions) < limit:
-        others = latest.where(Session.id.not_in([session.id for session in sessions]))
-        occurs = [_occurs(term) for term in terms]
-        sessions += t.scalars(others.where(*occurs).limit(limit - len(sessions)))
+        known = [session.id for session in sessions]
+        sessions += matches.matching(together, known, limit - len(sessions))
+    if not sessions:
+        sessions = matches.recent(together)[:limit]
     if not sessions and not _QUOTED.search(query):
         split = [ways(run) for term in terms for run in _RUN.findall(term)]
         terms = list(dict.fromkeys(word for way in chain(*split) for word in way))
-        loose = (or_(*(and_(*map(_occurs, way)) for way in each)) for each in split)
-        sessions += t.scalars(latest.where(*loose).limit(limit))
-    snippets = _snippets(t, [session.id for session in sessions], terms)
+        sessions = matches.matching(split, (), limit)
+    snippets = _snippets(t, [session.id for session in sessions], terms) if sessions else {}
     return [_found(session, snippets.get(session.id), terms) for session in sessions]
 
 
@@ -89,20 +89,29 @@ def ways(run: str) -> list[list[str]]:
     return [[run[:size], *rest] for size in sizes for rest in ways(run[size:])]
 
 
-def spellings(term: str) -> list[str]:
-    """Return the case variants of a term, for databases that fold case for ASCII only."""
-    if term.isascii():
-        return [term]
-    cases = (term, term.lower(), term.upper(), term.title(), term.capitalize(), term.casefold())
-    return list(dict.fromkeys(cases))
-
-
 def snippet(text: str, terms: Sequence[str]) -> str:
-    """Cut a text where it shows the most terms; its beginning if it contains none."""
+    """Cut a text where it shows the most terms, without Markdown; its beginning if it has none."""
     start, end = _best_place(text, terms)
-    start, end = max(0, start - AROUND_CHARACTERS), end + AROUND_CHARACTERS
-    cut = " ".join(text[start:end].split())
-    return f"{'…' if start else ''}{cut}{'…' if end < len(text) else ''}"
+    start, end = max(0, start - PARAGRAPH_CHARACTERS), end + PARAGRAPH_CHARACTERS
+    around = text[start:end]
+    plain = without_marks("\n".join(map(_unmarked, around.split("\n"))))
+    if _hits(around, terms) and not _hits(plain, terms):  # they stand in an address or a mark
+        plain = around
+    first, last = _best_place(plain, terms)
+    first, last = max(0, first - AROUND_CHARACTERS), last + AROUND_CHARACTERS
+    cut = " ".join(plain[first:last].split())
+    is_cut_before, is_cut_after = start + first > 0, end < len(text) or last < len(plain)
+    return f"{'…' if is_cut_before else ''}{cut}{'…' if is_cut_after else ''}"
+
+
+def _unmarked(line: str) -> str:
+    """Return a line without the mark of its block: heading, list, quotation, table, code."""
+    if _TABLE_RULE.match(line):
+        return ""
+    if line.lstrip().startswith("|"):
+        return line.replace("|", " ")
+    found = _BLOCK_MARKS.match(line)
+    return line[found.end() :] if found else line
 
 
 def marks(text: str, terms: Sequence[str]) -> list[tuple[int, int]]:
@@ -116,21 +125,11 @@ def marks(text: str, terms: Sequence[str]) -> list[tuple[int, int]]:
     return found
 
 
-def _occurs(term: str) -> ColumnElement[bool]:
-    """Say that the title of a session or one of its messages contains a term."""
-    said = exists().where(Message.session_id == Session.id, _contains(Message.content, term))
-    return or_(_contains(Session.title, term), said)
-
-
-def _contains(column: InstrumentedAttribute[str], term: str) -> ColumnElement[bool]:
-    return or_(*(column.icontains(each, autoescape=True) for each in spellings(term)))
-
-
 def _snippets(
     t: Transaction, ids: Sequence[str], terms: Sequence[str]
 ) -> dict[str, tuple[str, str]]:
     """Return text and id of a message of each session: the latest of those with the most terms."""
-    contained = [_contains(Message.content, term) for term in terms]
+    contained = [contains(Message.content, term) for term in terms]
     counted: Any = sum(case((each, 1), else_=0) for each in contained)
     place = func.row_number().over(
         partition_by=Message.session_id, order_by=(counted.desc(), Message.number.desc())

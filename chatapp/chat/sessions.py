@@ -101,11 +101,13 @@ class Sessions:
     def create(self, user_id: str, values: dict[str, Any]) -> dict[str, Any]:
         """Make an empty session."""
         settings = with_settings({}, values.pop("settings", None) or {})
+        options = with_settings({}, values.pop("knowledge_options", {}))
         session = Session(
             id=new_id(),
             user_id=user_id,
             kind="chat",
             settings=settings,
+            knowledge_options=options,
             created_at=now(),
             updated_at=now(),
             **values,
@@ -125,10 +127,11 @@ class Sessions:
     def change(self, user_id: str, session_id: str, values: dict[str, Any]) -> dict[str, Any]:
         """Change a session; raise NotFound, also for a leaf that is not one of its messages.
 
-        Of `settings`, only those given change; None restores the user's default. `temporary` False
-        keeps a temporary session.
+        Of `settings` and `knowledge_options`, only those given change; None restores the default.
+        `temporary` False keeps a temporary session.
         """
         settings = values.pop("settings", None)
+        options = values.pop("knowledge_options", {})
         kept = values.pop("temporary", None) is False
 
         def save(t: Transaction) -> dict[str, Any]:
@@ -142,6 +145,8 @@ class Sessions:
                 session.kind = "chat"
             if settings is not None:
                 session.settings = with_settings(session.settings, settings)
+            if options:
+                session.knowledge_options = with_settings(session.knowledge_options, options)
             t.flush()
             return session_json(session)
 
@@ -270,24 +275,6 @@ def branch(rows: list[dict[str, Any]], leaf_id: str | None) -> list[dict[str, An
         found.append(row)
         leaf_id = row["parent_id"]
     return found[::-1]
-
-
-def as_markdown(session: dict[str, Any], rows: list[dict[str, Any]]) -> str:
-    """Format a branch as Markdown: questions as headings, answers with their sources."""
-    parts = [f"# {session['title']}"]
-    for row in rows:
-        if row["role"] == "user":
-            parts.append("## " + row["content"].replace("\n", "\n\n"))
-        elif row["content"]:
-            parts.append(row["content"])
-            cited = [source for source in row["sources"] if source["n"] in row["citations"]]
-            parts += [
-                "\n".join(
-                    f"[{s['n']}] {s['name']}" + (f", p. {s['page']}" if s["page"] else "")
-                    for s in cited
-                )
-            ]
-    return "\n\n".join(filter(None, parts)) + "\n"
 
 
 def session_json(session: Session) -> dict[str, Any]:

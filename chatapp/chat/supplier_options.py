@@ -10,8 +10,12 @@ import re
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
+from sqlalchemy import select
+from sqlalchemy.orm import Session as Transaction
+
 from chatapp.errors import InvalidRequest
 from chatapp.identity.secrets import Secret
+from chatapp.storage.models import Supplier
 
 Options: TypeAlias = dict[str, Any]
 
@@ -59,6 +63,15 @@ def merge(current: Mapping[str, Any], changes: Mapping[str, Any]) -> Options:
         for name, value in changes.items()
     }
     return {name: value for name, value in {**current, **unmasked}.items() if value is not None}
+
+
+def forget_keys(t: Transaction) -> int:
+    """Remove all suppliers' keys and encrypted options; return how many suppliers had some."""
+    had = [row for row in t.scalars(select(Supplier)) if row.key or SEALED in row.options]
+    for row in had:
+        row.key = None
+        row.options = {name: value for name, value in row.options.items() if name != SEALED}
+    return len(had)
 
 
 def _only(options: Mapping[str, Any], name: str) -> Options:

@@ -5,6 +5,7 @@ comes from the environment (`openai`, by OPENAI_*), from the database, or is a p
 the request. `builtin` needs none of these. Requests to models are in `chains/`.
 """
 
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, TypeAlias
@@ -12,15 +13,17 @@ from typing import Any, TypeAlias
 from sqlalchemy import Row, bindparam, select
 from sqlalchemy.orm import Session as Transaction
 
-from chatapp.chains.build import Model
+from chatapp.chains import build
 from chatapp.chains.endpoint import Endpoint, Parameters
 from chatapp.chains.extractive import Extractive, Similar
+from chatapp.chains.messages import Adjustable, Model
 from chatapp.chains.models import Models, context_tokens, preset, whole_address
 from chatapp.chat import environment_supplier, supplier_options
 from chatapp.chat.chosen_model import ModelRequest, ResolvedModel
 from chatapp.chat.environment_supplier import ENVIRONMENT
 from chatapp.chat.sessions import last_model
 from chatapp.core.pasted import pasted_address
+from chatapp.core.unseen import visible
 from chatapp.errors import InvalidRequest, ModelGone, NoModel, NotFound
 from chatapp.identity.secrets import Secret
 from chatapp.settings import Settings
@@ -106,7 +109,7 @@ class Suppliers:
                 *(row["name"] for row in self._environment()),
             }
             free = name if values.get("name") else _free_name(name, taken)
-            if free in taken:
+            if free in taken or _is_builtin(free):
                 raise InvalidRequest("name", "taken")
             row = Supplier(
                 id=new_id(),
@@ -138,7 +141,8 @@ class Suppliers:
             if options := values.get("options"):
                 row.options = supplier_options.change(row.options, options, self._secret)
             if values.get("name") and values["name"] != row.name:
-                if values["name"] in {*t.scalars(select(Supplier.name)), BUILTIN, ENVIRONMENT}:
+                taken = {*t.scalars(select(Supplier.name)), ENVIRONMENT}
+                if values["name"] in taken or _is_builtin(values["name"]):
                     raise InvalidRequest("name", "taken")
                 row.name = values["name"]
             row.models = values.get("models", row.models)
@@ -197,7 +201,8 @@ class Suppliers:
         )
 
     def preload(self) -> None:
-        """Import what the first question to a supplier needs, if there is a supplier."""
+        """Import what the first question needs and, where there is a supplier, what that needs."""
+        threads.run(build.preload, threads.MODELS)
         if len(self.offered()) > 1:
             threads.run(self.models.preload, threads.MODELS)
 
@@ -207,9 +212,12 @@ class Suppliers:
             return Extractive(self._similar)
         endpoint, parameters = resolved.endpoint, resolved.parameters
         if self.models.is_cached(endpoint, parameters):
-            return self.models.model(endpoint, parameters)
-        # In a thread: the first call may import openai, which takes a second.
-        return threads.run(lambda: self.models.model(endpoint, parameters), threads.MODELS)
+            model = self.models.model(endpoint, parameters)
+        else:  # in a thread: the first call may import openai, which takes a second
+            model = threads.run(lambda: self.models.model(endpoint, parameters), threads.MODELS)
+        if resolved.options and isinstance(model, Adjustable):
+            return model.with_options(resolved.options)
+        return model
 
     def _resolve(self, t: Transaction, model_request: ModelRequest) -> ResolvedModel:
         supplier, model = model_request.supplier or BUILTIN, model_request.model
@@ -247,7 +255,8 @@ class Suppliers:
         if row is not None:
             return _with_key(self._endpoint(row), api_key), row.models
         known = preset(name)
-        if known and api_key:
+        # An address on this machine is used only where an administrator has saved it.
+        if known and not known.local and api_key:
             return Endpoint(
                 known.name, known.label, known.base_url, api_key, known.name, {}
             ), known.models
@@ -324,6 +333,11 @@ def _saved(t: Transaction, supplier_id: str) -> Supplier:
 
 def _with_key(endpoint: Endpoint, api_key: str | None) -> Endpoint:
     return replace(endpoint, api_key=api_key) if api_key else endpoint
+
+
+def _is_builtin(name: str) -> bool:
+    """Return whether a name reads as the built-in supplier's."""
+    return unicodedata.normalize("NFKC", visible(name)).strip().casefold() == BUILTIN
 
 
 def _free_name(name: str, taken: set[str]) -> str:

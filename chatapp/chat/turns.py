@@ -10,23 +10,26 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeAlias
 
-from sqlalchemy import Row, bindparam, delete, exists, func, insert, select, update
+from sqlalchemy import Row, bindparam, delete, exists, insert, select, update
 from sqlalchemy.orm import Session as Transaction
 
 from chatapp.chat.answers import owner
 from chatapp.chat.chosen_model import ModelRequest, ResolvedModel
 from chatapp.chat.history import history
 from chatapp.chat.images import claim, pictures, use
+from chatapp.chat.limits import require_allowed
+from chatapp.chat.notices import lost_bases
 from chatapp.chat.question import Opened, Question
 from chatapp.chat.resent import first_answer
+from chatapp.chat.sent_messages import ask_of, rows_of
 from chatapp.chat.suppliers import Suppliers
 from chatapp.chat.titles import title_of
 from chatapp.core.answer import State
 from chatapp.core.blank import is_blank
 from chatapp.core.events import Context
 from chatapp.core.prompt import Ask, fits
-from chatapp.errors import Busy, ContextTooLong, InvalidRequest, NotFound, TooManyAnswers
-from chatapp.knowledge.selection import Bases, bundled_bases, existing_bases, select_bases
+from chatapp.errors import Busy, ContextTooLong, InvalidRequest, NotFound
+from chatapp.knowledge.selection import Bases, bundled_bases, select_bases
 from chatapp.settings import Settings
 from chatapp.storage.database import Database
 from chatapp.storage.models import Message, Run, Session, new_id, now
@@ -57,16 +60,22 @@ _MESSAGE = select(
     _messages.c.finish_reason,
     _messages.c.images,
 ).where(_messages.c.id == bindparam("message_id"), _messages.c.user_id == bindparam("user_id"))
-_LIVE = select(func.count()).select_from(_runs).where(_runs.c.user_id == bindparam("user_id"))
 _LIVE_HERE = (
     select(_messages.c.id, _messages.c.parent_id)
     .join(_runs, _runs.c.message_id == _messages.c.id)
     .where(_runs.c.session_id == bindparam("session_id"))
 )
+# Chats that another transaction holds can wait: two that delete must not wait for each other.
 _OLD = delete(_sessions).where(
-    _sessions.c.kind == "temporary",
-    _sessions.c.updated_at < bindparam("before"),
-    ~exists().where(_runs.c.session_id == _sessions.c.id),
+    _sessions.c.id.in_(
+        select(_sessions.c.id)
+        .where(
+            _sessions.c.kind == "temporary",
+            _sessions.c.updated_at < bindparam("before"),
+            ~exists().where(_runs.c.session_id == _sessions.c.id),
+        )
+        .with_for_update(skip_locked=True)
+    )
 )
 _ADD_SESSION, _ADD_MESSAGES, _ADD_RUN = insert(_sessions), insert(_messages), insert(_runs)
 _CHANGE_SESSION = update(_sessions).where(_sessions.c.id == bindparam("its_id"))
@@ -83,47 +92,42 @@ class Turns:
     def open(self, user_id: str, question: Question) -> Opened:
         """Store a question with its answer's row.
 
-        Raises NotFound, Busy, TooManyAnswers, NoModel, ModelGone, ContextTooLong, and
+        Raises NotFound, Busy, TooManyAnswers, QuotaUsed, NoModel, ModelGone, ContextTooLong, and
         InvalidRequest for pictures for a model that does not see.
         """
-        return self._database.write_batched(lambda t: self._open(t, user_id, question))
+        return self._database.write_batched(lambda t: self._open(t, user_id, question), user_id)
 
     def _open(self, t: Transaction, user_id: str, question: Question) -> Opened:
-        self._database.advisory_lock(t, user_id)
         sent = question.client_message_id
         if sent and (again := first_answer(t, user_id, sent)):
             return Opened(*again, user_id)
-        self._check_limit(t, user_id)
+        require_allowed(t, self._settings, user_id)
         place = _place(t, user_id, question)
         if place.stored is not None:
             _check_free(t, place)
             question = question.with_settings(place.stored.settings)
         resolved = self._suppliers.resolve(t, user_id, question.model_request, place.model_request)
-        bases, home = _bases(t, user_id, question, place, resolved), self._settings.home
+        bases, files = _bases(t, user_id, question, place, resolved), self._settings.files_folder
+        if question.messages:
+            ask = ask_of(question, place.images, resolved, files)
+            return _store(t, user_id, question, place, ask, resolved, bases)
         ask = Ask(
             question=place.text,
-            history=history(t, place.session_id, place.parent_id, home) if place.parent_id else (),
+            history=history(t, place.session_id, place.parent_id, files) if place.parent_id else (),
             system_prompt=question.system_prompt,
             max_length=question.max_length,
             context_tokens=resolved.context_tokens,
             documents_only=question.documents_only,
             partial=place.partial,
-            images=pictures(place.images, home),
+            images=pictures(place.images, files),
             sees=resolved.sees is not False,
+            notice=lost_bases(place.text) if bases and bases.lost and not place.partial else "",
         )
         if ask.images and not ask.sees and resolved.endpoint is not None:
             raise InvalidRequest("images", "blind", model=resolved.model)
         if not fits(ask):
             raise ContextTooLong("images" if ask.images else None)
         return _store(t, user_id, question, place, ask, resolved, bases)
-
-    def _check_limit(self, t: Transaction, user_id: str) -> None:
-        limit = self._settings.answers_per_user
-        if not limit or self._settings.auth == "off":
-            return
-        live = t.execute(_LIVE, {"user_id": user_id}).scalar() or 0
-        if live >= limit:
-            raise TooManyAnswers(retry_after=5, limit=limit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,18 +210,17 @@ def _check_free(t: Transaction, place: _Place) -> None:
 def _bases(
     t: Transaction, user_id: str, question: Question, place: _Place, resolved: ResolvedModel
 ) -> Bases | None:
-    """Find the bases to search: the question's, else those of the session that still exist.
+    """Find the bases to search: the question's, else those of the session.
 
-    In a new session without any, the built-in model searches the bundled manual.
+    In a new session without any, the built-in model searches the bundled manual. The session keeps
+    those that are lost: each answer says so until others are chosen, or they are shared again.
     """
-    found = None
-    if question.bases:
-        found = select_bases(t, user_id, question.bases)
-    elif question.bases is None and place.stored is None:
-        found = bundled_bases(t) if resolved.endpoint is None else None
-    elif question.bases is None and place.stored is not None and place.stored.knowledge_base_ids:
-        found = existing_bases(t, user_id, place.stored.knowledge_base_ids)
-    return found if found and found.ids else None
+    remembered = place.stored.knowledge_base_ids if place.stored is not None else ()
+    if question.bases or (question.bases is None and remembered):
+        return select_bases(t, user_id, question.bases or remembered, remembered)
+    if question.bases is None and place.stored is None and resolved.endpoint is None:
+        return bundled_bases(t)
+    return None
 
 
 def _store(
@@ -231,17 +234,17 @@ def _store(
 ) -> Opened:
     """Write the session, a new question, and the answer's row with its run."""
     answer_id = new_id()
-    label = " · ".join(bases.names) if bases else resolved.label
+    label = " · ".join(bases.names) if bases and bases.names else resolved.label
     options = _options(question, place)
     changed = {
         "leaf_id": answer_id,
         "supplier": resolved.supplier,
         "model": resolved.model,
-        "knowledge_base_ids": list(bases.ids) if bases else [],
+        "knowledge_base_ids": [*bases.ids, *bases.lost] if bases else [],
         "knowledge_options": options,
         "updated_at": now(),
     }
-    _store_session(t, user_id, question.temporary, place, changed)
+    _store_session(t, user_id, question.kind, place, changed)
     common = {"session_id": place.session_id, "user_id": user_id}
     answer: dict[str, Any] = common | {
         "id": answer_id,
@@ -258,7 +261,12 @@ def _store(
     if place.asked:
         t.execute(_ADD_MESSAGES, [answer])
     else:
-        t.execute(_ADD_MESSAGES, [_asked(question, place, answer), answer])
+        asked = _asked(question, place, answer)
+        if question.messages:
+            rows = [*rows_of(question.messages, place.images, asked), answer | {"tool_calls": None}]
+        else:
+            rows = [asked, answer]
+        t.execute(_ADD_MESSAGES, rows)
         use(t, place.question_id, place.images)
     t.execute(_ADD_RUN, {"message_id": answer_id, "owner": owner(), **common})
     context = Context(label, place.session_id, answer_id, place.question_id)
@@ -269,7 +277,7 @@ def _store(
         context,
         ask,
         resolved,
-        bases,
+        bases if bases and bases.ids else None,
         options["md5s"],
         options["search_k"],
     )
@@ -301,14 +309,13 @@ def _options(question: Question, place: _Place) -> dict[str, Any]:
 
 
 def _store_session(
-    t: Transaction, user_id: str, temporary: bool, place: _Place, values: dict[str, Any]
+    t: Transaction, user_id: str, kind: str, place: _Place, values: dict[str, Any]
 ) -> None:
     if place.stored is not None:
         title = place.stored.title or title_of(place.text)
         t.execute(_CHANGE_SESSION, {"its_id": place.session_id, "title": title, **values})
         return
-    if temporary:
+    if kind == "temporary":
         t.execute(_OLD, {"before": now() - timedelta(hours=TEMPORARY_HOURS)})
-    kind = "temporary" if temporary else "chat"
     new = {"id": place.session_id, "user_id": user_id, "kind": kind, "title": title_of(place.text)}
     t.execute(_ADD_SESSION, new | values)

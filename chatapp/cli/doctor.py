@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable
 
 import click
 
-from chatapp.cli.checks import installed, network, stored
+from chatapp.cli.checks import database, installed, kept, network, stored
+from chatapp.cli.checks.connections import connections
 from chatapp.cli.checks.finding import FAIL, OK, WARN, Finding
 from chatapp.cli.forms import Command, as_json
 from chatapp.cli.terminal import FAILED, out, plain, print_json, say
@@ -13,6 +14,7 @@ from chatapp.settings import Settings, SettingsError
 COLOURS = {OK: "green", WARN: "yellow", FAIL: "red"}
 CHECKS: tuple[Callable[[Settings], Iterable[Finding]], ...] = (
     installed.python,
+    installed.variables,
     installed.page_libraries,
     installed.model,
     installed.office,
@@ -21,9 +23,14 @@ CHECKS: tuple[Callable[[Settings], Iterable[Finding]], ...] = (
     stored.home,
     stored.disk,
     stored.clock,
-    stored.database,
+    database.database,
+    connections,
     stored.sqlite,
+    kept.secret,
+    kept.originals,
+    kept.vectors,
     network.service,
+    network.chroma,
     network.proxies,
     network.reranker,
     network.suppliers,

@@ -29,6 +29,7 @@ from chatapp.core.events import (
     Reasoning,
     Sources,
     Text,
+    ToolCall,
     WasThinking,
 )
 
@@ -98,6 +99,7 @@ _KINDS: dict[type[Logged], str] = {
     Sources: "sources",
     Reasoning: "reasoning",
     Chunk: "chunk",
+    ToolCall: "tool_call",
     WasThinking: "was_thinking",
     Done: "done",
     Error: "error",
@@ -180,6 +182,10 @@ class AnswerLog:
         """Return the passages given to the model; none where none were searched."""
         return next((run.items for run in self._runs if isinstance(run, Sources)), ())
 
+    def tool_calls(self) -> list[ToolCall]:
+        """Return the pieces of all calls of tools."""
+        return [run for run in self._runs if isinstance(run, ToolCall)]
+
     def shape(self) -> list[Shape]:
         """Return the runs of the log, as stored with a message."""
         ends = [*self._starts[1:], self.position]
@@ -217,7 +223,7 @@ class AnswerLog:
         return text.replace("\0", REPLACEMENT)
 
 
-_Event: TypeAlias = Context | Sources | WasThinking | Done | Error
+_Event: TypeAlias = Context | Sources | ToolCall | WasThinking | Done | Error
 
 
 class _TextRun:
@@ -262,11 +268,12 @@ def rebuild(
     content: str,
     reasoning: str,
     others: Sequence[Context | Sources | Done | Error],
+    calls: Sequence[ToolCall] = (),
 ) -> AnswerLog:
     """Return the log of a stored answer: the texts cut by the shape, other events by kind."""
     log = AnswerLog()
     by_kind = {_KINDS[type(event)]: event for event in others}
-    rest = {"chunk": content, "reasoning": reasoning}
+    rest, left = {"chunk": content, "reasoning": reasoning}, list(calls)
     said = 0  # the position after the last text
     for run in shape:
         if run.kind in rest:
@@ -275,6 +282,8 @@ def rebuild(
             said = log.position if run.kind == "chunk" else said
         elif run.kind == "was_thinking":
             log.append(WasThinking(said))
+        elif run.kind == "tool_call" and left:
+            log.append(left.pop(0))
         elif run.kind in by_kind:
             log.append(by_kind.pop(run.kind))
     return log

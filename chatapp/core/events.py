@@ -39,6 +39,19 @@ class Chunk:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolCall:
+    """The next piece of a call of a tool, for readers of /v1 only.
+
+    `index` numbers the calls of an answer; `id` and `name` come with the first piece of each.
+    """
+
+    index: int
+    id: str = ""
+    name: str = ""
+    arguments: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class WasThinking:
     """The answer's text after a position was thinking. A reader that has it is sent `reset`."""
 
@@ -91,5 +104,6 @@ class Ping:
 Text: TypeAlias = Reasoning | Chunk
 Terminal: TypeAlias = Done | Error
 Sent: TypeAlias = Context | Sources | Text | Terminal
-Logged: TypeAlias = Sent | WasThinking
+Logged: TypeAlias = Sent | ToolCall | WasThinking
 Event: TypeAlias = Sent | Status | Reset | Ping
+Read: TypeAlias = Event | ToolCall  # what a reader of a log is given

@@ -24,6 +24,7 @@ ANSWER_TOKENS = 1024  # reserved for the answer
 HISTORY_PICTURES = 4  # of the turns before the question, the latest ones
 PASSAGE_SHARE = 0.6  # of the remaining tokens, at most, for passages
 _CJK = re.compile("[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff]")
+_NUMBERED = re.compile(r"^([^\S\n]*)\[(\d{1,3})\]", re.MULTILINE)  # as only we number passages
 _CITATION = re.compile(r"\[(\d{1,3})\](?!\()")
 
 ASSISTANT = (
@@ -54,11 +55,17 @@ CONTINUE = "Continue exactly where the answer stopped. Do not repeat anything an
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One message as the model sees it; role is system, user or assistant."""
+    """One message as the model sees it; role is system, user, assistant or tool.
+
+    `tool_calls` are those of an assistant, in OpenAI's form; `tool_call_id` is the one that a tool
+    answers.
+    """
 
     role: str
     content: str
     images: tuple[Picture, ...] = ()
+    tool_calls: tuple[Mapping[str, Any], ...] = ()
+    tool_call_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +127,10 @@ def source_json(n: int, passage: Passage) -> dict[str, Any]:
 class Ask:
     """One turn's question, history and settings, before they are cut to fit.
 
-    `sees`: whether the model is given pictures.
+    `partial`: how the answer begins that is continued. `notice`: what a new answer begins with,
+    before the model's own text. `sees`: whether the model is given pictures. `turns` are the
+    messages of a program that keeps the conversation itself, the question among them: they are
+    sent as they are, and nothing is cut.
     """
 
     question: str
@@ -132,10 +142,14 @@ class Ask:
     partial: str = ""
     images: tuple[Picture, ...] = ()
     sees: bool = True
+    turns: tuple[Turn, ...] = ()
+    notice: str = ""
 
     @property
     def tokens(self) -> int:
-        """Estimate the tokens of the question and its pictures."""
+        """Estimate the tokens of the question and its pictures, or of all `turns`."""
+        if self.turns:
+            return sum(_tokens(turn) for turn in self.turns)
         return _tokens(Turn("user", self.question, self.images if self.sees else ()))
 
 
@@ -163,6 +177,13 @@ def estimate_tokens(text: str) -> int:
     """Estimate a text's tokens: a CJK character counts 1, any other ¼."""
     wide = len(_CJK.findall(text))
     return wide + (len(text) - wide + 3) // 4
+
+
+def estimate_prompt(ask: Ask, passages: Sequence[str]) -> int:
+    """Estimate the tokens of a question's prompt with the texts of its passages."""
+    turns = build_prompt(ask, None).turns
+    total = sum(map(_tokens, turns)) + sum(map(estimate_tokens, passages))
+    return min(total, ask.context_tokens)
 
 
 def _tokens(turn: Turn) -> int:
@@ -193,11 +214,18 @@ def build_prompt(
     query: str = "",
 ) -> Prompt:
     """Return the prompt; `passages` are from `select_passages`, None without documents."""
-    rules = [
-        ask.system_prompt.strip() or ASSISTANT,
-        _rules(ask, passages),
-        STILL_READ + ", ".join(unread) if unread else "",
-    ]
+    rules = [_rules(ask, passages), STILL_READ + ", ".join(unread) if unread else ""]
+    if ask.turns:
+        return Prompt(
+            ask.question,
+            _as_sent(ask.turns, "\n\n".join(filter(None, rules)), passages or ()),
+            list(passages or ()),
+            passages is not None,
+            unread=tuple(unread),
+            query=query or ask.question,
+            unseen=0 if ask.sees else len(ask.images),
+        )
+    rules.insert(0, ask.system_prompt.strip() or ASSISTANT)
     system = Turn("system", "\n\n".join(filter(None, rules)))
     own = Turn("user", ask.question, ask.images if ask.sees else ())
     question = replace(own, content=_with_passages(own.content, passages or ()))
@@ -227,6 +255,20 @@ def build_prompt(
     )
 
 
+def _as_sent(sent: Sequence[Turn], rules: str, passages: Sequence[Passage]) -> list[Turn]:
+    """Return a program's messages with our rules in the first system text, and the passages before
+    the last question."""
+    turns = list(sent)
+    asked = max((n for n, turn in enumerate(turns) if turn.role == "user"), default=None)
+    if asked is not None:
+        turns[asked] = replace(turns[asked], content=_with_passages(turns[asked].content, passages))
+    if rules and turns[0].role == "system":
+        turns[0] = replace(turns[0], content=f"{turns[0].content}\n\n{rules}")
+    elif rules:
+        turns.insert(0, Turn("system", rules))
+    return turns
+
+
 def _rules(ask: Ask, passages: Sequence[Passage] | None) -> str:
     if passages is None:
         return ""
@@ -234,7 +276,10 @@ def _rules(ask: Ask, passages: Sequence[Passage] | None) -> str:
 
 
 def _with_passages(question: str, passages: Sequence[Passage]) -> str:
-    blocks = [f"[{n}] {_where(passage)}\n{passage.text}" for n, passage in enumerate(passages, 1)]
+    blocks = [
+        f"[{n}] {_where(passage)}\n" + _NUMBERED.sub(r"\1(\2)", passage.text)
+        for n, passage in enumerate(passages, 1)
+    ]
     return "\n\n".join([*blocks, question]) if blocks else question
 
 
@@ -281,6 +326,11 @@ def _alternating(turns: Sequence[Turn]) -> list[Turn]:
             joined[-1] = replace(joined[-1], images=joined[-1].images + more)
         before = turn
     return joined
+
+
+def citations(answer: str) -> list[tuple[int, int, int]]:
+    """Return where an answer cites passages: the passage's number, begin and end."""
+    return [(int(match[1]), *match.span()) for match in _CITATION.finditer(answer)]
 
 
 def cited(answer: str, passages: int) -> tuple[int, ...]:

@@ -35,7 +35,7 @@ _LINE_END = re.compile(r"[\x85\u2028\u2029]")
 def encode(event: Event, message_id: str, position: int, say: Say) -> bytes:
     """Return one event as one block; `say(key, params)` translates an error."""
     if type(event) is Chunk:  # nearly all blocks
-        data = f'{{"type":"chunk","data":{_quoted(event.text)}}}'
+        data = f'{{"type":"chunk","data":{quoted(event.text)}}}'
         return f"id: {message_id}:{position}\ndata: {data}\n\n".encode(errors="replace")
     kind = type(event).__name__.lower()
     body: dict[str, Any] = {"type": kind, "data": _data(event, say)}
@@ -55,7 +55,8 @@ def encode(event: Event, message_id: str, position: int, say: Say) -> bytes:
     return f"{named}{placed}data: {text}\n\n".encode(errors="replace")
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """Return a text as JSON, on one line for every line reader."""
     return _on_one_line(encode_basestring(text))
 
 

@@ -42,6 +42,10 @@ class TTLCache(Generic[K, V]):
             return found.value
         return self._load(key, load)
 
+    def drop(self, key: K) -> None:
+        """Drop the value of a key."""
+        self._lookups.pop(key, None)
+
     def clear(self) -> None:
         """Drop everything; lookups that are running are not cached either."""
         self._lookups.clear()

@@ -1,6 +1,7 @@
 """The entry point of this package: knowledge bases, their files, and the search over them.
 
-Methods take the id of the current user and raise NotFound for other users' bases (access.py).
+Methods take the id of the current user. access.py decides what they may do: a base that they may
+not read raises NotFound, one that they may not change Forbidden.
 """
 
 from collections.abc import Sequence
@@ -16,7 +17,15 @@ from chatapp.core.trace import Passages
 from chatapp.errors import DiskFull, EmbedderUnavailable, NotFound
 from chatapp.home import wake
 from chatapp.knowledge import manual
-from chatapp.knowledge.access import files_of, find_file, owned_base, readable_base
+from chatapp.knowledge.access import (
+    Found,
+    files_of,
+    find_base,
+    find_bases,
+    find_file,
+    readable_base,
+    writable_base,
+)
 from chatapp.knowledge.chroma import VectorIndex
 from chatapp.knowledge.embedders import Embedder
 from chatapp.knowledge.ingest.jobs import SEARCHABLE
@@ -35,6 +44,7 @@ from chatapp.knowledge.search.rerank import configured_reranker, texts_to_rerank
 from chatapp.knowledge.search.retrieve import find, load, retrieve
 from chatapp.knowledge.search.trace import with_places
 from chatapp.knowledge.selection import Bases, select_bases
+from chatapp.knowledge.sharing import SHARING, change_sharing, shares_of, sharing_json
 from chatapp.knowledge.web_pages.names import download_name
 from chatapp.knowledge.web_pages.pages import WebPages
 from chatapp.settings import Settings
@@ -58,36 +68,28 @@ class Knowledge:
         embedder: Embedder | None = None,
     ) -> None:
         self._database = database
-        self._home = settings.home
-        self._splitting = settings.splitting
+        self._home, self._splitting = settings.home, settings.splitting
         self._index = index_for(database.sqlite)
         self._embedder = embedder if vectors is not None else None
         self._dense = (
             DenseSearch(database, vectors, embedder, self.wake) if vectors is not None else None
         )
         self._reranker = configured_reranker(settings)
-        self.originals = Originals(settings.home / "originals", settings.upload_bytes)
+        self.originals = Originals.of(settings)
         self._remover = Remover(database, self._index, self.originals)
-        self._uploads = Uploads(database, self.originals, self._remover)
+        self._uploads = Uploads(database, settings, self.originals, self._remover)
         self.web_pages = WebPages(database, settings, self.wake)
 
     # --- bases
 
     def bases(self, user_id: str) -> list[dict[str, Any]]:
-        """Return a user's bases, then the bundled ones."""
-        mine = (KnowledgeBase.user_id == user_id) | KnowledgeBase.bundled.is_not(None)
-        query = (
-            select(KnowledgeBase)
-            .where(mine)
-            .order_by(KnowledgeBase.bundled.is_not(None), KnowledgeBase.number)
-        )
-        return self._database.read(lambda t: [self._shown(t, base) for base in t.scalars(query)])
+        """Return a user's bases, then those shared with them, then the bundled ones."""
+        return self._database.read(lambda t: self._shown(t, user_id, *find_bases(t, user_id)))
 
     def create(
         self, user_id: str, name: str, description: str = "", splitting: str | None = None
     ) -> dict[str, Any]:
-        """Create an empty base, whose files are split by size or by meaning, as is configured or
-        chosen."""
+        """Create an empty base, whose files are split as is configured or chosen."""
         base = KnowledgeBase(
             id=new_id(),
             user_id=user_id,
@@ -100,30 +102,33 @@ class Knowledge:
         def add(t: Session) -> dict[str, Any]:
             t.add(base)
             t.flush()
-            return self._shown(t, base)
+            return self._one(t, user_id, base.id)
 
         return self._database.write(add)
 
     def base(self, user_id: str, base_id: str) -> dict[str, Any]:
         """Return one base; raise NotFound."""
-        return self._database.read(lambda t: self._shown(t, readable_base(t, user_id, base_id)))
+        return self._database.read(lambda t: self._one(t, user_id, base_id))
 
-    def require_owned(self, user_id: str, base_id: str) -> None:
+    def require_writable(self, user_id: str, base_id: str) -> None:
         """Raise NotFound or Forbidden unless the user may add files to a base."""
-        self._database.read(lambda t: owned_base(t, user_id, base_id) and None)
+        self._database.read(lambda t: writable_base(t, user_id, base_id) and None)
 
     def change(self, user_id: str, base_id: str, values: dict[str, Any]) -> dict[str, Any]:
-        """Change a base's name, description or splitting, the last for files read from now on.
+        """Change a base's name, description, sharing, or how files are split from now on.
 
-        Raises NotFound, or Forbidden for a bundled one.
+        Raises NotFound or Forbidden.
         """
 
         def save(t: Session) -> dict[str, Any]:
-            base = owned_base(t, user_id, base_id)
-            for name, value in values.items():
-                setattr(base, name, value)
+            found = find_base(t, user_id, base_id)
+            base = found.for_managing()
+            for name in values.keys() - SHARING:
+                setattr(base, name, values[name])
+            if values.keys() & SHARING:
+                change_sharing(t, base, values)
             t.flush()
-            return self._shown(t, base)
+            return self._shown(t, user_id, found)[0]
 
         return self._database.write(save)
 
@@ -134,32 +139,35 @@ class Knowledge:
         Raises EmbedderUnavailable where no embedder is configured.
         """
         embedder = self._embedder
-        if embedder is None:
-            raise EmbedderUnavailable("none")
 
         def begin(t: Session) -> dict[str, Any]:
-            base = owned_base(t, user_id, base_id)
+            base = find_base(t, user_id, base_id).for_managing()
+            if embedder is None:
+                raise EmbedderUnavailable("none")
             start_reindex(t, base, embedder)
             t.flush()
-            return self._shown(t, base)
+            return self._one(t, user_id, base_id)
 
         shown = self._database.write(begin)
         self.wake()
         return shown
 
-    def _shown(self, t: Session, base: KnowledgeBase) -> dict[str, Any]:
-        return base_json(
-            t, base, self._embedder.fingerprint if self._embedder is not None else None
-        )
+    def _one(self, t: Session, user_id: str, base_id: str) -> dict[str, Any]:
+        return self._shown(t, user_id, find_base(t, user_id, base_id))[0]
+
+    def _shown(self, t: Session, user_id: str, *found: Found) -> list[dict[str, Any]]:
+        current = self._embedder.fingerprint if self._embedder is not None else None
+        shares = shares_of(t, [one.base.number for one in found])
+        return [
+            base_json(t, one.base, current) | sharing_json(user_id, one, shares[one.base.number])
+            for one in found
+        ]
 
     def delete(self, user_id: str, base_id: str) -> None:
-        """Delete a base and everything in it.
-
-        It disappears from lists at once; the worker finishes large deletions.
-        """
+        """Delete a base, which nobody sees from then on; the worker finishes large deletions."""
 
         def mark(t: Session) -> int:
-            base = owned_base(t, user_id, base_id)
+            base = find_base(t, user_id, base_id).for_managing()
             base.user_id = None
             return base.number
 
@@ -202,10 +210,12 @@ class Knowledge:
         """
         incoming = stream if isinstance(stream, Incoming) else None
         try:
-            number = self._database.read(lambda t: owned_base(t, user_id, base_id).number)
+            self.require_writable(user_id, base_id)
             incoming = incoming or threads.run(lambda: self.originals.receive(stream))
             stored = threads.run(incoming.finish)
-            row = self._uploads.add(number, name, incoming, stored)
+            row = self._uploads.add(
+                lambda t: writable_base(t, user_id, base_id), name, incoming, stored
+            )
             threads.run(lambda: self.originals.sync(stored.sha256))
         finally:
             if incoming is not None:
@@ -232,11 +242,10 @@ class Knowledge:
         )
 
     def delete_file(self, user_id: str, base_id: str, file_id: str) -> None:
-        """Delete a file and everything derived from it; raise NotFound, or Forbidden for a
-        bundled one."""
+        """Delete a file and everything derived from it; raise NotFound or Forbidden."""
 
         def mark(t: Session) -> None:
-            mark_deleting(t, find_file(t, owned_base(t, user_id, base_id), file_id).id)
+            mark_deleting(t, find_file(t, writable_base(t, user_id, base_id), file_id).id)
 
         self._database.write_deletion(mark)
         if not self._remover.begin_file(file_id):
@@ -249,7 +258,7 @@ class Knowledge:
         """
 
         def again(t: Session) -> dict[str, Any]:
-            base = owned_base(t, user_id, base_id)
+            base = writable_base(t, user_id, base_id)
             file = find_file(t, base, file_id)
             read_again(t, file, base.splitting)
             t.flush()
@@ -290,7 +299,7 @@ class Knowledge:
     # --- searching
 
     def select_bases(self, user_id: str, base_ids: Sequence[str]) -> Bases:
-        """Return the bases to search, own or bundled; raise NotFound for any other."""
+        """Return the bases to search; raise NotFound for one that the user may not read."""
         return self._database.read(lambda t: select_bases(t, user_id, base_ids))
 
     def search(
@@ -333,17 +342,9 @@ class Knowledge:
         """Wake this machine's document worker; workers on other machines poll."""
         wake(self._home)
 
-    def install_manual(self, folder: Path, name: str = manual.NAME) -> None:
-        """Make the bundled base match a folder of files."""
-        manual.install(self._database, self._store_path, self._remover, folder, name)
+    def install_manual(self, folder: Path, version: str = "") -> None:
+        """Make the bundled base match a folder, unless a newer version has installed its own."""
+        shelf = (self._database, self.originals, self._uploads, self._remover)
+        manual.install(*shelf, folder, version)
         if self.has_work():
             self.wake()
-
-    def _store_path(self, number: int, name: str, path: Path) -> str:
-        """Store a bundled file in a base; return the SHA-256 of its bytes."""
-        with open(path, "rb") as opened:
-            incoming = self.originals.receive(opened)
-        stored = incoming.finish()
-        self._uploads.add(number, name, incoming, stored)
-        incoming.discard()
-        return stored.sha256

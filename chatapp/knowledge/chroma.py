@@ -8,13 +8,16 @@ stored here can be rebuilt from SQL at any time.
 
 import base64
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from chatapp.knowledge.json_client import ErrorStatus, JsonClient, Unreachable
 from chatapp.knowledge.search.vectors import unpack
+from chatapp.settings import Settings
 
-COLLECTIONS = "/api/v2/tenants/default_tenant/databases/default_database/collections"
+TENANTS = "/api/v2/tenants"
+TENANT, DATABASE = "default_tenant", "default_database"
 QUERY_SECONDS = 3
 WRITE_SECONDS = 60
 LIST_SECONDS = 120
@@ -48,9 +51,29 @@ class VectorIndex:
     Every method may raise Unreachable (no answer, or not a reply of Chroma) and RequestRejected.
     """
 
-    def __init__(self, find: Callable[[], str | None], ca_file: str = "") -> None:
-        self._calls = JsonClient(find, ca_file=ca_file)
+    def __init__(
+        self,
+        find: Callable[[], str | None],
+        ca_file: str = "",
+        token: str = "",
+        tenant: str = "",
+        database: str = "",
+    ) -> None:
+        # Chroma's own service expects the second header, proxies and older servers the first.
+        headers = {"Authorization": f"Bearer {token}", "X-Chroma-Token": token} if token else {}
+        self._calls = JsonClient(find, headers, ca_file=ca_file)
+        self._tenant, self._database = tenant or TENANT, database or DATABASE
+        self._databases = f"{TENANTS}/{self._tenant}/databases"
+        self._collections = f"{self._databases}/{self._database}/collections"
         self._ids: dict[str, str] = {}
+
+    @classmethod
+    def of(cls, settings: Settings, find: Callable[[], str | None]) -> "VectorIndex":
+        """Return the index on the server of the settings; the one started here needs no token."""
+        if not settings.chroma_url:
+            return cls(find)
+        place = (settings.chroma_token, settings.chroma_tenant, settings.chroma_database)
+        return cls(find, settings.ca_file, *place)
 
     @property
     def url(self) -> str | None:
@@ -64,20 +87,25 @@ class VectorIndex:
             "get_or_create": True,
             "configuration": {"hnsw": {"space": "cosine"}},
         }
-        made = self._call("POST", COLLECTIONS, payload, WRITE_SECONDS)
+        try:
+            made = self._call("POST", self._collections, payload, WRITE_SECONDS)
+        except RequestRejected:
+            self._create_database()
+            made = self._call("POST", self._collections, payload, WRITE_SECONDS)
         self._ids[name] = _shaped(lambda: str(made["id"]))
 
     def drop(self, name: str) -> None:
         """Delete a collection; a missing one is ignored."""
         self._ids.pop(name, None)
         try:
-            self._call("DELETE", f"{COLLECTIONS}/{name}", None, WRITE_SECONDS)
+            self._call("DELETE", f"{self._collections}/{name}", None, WRITE_SECONDS)
         except CollectionMissing:
             return
 
     def names(self, prefix: str) -> list[str]:
         """Return the names of the collections that begin with `prefix`."""
-        listed = self._call("GET", f"{COLLECTIONS}?limit={LISTED_AT_ONCE}", None, NAMES_SECONDS)
+        path = f"{self._collections}?limit={LISTED_AT_ONCE}"
+        listed = self._call("GET", path, None, NAMES_SECONDS)
         return _shaped(
             lambda: [entry["name"] for entry in listed if entry["name"].startswith(prefix)]
         )
@@ -136,6 +164,12 @@ class VectorIndex:
             }
         )
 
+    def _create_database(self) -> None:
+        """Create tenant and database: of its own, a server has only the default ones."""
+        for path, name in ((TENANTS, self._tenant), (self._databases, self._database)):
+            with suppress(RequestRejected):  # it exists
+                self._call("POST", path, {"name": name}, WRITE_SECONDS)
+
     def _on(self, name: str, verb: str, payload: Mapping[str, Any] | None, seconds: float) -> Any:
         """Call an operation on a collection. A collection that was recreated has a new id, so
         look it up again."""
@@ -143,13 +177,13 @@ class VectorIndex:
         if name in self._ids:
             try:
                 return self._call(
-                    method, f"{COLLECTIONS}/{self._ids[name]}/{verb}", payload, seconds
+                    method, f"{self._collections}/{self._ids[name]}/{verb}", payload, seconds
                 )
             except CollectionMissing:
                 self._ids.pop(name, None)
-        there = self._call("GET", f"{COLLECTIONS}/{name}", None, seconds)
+        there = self._call("GET", f"{self._collections}/{name}", None, seconds)
         self._ids[name] = _shaped(lambda: str(there["id"]))
-        return self._call(method, f"{COLLECTIONS}/{self._ids[name]}/{verb}", payload, seconds)
+        return self._call(method, f"{self._collections}/{self._ids[name]}/{verb}", payload, seconds)
 
     def _call(
         self, method: str, path: str, payload: Mapping[str, Any] | None, seconds: float
@@ -157,7 +191,7 @@ class VectorIndex:
         try:
             return self._calls.call(method, path, payload, seconds)
         except ErrorStatus as fault:
-            if fault.status == 404 and path.startswith(f"{COLLECTIONS}/"):
+            if fault.status == 404 and path.startswith(f"{self._collections}/"):
                 raise CollectionMissing from fault
             if 400 <= fault.status < 500 and fault.status not in (404, 408, 429):
                 raise RequestRejected(str(fault)) from fault

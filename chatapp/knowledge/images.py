@@ -40,9 +40,22 @@ def is_picture(head: bytes) -> bool:
     return head.startswith(_SIGNATURES) or (head.startswith(b"RIFF") and head[8:12] == b"WEBP")
 
 
-def image_path(home: Path, image_id: str) -> Path:
-    """Return the path of a stored picture."""
-    return home / FOLDER / image_id[:2] / image_id
+def image_path(files: Path, image_id: str) -> Path:
+    """Return the path of a picture that is stored in the folder of files."""
+    return files / FOLDER / image_id[:2] / image_id
+
+
+def _time_of(folder: Path) -> float:
+    """Return the time by a folder's file system, which may be another machine's."""
+    probe = folder / f"incoming-{uuid.uuid4().hex}"
+    try:
+        probe.touch()
+        return probe.stat().st_mtime
+    except OSError:  # missing, full or read-only
+        return time.time()
+    finally:
+        with contextlib.suppress(OSError):
+            probe.unlink(missing_ok=True)
 
 
 class ImageFiles:
@@ -50,7 +63,7 @@ class ImageFiles:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._folder = settings.home / FOLDER
+        self._folder = settings.files_folder / FOLDER
         self._waiting = 0
 
     def incoming(self) -> Incoming:
@@ -73,7 +86,7 @@ class ImageFiles:
 
     def path(self, image_id: str) -> Path:
         """Return the path of a stored picture."""
-        return image_path(self._settings.home, image_id)
+        return image_path(self._settings.files_folder, image_id)
 
     def cleaned(self, arrived: Path) -> PageImage:
         """Return a picture without its metadata.
@@ -138,8 +151,7 @@ class ImageFiles:
     def finished_before(self, seconds: float = UNFINISHED_SECONDS) -> list[str]:
         """Return the ids of files that are older than so many seconds; delete uploads of that age
         that were never finished."""
-        before = time.time() - seconds
-        return threads.run(lambda: list(self._older(before)))
+        return threads.run(lambda: list(self._older(seconds)))
 
     def _clean(self, arrived: Path) -> bytes:
         with open(arrived, "rb") as file:
@@ -155,7 +167,8 @@ class ImageFiles:
             return UnreadableFile("image")
         return TooLarge("image_pixels", limit=self._settings.image_pixels // MEGAPIXEL)
 
-    def _older(self, before: float) -> Iterator[str]:
+    def _older(self, seconds: float) -> Iterator[str]:
+        before = _time_of(self._folder) - seconds
         for path in self._folder.glob("*"):
             if path.name.startswith("incoming-"):
                 with contextlib.suppress(OSError):

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from chatapp.core.fitting import fits
 from chatapp.core.text import HEADING_JOINT, is_wide
 from chatapp.i18n import say
-from chatapp.knowledge.access import readable_base
+from chatapp.knowledge.access import CANDIDATES, READABLE, readable_base
 from chatapp.knowledge.ingest.jobs import SEARCHABLE
 from chatapp.knowledge.search.lexical import index_for
 from chatapp.knowledge.search.retrieve import retrieve
@@ -82,9 +82,10 @@ class Suggestions:
     def about(
         self, user_id: str, language: str, most: int, base_id: str | None = None
     ) -> list[dict[str, Any]]:
-        """Return at most `most` questions about the user's latest files, of one base or of all.
+        """Return at most `most` questions about the latest files, of one base or of all that the
+        user may read.
 
-        Raises NotFound for another user's base.
+        Raises NotFound.
         """
         return self._database.read(
             lambda t: [asdict(one) for one in self._answered(t, user_id, language, most, base_id)]
@@ -118,18 +119,18 @@ class Suggestions:
 
 
 def _latest(t: Session, user_id: str, base_id: str | None) -> Sequence[Any]:
-    """Return the latest files of a user's own bases that can be searched."""
+    """Return the latest files that the user may search, without the bundled ones."""
     query = (
         select(File.id, File.name, KnowledgeBase.id.label("base_id"), KnowledgeBase.number)
         .join(KnowledgeBase, KnowledgeBase.id == File.knowledge_base_id)
-        .where(KnowledgeBase.user_id == user_id)
+        .where(CANDIDATES, READABLE, KnowledgeBase.bundled.is_(None))
         .where(File.status.in_(SEARCHABLE), File.replaces.is_(None), File.chunks > 0)
         .order_by(File.created_at.desc(), File.id)
         .limit(LATEST_FILES)
     )
     if base_id is not None:
         query = query.where(KnowledgeBase.id == base_id)
-    return t.execute(query).all()
+    return t.execute(query, {"user_id": user_id}).all()
 
 
 def _headings(t: Session, file: Any) -> list[_Heading]:

@@ -4,11 +4,31 @@ import os
 from pathlib import Path
 
 PARENT_VARIABLE = "CHATAPP_PARENT"  # not a setting
+WAITS_VARIABLE = "CHATAPP_WAITS"  # nor is this: a file descriptor
+GO_ON = b"1"
 
 
-def web_environ() -> dict[str, str]:
-    """Return the environment for gunicorn as a child that this process prepares and watches."""
-    return {**os.environ, PARENT_VARIABLE: str(os.getpid())}
+def web_environ(waits: int | None = None) -> dict[str, str]:
+    """Return the environment for gunicorn as a child that this process prepares and watches.
+
+    `waits`: the end of a pipe for `wait_until_prepared`.
+    """
+    pipe = {} if waits is None else {WAITS_VARIABLE: str(waits)}
+    return {**os.environ, PARENT_VARIABLE: str(os.getpid()), **pipe}
+
+
+def has_gunicorn_options() -> bool:
+    """Return whether the environment has options for gunicorn."""
+    return "GUNICORN_CMD_ARGS" in os.environ
+
+
+def wait_until_prepared() -> bool:
+    """Wait for the parent that has started this process early; return whether it may go on."""
+    pipe = os.environ.pop(WAITS_VARIABLE, None)
+    if pipe is None:
+        return True
+    with open(int(pipe), "rb", buffering=0) as waits:
+        return waits.read(1) == GO_ON
 
 
 def is_watched() -> bool:

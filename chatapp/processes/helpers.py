@@ -48,9 +48,9 @@ def expected(settings: Settings) -> tuple[str, ...]:
 
 
 def local_helpers(settings: Settings) -> tuple[str, ...]:
-    """Return the names of the helpers that run on this machine."""
-    servers = (name for name in expected(settings) if not (name == CHROMA and settings.chroma_url))
-    return (*servers, WORKER)
+    """Return the names of the helpers that this home runs."""
+    there = {name for name in expected(settings) if not (name == CHROMA and settings.chroma_url)}
+    return tuple(name for name in settings.helpers if name in there | {WORKER})
 
 
 class DocumentWorker(WatchedProcess):
@@ -199,6 +199,7 @@ class Chroma(Server):
         self._folder = home / "vectors"
         self._inode: int | None = None
         self._report_after: float | None = None
+        self._reported_no_folder = False
 
     def command(self, port: int) -> tuple[str, ...]:
         """Return the command that serves on a port."""
@@ -214,6 +215,10 @@ class Chroma(Server):
             self._inode = self._current_inode()
 
     def _start(self) -> None:
+        if self._folder.exists() and not self._folder.is_dir():
+            self._report_no_folder()
+            return
+        self._reported_no_folder = False
         file = self._home / "chroma.lock"
         lock = try_lock(file, None)
         if lock is None:
@@ -223,6 +228,11 @@ class Chroma(Server):
             self._report_after = None
             self._start_with(lock.fileno())
             lock.write(str(self.pid))
+
+    def _report_no_folder(self) -> None:
+        if not self._reported_no_folder:
+            print_error("cli.vectors_no_folder", folder=str(self._folder))
+        self._reported_no_folder = True
 
     def _report_other(self, holder: str) -> None:
         now = time.monotonic()
@@ -250,7 +260,7 @@ class Helpers:
 
     def follow(self, settings: Settings) -> None:
         """Start and end helpers as the settings ask; those that run already are not restarted."""
-        wanted = local_helpers(settings) if settings.helpers else ()
+        wanted = local_helpers(settings)
         _end([self._running.pop(name) for name in KINDS if name in self._running.keys() - wanted])
         for name in wanted:
             if name not in self._running:

@@ -8,6 +8,7 @@ import errno
 import os
 import socket
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from chatapp.home import UNIX, running, url_of
 from chatapp.i18n import say
 from chatapp.processes.environment import inherits_sockets
 from chatapp.settings import Settings, terminal_language
+
+LET_GO_SECONDS = 2  # a service that was killed may keep its port until its last worker has ended
 
 
 def main() -> None:
@@ -41,18 +44,28 @@ def refuse_taken(cfg: Any, home: Path) -> None:
         if not isinstance(address, tuple):
             _refuse_socket(Path(os.fsdecode(address)))
             continue
-        family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
-        with socket.socket(family, socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(address)
-            except PermissionError:
-                _refuse("cli.port_not_allowed", address)
-            except OSError as fault:
-                if fault.errno == errno.EADDRINUSE:
-                    ours = (running(home) or "").endswith(f":{address[1]}")
-                    _refuse("cli.runs_already" if ours else "cli.port_taken", address)
-                _refuse("cli.address_unknown", address)
+        until = time.monotonic() + LET_GO_SECONDS
+        while fault := _fault(address):
+            if fault.errno != errno.EADDRINUSE:
+                denied = isinstance(fault, PermissionError)
+                _refuse("cli.port_not_allowed" if denied else "cli.address_unknown", address)
+            if (running(home) or "").endswith(f":{address[1]}"):
+                _refuse("cli.runs_already", address)
+            if time.monotonic() > until:
+                _refuse("cli.port_taken", address)
+            time.sleep(0.05)
+
+
+def _fault(address: tuple[str, int]) -> OSError | None:
+    """Return why nobody can listen on an address."""
+    family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(address)
+        except OSError as fault:
+            return fault
+    return None
 
 
 def shown(address: Any) -> str:

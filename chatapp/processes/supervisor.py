@@ -11,7 +11,8 @@
     python -m chatapp helpers          supervisor of the helpers alone ── Chroma, …
 
 The supervisor holds the lock on the data folder, runs `python -m chatapp prepare` to its end before
-anything listens, then starts the processes and restarts those that end or hang (watched.py).
+anything listens, then starts the processes and restarts those that end or hang (watched.py). The
+arbiter, which takes a second to load, is started beside `prepare` and waits for its end.
 SIGHUP reloads gunicorn and follows changed settings, after a start that is under way; SIGTERM,
 SIGINT and SIGQUIT end everything. All of these have handlers, since children would inherit ignored
 signals. No process outlives the supervisor, even after SIGKILL: the kernel then ends its children.
@@ -24,14 +25,23 @@ import subprocess
 import sys
 import time
 from collections import deque
+from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
 from chatapp.child import adopt_orphans, die_with_parent
-from chatapp.home import WEB, HomeTaken, keep_private, remove_address, take_lock
+from chatapp.home import (
+    WEB,
+    HomeTaken,
+    keep_private,
+    remove_address,
+    take_lock,
+    why_unwritable,
+)
 from chatapp.processes.helpers import Helpers
 from chatapp.processes.watched import print_error
 from chatapp.processes.web_server import WebServer
+from chatapp.setting_types import HELPERS
 from chatapp.settings import Settings, SettingsError
 
 TICK_SECONDS = 0.25
@@ -50,8 +60,9 @@ def run_service(options: list[str]) -> int:
     address = _listening_address(options)
     lock = lock_home(settings.home) if settings.helpers else None
     remove_address(settings.home, WEB)  # a killed service left it
-    prepare(lock, "--greet", address)
     web = WebServer(settings.home, tuple(options))
+    with web.waiting():
+        prepare(lock, "--greet", address)
     return Supervisor(settings, web, signals, prepares=True).run()
 
 
@@ -68,7 +79,7 @@ def run_helpers(parent: int | None, lock: int | None) -> int:
     held: IO[str] = lock_home(settings.home) if lock is None else open(lock, "a+")  # noqa: SIM115
     os.set_inheritable(held.fileno(), False)
     if lock is None:
-        prepare(held)
+        prepare(held, "--helpers")
     return Supervisor(settings, None, signals, prepares=lock is None, parent=parent).run()
 
 
@@ -89,7 +100,7 @@ class Supervisor:
         self._prepares = prepares
         self._parent = parent
         self._helpers = Helpers()
-        self._helpers.follow(settings)
+        self._follow(settings)
         self._signals = signals
         self._ending = False
 
@@ -137,7 +148,7 @@ class Supervisor:
         """Prepare again, for a possibly newer version; reload gunicorn; follow the settings."""
         try:
             if self._prepares:
-                prepare(None)
+                prepare(None, *(["--helpers"] if self._web is None else []))
             settings = Settings.from_env()
         except (SystemExit, SettingsError) as fault:
             if isinstance(fault, SettingsError):
@@ -146,6 +157,13 @@ class Supervisor:
             return
         if self._web is not None:
             self._web.send(signal.SIGHUP)
+        self._follow(settings)
+
+    def _follow(self, settings: Settings) -> None:
+        """Run the helpers of the settings; `python -m chatapp helpers` runs all if they say off."""
+        alone = self._web is None and self._parent is None
+        if alone and not settings.helpers:
+            settings = replace(settings, helpers=HELPERS)
         self._helpers.follow(settings)
 
     def _reap_orphans(self) -> None:
@@ -167,7 +185,8 @@ def lock_home(home: Path) -> IO[str]:
     except HomeTaken as taken:
         print_error("cli.home_taken", home=str(home), pid=taken.pid)
     except OSError:
-        print_error("cli.home_unwritable", home=str(home))
+        key, params = why_unwritable(home) or ("home_unwritable", {"home": str(home)})
+        print_error(f"cli.{key}", **params)
     sys.exit(1)
 
 

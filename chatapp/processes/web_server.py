@@ -9,10 +9,12 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from chatapp.home import WEB, has_greeting, remove_address
-from chatapp.processes.environment import web_environ
+from chatapp.processes.environment import GO_ON, has_gunicorn_options, web_environ
 from chatapp.processes.watched import WatchedProcess, print_error
 
 GRACE_SECONDS = 35  # gunicorn.conf.py gives its workers 30
@@ -33,6 +35,28 @@ class WebServer(WatchedProcess):
         self.exit_status: int | None = None  # set when it has exited by itself
         self._deadline: float | None = None
 
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Start it early, and let it listen after this block; it ends if the block fails.
+
+        With options of gunicorn it starts afterwards: under --preload, or with another
+        configuration, it would not wait.
+        """
+        if self._options or has_gunicorn_options():
+            yield
+            return
+        waits, goes_on = os.pipe()
+        with open(goes_on, "wb", buffering=0) as end:
+            with open(waits, "rb"), contextlib.suppress(OSError):  # `tick` tries again
+                self._run(self._command(), inherited=(waits,), environ=web_environ(waits))
+            try:
+                yield
+            except BaseException:
+                self._send_to_group(signal.SIGKILL)
+                raise
+            with contextlib.suppress(BrokenPipeError):  # it has ended; `tick` sees why
+                end.write(GO_ON)
+
     def shut_down(self, number: int) -> None:
         """Forward a signal that ends gunicorn, and set the deadline."""
         seconds = GRACE_SECONDS if number == signal.SIGTERM else QUICK_SECONDS
@@ -52,8 +76,10 @@ class WebServer(WatchedProcess):
         return False
 
     def _start(self) -> None:
-        command = (sys.executable, "-m", "gunicorn", *self._options, "wsgi:app")
-        self._run(command, environ=web_environ())
+        self._run(self._command(), environ=web_environ())
+
+    def _command(self) -> tuple[str, ...]:
+        return (sys.executable, "-m", "gunicorn", *self._options, "wsgi:app")
 
     def _ended(self, status: int) -> None:
         """Restart gunicorn if it was killed; if it exits by itself, the service ends."""

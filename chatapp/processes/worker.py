@@ -7,6 +7,7 @@ heartbeats (heartbeat.py).
 """
 
 import logging
+import math
 import os
 import secrets
 import signal
@@ -20,8 +21,8 @@ from types import FrameType
 
 from chatapp import logs
 from chatapp.child import OwnHelper, embedder_command
-from chatapp.errors import DatabaseBusy, DiskFull
-from chatapp.home import CHROMA, url
+from chatapp.errors import DatabaseBusy, DatabaseUnusable, DiskFull, StorageUnavailable
+from chatapp.home import CHROMA, host_id, url
 from chatapp.knowledge.chroma import VectorIndex
 from chatapp.knowledge.embedders import configured_embedder
 from chatapp.knowledge.ingest.chroma_sync import ChromaSync
@@ -47,15 +48,21 @@ from chatapp.knowledge.retokenise import Retokeniser
 from chatapp.knowledge.search.lexical import index_for
 from chatapp.knowledge.web_pages.download import Downloads
 from chatapp.knowledge.web_pages.fetching import Fetching
+from chatapp.metrics import figures
+from chatapp.metrics.published import Published
 from chatapp.processes.heartbeat import Heartbeat
 from chatapp.settings import Settings, SettingsError
 from chatapp.storage.database import open_database
+from chatapp.storage.message_index import MessageIndexer
 from chatapp.storage.models import File
+from chatapp.storage.presence import is_lost
+from chatapp.storage.slow_statements import log_slow_statements
 
 log = logging.getLogger("chatapp.processes.worker")
 
 HOST = socket.gethostname()
-IDLE_SECONDS = 30
+IDLE_SECONDS = 30  # on SQLite; elsewhere another host may add files, and cannot wake this one
+PROCESS = figures.PROCESSES.sample("", ("worker",))
 POLL_SECONDS = 0.25
 FULL_SECONDS = 1  # between two looks at a full disk
 QUIET_SECONDS = 1  # between two checks for other work than files, when there was none
@@ -70,17 +77,19 @@ class Worker:
     def __init__(self, settings: Settings, heartbeat: Heartbeat) -> None:
         self._heartbeat = heartbeat
         self._database = open_database(settings.sql_url)
+        log_slow_statements(self._database.engine, settings.slow_statement_ms)
+        self._published = Published(settings.home, lambda: {PROCESS: 1})
         index = index_for(self._database.sqlite)
-        self._originals = Originals(settings.home / "originals", settings.upload_bytes)
+        self._originals = Originals.of(settings)
         self._own_embedder = OwnHelper(embedder_command)
         self._embedder = configured_embedder(settings, self._own_embedder)
-        self._sync = ChromaSync(
-            self._database, VectorIndex(lambda: url(settings, CHROMA), settings.ca_file)
-        )
+        vectors = VectorIndex.of(settings, lambda: url(settings, CHROMA))
+        self._sync = ChromaSync(self._database, vectors, host_id(settings.home))
         self._synced_at = time.monotonic()
         self._quiet_until = 0.0
         self._remover = Remover(self._database, index, self._originals, self._sync)
         self._retokeniser = Retokeniser(self._database, index, self._is_stopping)
+        self._message_indexer = MessageIndexer(self._database)
         self._ingest = Ingest(
             self._database,
             index,
@@ -134,7 +143,7 @@ class Worker:
     def run(self, idle_seconds: float = IDLE_SECONDS) -> None:
         """Work until stopped, or until idle for this long."""
         self._originals.delete_abandoned()
-        with suppress(DiskFull):
+        with suppress(DiskFull, DatabaseUnusable):
             self._requeue_lost()
         self._fetching.start(_new_owner)
         idle_since = time.monotonic()
@@ -147,13 +156,18 @@ class Worker:
             except DiskFull:
                 self._wait_for_space()
                 worked = True
+            except DatabaseUnusable:  # logged when it began
+                self._wait_for_repair()
+                worked = True
             if worked or self._fetching.busy:
                 idle_since = time.monotonic()
             if not worked:
                 time.sleep(POLL_SECONDS)
         self._stopping = True
         self._recognising.pause()
+        self._sync.close()
         self._own_embedder.close()
+        self._published.close()
         self._database.close()
 
     def _requeue_lost(self) -> None:
@@ -166,12 +180,12 @@ class Worker:
         delete_all_stale_vectors(self._database)
 
     def _step(self) -> bool:
-        """Do a piece of the deletions and of tokenising bases again, and read or embed one file;
+        """Do a piece of the deletions and of what is indexed again, and read or embed one file;
         return whether there was any."""
         quiet = time.monotonic() < self._quiet_until
         removed = not quiet and self._remover.run_step()
         # Embedding a file can take long: it comes after both.
-        if not quiet and self._retokeniser.run_step() and not self._database.read(are_queued):
+        if not quiet and self._index_step() and not self._database.read(are_queued):
             return True
         job = self._claim() if self._database.read(has_pending) else None
         if job is not None:
@@ -189,6 +203,10 @@ class Worker:
             return False
         return True
 
+    def _index_step(self) -> bool:
+        """Do a piece of what a new version has to index again; return whether there was any."""
+        return self._retokeniser.run_step() or self._message_indexer.run_step()
+
     def _claim(self) -> Job | None:
         """Claim a file; pages are recognised where nothing else waits."""
         job = self._ingest.claim(self._owner)
@@ -204,8 +222,16 @@ class Worker:
             time.sleep(FULL_SECONDS)
             if self._database.watch_disk() is None:
                 return
-            with suppress(DatabaseBusy, DiskFull):
+            with suppress(StorageUnavailable):
                 self._remover.run_step()
+
+    def _wait_for_repair(self) -> None:
+        """Do nothing until the database can be used again."""
+        while not self._is_stopping():
+            time.sleep(FULL_SECONDS)
+            with suppress(StorageUnavailable):
+                self._database.read(has_pending)
+                return
 
     def _work_on(self, job: Job) -> None:
         began = time.monotonic()
@@ -214,9 +240,11 @@ class Worker:
         except DiskFull:  # not the file's fault: it waits for its turn again
             self._wait_for_space()
             status = release(self._database, job, File.attempts - 1)
-        log.info(
-            "file %s %s in %d ms", job.file_id, status, round((time.monotonic() - began) * 1000)
-        )
+        seconds = time.monotonic() - began
+        log.info("file %s %s in %d ms", job.file_id, status, round(seconds * 1000))
+        figures.DOCUMENTS.record(1, status)
+        figures.DOCUMENT_SECONDS.record(seconds)
+        self._published.publish()
 
 
 def _new_owner() -> str:
@@ -232,14 +260,17 @@ def main() -> int:
         settings = Settings.from_env()
     except SettingsError as fault:
         sys.exit(str(fault))
-    logs.set_up(settings.log_level)
+    logs.set_up(settings.log_level, settings.log_format)
     if os.nice(0) < NICENESS:
         os.nice(NICENESS - os.nice(0))
+    if is_lost(settings):  # opening it would make an empty one
+        log.error("the database %s is gone", settings.sqlite_file)
+        return 1
     worker = Worker(settings, heartbeat)
     for number in STOP_SIGNALS:
         signal.signal(number, worker.stop)
     try:
-        worker.run()
+        worker.run(IDLE_SECONDS if settings.sqlite_file else math.inf)
     except OSError as fault:
         log.error("files cannot be read: %s", fault)
         return 1

@@ -8,7 +8,7 @@ block the hub, and with it every stream of the worker (measured: 3 s through a s
 Writes BEGIN IMMEDIATE: a deferred transaction that reads and then writes fails at once when another
 connection wrote in between, whatever the busy time-out. A process has one writer thread, so it
 never waits for itself inside SQLite. `write_batched` joins bursts of questions into few
-transactions.
+transactions (batches.py). `reserved` has connections to PostgreSQL that requests cannot use up.
 
 The writer's commits do not checkpoint the WAL in a gevent worker (checkpoints.py). On a full disk
 only `write_deletion` writes (disk.py).
@@ -17,40 +17,35 @@ only `write_deletion` writes (disk.py).
 import functools
 import logging
 import sqlite3
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from threading import Condition
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeVar
 
 import gevent
-from gevent.event import AsyncResult
-from gevent.monkey import get_original, is_module_patched
 from gevent.threadpool import ThreadPool
-from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlalchemy.orm import Session, configure_mappers
-from sqlalchemy.pool import QueuePool
-from sqlalchemy.util.queue import Queue
 
-from chatapp.errors import DatabaseBusy, DiskFull
-from chatapp.storage import threads
-from chatapp.storage.checkpoints import CHECKPOINT_BYTES, Checkpoints, checkpoint_bytes
-from chatapp.storage.deadlocks import REPEATS, give_way, is_deadlock
-from chatapp.storage.disk import PAGE_BYTES, Space, touch
+from chatapp.errors import ChatAppError, DatabaseBusy, DiskFull, StorageUnavailable
+from chatapp.storage import named_locks, threads, waits
+from chatapp.storage.batches import Batches, GroupFailed, Waiting, Write
+from chatapp.storage.checkpoints import Checkpoints
+from chatapp.storage.deadlocks import REPEATS, give_way, is_contention, is_deadlock
+from chatapp.storage.disk import Space, touch
+from chatapp.storage.faults import Faults
+from chatapp.storage.named_locks import GAP_SECONDS, LOCK_SECONDS, LockTaken, Turns, pause_seconds
+from chatapp.storage.pools import READERS, RESERVED_CONNECTIONS, in_gevent_worker, make_engine
 from chatapp.storage.threads import Outcome, outcome
 
-# SQLAlchemy names the logger of `_Pool` after this module, and reports each "Pool disposed".
-logging.getLogger(f"{__name__}._Pool").setLevel(logging.WARNING)
+log = logging.getLogger("chatapp.database")
 
-BUSY_SECONDS = 5
-CONNECT_SECONDS = 10  # without it, connecting to a host that drops packets takes two minutes
-READERS = 4
-POSTGRES_DISK_FULL = "53100"
-MOST_BATCHED = 32  # writes in one transaction: everything else waits for the lock meanwhile
+QUIET_SECONDS = 60  # between two lines about a lack of connections
 
 T = TypeVar("T")
-Write: TypeAlias = Callable[[Session], Any]
 
 
 class Database:
@@ -61,14 +56,36 @@ class Database:
         configure_mappers()
         self.engine = engine
         self.sqlite = engine.dialect.name == "sqlite"
-        pooled = self.sqlite and _in_gevent_worker()
+        self._in_worker = in_gevent_worker()
+        pooled = self.sqlite and self._in_worker
         self._readers = ThreadPool(READERS) if pooled else None
         self._writer = ThreadPool(1) if pooled else None
-        file = engine.url.database if self.sqlite else None
+        written = self.sqlite and "uri" not in engine.url.query  # see `copying.open_read_only`
+        file = engine.url.database if written else None
         self._space = Space(Path(file).resolve()) if file else None
+        self._faults = Faults(engine, self._space)
         self._checkpoints = Checkpoints(self._space) if pooled and self._space else None
-        self._batch: list[tuple[Write, AsyncResult[Any]]] = []
-        self._batching = self._connected = False
+        gap_seconds = 0 if self.sqlite else GAP_SECONDS
+        self._batches = Batches(self._write_group, self._write_alone, gap_seconds)
+        self._turns = Turns()
+        self._reserved: Database | None = None
+        self._connected = not self.sqlite
+        self._quiet_until = 0.0
+
+    @property
+    def reserved(self) -> "Database":
+        """The same database by connections that requests cannot use up.
+
+        They are for saving and stopping answers, and for finding out who asks for that. SQLite, and
+        processes that serve no requests, need none of their own.
+        """
+        if self.sqlite or not self._in_worker:
+            return self
+        if self._reserved is None:
+            url = self.engine.url.render_as_string(hide_password=False)
+            self._reserved = Database(make_engine(url, RESERVED_CONNECTIONS))
+            self._reserved._reserved = self._reserved
+        return self._reserved
 
     def connect(self) -> None:
         """Connect before the threads do: the first connection is guarded by a gevent lock.
@@ -91,7 +108,7 @@ class Database:
         self.connect()
         if self._readers is None:
             return self._read(fn)
-        return self._readers.apply(outcome, (functools.partial(self._read, fn),)).get()  # type: ignore[no-any-return]
+        return self._readers.apply(outcome, (waits.queued(self._read, fn),)).get()  # type: ignore[no-any-return]
 
     def write(self, fn: Callable[[Session], T]) -> T:
         """Run `fn` in a transaction that is committed.
@@ -109,31 +126,32 @@ class Database:
 
     def write_in_background(self, fn: Write) -> None:
         """Run `fn` as `write` does, do not wait, and drop it if that fails."""
-        if self._writer is None:
-            self._write_or_drop(fn)
-        else:
+        if self._in_worker:
             gevent.spawn(self._write_or_drop, fn)
+        else:
+            self._write_or_drop(fn)
 
-    def write_batched(self, fn: Callable[[Session], T]) -> T:
-        """Run `fn` as `write` does, in one transaction with other callers that wait.
+    def write_batched(self, fn: Callable[[Session], T], lock: str) -> T:
+        """Run `fn` as `write` does, under a named lock, in one transaction with others that wait.
 
-        `fn` uses Core statements, no ORM objects, and may run twice: if one function of a batch
-        fails, the transaction is rolled back and each runs in its own.
+        `fn` uses Core statements, no ORM objects, and may run twice: if a function of a group
+        fails, the transaction is rolled back and each runs in its own. A ChatAppError rolls nothing
+        back: `fn` raises it before it writes anything.
         """
-        if self._writer is None:
-            return self.write(fn)
-        self.connect()
-        result: AsyncResult[T] = AsyncResult()
-        self._batch.append((fn, result))
-        if not self._batching:
-            self._batching = True
-            gevent.spawn(self._write_batches, self._writer)
-        return result.get()  # type: ignore[no-any-return]
+        if self._in_worker:
+            self.connect()
+            return self._batches.write(fn, lock)
+        result: T = self._write_alone(Waiting(fn, lock))
+        return result
 
     def advisory_lock(self, session: Session, name: str) -> None:
-        """Serialize transactions that use this name; on SQLite there is one writer anyway."""
+        """Serialize transactions that use this name; on SQLite there is one writer anyway.
+
+        Call it before anything that must not be repeated: if another transaction holds the lock,
+        this one is rolled back, and begins again when its turn may have come.
+        """
         if not self.sqlite:
-            session.execute(text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": name})
+            named_locks.take(session, name)
 
     def check_disk(self) -> DiskFull | None:
         """Check whether SQLite's disk is writable, by allocating space; return why not."""
@@ -148,7 +166,7 @@ class Database:
         if self._space.disk.fault is None:
             threads.run(self._space.glance)
         else:
-            with suppress(DatabaseBusy, DiskFull):
+            with suppress(StorageUnavailable):
                 self.write(touch)
         return self._space.disk.fault
 
@@ -164,6 +182,8 @@ class Database:
                 pool.kill()
         if self._checkpoints is not None:
             self._checkpoints.close()
+        if self._reserved is not None and self._reserved is not self:
+            self._reserved.close()
         self.engine.dispose()
 
     def _in_writer(self, call: Callable[[], T]) -> T:
@@ -171,41 +191,45 @@ class Database:
         self.connect()
         if self._writer is None:
             return call()
-        ended = self._writer.apply(outcome, (call,))
+        ended = self._writer.apply(outcome, (waits.queued(call),))
         self._checkpoint_if_large()
         return ended.get()  # type: ignore[no-any-return]
 
-    def _write_batches(self, writer: ThreadPool) -> None:
-        try:
-            while self._batch:
-                batch, self._batch = self._batch[:MOST_BATCHED], self._batch[MOST_BATCHED:]
-                try:
-                    ends = writer.apply(self._write_batch, ([fn for fn, _ in batch],))
-                except BaseException as broken:  # the threads have ended: release all callers
-                    ends = [Outcome(fault=broken)] * len(batch)
-                self._checkpoint_if_large()
-                for (_, result), end in zip(batch, ends, strict=True):
-                    if end.fault is None:
-                        result.set(end.value)
-                    else:
-                        result.set_exception(end.fault)
-        finally:
-            self._batching = False
+    def _write_group(self, group: Sequence[Waiting]) -> Sequence[Outcome]:
+        """Run a group in one transaction; return what each function returned or raised."""
 
-    def _write_batch(self, fns: list[Write]) -> list[Outcome]:
-        """Return what each function returned or raised."""
-        if len(fns) > 1:
-            try:
-                values = self._write_unless_full(lambda session: [fn(session) for fn in fns])
-                return [Outcome(value) for value in values]
-            except (DatabaseBusy, DiskFull) as fault:
-                return [Outcome(fault=fault) for _ in fns]
-            except Exception:  # noqa: S110 - running each alone finds the one that fails
-                pass
-        return [outcome(functools.partial(self._write_unless_full, fn)) for fn in fns]
+        def run(session: Session) -> list[Outcome]:
+            names = {each.lock for each in group}
+            mine = names if self.sqlite else named_locks.take_free(session, names)
+            return [
+                _expected(each.fn, session)
+                if each.lock in mine
+                else Outcome(fault=LockTaken(each.lock))
+                for each in group
+            ]
+
+        try:
+            return self._in_writer(functools.partial(self._write_unless_full, run))
+        except DatabaseBusy as busy:
+            if is_contention(busy):  # only one of them may wait for that row
+                raise GroupFailed from busy
+            raise
+        except StorageUnavailable:
+            raise
+        except Exception as fault:
+            if len(group) == 1:
+                raise
+            raise GroupFailed from fault
+
+    def _write_alone(self, waiting: Waiting) -> Any:
+        def run(session: Session) -> Any:
+            self.advisory_lock(session, waiting.lock)
+            return waiting.fn(session)
+
+        return self.write(run)
 
     def _write_or_drop(self, fn: Write) -> None:
-        with suppress(DatabaseBusy, DiskFull):
+        with suppress(StorageUnavailable):
             self.write(fn)
 
     def _checkpoint_if_large(self) -> None:
@@ -241,6 +265,22 @@ class Database:
                 return self._write(fn)
 
     def _write(self, fn: Callable[[Session], T]) -> T:
+        try:
+            return self._write_once(fn)
+        except LockTaken as taken:
+            return self._write_again(taken.name, fn)
+
+    def _write_again(self, lock: str, fn: Callable[[Session], T]) -> T:
+        """Repeat a write until it gets its lock; meanwhile it holds no connection."""
+        until = time.monotonic() + LOCK_SECONDS
+        with self._turns.wait(lock):
+            while time.monotonic() < until:
+                time.sleep(pause_seconds())
+                with suppress(LockTaken):
+                    return self._write_once(fn)
+        raise DatabaseBusy
+
+    def _write_once(self, fn: Callable[[Session], T]) -> T:
         with self._transaction(writes=True) as session:
             result = fn(session)
             session.commit()
@@ -248,100 +288,38 @@ class Database:
 
     @contextmanager
     def _transaction(self, *, writes: bool) -> Iterator[Session]:
+        self._faults.require_file()
         try:
             with Session(self.engine, expire_on_commit=False) as session:
-                session.connection(execution_options={"chatapp_writes": writes})
+                with waits.recorded_wait(writes=writes):
+                    session.connection(execution_options={"chatapp_writes": writes})
                 yield session
-        except (OperationalError, sqlite3.OperationalError) as fault:  # the second: on connecting
-            original = getattr(fault, "orig", fault)
-            if self._space is not None and (full := self._space.disk.note_error(original)):
-                raise full from fault
-            if getattr(original, "sqlstate", None) == POSTGRES_DISK_FULL:
-                raise DiskFull from fault
-            # Another process holds SQLite's lock, or PostgreSQL is unreachable: maybe not for long.
-            if not self.sqlite or "locked" in str(original):
-                raise DatabaseBusy from fault
+        except NoConnection as fault:
+            self._report_lack()
+            raise DatabaseBusy from fault
+        except (DBAPIError, sqlite3.Error) as fault:  # the second: on connecting
+            if known := self._faults.explain(fault):
+                raise known from fault
             raise
+        self._faults.note_file()
+
+    def _report_lack(self) -> None:
+        """Log that all connections are in use, at most once a minute."""
+        if time.monotonic() > self._quiet_until:
+            self._quiet_until = time.monotonic() + QUIET_SECONDS
+            log.warning("all connections to the database are in use: %s", self.engine.pool.status())
 
 
-def _in_gevent_worker() -> bool:
-    return bool(is_module_patched("socket"))
-
-
-class _Queue(Queue[Any]):
-    """A pool's queue with a native lock."""
-
-    def __init__(self, maxsize: int = 0, use_lifo: bool = False) -> None:
-        super().__init__(maxsize, use_lifo)
-        self.mutex = get_original("_thread", "RLock")()
-        self.not_empty, self.not_full = Condition(self.mutex), Condition(self.mutex)
-
-
-class _Pool(QueuePool):
-    """A pool for native threads, whose locks must not be gevent's.
-
-    A thread that waits for a gevent lock may never be woken by another thread. Nothing blocks or
-    switches while it holds one of these locks, so they cannot block the hub either.
-    """
-
-    _queue_class = _Queue
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self._overflow_lock = get_original("_thread", "allocate_lock")()
-
-
-def engine_options(url: str) -> dict[str, Any]:
-    """Return the options that `create_engine` needs for this URL."""
-    if not url.startswith("sqlite"):
-        timeout = {} if "connect_timeout" in url else {"connect_timeout": CONNECT_SECONDS}
-        return {
-            "pool_pre_ping": True,
-            "pool_size": 20,
-            "max_overflow": 20,
-            "hide_parameters": True,
-            "connect_args": timeout,
-        }
-    return {
-        "hide_parameters": True,  # keeps questions out of logged exceptions
-        "poolclass": _Pool,
-        "pool_size": READERS + 1,
-        "max_overflow": 2,
-        "connect_args": {"timeout": BUSY_SECONDS, "check_same_thread": False},
-    }
-
-
-def prepare_engine(engine: Engine) -> None:
-    """Set SQLite's pragmas, and let `Database` alone begin transactions."""
-    if engine.dialect.name != "sqlite":
-        return
-    file = engine.url.database
-    due_bytes = checkpoint_bytes(Path(file).resolve()) if file else CHECKPOINT_BYTES
-
-    @event.listens_for(engine, "connect")
-    def _connect(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None  # pysqlite must not begin by itself
-        # The number of pages; in a gevent worker, `Checkpoints` does it.
-        pages = 0 if _in_gevent_worker() else min(1000, due_bytes // PAGE_BYTES)
-        pragmas = [
-            "journal_mode=WAL",
-            "synchronous=NORMAL",
-            "foreign_keys=ON",
-            f"busy_timeout={BUSY_SECONDS * 1000}",
-            "journal_size_limit=0",  # the WAL shrinks when it restarts, see `Checkpoints`
-            f"wal_autocheckpoint={pages}",
-        ]
-        for pragma in pragmas:
-            connection.execute(f"PRAGMA {pragma}")
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        writes = connection.get_execution_options().get("chatapp_writes", True)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+def _expected(fn: Write, session: Session) -> Outcome:
+    """Run `fn` and catch our own errors; others end the transaction."""
+    try:
+        return Outcome(fn(session))
+    except StorageUnavailable:
+        raise
+    except ChatAppError as fault:
+        return Outcome(fault=fault)
 
 
 def open_database(url: str) -> Database:
     """Open a database without Flask: for the document worker and the command line."""
-    engine = create_engine(url, **engine_options(url))
-    prepare_engine(engine)
-    return Database(engine)
+    return Database(make_engine(url))

@@ -5,13 +5,18 @@ from sqlalchemy.orm import Session
 
 from chatapp.errors import DatabaseBusy
 
-DEADLOCK = "40P01"
+DEADLOCK, LOCK_TIMEOUT = "40P01", "55P03"
 REPEATS = 4
 
 
 def is_deadlock(busy: DatabaseBusy) -> bool:
     """Return whether the transaction was rolled back for another one."""
-    return getattr(getattr(busy.__cause__, "orig", None), "sqlstate", None) == DEADLOCK
+    return _sqlstate(busy) == DEADLOCK
+
+
+def is_contention(busy: DatabaseBusy) -> bool:
+    """Return whether the transaction was rolled back since others hold rows that it needs."""
+    return _sqlstate(busy) in (DEADLOCK, LOCK_TIMEOUT)
 
 
 def give_way(session: Session) -> None:
@@ -21,3 +26,8 @@ def give_way(session: Session) -> None:
     would wait for each other once more.
     """
     session.execute(text("SELECT pg_sleep(0.05 + 0.2 * random())"))
+
+
+def _sqlstate(busy: DatabaseBusy) -> str | None:
+    state: str | None = getattr(getattr(busy.__cause__, "orig", None), "sqlstate", None)
+    return state

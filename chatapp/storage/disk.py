@@ -176,7 +176,7 @@ class Space:
 
     def _growth(self) -> int:
         """Return by how much a checkpoint makes the database file grow."""
-        with contextlib.closing(sqlite3.connect(self.file, timeout=LOCK_SECONDS)) as connection:
+        with contextlib.closing(_connect(self.file)) as connection:
             [pages] = connection.execute("PRAGMA page_count").fetchone()
             [size] = connection.execute("PRAGMA page_size").fetchone()
         return int(pages * size) - self.file.stat().st_size
@@ -225,10 +225,14 @@ class Reserve:
 
 def checkpoint(file: Path, mode: str) -> None:
     """Copy the WAL into the database file; raise sqlite3.Error."""
-    with contextlib.closing(
-        sqlite3.connect(file, timeout=LOCK_SECONDS, isolation_level=None)
-    ) as connection:
+    with contextlib.closing(_connect(file)) as connection:
         connection.execute(f"PRAGMA wal_checkpoint({mode})")
+
+
+def _connect(file: Path) -> sqlite3.Connection:
+    """Connect to a database that is there: a removed one is not made again, empty."""
+    address = f"{file.absolute().as_uri()}?mode=rw"
+    return sqlite3.connect(address, uri=True, timeout=LOCK_SECONDS, isolation_level=None)
 
 
 def reserved_bytes(place: int | Path) -> int:

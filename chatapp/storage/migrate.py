@@ -1,26 +1,35 @@
-"""Database migrations: once per start, under a lock, after a copy of an SQLite file."""
+"""Database migrations: once per start, under a lock, after a copy of the database."""
 
 import fcntl
-import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from flask import Flask
 from sqlalchemy import Engine, inspect, text
 
-from chatapp.errors import DatabaseNewer
+from chatapp.errors import DatabaseNewer, MoveRefused
 from chatapp.settings import Settings
-from chatapp.storage.database import engine_options, prepare_engine
+from chatapp.storage.copies import NotCopied, copy_aside
 from chatapp.storage.models import db
+from chatapp.storage.pools import engine_options, prepare_engine
+from chatapp.storage.revisions import FOLDER, known_revisions, revision_of
 
-FOLDER = Path(__file__).parents[2] / "migrations"
+__all__ = ["FOLDER", "attach", "migrate"]
+
 POSTGRES_LOCK = 7_240_119  # any number that no other program uses
-COPIES_KEPT = 3
+UNFINISHED = "unfinished_move"  # the table of a database into which rows are moved (moving.py)
 
 
-def migrate(settings: Settings, folder: Path = FOLDER) -> None:
-    """Apply missing migrations; safe from many processes at once. Raises DatabaseNewer."""
+def migrate(
+    settings: Settings, folder: Path = FOLDER, on_no_copy: Callable[[str], None] = lambda _: None
+) -> None:
+    """Apply missing migrations; safe from many processes at once.
+
+    Raises DatabaseNewer, and MoveRefused if not all rows have been moved into the database yet.
+
+    `on_no_copy` is called before a database is changed without a copy, with what prevented it.
+    """
     app = Flask("chatapp.storage.migrate")
     app.config["SQLALCHEMY_DATABASE_URI"] = settings.sql_url
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(settings.sql_url)
@@ -29,12 +38,17 @@ def migrate(settings: Settings, folder: Path = FOLDER) -> None:
     with app.app_context():
         prepare_engine(db.engine)
         with _lock(settings, db.engine):
-            now_at, known = _revision(db.engine), _known_revisions(folder)
+            if inspect(db.engine).has_table(UNFINISHED):
+                raise MoveRefused("unfinished")
+            now_at, known = _revision(db.engine), known_revisions(folder)
             if now_at is not None and now_at not in known:
                 raise DatabaseNewer(revision=now_at)
             if now_at != known[-1]:
-                if now_at is not None and settings.sqlite_file:
-                    _copy_aside(settings.sqlite_file, now_at)
+                if now_at is not None:
+                    try:
+                        copy_aside(settings, db.engine, now_at)
+                    except NotCopied as why:
+                        on_no_copy(str(why))
                 attach(app, folder)
                 _upgrade(folder)
         db.engine.dispose()
@@ -53,16 +67,9 @@ def _upgrade(folder: Path) -> None:
     upgrade(directory=str(folder))
 
 
-def _known_revisions(folder: Path) -> list[str]:
-    """Return our revisions, oldest first; their file names begin with the number."""
-    return sorted(path.name.partition("_")[0] for path in (folder / "versions").glob("[0-9]*.py"))
-
-
 def _revision(engine: Engine) -> str | None:
     with engine.connect() as connection:
-        if not inspect(connection).has_table("alembic_version"):
-            return None
-        return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+        return revision_of(connection)
 
 
 @contextmanager
@@ -78,16 +85,3 @@ def _lock(settings: Settings, engine: Engine) -> Iterator[None]:
             yield
         finally:
             connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": POSTGRES_LOCK})
-
-
-def _copy_aside(file: Path, revision: str) -> None:
-    """Copy with SQLite's backup API: copying a live WAL database as bytes corrupts it."""
-    folder = file.parent / "backups"
-    folder.mkdir(exist_ok=True)
-    target = folder / f"{file.stem}-before-{revision}.db"
-    with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(target)) as copy:
-        source.backup(copy)
-    for old in sorted(folder.glob("*-before-*.db"), key=lambda path: path.stat().st_mtime)[
-        :-COPIES_KEPT
-    ]:
-        old.unlink()

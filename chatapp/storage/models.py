@@ -32,8 +32,7 @@ ID = String(36)
 class Base(DeclarativeBase):
     """The base of all models. Constraints have names, so that any database can alter them."""
 
-    # In a registry of its own: Flask-SQLAlchemy's subclass inherits `registry`, and SQLAlchemy
-    # refuses a class that has both `registry` and `type_annotation_map`.
+    # Its own, as SQLAlchemy refuses a class that has `registry`, inherited, and other types.
     registry = registry(
         metadata=MetaData(
             naming_convention={
@@ -77,6 +76,7 @@ class User(Model):
     disabled: Mapped[bool] = mapped_column(default=False)
     defaults: Mapped[dict[str, Any]] = mapped_column(default=dict)  # the set fields of Defaults
     created_at: Mapped[datetime] = mapped_column(default=now)
+    seen_at: Mapped[datetime | None]  # a login or token of theirs was last used
 
 
 class Token(Model):
@@ -85,9 +85,13 @@ class Token(Model):
     __tablename__ = "tokens"
     id: Mapped[str] = mapped_column(ID, primary_key=True, default=new_id)
     user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
-    kind: Mapped[str] = mapped_column(String(16))  # login, personal, link, terminal, environment
+    # login, personal, link, terminal, environment
+    kind: Mapped[str] = mapped_column(String(16), index=True)
     hash: Mapped[str] = mapped_column(String(64), unique=True)
-    name: Mapped[str] = mapped_column(String(80), default="")
+    name: Mapped[str] = mapped_column(String(80), default="")  # of a login: its browser
+    address: Mapped[str] = mapped_column(String(64), default="", server_default="")  # of a login
+    host: Mapped[str] = mapped_column(String(32), default="", server_default="")  # that made it
+    scopes: Mapped[list[Any] | None] = mapped_column(JSON(none_as_null=True))  # null: no limit
     created_at: Mapped[datetime] = mapped_column(default=now)
     expires_at: Mapped[datetime | None]
     used_at: Mapped[datetime | None]
@@ -130,6 +134,7 @@ class Session(Model):
         Index("ix_sessions_user_updated", "user_id", "kind", "updated_at"),
         # The order of the list (`LATEST_FIRST`): every page of it costs the same.
         Index("ix_sessions_listed", "user_id", "kind", "pinned", "updated_at", "id"),
+        Index("ix_sessions_kind_updated", "kind", "updated_at"),  # of those that are deleted
     )
 
 
@@ -161,6 +166,7 @@ class Message(Model):
     error: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     shape: Mapped[list[Any]] = mapped_column(default=list)
     images: Mapped[list[Any] | None] = mapped_column(JSON(none_as_null=True))  # of a question
+    tool_calls: Mapped[list[Any] | None] = mapped_column(JSON(none_as_null=True))
     created_at: Mapped[datetime] = mapped_column(default=now)
     # How an answer's passages were chosen (core/trace.py); not loaded with lists of messages.
     search: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True), deferred=True)
@@ -276,7 +282,12 @@ class File(Model):
     fetch: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     # The file whose content this one will replace; it is shown nowhere.
     replaces: Mapped[str | None] = mapped_column(ID, index=True)
-    __table_args__ = (UniqueConstraint("knowledge_base_id", "sha256"), Index("ix_files_md5", "md5"))
+    __table_args__ = (
+        UniqueConstraint("knowledge_base_id", "sha256"),
+        Index("ix_files_md5", "md5"),
+        Index("ix_files_sha256", "sha256"),
+        Index("ix_files_listed", "knowledge_base_id", "created_at", "id"),
+    )
 
 
 class FileText(Model):
@@ -337,14 +348,3 @@ class Vector(Model):
     )
     fingerprint: Mapped[str] = mapped_column(String(64), primary_key=True)
     embedding: Mapped[bytes] = mapped_column(LargeBinary)
-
-
-class Term(Model):
-    """How many chunks of a base contain a token; for BM25 where there is no FTS5."""
-
-    __tablename__ = "terms"
-    base: Mapped[int] = mapped_column(
-        ForeignKey("knowledge_bases.number", ondelete="CASCADE"), primary_key=True
-    )
-    term: Mapped[str] = mapped_column(String(120), primary_key=True)
-    df: Mapped[int] = mapped_column(default=0)

@@ -10,6 +10,9 @@ import _thread
 import importlib
 import logging
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import metadata
 from types import ModuleType
 from typing import Any
 
@@ -17,9 +20,22 @@ from gevent import monkey
 
 
 def patch_all() -> None:
-    """Patch the standard library as gevent does, and make these locks native."""
-    monkey.patch_all()
-    use_native_locks()
+    """Patch the standard library as gevent does, unless it is, and make these locks native."""
+    if not monkey.is_module_patched("socket"):
+        with without_plugins():
+            monkey.patch_all()
+        use_native_locks()
+
+
+@contextmanager
+def without_plugins() -> Iterator[None]:
+    """Patch without gevent's plug-ins: for each of 25 events it searches all installed packages."""
+    entry_points = metadata.entry_points
+    metadata.entry_points = lambda **_: metadata.EntryPoints()  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        metadata.entry_points = entry_points
 
 
 def use_native_locks() -> None:

@@ -2,45 +2,36 @@
 
 import functools
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from time import monotonic
 from typing import Any
 
-from flask import Response, current_app, g, jsonify, request, stream_with_context
-from flask_openapi3 import APIBlueprint, Tag
+from flask import Response, g, jsonify, request, stream_with_context
+from flask_openapi3 import Tag
 from pydantic import BaseModel, Field
 
-from chatapp.chains.build import build_chain
-from chatapp.chat.question import Opened
-from chatapp.chat.runs.runs import Job, Live, Reader
+from chatapp.chat.runs.runs import Live, Reader
 from chatapp.core import sse
-from chatapp.core.events import Context, Done, Error, Event, Reset
-from chatapp.errors import NotFound, Overloaded, Restarting
+from chatapp.core.events import Context, Done, Error, Event, Reset, ToolCall
+from chatapp.errors import NotFound, Restarting
 from chatapp.i18n import say
 from chatapp.knowledge import manual
-from chatapp.web.connection import close_after_response, limit_sending
-from chatapp.web.data_urls import data_urls_stored, most_body_bytes, require_few_values
+from chatapp.web.answering import STREAM_HEADERS, admitted, job_of, take_pictures
+from chatapp.web.blueprint import LazyBlueprint
+from chatapp.web.data_urls import data_urls_stored
 from chatapp.web.errors import failed_answer_response, note_stored_turn
 from chatapp.web.fields import Input
-from chatapp.web.openapi import operation_id
 from chatapp.web.question import ChatBody
 from chatapp.web.request import current_user
 from chatapp.web.responses import Source
 from chatapp.web.services import services
 
-bp = APIBlueprint(
+bp = LazyBlueprint(
     "chat",
     __name__,
     abp_tags=[Tag(name="chat", description="Ask questions; resume and stop answers.")],
-    operation_id_callback=operation_id,
 )
-
-HEADERS = {
-    "Content-Type": "text/event-stream; charset=utf-8",
-    "Cache-Control": "no-cache, no-transform",
-    "X-Accel-Buffering": "no",
-}
+bp.before_request(take_pictures)
 
 
 class ChatAnswer(BaseModel):
@@ -70,13 +61,6 @@ class AfterQuery(Input):
     )
 
 
-@bp.before_request
-def _take_pictures() -> None:
-    without = current_app.config["MAX_CONTENT_LENGTH"]
-    request.max_content_length = most_body_bytes(without)
-    require_few_values(request.get_data(), without)
-
-
 @bp.post("/chat/stream")
 def ask_stream(body: ChatBody) -> Response:
     """Ask a question and stream the answer.
@@ -85,7 +69,7 @@ def ask_stream(body: ChatBody) -> Response:
     An unreadable id is ignored, because event source clients also send ids of other streams.
     """
     resumed = sse.parse_event_id(request.headers.get("Last-Event-ID", ""))
-    with _admitted() as reader:
+    with admitted() as reader:
         if resumed is not None:
             message_id, position = resumed
             live = services().runs.attach(current_user().id, message_id)
@@ -101,7 +85,7 @@ def ask(body: ChatBody) -> Any:
     The response is sent when the answer is complete. If the answer fails, the response has the
     HTTP status of its error code.
     """
-    with _admitted() as reader:
+    with admitted() as reader:
         message_id, live = _ask(body)
         end = next((event for _, event in live.tail() if isinstance(event, Done | Error)), None)
     services().runs.dismiss(reader)
@@ -129,7 +113,7 @@ def resume_stream(path: MessagePath, query: AfterQuery) -> Response:
     position, sends all events.
     """
     position = _resume_position(path.message_id, query.after)
-    with _admitted() as reader:
+    with admitted() as reader:
         live = services().runs.attach(current_user().id, path.message_id)
         return _stream(reader, live, path.message_id, position)
 
@@ -167,58 +151,8 @@ def _ask(body: ChatBody) -> tuple[str, Live]:
     note_stored_turn(opened.session_id, opened.message_id)
     if opened.ask is None:
         return opened.message_id, app.runs.attach(user.id, opened.message_id)
-    return opened.message_id, app.runs.start(_job(opened))
-
-
-@contextmanager
-def _admitted() -> Iterator[Reader]:
-    """Reserve a reader before anything is stored; release it only if the request fails."""
-    runs = services().runs
-    try:
-        reader = runs.admit(limit_sending(request.environ, services().settings.reader_seconds))
-    except (Overloaded, Restarting):
-        close_after_response(request.environ)
-        raise
-    try:
-        yield reader
-    except BaseException:
-        runs.dismiss(reader)
-        raise
-
-
-def _job(opened: Opened) -> Job:
-    app = services()
-    resolved, bases = opened.resolved, opened.bases
-    assert resolved is not None and opened.context is not None and opened.ask is not None
-
-    def build() -> Any:
-        model = app.suppliers.runnable(resolved)
-        if bases is None:
-            return build_chain(model)
-        rewrite = app.settings.rewrite and resolved.endpoint is not None
-        md5s = list(opened.md5s) or None
-        return build_chain(
-            model,
-            lambda query: app.knowledge.search(bases, query, opened.search_k, md5s),
-            rewrite,
-            lambda: app.knowledge.unread(bases, md5s),
-        )
-
-    names = ",".join(bases.ids) if bases else "-"
-    note = (
-        f"supplier={resolved.supplier} model={resolved.model} bases={names} request={g.request_id}"
-    )
-    supplier = resolved.endpoint.label if resolved.endpoint else resolved.supplier
-    return Job(
-        opened.context,
-        opened.user_id,
-        opened.ask,
-        build,
-        supplier,
-        note,
-        has_tools=resolved.has_tools,
-        is_built_in=resolved.endpoint is None,
-    )
+    assert opened.resolved is not None
+    return opened.message_id, app.runs.start(job_of(opened, opened.resolved))
 
 
 def _stream(reader: Reader, live: Live, message_id: str, position: int | None) -> Response:
@@ -227,7 +161,7 @@ def _stream(reader: Reader, live: Live, message_id: str, position: int | None) -
     The response follows the answer's log: closing it ends the reader, not the answer.
     """
     blocks = _blocks(reader, live, message_id, position)
-    response = Response(stream_with_context(blocks), headers=HEADERS)
+    response = Response(stream_with_context(blocks), headers=STREAM_HEADERS)
     response.call_on_close(functools.partial(services().runs.dismiss, reader))
     return response
 
@@ -239,6 +173,8 @@ def _blocks(reader: Reader, live: Live, message_id: str, position: int | None) -
     if position is None:
         yield sse.encode(Reset(), message_id, 0, say_to_reader)
     for place, event in live.tail(position or 0):
+        if isinstance(event, ToolCall):  # for readers of /v1
+            continue
         shown = _for_reader(event, language, is_admin)
         block = sse.encode(shown, message_id, place, say_to_reader)
         reader.given = monotonic()

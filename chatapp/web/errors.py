@@ -12,7 +12,11 @@ from typing import Any
 from flask import Flask, Response, g, jsonify, request
 from gunicorn.http.errors import ParseException
 from pydantic import ValidationError
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.exceptions import (
+    HTTPException,
+    RequestedRangeNotSatisfiable,
+    RequestEntityTooLarge,
+)
 from werkzeug.exceptions import MethodNotAllowed as WrongMethod
 
 from chatapp.core.events import Error
@@ -29,11 +33,12 @@ from chatapp.i18n import say
 from chatapp.settings import MB
 from chatapp.web import pages
 from chatapp.web.unparsed import error_of
+from chatapp.web.v1.errors import PREFIX, shaped, speaks_openai
 
 log = logging.getLogger("chatapp.web")
 
-API = ("/api", "/chat")
-PROGRAMMATIC = (*API, "/v1/", "/static/")  # errors are always JSON
+API = ("/api", "/chat", f"{PREFIX}/")
+PROGRAMMATIC = (*API, "/mcp", "/static/")  # errors are always JSON
 IMPLIED_METHODS = ("HEAD", "OPTIONS")  # accepted everywhere
 
 
@@ -51,10 +56,10 @@ def init_app(app: Flask) -> None:
 def _error_response(error: ChatAppError) -> tuple[Response, int]:
     if _wants_page():
         return pages.problem(error_json(error), error.status)
-    response = _json_response(error_json(error), error.retry_after)
-    if error.status == HTTPStatus.UNAUTHORIZED:
+    response, status = _json_response(error.status, error.key, error_json(error), error.retry_after)
+    if status == HTTPStatus.UNAUTHORIZED:
         response.headers["WWW-Authenticate"] = "Bearer"
-    return response, error.status
+    return response, status
 
 
 def _wants_page() -> bool:
@@ -70,16 +75,32 @@ def _wants_page() -> bool:
 
 def failed_answer_response(event: Error) -> tuple[Response, int]:
     """Return the HTTP error for a failed answer, from its stream's `error` event."""
-    body = _details(event.code, event.key, event.params, event.retryable, event.upstream)
-    return _json_response(body, event.retry_after), status_of(event.code)
+    return _json_response(status_of(event.code), event.key, _details_of(event), event.retry_after)
 
 
-def _json_response(details: dict[str, Any], retry_after: int | None) -> Response:
-    details = {"fields": {}} | details | {"request_id": g.get("request_id", "-")}
-    response = jsonify(error=details | g.get("stored_turn", {}))
+def failed_stream_json(event: Error) -> dict[str, Any]:
+    """Return the error that ends a stream of /v1."""
+    return shaped(status_of(event.code), event.key, _details_of(event)).body
+
+
+def _details_of(event: Error) -> dict[str, Any]:
+    return _details(event.code, event.key, event.params, event.retryable, event.upstream)
+
+
+def _json_response(
+    status: int, key: str, details: dict[str, Any], retry_after: int | None
+) -> tuple[Response, int]:
+    """Return the response of an error; below /v1 in OpenAI's shape, with its status."""
+    if speaks_openai(request.path):
+        found = shaped(status, key, details)
+        response, status = jsonify(found.body), found.status
+        response.headers.update(found.headers)
+    else:
+        details = {"fields": {}} | details | {"request_id": g.get("request_id", "-")}
+        response = jsonify(error=details | g.get("stored_turn", {}))
     if retry_after is not None:
         response.headers["Retry-After"] = str(retry_after)
-    return response
+    return response, status
 
 
 def note_stored_turn(session_id: str, message_id: str) -> None:
@@ -129,9 +150,11 @@ def http_error_response(fault: HTTPException) -> Any:
     if fault.response is not None or (fault.code or 500) < 400:
         return fault.get_response()
     if isinstance(fault, RequestEntityTooLarge):
-        return _error_response(TooLarge(limit=f"{(request.max_content_length or 0) // MB} MB"))
+        return _error_response(_too_large())
     if fault.code == HTTPStatus.NOT_FOUND:
         return _error_response(NotFound("address" if request.path.startswith(API) else None))
+    if isinstance(fault, RequestedRangeNotSatisfiable):
+        return _range_not_satisfiable(fault)
     if isinstance(fault, WrongMethod):
         return _method_not_allowed(sorted(fault.valid_methods or ()))
     if (fault.code or 500) < 500:
@@ -143,6 +166,18 @@ def _method_not_allowed(allowed: list[str]) -> tuple[Response, int]:
     listed = ", ".join(method for method in allowed if method not in IMPLIED_METHODS)
     response, status = _error_response(MethodNotAllowed(method=request.method, allowed=listed))
     response.headers["Allow"] = ", ".join(allowed)
+    return response, status
+
+
+def _too_large() -> TooLarge:
+    return TooLarge(limit=f"{(request.max_content_length or 0) // MB} MB")
+
+
+def _range_not_satisfiable(fault: RequestedRangeNotSatisfiable) -> tuple[Response, int]:
+    error = InvalidRequest("Range", "range", length=fault.length or 0)
+    error.status = HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE
+    response, status = _error_response(error)
+    response.headers["Content-Range"] = f"{fault.units} */{fault.length}"
     return response, status
 
 
@@ -163,6 +198,8 @@ def raise_invalid_request(fault: ValidationError) -> Response:
     The input is not echoed.
     """
     if request.method in ("POST", "PUT", "PATCH") and request.get_json(silent=True) is None:
+        if len(request.get_data()) == request.max_content_length:  # Werkzeug cuts it there
+            raise _too_large()
         raise InvalidRequest("body", _reason_for_body())
     error: InvalidRequest | None = None
     for finding in fault.errors(include_input=False, include_url=False):
@@ -210,9 +247,13 @@ _REASONS = {
     "dict_type": "object",
     "list_type": "list",
     "too_long": "too_many",
+    "too_short": "blank",
     "greater_than_equal": "at_least",
     "less_than_equal": "at_most",
     "literal_error": "one_of",
+    "datetime_type": "time",
+    "datetime_parsing": "time",
+    "datetime_from_date_parsing": "time",
 }
 
 

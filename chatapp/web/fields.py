@@ -40,6 +40,14 @@ def as_list(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
+def any_of(*fields: str) -> dict[str, Any]:
+    """Return the rule that one of these fields is required.
+
+    It is within `allOf`, because client generators take an object with `anyOf` for a union.
+    """
+    return {"allOf": [{"anyOf": [{"required": [field]} for field in fields]}]}
+
+
 def _one_or_many(item: dict[str, Any], most: int) -> WithJsonSchema:
     return WithJsonSchema({"anyOf": [item, {"type": "array", "items": item, "maxItems": most}]})
 
@@ -52,6 +60,7 @@ def _md5s(values: list[str]) -> list[str]:
 
 
 Splitting = Literal["size", "meaning"]
+Access = Literal["private", "read", "write"]
 Id = Annotated[str, Field(min_length=1, max_length=80)]
 Ids = Annotated[
     list[Id],

@@ -5,22 +5,21 @@ from http import HTTPStatus
 from typing import Any
 
 from flask import Response, jsonify, request
-from flask_openapi3 import APIBlueprint, Tag
+from flask_openapi3 import Tag
 
 from chatapp.errors import InvalidRequest
+from chatapp.web.blueprint import LazyBlueprint
 from chatapp.web.fields import Input
 from chatapp.web.image_responses import Image
-from chatapp.web.openapi import operation_id
 from chatapp.web.request import current_user
 from chatapp.web.services import services
 from chatapp.web.uploads import receive
 
-bp = APIBlueprint(
+bp = LazyBlueprint(
     "images",
     __name__,
     url_prefix="/api/images",
     abp_tags=[Tag(name="images", description="Pictures for questions to models that see.")],
-    operation_id_callback=operation_id,
 )
 
 

@@ -4,19 +4,26 @@ from contextlib import ExitStack
 from typing import Any
 
 from flask import g, jsonify, request, send_file
-from flask_openapi3 import APIBlueprint, Tag
-from pydantic import Field, ValidationError
+from flask_openapi3 import Tag
+from pydantic import ValidationError
 
 from chatapp.core.prompt import source_json
 from chatapp.errors import ChatAppError, InvalidRequest
 from chatapp.knowledge import manual
 from chatapp.knowledge.ingest.originals import Incoming
 from chatapp.knowledge.names import base_name, file_name
-from chatapp.knowledge.web_pages.address import MAX_CHARACTERS
-from chatapp.storage.paging import LONGEST_CURSOR
+from chatapp.web.blueprint import LazyBlueprint
 from chatapp.web.errors import error_json, raise_invalid_request, stored_error_json
-from chatapp.web.fields import Input, Md5s, Splitting
-from chatapp.web.openapi import operation_id
+from chatapp.web.knowledge_bodies import (
+    BaseBody,
+    BaseChange,
+    BasePath,
+    FilePath,
+    NewBaseQuery,
+    PageBody,
+    PageQuery,
+    SearchBody,
+)
 from chatapp.web.request import current_user
 from chatapp.web.responses import (
     FileChunk,
@@ -30,73 +37,17 @@ from chatapp.web.responses import (
 from chatapp.web.services import services
 from chatapp.web.uploads import receive
 
-bp = APIBlueprint(
+bp = LazyBlueprint(
     "knowledge",
     __name__,
     url_prefix="/api/knowledge",
     abp_tags=[Tag(name="knowledge", description="Knowledge bases and their files.")],
-    operation_id_callback=operation_id,
 )
-
-
-class BasePath(Input):
-    """The id of a knowledge base."""
-
-    base_id: str
-
-
-class FilePath(BasePath):
-    """The ids of a knowledge base and one of its files."""
-
-    file_id: str
-
-
-class BaseBody(Input):
-    """The name and description of a knowledge base, and how its files are split."""
-
-    name: str = Field(min_length=1, max_length=200)
-    description: str = Field("", max_length=10_000)
-    splitting: Splitting | None = Field(None, description="by default that of CHATAPP_SPLITTING")
-
-
-class NewBaseQuery(Input):
-    """The name of a knowledge base that is created with its first files."""
-
-    name: str = Field(min_length=1, max_length=200)
-
-
-class BaseChange(Input):
-    """The fields of a knowledge base that can be updated; omitted ones are unchanged."""
-
-    name: str | None = Field(None, min_length=1, max_length=200)
-    description: str | None = Field(None, max_length=10_000)
-    splitting: Splitting | None = None
-
-
-class PageBody(Input):
-    """The address of a web page to add."""
-
-    url: str = Field(min_length=1, max_length=MAX_CHARACTERS)
-
-
-class PageQuery(Input):
-    """Which page of the list."""
-
-    after: str | None = Field(None, max_length=LONGEST_CURSOR)
-    limit: int = Field(200, ge=1, le=1000)
-
-
-class SearchBody(Input):
-    """What to search for, optionally only in files with these MD5 hashes."""
-
-    query: str = Field(min_length=1, max_length=100_000)
-    k: int = Field(5, ge=1, le=50)
-    filter_by_file_md5: Md5s | None = None
 
 
 @bp.get("", responses={200: Page[KnowledgeBase]})
 def list_knowledge_bases() -> Any:
-    """List your knowledge bases, then the bundled ones."""
+    """List your knowledge bases, then those that are shared with you, then the bundled ones."""
     return jsonify(
         items=[_localized_base(base) for base in services().knowledge.bases(current_user().id)],
         next=None,
@@ -124,9 +75,10 @@ def get_knowledge_base(path: BasePath) -> Any:
 
 @bp.patch("/<base_id>", responses={200: KnowledgeBase})
 def update_knowledge_base(path: BasePath, body: BaseChange) -> Any:
-    """Update the name, description or splitting of a knowledge base.
+    """Update the name, description, splitting or sharing of a knowledge base.
 
-    Splitting applies to files that are added or read again from then on.
+    Splitting applies to files that are added or read again from then on. A name that nobody has is
+    accepted like any other.
     """
     values = {
         name: value
@@ -181,7 +133,7 @@ def upload_knowledge_files(path: BasePath) -> Any:
     Each item of the response is a file or an error, in the order sent. The status is 202, or that
     of the first error if no file was accepted.
     """
-    services().knowledge.require_owned(current_user().id, path.base_id)
+    services().knowledge.require_writable(current_user().id, path.base_id)
     if request.is_json:
         return _add_page(path.base_id)
     with ExitStack() as arrived:

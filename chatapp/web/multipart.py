@@ -16,6 +16,8 @@ from urllib.parse import quote, unquote
 from werkzeug.datastructures import Headers
 from werkzeug.sansio.multipart import Data, Epilogue, Event, File, MultipartDecoder, NeedData
 
+from chatapp.errors import TooLarge
+
 READ_BYTES = 64 * 1024
 MAX_BUFFER_BYTES = 1024 * 1024  # of a part's head
 MAX_PARTS = 1000
@@ -41,11 +43,16 @@ def receive_files(
     """Write the files of a form's field to targets; return each with its name.
 
     A target is rewound when it is complete. Everything else in the form is ignored. Raises
-    ValueError for an incomplete form, and Werkzeug's RequestEntityTooLarge for too many parts.
+    ValueError for an incomplete form, Werkzeug's RequestEntityTooLarge for a part with too large a
+    head, and TooLarge for too many parts.
     """
+    parts = 0
     received: list[tuple[str, T]] = []
     target: T | None = None
     for event in _events(source, boundary):
+        parts += not isinstance(event, Data)
+        if parts > MAX_PARTS:
+            raise TooLarge("files", limit=MAX_PARTS)
         if isinstance(event, Data):
             if target is not None:
                 target.write(event.data)
@@ -60,9 +67,7 @@ def receive_files(
 
 
 def _events(source: IO[bytes], boundary: str) -> Iterator[Event]:
-    decoder = _Decoder(
-        boundary.encode("ascii"), max_form_memory_size=MAX_BUFFER_BYTES, max_parts=MAX_PARTS
-    )
+    decoder = _Decoder(boundary.encode("ascii"), max_form_memory_size=MAX_BUFFER_BYTES)
     # Werkzeug takes the CR before a closing mark for text where the mark arrives in two pieces.
     half = b"--%b-" % boundary.encode("ascii")
     tail = b""

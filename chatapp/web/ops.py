@@ -5,19 +5,18 @@ import threading
 import time
 from typing import Any
 
-from flask import current_app, jsonify, request
-from flask_openapi3 import APIBlueprint, OpenAPI
+from flask import jsonify, request
 from sqlalchemy import text
 
-from chatapp.errors import DiskFull
+from chatapp.errors import DatabaseUnusable, DiskFull
 from chatapp.home import helpers_run, url
 from chatapp.knowledge.json_client import ErrorStatus, JsonClient, Unreachable
 from chatapp.processes.helpers import HEALTH_PATHS, expected
 from chatapp.settings import Settings
-from chatapp.web.openapi import describe
+from chatapp.web.blueprint import LazyBlueprint, description
 from chatapp.web.services import services
 
-bp = APIBlueprint("ops", __name__, doc_ui=False)
+bp = LazyBlueprint("ops", __name__, doc_ui=False)
 
 HEALTH_SECONDS = 1  # until a helper counts as missing
 
@@ -37,10 +36,12 @@ def readyz() -> Any:
     settings = services().settings
     missing = ["helpers"] if settings.helpers and not helpers_run(settings.home) else []
     missing += _unhealthy(settings)
+    state = "not ready"
     try:
         services().database.read(lambda t: t.execute(text("SELECT 1 FROM users")) and None)
-    except Exception:
+    except Exception as fault:
         missing.insert(0, "database")
+        state = fault.code if isinstance(fault, DatabaseUnusable) else state
     stored = "database" not in missing
     full = services().database.check_disk() if stored else None
     if full is not None:
@@ -49,9 +50,7 @@ def readyz() -> Any:
         services().knowledge.require_space(0)
     except DiskFull:  # of another disk than the database's
         missing.insert(0, "files")
-    return jsonify(
-        status="ready" if stored else "not ready", missing=missing
-    ), 200 if stored else 503
+    return jsonify(status="ready" if stored else state, missing=missing), 200 if stored else 503
 
 
 def _unhealthy(settings: Settings) -> list[str]:
@@ -77,7 +76,5 @@ def _unhealthy(settings: Settings) -> list[str]:
 @bp.get("/openapi.json")
 def openapi() -> Any:
     """Return the OpenAPI description."""
-    app = current_app
-    assert isinstance(app, OpenAPI)
     url = str(services().settings.public_url or request.script_root or "/")
-    return jsonify({**describe(app.api_doc), "servers": [{"url": url}]})
+    return jsonify({**description(), "servers": [{"url": url}]})

@@ -7,13 +7,17 @@ from urllib.parse import urlsplit
 from flask import Response, g, request
 from werkzeug.http import parse_list_header
 
-from chatapp.addresses import Origin, parse_origin
+from chatapp.addresses import MOST_PROXIES, Origin, parse_origin
 from chatapp.errors import InvalidRequest, OriginRefused
-from chatapp.web.proxies import MOST_PROXIES
 from chatapp.web.services import services
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 JSON_OR_UPLOAD = ("application/json", "multipart/form-data", "")
+ALLOWED_HEADERS = (
+    *("Authorization", "Content-Type", "Last-Event-ID"),
+    *("MCP-Protocol-Version", "Mcp-Method", "Mcp-Name"),
+)
+OPENAI_HEADER = re.compile(r"x-stainless-[a-z-]{1,40}|openai-[a-z]{1,20}")  # its clients' own
 SHOWN = 200  # characters of a host or origin in an error
 
 
@@ -114,8 +118,11 @@ def add_cors_headers(response: Response) -> None:
     response.headers["Vary"] = "Origin"
     response.headers["Access-Control-Expose-Headers"] = "X-Request-Id, Retry-After"
     if request.method == "OPTIONS":
-        response.headers["Access-Control-Allow-Headers"] = (
-            "Authorization, Content-Type, Last-Event-ID"
-        )
+        response.headers["Access-Control-Allow-Headers"] = ", ".join(_allowed_headers())
         response.headers["Access-Control-Allow-Methods"] = "GET, POST, PUT, PATCH, DELETE"
         response.headers["Access-Control-Max-Age"] = "600"
+
+
+def _allowed_headers() -> list[str]:
+    asked = parse_list_header(request.headers.get("Access-Control-Request-Headers", ""))
+    return [*ALLOWED_HEADERS, *(name for name in asked if OPENAI_HEADER.fullmatch(name.lower()))]

@@ -4,21 +4,20 @@ from http import HTTPStatus
 from typing import Any
 
 from flask import Response, jsonify, request
-from flask_openapi3 import APIBlueprint, Tag
+from flask_openapi3 import Tag
 from pydantic import BaseModel, Field
 
+from chatapp.web.blueprint import LazyBlueprint
 from chatapp.web.fields import Input
-from chatapp.web.knowledge import FilePath
-from chatapp.web.openapi import operation_id
+from chatapp.web.knowledge_bodies import FilePath
 from chatapp.web.request import current_user
 from chatapp.web.services import services
 
-bp = APIBlueprint(
+bp = LazyBlueprint(
     "page_views",
     __name__,
     url_prefix="/api/knowledge/<base_id>/files/<file_id>",
     abp_tags=[Tag(name="knowledge", description="Knowledge bases and their files.")],
-    operation_id_callback=operation_id,
 )
 
 

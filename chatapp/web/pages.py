@@ -14,13 +14,17 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from flask import Blueprint, Response, abort, g, make_response, render_template, request
 from markupsafe import Markup
 from werkzeug.wrappers import Response as BaseResponse
 
+from chatapp.i18n import say
 from chatapp.web.bundle import FOLDER, Bundle, current
+from chatapp.web.proxies import root_url
+from chatapp.web.reference import reference
 from chatapp.web.services import services
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,6 +40,10 @@ COMPRESSIBLE = ("text/", "application/json", "image/svg+xml")
 DIAGRAM_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'self'; sandbox allow-scripts"
+)
+REFERENCE_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; manifest-src 'self'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'"
 )
 MODULES = {
     "markdown-it": "vendor/markdown-it.js",
@@ -67,6 +75,19 @@ def problem(error: Mapping[str, Any], status: int) -> tuple[Response, int]:
     """Show an error, as errors.py describes it, as a page."""
     message = "" if status == HTTPStatus.NOT_FOUND else error["message"]
     return _page("problem.html", message), status
+
+
+@bp.get("/docs")
+def docs() -> Response:
+    """Show all calls of the API, in a page without scripts."""
+    response = _page("reference.html", reference={**reference(), "base": root_url()})
+    response.headers["Content-Security-Policy"] = REFERENCE_POLICY
+    return response
+
+
+def sign_in_failed(message: str) -> Response:
+    """Show why signing in at a provider failed."""
+    return _page("sign-in-failed.html", message)
 
 
 @bp.get("/diagram")
@@ -186,7 +207,12 @@ def shared_page(chat: Mapping[str, Any] | None) -> Response:
     return response
 
 
-def _page(template: str, message: str = "", chat: Mapping[str, Any] | None = None) -> Response:
+def _page(
+    template: str,
+    message: str = "",
+    chat: Mapping[str, Any] | None = None,
+    reference: Mapping[str, Any] | None = None,
+) -> Response:
     """Render a page in the reader's language and theme, with its security headers."""
     known = shell()
     language = g.language if g.language in LANGUAGES else "en"
@@ -204,11 +230,15 @@ def _page(template: str, message: str = "", chat: Mapping[str, Any] | None = Non
         import_map=Markup(import_map),
         language=language,
         signed_in=g.user is not None,
+        provider=_provider(),
         splitting=services().settings.splitting,
+        accounts=services().settings.auth != "off",
         languages=LANGUAGES,
         preload=lambda name: known.bundle.preload.get(name, ()),
         message=message,
         chat=chat,
+        reference=reference,
+        say=lambda key: say(language, f"server.docs.{key}", {}),
         t=lambda key: messages.get(key, key),
         theme=theme if theme in THEMES else "",
     )
@@ -221,6 +251,16 @@ def _page(template: str, message: str = "", chat: Mapping[str, Any] | None = Non
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.vary.update(("Accept-Language", "Cookie"))
     return response
+
+
+def _provider() -> Mapping[str, str] | None:
+    """Return the identity provider's name, and the address that leads to it."""
+    if services().provider is None:
+        return None
+    next = request.args.get("next", "")
+    query = f"?{urlencode({'next': next})}" if next else ""
+    href = f"{request.script_root}/auth/oidc/start{query}"
+    return {"name": services().settings.oidc_name, "href": href}
 
 
 def _data_block(value: Mapping[str, Any]) -> Markup:

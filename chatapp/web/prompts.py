@@ -3,22 +3,21 @@
 from typing import Annotated, Any
 
 from flask import jsonify
-from flask_openapi3 import APIBlueprint, Tag
+from flask_openapi3 import Tag
 from pydantic import AfterValidator, Field
 
+from chatapp.web.blueprint import LazyBlueprint
 from chatapp.web.fields import Input
-from chatapp.web.openapi import operation_id
 from chatapp.web.request import current_user
 from chatapp.web.responses import Page
 from chatapp.web.services import services
 from chatapp.web.session_responses import Prompt
 
-bp = APIBlueprint(
+bp = LazyBlueprint(
     "prompts",
     __name__,
     url_prefix="/api/prompts",
     abp_tags=[Tag(name="prompts", description="Saved prompts.")],
-    operation_id_callback=operation_id,
 )
 
 
@@ -61,7 +60,7 @@ def list_prompts() -> Any:
 @bp.post("", responses={201: Prompt})
 def create_prompt(body: PromptBody) -> Any:
     """Save a prompt."""
-    return jsonify(services().prompts.create(current_user().id, body.name, body.text)), 201
+    return jsonify(services().prompts.create(current_user().id, body.model_dump())), 201
 
 
 @bp.patch("/<prompt_id>", responses={200: Prompt})

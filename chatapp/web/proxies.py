@@ -2,26 +2,27 @@
 
 Headers count only from trusted proxies: from the right, each address in `X-Forwarded-For` was added
 by the proxy before it, so the first one that is not a trusted proxy is the client. A proxy may
-remove the path of CHATAPP_PUBLIC_URL or leave it.
+remove the path of CHATAPP_PUBLIC_URL or leave it. Only a trusted one may name the user.
 """
 
 import logging
 from collections.abc import Iterable
 from wsgiref.types import StartResponse, WSGIEnvironment
 
-from flask import Flask
+from flask import Flask, request
 from werkzeug.http import parse_list_header
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from chatapp.addresses import is_within, parse_address
+from chatapp.addresses import client_chain, is_within, parse_address
+from chatapp.identity.person import Person
 from chatapp.settings import Settings
+from chatapp.web.services import services
 
 log = logging.getLogger("chatapp.web")
 
 FOR, PROTO, HOST = "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_HOST"
 FORWARDED = (FOR, PROTO, HOST, "HTTP_X_FORWARDED_PORT", "HTTP_X_FORWARDED_PREFIX")
 SCHEMES = ("http", "https")
-MOST_PROXIES = 16  # one after the other; what is written before them is not read
 
 
 class Proxies:
@@ -32,6 +33,8 @@ class Proxies:
         self._routes = app.url_map.bind("")
         self._path = settings.public_url.path if settings.public_url else ""
         self._trusted = settings.trusted_proxies
+        user = f"HTTP_{settings.auth_header.upper().replace('-', '_')}"
+        self._removed = (*FORWARDED, user) if settings.auth_header else FORWARDED
         self._has_warned = False
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -42,7 +45,7 @@ class Proxies:
             self._ignore_headers(environ, peer)
         if FOR not in environ and PROTO not in environ:
             return self._app(environ, start_response)
-        clients = self._clients(parse_list_header(environ.get(FOR, "")))
+        clients = client_chain(parse_list_header(environ.get(FOR, "")), self._trusted)
         schemes = [
             scheme.lower()
             for scheme in parse_list_header(environ.get(PROTO, ""))
@@ -52,27 +55,12 @@ class Proxies:
         fix = ProxyFix(self._app, len(clients), min(max(1, len(clients)), len(schemes)))
         return fix(environ, start_response)
 
-    def _clients(self, addresses: list[str]) -> list[str]:
-        """Return the client and the trusted proxies after it.
-
-        What is not an address ends the list: the proxy that sent it counts as the client.
-        """
-        found: list[str] = []
-        for text in reversed(addresses[-MOST_PROXIES:]):
-            address = parse_address(text)
-            if address is None:
-                break
-            found.insert(0, str(address))
-            if not is_within(address, self._trusted):
-                break
-        return found
-
     def _is_trusted(self, peer: str) -> bool:
         address = parse_address(peer)
         return address is not None and is_within(address, self._trusted)
 
     def _ignore_headers(self, environ: WSGIEnvironment, peer: str) -> None:
-        sent = [name for name in FORWARDED if environ.pop(name, None) is not None]
+        sent = [name for name in self._removed if environ.pop(name, None) is not None]
         if sent and not self._has_warned:
             self._has_warned = True
             log.warning(
@@ -95,3 +83,20 @@ class Proxies:
             ):
                 path = "/" + below.lstrip("/")
         environ["PATH_INFO"] = path
+
+
+def root_url() -> str:
+    """Return the address of this service as its clients know it, without a slash at its end."""
+    public = services().settings.public_url
+    return str(public) if public else request.url_root.rstrip("/")
+
+
+def proxy_user() -> Person | None:
+    """Return whom the header of CHATAPP_AUTH_HEADER names; untrusted ones have been removed.
+
+    Of several names, which some proxies join by a comma, none counts.
+    """
+    header = services().settings.auth_header
+    sent = request.headers.get(header, "") if header else ""
+    name = sent.encode("latin-1").decode("utf-8", "replace").strip()
+    return services().identities.by_name(name) if name and "," not in name else None

@@ -20,7 +20,7 @@ from chatapp.chat.chosen_model import ModelRequest
 from chatapp.chat.question import Question
 from chatapp.core.pasted import pasted_key
 from chatapp.identity.defaults import Defaults
-from chatapp.web.fields import Id, Ids, Input, Md5s, as_list
+from chatapp.web.fields import Id, Ids, Input, Md5s, any_of, as_list
 
 MAX_QUESTION_CHARACTERS = 100_000
 MAX_IMAGES = 10
@@ -37,6 +37,7 @@ MaxLength = Annotated[
     int, Field(ge=0, le=1000, description="how many earlier messages are included")
 ]
 Temperature = Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)]
+SearchK = Annotated[int, Field(ge=1, le=50, description="how many passages are given to the model")]
 
 
 class SettingsBody(Input):
@@ -117,9 +118,7 @@ class KnowledgeConfig(Input):
         default_factory=list,
         description="search only files with these MD5 hashes; omitted or []: all files",
     )
-    search_k: int = Field(
-        default=5, ge=1, le=50, description="how many passages are given to the model"
-    )
+    search_k: SearchK = 5
 
 
 def _images(values: list[str]) -> list[str]:
@@ -139,15 +138,7 @@ Images = Annotated[
 class ChatBody(Input):
     """A question, or the id of a question or answer to write again or to continue."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "anyOf": [
-                {"required": ["question"]},
-                {"required": ["question_id"]},
-                {"required": ["continue_id"]},
-            ]
-        }
-    )
+    model_config = ConfigDict(json_schema_extra=any_of("question", "question_id", "continue_id"))
 
     question: str | None = Field(
         default=None,

@@ -1,11 +1,13 @@
 """Hooks around every view: authentication by cookie or token, language, response headers.
 
-All routes require a user unless they are in `OPEN`. origins.py checks the origin of a request;
-errors.py turns exceptions into responses.
+All routes require a user unless they are in `OPEN`; scopes.py limits some tokens. origins.py checks
+the origin of a request; errors.py turns exceptions into responses.
 """
 
+import logging
+import re
+import time
 import uuid
-from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any
@@ -13,13 +15,18 @@ from typing import Any
 from flask import Flask, Response, g, redirect, request
 from flask.json.provider import DefaultJSONProvider
 
-from chatapp.addresses import parse_origin
 from chatapp.errors import Forbidden, NotFound, Unauthorized
 from chatapp.i18n import choose_language
 from chatapp.identity.person import Person
+from chatapp.logs import of_request
+from chatapp.metrics import figures
 from chatapp.web import errors, origins
+from chatapp.web.cookies import login_cookie
+from chatapp.web.proxies import proxy_user
+from chatapp.web.scopes import require_scope
 from chatapp.web.services import services
 from chatapp.web.unparsed import ERROR
+from chatapp.web.v1.errors import speaks_openai
 
 OPEN = frozenset(
     {
@@ -27,12 +34,21 @@ OPEN = frozenset(
         "pages.sign_in",
         "pages.static_file",
         "manifest.manifest",
+        "metrics.get_metrics",
         "accounts.login",
         "ops.healthz",
         "ops.readyz",
+        "provider.callback",
+        "provider.start",
         "shared.shared_chat",
     }
 )
+# With a token of their own; they answer also while the database is away.
+WITHOUT_PERSON = frozenset({"metrics.get_metrics"})
+# Of a proxy or a client: printable, without blanks, quotes or brackets, so that lines stay clear.
+REQUEST_ID = re.compile(r"[A-Za-z0-9._:/@+=~-]{1,100}")
+
+access_log = logging.getLogger("chatapp.access")
 
 
 def current_user() -> Person:
@@ -51,33 +67,6 @@ def bearer() -> str:
     """Return the bearer token of this request, or an empty string."""
     scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
     return secret.strip() if scheme.lower() == "bearer" else ""
-
-
-@dataclass(frozen=True, slots=True)
-class LoginCookie:
-    """The cookie of a browser's login, without its value."""
-
-    name: str
-    path: str
-    secure: bool
-
-
-def login_cookie() -> LoginCookie:
-    """Return this service's cookie.
-
-    Browsers send cookies to all ports of a host and to all paths below theirs, so port and path are
-    part of the name: two services on one machine must not sign each other out. For the prefixes,
-    see https://www.rfc-editor.org/rfc/rfc6265bis section 4.1.3.
-    """
-    public = services().settings.public_url
-    origin = public.origin if public else parse_origin(f"{request.scheme}://{request.host}")
-    secure = request.is_secure or (public is not None and public.origin.scheme == "https")
-    path = request.script_root
-    prefix = ("__Secure-" if path else "__Host-") if secure else ""
-    port = f"_{origin.port}" if origin and not origin.has_default_port else ""
-    return LoginCookie(
-        f"{prefix}chatapp_session{port}{path.replace('/', '.')}", path or "/", secure
-    )
 
 
 class JSONProvider(DefaultJSONProvider):
@@ -103,11 +92,13 @@ def init_app(app: Flask) -> None:
 
 
 def _before_request() -> Any:
-    g.request_id = uuid.uuid4().hex[:12]
+    g.request_id = _request_id()
+    g.began = time.monotonic()
+    of_request(request_id=g.request_id, address=request.remote_addr or "")
     g.language = choose_language(
         [request.cookies.get("chatapp_language", ""), *request.accept_languages.values()]
     )
-    g.user = None
+    g.user, g.signed_in_by = None, None
     if error := request.environ.get(ERROR):
         raise error
     if "\0" in request.path:
@@ -118,33 +109,61 @@ def _before_request() -> Any:
         preflight := origins.check_origin()
     ):
         return preflight
+    if request.endpoint in WITHOUT_PERSON:
+        return None
     g.user = _authenticate()
+    if g.user is not None:
+        of_request(request_id=g.request_id, user_id=g.user.id, address=request.remote_addr or "")
     if request.endpoint is None or is_open:
         return None
     if g.user is None:
         if request.blueprint == "pages" and request.method == "GET":
             return redirect(f"{request.script_root}/sign-in")
         raise Unauthorized("token" if bearer() else None)
+    require_scope(g.user, request.endpoint)
     return None
 
 
 def _authenticate() -> Person | None:
     accounts = services().accounts
     if secret := bearer():
-        return accounts.tokens.by_bearer(secret)
+        person = accounts.tokens.by_bearer(secret)
+        if person is not None or not _any_token_passes():
+            g.signed_in_by = "token"
+            return person
     if g.cross_origin:  # cross-origin requests need a token
         return None
-    cookie = request.cookies.get(login_cookie().name)
     if services().settings.auth == "off":
         origins.refuse_cross_site()
         return accounts.administrator()
-    if cookie:
+    if named := proxy_user():
         origins.refuse_cross_site()
+        g.signed_in_by = "proxy"
+        return named
+    if cookie := login_cookie().read():
+        origins.refuse_cross_site()
+        g.signed_in_by = "login"
         return accounts.tokens.by_login(cookie)
     return None
 
 
+def _any_token_passes() -> bool:
+    """Return whether a token that is unknown does no harm: OpenAI's clients insist on sending one,
+    also where there are no accounts."""
+    off = services().settings.auth == "off"
+    return off and not g.cross_origin and speaks_openai(request.path)
+
+
+def _request_id() -> str:
+    """Return the request's own id, so that it is found in a proxy's log too, else a new one."""
+    sent = request.headers.get("X-Request-Id", "")
+    return sent if REQUEST_ID.fullmatch(sent) else uuid.uuid4().hex[:12]
+
+
 def _after_request(response: Response) -> Response:
+    figures.REQUESTS.record(1, f"{response.status_code // 100}xx")
+    if services().settings.access_log:
+        _log_access_at_the_end(response)
     response.headers["X-Request-Id"] = g.get("request_id", "-")
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     response.headers.setdefault("Referrer-Policy", "same-origin")
@@ -157,3 +176,15 @@ def _after_request(response: Response) -> Response:
         )
     origins.add_cors_headers(response)
     return response
+
+
+def _log_access_at_the_end(response: Response) -> None:
+    """Log a request once its response was sent: its route, since addresses may hold secrets."""
+    method, status, began = request.method, response.status_code, g.get("began", time.monotonic())
+    route = request.url_rule.rule if request.url_rule else "-"
+
+    def log() -> None:
+        took = round((time.monotonic() - began) * 1000)
+        access_log.info("%s %s status=%d ms=%d", method, route, status, took)
+
+    response.call_on_close(log)

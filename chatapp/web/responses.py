@@ -5,7 +5,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, Field
 
-from chatapp.web.fields import Splitting
+from chatapp.web.fields import Access, Splitting
 from chatapp.web.image_responses import Image
 from chatapp.web.session_responses import Feedback, Session
 
@@ -134,6 +134,13 @@ class VectorState(BaseModel):
     total: int
 
 
+class SharedWith(BaseModel):
+    """A person by name, as it was written: there need not be such a person."""
+
+    name: str
+    access: Literal["read", "write"]
+
+
 class KnowledgeBase(BaseModel):
     """Files that are searched together."""
 
@@ -152,6 +159,11 @@ class KnowledgeBase(BaseModel):
     vectors: VectorState
     bundled: bool
     created_at: datetime
+    owner: str | None = Field(description="whose it is; null for a bundled one")
+    own: bool = Field(description="whether it is yours")
+    may: Literal["read", "write", "manage"] = Field(description="what you may do")
+    access: Access = Field(description="what everybody on this installation may do")
+    shared_with: list[SharedWith] | None = Field(description="null unless you may manage it")
 
 
 class LeftOutFile(BaseModel):
@@ -240,39 +252,6 @@ class FileChunk(BaseModel):
     text: str
 
 
-class User(BaseModel):
-    """A user."""
-
-    id: str
-    name: str
-    role: str
-    has_password: bool
-
-
-class ChatDefaults(BaseModel):
-    """Chat defaults of a user."""
-
-    temperature: float | None = Field(description="null: the model's own default")
-    system_prompt: str
-    max_length: int = Field(description="how many earlier messages are included")
-    documents_only: bool
-
-
-class CurrentUser(BaseModel):
-    """The current user, chat defaults, language, and whether accounts are on."""
-
-    user: User
-    auth: str
-    language: str
-    defaults: ChatDefaults
-
-
-class SignedIn(BaseModel):
-    """The user who has signed in."""
-
-    user: User
-
-
 class StorageUsage(BaseModel):
     """The amount of data stored for the current user, including temporary sessions."""
 
@@ -289,19 +268,3 @@ class StorageUsage(BaseModel):
     )
     home: str | None = Field(description="the data folder; administrators only")
     database: str | None = Field(description="sqlite or postgresql; administrators only")
-
-
-class Token(BaseModel):
-    """A personal token, the terminal's token, or the one in CHATAPP_TOKEN."""
-
-    id: str
-    kind: Literal["personal", "terminal", "environment"]
-    name: str
-    created_at: datetime
-    used_at: datetime | None
-
-
-class NewToken(Token):
-    """A new personal token with its secret, which is returned only once."""
-
-    token: str

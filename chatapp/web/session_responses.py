@@ -97,3 +97,15 @@ class Prompt(BaseModel):
     name: str
     text: str
     created_at: datetime
+
+
+class Preset(BaseModel):
+    """What a chat can be started with."""
+
+    id: str
+    name: str
+    supplier: str | None
+    model: str | None
+    knowledge_base_id: str | list[str] | None
+    settings: ChatSettings
+    created_at: datetime

@@ -3,31 +3,31 @@
 from typing import Any, Literal
 
 from flask import g, jsonify, make_response
-from flask_openapi3 import APIBlueprint, Tag
+from flask_openapi3 import Tag
 from pydantic import BaseModel, Field
 
 from chatapp.chat.branches import BRANCH_MESSAGES, CURRENT, Window
-from chatapp.chat.sessions import as_markdown, branch
+from chatapp.chat.sessions import branch
+from chatapp.chat.transfer.markdown import as_markdown
 from chatapp.core.trace import candidates_json
 from chatapp.errors import InvalidRequest
 from chatapp.knowledge import manual
 from chatapp.storage.paging import LONGEST_CURSOR
+from chatapp.web.blueprint import LazyBlueprint
 from chatapp.web.errors import stored_error_json
-from chatapp.web.fields import Id, Ids, Input
-from chatapp.web.openapi import operation_id
-from chatapp.web.question import SettingsBody
+from chatapp.web.fields import Id, Ids, Input, Md5s
+from chatapp.web.question import SearchK, SettingsBody
 from chatapp.web.request import current_user
 from chatapp.web.responses import Message, Page, SessionExport
 from chatapp.web.search_responses import AnswerSearch, FoundSession
 from chatapp.web.services import services
 from chatapp.web.session_responses import Feedback, Session
 
-bp = APIBlueprint(
+bp = LazyBlueprint(
     "sessions",
     __name__,
     url_prefix="/api",
     abp_tags=[Tag(name="sessions", description="Sessions and their messages.")],
-    operation_id_callback=operation_id,
 )
 
 
@@ -123,6 +123,11 @@ class SessionBody(Input):
     title: str | None = Field(default=None, max_length=200)
     pinned: bool | None = None
     knowledge_base_id: Ids | None = None
+    filter_by_file_md5: Md5s | None = Field(
+        default=None,
+        description="search only these files; omitted with other knowledge bases, or null: all",
+    )
+    search_k: SearchK | None = Field(default=None, description="null restores the default")
     supplier: str | None = Field(default=None, max_length=80)
     model: str | None = Field(default=None, max_length=200)
     settings: SettingsBody | None = Field(
@@ -307,4 +312,10 @@ def _values(body: SessionBody) -> dict[str, Any]:
         values["knowledge_base_ids"] = (
             services().knowledge.select_bases(current_user().id, wanted).ids if wanted else []
         )
-    return values
+        values.setdefault("filter_by_file_md5", None)
+    options = {
+        name: values.pop(field)
+        for name, field in (("md5s", "filter_by_file_md5"), ("search_k", "search_k"))
+        if field in values
+    }
+    return values | {"knowledge_options": options} if options else values

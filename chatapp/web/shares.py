@@ -7,13 +7,13 @@ it connects to nothing, is not indexed and not stored.
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
-from flask_openapi3 import APIBlueprint, Tag
+from flask_openapi3 import Tag
 from pydantic import Field
 
 from chatapp.errors import NotFound
 from chatapp.web import pages
+from chatapp.web.blueprint import LazyBlueprint
 from chatapp.web.fields import Id, Input
-from chatapp.web.openapi import operation_id
 from chatapp.web.request import current_user
 from chatapp.web.responses import Page
 from chatapp.web.services import services
@@ -21,12 +21,11 @@ from chatapp.web.session_responses import NewShare, Share
 
 MOST_DAYS, DAYS = 365, 30
 
-bp = APIBlueprint(
+bp = LazyBlueprint(
     "shares",
     __name__,
     url_prefix="/api",
     abp_tags=[Tag(name="shares", description="Read-only links to chats.")],
-    operation_id_callback=operation_id,
 )
 public = Blueprint("shared", __name__)
 

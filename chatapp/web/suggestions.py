@@ -3,21 +3,20 @@
 from typing import Any
 
 from flask import g, jsonify
-from flask_openapi3 import APIBlueprint, Tag
+from flask_openapi3 import Tag
 from pydantic import BaseModel, Field
 
+from chatapp.web.blueprint import LazyBlueprint
 from chatapp.web.fields import Input
-from chatapp.web.openapi import operation_id
 from chatapp.web.request import current_user
 from chatapp.web.responses import Page
 from chatapp.web.services import services
 
-bp = APIBlueprint(
+bp = LazyBlueprint(
     "suggestions",
     __name__,
     url_prefix="/api/suggestions",
     abp_tags=[Tag(name="suggestions", description="Questions about your documents.")],
-    operation_id_callback=operation_id,
 )
 
 

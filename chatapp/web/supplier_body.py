@@ -9,8 +9,9 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from chatapp.chains.models import preset as find_preset
 from chatapp.core.pasted import pasted_address, pasted_key
+from chatapp.core.unseen import visible
 from chatapp.errors import InvalidRequest
-from chatapp.web.fields import Input
+from chatapp.web.fields import Input, any_of
 
 HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")  # RFC 9110, token
 HEADER_VALUE = re.compile(r"[\x20-\x7e\t]{0,4000}")
@@ -146,6 +147,13 @@ class SupplierBody(Input):
     enabled: bool | None = None
     options: SupplierOptions | None = None
 
+    @field_validator("name")
+    @classmethod
+    def _is_a_name(cls, value: str | None) -> str | None:
+        if value is not None and (not value.isprintable() or value != visible(value).strip()):
+            raise ValueError("printable")
+        return value
+
     @field_validator("base_url")
     @classmethod
     def _is_a_url(cls, value: str | None) -> str | None:
@@ -181,9 +189,7 @@ class SupplierBody(Input):
 class NewSupplier(SupplierBody):
     """A supplier: the name of a preset, or an address."""
 
-    model_config = ConfigDict(
-        json_schema_extra={"anyOf": [{"required": ["preset"]}, {"required": ["base_url"]}]}
-    )
+    model_config = ConfigDict(json_schema_extra=any_of("preset", "base_url"))
 
 
 class TestBody(SupplierBody):

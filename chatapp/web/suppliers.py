@@ -5,32 +5,32 @@ from dataclasses import replace
 from typing import Any
 
 from flask import Response, g, jsonify
-from flask_openapi3 import APIBlueprint, Tag
+from flask_openapi3 import Tag
 from pydantic import BaseModel, Field
 
 from chatapp.chains.endpoint import Endpoint
 from chatapp.chains.models import PRESETS, Preset, Tested
 from chatapp.chains.models import preset as find_preset
+from chatapp.chains.upstream_errors import UpstreamAuth, UpstreamProtocol
 from chatapp.chat.chosen_model import ModelRequest
 from chatapp.chat.supplier_options import mask, merge
 from chatapp.chat.suppliers import is_same_address
-from chatapp.errors import ChatAppError, UpstreamAuth, UpstreamProtocol
+from chatapp.errors import ChatAppError
 from chatapp.i18n import catalogue, say
+from chatapp.web.blueprint import LazyBlueprint
 from chatapp.web.errors import error_json
 from chatapp.web.fields import Input
-from chatapp.web.openapi import operation_id
 from chatapp.web.request import current_user, require_admin
 from chatapp.web.responses import ErrorDetails, Page
 from chatapp.web.services import services
 from chatapp.web.supplier_body import NewSupplier, SupplierBody, TestBody
 from chatapp.web.supplier_responses import OfferedModel, Supplier
 
-bp = APIBlueprint(
+bp = LazyBlueprint(
     "suppliers",
     __name__,
     url_prefix="/api",
     abp_tags=[Tag(name="suppliers", description="Models and suppliers.")],
-    operation_id_callback=operation_id,
 )
 
 

@@ -4,24 +4,23 @@ from contextlib import ExitStack
 from typing import Any
 
 from flask import Response, current_app, g, jsonify, stream_with_context
-from flask_openapi3 import APIBlueprint, Tag
+from flask_openapi3 import Tag
 
 from chatapp.chat.transfer.exporting import chats_of, zipped
 from chatapp.chat.transfer.importing import Report, import_chats
 from chatapp.i18n import say
-from chatapp.web.openapi import operation_id
+from chatapp.web.blueprint import LazyBlueprint
 from chatapp.web.request import current_user
 from chatapp.web.services import services
 from chatapp.web.session_responses import ImportReport
 from chatapp.web.sessions import localized
 from chatapp.web.uploads import receive
 
-bp = APIBlueprint(
+bp = LazyBlueprint(
     "transfer",
     __name__,
     url_prefix="/api/sessions",
     abp_tags=[Tag(name="sessions", description="Sessions and their messages.")],
-    operation_id_callback=operation_id,
 )
 
 

@@ -13,7 +13,8 @@ from gunicorn.http.message import Request as GunicornRequest
 from gunicorn.http.parser import RequestParser
 from gunicorn.workers.ggevent import GeventWorker
 
-from chatapp.storage.native_locks import use_native_locks
+from chatapp.storage.native_locks import use_native_locks, without_plugins
+from chatapp.web.bodies import is_too_long_to_keep
 
 SEND_SECONDS = 5  # for a client to take the answer
 LINGER_SECONDS = 2  # for it to read the answer: closing earlier could reset the connection
@@ -44,6 +45,11 @@ class Request(GunicornRequest):  # type: ignore[misc]
         super().read_into(unreader, buf, stop)
         self.head = buf
 
+    def should_close(self) -> bool:
+        """Return whether the connection closes after the response."""
+        body = getattr(self, "body", None)
+        return super().should_close() or (body is not None and is_too_long_to_keep(body))
+
 
 RequestParser.mesg_class = Request
 
@@ -53,7 +59,8 @@ class Worker(GeventWorker):  # type: ignore[misc]
 
     def patch(self) -> None:
         """Patch the standard library."""
-        super().patch()
+        with without_plugins():
+            super().patch()
         use_native_locks()
 
     def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: Exception) -> None:

@@ -27,7 +27,7 @@ async function start() {
   mountDialogs();
   mountReveal();
   const sidebar = new Sidebar();
-  const { user, auth, defaults } = await api.get('/api/auth/me');
+  const { user, auth, signed_in_by: signedInBy, defaults } = await api.get('/api/auth/me');
   const library = new Library(api);
   const connect = mountConnect(library, user.role === 'admin');
   const useFromCode = mountCode(library, auth !== 'off');
@@ -64,6 +64,7 @@ async function start() {
     user,
     defaults,
     accounts: auth !== 'off',
+    signedInBy,
     imported: () => void sessions.load().catch(toastError),
   });
   mountPrompts(find(document, '[data-composer]'), { api });
@@ -72,6 +73,7 @@ async function start() {
     library,
     connect: () => connect(),
     manage: () => knowledge.open(),
+    usePreset: (preset) => page.usePreset(preset),
     mayConnect: () => user.role === 'admin',
   });
   delegate(document, 'click', '[data-use-from-code]', () => useFromCode(page.sessionId));

@@ -5,6 +5,7 @@ import { setLanguage } from './account/settings.js';
 import { fromRoot } from './core/address.js';
 import { readConfig } from './core/config.js';
 import { delegate, find, findAs, hideUnloaded, showText } from './core/dom.js';
+import { t } from './core/i18n.js';
 import { api } from './net/api.js';
 import { mountReveal } from './ui/reveal.js';
 
@@ -46,9 +47,22 @@ async function useLink(link) {
   });
   history.replaceState(null, '', location.pathname + location.search);
   if (user.has_password) return enter();
-  field('[data-first-name]').value = user.name;
+  field('[data-first-name]').value = user.name ?? '';
+  if (user.name === null) askForName();
   show('password');
-  field('[data-new-password]').focus();
+  field(user.name === null ? '[data-first-name]' : '[data-new-password]').focus();
+}
+
+const choosesName = () => !find(document, '[data-first-name-row]').ariaHidden;
+
+/** Show the field of the name, which is else there for password managers only. */
+function askForName() {
+  const row = find(document, '[data-first-name-row]');
+  row.classList.remove('visually-hidden');
+  row.removeAttribute('aria-hidden');
+  field('[data-first-name]').removeAttribute('tabindex');
+  find(document, '[data-first-lead]').textContent = t('sign_in.first.invited');
+  find(document, '[data-skip]').hidden = true;
 }
 
 function start() {
@@ -76,6 +90,9 @@ function start() {
   find(document, '[data-first-password]').addEventListener('submit', (event) => {
     event.preventDefault();
     void attempt(async () => {
+      if (choosesName()) {
+        await api.patch('/api/auth/me', { name: field('[data-first-name]').value });
+      }
       await api.put('/api/auth/password', { password: field('[data-new-password]').value });
       enter();
     });
@@ -85,7 +102,7 @@ function start() {
     setLanguage(button.dataset.setLanguage ?? 'en'),
   );
   window.addEventListener('hashchange', () => location.reload());
-  if (!link) field('[data-login-password]').focus();
+  if (!link && !document.querySelector('[data-provider]')) field('[data-login-password]').focus();
   document.body.dataset.ready = '';
 }
 

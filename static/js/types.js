@@ -12,6 +12,8 @@
  *   Session
  * @typedef {{temperature: number|null, system_prompt: string|null, max_length: number|null,
  *   documents_only: boolean|null}} ChatSettings null: the user's default
+ * @typedef {{id: string, name: string, supplier: string|null, model: string|null,
+ *   knowledge_base_id: string|string[]|null, settings: ChatSettings}} ChatPreset
  * @typedef {Session & {snippet: string, message_id: string|null, title_marks: [number, number][],
  *   snippet_marks: [number, number][]}} FoundSession marks: places of the words, in code points
  * @typedef {{n: number, file_id: string, md5: string, name: string, page?: number|null,
@@ -48,7 +50,9 @@
  *   total?: number}} Vectors
  * @typedef {{id: string, name: string, description?: string, files: number, chunks: number,
  *   state?: string, bundled?: boolean, failed?: number, pending?: number, vectors?: Vectors|null,
- *   splitting?: 'size'|'meaning', split_otherwise?: number}} Base
+ *   splitting?: 'size'|'meaning', split_otherwise?: number, owner?: string|null, own?: boolean,
+ *   may?: 'read'|'write'|'manage', access?: 'private'|'read'|'write',
+ *   shared_with?: {name: string, access: 'read'|'write'}[]|null}} Base
  * @typedef {{id: string, name: string, size: number, status: string, progress?: number|null,
  *   pages?: number|null, media_type?: string, chunks?: number, skipped?: number,
  *   left_out?: {name: string, reason: string}[],
@@ -68,10 +72,17 @@
  * @typedef {{preset: string, label: string, base_url: string, models: string[]}} LocalServer
  * @typedef {{ok: boolean, models: string[], base_url?: string, note?: string|null,
  *   error?: Problem, ms?: number}} TestResult
- * @typedef {{id: string, name: string, role: string, has_password: boolean, language: string|null}}
- *   User
+ * @typedef {{id: string, name: string|null, role: string, has_password: boolean,
+ *   language: string|null}} User null: not chosen yet
+ * @typedef {{id: string, name: string|null, role: string, has_password: boolean,
+ *   status: 'active'|'invited'|'disabled', disabled: boolean, created_at: string,
+ *   seen_at: string|null, link_expires_at: string|null, knowledge_bases: number}} Account
+ * @typedef {'login'|'provider'|'proxy'|'token'|null} SignedInBy
+ * @typedef {{id: string, browser: string, address: string, current: boolean, created_at: string,
+ *   used_at: string|null}} Login
  * @typedef {{id: string, kind: 'personal'|'terminal'|'environment', name: string,
- *   created_at: string, used_at: string|null, token?: string}} Token
+ *   scopes: string[]|null, created_at: string, expires_at: string|null, used_at: string|null,
+ *   token?: string}} Token
  * @typedef {{temperature: number|null, system_prompt: string, max_length: number,
  *   documents_only: boolean}} Defaults chat defaults
  * @typedef {{chats: number, messages: number, knowledge_bases: number, files: number,

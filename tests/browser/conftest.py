@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 
+from chatapp.settings import BUILTIN
 from tests.support.browser import (
     EXPECT_MS,
     Chat,
@@ -22,8 +23,8 @@ from tests.support.service import Service
 
 MODELS = (
     "echo cited cut refuse-401 refuse-429-5 refuse-500 html broken-json drop hang-before-headers "
-    "refuse-with-markup "
-    "hang-mid slow-first-1 typewriter-40-200 typewriter-120-60 typewriter-400-40 reasoning "
+    "refuse-with-markup hang-mid slow-first-1 typewriter-40-200 typewriter-120-60 "
+    "typewriter-4000-40 held-120 reasoning "
     "length dictation-150 thinks-slowly says-nothing-stop says-nothing-cut-thinking sees"
 )
 
@@ -59,6 +60,7 @@ def service(
         "OPENAI_API_KEY": "sk-test",
         "OPENAI_MODELS": ",".join(MODELS.split()),
         "CHATAPP_FETCH_ALLOW": "127.0.0.1",
+        "CHATAPP_EMBEDDER": BUILTIN,
     }
     with Service(tmp_path_factory.mktemp("browser-home"), **supplier) as running:
         yield running

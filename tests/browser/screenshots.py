@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.browser.states import STATES
 from tests.browser.states.stage import Look, Stage, open_stage, prepare
+from tests.support.axe import violations
 from tests.support.browser import launch, missing_browser, sign_in
 from tests.support.modelserver import ModelServer
 from tests.support.service import ROOT, Service
@@ -66,6 +67,7 @@ def _take(browser: Browser, service: Service, cookies: list, look: Look, names: 
             stage.reset()
             STATES[name](stage)
             _save(stage, f"{name}-{look}")
+            assert not (found := violations(stage.page)), (name, str(look), found)
 
 
 def _save(stage: Stage, name: str) -> None:

@@ -5,7 +5,7 @@ import re
 from playwright.sync_api import BrowserContext, expect
 
 from tests.support.browser import Chat, messages
-from tests.support.modelbehaviours import typed
+from tests.support.modelbehaviours import LET_GO, typed
 from tests.support.modelserver import ModelServer
 from tests.support.service import Service
 
@@ -13,16 +13,16 @@ from tests.support.service import Service
 def test_stop_keeps_the_question_and_the_partial_answer(
     chat: Chat, model_server: ModelServer
 ) -> None:
-    answer = chat.ask("A long story", "typewriter-400-40")
+    answer = chat.ask("A long story", "typewriter-4000-40")
     expect(chat.text(answer)).to_contain_text("The quick brown")
     chat.stop.click()
     request = model_server.requests[-1]
-    assert request.model == "typewriter-400-40"
+    assert request.model == "typewriter-4000-40"
     assert model_server.wait_for(lambda: request.closed_by_client)
     expect(answer).to_have_attribute("data-status", "stopped")
     expect(answer.locator("[data-note=stopped]")).to_be_visible()
     partial = chat.text(answer).inner_text()
-    assert typed(400).startswith(partial) and partial != typed(400)
+    assert typed(4000).startswith(partial) and partial != typed(4000)
     chat.reload()
     expect(chat.questions.last.locator("[data-text]")).to_have_text("A long story")
     expect(chat.text(answer)).to_have_text(partial)
@@ -30,7 +30,7 @@ def test_stop_keeps_the_question_and_the_partial_answer(
 
 
 def test_escape_stops_but_closes_a_dialog_first(chat: Chat) -> None:
-    answer = chat.ask("A long story", "typewriter-400-40")
+    answer = chat.ask("A long story", "typewriter-4000-40")
     expect(chat.text(answer)).to_contain_text("The quick brown")
     chat.page.locator("[data-account]").click()
     chat.page.locator("[data-open-settings]").click()
@@ -42,31 +42,34 @@ def test_escape_stops_but_closes_a_dialog_first(chat: Chat) -> None:
 
 
 def test_an_answer_continues_after_a_reload(chat: Chat) -> None:
-    answer = chat.ask("A long story", "typewriter-120-60")
+    answer = chat.ask("A long story", "held-120")
     expect(chat.text(answer)).to_contain_text("The quick brown")
     chat.reload()
     expect(answer).to_have_attribute("data-status", "running")
+    LET_GO.set()
     chat.expect_complete(answer)
     expect(chat.text(answer)).to_have_text(typed(120))
     expect(chat.answers).to_have_count(1)
 
 
 def test_a_second_tab_follows_the_same_answer(chat: Chat, context: BrowserContext) -> None:
-    answer = chat.ask("A long story", "typewriter-400-40")
+    answer = chat.ask("A long story", "held-120")
     expect(chat.text(answer)).to_contain_text("The quick brown")
     other = Chat(context.new_page()).open(f"/c/{chat.session_id}")
     expect(other.answers.last).to_have_attribute("data-status", "running")
+    LET_GO.set()
     chat.expect_complete(answer)
     chat.expect_complete(other.answers.last)
-    expect(chat.text(answer)).to_have_text(typed(400))
-    expect(other.text(other.answers.last)).to_have_text(typed(400))
+    expect(chat.text(answer)).to_have_text(typed(120))
+    expect(other.text(other.answers.last)).to_have_text(typed(120))
 
 
 def test_switching_chats_does_not_stop_the_answer(chat: Chat) -> None:
-    answer = chat.ask("A long story", "typewriter-120-60")
+    answer = chat.ask("A long story", "held-120")
     expect(chat.text(answer)).to_contain_text("The quick brown")
     chat.page.locator(".sidebar .new-chat").click()
     expect(chat.answers).to_have_count(0)
+    LET_GO.set()
     chat.page.go_back()
     chat.expect_complete(answer)
     expect(chat.text(answer)).to_have_text(typed(120))

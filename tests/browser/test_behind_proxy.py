@@ -10,14 +10,15 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.support.browser import LANGUAGES, Chat, Faults, new_window, text_file, words
-from tests.support.docs import DEPLOYMENT, readme_blocks
+from tests.support.guide_proxies import KINDS, guide_proxy
+from tests.support.modelbehaviours import LET_GO
 from tests.support.modelserver import ModelServer
 from tests.support.nginx import make_certificate, needs_nginx, nginx, server
 from tests.support.service import Service, free_port
 
 pytestmark = needs_nginx
 PASSWORD = "a password of the tests"
-STORY = "typewriter-400-40"
+STORY = "held-120"
 # The browser resolves it to this machine, and unlike 127.0.0.1 it is no "trustworthy" origin: over
 # plain HTTP, no Sec-Fetch-Site is sent to it.
 NAME = "chat.example"
@@ -69,6 +70,13 @@ def proxied(page: Page, port: int, servers: str) -> Iterator[None]:
         page.goto("about:blank")
 
 
+def assert_secure(page: Page, port: int) -> None:
+    cookies = page.context.cookies()
+    names = {f"__Host-chatapp_{purpose}_{port}" for purpose in ("session", "browser")}
+    assert {cookie["name"] for cookie in cookies} == names
+    assert all(cookie["secure"] for cookie in cookies)
+
+
 def location(service: Service, *lines: str, path: str = "/", slash: str = "") -> str:
     parts = [f"proxy_pass http://127.0.0.1:{service.port}{slash};", *lines]
     return f"location {path} {{ {' '.join(parts)} }}"
@@ -94,6 +102,7 @@ def use(page: Page, url: str) -> Chat:
     expect(page).to_have_url(re.compile(re.escape(url) + "c/"))
     chat.reload()
     expect(chat.answers.last).to_have_attribute("data-status", "running")
+    LET_GO.set()
     chat.expect_complete(chat.answers.last)
     expect(page.locator("[data-heldback]")).to_be_hidden()
     page.locator("[data-new-chat]:visible").first.click()
@@ -143,7 +152,7 @@ def test_below_a_path(below: tuple[Service, int], page: Page, faults: Faults, sl
         chat = use(page, f"http://{NAME}:{port}/chat/")
         cookies = page.context.cookies()
         assert {(cookie["name"], cookie["path"]) for cookie in cookies} == {
-            (f"chatapp_session_{port}.chat", "/chat")
+            (f"chatapp_{purpose}_{port}.chat", "/chat") for purpose in ("session", "browser")
         }
         chat.menu("[data-use-from-code]")
         expect(page.locator("[data-code=curl]")).to_contain_text(
@@ -178,7 +187,7 @@ def test_a_second_proxy_on_another_address(
         kept = "proxy_set_header Host $http_host;"
         scheme = "proxy_set_header X-Forwarded-Proto $scheme;"
         passed = "proxy_set_header X-Forwarded-Proto $http_x_forwarded_proto;"
-        second = f"proxy_pass http://127.0.0.1:{inner}; proxy_bind 127.0.0.2;"
+        second = f"proxy_pass http://127.0.0.1:{inner}; proxy_bind 127.0.0.2; proxy_buffering off;"
         client = "proxy_set_header X-Forwarded-For '198.51.100.7, 203.0.113.9';"
         tls = make_certificate(tmp_path, NAME)
         servers = server(inner, location(service, kept, added, passed)) + server(
@@ -186,21 +195,18 @@ def test_a_second_proxy_on_another_address(
         )
         with proxied(page, outer, servers):
             use(page, f"https://{NAME}:{outer}/")
-            [cookie] = page.context.cookies()
-            assert cookie["name"] == f"__Host-chatapp_session_{outer}" and cookie["secure"]
+            assert_secure(page, outer)
             assert "access by 203.0.113.9\n" in service.output()
             assert "access by 198.51.100.7" not in service.output()
 
 
-def test_the_lines_of_the_guide(plain: Service, page: Page, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_lines_of_the_guide(plain: Service, page: Page, kind: str) -> None:
     port = free_port()
-    [block] = readme_blocks(DEPLOYMENT / "proxy.md", "nginx")
-    block = block.replace("127.0.0.1:8000", f"127.0.0.1:{plain.port}")
-    tls = make_certificate(tmp_path, NAME)
-    with proxied(page, port, server(port, f"{tls} {block}", more=" ssl")):
+    with TemporaryDirectory() as folder, guide_proxy(kind, Path(folder), NAME, port, plain.port):
         use(page, f"https://{NAME}:{port}/")
-        [cookie] = page.context.cookies()
-        assert cookie["name"] == f"__Host-chatapp_session_{port}" and cookie["secure"]
+        assert_secure(page, port)
+        page.goto("about:blank")
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -93,6 +93,7 @@ def test_a_temporary_chat_is_not_listed_until_it_is_kept(chat: Chat, service: Se
     expect(note).to_be_visible()
     assert violations(page) == []
     chat.expect_complete(chat.ask("psst", "echo"))
+    expect(page.locator("[data-title]")).to_have_text("psst")
     row = page.locator(f'[data-session="{chat.session_id}"]')
     chat.reload()
     expect(note).to_be_visible()

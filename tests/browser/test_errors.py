@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Route, expect
 
 from tests.support.browser import LANGUAGES, Chat, Faults, messages, sentence, words
+from tests.support.modelbehaviours import LET_GO
 from tests.support.modelserver import ModelServer
 from tests.support.service import Service, wait_for
 
@@ -118,7 +119,6 @@ def test_a_refused_question_shows_the_reason_and_can_be_resent(
         lambda: all(
             service.get(f"/api/messages/{one}").json["status"] == "stopped" for one in hanging
         ),
-        5,
     )
     question.locator("[data-resend]").click()
     chat.expect_complete(chat.answers.last)
@@ -242,16 +242,20 @@ def test_a_second_tab_keeps_its_question_and_follows_the_first_tab_s_answer(
     faults.expect(REFUSED + "409")
     chat.expect_complete(chat.ask("Hello", "echo"))
     elsewhere = context.new_page()
-    # Without BroadcastChannel it is not notified of the first tab's question.
-    elsewhere.add_init_script("delete window.BroadcastChannel")
+    # It is not notified of the first tab's question, and does not look every ten seconds.
+    elsewhere.add_init_script(
+        "delete window.BroadcastChannel; const later = window.setTimeout;"
+        "window.setTimeout = (run, ms, ...rest) => (ms < 10000 ? later(run, ms, ...rest) : 0);"
+    )
     other = Chat(elsewhere).open(f"/c/{chat.session_id}")
     expect(other.answers).to_have_count(1)
-    chat.ask("The long one", "typewriter-120-60")
+    chat.ask("The long one", "held-120")
     expect(chat.text(chat.answers.last)).to_contain_text("The quick")
     other.ask("Me too")
     expect(other.notice).to_have_text(words(language, "error.busy"))
     expect(other.input).to_have_value("Me too")
     expect(other.questions.last.locator("[data-text]")).to_have_text("The long one")
+    LET_GO.set()
     chat.expect_complete(chat.answers.last)
     chat.expect_complete(other.answers.last)
     assert other.text(other.answers.last).inner_text() == chat.text(chat.answers.last).inner_text()

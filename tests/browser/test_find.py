@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Locator, Route, expect
 
 from tests.support.axe import violations
-from tests.support.browser import LANGUAGES, PHONE, Chat, Faults, filled, messages, words
+from tests.support.browser import LANGUAGES, PHONE, Chat, Faults, filled, messages, until, words
 from tests.support.service import Service
 
 SEARCHES = re.compile(r"/api/sessions/search\?")
@@ -116,8 +116,34 @@ def test_enter_waits_for_the_chats_that_are_being_searched(
         chat.page.keyboard.press("Enter")
     expect(palette.root).to_be_visible()
     expect(palette.note).to_have_text(words("en", "find.searching"))
-    held[0].continue_()
+    chat.page.route(SEARCHES, lambda route: route.continue_())
+    for route in held:  # a slow keyboard asks more than once
+        route.continue_()
     expect(chat.page).to_have_url(re.compile(asked[1]))
+
+
+def test_what_is_found_meanwhile_does_not_take_a_click_away(
+    chat: Chat, palette: Palette, service: Service
+) -> None:
+    """The list is drawn again after the click: a row that is replaced would not be clicked."""
+    made = service.post("/api/knowledge", {"name": "Travel rules"}).json
+    chat.reload()
+    held: list[Route] = []
+    chat.page.route(SEARCHES, lambda route: held.append(route))
+    palette.open()
+    chat.page.keyboard.type("rules")
+    palette.expect_active("Travel rules")
+    until(chat.page, lambda: bool(held) and "=rules" in held[-1].request.url)
+    palette.active.hover()
+    chat.page.mouse.down()
+    with chat.page.expect_response(SEARCHES):
+        held[-1].continue_()
+    chat.page.wait_for_timeout(200)
+    chat.page.mouse.up()
+    title = chat.page.locator("[data-dialog=knowledge] [data-base-title]")
+    expect(title).to_contain_text("Travel rules")
+    chat.page.unroute(SEARCHES)
+    service.request("DELETE", f"/api/knowledge/{made['id']}")
 
 
 def test_actions_and_knowledge_bases_are_found(

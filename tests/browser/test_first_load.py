@@ -131,6 +131,7 @@ def test_the_page_works_bundled_and_plain(page: Page, delivery: tuple[str, Servi
 @pytest.mark.parametrize("delivery", ["bundled"], indirect=True)
 def test_a_first_load_of_the_bundled_page_is_small_and_holds_still(page: Page) -> None:
     signed_in(page)
+    page.wait_for_load_state("networkidle")  # what this page loads later is not counted
     page.set_viewport_size({"width": PHONE["width"], "height": PHONE["height"]})
     asked: list[Response] = []
     page.add_init_script(SHIFTS)

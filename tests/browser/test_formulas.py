@@ -80,7 +80,9 @@ def test_a_finished_formula_is_not_drawn_again(chat: Chat) -> None:
           await new Promise(requestAnimationFrame);
           await new Promise((done) => setTimeout(done));
         }
-        const open = root.querySelector('code.formula')?.textContent;
+        const written = () => root.querySelector('code.formula')?.textContent ?? '';
+        while (!written().endsWith('0')) await new Promise(requestAnimationFrame);
+        const open = written();
         renderer.finish();
         katex.__renderToDomTree = draw;
         root.remove();

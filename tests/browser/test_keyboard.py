@@ -91,7 +91,7 @@ def ask(chat: Chat, keys: Keys, text: str, model: str) -> Locator:
 
 
 def test_a_question_is_asked_stopped_and_asked_again(chat: Chat, keys: Keys) -> None:
-    answer = ask(chat, keys, "Go", "typewriter-400-40")
+    answer = ask(chat, keys, "Go", "typewriter-4000-40")
     expect(chat.text(answer)).not_to_be_empty()
     expect(answer).to_have_attribute("data-status", "running")
     keys.press("Escape")

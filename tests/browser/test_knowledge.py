@@ -12,7 +12,6 @@ from tests.support.axe import violations
 from tests.support.browser import (
     LANGUAGES,
     PHONE,
-    READ_MS,
     Chat,
     Faults,
     delete_bases,
@@ -185,7 +184,7 @@ def test_files_are_added_by_button_and_by_drop(
         knowledge.at("upload-here").click()
     chooser.value.set_files(text_file("ferry.txt", "The ferry to Texel leaves every hour."))
     expect(knowledge.file("ferry.txt")).to_have_attribute(
-        "data-status", re.compile("embedding|ready"), timeout=READ_MS
+        "data-status", re.compile("embedding|ready")
     )
     drop(knowledge.at("base-panel"), TIDES, end=False)
     expect(knowledge.at("base-panel")).to_have_attribute(
@@ -193,7 +192,7 @@ def test_files_are_added_by_button_and_by_drop(
     )
     drop(knowledge.at("base-panel"), TIDES)
     expect(knowledge.file("tides.txt")).to_have_attribute(
-        "data-status", re.compile("embedding|ready"), timeout=READ_MS
+        "data-status", re.compile("embedding|ready")
     )
     # A stored file is no longer listed as an upload.
     expect(knowledge.at("uploads-here").locator("section")).to_be_hidden()
@@ -213,14 +212,14 @@ def test_a_failed_file_shows_its_error_and_is_retried_and_deleted(
     service.upload(base, write_damaged_pdf(tmp_path), ferry)
     knowledge.reload().open().base("Harbour").click()
     damaged = knowledge.file("damaged.pdf")
-    expect(damaged).to_have_attribute("data-status", "failed", timeout=READ_MS)
+    expect(damaged).to_have_attribute("data-status", "failed")
     expect(damaged.locator("[data-file-reason]")).to_have_text(
         words(language, "error.unreadable_file")
     )
     expect(knowledge.base("Harbour")).to_contain_text(filled(language, "knowledge.failed.one", n=1))
     with knowledge.page.expect_response(re.compile("/retry$")):
         damaged.locator("[data-file-retry]").click()
-    expect(damaged).to_have_attribute("data-status", "failed", timeout=READ_MS)
+    expect(damaged).to_have_attribute("data-status", "failed")
     knowledge.at("only-failed").click()
     expect(knowledge.files).to_have_count(1)
     with knowledge.page.expect_response(re.compile("/retry$")):
@@ -505,7 +504,7 @@ def test_the_dialog_has_no_accessibility_violations(
     chat.reload().choose_base(harbour)
     chat.add(write_damaged_pdf(tmp_path))
     chat.add(text_file("a.txt", "Something."))
-    expect(chat.upload("damaged.pdf")).to_have_attribute("data-status", "failed", timeout=READ_MS)
+    expect(chat.upload("damaged.pdf")).to_have_attribute("data-status", "failed")
     chat.expect_found(chat.upload("a.txt"))
     assert violations(chat.page) == []
     knowledge.open()

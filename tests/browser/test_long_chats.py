@@ -8,6 +8,7 @@ from playwright.sync_api import Locator, Page, Route, expect
 from tests.support.axe import violations
 from tests.support.browser import LANGUAGES, PHONE, Chat, Faults, messages, until, words
 from tests.support.long_chats import LongChat, add_long_chat
+from tests.support.modelbehaviours import LET_GO
 from tests.support.service import Service
 
 PART = 30  # messages of one request
@@ -191,10 +192,16 @@ def test_earlier_messages_are_loaded_while_an_answer_is_written(
     chat: Chat, service: Service, long: LongChat
 ) -> None:
     page = opened(chat, long).page
-    answer = chat.ask("Write", "typewriter-120-60")
+    answer = chat.ask("Write", "held-120")
     expect(chat.text(answer)).not_to_be_empty()
-    page.evaluate(f"{SCROLL}.scrollTop = 0")
-    expect(page.locator("[data-message]")).to_have_count(2 * PART + 2)
+
+    def scrolled() -> bool:
+        """Scroll up, again where the page has followed the answer before it noticed."""
+        page.evaluate(f"{SCROLL}.scrollTop = 0")
+        return page.locator("[data-message]").count() == 2 * PART + 2
+
+    until(page, scrolled)
+    LET_GO.set()
     chat.expect_complete(answer)
     [stored] = messages(service, long.session_id, "assistant")[-1:]
     expect(chat.text(answer)).to_have_text(stored["content"])
@@ -245,8 +252,9 @@ def test_a_message_is_deleted_with_what_is_below_it(
 
 
 def test_a_message_is_not_deleted_while_an_answer_is_written(chat: Chat) -> None:
-    answer = chat.ask("Write", "typewriter-120-60")
+    answer = chat.ask("Write", "held-120")
     expect(chat.text(answer)).not_to_be_empty()
     chat.questions.last.locator("[data-delete-message]").click(force=True)
     expect(chat.page.locator("[data-toast]")).to_contain_text(words("en", "thread.delete.live"))
+    LET_GO.set()
     chat.expect_complete(answer)

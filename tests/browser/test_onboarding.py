@@ -108,7 +108,7 @@ def test_the_first_token_takes_four_actions(
 WRONG_SETTINGS = {
     "wrong key": ("{model}", "bad-key", "upstream_auth"),
     "wrong port": ("http://127.0.0.1:{free}/v1", "", "upstream_unreachable"),
-    "no API there": ("{service}/v1/nothing", "", "upstream_protocol"),
+    "no key": ("{service}/v1", "", "upstream_auth.missing"),
 }
 
 

@@ -7,6 +7,7 @@ from playwright.sync_api import BrowserContext, Locator, expect
 
 from tests.support.axe import violations
 from tests.support.browser import PHONE, Chat, Faults, messages, words
+from tests.support.modelbehaviours import LET_GO
 from tests.support.service import Service
 
 
@@ -31,13 +32,14 @@ def asked(service: Service, chat: Chat) -> list[str]:
 def test_questions_wait_for_the_answer_and_go_out_in_their_order(
     chat: Chat, service: Service, language: str
 ) -> None:
-    first = chat.ask("The first", "typewriter-400-40")
+    first = chat.ask("The first", "held-120")
     expect(chat.text(first)).to_contain_text("The quick")
     wait_behind(chat, "The second", "The third")
     state = chat.page.locator("[data-queue-state]")
     expect(state).to_have_text(words(language, "queue.answer"))
     expect(chat.questions).to_have_count(1)
     chat.choose_model("openai/echo")
+    LET_GO.set()
     chat.expect_complete(first)
     expect(chat.answers).to_have_count(3)
     chat.expect_complete(chat.answers.last)
@@ -52,7 +54,7 @@ def test_questions_wait_for_the_answer_and_go_out_in_their_order(
 def test_waiting_questions_survive_a_reload_and_belong_to_their_chat(
     chat: Chat, service: Service
 ) -> None:
-    expect(chat.text(chat.ask("The first", "typewriter-400-40"))).to_contain_text("The quick")
+    expect(chat.text(chat.ask("The first", "held-120"))).to_contain_text("The quick")
     wait_behind(chat, "The second")
     path = f"/c/{chat.session_id}"
     chat.reload()
@@ -62,6 +64,7 @@ def test_waiting_questions_survive_a_reload_and_belong_to_their_chat(
     chat.choose_model("openai/echo")
     chat.open(path)
     chat.choose_model("openai/echo")
+    LET_GO.set()
     expect(chat.answers).to_have_count(2)
     chat.expect_complete(chat.answers.last)
     expect(waiting(chat)).to_have_count(0)

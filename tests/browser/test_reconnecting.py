@@ -91,7 +91,7 @@ def test_no_text_is_lost_over_a_connection_that_breaks_in_every_way(
 def test_an_unreachable_stop_is_reported_and_retried(
     remote: Chat, line: Line, model_server: ModelServer, language: str
 ) -> None:
-    answer = remote.ask("A long story", "typewriter-400-40")
+    answer = remote.ask("A long story", "typewriter-4000-40")
     expect(remote.text(answer)).to_contain_text("The quick brown")
     request = model_server.requests[-1]
     line.go_down()
@@ -153,7 +153,6 @@ def test_buffering_by_a_proxy_is_detected_and_reported_once(
         lambda: service.post(
             f"/api/knowledge/{manual}/search", {"query": "proxy_buffering", "k": 1}
         ).json["items"],
-        20,
     )
     line.holds_back = False
     notice.locator("[data-heldback-manual]").click()
@@ -169,7 +168,7 @@ def test_buffering_by_a_proxy_is_detected_and_reported_once(
 def test_signing_in_again_restores_the_answer_and_the_draft(
     remote: Chat, line: Line, context: BrowserContext, cookies: list
 ) -> None:
-    answer = remote.ask("A long story", "typewriter-400-40")
+    answer = remote.ask("A long story", "typewriter-4000-40")
     expect(remote.text(answer)).to_contain_text("The quick brown")
     session = remote.session_id
     remote.input.fill("Not yet asked")
@@ -188,7 +187,7 @@ def test_signing_in_again_restores_the_answer_and_the_draft(
 def test_a_deleted_answer_is_reported_after_reconnecting(
     remote: Chat, line: Line, service: Service, language: str
 ) -> None:
-    answer = remote.ask("A long story", "typewriter-400-40")
+    answer = remote.ask("A long story", "typewriter-4000-40")
     expect(remote.text(answer)).to_contain_text("The quick brown")
     line.go_down()
     assert service.request("DELETE", f"/api/sessions/{remote.session_id}").status == 204
@@ -211,7 +210,7 @@ def test_tabs_and_devices_follow_the_same_answer_and_any_can_stop_it(
         page.clock.install()
         phone = Chat(page).open(f"/c/{chat.session_id}")
         expect(phone.answers).to_have_count(1)
-        chat.ask("A long story", "typewriter-400-40")
+        chat.ask("A long story", "typewriter-4000-40")
         expect(tab.questions.last.locator("[data-text]")).to_have_text("A long story")
         expect(tab.text(tab.answers.last)).to_contain_text("The quick brown")
         phone.page.clock.fast_forward(11_000)
@@ -221,8 +220,8 @@ def test_tabs_and_devices_follow_the_same_answer_and_any_can_stop_it(
         for one in (chat, tab, phone):
             expect(one.answers.last).to_have_attribute("data-status", "stopped")
         texts = {one.text(one.answers.last).inner_text() for one in (chat, tab, phone)}
-        assert len(texts) == 1 and typed(400).startswith(texts.pop())
-        tab.choose_model("openai/typewriter-400-40")
+        assert len(texts) == 1 and typed(4000).startswith(texts.pop())
+        tab.choose_model("openai/typewriter-4000-40")
         tab.answers.last.locator("[data-continue]").click()
         for one in (tab, chat):
             expect(one.answers.last).to_have_attribute("data-status", "running")

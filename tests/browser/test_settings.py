@@ -104,7 +104,7 @@ def test_chat_defaults_apply_and_all_data_can_be_deleted(
     chat.page.set_viewport_size({"width": 1280, "height": 800})
 
     # delete all data while an answer is running and a draft is typed
-    chat.ask("Go on for long", "typewriter-400-40")
+    chat.ask("Go on for long", "hang-mid")
     expect(chat.text(chat.answers.last)).not_to_have_text("")
     live = model_server.asked()[-1]
     chat.input.fill("half a thought")

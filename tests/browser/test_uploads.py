@@ -239,7 +239,7 @@ def test_a_base_is_renamed_where_its_name_is_shown(
 def test_each_upload_shows_size_state_and_error(chat: Chat, tmp_path: Path, language: str) -> None:
     chat.add(write_damaged_pdf(tmp_path))
     damaged = chat.upload("damaged.pdf")
-    expect(damaged).to_have_attribute("data-status", "failed", timeout=20_000)
+    expect(damaged).to_have_attribute("data-status", "failed")
     expect(damaged).to_contain_text(words(language, "error.unreadable_file"))
     chat.add(FERRY, BAKERY)
     chat.expect_found(chat.upload("Ferry times.txt"))
@@ -251,7 +251,7 @@ def test_each_upload_shows_size_state_and_error(chat: Chat, tmp_path: Path, lang
     expect(chat.page.locator("[data-announcer]")).to_have_text(chat.summary.inner_text())
     with chat.page.expect_response(re.compile("/retry$")):
         damaged.locator("[data-upload-retry]").click()
-    expect(damaged).to_have_attribute("data-status", "failed", timeout=20_000)
+    expect(damaged).to_have_attribute("data-status", "failed")
     chat.upload("bakery.txt").locator("[data-upload-show]").click()
     expect(chat.page.locator("[data-dialog=knowledge] [data-this-name]")).to_have_text("bakery.txt")
     expect(chat.page.locator("[data-dialog=knowledge] [data-chunks]")).to_contain_text(
@@ -368,7 +368,7 @@ def test_hundreds_of_uploads_need_few_rows_and_requests(
     assert chat.uploads.count() <= 30
     expect(chat.summary).to_have_text(re.compile("200"))
     counted = filled(language, "documents.summary.failed", found=198, total=200, failed=2)
-    expect(chat.summary).to_have_text(counted, timeout=60_000)
+    expect(chat.summary).to_have_text(counted)
     expect(chat.uploads).to_have_count(2)  # the failed ones
     assert server.lists < 40
     fold = chat.page.locator("[data-uploads] [data-uploads-fold]")

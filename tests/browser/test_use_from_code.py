@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Locator, expect
 
 from tests.support.browser import Chat, delete_bases, words
-from tests.support.service import TOKEN, Service
+from tests.support.service import PATIENCE_SECONDS, TOKEN, Service
 
 BASE = 'it\'s "mine" 港口规章'
 FACT = 'The ferry to Schiermonnikoog costs 31 guilders and a "blue" herring.'
@@ -109,6 +109,8 @@ def snippet(dialog: Locator, name: str) -> str:
 
 def run(*command: str, typed: str = "") -> str:
     """Run a pasted command and return its output."""
-    done = subprocess.run(command, input=typed, capture_output=True, text=True, timeout=30)
+    done = subprocess.run(
+        command, input=typed, capture_output=True, text=True, timeout=PATIENCE_SECONDS
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout

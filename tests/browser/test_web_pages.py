@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.support.axe import violations
-from tests.support.browser import LANGUAGES, PHONE, READ_MS, Chat, Faults, delete_bases, words
+from tests.support.browser import LANGUAGES, PHONE, Chat, Faults, delete_bases, words
 from tests.support.service import Service
 from tests.support.websites import WebSite, page
 
@@ -71,7 +71,7 @@ def test_a_pasted_address_becomes_a_file_with_its_title_and_link(
     sources: Sources, site: WebSite, language: str
 ) -> None:
     sources.add(f"{site.url}/tides")
-    expect(sources.file).to_contain_text("Tide table", timeout=READ_MS)
+    expect(sources.file).to_contain_text("Tide table")
     expect(sources.address).to_have_value("")
     expect(sources.address).to_be_focused()
     link = sources.file.locator("[data-file-address]")
@@ -85,7 +85,7 @@ def test_a_pasted_address_becomes_a_file_with_its_title_and_link(
     expect(sources.root.locator("[data-chunks]")).to_contain_text("at noon")
     site.pages["/tides"] = page(LATER)
     sources.root.locator("[data-this-fetch]").click()
-    expect(sources.root.locator("[data-chunks]")).to_contain_text("one o'clock", timeout=READ_MS)
+    expect(sources.root.locator("[data-chunks]")).to_contain_text("one o'clock")
     expect(sources.root.locator("[data-chunks]")).not_to_contain_text("at noon")
 
 
@@ -110,10 +110,10 @@ def test_a_page_that_fails_can_be_tried_again(
 ) -> None:
     sources.add(f"{site.url}/missing")
     reason = sources.file.locator("[data-file-reason]")
-    expect(reason).to_contain_text("404", timeout=READ_MS)
+    expect(reason).to_contain_text("404")
     site.pages["/missing"] = page(TIDES)
     sources.file.locator("[data-file-retry]").click()
-    expect(sources.file).to_contain_text("Tide table", timeout=READ_MS)
+    expect(sources.file).to_contain_text("Tide table")
     expect(reason).to_be_hidden()
 
 
@@ -122,13 +122,11 @@ def test_a_page_that_cannot_be_fetched_again_keeps_its_content(
 ) -> None:
     sources.add(f"{site.url}/tides")
     fetch = sources.file.locator("[data-file-fetch]")
-    fetch.click(timeout=READ_MS)
-    expect(sources.file).to_contain_text("unchanged on", timeout=READ_MS)
+    fetch.click()
+    expect(sources.file).to_contain_text("unchanged on")
     site.pages.clear()
     fetch.click()
-    expect(sources.file.locator("[data-file-reason]")).to_contain_text(
-        "earlier content stays", timeout=READ_MS
-    )
+    expect(sources.file.locator("[data-file-reason]")).to_contain_text("earlier content stays")
     sources.file.locator("[data-file-open]").click()
     expect(sources.root.locator("[data-chunks]")).to_contain_text("at noon")
 
@@ -138,7 +136,7 @@ def test_a_page_that_cannot_be_fetched_again_keeps_its_content(
 def test_a_phone_has_room_for_it(sources: Sources, site: WebSite, language: str) -> None:
     sources.address.fill(f"{site.url}/tides")
     sources.root.locator("[data-page-add]").tap()
-    expect(sources.file).to_contain_text("Tide table", timeout=READ_MS)
+    expect(sources.file).to_contain_text("Tide table")
     for part in ("page-address", "page-add"):
         box = sources.root.locator(f"[data-{part}]").bounding_box()
         assert box
@@ -152,7 +150,7 @@ def test_a_citation_links_to_the_page(
     sources: Sources, site: WebSite, service: Service, harbour: str
 ) -> None:
     sources.add(f"{site.url}/tides")
-    expect(sources.file).to_contain_text("Tide table", timeout=READ_MS)
+    expect(sources.file).to_contain_text("Tide table")
     expect(sources.file).to_have_attribute("data-status", re.compile("ready|embedding"))
     sources.root.locator("[data-base-use]").click()
     chat = Chat(sources.page)

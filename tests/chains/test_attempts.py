@@ -14,9 +14,9 @@ from chatapp.chains.endpoint import Parameters
 from chatapp.chains.http.connection import Route
 from chatapp.chains.http.waiting import Deadline, Limits
 from chatapp.chains.models import Models
+from chatapp.chains.upstream_errors import UpstreamRateLimit, UpstreamRefused
 from chatapp.core.events import Status
 from chatapp.core.prompt import Ask, Turn
-from chatapp.errors import UpstreamRateLimit, UpstreamRefused
 from tests.support.modelserver import ModelServer
 from tests.support.supplier import Outcome, Supplier
 

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
+from chatapp.chains import completions
 from chatapp.chains.build import Finished, build_chain, pieces
 from chatapp.chains.endpoint import Endpoint, Parameters
 from chatapp.chains.models import Models
+from chatapp.chains.upstream_errors import UpstreamAuth, UpstreamTimeout, UpstreamUnreachable
 from chatapp.core.events import Chunk
 from chatapp.core.prompt import Ask, Prompt, Turn
-from chatapp.errors import UpstreamAuth, UpstreamTimeout, UpstreamUnreachable
 from tests.support.supplier import KEY, Outcome, Supplier
 
 SHORT: dict[str, Any] = {"first_token_seconds": 0.3, "idle_seconds": 0.3}
@@ -116,7 +117,7 @@ def test_silence_and_pings_time_out(supplier: Supplier, model: str, text: str) -
 
 
 def test_the_whole_answer_has_a_limit_too(supplier: Supplier) -> None:
-    outcome = supplier.ask("typewriter-100-50", answer_seconds=0.3)
+    outcome = supplier.ask("typewriter-400-50", answer_seconds=1.5)
     assert isinstance(outcome.error, UpstreamTimeout)
     assert outcome.text.startswith("The quick brown")
 
@@ -211,7 +212,10 @@ def test_closing_the_retrieval_chain_closes_the_connection_at_once(
     assert supplier.server.wait_for(lambda: request.closed_by_client)
 
 
-def test_a_finished_answer_returns_its_connection_to_the_pool(supplier: Supplier) -> None:
+def test_a_finished_answer_returns_its_connection_to_the_pool(
+    supplier: Supplier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(completions, "DRAIN_SECONDS", 60)  # the model server may be slow to end
     numbers = set()
     for _ in range(3):
         supplier.ask("echo")

@@ -17,6 +17,7 @@ from chatapp.core.prompt import Ask
 from chatapp.errors import ChatAppError
 from tests.support.quirks import STOP, ends, says
 from tests.support.rawserver import RawServer
+from tests.support.service import PATIENCE_SECONDS
 from tests.support.supplier import Outcome
 
 BITS = {"gzip": zlib.MAX_WBITS | 16, "deflate": zlib.MAX_WBITS}
@@ -56,7 +57,9 @@ def test_each_word_arrives_when_it_is_flushed(
         connection.sendall(head(coding))
         for event in (says("One "), says("two "), says("three.")):
             connection.sendall(packer.compress(event) + packer.flush(zlib.Z_SYNC_FLUSH))
-            assert arrived.acquire(timeout=60), "the word did not arrive before the next was sent"
+            assert arrived.acquire(timeout=PATIENCE_SECONDS), (
+                "the word did not arrive before the next was sent"
+            )
         connection.sendall(packer.compress(STOP) + packer.flush())
 
     server.handle = answer

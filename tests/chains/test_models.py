@@ -19,13 +19,9 @@ from chatapp.chains.build import pieces
 from chatapp.chains.endpoint import Endpoint, Parameters
 from chatapp.chains.models import CACHED_MODELS, PRESETS, Models, context_tokens, preset
 from chatapp.chains.presets import likely_addresses, whole_address
+from chatapp.chains.upstream_errors import UpstreamAuth, UpstreamProtocol, UpstreamUnreachable
 from chatapp.core.prompt import Prompt, Turn
-from chatapp.errors import (
-    ModelGone,
-    UpstreamAuth,
-    UpstreamProtocol,
-    UpstreamUnreachable,
-)
+from chatapp.errors import ModelGone
 from chatapp.settings import Settings
 from tests.support.cannedserver import CannedServer
 from tests.support.modelserver import MODELS, ModelServer
@@ -365,14 +361,14 @@ def test_tls_goes_through_a_proxy_in_a_tunnel(
     assert b"Basic " in asked[0] and KEY.encode() not in asked[0]
 
 
-def test_openai_is_not_loaded_for_the_built_in_model() -> None:
+def test_openai_and_langsmith_are_not_loaded_before_they_are_needed() -> None:
     import subprocess
     import sys
 
     code = (
-        "import sys, chatapp.chains.build, chatapp.chains.models as m; "
+        "import sys, chatapp.web.services, chatapp.chains.models as m; "
         "from chatapp.settings import Settings; m.Models(Settings())"
     )
     root = Path(__file__).parent.parent.parent
-    check = f"{code}; assert not {{'openai', 'langchain_openai'}} & set(sys.modules)"
+    check = f"{code}; assert not {{'openai', 'langchain_openai', 'langsmith'}} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", check], check=True, cwd=root)

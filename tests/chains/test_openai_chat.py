@@ -20,10 +20,11 @@ from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import var_child_runnable_config
 from pydantic import BaseModel
 
+from chatapp.chains import completions
 from chatapp.chains.endpoint import Endpoint, Parameters
 from chatapp.chains.models import Models
 from chatapp.chains.openai_chat import OpenAIChat, new_chat
-from chatapp.errors import UpstreamAuth, UpstreamRefused, UpstreamTimeout
+from chatapp.chains.upstream_errors import UpstreamAuth, UpstreamRefused, UpstreamTimeout
 from tests.support.modelserver import ModelServer
 from tests.support.service import ROOT
 from tests.support.supplier import KEY, Supplier
@@ -270,8 +271,9 @@ def test_leaving_a_stream_closes_its_connection(supplier: Supplier, chat: Any) -
 
 
 def test_an_answer_read_in_a_thread_leaves_its_connection_for_the_next(
-    supplier: Supplier, chat: Any
+    supplier: Supplier, chat: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(completions, "DRAIN_SECONDS", 60)  # the model server may be slow to end
     asyncio.run(chat("echo").ainvoke("q"))
     first = supplier.server.asked()[-1].connection
     asyncio.run(chat("echo").ainvoke("q"))

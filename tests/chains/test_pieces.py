@@ -9,7 +9,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.messages.ai import UsageMetadata
 
 from chatapp.chains.build import Finished, Retrieved, pieces
-from chatapp.core.events import Chunk, Reasoning, Status, WasThinking
+from chatapp.core.events import Chunk, Reasoning, Status, ToolCall, WasThinking
 from tests.support.passages import passage
 
 NOTHING = Finished(None, {})
@@ -147,11 +147,11 @@ SHAPES: list[tuple[str, list[Any], list[Any]]] = [
         [
             AIMessageChunk(
                 content="",
-                tool_call_chunks=[{"name": "f", "args": "{}", "id": None, "index": 0}],
+                tool_call_chunks=[{"name": "f", "args": "{}", "id": "c", "index": 0}],
             ),
             "a",
         ],
-        [Chunk("a"), Finished(None, {}, called=True)],
+        [ToolCall(0, "c", "f", "{}"), Chunk("a"), Finished(None, {}, called=True)],
     ),
     (
         "a tool call of an older kind",

@@ -13,11 +13,7 @@ from chatapp.chains.http.connection import Route
 from chatapp.chains.http.waiting import Limits
 from chatapp.chains.models import Models
 from chatapp.chains.providers import ProviderModel
-from chatapp.core.events import Chunk
-from chatapp.core.prompt import Ask, Prompt, Turn
-from chatapp.errors import (
-    ChatAppError,
-    ModelGone,
+from chatapp.chains.upstream_errors import (
     UpstreamAuth,
     UpstreamProtocol,
     UpstreamRateLimit,
@@ -25,6 +21,9 @@ from chatapp.errors import (
     UpstreamTimeout,
     UpstreamUnreachable,
 )
+from chatapp.core.events import Chunk
+from chatapp.core.prompt import Ask, Prompt, Turn
+from chatapp.errors import ChatAppError, ModelGone
 from chatapp.i18n import say
 from tests.support.ollamaserver import OllamaServer
 from tests.support.passages import passage

@@ -8,10 +8,10 @@ import pytest
 from chatapp.chains.endpoint import Endpoint, Parameters
 from chatapp.chains.models import PRESETS, Models
 from chatapp.chains.pieces import pieces
+from chatapp.chains.upstream_errors import UpstreamRefused
 from chatapp.chains.vision import sees_by_name
 from chatapp.core.pictures import Picture
 from chatapp.core.prompt import LEFT_OUT_PICTURES, Prompt, Turn
-from chatapp.errors import UpstreamRefused
 from chatapp.settings import Settings
 from tests.support.images import square
 from tests.support.modelpictures import REFUSALS, pictures

@@ -6,10 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from chatapp.chat.session_search import marks, snippet, spellings, terms_of, ways
+from chatapp.chat.session_matches import COMMON_MESSAGES, RECENT_SESSIONS, spellings
+from chatapp.chat.session_search import marks, snippet, terms_of, ways
 from chatapp.chat.sessions import Sessions
 from chatapp.identity.accounts import Accounts
 from chatapp.storage.database import Database
+from chatapp.storage.message_index import Text, index_new
+from chatapp.storage.message_models import UnindexedMessages
 from chatapp.storage.models import Message, Session, new_id, now
 from tests.support.postgres import BOTH, empty_database
 
@@ -47,6 +50,7 @@ def add(
     texts: list[str],
     minute: int,
     kind: str = "chat",
+    indexed: bool = True,
 ) -> None:
     session = Session(
         id=new_id(),
@@ -61,6 +65,9 @@ def add(
             id=new_id(), session_id=session.id, user_id=user_id, role="user", content=text
         )
         database.write(lambda t, message=message: t.add(message))  # type: ignore[misc]
+        said = Text(message.id, user_id, text)
+        if indexed:
+            database.write(lambda t, said=said: index_new(t, [said]))  # type: ignore[misc]
 
 
 @pytest.mark.parametrize(
@@ -108,6 +115,40 @@ def test_all_words_occur_in_the_title_or_the_messages(
 ) -> None:
     found = Sessions(database).search(user_id, query, 10)
     assert [each["title"] for each in found] == titles
+
+
+def titles(database: Database, user_id: str, query: str, limit: int = 10) -> list[str]:
+    return [each["title"] for each in Sessions(database).search(user_id, query, limit)]
+
+
+def test_a_search_is_complete_while_messages_are_not_indexed(
+    database: Database, user_id: str
+) -> None:
+    add(database, user_id, "Old", ["The zeppelin of Hamburg"], -9, indexed=False)
+    assert titles(database, user_id, "zeppelin") == ["Old"], "one of the latest"
+    database.write(lambda t: t.add(UnindexedMessages(below=10**6)))
+    assert titles(database, user_id, "zeppelin") == ["Old"]
+    assert titles(database, user_id, "hamburg") == ["Laptops", "Leave", "Old"]
+    assert titles(database, user_id, "amburg") == ["Laptops", "Leave", "Old"]
+
+
+def test_inside_words_only_the_latest_chats_are_searched(database: Database, user_id: str) -> None:
+    assert titles(database, user_id, "amburg") == ["Laptops", "Leave"]
+    assert titles(database, user_id, "amburg paid") == ["Leave"]
+    for minute in range(RECENT_SESSIONS - 4):
+        add(database, user_id, "new", [], 100 + minute)
+    assert titles(database, user_id, "amburg") == ["Laptops"]
+    assert titles(database, user_id, "hamburg") == ["Laptops", "Leave"]
+
+
+def test_words_of_very_many_messages_are_found(database: Database, user_id: str) -> None:
+    add(database, user_id, "Many", ["A word of ours"] * (COMMON_MESSAGES + 1), -1)
+    add(database, user_id, "One", ["A word of others", "and zeppelin"], -2)
+    assert titles(database, user_id, "word ours") == ["Many"]
+    assert titles(database, user_id, "word others") == ["One"]
+    assert titles(database, user_id, "word") == ["Many", "One"]
+    assert titles(database, user_id, "word", 1) == ["Many"]
+    assert titles(database, user_id, "word zeppelin elephant") == []
 
 
 def test_other_users_sessions_are_not_found(database: Database, user_id: str) -> None:
@@ -173,6 +214,17 @@ def test_a_snippet_is_cut_where_most_words_stand_together() -> None:
     assert snippet("Nothing of it", ["needle"]) == "Nothing of it"
     long = "needle " * 40
     assert long[:100] in snippet(long, [long.strip()]), "a phrase longer than a snippet"
+
+
+def test_a_snippet_shows_no_markdown() -> None:
+    text = (
+        "## Leave\n\n- **Thirty** days in [Hamburg](https://example.org/leave)\n\n"
+        "| office | days |\n|:--|--:|\n| Kiel | `28` |\n\n```sh\nls\n```\n> *noted*"
+    )
+    shown = "Leave Thirty days in Hamburg office days Kiel `28` ls noted"
+    assert snippet(text, ["hamburg"]) == shown
+    assert "https://example.org" in snippet(text, ["example.org"]), "found in an address"
+    assert snippet("a | b, x || y, 2 - 1", ["x"]) == "a | b, x || y, 2 - 1"
 
 
 def test_a_query_is_words_and_phrases() -> None:

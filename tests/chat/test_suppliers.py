@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from chatapp.chains.models import Models
-from chatapp.chat.answers import heartbeats, reap
 from chatapp.chat.chosen_model import ModelRequest, ResolvedModel
 from chatapp.chat.question import Question
+from chatapp.chat.reaping import heartbeats, reap
 from chatapp.chat.suppliers import Suppliers
 from chatapp.errors import InvalidRequest, ModelGone, NoModel, NotFound
 from chatapp.identity.person import Person
@@ -129,7 +129,7 @@ def test_credentials_in_an_address_are_not_shown(services: Services, admin: Pers
     settings = replace(
         services.settings, openai_base_url="http://user:s3cret@127.0.0.1:9/v1", openai_models=("m",)
     )
-    mine = Suppliers(services.database, settings, Secret(settings.home), Models(settings))
+    mine = Suppliers(services.database, settings, Secret.of(settings), Models(settings))
     assert (
         "s3cret"
         not in json.dumps(mine.offered())

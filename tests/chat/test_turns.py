@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from chatapp.chat.answers import heartbeats, reap
 from chatapp.chat.chosen_model import ModelRequest
 from chatapp.chat.question import Opened, Question
+from chatapp.chat.reaping import heartbeats, reap
 from chatapp.chat.turns import Turns
 from chatapp.errors import Busy, InvalidRequest, ModelGone, NotFound, TooManyAnswers
 from chatapp.identity.person import Person

@@ -11,7 +11,7 @@ import pytest
 from chatapp.cli.ask import Printer
 from tests.support.modelserver import ModelServer
 from tests.support.relay import Relay
-from tests.support.service import ROOT, TOKEN, Service, free_port, wait_for
+from tests.support.service import PATIENCE_SECONDS, ROOT, TOKEN, Service, free_port, wait_for
 from tests.support.terminal import Run, environ, start
 
 pytestmark = pytest.mark.server
@@ -110,7 +110,7 @@ def test_ctrl_c_stops_the_answer_at_the_service(
         assert process.stdout is not None and process.stderr is not None
         assert process.stdout.read(20)  # it is being typed out
         process.send_signal(signal.SIGINT)
-        assert process.wait(10) == 130
+        assert process.wait(PATIENCE_SECONDS) == 130
         assert "Stopped." in process.stderr.read()
     asked = [request for request in model_server.asked() if question in str(request.body)]
     assert model_server.wait_for(lambda: bool(asked[-1].closed_at))
@@ -134,7 +134,7 @@ def test_a_reader_that_leaves_stops_the_answer_as_ctrl_c_does(service: Service) 
         assert process.stdout is not None and process.stderr is not None
         process.stdout.read(10)
         process.stdout.close()
-        assert process.wait(10) == 1
+        assert process.wait(PATIENCE_SECONDS) == 1
         assert not process.stderr.read().strip()
     session = json.loads((service.home / "terminal.json").read_text())[service.url]
 
@@ -154,7 +154,7 @@ def test_a_reader_of_a_list_may_leave(service: Service) -> None:
         env=environ(service),
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=PATIENCE_SECONDS,
     )
     assert (done.returncode, done.stderr) == (1, "")
 

@@ -15,11 +15,12 @@ import pytest
 from chatapp.cli.commands import PLACES, commands
 from chatapp.cli.service import address_here
 from chatapp.cli.start import greeting
+from chatapp.cli.terminal import say
 from chatapp.home import WEB, write_address
 from chatapp.settings import Settings
 from tests.support.modelserver import ModelServer
 from tests.support.rerankserver import KEY, RerankServer
-from tests.support.service import ROOT, TOKEN, Service, free_port, wait_for
+from tests.support.service import PATIENCE_SECONDS, ROOT, TOKEN, Service, free_port, wait_for
 from tests.support.terminal import Run, environ, start
 
 pytestmark = pytest.mark.server
@@ -143,10 +144,32 @@ def test_a_reset_of_the_administrator_leaves_the_terminal_working(
     assert service.get("/api/auth/me").status == 200, "CHATAPP_TOKEN is set by the environment"
 
 
-@pytest.mark.parametrize("verb", ["disable", "delete"])
-def test_the_administrator_stays(run: Run, verb: str) -> None:
-    done = run("users", verb, "admin", *(["--yes"] if verb == "delete" else []))
-    assert done.exit_code == 1 and "administrator" in done.stderr
+@pytest.mark.parametrize(
+    "command",
+    ["disable admin", "delete admin --yes", "role admin member"],
+    ids=lambda command: command.split()[0],
+)
+def test_the_last_administrator_stays(run: Run, command: str) -> None:
+    done = run("users", *command.split())
+    assert done.exit_code == 1 and "last active administrator" in done.stderr
+
+
+def test_there_may_be_several_administrators(run: Run, service: Service) -> None:
+    link = json.loads(run("users", "add", "Emmy", "--json").stdout)["link"].partition("#")[2]
+    assert "invited" in run("users", "list").stdout
+    login = service.post("/api/auth/login", {"link": link}, token=None)
+    cookie = login.headers["Set-Cookie"].partition(";")[0]
+
+    def users() -> int:
+        return service.get("/api/users", token=None, Cookie=cookie).status
+
+    assert users() == 403
+    assert run("users", "role", "Emmy", "administrator").exit_code == 0
+    wait_for(lambda: users() == 200)
+    assert json.loads(run("users", "role", "Emmy", "member", "--json").stdout)["role"] == "user"
+    wait_for(lambda: users() == 403)
+    assert run("users", "role", "Emmy", "owner").exit_code == 2
+    assert run("users", "delete", "Emmy", "--yes").exit_code == 0
 
 
 def test_the_doctor_says_what_is_well(run: Run, service: Service) -> None:
@@ -177,7 +200,8 @@ def test_the_doctor_says_what_is_not(run: Run, tmp_path: Path) -> None:
         )
         other.shutdown()
     assert done.exit_code == 1
-    assert "FAIL  " + str(home / "chatapp.db") in done.stdout and "backups" in done.stdout
+    assert f"FAIL  The database {home}/chatapp.db is damaged" in done.stdout
+    assert "backups" in done.stdout
     assert "Another program responds" in done.stdout
     assert "warn  openai (" in done.stdout
     assert "warn  HTTPS_PROXY: set, but not used" in done.stdout
@@ -209,9 +233,22 @@ def test_before_the_first_start_the_doctor_makes_nothing(run: Run, tmp_path: Pat
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    "command", ["backup", "compact", "users list", "link", "move-database postgresql://db/chat"]
+)
+def test_before_the_first_start_there_is_nothing_to_do(
+    run: Run, tmp_path: Path, command: str
+) -> None:
+    home = tmp_path / "home"
+    result = run(*command.split(), CHATAPP_HOME=str(home))
+    assert result.exit_code == 1
+    assert result.stderr == say("never_started") + "\n"
+    assert not home.exists()
+
+
 def written(service: Service, language: str, *words: str) -> tuple[int, str, str]:
     process = start(environ(service, LC_ALL=language), *words)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=PATIENCE_SECONDS)
     return process.returncode, out, err
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from chatapp.cli.folder import make_plan
-from tests.support.service import TOKEN, Service
+from tests.support.service import PATIENCE_SECONDS, TOKEN, Service
 from tests.support.terminal import Run, environ, start
 
 pytestmark = pytest.mark.server
@@ -153,7 +153,7 @@ def test_on_a_terminal_it_shows_progress_and_asks_before_it_removes(
         said = _read_until(master, "Remove them?")
         os.write(master, b"y\n")
         said += _read_until(master, "unchanged")
-        assert process.wait(10) == 0
+        assert process.wait(PATIENCE_SECONDS) == 0
     os.close(master)
     assert "keys.txt" in said and "leave.md" not in said and "100%" in said and "Uploading" in said
 

@@ -16,7 +16,16 @@ from chatapp.core.answer import (
     after,
     rebuild,
 )
-from chatapp.core.events import Chunk, Context, Done, Error, Reasoning, Sources, WasThinking
+from chatapp.core.events import (
+    Chunk,
+    Context,
+    Done,
+    Error,
+    Reasoning,
+    Sources,
+    ToolCall,
+    WasThinking,
+)
 
 CONTEXT = Context("Handbook", "s", "m", "q")
 SOURCES = Sources(({"n": 1},))
@@ -137,6 +146,17 @@ def test_nul_and_lone_surrogates_are_replaced_and_pairs_kept(
 def test_a_stored_answer_reads_like_the_live_one_from_every_position() -> None:
     log = full_log()
     stored = rebuild(log.shape(), log.text(Chunk), log.text(Reasoning), [CONTEXT, SOURCES, DONE])
+    for position in range(log.position + 1):
+        assert stored.read(position) == log.read(position)
+
+
+def test_a_stored_answer_with_tool_calls_reads_like_the_live_one() -> None:
+    log = AnswerLog()
+    calls = [ToolCall(0, "a", "f", "{"), ToolCall(0, arguments="}"), ToolCall(1, "b", "g")]
+    for event in (CONTEXT, calls[0], calls[1], Chunk("then"), calls[2], DONE):
+        log.append(event)
+    assert log.position == 1 + 2 + 4 + 1 + 1
+    stored = rebuild(log.shape(), "then", "", [CONTEXT, DONE], log.tool_calls())
     for position in range(log.position + 1):
         assert stored.read(position) == log.read(position)
 

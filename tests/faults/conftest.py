@@ -14,7 +14,15 @@ from tests.support.embedserver import EmbedServer
 KILLS = 4  # one of each kind, and one more
 WITHOUT = 9  # the place of tests without a shared service: last
 # from harmless to destructive
-ORDER = ("test_rows", "test_proxy", "test_campaigns", "test_script", "test_shutdown", "test_limits")
+ORDER = (
+    "test_rows",
+    "test_proxy",
+    "test_campaigns",
+    "test_script",
+    "test_shutdown",
+    "test_limits",
+    "test_slow_bodies",
+)
 
 
 @pytest.hookimpl(trylast=True)

@@ -10,6 +10,7 @@ import json
 import os
 import sqlite3
 from contextlib import closing
+from functools import partial
 from typing import Any
 
 from tests.faults.reader import ANSWERS, Reader
@@ -29,6 +30,7 @@ LEAKS = (
     TOKEN,
     str(ROOT),
 )
+RESTARTING = 503
 HELD = ("greenlets", "streams", "connections")
 UNSEEN = 2  # factor on the measured wait for a core: a loaded machine also delays disk and caches
 ENDS = {"done": ("complete", "stopped"), "error": ("failed", "interrupted")}
@@ -68,12 +70,18 @@ def _stored_as_sent(reader: Reader, stored: dict[str, Any]) -> None:
     assert (stored["content"], stored["reasoning"] or "") == (reader.text, reader.reasoning), (
         f"I3: {reader!r}"
     )
-    again = reader.another().resume()
+    again = wait_for(partial(_accepted, reader), "a worker that is not just ending")
     assert (again.text, again.reasoning, again.end) == (
         reader.text,
         reader.reasoning,
         reader.end,
     ), f"I3: {again!r} {reader!r}"
+
+
+def _accepted(reader: Reader) -> Reader | None:
+    """Read an answer again; None if the worker refuses since it ends."""
+    again = reader.another().resume()
+    return again if again.status != RESTARTING else None
 
 
 def _nothing_left(stage: Stage, reader: Reader) -> None:

@@ -59,8 +59,8 @@ def lose(stage: Stage, half_open: bool) -> list[Reader]:
         other.ask(letters(60))
         wait_for(
             lambda: not is_held(stage, port),
-            READER_SECONDS + SLACK_SECONDS,
             "the reader is dropped",
+            seconds=READER_SECONDS + SLACK_SECONDS,
         )
         assert time.monotonic() - began > READER_SECONDS / 2, (
             "dropped too early: a phone may be in a tunnel"

@@ -97,7 +97,7 @@ class Reader:
                 return row if row["status"] in ANSWERS else None
             return None
 
-        found: dict[str, Any] = wait_for(final, seconds, f"a final status of {self!r}")
+        found: dict[str, Any] = wait_for(final, f"a final status of {self!r}", seconds)
         return found
 
     def stop(self) -> int:

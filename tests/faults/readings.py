@@ -14,6 +14,7 @@ import os
 import random
 import signal
 import sqlite3
+import subprocess
 import time
 from collections import Counter
 from contextlib import closing
@@ -25,7 +26,7 @@ from tests.faults.report import Report
 from tests.faults.stage import new_home
 from tests.support.embedserver import EmbedServer
 from tests.support.mixed_files import mixed_files
-from tests.support.service import APP, START_SECONDS, Service, wait_for
+from tests.support.service import APP, PATIENCE_SECONDS, Service, wait_for
 
 FILES = 40
 OURS = "SELECT f.id FROM files f JOIN knowledge_bases b ON b.id = f.knowledge_base_id"
@@ -85,6 +86,7 @@ class Readings:
 
     def strike(self, chance: random.Random) -> str:
         """Stop or kill something; return what. Files that have been hit twice are left alone."""
+        self.start_if_ended()
         kinds = ["stop", "Ctrl-C", *ROLES]
         kind = chance.choice(kinds)
         number = chance.choice((signal.SIGTERM, signal.SIGKILL))
@@ -106,7 +108,10 @@ class Readings:
             # what was begun between the look and the signal was hit too
             self.hits.update(one for one in self.being_read() if one not in before)
         self.done[kind] += 1
-        self._start_again()
+        assert self.service.process is not None
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.service.process.wait(0.5)
+        self.start_if_ended()
         return kind
 
     def _stop(self, kind: str) -> None:
@@ -116,15 +121,14 @@ class Readings:
             process.send_signal(signal.SIGTERM)
         else:
             os.killpg(process.pid, signal.SIGINT)
-        process.wait(START_SECONDS)
+        process.wait(PATIENCE_SECONDS)
 
-    def _start_again(self) -> None:
+    def start_if_ended(self) -> None:
+        """Start the service again once it has ended, which may take a while after a strike."""
         process = self.service.process
         assert process is not None
-        with contextlib.suppress(Exception):
-            process.wait(0.5)
         if process.poll() is not None:
-            wait_for(lambda: not self.processes(), START_SECONDS, "all processes have ended")
+            wait_for(lambda: not self.processes(), "all processes have ended")
             self.service.start()
 
 
@@ -151,9 +155,12 @@ def run(times: int, seed: int) -> Report:
         while struck < times and _may_go_on(readings):
             time.sleep(chance.uniform(0.05, 1.0))
             struck += bool(readings.strike(chance))
-        wait_for(
-            lambda: set(readings.states()) <= {"ready", "failed"}, READY_SECONDS, "all are ended"
-        )
+
+        def all_are_ended() -> bool:
+            readings.start_if_ended()
+            return set(readings.states()) <= {"ready", "failed"}
+
+        wait_for(all_are_ended, seconds=READY_SECONDS)
         _judge(readings, found, len(files))
         for kind, count in sorted(readings.done.items()):
             found.say(kind, count)

@@ -91,7 +91,6 @@ def on(stage: Stage, points: int, seed: int) -> Report:
         ]
         wait_for(
             lambda: all(len(reader.text) > 5_000 for reader in readers),
-            SECONDS + 10,
             "each reader has a part",
         )
         assert killed is not None

@@ -22,6 +22,7 @@ DATABASE = "数据库 🙂"
 ODD = "a\u2028b\u0085c\ufffd\r\n\r\ufffd😀"
 MOST_CHUNKS_A_SECOND = 60
 FIRST_SECONDS, IDLE_SECONDS = 4, 3  # as in stage.LIMITS
+BUSY = 6  # times longer may all take when other processes keep the cores busy; a Stop takes 1 s
 
 
 @dataclass(frozen=True)
@@ -285,15 +286,15 @@ def stopped(name: str, stage_of: str, until: Callable[[Reader], bool]) -> None:
             what="the model sees the close",
         )
         (request,) = stage.requests(reader.question)
-        assert request.closed_at is not None and request.closed_at - began < 1, (
+        assert request.closed_at is not None and request.closed_at - began < BUSY, (
             request.closed_at and request.closed_at - began
         )
         return [reader]
 
 
 stopped("slow-first-20", "before-headers", lambda reader: "context" in reader.kinds)
-stopped("typewriter-2000-30", "mid-stream", letters(20))
-stopped("typewriter-2000-300", "in-a-fast-stream", letters(200))
+stopped("typewriter-8000-30", "mid-stream", letters(20))
+stopped("typewriter-20000-300", "in-a-fast-stream", letters(200))
 
 
 @row("30-stop-after-the-end", text=words(5))

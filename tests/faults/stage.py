@@ -159,10 +159,9 @@ class Stage:
         """Return the configuration that asks this model of the model server."""
         return {"supplier": "openai", "model": model}
 
-    def add_supplier(self, name: str, base_url: str) -> None:
-        made = self.service.post(
-            "/api/suppliers", {"name": name, "base_url": base_url, "models": ["m"]}
-        )
+    def add_supplier(self, name: str, base_url: str, options: dict[str, Any] | None = None) -> None:
+        supplier = {"name": name, "base_url": base_url, "models": ["m"], "options": options or {}}
+        made = self.service.post("/api/suppliers", supplier)
         assert made.status == 201, made.body
 
     def sql(self, query: str, *values: Any) -> list[Any]:

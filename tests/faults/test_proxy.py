@@ -1,7 +1,8 @@
-"""Row 46: behind Debian's nginx, with default buffering and gzip on, tokens arrive one by one."""
+"""Row 46: behind proxies, nginx with its defaults and gzip on too, tokens arrive one by one."""
 
 import http.client
 import json
+import ssl
 import time
 import zlib
 from collections.abc import Iterator
@@ -13,8 +14,9 @@ import pytest
 from tests.faults.invariants import check
 from tests.faults.reader import Reader
 from tests.faults.stage import Stage
+from tests.support.guide_proxies import KINDS, guide_proxy
 from tests.support.nginx import needs_nginx, nginx, server
-from tests.support.service import TOKEN, free_port
+from tests.support.service import PATIENCE_SECONDS, TOKEN, free_port
 
 pytestmark = [pytest.mark.server, needs_nginx]
 # buffering, sizes and time-outs keep their defaults; some have gzip on, some for all types
@@ -34,13 +36,33 @@ def proxy(request: pytest.FixtureRequest, stage: Stage, tmp_path: Path) -> Itera
 
 
 def test_behind_nginx_tokens_flow_one_by_one(stage: Stage, proxy: int) -> None:
+    assert_flows(stage, http.client.HTTPConnection("127.0.0.1", proxy, timeout=PATIENCE_SECONDS))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_with_the_lines_of_the_guide_tokens_flow_one_by_one(
+    stage: Stage, tmp_path: Path, kind: str
+) -> None:
+    port = free_port()
+    unchecked = ssl._create_unverified_context()
+    with guide_proxy(kind, tmp_path, "localhost", port, stage.service.port):
+        assert_flows(
+            stage,
+            http.client.HTTPSConnection(
+                "localhost", port, timeout=PATIENCE_SECONDS, context=unchecked
+            ),
+        )
+
+
+def assert_flows(stage: Stage, through: http.client.HTTPConnection) -> None:
+    """Check that pieces of a compressed stream arrive while the model still sends."""
     reader = Reader(stage.service, "proxy", llm_config=stage.config("numbered-60-20"))
     headers = {
         "Authorization": f"Bearer {TOKEN}",
         "Content-Type": "application/json",
         "Accept-Encoding": "gzip",
     }
-    with closing(http.client.HTTPConnection("127.0.0.1", proxy, timeout=30)) as connection:
+    with closing(through) as connection:
         connection.request("POST", "/chat/stream", json.dumps(reader.body).encode(), headers)
         response = connection.getresponse()
         assert response.status == 200

@@ -11,7 +11,7 @@ import pytest
 from tests.faults.invariants import check
 from tests.faults.reader import Reader, letters
 from tests.faults.stage import Stage
-from tests.support.service import wait_for
+from tests.support.service import PATIENCE_SECONDS, wait_for
 
 pytestmark = pytest.mark.server
 OPERATIONS = 40
@@ -111,7 +111,7 @@ def test_a_random_script_of_faults_breaks_no_invariant(stage: Stage) -> None:
             stage.kill_all()
             stage.service.start()
         for future in script.work:
-            future.result(90)
+            future.result(PATIENCE_SECONDS)
         for reader in script.readers:
             check(stage, reader.follow())
         assert stage.sql("SELECT count(*) FROM runs") == [(0,)]

@@ -24,6 +24,7 @@ TIMED = (
     "core",
     "chat/runs",
     "web/chat.py",
+    "web/bodies.py",
     "web/connection.py",
     "storage/database.py",
     "storage/threads.py",
@@ -79,7 +80,7 @@ def leaves_in_order(stage: Stage, how: str) -> None:
         with stage.unwatched():  # requests wait while the new workers load
             shut_down(stage, how)
         for future in work:
-            future.result(60)
+            future.result(PATIENCE_SECONDS)
     states = [check(stage, reader)["status"] for reader in (*asked, left)]
     assert states == ["complete", "complete", "interrupted", "interrupted", "interrupted"]
     for reader in (*asked[2:], left):

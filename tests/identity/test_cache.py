@@ -6,7 +6,7 @@ import time
 import pytest
 
 from chatapp.identity.cache import TTLCache
-from tests.support.service import wait_for
+from tests.support.service import PATIENCE_SECONDS, wait_for
 
 LONG, NEVER = 60.0, 0.0
 
@@ -69,7 +69,7 @@ class Slow:
     def __call__(self) -> int:
         self.looks += 1
         self.began.set()
-        assert self.may_end.wait(10)
+        assert self.may_end.wait(PATIENCE_SECONDS)
         return self.value
 
 
@@ -80,10 +80,10 @@ def test_concurrent_misses_share_one_lookup() -> None:
     threads = [threading.Thread(target=lambda: got.append(cache.get("a", slow))) for _ in range(5)]
     for thread in threads:
         thread.start()
-    assert slow.began.wait(10)
+    assert slow.began.wait(PATIENCE_SECONDS)
     slow.may_end.set()
     for thread in threads:
-        thread.join(10)
+        thread.join(PATIENCE_SECONDS)
     assert got == [1] * 5
     assert slow.looks == 1
 
@@ -106,12 +106,12 @@ def test_concurrent_misses_share_a_failure() -> None:
     threads = [threading.Thread(target=ask) for _ in range(5)]
     for thread in threads:
         thread.start()
-    assert slow.began.wait(10)
+    assert slow.began.wait(PATIENCE_SECONDS)
     wait_for(lambda: all(thread.is_alive() for thread in threads))
     time.sleep(0.1)  # all but the first wait by now
     slow.may_end.set()
     for thread in threads:
-        thread.join(10)
+        thread.join(PATIENCE_SECONDS)
     assert got == ["late"] * 5
     assert slow.looks == 1
     assert cache.get("a", lambda: 2) == 2, "the next one looks again"
@@ -122,10 +122,10 @@ def test_a_lookup_that_was_running_at_clear_is_not_cached() -> None:
     slow = Slow(1)
     first = threading.Thread(target=lambda: cache.get("a", slow))
     first.start()
-    assert slow.began.wait(10)
+    assert slow.began.wait(PATIENCE_SECONDS)
     cache.clear()
     assert cache.get("a", lambda: 2) == 2
     slow.may_end.set()
-    first.join(10)
+    first.join(PATIENCE_SECONDS)
     wait_for(lambda: not first.is_alive())
     assert cache.get("a", lambda: 3) == 2

@@ -42,7 +42,16 @@ const BUILT = [
   'knowledge.left_out.',
   'find.export.',
   'share.days.',
+  'settings.token.scope.',
+  'sharing.access.',
   'queue.',
+  'usage.days.',
+  'limits.',
+  'audit.do.',
+  'audit.kind.',
+  'cli.backup.',
+  'cli.compact.',
+  'metrics.chart.',
   'app.description', // of the web manifest
 ];
 
@@ -93,4 +102,12 @@ test('texts are filled and counted in the user’s language', () => {
   assert.equal(t('greet', { name: 'Li' }), 'Hello Li, Li{unknown}');
   assert.equal(t('missing.key'), 'missing.key');
   assert.deepEqual([count('file', 1), count('file', 1200)], ['1 file', '1,200 files']);
+});
+
+test('Latin words have spaces in Chinese text, and Chinese words none', () => {
+  setMessages({ a: '由 {who} 停止 {n} 次', b: '{who} is blind', c: '“{who}” {n} 页' }, 'zh-CN');
+  assert.equal(t('a', { who: 'Ada', n: 3 }), '由 Ada 停止 3 次');
+  assert.equal(t('a', { who: '张三', n: 3 }), '由张三停止 3 次');
+  assert.equal(t('b', { who: '张三' }), '张三 is blind');
+  assert.equal(t('c', { who: '张 三', n: 3 }), '“张 三” 3 页');
 });

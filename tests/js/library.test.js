@@ -16,6 +16,7 @@ async function entered(knowledge_base_id) {
   const answers = {
     '/api/models': { items: [], default: MODEL },
     '/api/knowledge': { items: BASES },
+    '/api/presets': { items: [] },
   };
   const api = {
     get: async (/** @type {keyof typeof answers} */ path) => answers[path],

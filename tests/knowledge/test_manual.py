@@ -47,7 +47,7 @@ ENGLISH = (
         "goes on",
     ),
     ("How do I delete a file?", "How do I delete a document?", "delete the file"),
-    ("How do I make a backup?", "How do I back up my data?", "copy the folder `instance`"),
+    ("How do I make a backup?", "How do I make a backup (back up my data)?", "chatapp backup"),
     (
         "Port 8000 is already in use, what do I do?",
         "It says that the port is taken",
@@ -102,7 +102,7 @@ CHINESE = (
     ("怎么让它停止回答？", "怎样停止回答？", "停止"),
     ("关闭网页以后回答还会继续吗？", "关闭页面后回答会丢失吗？", "继续"),
     ("怎么删除上传的文档？", "怎样删除文档？", "删除上传的文件"),
-    ("怎么备份？", "怎样备份数据？", "复制 `instance` 文件夹"),
+    ("怎么备份？", "怎样备份数据？", "chatapp backup"),
     ("端口被占用了怎么办？", "提示端口已被占用", "换一个端口"),
     ("怎么用 nginx 反向代理？", "怎样放在 nginx 后面，用 HTTPS 供其他人访问？", "HTTPS"),
     ("我的 API 密钥安全吗？", "API 密钥安全吗，存放在哪里，别人能看到吗？", "加密"),

@@ -249,6 +249,6 @@ def test_killed_in_the_middle_nothing_changes_and_the_next_worker_finishes(
     assert (version_of(shelf) == TOKENIZER) == (kill_at == "switched")
     assert (shelf.search(question), totals(shelf)) == (before, counted)
     with worker(shelf.settings.home):
-        wait_for(lambda: rows(shelf) == {TOKENIZER: chunks}, 60)
+        wait_for(lambda: rows(shelf) == {TOKENIZER: chunks})
     assert (shelf.search(question), totals(shelf)) == (before, counted)
     assert shelf.search("编号七的规定") == before

@@ -5,12 +5,12 @@ import http.client
 import json
 import math
 import os
+import select
 import shutil
 import socket
 import struct
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -196,41 +196,27 @@ def test_a_connection_carries_many_requests(embedder: Embedder) -> None:
     connection.close()
 
 
-def test_a_question_does_not_wait_for_a_batch(embedder: Embedder) -> None:
-    finished: list[str] = []
-
-    def batch() -> None:
-        embedder.embed([LONG] * 48)
-        finished.append("batch")
-
-    threads = [threading.Thread(target=batch) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for _ in range(3):
-        embedder.embed("How long may I return something?")
-        finished.append("question")
-    for thread in threads:
-        thread.join()
-    assert finished == ["question"] * 3 + ["batch"] * 2
-
-
-def test_what_a_question_waits_for_does_not_wait_for_a_batch(embedder: Embedder) -> None:
-    """An urgent request of some sentences ends before a batch that began earlier."""
-    finished: list[str] = []
-
-    def batch() -> None:
-        embedder.embed([LONG] * 48)
-        finished.append("batch")
-
-    thread = threading.Thread(target=batch)
-    thread.start()
-    body = json.dumps({"input": SENTENCES, "encoding_format": "base64", "urgent": True}).encode()
-    status, said = embedder.ask("POST", "/v1/embeddings", body)
-    finished.append("sentences")
-    thread.join()
-    assert status == 200 and finished == ["sentences", "batch"]
-    vectors = [base64.b64decode(entry["embedding"]) for entry in said["data"]]
-    assert vectors == embedder.embed(SENTENCES)
+@pytest.mark.parametrize("urgent", [False, True], ids=["question", "sentences"])
+def test_what_a_question_waits_for_does_not_wait_for_batches(
+    embedder: Embedder, urgent: bool
+) -> None:
+    asked = json.dumps({"input": SENTENCES, "encoding_format": "base64", "urgent": True})
+    with Embedder() as fresh:
+        fresh.embed("the model is loaded")
+        batches = [fresh.connect() for _ in range(2)]
+        for batch in batches:
+            batch.request("POST", "/v1/embeddings", json.dumps({"input": [LONG] * 256}))
+        for _ in range(3):
+            if urgent:
+                status, said = fresh.ask("POST", "/v1/embeddings", asked.encode())
+                vectors = [base64.b64decode(entry["embedding"]) for entry in said["data"]]
+                assert status == 200 and vectors == embedder.embed(SENTENCES)
+            else:
+                fresh.embed("How long may I return something?")
+        ended, _, _ = select.select([batch.sock for batch in batches], [], [], 0)
+        assert not ended
+        for batch in batches:
+            batch.close()
 
 
 @linux

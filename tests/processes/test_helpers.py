@@ -10,26 +10,26 @@ from pathlib import Path
 import pytest
 
 from chatapp.home import address
-from tests.support.standins import MODULES, StandIn, kill, wait_until
+from tests.support.service import wait_for
+from tests.support.standins import MODULES, StandIn, kill
 
 pytestmark = [
     pytest.mark.server,
     pytest.mark.skipif(sys.platform != "linux", reason="needs /proc"),
 ]
-BACK_SECONDS = 90  # far more than it takes: other processes may keep the cores busy
 HUNG_SECONDS = 180  # until a helper that hangs is noticed and replaced
 
 
 def test_hung_helpers_are_replaced(service: StandIn) -> None:
     service.start()
-    wait_until(service.helpers)
+    wait_for(service.helpers)
     before = service.helpers()
     assert before is not None
     for pid in before.values():
         kill(pid, signal.SIGSTOP)
-    wait_until(
+    wait_for(
         lambda: not set(before.values()) & set((service.helpers() or before).values()),
-        HUNG_SECONDS,
+        seconds=HUNG_SECONDS,
     )
     assert "“worker” has stopped responding" in service.output()
     assert service.end() == 0
@@ -38,13 +38,13 @@ def test_hung_helpers_are_replaced(service: StandIn) -> None:
 
 def test_a_killed_helper_is_reported_in_a_sentence(service: StandIn) -> None:
     service.start()
-    wait_until(service.helpers)
+    wait_for(service.helpers)
     before = service.helpers()
     assert before is not None
     killed = {before["worker"], before["chroma"]}
     for pid in killed:
         kill(pid)
-    wait_until(lambda: not killed & set((service.helpers() or before).values()))
+    wait_for(lambda: not killed & set((service.helpers() or before).values()))
     assert "“worker” ended (status -9)" in service.output()
     assert "“chroma” ended (status -9)" in service.output()
     assert str(service.home / "chroma.log") in service.output()
@@ -52,17 +52,17 @@ def test_a_killed_helper_is_reported_in_a_sentence(service: StandIn) -> None:
 
 def test_a_restarted_server_has_another_port_and_wakes_the_worker(service: StandIn) -> None:
     service.start()
-    wait_until(service.helpers)
+    wait_for(service.helpers)
     for name in ("chroma", "embedder"):
         (service.home / "idle").touch()
-        wait_until(lambda: not service.pids(MODULES["worker"]))
+        wait_for(lambda: not service.pids(MODULES["worker"]))
         (service.home / "idle").unlink()
         pid, where = service.helper(name), address(service.home, name)
         assert pid is not None
         kill(pid)
-        wait_until(lambda: service.helper(name) not in (None, pid))  # noqa: B023
+        wait_for(lambda: service.helper(name) not in (None, pid))  # noqa: B023
         assert address(service.home, name) != where
-        wait_until(lambda: service.helper("worker"))
+        wait_for(lambda: service.helper("worker"))
 
 
 def test_a_server_that_cannot_start_is_reported_once_and_tried_on_other_ports(
@@ -72,33 +72,33 @@ def test_a_server_that_cannot_start_is_reported_once_and_tried_on_other_ports(
     (service.home / "broken").touch()
     service.start()
     ports = service.home / "ports"
-    wait_until(lambda: ports.exists() and len(ports.read_text().split()) == 3)
+    wait_for(lambda: ports.exists() and len(ports.read_text().split()) == 3)
     assert service.output().count("“embedder” ended (status 1)") == 1
     assert "The model is broken." not in service.output()
     assert "The model is broken." in (service.home / "embedder.log").read_text()
     assert address(service.home, "embedder") is None
     assert len(set(ports.read_text().split())) == 3
     (service.home / "broken").unlink()
-    wait_until(service.helpers, BACK_SECONDS)
+    wait_for(service.helpers)
 
 
 def test_chroma_is_quiet_and_its_log_is_bounded(service: StandIn) -> None:
     service.start()
-    wait_until(service.helpers)
+    wait_for(service.helpers)
     log = service.home / "chroma.log"
     assert "Saving data to" in log.read_text()
     assert "Chroma" not in service.output() and "\x1b" not in service.output()
     with open(log, "a") as file:
         file.write("x" * 2_000_000)
-    wait_until(lambda: log.stat().st_size < 1_000_000)
+    wait_for(lambda: log.stat().st_size < 1_000_000)
 
 
 def test_chroma_starts_again_when_its_folder_was_removed(service: StandIn) -> None:
     service.start()
-    wait_until(service.helpers)
+    wait_for(service.helpers)
     before = service.helper("chroma")
     shutil.rmtree(service.home / "vectors")
-    wait_until(lambda: service.helper("chroma") not in (None, before), BACK_SECONDS)
+    wait_for(lambda: service.helper("chroma") not in (None, before))
     assert (service.home / "vectors" / "chroma.sqlite3").exists()
 
 
@@ -107,16 +107,16 @@ def test_chroma_waits_for_another_process_on_its_folder(service: StandIn) -> Non
     with open(service.home / "chroma.lock", "a") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
         service.start()
-        wait_until(lambda: service.helper("embedder") and service.helper("worker"))
+        wait_for(lambda: service.helper("embedder") and service.helper("worker"))
         assert not service.pids(MODULES["chroma"])
         assert address(service.home, "chroma") is None
-    wait_until(lambda: service.helper("chroma"))
+    wait_for(lambda: service.helper("chroma"))
     assert "ended" not in service.output()
 
 
 def test_the_lock_lives_as_long_as_chroma_itself(service: StandIn) -> None:
     service.start()
-    wait_until(service.helpers)
+    wait_for(service.helpers)
     pid = service.helper("chroma")
     assert pid is not None
     with open(service.home / "chroma.lock") as lock:
@@ -142,17 +142,17 @@ def test_no_chroma_where_another_one_is_set_and_no_embedder_where_it_is_off(
     service: StandIn,
 ) -> None:
     service.start(CHROMA_URL="http://127.0.0.1:9", CHATAPP_EMBEDDER="off")
-    wait_until(lambda: service.helper("worker"))
+    wait_for(lambda: service.helper("worker"))
     assert not service.pids(MODULES["chroma"]) | service.pids(MODULES["embedder"])
     assert [file.name for file in service.home.glob("*.address")] == ["web.address"]
 
 
 def test_an_idle_worker_leaves_and_a_touch_wakes_the_next(service: StandIn) -> None:
     service.start()
-    wait_until(lambda: service.helper("worker"))
+    wait_for(lambda: service.helper("worker"))
     (service.home / "idle").touch()
-    wait_until(lambda: not service.pids(MODULES["worker"]))
+    wait_for(lambda: not service.pids(MODULES["worker"]))
     (service.home / "idle").unlink()
     (service.home / "wake").touch()
-    wait_until(lambda: service.helper("worker"))
+    wait_for(lambda: service.helper("worker"))
     assert "ended" not in service.output()

@@ -13,7 +13,7 @@ import pytest
 
 from chatapp.knowledge.ingest.pipeline import MAX_ATTEMPTS
 from tests.support import documents
-from tests.support.service import wait_for
+from tests.support.service import PATIENCE_SECONDS, wait_for
 from tests.support.shelf import Shelf
 from tests.support.worker import worker
 
@@ -93,7 +93,7 @@ def test_a_stop_of_the_group_puts_the_file_back(
     with worker(shelf.settings.home) as process:
         wait_for(lambda: moment(shelf, process))
         os.killpg(process.pid, number)
-        assert process.wait(60) == 0
+        assert process.wait(PATIENCE_SECONDS) == 0
     left = file(shelf, row)
     assert (left["status"], left["error"]) == ("queued", None)
     assert shelf.count("files WHERE attempts = 0") == 1, "it does not count as an attempt"
@@ -109,7 +109,7 @@ def test_a_stop_of_every_process_puts_the_file_back(shelf: Shelf, large: bytes) 
         os.kill(pid, signal.SIGTERM)
         wait_for(lambda: parser(process) is None)
         os.kill(process.pid, signal.SIGTERM)
-        assert process.wait(60) == 0
+        assert process.wait(PATIENCE_SECONDS) == 0
     assert file(shelf, row)["status"] == "queued"
     assert shelf.count("files WHERE attempts = 0") == 1
 

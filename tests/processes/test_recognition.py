@@ -51,7 +51,7 @@ def test_pictures_and_scans_are_found_by_their_words(shelf: Shelf) -> None:
     pages = shelf.put("scan.pdf", scan([FIRST], [SECOND]))
     with worker(shelf.settings.home):
         for row in (picture, pages):
-            assert wait_for(lambda row=row: ended(shelf, row), 120)["status"] == "ready"
+            assert wait_for(lambda row=row: ended(shelf, row))["status"] == "ready"
     assert [found.text for found in shelf.search("年假")] == [CHINESE]
     assert [(found.text, found.page) for found in shelf.search("keys")] == [(SECOND, 2)]
     assert file(shelf, pages)["media_type"] == "application/pdf"
@@ -61,14 +61,14 @@ def test_pictures_and_scans_are_found_by_their_words(shelf: Shelf) -> None:
 def test_a_killed_worker_goes_on_at_its_page(shelf: Shelf) -> None:
     row = shelf.put("scan.pdf", scan([FIRST], [SECOND], [THIRD]))
     with worker(shelf.settings.home) as process:
-        wait_for(lambda: file(shelf, row)["recognised"] >= 1, 120)
+        wait_for(lambda: file(shelf, row)["recognised"] >= 1)
         child = recogniser(process)
         process.kill()
         process.wait()
         wait_for(lambda: child is None or not Path(f"/proc/{child}").exists())
     assert shelf.search("leave"), "the first page is found already"
     with worker(shelf.settings.home):
-        assert wait_for(lambda: ended(shelf, row), 120)["status"] == "ready"
+        assert wait_for(lambda: ended(shelf, row))["status"] == "ready"
     assert (file(shelf, row)["chunks"], file(shelf, row)["skipped"]) == (3, 0)
 
 

@@ -20,7 +20,7 @@ from chatapp.knowledge.search.lexical import index_for
 from chatapp.settings import MB, Settings
 from chatapp.storage.models import Chunk, File, KnowledgeBase, now
 from tests.support import documents
-from tests.support.service import ROOT, wait_for
+from tests.support.service import PATIENCE_SECONDS, ROOT, wait_for
 from tests.support.shelf import Shelf
 from tests.support.worker import worker
 
@@ -45,7 +45,7 @@ def test_it_reads_what_waits_and_deleting_leaves_nothing(
         assert shelf.search("How many days of paid leave do employees in Hamburg get?")[0].page == 8
         shelf.knowledge.delete(shelf.user, shelf.base)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
+        assert process.wait(PATIENCE_SECONDS) == 0
     assert shelf.leftovers() == {}
 
 
@@ -75,7 +75,7 @@ def test_killed_in_the_middle_the_next_one_finishes_it_once(shelf: Shelf) -> Non
 
     shelf.database.write(expire)
     with worker(shelf.settings.home):
-        ready = wait_for(lambda: ended(shelf, row["id"]), 60)
+        ready = wait_for(lambda: ended(shelf, row["id"]))
     assert ready["status"] == "ready"
     assert ready["chunks"] == shelf.count("chunks") == shelf.count("lexical") >= left
     assert shelf.database.read(
@@ -113,7 +113,7 @@ def test_a_large_deletion_takes_turns_with_reading(shelf: Shelf, whole: bool) ->
     with worker(shelf.settings.home):
         wait_for(lambda: ended(shelf, small["id"]))
         assert shelf.count("chunks") > 1, "the deletion goes on"
-        wait_for(lambda: shelf.count("chunks") == 1, 120)
+        wait_for(lambda: shelf.count("chunks") == 1)
         assert shelf.search("leave")
 
 
@@ -148,7 +148,7 @@ def test_settings_that_have_become_invalid_are_named_without_a_traceback(tmp_pat
         env={**os.environ, "CHATAPP_HOME": str(tmp_path), "CHATAPP_AUTH": "maybe", "LC_ALL": "C"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
         check=False,
     )
     assert (done.returncode, done.stderr) == (1, "CHATAPP_AUTH must be accounts or off.\n")
@@ -225,7 +225,7 @@ def test_a_parser_without_free_descriptors_says_nothing_about_its_file(tmp_path:
         [sys.executable, "-c", command, str(path), path.name, "100"],
         cwd=ROOT,
         capture_output=True,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
         check=False,
     )
     assert (done.returncode, done.stdout) == (MACHINE, b"")

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.service import wait_for
+from tests.support.service import PATIENCE_SECONDS, wait_for
 
 ROOT = Path(__file__).parents[2]
 SCRIPTS = ROOT / "scripts"
@@ -444,7 +444,7 @@ def test_an_interrupted_download_of_the_model_is_not_repeated_at_once(place: Pla
         what="the model is being downloaded",
     )
     os.killpg(process.pid, signal.SIGINT)
-    _, errors = process.communicate(timeout=120)
+    _, errors = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 1
     assert "continue without the embedding model" in errors and "Traceback" not in errors
     again = place.set_up()
@@ -499,7 +499,7 @@ def test_a_command_that_does_not_begin_in_time_is_ended(place: Place) -> None:
         capture_output=True,
         text=True,
         check=True,
-        timeout=30,
+        timeout=PATIENCE_SECONDS,
     )
     assert int(done.stdout) < 0
 

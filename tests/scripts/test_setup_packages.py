@@ -19,6 +19,7 @@ TRANSITIVE = "# required by these packages"
 # requirements of a package that the parts we use never import
 LEFT_OUT = {
     "chromadb": None,  # its server is one file of Rust; the rest belongs to the Python client
+    "mcp": {"jsonschema", "pyjwt"},  # for clients, and for servers with OAuth
     "onnxruntime": {"flatbuffers", "protobuf"},  # for its tools
     "tokenizers": {"huggingface-hub"},  # to download tokenizers
 }

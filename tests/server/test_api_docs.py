@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.docs import API, readme_blocks
 from tests.support.images import square
-from tests.support.service import Service
+from tests.support.service import PATIENCE_SECONDS, Service
 
 pytestmark = pytest.mark.server
 EVENT = re.compile(r"^data: (.*)$", re.MULTILINE)
@@ -32,7 +32,7 @@ def test_every_command_of_the_api_page_works(service: Service, tmp_path: Path) -
             cwd=tmp_path,
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=PATIENCE_SECONDS,
         )
         assert done.returncode == 0, (command, done.stdout, done.stderr)
         outputs.append(done.stdout)

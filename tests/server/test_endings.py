@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from chatapp.chat.answers import heartbeats, reap
+from chatapp.chat.answers import stored_events
+from chatapp.chat.reaping import heartbeats, reap
 from chatapp.storage.database import open_database
 from chatapp.storage.models import Session
 from tests.support.modelserver import ModelServer
-from tests.support.service import Service, Streamed, wait_for
+from tests.support.service import PATIENCE_SECONDS, Service, Streamed, wait_for
 from tests.support.terminal import environ, start
 
 pytestmark = pytest.mark.server
@@ -65,7 +66,7 @@ class Readers:
 
     def ends(self) -> list[dict[str, Any]]:
         """Wait for the end of the streams; return the last events."""
-        return [each.result(timeout=60).last for each in self._ends]
+        return [each.result(timeout=PATIENCE_SECONDS).last for each in self._ends]
 
 
 @pytest.fixture
@@ -109,7 +110,9 @@ def test_all_data_or_the_account_of_a_user_is_deleted(
     two: Service, pool: ThreadPoolExecutor
 ) -> None:
     for delete in ("data", "account"):
-        out, _ = start(environ(two), "users", "add", delete, "--json").communicate(timeout=60)
+        out, _ = start(environ(two), "users", "add", delete, "--json").communicate(
+            timeout=PATIENCE_SECONDS
+        )
         link = json.loads(out)["link"].partition("#")[2]
         login = two.post("/api/auth/login", {"link": link}, token=None)
         cookie = login.headers["Set-Cookie"].partition(";")[0]
@@ -120,7 +123,7 @@ def test_all_data_or_the_account_of_a_user_is_deleted(
             assert two.request("DELETE", "/api/auth/me/data", token=token).status == 204
         else:
             done = start(environ(two), "users", "delete", delete, "--yes")
-            _, errors = done.communicate(timeout=60)
+            _, errors = done.communicate(timeout=PATIENCE_SECONDS)
             assert done.returncode == 0, errors
         assert {end["data"] for end in readers.ends()} == {DELETED}
 
@@ -157,7 +160,7 @@ def test_an_answer_outlives_its_supplier(
     assert {end["data"]["finish_reason"] for end in readers.ends()} == {"stopped"}
 
 
-def test_an_answer_that_was_reaped_names_its_process(
+def test_an_answer_that_was_reaped_is_taken_back_by_its_worker(
     two: Service, pool: ThreadPoolExecutor
 ) -> None:
     """Another worker gives up a run whose owner shows no sign of life, as this test does here."""
@@ -167,9 +170,25 @@ def test_an_answer_that_was_reaped_names_its_process(
     assert database.write(
         lambda t: reap(t, {name: at for name, at in heartbeats(t).items() if name == message_id})
     ) == [message_id]
+    stored = f"/api/messages/{message_id}"
+    wait_for(lambda: two.get(stored).json["status"] == "running", what="it is taken back")
+    wait_for(
+        lambda: database.read(lambda t: stored_events(t, message_id)), what="it is stored anew"
+    )
     database.close()
-    for end in readers.ends():
-        assert (end["code"], end["data"].startswith(LOST)) == ("interrupted", True)
+    path = f"/chat/stream/{message_id}"
+    assert two.request("DELETE", path).status == 204
+    told = [each.result(timeout=PATIENCE_SECONDS) for each in readers._ends]
+    text = two.get(stored).json["content"]
+    for streamed in told:
+        last, (_, position, _) = streamed.last, streamed.messages[-1]
+        if last["type"] == "done":  # beside its writer nothing was noticed
+            assert (last["data"]["finish_reason"], streamed.text()) == ("stopped", text)
+            continue
+        if last["type"] == "error":
+            assert (last["code"], last["data"].startswith(LOST)) == ("interrupted", True)
+        again = two.stream(path=path, Last_Event_ID=position)
+        assert (again.kinds()[0], again.text()) == ("reset", text)
 
 
 def test_a_service_that_stops_says_so(

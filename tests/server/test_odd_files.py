@@ -100,7 +100,7 @@ def test_each_unusual_file_ends_as_expected_without_affecting_others(
             path.write_bytes(make())
             assert service.upload(base, path).status == 202, name
             path.unlink()
-        rows = wait_for(lambda: ended(service, base), 240, "every file has ended")
+        rows = wait_for(lambda: ended(service, base), "every file has ended")
         streamed = live.result()
     for name, (_, key) in FILES.items():
         assert rows[name]["status"] == ("failed" if key else "ready"), rows[name]

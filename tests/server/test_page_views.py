@@ -22,7 +22,7 @@ PAGES = 12
 def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """The product with two web workers."""
     home = tmp_path_factory.mktemp("pages-home")
-    with Service(home, workers=2, command=GUNICORN, CHATAPP_EMBEDDER="off") as running:
+    with Service(home, workers=2, command=GUNICORN) as running:
         wait_for(lambda: len(running.workers()) == 2, what="two workers")
         yield running
 

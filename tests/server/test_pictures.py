@@ -144,10 +144,10 @@ def test_data_urls_have_a_limit_of_their_own(tmp_path: Path, model_server: Model
     url = "data:image/png;base64," + base64.b64encode(noise.getvalue()).decode()
     openai = {"OPENAI_BASE_URL": model_server.base_url, "OPENAI_MODELS": "sees"}
     body = {"question": "q", "images": [url]}
-    with Service(tmp_path / "home", CHATAPP_EMBEDDER="off", **openai) as service:
+    with Service(tmp_path / "home", **openai) as service:
         assert service.post("/chat", body).status == 200
     for limit, status in (("1048576", 413), ("0", 413)):
-        variables = {"CHATAPP_DATA_URL_BYTES": limit, "CHATAPP_EMBEDDER": "off", **openai}
+        variables = {"CHATAPP_DATA_URL_BYTES": limit, **openai}
         with Service(tmp_path / "home", **variables) as service:
             assert service.post("/chat", body).status == status
             small = "data:image/png;base64," + base64.b64encode(square()).decode()
@@ -192,7 +192,7 @@ def test_a_model_that_refuses_pictures_is_known_to_be_blind_from_then_on(
 ) -> None:
     name = "blind-openrouter-known"
     openai = {"OPENAI_BASE_URL": model_server.base_url, "OPENAI_MODELS": f"{name},deepseek-chat"}
-    with Service(tmp_path / "home", CHATAPP_EMBEDDER="off", **openai) as service:
+    with Service(tmp_path / "home", **openai) as service:
 
         def vision() -> dict[str, bool | None]:
             items = service.get("/api/models").json["items"]

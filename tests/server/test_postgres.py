@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.support.modelserver import ModelServer
-from tests.support.postgres import NEEDS_POSTGRES
+from tests.support.postgres import NEEDS_POSTGRES, new_database
 from tests.support.service import Service, Streamed, wait_for
 
 pytestmark = [pytest.mark.server, NEEDS_POSTGRES]
@@ -20,7 +20,7 @@ def two(
 ) -> Iterator[Service]:
     # psycopg may look up the socket's folder in another process, so it is part of the URL.
     variables = {
-        "DATABASE_URL": postgres,
+        "DATABASE_URL": new_database(postgres, "turns"),
         "OPENAI_BASE_URL": model_server.base_url,
         "OPENAI_API_KEY": "sk-test",
     }

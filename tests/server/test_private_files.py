@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.service import APP, GUNICORN, Service
+from tests.support.service import APP, GUNICORN, PATIENCE_SECONDS, Service
 from tests.support.terminal import environ, start
 
 pytestmark = pytest.mark.server
@@ -34,12 +34,12 @@ def home(tmp_path: Path) -> Path:
 
 
 def open_to_others(home: Path) -> dict[str, str]:
-    """Return what other users may reach, by name."""
-    modes = {path.name: path.lstat().st_mode for path in home.rglob("*")}
+    """Return what other users may reach, by its path in the home."""
+    modes = {path.relative_to(home).as_posix(): path.lstat().st_mode for path in home.rglob("*")}
     return {
-        name: oct(stat.S_IMODE(mode))
-        for name, mode in modes.items()
-        if not stat.S_ISSOCK(mode) and mode & OPEN_TO_OTHERS and name not in NOT_OURS
+        path: oct(stat.S_IMODE(mode))
+        for path, mode in modes.items()
+        if not stat.S_ISSOCK(mode) and mode & OPEN_TO_OTHERS and path not in NOT_OURS
     }
 
 
@@ -73,6 +73,6 @@ def test_a_start_corrects_what_an_earlier_version_left_readable(home: Path, tmp_
 
 def test_a_command_makes_private_files_too(home: Path) -> None:
     service = Service(home)
-    _, errors = start(environ(service), "prepare").communicate(timeout=60)
+    _, errors = start(environ(service), "prepare").communicate(timeout=PATIENCE_SECONDS)
     assert (home / "chatapp.db").exists(), errors
     assert open_to_others(home) == {}

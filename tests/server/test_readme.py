@@ -11,7 +11,7 @@ import pytest
 
 from chatapp.settings import Settings
 from tests.support.docs import READMES, readme_blocks
-from tests.support.service import ROOT, Service, wait_for
+from tests.support.service import PATIENCE_SECONDS, ROOT, Service, wait_for
 
 pytestmark = pytest.mark.server
 
@@ -34,7 +34,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         start_new_session=True,
     ) as process:
         try:
-            wait_for(lambda: process.poll() is not None or _answers(service), 60, "make run serves")
+            wait_for(lambda: process.poll() is not None or _answers(service), "make run serves")
             assert process.poll() is None, process.stdout and process.stdout.read()
             yield service
         finally:
@@ -63,7 +63,9 @@ def test_the_commands_of_the_readme_do_what_they_say(made: Service, readme: Path
         here = command.replace("http://127.0.0.1:8000", made.url).replace(
             "instance/token", str(made.home / "token")
         )
-        done = subprocess.run(["bash", "-c", here], capture_output=True, text=True, timeout=30)
+        done = subprocess.run(
+            ["bash", "-c", here], capture_output=True, text=True, timeout=PATIENCE_SECONDS
+        )
         assert done.returncode == 0, done.stderr
         assert '"type":"context"' in done.stdout and '"type":"done"' in done.stdout, done.stdout
         assert re.search(r"\[\d\]", done.stdout), f"no citation in {done.stdout}"

@@ -24,7 +24,6 @@ def test_a_reranker_puts_passages_in_order_and_a_dripping_one_fails_nothing(tmp_
         RerankServer() as server,
         Service(
             tmp_path / "home",
-            CHATAPP_EMBEDDER="off",
             CHATAPP_RERANKER="some-reranker",
             CHATAPP_RERANKER_URL=server.base_url,
             CHATAPP_RERANKER_KEY=KEY,

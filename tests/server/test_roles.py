@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.support.service import Service, Streamed
+from tests.support.modelserver import ModelServer
+from tests.support.service import Service, Streamed, wait_for
 
 pytestmark = pytest.mark.server
 
@@ -13,7 +14,9 @@ def ask(service: Service, model: str, question: str = "Hello", **more: object) -
 
 
 @pytest.mark.parametrize("first", ["silent", "failing", "stopped"])
-def test_roles_alternate_after_a_question_without_an_answer(service: Service, first: str) -> None:
+def test_roles_alternate_after_a_question_without_an_answer(
+    service: Service, model_server: ModelServer, first: str
+) -> None:
     model = f"strict-{first}-once"
     config = {"supplier": "openai", "model": model}
     asked = service.stream(
@@ -22,6 +25,7 @@ def test_roles_alternate_after_a_question_without_an_answer(service: Service, fi
     )
     context = asked.first("context")
     if first == "stopped":
+        wait_for(lambda: [each for each in model_server.asked() if each.body["model"] == model])
         assert service.request("DELETE", f"/chat/stream/{asked.message_id}").status == 204
         service.stream(path=f"/chat/stream/{asked.message_id}")
     second = ask(service, model, "And dinner?", session_id=context["session_id"])

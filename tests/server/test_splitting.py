@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from chatapp.home import model_folder
+from chatapp.settings import BUILTIN
 from tests.support.service import Service, wait_for
 
 pytestmark = [
@@ -40,7 +41,9 @@ CHINESE = (
 @pytest.fixture
 def running(tmp_path: Path) -> Iterator[Service]:
     """A service whose document worker and embedder start at the first upload."""
-    with Service(tmp_path / "home", CHATAPP_SPLITTING="meaning") as service:
+    with Service(
+        tmp_path / "home", CHATAPP_EMBEDDER=BUILTIN, CHATAPP_SPLITTING="meaning"
+    ) as service:
         yield service
 
 
@@ -54,7 +57,6 @@ def test_chunks_end_where_the_topic_changes(running: Service, tmp_path: Path) ->
     assert running.upload(base["id"], *[tmp_path / name for name in texts]).status == 202
     wait_for(
         lambda: [each["status"] for each in running.get(path).json["items"]] == ["ready"] * 2,
-        300,
     )
     for file in running.get(path).json["items"]:
         assert (file["split"], file["split_reason"]) == ("meaning", None), file["name"]

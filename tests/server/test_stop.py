@@ -23,7 +23,7 @@ def start_answer(service: Service, model: str, kinds: set[str]):
     [
         ("hang-before-headers", {"context"}),
         ("hang-mid", {"chunk"}),
-        ("typewriter-400-20", {"chunk"}),
+        ("typewriter-4000-20", {"chunk"}),
         ("pings", {"context"}),
     ],
 )
@@ -58,7 +58,7 @@ def test_stop_ends_the_wait_for_a_rate_limit(service: Service, model_server: Mod
 
 
 def test_clients_of_a_stopped_answer_receive_its_end(service: Service) -> None:
-    started = start_answer(service, "typewriter-400-20", {"chunk"})
+    started = start_answer(service, "typewriter-4000-20", {"chunk"})
     service.request("DELETE", f"/chat/stream/{started.message_id}")
     rest = service.stream(path=f"/chat/stream/{started.message_id}")
     assert rest.last["type"] == "done"
@@ -73,7 +73,7 @@ def test_a_dropped_connection_does_not_stop_the_answer(service: Service) -> None
 
 def test_concurrent_stops_give_all_clients_the_same_end(service: Service) -> None:
     for _ in range(3):
-        started = start_answer(service, "typewriter-400-40", {"chunk"})
+        started = start_answer(service, "typewriter-4000-40", {"chunk"})
         path = f"/chat/stream/{started.message_id}"
         with ThreadPoolExecutor(16) as pool:
             stops = [pool.submit(service.request, "DELETE", path) for _ in range(10)]
@@ -101,7 +101,7 @@ def test_stopping_a_finished_answer_changes_nothing(service: Service) -> None:
 
 
 def test_a_stopped_answer_can_be_continued(service: Service, model_server: ModelServer) -> None:
-    started = start_answer(service, "typewriter-400-20", {"chunk"})
+    started = start_answer(service, "typewriter-4000-20", {"chunk"})
     service.request("DELETE", f"/chat/stream/{started.message_id}")
     partial = wait_for(lambda: _ended(service, started.message_id))["content"]
     assert partial

@@ -394,7 +394,6 @@ def test_log_lines_contain_the_ids_of_a_turn_and_never_its_text(service: Service
             for x in service.output().splitlines()
             if context["message_id"] in x and "answer ends" in x
         ],
-        5,
     )
     assert re.search(
         r"session=\S+ message=\S+ supplier=openai model=echo bases=- request=\S+ state=complete",

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.server
 LEAVE = "<title>Leave</title><p>Employees have twenty-five days of leave."
 
 
-SETTINGS = {"CHATAPP_FETCH_ALLOW": "127.0.0.1", "CHATAPP_EMBEDDER": "off"}
+SETTINGS = {"CHATAPP_FETCH_ALLOW": "127.0.0.1"}
 
 
 def worker_of(service: Service) -> int | None:

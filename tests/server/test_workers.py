@@ -10,20 +10,28 @@ from typing import Any
 import pytest
 
 from tests.support.modelserver import ModelServer
-from tests.support.service import APP, GUNICORN, Service, Streamed, wait_for
+from tests.support.service import APP, GUNICORN, PATIENCE_SECONDS, Service, Streamed, wait_for
 
 pytestmark = pytest.mark.server
 TURN = {"supplier": "openai", "model": "typewriter-200-40"}
 
 
-@pytest.fixture
-def two(tmp_path: Path, model_server: ModelServer) -> Iterator[Service]:
+@pytest.fixture(scope="module")
+def shared(
+    tmp_path_factory: pytest.TempPathFactory, model_server: ModelServer
+) -> Iterator[Service]:
     """The product with two web workers."""
+    home = tmp_path_factory.mktemp("home")
     with Service(
-        tmp_path, workers=2, OPENAI_BASE_URL=model_server.base_url, OPENAI_API_KEY="sk-test"
+        home, workers=2, OPENAI_BASE_URL=model_server.base_url, OPENAI_API_KEY="sk-test"
     ) as running:
-        wait_for(lambda: len(running.workers()) == 2, what="two workers")
         yield running
+
+
+@pytest.fixture
+def two(shared: Service) -> Service:
+    wait_for(lambda: len(shared.workers()) == 2, what="two workers")
+    return shared
 
 
 def begin(service: Service, turn: dict[str, str] = TURN, letters: int = 40) -> Streamed:
@@ -84,7 +92,7 @@ def test_a_killed_worker_leaves_an_interrupted_answer_with_its_text(two: Service
     for pid in two.workers():
         os.kill(pid, signal.SIGKILL)
     stored = wait_for(
-        lambda: _ended_or_none(two, started.message_id), 120, "the answer has a final state"
+        lambda: _ended_or_none(two, started.message_id), "the answer has a final state"
     )
     assert stored["status"] == "interrupted"
     assert stored["error"]["code"] == "interrupted"
@@ -134,7 +142,7 @@ def test_bases_stay_while_others_are_deleted(two: Service) -> None:
         return [*found, two.request("DELETE", path).status]
 
     with ThreadPoolExecutor(6) as askers:
-        seen = list(askers.map(replies, range(300)))
+        seen = list(askers.map(replies, range(100)))
     assert [one for one in seen if one != [200] * 4 + [204]] == []
 
 
@@ -148,7 +156,7 @@ def test_sigterm_ends_streams_in_order(
         started = begin(service, {**TURN, "model": "typewriter-60-40"})
         assert service.process is not None
         service.process.send_signal(signal.SIGTERM)
-        assert service.process.wait(25) == 0
+        assert service.process.wait(PATIENCE_SECONDS) == 0
         service.process = None
         service.start()
         assert ended(service, started.message_id)["status"] == "complete"

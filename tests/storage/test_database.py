@@ -5,14 +5,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.support.service import PATIENCE_SECONDS
+
 ROOT = Path(__file__).parents[2]
 SCRIPT = """
-from gevent import monkey
-monkey.patch_all()
+from chatapp.storage.native_locks import patch_all
+patch_all()
 import json, sys
 import gevent
 from sqlalchemy import event, text
-from chatapp.storage.database import MOST_BATCHED, open_database
+from chatapp.storage.batches import MOST_BATCHED
+from chatapp.storage.database import open_database
 
 database = open_database(f"sqlite:///{sys.argv[1]}/some.db")
 database.write(lambda t: t.execute(text("CREATE TABLE numbers (n INTEGER PRIMARY KEY)")) and None)
@@ -29,13 +32,13 @@ def insert(n, fail=False):
 
 def write(n, fail=False):
     try:
-        return database.write_batched(insert(n, fail))
+        return database.write_batched(insert(n, fail), "one")
     except Exception as fault:
         return type(fault).__name__
 
 def burst(numbers, failing=()):
     greenlets = [gevent.spawn(write, n, n in failing) for n in numbers]
-    gevent.joinall(greenlets, timeout=10, raise_error=True)
+    gevent.joinall(greenlets, timeout=300, raise_error=True)
     return [greenlet.value for greenlet in greenlets]
 
 def stored():
@@ -68,7 +71,7 @@ def test_a_burst_of_writes(tmp_path: Path) -> None:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -90,8 +93,8 @@ def test_a_burst_of_writes(tmp_path: Path) -> None:
 
 
 FIRST = """
-from gevent import monkey
-monkey.patch_all()
+from chatapp.storage.native_locks import patch_all
+patch_all()
 import os, sys
 import gevent
 from sqlalchemy import text
@@ -101,9 +104,9 @@ sys.setswitchinterval(1e-5)  # threads get in each other's way as often as they 
 for n in range(20):
     database = open_database(f"sqlite:///{sys.argv[1]}/{n}.db")
     ask = lambda t: t.execute(text("SELECT 1")).scalar()
-    ways = (database.read, database.write, database.write_batched)
+    ways = (database.read, database.write, lambda fn: database.write_batched(fn, "one"))
     asking = [gevent.spawn(way, ask) for way in ways for _ in range(6)]
-    gevent.joinall(asking, timeout=10)
+    gevent.joinall(asking, timeout=300)
     if not all(each.value == 1 for each in asking):
         print("a caller waits for ever", n)
         os._exit(1)
@@ -118,7 +121,7 @@ def test_many_who_ask_first_all_get_an_answer(tmp_path: Path) -> None:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
         check=False,
     )
     assert done.returncode == 0, (done.stdout, done.stderr)
@@ -143,15 +146,15 @@ def test_the_pool_is_not_logged(tmp_path: Path) -> None:
             cwd=ROOT,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE_SECONDS,
             check=True,
         )
         assert done.stderr == "", "SQLAlchemy names a pool's logger after the module of its class"
 
 
 LARGE = """
-from gevent import monkey
-monkey.patch_all()
+from chatapp.storage.native_locks import patch_all
+patch_all()
 import json, os, sys, time
 import gevent
 from sqlalchemy import text
@@ -188,7 +191,7 @@ def test_the_log_is_copied_beside_the_commits(tmp_path: Path) -> None:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
         check=False,
     )
     assert done.returncode == 0, done.stderr

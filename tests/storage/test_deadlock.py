@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from chatapp.storage.database import open_database
 from tests.support.postgres import NEEDS_POSTGRES
+from tests.support.service import PATIENCE_SECONDS
 
 pytestmark = NEEDS_POSTGRES
 
@@ -26,7 +27,7 @@ def test_a_deletion_that_postgresql_rolls_back_is_repeated(postgres: str) -> Non
             for n in order:
                 t.execute(text(f"DELETE FROM pairs WHERE n = {n}"))
                 if n == order[0] and first_time:
-                    both.wait(30)
+                    both.wait(PATIENCE_SECONDS)
 
         database.write_deletion(rows)
 
@@ -34,7 +35,7 @@ def test_a_deletion_that_postgresql_rolls_back_is_repeated(postgres: str) -> Non
     other.start()
     try:
         delete(1, 2)
-        other.join(30)
+        other.join(PATIENCE_SECONDS)
         assert len(tries) >= 3, "PostgreSQL ends one of two that wait for each other"
         left = database.read(lambda t: t.execute(text("SELECT count(*) FROM pairs")).scalar())
         assert left == 0

@@ -15,6 +15,7 @@ from sqlalchemy import text
 from chatapp.errors import DiskFull
 from chatapp.storage.database import open_database
 from chatapp.storage.disk import Reserve, disk_fault, disk_of
+from tests.support.service import PATIENCE_SECONDS
 from tests.support.small_disk import MB, NEEDS_MOUNT, fill, small_disk
 
 ROOT = Path(__file__).parents[2]
@@ -36,8 +37,8 @@ def test_other_errors_are_told_apart() -> None:
 LIMITED = """
 import json, logging, resource, signal, sys, time
 if sys.argv[2] == "gevent":
-    from gevent import monkey
-    monkey.patch_all()
+    from chatapp.storage.native_locks import patch_all
+    patch_all()
 import gevent
 from sqlalchemy import text
 from chatapp.errors import DiskFull
@@ -67,7 +68,8 @@ def tried(way, n):
 found = {"before": tried(database.write, 0)}
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
 found["full"] = [tried(database.write, n) for n in range(1, 5)]
-together = [gevent.spawn(tried, database.write_batched, n) for n in range(5, 9)]
+batched = lambda fn: database.write_batched(fn, "one")
+together = [gevent.spawn(tried, batched, n) for n in range(5, 9)]
 gevent.joinall(together)
 found["together"] = [each.value for each in together]
 database.write_in_background(add(9))
@@ -92,7 +94,7 @@ def test_a_disk_without_space_for_the_wal(tmp_path: Path, way: str) -> None:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE_SECONDS,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -186,6 +188,6 @@ def test_a_disk_is_full_while_another_process_uses_the_reserve(tmp_path: Path) -
         with Reserve(folder / "some.db-reserve").released():
             found = pool.submit(database.check_disk)
             assert wait([found], 0.5).not_done, "it waits until the reserve is filled again"
-        fault = found.result(10)
+        fault = found.result(PATIENCE_SECONDS)
         assert fault is not None and fault.code == "disk_full"
         database.close()

@@ -19,10 +19,21 @@ from chatapp.errors import DatabaseNewer
 from chatapp.identity.accounts import Accounts
 from chatapp.identity.defaults import Defaults
 from chatapp.settings import Settings
-from chatapp.storage import chat_models, image_models  # noqa: F401  their tables are compared
+from chatapp.storage import (  # noqa: F401  their tables are compared
+    audit_models,
+    chat_models,
+    host_models,
+    image_models,
+    lexical_models,
+    message_models,
+    sharing_models,
+    sign_in_models,
+    usage_models,
+)
 from chatapp.storage.database import open_database
 from chatapp.storage.migrate import FOLDER, migrate
 from chatapp.storage.models import Base, File, KnowledgeBase
+from tests.support.service import PATIENCE_SECONDS
 
 # A migration that has been released is never edited: homes that ran it would lack the change.
 RELEASED = {
@@ -45,6 +56,16 @@ RELEASED = {
     "0017_images.py": "ae0dbe26e7ac210936c048718a6abfba33d41b021932a9fd557b6b54db48a0e1",
     "0018_chats.py": "e1da590939844dd526d32d92bc6415716b0109f9553024c7495602f2fa2b12a8",
     "0019_feedback.py": "62f386292c7346a06eca9328b24926e94e24191808482898c30223dd59cede6f",
+    "0020_people.py": "0b446405514bd8d7e4664410e811c55929a06978eaa86d3b6fe23ccd0739a7bb",
+    "0021_base_shares.py": "d1786558c6b297367125100e7b4aaca9a6764134e1a489fa6dd84b2fd71096bc",
+    "0022_usage.py": "5a1ec79c12ec193109ff5f2780dd0e89fa9ae12c99a6ddbc9f9bed444574b48e",
+    "0023_audit.py": "20935479a13cf78589a2f5e290ace48a494e0b2922b5649a396040d641f874e3",
+    "0024_attempts.py": "382a4f3753a2eeffabea18c16ef4b99a1b7741d0ce6bf9be7cfa0cf307ef741b",
+    "0025_identities.py": "15def4085855bfe2ce740a82833d9ac453905ccab8eea9c137e27c56efe81d31",
+    "0026_tool_calls.py": "cd9de9e77b32172027674ad2cce2db128b55b05de559d6dba180142bda7b1ebd",
+    "0027_presets.py": "f36a3877343cc0db8c7f5f4b90c18441d5ea64c5b252744733dfb3f671a0fcb0",
+    "0028_hosts.py": "d40371c12d279c95606646d7b177a361529cd92e9a085f7ede54e97cc6014db5",
+    "0029_message_index.py": "7bd5449478e8048b019039d9cf5519df5b9b2e88b512a557637b6101662c6709",
 }
 A_FILE = """INSERT INTO files (id, knowledge_base_id, name, md5, sha256, size, media_type, status,
     progress, chunks, attempts, created_at) VALUES ('f', 'b', 'kept.txt', '', '', 1, '', 'ready', 1,
@@ -97,7 +118,7 @@ def test_four_at_once_do_not_collide(tmp_path: Path) -> None:
         subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE) for _ in range(4)
     ]
     for process in started:
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=PATIENCE_SECONDS)
         assert process.returncode == 0, errors.decode()
 
 

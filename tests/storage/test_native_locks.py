@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.service import PATIENCE_SECONDS
+
 ROOT = Path(__file__).parents[2]
 BEGIN = """
 from chatapp.storage.native_locks import patch_all
@@ -21,7 +23,7 @@ pool = ThreadPool(4)
 def run(in_thread, in_hub=lambda: None):
     work = [gevent.spawn(pool.apply, in_thread, (number,)) for number in range(4)]
     work.append(gevent.spawn(in_hub))
-    gevent.joinall(work, timeout=40, raise_error=True)
+    gevent.joinall(work, timeout=300, raise_error=True)
     print("ended", all(each.ready() for each in work))
 """
 IMPORTS = """
@@ -88,6 +90,6 @@ run(opens, lambda: opens(5))
 def test_threads_beside_the_hub_end(work: str, tmp_path: Path) -> None:
     command = [sys.executable, "-c", BEGIN + work, str(tmp_path)]
     done = subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, timeout=90, check=False
+        command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
     )
     assert done.stdout == "ended True\n", done.stdout + done.stderr

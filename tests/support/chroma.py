@@ -15,8 +15,9 @@ RUN = "import sys; from chromadb_rust_bindings import cli; cli(['chroma', 'run',
 class Chroma:
     """`with Chroma(folder) as chroma:` runs a server at `chroma.url`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, address: str = "127.0.0.1") -> None:
         self.folder = folder
+        self._address = address
         self.url = ""
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -34,7 +35,7 @@ class Chroma:
 
     def start(self) -> None:
         port = free_port()
-        self.url = f"http://127.0.0.1:{port}"
+        self.url = f"http://{self._address}:{port}"
         command = [
             sys.executable,
             "-c",
@@ -42,7 +43,7 @@ class Chroma:
             "--path",
             str(self.folder),
             "--host",
-            "127.0.0.1",
+            self._address,
             "--port",
             str(port),
         ]

@@ -11,6 +11,7 @@ ROOT = Path(__file__).parents[2]
 READMES = [ROOT / "README.md", ROOT / "README.zh-CN.md"]
 MANUALS = [ROOT / "docs" / "manual" / "en.md", ROOT / "docs" / "manual" / "zh-CN.md"]
 API = ROOT / "docs" / "api.md"
+SECURITY = ROOT / "docs" / "security.md"
 DEPLOYMENT = ROOT / "docs" / "deployment"
 GUIDES = sorted(path for path in (ROOT / "docs").rglob("*.md") if path not in MANUALS)
 
@@ -27,3 +28,8 @@ def settings() -> dict[str, object]:
 def readme_blocks(path: Path, kind: str = "sh") -> list[str]:
     """Return the fenced blocks of a kind."""
     return re.findall(rf"^```{kind}\n(.*?)^```", read(path), re.MULTILINE | re.DOTALL)
+
+
+def rows_of_open_routes() -> list[str]:
+    """Return the routes that docs/security.md calls open to anyone."""
+    return re.findall(r"^\| `((?:GET|POST) /[^`]*)` \|", read(SECURITY), re.MULTILINE)

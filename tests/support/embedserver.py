@@ -30,7 +30,7 @@ class EmbedServer:
     `most` is its batch limit; `mood` selects a failure.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, address: str = "127.0.0.1") -> None:
         self.mood = ""
         self.most = 1000
         self.dimension = DIMENSION
@@ -39,9 +39,9 @@ class EmbedServer:
         self.asked: list[dict[str, Any]] = []
         self.keys: list[str | None] = []
         self.gate = threading.Event()  # opens the mood "wait"
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server = ThreadingHTTPServer((address, 0), self._handler())
         self._server.daemon_threads = True
-        self.base_url = f"http://127.0.0.1:{self._server.server_port}/v1"
+        self.base_url = f"http://{address}:{self._server.server_port}/v1"
 
     def __enter__(self) -> "EmbedServer":
         threading.Thread(

@@ -62,9 +62,11 @@ def open_webui_chat(name: str = "w1") -> dict[str, Any]:
     messages: dict[str, dict[str, Any]] = {
         "1": {"parentId": None, "role": "user", "content": "Is water wet?", "timestamp": LONG_AGO},
         "2": {"parentId": "1", "role": "assistant", "content": f"{thinking}It is.",
-              "model": "llama3", "timestamp": LONG_AGO + 1},
+              "model": "llama3", "timestamp": LONG_AGO + 1,
+              "annotation": {"rating": 1, "reason": "", "comment": "Short and right"}},
         "3": {"parentId": "1", "role": "assistant", "content": "No.", "model": "qwen",
-              "timestamp": (LONG_AGO + 2) * 1000, "files": [{"type": "image"}]},
+              "timestamp": (LONG_AGO + 2) * 1000, "files": [{"type": "image"}],
+              "annotation": {"rating": -1, "reason": "factually_incorrect"}},
     }  # fmt: skip
     return {
         "id": name,

@@ -6,6 +6,7 @@ groups of the pattern.
 
 import json
 import re
+import threading
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 from tests.support.handbook import reply_to
 from tests.support.modelwire import USAGE, Turn, completion
 
+LET_GO = threading.Event()  # for `held-…`
 WORDS = (
     "The",
     "quick",
@@ -159,6 +161,21 @@ def handbook(turn: Turn) -> None:
 def typewriter(turn: Turn, count: str, rate: str) -> None:
     """So many tokens at so many a second."""
     says(turn, (f"{WORDS[n % len(WORDS)]} " for n in range(int(count))), rate=float(rate))
+
+
+@behaves(r"held-(\d+)")
+def held(turn: Turn, count: str) -> None:
+    """So many tokens; the second half once `LET_GO` is set, so that no machine is too slow for what
+    a test does meanwhile."""
+    LET_GO.clear()
+    words = [f"{WORDS[n % len(WORDS)]} " for n in range(int(count))]
+    middle = len(words) // 2
+    turn.text(*words[:middle])
+    while not LET_GO.is_set():
+        turn.wire.wait(0.02)
+    for word in words[middle:]:
+        turn.delta(content=word)
+    turn.finish()
 
 
 @behaves(r"dictation-(\d+)")

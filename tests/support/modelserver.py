@@ -22,7 +22,11 @@ from typing import Any
 if __name__ == "__main__":  # run as a program: the folder above is where `tests` is
     sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from tests.support import modelpictures, modelthinking  # noqa: E402, F401  register behaviours
+from tests.support import (  # noqa: E402
+    modelpictures,  # noqa: F401  these register behaviours
+    modelthinking,  # noqa: F401
+    modeltools,  # noqa: F401
+)
 from tests.support.modelbehaviours import BEHAVIOURS  # noqa: E402
 from tests.support.modelwire import Gone, Logged, Turn, Wire  # noqa: E402
 
@@ -44,19 +48,23 @@ class ModelServer:
     """The server. `key` is the only accepted key; without one, all but `bad…` are accepted."""
 
     def __init__(
-        self, port: int = 0, key: str = "", certificate: tuple[str, str] | None = None
+        self,
+        port: int = 0,
+        key: str = "",
+        certificate: tuple[str, str] | None = None,
+        address: str = "127.0.0.1",
     ) -> None:
         self.requests: list[Logged] = []
         self.key = key
         self._stopping = threading.Event()
-        self._listener = socket.create_server(("127.0.0.1", port), backlog=512)
+        self._listener = socket.create_server((address, port), backlog=512)
         self._context: ssl.SSLContext | None = None
         if certificate:
             self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             self._context.load_cert_chain(*certificate)
         self.port: int = self._listener.getsockname()[1]
         scheme = "https" if certificate else "http"
-        self.base_url = f"{scheme}://127.0.0.1:{self.port}/v1"
+        self.base_url = f"{scheme}://{address}:{self.port}/v1"
         self._threads: set[threading.Thread] = set()
         self._counts: dict[str, int] = {}
         self._connections = 0

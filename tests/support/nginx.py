@@ -45,19 +45,29 @@ http {{
 def nginx(folder: Path, port: int, more: str) -> Iterator[None]:
     """Run nginx with more lines of its `http` block, one server of which listens on the port."""
     assert NGINX is not None
-    conf = folder / "nginx.conf"
+    conf, log = folder / "nginx.conf", folder / "error.log"
     conf.write_text(CONF.format(folder=folder, more=more))
-    process = subprocess.Popen(
-        [NGINX, "-c", str(conf), "-p", str(folder), "-e", str(folder / "error.log")],
-        preexec_fn=lambda: die_with_parent(signal.SIGTERM),
-    )
+    with running([NGINX, "-c", str(conf), "-p", str(folder), "-e", str(log)], port, log):
+        yield
+
+
+@contextmanager
+def running(command: list[str], port: int, log: Path, **environ: str) -> Iterator[None]:
+    """Run a server that writes its faults into a file or to stderr; it listens on the port."""
+    with open(log, "ab") as said:
+        process = subprocess.Popen(
+            command,
+            env={**os.environ, **environ},
+            stderr=said,
+            preexec_fn=lambda: die_with_parent(signal.SIGTERM),
+        )
     try:
-        wait_for(lambda: process.poll() is not None or _listens(port), what="nginx listens")
-        assert process.poll() is None, (folder / "error.log").read_text()
+        wait_for(lambda: process.poll() is not None or _listens(port), what="the proxy listens")
+        assert process.poll() is None, log.read_text()
         yield
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(30)
 
 
 def server(port: int, block: str, address: str = "127.0.0.1", more: str = "") -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import create_engine, text
 
 from chatapp.child import die_with_parent
 from chatapp.storage.database import Database, open_database
@@ -36,9 +37,21 @@ def empty_database(request: pytest.FixtureRequest, folder: Path) -> Iterator[Dat
     made.close()
 
 
+def new_database(postgres: str, name: str) -> str:
+    """Make an empty database on a server; return its URL."""
+    engine = create_engine(postgres, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    engine.dispose()
+    return postgres.replace("/postgres?", f"/{name}?")
+
+
 @contextmanager
-def postgres_server() -> Iterator[str]:
-    """Start a server and yield its URL, as another user if run by root."""
+def postgres_server(address: str = "", network: str = "") -> Iterator[str]:
+    """Start a server on a socket and yield its URL, as another user if run by root.
+
+    With an address it also listens there, and trusts a network.
+    """
     folder = Path(tempfile.mkdtemp(prefix="chatapp-pg-", dir="/tmp"))
     folder.chmod(0o777)
     user: dict[str, Any] = {"user": "postgres"} if os.geteuid() == 0 else {}
@@ -65,7 +78,10 @@ def postgres_server() -> Iterator[str]:
         "--locale=C",
         "--no-sync",
     )
-    options = ("listen_addresses=", f"unix_socket_directories={folder}", "fsync=off")
+    if network:
+        with open(folder / "data" / "pg_hba.conf", "a") as rules:
+            rules.write(f"host all all {network} trust\n")
+    options = (f"listen_addresses={address}", f"unix_socket_directories={folder}", "fsync=off")
     server = subprocess.Popen(
         [f"{BINARIES}/postgres", "-D", f"{folder}/data", *(f"-c{option}" for option in options)],
         cwd=folder,
@@ -79,6 +95,12 @@ def postgres_server() -> Iterator[str]:
     server.send_signal(signal.SIGQUIT)
     server.wait(30)
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def postgres_process(url: str) -> int:
+    """Return the first process of a server that `postgres_server` started."""
+    folder = Path(url.partition("host=")[2])
+    return int((folder / "data" / "postmaster.pid").read_text().split()[0])
 
 
 def _accepts(folder: Path) -> bool:

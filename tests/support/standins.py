@@ -9,15 +9,13 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 
 from chatapp.child import die_with_parent
 from chatapp.home import MODEL_FOLDERS, address
 from chatapp.processes.helpers import HEALTH_PATHS
-from tests.support.service import free_port
+from tests.support.service import free_port, wait_for
 
 ROOT = Path(__file__).parents[2]
 APP = """
@@ -87,15 +85,17 @@ REAL = (
     "processes/watched",
     "processes/web_server",
     "chains/http/gevent_socket",
+    "core/passwords",
     "core/pasted",
     "storage/native_locks",
-    "web/connection",
+    "web/bodies",
     "web/worker",
     "addresses",
     "child",
     "errors",
     "home",
     "open_files",
+    "setting_types",
     "settings",
     "i18n",
     "logs",
@@ -124,7 +124,7 @@ class StandIn:
     def start(self, *options: str, **environ: str | None) -> "StandIn":
         """Start it and wait until the app answers."""
         self.begin(*options, **environ)
-        wait_until(self.answers)
+        wait_for(self.answers)
         return self
 
     def begin(
@@ -283,14 +283,6 @@ def parent(pid: int) -> int | None:
         return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
     except OSError:
         return None
-
-
-def wait_until(condition: Callable[[], object], seconds: float = 90) -> None:
-    """Wait for a condition; fail if it stays false."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds} s"
-        time.sleep(0.05)
 
 
 def kill(pid: int, number: int = signal.SIGKILL) -> None:

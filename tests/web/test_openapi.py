@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from jsonschema import validators
 from pydantic import BaseModel
 
 from chatapp.core import sse
@@ -24,15 +25,23 @@ from chatapp.core.events import (
     Sources,
     Status,
 )
+from chatapp.errors import ChatAppError
+from chatapp.web.account_responses import (
+    Account,
+    CurrentUser,
+    Login,
+    SignedIn,
+    SignInLink,
+    Token,
+)
 from chatapp.web.chat import ChatAnswer
 from chatapp.web.image_responses import Image
+from chatapp.web.openapi_bodies import EXAMPLES
 from chatapp.web.responses import (
-    CurrentUser,
     KnowledgeBase,
     Message,
     RefusedFile,
     StorageUsage,
-    Token,
     UploadedFile,
     WebPage,
 )
@@ -41,6 +50,13 @@ from chatapp.web.stream_events import EVENTS
 from chatapp.web.supplier_responses import OfferedModel, Supplier
 from chatapp.web.suppliers import ModelList, SupplierPreset, SupplierTest
 from tests.support.images import send, square
+
+
+def all_errors() -> list[type[ChatAppError]]:
+    found = [ChatAppError]
+    for kind in found:
+        found.extend(kind.__subclasses__())
+    return found
 
 
 @pytest.fixture
@@ -53,8 +69,8 @@ def described(client: FlaskClient) -> dict[str, Any]:
 
 def test_every_route_of_the_api_is_described(app: Flask, described: dict[str, Any]) -> None:
     for rule in app.url_map.iter_rules():
-        if rule.rule.startswith(("/api", "/chat")):
-            path = rule.rule.replace("<", "{").replace(">", "}")
+        if rule.rule.startswith(("/api", "/chat", "/v1")):
+            path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)
             for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}:
                 operation = described["paths"][path][method.lower()]
                 assert operation.get("summary") or operation.get("description"), (method, path)
@@ -62,12 +78,56 @@ def test_every_route_of_the_api_is_described(app: Flask, described: dict[str, An
 
 def test_refusals_are_described_by_our_error_shape(described: dict[str, Any]) -> None:
     assert "error" in described["components"]["schemas"]["ErrorBody"]["properties"]
-    for verbs in described["paths"].values():
+    common = described["components"]["responses"]
+    for path, verbs in described["paths"].items():
         for operation in verbs.values():
-            assert "422" not in operation["responses"]
-            assert operation["responses"]["default"]["content"]["application/json"]["schema"][
-                "$ref"
-            ].endswith("/ErrorBody")
+            for status, response in operation["responses"].items():
+                if path == "/mcp" and status in ("400", "404"):  # in the shape of its protocol
+                    continue
+                shape = "/OpenAIErrorBody" if path.startswith("/v1/") else "/ErrorBody"
+                if status.startswith(("4", "5", "d")):
+                    name = response.get("$ref", "").rpartition("/")[2]
+                    [content] = common.get(name, response)["content"].values()
+                    assert content["schema"]["$ref"].endswith(shape)
+
+
+def test_every_status_has_its_codes_and_a_way_to_wait(described: dict[str, Any]) -> None:
+    common = described["components"]["responses"]
+    for kind in all_errors():
+        assert f"`{kind.code}`" in common[f"Error{kind.status}"]["description"]
+    assert {name for name, one in common.items() if "Retry-After" in one.get("headers", {})} == {
+        "Error401",
+        "Error429",
+        "Error503",
+    }
+
+
+def test_an_operation_has_the_statuses_of_what_it_takes(described: dict[str, Any]) -> None:
+    for path, verbs in described["paths"].items():
+        for method, operation in verbs.items():
+            statuses = operation["responses"].keys()
+            assert {"400", "401", "403", "500", "503", "default"} <= statuses
+            assert ("404" in statuses) >= ("{" in path)
+            if not path.startswith("/v1/"):
+                assert ("422" in statuses) >= ("requestBody" in operation)
+            assert ("413" in statuses) == ("requestBody" in operation)
+            assert ("507" in statuses) == (method != "get")
+            several = path in ("/mcp", "/api/auth/logout")
+            assert sum(status.startswith("2") for status in statuses) == 1 + several
+            assert operation["security"] == ([] if path == "/api/auth/login" else [{"token": []}])
+
+
+def test_examples_are_valid(described: dict[str, Any]) -> None:
+    shapes = {
+        operation["operationId"]: body["content"]["application/json"]
+        for verbs in described["paths"].values()
+        for operation in verbs.values()
+        if "application/json" in (body := operation.get("requestBody", {"content": {}}))["content"]
+    }
+    for name, example in EXAMPLES.items():
+        assert shapes[name]["example"] == example
+        schema = {**shapes[name]["schema"], "components": described["components"]}
+        validators.Draft202012Validator(schema).validate(example)
 
 
 def test_the_fields_of_a_question_are_described(described: dict[str, Any]) -> None:
@@ -126,6 +186,7 @@ def test_files_and_texts_are_described_by_their_media_types(described: dict[str,
         return set(described["paths"][path]["get"]["responses"]["200"]["content"])
 
     assert content("/api/sessions/{session_id}/export") == {"application/json", "text/markdown"}
+    assert content("/api/images/{image_id}") == {"image/png", "image/jpeg"}
     assert content("/api/knowledge/{base_id}/files/{file_id}/content") == {
         "application/octet-stream"
     }
@@ -133,12 +194,14 @@ def test_files_and_texts_are_described_by_their_media_types(described: dict[str,
 
 def test_rules_over_several_fields_and_patterns_are_described(described: dict[str, Any]) -> None:
     schemas = described["components"]["schemas"]
-    assert schemas["ChatBody"]["anyOf"] == [
+    assert schemas["ChatBody"]["allOf"][0]["anyOf"] == [
         {"required": ["question"]},
         {"required": ["question_id"]},
         {"required": ["continue_id"]},
     ]
-    assert schemas["LoginBody"]["anyOf"] == [{"required": ["password"]}, {"required": ["link"]}]
+    assert schemas["LoginBody"]["allOf"] == [
+        {"anyOf": [{"required": ["password"]}, {"required": ["link"]}]}
+    ]
     [one, many] = schemas["KnowledgeConfig"]["properties"]["filter_by_file_md5"]["anyOf"]
     assert re.fullmatch(one["pattern"], "0" * 32) and not re.fullmatch(one["pattern"], "0" * 31)
     assert many["items"] == one
@@ -223,3 +286,10 @@ def test_real_answers_have_the_described_shapes(client: FlaskClient) -> None:
     exactly(StorageUsage, client.get("/api/auth/me/stored").json)
     exactly(Image, send(client, square()).json)
     exactly(Token, token)
+    invited = client.post("/api/users", json={"name": "Ada"}).json
+    exactly(SignInLink, invited)
+    exactly(Account, client.get("/api/users").json["items"][1])
+    browser = client.application.test_client()
+    link = {"link": invited["path"].partition("#")[2]}
+    exactly(SignedIn, browser.post("/api/auth/login", json=link).json)
+    exactly(Login, browser.get("/api/auth/logins").json["items"][0])

@@ -19,7 +19,10 @@ def test_without_helpers_the_service_is_ready(settings: Settings) -> None:
 def test_without_tables_the_service_is_not_ready(tmp_path: Path) -> None:
     answer = create_app(Settings(home=tmp_path, embedder="off")).test_client().get("/readyz")
     assert answer.status_code == 503
-    assert answer.json == {"status": "not ready", "missing": ["database", "helpers", "chroma"]}
+    assert answer.json == {
+        "status": "database_unusable",
+        "missing": ["database", "helpers", "chroma"],
+    }
 
 
 @pytest.mark.skipif(home_files.model_folder() is None, reason="set-up made no model")

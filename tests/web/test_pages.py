@@ -1,10 +1,12 @@
 """What the pages say before their script runs."""
 
 import gzip
+import re
 
 from flask.testing import FlaskClient
 
 from chatapp.web.pages import STATIC
+from tests.support.service import ROOT
 
 
 def test_a_page_says_that_its_script_has_not_loaded(client: FlaskClient) -> None:
@@ -42,3 +44,12 @@ def test_a_large_library_is_sent_as_set_up_has_packed_it(client: FlaskClient) ->
     assert packed.headers["Content-Encoding"] == "gzip"
     assert packed.data == (STATIC / "vendor/mermaid.js.gz").read_bytes()
     assert gzip.decompress(packed.data) == plain.data
+
+
+def test_templates_of_the_page_have_ids_of_their_own() -> None:
+    ids = [
+        found
+        for path in (ROOT / "templates").rglob("*.html")
+        for found in re.findall(r'<template id="([^"]+)"', path.read_text("utf-8"))
+    ]
+    assert ids and sorted(ids) == sorted(set(ids))

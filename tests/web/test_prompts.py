@@ -3,7 +3,7 @@
 import pytest
 from flask.testing import FlaskClient
 
-from chatapp.chat import prompts
+from chatapp.chat import named
 
 
 def test_prompts_are_saved_listed_by_name_changed_and_deleted(client: FlaskClient) -> None:
@@ -34,6 +34,6 @@ def test_a_prompt_has_a_name_and_a_text(client: FlaskClient, field: str) -> None
 
 
 def test_there_is_a_limit(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prompts, "MOST", 1)
+    monkeypatch.setattr(named, "MOST", 1)
     assert client.post("/api/prompts", json={"name": "a", "text": "t"}).status_code == 201
     assert client.post("/api/prompts", json={"name": "b", "text": "t"}).status_code == 422

@@ -29,8 +29,10 @@ def test_every_address_of_a_page_lies_below_the_path(client: FlaskClient, prefix
     for path in ("/", "/sign-in", f"/c/{ID}", "/nope"):
         page = client.get(prefix + path, headers=BROWSER).text
         links = re.findall(r'(?:href|src)="(/[^"]*)"', page)
-        [imports] = re.findall(r'<script type="importmap">(.*?)</script>', page)
-        links += json.loads(imports)["imports"].values()
+        maps = re.findall(r'<script type="importmap">(.*?)</script>', page)
+        assert len(maps) == (path != "/nope"), "a page without scripts has none"
+        for imports in maps:
+            links += json.loads(imports)["imports"].values()
         assert links and all(link.startswith("/chat/") for link in links), (path, links)
         for link in links:
             assert client.get(link.removeprefix("/chat") if not prefix else link).status_code == 200

@@ -93,6 +93,22 @@ def test_a_branch_is_read_backwards_in_parts(client: FlaskClient, session_id: st
         assert client.get(path, query_string=wrong).status_code == status
 
 
+def test_a_session_is_limited_to_files_until_its_bases_change(
+    client: FlaskClient, session_id: str
+) -> None:
+    path, md5 = f"/api/sessions/{session_id}", "0123456789abcdef" * 2
+    changed = client.patch(path, json={"filter_by_file_md5": md5.upper(), "search_k": 9}).json
+    assert (changed["filter_by_file_md5"], changed["search_k"]) == ([md5], 9)
+    assert client.patch(path, json={"pinned": True}).json["filter_by_file_md5"] == [md5]
+    others = client.patch(path, json={"knowledge_base_id": None}).json
+    assert (others["filter_by_file_md5"], others["search_k"]) == ([], 9)
+    assert client.patch(path, json={"search_k": None}).json["search_k"] is None
+    for wrong in ({"filter_by_file_md5": ["md5"]}, {"search_k": 0}, {"search_k": 51}):
+        assert client.patch(path, json=wrong).status_code == 422
+    created = client.post("/api/sessions", json={"filter_by_file_md5": [md5]}).json
+    assert created["filter_by_file_md5"] == [md5]
+
+
 def test_what_a_deletion_deletes_is_counted(client: FlaskClient, session_id: str) -> None:
     first = client.get(f"/api/sessions/{session_id}/messages").json["items"][0]["id"]
     assert client.get(f"/api/messages/{first}/branch").json == {"messages": 2}

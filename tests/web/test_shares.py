@@ -61,7 +61,7 @@ def test_a_stranger_reads_one_branch_and_the_sentences_it_cites(
         LATER,
         "secret.pdf",
         "All of the page",
-        "private",
+        "private thoughts",
         "<script>alert",
         "<b>",
     ):

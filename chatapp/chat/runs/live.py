@@ -16,8 +16,8 @@ from chatapp.core.events import (
     Chunk,
     Done,
     Error,
-    Event,
     Ping,
+    Read,
     Reasoning,
     Reset,
     Status,
@@ -53,7 +53,7 @@ class Live:
         self.disconnected = True
         self.ring()
 
-    def tail(self, position: int = 0) -> Iterator[tuple[int, Event]]:
+    def tail(self, position: int = 0) -> Iterator[tuple[int, Read]]:
         """Yield (position, event) to the end: the first piece at once, then at most 60 a second."""
         # Another worker's log may not have come this far yet. An ended log that is shorter lost
         # its last moment in a crash.
@@ -86,7 +86,7 @@ class Live:
             for end, event in self.log.read(position, CHUNK_CHARACTERS):
                 position = end
                 if isinstance(event, WasThinking):
-                    if end > revised:
+                    if end > revised and event.since < end - 1:
                         yield 0, Reset()
                         position, revised = 0, self.log.revised
                         break

@@ -6,7 +6,7 @@ it is rebuilt from its row (answers.py): the same `tail` serves all.
 
 Every 200 ms one transaction stores what this worker's live answers gained (saver.py). The final
 state is committed before the terminal event is sent. Each write names its owner: if it changes no
-row, another worker has reaped the run, and it ends here.
+row, another worker has reaped the run; it is reclaimed (chat/reaping.py) or ends here.
 """
 
 import functools
@@ -19,16 +19,16 @@ from datetime import datetime
 import gevent
 
 from chatapp.chains.http.read_delay import ReadDelay
-from chatapp.chat import answers
+from chatapp.chat import answers, reaping
 from chatapp.chat.runs.live import PING_SECONDS, Live
 from chatapp.chat.runs.saver import Saver
 from chatapp.chat.runs.stops import Stops
 from chatapp.chat.runs.writer import SAVE_SECONDS, Job, Lost, ShutDown, Stopped, Writer
 from chatapp.core.answer import LIVE, State
 from chatapp.core.events import Logged
-from chatapp.errors import DatabaseBusy, DiskFull, Overloaded, Restarting
+from chatapp.errors import DatabaseBusy, DatabaseUnusable, DiskFull, Overloaded, Restarting
 from chatapp.open_files import streams_allowed
-from chatapp.settings import Settings
+from chatapp.settings import MB, Settings
 from chatapp.storage.database import Database
 
 __all__ = ["Job", "Live", "Reader", "Runs"]
@@ -43,6 +43,7 @@ WATCH_SECONDS = 0.25  # between two reads of stop requests and other workers' an
 TICK_SECONDS = 1
 REAP_SECONDS = 2  # between two searches for runs of dead workers
 STALE_SECONDS = 30  # without a heartbeat, after which a run's worker counts as dead
+PAUSED_SECONDS = 15  # between two searches: this worker itself was held up
 
 
 @dataclass(eq=False, slots=True)
@@ -69,14 +70,18 @@ class Runs:
         self._read_delay = read_delay
         self._settings = settings
         self.most_streams = streams_allowed(settings.max_streams)
-        self._saver = Saver(database)
-        self._stops = Stops(database, settings.home)
+        # A burst of questions must not keep running answers from being saved or stopped.
+        self._reserved = database.reserved
+        self._saver = Saver(self._reserved, settings.unsaved_mb * MB)
+        self._stops = Stops(self._reserved, settings.home)
         self._writers: dict[str, Writer] = {}
         self._followed: dict[str, Live] = {}
         self._readers: set[Reader] = set()
+        self._reaped: set[str] = set()  # answers written here that other workers have reaped
         self._loops: list[gevent.Greenlet] = []
         # Heartbeats of all live answers, each with when (monotonic) it was first seen.
         self._beats: dict[str, tuple[datetime, float]] = {}
+        self._looked_at = 0.0  # monotonic
         self._drain_until: float | None = None
 
     def begin(self) -> None:
@@ -121,9 +126,21 @@ class Runs:
 
     def stop(self, user_id: str, message_id: str) -> None:
         """Stop an answer in whichever worker writes it; idempotent. Raise NotFound."""
-        row = self._database.read(lambda t: answers.owned_answer(t, user_id, message_id))
+        row = self._reserved.read(lambda t: answers.owned_answer(t, user_id, message_id))
         if message_id in self._writers or State(row.status) in LIVE:
             self._stop(message_id)
+        elif row.status == State.INTERRUPTED:  # perhaps reaped, and about to be reclaimed
+            self._reserved.write_deletion(lambda t: reaping.keep_interrupted(t, message_id))
+
+    def stop_all(self, user_id: str) -> None:
+        """Stop the live answers of a user, in whichever workers write them."""
+        for message_id in self._reserved.read(lambda t: answers.live_answers(t, user_id)):
+            self._stop(message_id)
+
+    def stop_here(self, message_id: str) -> None:
+        """Stop an answer if this worker writes it."""
+        if writer := self._writers.get(message_id):
+            writer.interrupt(Stopped)
 
     def _stop(self, message_id: str) -> None:
         if writer := self._writers.get(message_id):
@@ -154,6 +171,16 @@ class Runs:
         return max(len(self._readers), len(self._writers))
 
     @property
+    def live_answers(self) -> int:
+        """Answers that are written here."""
+        return len(self._writers)
+
+    @property
+    def readers(self) -> int:
+        """Readers that are served here."""
+        return len(self._readers)
+
+    @property
     def draining(self) -> bool:
         """Whether this worker is ending and starts nothing new."""
         return self._drain_until is not None
@@ -179,6 +206,9 @@ class Runs:
 
     def _flush(self) -> None:
         self._saver.save_late()
+        if self._reaped:
+            self._saver.reclaim(self._writers, self._reaped)
+            self._reaped.clear()
         self._saver.flush(self._writers)
 
     def _watch(self) -> None:
@@ -191,20 +221,25 @@ class Runs:
                 self._stops.forget(message_id)
         followed = {message_id: live.log.position for message_id, live in self._followed.items()}
         written = dict(self._writers)
-        flags, grown = self._database.read(
+        flags, grown = self._reserved.read(
             lambda t: (answers.stop_flags(t, answers.owner()), answers.new_events(t, followed))
         )
         for message_id, writer in written.items():
-            if message_id not in flags:  # deleted or reaped: nobody will read it
-                writer.interrupt(Lost)
-            elif flags[message_id]:
+            if flags.get(message_id):
                 writer.interrupt(Stopped)
+        if gone := [name for name in written.keys() - flags.keys() if not written[name].ending]:
+            lost = self._reserved.read(lambda t: reaping.lost(t, answers.owner(), gone))
+            self._reaped.update(set(gone) - lost.keys())
+            for message_id, fault in lost.items():
+                written[message_id].interrupt(Lost if fault else Stopped)
         for message_id, events in grown.items():
             self._follow(message_id, events)
 
     def _tick(self) -> None:
-        """Send heartbeats to readers of silent answers, and cut stalled readers."""
+        """Send heartbeats to readers of silent answers, cut stalled readers, measure pauses."""
         now = time.monotonic()
+        for writer in self._writers.values():
+            writer.note_pause(now)
         for live in [*self._writers.values(), *self._followed.values()]:
             if now - live.rung >= PING_SECONDS:
                 live.ring()
@@ -212,8 +247,12 @@ class Runs:
             if reader.given and now - reader.given > self._settings.reader_seconds:
                 reader.cut()
 
-    def _follow(self, message_id: str, events: list[Logged]) -> None:
+    def _follow(self, message_id: str, events: list[Logged] | None) -> None:
         live = self._followed[message_id]
+        if events is None:  # reclaimed and stored from the start
+            del self._followed[message_id]
+            live.disconnect()
+            return
         for event in events:
             live.log.append(event)
         if events:
@@ -226,8 +265,12 @@ class Runs:
         if self._database.watch_disk() is not None:  # then no worker can show that it lives
             self._beats = {}
             return
-        now, before = time.monotonic(), self._beats
-        beats = self._database.read(answers.heartbeats)
+        # Forgotten if the read fails or this worker was held up: no heartbeat could arrive then.
+        before, self._beats = self._beats, {}
+        beats = self._reserved.read(reaping.heartbeats)
+        now = time.monotonic()
+        before = before if now - self._looked_at < PAUSED_SECONDS else {}
+        self._looked_at = now
         since = {
             name: before[name][1] if name in before and before[name][0] == beat else now
             for name, beat in beats.items()
@@ -239,7 +282,7 @@ class Runs:
             if now - since[name] >= STALE_SECONDS and name not in self._writers
         }
         if lost:
-            for message_id in self._database.write(lambda t: answers.reap(t, lost)):
+            for message_id in self._reserved.write(lambda t: reaping.reap(t, lost)):
                 log.warning("answer interrupted message=%s", message_id)
         self._stops.sweep()
 
@@ -250,7 +293,7 @@ def _every(seconds: float, step: Callable[[], None]) -> None:
     while True:
         try:
             step()
-        except DiskFull:  # logged when it began
+        except (DatabaseUnusable, DiskFull):  # logged when it began
             gevent.sleep(FULL_SECONDS)
         except Exception as fault:
             if time.monotonic() > quiet_until:

@@ -2,16 +2,24 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from typing import Any
 
 import gevent
 
 from chatapp.chains.build import Chain, Finished, Retrieved, pieces
+from chatapp.chains.upstream_errors import (
+    UpstreamEmpty,
+    UpstreamError,
+    UpstreamRefused,
+    UpstreamTimeout,
+)
 from chatapp.chat import answers
 from chatapp.chat.runs.live import Live
+from chatapp.chat.usage import Used, estimated_tokens, reported_tokens
 from chatapp.core.answer import Move, State, after
 from chatapp.core.blank import is_blank
 from chatapp.core.events import (
@@ -22,24 +30,25 @@ from chatapp.core.events import (
     Reasoning,
     Sources,
     Status,
+    ToolCall,
     WasThinking,
 )
 from chatapp.core.prompt import Ask, cited, source_json
-from chatapp.errors import (
-    AnswerTooLong,
-    ChatAppError,
-    Internal,
-    Interrupted,
-    UpstreamEmpty,
-    UpstreamRefused,
-    UpstreamTimeout,
-)
+from chatapp.errors import AnswerTooLong, ChatAppError, Internal, Interrupted
+from chatapp.metrics import figures
 from chatapp.settings import Settings
 
 log = logging.getLogger("chatapp.runs")
 
 SWITCH_SECONDS = 0.003  # yield at least this often while a supplier sends without pause
 SAVE_SECONDS = 10
+UPSTREAM = UpstreamError.code.partition("_")[0]  # the codes of suppliers' errors begin with it
+TTFT, RETRIEVAL, TOTAL = "ttft_ms", "retrieval_ms", "total_ms"
+_MEASURED = {
+    TTFT: figures.FIRST_TOKEN,
+    RETRIEVAL: figures.RETRIEVAL,
+    TOTAL: figures.ANSWER_SECONDS,
+}
 
 
 class Stopped(BaseException):
@@ -58,6 +67,7 @@ class ShutDown(BaseException):
 class Job:
     """What a run needs; `build` runs in its greenlet, `supplier` is named in errors.
 
+    `supplier_name` and `model` are those to which its use is counted.
     `has_tools`: the request offers tools, so that the model may call one instead of answering.
     `is_built_in`: the built-in model, which has nothing to add to its own whole answer.
     """
@@ -68,11 +78,13 @@ class Job:
     build: Callable[[], Chain]
     supplier: str = ""
     note: str = ""  # for log lines
+    supplier_name: str = ""
+    model: str = ""
     has_tools: bool = False
     is_built_in: bool = False
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)  # gevent logs the repr of what fails, here with the question
 class Writer(Live):
     """An answer that this worker writes."""
 
@@ -89,19 +101,47 @@ class Writer(Live):
     _timings: dict[str, int] = field(default_factory=dict)
     _cut: dict[str, Any] = field(default_factory=dict)
     _search: dict[str, Any] | None = None
+    _usage: Mapping[str, Any] = field(default_factory=dict[str, Any])  # as the supplier reports it
+    _paused_at: tuple[int, float] = 0, 0.0  # a position, and when (monotonic) it was first seen
+    _longest_pause: float = 0.0
 
     def start(self) -> None:
         """Append the context, readable at once, and start the greenlet."""
         self.log.append(self.job.context)
-        self._greenlet = gevent.spawn(self._run)
+        # Log lines name the request; greenlets begin without its context.
+        self._greenlet = gevent.spawn(copy_context().run, self._run)
 
     def interrupt(self, reason: type[BaseException]) -> None:
-        """Throw a reason into the writer, once: a second one would interrupt the commit."""
+        """Throw a reason into the writer, once, unless its answer ends by itself before that."""
         if self.ending or self._asked_to_end is not None:
             return
         self._asked_to_end = reason
-        if self._greenlet is not None and self._begun:
-            self._greenlet.kill(reason, block=False)
+        if self._begun:
+            gevent.get_hub().loop.run_callback(self._throw, reason)
+
+    def rewind(self) -> answers.Increment:
+        """Return the whole log, to be stored after a reap; readers that return get `reset`."""
+        if not self.log.ended and self.log.revised != self.log.position:
+            self.log.append(WasThinking(self.log.position))
+            self.ring()
+        return self.since(0)
+
+    def since(self, position: int) -> answers.Increment:
+        """Return what the log has gained since a position."""
+        events = [event for _, event in self.log.read(position)]
+        return answers.Increment(position, self.log.position, events)
+
+    def _throw(self, reason: type[BaseException]) -> None:
+        """Throw, from the hub: it may have begun to end since it was asked to."""
+        if self._greenlet is not None and not self.ending:
+            self._greenlet.throw(reason)
+
+    def note_pause(self, now: float) -> None:
+        """Measure the longest pause after the first text; called once a second."""
+        if TTFT in self._timings:
+            if self._paused_at[0] != self.log.position:
+                self._paused_at = self.log.position, now
+            self._longest_pause = max(self._longest_pause, now - self._paused_at[1])
 
     def join(self, seconds: float) -> None:
         """Wait until it has ended."""
@@ -112,28 +152,31 @@ class Writer(Live):
         self._begun = True
         names = f"session={self.job.context.session_id} message={self.job.context.message_id}"
         log.info("answer starts %s %s", names, self.job.note)
-        move, end = self._write(names)
-        self.ending = True
         try:
+            move, end = self._write(names)
             end = self._announce(move, end)
         finally:
+            self._end_readers()
             self.forget()
+        self._record(after(State.RUNNING, move), end)
         log.info(
             "answer ends %s %s state=%s code=%s pieces=%d ms=%d",
             names, self.job.note, after(State.RUNNING, move),
             end.code if isinstance(end, Error) else "-",
-            self.log.position, self._timings["total_ms"],
+            self.log.position, self._timings[TOTAL],
         )  # fmt: skip
 
     def _write(self, names: str) -> tuple[Move, Done | Error]:
         seconds = self.settings.answer_seconds
+        late = UpstreamTimeout(supplier=self.job.supplier, seconds=seconds)
         try:
-            if self._asked_to_end is not None:
-                raise self._asked_to_end
-            with gevent.Timeout(
-                seconds, UpstreamTimeout(supplier=self.job.supplier, seconds=seconds)
-            ):
-                return Move.FINISH, self._append_all()
+            try:
+                if self._asked_to_end is not None:
+                    raise self._asked_to_end
+                with gevent.Timeout(seconds, late):
+                    return Move.FINISH, self._append_all()
+            finally:
+                self.ending = True  # from here on nothing is thrown into it
         except Stopped:
             return Move.STOP, Done("stopped")
         except Lost:
@@ -146,24 +189,33 @@ class Writer(Live):
             log.exception("answer failed %s", names)
             return Move.FAIL, answers.error_event(Internal(request_id=self.job.context.message_id))
 
+    @property
+    def _given(self) -> str:
+        """The beginning of the answer that the model does not write."""
+        return self.job.ask.partial or self.job.ask.notice
+
     def _append_all(self) -> Done:
         """Append what the chain yields; return how it ended."""
         size, finish = 0, Finished(None)
         loop = gevent.get_hub().loop
         turn, since = loop.now(), time.monotonic()
-        if self.job.ask.partial:
-            self.log.append(Chunk(self.job.ask.partial))
+        if self._given:
+            self.log.append(Chunk(self._given))
         begin = self.log.position
         with closing(pieces(self.job.build().stream(self.job.ask))) as stream:
             for piece in stream:
                 if isinstance(piece, (Chunk, Reasoning)):  # a tuple is faster here, for each token
                     if not size:
-                        self._mark("ttft_ms")
+                        self._mark(TTFT)
                     size = self._append_text(piece, size)
                 elif isinstance(piece, WasThinking):
                     self.log.append(WasThinking(begin))
                 elif isinstance(piece, Finished):
                     finish = piece
+                    self._usage = piece.usage
+                elif isinstance(piece, ToolCall):
+                    self._mark(TTFT)
+                    size = self._append_call(piece, size)
                 else:
                     self._note(piece)
                 self.ring()
@@ -177,7 +229,7 @@ class Writer(Live):
     def _check_said(self, finish: Finished) -> None:
         """Raise UpstreamEmpty or UpstreamRefused for an answer in which nothing was said."""
         partial, said = self.job.ask.partial, self.log.text(Chunk)
-        if not is_blank(said[len(partial) :]):
+        if not is_blank(said[len(self._given) :]):
             return
         if (finish.called and self.job.has_tools) or (partial and self.job.is_built_in):
             return
@@ -195,7 +247,7 @@ class Writer(Live):
             self.status = piece
             return
         if piece.trace is not None or piece.passages:
-            self._mark("retrieval_ms")
+            self._mark(RETRIEVAL)
         self._cut = dict(piece.cut)
         self._search = piece.trace.to_json(piece.query) if piece.trace is not None else None
         self.log.append(
@@ -210,21 +262,60 @@ class Writer(Live):
             raise AnswerTooLong(limit=f"{limit // 1024} KB")
         return size
 
+    def _append_call(self, piece: ToolCall, size: int) -> int:
+        limit = self.settings.answer_bytes
+        size += len(piece.id) + len(piece.name) + len(piece.arguments)
+        if size > limit:
+            raise AnswerTooLong(limit=f"{limit // 1024} KB")
+        self.log.append(piece)
+        return size
+
     def _announce(self, move: Move, end: Done | Error) -> Done | Error:
         """Commit the final state, then append the terminal event and return it."""
-        self._mark("total_ms")
+        self._mark(TOTAL)
         if isinstance(end, Done):
             citations = cited(self.log.text(Chunk), len(self.log.sources()))
             unread = tuple(self._cut.get("unread", ()))
             end = Done(end.finish_reason, end.usage, dict(self._timings), citations, unread)
         state = after(State.RUNNING, move)
         name = self.job.context.message_id
-        ending = answers.Ending(name, self.log, state, end, self._cut, self._search)
+        used = self._used(state)
+        ending = answers.Ending(name, self.log, state, end, self._cut, self._search, used)
         if (fault := self.save_ending(ending)) is not None:
             end = answers.error_event(fault)
         self.log.append(end)
         self.ring()
         return end
+
+    def _end_readers(self) -> None:
+        """End the readers of an answer that a fault of ours left without an end."""
+        if not self.log.ended:
+            self.log.append(answers.error_event(Internal(request_id=self.job.context.message_id)))
+            self.ring()
+
+    def _used(self, state: State) -> Used:
+        """Return what this answer has used, also of a model that was stopped or failed halfway.
+
+        Nothing if the model was not asked yet, or failed before it said anything.
+        """
+        job, tokens = self.job, reported_tokens(self._usage)
+        if tokens is None:
+            asked = self.status is None or self.status.stage == "writing"
+            tokens = estimated_tokens(self.log, job.ask) if asked else (0, 0)
+            if state is State.FAILED and not tokens[1]:
+                tokens = 0, 0
+        return Used(job.user_id, job.supplier_name, job.model, *tokens)
+
+    def _record(self, state: State, end: Done | Error) -> None:
+        """Record the figures of an answer that has ended."""
+        figures.ANSWERS.record(1, state)
+        if isinstance(end, Error) and end.code.startswith(UPSTREAM):
+            figures.SUPPLIER_ERRORS.record(1, end.code)
+        if TTFT in self._timings:
+            figures.GAP.record(self._longest_pause)
+        for name, figure in _MEASURED.items():
+            if name in self._timings:
+                figure.record(self._timings[name] / 1000)
 
     def _mark(self, name: str) -> None:
         """Record once how many ms after the start something happened."""

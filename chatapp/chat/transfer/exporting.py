@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any, cast
 
-from chatapp.chat.sessions import Sessions, as_markdown, branch
+from chatapp.chat.sessions import Sessions, branch
+from chatapp.chat.transfer.markdown import as_markdown
 from chatapp.storage import threads
 
 PAGE = 200  # chats whose titles are read at a time

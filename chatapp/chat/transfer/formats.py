@@ -26,6 +26,7 @@ from chatapp.chat.transfer.tree import (
 TITLE_CHARACTERS = 200
 NAME_CHARACTERS = 200  # of a model
 MOST_SOURCES = 50
+REASON_CHARACTERS = 2000  # as in web/sessions.py
 # ChatGPT's marks of citations: private-use characters, or the older brackets.
 _INNER = "[^\u3010\u3011]{0,100}"
 _MARKS = re.compile(f"\ue200[^\ue201]{{0,500}}\ue201|\u3010{_INNER}\u2020{_INNER}\u3011")
@@ -175,7 +176,7 @@ def _open_webui_node(name: str, message: Mapping[str, Any], left_out: Counter[st
         left_out["hidden"] += 1
     if message.get("sources") or message.get("citations"):
         left_out["sources"] += 1
-    role = message.get("role")
+    role, annotation = message.get("role"), object_of(message.get("annotation"))
     return Node(
         name,
         _name(message.get("parentId")),
@@ -184,7 +185,16 @@ def _open_webui_node(name: str, message: Mapping[str, Any], left_out: Counter[st
         moment_of(message.get("timestamp")),
         _name(message.get("model")),
         reasoning,
+        rating={1: "up", -1: "down"}.get(_whole(annotation.get("rating")), ""),
+        reason=text_of(
+            annotation.get("comment") or text_of(annotation.get("reason")).replace("_", " "),
+            REASON_CHARACTERS,
+        ),
     )
+
+
+def _whole(value: Any) -> int:
+    return value if type(value) is int else 0
 
 
 def _without_details(text: str, left_out: Counter[str]) -> tuple[str, str]:
@@ -227,7 +237,8 @@ def _own(given: Mapping[str, Any]) -> Conversation:
 
 
 def _own_node(message: Mapping[str, Any]) -> Node:
-    role = message.get("role")
+    role, feedback = message.get("role"), object_of(message.get("feedback"))
+    rating = feedback.get("rating")
     return Node(
         _name(message.get("id")) or "",
         _name(message.get("parent_id")),
@@ -239,6 +250,8 @@ def _own_node(message: Mapping[str, Any]) -> Node:
         [_source(object_of(one)) for one in list_of(message.get("sources"))[:MOST_SOURCES]],
         [n for n in list_of(message.get("citations"))[:MOST_SOURCES] if type(n) is int],
         message.get("status") == "stopped",
+        rating if rating in ("up", "down") else "",
+        text_of(feedback.get("reason"), REASON_CHARACTERS),
     )
 
 

@@ -22,13 +22,15 @@ from chatapp.chat.transfer.items import Item, read_items
 from chatapp.chat.transfer.tree import Conversation, Node, NotTaken, text_of
 from chatapp.core.answer import State
 from chatapp.storage import threads
+from chatapp.storage.chat_models import Feedback
 from chatapp.storage.database import Database
+from chatapp.storage.message_index import Text, index_new
 from chatapp.storage.models import Message, Session, now
 
 MOST_TEMPERATURE, PROMPT_CHARACTERS, MOST_LENGTH = 2, 20_000, 1000  # as in web/question.py
 MOST_NAMED = 100  # conversations that were not taken, in a report
 PRODUCTS = {"own": "", "chatgpt": "ChatGPT", "open_webui": "Open WebUI"}
-_messages = Message.__table__
+_messages, _feedback = Message.__table__, Feedback.__table__
 
 
 @dataclass(slots=True)
@@ -108,7 +110,21 @@ def _store(t: Transaction, user_id: str, chat: Conversation) -> tuple[bool, int]
     session.leaf_id = ids[chat.leaf] if chat.leaf else session.leaf_id
     t.flush()
     t.execute(insert(_messages), rows)
+    rated = [node for node in chat.nodes if node.rating and node.role == "assistant"]
+    new = [node for node in rated if ids[node.id] not in present]
+    if new:
+        t.execute(insert(_feedback), [_opinion(node, ids[node.id]) for node in new])
+    index_new(t, [Text(row["id"], user_id, row["content"]) for row in rows])
     return known, len(rows)
+
+
+def _opinion(node: Node, message_id: str) -> dict[str, Any]:
+    return {
+        "message_id": message_id,
+        "rating": node.rating,
+        "reason": node.reason,
+        "updated_at": node.created_at or now(),
+    }
 
 
 def own_id(*names: str) -> str:

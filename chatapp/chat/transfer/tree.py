@@ -34,6 +34,8 @@ class Node:
     sources: Sequence[Mapping[str, Any]] = ()
     citations: Sequence[int] = ()
     stopped: bool = False
+    rating: str = ""  # up or down, of an answer
+    reason: str = ""  # of the rating
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +122,12 @@ def _joined(
             and parent.role == node.role == "assistant"
             and (len(children[above]) == 1)
         ):
-            made[parent.id] = replace(parent, text=f"{parent.text}\n\n{node.text}")
+            made[parent.id] = replace(
+                parent,
+                text=f"{parent.text}\n\n{node.text}",
+                rating=node.rating or parent.rating,
+                reason=node.reason or parent.reason,
+            )
             stands_for[name] = parent.id
         else:
             made[name] = replace(node, parent=parent.id if parent else None)

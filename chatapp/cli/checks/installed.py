@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from chatapp.cli.checks.finding import FAIL, OK, WARN, Finding
+from chatapp.cli.checks.repairs import misspelt_settings
 from chatapp.cli.terminal import say
 from chatapp.home import MODEL_FOLDERS, model_folder
 from chatapp.knowledge.formats.office import program as libreoffice
@@ -25,6 +26,12 @@ def python(_: Settings) -> Iterator[Finding]:
         yield Finding("python", OK, say("doctor.python", version=have))
     else:
         yield Finding("python", FAIL, say("doctor.python_old", version=have))
+
+
+def variables(_: Settings) -> Iterator[Finding]:
+    """Check for variables that look like settings but are none."""
+    for sentence in misspelt_settings():
+        yield Finding("settings", WARN, sentence)
 
 
 def page_libraries(_: Settings) -> Iterator[Finding]:

@@ -18,7 +18,9 @@ from chatapp.cli.checks.finding import FAIL, OK, WARN, Finding
 from chatapp.cli.service import Service, address_here, url_here
 from chatapp.cli.terminal import End, say
 from chatapp.errors import ChatAppError
-from chatapp.home import url_of
+from chatapp.home import CHROMA, url_of
+from chatapp.knowledge.json_client import ErrorStatus, JsonClient, Unreachable
+from chatapp.processes.helpers import HEALTH_PATHS
 from chatapp.settings import OFF, Settings, proxy_variables
 from chatapp.storage.database import open_database
 from chatapp.storage.models import Supplier
@@ -47,10 +49,25 @@ def service(settings: Settings) -> Iterator[Finding]:
         return
     yield Finding("service", OK, say("doctor.running", address=address))
     for name in missing:
+        if name == CHROMA and settings.chroma_url:
+            continue  # its own check says more
         key, state = MISSING.get(name, ("doctor.missing_helpers", WARN))
         yield Finding(name, state, say(key))
     if not missing:
         yield Finding("helpers", OK, say("doctor.helpers"))
+
+
+def chroma(settings: Settings) -> Iterator[Finding]:
+    """Check Chroma's server where one is configured."""
+    if not settings.chroma_url:
+        return
+    calls = JsonClient(lambda: settings.chroma_url, ca_file=settings.ca_file)
+    try:
+        calls.call("GET", HEALTH_PATHS[CHROMA], None, ANSWER_SECONDS)
+    except (Unreachable, ErrorStatus):
+        yield Finding(CHROMA, WARN, say("doctor.chroma_away", url=settings.chroma_url))
+    else:
+        yield Finding(CHROMA, OK, say("doctor.chroma", url=settings.chroma_url))
 
 
 def proxies(settings: Settings) -> Iterator[Finding]:

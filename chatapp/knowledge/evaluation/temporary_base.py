@@ -53,7 +53,8 @@ class TemporaryBase:
         with ExitStack() as stack:
             home = Path(tempfile.mkdtemp(prefix="chatapp-eval-"))
             stack.callback(shutil.rmtree, home, ignore_errors=True)
-            self._open(replace(settings, home=home, database_url="", chroma_url=""), stack)
+            own = replace(settings, home=home, files=None, database_url="", chroma_url="")
+            self._open(own, stack)
             self._stack = stack.pop_all()
 
     def _open(self, settings: Settings, stack: ExitStack) -> None:

@@ -1,5 +1,5 @@
-"""Synchronises Chroma's collections from SQL, the source of truth. Only the document worker writes
-to Chroma, and only through this module.
+"""Synchronises Chroma's collections from SQL, the source of truth. Only document workers write to
+Chroma, only through this module, and of all hosts one at a time: the one that holds the lease.
 
 Each change of a base's vectors increments its `changed`; `indexed` is set to that value when its
 collection holds exactly these vectors. A doubtful collection is rebuilt beside the old one and
@@ -19,11 +19,18 @@ from typing import Any
 from sqlalchemy import Select, func, select, update
 from sqlalchemy.orm import Session
 
-from chatapp.knowledge.chroma import CollectionMissing, RequestRejected, VectorEntry, VectorIndex
+from chatapp.knowledge.chroma import (
+    LIST_SECONDS,
+    CollectionMissing,
+    RequestRejected,
+    VectorEntry,
+    VectorIndex,
+)
 from chatapp.knowledge.ingest.jobs import SEARCHABLE, write_with_retry
 from chatapp.knowledge.json_client import TimedOut, Unreachable
 from chatapp.knowledge.search.dense import NEEDS_REBUILD
 from chatapp.storage.database import Database
+from chatapp.storage.leases import NamedLease, NoLease
 from chatapp.storage.models import Chunk, File, KnowledgeBase, Vector
 
 log = logging.getLogger("chatapp.knowledge")
@@ -32,6 +39,9 @@ BATCH_VECTORS = 100  # vectors per call; more would block the server's other cli
 NEIGHBOURS = 10  # results in which a vector must find itself: equal texts may rank before it
 EQUAL_SIMILARITY = 0.999
 UNREACHABLE_SECONDS = 3  # pause after a refused connection
+LEASE = "chroma"
+LEASE_SECONDS = 3 * LIST_SECONDS  # renewed in time also between two of the longest calls
+OTHER_WRITER_SECONDS = 5  # pause while another worker writes
 RETRY_SECONDS = 30  # pause after a time-out, or after a collection could not be built
 
 
@@ -60,9 +70,10 @@ class _Sample:
 class ChromaSync:
     """Synchronises one collection after another."""
 
-    def __init__(self, database: Database, index: VectorIndex) -> None:
+    def __init__(self, database: Database, index: VectorIndex, host: str = "") -> None:
         self._database = database
         self._index = index
+        self._lease = NamedLease(database, LEASE, host, LEASE_SECONDS)
         self._checked = ""
         self._wait_until = 0.0
 
@@ -74,20 +85,25 @@ class ChromaSync:
 
     def run_step(self) -> bool:
         """Check all collections of a new server, or synchronise one base; return whether it did."""
-        if time.monotonic() < self._wait_until:
+        if not self.has_work():
+            self._lease.release()
             return False
         try:
+            self._lease.keep()
             if (url := self._unchecked()) is not None:
                 self._check_all()
                 self._checked = url
                 return True
             base = self._next()
             return base is not None and self._synchronise(base)
+        except NoLease:
+            self._wait_until = time.monotonic() + OTHER_WRITER_SECONDS
         except Unreachable as fault:
             log.warning("Chroma is unreachable, synchronisation is paused: %s", fault)
             self._back_off(fault)
         except RequestRejected as fault:
             log.warning("Chroma rejected a request, synchronisation is paused: %s", fault)
+            self._lease.release()
             self._wait_until = time.monotonic() + 10 * RETRY_SECONDS
         return False
 
@@ -96,14 +112,23 @@ class ChromaSync:
         if time.monotonic() < self._wait_until:
             raise Unreachable("paused after a failure")
         try:
+            self._lease.keep()
             for name in self._index.names(_Base(0, base_id, 0, 0, None, "").prefix):
                 self._index.drop(name)
+        except NoLease as fault:
+            self._wait_until = time.monotonic() + OTHER_WRITER_SECONDS
+            raise Unreachable("another worker writes") from fault
         except (Unreachable, RequestRejected) as fault:
             self._back_off(fault)
             raise Unreachable(str(fault)) from fault
 
+    def close(self) -> None:
+        """Let another worker write."""
+        self._lease.release()
+
     def _back_off(self, fault: Exception) -> None:
-        """Pause: longer after a time-out than after a refused connection."""
+        """Pause: longer after a time-out than after a refused connection. Others may reach it."""
+        self._lease.release()
         self._wait_until = time.monotonic() + (
             UNREACHABLE_SECONDS if not isinstance(fault, TimedOut) else RETRY_SECONDS
         )
@@ -139,6 +164,7 @@ class ChromaSync:
                 KnowledgeBase.collection.is_not(None), KnowledgeBase.indexed != NEEDS_REBUILD
             )
         ):
+            self._lease.keep()
             if base.indexed == base.changed and not self._is_intact(
                 base, base.collection or "", self._sample(base)
             ):
@@ -200,8 +226,10 @@ class ChromaSync:
         held = self._index.chunk_ids(name)
         wanted = self._wanted(base)
         for extra in _batches(sorted(held - wanted.keys())):
+            self._lease.keep()
             self._index.delete(name, extra)
         for missing in _batches(sorted(wanted.keys() - held)):
+            self._lease.keep()
             self._push(name, {key: wanted[key] for key in missing}, base.fingerprint)
         return _Sample(
             len(wanted), frozenset((min(wanted), max(wanted))) if wanted else frozenset()

@@ -8,17 +8,17 @@ another worker took over) changes nothing.
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TypeVar
 
 from sqlalchemy import ColumnElement, and_, case, exists, or_, select, text, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from chatapp.errors import ChatAppError, DatabaseBusy
+from chatapp.storage.clock import database_time
 from chatapp.storage.database import Database
-from chatapp.storage.models import File, now
+from chatapp.storage.models import File
 
-LEASE = timedelta(seconds=60)
+LEASE_SECONDS = 60
 BATCH_CHUNKS = 48  # chunks in one transaction; holds SQLite's write lock for 30 to 50 ms
 BUSY_RETRY_SECONDS = 60  # of retries while the database is busy
 MISSING_SECONDS = 60  # between two looks for an original that is not there
@@ -87,7 +87,7 @@ class PageJob:
 def is_claimable() -> ColumnElement[bool]:
     """Return the SQL condition for claimable files: queued or in progress, without a lease, and
     not postponed."""
-    free = or_(File.lease_until.is_(None), File.lease_until < now())
+    free = or_(File.lease_until.is_(None), File.lease_until < database_time())
     return and_(File.status.in_(("queued", *IN_PROGRESS)), free)
 
 
@@ -145,7 +145,7 @@ def postpone(
     """Release the lease and leave the file alone for so long; it shows the error meanwhile. Return
     its status."""
     status = job.waiting
-    until = now() + timedelta(seconds=seconds)
+    until = database_time(seconds)
     waits: dict[str, object] = {"error": error_json(error), "attempts": attempts}
     waits |= {"lease_owner": None, "lease_until": until}
     try:
@@ -183,7 +183,7 @@ def lease_renewal(progress: float | None = None) -> dict[str, object]:
     The progress of an earlier attempt stays until it is exceeded. Then earlier attempts no longer
     count, since the next one has come further.
     """
-    renewed: dict[str, object] = {"lease_until": now() + LEASE}
+    renewed: dict[str, object] = {"lease_until": database_time(LEASE_SECONDS)}
     if progress is not None:
         is_further = File.progress < progress
         renewed["progress"] = case((is_further, progress), else_=File.progress)

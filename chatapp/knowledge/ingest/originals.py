@@ -20,9 +20,10 @@ from typing import IO
 
 from chatapp.errors import ChatAppError, DiskFull, OriginalMissing, TooLarge, UnreadableFile
 from chatapp.knowledge.pageview.cache import remove_pages
-from chatapp.settings import MB
+from chatapp.settings import MB, Settings
 from chatapp.storage.disk import MIN_BYTES, Disk, disk_of
 
+FOLDER = "originals"
 PIECE_BYTES = 256 * 1024
 ABANDONED_SECONDS = 24 * 3600  # after which an unfinished upload is deleted
 
@@ -136,9 +137,16 @@ class Incoming(io.RawIOBase):
 class Originals:
     """The folder of originals."""
 
-    def __init__(self, folder: Path, limit: int) -> None:
+    def __init__(self, folder: Path, limit: int, home: Path | None = None) -> None:
         self._folder = folder
         self._limit = limit
+        self._home = home or folder.parent  # of the rendered pages
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Originals":
+        """Return the originals of this home, or of the folder that hosts share."""
+        folder = settings.files_folder / FOLDER
+        return cls(folder, settings.upload_bytes, settings.home)
 
     def require_space(self, size: int) -> None:
         """Raise DiskFull if the disk has no room for an upload of this size.
@@ -205,7 +213,7 @@ class Originals:
         read-only disk."""
         with disk_of(self._folder).reporting():
             self.path(sha256).unlink(missing_ok=True)
-        remove_pages(self._folder.parent, sha256)
+        remove_pages(self._home, sha256)
 
     def delete_abandoned(self) -> None:
         """Delete uploads that were never finished."""

@@ -20,14 +20,14 @@ from sqlalchemy import ColumnElement, case, delete, exists, insert, or_, select,
 from sqlalchemy.orm import Session
 
 from chatapp.child import is_running
-from chatapp.errors import ChatAppError, DatabaseBusy, DiskFull, OriginalMissing, UnreadableFile
+from chatapp.errors import ChatAppError, OriginalMissing, StorageUnavailable, UnreadableFile
 from chatapp.knowledge.embedders import Embedder
 from chatapp.knowledge.formats.document import Document
 from chatapp.knowledge.ingest.chunking import Row, chunk_rows
 from chatapp.knowledge.ingest.jobs import (
     BATCH_CHUNKS,
     EMBEDDING,
-    LEASE,
+    LEASE_SECONDS,
     LEASED,
     MISSING_SECONDS,
     NO_LEASE,
@@ -58,8 +58,9 @@ from chatapp.knowledge.web_pages.reading import (
     parsed_page,
     replace_page,
 )
+from chatapp.storage.clock import database_time
 from chatapp.storage.database import Database
-from chatapp.storage.models import Chunk, File, FileText, KnowledgeBase, now
+from chatapp.storage.models import Chunk, File, FileText, KnowledgeBase
 
 HEARTBEAT_SECONDS = 10
 MAX_ATTEMPTS = 3
@@ -145,7 +146,7 @@ class Ingest:
         except OSError:  # no parser can be started
             release(self._database, job, File.attempts - 1)
             raise
-        except (DatabaseBusy, DiskFull):
+        except StorageUnavailable:
             raise
         except ChatAppError as error:
             return self._fail(job, error)
@@ -289,7 +290,7 @@ def _lease(t: Session, owner: str, steps: Sequence[ColumnElement[bool]]) -> Job 
             status=case((_IS_READ, File.status), else_="parsing"),
             attempts=File.attempts + 1,
             lease_owner=owner,
-            lease_until=now() + LEASE,
+            lease_until=database_time(LEASE_SECONDS),
         )
         .returning(
             File.id,

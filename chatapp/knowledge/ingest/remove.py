@@ -19,7 +19,7 @@ from chatapp.knowledge.ingest.chroma_sync import ChromaSync
 from chatapp.knowledge.ingest.jobs import (
     BATCH_CHUNKS,
     DELETING,
-    LEASE,
+    LEASE_SECONDS,
     NO_LEASE,
     delete_with_retry,
     lock_content,
@@ -27,8 +27,9 @@ from chatapp.knowledge.ingest.jobs import (
 from chatapp.knowledge.ingest.originals import Originals
 from chatapp.knowledge.json_client import Unreachable
 from chatapp.knowledge.search.bm25 import LexicalIndex
+from chatapp.storage.clock import database_time
 from chatapp.storage.database import Database
-from chatapp.storage.models import Chunk, File, KnowledgeBase, now
+from chatapp.storage.models import Chunk, File, KnowledgeBase
 
 FOREGROUND_SECONDS = 2  # of a deletion spent in the request; the worker does the rest
 STEP_BATCHES = 20  # of one file's chunks in one step of the worker
@@ -203,7 +204,7 @@ def _in_foreground() -> Enough:
 def mark_deleting(t: Session, file_id: str, *, leased: bool = True) -> None:
     """Hide a file from all lists and searches; the worker deletes it, after a lease's time where
     the caller begins with that. What would replace it is deleted too."""
-    until = now() + LEASE if leased else None
+    until = database_time(LEASE_SECONDS) if leased else None
     copies = update(File).where(File.replaces == file_id)
     t.execute(
         copies.values(status=DELETING, **NO_LEASE).execution_options(synchronize_session=False)
@@ -218,7 +219,7 @@ def mark_deleting(t: Session, file_id: str, *, leased: bool = True) -> None:
 
 
 def _next_deleted_file(t: Session) -> str | None:
-    lapsed = or_(File.lease_until.is_(None), File.lease_until < now())
+    lapsed = or_(File.lease_until.is_(None), File.lease_until < database_time())
     return t.scalars(select(File.id).where(File.status == DELETING, lapsed).limit(1)).first()
 
 

@@ -28,8 +28,9 @@ from chatapp.knowledge.search.bm25 import (
     read_totals,
     remove_totals,
 )
-from chatapp.storage.models import Term
+from chatapp.storage.lexical_models import Term
 
+NAMES = ("lexical",)
 STATEMENTS = (
     "CREATE TABLE IF NOT EXISTS lexical (chunk_id bigint PRIMARY KEY, terms text[] NOT NULL, "
     "counts int[] NOT NULL, "

@@ -26,6 +26,7 @@ from chatapp.knowledge.search.bm25 import (
     remove_totals,
 )
 
+NAMES = ("lexical", "lexical_terms")
 # The ascii tokeniser treats every non-ASCII code point as a letter, so only spaces separate our
 # tokens.
 STATEMENTS = (

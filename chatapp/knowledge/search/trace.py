@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, bindparam, or_, select
+from sqlalchemy import Row, bindparam, select
 from sqlalchemy.orm import Session
 
 from chatapp.core.trace import MAX_CANDIDATES, Candidate, Cut, Trace
 from chatapp.core.unseen import visible
+from chatapp.knowledge.access import READABLE
 from chatapp.knowledge.ingest.jobs import DELETING, SEARCHABLE
 from chatapp.knowledge.names import file_name
 from chatapp.knowledge.search.candidates import Candidates, RankingScores
@@ -24,10 +25,7 @@ _FILES = (
     .where(
         File.id.in_(bindparam("ids", expanding=True)),
         File.status != DELETING,
-        or_(
-            KnowledgeBase.user_id == bindparam("user_id"),
-            KnowledgeBase.bundled.is_not(None),
-        ),
+        READABLE,
     )
 )
 _CHUNKS = select(Chunk.id, Chunk.file_id, Chunk.heading, Chunk.start, Chunk.end).where(

@@ -11,17 +11,16 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import exists, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from chatapp.errors import ChatAppError, DatabaseBusy, DiskFull, PageUnavailable, UnreadableFile
+from chatapp.errors import ChatAppError, PageUnavailable, StorageUnavailable, UnreadableFile
 from chatapp.knowledge.ingest.jobs import (
     FETCHING,
-    LEASE,
+    LEASE_SECONDS,
     NO_LEASE,
     LeaseLost,
     Stopping,
@@ -35,6 +34,7 @@ from chatapp.knowledge.ingest.remove import Remover
 from chatapp.knowledge.web_pages.download import Downloads, Fetched
 from chatapp.knowledge.web_pages.names import name_of_address, sent_name
 from chatapp.knowledge.web_pages.rows import UNCHANGED, end_again, same_content, settle
+from chatapp.storage.clock import database_time
 from chatapp.storage.database import Database
 from chatapp.storage.models import File, now
 
@@ -90,7 +90,7 @@ class Fetching:
         while not self._should_stop():
             try:
                 self.busy = self._step(owner) or self._running > 0
-            except (DatabaseBusy, DiskFull):
+            except StorageUnavailable:
                 self.busy = True
             time.sleep(POLL_SECONDS)
 
@@ -110,9 +110,9 @@ class Fetching:
     def _work(self, fetch: Fetch) -> None:
         try:
             log.info("page %s %s", fetch.file_id, self.fetch(fetch))
-        except (DatabaseBusy, DiskFull) as fault:
+        except StorageUnavailable as fault:
             log.warning("page %s is fetched again later: %s", fetch.file_id, fault)
-            with suppress(DatabaseBusy, DiskFull, LeaseLost):
+            with suppress(StorageUnavailable, LeaseLost):
                 self._postpone(fetch, PAUSES[0], {})
         finally:
             with self._lock:
@@ -135,7 +135,7 @@ class Fetching:
             with suppress(LeaseLost):
                 self._update(fetch, dict(NO_LEASE))
             return "put back"
-        except (DatabaseBusy, DiskFull):
+        except StorageUnavailable:
             raise
         except ChatAppError as error:
             with suppress(LeaseLost):
@@ -156,7 +156,7 @@ class Fetching:
             if self._should_stop():
                 raise Stopping
             if time.monotonic() - renewed_at > BEAT_SECONDS:
-                self._update(fetch, {"lease_until": now() + LEASE})
+                self._update(fetch, {"lease_until": database_time(LEASE_SECONDS)})
                 renewed_at = time.monotonic()
 
         return beat
@@ -237,7 +237,7 @@ class Fetching:
     def _postpone(
         self, fetch: Fetch, seconds: int, values: dict[str, object], tries: int | None = None
     ) -> None:
-        until = now() + timedelta(seconds=seconds)
+        until = database_time(seconds)
         self._update(fetch, {**values, "lease_owner": None, "lease_until": until}, tries)
 
     def _update(self, fetch: Fetch, values: dict[str, object], tries: int | None = None) -> None:
@@ -259,7 +259,7 @@ def _finish(incoming: Incoming) -> Stored:
 
 
 def _is_due() -> Any:
-    free = or_(File.lease_until.is_(None), File.lease_until < now())
+    free = or_(File.lease_until.is_(None), File.lease_until < database_time())
     return (File.status == FETCHING) & free
 
 
@@ -282,7 +282,7 @@ def _lease(t: Session, owner: str) -> Fetch | None:
     taken = t.execute(
         update(File)
         .where(File.id == due.with_for_update(skip_locked=True).scalar_subquery())
-        .values(lease_owner=owner, lease_until=now() + LEASE)
+        .values(lease_owner=owner, lease_until=database_time(LEASE_SECONDS))
         .returning(File.id, File.url, File.fetch, File.replaces)
         .execution_options(synchronize_session=False)
     ).first()

@@ -7,8 +7,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from chatapp.errors import InvalidRequest
-from chatapp.knowledge.access import find_file, owned_base
+from chatapp.knowledge.access import find_file, writable_base
 from chatapp.knowledge.json_shapes import file_json
+from chatapp.knowledge.storage_limit import require_storage
 from chatapp.knowledge.web_pages.address import FIELD, page_address
 from chatapp.knowledge.web_pages.guard import Guard
 from chatapp.knowledge.web_pages.rows import add_page, fetch_again
@@ -21,20 +22,24 @@ class WebPages:
 
     def __init__(self, database: Database, settings: Settings, wake: Callable[[], None]) -> None:
         self._database = database
+        self._settings = settings
         self._guard = Guard(settings.fetch_allow)
         self._wake = wake
 
     def add(self, user_id: str, base_id: str, text: str) -> dict[str, Any]:
         """Add the page of a pasted address; `duplicate` is true where the base has it already.
 
-        Raises NotFound, Forbidden, and InvalidRequest for an address that is not fetched.
+        Raises NotFound, Forbidden, InvalidRequest for an address that is not fetched, and TooLarge
+        if the base's owner has stored all that they may. What is fetched is not measured again.
         """
         address = page_address(text)
         if self._guard.refuses(address):
             raise InvalidRequest(FIELD, "url_private")
 
         def add(t: Session) -> dict[str, Any]:
-            file, known = add_page(t, owned_base(t, user_id, base_id).id, address)
+            base = writable_base(t, user_id, base_id)
+            require_storage(t, self._settings, base.user_id or user_id, 1)
+            file, known = add_page(t, base.id, address)
             return file_json(file) | {"duplicate": known}
 
         try:
@@ -51,7 +56,7 @@ class WebPages:
         """
 
         def again(t: Session) -> dict[str, Any]:
-            file = find_file(t, owned_base(t, user_id, base_id), file_id)
+            file = find_file(t, writable_base(t, user_id, base_id), file_id)
             if file.url is None:
                 raise InvalidRequest("file_id", "not_a_page")
             fetch_again(t, file)

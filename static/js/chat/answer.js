@@ -82,6 +82,7 @@ export class AnswerView {
     find(this.root, '[data-why]').hidden = live || !message.searched;
     showMoment(this.root, message.created_at);
     find(this.root, '[data-facts]').hidden = true;
+    this.#showsQuotes(message.sources ?? []);
     if (!live) {
       showSources(this.root, message);
       showFacts(this.root, message);
@@ -94,8 +95,10 @@ export class AnswerView {
   stream(event) {
     const renderer = this.#stream();
     if (event.type === 'status') this.#is(this.#begun ? '' : event.data);
-    else if (event.type === 'sources') renderer.cite(event.data.map((source) => source.n));
-    else if (event.type === 'reasoning') {
+    else if (event.type === 'sources') {
+      renderer.cite(event.data.map((source) => source.n));
+      this.#showsQuotes(event.data);
+    } else if (event.type === 'reasoning') {
       this.#begins();
       this.#reasoning.append(event.data, this.#since);
     } else if (event.type === 'chunk') {
@@ -132,6 +135,15 @@ export class AnswerView {
   /** @returns {string} its text as HTML, to be pasted */
   html() {
     return richText(find(this.root, '[data-text]'));
+  }
+
+  /**
+   * The built-in model quotes: its answers have the typeface of documents.
+   * @param {unknown[]} sources
+   */
+  #showsQuotes(sources) {
+    const quotes = this.#message.supplier === 'builtin' && sources.length > 0;
+    find(this.root, '[data-text]').toggleAttribute('data-quotes', quotes);
   }
 
   /** The answer has ended. */

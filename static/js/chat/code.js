@@ -68,6 +68,10 @@ export class CodeDialog {
     this.#continueSession.checked = false;
     find(this.#root, '[data-code-go-on-row]').hidden = !id;
     find(this.#root, '[data-code-lead]').textContent = this.#lead(model, bases);
+    find(this.#root, '[data-code-openai]').textContent = t('code.openai', {
+      url: location.origin + fromRoot('/v1'),
+      model: modelId(model, bases),
+    });
     this.#show();
     open(this.#root);
   }
@@ -124,6 +128,16 @@ function modelOf(session) {
   return session?.supplier && session.model
     ? { supplier: session.supplier, model: session.model }
     : null;
+}
+
+/**
+ * @param {Model} model
+ * @param {string[]} bases
+ * @returns {string} its id in OpenAI's protocol, which names one knowledge base at most
+ */
+function modelId(model, bases) {
+  const { supplier, model: name } = model ?? { supplier: 'builtin', model: 'extractive' };
+  return `${supplier}/${name}${bases.length === 1 ? `@${bases[0]}` : ''}`;
 }
 
 /**

@@ -2,7 +2,7 @@
  * A menu of the question field, which follows what is typed. The focus stays in the field, as in a
  * combobox: ↑ and ↓ move, Enter, Tab or a click choose, Escape closes.
  */
-import { delegate, findAs, isComposing } from '../core/dom.js';
+import { betweenClicks, delegate, findAs, isComposing } from '../core/dom.js';
 import { toastError } from '../ui/toast.js';
 
 /**
@@ -15,6 +15,7 @@ export function mountFieldMenu(form, list, { rows, take, closed }) {
   const input = findAs(form, '[data-input]', HTMLTextAreaElement);
   let active = 0;
   let updates = 0;
+  const show = betweenClicks(list);
 
   const options = () => [...list.children].filter((row) => row instanceof HTMLElement);
 
@@ -37,11 +38,13 @@ export function mountFieldMenu(form, list, { rows, take, closed }) {
     updates += 1;
     const number = updates;
     const found = await rows();
-    if (number !== updates) return; // more was typed meanwhile
-    if (!found.length) return close();
-    list.replaceChildren(...found);
-    list.hidden = false;
-    activate(0);
+    show(() => {
+      if (number !== updates) return; // more was typed, or chosen, meanwhile
+      if (!found.length) return close();
+      list.replaceChildren(...found);
+      list.hidden = false;
+      activate(0);
+    });
   };
 
   const choose = () => take(options()[active]);

@@ -5,6 +5,7 @@
  *
  * @typedef {import('../types.js').Model} Model
  * @typedef {import('../types.js').Base} Base
+ * @typedef {import('../types.js').ChatPreset} ChatPreset
  * @typedef {import('../types.js').Session} Session
  * @typedef {{md5?: string|null, name: string}} ChosenFile
  * @typedef {{model: {supplier: string, model: string}|null, base: string|null, bases?: string[],
@@ -20,6 +21,7 @@ const MOST_FILES = 1000;
 export class Library {
   /** @type {Value<Model[]>} */ models = new Value(/** @type {Model[]} */ ([]));
   /** @type {Value<Base[]>} */ bases = new Value(/** @type {Base[]} */ ([]));
+  /** @type {Value<ChatPreset[]>} */ presets = new Value(/** @type {ChatPreset[]} */ ([]));
   /** @type {Value<Choice>} */
   choice = new Value(/** @type {Choice} */ ({ model: null, base: null }));
   /**
@@ -38,7 +40,7 @@ export class Library {
   }
 
   async load() {
-    await Promise.all([this.loadModels(), this.loadBases()]);
+    await Promise.all([this.loadModels(), this.loadBases(), this.loadPresets()]);
   }
 
   async loadModels() {
@@ -49,6 +51,10 @@ export class Library {
 
   async loadBases() {
     this.bases.set((await this.#api.get('/api/knowledge')).items);
+  }
+
+  async loadPresets() {
+    this.presets.set((await this.#api.get('/api/presets')).items);
   }
 
   /** Add a new base without loading the list again. @param {Base} base */
@@ -112,6 +118,19 @@ export class Library {
     this.#choose({ model: this.choice.get().model, base, ...(files && { files }) });
     if (this.#session) {
       await this.#api.patch(`/api/sessions/${this.#session.id}`, { knowledge_base_id: base });
+    }
+  }
+
+  /** Choose what a preset names, as far as it is there. @param {ChatPreset} preset */
+  async choosePreset({ supplier, model, knowledge_base_id: wanted }) {
+    const offered = supplier && model && this.#offers({ supplier, model });
+    const own = offered ? { supplier, model } : this.choice.get().model;
+    const bases = [wanted ?? []].flat().filter((id) => this.base(id));
+    this.coming.set(null);
+    this.#choose({ model: own, base: bases[0] ?? null, ...(bases.length > 1 && { bases }) });
+    if (this.#session) {
+      const body = { ...own, knowledge_base_id: bases };
+      await this.#api.patch(`/api/sessions/${this.#session.id}`, body);
     }
   }
 

@@ -7,7 +7,7 @@
  * @typedef {{base: Base, file?: StoredFile}} Choice
  */
 import { clone, fill, find } from '../core/dom.js';
-import { count, t } from '../core/i18n.js';
+import { briefNote } from '../core/permission.js';
 import { toastError } from '../ui/toast.js';
 import { mountFieldMenu, type } from './field-menu.js';
 
@@ -34,7 +34,8 @@ export function mountMentions(form, { api, library }) {
     const found = library.bases.get().filter((base) => !base.bundled && base.files);
     const lists = await Promise.all(
       found.map(async (base) => {
-        const { items } = await api.get(`/api/knowledge/${base.id}/files?limit=${FILES_OF_A_BASE}`);
+        const path = `/api/knowledge/${base.id}/files?limit=${FILES_OF_A_BASE}`;
+        const { items } = await api.get(path).catch(() => ({ items: [] })); // not shared any more
         return items
           .filter((/** @type {StoredFile} */ file) => file.md5 && file.status !== 'failed')
           .map((/** @type {StoredFile} */ file) => ({ base, file }));
@@ -76,7 +77,7 @@ export function mountMentions(form, { api, library }) {
 
 /** @param {Choice} choice @param {number} place */
 function row({ base, file }, place) {
-  const note = base.bundled ? t('knowledge.bundled') : count('knowledge.files', base.files);
+  const note = briefNote(base);
   const element = fill(clone('prompt'), {
     name: file?.name ?? base.name,
     note: file ? base.name : note,

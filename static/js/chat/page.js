@@ -99,6 +99,9 @@ export class ChatPage {
     this.#listen();
   }
 
+  /** @param {import('../types.js').ChatPreset} preset */
+  usePreset = (preset) => this.#menu.usePreset(preset);
+
   get sessionId() {
     return this.#conversation.sessionId;
   }
@@ -224,19 +227,18 @@ export class ChatPage {
     if (here() !== `/c/${sessionId}`) history.replaceState(null, '', fromRoot(`/c/${sessionId}`));
     this.#deps.sessions.setCurrent(sessionId);
     await this.#deps.sessions.load().catch(toastError);
-    const session = this.#deps.sessions.get(sessionId);
-    if (session && sessionId === this.sessionId) this.#deps.library.adopt(session);
-    this.#renamed();
+    const session = await this.#deps.sessions.find(sessionId).catch(() => null);
+    if (!session || sessionId !== this.sessionId) return;
+    this.#deps.library.adopt(session);
+    this.#setName(session.title);
   }
 
   /** @param {import('../net/run.js').Outcome} outcome */
   #ended(outcome) {
     this.#bufferingNotice.arrived(outcome.delivery);
     this.#waiting.ended(outcome);
-    this.#deps.sessions.load().then(
-      () => this.#renamed(),
-      () => {},
-    ); // a stale list is harmless
+    const renamed = this.#deps.sessions.load().then(() => this.#renamed());
+    renamed.catch(() => {}); // a stale list is harmless
   }
 
   /**

@@ -1,6 +1,7 @@
 /** The pickers of the composer: model and knowledge base. */
 import { clone, fill, find } from '../core/dom.js';
-import { count, t } from '../core/i18n.js';
+import { t } from '../core/i18n.js';
+import { briefNote, canManage } from '../core/permission.js';
 import { mountMenu } from '../ui/menu.js';
 import { monogram, ownMark } from '../ui/monogram.js';
 import { toastError } from '../ui/toast.js';
@@ -10,21 +11,25 @@ import { renameInPlace } from './base-rename.js';
  * @typedef {{value: string, label: string, note: string, chosen: boolean, mark?: Element,
  *   pick: () => void}} Option
  */
+/** @typedef {import('../types.js').ChatPreset} ChatPreset */
 /** @typedef {{hook: string, label: string, run: () => void}} Command */
 
 /**
  * @param {HTMLElement} form
  * @param {{library: import('./library.js').Library, connect: () => void, manage: () => void,
- *   mayConnect: () => boolean}} deps
+ *   mayConnect: () => boolean, usePreset: (preset: ChatPreset) => Promise<void>}} deps
  */
-export function mountPickers(form, { library, connect, manage, mayConnect }) {
+export function mountPickers(form, { library, connect, manage, mayConnect, usePreset }) {
   const model = find(form, '[data-model-picker]');
   const base = find(form, '[data-knowledge-picker]');
   /** @param {Promise<void>} work */
   const quietly = (work) => void work.catch(toastError);
   mountPicker(
     model,
-    () => modelOptions(library, (offer) => quietly(library.chooseModel(offer))),
+    () => [
+      ...presetOptions(library, (preset) => quietly(usePreset(preset))),
+      ...modelOptions(library, (offer) => quietly(library.chooseModel(offer))),
+    ],
     () => (mayConnect() ? [{ hook: 'connect', label: t('connect.title'), run: connect }] : []),
   );
   mountPicker(
@@ -41,12 +46,21 @@ export function mountPickers(form, { library, connect, manage, mayConnect }) {
     showChosen(
       base,
       t('composer.picker.knowledge'),
-      library.coming.get()?.name || library.chosenNames || t('composer.no_documents'),
+      library.coming.get()?.name || library.chosenNames || t(noNames(library)),
     );
   };
   const { choice, models, bases, coming } = library;
   for (const value of [choice, models, bases, coming]) value.subscribe(label);
 }
+
+/**
+ * The label without names: the chat has no documents, or has lost those that it had.
+ * @param {import('./library.js').Library} library
+ */
+const noNames = (library) =>
+  library.choice.get().base && library.bases.get().length
+    ? 'composer.documents_gone'
+    : 'composer.no_documents';
 
 /** @param {HTMLElement} root @param {() => Option[]} options @param {() => Command[]} commands */
 function mountPicker(root, options, commands) {
@@ -64,7 +78,7 @@ function mountPicker(root, options, commands) {
 function renaming(root, library) {
   const { base: id, bases = [] } = library.choice.get();
   const base = library.base(id);
-  if (!base || base.bundled || bases.length > 1 || library.coming.get()) return [];
+  if (!base || !canManage(base) || bases.length > 1 || library.coming.get()) return [];
   const run = () => renameInPlace(root, base, library);
   return [{ hook: 'renameBase', label: t('knowledge.rename'), run }];
 }
@@ -108,6 +122,22 @@ function commandElement({ hook, label, run }) {
 
 /**
  * @param {import('./library.js').Library} library
+ * @param {(preset: ChatPreset) => void} pick
+ * @returns {Option[]}
+ */
+function presetOptions(library, pick) {
+  return library.presets.get().map((preset) => ({
+    value: preset.id,
+    label: preset.name,
+    note: t('presets.one'),
+    chosen: false,
+    mark: monogram(preset.name),
+    pick: () => pick(preset),
+  }));
+}
+
+/**
+ * @param {import('./library.js').Library} library
  * @param {(model: import('../types.js').Model) => void} pick
  * @returns {Option[]}
  */
@@ -140,7 +170,7 @@ function baseOptions(library, pick) {
   const bases = library.bases.get().map((base) => ({
     value: base.id,
     label: base.name,
-    note: base.bundled ? t('knowledge.bundled') : count('knowledge.files', base.files),
+    note: briefNote(base),
     chosen: several.includes(base.id),
     pick: () => pick(base.id),
   }));

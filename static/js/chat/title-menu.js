@@ -4,6 +4,7 @@
  *
  * @typedef {import('../types.js').Session} Session
  * @typedef {import('../types.js').ChatSettings} ChatSettings
+ * @typedef {import('../types.js').ChatPreset} ChatPreset
  * @typedef {{llm_config: {supplier: string, model: string}, knowledge_config: object|null}} Choice
  */
 import { fromRoot } from '../core/address.js';
@@ -14,6 +15,7 @@ import { toastError } from '../ui/toast.js';
 
 export class TitleMenu {
   #api;
+  #library;
   #root = find(document, '[data-title-menu]');
   #button = find(this.#root, '[data-title-button]');
   /** @type {string|null} */ #id = null;
@@ -37,15 +39,30 @@ export class TitleMenu {
     return new ShareDialog({ api: this.#api });
   });
 
+  #presets = once(async () => {
+    const [{ PresetsDialog }] = await Promise.all([
+      import('./presets.js'),
+      loadStyle('chat-dialogs'),
+    ]);
+    return new PresetsDialog({
+      api: this.#api,
+      library: this.#library,
+      settings: () => this.#current(),
+      use: (preset) => this.usePreset(preset),
+    });
+  });
+
   /**
-   * @param {{api: import('../net/api.js').Api}} deps
+   * @param {{api: import('../net/api.js').Api, library: import('./library.js').Library}} deps
    * @param {(session: Session) => void} kept a temporary chat is now in the list
    */
-  constructor({ api }, kept) {
+  constructor({ api, library }, kept) {
     this.#kept = kept;
     this.#api = api;
+    this.#library = library;
     mountMenu(this.#button, find(this.#root, '[role="menu"]'));
     this.#on('[data-chat-settings]', () => this.#openSettings());
+    this.#on('[data-presets]', async () => (await this.#presets()).open());
     this.#on('[data-chat-temporary]', async () => this.#showTemporary(!this.#temporary));
     this.#on('[data-chat-keep]', () => this.#keep());
     this.#on('[data-share]', async () => this.#id && (await this.#share()).open(this.#id));
@@ -83,6 +100,14 @@ export class TitleMenu {
     }
   }
 
+  /** Go on with what a preset uses. @param {ChatPreset} preset */
+  async usePreset(preset) {
+    const id = this.#id;
+    await this.#library.choosePreset(preset);
+    if (id) await this.#api.patch(`/api/sessions/${id}`, { settings: preset.settings });
+    if (id === this.#id) this.#show(preset.settings);
+  }
+
   /** @param {string} hook @param {() => Promise<unknown>} run */
   #on(hook, run) {
     find(this.#root, hook).addEventListener('click', () => void run().catch(toastError));
@@ -90,19 +115,24 @@ export class TitleMenu {
 
   async #openSettings() {
     const id = this.#id;
-    const [dialog, me, session] = await Promise.all([
+    const [dialog, me, settings] = await Promise.all([
       this.#dialog(),
       this.#api.get('/api/auth/me'),
-      id ? this.#api.get(`/api/sessions/${id}`) : null,
+      this.#current(),
     ]);
     dialog.open({
-      settings: session?.settings ?? this.#settings,
+      settings,
       defaults: me.defaults,
       save: async (settings) => {
         if (id) await this.#api.patch(`/api/sessions/${id}`, { settings });
         if (id === this.#id) this.#show(settings);
       },
     });
+  }
+
+  /** @returns {Promise<Partial<ChatSettings>>} the settings that this chat has of its own */
+  async #current() {
+    return this.#id ? (await this.#api.get(`/api/sessions/${this.#id}`)).settings : this.#settings;
   }
 
   async #keep() {

@@ -99,6 +99,32 @@ export async function copyText(text, html) {
 const blob = (text, type = 'text/plain') => new Blob([text], { type });
 
 /**
+ * Return a function that makes a change to a list of clickable rows: at once, or after a click that
+ * has begun. A row that is replaced between press and release would not be clicked.
+ * @param {HTMLElement} list
+ * @returns {(change: () => void) => void}
+ */
+export function betweenClicks(list) {
+  let pressed = false;
+  /** @type {(() => void)|null} */ let waits = null;
+  list.addEventListener('pointerdown', () => {
+    pressed = true;
+  });
+  // A context menu may take the release.
+  for (const end of ['pointerup', 'pointercancel', 'contextmenu']) {
+    addEventListener(end, () => {
+      pressed = false;
+      if (waits) setTimeout(waits);
+      waits = null;
+    });
+  }
+  return (change) => {
+    if (pressed) waits = change;
+    else change();
+  };
+}
+
+/**
  * On plain http there is no `navigator.clipboard`.
  * @param {string} text @param {string} [html]
  * @returns {boolean}

@@ -19,14 +19,23 @@ export function setMessages(messages, code) {
 /** @returns {string} */
 export const currentLanguage = () => language;
 
+/** A placeholder, with the space that Chinese text has around Latin letters and digits. */
+const PLACEHOLDER = /((?<=[\u3400-\u9fff]) )?\{(\w+)\}( (?=[\u3400-\u9fff]))?/g;
+const CHINESE_FIRST = /^[\u3400-\u9fff]/;
+const CHINESE_LAST = /[\u3400-\u9fff]$/;
+
 /**
  * Return the text for `key`.
  * @param {string} key @param {Record<string, string|number>} [params] @returns {string}
  */
 export function t(key, params = {}) {
-  return (texts[key] ?? key).replace(/\{(\w+)\}/g, (placeholder, name) =>
-    name in params ? String(params[name]) : placeholder,
-  );
+  return (texts[key] ?? key).replace(PLACEHOLDER, (placeholder, before = '', name, after = '') => {
+    if (!(name in params)) return placeholder;
+    const value = String(params[name]);
+    const start = CHINESE_FIRST.test(value) ? '' : before;
+    const end = CHINESE_LAST.test(value) ? '' : after;
+    return start + value + end;
+  });
 }
 
 /**

@@ -8,9 +8,10 @@
  * @typedef {{name: string, options: Option[]}} Group
  */
 import { fromRoot } from '../core/address.js';
-import { clone, delegate, find, findAs, isComposing } from '../core/dom.js';
+import { betweenClicks, clone, delegate, find, findAs, isComposing } from '../core/dom.js';
 import { moment } from '../core/format.js';
 import { count, t } from '../core/i18n.js';
+import { briefNote } from '../core/permission.js';
 import { ChatSearch, MOST_CHATS } from './chat-search.js';
 import { commands } from './commands.js';
 import { keyCaps } from './keys.js';
@@ -38,7 +39,8 @@ export class Palette {
     this.#deps = deps;
     this.#field = findAs(root, '[data-find-field]', HTMLInputElement);
     this.#list = find(root, '[data-find-list]');
-    this.#search = new ChatSearch(deps.api.get, () => this.#arrived());
+    const show = betweenClicks(this.#list);
+    this.#search = new ChatSearch(deps.api.get, () => show(() => this.#arrived()));
     this.#field.addEventListener('input', (event) => {
       if (!(event instanceof InputEvent && event.isComposing)) this.#typed();
     });
@@ -148,13 +150,13 @@ export class Palette {
       .bases()
       .filter(({ name, description = '' }) => matches(`${name} ${description}`, words))
       .slice(0, MOST_BASES)
-      .map(({ id, name, files, bundled }) => ({
-        key: `base ${id}`,
-        label: name,
-        marks: marksIn(name, words),
+      .map((base) => ({
+        key: `base ${base.id}`,
+        label: base.name,
+        marks: marksIn(base.name, words),
         icon: 'book',
-        aside: bundled ? t('knowledge.bundled') : count('knowledge.files', files),
-        run: () => this.#deps.openBase(id),
+        aside: briefNote(base),
+        run: () => this.#deps.openBase(base.id),
       }));
   }
 

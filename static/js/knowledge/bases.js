@@ -1,6 +1,7 @@
 /** The list of knowledge bases, and the head of the one that is shown. */
 import { clone, fill, find, showText } from '../core/dom.js';
 import { count, t } from '../core/i18n.js';
+import { canManage, canWrite, whose } from '../core/permission.js';
 import { Rows } from '../ui/rows.js';
 
 /** @typedef {import('../types.js').Base} Base */
@@ -28,13 +29,14 @@ function updateRow(row, { base, current }) {
     'data-troubled',
     Boolean(base.failed) || base.vectors?.state === 'mismatch',
   );
-  if (!base.bundled) button.dataset.dropBase = base.id;
+  if (canWrite(base)) button.dataset.dropBase = base.id;
+  else delete button.dataset.dropBase;
 }
 
 /** @param {Base} base */
 function briefly(base) {
   if (base.bundled) return t('knowledge.bundled');
-  const parts = [count('knowledge.files', base.files)];
+  const parts = [whose(base), count('knowledge.files', base.files)].filter(Boolean);
   if (base.pending) parts.push(count('knowledge.pending', base.pending));
   if (base.failed) parts.push(count('knowledge.failed', base.failed));
   return parts.join(' · ');
@@ -48,7 +50,10 @@ function briefly(base) {
 export function showHead(panel, base, used) {
   const facts = base.files
     ? [count('knowledge.files', base.files), count('knowledge.passages', base.chunks)]
-    : [t('knowledge.empty')];
+    : [t(canWrite(base) ? 'knowledge.empty' : 'knowledge.empty.read_only')];
+  if (!base.bundled && whose(base)) facts.unshift(whose(base));
+  if (base.may === 'read' && !base.bundled) facts.push(t('knowledge.read_only'));
+  else if (base.own && isShared(base)) facts.push(t('knowledge.shared'));
   if (base.pending) facts.push(count('knowledge.pending', base.pending));
   if (base.failed) facts.push(count('knowledge.failed', base.failed));
   find(panel, '[data-base-title]').textContent = base.name;
@@ -57,11 +62,16 @@ export function showHead(panel, base, used) {
     find(panel, '[data-base-description]'),
     base.bundled ? t('knowledge.bundled.note') : base.description,
   );
-  for (const hook of ['[data-base-edit]', '[data-base-delete]', '[data-files-add]']) {
-    find(panel, hook).hidden = Boolean(base.bundled);
+  for (const hook of ['[data-base-edit]', '[data-base-delete]', '[data-base-share]']) {
+    find(panel, hook).hidden = !canManage(base);
   }
-  if (base.bundled) delete panel.dataset.dropBase;
-  else panel.dataset.dropBase = base.id;
+  find(panel, '[data-files-add]').hidden = !canWrite(base);
+  if (canWrite(base)) panel.dataset.dropBase = base.id;
+  else delete panel.dataset.dropBase;
   find(panel, '[data-base-use]').hidden = used;
   find(panel, '[data-base-used]').hidden = !used;
 }
+
+/** @param {Base} base */
+const isShared = ({ access, shared_with: people }) =>
+  Boolean(people?.length) || (access !== undefined && access !== 'private');

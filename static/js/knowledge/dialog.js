@@ -4,6 +4,7 @@
  */
 import { delegate, find } from '../core/dom.js';
 import { count, t } from '../core/i18n.js';
+import { canWrite } from '../core/permission.js';
 import { confirm, dialog, open } from '../ui/dialog.js';
 import { mountTabs } from '../ui/tabs.js';
 import { toast, toastError } from '../ui/toast.js';
@@ -12,6 +13,7 @@ import { showBases, showHead } from './bases.js';
 import { FileView } from './file-view.js';
 import { Files } from './files.js';
 import { Search } from './search.js';
+import { SharingDialog } from './sharing.js';
 import { showSplitting } from './splitting.js';
 import { UploadList } from './upload-list.js';
 import { showVectors } from './vectors.js';
@@ -96,7 +98,7 @@ export class KnowledgeDialog {
       this.#view !== 'form' && find(this.#root, '[data-base-panel]').checkVisibility()
         ? this.#current()
         : null;
-    return base && !base.bundled ? base.id : null;
+    return base && canWrite(base) ? base.id : null;
   }
 
   /**
@@ -141,6 +143,8 @@ export class KnowledgeDialog {
     on('[data-new-base]', () => this.#openForm(null));
     on('[data-base-edit]', () => this.#openForm(this.#current()));
     on('[data-base-delete]', () => this.#delete());
+    const sharing = new SharingDialog({ api: this.#api, saved: () => this.#soon() });
+    on('[data-base-share]', () => sharing.open(/** @type {Base} */ (this.#current())));
     on('[data-base-use]', () => this.#use());
     on('[data-reindex]', () => this.#reindex());
     on('[data-split-again]', () => this.#try(() => this.#files.splitAgain()));

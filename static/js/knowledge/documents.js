@@ -5,6 +5,7 @@
 import { delegate, find, findAs } from '../core/dom.js';
 import { t } from '../core/i18n.js';
 import { once, loadStyle, whenIdle } from '../core/lazy.js';
+import { canWrite } from '../core/permission.js';
 import { toastError } from '../ui/toast.js';
 import { chosen, mountDrop, mountPaste } from './drop.js';
 
@@ -122,7 +123,7 @@ const unreachable = () => toastError(new Error(t('net.part_missing')));
  */
 function dropWords(library, base) {
   const target = library.base(base ?? library.choice.get().base);
-  return target && !target.bundled
+  return target && canWrite(target)
     ? t('documents.drop.base', { name: target.name })
     : t('documents.drop.new');
 }

@@ -7,6 +7,7 @@ import { day, place } from '../core/format.js';
 import { t } from '../core/i18n.js';
 import { pageViewIn } from '../chat/pages-lazily.js';
 import { passageNodes } from '../chat/passage.js';
+import { canWrite } from '../core/permission.js';
 import { confirm } from '../ui/dialog.js';
 import { toastError } from '../ui/toast.js';
 import { facts, leftOut } from './file-facts.js';
@@ -121,7 +122,7 @@ export class FileView {
   /** @param {StoredFile} file */
   #draw(file) {
     const { text, bad } = stateOf(file);
-    const bundled = Boolean(this.#base?.bundled);
+    const readOnly = !canWrite(this.#base);
     find(this.#root, '[data-this-name]').textContent = file.name;
     find(this.#root, '[data-this-facts]').textContent = [
       facts(file, this.#base),
@@ -135,16 +136,16 @@ export class FileView {
       bad ? text : kept(file) || leftOut(file),
     );
     showAddress(find(this.#root, '[data-this-address]'), file);
-    find(this.#root, '[data-this-fetch]').hidden = bundled || !canFetch(file);
+    find(this.#root, '[data-this-fetch]').hidden = readOnly || !canFetch(file);
     find(this.#root, '[data-this-retry]').hidden =
-      bundled ||
+      readOnly ||
       !(
         bad ||
         isWaiting(file) ||
         isUnrecognised(file) ||
         canSplitAgain(file, this.#base)
       );
-    find(this.#root, '[data-this-delete]').hidden = bundled;
+    find(this.#root, '[data-this-delete]').hidden = readOnly;
     find(this.#root, '[data-chunks-empty]').hidden = FOUND.includes(file.status) || bad;
   }
 

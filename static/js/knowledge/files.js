@@ -4,6 +4,7 @@
 import { fromRoot } from '../core/address.js';
 import { clone, delegate, fill, find, findAs, showText } from '../core/dom.js';
 import { count, currentLanguage, t } from '../core/i18n.js';
+import { canWrite } from '../core/permission.js';
 import { confirm } from '../ui/dialog.js';
 import { Rows } from '../ui/rows.js';
 import { announce } from '../ui/announce.js';
@@ -191,7 +192,7 @@ export class Files {
     find(this.#root, '[data-files-tools]').hidden = total < 2 && !failed;
     this.#onlyFailed.hidden = !failed && !this.#failedOnly && !base?.failed;
     find(this.#root, '[data-retry-failed]').hidden =
-      !this.#failedOnly || !matching.length || Boolean(base?.bundled);
+      !this.#failedOnly || !matching.length || !canWrite(base);
     find(this.#root, '[data-files-empty]').hidden = !this.#loaded || total > 0;
     const partly = this.#filtering || matching.length > this.#shown || this.#next !== null;
     const looking = this.#filtering && this.#next !== null;
@@ -300,7 +301,7 @@ const idOf = (element) => element.closest('[data-file]')?.getAttribute('data-fil
 
 /** @param {HTMLElement} row @param {StoredFile} file @param {Base|null} base */
 function update(row, file, base) {
-  const bundled = Boolean(base?.bundled);
+  const readOnly = !canWrite(base);
   const { text, percent, bad } = stateOf(file);
   const ended = file.status === 'ready' || bad;
   row.dataset.status = file.status;
@@ -310,11 +311,11 @@ function update(row, file, base) {
   fill(row, { name: file.name, note });
   showText(find(row, '[data-file-reason]'), bad ? text : kept(file));
   showAddress(find(row, '[data-file-address]'), file);
-  find(row, '[data-file-fetch]').hidden = bundled || !canFetch(file);
+  find(row, '[data-file-fetch]').hidden = readOnly || !canFetch(file);
   const bar = findAs(row, '[data-progress]', HTMLProgressElement);
   bar.hidden = ended || percent === null;
   bar.value = percent ?? 0;
-  find(row, '[data-file-delete]').hidden = bundled;
+  find(row, '[data-file-delete]').hidden = readOnly;
   find(row, '[data-file-retry]').hidden =
-    bundled || !(bad || isWaiting(file) || isUnrecognised(file));
+    readOnly || !(bad || isWaiting(file) || isUnrecognised(file));
 }

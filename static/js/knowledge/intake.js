@@ -4,6 +4,7 @@
  */
 import { size } from '../core/format.js';
 import { count, t } from '../core/i18n.js';
+import { canWrite } from '../core/permission.js';
 import { blockSignInRedirect } from '../net/api.js';
 import { toast, toastError } from '../ui/toast.js';
 import { MOST_FILES } from './drop.js';
@@ -97,7 +98,7 @@ export class Intake {
     const coming = library.coming.get();
     if (coming && this.#new.has(coming.id)) return coming.id;
     const chosen = library.base(library.choice.get().base);
-    if (chosen && !chosen.bundled) return chosen.id;
+    if (chosen && canWrite(chosen)) return chosen.id;
     const name = this.#name(files);
     const { visit } = library;
     const id = this.#begin({ name, visit, ended: () => {}, refused: false });

@@ -1,6 +1,7 @@
 /** How files are split into passages, where that differs from what their base says. */
 import { find } from '../core/dom.js';
 import { count, t } from '../core/i18n.js';
+import { canWrite } from '../core/permission.js';
 
 /** @typedef {import('../types.js').Base} Base */
 /** @typedef {import('../types.js').StoredFile} StoredFile */
@@ -42,7 +43,7 @@ export function canSplitAgain(file, base) {
 /** Offer to read a base's files again. @param {HTMLElement} root @param {Base} base */
 export function showSplitting(root, base) {
   const { split_otherwise: files = 0, splitting } = base;
-  root.hidden = !files || Boolean(base.bundled);
+  root.hidden = !files || !canWrite(base);
   if (root.hidden) return;
   find(root, '[data-split-text]').textContent = count(
     splitting === 'meaning' ? 'knowledge.split.others_size' : 'knowledge.split.others_meaning',

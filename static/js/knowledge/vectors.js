@@ -1,6 +1,7 @@
 /** Shows whether a base has keyword search only or semantic search too. */
 import { find, findAs, showText } from '../core/dom.js';
 import { currentLanguage, t } from '../core/i18n.js';
+import { canManage } from '../core/permission.js';
 
 /** @typedef {import('../types.js').Base} Base */
 
@@ -34,7 +35,7 @@ export function showVectors(root, base) {
   bar.hidden = state !== 'building';
   bar.max = Math.max(total, 1);
   bar.value = done;
-  find(root, '[data-reindex]').hidden = state !== 'mismatch' || Boolean(base.bundled);
+  find(root, '[data-reindex]').hidden = state !== 'mismatch' || !canManage(base);
 }
 
 /** @param {number} value */

@@ -3,6 +3,7 @@
  * policy of DOMPurify.
  */
 import 'dompurify';
+import { withoutSpelled } from './spelled.js';
 
 /** @type {import('dompurify').DOMPurify} */
 const purify = /** @type {any} */ (globalThis).DOMPurify;
@@ -67,7 +68,7 @@ const PLAIN = [
 
 /** @param {string} html from `engine.js` @returns {DocumentFragment} */
 export function toFragment(html) {
-  return purify.sanitize(html, {
+  return purify.sanitize(withoutSpelled(html), {
     ALLOWED_TAGS: TAGS,
     ALLOWED_ATTR: [...PLAIN, 'href'],
     ADD_URI_SAFE_ATTR: PLAIN,

@@ -93,6 +93,11 @@ export class SessionList {
     return this.#loaded.sessions.find((session) => session.id === id) ?? null;
   }
 
+  /** @param {string} id @returns {Promise<Session>} a temporary chat is not in the list */
+  async find(id) {
+    return this.get(id) ?? (await this.#api.get(`/api/sessions/${id}`));
+  }
+
   /** @param {number} most @returns {Session[]} the latest chats but the one shown */
   recent(most) {
     return this.#shown()

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from tests.browser.states import answers, chats, documents, finding
+from tests.browser.states import answers, chats, documents, finding, people, reports
 from tests.browser.states.stage import Stage
 
 STATES: dict[str, Callable[[Stage], None]] = {
@@ -10,4 +10,6 @@ STATES: dict[str, Callable[[Stage], None]] = {
     **chats.STATES,
     **finding.STATES,
     **documents.STATES,
+    **people.STATES,
+    **reports.STATES,
 }

@@ -4,7 +4,7 @@ import re
 
 from playwright.sync_api import Route, expect
 
-from tests.browser.states.stage import Stage
+from tests.browser.states.stage import BASES, MODEL, Stage
 from tests.support.browser import until
 from tests.support.handbook import CHINESE, ENGLISH
 
@@ -25,6 +25,13 @@ PROMPTS = {
 ROLE = {
     "en": "You answer questions of new colleagues, in short sentences.",
     "zh-CN": "你负责解答新同事的问题，语句简短。",
+}
+PRESETS = {
+    "en": (
+        ("Contract law", {"temperature": 0.2}),
+        ("New colleagues", {"system_prompt": ROLE["en"]}),
+    ),
+    "zh-CN": (("合同审查", {"temperature": 0.2}), ("新人答疑", {"system_prompt": ROLE["zh-CN"]})),
 }
 PART_OF = re.compile(r"/messages\?")
 
@@ -155,6 +162,21 @@ def prompt_list(stage: Stage) -> None:
     expect(dialog.locator("[data-saved-prompt]").nth(2)).to_be_visible()
 
 
+def presets(stage: Stage) -> None:
+    """The dialog of presets."""
+    for item in stage.service.get("/api/presets").json["items"]:
+        stage.service.request("DELETE", f"/api/presets/{item['id']}")
+    bases = {base["name"]: base["id"] for base in stage.service.get("/api/knowledge").json["items"]}
+    for name, settings in PRESETS[stage.language]:
+        body = {"supplier": "Atlas", "model": MODEL, "settings": settings}
+        base = bases[BASES[stage.language]]
+        body |= {"name": name, "knowledge_base_id": base}
+        assert stage.service.post("/api/presets", body).status == 201
+    stage.chat.open()
+    stage.chat.menu("[data-presets]")
+    expect(stage.page.locator("[data-dialog=presets] [data-preset-use]").nth(1)).to_be_visible()
+
+
 def with_prompts(stage: Stage) -> None:
     """Keep the prompts of this language alone."""
     for item in stage.service.get("/api/prompts").json["items"]:
@@ -180,4 +202,5 @@ STATES = {
     "sign-in": sign_in,
     "prompts": prompts,
     "prompt-list": prompt_list,
+    "presets": presets,
 }

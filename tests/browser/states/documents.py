@@ -43,6 +43,35 @@ def files(stage: Stage) -> None:
     expect(dialog.locator("[data-file]").first).to_be_visible()
 
 
+def sharing(stage: Stage) -> None:
+    """The dialog that shares a knowledge base."""
+    name = BASES[stage.language]
+    items = stage.service.get("/api/knowledge").json["items"]
+    base = next(item["id"] for item in items if item["name"] == name)
+    people = [{"name": "Li Na", "access": "write"}, {"name": "Wang Wei", "access": "read"}]
+    stage.service.request("PATCH", f"/api/knowledge/{base}", {"shared_with": people})
+    files(stage)
+    stage.page.locator("[data-base-share]").click()
+    expect(stage.page.locator("[data-person]")).to_have_count(2)
+
+
+def shared_with_me(stage: Stage) -> None:
+    """A knowledge base of somebody else, shared for reading."""
+    stage.page.route(re.compile(r"/api/knowledge$"), lambda route: _of_li_na(route, stage))
+    stage.chat.reload()
+    files(stage)
+    dialog = stage.page.locator("[data-dialog=knowledge]")
+    expect(dialog.locator("[data-base-share]")).to_be_hidden()
+
+
+def _of_li_na(route: Route, stage: Stage) -> None:
+    answer = route.fetch().json()
+    for base in answer["items"]:
+        if base["name"] == BASES[stage.language]:
+            base |= {"own": False, "owner": "Li Na", "may": "read", "shared_with": None}
+    route.fulfill(json=answer)
+
+
 def knowledge(stage: Stage) -> None:
     """A search in a knowledge base."""
     files(stage)
@@ -135,6 +164,8 @@ def seen(stage: Stage) -> None:
 STATES = {
     "files": files,
     "knowledge": knowledge,
+    "sharing": sharing,
+    "shared-with-me": shared_with_me,
     "bases": bases,
     "upload": upload,
     "pictures": pictures,

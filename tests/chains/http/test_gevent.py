@@ -8,8 +8,8 @@ from tests.support.modelbehaviours import typed
 from tests.support.modelserver import ModelServer
 
 SCRIPT = """
-from gevent import monkey
-monkey.patch_all()
+from chatapp.storage.native_locks import patch_all
+patch_all()
 import sys, time
 import gevent
 from chatapp.chains.build import (build_chain, pieces)
@@ -71,8 +71,8 @@ def test_a_killed_greenlet_closes_its_connection_at_every_stage() -> None:
 
 
 NAMES_SCRIPT = """
-from gevent import monkey
-monkey.patch_all()
+from chatapp.storage.native_locks import patch_all
+patch_all()
 import os, socket, sys
 import gevent
 from gevent.resolver.thread import Resolver
@@ -83,7 +83,7 @@ from chatapp.core.prompt import Ask
 from chatapp.errors import ChatAppError
 from chatapp.settings import Settings
 
-asleep = monkey.get_original("time", "sleep")
+asleep = gevent.monkey.get_original("time", "sleep")
 
 class Slow(Resolver):
     # A name server that does not answer: getaddrinfo blocks its thread without a time limit.

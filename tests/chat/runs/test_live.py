@@ -18,6 +18,7 @@ from chatapp.core.events import (
     Status,
     WasThinking,
 )
+from tests.support.service import PATIENCE_SECONDS
 
 CONTEXT = Context("Handbook", "s", "m", "q")
 DONE = Done("stop")
@@ -43,7 +44,7 @@ class Reading:
         return self.events
 
     def to_its_end(self) -> list[Event]:
-        self.greenlet.get(timeout=60)
+        self.greenlet.get(timeout=PATIENCE_SECONDS)
         return self.events
 
 

@@ -72,6 +72,9 @@ def test_open_webuis_thinking_and_dates_are_kept(
     assert (wet["content"], wet["reasoning"]) == ("It is.", "Is it <wet>?\nYes.")
     assert (dry["content"], dry["created_at"]) == ("No.", at(2))
     assert wet["parent_id"] == dry["parent_id"] == question["id"]
+    assert (wet["feedback"]["rating"], wet["feedback"]["reason"]) == ("up", "Short and right")
+    assert (dry["feedback"]["rating"], dry["feedback"]["reason"]) == ("down", "factually incorrect")
+    assert question["feedback"] is None
 
 
 def test_the_same_file_adds_nothing_and_a_longer_one_only_what_is_new(
@@ -118,7 +121,8 @@ def test_our_own_export_is_here_already_or_comes_back_whole(
     session = chat | {"settings": settings, "pinned": True}
     source = {"n": 1, "knowledge_base_id": "b", "file_id": "f", "name": "tides.pdf", "page": 3,
               "quote": "At noon.", "text": "High at noon.", "score": 0.5}  # fmt: skip
-    rows[1] |= {"sources": [source], "citations": [1], "status": "stopped"}
+    feedback = {"rating": "down", "reason": "Not at noon"}
+    rows[1] |= {"sources": [source], "citations": [1], "status": "stopped", "feedback": feedback}
     exported = json.loads(json.dumps({"session": session, "messages": rows}, default=str))
     assert take(exported).present == 1
     services.sessions.delete(admin.id, chat["id"])
@@ -134,6 +138,7 @@ def test_our_own_export_is_here_already_or_comes_back_whole(
     }
     answer = again[1]
     assert (answer["status"], answer["citations"]) == ("stopped", [1])
+    assert answer["feedback"].items() >= feedback.items()
     assert answer["sources"][0]["quote"] == "At noon."
     assert answer["sources"][0]["knowledge_base_id"] == answer["sources"][0]["file_id"] == ""
 
@@ -168,6 +173,10 @@ def test_values_of_any_type_break_nothing(take: Take, services: Services, admin:
             take(odd | {"mapping": odd["mapping"] | {"a2": node}})
         take({"session": {"id": value}, "messages": [value, {"id": value, "role": "user"}]})
         take({"chat": {"history": value, "messages": [value]}, "id": value})
+        answer = {"role": "assistant", "content": "Yes.", "annotation": value, "feedback": value}
+        rated = [answer | {name: {"rating": value, "reason": value}} for name in answer]
+        take({"chat": {"messages": [answer, *rated]}, "id": value})
+        take({"session": {"id": value}, "messages": [row | {"id": "a"} for row in rated]})
     assert len(chats_of(services, admin.id)) >= 1
 
 

@@ -35,9 +35,7 @@ def outcome(
         )
         file.writelines(pieces)
     try:
-        return parse_limited(
-            path, name, Settings(home=tmp_path, **{"parse_seconds": 60, **limits}), lambda: None
-        )  # type: ignore[arg-type]
+        return parse_limited(path, name, Settings(home=tmp_path, **limits), lambda: None)  # type: ignore[arg-type]
     except ChatAppError as error:
         assert all(
             error.key in json.loads((ROOT / "static" / "i18n" / f"{one}.json").read_text("utf-8"))

@@ -19,6 +19,7 @@ from chatapp.settings import Settings
 from chatapp.storage.models import Base, File, now
 from tests.support import documents
 from tests.support.postgres import BOTH
+from tests.support.service import PATIENCE_SECONDS
 from tests.support.shelf import Shelf, make_shelf
 from tests.support.websites import WebSite, page
 
@@ -353,7 +354,7 @@ def test_deleting_a_page_ends_its_fetch(pages: Pages) -> None:
     def slow(handler: BaseHTTPRequestHandler) -> None:
         handler.wfile.write(b"HTTP/1.1 200 OK\r\n\r\n<p>slow")
         begun.set()
-        go_on.wait(30)
+        go_on.wait(PATIENCE_SECONDS)
         handler.wfile.write(b"<p>more")
 
     pages.site.pages["/slow"] = slow
@@ -363,10 +364,10 @@ def test_deleting_a_page_ends_its_fetch(pages: Pages) -> None:
     outcome: list[str] = []
     thread = threading.Thread(target=lambda: outcome.append(pages.fetching.fetch(fetch)))
     thread.start()
-    assert begun.wait(30)
+    assert begun.wait(PATIENCE_SECONDS)
     pages.shelf.knowledge.delete_file(pages.shelf.user, pages.shelf.base, row["id"])
     go_on.set()
-    thread.join(30)
+    thread.join(PATIENCE_SECONDS)
     assert outcome == ["lost"]
     assert pages.files() == []
     assert pages.shelf.leftovers() == {}

@@ -1,0 +1,1 @@
+"""Backups of a home: how they are made, checked and restored, and how space is given back."""

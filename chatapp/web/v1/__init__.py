@@ -1,0 +1,1 @@
+"""OpenAI's protocol: what its clients ask below /v1."""
