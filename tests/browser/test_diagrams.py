@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import FrameLocator, Locator, expect
 
 from tests.support.axe import violations
-from tests.support.browser import PHONE, Chat, words
+from tests.support.browser import DRAWN_OR_NOT, PHONE, Chat, words
 
 FLOW = "flowchart LR\n  A[Upload] --> B{Readable?}\n  B -- yes --> C[Split]\n"
 RICH = """| a | b |
@@ -89,7 +89,7 @@ def test_a_hostile_diagram_neither_runs_nor_fetches(chat: Chat, beacon: str) -> 
     chat.page.context.on("request", lambda request: urls.append(request.url))
     figure = asked(chat, HOSTILE.replace("BEACON", beacon))
     figure.locator("[data-draw]").click()
-    expect(figure.locator("iframe[height='0']")).to_have_count(0)
+    expect(chat.answers.last.locator(DRAWN_OR_NOT)).to_have_count(1)
     for frame in chat.page.frames:
         assert frame.evaluate("() => self.owned") is None
     if figure.get_attribute("data-drawn") is not None:

@@ -97,7 +97,7 @@ class Crowd:
         reader = Reader(
             self.stage.service,
             "kill",
-            llm_config=self.stage.config(f"numbered-{self.chance.choice((300, 1200))}-30"),
+            llm_config=self.stage.patient(f"numbered-{self.chance.choice((300, 1200))}-30"),
         )
         until = letters(self.chance.randrange(1, 100)) if self.chance.random() < 0.5 else None
         work = (

@@ -31,7 +31,7 @@ class Crowd:
     """The connections of all readers, read by one thread."""
 
     def __init__(self, stage: Stage, seconds: float) -> None:
-        model = stage.config(f"numbered-{int(seconds * RATE)}-{RATE}")
+        model = stage.patient(f"numbered-{int(seconds * RATE)}-{RATE}")
         self.readers = [Reader(stage.service, "locks", llm_config=model) for _ in range(ANSWERS)]
         self.sockets = [silent_connection(stage.service, reader.body) for reader in self.readers]
         heard: set[socket.socket] = set()

@@ -47,7 +47,7 @@ def read_context(raw: socket.socket, lost: Reader) -> None:
 def lose(stage: Stage, half_open: bool) -> list[Reader]:
     """Ask, stop reading, and check that the connection is dropped while the answer continues."""
     lost = Reader(stage.service, "lost", llm_config=stage.config(MODEL))
-    other = Reader(stage.service, "other", llm_config=stage.config("typewriter-200-30"))
+    other = Reader(stage.service, "other", llm_config=stage.patient("typewriter-200-30"))
     with silent_connection(stage.service, lost.body, RECEIVE_BYTES) as raw:
         read_context(raw, lost)
         if half_open:

@@ -19,13 +19,12 @@ from tests.faults.invariants import check
 from tests.faults.reader import Reader, letters
 from tests.faults.report import Report
 from tests.faults.stage import Stage, new_home
-from tests.support.service import wait_for
+from tests.support.service import PATIENCE_SECONDS, wait_for
 
 KILOBYTES = 50
 READERS = 10  # of each of the two answers
 SECONDS = 12  # in which an answer is written
 CUT_BYTES = (200, 12_000)  # read before a disconnect
-FINAL_SECONDS = 60
 TRIES = 12
 CUTS_AFTER_END = 140  # disconnects of one reader of an ended answer, about
 FEW = 500  # with fewer points, the killed worker's own answer is not waited for
@@ -45,7 +44,7 @@ class Cut:
 def read_with_disconnects(reader: Reader, chance: random.Random, points: int, live: bool) -> int:
     """Read an answer to its end with random disconnects; return how many."""
     cuts = 0
-    deadline = time.monotonic() + FINAL_SECONDS
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while reader.end is None:
         assert time.monotonic() < deadline, f"no end: {reader!r}"
         reader.read_size = chance.randrange(1, 700)
@@ -58,7 +57,7 @@ def read_with_disconnects(reader: Reader, chance: random.Random, points: int, li
 
 def two_answers(stage: Stage) -> list[Reader]:
     """Start two answers that different workers write."""
-    model = stage.config(f"many-tongues-{KILOBYTES}-{KILOBYTES * 1024 // 26 // SECONDS}")
+    model = stage.patient(f"many-tongues-{KILOBYTES}-{KILOBYTES * 1024 // 26 // SECONDS}")
     first = Reader(stage.service, "long", llm_config=model).ask(letters(10))
     for _ in range(TRIES):
         other = Reader(stage.service, "long", llm_config=model).ask(letters(10))
@@ -95,7 +94,7 @@ def on(stage: Stage, points: int, seed: int) -> Report:
         )
         assert killed is not None
         os.kill(killed, signal.SIGKILL)
-        live = sum(each.result(FINAL_SECONDS + 30) for each in work)
+        live = sum(each.result(PATIENCE_SECONDS + 30) for each in work)
         ended = 0
         while live + ended < points:
             count = min(READERS, 1 + (points - live - ended) // CUTS_AFTER_END)
@@ -106,7 +105,7 @@ def on(stage: Stage, points: int, seed: int) -> Report:
                 )
                 for reader in late
             ]
-            ended += sum(each.result(FINAL_SECONDS + 30) for each in more)
+            ended += sum(each.result(PATIENCE_SECONDS + 30) for each in more)
             readers += late
         judge(stage, answers, readers, found)
     found.say("disconnects while it was written", live, "some", live > 0)
@@ -117,7 +116,7 @@ def on(stage: Stage, points: int, seed: int) -> Report:
 
 def judge(stage: Stage, answers: list[Reader], readers: list[Reader], found: Report) -> None:
     """Compare each reader's text with the stored text."""
-    stored = {answer.message_id: answer.stored(FINAL_SECONDS) for answer in answers}
+    stored = {answer.message_id: answer.stored(PATIENCE_SECONDS) for answer in answers}
     wrong = 0
     for reader in readers:
         row = stored[reader.message_id]

@@ -180,7 +180,7 @@ model("21 redirect", "upstream_protocol", text=none)
 
 def typewriter(stage: Stage, count: int = 60, rate: int = 30) -> Reader:
     return Reader(
-        stage.service, "typewriter", llm_config=stage.config(f"typewriter-{count}-{rate}")
+        stage.service, "typewriter", llm_config=stage.patient(f"typewriter-{count}-{rate}")
     )
 
 

@@ -39,6 +39,10 @@ LIMITS = {
     "CHATAPP_EMBEDDER": "off",
 }
 
+# Tests may have rate-limited the service's own supplier, so this one has another address too.
+PATIENT = "patient"
+PATIENT_LIMITS = {"first_token_seconds": 3600, "idle_seconds": 3600, "answer_seconds": 3600}
+
 
 @dataclass(frozen=True)
 class Beat:
@@ -129,6 +133,7 @@ class Stage:
         try:
             self.service.__enter__()
             wait_for(lambda: len(self.inside()) == self.workers, what="all workers")
+            self.add_supplier(PATIENT, self.models.other_url, PATIENT_LIMITS)
             wait_for(self._is_warm, what="each worker has loaded what an answer needs")
         except BaseException:
             self.__exit__()
@@ -158,6 +163,10 @@ class Stage:
     def config(self, model: str) -> dict[str, str]:
         """Return the configuration that asks this model of the model server."""
         return {"supplier": "openai", "model": model}
+
+    def patient(self, model: str) -> dict[str, str]:
+        """Like `config`, of a supplier whose limits no answer reaches on a busy machine."""
+        return {"supplier": PATIENT, "model": model}
 
     def add_supplier(self, name: str, base_url: str, options: dict[str, Any] | None = None) -> None:
         supplier = {"name": name, "base_url": base_url, "models": ["m"], "options": options or {}}

@@ -34,9 +34,6 @@ STAGES = ("reading", "rewriting", "searching", "first-token", "mid-stream")
 ASKED = ("rewriting", "first-token", "mid-stream")  # where a connection to the model is open
 SHORT = ("rewriting", "searching")  # these end by themselves after three seconds
 ENDING = ("reading", *SHORT)  # and these after half a minute at the latest
-# Other tests may have rate-limited the service's own, and its limits end what waits for Stop.
-SUPPLIER = "unlimited"
-PATIENT = {"first_token_seconds": 3600, "idle_seconds": 3600, "answer_seconds": 3600}
 LONG = "typewriter-2400-40"  # a minute, so that whoever is stopped late still answers
 LEASED_ELSEWHERE = """
     UPDATE files SET status = 'queued', lease_owner = 'a test',
@@ -74,8 +71,7 @@ def write_lock(stage: Stage) -> Iterator[None]:
 
 
 def make_shelf(stage: Stage) -> Shelf:
-    """Create the supplier, and the two bases with a file each."""
-    stage.add_supplier(SUPPLIER, stage.models.other_url, PATIENT)
+    """Create the two bases with a file each."""
     file = stage.home / "otters.md"
     file.write_text("# Otters\n\nThe otter Waldemar eats eleven pounds of fish a day.\n")
     ready = stage.service.add_documents("ready", file)
@@ -117,8 +113,7 @@ def begin(stage: Stage, shelf: Shelf, at: str, session: str = "") -> Reader:
     }[at]
     more: dict[str, object] = {"knowledge_config": {"knowledge_base_id": base}} if base else {}
     more |= {"session_id": session} if session else {}
-    config = {"supplier": SUPPLIER, "model": model}
-    reader = Reader(stage.service, question, llm_config=config, **more).ask(until)
+    reader = Reader(stage.service, question, llm_config=stage.patient(model), **more).ask(until)
     assert at == "history" or reader.end is None, f"never {at}: {reader!r}"
     if at in ASKED:
         wait_for(lambda: stage.requests(reader.question), what="the model is asked")

@@ -51,7 +51,7 @@ def test_a_stream_above_the_limit_gets_a_retry_time(tmp_path: Path) -> None:
         Stage(tmp_path, CHATAPP_MAX_STREAMS=str(STREAMS)) as stage,
         contextlib.ExitStack() as opened,
     ):
-        live = Reader(stage.service, "long", llm_config=stage.config("typewriter-4000-8"))
+        live = Reader(stage.service, "long", llm_config=stage.patient("typewriter-4000-8"))
         live.ask(letters(5))
         wait_for(lambda: held(stage, "readers") == 0, what="its reader's place is free")
         readers = [opened.enter_context(attach(stage, live.message_id)) for _ in range(STREAMS)]

@@ -56,7 +56,7 @@ def test_with_the_lines_of_the_guide_tokens_flow_one_by_one(
 
 def assert_flows(stage: Stage, through: http.client.HTTPConnection) -> None:
     """Check that pieces of a compressed stream arrive while the model still sends."""
-    reader = Reader(stage.service, "proxy", llm_config=stage.config("numbered-60-20"))
+    reader = Reader(stage.service, "proxy", llm_config=stage.patient("numbered-60-20"))
     headers = {
         "Authorization": f"Bearer {TOKEN}",
         "Content-Type": "application/json",
@@ -89,7 +89,7 @@ def assert_flows(stage: Stage, through: http.client.HTTPConnection) -> None:
 
 def test_an_answer_is_resumed_through_nginx(stage: Stage, proxy: int) -> None:
     """nginx closes its connection to the service; the answer continues and can be resumed."""
-    reader = Reader(stage.service, "proxy", llm_config=stage.config("numbered-60-30"))
+    reader = Reader(stage.service, "proxy", llm_config=stage.patient("numbered-60-30"))
     straight, stage.service.port = stage.service.port, proxy
     try:
         reader.ask(lambda each: len(each.text) > 20).follow()

@@ -102,7 +102,7 @@ def test_half_sent_bodies_of_one_address_change_nothing_for_others(
         contextlib.ExitStack() as opened,
     ):
         (worker,) = stage.service.workers()
-        live = Reader(stage.service, "long", llm_config=stage.config("typewriter-2000-20"))
+        live = Reader(stage.service, "long", llm_config=stage.patient("typewriter-2000-20"))
         live.ask(letters(5))
         slow = [
             opened.enter_context(begin(stage, PATHS[n % len(PATHS)], b"{"[: n % 2]))

@@ -37,6 +37,8 @@ DESKTOP = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
 EXPECT_MS = 120_000  # far more than anything takes: other processes may keep the cores busy
 LANGUAGES = {"en-US": "en", "zh-CN": "zh-CN"}
+# a figure whose diagram is drawn, or whose note says why not
+DRAWN_OR_NOT = "figure[data-drawn], figure:not([aria-busy]):has([data-diagram-note]:not(:empty))"
 WATCH = (
     "document.addEventListener('securitypolicyviolation', (e) =>"
     " console.error(`CSP: ${e.violatedDirective} ${e.blockedURI}`))"
