@@ -44,7 +44,8 @@ from chatapp.knowledge.recognition.machine import Machine
 from chatapp.knowledge.search.lexical import create_index, index_for
 from chatapp.settings import OFF, Settings, terminal_language
 from chatapp.storage.database import open_database
-from chatapp.storage.models import Base, File, FileText, User
+from chatapp.storage.models import Base, File, User
+from chatapp.storage.text_models import FileText
 
 INDEX = "index.json"
 OWNER = "corpus"

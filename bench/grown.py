@@ -20,10 +20,14 @@ from sqlalchemy import select
 
 from bench.figures import percentile
 from bench.grown_home import COMMON, COMMON_HAN, RARE, Grown, make_home
+from bench.sizes import table_sizes
 from bench.tables import Cell, Table, say
 from chatapp import create_app
 from chatapp.settings import Settings
+from chatapp.storage.database import open_database
 from chatapp.storage.models import User
+from chatapp.storage.passages import move_texts
+from chatapp.storage.vacuum import rewrite
 from chatapp.web.services import Services
 
 AIM = 3  # times the empty home's CPU, of searches that of 1,000 messages
@@ -96,11 +100,13 @@ def choose(options: list[str]) -> Size:
 
 
 def measure(size: Size = Size()) -> Iterator[Table]:
-    """Make the homes; yield a table of lists and one of searches."""
+    """Make the homes; yield a table of what passages take, one of lists and one of searches."""
     with ExitStack() as opened:
         empty = opened.enter_context(_home("an empty home", EMPTY))[0]
         small = opened.enter_context(_home("1,000 messages", size.small))[0]
-        first, last = opened.enter_context(_home("a grown home", size.grown))
+        sizes: list[Table] = []
+        first, last = opened.enter_context(_home("a grown home", size.grown, sizes))
+        yield from sizes
         homes = {"empty": empty, "1,000 messages": small, "grown": last, "grown, most": first}
         yield _table("Lists", homes, LISTS, size.rounds)
         del homes["empty"]
@@ -109,14 +115,17 @@ def measure(size: Size = Size()) -> Iterator[Table]:
 
 
 @contextmanager
-def _home(name: str, size: Grown) -> Iterator[list[Home]]:
-    """Make a home and open it for its first person and its last one."""
+def _home(name: str, size: Grown, sizes: list[Table] | None = None) -> Iterator[list[Home]]:
+    """Make a home and open it for its first person and its last one; measure its `sizes`."""
     with tempfile.TemporaryDirectory(prefix="chatapp-bench-") as folder:
         settings = Settings(home=Path(folder), embedder="off", log_level="ERROR")
         began = time.monotonic()
         make_home(settings, size)
         megabytes = (settings.home / "chatapp.db").stat().st_size / 1e6
         say(f"{name}: {megabytes:,.0f} MB, made in {time.monotonic() - began:.0f} s")
+        move = _move_passages(settings)
+        if sizes is not None:
+            sizes.append(move)
         app = create_app(settings)
         services = app.extensions["chatapp"]
         try:
@@ -124,6 +133,25 @@ def _home(name: str, size: Grown) -> Iterator[list[Home]]:
         finally:
             services.runs.close()
             services.database.close()
+
+
+def _move_passages(settings: Settings) -> Table:
+    """Store the passages once, as `chatapp compact` does; return what that gives back."""
+    file = settings.home / "chatapp.db"
+    before = table_sizes(file)
+    database = open_database(settings.sql_url)
+    move_texts(database)
+    database.close()
+    rewrite(file)
+    after = table_sizes(file)
+    names = [name for name in before | after if before.get(name) != after.get(name)]
+    rows = [(name, before.get(name, 0.0), after.get(name, 0.0)) for name in names]
+    total = ("all tables", sum(before.values()), sum(after.values()))
+    return Table(
+        "Passages in the rows of answers, and each stored once: MB by table with its indexes",
+        ("", "in rows", "once", "to the first"),
+        tuple((name, was, now, now / was if was else None) for name, was, now in [*rows, total]),
+    )
 
 
 def _client(app: Flask, services: Services, name: str) -> Home:

@@ -1,7 +1,8 @@
 """A home as it is after years: people, chats, messages, files and chunks, by SQL and from a seed.
 
 Nothing is asked, read or embedded, so that it takes minutes; the index of words is that of the
-product. The first person has written a tenth of everything, all others the same.
+product. The texts of passages are in the rows of answers, as before `chatapp/storage/passages.py`.
+The first person has written a tenth of everything, all others the same.
 """
 
 import random
@@ -21,7 +22,8 @@ from chatapp.settings import Settings
 from chatapp.storage.database import Database, open_database
 from chatapp.storage.message_index import INDEX, OWNER_CHARACTERS
 from chatapp.storage.migrate import migrate
-from chatapp.storage.models import Chunk, File, FileText, KnowledgeBase, Message, Session, User, now
+from chatapp.storage.models import Chunk, File, KnowledgeBase, Message, Session, User, now
+from chatapp.storage.text_models import FileText
 
 SENTENCES = 400  # that messages and chunks are made of
 RARE_CHATS = 200  # one chat in so many has the rare word
@@ -29,7 +31,7 @@ FILE_CHUNKS = 10
 WRITTEN_CHATS = 500  # in one transaction
 SEED = 16
 COMMON, RARE, COMMON_HAN = "leave", "zeppelin", "员工"
-SOURCES = [{"n": 1, "name": "handbook.pdf", "page": 3, "text": "Employees get leave. " * 12}]
+PASSAGES, PASSAGE_SENTENCES = 5, 12  # of an answer; of a passage
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,8 @@ def make_home(settings: Settings, size: Grown) -> None:
     users = _people(chance, size.users)
     database.write(lambda t: t.execute(insert(User), users) and None)
     each = size.messages // max(size.chats, 1)
-    chats = _chats(chance, users, size.parts(size.chats), each)
+    made = _Passages(sentences, max(size.chunks, PASSAGES))
+    chats = _chats(chance, users, size.parts(size.chats), each, made)
     while some := list(islice(chats, WRITTEN_CHATS)):
         database.write(partial(_add_chats, some=some, sentences=sentences, words=words))
     _add_files(database, chance, users, size, sentences)
@@ -95,7 +98,11 @@ class _Chat:
 
 
 def _chats(
-    chance: random.Random, users: Sequence[dict[str, Any]], parts: Sequence[int], each: int
+    chance: random.Random,
+    users: Sequence[dict[str, Any]],
+    parts: Sequence[int],
+    each: int,
+    passages: "_Passages",
 ) -> Iterator[_Chat]:
     """Yield all chats, those of all people in turn."""
     numbers, start = count(1), now() - timedelta(days=1000)
@@ -103,10 +110,34 @@ def _chats(
         for user, chats in zip(users, parts, strict=True):
             if turn < chats:
                 moment = start + timedelta(minutes=next(numbers))
-                yield _chat(chance, user["id"], moment, each, turn % RARE_CHATS == 7)
+                yield _chat(chance, user["id"], moment, each, turn % RARE_CHATS == 7, passages)
 
 
-def _chat(chance: random.Random, user_id: str, at: Any, each: int, rare: bool) -> _Chat:
+@dataclass(frozen=True, slots=True)
+class _Passages:
+    """The passages that answers were given: as many as there are chunks, each by its number."""
+
+    sentences: Sequence[str]
+    count: int
+
+    def some(self, chance: random.Random) -> list[dict[str, Any]]:
+        """Return the sources of an answer."""
+        numbers = chance.sample(range(self.count), PASSAGES)
+        return [
+            {"n": n, "name": "handbook.pdf", "page": 3, "text": self._text(number)}
+            for n, number in enumerate(numbers, 1)
+        ]
+
+    def _text(self, number: int) -> str:
+        # the number makes it another text
+        start = number % len(self.sentences)
+        picked = (*self.sentences, *self.sentences)[start : start + PASSAGE_SENTENCES]
+        return f"{number}. {' '.join(picked)}"
+
+
+def _chat(
+    chance: random.Random, user_id: str, at: Any, each: int, rare: bool, passages: _Passages
+) -> _Chat:
     session_id, ids = _id(chance), [_id(chance) for _ in range(each)]
     common = {"session_id": session_id, "user_id": user_id, "created_at": at}
     picked = [chance.sample(range(SENTENCES), 2 + 6 * (n % 2)) for n in range(each)]
@@ -117,7 +148,7 @@ def _chat(chance: random.Random, user_id: str, at: Any, each: int, rare: bool) -
             "parent_id": parent,
             "role": "assistant" if n % 2 else "user",
             "content": RARE if rare and n == 0 else "",
-            "sources": SOURCES if n % 2 else [],
+            "sources": passages.some(chance) if n % 2 else [],
         }
         for n, (one, parent) in enumerate(zip(ids, [None, *ids], strict=False))
     ]

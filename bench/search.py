@@ -26,7 +26,8 @@ from chatapp.knowledge.search.bm25 import tokens_of
 from chatapp.knowledge.search.lexical import create_index, index_for
 from chatapp.knowledge.search.retrieve import retrieve
 from chatapp.storage.database import Database, open_database
-from chatapp.storage.models import Base, Chunk, File, FileText, KnowledgeBase, User, new_id
+from chatapp.storage.models import Base, Chunk, File, KnowledgeBase, User, new_id
+from chatapp.storage.text_models import FileText
 
 PICTURE = Path("docs/search.svg")
 VOCABULARY = 30_000

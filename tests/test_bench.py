@@ -273,7 +273,9 @@ def test_search_measures_bases_of_all_sizes_and_draws_them(tmp_path: Path) -> No
 
 def test_a_grown_home_is_compared_with_smaller_ones() -> None:
     size = grown.Size(Grown(3, 60, 600, 600, 0.5), Grown(1, 30, 300, 300), 1)
-    lists, searches = grown.measure(size)
+    sizes, lists, searches = grown.measure(size)
+    assert number(sizes, "all tables", "to the first") < 1
+    assert number(sizes, "passages", "once") > 0
     assert lists.columns == ("", "empty", "1,000 messages", *lists.columns[3:])
     assert number(lists, "chats", "grown, most") > 0
     assert number(searches, "a rare word", "most, to the first") > 0

@@ -28,6 +28,7 @@ from chatapp.storage.copies import copies
 from chatapp.storage.database import Database, open_database
 from chatapp.storage.image_models import Image
 from chatapp.storage.models import File
+from chatapp.storage.passages import move_texts
 from chatapp.storage.vacuum import free_bytes, reuse, rewrite
 
 DAY = 24 * 3600
@@ -55,6 +56,7 @@ def compact(settings: Settings) -> Result:
     database = open_database(settings.sql_url)
     try:
         before = _sizes(settings, database)
+        move_texts(database)
         removed = _remove(settings, database)
         held = 0
         if settings.sqlite_file is None:

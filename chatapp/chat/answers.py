@@ -41,6 +41,7 @@ from chatapp.core.prompt import cited
 from chatapp.errors import ChatAppError, Deleted, Interrupted, NotFound
 from chatapp.storage.message_index import index_ended
 from chatapp.storage.models import Message, Run, Segment, Session, now
+from chatapp.storage.passages import keep_texts, sources_of, without_texts
 
 # Identifies this start of the program; with host and process id it names the owner of a run.
 _START = secrets.token_hex(4)
@@ -258,7 +259,7 @@ def log_of(message: Message) -> AnswerLog:
         shape,
         message.content,
         message.reasoning,
-        [context, Sources(tuple(message.sources)), terminal],
+        [context, Sources(tuple(sources_of(message))), terminal],
         [ToolCall(*call) for call in message.tool_calls or ()],
     )
 
@@ -285,11 +286,13 @@ def save_endings(t: Transaction, endings: Sequence[Ending], owner: str | None = 
     ).all()
     mine = {row.message_id for row in gone}
     if mine:
-        t.execute(_SAVE_END, [_final(ending) for ending in endings if ending.message_id in mine])
+        own = [ending for ending in endings if ending.message_id in mine]
+        t.execute(_SAVE_END, [_final(ending) for ending in own])
+        keep_texts(t, {ending.message_id: ending.log.sources() for ending in own})
         index_ended(t, mine)
         touch = _TOUCHES[t.get_bind().dialect.name]
         t.execute(touch, {"ids": list({row.session_id for row in gone}), "now": now()})
-        add_use(t, [each.used for each in endings if each.message_id in mine and each.used])
+        add_use(t, [each.used for each in own if each.used])
     return mine
 
 
@@ -328,7 +331,7 @@ def _final(ending: Ending) -> dict[str, Any]:
         "content": content,
         "reasoning": log.text(Reasoning),
         "tool_calls": [list(astuple(call)) for call in log.tool_calls()] or None,
-        "sources": list(sources),
+        "sources": without_texts(sources),
         "citations": list(cited(content, len(sources))),
         "shape": [[run.kind, run.length] for run in shape],
         "finish_reason": done.finish_reason if done else None,

@@ -21,6 +21,7 @@ from chatapp.identity.defaults import Defaults
 from chatapp.storage.database import Database
 from chatapp.storage.models import Message, Session, new_id, now
 from chatapp.storage.paging import Keyset
+from chatapp.storage.passages import sources_of
 
 MOST = 200
 SETTINGS = tuple(setting.name for setting in fields(Defaults))  # that a chat may have of its own
@@ -320,7 +321,7 @@ def message_json(
         "status": message.status,
         "reasoning": message.reasoning,
         "knowledge": message.knowledge,
-        "sources": message.sources,
+        "sources": sources_of(message),
         "citations": message.citations,
         "usage": message.usage,
         "timings": message.timings,

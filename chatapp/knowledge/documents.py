@@ -13,7 +13,7 @@ from chatapp.knowledge.ingest.chunking import page_of
 from chatapp.knowledge.ingest.jobs import SEARCHABLE
 from chatapp.knowledge.names import file_name
 from chatapp.storage.database import Database
-from chatapp.storage.models import FileText
+from chatapp.storage.text_models import FileText
 
 MOST_CHARACTERS = 8000  # of one part
 

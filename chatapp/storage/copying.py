@@ -50,6 +50,7 @@ from chatapp.storage import (  # noqa: F401  their tables are copied
     lexical_models,
     sharing_models,
     sign_in_models,
+    text_models,
     usage_models,
 )
 from chatapp.storage.database import Database

@@ -6,14 +6,16 @@ owns it, and Alembic ignores it.
 """
 
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import (
     JSON,
+    BigInteger,
     ForeignKey,
     Index,
+    Integer,
     LargeBinary,
     MetaData,
     String,
@@ -21,10 +23,12 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     null,
+    select,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, column_property, mapped_column, registry
 
 from chatapp.core.text import TOKENIZER
+from chatapp.storage.json_object import json_object
 
 ID = String(36)
 
@@ -138,6 +142,29 @@ class Session(Model):
     )
 
 
+class Passage(Model):
+    """The text of a passage that answers were given: once, however many (storage/passages.py)."""
+
+    __tablename__ = "passages"
+    id: Mapped[int] = mapped_column(
+        BigInteger().with_variant(Integer(), "sqlite"), primary_key=True, autoincrement=True
+    )
+    sha256: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    text: Mapped[str] = mapped_column(Text)
+    used_on: Mapped[date]  # the last day on which an answer got it
+
+
+class MessagePassage(Model):
+    """The text of the source at a place (from 0) of an answer."""
+
+    __tablename__ = "message_passages"
+    message_number: Mapped[int] = mapped_column(
+        ForeignKey("messages.number", ondelete="CASCADE"), primary_key=True
+    )
+    place: Mapped[int] = mapped_column(primary_key=True)
+    passage_id: Mapped[int] = mapped_column(ForeignKey("passages.id"), index=True)
+
+
 class Message(Model):
     """A question or an answer. `shape` keeps the runs of an answer's log."""
 
@@ -155,7 +182,7 @@ class Message(Model):
     client_message_id: Mapped[str | None] = mapped_column(String(80))
     knowledge: Mapped[str] = mapped_column(Text, default="")
     reasoning: Mapped[str] = mapped_column(Text, default="")
-    sources: Mapped[list[Any]] = mapped_column(default=list)
+    sources: Mapped[list[Any]] = mapped_column(default=list)  # texts are in `passages`
     citations: Mapped[list[Any]] = mapped_column(default=list)
     usage: Mapped[dict[str, Any]] = mapped_column(default=dict)
     timings: Mapped[dict[str, Any]] = mapped_column(default=dict)
@@ -171,6 +198,11 @@ class Message(Model):
     # How an answer's passages were chosen (core/trace.py); not loaded with lists of messages.
     search: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True), deferred=True)
     searched: Mapped[bool] = column_property(search.is_not(null()))
+    passages: Mapped[dict[str, str] | None] = column_property(  # texts of `sources` by place
+        select(json_object(MessagePassage.place, Passage.text))
+        .where(MessagePassage.message_number == number, MessagePassage.passage_id == Passage.id)
+        .scalar_subquery()
+    )
     __table_args__ = (
         UniqueConstraint("user_id", "client_message_id"),
         # A session's roots; SQLite prefers it to the session's index for its second column.
@@ -288,39 +320,6 @@ class File(Model):
         Index("ix_files_sha256", "sha256"),
         Index("ix_files_listed", "knowledge_base_id", "created_at", "id"),
     )
-
-
-class FileText(Model):
-    """The normalised text of a file, which all offsets refer to, and its page starts."""
-
-    __tablename__ = "file_texts"
-    file_id: Mapped[str] = mapped_column(
-        ForeignKey("files.id", ondelete="CASCADE"), primary_key=True
-    )
-    text: Mapped[str] = mapped_column(Text)
-    pages: Mapped[list[Any]] = mapped_column(default=list)
-
-
-class RecognisedPage(Model):
-    """A page (from 1) that text recognition reads, has read or has given up.
-
-    State is waiting, read (not in the file's text yet), done or failed. `lines` are [start, end,
-    left, top, right, bottom]: offsets in `text`, which begins at the page's start in the file's
-    text, and a box in shares (0..1) of the page's width and height. The page is as a viewer shows
-    it (a PDF's rotation and a photo's orientation applied), then turned clockwise by `turned`
-    degrees (0, 90, 180 or 270), which makes it upright.
-    """
-
-    __tablename__ = "recognised_pages"
-    file_id: Mapped[str] = mapped_column(
-        ForeignKey("files.id", ondelete="CASCADE"), primary_key=True
-    )
-    page: Mapped[int] = mapped_column(primary_key=True)
-    state: Mapped[str] = mapped_column(String(16), default="waiting")
-    attempts: Mapped[int] = mapped_column(default=0)
-    turned: Mapped[int] = mapped_column(default=0)
-    text: Mapped[str] = mapped_column(Text, default="")
-    lines: Mapped[list[Any]] = mapped_column(default=list)
 
 
 class Chunk(Model):

@@ -18,6 +18,7 @@ from chatapp.storage import (  # noqa: F401  their tables belong to the metadata
     message_models,
     sharing_models,
     sign_in_models,
+    text_models,
     usage_models,
 )
 from chatapp.storage.models import Base

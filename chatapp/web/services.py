@@ -38,8 +38,10 @@ from chatapp.knowledge.suggestions import Suggestions
 from chatapp.metrics import published
 from chatapp.metrics.published import Published
 from chatapp.settings import Settings
+from chatapp.storage import passages
 from chatapp.storage.chat_models import Preset, Prompt
 from chatapp.storage.database import Database
+from chatapp.storage.passages import Passages
 from chatapp.storage.slow_statements import log_slow_statements
 from chatapp.web.gauges import gauges_of
 
@@ -99,6 +101,7 @@ def create_services(settings: Settings, database: Database) -> Services:
     figures = Published(settings.home, lambda: gauges_of(runs, database))
     chores: dict[Callable[[], None], float] = {
         pictures.sweep: images.SWEEP_SECONDS,
+        Passages(database).sweep: passages.SWEEP_SECONDS,
         ApiSessions(database, settings.keep_api_sessions).sweep: api_sessions.SWEEP_SECONDS,
         audit_log.sweep: audit.SWEEP_SECONDS,
         figures.publish: published.PUBLISH_SECONDS,

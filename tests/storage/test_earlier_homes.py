@@ -70,6 +70,7 @@ SCHEMAS = [
     ("0027", []),
     ("0028", []),
     ("0029", []),
+    ("0030", []),
 ]
 # All of them on SQLite. On PostgreSQL each fourth, since later migrations are the same for all.
 TRIED = [

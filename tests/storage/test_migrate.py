@@ -28,6 +28,7 @@ from chatapp.storage import (  # noqa: F401  their tables are compared
     message_models,
     sharing_models,
     sign_in_models,
+    text_models,
     usage_models,
 )
 from chatapp.storage.database import open_database
@@ -66,6 +67,7 @@ RELEASED = {
     "0027_presets.py": "f36a3877343cc0db8c7f5f4b90c18441d5ea64c5b252744733dfb3f671a0fcb0",
     "0028_hosts.py": "d40371c12d279c95606646d7b177a361529cd92e9a085f7ede54e97cc6014db5",
     "0029_message_index.py": "7bd5449478e8048b019039d9cf5519df5b9b2e88b512a557637b6101662c6709",
+    "0030_passages.py": "a1b0b8921638fb8048774c1a3001660f569f221136f017ec19481cf6c487bfbe",
 }
 A_FILE = """INSERT INTO files (id, knowledge_base_id, name, md5, sha256, size, media_type, status,
     progress, chunks, attempts, created_at) VALUES ('f', 'b', 'kept.txt', '', '', 1, '', 'ready', 1,

@@ -12,7 +12,8 @@ from sqlalchemy import update
 from chatapp.identity.person import Person
 from chatapp.knowledge.pageview import sandboxed, views
 from chatapp.settings import Settings
-from chatapp.storage.models import File, RecognisedPage
+from chatapp.storage.models import File
+from chatapp.storage.text_models import RecognisedPage
 from chatapp.web.services import Services
 from tests.support import documents
 from tests.support.page_documents import endless_pdf, lines_pdf, photo

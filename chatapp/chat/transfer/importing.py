@@ -26,6 +26,7 @@ from chatapp.storage.chat_models import Feedback
 from chatapp.storage.database import Database
 from chatapp.storage.message_index import Text, index_new
 from chatapp.storage.models import Message, Session, now
+from chatapp.storage.passages import keep_texts, without_texts
 
 MOST_TEMPERATURE, PROMPT_CHARACTERS, MOST_LENGTH = 2, 20_000, 1000  # as in web/question.py
 MOST_NAMED = 100  # conversations that were not taken, in a report
@@ -93,11 +94,8 @@ def _store(t: Transaction, user_id: str, chat: Conversation) -> tuple[bool, int]
     ids = {node.id: own_id(session_id, node.id) for node in chat.nodes}
     here = select(_messages.c.id).where(_messages.c.session_id == session_id)
     present = set(t.scalars(here)) if session is not None else set()
-    rows = [
-        _row(node, ids, chat, session_id, user_id)
-        for node in chat.nodes
-        if ids[node.id] not in present
-    ]
+    added = [node for node in chat.nodes if ids[node.id] not in present]
+    rows = [_row(node, ids, chat, session_id, user_id) for node in added]
     known = session is not None
     if not rows:
         return known, 0
@@ -110,6 +108,7 @@ def _store(t: Transaction, user_id: str, chat: Conversation) -> tuple[bool, int]
     session.leaf_id = ids[chat.leaf] if chat.leaf else session.leaf_id
     t.flush()
     t.execute(insert(_messages), rows)
+    keep_texts(t, {ids[node.id]: node.sources for node in added})
     rated = [node for node in chat.nodes if node.rating and node.role == "assistant"]
     new = [node for node in rated if ids[node.id] not in present]
     if new:
@@ -178,7 +177,7 @@ def _row(
         "status": (State.STOPPED if node.stopped else State.COMPLETE).value,
         "knowledge": (node.model or PRODUCTS[chat.kind]) if is_answer else "",
         "reasoning": node.reasoning,
-        "sources": list(node.sources),
+        "sources": without_texts(node.sources),
         "citations": list(node.citations),
         "usage": {},
         "timings": {},

@@ -60,7 +60,8 @@ from chatapp.knowledge.web_pages.reading import (
 )
 from chatapp.storage.clock import database_time
 from chatapp.storage.database import Database
-from chatapp.storage.models import Chunk, File, FileText, KnowledgeBase
+from chatapp.storage.models import Chunk, File, KnowledgeBase
+from chatapp.storage.text_models import FileText
 
 HEARTBEAT_SECONDS = 10
 MAX_ATTEMPTS = 3

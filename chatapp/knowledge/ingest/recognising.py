@@ -43,7 +43,8 @@ from chatapp.knowledge.recognition.sandboxed import RecogniserEnded
 from chatapp.knowledge.retokenise import lock_tokenizer
 from chatapp.knowledge.search.bm25 import LexicalIndex
 from chatapp.storage.database import Database
-from chatapp.storage.models import Chunk, File, FileText, RecognisedPage
+from chatapp.storage.models import Chunk, File
+from chatapp.storage.text_models import FileText, RecognisedPage
 
 log = logging.getLogger("chatapp.knowledge")
 

@@ -33,7 +33,8 @@ from chatapp.knowledge.pageview.sandboxed import RendererEnded, render_limited, 
 from chatapp.settings import Settings
 from chatapp.storage import threads
 from chatapp.storage.database import Database
-from chatapp.storage.models import File, FileText, RecognisedPage
+from chatapp.storage.models import File
+from chatapp.storage.text_models import FileText, RecognisedPage
 
 log = logging.getLogger("chatapp.knowledge")
 

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from chatapp.core.prompt import Passage
 from chatapp.core.text import count_tokens
-from chatapp.storage.models import FileText
+from chatapp.storage.text_models import FileText
 
 MAX_JOINED = 4  # chunks in one passage
 FILLED_TOKENS = 272  # for each passage, up to which the places of joined ones are filled

@@ -38,7 +38,8 @@ from chatapp.knowledge.search.places import CHUNKS, PLACES, has_hidden, visible_
 from chatapp.knowledge.search.trace import trace_of
 from chatapp.knowledge.search.worth import by_words, worth
 from chatapp.stems import stem
-from chatapp.storage.models import FileText, KnowledgeBase
+from chatapp.storage.models import KnowledgeBase
+from chatapp.storage.text_models import FileText
 
 PROXIMITY_WEIGHT = 0.4
 ORDER_WEIGHT = 0.4  # tokens in the question's order

@@ -27,7 +27,8 @@ from chatapp.knowledge.ingest.jobs import (
 )
 from chatapp.knowledge.ingest.remove import mark_deleting
 from chatapp.knowledge.web_pages.names import name_of_address
-from chatapp.storage.models import Chunk, File, FileText, RecognisedPage, new_id, now
+from chatapp.storage.models import Chunk, File, new_id, now
+from chatapp.storage.text_models import FileText, RecognisedPage
 
 RUNNING, REPLACED, UNCHANGED, FAILED = "fetching", "replaced", "unchanged", "failed"
 MEDIA_TYPE = "text/html"  # until it is read

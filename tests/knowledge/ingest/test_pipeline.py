@@ -14,7 +14,8 @@ from chatapp.knowledge.formats.document import Document
 from chatapp.knowledge.ingest.pipeline import BATCH_CHUNKS, MAX_ATTEMPTS, has_pending
 from chatapp.knowledge.ingest.remove import Remover
 from chatapp.knowledge.ingest.sandbox import ParserEnded, parse_limited
-from chatapp.storage.models import Chunk, File, FileText, now
+from chatapp.storage.models import Chunk, File, now
+from chatapp.storage.text_models import FileText
 from tests.support import documents
 from tests.support.shelf import Shelf
 

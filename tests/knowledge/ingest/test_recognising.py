@@ -18,7 +18,8 @@ from chatapp.knowledge.recognition.sandboxed import RecogniserEnded
 from chatapp.knowledge.reindex import start_reindex
 from chatapp.knowledge.search.lexical import index_for
 from chatapp.settings import Settings
-from chatapp.storage.models import Chunk, FileText, KnowledgeBase, RecognisedPage
+from chatapp.storage.models import Chunk, KnowledgeBase
+from chatapp.storage.text_models import FileText, RecognisedPage
 from tests.support.embedserver import EmbedServer
 from tests.support.shelf import Shelf
 

@@ -17,7 +17,8 @@ from chatapp.knowledge.ingest import splitting
 from chatapp.knowledge.ingest.chunking import chunk_spans
 from chatapp.knowledge.ingest.splitting import BY_MEANING, BY_SIZE, Splitter
 from chatapp.settings import Settings
-from chatapp.storage.models import Chunk, File, FileText
+from chatapp.storage.models import Chunk, File
+from chatapp.storage.text_models import FileText
 from tests.support.embedserver import EmbedServer
 from tests.support.shelf import Shelf, make_shelf
 

@@ -10,7 +10,8 @@ from chatapp.core.prompt import Ask, Turn, build_prompt
 from chatapp.knowledge.embedders import configured_embedder
 from chatapp.knowledge.ingest.chunking import text_with_headings
 from chatapp.settings import Settings
-from chatapp.storage.models import Chunk, FileText
+from chatapp.storage.models import Chunk
+from chatapp.storage.text_models import FileText
 from tests.support.embedserver import EmbedServer
 from tests.support.shelf import Shelf, make_shelf
 
