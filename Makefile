@@ -11,8 +11,8 @@ CHINESE := $(filter zh%,$(or $(LC_ALL),$(LC_MESSAGES),$(LANG)))
 # processes mostly wait, and all others also measure their coverage.
 # A part that has ended goes on with later ones of another, so that all end at about the same time.
 LATER_BROWSER = $(wildcard tests/browser/test_[r-z]*.py)
-LATER_PROCESSES = $(wildcard tests/server/test_[n-o]*.py)
-LAST_PROCESSES = $(wildcard tests/server/test_[p-z]*.py)
+LATER_PROCESSES = $(wildcard tests/server/test_[m-o]*.py)
+LAST_PROCESSES = $(wildcard tests/server/test_[ab]*.py tests/server/test_[p-z]*.py)
 BROWSER = tests/browser tests/server/test_documents.py
 PROCESSES = tests/server --ignore=tests/server/test_documents.py
 STORES = tests/knowledge tests/scripts tests/storage

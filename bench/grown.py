@@ -150,7 +150,9 @@ def _move_passages(settings: Settings) -> Table:
     return Table(
         "Passages in the rows of answers, and each stored once: MB by table with its indexes",
         ("", "in rows", "once", "to the first"),
-        tuple((name, was, now, now / was if was > 1 else None) for name, was, now in [*rows, total]),
+        tuple(
+            (name, was, now, now / was if was > 1 else None) for name, was, now in [*rows, total]
+        ),
     )
 
 

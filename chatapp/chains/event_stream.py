@@ -20,7 +20,8 @@ _DONE = (b"[done]", b"done", b'"[done]"')
 _DONE_BYTES = max(map(len, _DONE))
 _FIELD = re.compile(rb"([A-Za-z][\w.-]*):\s*")
 # what stands behind the place of a JSON error where the end of the data is missing
-_CUT = re.compile(r"\s*|u[\da-fA-F]{0,4}|t(ru?)?|f(a(ls?)?)?|n(ul?)?|-|\.|[eE][+-]?")
+_CUT = re.compile(r"\s*|t(ru?)?|f(a(ls?)?)?|n(ul?)?|-|\.|[eE][+-]?")
+_CUT_ESCAPE = re.compile(r"u[\da-fA-F]{0,4}")  # behind a backslash in a string
 _AGAIN = re.compile(rb"(?:data:\s*)+")
 _OPENING = re.compile(rb"""[{\[]\s*(?:["'{\[}\]]|$)""")  # of JSON
 
@@ -227,7 +228,8 @@ def _decoded(data: bytes) -> Any:
         if not _OPENING.match(data):
             return Text(text)
         broken = Broken(text)
-        broken.half = bool(_CUT.fullmatch(text, error.pos)) or "Unterminated" in error.msg
+        cut = _CUT_ESCAPE if "escape" in error.msg else _CUT
+        broken.half = bool(cut.fullmatch(text, error.pos)) or "Unterminated" in error.msg
         return broken
     except (ValueError, RecursionError):
         return Broken(text)

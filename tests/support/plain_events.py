@@ -2,6 +2,7 @@
 
 import json
 import re
+import string
 from dataclasses import dataclass
 
 from chatapp.chains import stream_errors
@@ -126,7 +127,7 @@ def is_half(data: str) -> bool:
             or not rest.strip()
             or any(word.startswith(rest) for word in ("true", "false", "null"))
             or rest in ("-", ".", "e", "E", "e+", "e-", "E+", "E-")
-            or (rest.startswith("u") and len(rest) <= 5)
+            or ("escape" in error.msg and set(rest[1:5]) <= set(string.hexdigits) and not rest[5:])
         )
     except (ValueError, RecursionError):
         return False
