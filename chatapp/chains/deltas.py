@@ -221,10 +221,11 @@ class Deltas:
 
     def _add_acts(self, chunk: Object, choice: Object, delta: Object) -> None:
         if delta.get("tool_calls") or delta.get("function_call") or delta.get("audio"):
-            calls = [
-                {"index": None, **call} if isinstance(call, dict) else call
-                for call in delta.get("tool_calls") or ()
-            ]  # LangChain reads none without an index
+            calls = delta.get("tool_calls")
+            if type(calls) is list:  # LangChain reads none without an index
+                calls = [
+                    {"index": None, **call} if isinstance(call, dict) else call for call in calls
+                ]
             self._add_message(chunk, choice, {**delta, "content": None, "tool_calls": calls})
         if (refusal := delta.get("refusal")) and type(refusal) is str:
             refused = AIMessageChunk(content="", additional_kwargs={"refusal": refusal})

@@ -1,6 +1,7 @@
 """Bytes to deltas, whole and cut at every byte."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -92,6 +93,33 @@ def test_events_that_say_nothing_are_passed_over(data: bytes) -> None:
         deltas.feed(b"data: " + each + b"\n\n")
     said = "".join(piece for piece in deltas.take() if isinstance(piece, str))
     assert (said, deltas.failure, deltas.ending.stands) == ("数据 b", None, True)
+
+
+PLACES = (
+    *(f"choices.0.delta.{field}" for field in (
+        "role", "content", "reasoning_content", "reasoning", "reasoning_details", "thinking",
+        "tool_calls", "tool_calls.0", "tool_calls.0.index", "tool_calls.0.function",
+        "tool_calls.0.function.arguments", "function_call", "audio", "refusal", "content.0",
+        "content.0.text", "content.0.thinking", "annotations",
+    )),
+    "choices.0.message", "choices.0.message.content", "choices.0.text", "choices.0.index",
+    "choices.0.finish_reason", "choices.0.logprobs", "choices.0.usage", "choices.0.error",
+    "usage", "usage.prompt_tokens", "usage.completion_tokens_details", "error", "error.code",
+    "error.message", "x_groq", "id", "model", "object", "base_resp", "choices",
+)  # fmt: skip
+VALUES = (True, False, None, 0, -1, 1.5, 10**30, "", "x", [], [True], [None], {}, {"a": True}, [[]])
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_no_value_in_any_place_stops_the_reading(place: str) -> None:
+    for value in VALUES:
+        made: Any = value
+        for name in reversed(place.split(".")):
+            made = [made] if name == "0" else {name: made}
+        deltas = Deltas(CHAT._read_chunk)
+        for each in (ONE, json.dumps(made).encode(), TWO, END):
+            deltas.feed(b"data: " + each + b"\n\n")
+        assert "".join(map(str, deltas.take())).startswith("数据 "), value
 
 
 @pytest.mark.parametrize("data", [b"{", b'{"choices": [}', b"[" * 100_000, b'{"a": \xff}'])
