@@ -69,6 +69,8 @@ class Package:
     def __init__(self, path: Path) -> None:
         with _translated_errors():
             self._archive = zipfile.ZipFile(path)
+            for entry in self._archive.infolist():  # so much is allocated before it is read
+                entry.compress_size = min(entry.compress_size, path.stat().st_size)
         # Some programs write backslashes, or begin with a slash.
         self.names = {
             entry.filename.replace("\\", "/").lstrip("/").lower(): entry.filename

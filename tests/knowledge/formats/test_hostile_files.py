@@ -93,6 +93,20 @@ def test_zip_bombs_are_refused_before_parsing(tmp_path: Path) -> None:
     assert outcome(tmp_path, bomb, "a.pptx") == "error.unreadable_file.bomb"
 
 
+@pytest.mark.parametrize(
+    "content", [documents.word(), documents.archive({"a.txt": "Leave"})], ids=["docx", "zip"]
+)
+def test_a_wrong_size_of_packed_parts_neither_takes_memory_nor_hides_text(
+    tmp_path: Path, content: bytes
+) -> None:
+    damaged = bytearray(content)
+    entry = damaged.find(b"PK\x01\x02")
+    while entry >= 0:
+        damaged[entry + 23] |= 0x60  # 1.5 GB
+        entry = damaged.find(b"PK\x01\x02", entry + 1)
+    assert "Leave" in text_of(outcome(tmp_path, bytes(damaged), "a.zip"))
+
+
 def test_a_sheet_of_more_rows_than_there_can_be_is_refused(tmp_path: Path) -> None:
     row = b'<row><c s="1"/></row>' * 40_000
     parts: dict[str, Any] = documents.parts_of(documents.plain_workbook([]))
