@@ -78,9 +78,14 @@ def why_unwritable(home: Path) -> tuple[str, dict[str, str]] | None:
         return "home_read_only", {"home": str(home)}
     user, owners = os.geteuid(), (0, place.stat().st_uid)
     for path in (place, *(_contents(home) if place == home else ())):
-        owner = path.lstat().st_uid
+        try:
+            owner = path.lstat().st_uid
+        except FileNotFoundError:  # SQLite deletes its files beside the database
+            continue
         needed = os.R_OK | os.W_OK | (os.X_OK if path.is_dir() else 0)
         if os.access(path, needed) and (user != 0 or owner in owners):
+            continue
+        if not os.path.lexists(path):
             continue
         known = {"home": str(home), "path": str(path), "user": _user_name(user)}
         if owner != user:
