@@ -20,8 +20,10 @@ _DONE = (b"[done]", b"done", b'"[done]"')
 _DONE_BYTES = max(map(len, _DONE))
 _FIELD = re.compile(rb"([A-Za-z][\w.-]*):\s*")
 # what stands behind the place of a JSON error where the end of the data is missing
-_CUT = re.compile(r"\s*|t(ru?)?|f(a(ls?)?)?|n(ul?)?|-|\.|[eE][+-]?")
-_CUT_ESCAPE = re.compile(r"u[\da-fA-F]{0,4}")  # behind a backslash in a string
+# What is left where JSON is cut off: in an escape, before or in a value, behind one.
+_CUT_ESCAPE = re.compile(r"u[\da-fA-F]{0,4}")
+_CUT_VALUE = re.compile(r"\s*|t(ru?)?|f(a(ls?)?)?|n(ul?)?|-")
+_CUT_BEHIND = re.compile(r"\s*|\.|[eE][+-]?")
 _AGAIN = re.compile(rb"(?:data:\s*)+")
 _OPENING = re.compile(rb"""[{\[]\s*(?:["'{\[}\]]|$)""")  # of JSON
 
@@ -228,7 +230,8 @@ def _decoded(data: bytes) -> Any:
         if not _OPENING.match(data):
             return Text(text)
         broken = Broken(text)
-        cut = _CUT_ESCAPE if "escape" in error.msg else _CUT
+        value = _CUT_VALUE if "Expecting value" in error.msg else _CUT_BEHIND
+        cut = _CUT_ESCAPE if "escape" in error.msg else value
         broken.half = bool(cut.fullmatch(text, error.pos)) or "Unterminated" in error.msg
         return broken
     except (ValueError, RecursionError):

@@ -175,7 +175,9 @@ def test_half_an_event_at_the_end_of_the_body_is_known_at_any_cut(body: bytes) -
         assert (deltas.cut, deltas.failure, deltas.take()) == (True, None, []), body[:end]
 
 
-@pytest.mark.parametrize("data", [b'{"id": u', b'{"id": ull,', b'{"id": "\\uq', b'{"id": truf'])
+@pytest.mark.parametrize(
+    "data", [b'{"id": u', b'{"id": ull,', b'{"id": "\\uq', b'{"id": truf', b"[null nul"]
+)
 def test_what_no_text_would_complete_is_not_half_an_event(data: bytes) -> None:
     deltas = Deltas(lambda chunk: None)
     deltas.feed(b"data: " + data)

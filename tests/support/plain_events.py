@@ -122,13 +122,13 @@ def is_half(data: str) -> bool:
         json.loads(data, strict=False)
     except json.JSONDecodeError as error:
         rest = data[error.pos :]
-        return (
-            "Unterminated" in error.msg
-            or not rest.strip()
-            or any(word.startswith(rest) for word in ("true", "false", "null"))
-            or rest in ("-", ".", "e", "E", "e+", "e-", "E+", "E-")
-            or ("escape" in error.msg and set(rest[1:5]) <= set(string.hexdigits) and not rest[5:])
-        )
+        if "Unterminated" in error.msg or not rest.strip():
+            return True
+        if "escape" in error.msg:
+            return rest[0] == "u" and len(rest) <= 5 and set(rest[1:]) <= set(string.hexdigits)
+        if "Expecting value" in error.msg:
+            return any(word.startswith(rest) for word in ("tru", "fals", "nul", "-"))
+        return rest in (".", "e", "E", "e+", "e-", "E+", "E-")
     except (ValueError, RecursionError):
         return False
     return False
