@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from chatapp.home import CHROMA, address, model_folder
-from chatapp.knowledge.chroma import CollectionMissing, VectorIndex
+from chatapp.knowledge.chroma import CollectionMissing, RequestRejected, VectorIndex
 from chatapp.knowledge.json_client import Unreachable
 from chatapp.settings import BUILTIN
 from tests.support.service import Service, wait_for
@@ -96,7 +96,7 @@ def state(service: Service) -> dict[str, set[int]]:
     ):
         try:
             held |= index.chunk_ids(name)
-        except (Unreachable, CollectionMissing):
+        except (Unreachable, CollectionMissing, RequestRejected):  # e.g. being deleted
             held = {-1}
     return {
         "chunks": {row[0] for row in ask_sql(service, OWN_CHUNKS)},
