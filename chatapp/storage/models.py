@@ -6,7 +6,7 @@ owns it, and Alembic ignores it.
 """
 
 import uuid
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from flask_sqlalchemy import SQLAlchemy
@@ -151,7 +151,6 @@ class Passage(Model):
     )
     sha256: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
     text: Mapped[str] = mapped_column(Text)
-    used_on: Mapped[date]  # the last day on which an answer got it
 
 
 class MessagePassage(Model):

@@ -1,34 +1,33 @@
 """The texts of the passages that answers were given: each is stored once, by its hash.
 
 An answer's row has its sources with empty texts; links lead to them. A text that no answer has any
-more is deleted after a day. Answers that are older than these tables have the texts in their rows,
-until `chatapp compact` moves them.
+more is deleted within an hour. Answers that are older than these tables have the texts in their
+rows, until `chatapp compact` moves them.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import Date, Text, bindparam, cast, delete, exists, select, text, update
+from sqlalchemy import Text, bindparam, cast, delete, exists, select, text, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session as Transaction
 
 from chatapp.core.events import Json
 from chatapp.storage.database import Database
-from chatapp.storage.models import Message, MessagePassage, Passage, now
+from chatapp.storage.models import Message, MessagePassage, Passage
 
 SWEEP_SECONDS = 3600  # between two looks for texts to delete
-KEPT = timedelta(days=1)  # a text that no answer has
 DELETED_TOGETHER = 500
 MOVED_TOGETHER = 100  # answers
 
 _messages, _passages, _links = Message.__table__, Passage.__table__, MessagePassage.__table__
-# On PostgreSQL the row stays locked until its link is there, so that it is not deleted meanwhile.
+# The update changes nothing, but PostgreSQL locks the row: it is not deleted before its link is
+# there.
 _KEEP = text(
-    "INSERT INTO passages (sha256, text, used_on) VALUES (:sha256, :text, :day)"
-    " ON CONFLICT (sha256) DO UPDATE SET used_on = excluded.used_on"
-    " WHERE passages.used_on < excluded.used_on"
-).bindparams(bindparam("day", type_=Date))
+    "INSERT INTO passages (sha256, text) VALUES (:sha256, :text)"
+    " ON CONFLICT (sha256) DO UPDATE SET text = excluded.text WHERE false"
+)
 _LINK = text(
     "INSERT INTO message_passages (message_number, place, passage_id)"
     " SELECT m.number, :place, p.id FROM messages AS m, passages AS p"
@@ -65,8 +64,7 @@ def keep_texts(t: Transaction, given: Mapping[str, Sequence[Json]]) -> None:
             links.append({"message_id": message_id, "place": place, "sha256": hashed})
     if links:
         # In one order everywhere: transactions that keep the same texts must not deadlock.
-        rows = [{"sha256": key, "text": texts[key], "day": now().date()} for key in sorted(texts)]
-        t.execute(_KEEP, rows)
+        t.execute(_KEEP, [{"sha256": key, "text": texts[key]} for key in sorted(texts)])
         t.execute(_LINK, links)
 
 
@@ -103,9 +101,11 @@ class Passages:
         self._database = database
 
     def sweep(self) -> None:
-        """Delete unused texts that have not been given for a day."""
-        unused = _passages.c.used_on < now().date() - KEPT, ~_IS_LINKED
-        some = select(_passages.c.id).where(*unused).limit(DELETED_TOGETHER)
+        """Delete unused texts."""
+        some = select(_passages.c.id).where(~_IS_LINKED).limit(DELETED_TOGETHER)
         while ids := self._database.read(lambda t: list(t.scalars(some))):
-            gone = delete(_passages).where(_passages.c.id.in_(ids), *unused)
-            self._database.write_deletion(lambda t, gone=gone: t.execute(gone) and None)  # type: ignore[misc]
+            gone = delete(_passages).where(_passages.c.id.in_(ids), ~_IS_LINKED)
+            try:
+                self._database.write_deletion(lambda t, gone=gone: t.execute(gone) and None)  # type: ignore[misc]
+            except IntegrityError:  # on PostgreSQL: an answer has got one of them meanwhile
+                return

@@ -18,7 +18,6 @@ def upgrade() -> None:
         sa.Column("id", NUMBER, autoincrement=True, nullable=False),
         sa.Column("sha256", sa.LargeBinary(), nullable=False),
         sa.Column("text", sa.Text(), nullable=False),
-        sa.Column("used_on", sa.Date(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_passages"),
         sa.UniqueConstraint("sha256", name="uq_passages_sha256"),
     )

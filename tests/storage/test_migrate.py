@@ -67,7 +67,7 @@ RELEASED = {
     "0027_presets.py": "f36a3877343cc0db8c7f5f4b90c18441d5ea64c5b252744733dfb3f671a0fcb0",
     "0028_hosts.py": "d40371c12d279c95606646d7b177a361529cd92e9a085f7ede54e97cc6014db5",
     "0029_message_index.py": "7bd5449478e8048b019039d9cf5519df5b9b2e88b512a557637b6101662c6709",
-    "0030_passages.py": "a1b0b8921638fb8048774c1a3001660f569f221136f017ec19481cf6c487bfbe",
+    "0030_passages.py": "f1c33d914d6697da78c38f719a47573461ae34274c8b89183c11feaabe23544e",
 }
 A_FILE = """INSERT INTO files (id, knowledge_base_id, name, md5, sha256, size, media_type, status,
     progress, chunks, attempts, created_at) VALUES ('f', 'b', 'kept.txt', '', '', 1, '', 'ready', 1,

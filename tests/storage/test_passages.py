@@ -1,12 +1,14 @@
 """The texts of the sources of answers: stored once, read back, kept while an answer has them."""
 
+import time
 from collections.abc import Iterator
-from datetime import timedelta
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, event, func, select, update
 from sqlalchemy.orm import Session as Transaction
 
 from chatapp.chat import answers
@@ -15,9 +17,10 @@ from chatapp.core.answer import AnswerLog, State
 from chatapp.core.events import Chunk, Context, Done, Sources
 from chatapp.storage import passages
 from chatapp.storage.database import Database
-from chatapp.storage.models import Message, MessagePassage, Passage, Run, Session, User, new_id, now
+from chatapp.storage.models import Message, MessagePassage, Passage, Run, Session, User, new_id
 from chatapp.storage.passages import Passages, move_texts, sources_of
 from tests.support.postgres import BOTH, empty_database
+from tests.support.service import PATIENCE_SECONDS
 
 USER, SESSION = new_id(), new_id()
 
@@ -90,19 +93,36 @@ def test_an_answer_without_sources_has_none(database: Database) -> None:
     assert stored(database) == []
 
 
-def test_a_text_is_deleted_a_day_after_its_last_answer(database: Database) -> None:
+def test_a_text_is_deleted_with_its_last_answer(database: Database) -> None:
     kept, gone = answer(database, "shared", "kept"), answer(database, "shared", "gone")
-    database.write(lambda t: t.execute(delete(Message).where(Message.id == gone)) and None)
     Passages(database).sweep()
     assert stored(database) == ["gone", "kept", "shared"]
-    earlier = now().date() - passages.KEPT - timedelta(days=1)
-    database.write(lambda t: t.execute(update(Passage).values(used_on=earlier)) and None)
+    database.write(lambda t: t.execute(delete(Message).where(Message.id == gone)) and None)
     Passages(database).sweep()
     assert stored(database) == ["kept", "shared"]
     assert [each["text"] for each in sources_of(read(database, kept))] == ["shared", "kept"]
-    answer(database, "kept")
-    days = dict(database.read(lambda t: t.execute(select(Passage.text, Passage.used_on)).all()))
-    assert days == {"kept": now().date(), "shared": earlier}
+
+
+def test_a_text_that_an_answer_gets_while_it_is_deleted_stays(database: Database) -> None:
+    gone = answer(database, "shared")
+    database.write(lambda t: t.execute(delete(Message).where(Message.id == gone)) and None)
+    found, may_link = Event(), Event()
+
+    def pause(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if statement.startswith("INSERT INTO message_passages"):
+            found.set()
+            assert may_link.wait(PATIENCE_SECONDS)
+
+    event.listen(database.engine, "before_cursor_execute", pause)
+    with ThreadPoolExecutor(2) as pool:
+        writing = pool.submit(answer, database, "shared")
+        assert found.wait(PATIENCE_SECONDS)
+        sweeping = pool.submit(Passages(database).sweep)
+        time.sleep(0.5)  # it waits for the answer's transaction
+        may_link.set()
+        sweeping.result(PATIENCE_SECONDS)
+        row = read(database, writing.result(PATIENCE_SECONDS))
+    assert sources_of(row) == [source(1, "shared")]
 
 
 def test_texts_in_the_rows_of_older_answers_are_read_and_moved(
