@@ -21,6 +21,7 @@ from chatapp.backups.faults import BackupFault, full_disk
 from chatapp.backups.restore import PART, REPLACED
 from chatapp.backups.sizes import shown, size_of
 from chatapp.backups.stopped import stopped
+from chatapp.errors import DiskFull
 from chatapp.knowledge.ingest.jobs import lock_content
 from chatapp.knowledge.pageview.cache import remove_pages
 from chatapp.settings import Settings
@@ -56,8 +57,9 @@ def compact(settings: Settings) -> Result:
     database = open_database(settings.sql_url)
     try:
         before = _sizes(settings, database)
-        move_texts(database)
         removed = _remove(settings, database)
+        with suppress(DiskFull):  # moving needs space first
+            move_texts(database)
         held = 0
         if settings.sqlite_file is None:
             reuse(database.engine)

@@ -8,14 +8,22 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from chatapp.backups.compact import compact
 from chatapp.home import try_lock
 from chatapp.settings import Settings
+from chatapp.storage.database import open_database
+from chatapp.storage.migrate import migrate
+from chatapp.storage.models import Message, User, new_id
+from chatapp.storage.models import Session as Chat
 from tests.support.backups import backup_of, commanded, original
+from tests.support.small_disk import NEEDS_MOUNT, fill, small_disk
 
 Source = tuple[Settings, list[Path]]
 WEEKS = 30 * 24 * 3600
+TEXT = "High water at noon. " * 100_000  # 2 MB
 
 
 def age(*paths: Path) -> None:
@@ -92,3 +100,35 @@ def test_the_command_shows_a_table(grown: Settings) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[0].split() == ["PLACE", "BEFORE", "AFTER"]
     assert done.stdout.count(" MB") >= 6
+
+
+@NEEDS_MOUNT
+def test_on_a_full_disk_it_deletes_all_the_same(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "home", 16) as home:
+        settings = Settings(home=home)
+        migrate(settings)
+        orphan = original(settings, b"nobody's")
+        age(orphan)
+        database = open_database(settings.sql_url)
+        database.write(_add_older_answer)
+        database.close()
+        with closing(sqlite3.connect(home / "chatapp.db")) as service:
+            service.execute("SELECT count(*) FROM users").fetchone()  # keeps SQLite's files
+            filler = fill(home)
+            assert compact(settings).removed == 1
+        assert not orphan.exists()
+        filler.unlink()
+        compact(settings)
+        database = open_database(settings.sql_url)
+        [row] = database.read(lambda t: t.scalars(select(Message)).all())
+        database.close()
+        assert (row.sources, row.passages) == ([{"text": ""}], {"0": TEXT})
+
+
+def _add_older_answer(t: Session) -> None:
+    ids = {"user_id": new_id(), "session_id": new_id()}
+    t.add(User(id=ids["user_id"], name="Ada"))
+    t.flush()
+    t.add(Chat(id=ids["session_id"], user_id=ids["user_id"]))
+    t.flush()
+    t.add(Message(role="assistant", sources=[{"text": TEXT}], **ids))
