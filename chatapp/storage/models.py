@@ -1,4 +1,4 @@
-"""The tables: no logic, no queries, no session.
+"""The tables: no logic, no session, no queries but those of computed columns.
 
 Ids are UUIDs as text; times are UTC without zone, as every database here stores them; JSON columns
 hold what the API shows. The lexical index (FTS5 on SQLite) is not a model: `knowledge/search/`
