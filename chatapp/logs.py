@@ -8,6 +8,7 @@ import errno
 import json
 import logging
 import sys
+import time
 from collections.abc import Mapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -22,6 +23,17 @@ _request: ContextVar[Mapping[str, str]] = ContextVar("request", default=MappingP
 
 class OneLine(logging.Formatter):
     """Text. Escapes line ends in the message, so that user input cannot forge log lines."""
+
+    _second = -1, ""  # since the epoch, and as text
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:
+        """Write the local time as logging does, formatted once a second."""
+        second, shown = self._second
+        if second != int(record.created):
+            second = int(record.created)
+            shown = time.strftime(self.default_time_format, time.localtime(second))
+            self._second = second, shown
+        return f"{shown},{int(record.msecs):03d}"
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         """Write the message without its traceback."""
@@ -54,6 +66,9 @@ def set_up(level: str, form: str = "text") -> None:
     log.setLevel((auto if level == "auto" else level).upper())
     # Looking these up would create a name for every greenlet.
     logging.logThreads = logging.logMultiprocessing = False
+    # Nor does any line say where in the code it was written (Python's logging HOWTO, Optimization).
+    logging.logProcesses = False
+    logging._srcfile = None
     if not log.handlers:
         log.addHandler(logging.StreamHandler())
     for handler in log.handlers:

@@ -80,3 +80,11 @@ def test_a_line_of_json_is_one_object_with_its_traceback() -> None:
     assert (found["request_id"], found["user_id"]) == ("r1", "u\n1")
     assert "address" not in found and "ValueError: odd" in found["traceback"]
     assert found["time"].endswith("+00:00")
+
+
+def test_a_line_begins_with_the_time_as_logging_writes_it() -> None:
+    line, plain = OneLine("%(asctime)s"), logging.Formatter("%(asctime)s")
+    for moment in (0.25, 0.999, 1.0, 1_800_000_000.5):
+        one = record(None)
+        one.created, one.msecs = moment, moment % 1 * 1000
+        assert line.format(one) == plain.format(one)

@@ -54,15 +54,15 @@ def build_chain(
 
 def preload() -> None:
     """Load what every chain needs."""
-    from langchain_core.runnables import RunnableGenerator  # noqa: F401
+    from chatapp.chains import generator  # noqa: F401
 
 
 def _plain_chain(model: Model) -> Chain:
     """Return `prompt | model` as one step; as two, every answer begins 0.16 ms later."""
-    from langchain_core.runnables import RunnableGenerator
+    from chatapp.chains.generator import AnswerGenerator
 
     def answer(asks: Iterator[Ask]) -> Iterator[Any]:
         for ask in asks:
             yield from model.stream_text(build_prompt(ask, None))
 
-    return RunnableGenerator(answer)
+    return AnswerGenerator(answer)

@@ -38,7 +38,7 @@ def retrieval_chain(
     that are not rewritten are searched for with the questions before them. `unread` returns the
     files that cannot be searched yet; the chain waits for recent ones.
     """
-    from langchain_core.runnables import RunnableGenerator
+    from chatapp.chains.generator import AnswerGenerator
 
     rewritten = rewriter(model) if rewrite else None
 
@@ -71,7 +71,7 @@ def retrieval_chain(
                 if (close := getattr(stream, "close", None)) is not None:
                     close()
 
-    return RunnableGenerator(answer)
+    return AnswerGenerator(answer)
 
 
 def _wait_for(unread: StillUnread) -> Generator[dict[str, str], None, Sequence[Unread]]:

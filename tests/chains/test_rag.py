@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from langchain_core.callbacks import BaseCallbackHandler
 
 from chatapp.chains.build import Finished, Retrieved, build_chain, pieces
 from chatapp.chains.endpoint import Parameters
@@ -58,6 +59,20 @@ def test_the_retrieval_chain_streams_stages_and_passages() -> None:
     prompt = model.prompts[0]
     assert prompt.grounded and prompt.passages == [passage()]
     assert "[1] leave.pdf, p. 3" in prompt.turns[-1].content
+
+
+@pytest.mark.parametrize("retrieve", [None, lambda query: [passage()]])
+def test_a_chain_streams_the_same_to_callbacks_and_without_any(retrieve: Any) -> None:
+    class Seen(BaseCallbackHandler):
+        begun = 0
+
+        def on_chain_start(self, *_: Any, **__: Any) -> None:
+            self.begun += 1
+
+    seen = Seen()
+    chain = build_chain(Canned("a", "b"), retrieve)
+    assert list(chain.stream(Ask("q"))) == list(chain.stream(Ask("q"), {"callbacks": [seen]}))
+    assert seen.begun == 1
 
 
 def test_passages_that_do_not_fit_are_cut_and_counted() -> None:
