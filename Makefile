@@ -7,23 +7,32 @@ NODE_PATH = PATH="$$PATH:$(CURDIR)/$(VENV)"
 # not empty where the terminal is Chinese
 CHINESE := $(filter zh%,$(or $(LC_ALL),$(LC_MESSAGES),$(LANG)))
 
-# Four parts of the tests run at the same time: those with a browser need the cores, those with
-# processes mostly wait, and all others also measure their coverage.
-# A part that has ended goes on with later ones of another, so that all end at about the same time.
-LATER_BROWSER = $(wildcard tests/browser/test_[r-z]*.py)
-LATER_PROCESSES = $(wildcard tests/server/test_[m-o]*.py)
-LAST_PROCESSES = $(wildcard tests/server/test_[ab]*.py tests/server/test_[p-z]*.py)
-BROWSER = tests/browser tests/server/test_documents.py
-PROCESSES = tests/server --ignore=tests/server/test_documents.py
-STORES = tests/knowledge tests/scripts tests/storage
-HELPERS = tests/processes
+# Six parts of the tests run at the same time, since most of them wait. Each is one or two runs of
+# pytest; those that end in .json also measure their coverage. tests/scripts/test_makefile.py
+# checks that every test is in one of them.
+PARTS = 1 2 3 4 5 6
+part-1 = $(call run,tests/browser/test_[a-q]*.py tests/server/test_documents.py); \
+	$(call run,tests/server/test_[ab]*.py)
+part-2 = $(call run,tests/browser/test_[r-z]*.py); $(call run,tests/server/test_[m-o]*.py)
+part-3 = $(measure-others); $(measure-scripts)
+part-4 = $(measure-stores)
+part-5 = $(call run,tests/server/clients tests/server/test_[c-l]*.py tests/server/test_[p-z]*.py \
+	--ignore=tests/server/test_documents.py); \
+	$(call run,tests/faults)
+part-6 = $(measure-processes); $(measure-web)
+measure-others = $(call measure,others,tests $(patsubst %,--ignore=tests/%, \
+	browser faults knowledge processes scripts server storage web))
+measure-scripts = $(call measure,scripts,tests/scripts)
+measure-stores = $(call measure,stores,tests/knowledge tests/storage)
+measure-processes = $(call measure,processes,tests/processes)
+measure-web = $(call measure,web,tests/web)
+run = $(LIMITED) $(1) || touch .venv/tests-failed
+measure = $(LIMITED) --measure .venv/coverage-$(strip $(1)).json $(2) || touch .venv/tests-failed
 # A test that hangs fails (pyproject.toml). A part that hangs before or after its tests is aborted;
 # what each of its threads was doing is printed at the very end.
 LIMITED = $(and $(shell command -v timeout),timeout --foreground --signal=ABRT 75m) \
 	$(VENV)/python -X faulthandler -m tests
-MEASURED = $(LIMITED) --measure .venv/coverage-
 LEAST = 89 # percent of lines and branches
-OTHERS = tests $(patsubst %,--ignore=%,$(BROWSER) tests/server tests/faults $(STORES) $(HELPERS))
 CAMPAIGNS = kills resumes stops locks streams readings mutants disks described
 
 NO_PYTHON_EN = Python 3.11 or newer is required. On Debian and Ubuntu: apt install python3-venv
@@ -46,35 +55,25 @@ link: python ## print a new one-time sign-in link for the administrator | 生成
 
 test: python ## run all tests | 运行全部测试
 	@$(PYTHON) scripts/setup.py test
-	@rm -f .venv/tests-*.log .venv/tests-failed .venv/coverage-*.json
-	@status=0; \
-	$(NODE_PATH) node --test $$(find tests/js -name '*.test.*js' | sort) || status=1; \
-	echo "$(if $(CHINESE),四组测试同时运行，其中三组的输出在结束时显示。,Four parts run at the same time; three of them print at the end.)"; \
-	{ $(LIMITED) $(BROWSER) $(LATER_BROWSER:%=--ignore=%) || touch .venv/tests-failed; \
-		$(LIMITED) $(LAST_PROCESSES); } > .venv/tests-1.log 2>&1 & first=$$!; \
-	{ $(MEASURED)1.json $(STORES) || touch .venv/tests-failed; \
-		$(LIMITED) tests/faults; } > .venv/tests-2.log 2>&1 & second=$$!; \
-	{ $(MEASURED)2.json $(OTHERS) || touch .venv/tests-failed; \
-		$(LIMITED) $(LATER_PROCESSES); } > .venv/tests-3.log 2>&1 & third=$$!; \
-	{ $(LIMITED) $(PROCESSES) $(patsubst %,--ignore=%,$(LATER_PROCESSES) $(LAST_PROCESSES)) || touch .venv/tests-failed; \
-		$(LIMITED) $(LATER_BROWSER) || touch .venv/tests-failed; \
-		$(MEASURED)3.json $(HELPERS) || touch .venv/tests-failed; } 2>&1 | tee .venv/tests-4.log; \
-	for part in $$first $$second $$third; do wait $$part || status=1; done; \
-	test ! -e .venv/tests-failed || status=1; \
-	cat .venv/tests-1.log .venv/tests-2.log .venv/tests-3.log; \
-	test $$status = 0 || { grep -hE '^(FAILED|ERROR) ' .venv/tests-*.log; \
+	@rm -f .venv/tests-* .venv/coverage-*.json
+	@$(NODE_PATH) node --test $$(find tests/js -name '*.test.*js' | sort) || touch .venv/tests-failed
+	@echo "$(if $(CHINESE),六组测试同时运行，其中五组的输出在结束时显示。,Six parts run at the same time; five of them print at the end.)"
+	@$(foreach part,$(wordlist 2,6,$(PARTS)),{ $(part-$(part)); } > .venv/tests-$(part).log 2>&1 & ) \
+	{ $(part-1); } 2>&1 | tee .venv/tests-1.log; wait
+	@cat $(patsubst %,.venv/tests-%.log,$(wordlist 2,6,$(PARTS)))
+	@test ! -e .venv/tests-failed || { grep -hE '^(FAILED|ERROR) ' .venv/tests-*.log; \
 		for part in .venv/tests-*.log; do \
 			sed -nE '/^(Fatal Python error: Aborted|Timeout \(0:)/,$$p' $$part | grep -Ev '/(_pytest|pluggy)/' | tail -n 60; \
-		done; }; \
-	exit $$status
+		done; exit 1; }
 
 # GATHERED=yes reports what the last `make test` has measured
 coverage: python ## run the in-process tests and report their coverage | 运行进程内测试并统计覆盖率
 	@$(PYTHON) scripts/setup.py test
-	$(if $(GATHERED),,$(MEASURED)1.json $(STORES) && $(MEASURED)2.json $(OTHERS) && \
-		$(MEASURED)3.json $(HELPERS))
+	$(if $(GATHERED),,@rm -f .venv/tests-failed .venv/coverage-*.json; $(measure-others); \
+		$(measure-scripts); $(measure-stores); $(measure-processes); $(measure-web); \
+		test ! -e .venv/tests-failed)
 	@$(VENV)/python -m slipcover --skip-covered --fail-under $(LEAST) --out .venv/coverage.json \
-		--merge .venv/coverage-1.json .venv/coverage-2.json .venv/coverage-3.json
+		--merge .venv/coverage-*.json
 
 check: python ## lint, formatting, types, architecture, documents | 检查代码规范、格式、类型、架构和文档
 	@$(PYTHON) scripts/setup.py dev
