@@ -79,7 +79,7 @@ class Embedder:
 
     def embed_query(self, question: str) -> bytes:
         """Return the vector of a question; raise EmbedderUnavailable."""
-        vector = self._embed([self._query_prefix + question], QUERY_SECONDS)[0]
+        vector = self._embed([self._query_prefix + question], QUERY_SECONDS, urgent=True)[0]
         return vector if self._means is None else self._means.without(question, vector)
 
     def similarities(self, question: str, texts: Sequence[str]) -> list[float] | None:

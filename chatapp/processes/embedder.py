@@ -3,7 +3,7 @@
     python -m chatapp.processes.embedder HOST:PORT [FOLDER]
 
     POST /v1/embeddings   {"input": text or [texts], "encoding_format": "base64" or "float",
-                           "urgent": true for texts that a question waits for}
+                           "urgent": whether a question waits for them}
     GET  /healthz
 
 A process of its own, so that all others share one copy of the model and no native code runs in a
@@ -12,8 +12,9 @@ imported, to save memory.
 
 Texts are embedded one at a time. Batches of this model are no faster on a few cores, and its 8-bit
 arithmetic scales by the largest number of a batch: a text's vector would depend on its neighbours.
-A question (a request with a single text, or an urgent one) never waits for a batch; threads that
-embed batches run at a lower priority.
+An urgent request (without that field: a single text, as of a question) never waits for a batch;
+threads that embed batches run at a lower priority. Both run on few threads at once: hundreds that
+compete for the interpreter would be slower, and this process would seem to hang.
 """
 
 import base64
@@ -38,6 +39,8 @@ MOST_URGENT = 64  # texts of an urgent request
 MOST_BYTES = 32 * 1024 * 1024  # of a request
 IDLE_SECONDS = 600  # for a connection without requests
 BATCH_NICENESS = 10
+URGENT_AT_ONCE = 2
+URGENT_SECONDS = 3.0  # to wait for a turn; the question has gone on without its vector by then
 
 
 class ModelError(Exception):
@@ -60,18 +63,22 @@ class Model:
         if hashlib.sha256((folder / "model.onnx").read_bytes()).hexdigest() != described["sha256"]:
             raise ModelError("the file of the model has changed since set-up")
         self.name: str = described["name"]
-        self._lock = threading.Lock()
+        self._batches = threading.Lock()  # all batches together get one core
+        self._urgent = threading.BoundedSemaphore(URGENT_AT_ONCE)
         self._session, self._tokenizer = _load(folder, described.get("tokens", FORMER_MOST_TOKENS))
 
     def embed(self, texts: Sequence[str], urgent: bool = False) -> list[bytes]:
         """Return one vector for each text: little-endian float32, normalised."""
-        if urgent:
-            return [self._vector(text) for text in texts]
-        made = []
-        for text in texts:
-            with self._lock:  # all batches together get one core
-                made.append(self._vector(text))
-        return made
+        return [self._in_turn(text, urgent) for text in texts]
+
+    def _in_turn(self, text: str, urgent: bool) -> bytes:
+        turns, seconds = (self._urgent, URGENT_SECONDS) if urgent else (self._batches, -1)
+        if not turns.acquire(timeout=seconds):
+            raise RequestError(HTTPStatus.SERVICE_UNAVAILABLE, "Too many questions at once.")
+        try:
+            return self._vector(text)
+        finally:
+            turns.release()
 
     def _vector(self, text: str) -> bytes:
         import numpy
@@ -119,6 +126,8 @@ class Server(ThreadingHTTPServer):
         model = self._loaded()
         try:
             return model.name, model.embed(texts, urgent)
+        except RequestError:
+            raise
         except Exception as fault:  # what foreign libraries raise
             print(f"Texts could not be embedded: {fault!r}", file=sys.stderr, flush=True)
             raise RequestError(
@@ -230,7 +239,7 @@ def read_request(body: bytes) -> tuple[list[str], bool, bool]:
         raise RequestError(HTTPStatus.BAD_REQUEST, "`input` must be a string or a list of strings.")
     if len(texts) > MOST_TEXTS:
         raise RequestError(HTTPStatus.BAD_REQUEST, f"`input` is limited to {MOST_TEXTS} texts.")
-    urgent = len(texts) == 1 or (asked.get("urgent") is True and len(texts) <= MOST_URGENT)
+    urgent = asked.get("urgent", len(texts) == 1) is True and len(texts) <= MOST_URGENT
     return texts, asked.get("encoding_format") == "base64", urgent
 
 

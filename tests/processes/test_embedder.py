@@ -11,6 +11,8 @@ import socket
 import struct
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from typing import Any
 import pytest
 
 from chatapp.home import MODEL_FOLDERS, model_folder
+from chatapp.processes.embedder import URGENT_AT_ONCE, Model, RequestError, read_request
 from tests.support.service import PATIENCE_SECONDS, free_port, wait_for
 
 ROOT = Path(__file__).parents[2]
@@ -217,6 +220,62 @@ def test_what_a_question_waits_for_does_not_wait_for_batches(
         assert not ended
         for batch in batches:
             batch.close()
+
+
+@pytest.mark.parametrize(("urgent", "at_once"), [(True, URGENT_AT_ONCE), (False, 1)])
+def test_few_texts_are_embedded_at_once(
+    embedder: Embedder, monkeypatch: pytest.MonkeyPatch, urgent: bool, at_once: int
+) -> None:
+    """Hundreds would compete for the interpreter: the process would miss its health checks."""
+    model, now, most = Model(MODEL_FOLDER), 0, 0
+
+    def vector(_self: Model, _text: str) -> bytes:
+        nonlocal now, most
+        now += 1
+        most = max(most, now)
+        time.sleep(0.01)
+        now -= 1
+        return b""
+
+    monkeypatch.setattr(Model, "_vector", vector)
+    asking = [threading.Thread(target=model.embed, args=(["text"], urgent)) for _ in range(40)]
+    for each in asking:
+        each.start()
+    for each in asking:
+        each.join()
+    assert most == at_once
+
+
+def test_a_question_that_has_gone_on_is_not_embedded(
+    embedder: Embedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, gate = Model(MODEL_FOLDER), threading.Event()
+    monkeypatch.setattr("chatapp.processes.embedder.URGENT_SECONDS", 0.01)
+    monkeypatch.setattr(Model, "_vector", lambda *_: gate.wait(PATIENCE_SECONDS))
+    first = [threading.Thread(target=model.embed, args=(["text"], True)) for _ in range(2)]
+    for each in first:
+        each.start()
+    with pytest.raises(RequestError) as refusal:
+        model.embed(["text"], urgent=True)
+    assert refusal.value.status == 503
+    gate.set()
+    for each in first:
+        each.join()
+
+
+@pytest.mark.parametrize(
+    ("asked", "urgent"),
+    [
+        ({"input": "text"}, True),
+        ({"input": ["text"], "urgent": False}, False),
+        ({"input": ["text"], "urgent": True}, True),
+        ({"input": ["text", "text"]}, False),
+        ({"input": ["text"] * 65, "urgent": True}, False),
+        ({"input": ["text"], "urgent": "yes"}, False),
+    ],
+)
+def test_what_is_urgent(asked: dict[str, Any], urgent: bool) -> None:
+    assert read_request(json.dumps(asked).encode())[2] is urgent
 
 
 @linux

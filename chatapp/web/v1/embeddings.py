@@ -1,6 +1,7 @@
 """/v1/embeddings: the vectors of the model that also serves the search in documents."""
 
 import base64
+import threading
 from collections.abc import Sequence
 from math import ceil
 from typing import Annotated, Any, Literal
@@ -23,6 +24,9 @@ MAX_TEXTS = 2048  # as OpenAI
 MAX_TEXT_CHARACTERS = 32_768
 EMBEDDER = "embedder"  # stands in ids where chat models have their supplier
 PREFIX = f"{EMBEDDER}/"
+# Of one worker. Programs send the texts of a file one by one and all at once; the embedder takes
+# them one after another, and would answer the last ones too late.
+_AT_ONCE = threading.BoundedSemaphore(2)
 
 bp = LazyBlueprint(
     "v1_embeddings",
@@ -95,7 +99,8 @@ def create_embeddings(body: EmbeddingsBody) -> Response:
     The vectors are those of passages of documents unless `input_type` is `query`.
     """
     embedder = _embedder(body.model)
-    vectors = _vectors(embedder, body)
+    with _AT_ONCE:
+        vectors = _vectors(embedder, body)
     if body.dimensions not in (None, dimension(vectors[0])):
         raise InvalidRequest("dimensions", "dimensions", only=dimension(vectors[0]))
     return Response(threads.run(lambda: _to_json(body, vectors)), content_type="application/json")

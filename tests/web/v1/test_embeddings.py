@@ -2,18 +2,22 @@
 
 import base64
 import math
+import threading
+import time
 from array import array
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
 from chatapp import create_app
 from chatapp.settings import Settings
 from tests.support.administrator import TOKEN
 from tests.support.embedserver import DIMENSION, EmbedServer
+from tests.support.service import wait_for
 
 MODEL = "embedder/some-model"
 
@@ -55,6 +59,28 @@ def test_texts_become_vectors_in_their_order(client: FlaskClient, embedder: Embe
     assert reply.json["usage"] == {"prompt_tokens": 10, "total_tokens": 10}
     assert vectors(embed(client, "holiday days")) == [leave]
     assert embedder.texts()[0] == "passage: vacation days"
+
+
+def test_many_requests_reach_the_service_two_at_a_time(app: Flask, embedder: EmbedServer) -> None:
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    body = {"model": MODEL, "input": "a text of a file"}
+    statuses: list[int] = []
+
+    def ask() -> None:
+        reply = app.test_client().post("/v1/embeddings", json=body, headers=headers)
+        statuses.append(reply.status_code)
+
+    embedder.mood = "wait"
+    programs = [threading.Thread(target=ask) for _ in range(8)]
+    for program in programs:
+        program.start()
+    wait_for(lambda: len(embedder.keys) == 2, "two have arrived")
+    time.sleep(0.5)  # for a third one to arrive, if it may
+    assert len(embedder.keys) == 2
+    embedder.gate.set()
+    for program in programs:
+        program.join()
+    assert statuses == [200] * 8
 
 
 def test_more_texts_than_the_service_takes_at_once(
