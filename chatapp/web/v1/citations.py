@@ -14,20 +14,29 @@ from chatapp.i18n import say
 QUOTE_CHARACTERS = 300
 
 
-def annotations(text: str, cited: Sequence[Json], address: str) -> list[dict[str, Any]]:
-    """Return an annotation for each place of a text that cites one of these sources."""
-    by_number = {source["n"]: source for source in cited}
+def annotations(
+    text: str, sources: Sequence[Json], address: str, language: str
+) -> list[dict[str, Any]]:
+    """Return an annotation for each place of a text that cites a source, by the source's number.
+
+    Clients count the addresses of annotations to find the one that a number means. So each source
+    has an address of its own, and those before the last cited one that are not cited have an
+    annotation of nothing, behind the text.
+    """
+    places: dict[int, list[tuple[int, int]]] = {source["n"]: [] for source in sources}
+    for number, start, end in citations(text):
+        if number in places:
+            places[number].append((start, end))
+    last = max((number for number, found in places.items() if found), default=0)
+    shown = [source for source in sources if source["n"] <= last]
     return [
         {
             "type": "url_citation",
-            "url_citation": {
-                "start_index": start,
-                "end_index": end,
-                **_source_json(by_number[number], address),
-            },
+            "url_citation": {"start_index": start, "end_index": end, "url": url}
+            | _source_json(source, language),
         }
-        for number, start, end in citations(text)
-        if number in by_number
+        for source, url in zip(shown, _addresses(shown, address), strict=True)
+        for start, end in places[source["n"]] or [(len(text), len(text))]
     ]
 
 
@@ -39,20 +48,28 @@ def listed(cited: Sequence[Json], language: str) -> str:
     return "\n\n".join(["", say(language, "server.v1.sources"), "  \n".join(lines)])
 
 
-def _source_json(source: Json, address: str) -> dict[str, Any]:
-    page = source["page"]
-    url = source.get("url") or (
-        f"{address}/api/knowledge/{source['knowledge_base_id']}/files/{source['file_id']}/content"
-        + (f"#page={page}" if page else "")
-    )
+def _addresses(sources: Sequence[Json], address: str) -> list[str]:
+    """Return where each source is; one of several on the same page has its number in it."""
+    found: list[str] = []
+    for source in sources:
+        place = f"knowledge/{source['knowledge_base_id']}/files/{source['file_id']}/content"
+        url = source.get("url") or f"{address}/api/{place}"
+        if source["page"]:
+            url += f"#page={source['page']}"
+        if url in found:
+            url += f"{'&' if '#' in url else '#'}passage={source['n']}"
+        found.append(url)
+    return found
+
+
+def _source_json(source: Json, language: str) -> dict[str, Any]:
     return {
-        "url": url,
-        "title": source["name"],
+        "title": _title(source, language),
         "number": source["n"],
         "knowledge_base_id": source["knowledge_base_id"],
         "file_id": source["file_id"],
         "filename": source["name"],
-        "page": page,
+        "page": source["page"],
         "quote": (source["quote"] or source["text"])[:QUOTE_CHARACTERS],
     }
 

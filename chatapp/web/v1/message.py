@@ -34,7 +34,7 @@ def finished(
     return Finished(
         reason,
         usage_json(end.usage),
-        annotations(text, cited, address),
+        annotations(text, sources, address, language),
         listed(cited, language) if list_sources else "",
     )
 

@@ -216,12 +216,8 @@ class ResponseEvents:
 
 
 def _citation(annotation: Mapping[str, Any]) -> Json:
-    """Return an annotation of a chat completion in the form of this API.
-
-    It stands behind the text that it is for.
-    """
-    source = annotation["url_citation"]
-    return {"type": "file_citation", "index": source["end_index"], **source}
+    """Return an annotation of a chat completion in the form of this API."""
+    return {"type": annotation["type"], **annotation["url_citation"]}
 
 
 def _usage(usage: Mapping[str, Any] | None) -> Json | None:

@@ -61,8 +61,8 @@ test("responses answer and stream", async () => {
   const final = await stream.finalResponse();
   assert.ok(text.includes("[1]"));
   const [annotation] = final.output[0].content[0].annotations;
-  assert.equal(annotation.type, "file_citation");
-  assert.equal(annotation.filename, "handbook.md");
+  assert.equal(annotation.type, "url_citation");
+  assert.equal(annotation.title, "handbook.md");
 });
 
 test("responses see pictures", async () => {

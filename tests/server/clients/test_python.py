@@ -119,7 +119,7 @@ def test_responses_stream(client: OpenAI, access: Access) -> None:
     message = response.output[0]
     assert message.type == "message" and message.content[0].type == "output_text"
     [annotation] = message.content[0].annotations
-    assert annotation.type == "file_citation" and annotation.filename == "handbook.md"
+    assert annotation.type == "url_citation" and annotation.title == "handbook.md"
 
 
 def test_responses_take_a_conversation_with_pictures(client: OpenAI) -> None:

@@ -104,9 +104,9 @@ def test_citations_are_annotations() -> None:
     [added] = [event for event in events if event.type == f"{TEXT}.annotation.added"]
     [annotation] = events[-1].response.output[0].content[0].annotations
     assert added.annotation.to_dict() == annotation.to_dict()
-    assert (annotation.type, annotation.filename, annotation.index) == (
-        "file_citation",
-        "leave.pdf",
+    assert (annotation.type, annotation.url, annotation.end_index) == (
+        "url_citation",
+        "http://localhost/x",
         9,
     )
     assert events[-1].response.output_text == "Leave [1]\n\n[1] leave"
