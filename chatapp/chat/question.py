@@ -26,7 +26,7 @@ class Question:
     """A validated question. `bases` None: the session's; `at_root`: a new branch at the root.
 
     `messages` are the whole conversation of a program, `text` and `images` those of its last
-    question; `uses_tools`: it offers tools to the model.
+    question; `must_call_tool`: the model may not answer instead.
     """
 
     text: str | None = None
@@ -47,7 +47,7 @@ class Question:
     temporary: bool = False
     images: Sequence[str] = ()  # ids, of a new question
     messages: Sequence[SentMessage] = ()
-    uses_tools: bool = False
+    must_call_tool: bool = False
 
     @property
     def kind(self) -> str:

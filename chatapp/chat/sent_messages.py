@@ -81,8 +81,8 @@ def _turn(message: SentMessage, by_id: Mapping[str, Picture]) -> Turn:
 
 def _require_possible(ask: Ask, question: Question, resolved: ResolvedModel) -> None:
     if resolved.endpoint is None:
-        if question.uses_tools:
-            raise InvalidRequest("tools", "no_tools", model=resolved.model)
+        if question.must_call_tool:
+            raise InvalidRequest("tool_choice", "no_tools", model=resolved.model)
         return
     if ask.images and not ask.sees:
         raise InvalidRequest("messages", "blind", model=resolved.model)

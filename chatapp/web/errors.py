@@ -32,8 +32,9 @@ from chatapp.errors import (
 from chatapp.i18n import say
 from chatapp.settings import MB
 from chatapp.web import pages
+from chatapp.web.proxies import root_url
 from chatapp.web.unparsed import error_of
-from chatapp.web.v1.errors import PREFIX, shaped, speaks_openai
+from chatapp.web.v1.errors import PREFIX, WITHOUT_PREFIX, shaped, speaks_openai
 
 log = logging.getLogger("chatapp.web")
 
@@ -152,7 +153,7 @@ def http_error_response(fault: HTTPException) -> Any:
     if isinstance(fault, RequestEntityTooLarge):
         return _error_response(_too_large())
     if fault.code == HTTPStatus.NOT_FOUND:
-        return _error_response(NotFound("address" if request.path.startswith(API) else None))
+        return _error_response(_no_such_address())
     if isinstance(fault, RequestedRangeNotSatisfiable):
         return _range_not_satisfiable(fault)
     if isinstance(fault, WrongMethod):
@@ -160,6 +161,12 @@ def http_error_response(fault: HTTPException) -> Any:
     if (fault.code or 500) < 500:
         return _error_response(InvalidRequest("body", "unreadable"))
     return _unexpected_error_response(fault)
+
+
+def _no_such_address() -> NotFound:
+    if request.path in WITHOUT_PREFIX:
+        return NotFound("base_url", url=f"{root_url()}{PREFIX}")
+    return NotFound("address" if request.path.startswith(API) else None)
 
 
 def _method_not_allowed(allowed: list[str]) -> tuple[Response, int]:
@@ -251,6 +258,7 @@ _REASONS = {
     "greater_than_equal": "at_least",
     "less_than_equal": "at_most",
     "literal_error": "one_of",
+    "union_tag_invalid": "part_type",
     "datetime_type": "time",
     "datetime_parsing": "time",
     "datetime_from_date_parsing": "time",

@@ -43,6 +43,8 @@ OPEN = frozenset(
         "shared.shared_chat",
     }
 )
+# Addresses in citations, which people open in a browser.
+OPENED = frozenset({"knowledge.download_knowledge_file"})
 # With a token of their own; they answer also while the database is away.
 WITHOUT_PERSON = frozenset({"metrics.get_metrics"})
 # Of a proxy or a client: printable, without blanks, quotes or brackets, so that lines stay clear.
@@ -117,11 +119,17 @@ def _before_request() -> Any:
     if request.endpoint is None or is_open:
         return None
     if g.user is None:
-        if request.blueprint == "pages" and request.method == "GET":
+        if _shows_a_page():
             return redirect(f"{request.script_root}/sign-in")
         raise Unauthorized("token" if bearer() else None)
     require_scope(g.user, request.endpoint)
     return None
+
+
+def _shows_a_page() -> bool:
+    if request.blueprint == "pages" and request.method == "GET":
+        return True
+    return request.endpoint in OPENED and request.headers.get("Sec-Fetch-Mode") == "navigate"
 
 
 def _authenticate() -> Person | None:

@@ -69,7 +69,9 @@ function start() {
   hideUnloaded();
   readConfig();
   mountReveal();
-  const link = decodeURIComponent(location.hash.slice(1));
+  // A browser keeps the fragment of an address that was redirected here.
+  const isPlace = /^#(page|passage)=/.test(location.hash);
+  const link = isPlace ? '' : decodeURIComponent(location.hash.slice(1));
   // A signed-in user with a link still sees this page: the link may be for another account.
   if (!link && 'signedIn' in document.body.dataset) return enter();
   show(link ? 'link' : 'form');

@@ -261,3 +261,12 @@ def test_a_password_set_after_the_link_signs_in(
     page.locator("[data-login-password]").fill("a good long password")
     page.locator("[data-login-go]").click()
     Chat(page).ready()
+
+
+def test_the_link_of_a_citation_shows_the_sign_in_form(page: Page, fresh: Service) -> None:
+    """The place in the document, which the browser keeps, is no sign-in link."""
+    some = "00000000-0000-4000-8000-000000000000"
+    page.goto(f"{fresh.url}/api/knowledge/{some}/files/{some}/content#page=3&passage=2")
+    expect(page.locator("[data-login]")).to_be_visible()
+    expect(page.locator("[data-link-go]")).to_be_hidden()
+    assert page.url.startswith(f"{fresh.url}/sign-in")

@@ -11,7 +11,7 @@ from typing import Any
 
 import openai
 import pytest
-from openai import OpenAI
+from openai import OpenAI, omit
 
 from tests.support.images import square
 from tests.support.modelpictures import name_of
@@ -251,7 +251,25 @@ ERRORS: list[tuple[str, dict[str, Any], type[openai.APIStatusError], int, str]] 
     ("temperature", {"temperature": 3}, openai.BadRequestError, 400, "invalid_request"),
     (
         "tools",
-        {"model": "builtin/extractive", "tools": TOOLS},
+        {"model": "builtin/extractive", "tools": TOOLS, "tool_choice": "required"},
+        openai.BadRequestError,
+        400,
+        "invalid_request",
+    ),
+    (
+        "a tool by name",
+        {
+            "model": "builtin/extractive",
+            "tools": TOOLS,
+            "tool_choice": {"type": "function", "function": {"name": "weather"}},
+        },
+        openai.BadRequestError,
+        400,
+        "invalid_request",
+    ),
+    (
+        "an unknown part",
+        {"messages": user([{"type": "input_audio", "input_audio": {"data": ""}}])},
         openai.BadRequestError,
         400,
         "invalid_request",
@@ -289,6 +307,40 @@ def test_errors_are_the_client_s_own_exceptions(
         assert refused.value.response.headers["Retry-After"] == "7"
 
 
+def test_the_built_in_model_answers_though_it_may_call_tools(client: OpenAI) -> None:
+    """Open WebUI offers tools with every question."""
+    for choice in ("auto", "none", omit):
+        answer = client.chat.completions.create(
+            model="builtin/extractive",
+            messages=user("How do I add documents?"),
+            tools=TOOLS,
+            tool_choice=choice,
+        )
+        assert answer.choices[0].finish_reason == "stop" and answer.choices[0].message.content
+
+
+def test_the_embedder_is_no_chat_model(client: OpenAI) -> None:
+    *_, embedder = client.models.list()
+    with pytest.raises(openai.NotFoundError, match="/v1/embeddings"):
+        client.chat.completions.create(model=embedder.id, messages=user("q"))
+
+
+def test_a_part_that_is_not_supported_is_refused_with_those_that_are(client: OpenAI) -> None:
+    audio = {"type": "input_audio", "input_audio": {"data": ""}}
+    with pytest.raises(openai.BadRequestError, match="'image_url'") as refused:
+        client.chat.completions.create(model="openai/echo", messages=user([audio]))
+    assert refused.value.param == "messages[0].content[0]"
+
+
+def test_a_base_url_without_its_end_is_told(service: Service) -> None:
+    url, match = service.url, f"{service.url}/v1"
+    with OpenAI(base_url=url, api_key=TOKEN, max_retries=0) as client:
+        with pytest.raises(openai.NotFoundError, match=match):
+            client.models.list()
+        with pytest.raises(openai.NotFoundError, match=match):
+            client.chat.completions.create(model="openai/echo", messages=user("q"))
+
+
 def test_a_wrong_token_is_an_authentication_error(service: Service) -> None:
     with client_of(service, "wrong") as stranger, pytest.raises(openai.AuthenticationError):
         stranger.models.list()
@@ -298,6 +350,7 @@ def test_a_wrong_token_is_an_authentication_error(service: Service) -> None:
 EXITS: list[tuple[str, str, Any, int]] = [
     ("GET", "/v1/nothing", None, 404),
     ("GET", "/v1", None, 404),
+    ("GET", "/models", None, 404),
     ("PUT", "/v1/models", {}, 405),
     ("POST", "/v1/chat/completions", b"{", 400),
     ("POST", "/v1/chat/completions", b"[" * 5000, 400),

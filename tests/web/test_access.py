@@ -62,6 +62,16 @@ def test_every_route_requires_a_user_unless_it_is_open(app: Flask, anonymous: Fl
             assert reply.json["error"]["code"] == code
 
 
+def test_the_link_of_a_citation_leads_to_the_sign_in_page(anonymous: FlaskClient) -> None:
+    """A person opens it in a browser; a script gets the error."""
+    path = f"/api/knowledge/{NO_ID}/files/{NO_ID}/content"
+    opened = anonymous.get(path, headers={"Sec-Fetch-Mode": "navigate"})
+    assert (opened.status_code, opened.headers["Location"]) == (302, "/sign-in")
+    assert anonymous.get(path, headers={"Sec-Fetch-Mode": "cors"}).status_code == 401
+    other = anonymous.get("/api/sessions", headers={"Sec-Fetch-Mode": "navigate"})
+    assert other.status_code == 401
+
+
 def test_the_frame_of_diagrams_is_open_to_readers_of_shared_chats(anonymous: FlaskClient) -> None:
     assert anonymous.get("/diagram").status_code == 200
 

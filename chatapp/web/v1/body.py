@@ -253,6 +253,14 @@ class ChatCompletionBody(Input):
         return not self.stream or bool(options and options.include_usage)
 
     @property
+    def must_call_tool(self) -> bool:
+        """Whether the model has to call a tool, and may not answer instead."""
+        choice = self.tool_choice
+        if isinstance(choice, dict):  # a function, or the ones that are allowed, with a mode
+            return (choice.get("allowed_tools") or choice).get("mode") != "auto"
+        return bool(self.tools) and choice == "required"
+
+    @property
     def lists_sources(self) -> bool:
         """Whether the sources are listed at the end of the text."""
         return self.chatapp is not None and self.chatapp.sources == "text"

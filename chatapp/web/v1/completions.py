@@ -17,7 +17,7 @@ from flask_openapi3 import Tag
 from chatapp.chat.question import Question
 from chatapp.chat.runs.runs import Live, Reader
 from chatapp.core.events import Context, Done, Error, Read, Sources, Status
-from chatapp.errors import Restarting
+from chatapp.errors import ModelGone, Restarting
 from chatapp.web.answering import STREAM_HEADERS, admitted, job_of, take_pictures
 from chatapp.web.blueprint import LazyBlueprint
 from chatapp.web.connection import when_closed
@@ -28,6 +28,7 @@ from chatapp.web.request import current_user
 from chatapp.web.services import services
 from chatapp.web.v1.body import ChatCompletionBody
 from chatapp.web.v1.chunks import Chunks
+from chatapp.web.v1.embeddings import embedding_model
 from chatapp.web.v1.ids import completion_id
 from chatapp.web.v1.message import Finished, finished, message_json
 from chatapp.web.v1.shapes import ChatCompletion
@@ -148,6 +149,8 @@ def _is_piece(event: Read) -> bool:
 
 def _ask(body: ChatCompletionBody) -> tuple[str, Live]:
     app, user = services(), current_user()
+    if body.model == embedding_model():
+        raise ModelGone("embeds", model=body.model)
     named = app.model_ids.read(user.id, body.model)
     with data_urls_stored(body.pictures) as images:
         messages = body.sent(images)
@@ -158,7 +161,7 @@ def _ask(body: ChatCompletionBody) -> tuple[str, Live]:
             bases=list(named.base_ids) or None,
             images=images,
             messages=messages,
-            uses_tools=bool(body.tools),
+            must_call_tool=body.must_call_tool,
         )
         opened = app.turns.open(user.id, question)
     assert opened.resolved is not None

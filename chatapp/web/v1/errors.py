@@ -10,6 +10,8 @@ from http import HTTPStatus
 from typing import Any
 
 PREFIX = "/v1"
+# Addresses that clients ask whose base URL lacks the prefix.
+WITHOUT_PREFIX = ("/models", "/chat/completions", "/responses", "/embeddings")
 # Statuses after which OpenAI's clients repeat a request by themselves.
 REPEATED = (408, 409, 429)
 
@@ -63,7 +65,7 @@ class Shaped:
 
 def speaks_openai(path: str) -> bool:
     """Return whether errors of an address have OpenAI's shape."""
-    return path == PREFIX or path.startswith(f"{PREFIX}/")
+    return path == PREFIX or path.startswith(f"{PREFIX}/") or path in WITHOUT_PREFIX
 
 
 def shaped(status: int, key: str, details: Mapping[str, Any]) -> Shaped:
