@@ -87,9 +87,9 @@ def why_unwritable(home: Path) -> tuple[str, dict[str, str]] | None:
             continue
         if not os.path.lexists(path):
             continue
-        known = {"home": str(home), "path": str(path), "user": _user_name(user)}
+        known = {"home": str(home), "path": str(path), "user": user_name(user)}
         if owner != user:
-            return "home_owner", {**known, "owner": _user_name(owner)}
+            return "home_owner", {**known, "owner": user_name(owner)}
         return "home_mode", known
     return None
 
@@ -102,7 +102,8 @@ def _contents(home: Path) -> Iterator[Path]:
             yield from path.iterdir()
 
 
-def _user_name(number: int) -> str:
+def user_name(number: int) -> str:
+    """Return the name of a user of the system, or the number if it has none."""
     try:
         return pwd.getpwuid(number).pw_name
     except KeyError:

@@ -66,8 +66,7 @@ def set_up(level: str, form: str = "text") -> None:
     log.setLevel((auto if level == "auto" else level).upper())
     # Looking these up would create a name for every greenlet.
     logging.logThreads = logging.logMultiprocessing = False
-    # Nor does any line say where in the code it was written (Python's logging HOWTO, Optimization).
-    logging.logProcesses = False
+    # No line says where in the code it was written (Python's logging HOWTO, Optimization).
     logging._srcfile = None
     if not log.handlers:
         log.addHandler(logging.StreamHandler())

@@ -108,8 +108,15 @@ def chroma_url(value: str) -> str:
 
 
 def database_url(value: str) -> str:
-    """Parse a database's URL."""
-    if not re.match(r"(sqlite|postgresql\+psycopg)://", value):
+    """Check a database's URL; also that its password is encoded, or it would be cut elsewhere."""
+    kind, _, rest = value.partition("://")
+    if kind == "sqlite":
+        return value
+    found = re.fullmatch(r"([^/?#]*)([^?#]*)(\?[^#]*)?", rest)
+    if kind != "postgresql+psycopg" or found is None or re.search(r"%(?![0-9a-fA-F]{2})", rest):
+        raise ValueError
+    server, path, query = found[1], found[2], found[3] or ""
+    if server.count("@") > 1 or "@" in path or ("@" in query and "@" not in server):
         raise ValueError
     return value
 

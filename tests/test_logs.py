@@ -87,4 +87,4 @@ def test_a_line_begins_with_the_time_as_logging_writes_it() -> None:
     for moment in (0.25, 0.999, 1.0, 1_800_000_000.5):
         one = record(None)
         one.created, one.msecs = moment, moment % 1 * 1000
-        assert line.format(one) == plain.format(one)
+        assert contextvars.Context().run(line.format, one) == plain.format(one)

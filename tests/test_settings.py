@@ -60,6 +60,28 @@ def test_all_faults_are_reported_together_without_the_values() -> None:
 
 
 @pytest.mark.parametrize(
+    "address",
+    [
+        "chat:p%40ss%231%2Fx%25y@db.example.org/chat",
+        "chat:pass:word@[::1]:5432/chat?sslmode=require",
+        "chat@/chat?host=/run/postgresql",
+        "/chat?host=%2Frun%2Fpostgresql",
+        "db/chat",
+    ],
+)
+def test_urls_of_databases(address: str) -> None:
+    url = f"postgresql+psycopg://{address}"
+    assert Settings.from_env({"DATABASE_URL": url}).sql_url == url
+
+
+@pytest.mark.parametrize("password", ["p@ss", "p@ss#1/x%y", "a/b", "a#b", "a?b", "100%", "a%zz"])
+def test_a_password_that_would_be_cut_elsewhere_is_refused(password: str) -> None:
+    with pytest.raises(SettingsError, match="write @ as %40") as caught:
+        Settings.from_env({"DATABASE_URL": f"postgresql+psycopg://chat:{password}@db/chat"})
+    assert password not in str(caught.value)
+
+
+@pytest.mark.parametrize(
     ("password", "why"),
     [("short", "at least 8"), ("password1", "tried first"), ("a" * 20, "a single character")],
 )

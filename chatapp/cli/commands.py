@@ -4,6 +4,7 @@ A command's module is loaded when the command is called: the service runs `prepa
 and must not wait for the other modules.
 """
 
+import os
 import sys
 
 import click
@@ -11,7 +12,7 @@ import click
 from chatapp.cli.forms import Group, run
 from chatapp.cli.terminal import error_text, say
 from chatapp.errors import ChatAppError
-from chatapp.home import keep_private
+from chatapp.home import keep_private, user_name
 from chatapp.settings import SettingsError
 from chatapp.storage.disk import disk_fault
 
@@ -52,7 +53,7 @@ def main() -> None:
     except ChatAppError as fault:
         sys.exit(error_text(fault))
     except PermissionError as fault:
-        sys.exit(say("home_unwritable", home=fault.filename))
+        sys.exit(say("folder_unwritable", folder=fault.filename, user=user_name(os.geteuid())))
     except OSError as fault:
         if (full := disk_fault(fault)) is None:
             raise

@@ -21,6 +21,7 @@ CHECKS: tuple[Callable[[Settings], Iterable[Finding]], ...] = (
     installed.recognition,
     installed.file_limit,
     stored.home,
+    kept.shared_files,
     stored.disk,
     stored.clock,
     database.database,

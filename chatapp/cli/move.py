@@ -7,11 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import click
-from sqlalchemy import make_url
+from sqlalchemy import make_url, text
 from sqlalchemy.exc import ArgumentError, DatabaseError
 from sqlalchemy.orm import Session
 
 from chatapp import setting_types
+from chatapp.cli.checks.repairs import unreachable_database
 from chatapp.cli.forms import Command, as_json
 from chatapp.cli.terminal import MISUSED, End, is_watched, out, plain, print_json, say
 from chatapp.errors import DatabaseBusy
@@ -63,8 +64,9 @@ def _target(url: str) -> str:
     try:
         if make_url(setting_types.database_url(url)).drivername == DRIVER:
             return url
-    except (ArgumentError, ValueError):
-        pass
+    except (ArgumentError, ValueError) as fault:
+        if url.startswith(f"{DRIVER}://"):
+            raise End(say("setting.database", name="URL"), "no_target", MISUSED) from fault
     raise End(say("move.no_target"), "no_target", MISUSED)
 
 
@@ -83,9 +85,9 @@ def _locked(home: Path) -> Iterator[None]:
 def _opened(file: Path, url: str) -> Iterator[tuple[Database, Database]]:
     source, target = open_read_only(file), open_database(url)
     try:
-        target.connect()
+        target.read(lambda t: t.execute(text("SELECT 1")))
     except DatabaseBusy as fault:
-        raise End(say("database_unreachable"), fault.code) from fault
+        raise End(unreachable_database(fault), fault.code) from fault
     try:
         yield source, target
     except DatabaseError as fault:

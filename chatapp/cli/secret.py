@@ -6,12 +6,13 @@ from chatapp.chat.supplier_options import forget_keys
 from chatapp.cli.forms import Command, as_json
 from chatapp.cli.start import existing_database
 from chatapp.cli.terminal import End, confirm, may_ask, out, print_json, program, say
-from chatapp.home import running
+from chatapp.home import helpers_run
 from chatapp.identity.host_key import adopt_key, key_place, recorded_key
 from chatapp.identity.secrets import Secret, SecretDamaged, replace_key_file
 from chatapp.settings import Settings
 from chatapp.storage.database import Database
 from chatapp.storage.migrate import migrate
+from chatapp.storage.pools import other_connections
 
 
 @click.command(cls=Command, help=say("help.secret"))
@@ -48,8 +49,12 @@ def _replace(
     yes: bool,
     as_json: bool,
 ) -> None:
-    if running(settings.home):
+    if helpers_run(settings.home):
         raise End(say("secret.running"), "running")
+    if others := database.read(other_connections):
+        addresses = ", ".join(sorted(set(others)))
+        message = say("secret.other_hosts", count=len(others), addresses=addresses)
+        raise End(message, "running")
     is_same = found is not None and found.fingerprint == recorded
     if is_same and settings.secret_key:
         raise End(say("secret.set_another"), "same_key")

@@ -24,7 +24,13 @@ from chatapp.cli.checks.at_start import (
     note_no_copy,
     refuse_lost,
 )
-from chatapp.cli.checks.repairs import damaged_database, lost_database, unwritable
+from chatapp.cli.checks.repairs import (
+    damaged_database,
+    lost_database,
+    unreachable_database,
+    unwritable,
+    unwritable_folder,
+)
 from chatapp.cli.forms import Command, as_json
 from chatapp.cli.service import link_url
 from chatapp.cli.terminal import End, error_text, out, print_json, program, say
@@ -159,7 +165,7 @@ def greeting(settings: Settings, address: str, secret: str | None, suppliers: in
     if not settings.public_url and (tunnel := _tunnel(address)):
         blocks += [say("greet.ssh"), f"  {tunnel}"]
     blocks += ["", say("greet.curl"), f"  {_curl(settings, address)}", ""]
-    blocks.append(say("greet.data", home=settings.home))
+    blocks.append(_data(settings))
     if not suppliers and not settings.openai_api_key:
         blocks.append(say("greet.no_model"))
     if settings.embedder == OFF or (settings.embedder == BUILTIN and model_folder() is None):
@@ -205,6 +211,15 @@ def _curl(settings: Settings, address: str) -> str:
     )
 
 
+def _data(settings: Settings) -> str:
+    """Return where the data is: there may be several places to back up."""
+    places = [] if settings.sqlite_file else ["PostgreSQL"]
+    places += [str(settings.files_folder)] if settings.files else []
+    if not places:
+        return say("greet.data", home=settings.home)
+    return say("greet.data_places", places=", ".join([*places, str(settings.home)]))
+
+
 def _tunnel(address: str) -> str | None:
     """Return the `ssh -L` line for a loopback service; None unless this is an SSH session."""
     host, _, port = address.rpartition(":")
@@ -233,7 +248,7 @@ def _explain(settings: Settings, fault: Exception) -> str:
         key = "secret_missing" if fault.missing else "secret_wrong"
         return say(key, where=fault.where, program=program())
     if isinstance(fault, OperationalError) and not settings.sqlite_file:
-        return say("database_unreachable")
+        return unreachable_database(fault)
     if why := refusal(fault):
         return say("database_forbidden", why=why)
     if "disk is full" in str(fault):  # SQLite's words, from a migration
@@ -242,6 +257,8 @@ def _explain(settings: Settings, fault: Exception) -> str:
         return damaged_database(settings)
     if isinstance(fault, OSError | OperationalError) and (why := unwritable(settings)):
         return why
+    if isinstance(fault, PermissionError) and not _is_in_home(fault.filename, settings):
+        return unwritable_folder(fault.filename)
     if isinstance(fault, PermissionError) or "readonly" in str(fault):
         return say("home_unwritable", home=settings.home)
     file = settings.home / "start.log"
@@ -252,3 +269,7 @@ def _explain(settings: Settings, fault: Exception) -> str:
         full = disk_fault(another)
         return error_text(full) if full else say("home_unwritable", home=settings.home)
     return say("prepare_failed", file=file)
+
+
+def _is_in_home(path: object, settings: Settings) -> bool:
+    return path is None or Path(str(path)).is_relative_to(settings.home)

@@ -30,11 +30,14 @@ def key_place(settings: Settings) -> str:
     return VARIABLE if settings.secret_key else str(key_file(settings))
 
 
+def recorded_in(t: Transaction) -> str | None:
+    """Return the fingerprint of the database's key, None if none is recorded."""
+    return t.scalar(select(Installation.key_fingerprint).where(Installation.number == ONLY))
+
+
 def recorded_key(database: Database) -> str | None:
     """Return the fingerprint of the database's key, None if none is recorded."""
-    return database.read(
-        lambda t: t.scalar(select(Installation.key_fingerprint).where(Installation.number == ONLY))
-    )
+    return database.read(recorded_in)
 
 
 def check_key(database: Database, settings: Settings) -> None:

@@ -40,6 +40,13 @@ def refusal(fault: BaseException) -> str | None:
     return str(original).partition("\n")[0]
 
 
+def words_of(fault: BaseException | None) -> str:
+    """Return what a database's driver said about a fault, in one line; "" if it said nothing."""
+    while fault is not None and not isinstance(fault, DBAPIError):
+        fault = fault.__cause__
+    return " ".join(str(fault.orig).split()) if fault is not None else ""
+
+
 class Faults:
     """What is wrong with a database, as this process knows it."""
 

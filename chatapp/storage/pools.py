@@ -5,14 +5,17 @@ small one for what must not wait for requests (`Database.reserved`).
 """
 
 import logging
+import os
+import socket
 import time
 from pathlib import Path
 from threading import Condition
 from typing import Any
 
 from gevent.monkey import get_original, is_module_patched
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import InvalidatePoolError
+from sqlalchemy.orm import Session
 from sqlalchemy.pool import QueuePool
 from sqlalchemy.util.queue import Queue
 
@@ -42,6 +45,13 @@ RESERVED_CONNECTIONS = 3  # of each web worker's, for running answers
 OTHER_CONNECTIONS = 5  # of the document worker, and of a command
 POOL_SECONDS = 15  # for a request to wait for a connection to PostgreSQL
 PING_SECONDS = 1  # a connection that was idle for longer is checked before it is used
+
+
+_OTHERS = text(
+    "SELECT coalesce(host(client_addr), 'local') FROM pg_stat_activity"
+    " WHERE datname = current_database() AND application_name <> :own"
+    " AND backend_type = 'client backend'"
+)
 
 
 def in_gevent_worker() -> bool:
@@ -84,7 +94,14 @@ def engine_options(url: str, connections: int = OTHER_CONNECTIONS) -> dict[str, 
             "pool_timeout": POOL_SECONDS,
             "pool_use_lifo": True,  # after a burst, the others stay idle
             "hide_parameters": True,
-            "connect_args": {name: n for name, n in NETWORK_LIMITS.items() if name not in url},
+            "connect_args": {
+                name: value
+                for name, value in {
+                    "application_name": _application_name(),
+                    **NETWORK_LIMITS,
+                }.items()
+                if name not in url
+            },
         }
     return {
         "hide_parameters": True,  # keeps questions out of logged exceptions
@@ -93,6 +110,11 @@ def engine_options(url: str, connections: int = OTHER_CONNECTIONS) -> dict[str, 
         "max_overflow": 2,
         "connect_args": {"timeout": BUSY_SECONDS, "check_same_thread": False},
     }
+
+
+def _application_name() -> str:
+    """Return what PostgreSQL's list of connections calls this process."""
+    return f"chatapp {socket.gethostname()} {os.getpid()}"
 
 
 def make_engine(url: str, connections: int = OTHER_CONNECTIONS) -> Engine:
@@ -109,6 +131,13 @@ def prepare_engine(engine: Engine) -> None:
     else:
         _limit_silence(engine)
         _check_idle(engine)
+
+
+def other_connections(t: Session) -> list[str]:
+    """Return the addresses of other processes that are connected to this PostgreSQL database."""
+    if t.get_bind().dialect.name == "sqlite":
+        return []
+    return list(t.scalars(_OTHERS, {"own": _application_name()}))
 
 
 def _limit_silence(engine: Engine) -> None:

@@ -16,11 +16,15 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from cryptography.fernet import Fernet
+from sqlalchemy import delete
 from sqlalchemy.orm import Session as Transaction
 
 from chatapp.cli.checks.at_start import check_schema, note_lost_key, refuse_lost
+from chatapp.cli.checks.network import service
 from chatapp.cli.commands import commands
-from chatapp.home import why_unwritable
+from chatapp.home import take_lock, why_unwritable
+from chatapp.identity.host_key import agree_on_key
 from chatapp.identity.secrets import Secret
 from chatapp.knowledge.ingest.originals import Originals
 from chatapp.knowledge.retokenise import Retokeniser
@@ -135,6 +139,41 @@ def test_a_lost_key(doctor: Doctor, home: Path, capsys: pytest.CaptureFixture[st
     assert "Restore secret.key from a backup" in capsys.readouterr().err
     Secret.of(settings)
     assert says(doctor, "secret", "fail", "another one", "已更换") == sentence
+
+
+def test_a_key_that_is_not_the_database_s(doctor: Doctor, home: Path) -> None:
+    """The service refuses to start, also where no supplier has a key."""
+    settings = Settings(home=home)
+    database = open_database(settings.sql_url)
+    agree_on_key(database, settings)
+    database.write(lambda t: t.execute(delete(Supplier)))
+    database.close()
+    assert "secret" not in doctor()
+    key = Fernet.generate_key().decode()
+    found = doctor(CHATAPP_SECRET_KEY=key)["secret"]
+    assert found[0] == "fail" and "not the one that encrypted" in found[1]
+
+
+def test_a_shared_folder_that_cannot_be_written(
+    doctor: Doctor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    monkeypatch.setattr(os, "access", lambda path, mode: path != shared)
+    state, sentence = doctor(CHATAPP_FILES=str(shared))["files_folder"]
+    assert state == "fail" and f"{shared} is not writable for the user" in sentence
+
+
+def test_lost_originals_in_a_shared_folder(doctor: Doctor, tmp_path: Path) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    assert f"{shared}/originals" in doctor(CHATAPP_FILES=str(shared))["originals"][1]
+
+
+def test_helpers_without_a_web_server(home: Path) -> None:
+    with take_lock(home):
+        [found] = service(Settings(home=home, bind=f"127.0.0.1:{free_port()}"))
+    assert "helper processes of this data folder are running" in found.message
 
 
 def test_a_damaged_key(doctor: Doctor, home: Path) -> None:

@@ -1,8 +1,12 @@
 """`secret`: comparing this host's key with the database's, and going on with another."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
+import psycopg
 import pytest
 from click.testing import CliRunner, Result
 from cryptography.fernet import Fernet
@@ -17,6 +21,8 @@ from chatapp.identity.tokens import Device
 from chatapp.settings import Settings
 from chatapp.storage.database import open_database
 from chatapp.storage.models import Supplier, Token
+from tests.support.postgres import NEEDS_POSTGRES, new_database
+from tests.support.service import ROOT
 
 
 @pytest.fixture
@@ -79,6 +85,35 @@ def test_a_home_whose_key_is_gone_starts_again_without_keys_and_sign_ins(
     assert "login" not in kinds and "terminal" in kinds
     assert supplier.key is None and supplier.options == {"vision": True}
     assert run(settings, "prepare").exit_code == 0
+
+
+@NEEDS_POSTGRES
+def test_the_key_is_not_replaced_under_other_hosts(settings: Settings, postgres: str) -> None:
+    """They would store keys of suppliers that nobody can decrypt."""
+    url = new_database(postgres, "hosts")
+
+    def outcome(key: str, *words: str) -> tuple[int, str]:
+        environ = {
+            "CHATAPP_HOME": str(settings.home),
+            "CHATAPP_ENV_FILE": os.devnull,
+            "LC_ALL": "C",
+        }
+        done = subprocess.run(
+            [sys.executable, "-m", "chatapp", *words],
+            cwd=ROOT,
+            env=environ | {"DATABASE_URL": url, "CHATAPP_SECRET_KEY": key},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.returncode, done.stderr
+
+    first, second = (Fernet.generate_key().decode() for _ in range(2))
+    assert outcome(first, "prepare")[0] == 0
+    with psycopg.connect(url.replace("+psycopg", "")):
+        status, said = outcome(second, "secret", "--replace", "--yes")
+    assert status == 1 and "1 other connections" in said
+    assert outcome(second, "secret", "--replace", "--yes")[0] == 0
 
 
 def test_another_key_is_adopted_from_the_environment(settings: Settings) -> None:

@@ -74,7 +74,10 @@ def test_a_failed_preparation_is_one_sentence(service: StandIn) -> None:
 def test_a_home_that_cannot_be_written_is_one_sentence(service: StandIn) -> None:
     service.home.write_text("a file stands here")
     assert service.begin().wait(PATIENCE_SECONDS) == 1
-    said = f"{service.home} is not writable. Choose another folder with CHATAPP_HOME.\n"
+    said = (
+        f"{service.home} is not writable. Create it for this user, or choose another folder with"
+        " CHATAPP_HOME.\n"
+    )
     assert service.output() == said
 
 

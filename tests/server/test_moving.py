@@ -21,7 +21,7 @@ from chatapp.storage.models import Message, Run, new_id
 from tests.support.images import square
 from tests.support.modelserver import ModelServer
 from tests.support.postgres import NEEDS_POSTGRES, new_database
-from tests.support.service import PATIENCE_SECONDS, ROOT, Service, wait_for
+from tests.support.service import PATIENCE_SECONDS, ROOT, Service, free_port, wait_for
 
 pytestmark = [pytest.mark.server, NEEDS_POSTGRES]
 
@@ -323,3 +323,19 @@ def test_the_target_must_be_postgresql(move: Move) -> None:
     for url in ("", "mysql://localhost/x", "sqlite:///other.db", "no address"):
         code, said = move.run("move-database", *([url] if url else []))
         assert (code, "postgresql+psycopg://" in said) == (2, True), said
+
+
+@pytest.mark.parametrize("part", ["password", "port", "name"])
+def test_a_database_that_cannot_be_reached_says_why(move: Move, part: str) -> None:
+    url = make_url(move.url)
+    wrong = {
+        "password": url.set(username="nobody-here", password="s3cret"),
+        "port": url.set(host="127.0.0.1", port=free_port(), query={}, password="s3cret"),
+        "name": url.set(database="no-such-database"),
+    }[part]
+    status, said = move.run("move-database", wrong.render_as_string(hide_password=False))
+    assert status == 1 and "cannot be reached" in said and "It said:" in said
+    words = {"password": "nobody-here", "port": "refused", "name": "no-such-database"}[part]
+    assert words in said and "s3cret" not in said and "busy" not in said
+    doctor = move.run("doctor", DATABASE_URL=wrong.render_as_string(hide_password=False))[1]
+    assert words in doctor and "s3cret" not in doctor

@@ -14,6 +14,7 @@ from chatapp.cli.checks.repairs import (
     restore_hint,
     schema_fault,
     schema_warning,
+    unreachable_database,
     unwritable,
 )
 from chatapp.cli.terminal import say
@@ -96,7 +97,7 @@ def _state(t: Session) -> _State:
 
 def _why(fault: Exception, settings: Settings) -> str:
     if not settings.sqlite_file:
-        return say("database_unreachable")
+        return unreachable_database(fault)
     if isinstance(fault, DatabaseUnusable) and fault.detail == "unwritable":
         return unwritable(settings) or say("home_unwritable", home=settings.home)
     return damaged_database(settings)

@@ -1,5 +1,6 @@
 """Checks of what the home folder keeps beside the database: the key, originals and vectors."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import TypeVar
@@ -9,11 +10,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from chatapp.cli.checks.finding import FAIL, OK, Finding
-from chatapp.cli.checks.repairs import lost_keys, unreadable_keys
+from chatapp.cli.checks.repairs import lost_keys, unreadable_keys, unwritable_folder
 from chatapp.cli.terminal import program, say
 from chatapp.errors import ChatAppError, OriginalMissing
+from chatapp.identity.host_key import key_place, recorded_in
 from chatapp.identity.secrets import Secret, SecretDamaged, key_file
 from chatapp.knowledge.ingest.jobs import DELETING, FETCHING
+from chatapp.knowledge.ingest.originals import FOLDER as ORIGINALS
 from chatapp.knowledge.ingest.originals import Originals
 from chatapp.settings import Settings
 from chatapp.storage.database import open_database
@@ -32,10 +35,26 @@ def secret(settings: Settings) -> Iterator[Finding]:
             "secret", FAIL, say("secret_damaged", file=key_file(settings), program=program())
         )
         return
-    if names:
+    found, where = Secret.find(settings), key_place(settings)
+    recorded = _read(settings, recorded_in)
+    if found is not None and recorded not in (None, found.fingerprint):
+        message = say("secret_wrong", where=where, program=program())
+        yield Finding("secret", FAIL, message)
+    elif names:
         yield Finding("secret", FAIL, lost_keys(names))
-    elif Secret.find(settings) is not None:
-        yield Finding("secret", OK, say("doctor.secret"))
+    elif found is not None:
+        yield Finding("secret", OK, say("doctor.secret", where=where))
+
+
+def shared_files(settings: Settings) -> Iterator[Finding]:
+    """Check that the folder of originals and pictures is writable, if it is not in the home."""
+    if not settings.files:
+        return
+    if os.access(settings.files_folder, os.R_OK | os.W_OK | os.X_OK):
+        found = say("doctor.shared_files", folder=settings.files_folder)
+        yield Finding("files_folder", OK, found)
+    else:
+        yield Finding("files_folder", FAIL, unwritable_folder(settings.files_folder))
 
 
 def originals(settings: Settings) -> Iterator[Finding]:
@@ -44,7 +63,13 @@ def originals(settings: Settings) -> Iterator[Finding]:
     kept = Originals.of(settings)
     missing = [name for name, sha256, size in files if _is_missing(kept, sha256, size)]
     if missing:
-        message = say("doctor.originals", missing=len(missing), files=len(files), name=missing[0])
+        message = say(
+            "doctor.originals",
+            missing=len(missing),
+            files=len(files),
+            name=missing[0],
+            folder=settings.files_folder / ORIGINALS,
+        )
         yield Finding("originals", FAIL, message)
 
 

@@ -18,7 +18,7 @@ from chatapp.cli.checks.finding import FAIL, OK, WARN, Finding
 from chatapp.cli.service import Service, address_here, url_here
 from chatapp.cli.terminal import End, say
 from chatapp.errors import ChatAppError
-from chatapp.home import CHROMA, url_of
+from chatapp.home import CHROMA, helpers_run, url_of
 from chatapp.knowledge.json_client import ErrorStatus, JsonClient, Unreachable
 from chatapp.processes.helpers import HEALTH_PATHS
 from chatapp.settings import OFF, Settings, proxy_variables
@@ -42,6 +42,9 @@ def service(settings: Settings) -> Iterator[Finding]:
     try:
         missing = _ready(url_of(address))
     except ConnectionRefusedError:
+        if helpers_run(settings.home):
+            yield Finding("helpers", OK, say("doctor.helpers_only", address=address))
+            return
         yield Finding("service", OK, say("doctor.not_running", address=address))
         return
     except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):

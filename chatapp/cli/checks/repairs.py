@@ -1,13 +1,16 @@
 """Sentences about damage to a home and what to do, for `doctor` and for the start."""
 
+import os
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from chatapp.cli.terminal import say
-from chatapp.home import why_unwritable
+from chatapp.home import user_name, why_unwritable
 from chatapp.identity.secrets import Secret
 from chatapp.settings import Settings, unknown_variables
 from chatapp.storage.copies import copies
+from chatapp.storage.faults import words_of
 from chatapp.storage.models import Supplier
 from chatapp.storage.schema import Differences
 
@@ -33,6 +36,17 @@ def damaged_database(settings: Settings) -> str:
     """Return the sentence about a database that cannot be read."""
     file = settings.sqlite_file or "PostgreSQL"
     return f"{say('database_damaged', file=file)} {restore_hint(settings)}"
+
+
+def unreachable_database(fault: BaseException) -> str:
+    """Return the sentence about PostgreSQL that does not let us in, with its own words."""
+    sentence, why = say("database_unreachable"), words_of(fault)
+    return f"{sentence} {say('database_said', why=why)}" if why else sentence
+
+
+def unwritable_folder(folder: object) -> str:
+    """Return the sentence about a folder, not the home, that this process may not write."""
+    return say("folder_unwritable", folder=folder, user=user_name(os.geteuid()))
 
 
 def unwritable(settings: Settings) -> str | None:
