@@ -2,22 +2,23 @@
 
 from typing import TYPE_CHECKING, Any
 
-from chatapp.settings import MB, Settings
-
-# gunicorn's arbiter and the supervisor import this package: it must stay small and unpatched.
+# gunicorn's arbiter, the supervisor and the readers of files import this package: it must stay
+# small and unpatched.
 if TYPE_CHECKING:
     from flask_openapi3 import OpenAPI
 
+    from chatapp.settings import Settings
     from chatapp.storage.database import Database
 
 __version__ = "0.2.0"
 # Enough for a question of 100,000 escaped characters. Uploads have their own limit.
-JSON_BYTES = 2 * MB
+JSON_BYTES = 2 * 1024 * 1024
 
 
-def create_app(settings: Settings | None = None) -> "OpenAPI":
+def create_app(settings: "Settings | None" = None) -> "OpenAPI":
     """Create the app from its settings; without any, from those of the environment."""
     from chatapp import logs
+    from chatapp.settings import Settings
     from chatapp.web.proxies import Proxies
     from chatapp.web.services import EXTENSION, create_services
 
@@ -30,7 +31,7 @@ def create_app(settings: Settings | None = None) -> "OpenAPI":
     return app
 
 
-def _new_app(settings: Settings) -> "OpenAPI":
+def _new_app(settings: "Settings") -> "OpenAPI":
     from flask_openapi3 import Info, OpenAPI
 
     from chatapp.web import errors
@@ -121,7 +122,7 @@ def _add_views(app: "OpenAPI") -> None:
     app.register_blueprint(provider.bp)
 
 
-def _flask_config(settings: Settings) -> dict[str, Any]:
+def _flask_config(settings: "Settings") -> dict[str, Any]:
     from chatapp.storage.pools import RESERVED_CONNECTIONS, engine_options
 
     return {

@@ -4,6 +4,7 @@ import csv
 import io
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Literal
 
 from chatapp.knowledge.formats import plain
@@ -24,14 +25,13 @@ def read(text: str) -> Document:
     text, separator = _separator(text)
     if separator is None:
         return plain.read(text)
-    try:
+    with suppress(csv.Error):
         return _read(text, separator, strict=True)
-    except csv.Error:
-        pass
-    try:
+    with suppress(csv.Error):
         return _read(text, separator, most_lines=MAX_CELL_LINES)
-    except csv.Error:  # a quotation mark that is literal or never closed
+    with suppress(csv.Error):  # a quotation mark is literal or never closed
         return _read(text, separator, quoting=csv.QUOTE_NONE)
+    return plain.read(text)  # a cell has more than MAX_CELL characters
 
 
 def is_csv(text: str, extension: str) -> bool:

@@ -106,10 +106,13 @@ class _Reader:
             self._styles = Styles(self._part("styles"))
         with skips:
             self._numbering = Numbering(self._part("numbering"))
-        self._notes: dict[str, Any] = {}
+        self._in_note = False
+        self._notes: dict[str, dict[str | None, Any]] = {}
         for kind in _NOTES.values():
             with skips:
-                self._notes[kind] = self._part(kind)
+                notes = self._part(kind)
+                if notes is not None:
+                    self._notes[kind] = {attribute(note, "id"): note for note in reversed(notes)}
 
     def _part(self, kind: str) -> Any:
         names = self._package.parts_of_type(self._main, kind)
@@ -177,14 +180,14 @@ class _Reader:
             yield from self.blocks(box, depth + 1)
 
     def _note(self, kind: str, key: str, depth: int) -> Iterator[_Block]:
-        notes = self._notes.get(kind)
-        note = (
-            next((one for one in notes if attribute(one, "id") == key), None)
-            if notes is not None
-            else None
-        )
-        if note is not None and depth < MAX_DEPTH:
+        note = self._notes.get(kind, {}).get(key)
+        if note is None or depth >= MAX_DEPTH or self._in_note:
+            return
+        self._in_note = True  # notes that refer to notes would be read again and again
+        try:
             yield from self.blocks(note, depth + 1)
+        finally:
+            self._in_note = False
 
     # --- tables
 

@@ -116,13 +116,12 @@ def _main_direction(raws: Sequence[_Raw]) -> int:
 
 
 def _visible(page: pypdfium2.PdfPage) -> tuple[float, float, float, float]:
-    """Return the part of a page that is shown: its crop box within its media box."""
-    media, crop = page.get_mediabox(), page.get_cropbox()
-    both = (
-        max(media[0], crop[0]), max(media[1], crop[1]), min(media[2], crop[2]),
-        min(media[3], crop[3]),
-    )  # fmt: skip
-    return both if both[0] < both[2] and both[1] < both[3] else tuple(media)
+    """Return the part of a page that is shown: its crop box within its media box.
+
+    PDFium puts the corners in order, which files may name in any.
+    """
+    left, bottom, right, top = page.get_bbox()
+    return left, bottom, right, top
 
 
 class _Lines:

@@ -82,7 +82,7 @@ class _Reader:
         self._page = "cp1252"
         self._fonts: dict[int, str] = {}
         self._default_font = -1
-        self._held = b""
+        self._held = bytearray()
         self._to_skip = 0
         self._starred = False
         self._style = ""  # the name of the style that is being defined
@@ -140,7 +140,7 @@ class _Reader:
     def _flush(self) -> None:
         if self._held:
             self._writer.put(self._held.decode(self._encoding(), "replace"))
-            self._held = b""
+            self._held.clear()
 
     def _encoding(self) -> str:
         page = self._fonts.get(self._state.font, self._page)

@@ -55,6 +55,9 @@ MEMORY_SECONDS = 60  # between two looks for free memory
 WAITING, READ, DONE, FAILED = "waiting", "read", "done", "failed"
 
 _PAGE = RecognisedPage
+DAMAGED = "damaged"
+# How a page's process ended: why the page is left out. All else is the reason itself.
+_REASONS = {"limit": "limits", "crash": DAMAGED, "outside": "ended"}
 
 
 class _NoMemory(Exception):
@@ -154,7 +157,7 @@ class Recognising:
 
     def _give_up(self, job: Job, page: int, why: str) -> None:
         log.warning("file %s: page %d is left out: %s", job.file_id, page, why)
-        failed = _of(job, page).values(state=FAILED)
+        failed = _of(job, page).values(state=FAILED, text=_REASONS.get(why, why))
         values = {**_one_more(), "skipped": File.skipped + 1}
         update_leased(self._database, job, values, lambda t: _execute(t, failed))
 
@@ -193,7 +196,8 @@ class Recognising:
         values: dict[str, object] = {"status": following, "error": None, "attempts": 0, **NO_LEASE}
         values["progress"] = 1.0 if following == "ready" else 0.0
         if is_empty:
-            error = error_json(UnreadableFile(why or "no_text"))
+            why = why or self._database.read(lambda t: _first_reason(t, job.file_id)) or "no_text"
+            error = error_json(UnreadableFile(None if why == DAMAGED else why))
             values |= {"status": "failed", "error": error}
         update_leased(self._database, job, values)
         return str(values["status"])
@@ -245,7 +249,7 @@ def read_again(t: Session, file: File, splitting: str) -> None:
     queue_again(file, splitting)
     if file.status == "queued":
         failed = update(_PAGE).where(_PAGE.file_id == file.id, _PAGE.state == FAILED)
-        _execute(t, failed.values(state=WAITING, attempts=0))
+        _execute(t, failed.values(state=WAITING, attempts=0, text=""))
 
 
 def _next_page(t: Session, file_id: str) -> Any:
@@ -253,6 +257,13 @@ def _next_page(t: Session, file_id: str) -> Any:
     waiting = query.where(_PAGE.file_id == file_id, _PAGE.state.in_((WAITING, READ)))
     # What was read before is inserted first.
     return t.execute(waiting.order_by(_PAGE.state == WAITING, _PAGE.page).limit(1)).first()
+
+
+def _first_reason(t: Session, file_id: str) -> str | None:
+    """Return why the first page was given up, where no page was read."""
+    query = select(_PAGE.state, _PAGE.text).where(_PAGE.file_id == file_id).order_by(_PAGE.page)
+    rows = t.execute(query).all()
+    return rows[0].text if all(row.state == FAILED for row in rows) and rows else None
 
 
 def _of(job: Job, page: int) -> Any:

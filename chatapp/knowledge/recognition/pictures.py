@@ -20,11 +20,14 @@ DPI = 200  # at which pages of a PDF are drawn
 POINTS_PER_INCH = 72
 MAX_PAGE_POINTS = 9_000_000  # of a page's picture; an A4 page has 8.7 million at 300 dpi
 MAX_DECODED_BYTES = 256 * 1024 * 1024  # of a picture while it is made smaller
+CANVAS_BYTES = 4  # of a point of a WebP
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "HEIF", "AVIF")
 JPEG = ("JPEG", "MPO")  # the latter holds several, as cameras write them
 PAGED = "TIFF"  # other formats with several frames are animations or thumbnails: the first counts
-# Bytes of a point in Pillow's memory; four for all other modes.
-POINT_BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2}
+# Bytes of a point in Pillow's memory, with those of the copy of which a smaller picture is made;
+# four for all other modes.
+POINT_BYTES = {"1": 2, "L": 1, "P": 2, "RGBA": 8, "LA": 8, "I;16": 3, "I;16B": 3, "I;16L": 3}
+WEBP_HEAD = 30  # bytes, which hold the size
 
 T = TypeVar("T")
 
@@ -92,6 +95,9 @@ class Frames:
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
+        file.seek(0)
+        if webp_points(file.read(WEBP_HEAD)) * CANVAS_BYTES > MAX_DECODED_BYTES:
+            raise Unreadable("picture_size")
         first = self._open()
         _require_size(first)
         self.media_type = str(Image.MIME.get(first.format or "", "image/heic"))
@@ -120,6 +126,23 @@ class Frames:
         return _decoded(lambda: Image.open(self._file, formats=FORMATS))
 
 
+def webp_points(head: bytes) -> int:
+    """Return how many points a WebP has, by its first bytes; 0 for what is none.
+
+    Pillow's decoder allocates its canvas before it tells the size.
+    Source: https://developers.google.com/speed/webp/docs/riff_container
+    """
+    if len(head) < WEBP_HEAD or head[:4] != b"RIFF" or head[8:12] != b"WEBP":
+        return 0
+    number = int.from_bytes(head[20:], "little")  # of the bits of the header
+    width, height = {
+        b"VP8X": ((number >> 32 & 0xFFFFFF) + 1, (number >> 56 & 0xFFFFFF) + 1),
+        b"VP8L": ((number >> 8 & 0x3FFF) + 1, (number >> 22 & 0x3FFF) + 1),
+        b"VP8 ": (number >> 48 & 0x3FFF, number >> 64 & 0x3FFF),
+    }.get(head[12:16], (0, 0))
+    return width * height
+
+
 def _require_size(frame: Image.Image) -> None:
     """Raise Unreadable for a picture that would take too much memory."""
     width, height = frame.size
@@ -144,15 +167,21 @@ def _smaller(frame: Image.Image) -> Image.Image:
     factor = math.ceil(math.sqrt(frame.width * frame.height / MAX_PAGE_POINTS))
     if factor <= 1:
         return frame.copy()
+    if frame.mode.startswith("I;16"):  # Pillow cannot reduce those
+        frame = _of_eight_bits(frame)
     if frame.mode in ("1", "P"):
         frame = frame.convert("L")  # reduced points are mixtures
     return frame.reduce(factor)
 
 
+def _of_eight_bits(picture: Image.Image) -> Image.Image:
+    return picture.point(lambda shade: shade * (1 / 256)).convert("L")
+
+
 def _on_white(picture: Image.Image) -> Image.Image:
     """Return a picture in RGB; transparent places become white."""
     if picture.mode.startswith("I"):  # 16 bits
-        picture = picture.point(lambda shade: shade * (1 / 256)).convert("L")
+        picture = _of_eight_bits(picture)
     if picture.has_transparency_data:
         picture = picture.convert("RGBA")
         white = Image.new("RGBA", picture.size, "white")

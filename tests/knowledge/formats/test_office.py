@@ -171,6 +171,14 @@ def test_a_layout_table_is_read_as_text_each_cell_once(tmp_path: Path) -> None:
     assert read(tmp_path, written_word(tbl((p("One") + p("column"),)))).text == "One\n\ncolumn"
 
 
+def test_a_note_that_refers_to_notes_is_read_once(tmp_path: Path) -> None:
+    """Each level would read all of them again."""
+    refer = '<w:p><w:r><w:t>See.</w:t><w:footnoteReference w:id="2"/></w:r></w:p>'
+    notes = f'<w:footnote w:id="2">{refer * 3}</w:footnote>'
+    text = read(tmp_path, written_word(refer, footnotes=notes)).text
+    assert text.count("See.") == 4
+
+
 def test_text_boxes_notes_and_headers_are_read_once_hidden_text_is_not(
     tmp_path: Path,
 ) -> None:

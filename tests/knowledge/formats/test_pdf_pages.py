@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from chatapp.knowledge.formats.legibility import is_legible
 from chatapp.knowledge.ingest.parse import parse
 from tests.support import documents
@@ -223,3 +225,10 @@ def test_a_broken_page_costs_itself(tmp_path: Path) -> None:
 def test_lines_stay_in_order(tmp_path: Path) -> None:
     page = Page().prose(760, 3).write(72, 700, "Subject    of    the    letter").prose(680, 3)
     assert in_order(read(tmp_path, made(page)).text, ["Everybody", "Subject", "Everybody"])
+
+
+@pytest.mark.parametrize("box", ["0 0 600 800", "0 800 600 0", "600 800 0 0", "600 0 0 800"])
+def test_the_corners_of_a_page_may_be_named_in_any_order(tmp_path: Path, box: str) -> None:
+    whole = documents.pdf("Employees get 27 days of leave.")
+    turned = whole.replace(b"MediaBox[0 0 600 800]", b"MediaBox[%s]" % box.encode())
+    assert "27 days" in read(tmp_path, turned).text

@@ -446,3 +446,9 @@ def test_fenced_code_has_no_headings_wherever_it_is(tmp_path: Path) -> None:
         "~~~\n\n```a``` is code\n\n# Two"
     )
     assert headings(read(tmp_path, text, "a.md")) == ["One", "Two"]
+
+
+def test_a_table_with_a_very_long_cell_is_read_as_text(tmp_path: Path) -> None:
+    cell = "words and words " * 7000
+    text = read(tmp_path, f'name,text\nada,"{cell}"\n', "a.csv").text
+    assert "ada" in text and text.count("words and words") == 7000

@@ -281,6 +281,22 @@ def test_a_scan_without_any_text_fails_and_says_so(shelf: Shelf) -> None:
     assert desk.row()["error"]["key"] == "error.unreadable_file.no_text"
 
 
+@pytest.mark.parametrize(
+    ("ends", "key"),
+    [
+        ([{"unreadable": "damaged"}], ""),
+        ([{"unreadable": "picture_size"}], ".picture_size"),
+        ([RecogniserEnded("limit")], ".limits"),
+        ([RecogniserEnded("crash")] * 2, ""),
+        ([RecogniserEnded("outside")] * 3, ".ended"),
+    ],
+)
+def test_a_picture_that_cannot_be_read_says_why(shelf: Shelf, ends: list[Any], key: str) -> None:
+    desk = Desk(shelf, unread_document("image/png", 1), {1: list(ends)})
+    assert desk.work()[-1] == "failed"
+    assert desk.row()["error"]["key"] == f"error.unreadable_file{key}"
+
+
 @pytest.mark.parametrize("why", ["recognition_off", "recognition_missing", "recognition_memory"])
 def test_where_nothing_can_be_recognised_a_scan_is_refused_until_it_can(
     scan: Desk, why: str

@@ -1,14 +1,16 @@
 """Pages as pictures: kinds of files, orientation, limits."""
 
+import io
 import struct
 import zlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
 
 from chatapp.knowledge.formats.document import Unreadable
-from chatapp.knowledge.recognition.pictures import MAX_PAGE_POINTS, open_pages
+from chatapp.knowledge.recognition.pictures import MAX_PAGE_POINTS, open_pages, webp_points
 from tests.support import documents
 from tests.support.pictures import page, saved, scan
 
@@ -35,6 +37,17 @@ def large_png(width: int, height: int) -> bytes:
     return (
         b"\x89PNG\r\n\x1a\n" + block(b"IHDR", head) + block(b"IDAT", packed) + block(b"IEND", b"")
     )
+
+
+def webp(kind: bytes, header: bytes) -> bytes:
+    """Return the first bytes of a WebP with a chunk that holds the size."""
+    return b"RIFF\xff\0\0\0WEBP" + kind + b"\xff\0\0\0" + header + bytes(30)
+
+
+SIDE = 16383
+LARGE_WEBP = webp(b"VP8 ", b"\0\0\0\x9d\x01\x2a" + struct.pack("<HH", SIDE, SIDE))
+LARGE_LOSSLESS_WEBP = webp(b"VP8L", b"\x2f" + struct.pack("<I", (SIDE - 1) << 14 | SIDE - 1))
+LARGE_EXTENDED_WEBP = webp(b"VP8X", bytes(4) + struct.pack("<I", SIDE)[:3] * 2)
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF"])
@@ -81,10 +94,20 @@ def test_sixteen_bits(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "mode"),
-    [("PNG", "1"), ("PNG", "RGB"), ("JPEG", "RGB"), ("TIFF", "1"), ("TIFF", "RGB")],
+    [
+        ("PNG", "1"),
+        ("PNG", "RGB"),
+        ("PNG", "I;16"),
+        ("PNG", "RGBA"),
+        ("JPEG", "RGB"),
+        ("TIFF", "1"),
+        ("TIFF", "RGB"),
+        ("TIFF", "I;16"),
+        ("WEBP", "RGB"),
+    ],
 )
 def test_a_large_picture_is_made_smaller(tmp_path: Path, kind: str, mode: str) -> None:
-    (picture,) = opened(tmp_path, saved(Image.new(mode, (6000, 5000), "white"), kind))
+    (picture,) = opened(tmp_path, saved(Image.new(mode, (6000, 5000), 0), kind))
     assert picture.width * picture.height <= MAX_PAGE_POINTS
     assert picture.width / picture.height == pytest.approx(6 / 5, abs=0.01)
 
@@ -92,9 +115,18 @@ def test_a_large_picture_is_made_smaller(tmp_path: Path, kind: str, mode: str) -
 def test_a_picture_that_would_take_too_much_memory_is_refused_before_it_is_decoded(
     tmp_path: Path,
 ) -> None:
-    with pytest.raises(Unreadable) as refused:
-        opened(tmp_path, large_png(30_000, 30_000))
-    assert refused.value.reason == "picture_size"
+    for data in (large_png(30_000, 30_000), LARGE_WEBP, LARGE_LOSSLESS_WEBP, LARGE_EXTENDED_WEBP):
+        with pytest.raises(Unreadable) as refused:
+            opened(tmp_path, data)
+        assert refused.value.reason == "picture_size"
+
+
+@pytest.mark.parametrize("options", [{}, {"lossless": True}, {"exif": b"Exif\0\0II*\0"}])
+def test_the_size_of_a_webp_is_read_from_its_first_bytes(options: dict[str, Any]) -> None:
+    data = io.BytesIO()
+    Image.new("RGB", (301, 205), "white").save(data, "WEBP", **options)
+    assert webp_points(data.getvalue()[:30]) == 301 * 205
+    assert webp_points(saved(page(["Keys"]), "PNG")[:30]) == 0 == webp_points(data.getvalue()[:29])
 
 
 @pytest.mark.parametrize(
