@@ -347,6 +347,11 @@ test('of many files failed ones come first and ready ones are hidden', () => {
   );
   assert.equal(more, 40);
   assert.equal(worthShowing(jobs.slice(0, 5), 10).shown.length, 5);
+  const few = worthShowing(jobs.slice(78, 82), 10).shown;
+  assert.deepEqual(
+    few.map((job) => job.id),
+    [80, 78, 79, 81],
+  );
 });
 
 test('a base is named after its file, its folder, or the number of its files', () => {

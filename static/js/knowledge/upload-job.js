@@ -92,7 +92,10 @@ export function worthShowing(jobs, most) {
             ? 4
             : 3;
   const few = jobs.length <= most;
-  if (few) return { shown: [...jobs], more: 0 };
+  if (few) {
+    const failed = jobs.filter((job) => job.status === 'failed');
+    return { shown: [...failed, ...jobs.filter((job) => job.status !== 'failed')], more: 0 };
+  }
   const ranked = jobs
     .filter((job) => !isFound(job) || job.duplicate)
     .sort((a, b) => rank(a) - rank(b) || a.id - b.id);
