@@ -33,7 +33,7 @@ measure = $(LIMITED) --measure .venv/coverage-$(strip $(1)).json $(2) || touch .
 LIMITED = $(and $(shell command -v timeout),timeout --foreground --signal=ABRT 75m) \
 	$(VENV)/python -X faulthandler -m tests
 LEAST = 89 # percent of lines and branches
-CAMPAIGNS = kills resumes stops locks streams readings mutants disks described
+CAMPAIGNS = kills resumes stops locks streams readings mutants disks hosts described
 
 NO_PYTHON_EN = Python 3.11 or newer is required. On Debian and Ubuntu: apt install python3-venv
 NO_PYTHON_ZH = 需要 Python 3.11 或更高版本。在 Debian 和 Ubuntu 上：apt install python3-venv

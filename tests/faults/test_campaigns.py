@@ -4,9 +4,12 @@ from concurrent.futures import Future
 
 import pytest
 
-from tests.faults import disks, locks, mutants, readings, resumes, stops
+from tests.faults import disks, hosts, locks, mutants, readings, resumes, stops
 from tests.faults.report import Report
 from tests.faults.stage import Stage
+from tests.support.network import NEEDS_NETWORKS
+from tests.support.nginx import needs_nginx
+from tests.support.postgres import NEEDS_POSTGRES
 from tests.support.service import PATIENCE_SECONDS
 from tests.support.small_disk import NEEDS_MOUNT
 
@@ -58,6 +61,13 @@ def test_damaged_files_are_read_or_refused_for_a_true_reason() -> None:
 
 def test_stops_and_kills_while_files_are_read_cost_none(seed: int) -> None:
     keeps_its_promises(readings.run(STRIKES, seed), seed)
+
+
+@NEEDS_NETWORKS
+@NEEDS_POSTGRES
+@needs_nginx
+def test_strikes_at_several_hosts_lose_nothing(seed: int) -> None:
+    keeps_its_promises(hosts.run(len(hosts.KINDS), seed), seed)
 
 
 @NEEDS_MOUNT

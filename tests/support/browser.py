@@ -20,7 +20,7 @@ from playwright.sync_api import (
 )
 
 from chatapp.i18n import say
-from tests.support.service import ROOT, Service
+from tests.support.service import PATIENCE_SECONDS, ROOT, Service
 
 CHROMIUM = "/usr/bin/chromium-headless-shell"  # without windows: less work
 ARGUMENTS = [
@@ -279,7 +279,7 @@ class Chat:
         return self.page.url.rpartition("/")[2]
 
 
-def until(page: Page, condition: Callable[[], Any], seconds: float = 60) -> None:
+def until(page: Page, condition: Callable[[], Any], seconds: float = PATIENCE_SECONDS) -> None:
     """Wait for a condition that no element shows, while the page's events are processed."""
     deadline = time.monotonic() + seconds
     while not condition():
