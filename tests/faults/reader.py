@@ -124,7 +124,7 @@ class Reader:
             if response.status == 200:
                 self._take(response, until)
             else:
-                self.seen.append({"type": "refused", **json.loads(response.read())})
+                self.seen.append({"type": "refused", **_refusal(response)})
         except (OSError, http.client.HTTPException) as fault:
             self.fault = fault
         finally:
@@ -162,6 +162,15 @@ class Reader:
             f" text={self.text[:40]!r}… fault={self.fault!r}"
         )
         return f"<{self.context.get('message_id', 'unanswered')} {shown}>"
+
+
+def _refusal(response: http.client.HTTPResponse) -> dict[str, Any]:
+    """Return the service's error; a proxy has pages of its own."""
+    said = response.read()
+    if response.headers.get_content_type() != "application/json":
+        return {"status": response.status}
+    found: dict[str, Any] = json.loads(said)
+    return found
 
 
 def silent_connection(

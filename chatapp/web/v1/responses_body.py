@@ -200,9 +200,10 @@ class ResponsesBody(Input):
     max_output_tokens: Tokens | None = None
     text: TextConfig | None = None
     reasoning: ReasoningConfig | None = None
-    tools: Annotated[
-        list[FunctionTool] | None, BeforeValidator(_only_functions), Field(max_length=MAX_TOOLS)
-    ] = None
+    tools: (
+        Annotated[list[FunctionTool], BeforeValidator(_only_functions), Field(max_length=MAX_TOOLS)]
+        | None
+    ) = None
     tool_choice: Literal["none", "auto", "required"] | Object | None = None
     parallel_tool_calls: bool | None = None
     metadata: dict[str, str] | None = Field(None, max_length=16)
