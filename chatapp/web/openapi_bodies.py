@@ -4,13 +4,32 @@ from typing import Any
 
 SCHEMAS = "#/components/schemas/"
 BINARY = {"type": "string", "format": "binary"}
+
+
+def _events(name: str, end: str = "") -> dict[str, Any]:
+    """Return the schema of each event of a stream, as OpenAPI 3.2 describes them.
+
+    Its data is the JSON of a schema, or the text that ends the stream.
+    """
+    text = {"type": "string"}
+    schema = {"$ref": f"{SCHEMAS}{name}"}
+    data: dict[str, Any] = {**text, "contentMediaType": "application/json", "contentSchema": schema}
+    if end:
+        data = {"anyOf": [{**text, "const": end}, data]}
+    return {
+        "type": "object",
+        "required": ["data"],
+        "properties": {"data": data, "event": text, "id": text},
+    }
+
+
 STREAM = {
     "description": (
         "Server-sent events. Each event has one of these JSON objects in `data`. `context` comes "
         "first; exactly one `done` or `error` ends the stream. The events `context`, `chunk` and "
         "`error` are unnamed; all others have their `type` as the SSE event name."
     ),
-    "content": {"text/event-stream": {"schema": {"$ref": f"{SCHEMAS}StreamEvent"}}},
+    "content": {"text/event-stream": {"schema": _events("StreamEvent")}},
 }
 LAST_EVENT_ID = {
     "name": "Last-Event-ID",
@@ -90,8 +109,8 @@ REQUESTS: dict[str, dict[str, Any]] = {
 }
 # streams beside the JSON of an operation
 STREAMS = {
-    "createChatCompletion": {"schema": {"$ref": f"{SCHEMAS}ChatCompletionChunk"}},
-    "createResponse": {"schema": {"$ref": f"{SCHEMAS}OpenAIResponseEvent"}},
+    "createChatCompletion": {"schema": _events("ChatCompletionChunk", "[DONE]")},
+    "createResponse": {"schema": _events("OpenAIResponseEvent")},
 }
 NOT_MODIFIED = {"description": "The image has not changed since the `ETag` that was sent."}
 # the responses by operation; they replace those with the same status
