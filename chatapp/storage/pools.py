@@ -49,8 +49,8 @@ PING_SECONDS = 1  # a connection that was idle for longer is checked before it i
 
 _OTHERS = text(
     "SELECT coalesce(host(client_addr), 'local') FROM pg_stat_activity"
-    " WHERE datname = current_database() AND application_name <> :own"
-    " AND backend_type = 'client backend'"
+    " WHERE datname = current_database() AND backend_type = 'client backend'"
+    " AND application_name <> current_setting('application_name')"
 )
 
 
@@ -114,7 +114,7 @@ def engine_options(url: str, connections: int = OTHER_CONNECTIONS) -> dict[str, 
 
 def _application_name() -> str:
     """Return what PostgreSQL's list of connections calls this process."""
-    return f"chatapp {socket.gethostname()} {os.getpid()}"
+    return f"chatapp {os.getpid()} {socket.gethostname()}"  # it keeps 63 bytes
 
 
 def make_engine(url: str, connections: int = OTHER_CONNECTIONS) -> Engine:
@@ -137,7 +137,7 @@ def other_connections(t: Session) -> list[str]:
     """Return the addresses of other processes that are connected to this PostgreSQL database."""
     if t.get_bind().dialect.name == "sqlite":
         return []
-    return list(t.scalars(_OTHERS, {"own": _application_name()}))
+    return list(t.scalars(_OTHERS))
 
 
 def _limit_silence(engine: Engine) -> None:
