@@ -77,10 +77,14 @@ def normalise(text: str) -> str:
     """Return text as it is stored: NFC, line ends as LF, no control characters."""
     if text.isprintable():  # one line without blanks or controls to replace
         return unicodedata.normalize("NFC", text).rstrip(" ")
-    text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    text = _NOT_STORED.sub("", _BLANKS.sub(" ", _LINE_END.sub("\n", text)))
+    if not text.isascii():
+        text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+        text = _BLANKS.sub(" ", text)
+    text = _NOT_STORED.sub("", _LINE_END.sub("\n", text))
     # Only now: a mark may compose with the letter before a character that was dropped.
     text = unicodedata.normalize("NFC", text)
+    if "\n" not in text:
+        return text.rstrip(" \t")
     # By lines: a pattern that looks ahead is quadratic in a long run of blanks.
     text = "\n".join(line.rstrip(" \t") for line in text.split("\n"))
     return re.sub(r"\n{3,}", "\n\n", text).strip("\n")

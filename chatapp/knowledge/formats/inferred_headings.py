@@ -7,7 +7,7 @@ heading misleads more than a missing one.
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from chatapp.core.text import count_tokens
 
@@ -15,7 +15,7 @@ MAX_TOKENS = 24  # of a heading: some twenty words, or as many Chinese character
 SIZE_RATIO = 1.12  # of a heading's size to the body text's
 # Headings may hold this share of the characters; otherwise nothing stands out.
 MAX_HEADING_SHARE = 0.35
-_ENDS = re.compile(r"[。．.;；,，:：!！?？、…]$")
+_ENDS = "。．.;；,，:：!！?？、…"
 _NUMBER = "[一二三四五六七八九十百零〇\\d]+"
 _CHAPTERS = (  # pattern, level, and whether the pattern alone makes a heading
     (re.compile(f"第{_NUMBER}[编編部篇]"), 1, True),
@@ -30,11 +30,11 @@ _CHAPTERS = (  # pattern, level, and whether the pattern alone makes a heading
     (re.compile("[（(][一二三四五六七八九十]{1,3}[)）]"), 5, False),
     (re.compile(r"(?:section|article|clause|§)\s*\d+", re.IGNORECASE), 3, False),
 )
+_MAY_BE_CHAPTER = re.compile("[第一二三四五六七八九十（(cpas§]", re.IGNORECASE)
 _DECIMAL = re.compile(r"(\d{1,2}(?:\.\d{1,2}){0,4})[.、\s]\s*\S")
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """A paragraph or line and its appearance; size 0 is unknown."""
 
     text: str
@@ -65,13 +65,13 @@ def _level(line: Line, body: float, sizes: Sequence[float]) -> int | None:
     if (
         not text
         or "\n" in text
+        or text[-1] in _ENDS
         or count_tokens(text) > MAX_TOKENS
         or not any(map(str.isalpha, text))
-        or _ENDS.search(text)
     ):
         return None
     stands_out = line.bold or (body > 0 and line.size >= body * SIZE_RATIO)
-    for pattern, level, alone in _CHAPTERS:
+    for pattern, level, alone in _CHAPTERS if _MAY_BE_CHAPTER.match(text) else ():
         if pattern.match(text):
             return level if alone or stands_out else None
     if not stands_out:

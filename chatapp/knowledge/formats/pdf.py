@@ -7,7 +7,6 @@ outline, or else are inferred from the lines' appearance. Pages that show only a
 letters that are no language, are reported as pages that need text recognition.
 """
 
-import ctypes
 import re
 import unicodedata
 from collections import defaultdict
@@ -29,6 +28,7 @@ from chatapp.knowledge.formats.document import (
     unread_document,
 )
 from chatapp.knowledge.formats.legibility import is_legible, legible_share
+from chatapp.knowledge.formats.pdf_drawn import Drawn
 from chatapp.knowledge.formats.pdf_glyphs import Glyphs
 from chatapp.knowledge.formats.pdf_layout import Item, arrange, may_hold_columns
 from chatapp.knowledge.formats.pdf_lines import page_lines
@@ -39,13 +39,8 @@ from chatapp.knowledge.formats.running_heads import drop_running_heads
 MEDIA_TYPE = "application/pdf"
 MAX_RANGES = 20  # of pages that are named as not read
 MAX_BOOKMARKS = 5000
-MAX_OBJECTS = 5000  # of a page, looked at for rules and pictures
-MAX_RULE_POINTS = 3.0  # thickness of a rule
-MIN_WORDS = 12  # letters and digits, below which a picture on the page is its text
 PICTURE_LETTERS = 200  # letters and digits, from which a page is not looked at for pictures
-PICTURE_SHARE = 0.5  # of the page, which a picture of its text covers
 ALL_ROWS = 0.85  # share of lines that are rows of a table
-MIN_PATHS = 40  # drawn outlines that may be letters, on a page without text
 
 # PDFium writes U+FFFE (older versions U+0002) for a hyphen at a line break.
 _SOFT_HYPHEN = "\ufffe\x02"
@@ -143,14 +138,14 @@ def _read_page(
     text = "\n".join(line.text for line in into.lines)
     words = len(text) if len(text) > 3 * PICTURE_LETTERS else sum(map(str.isalnum, text))
     if words < PICTURE_LETTERS:
-        into.unread = SCANNED if _is_picture(page, visible, words) else ""
+        into.unread = SCANNED if Drawn(page).is_picture(visible, words) else ""
     if not into.unread and not is_legible(text):
         into.unread = GARBLED
         into.lines = [line for line in into.lines if legible_share(line.text)]
     divided = sum(bool(line.parts) for line in into.lines)
     # Where nearly all lines are rows, none continues a cell, and rules tell nothing.
     if divided < ALL_ROWS * len(into.lines) and may_hold_columns(into.lines):
-        into.rules = _rules(page)
+        into.rules = Drawn(page).rules()
     page.close()
 
 
@@ -177,52 +172,10 @@ def _cleaned(found: Sequence[Placed]) -> list[Placed]:
 def _clean(line: str, spaced: bool = False) -> str:
     if line.isascii() and line.isprintable():
         return line if spaced or "  " not in line else " ".join(line.split())
-    if not line.isprintable():
-        line = normalise(_HYPHEN.sub("", line))
+    line = normalise(line if line.isprintable() else _HYPHEN.sub("", line))
     if not line.isascii():
-        line = _LIGATURES.sub(
-            lambda form: unicodedata.normalize("NFKC", form.group()), normalise(line)
-        )
+        line = _LIGATURES.sub(lambda form: unicodedata.normalize("NFKC", form.group()), line)
     return line.strip() if spaced else " ".join(line.split())
-
-
-# --- what is drawn
-
-
-def _is_picture(page: pypdfium2.PdfPage, visible: Box, words: int) -> bool:
-    """Return whether what a page says is in a picture: it covers most of it, or is all it has."""
-    area = (visible.right - visible.left) * (visible.top - visible.bottom)
-    paths = 0
-    for number, drawn in enumerate(page.get_objects(max_depth=4)):
-        if number >= MAX_OBJECTS:
-            break
-        if drawn.type == pdfium.FPDF_PAGEOBJ_IMAGE:
-            left, bottom, right, top = drawn.get_bounds()
-            if words < MIN_WORDS or (right - left) * (top - bottom) > PICTURE_SHARE * area:
-                return True
-        paths += drawn.type == pdfium.FPDF_PAGEOBJ_PATH
-    return words == 0 and paths >= MIN_PATHS
-
-
-def _rules(page: pypdfium2.PdfPage) -> list[Box]:
-    """Return the level rules of an upright page, and the edges of filled cells."""
-    rules: list[Box] = []
-    bounds = [ctypes.c_float() for _ in range(4)]
-    references = [ctypes.byref(bound) for bound in bounds]
-    for number in range(min(MAX_OBJECTS, pdfium.FPDFPage_CountObjects(page.raw))):
-        drawn = pdfium.FPDFPage_GetObject(page.raw, number)
-        if pdfium.FPDFPageObj_GetType(drawn) != pdfium.FPDF_PAGEOBJ_PATH:
-            continue
-        if not pdfium.FPDFPageObj_GetBounds(drawn, *references):
-            continue
-        left, bottom, right, top = (bound.value for bound in bounds)
-        if right - left < 4 * MAX_RULE_POINTS:
-            continue
-        if top - bottom <= MAX_RULE_POINTS:
-            rules.append(Box(left, bottom, right, top))
-        else:
-            rules += [Box(left, bottom, right, bottom), Box(left, top, right, top)]
-    return rules
 
 
 # --- headings

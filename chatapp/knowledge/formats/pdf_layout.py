@@ -152,21 +152,22 @@ class _Segment:
 
     def fits(self, row: Sequence[Piece]) -> bool:
         """Return whether a row fits into the columns, and widen them to hold it."""
-        columns, taken = self.columns, set()
-        changes: list[tuple[int, Box]] = []
+        columns = self.columns
+        widened: dict[int, Box] = {}
+        more: list[list[float]] = []
         for piece in row:
-            over = overlapped(columns, piece.box)
-            if len(over) > 1 or (over and over[0] in taken):
+            box = piece.box
+            over = overlapped(columns, box)
+            if not over:
+                more.append([box.left, box.right])
+            elif len(over) > 1 or over.start in widened:
                 return False
-            taken |= set(over)
-            changes.append((over[0] if over else -1, piece.box))
-        for number, box in changes:
-            if number >= 0:
-                column = columns[number]
-                column[0], column[1] = min(column[0], box.left), max(column[1], box.right)
-        self.columns = sorted(
-            [*columns, *([box.left, box.right] for number, box in changes if number < 0)]
-        )
+            else:
+                widened[over.start] = box
+        for number, (left, _, right, _) in widened.items():
+            column = columns[number]
+            column[0], column[1] = min(column[0], left), max(column[1], right)
+        self.columns = sorted([*columns, *more])
         return True
 
     def add(self, row: list[Piece]) -> None:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import pypdfium2
 
 from chatapp.knowledge.formats.pdf_glyphs import Glyphs
-from chatapp.knowledge.formats.pdf_placed import Box, Placed, around
+from chatapp.knowledge.formats.pdf_placed import Box, Placed, Sides, around
 from chatapp.knowledge.formats.running_heads import WIDE
 
 MAX_BOLD = 120  # characters of a line that may be a bold heading
@@ -57,8 +57,8 @@ _TURNS: dict[int, Turn] = {
 class _Raw(NamedTuple):
     text: str
     start: int
-    first: tuple[float, float, float, float]
-    last: tuple[float, float, float, float]
+    first: Sides
+    last: Sides
     direction: int
 
 
@@ -90,11 +90,7 @@ def _raw_lines(glyphs: Glyphs) -> Iterator[_Raw]:
         start += len(piece) + 1
 
 
-def _direction(
-    text: str,
-    first: tuple[float, float, float, float],
-    last: tuple[float, float, float, float],
-) -> int:
+def _direction(text: str, first: Sides, last: Sides) -> int:
     across, up = last[0] - first[0], last[1] - first[1]
     if across >= 0 and -across <= up <= across:
         return 0
@@ -115,7 +111,7 @@ def _main_direction(raws: Sequence[_Raw]) -> int:
     return max(weights, key=weights.__getitem__)
 
 
-def _visible(page: pypdfium2.PdfPage) -> tuple[float, float, float, float]:
+def _visible(page: pypdfium2.PdfPage) -> Sides:
     """Return the part of a page that is shown: its crop box within its media box.
 
     PDFium puts the corners in order, which files may name in any.
@@ -142,36 +138,40 @@ class _Lines:
 
     def line(self, raw: _Raw, sideways: bool) -> Placed | None:
         """Return a line, of which only the visible part; None where nothing is."""
-        first, last = self._turn(*raw.first), self._turn(*raw.last)
+        text, start, first, last, _ = raw
+        if self._turn is not Box:
+            first, last = self._turn(*first), self._turn(*last)
         box = around(first, last)
-        text, start = raw.text, raw.start
-        seen = self._visible
+        seen_left, seen_bottom, seen_right, seen_top = seen = self._visible
+        left, bottom, right, top = box
         if not (
-            box.left >= seen.left
-            and box.right <= seen.right
-            and seen.bottom <= (box.bottom + box.top) / 2 <= seen.top
+            left >= seen_left
+            and right <= seen_right
+            and seen_bottom <= (bottom + top) / 2 <= seen_top
         ) and any(box):
             words = [part for part in self._words(text, start) if _holds(seen, part[1])]
             if not words:
                 return None
-            box = around(words[0][1], words[-1][1])
-            start, text = words[0][2], " ".join(part[0] for part in words)
             first = words[0][1]
-        line = Placed(text, box, round((first.top - first.bottom) / SIZE_STEP) * SIZE_STEP)
-        line.sideways = sideways
-        step = first.right - first.left
-        if (
-            not sideways
-            and text.isascii()
-            and len(text) > 1
-            and abs(last.right - last.left - step) < SAME_WIDTH * step
-            and abs(box.right - box.left - step * len(text)) < step
-        ):
-            line.step = step
-        if self._appearance and not sideways and len(text) <= MAX_BOLD:
-            end = start + len(text) - 1 if text == raw.text else start
-            line.bold = self._glyphs.is_bold(start) and self._glyphs.is_bold(end)
-        if text == raw.text and " " in text:
+            left, bottom, right, top = box = around(first, words[-1][1])
+            start, text = words[0][2], " ".join(part[0] for part in words)
+        line = Placed(text, box, round((first[3] - first[1]) / SIZE_STEP) * SIZE_STEP)
+        whole = text == raw.text
+        if sideways:
+            line.sideways = True
+        else:
+            step = first[2] - first[0]
+            if (
+                abs(last[2] - last[0] - step) < SAME_WIDTH * step
+                and abs(right - left - step * len(text)) < step
+                and text.isascii()
+                and len(text) > 1
+            ):
+                line.step = step
+            if self._appearance and len(text) <= MAX_BOLD:
+                is_bold = self._glyphs.is_bold
+                line.bold = is_bold(start) and is_bold(start + len(text) - 1 if whole else start)
+        if whole and " " in text:
             self._starts[id(line)] = start
         return line
 
@@ -211,36 +211,29 @@ class _Lines:
         start = self._starts.pop(id(line), None)
         if start is None or line.step or line.sideways or " " not in line.text:
             return False
-        spans, upright = self._glyphs.spans, self._upright
         text, widest, forward = line.text, 0.0, self._turn is Box
-        narrow = COLUMN_GAP * line.size
         cuts = [0]
         edges = [line.box.left]  # of the parts: left, right, left, right
-        space = text.find(" ")
-        while space > 0:
-            after = space + 1
-            while text[after] == " ":
-                after += 1
-            left, right, begin, end = spans(start + space - 1, start + after, upright)
-            gap = begin - right if begin >= left else left - end
-            if gap > narrow and not _LEADER.match(text, after):
-                cuts.append(after)
-                edges += (right, begin)
-                widest = max(widest, gap)
-                forward = forward and begin > left
-            space = text.find(" ", after)
+        gaps = self._glyphs.gaps(text, start, self._upright, COLUMN_GAP * line.size)
+        for place, width, begins, ends, ahead in gaps:
+            if not _LEADER.match(text, place):
+                cuts.append(place)
+                edges += (begins, ends)
+                widest = max(widest, width)
+                forward = forward and ahead
         if len(cuts) < 2 or (
             len(cuts) > JUSTIFIED * text.count(" ") and _is_justified(text, widest, line.size)
         ):
             return False
         if not self._appearance:
             line.bold = self._glyphs.is_bold(start)
-        edges.append(line.box.right)
+        _, bottom, right, top = line.box
+        edges.append(right)
         parts: list[Placed] = []
         for number, (begin, end) in enumerate(zip(cuts, [*cuts[1:], len(text)], strict=True)):
             piece = text[begin:end].rstrip()
             if forward:
-                box = line.box._replace(left=edges[2 * number], right=edges[2 * number + 1])
+                box = Box(edges[2 * number], bottom, edges[2 * number + 1], top)
             else:
                 first, last = start + begin, start + begin + len(piece) - 1
                 box = around(

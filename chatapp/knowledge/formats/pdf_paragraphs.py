@@ -53,7 +53,7 @@ class Pages:
         number = 0
         while number < len(items):
             item = items[number]
-            code = self._code_lines(items, number)
+            code = self._code_lines(items, number) if self._has_code else 0
             if isinstance(item, Table) or code > 1:
                 self._builder.add(block, separator)
                 block = ""
@@ -95,7 +95,7 @@ class Pages:
         """Return how many lines from here on are in one font for code."""
         count = 0
         first = items[number]
-        while self._has_code and number + count < len(items):
+        while number + count < len(items):
             item = items[number + count]
             if not isinstance(item, Placed) or not item.step or not isinstance(first, Placed):
                 break
@@ -184,14 +184,15 @@ def _separator(
         return None
     if (above.parts and is_gapped(above)) or (below.parts and is_gapped(below)):
         return None
-    one, two = above.box, below.box
     if abs(above.size - below.size) > 0.15 * above.size or above.sideways != below.sideways:
         return None
-    gap = one.bottom - two.top
-    height = one.top - one.bottom
-    if gap > max(usual, 0) and gap - usual > PARAGRAPH_GAP * height and gap < 20 * height:
+    _, bottom, right, top = above.box
+    next_left, next_bottom, next_right, next_top = below.box
+    gap = bottom - next_top
+    height = top - bottom
+    if gap - usual > PARAGRAPH_GAP * height and max(usual, 0) < gap < 20 * height:
         return None
-    if 2 * abs((one.top + one.bottom) - (two.top + two.bottom)) < height and two.left >= one.right:
+    if next_left >= right and 2 * abs((top + bottom) - (next_top + next_bottom)) < height:
         return None  # beside it
     if above.bold != below.bold or (above.text[0].isdigit() and _NUMBERED.match(below.text)):
         return None
@@ -199,7 +200,7 @@ def _separator(
     edge = edges.get(int(left / EDGE_STEP))
     text, next_text = above.text, below.text
     first = 2 if WIDE.match(next_text) else len(next_text.split(" ", 1)[0]) + 1
-    room = (two.right - two.left) / len(next_text) * first
+    room = (next_right - next_left) / len(next_text) * first
     if edge is None or right + room < edge - 0.01 * (edge - left):
         return joins(text, next_text)
     return "" if WIDE.match(text[-1]) or WIDE.match(next_text) or text[-1] == "-" else " "

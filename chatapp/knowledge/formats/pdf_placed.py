@@ -29,15 +29,17 @@ class Placed:
     parts: tuple["Placed", ...] = ()
 
 
-def around(one: Box, two: Box) -> Box:
+Sides = tuple[float, float, float, float]  # a box's left, bottom, right and top
+
+
+def around(one: Sides, two: Sides) -> Box:
     """Return the box around two."""
-    if one.bottom == two.bottom and one.top == two.top and one.left <= two.left:
-        return Box(one.left, one.bottom, two.right, one.top)
+    left, bottom, right, top = one
+    next_left, next_bottom, next_right, next_top = two
+    if bottom == next_bottom and top == next_top and left <= next_left:
+        return Box(left, bottom, next_right, top)
     return Box(
-        min(one.left, two.left),
-        min(one.bottom, two.bottom),
-        max(one.right, two.right),
-        max(one.top, two.top),
+        min(left, next_left), min(bottom, next_bottom), max(right, next_right), max(top, next_top)
     )
 
 

@@ -40,9 +40,10 @@ class Piece:
 
 def overlapped(columns: Sequence[Sequence[float]], box: Box) -> range:
     """Return the numbers of the columns that a box stands in; columns are disjoint and sorted."""
-    first = bisect(columns, box.left + 1, key=_RIGHT)
-    last = first
-    while last < len(columns) and columns[last][0] < box.right - 1:
+    left, _, right, _ = box
+    first = last = bisect(columns, left + 1, key=_RIGHT)
+    count = len(columns)
+    while last < count and columns[last][0] < right - 1:
         last += 1
     return range(first, last)
 
@@ -67,12 +68,8 @@ def table_of(
 ) -> tuple[Table, list[Piece]]:
     """Return a table and the pieces it holds."""
     pieces = [piece for row in rows for piece in row]
-    box = Box(
-        min(piece.box.left for piece in pieces),
-        min(piece.box.bottom for piece in pieces),
-        max(piece.box.right for piece in pieces),
-        max(piece.box.top for piece in pieces),
-    )
+    lefts, bottoms, rights, tops = zip(*(piece.box for piece in pieces), strict=True)
+    box = Box(min(lefts), min(bottoms), max(rights), max(tops))
     cells = [_cells(row, columns) for row in rows]
     made: list[dict[int, str]] = []
     header = 0
@@ -179,11 +176,13 @@ def _repeats_figures(lines: Sequence[dict[int, list[Piece]]]) -> bool:
 def _bands(middles: Sequence[float], rules: Sequence[Box], box: Box) -> list[list[int]]:
     """Divide the lines by the rules that span much of the table."""
     lengths: dict[int, float] = defaultdict(float)
-    for rule in rules:
-        inside = min(rule.right, box.right) - max(rule.left, box.left)
-        middle = (rule.bottom + rule.top) / 2
-        if inside > 0 and middles[-1] < middle < middles[0]:
-            lengths[round(middle)] += inside
+    low, high = middles[-1], middles[0]
+    for left, bottom, right, top in rules:
+        middle = (bottom + top) / 2
+        if low < middle < high:
+            inside = min(right, box.right) - max(left, box.left)
+            if inside > 0:
+                lengths[round(middle)] += inside
     heights = sorted(
         height for height, length in lengths.items() if length > RULE_WIDTH * (box.right - box.left)
     )

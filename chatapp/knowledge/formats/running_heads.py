@@ -90,4 +90,4 @@ def full_width(lines: Sequence[str]) -> float:
 
 
 def width(line: str) -> int:
-    return len(line) + len(WIDE.findall(line))
+    return len(line) if line.isascii() else len(line) + len(WIDE.findall(line))
