@@ -8,8 +8,8 @@ NODE_PATH = PATH="$$PATH:$(CURDIR)/$(VENV)"
 CHINESE := $(filter zh%,$(or $(LC_ALL),$(LC_MESSAGES),$(LANG)))
 
 # Six parts of the tests run at the same time, since most of them wait. Each is one or two runs of
-# pytest; those that end in .json also measure their coverage. tests/scripts/test_makefile.py
-# checks that every test is in one of them.
+# pytest; those of `measure` also measure their coverage. tests/scripts/test_makefile.py checks that
+# every test is in one of them.
 PARTS = 1 2 3 4 5 6
 part-1 = $(call run,tests/browser/test_[a-q]*.py tests/server/test_documents.py); \
 	$(call run,tests/server/test_[ab]*.py)
